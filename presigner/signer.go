@@ -1,0 +1,230 @@
+package presigner
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// SigV4's bounds on X-Amz-Expires.
+const (
+	MinExpires = time.Second
+	MaxExpires = 7 * 24 * time.Hour
+)
+
+// maxKeys bounds the signing keys that a Signer keeps: AWS has some forty regions,
+// and two days meet at midnight. Text from outside can name more.
+const maxKeys = 64
+
+// Errors of AppendURL, to be compared with errors.Is.
+var (
+	ErrExpires = errors.New("presigner: expires out of range")
+	ErrTime    = errors.New("presigner: time out of range")
+)
+
+// Method is the HTTP method that a URL allows.
+type Method uint8
+
+// The methods that job documents need: download and upload.
+const (
+	GET Method = iota
+	PUT
+)
+
+// String returns the method as it stands in a request.
+func (m Method) String() string {
+	if m == PUT {
+		return "PUT"
+	}
+	return "GET"
+}
+
+// Request asks for one URL. AppendURL does not retain it.
+type Request struct {
+	Method  Method
+	Target  *Target
+	Path    []byte        // if not nil, replaces Target.Path: an escaped path that begins with "/"
+	Expires time.Duration // 1 s … 7 days, cut to whole seconds
+	Time    time.Time     // when the URL begins to be valid, cut to whole seconds
+}
+
+// Signer signs with one set of credentials. It is safe for concurrent use; what a
+// region and day need is derived on their first URL and kept until the next day.
+type Signer struct {
+	credentials Credentials
+	service     string
+	tail        string                        // the query after the lifetime: token and signed headers
+	keys        atomic.Pointer[[]*signingKey] // copied on write; one or two days of each region
+}
+
+// NewSigner returns a Signer for c, or ErrCredentials if c cannot sign.
+func NewSigner(c Credentials) (*Signer, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	tail := []byte{}
+	if c.SessionToken != "" {
+		tail = appendEscapedQuery(append(tail, "&X-Amz-Security-Token="...), c.SessionToken)
+	}
+	tail = append(tail, "&X-Amz-SignedHeaders=host"...)
+	s := &Signer{credentials: c, service: "s3", tail: string(tail)}
+	s.keys.Store(&[]*signingKey{})
+	return s, nil
+}
+
+// Expires returns when the credentials end; the zero time means never. AppendURL
+// does not look at it: who hands out a Signer sees to it that URLs end before.
+func (s *Signer) Expires() time.Time { return s.credentials.Expires }
+
+// URL is AppendURL for one object, with everything checked that a caller may get wrong.
+func (s *Signer) URL(o Object, m Method, expires time.Duration, now time.Time) (string, error) {
+	if err := o.Validate(); err != nil {
+		return "", err
+	}
+	target := o.Target()
+	url, err := s.AppendURL(nil, &Request{Method: m, Target: &target, Expires: expires, Time: now})
+	if err != nil {
+		return "", fmt.Errorf("cannot presign %q: %w", o.Bucket+"/"+o.Key, err)
+	}
+	return string(url), nil
+}
+
+// scratch is what one signature needs besides dst.
+type scratch struct {
+	request []byte // the canonical request
+	toSign  []byte
+	mac     []byte
+	sha256  hash.Hash
+}
+
+var scratches = sync.Pool{New: func() any {
+	return &scratch{request: make([]byte, 0, 2048), toSign: make([]byte, 0, 256), mac: make([]byte, 0, sha256.Size), sha256: sha256.New()}
+}}
+
+// AppendURL appends the presigned URL for r to dst and returns the extended slice;
+// on an error it returns dst as it was. The URL holds only unreserved characters
+// and "%/?&=:", so it may stand in a JSON string as it is. It allocates nothing
+// beyond dst's growth, but for the first URL of a region and day.
+//
+// The canonical query is written once: the bytes that are hashed are copied to dst.
+func (s *Signer) AppendURL(dst []byte, r *Request) ([]byte, error) {
+	unix := r.Time.Unix()
+	if unix < 0 || unix > maxUnix {
+		return dst, fmt.Errorf("%w: %d seconds since 1970 is not in a year that SigV4 can write", ErrTime, unix)
+	}
+	if r.Expires < MinExpires || r.Expires > MaxExpires {
+		return dst, fmt.Errorf("%w: %v is not within SigV4's %v … 7 days", ErrExpires, r.Expires, MinExpires)
+	}
+	key, err := s.key(r.Target.Region, unix/secondsPerDay)
+	if err != nil {
+		return dst, err
+	}
+	x := scratches.Get().(*scratch)
+	defer scratches.Put(x)
+
+	pathStart, queryStart, queryEnd := s.canonicalRequest(x, r, key, unix)
+	signature, err := x.sign(key, unix)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, r.Target.Origin...)
+	dst = append(dst, x.request[pathStart:queryStart-1]...)
+	dst = append(dst, '?')
+	dst = append(dst, x.request[queryStart:queryEnd]...)
+	dst = append(dst, "&X-Amz-Signature="...)
+	return hex.AppendEncode(dst, signature), nil
+}
+
+// canonicalRequest writes step 1 of SigV4 into x.request and says where in it the
+// path and the query stand.
+func (s *Signer) canonicalRequest(x *scratch, r *Request, key *signingKey, unix int64) (pathStart, queryStart, queryEnd int) {
+	b := append(x.request[:0], r.Method.String()...)
+	b = append(b, '\n')
+	pathStart = len(b)
+	if r.Path != nil {
+		b = append(b, r.Path...)
+	} else {
+		b = append(b, r.Target.Path...)
+	}
+	b = append(b, '\n')
+	queryStart = len(b)
+	b = append(b, key.head...)
+	b = appendTimeOfDay(b, unix)
+	b = append(b, "&X-Amz-Expires="...)
+	b = strconv.AppendInt(b, int64(r.Expires/time.Second), 10)
+	b = append(b, s.tail...)
+	if r.Target.Version != "" {
+		b = append(b, "&versionId="...) // lower case sorts after X-Amz-…
+		b = append(b, r.Target.Version...)
+	}
+	queryEnd = len(b)
+	b = append(b, "\nhost:"...)
+	b = append(b, r.Target.Host...)
+	b = append(b, "\n\nhost\nUNSIGNED-PAYLOAD"...)
+	x.request = b
+	return pathStart, queryStart, queryEnd
+}
+
+// sign is steps 2 and 3: the string to sign and its HMAC, valid until x is used again.
+func (x *scratch) sign(key *signingKey, unix int64) ([]byte, error) {
+	digest := sha256.Sum256(x.request)
+	b := append(x.toSign[:0], algorithm+"\n"...)
+	b = append(b, key.date...)
+	b = append(b, 'T')
+	b = appendTimeOfDay(b, unix)
+	b = append(b, '\n')
+	b = append(b, key.scope...)
+	b = append(b, '\n')
+	b = hex.AppendEncode(b, digest[:])
+	x.toSign = b
+	mac, err := key.hmac.sum(x.mac[:0], x.sha256, b)
+	x.mac = mac
+	return mac, err
+}
+
+// appendTimeOfDay appends "150405Z".
+func appendTimeOfDay(dst []byte, unix int64) []byte {
+	t := unix % secondsPerDay
+	h, m, s := t/3600, t/60%60, t%60
+	return append(dst,
+		byte('0'+h/10), byte('0'+h%10),
+		byte('0'+m/10), byte('0'+m%10),
+		byte('0'+s/10), byte('0'+s%10), 'Z')
+}
+
+// key returns the signing key of region and day.
+func (s *Signer) key(region string, day int64) (*signingKey, error) {
+	// Fast path: known already.
+	for _, k := range *s.keys.Load() {
+		if k.day == day && k.region == region {
+			return k, nil
+		}
+	}
+	// Slow path: derive it and put it beside the others, without those of days gone by.
+	// Yesterday's stays: a quantum may straddle midnight.
+	fresh, err := newSigningKey(&s.credentials, s.service, region, day)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		old := s.keys.Load()
+		keys := []*signingKey{fresh}
+		for _, k := range *old {
+			if len(keys) == maxKeys {
+				break // the least recently derived go
+			}
+			if k.day >= day-1 && k.day <= day+1 && (k.day != day || k.region != region) {
+				keys = append(keys, k)
+			}
+		}
+		if s.keys.CompareAndSwap(old, &keys) {
+			return fresh, nil
+		}
+	}
+}
