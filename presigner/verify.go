@@ -34,6 +34,7 @@ type Verification struct {
 	RequestURI string                   // path and query, as sent
 	Header     func(name string) string // other signed headers, by lower-case name; nil if there are none
 	Service    string                   // "" is "s3"
+	Payload    string                   // the payload's hash in hex; "" is S3's UNSIGNED-PAYLOAD
 	Time       time.Time                // now
 	Lookup     func(accessKeyID string) (Credentials, bool)
 }
@@ -63,6 +64,9 @@ type presignedQuery struct {
 func Verify(v Verification) (Verified, error) {
 	if v.Service == "" {
 		v.Service = "s3"
+	}
+	if v.Payload == "" {
+		v.Payload = "UNSIGNED-PAYLOAD"
 	}
 	rawPath, rawQuery, _ := strings.Cut(v.RequestURI, "?")
 	path, err := url.PathUnescape(rawPath)
@@ -157,7 +161,7 @@ func (q *presignedQuery) signature(v *Verification, path, secret string) string 
 		}
 		b.WriteString(name + ":" + strings.Join(strings.Fields(value), " ") + "\n")
 	}
-	b.WriteString("\n" + strings.Join(q.signedHeaders, ";") + "\nUNSIGNED-PAYLOAD")
+	b.WriteString("\n" + strings.Join(q.signedHeaders, ";") + "\n" + v.Payload)
 	date, region, service := q.scope[1], q.scope[2], q.scope[3]
 	return Sign(b.String(), q.values["X-Amz-Date"], secret, date, region, service)
 }

@@ -1,0 +1,62 @@
+package presigner_test
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"jobgate/presigner"
+)
+
+func FuzzAppendURL_AWSSDK(f *testing.F) {
+	for _, v := range readVectors(f)[:30] {
+		f.Add(v.Key, v.VersionID, v.SessionToken, int64(v.Expires), v.time(f).Unix(), v.Style == "virtual", v.Method == "PUT")
+	}
+	f.Fuzz(func(t *testing.T, key, version, token string, expires, unix int64, hostStyle, put bool) {
+		at := time.Unix(unix, 0).UTC()
+		if expires < 1 || expires > 604800 || unix < 0 || at.Year() > 9999 {
+			t.Skip("out of SigV4's range, and refused: see TestAppendURLRefuses")
+		}
+		c := presigner.Credentials{AccessKeyID: "AKID/EXAMPLE", SecretAccessKey: "secret", SessionToken: token}
+		o := presigner.Object{Scheme: "https", Host: "s3.eu-west-1.amazonaws.com", Region: "eu-west-1", Bucket: "firmware", Key: key, VersionID: version}
+		method := presigner.GET
+		if hostStyle {
+			o.Style, o.Host = presigner.HostStyle, "firmware."+o.Host
+		}
+		if put {
+			method = presigner.PUT
+		}
+		if o.Validate() != nil {
+			t.Skip("no such object, and refused: see TestObjectValidate")
+		}
+		s, _ := presigner.NewSigner(c)
+		got, err := s.URL(o, method, time.Duration(expires)*time.Second, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := o.Target()
+		raw := target.Origin + target.Path
+		if version != "" {
+			raw += "?versionId=" + url.QueryEscape(version)
+		}
+		signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+		want, err := sdkURL(signer, aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: token},
+			method.String(), raw, "eu-west-1", strconv.FormatInt(expires, 10), at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sameURL(t, got, want)
+		verified, err := presigner.Verify(presigner.Verification{
+			Method: method.String(), Host: o.Host, RequestURI: strings.TrimPrefix(got, target.Origin), Time: at,
+			Lookup: func(string) (presigner.Credentials, bool) { return c, true },
+		})
+		if err != nil || !strings.HasSuffix(verified.Path, "/"+key) || verified.VersionID != version {
+			t.Fatalf("verify: %+v, %v", verified, err)
+		}
+	})
+}
