@@ -2,7 +2,19 @@
 
 package miniotest
 
-import "os/exec"
+import (
+	"os/exec"
+)
 
-// endWithParent cannot ask the kernel for that here; [Server.Close] still ends the server.
-func endWithParent(*exec.Cmd) {}
+// tie starts the server through a shell that ends it when its standard input closes,
+// which the kernel does when the test process ends, however it ends. stop closes it.
+func tie(cmd *exec.Cmd) (stop func(), err error) {
+	const script = `"$0" "$@" </dev/null & cat >/dev/null; kill $!`
+	cmd.Args = append([]string{"sh", "-c", script, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	return func() { _ = stdin.Close() }, nil
+}
