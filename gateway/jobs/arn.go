@@ -1,0 +1,106 @@
+package jobs
+
+import "strings"
+
+// Names forms and reads the ARNs of one region and account (facts §5).
+type Names struct {
+	Region  string // "us-east-1"
+	Account string // twelve digits
+}
+
+// Resource kinds, as they stand in an ARN.
+const (
+	kindThing    = "thing"
+	kindGroup    = "thinggroup"
+	kindJob      = "job"
+	kindTemplate = "jobtemplate"
+)
+
+// JobARN returns the ARN of a job.
+func (n Names) JobARN(id string) string { return n.arn(n.Account, kindJob, id) }
+
+// ThingARN returns the ARN of a thing.
+func (n Names) ThingARN(name string) string { return n.arn(n.Account, kindThing, name) }
+
+// GroupARN returns the ARN of a thing group.
+func (n Names) GroupARN(name string) string { return n.arn(n.Account, kindGroup, name) }
+
+// TemplateARN returns the ARN of a job template.
+func (n Names) TemplateARN(id string) string { return n.arn(n.Account, kindTemplate, id) }
+
+// ManagedTemplateARN returns the ARN of one of AWS's templates, which belong to no account.
+func (n Names) ManagedTemplateARN(name, version string) string {
+	return n.arn("", kindTemplate, name+":"+version)
+}
+
+// TargetARN returns the ARN of a target.
+func (n Names) TargetARN(t Target) string {
+	if t.Group {
+		return n.GroupARN(t.Name)
+	}
+	return n.ThingARN(t.Name)
+}
+
+func (n Names) arn(account, kind, name string) string {
+	return "arn:" + n.partition() + ":iot:" + n.Region + ":" + account + ":" + kind + "/" + name
+}
+
+func (n Names) partition() string {
+	switch {
+	case strings.HasPrefix(n.Region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(n.Region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
+// resource is an ARN taken apart.
+type resource struct {
+	kind, name string
+	managed    bool // no account: one of AWS's templates
+}
+
+// parse reads an ARN of this region and account.
+func (n Names) parse(arn string) (resource, error) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iot" {
+		return resource{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
+	}
+	kind, name, ok := strings.Cut(parts[5], "/")
+	if !ok || name == "" {
+		return resource{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
+	}
+	managed := parts[4] == "" && kind == kindTemplate
+	if parts[1] != n.partition() || parts[3] != n.Region || (parts[4] != n.Account && !managed) {
+		return resource{}, Errorf(ErrInvalidRequest, "ARN is of another partition, region or account: %s", arn)
+	}
+	return resource{kind: kind, name: name, managed: managed}, nil
+}
+
+// targets reads the targets of a job.
+func (n Names) targets(arns []string) ([]Target, error) {
+	if len(arns) == 0 || len(arns) > MaxTargets {
+		return nil, Errorf(ErrInvalidRequest, "A job has 1 to %d targets, not %d.", MaxTargets, len(arns))
+	}
+	targets := make([]Target, 0, len(arns))
+	seen := make(map[Target]bool, len(arns))
+	for _, arn := range arns {
+		r, err := n.parse(arn)
+		if err != nil {
+			return nil, err
+		}
+		if r.kind != kindThing && r.kind != kindGroup {
+			return nil, Errorf(ErrInvalidRequest, "Target is neither a thing nor a thing group: %s", arn)
+		}
+		t := Target{Group: r.kind == kindGroup, Name: r.name}
+		if !seen[t] {
+			seen[t] = true
+			targets = append(targets, t)
+		}
+	}
+	return targets, nil
+}
+
+// MaxTargets is how many targets a job may have (facts §3).
+const MaxTargets = 100

@@ -1,0 +1,28 @@
+// Package jobs is the IoT Jobs service: what a job is, what becomes of it, and where it is kept.
+//
+//	operator ──► api ──► Service ──► Store          one call: read, decide, swap
+//	device   ──► api ──►    │          ▲
+//	                        ├─ transition.go        what an execution becomes   (pure)
+//	                        ├─ plan.go              what a job becomes          (pure)
+//	                        └─ Run ────┘            timers and chunks: rollouts, cancellations, deletions
+//
+// The Service reads a state, decides with pure functions and swaps the new state in by its version; when another change
+// came between, it reads again. The Store keeps states and does work on sets, in chunks that save how far they came.
+// Nothing else remembers anything: a timer is a column, a rollout is a cursor, so a restart loses none, and several
+// gateways can share a store whose engine allows it. Package sqlite is the embedded engine, package storetest the suite
+// that every engine passes, package api the wire.
+//
+// The clock is read once by whoever calls and handed down; stores keep milliseconds.
+//
+// Where AWS's documentation is silent (facts, UNVERIFIED), this package decides:
+//
+//   - A job without a rollout configuration is rolled out as fast as the store takes it, not at 1000 a minute.
+//   - A retry, or joining a continuous job's group again, is a new execution number. The job's counts count things, by
+//     their latest execution; earlier attempts stay readable by number.
+//   - QUEUED may become SUCCEEDED or FAILED without having been IN_PROGRESS.
+//   - Leaving a group removes executions that are IN_PROGRESS too.
+//   - Executions of a SCHEDULED job that wait are not offered to devices; a device that asks for one by its job's id
+//     gets it.
+//   - A canceled job is CANCELED at once for everybody; its executions follow in chunks.
+//   - The in-progress and step timers end an execution within a second or so of running out.
+package jobs

@@ -1,0 +1,47 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kinds of failure. Compare with errors.Is; the edge maps each to AWS's exception of its plane (facts §4, §5).
+var (
+	ErrInvalidRequest         = errors.New("jobs: invalid request")
+	ErrNotFound               = errors.New("jobs: not found")
+	ErrAlreadyExists          = errors.New("jobs: already exists")
+	ErrInvalidStateTransition = errors.New("jobs: invalid state transition")
+	ErrVersionConflict        = errors.New("jobs: version conflict")
+	ErrTerminalState          = errors.New("jobs: terminal state")
+	ErrLimitExceeded          = errors.New("jobs: limit exceeded")
+	ErrConflict               = errors.New("jobs: conflict")
+
+	// ErrClosed is returned by a store that was closed; the edge answers 503.
+	ErrClosed = errors.New("jobs: store is closed")
+	// ErrStoreInUse is returned by an engine that admits one handle at a time.
+	ErrStoreInUse = errors.New("jobs: store is in use")
+	// ErrStoreNewer is returned on opening a store that a newer version wrote.
+	ErrStoreNewer = errors.New("jobs: store was written by a newer version")
+)
+
+// Error is a failure with a message for the client. It is one of the kinds above (errors.Is), and carries what AWS's
+// exceptions carry: the resource that exists already, or the execution's state.
+type Error struct {
+	Kind    error  // one of the sentinels of this package
+	Message string // for the client; holds no secret and no path of the machine
+
+	ResourceARN string // ErrAlreadyExists: what is there
+	ResourceID  string
+	Execution   *Execution // ErrInvalidStateTransition, ErrVersionConflict, ErrTerminalState: the state as it is
+}
+
+// Error returns the message.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the kind.
+func (e *Error) Unwrap() error { return e.Kind }
+
+// Errorf returns an *Error of a kind with a formatted message for the client.
+func Errorf(kind error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}

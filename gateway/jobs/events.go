@@ -1,0 +1,123 @@
+package jobs
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// EventType names what happened, after AWS's event topics (facts §7).
+type EventType string
+
+// Events. Those of executions carry the thing and the execution's number.
+const (
+	EventJobCreated    EventType = "job.created"
+	EventJobUpdated    EventType = "job.updated" // its status or its configuration
+	EventJobProgress   EventType = "job.progress"
+	EventJobCompleted  EventType = "job.completed"
+	EventJobCanceling  EventType = "job.cancellation_in_progress"
+	EventJobCanceled   EventType = "job.canceled"
+	EventJobDeleting   EventType = "job.deletion_in_progress"
+	EventJobDeleted    EventType = "job.deleted"
+	EventExecution     EventType = "execution.updated" // Status says what it became
+	EventExecutionGone EventType = "execution.deleted"
+)
+
+// Event is one change. It is a plain value.
+type Event struct {
+	Type   EventType
+	Time   time.Time
+	JobID  string
+	Job    JobStatus // the job's status then
+	Counts Counts    // of the job; only in events of jobs
+	Reason string    // the job's reason code
+
+	Thing   string // only in events of executions
+	Number  int64
+	Version int64
+	Status  Status
+	Retry   int
+
+	Missed int64 // events that this subscriber lost just before this one, because it was too slow
+}
+
+// Events hands changes to whoever follows them. It never waits for a subscriber: what does not fit in a subscriber's
+// buffer is dropped and counted in the next event's Missed. It sees the changes that this process makes.
+type Events struct {
+	mu   sync.RWMutex
+	subs map[*Subscription]struct{}
+}
+
+// Subscription is one follower's buffer.
+type Subscription struct {
+	events *Events
+	filter func(*Event) bool
+	ch     chan Event
+
+	mu     sync.Mutex
+	missed int64
+}
+
+// Subscribe begins a subscription with room for buffer events (at least 1). filter, if not nil, says which events to
+// keep; it runs on the publisher's goroutine and must be quick. Close ends it.
+func (e *Events) Subscribe(buffer int, filter func(*Event) bool) *Subscription {
+	s := &Subscription{events: e, filter: filter, ch: make(chan Event, max(1, buffer))}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.subs == nil {
+		e.subs = make(map[*Subscription]struct{})
+	}
+	e.subs[s] = struct{}{}
+	return s
+}
+
+// Close ends the subscription. Events in its buffer can no longer be read.
+func (s *Subscription) Close() {
+	s.events.mu.Lock()
+	defer s.events.mu.Unlock()
+	delete(s.events.subs, s)
+}
+
+// Next returns the next event, or ctx's error.
+func (s *Subscription) Next(ctx context.Context) (Event, error) {
+	select {
+	case ev := <-s.ch:
+		return ev, nil
+	case <-ctx.Done():
+		return Event{}, ctx.Err()
+	}
+}
+
+// C returns the channel behind Next, for a select; it is never closed.
+func (s *Subscription) C() <-chan Event { return s.ch }
+
+// Active says whether anybody follows, so that a publisher may spare itself the work.
+func (e *Events) Active() bool {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return len(e.subs) > 0
+}
+
+// publish hands ev to all subscribers.
+func (e *Events) publish(ev *Event) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for s := range e.subs {
+		if s.filter == nil || s.filter(ev) {
+			s.offer(*ev)
+		}
+	}
+}
+
+// offer puts ev into the buffer, or counts it as missed.
+func (s *Subscription) offer(ev Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ev.Missed = s.missed
+	select {
+	case s.ch <- ev:
+		s.missed = 0
+	default:
+		s.missed++
+	}
+}

@@ -1,0 +1,129 @@
+package jobs
+
+import "time"
+
+// JobStatus is the state of a job (facts §6).
+type JobStatus uint8
+
+// Job states. The numbers are stored; do not renumber.
+const (
+	JobScheduled  JobStatus = iota + 1 // waits for its start or its next maintenance window
+	JobInProgress                      // rolls out, or waits for executions to end
+	JobCompleted                       // every execution has ended
+	JobCanceled                        // by an operator or an abort rule
+	JobDeleting                        // DELETION_IN_PROGRESS: its executions are being removed
+)
+
+// String returns AWS's name.
+func (s JobStatus) String() string {
+	if int(s) < len(jobStatusNames) {
+		return jobStatusNames[s]
+	}
+	return ""
+}
+
+var jobStatusNames = [...]string{"", "SCHEDULED", "IN_PROGRESS", "COMPLETED", "CANCELED", "DELETION_IN_PROGRESS"}
+
+// ParseJobStatus returns the state that AWS calls name.
+func ParseJobStatus(name string) (JobStatus, bool) {
+	for i, n := range jobStatusNames {
+		if i > 0 && n == name {
+			return JobStatus(i), true
+		}
+	}
+	return 0, false
+}
+
+// Terminal says whether the job has ended: completed or canceled.
+func (s JobStatus) Terminal() bool { return s == JobCompleted || s == JobCanceled }
+
+// Selection says what becomes of things that join a target group later.
+type Selection uint8
+
+// Target selections. The numbers are stored; do not renumber.
+const (
+	Snapshot   Selection = iota + 1 // the members at creation, and no others
+	Continuous                      // whoever is a member, as long as the job runs
+)
+
+// String returns AWS's name.
+func (s Selection) String() string {
+	switch s {
+	case Snapshot:
+		return "SNAPSHOT"
+	case Continuous:
+		return "CONTINUOUS"
+	}
+	return ""
+}
+
+// Target is a thing or a thing group that a job is for.
+type Target struct {
+	Group bool   `json:"group,omitempty"` // Name is a group's
+	Name  string `json:"name"`
+}
+
+// Sweep is work on all of a job's executions that its state asks for; it proceeds in chunks (Store.SweepJob).
+type Sweep uint8
+
+// Sweeps. The numbers are stored; do not renumber.
+const (
+	SweepNone         Sweep = iota
+	SweepCancelQueued       // QUEUED becomes CANCELED
+	SweepCancelAll          // QUEUED and IN_PROGRESS become CANCELED
+	SweepDelete             // every execution and attempt is removed
+)
+
+// Job is one state of a job. A *Job is immutable: who changes one copies it and hands it to Store.SwapJob.
+type Job struct {
+	ID      string
+	Version int64 // of this record; grows by one on every SwapJob, begins at 1
+
+	Status        JobStatus
+	Selection     Selection
+	Targets       []Target
+	ForceCanceled bool
+	ReasonCode    string
+	Comment       string
+	Description   string
+	NamespaceID   string
+	TemplateARN   string // the job template it was made from
+
+	DocumentSource     string
+	DocumentParameters map[string]string
+	Presign            *PresignedURLConfig
+	Rollout            *RolloutConfig
+	Abort              *AbortConfig
+	Timeout            *TimeoutConfig
+	Retry              *RetryConfig
+	Scheduling         *SchedulingConfig
+
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	CompletedAt time.Time // zero until the job has ended
+
+	Stopped bool  // the rollout ends where it is: no further executions are queued
+	Ended   bool  // the schedule's end time has been acted upon
+	Sweep   Sweep // work outstanding on its executions
+}
+
+// Pending says whether devices may still have work of this job in front of them.
+func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == JobInProgress }
+
+// Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
+func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone }
+
+// Retries says whether a failed execution may be queued again.
+func (j *Job) Retries() bool { return j.Pending() && j.Sweep == SweepNone }
+
+// Progress is what has been done for a job so far. The store keeps it beside the job and changes it in the same
+// transaction as the executions it counts.
+type Progress struct {
+	Counts   Counts    // executions by status; a thing counts once, by its latest execution
+	Notified int64     // executions that the rollout has queued
+	Chunks   int64     // rollout chunks done; a chunk names the number it follows (QueueChunk.After)
+	Started  bool      // the rollout has begun
+	Done     bool      // the rollout has passed every target
+	Target   int       // index of the target that the rollout is at
+	Pace     time.Time // the instant up to which the rollout rate has been used
+}

@@ -1,0 +1,181 @@
+package jobs
+
+// The inputs and outputs of the control plane's operations (facts §5), as plain values. Listings take a Page and return
+// the cursor of the page that follows, "" at the end; the edge wraps cursors into tokens.
+
+// Settings are the configurations that CreateJob, CreateJobTemplate and UpdateJob share; nil is not given.
+type Settings struct {
+	Presign *PresignedURLConfig
+	Rollout *RolloutConfig
+	Abort   *AbortConfig
+	Timeout *TimeoutConfig
+	Retry   *RetryConfig
+}
+
+// CreateJobRequest is CreateJob's input.
+type CreateJobRequest struct {
+	ID                 string
+	Targets            []string  // ARNs
+	Selection          Selection // 0 = Snapshot
+	Document           string
+	DocumentSource     string
+	DocumentParameters map[string]string // with a managed template only
+	TemplateARN        string
+	Description        string
+	NamespaceID        string
+	Scheduling         *SchedulingConfig
+	PackageVersions    []string // refused when there are any: there is no software package catalog
+	Tags               []Tag
+	Settings
+}
+
+// JobRef is what operations on a job answer.
+type JobRef struct {
+	ARN         string
+	ID          string
+	Description string
+}
+
+// JobDetail is DescribeJob's output.
+type JobDetail struct {
+	Job               *Job
+	ARN               string
+	TargetARNs        []string
+	Counts            Counts   // jobProcessDetails
+	ProcessingTargets []string // ARNs of targets that the rollout has not passed yet
+	NextRollouts      []string // scheduledJobRollouts: the next seven, "YYYY-MM-DD HH:MM"
+}
+
+// JobSummary is an entry of ListJobs.
+type JobSummary struct {
+	Job     *Job
+	ARN     string
+	GroupID string // of the first target group
+}
+
+// UpdateJobRequest is UpdateJob's input; nil members stay as they are.
+type UpdateJobRequest struct {
+	ID          string
+	NamespaceID string
+	Description *string
+	Settings
+}
+
+// CancelJobRequest is CancelJob's input.
+type CancelJobRequest struct {
+	ID         string
+	ReasonCode string
+	Comment    string
+	Force      bool
+}
+
+// DeleteJobRequest is DeleteJob's input.
+type DeleteJobRequest struct {
+	ID          string
+	NamespaceID string
+	Force       bool
+}
+
+// AssociateTargetsRequest is AssociateTargetsWithJob's input.
+type AssociateTargetsRequest struct {
+	ID          string
+	NamespaceID string
+	Targets     []string // ARNs
+	Comment     string
+}
+
+// ExecutionSummary is an entry of ListJobExecutionsForJob and ListJobExecutionsForThing.
+type ExecutionSummary struct {
+	Execution
+	ThingARN string
+}
+
+// CancelExecutionRequest is CancelJobExecution's input.
+type CancelExecutionRequest struct {
+	Thing           string
+	JobID           string
+	Force           bool
+	ExpectedVersion int64 // 0 = any
+	Details         map[string]string
+}
+
+// DeleteExecutionRequest is DeleteJobExecution's input.
+type DeleteExecutionRequest struct {
+	Thing       string
+	JobID       string
+	NamespaceID string
+	Number      int64
+	Force       bool
+}
+
+// CreateTemplateRequest is CreateJobTemplate's input.
+type CreateTemplateRequest struct {
+	ID                 string
+	JobARN             string // take what is not given from this job
+	Document           string
+	DocumentSource     string
+	Description        string
+	MaintenanceWindows []MaintenanceWindow
+	PackageVersions    []string // refused when there are any
+	Tags               []Tag
+	Settings
+}
+
+// TemplateDetail is DescribeJobTemplate's output.
+type TemplateDetail struct {
+	JobTemplate
+	ARN string
+}
+
+// CreateThingRequest is CreateThing's input.
+type CreateThingRequest struct {
+	Name         string
+	TypeName     string
+	BillingGroup string
+	Attributes   map[string]string
+}
+
+// ThingDetail is a thing with its ARN.
+type ThingDetail struct {
+	Thing
+	ARN string
+}
+
+// CreateGroupRequest is CreateThingGroup's input. Dynamic groups (a query string) are refused at the edge.
+type CreateGroupRequest struct {
+	Name        string
+	Parent      string
+	Description string
+	Attributes  map[string]string
+	Tags        []Tag
+}
+
+// GroupDetail is a thing group with its ARN and those of its ancestors.
+type GroupDetail struct {
+	Group
+	ARN          string
+	AncestorARNs []string // root first
+}
+
+// MemberRequest is the input of AddThingToThingGroup and RemoveThingFromThingGroup. A name or an ARN will do.
+type MemberRequest struct {
+	Thing, ThingARN string
+	Group, GroupARN string
+}
+
+// UpdateMembershipRequest is UpdateThingGroupsForThing's input.
+type UpdateMembershipRequest struct {
+	Thing  string
+	Add    []string
+	Remove []string
+}
+
+// Endpoint types of DescribeEndpoint that are answered with the data endpoint.
+const (
+	EndpointJobs    = "iot:Jobs"
+	EndpointDataATS = "iot:Data-ATS"
+	EndpointData    = "iot:Data"
+)
+
+// TimeFormat is the format of a schedule's times (facts §6), in UTC.
+const TimeFormat = "2006-01-02 15:04"

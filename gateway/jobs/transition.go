@@ -1,0 +1,170 @@
+package jobs
+
+import "time"
+
+// The state machine of one execution (facts §6). Pure: each function takes an execution and returns what it becomes.
+//
+//	QUEUED ──device──► IN_PROGRESS ──device──► SUCCEEDED | FAILED | REJECTED
+//	  │                     │  └──timers─────► TIMED_OUT
+//	  └──────────┬──────────┘
+//	             └─► REMOVED (left the group) | CANCELED (by an operator, an abort rule, the schedule)
+//
+// A device may report the end of an execution that it never reported as started: AWS does not say that it must, and a
+// device that has done a short task would otherwise lose its report.
+
+// report is what a device says of an execution.
+type report struct {
+	status      Status
+	details     StatusDetails
+	hasDetails  bool
+	stepMinutes int64
+}
+
+// apply returns e after a device's report, and the attempt that follows when it is retried.
+func (r report) apply(e *Execution, now time.Time) (Execution, *Execution, error) {
+	switch r.status {
+	case InProgress, Succeeded, Failed, Rejected:
+	default:
+		return Execution{}, nil, Errorf(ErrInvalidRequest, "A device cannot set the status %s.", r.status)
+	}
+	if r.stepMinutes < -1 || r.stepMinutes > MaxTimeoutMinutes {
+		return Execution{}, nil, Errorf(ErrInvalidRequest, "stepTimeoutInMinutes must be between 1 and %d, or -1.", MaxTimeoutMinutes)
+	}
+	if e.ended() {
+		return Execution{}, nil, e.refused("An execution in state %s cannot become %s.", e.shown(), r.status)
+	}
+	next := e.successor(r.status, now)
+	if r.hasDetails {
+		next.Details = r.details
+	}
+	if e.Status == Queued && r.status != Rejected {
+		next.StartedAt = now
+	}
+	if r.status != InProgress {
+		return next, next.retry(now), nil
+	}
+	next.arm(e, r.stepMinutes, now)
+	return next, nil, nil
+}
+
+// arm sets the timers of an execution that is in progress: the in-progress timer once, when it starts; the step timer
+// as the device says.
+func (e *Execution) arm(before *Execution, stepMinutes int64, now time.Time) {
+	if t := e.Job.Timeout; before.Status == Queued && t != nil && t.InProgressTimeoutInMinutes > 0 {
+		e.Deadline = now.Add(time.Duration(t.InProgressTimeoutInMinutes) * time.Minute)
+	}
+	switch {
+	case stepMinutes > 0:
+		e.StepDeadline = now.Add(time.Duration(stepMinutes) * time.Minute)
+	case stepMinutes < 0:
+		e.StepDeadline = time.Time{}
+	}
+}
+
+// timeOut returns e after its timer has run out, and the attempt that follows when it is retried.
+func (e *Execution) timeOut(now time.Time) (Execution, *Execution) {
+	next := e.successor(TimedOut, now)
+	return next, next.retry(now)
+}
+
+// cancel returns e after an operator canceled it.
+func (e *Execution) cancel(r *CancelExecutionRequest, now time.Time) (Execution, error) {
+	if e.Status.Terminal() {
+		return Execution{}, e.refused("An execution in state %s cannot be canceled.", e.Status)
+	}
+	if e.Status == InProgress && !r.Force {
+		return Execution{}, e.refused("An execution in state IN_PROGRESS is canceled with force only.")
+	}
+	next := e.successor(Canceled, now)
+	next.Forced = r.Force
+	if r.Details != nil {
+		next.Details = NewStatusDetails(r.Details)
+	}
+	return next, nil
+}
+
+// Sweep returns e after a sweep, and whether the sweep changes it; for engines.
+func (e *Execution) Sweep(kind Sweep, now time.Time) (Execution, bool) {
+	if e.Status.Terminal() || (kind == SweepCancelQueued && e.Status != Queued) || kind == SweepNone || kind == SweepDelete {
+		return *e, false
+	}
+	next := e.successor(Canceled, now)
+	next.Forced = kind == SweepCancelAll
+	return next, true
+}
+
+// Remove returns e after its thing left the job's targets; for engines.
+func (e *Execution) Remove(now time.Time) Execution { return e.successor(Removed, now) }
+
+// Renew returns the attempt that follows e when its thing joins the job's targets again; for engines.
+func (e *Execution) Renew(now time.Time) Execution {
+	return Execution{Thing: e.Thing, Job: e.Job, Number: e.Number + 1, Version: 1, QueuedAt: now, UpdatedAt: now}
+}
+
+// successor returns e in another state, one version on. Timers end with the execution.
+func (e *Execution) successor(s Status, now time.Time) Execution {
+	next := *e
+	next.Status, next.Version, next.UpdatedAt = s, e.Version+1, now
+	if s.Terminal() {
+		next.Deadline, next.StepDeadline = time.Time{}, time.Time{}
+	}
+	return next
+}
+
+// retry returns the attempt that follows e, which has just ended, if the job's criteria allow one more.
+func (e *Execution) retry(now time.Time) *Execution {
+	if e.Job.Retry == nil || !e.Job.Retries() || (e.Status != Failed && e.Status != TimedOut) {
+		return nil
+	}
+	for _, c := range e.Job.Retry.CriteriaList {
+		used := int64(e.Retry)
+		switch {
+		case c.FailureType == FailureAll:
+		case c.FailureType == FailureTimedOut && e.Status == TimedOut:
+			used = int64(e.RetryTimedOut)
+		case c.FailureType == FailureFailed && e.Status == Failed:
+			used = int64(e.Retry - e.RetryTimedOut)
+		default:
+			continue
+		}
+		if used < c.NumberOfRetries {
+			next := e.Renew(now)
+			next.Retry, next.RetryTimedOut = e.Retry+1, e.RetryTimedOut
+			if e.Status == TimedOut {
+				next.RetryTimedOut++
+			}
+			return &next
+		}
+	}
+	return nil
+}
+
+// ended says whether e takes no more reports: it is terminal, or its job was canceled or deleted and the sweep that
+// ends it is on its way.
+func (e *Execution) ended() bool {
+	return e.Status.Terminal() || e.shown() != e.Status
+}
+
+// shown is the state that e is in for its device: CANCELED as soon as its job's sweep is going to say so.
+func (e *Execution) shown() Status {
+	switch e.Job.Sweep {
+	case SweepCancelQueued:
+		if e.Status == Queued {
+			return Canceled
+		}
+	case SweepCancelAll, SweepDelete:
+		if !e.Status.Terminal() {
+			return Canceled
+		}
+	}
+	return e.Status
+}
+
+// refused is an invalid transition, with the state as it is.
+func (e *Execution) refused(format string, args ...any) *Error {
+	err := Errorf(ErrInvalidStateTransition, format, args...)
+	state := *e
+	state.Status = e.shown()
+	err.Execution = &state
+	return err
+}
