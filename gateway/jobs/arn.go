@@ -8,29 +8,21 @@ type Names struct {
 	Account string // twelve digits
 }
 
-// Resource kinds, as they stand in an ARN.
-const (
-	kindThing    = "thing"
-	kindGroup    = "thinggroup"
-	kindJob      = "job"
-	kindTemplate = "jobtemplate"
-)
-
 // JobARN returns the ARN of a job.
-func (n Names) JobARN(id string) string { return n.arn(n.Account, kindJob, id) }
+func (n Names) JobARN(id string) string { return n.arn(n.Account, KindJob, id) }
 
 // ThingARN returns the ARN of a thing.
-func (n Names) ThingARN(name string) string { return n.arn(n.Account, kindThing, name) }
+func (n Names) ThingARN(name string) string { return n.arn(n.Account, KindThing, name) }
 
 // GroupARN returns the ARN of a thing group.
-func (n Names) GroupARN(name string) string { return n.arn(n.Account, kindGroup, name) }
+func (n Names) GroupARN(name string) string { return n.arn(n.Account, KindGroup, name) }
 
 // TemplateARN returns the ARN of a job template.
-func (n Names) TemplateARN(id string) string { return n.arn(n.Account, kindTemplate, id) }
+func (n Names) TemplateARN(id string) string { return n.arn(n.Account, KindTemplate, id) }
 
 // ManagedTemplateARN returns the ARN of one of AWS's templates, which belong to no account.
 func (n Names) ManagedTemplateARN(name, version string) string {
-	return n.arn("", kindTemplate, name+":"+version)
+	return n.arn("", KindTemplate, name+":"+version)
 }
 
 // TargetARN returns the ARN of a target.
@@ -41,8 +33,8 @@ func (n Names) TargetARN(t Target) string {
 	return n.ThingARN(t.Name)
 }
 
-func (n Names) arn(account, kind, name string) string {
-	return "arn:" + n.partition() + ":iot:" + n.Region + ":" + account + ":" + kind + "/" + name
+func (n Names) arn(account string, kind ResourceKind, name string) string {
+	return "arn:" + n.partition() + ":iot:" + n.Region + ":" + account + ":" + string(kind) + "/" + name
 }
 
 func (n Names) partition() string {
@@ -57,8 +49,8 @@ func (n Names) partition() string {
 
 // resource is an ARN taken apart.
 type resource struct {
-	kind, name string
-	managed    bool // no account: one of AWS's templates
+	Resource
+	managed bool // no account: one of AWS's templates
 }
 
 // parse reads an ARN of this region and account.
@@ -71,11 +63,11 @@ func (n Names) parse(arn string) (resource, error) {
 	if !ok || name == "" {
 		return resource{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
 	}
-	managed := parts[4] == "" && kind == kindTemplate
+	managed := parts[4] == "" && kind == string(KindTemplate)
 	if parts[1] != n.partition() || parts[3] != n.Region || (parts[4] != n.Account && !managed) {
 		return resource{}, Errorf(ErrInvalidRequest, "ARN is of another partition, region or account: %s", arn)
 	}
-	return resource{kind: kind, name: name, managed: managed}, nil
+	return resource{Resource{ResourceKind(kind), name}, managed}, nil
 }
 
 // targets reads the targets of a job.
@@ -90,10 +82,10 @@ func (n Names) targets(arns []string) ([]Target, error) {
 		if err != nil {
 			return nil, err
 		}
-		if r.kind != kindThing && r.kind != kindGroup {
+		if r.Kind != KindThing && r.Kind != KindGroup {
 			return nil, Errorf(ErrInvalidRequest, "Target is neither a thing nor a thing group: %s", arn)
 		}
-		t := Target{Group: r.kind == kindGroup, Name: r.name}
+		t := Target{Group: r.Kind == KindGroup, Name: r.Name}
 		if !seen[t] {
 			seen[t] = true
 			targets = append(targets, t)

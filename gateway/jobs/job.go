@@ -124,6 +124,7 @@ type Progress struct {
 	Chunks   int64     // rollout chunks done; a chunk names the number it follows (QueueChunk.After)
 	Started  bool      // the rollout has begun
 	Done     bool      // the rollout has passed every target
+	Swept    bool      // the job's Sweep has passed every execution
 	Target   int       // index of the target that the rollout is at
 	Pace     time.Time // the instant up to which the rollout rate has been used
 }

@@ -42,8 +42,9 @@ type ThingStore interface {
 	// else ErrVersionConflict. It returns the executions that ended.
 	DeleteThing(ctx context.Context, name string, version int64, now time.Time) ([]Execution, error)
 
-	// CreateGroup adds a group under g.Parent. ErrInvalidRequest if that makes it deeper than MaxGroupDepth.
-	CreateGroup(ctx context.Context, g Group) error
+	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if that makes it deeper than
+	// MaxGroupDepth.
+	CreateGroup(ctx context.Context, g Group, tags []Tag) error
 	Group(ctx context.Context, name string) (Group, error)
 	// Groups lists by name.
 	Groups(ctx context.Context, q GroupQuery, p Page) (groups []Group, next string, err error)
@@ -94,9 +95,9 @@ type MemberResult struct {
 
 // JobStore keeps jobs and what has been done for them.
 type JobStore interface {
-	// CreateJob adds j (Version 1) with its document and returns it as stored. Targets that do not exist give
-	// ErrNotFound.
-	CreateJob(ctx context.Context, j Job, document string) (*Job, error)
+	// CreateJob adds a job (Version 1) with its document and tags, and returns it as stored. Targets that do not exist
+	// give ErrNotFound.
+	CreateJob(ctx context.Context, n NewJob) (*Job, error)
 	Job(ctx context.Context, id string) (*Job, error)
 	JobDocument(ctx context.Context, id string) (string, error)
 	// Jobs lists the newest first.
@@ -117,6 +118,13 @@ type JobStore interface {
 	// RemoveJob deletes a job whose executions are all gone, with its document and tags; ErrInvalidStateTransition
 	// unless it is being deleted and none is left.
 	RemoveJob(ctx context.Context, id string) error
+}
+
+// NewJob is what CreateJob stores.
+type NewJob struct {
+	Job      Job
+	Document string
+	Tags     []Tag
 }
 
 // JobQuery filters Jobs; zero members match all.
@@ -200,18 +208,36 @@ type Swap struct {
 
 // LabelStore keeps job templates and tags.
 type LabelStore interface {
-	CreateTemplate(ctx context.Context, t JobTemplate) error
+	CreateTemplate(ctx context.Context, t JobTemplate, tags []Tag) error
 	Template(ctx context.Context, id string) (JobTemplate, error)
 	// Templates lists by id.
 	Templates(ctx context.Context, p Page) (templates []JobTemplate, next string, err error)
 	DeleteTemplate(ctx context.Context, id string) error
 
-	// SetTags adds or replaces tags of a resource; ErrLimitExceeded beyond MaxTags.
-	SetTags(ctx context.Context, arn string, tags []Tag) error
-	RemoveTags(ctx context.Context, arn string, keys []string) error
+	// SetTags adds or replaces tags of a resource that is there; ErrLimitExceeded beyond MaxTags. Tags go when their
+	// resource does.
+	SetTags(ctx context.Context, r Resource, tags []Tag) error
+	RemoveTags(ctx context.Context, r Resource, keys []string) error
 	// Tags lists a resource's tags by key.
-	Tags(ctx context.Context, arn string) ([]Tag, error)
+	Tags(ctx context.Context, r Resource) ([]Tag, error)
 }
+
+// Resource is something that may have tags.
+type Resource struct {
+	Kind ResourceKind
+	Name string
+}
+
+// ResourceKind is a kind of resource as it stands in an ARN.
+type ResourceKind string
+
+// The kinds that ARNs name.
+const (
+	KindThing    ResourceKind = "thing"
+	KindGroup    ResourceKind = "thinggroup"
+	KindJob      ResourceKind = "job"
+	KindTemplate ResourceKind = "jobtemplate"
+)
 
 // MaxTags is how many tags a resource may have.
 const MaxTags = 50

@@ -1,0 +1,143 @@
+package jobs
+
+import (
+	"sync"
+	"time"
+)
+
+// agenda says which jobs want a look, and when. It is a memory of what the store knows: a job that is not on it is
+// looked at within lookEvery all the same, which is also how changes by other gateways are found.
+type agenda struct {
+	kick chan struct{} // wakes Run
+
+	mu    sync.Mutex
+	jobs  map[string]time.Time // when each job wants to be looked at; the zero time is at once
+	timer time.Time            // the first timer of an execution; zero: none known
+	full  time.Time            // when all jobs are looked at
+
+	groups bool // groups were deleted
+}
+
+// Pauses of Run: how often all jobs are looked at, and how long reports may gather before it looks at their job.
+const (
+	lookEvery = 15 * time.Second
+	gather    = 20 * time.Millisecond
+)
+
+// want puts a job on the agenda at once.
+func (a *agenda) want(jobID string) {
+	a.mu.Lock()
+	if a.jobs == nil {
+		a.jobs = make(map[string]time.Time)
+	}
+	a.jobs[jobID] = time.Time{}
+	a.mu.Unlock()
+	a.wake()
+}
+
+// later puts a job on the agenda at t, unless it is wanted already.
+func (a *agenda) later(jobID string, t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.jobs == nil {
+		a.jobs = make(map[string]time.Time)
+	}
+	if at, ok := a.jobs[jobID]; !ok || t.Before(at) {
+		a.jobs[jobID] = t
+	}
+}
+
+// expect says that a timer of an execution runs out at t.
+func (a *agenda) expect(t time.Time) {
+	a.mu.Lock()
+	sooner := a.timer.IsZero() || t.Before(a.timer)
+	if sooner {
+		a.timer = t
+	}
+	a.mu.Unlock()
+	if sooner {
+		a.wake()
+	}
+}
+
+func (a *agenda) wake() {
+	select {
+	case a.kick <- struct{}{}:
+	default:
+	}
+}
+
+// timerAt says that the store knows of no timer before t (zero: of none).
+func (a *agenda) timerAt(t time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !t.IsZero() && (a.timer.IsZero() || t.Before(a.timer)) {
+		a.timer = t
+	}
+}
+
+// timersDue says whether the store has to be asked for timers that ran out; who asks calls timerAt with the answer.
+func (a *agenda) timersDue(now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if (a.timer.IsZero() || a.timer.After(now)) && a.full.After(now) {
+		return false
+	}
+	a.timer = time.Time{}
+	return true
+}
+
+// wantGroups puts the sweep of deleted groups on the agenda.
+func (a *agenda) wantGroups() {
+	a.mu.Lock()
+	a.groups = true
+	a.mu.Unlock()
+	a.wake()
+}
+
+// lookAtAll lets the next take return everything.
+func (a *agenda) lookAtAll() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.full = time.Time{}
+}
+
+// take returns the jobs whose time has come, whether groups are to be swept, and whether it is time to look at all.
+func (a *agenda) take(now time.Time) (ids []string, groups, all bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, at := range a.jobs {
+		if !at.After(now) {
+			ids = append(ids, id)
+			delete(a.jobs, id)
+		}
+	}
+	if all = !a.full.After(now); all {
+		a.full = now.Add(lookEvery)
+	}
+	groups = a.groups || all
+	a.groups = false
+	return ids, groups, all
+}
+
+// next returns when something on the agenda comes due.
+func (a *agenda) next() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.groups {
+		return time.Time{}
+	}
+	first := a.full
+	for _, at := range a.jobs {
+		if at.Before(first) {
+			first = at
+		}
+	}
+	if !a.timer.IsZero() && a.timer.Before(first) {
+		first = a.timer
+	}
+	return first
+}

@@ -1,0 +1,180 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"jobgate/gateway/jobdoc"
+)
+
+// Document is a job's document, compiled, ready to be rendered for a thing. Its literal text is escaped already to
+// stand in a JSON string.
+type Document struct {
+	Template *jobdoc.Template // nil: not asked for
+	RoleARN  string           // who signs; "" = nobody has to
+	Expires  time.Duration    // for how long a URL is good
+}
+
+// documents keeps the compiled documents of jobs in use, one per job.
+type documents struct {
+	byJob sync.Map // job ID → *compiled
+}
+
+// compiled is one job's document. It holds for one role of one job: a job that took the ID of a deleted one was
+// created at another time.
+type compiled struct {
+	created  time.Time
+	role     string
+	once     sync.Once
+	template *jobdoc.Template
+	err      error
+}
+
+// document returns j's document. It is compiled by the first who asks, the others wait for that.
+func (s *Service) document(ctx context.Context, j *Job) (Document, error) {
+	d := Document{RoleARN: j.role(), Expires: j.expires()}
+	v, ok := s.documents.byJob.Load(j.ID)
+	c, _ := v.(*compiled)
+	if !ok || c.role != d.RoleARN || !c.created.Equal(j.CreatedAt) {
+		c = &compiled{created: j.CreatedAt, role: d.RoleARN}
+		s.documents.byJob.Store(j.ID, c)
+	}
+	c.once.Do(func() { c.template, c.err = s.compileStored(context.WithoutCancel(ctx), j) })
+	if c.err != nil {
+		s.documents.byJob.CompareAndDelete(j.ID, c)
+		return Document{}, c.err
+	}
+	d.Template = c.template
+	return d, nil
+}
+
+// compileStored compiles the document that the store has for j.
+func (s *Service) compileStored(ctx context.Context, j *Job) (*jobdoc.Template, error) {
+	text, err := s.store.JobDocument(ctx, j.ID)
+	if err != nil {
+		return nil, err
+	}
+	options, ok := s.roles.DocumentOptions(j.role())
+	if !ok {
+		return nil, fmt.Errorf("cannot compile the document of job %q: role %q is not listed; see roles", j.ID, j.role())
+	}
+	options.JSONString = true
+	t, err := jobdoc.Parse([]byte(text), &options)
+	if err != nil {
+		return nil, fmt.Errorf("cannot compile the document of job %q: %w", j.ID, err)
+	}
+	return t, nil
+}
+
+// ForgetDocuments drops the compiled documents, when the rules under Config.Roles have changed. They are compiled
+// again as they are asked for.
+func (s *Service) ForgetDocuments() { s.documents.byJob.Clear() }
+
+// forget drops a job's compiled document.
+func (s *Service) forget(jobID string) { s.documents.byJob.Delete(jobID) }
+
+func (j *Job) role() string {
+	if j.Presign == nil {
+		return ""
+	}
+	return j.Presign.RoleARN
+}
+
+func (j *Job) expires() time.Duration {
+	if j.Presign == nil || j.Presign.ExpiresInSec == 0 {
+		return DefaultExpiresInSec * time.Second
+	}
+	return time.Duration(j.Presign.ExpiresInSec) * time.Second
+}
+
+// validateDocument says what AWS would say of a document at CreateJob: whether it is JSON, its placeholders read, and
+// its role may sign what it asks for.
+func (s *Service) validateDocument(document string, presign *PresignedURLConfig) error {
+	role := ""
+	if presign != nil {
+		role = presign.RoleARN
+	}
+	options, ok := s.roles.DocumentOptions(role)
+	if !ok {
+		return Errorf(ErrInvalidRequest, "The role %s is not one that this gateway may assume; see roles in its configuration.", role)
+	}
+	options.JSONString = true
+	t, err := jobdoc.Parse([]byte(document), &options)
+	var de *jobdoc.Error
+	switch {
+	case errors.As(err, &de):
+		return Errorf(ErrInvalidRequest, "%s", de.Text())
+	case err != nil:
+		return Errorf(ErrInvalidRequest, "Invalid job document.")
+	case !json.Valid([]byte(document)):
+		return Errorf(ErrInvalidRequest, "The job document is not valid JSON.")
+	case t.Signs() && role == "":
+		return Errorf(ErrInvalidRequest, "presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.")
+	}
+	return nil
+}
+
+// loadDocument returns the document given inline, or fetches it, once.
+func (s *Service) loadDocument(ctx context.Context, inline, source string) (string, error) {
+	switch {
+	case inline != "" && source != "":
+		return "", Errorf(ErrInvalidRequest, "Either document or documentSource can be given, not both.")
+	case inline != "":
+		if len(inline) > MaxInlineDocument {
+			return "", Errorf(ErrInvalidRequest, "The job document has %d bytes, the limit is %d.", len(inline), MaxInlineDocument)
+		}
+		return inline, nil
+	case source == "":
+		return "", Errorf(ErrInvalidRequest, "Either document or documentSource is required.")
+	case s.fetch == nil:
+		return "", Errorf(ErrInvalidRequest, "documentSource is not available on this gateway.")
+	}
+	body, err := s.fetch(ctx, source)
+	if err != nil {
+		s.log.Warn("cannot fetch documentSource", "source", withoutQuery(source), "error", err)
+		return "", Errorf(ErrInvalidRequest, "Cannot read the job document from documentSource %s.", withoutQuery(source))
+	}
+	if len(body) > s.limits.MaxDocument {
+		return "", Errorf(ErrInvalidRequest, "The job document has %d bytes, the limit is %d.", len(body), s.limits.MaxDocument)
+	}
+	if !utf8.Valid(body) {
+		return "", Errorf(ErrInvalidRequest, "The job document is not UTF-8.")
+	}
+	return string(body), nil
+}
+
+// withoutQuery cuts off what may be a signature.
+func withoutQuery(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return url
+}
+
+// parameterPlaceholder is ${aws:iot:parameter:NAME}.
+var parameterPlaceholder = regexp.MustCompile(`\$\{aws:iot:parameter:([a-zA-Z0-9_-]{1,128})\}`)
+
+// fillParameters puts the values of a managed template's parameters into its document, which happens once, at
+// CreateJob: devices and GetJobDocument see the result. A value may hold placeholders of its own.
+func fillParameters(document string, values map[string]string) string {
+	return parameterPlaceholder.ReplaceAllStringFunc(document, func(placeholder string) string {
+		name := parameterPlaceholder.FindStringSubmatch(placeholder)[1]
+		return jsonText(values[name])
+	})
+}
+
+// jsonText returns s escaped to stand between the quotes of a JSON string.
+func jsonText(s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil { // a string always encodes
+		return ""
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(b.String(), `"`), "\"\n")
+}

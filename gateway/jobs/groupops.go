@@ -1,0 +1,152 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+)
+
+// CreateGroup answers CreateThingGroup. As with AWS, creating a group that is there already, just like that, succeeds.
+func (s *Service) CreateGroup(ctx context.Context, now time.Time, r CreateGroupRequest) (GroupDetail, error) {
+	if len(r.Tags) > MaxTags {
+		return GroupDetail{}, Errorf(ErrInvalidRequest, "A thing group has at most %d tags.", MaxTags)
+	}
+	g := Group{
+		Name: r.Name, ID: newUUID(), Parent: r.Parent, Description: r.Description,
+		Attributes: r.Attributes, Version: 1, CreatedAt: stored(now),
+	}
+	err := s.store.CreateGroup(ctx, g, r.Tags)
+	if errors.Is(err, ErrAlreadyExists) {
+		have, getErr := s.store.Group(ctx, r.Name)
+		if getErr == nil && have.Parent == r.Parent && have.Description == r.Description && maps.Equal(have.Attributes, r.Attributes) {
+			return s.groupDetail(have), nil
+		}
+		exists := Errorf(ErrAlreadyExists, "Thing group %s already exists in account with different properties.", r.Name)
+		exists.ResourceARN, exists.ResourceID = s.names.GroupARN(r.Name), have.ID
+		return GroupDetail{}, exists
+	}
+	if err != nil {
+		return GroupDetail{}, err
+	}
+	return s.DescribeGroup(ctx, g.Name)
+}
+
+func (s *Service) groupDetail(g Group) GroupDetail {
+	d := GroupDetail{Group: g, ARN: s.names.GroupARN(g.Name)}
+	for _, a := range g.Ancestors {
+		d.AncestorARNs = append(d.AncestorARNs, s.names.GroupARN(a))
+	}
+	return d
+}
+
+func (s *Service) groupDetails(groups []Group) []GroupDetail {
+	list := make([]GroupDetail, len(groups))
+	for i, g := range groups {
+		list[i] = s.groupDetail(g)
+	}
+	return list
+}
+
+// DescribeGroup answers DescribeThingGroup.
+func (s *Service) DescribeGroup(ctx context.Context, name string) (GroupDetail, error) {
+	g, err := s.store.Group(ctx, name)
+	if err != nil {
+		return GroupDetail{}, err
+	}
+	return s.groupDetail(g), nil
+}
+
+// ListGroups answers ListThingGroups, by name.
+func (s *Service) ListGroups(ctx context.Context, q GroupQuery, p Page) ([]GroupDetail, string, error) {
+	groups, next, err := s.store.Groups(ctx, q, p)
+	return s.groupDetails(groups), next, err
+}
+
+// DeleteGroup answers DeleteThingGroup; a group that is not there is deleted already. Its things leave in chunks.
+func (s *Service) DeleteGroup(ctx context.Context, now time.Time, name string, version int64) error {
+	err := s.store.DeleteGroup(ctx, name, version, stored(now))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.sweepGroups(ctx, stored(now)); err != nil { // the first chunk at once; the others are Run's
+		s.log.Warn("jobs: cannot end memberships", "group", name, "error", err)
+		s.agenda.wantGroups()
+	}
+	return nil
+}
+
+// AddToGroup answers AddThingToThingGroup. The continuous jobs of the group reach the thing at once.
+func (s *Service) AddToGroup(ctx context.Context, now time.Time, r MemberRequest) error {
+	thing, group, err := s.member(r)
+	if err != nil {
+		return err
+	}
+	return s.changeMembers(ctx, MemberChange{Things: []string{thing}, Add: []string{group}, Now: stored(now)})
+}
+
+// RemoveFromGroup answers RemoveThingFromThingGroup. What the group's continuous jobs have pending for the thing is
+// REMOVED.
+func (s *Service) RemoveFromGroup(ctx context.Context, now time.Time, r MemberRequest) error {
+	thing, group, err := s.member(r)
+	if err != nil {
+		return err
+	}
+	return s.changeMembers(ctx, MemberChange{Things: []string{thing}, Remove: []string{group}, Now: stored(now)})
+}
+
+// UpdateGroupsOfThing answers UpdateThingGroupsForThing.
+func (s *Service) UpdateGroupsOfThing(ctx context.Context, now time.Time, r UpdateMembershipRequest) error {
+	return s.changeMembers(ctx, MemberChange{Things: []string{r.Thing}, Add: r.Add, Remove: r.Remove, Now: stored(now)})
+}
+
+func (s *Service) changeMembers(ctx context.Context, c MemberChange) error {
+	r, err := s.store.ChangeMembers(ctx, c)
+	if err != nil {
+		return err
+	}
+	s.tellExecutions(r.Queued)
+	s.settleNow(ctx, c.Now, r.Removed)
+	return nil
+}
+
+// member reads names or ARNs.
+func (s *Service) member(r MemberRequest) (thing, group string, err error) {
+	if thing, err = s.nameOf(r.Thing, r.ThingARN, KindThing); err != nil {
+		return "", "", err
+	}
+	group, err = s.nameOf(r.Group, r.GroupARN, KindGroup)
+	return thing, group, err
+}
+
+// nameOf returns a name that is given as it is, as an ARN, or as both.
+func (s *Service) nameOf(name, arn string, kind ResourceKind) (string, error) {
+	if arn == "" {
+		if name == "" {
+			return "", Errorf(ErrInvalidRequest, "Either the name or the ARN of the %s is required.", kind)
+		}
+		return name, nil
+	}
+	r, err := s.names.parse(arn)
+	if err != nil {
+		return "", err
+	}
+	if r.Kind != kind || (name != "" && name != r.Name) {
+		return "", Errorf(ErrInvalidRequest, "ARN %s is not that of %s %s.", arn, kind, name)
+	}
+	return r.Name, nil
+}
+
+// ListMembers answers ListThingsInThingGroup, by name.
+func (s *Service) ListMembers(ctx context.Context, group string, recursive bool, p Page) ([]string, string, error) {
+	return s.store.Members(ctx, group, recursive, p)
+}
+
+// ListGroupsOfThing answers ListThingGroupsForThing, by name.
+func (s *Service) ListGroupsOfThing(ctx context.Context, thing string, p Page) ([]GroupDetail, string, error) {
+	groups, next, err := s.store.GroupsOf(ctx, thing, p)
+	return s.groupDetails(groups), next, err
+}

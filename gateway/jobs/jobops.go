@@ -1,0 +1,248 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// maxDeleting is how many jobs may be under deletion at once (facts §3).
+const maxDeleting = 10
+
+// job returns a job of a namespace; "" is any.
+func (s *Service) job(ctx context.Context, id, namespaceID string) (*Job, error) {
+	j, err := s.store.Job(ctx, id)
+	if err == nil && namespaceID != "" && j.NamespaceID != namespaceID {
+		return nil, Errorf(ErrNotFound, "Job %s is not in namespace %s.", id, namespaceID)
+	}
+	return j, err
+}
+
+// change swaps a job for what edit makes of it, again if another change came between.
+func (s *Service) change(ctx context.Context, now time.Time, id, namespaceID string, edit func(*Job) (*Job, error)) (*Job, error) {
+	for range swapAttempts {
+		j, err := s.job(ctx, id, namespaceID)
+		if err != nil {
+			return nil, err
+		}
+		next, err := edit(j)
+		if err != nil {
+			return nil, err
+		}
+		next.Version, next.UpdatedAt = j.Version+1, now
+		j, err = s.store.SwapJob(ctx, *next)
+		if !errors.Is(err, ErrVersionConflict) {
+			return j, err
+		}
+	}
+	return nil, Errorf(ErrConflict, "Job %s is being changed by others; try again.", id)
+}
+
+// DescribeJob answers DescribeJob.
+func (s *Service) DescribeJob(ctx context.Context, now time.Time, id string) (JobDetail, error) {
+	j, err := s.store.Job(ctx, id)
+	if err != nil {
+		return JobDetail{}, err
+	}
+	p, err := s.store.Progress(ctx, id)
+	if err != nil {
+		return JobDetail{}, err
+	}
+	d := JobDetail{Job: j, ARN: s.names.JobARN(id), Counts: p.Counts}
+	for i, t := range j.Targets {
+		arn := s.names.TargetARN(t)
+		d.TargetARNs = append(d.TargetARNs, arn)
+		if j.Queues() && !p.Done && i >= p.Target {
+			d.ProcessingTargets = append(d.ProcessingTargets, arn)
+		}
+	}
+	if j.Pending() && !j.Ended {
+		if sched, err := parseSchedule(j.Scheduling); err == nil {
+			d.NextRollouts = sched.upcoming(now)
+		}
+	}
+	return d, nil
+}
+
+// JobDocument answers GetJobDocument: the document with its parameters filled in and its URLs not signed.
+func (s *Service) JobDocument(ctx context.Context, id string) (string, error) {
+	return s.store.JobDocument(ctx, id)
+}
+
+// ListJobs answers ListJobs, the newest first.
+func (s *Service) ListJobs(ctx context.Context, q JobQuery, p Page) ([]JobSummary, string, error) {
+	list, next, err := s.store.Jobs(ctx, q, p)
+	if err != nil {
+		return nil, "", err
+	}
+	summaries := make([]JobSummary, len(list))
+	for i, j := range list {
+		summaries[i] = JobSummary{Job: j, ARN: s.names.JobARN(j.ID), GroupID: s.groupID(ctx, j)}
+	}
+	return summaries, next, nil
+}
+
+// groupID returns the ID of the first group that j targets; "" if there is none any more.
+func (s *Service) groupID(ctx context.Context, j *Job) string {
+	for _, t := range j.Targets {
+		if t.Group {
+			if g, err := s.store.Group(ctx, t.Name); err == nil {
+				return g.ID
+			}
+		}
+	}
+	return ""
+}
+
+// UpdateJob answers UpdateJob. A new timeout holds for executions that start later.
+func (s *Service) UpdateJob(ctx context.Context, now time.Time, r UpdateJobRequest) error {
+	now = stored(now)
+	if err := r.validate(); err != nil {
+		return err
+	}
+	if r.Retry != nil && !r.Retry.disabled() {
+		return Errorf(ErrInvalidRequest, "After a job was created, its retries can only be set to 0.")
+	}
+	j, err := s.change(ctx, now, r.ID, r.NamespaceID, func(j *Job) (*Job, error) { return s.updated(ctx, j, &r) })
+	if err != nil {
+		return err
+	}
+	s.forget(j.ID)
+	p, err := s.store.Progress(ctx, j.ID)
+	if err != nil {
+		return err
+	}
+	s.tellJob(EventJobUpdated, j, &p.Counts, now)
+	s.agenda.want(j.ID)
+	return nil
+}
+
+// updated returns j after an update.
+func (s *Service) updated(ctx context.Context, j *Job, r *UpdateJobRequest) (*Job, error) {
+	if !j.Pending() {
+		return nil, Errorf(ErrInvalidRequest, "Job %s is %s and cannot be updated.", j.ID, j.Status)
+	}
+	next := *j
+	with := r.Settings.withDefaults(Settings{j.Presign, j.Rollout, j.Abort, j.Timeout, j.Retry})
+	next.Presign, next.Rollout, next.Abort, next.Timeout, next.Retry = with.Presign, with.Rollout, with.Abort, with.Timeout, with.Retry
+	if r.Description != nil {
+		next.Description = *r.Description
+	}
+	if r.Presign != nil {
+		document, err := s.store.JobDocument(ctx, j.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.validateDocument(document, next.Presign); err != nil {
+			return nil, err
+		}
+	}
+	return &next, nil
+}
+
+// CancelJob answers CancelJob. Executions that wait are canceled, with force also those that run; the first chunk is by
+// the time it returns.
+func (s *Service) CancelJob(ctx context.Context, now time.Time, r CancelJobRequest) (JobRef, error) {
+	now = stored(now)
+	j, err := s.change(ctx, now, r.ID, "", func(j *Job) (*Job, error) {
+		switch {
+		case j.Status == JobCanceled && r.Force && !j.ForceCanceled: // what still runs is canceled after all
+		case !j.Pending():
+			return nil, Errorf(ErrInvalidRequest, "Job %s is %s and cannot be canceled.", j.ID, j.Status)
+		}
+		next := cancelJob(j, r.Force, now)
+		next.ReasonCode, next.Comment = r.ReasonCode, r.Comment
+		return next, nil
+	})
+	if err != nil {
+		return JobRef{}, err
+	}
+	p, err := s.store.Progress(ctx, j.ID)
+	if err != nil {
+		return JobRef{}, err
+	}
+	s.tellJob(EventJobCanceling, j, &p.Counts, now)
+	s.begin(ctx, now, j.ID)
+	return s.ref(j), nil
+}
+
+// DeleteJob answers DeleteJob. The job is DELETION_IN_PROGRESS until its executions are gone.
+func (s *Service) DeleteJob(ctx context.Context, now time.Time, r DeleteJobRequest) error {
+	now = stored(now)
+	if err := s.roomToDelete(ctx); err != nil {
+		return err
+	}
+	j, err := s.change(ctx, now, r.ID, r.NamespaceID, func(j *Job) (*Job, error) {
+		if j.Status == JobDeleting {
+			return nil, Errorf(ErrInvalidStateTransition, "Job %s is being deleted.", j.ID)
+		}
+		if !j.Status.Terminal() && !r.Force {
+			return nil, Errorf(ErrInvalidStateTransition, "Job %s is %s and is deleted with force only.", j.ID, j.Status)
+		}
+		next := *j
+		next.Status, next.Sweep, next.Stopped = JobDeleting, SweepDelete, true
+		return &next, nil
+	})
+	if err != nil {
+		return err
+	}
+	s.forget(j.ID)
+	s.tellJob(EventJobDeleting, j, &Counts{}, now)
+	s.begin(ctx, now, j.ID)
+	return nil
+}
+
+// roomToDelete says whether another job may be deleted now.
+func (s *Service) roomToDelete(ctx context.Context) error {
+	deleting, _, err := s.store.Jobs(ctx, JobQuery{Status: JobDeleting}, Page{Limit: maxDeleting})
+	if err != nil {
+		return err
+	}
+	if len(deleting) >= maxDeleting {
+		return Errorf(ErrLimitExceeded, "%d jobs are being deleted already.", maxDeleting)
+	}
+	return nil
+}
+
+// AssociateTargets answers AssociateTargetsWithJob.
+func (s *Service) AssociateTargets(ctx context.Context, now time.Time, r AssociateTargetsRequest) (JobRef, error) {
+	now = stored(now)
+	added, err := s.names.targets(r.Targets)
+	if err != nil {
+		return JobRef{}, err
+	}
+	j, err := s.change(ctx, now, r.ID, r.NamespaceID, func(j *Job) (*Job, error) {
+		if j.Selection != Continuous || j.Status != JobInProgress || j.Stopped {
+			return nil, Errorf(ErrInvalidRequest, "Targets can be added to a CONTINUOUS job that is IN_PROGRESS.")
+		}
+		next := *j
+		next.Targets = unite(j.Targets, added)
+		if len(next.Targets) > MaxTargets {
+			return nil, Errorf(ErrLimitExceeded, "A job has at most %d targets.", MaxTargets)
+		}
+		if r.Comment != "" {
+			next.Comment = r.Comment
+		}
+		return &next, nil
+	})
+	if err != nil {
+		return JobRef{}, err
+	}
+	s.begin(ctx, now, j.ID)
+	return s.ref(j), nil
+}
+
+// unite returns list with those of more that it does not hold.
+func unite(list, more []Target) []Target {
+	all := append([]Target(nil), list...)
+	for _, t := range more {
+		known := false
+		for _, have := range list {
+			known = known || have == t
+		}
+		if !known {
+			all = append(all, t)
+		}
+	}
+	return all
+}

@@ -1,0 +1,151 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Run drives timers, rollouts and sweeps until ctx ends. It logs what goes wrong and tries again; every step is in the
+// store when the next begins.
+func (s *Service) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		worked, err := s.round(ctx, time.Now())
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("jobs: cannot take a step", "error", err)
+			s.pause(ctx, time.Now().Add(time.Second), false)
+			continue
+		}
+		if !worked {
+			s.pause(ctx, s.agenda.next(), true)
+		}
+	}
+}
+
+// pause waits until t, or until something is put on the agenda.
+func (s *Service) pause(ctx context.Context, t time.Time, kicked bool) {
+	timer := time.NewTimer(max(gather, time.Until(t)))
+	defer timer.Stop()
+	kick := s.agenda.kick
+	if !kicked {
+		kick = nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-kick:
+	}
+}
+
+// Tick takes every step that is due at now, and returns when there is none left. It is Run for tests and tools, with a
+// clock of their own; do not run both.
+func (s *Service) Tick(ctx context.Context, now time.Time) error {
+	for {
+		s.agenda.lookAtAll()
+		worked, err := s.round(ctx, now)
+		if err != nil || !worked {
+			return err
+		}
+	}
+}
+
+// round takes one step of everything that has one due: a chunk of time-outs, a chunk of group deletions, a chunk of
+// each job's work. So no job waits for the end of another.
+func (s *Service) round(ctx context.Context, now time.Time) (worked bool, err error) {
+	now = stored(now)
+	timedOut, err := s.timeOut(ctx, now)
+	if err != nil {
+		return false, err
+	}
+	ids, groups, all := s.agenda.take(now)
+	if all {
+		if ids, err = s.allJobs(ctx, ids); err != nil {
+			return false, err
+		}
+	}
+	worked = timedOut
+	if groups {
+		swept, err := s.sweepGroups(ctx, now)
+		if err != nil {
+			return worked, err
+		}
+		worked = worked || swept
+	}
+	for _, id := range ids {
+		stepped, err := s.step(ctx, now, id)
+		if err != nil {
+			s.agenda.later(id, now.Add(time.Second))
+			return worked, err
+		}
+		worked = worked || stepped
+	}
+	return worked, ctx.Err()
+}
+
+// allJobs adds the active jobs to ids, which keep their place.
+func (s *Service) allJobs(ctx context.Context, ids []string) ([]string, error) {
+	have := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		have[id] = true
+	}
+	active, err := s.store.ActiveJobs(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list active jobs: %w", err)
+	}
+	for _, j := range active {
+		if !have[j.ID] {
+			ids = append(ids, j.ID)
+		}
+	}
+	return ids, nil
+}
+
+// settle lets a job take its next step at once when a report may have ended it, so that who reports the last execution
+// finds the job completed; else the job waits for its turn.
+func (s *Service) settle(ctx context.Context, now time.Time, jobID string) {
+	p, err := s.store.Progress(ctx, jobID)
+	if err != nil || p.Counts.Pending() > 0 {
+		s.agenda.want(jobID)
+		return
+	}
+	s.begin(ctx, now, jobID)
+}
+
+// begin takes a job's next step at once, and leaves the others to Run. What goes wrong is Run's to try again.
+func (s *Service) begin(ctx context.Context, now time.Time, jobID string) {
+	for range swapAttempts {
+		stepped, err := s.step(ctx, now, jobID)
+		if err != nil {
+			s.log.Warn("jobs: cannot take a step", "job", jobID, "error", err)
+		}
+		if err != nil || !stepped {
+			break
+		}
+		if busy, err := s.chunked(ctx, jobID); err != nil || busy {
+			break
+		}
+	}
+	s.agenda.want(jobID)
+}
+
+// chunked says whether a job has chunks of work before it.
+func (s *Service) chunked(ctx context.Context, jobID string) (bool, error) {
+	p, err := s.store.Progress(ctx, jobID)
+	if err != nil {
+		return false, err
+	}
+	j, err := s.store.Job(ctx, jobID)
+	if err != nil {
+		return false, err
+	}
+	return (j.Sweep != SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started), nil
+}
+
+// ignoreRace drops the errors that mean that another step came first.
+func ignoreRace(err error) error {
+	if errors.Is(err, ErrVersionConflict) || errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalidStateTransition) {
+		return nil
+	}
+	return err
+}

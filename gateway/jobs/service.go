@@ -1,0 +1,141 @@
+package jobs
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobdoc"
+)
+
+// Roles says which roles may sign for jobs, and under which rules documents of theirs are read. A role that is not
+// listed in the configuration is unknown, whatever AWS would say of it.
+type Roles interface {
+	// DocumentOptions returns the rules (hosts, allow-lists, limits) for documents signed with a role; "" is a job
+	// without one. false if the role is not listed.
+	DocumentOptions(roleARN string) (jobdoc.Options, bool)
+}
+
+// Fetcher loads a documentSource, once, while CreateJob or CreateJobTemplate runs. An error is the log's; the client is
+// told that the document cannot be read.
+type Fetcher func(ctx context.Context, url string) ([]byte, error)
+
+// Config is what a Service needs.
+type Config struct {
+	Store    Store   // required; the Service does not close it
+	Names    Names   // required
+	Endpoint string  // what DescribeEndpoint answers: host[:port]
+	Roles    Roles   // nil: no role is listed, so no document may sign
+	Fetch    Fetcher // nil: documentSource is refused
+	Limits   Limits
+	Log      *slog.Logger // nil: discards
+}
+
+// Limits bound what one request or one step may cost; 0 is the default.
+type Limits struct {
+	MaxDocument int // bytes of a documentSource's document; inline ones have AWS's 32768
+	ChunkSize   int // executions that a background step takes at once
+	MaxPending  int // pending executions that a device is shown
+}
+
+// Defaults of Limits, and AWS's bound on an inline document (facts §3).
+const (
+	DefaultMaxDocument = 1 << 20
+	DefaultChunkSize   = 2000
+	DefaultMaxPending  = 15
+	MaxInlineDocument  = 32768
+)
+
+// Service is the IoT Jobs service: one method an operation. It is safe for concurrent use. Every method takes the
+// clock's time of the request.
+type Service struct {
+	store    Store
+	names    Names
+	endpoint string
+	roles    Roles
+	fetch    Fetcher
+	limits   Limits
+	log      *slog.Logger
+
+	events    Events
+	documents documents
+	agenda    agenda
+	scratch   sync.Pool // *[]Execution
+}
+
+// New returns a Service over c.Store. Run has to be started for timers, rollouts and sweeps to proceed.
+func New(c Config) (*Service, error) {
+	if c.Store == nil {
+		return nil, errors.New("cannot start the jobs service: no store")
+	}
+	if c.Names.Region == "" || c.Names.Account == "" {
+		return nil, fmt.Errorf("cannot start the jobs service for region %q, account %q: both are required; see jobs.region, jobs.account",
+			c.Names.Region, c.Names.Account)
+	}
+	if c.Roles == nil {
+		c.Roles = noRoles{}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{
+		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, log: c.Log,
+		limits: Limits{
+			MaxDocument: orDefault(c.Limits.MaxDocument, DefaultMaxDocument),
+			ChunkSize:   orDefault(c.Limits.ChunkSize, DefaultChunkSize),
+			MaxPending:  orDefault(c.Limits.MaxPending, DefaultMaxPending),
+		},
+		agenda: agenda{kick: make(chan struct{}, 1)},
+	}
+	s.scratch.New = func() any { list := make([]Execution, 0, 8); return &list }
+	return s, nil
+}
+
+func orDefault(v, otherwise int) int {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Names returns how the service forms ARNs.
+func (s *Service) Names() Names { return s.names }
+
+// Events returns the stream of changes.
+func (s *Service) Events() *Events { return &s.events }
+
+// Endpoint answers DescribeEndpoint. endpointType "" is AWS's default, iot:Data; the data plane of all of them is here.
+func (s *Service) Endpoint(endpointType string) (string, error) {
+	switch endpointType {
+	case "", EndpointData, EndpointDataATS, EndpointJobs:
+		return s.endpoint, nil
+	}
+	return "", Errorf(ErrInvalidRequest, "Endpoint type %q is not served here; iot:Jobs is.", endpointType)
+}
+
+// Totals returns the executions of all jobs by status, for metrics.
+func (s *Service) Totals(ctx context.Context) (Counts, error) { return s.store.Totals(ctx) }
+
+// noRoles lists no role: documents may be plain, and may not sign.
+type noRoles struct{}
+
+func (noRoles) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
+	return jobdoc.Options{}, roleARN == ""
+}
+
+// newUUID returns a random UUID (RFC 9562 §5.4).
+func newUUID() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	text := hex.EncodeToString(b[:])
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
+// stored returns t as stores keep it: milliseconds, UTC.
+func stored(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }

@@ -1,0 +1,132 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// step takes the one step that planJob says, and says whether there was one.
+func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, error) {
+	j, err := s.store.Job(ctx, jobID)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p, err := s.store.Progress(ctx, jobID)
+	if err != nil {
+		return false, ignoreRace(err)
+	}
+	next, err := planJob(j, &p, now, s.limits.ChunkSize)
+	if err != nil {
+		s.log.Error("jobs: cannot plan", "job", jobID, "error", err) // the record is broken: leave it to the operator
+		return false, nil
+	}
+	stepped, err := s.take(ctx, now, j, &p, &next)
+	if err != nil {
+		return false, fmt.Errorf("cannot take a step of job %q: %w", jobID, err)
+	}
+	if stepped {
+		s.agenda.want(jobID)
+	} else {
+		s.agenda.later(jobID, next.wake)
+	}
+	return stepped, nil
+}
+
+// take carries out a plan.
+func (s *Service) take(ctx context.Context, now time.Time, j *Job, p *Progress, next *plan) (bool, error) {
+	switch {
+	case next.swap != nil:
+		return s.takeSwap(ctx, now, p, next)
+	case next.remove:
+		err := s.store.RemoveJob(ctx, j.ID)
+		if err == nil {
+			s.forget(j.ID)
+			s.tellJob(EventJobDeleted, j, &p.Counts, now)
+		}
+		return err == nil, ignoreRace(err)
+	case next.sweep:
+		r, err := s.store.SweepJob(ctx, SweepChunk{JobID: j.ID, Limit: s.limits.ChunkSize, Now: now, Names: s.events.Active()})
+		if err == nil && j.Sweep != SweepDelete {
+			s.tellExecutions(r.Executions)
+		}
+		return err == nil, ignoreRace(err)
+	case next.queue > 0:
+		r, err := s.store.QueueChunk(ctx, QueueChunk{
+			JobID: j.ID, After: p.Chunks, Limit: next.queue, Pace: next.pace, Now: now, Names: s.events.Active(),
+		})
+		if err == nil {
+			s.tellQueued(j, &r, now)
+		}
+		return err == nil, ignoreRace(err)
+	}
+	return false, nil
+}
+
+// takeSwap puts a job's next state in place.
+func (s *Service) takeSwap(ctx context.Context, now time.Time, p *Progress, next *plan) (bool, error) {
+	j, err := s.store.SwapJob(ctx, *next.swap)
+	if err != nil {
+		return false, ignoreRace(err)
+	}
+	s.tellJob(next.event, j, &p.Counts, now)
+	if j.Status.Terminal() && j.Sweep == SweepNone && p.Counts.Pending() == 0 {
+		s.forget(j.ID)
+	}
+	return true, nil
+}
+
+// timeOut ends a chunk of the executions whose timers have run out.
+func (s *Service) timeOut(ctx context.Context, now time.Time) (bool, error) {
+	if !s.agenda.timersDue(now) {
+		return false, nil
+	}
+	due, next, err := s.store.Due(ctx, now, s.limits.ChunkSize)
+	if err != nil {
+		return false, fmt.Errorf("cannot find timers that ran out: %w", err)
+	}
+	s.agenda.timerAt(next)
+	if len(due) == 0 {
+		return false, nil
+	}
+	swaps := make([]Swap, len(due))
+	for i := range due {
+		swaps[i].Old = due[i]
+		swaps[i].New, swaps[i].Next = due[i].timeOut(now)
+	}
+	if err := s.store.Swap(ctx, swaps); err != nil {
+		return false, fmt.Errorf("cannot time out executions: %w", err)
+	}
+	for i := range swaps {
+		if swaps[i].Applied {
+			s.tellSwap(&swaps[i])
+			s.agenda.want(swaps[i].New.Job.ID)
+		}
+	}
+	return true, nil
+}
+
+// sweepGroups ends a chunk of the memberships of deleted groups.
+func (s *Service) sweepGroups(ctx context.Context, now time.Time) (bool, error) {
+	removed, more, err := s.store.SweepGroups(ctx, s.limits.ChunkSize, now)
+	if err != nil {
+		return false, fmt.Errorf("cannot end the memberships of deleted groups: %w", err)
+	}
+	if more {
+		s.agenda.wantGroups()
+	}
+	s.settleAll(removed)
+	return more || len(removed) > 0, nil
+}
+
+// settleAll tells of executions that ended, and puts their jobs on the agenda.
+func (s *Service) settleAll(ended []Execution) {
+	s.tellExecutions(ended)
+	for i := range ended {
+		s.agenda.want(ended[i].Job.ID)
+	}
+}

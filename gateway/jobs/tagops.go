@@ -1,0 +1,49 @@
+package jobs
+
+import "context"
+
+// TagResource answers TagResource, for jobs, job templates and thing groups.
+func (s *Service) TagResource(ctx context.Context, arn string, tags []Tag) error {
+	r, err := s.taggable(ctx, arn)
+	if err != nil {
+		return err
+	}
+	return s.store.SetTags(ctx, r, tags)
+}
+
+// UntagResource answers UntagResource.
+func (s *Service) UntagResource(ctx context.Context, arn string, keys []string) error {
+	r, err := s.taggable(ctx, arn)
+	if err != nil {
+		return err
+	}
+	return s.store.RemoveTags(ctx, r, keys)
+}
+
+// ListTags answers ListTagsForResource, by key.
+func (s *Service) ListTags(ctx context.Context, arn string) ([]Tag, error) {
+	r, err := s.taggable(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	return s.store.Tags(ctx, r)
+}
+
+// taggable reads the ARN of a resource that is there and may have tags.
+func (s *Service) taggable(ctx context.Context, arn string) (Resource, error) {
+	r, err := s.names.parse(arn)
+	if err != nil {
+		return Resource{}, err
+	}
+	switch {
+	case r.Kind == KindJob:
+		_, err = s.store.Job(ctx, r.Name)
+	case r.Kind == KindGroup:
+		_, err = s.store.Group(ctx, r.Name)
+	case r.Kind == KindTemplate && !r.managed:
+		_, err = s.store.Template(ctx, r.Name)
+	default:
+		err = Errorf(ErrInvalidRequest, "Tags are for jobs, job templates and thing groups, not for %s", arn)
+	}
+	return r.Resource, err
+}

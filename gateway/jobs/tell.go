@@ -1,0 +1,50 @@
+package jobs
+
+import "time"
+
+// tellSwap publishes a change of one execution, and the attempt that follows it.
+func (s *Service) tellSwap(swap *Swap) {
+	if !s.events.Active() {
+		return
+	}
+	s.tellExecution(EventExecution, &swap.New)
+	if swap.Next != nil {
+		s.tellExecution(EventExecution, swap.Next)
+	}
+}
+
+// tellExecutions publishes changes of many executions.
+func (s *Service) tellExecutions(list []Execution) {
+	if !s.events.Active() {
+		return
+	}
+	for i := range list {
+		s.tellExecution(EventExecution, &list[i])
+	}
+}
+
+func (s *Service) tellExecution(t EventType, e *Execution) {
+	s.events.publish(&Event{
+		Type: t, Time: e.UpdatedAt, JobID: e.Job.ID, Job: e.Job.Status,
+		Thing: e.Thing, Number: e.Number, Version: e.Version, Status: e.Status, Retry: e.Retry,
+	})
+}
+
+// tellJob publishes a change of a job.
+func (s *Service) tellJob(t EventType, j *Job, counts *Counts, now time.Time) {
+	if s.events.Active() {
+		s.events.publish(&Event{Type: t, Time: now, JobID: j.ID, Job: j.Status, Counts: *counts, Reason: j.ReasonCode})
+	}
+}
+
+// tellQueued publishes the executions that a chunk of a rollout queued, and the job's progress.
+func (s *Service) tellQueued(j *Job, r *QueueResult, now time.Time) {
+	if !s.events.Active() {
+		return
+	}
+	for _, thing := range r.Things {
+		e := Execution{Thing: thing, Job: j, Number: 1, Version: 1, UpdatedAt: now}
+		s.tellExecution(EventExecution, &e)
+	}
+	s.tellJob(EventJobProgress, j, &r.Progress.Counts, now)
+}
