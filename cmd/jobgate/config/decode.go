@@ -1,0 +1,188 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// decoder fills a Config from the YAML tree, noting where each key was written and every fault on the way.
+type decoder struct {
+	file    string
+	origins map[string]Origin
+	faults  Faults
+	anchors map[string]ast.Node
+
+	unreadable bool // the file is not YAML: what it meant to say is not known
+}
+
+// decodeFile reads source into c.
+func (d *decoder) decodeFile(source []byte, c *Config) {
+	d.origins[""] = Origin{File: d.file, Line: 1, Column: 1}
+	tree, err := parser.ParseBytes(source, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		d.unreadable = true
+		d.syntaxFault(err)
+		return
+	}
+	for i, doc := range tree.Docs {
+		switch {
+		case doc.Body == nil:
+		case i > 0:
+			d.fault(doc.Body, "", "a second YAML document begins here", "", "keep one document a file")
+		default:
+			ast.Walk(anchorVisitor{d.anchors}, doc.Body)
+			d.decode(doc.Body, "", reflect.ValueOf(c).Elem(), "")
+		}
+	}
+}
+
+// anchorVisitor collects the nodes that aliases name.
+type anchorVisitor struct{ anchors map[string]ast.Node }
+
+func (a anchorVisitor) Visit(n ast.Node) ast.Visitor {
+	if anchor, ok := n.(*ast.AnchorNode); ok {
+		a.anchors[anchor.Name.GetToken().Value] = anchor.Value
+	}
+	return a
+}
+
+func (d *decoder) syntaxFault(err error) {
+	var ye yaml.Error
+	if errors.As(err, &ye) && ye.GetToken() != nil {
+		pos := ye.GetToken().Position
+		d.faults = append(d.faults, Fault{Origin: Origin{File: d.file, Line: pos.Line, Column: pos.Column}, Problem: "is not YAML: " + ye.GetMessage()})
+		return
+	}
+	d.faults = append(d.faults, Fault{Origin: d.origins[""], Problem: "is not YAML: " + err.Error()})
+}
+
+// decode stores node in v. A key without a value (null) leaves v as it is.
+func (d *decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+	node = d.resolve(node)
+	if _, null := node.(*ast.NullNode); node == nil || null {
+		return
+	}
+	switch {
+	case isScalar(v.Type()):
+		d.scalar(node, key, v, tag)
+	case v.Kind() == reflect.Slice:
+		d.list(node, key, v, tag)
+	default:
+		d.mapping(node, key, v)
+	}
+}
+
+// resolve follows anchors, aliases and tags to the node that holds the value.
+func (d *decoder) resolve(node ast.Node) ast.Node {
+	// An alias may stand for an anchor that holds an alias; ten is more than anybody writes, and ends a circle.
+	for range 10 {
+		switch n := node.(type) {
+		case *ast.AnchorNode:
+			node = n.Value
+		case *ast.AliasNode:
+			node = d.anchors[n.Value.GetToken().Value]
+		case *ast.TagNode:
+			node = n.Value
+		default:
+			return node
+		}
+	}
+	return nil
+}
+
+func (d *decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+	text, ok := scalarText(node)
+	want := typeName(v.Type())
+	if !ok {
+		d.fault(node, key, fmt.Sprintf("%s is not a %s", kindOf(node), want), allowed(tag), "")
+		return
+	}
+	_, quoted := node.(*ast.StringNode)
+	if kind := v.Kind(); quoted && (kind == reflect.Bool || kind == reflect.Int) {
+		d.fault(node, key, fmt.Sprintf("%q is a string, not %s", text, article(want)), allowedOr(tag, v), "write it without quotes")
+		return
+	}
+	if problem, want := setScalar(v, tag, text); problem != "" {
+		d.fault(node, key, problem, want, "")
+	}
+}
+
+func (d *decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+	seq, ok := node.(*ast.SequenceNode)
+	if !ok {
+		d.fault(node, key, kindOf(node)+" is not a list", "", "write - and the value, one a line, or [value, value]")
+		return
+	}
+	for i, item := range seq.Values {
+		elem := reflect.New(v.Type().Elem()).Elem()
+		if elem.Kind() == reflect.Struct && !isScalar(elem.Type()) {
+			setDefaults(elem)
+		}
+		itemKey := key + "[" + strconv.Itoa(i) + "]"
+		d.note(itemKey, item)
+		d.decode(item, itemKey, elem, tag)
+		v.Set(reflect.Append(v, elem))
+	}
+}
+
+// mapping decodes into a struct or a map with string keys.
+func (d *decoder) mapping(node ast.Node, key string, v reflect.Value) {
+	values, ok := mappingValues(node)
+	if !ok {
+		d.fault(node, key, kindOf(node)+" is not a mapping", "", "write key: value lines")
+		return
+	}
+	seen := make(map[string]*token.Position, len(values))
+	for _, pair := range values {
+		name := pair.Key.GetToken().Value
+		child := join(key, name)
+		if at, dup := seen[name]; dup {
+			d.fault(pair.Key, child, fmt.Sprintf("is set twice, first at line %d", at.Line), "", "keep one of the two")
+			continue
+		}
+		seen[name] = pair.Key.GetToken().Position
+		if v.Kind() == reflect.Map {
+			d.mapEntry(pair, name, child, v)
+			continue
+		}
+		d.structField(pair, name, child, v)
+	}
+}
+
+func (d *decoder) mapEntry(pair *ast.MappingValueNode, name, key string, v reflect.Value) {
+	if v.IsNil() {
+		v.Set(reflect.MakeMap(v.Type()))
+	}
+	elem := reflect.New(v.Type().Elem()).Elem()
+	if elem.Kind() == reflect.Struct {
+		setDefaults(elem)
+	}
+	d.note(key, pair.Key)
+	if isScalar(elem.Type()) {
+		d.note(key, pair.Value)
+	}
+	d.decode(pair.Value, key, elem, "")
+	v.SetMapIndex(reflect.ValueOf(name), elem)
+}
+
+func (d *decoder) structField(pair *ast.MappingValueNode, name, key string, v reflect.Value) {
+	for f := range fields(v.Type()) {
+		if f.Tag.Get("yaml") != name {
+			continue
+		}
+		d.note(key, pair.Key)
+		if isScalar(f.Type) {
+			d.note(key, pair.Value)
+		}
+		d.decode(pair.Value, key, v.FieldByIndex(f.Index), f.Tag)
+		return
+	}
+	d.fault(pair.Key, key, "is not a known key", "", didYouMean(name, keysOf(v.Type())))
+}

@@ -1,0 +1,11 @@
+// Package config reads jobgate's configuration and says everything that is wrong with it.
+//
+//	defaults -> file -> environment -> flags -> rules across settings -> Loaded
+//	(tags)     (YAML)   (JOBGATE_…)   (--listen)  (validate_*.go)
+//
+// The structs of settings.go are the one description of the configuration: their yaml tags name the keys and, joined
+// by "_" and in capitals, the environment variables; their default, min, max and enum tags are what decoding applies
+// and what the README's table shows, beside the fields' comments. Reading is strict. Each fault carries where the
+// value was written (file:line:column, variable or flag), the key, the value, what is allowed and how to mend it, and
+// all faults are reported at once.
+package config

@@ -1,0 +1,143 @@
+package config
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// Scope says which rules across settings must hold.
+type Scope uint8
+
+const (
+	// Serving is for the gateway: all rules.
+	Serving Scope = iota
+	// Signing is for commands that only sign: the rules on roles and presign.
+	Signing
+)
+
+// Flag is one setting from the command line.
+type Flag struct{ Name, Key, Text string } // "--listen", "listen", "127.0.0.1:8080"
+
+// Options say what Load reads.
+type Options struct {
+	Path    string   // file; "" reads none
+	Source  []byte   // the file's content when it was read already; nil reads Path
+	Environ []string // NAME=value, as os.Environ returns them
+	Flags   []Flag   // only those that were set
+	Scope   Scope
+}
+
+// Loaded is a configuration without faults, and where each of its values came from.
+type Loaded struct {
+	Config
+	Warnings Faults // what to think about: a device listener that asks nobody for a name, an unknown variable
+	origins  map[string]Origin
+}
+
+// Origin says where key was written; the zero Origin for a default.
+func (l *Loaded) Origin(key string) Origin { return l.origins[key] }
+
+// Load reads the configuration: defaults, then the file, the environment and the flags, each over the one before.
+// When something is wrong it returns Faults with all of it; a file that cannot be read is its own error.
+func Load(o Options) (*Loaded, error) {
+	d := decoder{file: o.Path, origins: map[string]Origin{}, anchors: map[string]ast.Node{}}
+	c := Default()
+	if o.Path != "" {
+		source := o.Source
+		if source == nil {
+			var err error
+			if source, err = os.ReadFile(o.Path); err != nil {
+				return nil, fmt.Errorf("cannot read the configuration: %w", err)
+			}
+		}
+		d.decodeFile(source, c)
+	}
+	warnings := d.environment(o.Environ, c)
+	d.flags(o.Flags, c)
+	v := validator{c: c, origins: d.origins, faults: d.faults, warnings: warnings}
+	if !d.unreadable {
+		v.validate(o.Scope)
+	}
+	if len(v.faults) > 0 {
+		return nil, v.faults.sorted()
+	}
+	return &Loaded{Config: *c, Warnings: v.warnings.sorted(), origins: d.origins}, nil
+}
+
+// serviceLinks are variables that Kubernetes sets for a Service whose name begins with jobgate.
+var serviceLinks = regexp.MustCompile(`^JOBGATE_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$`)
+
+// environment applies the JOBGATE_ variables to c. An empty variable counts as unset, as in Compose files.
+func (d *decoder) environment(environ []string, c *Config) (warnings Faults) {
+	keys := map[string]string{}
+	var names []string
+	others := map[string]string{"JOBGATE_CONFIG": ""} // the --config flag's own
+	for _, s := range Settings() {
+		if s.Env == "" {
+			others[envName(topKey(s.Key))] = topKey(s.Key)
+			continue
+		}
+		keys[s.Env] = s.Key
+		names = append(names, s.Env)
+	}
+	sorted := slices.Sorted(slices.Values(environ))
+	for _, entry := range sorted {
+		name, text, _ := strings.Cut(entry, "=")
+		key, known := keys[name]
+		if !known {
+			if strings.HasPrefix(name, "JOBGATE_") && !serviceLinks.MatchString(name) {
+				warnings = append(warnings, unknownVariable(name, others, names)...)
+			}
+			continue
+		}
+		if text != "" {
+			d.override(Origin{Env: name}, key, text, c)
+		}
+	}
+	return warnings
+}
+
+// unknownVariable is the warning for a JOBGATE_ name that spells no setting; none for JOBGATE_CONFIG.
+func unknownVariable(name string, others map[string]string, names []string) Faults {
+	if key, ok := others[name]; ok {
+		if key == "" {
+			return nil
+		}
+		return Faults{{Origin: Origin{Env: name}, Key: key, Problem: "the environment spells single values only, and this is ignored", Mend: "set it in the file"}}
+	}
+	return Faults{{Origin: Origin{Env: name}, Problem: "names no setting and is ignored", Mend: didYouMean(name, names)}}
+}
+
+// topKey is what comes before the first list index or map name in a key such as routes[].path: "routes".
+func topKey(key string) string {
+	if before, _, found := strings.Cut(key, "[]"); found {
+		return before
+	}
+	before, _, _ := strings.Cut(key, ".NAME")
+	return before
+}
+
+func (d *decoder) flags(flags []Flag, c *Config) {
+	for _, f := range flags {
+		d.override(Origin{Flag: f.Name}, f.Key, f.Text, c)
+	}
+}
+
+// override sets one scalar from outside the file.
+func (d *decoder) override(at Origin, key, text string, c *Config) {
+	v, tag, ok := lookup(reflect.ValueOf(c).Elem(), key)
+	if !ok {
+		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: "is not a setting that one value spells"})
+		return
+	}
+	d.origins[key] = at
+	if problem, want := setScalar(v, tag, text); problem != "" {
+		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want})
+	}
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const redacted = "REDACTED"
+
+// redactURL hides what may be secret in a URL: user information and the query.
+func redactURL(text string) string {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		return text
+	}
+	authority, tail := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, tail = rest[:i], rest[i:]
+	}
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		authority = redacted + authority[at:]
+	}
+	if path, _, query := strings.Cut(tail, "?"); query {
+		tail = path + "?" + redacted
+	}
+	return scheme + "://" + authority + tail
+}
+
+// WriteTo writes the effective configuration as YAML: every setting, with a comment where it does not come from the
+// defaults. External ids, and users and queries in URLs, are redacted; other secrets stand in files of their own.
+func (l *Loaded) WriteTo(w io.Writer) (int64, error) {
+	p := printer{w: bufio.NewWriter(w), origins: l.origins}
+	p.structure(reflect.ValueOf(l.Config), "", 0)
+	return p.n, p.w.Flush()
+}
+
+type printer struct {
+	w       *bufio.Writer
+	n       int64
+	origins map[string]Origin
+}
+
+func (p *printer) line(indent int, text, key string) {
+	if at := p.origins[key]; key != "" && at != (Origin{}) {
+		text += "  # " + at.String()
+	}
+	n, _ := p.w.WriteString(strings.Repeat("  ", indent) + text + "\n") // Flush reports the error
+	p.n += int64(n)
+}
+
+func (p *printer) structure(v reflect.Value, key string, indent int) {
+	for f := range fields(v.Type()) {
+		name := f.Tag.Get("yaml")
+		p.value(v.FieldByIndex(f.Index), f.Tag, name, join(key, name), indent)
+	}
+}
+
+func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string, indent int) {
+	switch {
+	case isScalar(v.Type()):
+		p.line(indent, name+": "+spell(v, tag), key)
+	case v.Kind() == reflect.Struct:
+		p.line(indent, name+":", "")
+		p.structure(v, key, indent+1)
+	case v.Len() == 0 && v.Kind() == reflect.Slice:
+		p.line(indent, name+": []", "")
+	case v.Len() == 0:
+		p.line(indent, name+": {}", "")
+	case v.Kind() == reflect.Map:
+		p.line(indent, name+":", "")
+		entries := v.Interface()
+		for _, k := range sortedKeys(entries) {
+			p.value(v.MapIndex(reflect.ValueOf(k)), tag, quoteKey(k), join(key, k), indent+1)
+		}
+	default:
+		p.line(indent, name+":", "")
+		for i := range v.Len() {
+			p.item(v.Index(i), tag, key+"["+strconv.Itoa(i)+"]", indent+1)
+		}
+	}
+}
+
+func (p *printer) item(v reflect.Value, tag reflect.StructTag, key string, indent int) {
+	if isScalar(v.Type()) {
+		p.line(indent, "- "+spell(v, tag), key)
+		return
+	}
+	p.line(indent, "-", "")
+	p.structure(v, key, indent+1)
+}
+
+// spell writes a scalar as the file would.
+func spell(v reflect.Value, tag reflect.StructTag) string {
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		if x == 0 && tag.Get("default") == "" {
+			return "" // unset: another setting speaks for it
+		}
+		return FormatDuration(x)
+	case netip.Prefix:
+		return x.String()
+	case string:
+		if x != "" && tag.Get("secret") != "" {
+			return redacted
+		}
+		if x == "" && tag.Get("enum") != "" {
+			return ""
+		}
+		if strings.Contains(x, "://") {
+			x = redactURL(x)
+		}
+		return strconv.Quote(x)
+	}
+	return fmt.Sprint(v.Interface())
+}
+
+func quoteKey(k string) string {
+	if roleNamePattern.MatchString(k) && strings.Trim(k, "0123456789.-_") != "" {
+		return k
+	}
+	return strconv.Quote(k)
+}
+
+func sortedKeys(m any) []string {
+	switch m := m.(type) {
+	case map[string]string:
+		return slices.Sorted(maps.Keys(m))
+	case map[string]Role:
+		return slices.Sorted(maps.Keys(m))
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the settings table into the README")
+
+const (
+	readme     = "../../../README.md"
+	tableBegin = "<!-- settings -->\n"
+	tableEnd   = "<!-- /settings -->"
+)
+
+// TestReadmeTable proves that the README's settings table is what the structs say. With -update it writes the table.
+func TestReadmeTable(t *testing.T) {
+	page, err := os.ReadFile(readme)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("there is no README.md to compare with")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begun := bytes.Cut(page, []byte(tableBegin))
+	table, after, ended := bytes.Cut(rest, []byte(tableEnd))
+	if !begun || !ended {
+		t.Fatalf("README.md has no %s … %s", strings.TrimSpace(tableBegin), tableEnd)
+	}
+	want := settingsTable(t)
+	if string(table) == want {
+		return
+	}
+	if !*update {
+		t.Fatalf("README.md's settings table is not what the structs say; run go test ./cmd/jobgate/config -run ReadmeTable -update\nwant:\n%s", want)
+	}
+	page = bytes.Join([][]byte{before, []byte(tableBegin), []byte(want), []byte(tableEnd), after}, nil)
+	if err := os.WriteFile(readme, page, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEverySettingHasAMeaning is what makes the table worth reading.
+func TestEverySettingHasAMeaning(t *testing.T) {
+	comments := fieldComments(t)
+	for key, comment := range comments {
+		if comment == "" || !strings.HasSuffix(comment, ".") {
+			t.Errorf("%s: its comment %q is no sentence", key, comment)
+		}
+	}
+	for _, s := range Settings() {
+		if _, ok := comments[s.Key]; !ok {
+			t.Errorf("%s has no comment", s.Key)
+		}
+	}
+}
+
+func settingsTable(t *testing.T) string {
+	comments := fieldComments(t)
+	var b strings.Builder
+	b.WriteString("| Setting | Type | Default | Allowed | Meaning | Environment |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, s := range Settings() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", s.Key, s.Type, code(s.Default), strings.ReplaceAll(s.Allowed, "..", " … "), strings.ReplaceAll(comments[s.Key], "|", "\\|"), code(s.Env))
+	}
+	return b.String()
+}
+
+func code(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "`" + s + "`"
+}
+
+// fieldComments reads the comments of the settings' fields from the source, by key.
+func fieldComments(t *testing.T) map[string]string {
+	t.Helper()
+	structs := map[string]*ast.StructType{}
+	for _, name := range []string{"settings.go", "settings_server.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range ast.Preorder(file) {
+			if spec, ok := node.(*ast.TypeSpec); ok {
+				if st, ok := spec.Type.(*ast.StructType); ok {
+					structs[spec.Name.Name] = st
+				}
+			}
+		}
+	}
+	comments := map[string]string{}
+	collectComments(structs, "Config", "", comments)
+	return comments
+}
+
+func collectComments(structs map[string]*ast.StructType, name, prefix string, comments map[string]string) {
+	for _, f := range structs[name].Fields.List {
+		key := prefix + reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("yaml")
+		comments[key] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+		switch typ := f.Type.(type) {
+		case *ast.Ident:
+			if structs[typ.Name] != nil {
+				collectComments(structs, typ.Name, key+".", comments)
+			}
+		case *ast.ArrayType:
+			if elem, ok := typ.Elt.(*ast.Ident); ok && structs[elem.Name] != nil {
+				collectComments(structs, elem.Name, key+"[].", comments)
+			}
+		case *ast.MapType:
+			if elem, ok := typ.Value.(*ast.Ident); ok && structs[elem.Name] != nil {
+				collectComments(structs, elem.Name, key+".NAME.", comments)
+			}
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// Setting describes one leaf of the configuration.
+type Setting struct {
+	Key     string // presign.expires; roles.NAME.arn; routes[].path
+	Env     string // JOBGATE_PRESIGN_EXPIRES; empty where only the file can say it
+	Type    string // string, bool, int, duration, size, CIDR, list of …, map of …
+	Default string // as the file would spell it; empty: unset
+	Allowed string // range or choice; empty: any
+}
+
+// Settings lists every setting in the order of the file.
+func Settings() []Setting {
+	return settingsOf(reflect.TypeFor[Config](), "", true)
+}
+
+// settingsOf lists the leaves below t, whose keys begin with prefix; scalar leaves get a variable where env is true.
+func settingsOf(t reflect.Type, prefix string, env bool) []Setting {
+	var all []Setting
+	for f := range fields(t) {
+		key := prefix + f.Tag.Get("yaml")
+		switch {
+		case f.Type.Kind() == reflect.Struct && !isScalar(f.Type):
+			all = append(all, settingsOf(f.Type, key+".", env)...)
+		case f.Type.Kind() == reflect.Map && !isScalar(f.Type.Elem()):
+			all = append(all, settingsOf(f.Type.Elem(), key+".NAME.", false)...)
+		case f.Type.Kind() == reflect.Slice && !isScalar(f.Type.Elem()):
+			all = append(all, settingsOf(f.Type.Elem(), key+"[].", false)...)
+		default:
+			s := Setting{Key: key, Type: typeName(f.Type), Default: f.Tag.Get("default"), Allowed: allowed(f.Tag)}
+			if env && isScalar(f.Type) {
+				s.Env = envName(key)
+			}
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// fields yields the fields of t that the file can set.
+func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			if f := t.Field(i); f.Tag.Get("yaml") != "" && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// keysOf lists the keys that a mapping of type t may hold.
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for f := range fields(t) {
+		keys = append(keys, f.Tag.Get("yaml"))
+	}
+	return keys
+}
+
+// envName is the variable that spells key.
+func envName(key string) string {
+	return "JOBGATE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+}
+
+// isScalar says whether one text spells a t.
+func isScalar(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
+		return true
+	}
+	return t == reflect.TypeFor[netip.Prefix]()
+}
+
+func typeName(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return "duration"
+	case reflect.TypeFor[Size]():
+		return "size"
+	case reflect.TypeFor[netip.Prefix]():
+		return "CIDR"
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list of " + typeName(t.Elem())
+	case reflect.Map:
+		return "map of " + typeName(t.Elem())
+	}
+	return t.Kind().String()
+}
+
+// allowed spells the range or choice of a field.
+func allowed(tag reflect.StructTag) string {
+	if enum := tag.Get("enum"); enum != "" {
+		return oneOf(strings.Split(enum, "|"))
+	}
+	if tag.Get("max") != "" {
+		return tag.Get("min") + ".." + tag.Get("max")
+	}
+	return ""
+}
+
+// lookup finds the scalar field of c that key names.
+func lookup(c reflect.Value, key string) (reflect.Value, reflect.StructTag, bool) {
+	name, rest, nested := strings.Cut(key, ".")
+	for f := range fields(c.Type()) {
+		if f.Tag.Get("yaml") != name {
+			continue
+		}
+		v := c.FieldByIndex(f.Index)
+		if nested && f.Type.Kind() == reflect.Struct {
+			return lookup(v, rest)
+		}
+		return v, f.Tag, !nested && isScalar(f.Type)
+	}
+	return reflect.Value{}, "", false
+}

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// setScalar stores text in v. On a fault v is unchanged, problem says what is wrong and want what is allowed.
+func setScalar(v reflect.Value, tag reflect.StructTag, text string) (problem, want string) {
+	switch p := v.Addr().Interface().(type) {
+	case *time.Duration:
+		d, err := ParseDuration(text)
+		if err != nil {
+			return fmt.Sprintf("%q %v", text, err), durationWant(tag)
+		}
+		return setInRange(p, d, tag, text, ParseDuration)
+	case *Size:
+		s, err := ParseSize(text)
+		if err != nil {
+			return fmt.Sprintf("%q %v", text, err), sizeWant(tag)
+		}
+		return setInRange(p, s, tag, text, ParseSize)
+	case *int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Sprintf("%q is not a whole number", text), allowed(tag)
+		}
+		return setInRange(p, n, tag, text, strconv.Atoi)
+	case *bool:
+		if text != "true" && text != "false" {
+			return fmt.Sprintf("%q is not a bool", text), "true or false"
+		}
+		*p = text == "true"
+	case *netip.Prefix:
+		prefix, err := parsePrefix(text)
+		if err != nil {
+			return fmt.Sprintf("%q %v", text, err), "10.0.0.0/8, 2001:db8::/32 or one address"
+		}
+		*p = prefix
+	case *string:
+		if names := tag.Get("enum"); names != "" && !slices.Contains(strings.Split(names, "|"), text) {
+			return fmt.Sprintf("%q is not a choice", text), allowed(tag)
+		}
+		*p = text
+	}
+	return "", ""
+}
+
+// setInRange stores n in p unless it is beyond the field's min and max tags, which parse reads.
+func setInRange[T int | Size | time.Duration](p *T, n T, tag reflect.StructTag, text string, parse func(string) (T, error)) (problem, want string) {
+	if tag.Get("max") != "" {
+		least, err1 := parse(tag.Get("min"))
+		most, err2 := parse(tag.Get("max"))
+		if err1 != nil || err2 != nil || n < least || n > most {
+			return fmt.Sprintf("%q is out of range", text), allowed(tag)
+		}
+	}
+	*p = n
+	return "", ""
+}
+
+func durationWant(tag reflect.StructTag) string {
+	return allowed(tag) + ", written like 90s, 15m, 1h30m or 7d"
+}
+
+func sizeWant(tag reflect.StructTag) string {
+	return allowed(tag) + ", written like 8KiB or 256MiB"
+}
+
+// setDefaults stores the default tags of the struct v, and of the structs within.
+func setDefaults(v reflect.Value) {
+	for f := range fields(v.Type()) {
+		field := v.FieldByIndex(f.Index)
+		switch text, ok := f.Tag.Lookup("default"); {
+		case f.Type.Kind() == reflect.Struct && !isScalar(f.Type):
+			setDefaults(field)
+		case ok:
+			// The tags are fixed in the source; TestDefaults proves that each is in its own range.
+			setScalar(field, f.Tag, text)
+		}
+	}
+}
+
+// Default is the configuration of no file, no environment and no flags. It is not checked: alone it serves nothing.
+func Default() *Config {
+	c := new(Config)
+	setDefaults(reflect.ValueOf(c).Elem())
+	return c
+}

@@ -1,0 +1,75 @@
+package config
+
+import "time"
+
+// Jobs is the embedded IoT Jobs service.
+type Jobs struct {
+	// Runs the service: the data plane on `listen`, the control plane on `control`.
+	Enabled bool `yaml:"enabled" default:"false"`
+	// Database file.
+	Store string `yaml:"store" default:"./jobgate.db"`
+	// Region in the ARNs it makes.
+	Region string `yaml:"region" default:"us-east-1"`
+	// Account in the ARNs it makes; twelve digits.
+	Account string `yaml:"account" default:"000000000000"`
+	// Host that DescribeEndpoint answers; else the host the operator called.
+	DataEndpoint string `yaml:"data_endpoint"`
+	// File with the access keys that may call the control plane and, with `auth.mode: sigv4`, the data plane; required before `control` binds beyond loopback.
+	AccessKeysFile string `yaml:"access_keys_file"`
+}
+
+// Cache is the template cache.
+type Cache struct {
+	// Bytes that templates and their renderings may take.
+	MaxBytes Size `yaml:"max_bytes" default:"256MiB" min:"1MiB" max:"1TiB"`
+	// How long a template is served without asking its source.
+	Fresh time.Duration `yaml:"fresh" default:"30s" min:"0s" max:"30d"`
+	// How long a template is served after that while its source is down.
+	StaleIfError time.Duration `yaml:"stale_if_error" default:"24h" min:"0s" max:"30d"`
+	// How long "there is no such document" is remembered.
+	Negative time.Duration `yaml:"negative" default:"2s" min:"0s" max:"1h"`
+	// Role that reads s3:// templates, a name under `roles`; empty: the gateway's own credentials.
+	Role string `yaml:"role"`
+}
+
+// Limits bounds what one request, document or listener may cost.
+type Limits struct {
+	// Largest template or answer that is filled.
+	MaxDocument Size `yaml:"max_document" default:"1MiB" min:"1KiB" max:"64MiB"`
+	// Placeholders in one document.
+	MaxPlaceholders int `yaml:"max_placeholders" default:"100" min:"1" max:"10000"`
+	// Largest filled document.
+	MaxRendered Size `yaml:"max_rendered" default:"4MiB" min:"1KiB" max:"256MiB"`
+	// Loads at once from one source.
+	MaxSourceLoads int `yaml:"max_source_loads" default:"64" min:"1" max:"10000"`
+	// Largest request line and header; longer is 431.
+	MaxRequestHeader Size `yaml:"max_request_header" default:"8KiB" min:"1KiB" max:"1MiB"`
+	// Largest request body; longer is 413.
+	MaxBody Size `yaml:"max_body" default:"1MiB" min:"0B" max:"1GiB"`
+	// Device connections at once; 0: as many as the open-files limit allows.
+	MaxConnections int `yaml:"max_connections" default:"0" min:"0" max:"10000000"`
+	// Device requests at once; more are answered 503 with Retry-After; 0: no bound.
+	MaxInFlight int `yaml:"max_in_flight" default:"0" min:"0" max:"10000000"`
+	// Time to send a request.
+	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s" min:"100ms" max:"1h"`
+	// Life of a keep-alive connection between requests.
+	IdleTimeout time.Duration `yaml:"idle_timeout" default:"75s" min:"100ms" max:"24h"`
+	// Time the upstream has to answer.
+	UpstreamTimeout time.Duration `yaml:"upstream_timeout" default:"10s" min:"100ms" max:"1h"`
+}
+
+// Drain is the shutdown: /readyz turns 503, delay passes, new connections stop, requests in flight finish.
+type Drain struct {
+	// Time between /readyz turning 503 and the listeners closing.
+	Delay time.Duration `yaml:"delay" default:"5s" min:"0s" max:"10m"`
+	// Time that requests in flight have to finish.
+	Timeout time.Duration `yaml:"timeout" default:"25s" min:"100ms" max:"1h"`
+}
+
+// Log is where and how much is logged. No presigned query, token or secret ever is.
+type Log struct {
+	// Least level that is logged.
+	Level string `yaml:"level" default:"info" enum:"debug|info|warn|error"`
+	// Lines for people or for machines.
+	Format string `yaml:"format" default:"text" enum:"text|json"`
+}

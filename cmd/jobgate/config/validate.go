@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// validator applies the rules that join settings. Each rule is a method; all of them run, so that every fault shows.
+type validator struct {
+	c        *Config
+	origins  map[string]Origin
+	faults   Faults
+	warnings Faults
+}
+
+func (v *validator) validate(scope Scope) {
+	v.roles()
+	v.presign()
+	if scope == Signing {
+		return
+	}
+	v.listeners()
+	v.tls()
+	v.auth()
+	v.upstreams()
+	v.routes()
+	v.signingScope()
+	v.quantum()
+	v.jobs()
+	v.limits()
+}
+
+// set says whether key was written anywhere.
+func (v *validator) set(key string) bool {
+	_, ok := v.origins[key]
+	return ok
+}
+
+// origin is where key was written, or else the nearest mapping around it.
+func (v *validator) origin(key string) Origin {
+	for {
+		if at, ok := v.origins[key]; ok {
+			return at
+		}
+		if key == "" {
+			return Origin{}
+		}
+		key = key[:max(0, strings.LastIndexAny(key, ".["))]
+	}
+}
+
+// fault records what is wrong with key, unless key or what holds it has a fault already.
+func (v *validator) fault(key, problem, allowed, mend string) {
+	for _, f := range v.faults {
+		if rest, ok := strings.CutPrefix(key, f.Key); ok && f.Key != "" && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return
+		}
+	}
+	v.faults = append(v.faults, Fault{v.origin(key), key, problem, allowed, mend})
+}
+
+func (v *validator) warn(key, problem, mend string) {
+	v.warnings = append(v.warnings, Fault{Origin: v.origin(key), Key: key, Problem: problem, Mend: mend})
+}
+
+// role checks that the name under key is one of roles; an empty name is the gateway's own credentials.
+func (v *validator) role(key, name string) {
+	if name == "" {
+		return
+	}
+	if _, ok := v.c.Roles[name]; ok {
+		return
+	}
+	names := v.roleNames()
+	mend := didYouMean(name, names)
+	if mend == "" {
+		mend = "add it under roles"
+	}
+	v.fault(key, fmt.Sprintf("%q is not one of roles", name), oneOf(names), mend)
+}
+
+func (v *validator) roleNames() []string { return slices.Sorted(maps.Keys(v.c.Roles)) }
+
+// expires checks that a URL signed with the role can live as long as key says.
+func (v *validator) expires(key, role string, expires time.Duration) {
+	r, ok := v.c.Roles[role]
+	if !ok {
+		return
+	}
+	name := FormatDuration(expires)
+	if expires > r.MaxExpires {
+		v.fault(key, fmt.Sprintf("%q is longer than roles.%s.max_expires", name, role), "60s.."+FormatDuration(r.MaxExpires), "")
+		return
+	}
+	if session := r.session(); expires > session {
+		mend := fmt.Sprintf("raise roles.%s.session_duration (at most 12h) or ask for less: a URL ends with the session that signed it", role)
+		if r.SourceRole != "" {
+			mend = "STS ends chained sessions (source_role) after one hour, and a URL ends with the session that signed it"
+		}
+		v.fault(key, fmt.Sprintf("%q can never hold: sessions of role %q live %s", name, role, FormatDuration(session)), "60s.."+FormatDuration(session), mend)
+	}
+}
+
+// session is the longest life that a session of r can have.
+func (r Role) session() time.Duration {
+	if r.SourceRole != "" {
+		return min(r.SessionDuration, time.Hour)
+	}
+	return r.SessionDuration
+}
+
+// quantum checks that a URL keeps at least half of its life, whoever asks for it.
+func (v *validator) quantum() {
+	q := v.c.Presign.Quantum
+	if q%time.Second != 0 {
+		v.fault("presign.quantum", fmt.Sprintf("%q is not whole seconds", FormatDuration(q)), "", "SigV4's clock ticks in seconds")
+	}
+	check := func(key string, expires time.Duration) {
+		if q > expires/2 {
+			v.fault("presign.quantum", fmt.Sprintf("%q is more than half of %s (%s)", FormatDuration(q), key, FormatDuration(expires)),
+				"1s.."+FormatDuration(expires/2), "a URL signed at the quantum's begin is handed out until its end")
+		}
+	}
+	check("presign.expires", v.c.Presign.Expires)
+	for i, r := range v.c.Routes {
+		if r.Expires > 0 {
+			check(fmt.Sprintf("routes[%d].expires", i), r.Expires)
+		}
+	}
+}
+
+// limits checks the bounds against each other.
+func (v *validator) limits() {
+	l := v.c.Limits
+	if l.MaxRendered < l.MaxDocument {
+		v.fault("limits.max_rendered", fmt.Sprintf("%q is less than limits.max_document (%s)", l.MaxRendered, l.MaxDocument), "at least "+l.MaxDocument.String(), "")
+	}
+	v.role("cache.role", v.c.Cache.Role)
+}

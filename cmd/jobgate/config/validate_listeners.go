@@ -1,0 +1,172 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// IsLoopback says whether a listener on address is reached from this machine only: 127.0.0.0/8, ::1, localhost or a
+// Unix socket.
+func IsLoopback(address string) bool {
+	if strings.HasPrefix(address, "unix://") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// reachable says whether address lets other machines in; an address that is none has a fault of its own.
+func reachable(address string) bool {
+	_, _, err := net.SplitHostPort(address)
+	return err == nil && !IsLoopback(address)
+}
+
+// listeners checks the four addresses.
+func (v *validator) listeners() {
+	c := v.c
+	control := c.Control
+	if !c.Jobs.Enabled {
+		control = ""
+		if c.Control != "" && c.Control != Default().Control {
+			v.fault("control", fmt.Sprintf("%q has nothing to serve: jobs are off", c.Control), "", "set jobs.enabled: true, or remove control")
+		}
+	}
+	used := map[string]string{}
+	for _, l := range []struct{ key, address string }{
+		{"listen", c.Listen}, {"admin", c.Admin}, {"sidecar", c.Sidecar}, {"control", control},
+	} {
+		if l.address == "" {
+			continue
+		}
+		if !v.address(l.key, l.address) {
+			continue
+		}
+		if other, taken := used[l.address]; taken && !strings.HasSuffix(l.address, ":0") {
+			v.fault(l.key, fmt.Sprintf("%q is the address of %s", l.address, other), "", "give each listener a port of its own")
+		}
+		used[l.address] = l.key
+	}
+	v.serves()
+	if reachable(c.Sidecar) && c.SidecarTokenFile == "" {
+		v.fault("sidecar", fmt.Sprintf("%q is reachable from other machines", c.Sidecar), "", "set sidecar_token_file, or bind 127.0.0.1 or unix:///…")
+	}
+	if c.SidecarTokenFile != "" && c.Sidecar == "" {
+		v.fault("sidecar_token_file", fmt.Sprintf("%q guards nothing: sidecar is off", c.SidecarTokenFile), "", "set sidecar")
+	}
+	if c.AdminDebug && reachable(c.Admin) {
+		v.warn("admin_debug", fmt.Sprintf("anyone who reaches %s may reload, profile and read the configuration", c.Admin), "bind admin to 127.0.0.1")
+	}
+}
+
+// serves checks that there is something to do.
+func (v *validator) serves() {
+	c := v.c
+	devices := c.Listen != "" && (len(c.Routes) > 0 || len(c.Upstream) > 0 || c.Jobs.Enabled)
+	if !devices && c.Sidecar == "" {
+		v.fault("", "there is nothing to serve", "", "set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration")
+	}
+}
+
+// address checks host:port, and for the sidecar unix:///path.
+func (v *validator) address(key, address string) bool {
+	want := "host:port or :port"
+	if key == "sidecar" {
+		want = "host:port or unix:///path"
+		if path, ok := strings.CutPrefix(address, "unix://"); ok {
+			if !strings.HasPrefix(path, "/") || len(path) > 107 {
+				v.fault(key, fmt.Sprintf("%q is not an absolute socket path of at most 107 bytes", address), want, "")
+				return false
+			}
+			return true
+		}
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		v.fault(key, fmt.Sprintf("%q is not an address", address), want, "")
+	}
+	return err == nil
+}
+
+// tls checks that the files come together.
+func (v *validator) tls() {
+	t := v.c.TLS
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		v.fault("tls", "a certificate and its key come together", "", "set both tls.cert_file and tls.key_file")
+	}
+	if t.ClientCAFile != "" && t.CertFile == "" {
+		v.fault("tls.client_ca_file", fmt.Sprintf("%q checks nothing: TLS is off", t.ClientCAFile), "", "set tls.cert_file and tls.key_file")
+	}
+}
+
+// auth decides the mode where it was left out, and checks what each mode needs.
+func (v *validator) auth() {
+	c, a := v.c, &v.c.Auth
+	if a.Mode == "" {
+		if reachable(c.Listen) {
+			v.fault("auth.mode", fmt.Sprintf("is not set, and listen %q is reachable from other machines", c.Listen), "mtls, sigv4, header or none",
+				"write none only when any caller may ask for any device's documents")
+		}
+		a.Mode = "none"
+		return
+	}
+	switch a.Mode {
+	case "none":
+		if reachable(c.Listen) {
+			v.warn("auth.mode", fmt.Sprintf("any caller that reaches %s may ask for any device's documents", c.Listen), "use mtls, sigv4 or header")
+		}
+	case "mtls":
+		if c.TLS.ClientCAFile == "" {
+			v.fault("auth.mode", `"mtls" needs the authorities that sign the devices' certificates`, "", "set tls.client_ca_file")
+		}
+	case "header":
+		if len(a.TrustedProxies) == 0 {
+			v.fault("auth.mode", `"header" needs the peers whose header is believed`, "", "set auth.trusted_proxies")
+		}
+		if !headerPattern.MatchString(a.Header) {
+			v.fault("auth.header", fmt.Sprintf("%q is not a header name", a.Header), "", "write one like X-Thing-Name")
+		}
+	case "sigv4":
+		if c.Jobs.AccessKeysFile == "" {
+			v.fault("auth.mode", `"sigv4" needs the access keys that may sign`, "", "set jobs.access_keys_file")
+		}
+	}
+}
+
+// jobs checks the IoT Jobs service.
+func (v *validator) jobs() {
+	c, j := v.c, v.c.Jobs
+	if !accountPattern.MatchString(j.Account) {
+		v.fault("jobs.account", fmt.Sprintf("%q is not an account", j.Account), "twelve digits", "")
+	}
+	if !regionPattern.MatchString(j.Region) {
+		v.fault("jobs.region", fmt.Sprintf("%q is not a region", j.Region), "a name like us-east-1", "")
+	}
+	if !j.Enabled {
+		return
+	}
+	if j.Store == "" {
+		v.fault("jobs.store", "is empty", "", "name the database file, or leave it out for ./jobgate.db")
+	}
+	if j.DataEndpoint != "" && !endpointHostPattern.MatchString(j.DataEndpoint) {
+		v.fault("jobs.data_endpoint", fmt.Sprintf("%q is not a host", j.DataEndpoint), "host or host:port, without a scheme", "")
+	}
+	if reachable(c.Control) && j.AccessKeysFile == "" {
+		v.fault("control", fmt.Sprintf("%q is reachable from other machines", c.Control), "", "set jobs.access_keys_file, or bind 127.0.0.1")
+	}
+	if c.Listen == "" {
+		v.fault("jobs.enabled", "the jobs' data plane has no listener", "", "set listen")
+	}
+}

@@ -1,0 +1,169 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What IAM, STS and S3 accept; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+var (
+	roleNamePattern     = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+	roleARNPattern      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`)
+	externalIDPattern   = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
+	sessionNamePattern  = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	accountPattern      = regexp.MustCompile(`^[0-9]{12}$`)
+	regionPattern       = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`)
+	bucketPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`)
+	allowPattern        = regexp.MustCompile(`^arn:aws[a-z-]*:s3:[a-z0-9-]*:[0-9]*:\S+$`)
+	headerPattern       = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	endpointHostPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
+)
+
+// STS's own limits, in characters.
+const (
+	maxSessionPolicy = 2048
+	maxExternalID    = 1224
+)
+
+// roles checks each role, and that chains end.
+func (v *validator) roles() {
+	for _, name := range v.roleNames() {
+		r, key := v.c.Roles[name], "roles."+name
+		if !roleNamePattern.MatchString(name) {
+			v.fault(key, fmt.Sprintf("%q is not a role's name", name), "1 to 64 of A-Z a-z 0-9 _ . -", "")
+		}
+		if r.ARN == "" {
+			v.fault(key+".arn", "is missing", "", "write arn: arn:aws:iam::ACCOUNT:role/NAME")
+		} else if !roleARNPattern.MatchString(r.ARN) || len(r.ARN) > 2048 {
+			v.fault(key+".arn", fmt.Sprintf("%q is not a role's ARN", r.ARN), "arn:aws:iam::ACCOUNT:role/NAME", "")
+		}
+		if id := r.ExternalID; id != "" && (len(id) < 2 || len(id) > maxExternalID || !externalIDPattern.MatchString(id)) {
+			v.fault(key+".external_id", "is not an external id", "2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -", "")
+		}
+		if !sessionNamePattern.MatchString(r.SessionName) {
+			v.fault(key+".session_name", fmt.Sprintf("%q is not a session name", r.SessionName), "2 to 64 of A-Z a-z 0-9 _ + = , . @ -", "")
+		}
+		if p := r.SessionPolicy; p != "" && (!json.Valid([]byte(p)) || len(p) > maxSessionPolicy) {
+			v.fault(key+".session_policy", fmt.Sprintf("is not a JSON policy of at most %d characters", maxSessionPolicy), "", "")
+		}
+		if r.SourceRole != "" && r.SessionDuration > time.Hour && v.set(key+".session_duration") {
+			v.fault(key+".session_duration", fmt.Sprintf("%q can never be had with source_role", FormatDuration(r.SessionDuration)), "15m..1h", "STS ends chained sessions after one hour")
+		}
+		v.role(key+".source_role", r.SourceRole)
+		v.chain(name)
+		v.allow(key+".allow", r.Allow)
+		v.allow(key+".allow_upload", r.AllowUpload)
+	}
+}
+
+// chain checks that following source_role from name comes to an end. A circle is reported once, at its first name.
+func (v *validator) chain(name string) {
+	path := []string{name}
+	for next := v.c.Roles[name].SourceRole; next != ""; next = v.c.Roles[next].SourceRole {
+		if next == name {
+			if slices.Min(path) == name {
+				v.fault("roles."+name+".source_role", fmt.Sprintf("goes in a circle: %s", strings.Join(append(path, name), " -> ")), "", "one of them must start from the gateway's own credentials")
+			}
+			return
+		}
+		if slices.Contains(path, next) {
+			return
+		}
+		path = append(path, next)
+	}
+}
+
+// allow checks the form of S3 object patterns.
+func (v *validator) allow(key string, patterns []string) {
+	for i, p := range patterns {
+		at := fmt.Sprintf("%s[%d]", key, i)
+		if !allowPattern.MatchString(p) {
+			v.fault(at, fmt.Sprintf("%q is not an S3 object pattern", p), "arn:aws:s3:::BUCKET/KEY with * and ?", "")
+			continue
+		}
+		if !strings.ContainsAny(p[strings.LastIndexByte(p, ':')+1:], "/*") {
+			v.fault(at, fmt.Sprintf("%q names a bucket, not objects", p), "arn:aws:s3:::BUCKET/KEY with * and ?", "append /*")
+		}
+	}
+}
+
+// presign checks what all signing rests on.
+func (v *validator) presign() {
+	p := v.c.Presign
+	v.role("presign.role", p.Role)
+	v.expires("presign.expires", p.Role, p.Expires)
+	v.allow("presign.allow", p.Allow)
+	v.allow("presign.allow_upload", p.AllowUpload)
+	if p.Endpoint != "" {
+		v.baseURL("presign.endpoint", p.Endpoint)
+	}
+	for bucket, region := range p.BucketRegions {
+		key := "presign.bucket_regions." + bucket
+		if !bucketPattern.MatchString(bucket) {
+			v.fault(key, fmt.Sprintf("%q is not a bucket", bucket), "", "write bucket: region")
+		}
+		if !regionPattern.MatchString(region) {
+			v.fault(key, fmt.Sprintf("%q is not a region", region), "a name like eu-west-1", "")
+		}
+	}
+}
+
+// baseURL checks for scheme and host and nothing else, and says whether that is so.
+func (v *validator) baseURL(key, text string) bool {
+	want := "http://host:port or https://host:port"
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		v.fault(key, fmt.Sprintf("%q is not a base URL", redactURL(text)), want, "")
+	case u.User != nil:
+		v.fault(key, "carries a user name or password", want, "leave it out: this URL is logged")
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		v.fault(key, fmt.Sprintf("%q has a path or query", redactURL(text)), want, "the path comes from the request")
+	default:
+		return true
+	}
+	return false
+}
+
+// signingScope checks that text which strangers can influence is signed only within an allow-list.
+func (v *validator) signingScope() {
+	c := v.c
+	need := func(key, why, role string) {
+		if len(c.Presign.Allow) > 0 || len(c.Roles[role].Allow) > 0 {
+			return
+		}
+		where := "presign.allow"
+		if role != "" {
+			where = "roles." + role + ".allow or presign.allow"
+		}
+		v.fault(key, why+", and no list says which objects may be signed", "", `set `+where+`, for instance ["arn:aws:s3:::firmware/*"]`)
+	}
+	for i, r := range c.Routes {
+		if role := or(r.Role, c.Presign.Role); r.Fill {
+			need(fmt.Sprintf("routes[%d].fill", i), "fills what the upstream answers", role)
+		}
+	}
+	if c.Sidecar != "" {
+		need("sidecar", "signs what its callers send", c.Presign.Role)
+		for _, name := range v.roleNames() {
+			need("sidecar", "callers may name role "+fmt.Sprintf("%q", name), name)
+		}
+	}
+	if c.Jobs.Enabled {
+		for _, name := range v.roleNames() {
+			need("jobs.enabled", "jobs may name role "+fmt.Sprintf("%q", name), name)
+		}
+	}
+}
+
+func or(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
