@@ -1,0 +1,46 @@
+// Package jobdoc is the document language: AWS IoT job documents whose
+// placeholders are filled with presigned S3 URLs. It is pure: no I/O, no clock and
+// no AWS; the time and the signer are arguments.
+//
+//	document ─scan──▶ placeholder ─grammar─▶ object ─hosts─▶ endpoint ─policy─▶ allowed
+//	scan.go           json.go depth.go       s3url.go         host.go           policy.go
+//	walk.go           grammar.go nested.go   version.go       resolver.go       glob.go
+//	                                                                   │
+//	              ┌────────────────────────────────────────────────────┤
+//	              ▼                                                    ▼
+//	Parse ──▶ Template (literals and holes) ──AppendTo──▶ dst    Fill ──▶ dst
+//	parse.go  template.go, read by any number of requests        fill.go, once, in flight
+//
+// # The language
+//
+// What begins with the literal "${aws:iot:" is a placeholder; everything else
+// passes unchanged, byte for byte.
+//
+//	${aws:iot:s3-presigned-url:URL}         download; the key as it stands, no version
+//	${aws:iot:s3-presigned-url-v2:URL}      download; the key percent-encoded, %3FversionId%3D… at its end
+//	${aws:iot:s3-presigned-url-upload:URL}  upload (PUT); the key as it stands
+//	${aws:iot:parameter:NAME}               Options.Parameters[NAME]
+//	${aws:iot:package:…}                    known, not resolved yet: ErrNotResolved
+//	${aws:iot:code-sign-signature:…}        known, not resolved yet: ErrNotResolved
+//
+// In a key may stand ${thingName}, ${jobId} and ${executionNumber}, two of each at
+// most, and ${aws:iot:parameter:NAME}, whose value is put in as text before the URL
+// is read. AWS takes local placeholders in uploads only; Options.Strict restores that
+// and AWS's other refusals.
+//
+// A '}' ends a placeholder, so a key that holds one is written with the -v2 form
+// and %7D. A key that holds "?versionId=" is written in the -v2 form with a letter
+// of it encoded (%3F%76ersionId%3D), or in the v1 form, which knows no versions.
+//
+// An upload placeholder without a key is refused: AWS documents that it generates
+// one, but not how the placeholder is then spelled.
+//
+// # JSON
+//
+// A placeholder stands in a JSON string, and JSON's escapes in it are decoded before
+// it is read. A string that holds a document itself (jobDocument in AWS's answers)
+// is one level deeper, and so are its escapes. A parameter is escaped for the place
+// where it stands; outside a string it becomes a JSON value, its own text if that is
+// one, else a string. A URL needs no escaping, and its '&' is written as it is.
+// Text that does not begin as JSON does (or Options.PlainText) has no escapes.
+package jobdoc

@@ -1,0 +1,174 @@
+package jobdoc
+
+import (
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Units are what a reader returns: a character, or one byte of a character that is
+// not ASCII (as rawByte+byte), or one of the negative ones.
+const (
+	rawByte rune = 0x200000
+	unitEnd rune = -1 // the document or the JSON string around the place is over
+	unitBad rune = -2 // an escape that JSON does not know
+)
+
+// reader reads text that stands in JSON strings within JSON strings (RFC 8259 §7).
+type reader struct {
+	doc []byte
+	pos int
+}
+
+// next returns the next unit as it reads after depth strings were decoded: at depth
+// 0 the document's own bytes, at depth 1 the text of a string in it, at depth 2 the
+// text of a string in a document that is such a text.
+func (r *reader) next(depth int) rune {
+	if depth == 0 {
+		if r.pos >= len(r.doc) {
+			return unitEnd
+		}
+		c := r.doc[r.pos]
+		r.pos++
+		if c < utf8.RuneSelf {
+			return rune(c)
+		}
+		return rawByte + rune(c)
+	}
+	switch u := r.next(depth - 1); u {
+	case '"':
+		return unitEnd
+	case '\\':
+		return r.escape(depth - 1)
+	default:
+		return u
+	}
+}
+
+// escape reads what follows a backslash in text of the given depth.
+func (r *reader) escape(depth int) rune {
+	switch u := r.next(depth); u {
+	case '"', '\\', '/':
+		return u
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	case 'u':
+		return r.codePoint(depth)
+	case unitEnd:
+		return unitEnd
+	default:
+		return unitBad
+	}
+}
+
+// codePoint reads the four digits behind \u, and a second \uXXXX if they are the
+// first half of a surrogate pair.
+func (r *reader) codePoint(depth int) rune {
+	first := r.hex4(depth)
+	if !utf16.IsSurrogate(first) {
+		return first
+	}
+	if r.next(depth) != '\\' || r.next(depth) != 'u' {
+		return unitBad
+	}
+	if c := utf16.DecodeRune(first, r.hex4(depth)); c != utf8.RuneError {
+		return c
+	}
+	return unitBad
+}
+
+func (r *reader) hex4(depth int) rune {
+	var v rune
+	for range 4 {
+		u := r.next(depth)
+		if u < 0 || u > 'f' {
+			return unitBad
+		}
+		digit, ok := unhex(byte(u))
+		if !ok {
+			return unitBad
+		}
+		v = v<<4 | rune(digit)
+	}
+	return v
+}
+
+func unhex(c byte) (byte, bool) {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0', true
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10, true
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10, true
+	}
+	return 0, false
+}
+
+func appendUnit(dst []byte, u rune) []byte {
+	if u >= rawByte {
+		return append(dst, byte(u-rawByte))
+	}
+	return utf8.AppendRune(dst, u)
+}
+
+// appendEscaped appends text as it must stand within as many JSON strings as times
+// says: 0 leaves it as it is. Only what JSON demands is escaped: '"', '\' and control
+// characters; a byte that is not UTF-8 becomes U+FFFD.
+func appendEscaped(dst, text []byte, times int) []byte {
+	if times == 0 {
+		return append(dst, text...)
+	}
+	done := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= utf8.RuneSelf {
+			_, size := utf8.DecodeRune(text[i:])
+			if size == 1 {
+				dst = append(dst, text[done:i]...)
+				dst = append(dst, "\uFFFD"...)
+				done = i + 1
+			}
+			i += size
+			continue
+		}
+		if c < ' ' || c == '"' || c == '\\' {
+			dst = append(dst, text[done:i]...)
+			dst = appendEscapedByte(dst, c, times)
+			done = i + 1
+		}
+		i++
+	}
+	return append(dst, text[done:]...)
+}
+
+// appendEscapedByte appends an ASCII character, escaped times times.
+func appendEscapedByte(dst []byte, c byte, times int) []byte {
+	if times == 0 || (c >= ' ' && c != '"' && c != '\\') {
+		return append(dst, c)
+	}
+	dst = appendEscapedByte(dst, '\\', times-1)
+	switch c {
+	case '"', '\\':
+		return appendEscapedByte(dst, c, times-1)
+	case '\b':
+		return append(dst, 'b')
+	case '\f':
+		return append(dst, 'f')
+	case '\n':
+		return append(dst, 'n')
+	case '\r':
+		return append(dst, 'r')
+	case '\t':
+		return append(dst, 't')
+	}
+	const digits = "0123456789abcdef"
+	return append(dst, 'u', '0', '0', digits[c>>4], digits[c&15])
+}

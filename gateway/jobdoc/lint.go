@@ -1,0 +1,154 @@
+package jobdoc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Warning is something in a document that is served all the same, but is probably not
+// meant so.
+type Warning struct {
+	Line, Column int // from 1, columns in characters
+	Message      string
+}
+
+// String returns place and message in one line.
+func (w Warning) String() string {
+	return fmt.Sprintf("line %d, column %d: %s", w.Line, w.Column, w.Message)
+}
+
+// Lint returns what Parse lets pass and an operator may want to know, in no
+// particular order: a local placeholder outside a key, a misspelt marker, a -v2
+// spelling in a v1 key, a document that is not JSON. A document that Parse refuses may
+// be linted too. A nil o means the zero Options.
+func Lint(doc []byte, o *Options) []Warning {
+	o = o.orDefault()
+	l := linter{doc: doc, plain: o.PlainText || !looksLikeJSON(doc)}
+	l.depths.reset(doc)
+	l.run()
+	if !o.PlainText {
+		l.lintJSON()
+	}
+	return l.warnings
+}
+
+type linter struct {
+	doc      []byte
+	plain    bool
+	depths   depths
+	masked   []byte // doc without its placeholders, of the same length
+	warnings []Warning
+}
+
+func (l *linter) warn(offset int, format string, args ...any) {
+	line, column := position(l.doc, offset)
+	l.warnings = append(l.warnings, Warning{line, column, fmt.Sprintf(format, args...)})
+}
+
+func (l *linter) run() {
+	l.masked = bytes.Clone(l.doc)
+	for from := 0; ; {
+		i := Scan(l.doc[from:])
+		if i < 0 {
+			l.literal(from, len(l.doc))
+			return
+		}
+		start := from + i
+		l.literal(from, start)
+		end, ok := closing(l.doc, start+len(marker), true)
+		if !ok {
+			return // Parse refuses it
+		}
+		from = end + 1
+		l.placeholder(start, from)
+	}
+}
+
+// literal warns of what looks like a placeholder in text that passes unchanged.
+func (l *linter) literal(from, to int) {
+	text := l.doc[from:to]
+	for at := 0; ; at++ {
+		i := bytes.IndexAny(text[at:], `$\`)
+		if i < 0 {
+			return
+		}
+		at += i
+		rest := text[at:]
+		found, local := localAt(rest)
+		lower := bytes.ToLower(rest[:min(len(rest), 16)])
+		switch {
+		case local:
+			l.warn(from+at, "${%s} is filled in the key of an S3 placeholder only; here the device gets it as it stands", found)
+		case bytes.HasPrefix(lower, []byte("${aws:")):
+			l.warn(from+at, "this looks like a placeholder, but those begin with %s, in lower case", marker)
+		case bytes.HasPrefix(lower, []byte(`\u0024{aws:iot:`)):
+			l.warn(from+at, "the $ of a placeholder is not written \\u0024; the device gets it as it stands")
+		}
+	}
+}
+
+// placeholder warns of what a placeholder says and probably does not mean.
+func (l *linter) placeholder(start, end int) {
+	depth := 0
+	if !l.plain {
+		depth = l.depths.at(start)
+	}
+	l.mask(start, end, depth)
+	k, url := classify(l.doc[start+len(marker) : end-1])
+	switch k {
+	case kindDownload, kindUpload:
+		l.asItStands(start, k, url)
+	case kindDownloadEncoded:
+	default:
+		return
+	}
+	if depth == 0 && !l.plain {
+		l.warn(start, "the placeholder does not stand in a JSON string; with a URL in its place the document is not JSON")
+	}
+}
+
+// asItStands warns of -v2 spelling in a key that is taken as it stands.
+func (l *linter) asItStands(start int, k kind, url []byte) {
+	name := "s3-presigned-url"
+	if k == kindUpload {
+		name = "s3-presigned-url-upload"
+	}
+	if bytes.Contains(url, versionName) {
+		l.warn(start, "%s knows no versionId and takes it as part of the key; use s3-presigned-url-v2", name)
+		return
+	}
+	for i := range url {
+		if url[i] == '%' {
+			if _, ok := appendDecoded(nil, url[i:min(i+3, len(url))]); ok {
+				l.warn(start, "%s takes the key as it stands, %s included; percent-encoded keys are for s3-presigned-url-v2", name, url[i:i+3])
+				return
+			}
+		}
+	}
+}
+
+// mask puts a value in the place of a placeholder, so that the rest can be read as JSON.
+func (l *linter) mask(start, end, depth int) {
+	for i := start; i < end; i++ {
+		l.masked[i] = 'x'
+		if depth == 0 {
+			l.masked[i] = ' '
+		}
+	}
+	if depth == 0 {
+		l.masked[start] = '0'
+	}
+}
+
+// lintJSON warns of a document that is not JSON.
+func (l *linter) lintJSON() {
+	var syntax *json.SyntaxError
+	var any json.RawMessage
+	if err := json.Unmarshal(bytes.TrimPrefix(l.masked, byteOrderMark), &any); errors.As(err, &syntax) {
+		offset := max(int(syntax.Offset)-1, 0) + len(l.masked) - len(bytes.TrimPrefix(l.masked, byteOrderMark))
+		l.warn(min(offset, len(l.doc)), "the document is not JSON, and is served all the same: %s", strings.TrimPrefix(syntax.Error(), "json: "))
+	}
+}

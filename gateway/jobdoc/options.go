@@ -1,0 +1,84 @@
+package jobdoc
+
+// The limits that hold where Options says 0.
+const (
+	DefaultMaxDocument     = 1 << 20 // bytes
+	DefaultMaxPlaceholders = 100
+	DefaultMaxRendered     = 4 << 20 // bytes
+)
+
+// Options say how a document is read. The zero value reads JSON, takes AWS's hosts,
+// signs every download and no upload. Parse and Fill do not change it, so that one
+// Options may serve many goroutines; whoever made it may not change it meanwhile.
+type Options struct {
+	// Strict restores AWS's refusals: local placeholders stand in the key of an
+	// upload and nowhere else in the document.
+	Strict bool
+	// PlainText says that the document is not JSON, whatever it looks like: nothing
+	// in it is unescaped or escaped.
+	PlainText bool
+	// JSONString escapes the result so that it can stand between the quotes of a
+	// JSON string, as jobDocument does in AWS's answers.
+	JSONString bool
+
+	MaxDocument     int // limits.max_document, bytes before filling; 0: DefaultMaxDocument
+	MaxPlaceholders int // limits.max_placeholders; 0: DefaultMaxPlaceholders
+	MaxRendered     int // limits.max_rendered, bytes after filling; 0: DefaultMaxRendered
+
+	// Parameters are the values of ${aws:iot:parameter:NAME}. A value may hold
+	// placeholders for S3, which are filled too.
+	Parameters map[string]string
+	// Resolver knows the S3 hosts; nil: AWS's, us-east-1 for the global endpoint.
+	Resolver *Resolver
+	// Policy says which objects may be signed; nil: every download, no upload.
+	Policy *Policy
+}
+
+var defaultOptions Options
+
+func (o *Options) orDefault() *Options {
+	if o == nil {
+		return &defaultOptions
+	}
+	return o
+}
+
+func (o *Options) resolver() *Resolver {
+	if o.Resolver == nil {
+		return awsOnly
+	}
+	return o.Resolver
+}
+
+// literalEscapes is how many JSON strings the literal text is escaped for.
+func (o *Options) literalEscapes() int {
+	if o.JSONString {
+		return 1
+	}
+	return 0
+}
+
+func (o *Options) maxRendered() int { return orDefault(o.MaxRendered, DefaultMaxRendered) }
+
+func orDefault(limit, otherwise int) int {
+	if limit > 0 {
+		return limit
+	}
+	return otherwise
+}
+
+// checkDocument says whether doc is within limits.max_document.
+func (o *Options) checkDocument(doc []byte) *Error {
+	if limit := orDefault(o.MaxDocument, DefaultMaxDocument); len(doc) > limit {
+		return overLimit("The job document has %d bytes, the limit is %d", len(doc), limit, "limits.max_document")
+	}
+	return nil
+}
+
+// checkRendered says whether a document of n bytes is within limits.max_rendered.
+func checkRendered(n, limit int) *Error {
+	if n > limit {
+		return overLimit("The filled job document has at least %d bytes, the limit is %d", n, limit, "limits.max_rendered")
+	}
+	return nil
+}

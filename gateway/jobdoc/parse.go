@@ -1,0 +1,150 @@
+package jobdoc
+
+import (
+	"math"
+	"slices"
+
+	"jobgate/presigner"
+)
+
+// Parse compiles a document. What cannot be filled for any device is refused here,
+// with an *Error that names line and column: see the package's documentation for the
+// language and Options for limits. The Template retains neither doc nor o, but shares
+// o's Policy. A nil o means the zero Options.
+func Parse(doc []byte, o *Options) (*Template, error) {
+	o = o.orDefault()
+	c := compiler{
+		options:  o,
+		template: Template{text: make([]byte, 0, len(doc)), maxRendered: o.maxRendered(), policy: o.Policy},
+	}
+	w := newWalker(doc, o, &c)
+	defer w.free()
+	c.walker = w
+	if err := w.walk(); err != nil {
+		return nil, err
+	}
+	if err := c.checkSeams(); err != nil {
+		return nil, err
+	}
+	t := c.template
+	if err := checkRendered(len(t.text), t.maxRendered); err != nil {
+		return nil, err
+	}
+	t.text, t.holes = slices.Clip(slices.Clone(t.text)), slices.Clip(t.holes)
+	return &t, nil
+}
+
+// compiler is the sink of Parse.
+type compiler struct {
+	options  *Options
+	walker   *walker
+	template Template
+}
+
+func (c *compiler) literal(text []byte, escapes int) {
+	c.template.text = appendEscaped(c.template.text, text, escapes)
+}
+
+func (c *compiler) object(o *object) *Error {
+	h := urlHole{
+		at:       len(c.template.text),
+		endpoint: o.endpoint,
+		bucket:   o.endpoint.bucket,
+		version:  string(o.version),
+		method:   o.method,
+		keyBytes: len(o.key),
+	}
+	if h.bucket == "" {
+		h.bucket = string(o.bucket)
+	}
+	region := c.options.resolver().regionOf(o.endpoint, o.bucket)
+	ask, err := c.judge(o, region)
+	if err != nil {
+		return err
+	}
+	h.ask = ask
+	h.setTarget(o, region)
+	line, column := position(c.walker.doc, c.walker.start)
+	h.line, h.column = int32(min(line, math.MaxInt32)), int32(min(column, math.MaxInt32))
+	c.template.holes = append(c.template.holes, h)
+	c.template.uploads = c.template.uploads || o.method == presigner.PUT
+	for _, m := range o.marks {
+		c.template.locals |= 1 << m.name
+	}
+	return nil
+}
+
+// judge asks the policy for an object; ask is true where its answer depends on the
+// device.
+func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
+	resource := appendResource(nil, o.endpoint, o.bucket)
+	from := 0
+	for _, m := range o.marks {
+		resource = append(append(resource, o.key[from:m.at]...), hole)
+		from = m.at
+	}
+	resource = append(resource, o.key[from:]...)
+	switch c.options.Policy.judge(o.method, o.endpoint, region, resource) {
+	case never:
+		return false, c.options.Policy.refusal(o.method, o.endpoint, region, resource)
+	case depends:
+		return true, nil
+	}
+	return false, nil
+}
+
+// setTarget escapes the object's path, and moves its marks to where the values go in
+// the escaped path.
+func (h *urlHole) setTarget(o *object, region string) {
+	path := appendPathPrefix(nil, o.endpoint, h.bucket)
+	h.keyAt = int32(len(path))
+	from := 0
+	for _, m := range o.marks {
+		path = presigner.AppendEscapedKey(path, o.key[from:m.at])
+		from = m.at
+		h.marks = append(h.marks, mark{at: len(path), name: m.name})
+	}
+	h.marks = slices.Clip(h.marks)
+	path = presigner.AppendEscapedKey(path, o.key[from:])
+	h.target = presigner.Object{VersionID: h.version}.Target()
+	h.target.Origin, h.target.Host, h.target.Region = o.endpoint.origin, o.endpoint.host, region
+	h.target.Path = string(path)
+}
+
+// appendPathPrefix appends what stands in a URL's path before the key. bucket is the
+// one of the placeholder's path; it does not matter where the host names the bucket.
+func appendPathPrefix[S string | []byte](dst []byte, e *endpoint, bucket S) []byte {
+	dst = append(dst, '/')
+	switch {
+	case e.style == presigner.HostStyle:
+		return dst
+	case e.bucket != "":
+		dst = append(dst, e.bucket...)
+	default:
+		dst = append(dst, bucket...)
+	}
+	return append(dst, '/')
+}
+
+// checkSeams refuses a document in which the value of a parameter and the text around
+// it make a placeholder that was none before: it would reach a device unfilled.
+func (c *compiler) checkSeams() *Error {
+	if !c.walker.parameters {
+		return nil
+	}
+	from := 0
+	for _, h := range c.template.holes {
+		if Scan(c.template.text[from:h.at]) >= 0 {
+			return seamError()
+		}
+		from = h.at
+	}
+	if Scan(c.template.text[from:]) >= 0 {
+		return seamError()
+	}
+	return nil
+}
+
+func seamError() *Error {
+	return parameterError("a value and the text around it make a new placeholder")
+}

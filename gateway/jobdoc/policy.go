@@ -1,0 +1,186 @@
+package jobdoc
+
+import (
+	"fmt"
+	"strings"
+
+	"jobgate/presigner"
+)
+
+// Policy says which objects may be signed for download and for upload. It is
+// immutable and safe for concurrent use. A nil *Policy allows every download and no
+// upload.
+type Policy struct {
+	allow, allowUpload []pattern
+	everyDownload      bool
+	setting            string
+}
+
+// pattern is one resource ARN of S3 with wildcards, split where no wildcard reaches
+// across.
+type pattern struct{ partition, region, account, resource string }
+
+// NewPolicy returns a Policy of resource ARNs as IAM writes them, '*' standing for any
+// characters and '?' for one:
+//
+//	arn:aws:s3:::firmware/*                                          objects of a bucket
+//	arn:aws-cn:s3:::firmware/v?/*                                    in China
+//	arn:aws:s3:eu-west-1:123456789012:accesspoint/fleet/object/*     through an access point
+//
+// or "*" for every object. allow is for downloads; empty allows all of them, and
+// whether that may be is the caller's decision. allowUpload is for uploads; empty
+// allows none. setting is where both stand in the configuration, "presign" or
+// "roles.download", for errors.
+func NewPolicy(allow, allowUpload []string, setting string) (*Policy, error) {
+	p := &Policy{setting: setting, everyDownload: len(allow) == 0}
+	var err error
+	if p.allow, err = parsePatterns(allow, setting+".allow"); err != nil {
+		return nil, err
+	}
+	if p.allowUpload, err = parsePatterns(allowUpload, setting+".allow_upload"); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func parsePatterns(arns []string, setting string) ([]pattern, error) {
+	patterns := make([]pattern, 0, len(arns))
+	for _, arn := range arns {
+		p, why := parsePattern(arn)
+		if why != "" {
+			return nil, fmt.Errorf("cannot use %s %q: %s", setting, arn, why)
+		}
+		patterns = append(patterns, p)
+	}
+	return patterns, nil
+}
+
+func parsePattern(arn string) (p pattern, why string) {
+	if arn == "*" {
+		return pattern{"*", "*", "*", "*"}, ""
+	}
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "s3" {
+		return p, "it is written arn:aws:s3:::bucket/key, with * and ? as wildcards"
+	}
+	p = pattern{parts[1], parts[3], parts[4], parts[5]}
+	switch {
+	case p.partition == "":
+		return p, "the partition is missing; it is aws, aws-cn or aws-us-gov"
+	case strings.Contains(arn, "${"):
+		return p, "IAM's policy variables are not known here"
+	case strings.HasPrefix(p.resource, "accesspoint/"):
+		if p.region == "" || p.account == "" || !strings.Contains(p.resource, "/object/") {
+			return p, "an access point's object is written arn:aws:s3:<region>:<account>:accesspoint/<name>/object/<key>"
+		}
+	case p.region != "" || p.account != "":
+		return p, "a bucket's ARN has neither region nor account: arn:aws:s3:::bucket/key"
+	case !strings.ContainsAny(p.resource, "/*"):
+		return p, "it names a bucket and no object; write " + arn + "/* for all of them"
+	}
+	return p, ""
+}
+
+// verdict is what a policy says about an object.
+type verdict uint8
+
+const (
+	never   verdict = iota
+	depends         // on the values of local placeholders
+	always
+)
+
+// judge says whether an object may be signed, whose resource may hold holes.
+func (p *Policy) judge(m presigner.Method, e *endpoint, region string, resource []byte) verdict {
+	patterns, every := p.of(m)
+	if every {
+		return always
+	}
+	result := never
+	for i := range patterns {
+		if !patterns[i].covers(e, region) {
+			continue
+		}
+		if globMatches(patterns[i].resource, resource) {
+			return always
+		}
+		if result == never && globMayMatch(patterns[i].resource, resource) {
+			result = depends
+		}
+	}
+	return result
+}
+
+// allows is judge for an object without holes. It allocates nothing.
+func (p *Policy) allows(m presigner.Method, e *endpoint, region string, resource []byte) bool {
+	patterns, every := p.of(m)
+	if every {
+		return true
+	}
+	for i := range patterns {
+		if patterns[i].covers(e, region) && globMatches(patterns[i].resource, resource) {
+			return true
+		}
+	}
+	return false
+}
+
+// of returns the patterns for a method, and whether everything is allowed.
+func (p *Policy) of(m presigner.Method) (patterns []pattern, every bool) {
+	switch {
+	case p == nil:
+		return nil, m == presigner.GET
+	case m == presigner.PUT:
+		return p.allowUpload, false
+	}
+	return p.allow, p.everyDownload
+}
+
+// covers says whether the pattern's partition, region and account are the object's.
+func (a *pattern) covers(e *endpoint, region string) bool {
+	arnRegion := ""
+	if e.account != "" {
+		arnRegion = region
+	}
+	return globMatches(a.partition, partitionOf(region)) && globMatches(a.region, arnRegion) && globMatches(a.account, e.account)
+}
+
+// refusal is the error for an object that is not allowed.
+func (p *Policy) refusal(m presigner.Method, e *endpoint, region string, resource []byte) *Error {
+	arn := "arn:" + partitionOf(region) + ":s3:::"
+	if e.account != "" {
+		arn = "arn:" + partitionOf(region) + ":s3:" + region + ":" + e.account + ":"
+	}
+	setting := "presign"
+	if p != nil && p.setting != "" {
+		setting = p.setting
+	}
+	if m == presigner.PUT {
+		setting += ".allow_upload"
+	} else {
+		setting += ".allow"
+	}
+	err := requestError("Not allowed to presign %s %s%s", m, arn, showHoles(resource))
+	err.Detail, err.Err = "no pattern of "+setting+" matches", ErrNotAllowed
+	return err
+}
+
+func showHoles(resource []byte) string {
+	return strings.ReplaceAll(string(resource), string(rune(hole)), "${…}")
+}
+
+// appendResource appends what an object's ARN ends with, up to its key. bucket is
+// the one of the URL's path; it does not matter where the host names the bucket.
+func appendResource[S string | []byte](dst []byte, e *endpoint, bucket S) []byte {
+	switch {
+	case e.account != "":
+		dst = append(dst, "accesspoint/"...)
+		dst = append(dst, e.bucket...)
+		return append(dst, "/object/"...)
+	case e.bucket != "":
+		dst = append(dst, e.bucket...)
+	default:
+		dst = append(dst, bucket...)
+	}
+	return append(dst, '/')
+}

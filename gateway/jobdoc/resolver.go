@@ -1,0 +1,231 @@
+package jobdoc
+
+import (
+	"fmt"
+	"hash/maphash"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"jobgate/presigner"
+)
+
+// ResolverConfig says where S3 objects live, beyond what their URLs say.
+type ResolverConfig struct {
+	// Endpoints are S3-compatible servers that a placeholder may name, such as
+	// AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9000". Path style, and the only hosts for
+	// which http is taken.
+	Endpoints []string
+	// Rewrite is presign.endpoint: where devices reach S3. If set, every URL is made
+	// for it, in path style, whatever the placeholder's host is; it may be named by a
+	// placeholder too.
+	Rewrite string
+	// DefaultRegion signs for hosts that do not say their region; "": us-east-1.
+	DefaultRegion string
+	// BucketRegions are the regions of buckets at such hosts that are elsewhere.
+	BucketRegions map[string]string
+}
+
+// Resolver tells S3's hosts from others and knows their regions. It is immutable but
+// for a small table of what it resolved, and safe for concurrent use.
+type Resolver struct {
+	configured []*endpoint
+	rewrite    *endpoint
+	region     string
+	regions    map[string]string
+	resolved   [64]atomic.Pointer[resolved] // by hash of scheme and host
+	versions   [64]atomic.Pointer[version]  // by hash of the version
+	seed       maphash.Seed
+}
+
+// resolved is an endpoint with the name that it was asked by.
+type resolved struct {
+	https    bool
+	host     string
+	endpoint *endpoint
+}
+
+// version is a version id and how it stands in a query.
+type version struct{ plain, escaped string }
+
+// endpoint is one host as URLs for it are made. It is immutable.
+type endpoint struct {
+	origin, host string          // of the URL: "https://s3.us-east-1.amazonaws.com"
+	style        presigner.Style // of the URL: whether bucket stands in host
+	region       string          // "": the bucket decides
+	bucket       string          // that the placeholder's host names; "": its path does
+	account      string          // of the access point that bucket is
+}
+
+var awsOnly = &Resolver{region: defaultRegion, seed: maphash.MakeSeed()}
+
+const defaultRegion = "us-east-1"
+
+// NewResolver returns a Resolver for c. It retains c's map.
+func NewResolver(c ResolverConfig) (*Resolver, error) {
+	r := &Resolver{region: c.DefaultRegion, regions: c.BucketRegions, seed: maphash.MakeSeed()}
+	if r.region == "" {
+		r.region = defaultRegion
+	}
+	for _, raw := range c.Endpoints {
+		e, err := parseEndpoint(raw, "endpoint")
+		if err != nil {
+			return nil, err
+		}
+		r.configured = append(r.configured, e)
+	}
+	if c.Rewrite != "" {
+		e, err := parseEndpoint(c.Rewrite, "presign.endpoint")
+		if err != nil {
+			return nil, err
+		}
+		r.rewrite = e
+		r.configured = append(r.configured, e)
+	}
+	for bucket, region := range c.BucketRegions {
+		if why := pathBucket(bucket); why != "" {
+			return nil, fmt.Errorf("cannot use presign.bucket_regions %q: the name %s", bucket, why)
+		}
+		if region == "" || strings.ContainsAny(region, "/ \t\r\n") {
+			return nil, fmt.Errorf("cannot use presign.bucket_regions %q: %q is not a region", bucket, region)
+		}
+	}
+	return r, nil
+}
+
+func parseEndpoint(raw, setting string) (*endpoint, error) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" {
+		return nil, fmt.Errorf("cannot use %s %q: it is not written http(s)://host[:port]", setting, withoutUser(raw))
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return nil, fmt.Errorf("cannot use %s %q: only scheme, host and port are allowed", setting, withoutUser(raw))
+	}
+	host := trimPort(strings.ToLower(u.Host), u.Scheme == "https")
+	return &endpoint{origin: u.Scheme + "://" + host, host: host, style: presigner.PathStyle}, nil
+}
+
+// withoutUser cuts from a URL what may hold a password.
+func withoutUser(raw string) string {
+	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
+		return "…" + raw[i:]
+	}
+	return raw
+}
+
+// trimPort cuts off the port that the scheme means anyway; it is not signed.
+func trimPort(host string, https bool) string {
+	if https {
+		return strings.TrimSuffix(host, ":443")
+	}
+	return strings.TrimSuffix(host, ":80")
+}
+
+// maxHost is the longest name that DNS has, and a port.
+const maxHost = 253 + len(":65535")
+
+// endpoint returns the endpoint for the scheme and host of a placeholder's URL. What
+// was resolved before costs no allocation.
+func (r *Resolver) endpoint(scheme, host []byte) (*endpoint, *Error) {
+	https := string(scheme) == "https"
+	if !https && string(scheme) != "http" {
+		return nil, urlError("the scheme %q is not https", clip(scheme))
+	}
+	if len(host) > maxHost {
+		return nil, urlError("the host has %d characters, the limit is %d", len(host), maxHost)
+	}
+	var buffer [maxHost]byte
+	name := buffer[:copy(buffer[:], host)]
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			name[i] = c | 0x20
+		}
+	}
+	slot := &r.resolved[maphash.Bytes(r.seed, name)%uint64(len(r.resolved))]
+	if known := slot.Load(); known != nil && known.https == https && known.host == string(name) {
+		return known.endpoint, nil
+	}
+	e, err := r.resolve(string(name), https)
+	if err != nil {
+		return nil, err
+	}
+	slot.Store(&resolved{https: https, host: string(name), endpoint: e})
+	return e, nil
+}
+
+// resolve is endpoint's slow path.
+func (r *Resolver) resolve(name string, https bool) (*endpoint, *Error) {
+	host := trimPort(name, https)
+	scheme := "http://"
+	if https {
+		scheme = "https://"
+	}
+	for _, e := range r.configured {
+		if e.origin == scheme+host {
+			return r.rewritten(e), nil
+		}
+	}
+	if i := strings.IndexFunc(host, notOfHost); i >= 0 {
+		return nil, urlError("the host holds %q", host[i])
+	}
+	l, err := parseAWSHost(host)
+	if err != nil {
+		return nil, err
+	}
+	if !https {
+		return nil, urlError("http is for configured endpoints only; AWS's URLs are https")
+	}
+	e := &endpoint{origin: scheme + host, host: host, region: l.region, bucket: l.bucket, account: l.account}
+	if l.bucket != "" {
+		e.style = presigner.HostStyle
+		if l.account != "" && r.rewrite != nil {
+			return nil, urlError("access point %q has no bucket to ask presign.endpoint for", l.bucket)
+		}
+	}
+	return r.rewritten(e), nil
+}
+
+func notOfHost(c rune) bool {
+	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.'
+}
+
+// rewritten returns e as its URLs are made: at presign.endpoint if that is set.
+func (r *Resolver) rewritten(e *endpoint) *endpoint {
+	if r.rewrite == nil {
+		return e
+	}
+	at := *e
+	at.origin, at.host, at.style = r.rewrite.origin, r.rewrite.host, presigner.PathStyle
+	return &at
+}
+
+// regionOf returns the region that signs for an object at e.
+func (r *Resolver) regionOf(e *endpoint, bucket []byte) string {
+	if e.region != "" {
+		return e.region
+	}
+	region, ok := r.regions[e.bucket]
+	if e.bucket == "" {
+		region, ok = r.regions[string(bucket)]
+	}
+	if !ok {
+		return r.region
+	}
+	return region
+}
+
+// escapedVersion returns a version id as it stands in a query. One that was asked
+// for lately costs no allocation.
+func (r *Resolver) escapedVersion(plain []byte) string {
+	if len(plain) == 0 {
+		return ""
+	}
+	slot := &r.versions[maphash.Bytes(r.seed, plain)%uint64(len(r.versions))]
+	if known := slot.Load(); known != nil && known.plain == string(plain) {
+		return known.escaped
+	}
+	v := version{plain: string(plain)}
+	v.escaped = presigner.Object{VersionID: v.plain}.Target().Version
+	slot.Store(&v)
+	return v.escaped
+}

@@ -1,0 +1,38 @@
+package jobdoc
+
+import "bytes"
+
+// marker is what every placeholder of ours begins with.
+var marker = []byte("${aws:iot:")
+
+// Scan returns the offset of the first placeholder in doc, or -1 if there is none and
+// the document passes as it is. It allocates nothing and runs at memchr's speed over
+// text without '$'.
+func Scan(doc []byte) int { return bytes.Index(doc, marker) }
+
+// closing looks for the '}' that ends a placeholder whose body begins at from;
+// placeholders nested in it are passed over. It returns its offset and true, or
+// false and where it stopped: at the end of the line or document, or, unless plain,
+// at a byte that means something to JSON, so that the strings around must be known.
+func closing(doc []byte, from int, plain bool) (int, bool) {
+	open := 1
+	for i := from; i < len(doc); i++ {
+		switch c := doc[i]; c {
+		case '}':
+			if open--; open == 0 {
+				return i, true
+			}
+		case '{':
+			if doc[i-1] == '$' { // doc[from-1] is the marker's ':'
+				open++
+			}
+		case '"', '\\':
+			if !plain {
+				return i, false
+			}
+		case '\n', '\r':
+			return i, false
+		}
+	}
+	return len(doc), false
+}

@@ -1,0 +1,63 @@
+package jobdoc
+
+import "bytes"
+
+// maxVersionBytes is S3's limit on the length of a version id.
+const maxVersionBytes = 1024
+
+var versionName = []byte("versionId")
+
+// cutVersion splits the encoded key of a -v2 placeholder at its version: at the last
+// "%3FversionId%3D", as AWS documents it, or "?versionId=". found is false if there
+// is none.
+func cutVersion(text []byte) (key, version []byte, found bool) {
+	i := bytes.LastIndex(text, versionName)
+	if i < 0 {
+		return text, nil, false
+	}
+	key, ok := cutEncodedSuffix(text[:i], '?')
+	if !ok {
+		return text, nil, false
+	}
+	version = text[i+len(versionName):]
+	switch {
+	case len(version) >= 1 && version[0] == '=':
+		return key, version[1:], true
+	case len(version) >= 3 && isEncoded(version[:3], '='):
+		return key, version[3:], true
+	}
+	return text, nil, false
+}
+
+// cutEncodedSuffix cuts c, plain or as %XX, off the end of text.
+func cutEncodedSuffix(text []byte, c byte) ([]byte, bool) {
+	n := len(text)
+	switch {
+	case n >= 1 && text[n-1] == c:
+		return text[:n-1], true
+	case n >= 3 && isEncoded(text[n-3:], c):
+		return text[:n-3], true
+	}
+	return text, false
+}
+
+// isEncoded says whether the three bytes of text are %XX for c.
+func isEncoded(text []byte, c byte) bool {
+	high, ok1 := unhex(text[1])
+	low, ok2 := unhex(text[2])
+	return text[0] == '%' && ok1 && ok2 && high<<4|low == c
+}
+
+// checkVersion says whether a decoded version id can be one: visible ASCII, and not
+// the beginning of another parameter.
+func checkVersion(version []byte) *Error {
+	if len(version) == 0 || len(version) > maxVersionBytes {
+		return urlError("versionId has %d bytes, 1 to %d are allowed", len(version), maxVersionBytes)
+	}
+	for _, c := range version {
+		if c <= ' ' || c > '~' || c == '&' || c == '?' || c == '#' {
+			return urlError("versionId holds %q; of the query, only versionId is taken", c)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package jobdoc
+
+import (
+	"encoding/json"
+	"sync"
+)
+
+// sink takes the parts of a document in their order. A compiler makes a Template of
+// them, a filler writes them out at once. What it is given is valid during the call.
+type sink interface {
+	// literal takes text to be escaped for as many JSON strings as escapes says.
+	literal(text []byte, escapes int)
+	// object takes an S3 placeholder whose URL stands here.
+	object(o *object) *Error
+}
+
+// walker reads one document and hands its parts to a sink. Walkers are pooled with
+// their scratch; one serves one document at a time.
+type walker struct {
+	doc     []byte
+	options *Options
+	sink    sink
+
+	start, end int  // the placeholder at hand
+	count      int  // placeholders so far
+	parameters bool // a parameter's value went into the text
+
+	json   jsonState
+	depths depths // once json is yes
+
+	decoded []byte // the body at hand without JSON's escapes
+	value   []byte // the value of the parameter at hand
+	text    []byte // the body at hand with its nested placeholders resolved
+	s3      object
+}
+
+// jsonState is whether the document is JSON; found out when it matters.
+type jsonState uint8
+
+const (
+	jsonUnknown jsonState = iota
+	jsonYes
+	jsonNo
+)
+
+var walkers = sync.Pool{New: func() any { return new(walker) }}
+
+// maxScratch is what a pooled walker may keep of a placeholder of unusual length.
+const maxScratch = 16 << 10
+
+func newWalker(doc []byte, o *Options, s sink) *walker {
+	w := walkers.Get().(*walker)
+	w.doc, w.options, w.sink = doc, o, s
+	w.count, w.parameters, w.json = 0, false, jsonUnknown
+	return w
+}
+
+// free gives w back, with nothing of the document in reach.
+func (w *walker) free() {
+	w.doc, w.options, w.sink, w.depths.doc = nil, nil, nil, nil
+	w.s3 = object{scratch: w.s3.scratch}
+	if cap(w.decoded)+cap(w.value)+cap(w.text)+cap(w.s3.scratch) > maxScratch {
+		w.decoded, w.value, w.text, w.s3.scratch = nil, nil, nil, nil
+	}
+	walkers.Put(w)
+}
+
+// walk reads the whole document.
+func (w *walker) walk() *Error {
+	if err := w.options.checkDocument(w.doc); err != nil {
+		return err
+	}
+	for from := 0; ; from = w.end {
+		i := Scan(w.doc[from:])
+		if i < 0 {
+			return w.literal(from, len(w.doc))
+		}
+		if err := w.literal(from, from+i); err != nil {
+			return err
+		}
+		w.start = from + i
+		if err := w.placeholder(); err != nil {
+			return err.at(w.doc, w.start, max(w.end, w.start+len(marker)))
+		}
+	}
+}
+
+// literal hands on text between placeholders.
+func (w *walker) literal(from, to int) *Error {
+	if w.options.Strict {
+		if at, name := findLocal(w.doc[from:to]); at >= 0 {
+			start := from + at
+			return documentError(textLocalElsewhere, name).at(w.doc, start, start+len("${}")+len(name.String()))
+		}
+	}
+	w.sink.literal(w.doc[from:to], w.options.literalEscapes())
+	return nil
+}
+
+// placeholder fills the one at w.start and sets w.end.
+func (w *walker) placeholder() *Error {
+	w.end = w.start
+	if err := w.counted(); err != nil {
+		return err
+	}
+	body, err := w.body()
+	if err != nil {
+		return err
+	}
+	kind, rest := classify(body)
+	if kind == kindParameter {
+		return w.parameter(rest)
+	}
+	return w.other(kind, rest)
+}
+
+func (w *walker) counted() *Error {
+	w.count++
+	if limit := orDefault(w.options.MaxPlaceholders, DefaultMaxPlaceholders); w.count > limit {
+		return overLimit("The job document has at least %d placeholders, the limit is %d", w.count, limit, "limits.max_placeholders")
+	}
+	return nil
+}
+
+// other fills every kind but a parameter.
+func (w *walker) other(k kind, rest []byte) *Error {
+	switch k {
+	case kindDownload, kindDownloadEncoded, kindUpload:
+		return w.url(k, rest)
+	case kindPackage:
+		return packageError(rest, false, w.standsAlone())
+	case kindCodeSign:
+		return notResolved("code-sign-signature", "sign the file first and write its signature into the document")
+	default:
+		return documentError("Unknown placeholder, ${aws:iot:%s}: %s", clip(rest), knownKinds)
+	}
+}
+
+// body returns the text of the placeholder at w.start between the marker and its
+// '}', without the escapes of the JSON strings around, and sets w.end behind it. It
+// is valid until the next placeholder.
+func (w *walker) body() ([]byte, *Error) {
+	from := w.start + len(marker)
+	i, ok := closing(w.doc, from, w.json == jsonNo)
+	if !ok && w.depth() == 0 {
+		i, ok = closing(w.doc, from, true)
+	}
+	if ok {
+		w.end = i + 1
+		return w.doc[from:i], nil
+	}
+	return w.decode(from, w.depth())
+}
+
+// depth returns in how many JSON strings the placeholder at w.start stands.
+func (w *walker) depth() int {
+	if w.json == jsonUnknown {
+		w.json = jsonNo
+		if !w.options.PlainText && looksLikeJSON(w.doc) {
+			w.json = jsonYes
+			w.depths.reset(w.doc)
+		}
+	}
+	if w.json == jsonNo {
+		return 0
+	}
+	return w.depths.at(w.start)
+}
+
+// decode is body for a placeholder in which something means something to JSON.
+func (w *walker) decode(from, depth int) ([]byte, *Error) {
+	w.decoded = w.decoded[:0]
+	r := reader{doc: w.doc, pos: from}
+	open, previous := 1, rune(':')
+	for {
+		if r.pos < len(w.doc) && (w.doc[r.pos] == '\n' || w.doc[r.pos] == '\r') {
+			return nil, documentError(textNotTerminated)
+		}
+		u := r.next(depth)
+		switch u {
+		case unitEnd:
+			return nil, documentError(textNotTerminated)
+		case unitBad:
+			w.end = r.pos
+			return nil, documentError(`A placeholder holds an escape that JSON does not know; a backslash in JSON is written \\`)
+		case '}':
+			if open--; open == 0 {
+				w.end = r.pos
+				return w.decoded, nil
+			}
+		case '{':
+			if previous == '$' {
+				open++
+			}
+		}
+		w.decoded = appendUnit(w.decoded, u)
+		previous = u
+	}
+}
+
+// parameter puts a parameter's value in the place of its placeholder.
+func (w *walker) parameter(name []byte) *Error {
+	value, err := w.options.parameter(name)
+	if err != nil {
+		return err
+	}
+	w.parameters = true
+	w.value = append(w.value[:0], value...)
+	escapes, depth := w.options.literalEscapes(), w.depth()
+	quoted := depth == 0 && w.json == jsonYes && !json.Valid(w.value)
+	if quoted {
+		w.sink.literal(quote, escapes)
+		depth = 1
+	}
+	if err := w.parameterText(escapes + depth); err != nil {
+		return err
+	}
+	if quoted {
+		w.sink.literal(quote, escapes)
+	}
+	return nil
+}
+
+var quote = []byte{'"'}
+
+// parameterText hands on w.value and fills the placeholders in it. These are read as
+// plain text, and may not be parameters themselves.
+func (w *walker) parameterText(escapes int) *Error {
+	value := w.value
+	for {
+		i := Scan(value)
+		if i < 0 {
+			w.sink.literal(value, escapes)
+			return nil
+		}
+		w.sink.literal(value[:i], escapes)
+		from := i + len(marker)
+		end, ok := closing(value, from, true)
+		if !ok {
+			return documentError(textNotTerminated)
+		}
+		if err := w.counted(); err != nil {
+			return err
+		}
+		kind, rest := classify(value[from:end])
+		if kind == kindParameter {
+			return parameterError("the value of a parameter holds another, ${aws:iot:parameter:%s}", clip(rest))
+		}
+		if err := w.other(kind, rest); err != nil {
+			return err
+		}
+		value = value[end+1:]
+	}
+}
