@@ -1,0 +1,169 @@
+package objectstore
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// versions and uploads are folders beside the buckets' own: a bucket's name cannot begin with a dot.
+const (
+	versions = ".versions"
+	uploads  = ".uploads"
+)
+
+// file is where o is kept, relative to the folder.
+func (o object) file() (string, error) {
+	if o.bucket == "" || strings.HasPrefix(o.bucket, ".") || !fs.ValidPath(o.bucket) || strings.Contains(o.bucket, "/") {
+		return "", errNoBucket
+	}
+	// A key such as a/../b names an object of its own in S3 and nothing in a folder.
+	if !fs.ValidPath(o.key) || o.key == "." || strings.ContainsAny(o.key, "\x00\\") {
+		return "", errNoKey
+	}
+	if o.version == "" || o.version == "null" {
+		return path.Join(o.bucket, o.key), nil
+	}
+	if !fs.ValidPath(o.version) || strings.ContainsAny(o.version, "/.\x00\\") {
+		return "", errNoVersion
+	}
+	return path.Join(versions, o.bucket, o.key, o.version), nil
+}
+
+// get answers GET and HEAD: ranges and conditions are http.ServeContent's.
+func (s *Store) get(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.authorize(r)
+	if err != nil {
+		return err
+	}
+	name, err := o.file()
+	if err != nil {
+		return err
+	}
+	f, info, err := s.open(name)
+	if err != nil {
+		return s.missing(o)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	h := w.Header()
+	h.Set("ETag", etag(info))
+	h.Set("Content-Type", contentType(o.key))
+	if o.version != "" {
+		h.Set("X-Amz-Version-Id", o.version)
+	}
+	http.ServeContent(w, r, "", info.ModTime(), f.(io.ReadSeeker))
+	return nil
+}
+
+// open opens a regular file.
+func (s *Store) open(name string) (fs.File, fs.FileInfo, error) {
+	f, err := s.root.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, info, nil
+}
+
+// missing says what of o does not exist.
+func (s *Store) missing(o object) error {
+	if info, err := s.root.Stat(o.bucket); err != nil || !info.IsDir() {
+		return errNoBucket
+	}
+	if o.version != "" {
+		return errNoVersion
+	}
+	return errNoKey
+}
+
+// put stores the body under a new version. Nobody sees a part of it: it is written aside and renamed.
+func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.authorize(r)
+	if err != nil {
+		return err
+	}
+	o.version = ""
+	name, err := o.file()
+	if errors.Is(err, errNoKey) {
+		return errBadKey
+	}
+	if err != nil {
+		return err
+	}
+	if info, err := s.root.Stat(o.bucket); err != nil || !info.IsDir() {
+		return errNoBucket
+	}
+	aside, err := s.receive(w, r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.root.Remove(aside) }() // it is a second name of the object by then
+	o.version = rand.Text()
+	kept, err := o.file()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.root.MkdirAll(path.Dir(name), 0o755), s.root.MkdirAll(path.Dir(kept), 0o755)); err != nil {
+		return errBadKey // a part of the key is an object, or too long for a file's name
+	}
+	if err := s.root.Link(aside, kept); err != nil {
+		return fmt.Errorf("cannot keep version %s: %w", o.version, err)
+	}
+	if err := s.root.Rename(aside, name); err != nil {
+		return errBadKey
+	}
+	info, err := s.root.Stat(name)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", etag(info))
+	w.Header().Set("X-Amz-Version-Id", o.version)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// receive writes the body to a file aside and returns its name.
+func (s *Store) receive(w http.ResponseWriter, r *http.Request) (string, error) {
+	if err := s.root.MkdirAll(uploads, 0o755); err != nil {
+		return "", err
+	}
+	aside := path.Join(uploads, rand.Text())
+	f, err := s.root.Create(aside)
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, http.MaxBytesReader(w, r.Body, s.maxUpload))
+	if err = errors.Join(err, f.Close()); err == nil {
+		return aside, nil
+	}
+	_ = s.root.Remove(aside) // the first error is the one to tell
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return "", errTooLarge
+	}
+	return "", err
+}
+
+// etag changes whenever the object does. S3's own are hashes for small objects and opaque for large ones.
+func etag(info fs.FileInfo) string {
+	return fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size())
+}
+
+func contentType(key string) string {
+	if t := mime.TypeByExtension(path.Ext(key)); t != "" {
+		return t
+	}
+	return "application/octet-stream"
+}

@@ -1,0 +1,133 @@
+package objectstore
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"jobgate/presigner"
+)
+
+// STS's bounds; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+const (
+	minSession     = 15 * time.Minute
+	maxSession     = 12 * time.Hour
+	maxChained     = time.Hour
+	defaultSession = time.Hour
+	maxSTSBody     = 64 << 10
+)
+
+var (
+	roleARN     = regexp.MustCompile(`^arn:aws[a-z-]*:iam::([0-9]{12}):role/([\w+=,.@/-]+)$`)
+	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+)
+
+// assumeRoleResponse is the answer in the query protocol's XML.
+type assumeRoleResponse struct {
+	XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ AssumeRoleResponse"`
+	Result  struct {
+		Credentials struct {
+			AccessKeyID     string `xml:"AccessKeyId"`
+			SecretAccessKey string
+			SessionToken    string
+			Expiration      string
+		}
+		AssumedRoleUser struct {
+			ARN  string `xml:"Arn"`
+			Role string `xml:"AssumedRoleId"`
+		}
+	} `xml:"AssumeRoleResult"`
+	RequestID string `xml:"ResponseMetadata>RequestId"`
+}
+
+// assumeRole answers POST / of the query protocol: it makes a session's keys for any role, for who signed correctly.
+func (s *Store) assumeRole(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSTSBody))
+	if err != nil {
+		return &storeError{http.StatusBadRequest, "ValidationError", "The request is too large"}
+	}
+	hash := sha256.Sum256(body)
+	caller, err := s.verifyHeader(r, "sts", hex.EncodeToString(hash[:]))
+	if err != nil {
+		return err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || form.Get("Action") != "AssumeRole" {
+		return &storeError{http.StatusBadRequest, "InvalidAction", "Could not find operation " + strconv.Quote(form.Get("Action"))}
+	}
+	name := roleARN.FindStringSubmatch(form.Get("RoleArn"))
+	if name == nil || !sessionName.MatchString(form.Get("RoleSessionName")) {
+		return &storeError{http.StatusBadRequest, "ValidationError", "RoleArn or RoleSessionName is missing or malformed"}
+	}
+	life, err := sessionLife(form.Get("DurationSeconds"), caller.SessionToken != "")
+	if err != nil {
+		return err
+	}
+	session := s.newSession(life)
+	var out assumeRoleResponse
+	out.Result.Credentials.AccessKeyID = session.AccessKeyID
+	out.Result.Credentials.SecretAccessKey = session.SecretAccessKey
+	out.Result.Credentials.SessionToken = session.SessionToken
+	out.Result.Credentials.Expiration = session.Expires.Format(time.RFC3339)
+	out.Result.AssumedRoleUser.ARN = "arn:aws:sts::" + name[1] + ":assumed-role/" + name[2] + "/" + form.Get("RoleSessionName")
+	out.Result.AssumedRoleUser.Role = "AROADEMO:" + form.Get("RoleSessionName")
+	out.RequestID = w.Header().Get("X-Amz-Request-Id")
+	writeXML(w, http.StatusOK, out)
+	return nil
+}
+
+// sessionLife reads DurationSeconds; a caller that is a session itself gets an hour at most (role chaining).
+func sessionLife(text string, chained bool) (time.Duration, error) {
+	life, most := defaultSession, maxSession
+	if chained {
+		most = maxChained
+	}
+	if text != "" {
+		seconds, err := strconv.Atoi(text)
+		if err != nil {
+			seconds = -1
+		}
+		life = time.Duration(seconds) * time.Second
+	}
+	if life < minSession || life > most {
+		return 0, &storeError{http.StatusBadRequest, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
+	}
+	return life, nil
+}
+
+// newSession makes keys that live for life, and forgets those that have ended.
+func (s *Store) newSession(life time.Duration) presigner.Credentials {
+	now := s.now().UTC()
+	c := presigner.Credentials{
+		AccessKeyID:     "ASIA" + rand.Text()[:16],
+		SecretAccessKey: rand.Text() + rand.Text(),
+		SessionToken:    sessionToken(),
+		Expires:         now.Add(life).Truncate(time.Second),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, old := range s.keys {
+		if !old.Expires.IsZero() && now.After(old.Expires) {
+			delete(s.keys, id)
+		}
+	}
+	s.keys[c.AccessKeyID] = c
+	return c
+}
+
+// sessionToken is of the size that STS's have, some hundred bytes, so that the demo's URLs look like the real ones.
+func sessionToken() string {
+	var b strings.Builder
+	for b.Len() < 300 {
+		b.WriteString(rand.Text())
+	}
+	return b.String()
+}
