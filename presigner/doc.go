@@ -10,6 +10,8 @@
 //	AppendURL(dst, request)            canonical request ─SHA-256─▶
 //	                                   string to sign ─HMAC─▶ signature  signer.go
 //	Verify(request)                    the way back, same canonical code verify.go
+//	VerifyHeader(request)              the same for an Authorization header of any service,
+//	                                   whose path is escaped once more   header.go
 //
 // A signed URL is a pure function of method, target, signer, lifetime and the
 // second of signing, so equal requests within one second give equal bytes.

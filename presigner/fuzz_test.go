@@ -1,6 +1,7 @@
 package presigner_test
 
 import (
+	"errors"
 	"net/url"
 	"strconv"
 	"strings"
@@ -57,6 +58,44 @@ func FuzzAppendURL_AWSSDK(f *testing.F) {
 		})
 		if err != nil || !strings.HasSuffix(verified.Path, "/"+key) || verified.VersionID != version {
 			t.Fatalf("verify: %+v, %v", verified, err)
+		}
+	})
+}
+
+// What the SDK signs verifies, and does not once a byte of the body is another.
+func FuzzVerifyHeader_AWSSDK(f *testing.F) {
+	f.Add("t:1", "$next", "a b", `{"status":"SUCCEEDED"}`)
+	f.Add("ü/%", "j", "", "")
+	f.Add("..", "", "&=+;", "\x00")
+	f.Fuzz(func(t *testing.T, thing, job, value, body string) {
+		address := "http://localhost:8082/things/" + url.PathEscape(thing) + "/jobs/" + url.PathEscape(job) + "?q=" + url.QueryEscape(value)
+		v := headerRequest{method: "POST", url: address, body: body}.sign(t, headerTime)
+		if _, err := presigner.VerifyHeader(v); err != nil {
+			t.Fatalf("%s: %v", address, err)
+		}
+		v.Body = append(v.Body, 'x')
+		if _, err := presigner.VerifyHeader(v); !errors.Is(err, presigner.ErrSignature) {
+			t.Fatalf("%s with another body: %v", address, err)
+		}
+	})
+}
+
+// Whatever the header holds, VerifyHeader returns an error and does not panic.
+func FuzzVerifyHeader_Garbage(f *testing.F) {
+	f.Add("AWS4-HMAC-SHA256 Credential=A/20261123/r/s/aws4_request, SignedHeaders=host, Signature=00", "20261123T235800Z", "/?a=b")
+	f.Add("AWS4-HMAC-SHA256 Credential=////,SignedHeaders=;;host", "2026", "%")
+	f.Fuzz(func(t *testing.T, authorization, date, uri string) {
+		_, err := presigner.VerifyHeader(presigner.HeaderVerification{
+			Method: "GET", RequestURI: uri, Time: headerTime,
+			Values: func(name string) []string {
+				return map[string][]string{"authorization": {authorization}, "x-amz-date": {date}}[name]
+			},
+			Lookup: func(string) (presigner.Credentials, bool) {
+				return presigner.Credentials{SecretAccessKey: "secret"}, true
+			},
+		})
+		if err == nil {
+			t.Fatalf("accepted %q", authorization)
 		}
 	})
 }
