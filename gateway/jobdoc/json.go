@@ -1,6 +1,8 @@
 package jobdoc
 
 import (
+	"bytes"
+	"encoding/json"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -171,4 +173,55 @@ func appendEscapedByte(dst []byte, c byte, times int) []byte {
 	}
 	const digits = "0123456789abcdef"
 	return append(dst, 'u', '0', '0', digits[c>>4], digits[c&15])
+}
+
+// isJSONValue says whether text is one JSON value: json.Valid, which allocates for
+// what it refuses, is asked about objects, arrays and strings only.
+func isJSONValue(text []byte) bool {
+	text = bytes.Trim(text, " \t\r\n")
+	if len(text) == 0 {
+		return false
+	}
+	switch text[0] {
+	case '{', '[', '"':
+		return json.Valid(text)
+	}
+	return string(text) == "true" || string(text) == "false" || string(text) == "null" || isJSONNumber(text)
+}
+
+// isJSONNumber says whether text is a number as JSON writes it (RFC 8259 §6).
+func isJSONNumber(text []byte) bool {
+	text = bytes.TrimPrefix(text, []byte{'-'})
+	leadingZero := bytes.HasPrefix(text, []byte{'0'})
+	whole, text := cutDigits(text)
+	if whole == 0 || leadingZero && whole > 1 {
+		return false
+	}
+	if len(text) > 0 && text[0] == '.' {
+		var fraction int
+		if fraction, text = cutDigits(text[1:]); fraction == 0 {
+			return false
+		}
+	}
+	return len(text) == 0 || isExponent(text)
+}
+
+func isExponent(text []byte) bool {
+	if text[0] != 'e' && text[0] != 'E' {
+		return false
+	}
+	text = text[1:]
+	if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
+		text = text[1:]
+	}
+	digits, rest := cutDigits(text)
+	return digits > 0 && len(rest) == 0
+}
+
+// cutDigits splits text behind the digits that it begins with.
+func cutDigits(text []byte) (digits int, rest []byte) {
+	for digits < len(text) && isDigit(text[digits]) {
+		digits++
+	}
+	return digits, text[digits:]
 }

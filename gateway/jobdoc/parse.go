@@ -2,7 +2,6 @@ package jobdoc
 
 import (
 	"math"
-	"slices"
 
 	"jobgate/presigner"
 )
@@ -30,8 +29,18 @@ func Parse(doc []byte, o *Options) (*Template, error) {
 	if err := checkRendered(len(t.text), t.maxRendered); err != nil {
 		return nil, err
 	}
-	t.text, t.holes = slices.Clip(slices.Clone(t.text)), slices.Clip(t.holes)
+	t.text, t.holes = exact(t.text), exact(t.holes)
 	return &t, nil
+}
+
+// exact copies s into memory of its size: a template is kept for long.
+func exact[E any](s []E) []E {
+	if len(s) == 0 {
+		return nil
+	}
+	kept := make([]E, len(s))
+	copy(kept, s)
+	return kept
 }
 
 // compiler is the sink of Parse.
@@ -98,13 +107,15 @@ func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
 func (h *urlHole) setTarget(o *object, region string) {
 	path := appendPathPrefix(nil, o.endpoint, h.bucket)
 	h.keyAt = int32(len(path))
+	if len(o.marks) > 0 {
+		h.marks = make([]mark, 0, len(o.marks))
+	}
 	from := 0
 	for _, m := range o.marks {
 		path = presigner.AppendEscapedKey(path, o.key[from:m.at])
 		from = m.at
 		h.marks = append(h.marks, mark{at: len(path), name: m.name})
 	}
-	h.marks = slices.Clip(h.marks)
 	path = presigner.AppendEscapedKey(path, o.key[from:])
 	h.target = presigner.Object{VersionID: h.version}.Target()
 	h.target.Origin, h.target.Host, h.target.Region = o.endpoint.origin, o.endpoint.host, region

@@ -43,8 +43,8 @@ func (t *Template) Size() int {
 
 // Sizes of the structs on 64-bit machines; a test compares them.
 const (
-	templateBytes = 80
-	urlHoleBytes  = 192
+	templateBytes = 72
+	urlHoleBytes  = 176
 	markBytes     = 16
 )
 

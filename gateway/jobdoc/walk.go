@@ -1,9 +1,6 @@
 package jobdoc
 
-import (
-	"encoding/json"
-	"sync"
-)
+import "sync"
 
 // sink takes the parts of a document in their order. A compiler makes a Template of
 // them, a filler writes them out at once. What it is given is valid during the call.
@@ -207,7 +204,7 @@ func (w *walker) parameter(name []byte) *Error {
 	w.parameters = true
 	w.value = append(w.value[:0], value...)
 	escapes, depth := w.options.literalEscapes(), w.depth()
-	quoted := depth == 0 && w.json == jsonYes && !json.Valid(w.value)
+	quoted := depth == 0 && w.json == jsonYes && !isJSONValue(w.value)
 	if quoted {
 		w.sink.literal(quote, escapes)
 		depth = 1

@@ -1,0 +1,65 @@
+package jobdoc
+
+import (
+	"encoding/json"
+	"testing"
+	"unsafe"
+)
+
+func TestSizesOfStructs(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) != 8 {
+		t.Skip("the sizes are those of 64-bit machines")
+	}
+	f := func(name string, constant int, size uintptr) {
+		t.Helper()
+		if constant != int(size) {
+			t.Errorf("%s is %d bytes, the constant says %d", name, size, constant)
+		}
+	}
+	f("Template", templateBytes, unsafe.Sizeof(Template{}))
+	f("urlHole", urlHoleBytes, unsafe.Sizeof(urlHole{}))
+	f("mark", markBytes, unsafe.Sizeof(mark{}))
+}
+
+func FuzzIsJSONValue(f *testing.F) {
+	for _, seed := range []string{"", " ", "0", "-0", "00", "01", "1.", "1.5", ".5", "-", "1e5", "1E+5", "1e-", "1e", "1.2.3", "true", " null ", "nul", `"x"`, `"x`, "{}", "[1,]", "-1.0e10 "} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if got, want := isJSONValue(text), json.Valid(text); got != want {
+			t.Errorf("isJSONValue(%q) = %v, json.Valid says %v", text, got, want)
+		}
+	})
+}
+
+// globMayMatch and globMatches are checked against each other: what matches for a
+// value may match, and what matches with a hole matches for every value.
+func FuzzGlob(f *testing.F) {
+	f.Add("a*b?c", "aXXbYc", "v")
+	f.Add("a*", "a\x00b\x00", "1")
+	f.Add("?*?", "\x00", "x")
+	f.Add("ab*ba", "aba", "b")
+	f.Fuzz(func(t *testing.T, pattern, text, value string) {
+		if _, err := (&Values{ThingName: []byte(value)}).get(ThingName); err != nil || len(pattern) > 50 || len(text) > 100 {
+			t.Skip()
+		}
+		filled := []byte{}
+		for i := range len(text) {
+			if text[i] == hole {
+				filled = append(filled, value...)
+			} else {
+				filled = append(filled, text[i])
+			}
+		}
+		matches := globMatches(pattern, filled)
+		if exact := globMayMatch(pattern, filled); matches != exact {
+			t.Errorf("%q on %q: globMatches says %v, the automaton %v", pattern, filled, matches, exact)
+		}
+		if matches && !globMayMatch(pattern, []byte(text)) {
+			t.Errorf("%q on %q: no value may match, but %q does", pattern, text, value)
+		}
+		if globMatches(pattern, text) && !matches {
+			t.Errorf("%q on %q: every value matches, but %q does not", pattern, text, value)
+		}
+	})
+}
