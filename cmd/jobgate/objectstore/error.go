@@ -18,22 +18,21 @@ func (e *storeError) Error() string { return e.code + ": " + e.message }
 
 // S3's own codes and texts; https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 var (
-	errDenied       = &storeError{http.StatusForbidden, "AccessDenied", "Access Denied"}
-	errExpired      = &storeError{http.StatusForbidden, "AccessDenied", "Request has expired"}
-	errNotYetValid  = &storeError{http.StatusForbidden, "AccessDenied", "Request is not valid yet"}
-	errSignature    = &storeError{http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method."}
-	errAccessKey    = &storeError{http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."}
-	errSkew         = &storeError{http.StatusForbidden, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."}
-	errToken        = &storeError{http.StatusBadRequest, "InvalidToken", "The provided token is malformed or otherwise invalid."}
-	errExpiredToken = &storeError{http.StatusBadRequest, "ExpiredToken", "The provided token has expired."}
-	errMalformed    = &storeError{http.StatusBadRequest, "AuthorizationQueryParametersError", "The signature's parameters are missing or malformed."}
-	errNoBucket     = &storeError{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
-	errNoKey        = &storeError{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
-	errNoVersion    = &storeError{http.StatusNotFound, "NoSuchVersion", "The specified version does not exist."}
-	errMethod       = &storeError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
-	errTooLarge     = &storeError{http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"}
-	errBadKey       = &storeError{http.StatusBadRequest, "InvalidArgument", "This store cannot keep an object of that key"}
-	errInternal     = &storeError{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
+	errDenied      = &storeError{http.StatusForbidden, "AccessDenied", "Access Denied"}
+	errExpired     = &storeError{http.StatusForbidden, "AccessDenied", "Request has expired"}
+	errNotYetValid = &storeError{http.StatusForbidden, "AccessDenied", "Request is not valid yet"}
+	errSignature   = &storeError{http.StatusForbidden, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided. Check your key and signing method."}
+	errAccessKey   = &storeError{http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."}
+	errSkew        = &storeError{http.StatusForbidden, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."}
+	errToken       = &storeError{http.StatusBadRequest, "InvalidToken", "The provided token is malformed or otherwise invalid."}
+	errMalformed   = &storeError{http.StatusBadRequest, "AuthorizationQueryParametersError", "The signature's parameters are missing or malformed."}
+	errNoBucket    = &storeError{http.StatusNotFound, "NoSuchBucket", "The specified bucket does not exist"}
+	errNoKey       = &storeError{http.StatusNotFound, "NoSuchKey", "The specified key does not exist."}
+	errNoVersion   = &storeError{http.StatusNotFound, "NoSuchVersion", "The specified version does not exist."}
+	errMethod      = &storeError{http.StatusMethodNotAllowed, "MethodNotAllowed", "The specified method is not allowed against this resource."}
+	errTooLarge    = &storeError{http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed size"}
+	errBadKey      = &storeError{http.StatusBadRequest, "InvalidArgument", "This store cannot keep an object of that key"}
+	errInternal    = &storeError{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
 )
 
 // asStoreError returns err as an answer; anything unforeseen is InternalError, which tells nothing.

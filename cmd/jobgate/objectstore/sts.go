@@ -2,8 +2,6 @@ package objectstore
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -54,8 +52,7 @@ func (s *Store) assumeRole(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return &storeError{http.StatusBadRequest, "ValidationError", "The request is too large"}
 	}
-	hash := sha256.Sum256(body)
-	caller, err := s.verifyHeader(r, "sts", hex.EncodeToString(hash[:]))
+	caller, err := s.verifyHeader(r, "sts", r.RequestURI, body)
 	if err != nil {
 		return err
 	}
