@@ -3,6 +3,7 @@ package role
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,8 +17,13 @@ const (
 	FallbackSession = time.Hour
 )
 
-// maxPolicy is STS's limit on the session policy, in bytes.
-const maxPolicy = 2048
+// STS's limits, in bytes.
+const (
+	maxARN        = 2048
+	maxPolicy     = 2048
+	minExternalID = 2
+	maxExternalID = 1224
+)
 
 // Config describes one role; it is one entry of the setting roles.
 type Config struct {
@@ -46,7 +52,7 @@ type Config struct {
 var (
 	arnPattern         = regexp.MustCompile(`^arn:[a-z0-9-]+:iam::[0-9]{12}:role/[\x21-\x7e]+$`)
 	sessionNamePattern = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{2,64}$`)
-	externalIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]{2,1224}$`)
+	externalIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]+$`)
 )
 
 // withDefaults fills in what is not set.
@@ -77,11 +83,11 @@ func (c Config) Validate() error {
 	}
 	c = c.withDefaults()
 	switch {
-	case len(c.ARN) > 2048 || !arnPattern.MatchString(c.ARN):
+	case len(c.ARN) > maxARN || !arnPattern.MatchString(c.ARN):
 		return c.fault("arn", c.ARN, "it is no role ARN, such as arn:aws:iam::123456789012:role/download")
 	case !sessionNamePattern.MatchString(c.SessionName):
 		return c.fault("session_name", c.SessionName, "it is not 2 to 64 of A-Z a-z 0-9 _ + = , . @ -")
-	case c.ExternalID != "" && !externalIDPattern.MatchString(c.ExternalID):
+	case c.ExternalID != "" && (len(c.ExternalID) < minExternalID || len(c.ExternalID) > maxExternalID || !externalIDPattern.MatchString(c.ExternalID)):
 		return c.fault("external_id", c.ExternalID, "it is not 2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -")
 	case c.SessionDuration < MinSession || c.SessionDuration > MaxSession:
 		return c.fault("session_duration", c.SessionDuration, "it is not within 15m … 12h")
@@ -107,53 +113,53 @@ func (c Config) identity() Config {
 // order returns the roles so that each stands after its source, the gateway's own
 // credentials first, which it adds if a role needs them; or why that cannot be.
 func order(configs []Config) ([]Config, error) {
-	byName := make(map[string]Config, len(configs)+1)
+	o := orderer{byName: make(map[string]Config, len(configs)+1)}
 	for _, c := range configs {
 		if err := c.Validate(); err != nil {
 			return nil, err
 		}
-		if _, ok := byName[c.Name]; ok {
+		if _, ok := o.byName[c.Name]; ok {
 			return nil, fmt.Errorf("cannot use role %q: the name is taken twice; see roles", c.Name)
 		}
-		byName[c.Name] = c.withDefaults()
+		o.byName[c.Name] = c.withDefaults()
 	}
-	if _, ok := byName[""]; !ok && len(configs) > 0 {
-		byName[""] = Config{}
+	if _, ok := o.byName[""]; !ok && len(configs) > 0 {
+		o.byName[""] = Config{}
 	}
-	sorted := make([]Config, 0, len(byName))
-	placed := make(map[string]bool, len(byName))
-	var place func(name string, path []string) error
-	place = func(name string, path []string) error {
-		if slices.Contains(path, name) {
-			return fmt.Errorf("cannot chain role %q: its sources form a circle, %s; see roles.%s.source_role",
-				path[0], strings.Join(append(path, name), " from "), path[0])
-		}
-		if placed[name] {
-			return nil
-		}
-		c, ok := byName[name]
-		if !ok {
-			from := path[len(path)-1]
-			return fmt.Errorf("cannot chain role %q: source_role %q is not listed; see roles.%s.source_role", from, name, from)
-		}
-		if name != "" {
-			if err := place(c.SourceRole, append(path, name)); err != nil {
-				return err
-			}
-		}
-		placed[name] = true
-		sorted = append(sorted, c)
-		return nil
-	}
-	names := make([]string, 0, len(byName))
-	for name := range byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if err := place(name, nil); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(o.byName)) {
+		if err := o.place(name, nil); err != nil {
 			return nil, err
 		}
 	}
-	return sorted, nil
+	return o.sorted, nil
+}
+
+// orderer sorts roles by their sources, depth first.
+type orderer struct {
+	byName map[string]Config
+	sorted []Config
+}
+
+// place puts the role into sorted, after its sources; path leads from a role that is
+// assumed with this one to this one.
+func (o *orderer) place(name string, path []string) error {
+	if slices.Contains(path, name) {
+		return fmt.Errorf("cannot chain role %q: its sources form a circle, %s; see roles.%s.source_role",
+			path[0], strings.Join(append(path, name), " from "), path[0])
+	}
+	if slices.ContainsFunc(o.sorted, func(c Config) bool { return c.Name == name }) {
+		return nil
+	}
+	c, ok := o.byName[name]
+	if !ok {
+		from := path[len(path)-1]
+		return fmt.Errorf("cannot chain role %q: source_role %q is not listed; see roles.%s.source_role", from, name, from)
+	}
+	if name != "" {
+		if err := o.place(c.SourceRole, append(path, name)); err != nil {
+			return err
+		}
+	}
+	o.sorted = append(o.sorted, c)
+	return nil
 }

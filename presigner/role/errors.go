@@ -30,7 +30,7 @@ var (
 // [ErrUnavailable] to errors.Is. Its text is for the log and holds no secret.
 type UnavailableError struct {
 	Role       string
-	RetryAfter time.Duration // until the next attempt; zero: one is under way
+	RetryAfter time.Duration // until the next attempt, at least a second
 	Reason     string
 }
 

@@ -20,11 +20,13 @@ import (
 // likely cause. STS tolerates 5 minutes.
 const skewRetry = time.Minute
 
-// newClient makes a client that calls once: retries and the clock are the refresher's.
-func newClient(config aws.Config) *sts.Client {
+// newClient makes a client that calls once and signs with signer: retries and the clock
+// are the refresher's.
+func newClient(config aws.Config, signer *clockSigner) *sts.Client {
 	return sts.NewFromConfig(config, func(o *sts.Options) {
 		o.Retryer, o.RetryMaxAttempts = aws.NopRetryer{}, 0
 		o.DisableClockSkewCorrection = true
+		o.HTTPSignerV4 = signer // a call's own options come too late to set it
 	})
 }
 
@@ -126,12 +128,12 @@ func (r *Role) assumeOnce(ctx context.Context, source *Session, skew time.Durati
 		ExternalId:      optional(c.ExternalID),
 		Policy:          optional(c.SessionPolicy),
 	}
+	r.signer.skew = skew
 	dated := &datedClient{}
 	began := time.Now()
 	out, err := r.client.AssumeRole(ctx, in, func(o *sts.Options) {
 		o.Credentials = credentials.NewStaticCredentialsProvider(
 			source.Credentials.AccessKeyID, source.Credentials.SecretAccessKey, source.Credentials.SessionToken)
-		o.HTTPSignerV4 = clockSigner{signer: o.HTTPSignerV4, now: r.set.options.Now, skew: skew}
 		dated.next, o.HTTPClient = o.HTTPClient, dated
 	})
 	took := time.Since(began)
@@ -150,15 +152,16 @@ func optional(s string) *string {
 	return &s
 }
 
-// clockSigner signs with the server's clock in place of the SDK's.
+// clockSigner signs with the server's clock in place of the SDK's. It belongs to a role's
+// refresher, which makes one call at a time.
 type clockSigner struct {
-	signer sts.HTTPSignerV4
+	signer *v4.Signer
 	now    func() time.Time
 	skew   time.Duration
 }
 
 // SignHTTP is the SDK's, with another time.
-func (s clockSigner) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time, opts ...func(*v4.SignerOptions)) error {
+func (s *clockSigner) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time, opts ...func(*v4.SignerOptions)) error {
 	return s.signer.SignHTTP(ctx, c, r, payloadHash, service, region, s.now().Add(s.skew).UTC(), opts...)
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"jobgate/presigner"
@@ -45,6 +46,7 @@ type Role struct {
 	source     *Role       // whose session assumes this one; nil for the own credentials
 	dependents []*Role     // whom this one's session assumes
 	client     *sts.Client // nil for the own credentials
+	signer     *clockSigner
 	listed     bool
 	clamped    func()
 
@@ -74,7 +76,8 @@ func newRole(s *Set, c Config) *Role {
 	if c.Name != "" {
 		r.source = s.roles[c.SourceRole]
 		r.source.dependents = append(r.source.dependents, r)
-		r.client = newClient(s.options.AWS)
+		r.signer = &clockSigner{signer: v4.NewSigner(), now: s.options.Now}
+		r.client = newClient(s.options.AWS, r.signer)
 	}
 	return r
 }
@@ -109,9 +112,9 @@ func (r *Role) Config() Config { return r.config }
 // it may be near its end or past it: see Lifetime. One atomic load.
 func (r *Role) Session() *Session { return r.session.Load() }
 
-// Wait returns a usable session. While the role is cold it waits for the attempt that is
-// under way, which all who wait share, until ctx ends. It does not wait out a back-off:
-// then it returns an [UnavailableError] at once.
+// Wait returns a usable session. While the role is cold it waits for the first attempt,
+// which all who wait share, until ctx ends. After a failure it does not wait for the
+// retries: then it returns an [UnavailableError] at once.
 func (r *Role) Wait(ctx context.Context) (*Session, error) {
 	// Fast path: the role is warm.
 	if sess := r.Session(); sess.usable(r.set.Now()) {
@@ -148,22 +151,23 @@ func (r *Role) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}, nil
 }
 
-// join returns the attempt to wait for. A session that ended unseen, because the machine
-// slept, makes one begin.
+// join returns the attempt to wait for: the first one, or, when a session ended unseen
+// because the machine slept, one that begins now. Retries are not waited for: a request
+// that came during an outage would hang where others are refused at once.
 func (r *Role) join() (*attempt, error) {
 	r.mu.Lock()
-	a := r.pending
-	begin := a == nil && r.failure == ""
+	a, failing := r.pending, r.failure != ""
+	begin := a == nil && !failing
 	if begin {
 		a = &attempt{done: make(chan struct{})}
 		r.pending, r.next = a, time.Time{}
 	}
 	r.mu.Unlock()
 	switch {
+	case failing:
+		return nil, r.unavailable()
 	case begin:
 		r.rouse()
-	case a == nil:
-		return nil, r.unavailable()
 	}
 	return a, nil
 }
@@ -188,9 +192,9 @@ func (r *Role) rouse() {
 func (r *Role) unavailable() *UnavailableError {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := &UnavailableError{Role: r.config.Name, Reason: r.failure}
+	e := &UnavailableError{Role: r.config.Name, Reason: r.failure, RetryAfter: minBackoff}
 	if r.pending == nil {
-		e.RetryAfter = max(0, r.next.Sub(r.set.Now()))
+		e.RetryAfter = max(minBackoff, r.next.Sub(r.set.Now()))
 	}
 	if e.Reason == "" {
 		e.Reason = "its session has ended and is being renewed"
