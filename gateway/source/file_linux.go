@@ -1,0 +1,22 @@
+package source
+
+import (
+	"fmt"
+	"io/fs"
+	"syscall"
+	"time"
+)
+
+// fileTag returns the ETag of a file: inode, size, and the time of the last change of
+// either content or attributes, which no program can set back. "" if that was just now.
+func fileTag(info fs.FileInfo, now time.Time) string {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	changed := time.Unix(st.Ctim.Unix())
+	if now.Sub(changed) < settled {
+		return ""
+	}
+	return fmt.Sprintf(`"%x-%x-%x-%x"`, st.Dev, st.Ino, info.Size(), changed.UnixNano())
+}

@@ -1,0 +1,205 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/smithy-go/encoding/httpbinding"
+)
+
+// S3Options are the settings of an S3 source. Credentials and Region are required.
+type S3Options struct {
+	// Credentials is asked before each request; it returns soon when ctx ends.
+	Credentials func(ctx context.Context) (aws.Credentials, error)
+	// Region is that of the buckets, but for those in BucketRegions.
+	Region        string
+	BucketRegions map[string]string
+	// Endpoint is "http(s)://host[:port]" of a server other than AWS, with buckets in the
+	// path; "" is AWS, with buckets in the host.
+	Endpoint string
+
+	// Skew returns what to add to the local clock when signing; nil is nothing.
+	Skew func() time.Duration
+	// OnDate is told the Date of each answer of S3 to a signed request, when by the local
+	// clock the answer was there, and how long it took. May be nil.
+	OnDate func(serverDate, receivedAt time.Time, rtt time.Duration)
+
+	Timeout        time.Duration // of one load, all told (10 s)
+	ConnectTimeout time.Duration // of one connection (3 s)
+}
+
+// S3 reads documents from S3 or a server that speaks like it. Keys are sent as they are,
+// whatever they hold; redirects are not followed. Proxies are those of the environment
+// (HTTPS_PROXY, NO_PROXY), as for AWS's own tools.
+type S3 struct {
+	options   S3Options
+	endpoint  *url.URL // or nil
+	signer    *v4.Signer
+	transport *http.Transport
+}
+
+// NewS3 returns an S3 source. Its idle connections are closed by [S3.Close].
+func NewS3(o S3Options) (*S3, error) {
+	if o.Credentials == nil {
+		return nil, errors.New("cannot read documents from S3: no credentials")
+	}
+	if o.Region == "" {
+		return nil, errors.New("cannot read documents from S3: no region; see AWS_REGION")
+	}
+	o.Timeout = orDefault(o.Timeout, defaultTimeout)
+	s := &S3{options: o}
+	if o.Endpoint != "" {
+		u, err := url.Parse(o.Endpoint)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
+			strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, fmt.Errorf("cannot read documents from S3 at %q: not http(s)://host[:port]; see AWS_ENDPOINT_URL_S3", withoutQuery(o.Endpoint))
+		}
+		s.endpoint = u
+	}
+	s.signer = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // S3 escapes once
+	s.transport = &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: orDefault(o.ConnectTimeout, defaultConnectTimeout)}).DialContext,
+		TLSHandshakeTimeout: orDefault(o.ConnectTimeout, defaultConnectTimeout),
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     idleConnTimeout,
+
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	return s, nil
+}
+
+// Name returns "s3".
+func (*S3) Name() string { return "s3" }
+
+// Close closes the idle connections.
+func (s *S3) Close() { s.transport.CloseIdleConnections() }
+
+// Load gets one object, "s3://bucket/key".
+func (s *S3) Load(ctx context.Context, r Request) (Document, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
+	defer cancel()
+	rest, ok := strings.CutPrefix(r.URL, "s3://")
+	bucket, key, _ := strings.Cut(rest, "/")
+	if !ok || !validBucket(bucket) || key == "" {
+		return Document{}, failure(ErrNotFound, r.URL, "not s3://bucket/key")
+	}
+	region := s.region(bucket)
+	req, err := s.request(ctx, bucket, key, region, &r)
+	if err != nil {
+		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
+	}
+	sent := time.Now()
+	resp, err := s.transport.RoundTrip(req)
+	if err != nil {
+		return Document{}, failure(ErrUnavailable, r.URL, "%w", innermost(err))
+	}
+	defer func() { _ = resp.Body.Close() }()
+	s.observe(resp, sent)
+	doc := Document{
+		ContentType:  resp.Header.Get("Content-Type"),
+		ETag:         resp.Header.Get("ETag"),
+		LastModified: resp.Header.Get("Last-Modified"),
+	}
+	switch {
+	case resp.StatusCode == http.StatusNotModified && r.ETag != "":
+		return revalidated(doc, &r), nil
+	case resp.StatusCode != http.StatusOK:
+		return Document{}, s3Failure(&r, resp, region)
+	}
+	encoding := resp.Header.Get("Content-Encoding")
+	if resp.ContentLength > r.limit() && encoding == "" {
+		return Document{}, tooLarge(&r)
+	}
+	if doc.Body, err = readBody(resp.Body, encoding, r.limit()); err != nil {
+		return Document{}, bodyFailure(&r, err)
+	}
+	return doc, nil
+}
+
+// emptyHash is the SHA-256 of no bytes, the payload of a GET.
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// request makes the signed request for an object.
+func (s *S3) request(ctx context.Context, bucket, key, region string, r *Request) (*http.Request, error) {
+	credentials, err := s.options.Credentials(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("no credentials: %w", err)
+	}
+	u := s.objectURL(bucket, key, region)
+	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}}).WithContext(ctx)
+	req.Header.Set("User-Agent", userAgent)
+	req.Header.Set("X-Amz-Content-Sha256", emptyHash)
+	if r.ETag != "" {
+		req.Header.Set("If-None-Match", r.ETag)
+	}
+	now := time.Now()
+	if s.options.Skew != nil {
+		now = now.Add(s.options.Skew())
+	}
+	if err := s.signer.SignHTTP(ctx, credentials, req, emptyHash, "s3", region, now); err != nil {
+		return nil, fmt.Errorf("cannot sign: %w", err)
+	}
+	return req, nil
+}
+
+// objectURL returns the address of an object: bucket in the path of a server of one's own
+// and of a bucket whose dots no certificate covers, in the host otherwise.
+func (s *S3) objectURL(bucket, key, region string) *url.URL {
+	u := &url.URL{Scheme: "https", Host: bucket + ".s3." + region + "." + dnsSuffix(region), Path: "/" + key}
+	switch {
+	case s.endpoint != nil:
+		u.Scheme, u.Host, u.Path = s.endpoint.Scheme, s.endpoint.Host, "/"+bucket+"/"+key
+	case strings.Contains(bucket, "."):
+		u.Host, u.Path = "s3."+region+"."+dnsSuffix(region), "/"+bucket+"/"+key
+	}
+	u.RawPath = httpbinding.EscapePath(u.Path, false)
+	return u
+}
+
+func (s *S3) region(bucket string) string {
+	if region, ok := s.options.BucketRegions[bucket]; ok {
+		return region
+	}
+	return s.options.Region
+}
+
+// dnsSuffix returns the domain of a region's partition.
+func dnsSuffix(region string) string {
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.prefix) {
+			return p.suffix
+		}
+	}
+	return "amazonaws.com"
+}
+
+// partitions are AWS's partitions with domains of their own, by their regions' prefixes.
+var partitions = []struct{ prefix, suffix string }{
+	{"cn-", "amazonaws.com.cn"},
+	{"us-iso-", "c2s.ic.gov"},
+	{"us-isob-", "sc2s.sgov.gov"},
+	{"us-isof-", "csp.hci.ic.gov"},
+	{"eu-isoe-", "cloud.adc-e.uk"},
+	{"eusc-", "amazonaws.eu"},
+}
+
+// observe reports the server's clock. An answer that has no request id is not S3's.
+func (s *S3) observe(resp *http.Response, sent time.Time) {
+	if s.options.OnDate == nil || resp.Header.Get("X-Amz-Request-Id") == "" {
+		return
+	}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		received := time.Now()
+		s.options.OnDate(date, received, received.Sub(sent))
+	}
+}

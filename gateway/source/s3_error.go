@@ -1,0 +1,81 @@
+package source
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// s3Error is what is read of S3's error document. The rest, such as the canonical request
+// and the token that was refused, stays out of logs.
+type s3Error struct {
+	Code    string
+	Message string
+	Region  string
+}
+
+// ourFaults are the codes that speak of our credentials or a clock, and not of the object,
+// although some of them come with a 403. The values say what to look at.
+var ourFaults = map[string]string{
+	"AccountProblem":        "the account has a problem",
+	"ExpiredToken":          "the role session has expired",
+	"InvalidAccessKeyId":    "the credentials are not known there",
+	"InvalidSecurity":       "the credentials are not valid",
+	"InvalidToken":          "the credentials are not valid",
+	"NotSignedUp":           "the account has no S3",
+	"RequestExpired":        "the clock of this machine or of the server is wrong",
+	"RequestTimeTooSkewed":  "the clock of this machine or of the server is wrong",
+	"SignatureDoesNotMatch": "the secret key is wrong, or something on the way changed the request",
+	"TokenRefreshRequired":  "the role session has expired",
+}
+
+// s3Failure returns the error of an answer that is neither 200 nor 304.
+func s3Failure(r *Request, resp *http.Response, region string) error {
+	answer := readS3Error(resp.Body)
+	class, hint := ErrUnavailable, ourFaults[answer.Code]
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		class = ErrNotFound
+	case resp.StatusCode == http.StatusForbidden && hint == "":
+		class, hint = ErrForbidden, "S3 says so of a missing key too, unless the role has s3:ListBucket"
+	}
+	if elsewhere := bucketRegion(resp, answer); elsewhere != "" && elsewhere != region {
+		hint = fmt.Sprintf("the bucket is in %q, asked for in %q: see AWS_REGION and presign.bucket_regions", elsewhere, region)
+	}
+	text := fmt.Sprintf("status %d", resp.StatusCode)
+	for _, s := range []string{answer.Code, answer.Message, hint} {
+		if s = printable(s, 300); s != "" {
+			text += "; " + s
+		}
+	}
+	return failure(class, r.URL, "%s (request %s)", text, printable(resp.Header.Get("X-Amz-Request-Id"), 64))
+}
+
+// bucketRegion returns the region that an answer says the bucket is in, or "".
+func bucketRegion(resp *http.Response, answer s3Error) string {
+	if h := resp.Header.Get("X-Amz-Bucket-Region"); h != "" {
+		return printable(h, 32)
+	}
+	return printable(answer.Region, 32)
+}
+
+// readS3Error reads an error document, or nothing, of what may be any page.
+func readS3Error(body io.Reader) (e s3Error) {
+	if err := xml.NewDecoder(io.LimitReader(body, 16<<10)).Decode(&e); err != nil {
+		return s3Error{}
+	}
+	return e
+}
+
+// printable keeps the first n printable ASCII characters.
+func printable(s string, n int) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), n)]
+}
