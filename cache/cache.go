@@ -93,7 +93,7 @@ type Cache[V any] struct {
 	purges   uint64                   // a flight from before the last purge keeps nothing
 	closed   bool
 	purging  atomic.Bool
-	lifetime context.Context //nolint:containedctx // ends the flights when the cache is closed
+	lifetime context.Context // ends the flights when the cache is closed
 	end      context.CancelFunc
 	running  sync.WaitGroup
 }

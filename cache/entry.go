@@ -70,7 +70,7 @@ func (e *entry[V]) survives(now int64, rules *Config[V]) bool {
 // renew makes the entry fresh as of the given time.
 func (e *entry[V]) renew(now time.Time, fresh time.Duration) {
 	if fresh > 0 {
-		fresh -= time.Duration(rand.Int64N(int64(fresh)/10 + 1)) //nolint:gosec // jitter, no secret
+		fresh -= time.Duration(rand.Int64N(int64(fresh)/10 + 1)) // jitter, no secret
 	}
 	e.failures.Store(0)
 	e.retryAt.Store(0)
@@ -91,5 +91,5 @@ func (c *Config[V]) pause(failures int32) time.Duration {
 		d *= 2
 	}
 	d = min(d, c.RetryMax)
-	return d - d/5 + time.Duration(rand.Int64N(int64(d)*2/5+1)) //nolint:gosec // jitter, no secret
+	return d - d/5 + time.Duration(rand.Int64N(int64(d)*2/5+1)) // jitter, no secret
 }

@@ -107,7 +107,7 @@ type flight[V any] struct {
 	hash   uint64
 	old    *entry[V]          // or nil
 	place  chan struct{}      // a send takes one of the source's places
-	queue  context.Context    //nolint:containedctx // ends the wait for a place
+	queue  context.Context    // ends the wait for a place
 	giveUp context.CancelFunc // of queue
 	purges uint64             // c.purges at launch
 

@@ -195,7 +195,7 @@ var contentTypes = map[string]string{
 
 // contextReader stops between two reads when its context ends.
 type contextReader struct {
-	ctx context.Context //nolint:containedctx // lives as long as one call
+	ctx context.Context // lives as long as one call
 	r   io.Reader
 }
 

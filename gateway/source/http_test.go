@@ -209,7 +209,7 @@ func TestHTTPTimeouts(t *testing.T) {
 		<-block
 	})
 	t.Cleanup(func() { close(block) })
-	f := func(h *HTTP, ctx context.Context, path string) {
+	f := func(ctx context.Context, h *HTTP, path string) {
 		t.Helper()
 		began := time.Now()
 		_, err := h.Load(ctx, Request{URL: u + path})
@@ -218,13 +218,13 @@ func TestHTTPTimeouts(t *testing.T) {
 		}
 	}
 	quick := newHTTP(t, HTTPOptions{Timeout: 50 * time.Millisecond})
-	f(quick, t.Context(), "/head")
-	f(quick, t.Context(), "/body")
+	f(t.Context(), quick, "/head")
+	f(t.Context(), quick, "/body")
 	patient := newHTTP(t, HTTPOptions{})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	f(patient, ctx, "/head")
-	f(patient, ctx, "/head") // over before it begins
+	f(ctx, patient, "/head")
+	f(ctx, patient, "/head") // over before it begins
 }
 
 func TestHTTPServerAway(t *testing.T) {

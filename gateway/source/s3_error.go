@@ -24,6 +24,7 @@ var ourFaults = map[string]string{
 	"InvalidAccessKeyId":    "the credentials are not known there",
 	"InvalidSecurity":       "the credentials are not valid",
 	"InvalidToken":          "the credentials are not valid",
+	"InvalidTokenId":        "the credentials are not valid", // MinIO's
 	"NotSignedUp":           "the account has no S3",
 	"RequestExpired":        "the clock of this machine or of the server is wrong",
 	"RequestTimeTooSkewed":  "the clock of this machine or of the server is wrong",
