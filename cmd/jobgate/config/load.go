@@ -141,3 +141,20 @@ func (d *decoder) override(at Origin, key, text string, c *Config) {
 		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want})
 	}
 }
+
+// AdminAddress is what Load would find for admin, for asking a running gateway: faults elsewhere in the file are not
+// looked at, since the gateway may run on what the file said before.
+func AdminAddress(o Options) string {
+	d := decoder{file: o.Path, origins: map[string]Origin{}, anchors: map[string]ast.Node{}}
+	c := Default()
+	if o.Path != "" {
+		source := o.Source
+		if source == nil {
+			source, _ = os.ReadFile(o.Path) // no file: the defaults
+		}
+		d.decodeFile(source, c)
+	}
+	d.environment(o.Environ, c)
+	d.flags(o.Flags, c)
+	return c.Admin
+}

@@ -35,11 +35,13 @@ func TestRoutes(t *testing.T) {
 	f("{path: /x, document: x.json}", `jobgate.yaml:5:31: routes[0].document: "x.json" is not a document's URL`+sources)
 	f("{path: /x, document: 'ftp://h/x'}", `jobgate.yaml:5:31: routes[0].document: "ftp://h/x" is not a document's URL`+sources)
 	f("{path: /x, document: 'file://x.json'}", `jobgate.yaml:5:31: routes[0].document: "file://x.json" is not an absolute file`+sources+`; write three slashes: file:///srv/jobgate/{jobId}.json`)
+	f("{path: /x, document: 'file:///x.json'}", `jobgate.yaml:5:31: routes[0].document: "file:///x.json": it would open the whole file system; put the documents into a folder`)
+	f("{path: /x, document: 's3://docs/a#b?c'}", "")
 	f("{path: /x, document: 's3://docs'}", `jobgate.yaml:5:31: routes[0].document: "s3://docs" is not a bucket and a key`+sources)
 	f("{path: '/{b}', document: 's3://{b}/x'}", `jobgate.yaml:5:35: routes[0].document: "s3://{b}/x" has a variable in its host or bucket`+sources+`; variables may stand in the path and the query only`)
 	f("{path: '/{b}', document: 's3://docs/${b}'}", `jobgate.yaml:5:35: routes[0].document: "s3://docs/${b}" has a $ before a variable`+sources+`; write {jobId}, not ${jobId}`)
 	f("{path: /x, document: 'http://u:secret@h/x'}", `jobgate.yaml:5:31: routes[0].document: "http://REDACTED@h/x" has no plain host`+sources+`; write http://host:port/path, without user or password`)
-	f("{path: /x, document: 'http://h/x#y'}", `jobgate.yaml:5:31: routes[0].document: "http://h/x#y" has a fragment`+sources+`; write %23 for a # in a name`)
+	f("{path: /x, document: 'http://h/x#y'}", `jobgate.yaml:5:31: routes[0].document: "http://h/x#y": a document's URL has no fragment`)
 	f("{path: '/{jobId}', document: 's3://docs/{jobID}'}", `jobgate.yaml:5:39: routes[0].document: {jobID} is not a variable of the route's path; allowed: jobId; did you mean "jobId"?`)
 	f("{path: '/{jobId}', document: 's3://docs/{jobId'}", `jobgate.yaml:5:39: routes[0].document: "s3://docs/{jobId" has a brace without its other half; write variables as {name}; write %7B and %7D for braces in a name`)
 	f("{path: '/{jobId}', document: 's3://docs/jobId}'}", `jobgate.yaml:5:39: routes[0].document: "s3://docs/jobId}" has a brace without its other half; write variables as {name}; write %7B and %7D for braces in a name`)
@@ -55,8 +57,8 @@ func TestRoutes(t *testing.T) {
 func TestRoutesBesideJobs(t *testing.T) {
 	got := faultsOf(t, served+`jobs: {enabled: true}
 routes:
-  - {path: '/things/{t}/jobs/{j}', document: 'file:///x'}
-  - {path: '/things/{t}/jobs/{j}/document', document: 'file:///x'}
+  - {path: '/things/{t}/jobs/{j}', document: 'file:///d/x'}
+  - {path: '/things/{t}/jobs/{j}/document', document: 'file:///d/x'}
 `, nil)
 	want := `jobgate.yaml:5:12: routes[0].path: "/things/{t}/jobs/{j}" is never reached: /things/{thingName}/jobs/{jobId} (the IoT Jobs service) matches all of it first; put the narrower route first, or remove one`
 	if got != want {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"jobgate/gateway/jobdoc"
 )
 
 // What IAM, STS and S3 accept; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
@@ -19,7 +21,6 @@ var (
 	accountPattern      = regexp.MustCompile(`^[0-9]{12}$`)
 	regionPattern       = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`)
 	bucketPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`)
-	allowPattern        = regexp.MustCompile(`^arn:aws[a-z-]*:s3:[a-z0-9-]*:[0-9]*:\S+$`)
 	headerPattern       = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 	endpointHostPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
 )
@@ -78,16 +79,12 @@ func (v *validator) chain(name string) {
 	}
 }
 
-// allow checks the form of S3 object patterns.
+// allow checks S3 object patterns, each by itself, as the package that will use them does.
 func (v *validator) allow(key string, patterns []string) {
 	for i, p := range patterns {
-		at := fmt.Sprintf("%s[%d]", key, i)
-		if !allowPattern.MatchString(p) {
-			v.fault(at, fmt.Sprintf("%q is not an S3 object pattern", p), "arn:aws:s3:::BUCKET/KEY with * and ?", "")
-			continue
-		}
-		if !strings.ContainsAny(p[strings.LastIndexByte(p, ':')+1:], "/*") {
-			v.fault(at, fmt.Sprintf("%q names a bucket, not objects", p), "arn:aws:s3:::BUCKET/KEY with * and ?", "append /*")
+		if _, err := jobdoc.NewPolicy([]string{p}, nil, "presign"); err != nil {
+			why := strings.TrimPrefix(err.Error(), fmt.Sprintf("cannot use presign.allow %q: ", p))
+			v.fault(fmt.Sprintf("%s[%d]", key, i), fmt.Sprintf("%q: %s", p, why), "", "")
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"jobgate/gateway/source"
 )
 
 var variablePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
@@ -161,16 +163,18 @@ func (v *validator) document(key, document string, variables []string) {
 		bad("has a variable in its host or bucket", "variables may stand in the path and the query only")
 	case strings.Contains(document, "${"):
 		bad("has a $ before a variable", "write {jobId}, not ${jobId}")
-	case scheme == "file" && (host != "" || path == ""):
+	case scheme == "file" && (host != "" && host != "localhost" || path == ""):
 		bad("is not an absolute file", "write three slashes: file:///srv/jobgate/{jobId}.json")
 	case scheme == "s3" && (!bucketPattern.MatchString(host) || path == ""):
 		bad("is not a bucket and a key", "")
 	case strings.HasPrefix(scheme, "http") && !isHost(scheme, host):
 		bad("has no plain host", "write http://host:port/path, without user or password")
-	case strings.Contains(document, "#"):
-		bad("has a fragment", "write %23 for a # in a name")
 	default:
 		v.documentVariables(key, document, variables)
+		if _, err := source.ParsePattern(document, variables); err != nil {
+			why := strings.TrimPrefix(err.Error(), "cannot use document ")
+			v.fault(key, why, "", "")
+		}
 	}
 }
 

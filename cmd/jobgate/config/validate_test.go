@@ -65,8 +65,8 @@ func TestValidate(t *testing.T) {
 		`jobgate.yaml:4:85: roles.a.session_duration: "2h" can never be had with source_role; allowed: 15m..1h; STS ends chained sessions after one hour`)
 	f(served+"roles: {'a b': {arn: \"arn:aws:iam::123456789012:role/a\"}}", `jobgate.yaml:3:9: roles.a b: "a b" is not a role's name; allowed: 1 to 64 of A-Z a-z 0-9 _ . -`)
 	f(served+strings.Replace(roleA, "}}", ", allow: [firmware/*, 'arn:aws:s3:::firmware']}}", 1),
-		`jobgate.yaml:3:62: roles.a.allow[0]: "firmware/*" is not an S3 object pattern; allowed: arn:aws:s3:::BUCKET/KEY with * and ?`+"\n"+
-			`jobgate.yaml:3:74: roles.a.allow[1]: "arn:aws:s3:::firmware" names a bucket, not objects; allowed: arn:aws:s3:::BUCKET/KEY with * and ?; append /*`)
+		`jobgate.yaml:3:62: roles.a.allow[0]: "firmware/*": it is written arn:aws:s3:::bucket/key, with * and ? as wildcards`+"\n"+
+			`jobgate.yaml:3:74: roles.a.allow[1]: "arn:aws:s3:::firmware": it names a bucket and no object; write arn:aws:s3:::firmware/* for all of them`)
 
 	// Presigning.
 	f(served+roleA+"presign: {role: down}", `jobgate.yaml:4:17: presign.role: "down" is not one of roles; allowed: a; add it under roles`)
@@ -81,7 +81,7 @@ func TestValidate(t *testing.T) {
 	f(served+"presign: {quantum: 500ms}", `jobgate.yaml:3:20: presign.quantum: "500ms" is out of range; allowed: 1s..12h`)
 	f(served+"presign: {endpoint: minio:9000}", `jobgate.yaml:3:21: presign.endpoint: "minio:9000" is not a base URL; allowed: http://host:port or https://host:port`)
 	f(served+"presign: {bucket_regions: {firmware: Frankfurt}}", `jobgate.yaml:3:38: presign.bucket_regions.firmware: "Frankfurt" is not a region; allowed: a name like eu-west-1`)
-	f(served+"presign: {allow: [x]}", `jobgate.yaml:3:19: presign.allow[0]: "x" is not an S3 object pattern; allowed: arn:aws:s3:::BUCKET/KEY with * and ?`)
+	f(served+"presign: {allow: [x]}", `jobgate.yaml:3:19: presign.allow[0]: "x": it is written arn:aws:s3:::bucket/key, with * and ? as wildcards`)
 
 	// What strangers can influence is signed within a list only.
 	f(served+"routes: [{path: /x, fill: true}]", `jobgate.yaml:3:27: routes[0].fill: fills what the upstream answers, and no list says which objects may be signed; set presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
