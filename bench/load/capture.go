@@ -1,0 +1,51 @@
+package load
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// take fills the slots of a session from an answer. What is not there, or is nothing
+// that may stand in a path, leaves its slot nil.
+func (s *compiledStep) take(body []byte, captured [][]byte) {
+	for _, c := range s.capture {
+		captured[c.slot] = lookup(body, c.path)
+	}
+}
+
+// lookup returns the string or number at path in a JSON document: members by name,
+// elements by number. It returns nil if there is none, or if it has other characters
+// than a name may have.
+func lookup(body []byte, path []string) []byte {
+	value := json.RawMessage(body)
+	for _, key := range path {
+		var members map[string]json.RawMessage
+		var elements []json.RawMessage
+		if json.Unmarshal(value, &members) == nil {
+			value = members[key]
+			continue
+		}
+		i, err := strconv.Atoi(key)
+		if err != nil || json.Unmarshal(value, &elements) != nil || i < 0 || i >= len(elements) {
+			return nil
+		}
+		value = elements[i]
+	}
+	var text string
+	if json.Unmarshal(value, &text) != nil {
+		var number json.Number
+		if json.Unmarshal(value, &number) != nil {
+			return nil
+		}
+		text = number.String()
+	}
+	if text == "" || len(text) > 128 {
+		return nil
+	}
+	for _, c := range []byte(text) {
+		if !nameByte(c) {
+			return nil
+		}
+	}
+	return []byte(text)
+}

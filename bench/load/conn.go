@@ -1,0 +1,139 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// readBuffer is a connection's read buffer, and the most that an answer's headers may
+// take.
+const readBuffer = 8 << 10
+
+// dialer opens a run's connections. It is safe for concurrent use.
+type dialer struct {
+	network string
+	addrs   []string // resolved once, used in turns
+	turn    atomic.Uint32
+	timeout time.Duration
+	tls     *tls.Config // nil: plain
+
+	connects, handshakes, resumed atomic.Int64
+	describe                      sync.Once
+	protocol                      string // TLS version and suite of the first connection; after describe
+}
+
+// newDialer resolves the target's name once, so that a run measures the target and
+// not the resolver.
+func newDialer(ctx context.Context, p *Plan, target *url.URL) (*dialer, error) {
+	d := &dialer{network: "tcp", timeout: p.Timeout}
+	if target.Scheme == "https" {
+		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+		if p.TLS != nil {
+			d.tls = p.TLS.Clone()
+		}
+		if d.tls.ServerName == "" {
+			d.tls.ServerName = target.Hostname()
+		}
+		d.tls.NextProtos = []string{"http/1.1"}
+	}
+	if p.Unix != "" {
+		d.network, d.addrs = "unix", []string{p.Unix}
+		return d, nil
+	}
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupHost(ctx, target.Hostname())
+	if err != nil {
+		return nil, fmt.Errorf("cannot resolve %q: %w", target.Hostname(), err)
+	}
+	for _, ip := range ips {
+		d.addrs = append(d.addrs, net.JoinHostPort(ip, port))
+	}
+	return d, nil
+}
+
+// dial opens a connection within the timeout, TLS handshake included.
+func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	var plain net.Dialer
+	// One address after the other, from the next in turn, as a client would fall back.
+	var nc net.Conn
+	var err error
+	first := d.turn.Add(1)
+	for i := range len(d.addrs) {
+		addr := d.addrs[(int(first)+i)%len(d.addrs)]
+		if nc, err = plain.DialContext(ctx, d.network, addr); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.connects.Add(1)
+	if d.tls == nil {
+		return nc, nil
+	}
+	tc := tls.Client(nc, d.tls)
+	if err := tc.HandshakeContext(ctx); err != nil {
+		return nil, tlsError{errors.Join(err, nc.Close())}
+	}
+	state := tc.ConnectionState()
+	d.handshakes.Add(1)
+	if state.DidResume {
+		d.resumed.Add(1)
+	}
+	d.describe.Do(func() {
+		d.protocol = tls.VersionName(state.Version) + ", " + tls.CipherSuiteName(state.CipherSuite)
+	})
+	return tc, nil
+}
+
+// conn is one connection with what is needed to read answers from it. It belongs to
+// one worker; only close may be called by others.
+type conn struct {
+	nc       net.Conn
+	br       *bufio.Reader
+	opened   time.Duration
+	deadline time.Duration // the one set, see extend
+	answers  int
+	in       int64 // bytes read
+	failed   error // of the last Read
+}
+
+func newConn(nc net.Conn, now time.Duration, br *bufio.Reader) *conn {
+	c := &conn{nc: nc, opened: now, br: br}
+	c.br.Reset(c)
+	return c
+}
+
+// Read counts the bytes that br reads, and keeps the error: fasthttp makes an EOF of
+// most that it meets before an answer's first byte.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.nc.Read(p)
+	c.in += int64(n)
+	c.failed = err
+	return n, err
+}
+
+// extend makes the connection fail between timeout and 9/8 of it from now. Moving a
+// deadline costs as much as a tenth of a request, so it is moved only when it must be.
+func (c *conn) extend(now, timeout time.Duration) error {
+	if c.deadline-now >= timeout {
+		return nil
+	}
+	c.deadline = now + timeout + timeout/8
+	return c.nc.SetDeadline(time.Now().Add(timeout + timeout/8))
+}

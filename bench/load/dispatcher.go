@@ -1,0 +1,319 @@
+package load
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	// queueLength is how many arrivals may wait for a connection outside the
+	// schedule; more wait within it, at no cost.
+	queueLength = 1024
+	// batch is the shortest time between two wake-ups of the dispatcher: arrivals
+	// closer together are sent together. It bounds the wake-ups to 20,000 a second.
+	batch = 50 * time.Microsecond
+)
+
+// dispatcher hands out an open loop's arrivals when they fall due. One goroutine runs
+// it; later may be called by any.
+type dispatcher struct {
+	run      *run
+	queue    chan arrival
+	arrivals *arrivals
+	pick     *chooser
+	sleeper  *sleeper
+	end      time.Duration // no arrival falls due from here on
+	left     int64         // of a run by count, arrivals of the schedule to come
+
+	next     arrival // of the schedule
+	pending  bool    // next is valid
+	mu       sync.Mutex
+	thinking thinking      // steps whose device waits
+	armed    time.Duration // when the sleeper wakes
+	flows    int64         // of several steps, begun and not ended
+	over     bool
+	woken    time.Duration
+}
+
+// thinking is a heap of steps by their due time.
+type thinking []arrival
+
+func (t thinking) Len() int           { return len(t) }
+func (t thinking) Less(i, j int) bool { return t[i].due < t[j].due }
+func (t thinking) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
+func (t *thinking) Push(x any)        { *t = append(*t, x.(arrival)) }
+func (t *thinking) Pop() any {
+	old := *t
+	last := old[len(old)-1]
+	*t = old[:len(old)-1]
+	return last
+}
+
+func newDispatcher(r *run) (*dispatcher, error) {
+	s, err := newSleeper()
+	if err != nil {
+		return nil, err
+	}
+	d := &dispatcher{
+		run: r, queue: make(chan arrival, queueLength), sleeper: s, end: r.end, left: r.plan.most(),
+		arrivals: r.plan.schedule(), pick: newChooser(r, 0, 1),
+	}
+	d.advance()
+	return d, nil
+}
+
+// advance draws the schedule's next arrival. Those of the warm-up do not count.
+func (d *dispatcher) advance() {
+	due, ok := d.arrivals.next()
+	d.pending = ok && due < d.end && d.left > 0
+	if !d.pending {
+		return
+	}
+	if due >= d.run.plan.Warmup {
+		d.left--
+	}
+	d.next = d.pick.arrival(due)
+}
+
+// dispatch hands out arrivals until the schedule is over or ctx is done, then waits
+// for the queue to be emptied until the grace is over, and closes it. It returns how
+// many arrivals of the measured part no connection was free for.
+func (d *dispatcher) dispatch(ctx context.Context) (missed int64, err error) {
+	defer close(d.queue)
+	stop := context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !d.over {
+			d.sleeper.arm(1)
+		}
+	})
+	defer stop()
+	grace := newGrace(d.run)
+	defer grace.stop()
+	for {
+		a, ok, err := d.wait(ctx)
+		if err != nil || !ok {
+			d.finish()
+			return d.drain(ctx, grace), err
+		}
+		d.run.fellDue(a.due, a.step > 0)
+		if !d.hand(ctx, grace, a) {
+			d.finish()
+			return d.miss(ctx, a), nil
+		}
+	}
+}
+
+// wait returns the next arrival at its due time; ok is false when there is none.
+func (d *dispatcher) wait(ctx context.Context) (a arrival, ok bool, err error) {
+	for {
+		d.mu.Lock()
+		if ctx.Err() != nil || d.ended() {
+			d.mu.Unlock()
+			return arrival{}, false, nil
+		}
+		due, planned := d.earliest()
+		now := d.run.clock.now()
+		if due <= now {
+			a = d.take(planned)
+			d.mu.Unlock()
+			return a, true, nil
+		}
+		d.armed = max(due, d.woken+batch)
+		d.sleeper.arm(d.armed - now)
+		d.mu.Unlock()
+		if err := d.sleeper.wait(); err != nil {
+			return arrival{}, false, err
+		}
+		d.woken = d.run.clock.now()
+	}
+}
+
+// ended says whether nothing will fall due any more; d.mu is held.
+func (d *dispatcher) ended() bool {
+	if d.pending || len(d.thinking) > 0 && d.thinking[0].due < d.end {
+		return false
+	}
+	// In a run by count, the flows that were begun go on to their end.
+	return d.end < math.MaxInt64 || d.flows == 0
+}
+
+// earliest returns when the next arrival falls due, and whether it is the schedule's;
+// d.mu is held.
+func (d *dispatcher) earliest() (due time.Duration, planned bool) {
+	switch {
+	case len(d.thinking) > 0 && (!d.pending || d.thinking[0].due < d.next.due):
+		return d.thinking[0].due, false
+	case d.pending:
+		return d.next.due, true
+	}
+	return math.MaxInt64, false // until a flow that is still on its way thinks or ends
+}
+
+// take removes the next arrival; d.mu is held.
+func (d *dispatcher) take(planned bool) arrival {
+	if !planned {
+		return heap.Pop(&d.thinking).(arrival)
+	}
+	a := d.next
+	if len(d.run.flows[a.flow].steps) > 1 {
+		d.flows++
+	}
+	d.advance()
+	return a
+}
+
+// later lets the next step of a flow of several steps fall due at its time, or, with
+// no more to come, ends the flow.
+func (d *dispatcher) later(a arrival, more bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.over {
+		return
+	}
+	wake := a.due
+	if more {
+		heap.Push(&d.thinking, a)
+	} else if d.flows--; d.flows > 0 || d.end < math.MaxInt64 {
+		return
+	} else {
+		wake = 0 // the last flow of a run by count has ended
+	}
+	if wake < d.armed {
+		d.armed = wake
+		d.sleeper.arm(wake - d.run.clock.now())
+	}
+}
+
+// hand passes an arrival to a free connection, and waits for one as long as the
+// grace allows.
+func (d *dispatcher) hand(ctx context.Context, grace *grace, a arrival) bool {
+	select {
+	case d.queue <- a: // Fast path: there is room.
+		return true
+	default:
+	}
+	select {
+	case d.queue <- a:
+		return true
+	case <-ctx.Done():
+	case <-grace.over:
+	}
+	return false
+}
+
+// miss counts a and what else fell due and was not handed out.
+func (d *dispatcher) miss(ctx context.Context, a arrival) (missed int64) {
+	until := d.end
+	if ctx.Err() != nil {
+		until = d.run.clock.now()
+	}
+	d.mu.Lock()
+	d.over = true
+	for d.pending && d.next.due < until {
+		d.run.fellDue(d.next.due, false)
+		missed += b2i(d.next.due >= d.run.plan.Warmup)
+		d.advance()
+	}
+	d.mu.Unlock()
+	return missed + b2i(a.due >= d.run.plan.Warmup) + d.empty()
+}
+
+// drain waits until the queue is empty, and counts what is left in it when the grace
+// is over.
+func (d *dispatcher) drain(ctx context.Context, grace *grace) int64 {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for len(d.queue) > 0 {
+		select {
+		case <-tick.C:
+			continue
+		case <-grace.over:
+		case <-ctx.Done():
+		}
+		return d.empty()
+	}
+	return 0
+}
+
+// empty takes back what waits in the queue.
+func (d *dispatcher) empty() (missed int64) {
+	for {
+		select {
+		case a := <-d.queue:
+			missed += b2i(a.due >= d.run.plan.Warmup)
+		default:
+			return missed
+		}
+	}
+}
+
+// finish lets no step fall due any more.
+func (d *dispatcher) finish() {
+	d.mu.Lock()
+	d.over = true
+	d.mu.Unlock()
+}
+
+func b2i(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// errUnsent explains arrivals that no connection was free for.
+var errUnsent = errors.New("no connection was free for it until the run's end and a timeout more: the target, or --connections, is too small for this rate")
+
+// grace is how long after its end a run goes on handing out what fell due before: a
+// timeout.
+type grace struct {
+	over  <-chan time.Time
+	timer *time.Timer
+}
+
+func newGrace(r *run) *grace {
+	if r.end == math.MaxInt64 {
+		return &grace{}
+	}
+	t := time.NewTimer(r.end - r.clock.now() + r.plan.Timeout)
+	return &grace{t.C, t}
+}
+
+func (g *grace) stop() {
+	if g.timer != nil {
+		g.timer.Stop()
+	}
+}
+
+// chooser draws what an arrival is: flow, thing and job.
+type chooser struct {
+	flows  []compiledFlow
+	rng    *rand.Rand
+	things *picker
+	jobs   *picker
+}
+
+func newChooser(r *run, part, parts int) *chooser {
+	return &chooser{
+		flows: r.flows, rng: rand.New(rand.NewPCG(r.plan.Seed, uint64(part)+0x666c6f77)),
+		things: newPicker(r.plan.Things, r.plan.Seed, part, parts),
+		jobs:   newPicker(r.plan.Jobs, r.plan.Seed+1, part, parts),
+	}
+}
+
+func (c *chooser) arrival(due time.Duration) arrival {
+	a := arrival{due: due, thing: c.things.pick(), job: c.jobs.pick()}
+	if len(c.flows) > 1 {
+		x := c.rng.Float64()
+		for x >= c.flows[a.flow].until {
+			a.flow++
+		}
+	}
+	return a
+}

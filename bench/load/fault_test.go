@@ -1,0 +1,230 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+// Whatever the target does, a run ends on time, counts it under its kind, and has a
+// report.
+func TestHostileTargets(t *testing.T) {
+	t.Parallel()
+	f := func(name string, handle func(net.Conn), want kind) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := openPlan(t, serveRaw(t, handle), 100, 300*time.Millisecond)
+			p.Timeout, p.MaxBody, p.Connections = 300*time.Millisecond, 1000, 32
+			res := mustRun(t, p)
+			if n := failures(res, want); n != 30 || res.Counts.Good != 0 {
+				t.Errorf("%d of 30 requests count as %q, %d as good: %v", n, want, res.Counts.Good, res.Errors)
+			}
+			for _, e := range res.Errors {
+				if e.Example == "" {
+					t.Errorf("there is no example of %q", e.Kind)
+				}
+			}
+		})
+	}
+	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	f("never answers", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, timedOut)
+	f("stops within headers", answerRaw("HTTP/1.1 200 OK\r\nContent-"), timedOut)
+	f("stops within the body", answerRaw(ok+"Content-Length: 10\r\n\r\n12345"), timedOut)
+	f("drips", func(c net.Conn) {
+		for i := 0; ; i++ {
+			if _, err := c.Write([]byte{"HTTP/1.1 200 OK\r\nX: "[min(i, 19)]}); err != nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}, timedOut)
+	f("talks nonsense", answerRaw("\x00\x01\x02 hello\r\n\r\n"), garbage)
+	f("speaks TLS", answerRaw("\x15\x03\x01\x00\x02\x02\x0a\r\n\r\n"), garbage)
+	f("headers without end", func(c net.Conn) {
+		buf := make([]byte, 4096)
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+		for {
+			if _, err := io.WriteString(c, "X-Header: "+strings.Repeat("x", 1000)+"\r\n"); err != nil {
+				return
+			}
+		}
+	}, garbage)
+	f("closes at once", func(net.Conn) {}, closed)
+	f("closes after the request", func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }, closed)
+	f("closes within headers", answerOnce(ok), truncated)
+	f("closes within the body", answerOnce(ok+"Content-Length: 10\r\n\r\n12345"), truncated)
+	f("closes within a chunk", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\na\r\n12345"), truncated)
+	f("says more than it should", answerRaw(ok+"Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n"), garbage)
+	f("too large", answerRaw(ok+"Content-Length: 1001\r\n\r\n"+strings.Repeat(" ", 1001)), tooLarge)
+	f("too large in chunks", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\n3e9\r\n"+strings.Repeat(" ", 1001)+"\r\n0\r\n\r\n"), tooLarge)
+	f("not JSON", answerRaw(ok+"Content-Length: 5\r\n\r\n{\"a\":"), notJSON)
+	f("placeholder", answerRaw(ok+"Content-Length: 32\r\n\r\n{\"a\":\"${aws:iot:parameter:xyz}\"}"), placeholderLeft)
+	f("status", answerRaw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), wrongStatus)
+}
+
+// answerOnce answers one request and closes the connection.
+func answerOnce(answer string) func(net.Conn) {
+	return func(c net.Conn) {
+		if _, err := c.Read(make([]byte, 4096)); err == nil {
+			_, _ = io.WriteString(c, answer) // or the generator has closed it
+		}
+	}
+}
+
+// A slow but complete answer in pieces is a good one.
+func TestPieces(t *testing.T) {
+	t.Parallel()
+	url := serveRaw(t, func(c net.Conn) {
+		if _, err := c.Read(make([]byte, 4096)); err != nil {
+			return
+		}
+		for _, b := range []byte("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}") {
+			if _, err := c.Write([]byte{b}); err != nil {
+				return
+			}
+			time.Sleep(200 * time.Microsecond)
+		}
+	})
+	p := openPlan(t, url, 50, 300*time.Millisecond)
+	if res := mustRun(t, p); res.Counts.Good != 15 {
+		t.Errorf("%d good answers of 15: %v", res.Counts.Good, res.Errors)
+	}
+}
+
+// Nobody there, from the start: an error at once, and a report that says the same.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f := func(url string, want kind) {
+		t.Helper()
+		p := openPlan(t, url, 100, 10*time.Second)
+		begin := time.Now()
+		res, err := play(t, p)
+		errIs(t, err, ErrUnreachable)
+		if res == nil || failures(res, want) != 1 {
+			t.Fatalf("%s: the report is %+v, want one failure of kind %q", url, res, want)
+		}
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("%s: it took %s to find out", url, took)
+		}
+	}
+	f("http://"+addr, refused)
+	f("http://name.invalid", connectFailed)
+	f("https://"+strings.TrimPrefix(serve(t, answerJSON), "http://"), tlsFailed)
+}
+
+// A target that goes away in the middle: every request fails, none is forgotten.
+func TestTargetGoesAway(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(answerJSON), ReadHeaderTimeout: time.Second}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	time.AfterFunc(300*time.Millisecond, func() { _ = s.Close() })
+	f := func(p *Plan) *report.Result {
+		t.Helper()
+		p.URL = "http://" + l.Addr().String()
+		res := mustRun(t, p)
+		if res.Counts.Good == 0 || failures(res, refused) == 0 {
+			t.Errorf("%d good answers, %d refused connections: want both", res.Counts.Good, failures(res, refused))
+		}
+		return res
+	}
+	res := f(openPlan(t, "", 500, time.Second))
+	if res.Counts.Intended != 500 {
+		t.Errorf("%d requests were intended, want 500", res.Counts.Intended)
+	}
+	errIs(t, <-served, http.ErrServerClosed)
+}
+
+// An unreachable closed loop must not burn through millions of refused connections.
+func TestClosedLoopBacksOff(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		// The first connection only, which the run opens beforehand.
+		c, err := l.Accept()
+		if err == nil {
+			_ = c.Close()
+		}
+		_ = l.Close()
+	}()
+	res := mustRun(t, closedPlan(t, "http://"+l.Addr().String(), 4, 500*time.Millisecond))
+	if res.Counts.Failed == 0 || res.Counts.Failed > 4*60 {
+		t.Errorf("4 connections failed %d times in half a second: %v", res.Counts.Failed, res.Errors)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	f := func(change func(*Plan), want string) {
+		t.Helper()
+		p := openPlan(t, "http://127.0.0.1:1", 10, time.Second)
+		change(p)
+		if res, err := Run(context.Background(), p); res != nil || err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run: %v, %v; want an error with %q", res, err, want)
+		}
+	}
+	f(func(p *Plan) { p.Flows = nil }, "without requests")
+	f(func(p *Plan) { p.Connections = 0 }, "0 connections")
+	f(func(p *Plan) { p.Timeout = 0 }, "timeout of 0s")
+	f(func(p *Plan) { p.KeepAlive = 1.5 }, "1.5")
+	f(func(p *Plan) { p.Duration = 0 }, "without an end")
+	f(func(p *Plan) { p.Warmup = -1 }, "below zero")
+	f(func(p *Plan) { p.Things.Spread, p.Things.Skew = Zipf, 1 }, "exponent of 1")
+	f(func(p *Plan) { p.Things = Names{} }, "without names")
+	f(func(p *Plan) { p.URL = "ftp://h/x" }, "ftp://h/x")
+	f(func(p *Plan) { p.URL = "127.0.0.1:80" }, "127.0.0.1:80")
+	f(func(p *Plan) { p.URL = "http:///x" }, "http:///x")
+	f(func(p *Plan) { p.URL = "http://h:x/" }, "http://h:x/")
+	f(func(p *Plan) { p.Flows[0].Weight = 0 }, "weight 0")
+	f(func(p *Plan) { p.Flows[0].Steps = nil }, "no steps")
+	f(func(p *Plan) { p.Flows[0].Steps[0].Path = "/{x}" }, "unknown variable {x}")
+	f(func(p *Plan) { p.Flows[0].Steps[0].Status = []int{99} }, "status 99")
+	f(func(p *Plan) { p.Flows[0].Steps[0].Capture = map[string]string{"a-b": "x"} }, `cannot capture "a-b"`)
+	f(func(p *Plan) { p.Headers = []Header{{"A B", "x"}} }, "A B")
+}
+
+func serveUnix(t testing.TB, socket string) {
+	t.Helper()
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(answerJSON), ReadHeaderTimeout: time.Second}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(l) }()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		<-served
+	})
+}
+
+func ExampleParseRate() {
+	stages, err := ParseRate("100/s:10s,1000..50000/s:60s")
+	fmt.Println(stages, err)
+	// Output: [{100 100 10s} {1000 50000 1m0s}] <nil>
+}

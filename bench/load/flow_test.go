@@ -1,0 +1,163 @@
+package load
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fleet is a target that gives every thing one job, and notes what each does.
+type fleet struct {
+	mu    sync.Mutex
+	calls map[string][]string
+	times map[string][]time.Time
+	empty atomic.Bool // no job for anybody
+}
+
+func (f *fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	parts := strings.Split(r.URL.Path, "/") // "", things, name, jobs, id
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	f.mu.Lock()
+	f.calls[parts[2]] = append(f.calls[parts[2]], fmt.Sprintf("%s %s %s", r.Method, parts[4], body))
+	f.times[parts[2]] = append(f.times[parts[2]], time.Now())
+	f.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case f.empty.Load():
+		_, _ = io.WriteString(w, `{}`)
+	default:
+		_, _ = fmt.Fprintf(w, `{"execution":{"jobId":"job-of-%s"}}`, parts[2])
+	}
+}
+
+// life is a device's: start the next job, look at it, work, report.
+func life(think time.Duration) Flow {
+	return Flow{Name: "update", Weight: 1, Steps: []Step{
+		{Name: "start", Method: "PUT", Path: "/things/{thingName}/jobs/$next", Body: "{}", Capture: map[string]string{"jobId": "execution.jobId"}},
+		{Name: "describe", Path: "/things/{thingName}/jobs/{jobId}"},
+		{Name: "finish", Method: "POST", Path: "/things/{thingName}/jobs/{jobId}", Body: `{"status":"SUCCEEDED"}`, Think: think},
+	}}
+}
+
+func TestFlows(t *testing.T) {
+	t.Parallel()
+	const think = 10 * time.Millisecond
+	f := func(name string, change func(*Plan)) {
+		t.Run(name, func(t *testing.T) {
+			fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
+			p := openPlan(t, serve(t, fl.ServeHTTP), 200, 0)
+			p.Flows = []Flow{life(think)}
+			p.Things = mustNames(t, "thing-", "100", Sequential)
+			p.Count, p.Duration = 100, 0
+			change(p)
+			res := mustRun(t, p)
+			if res.Counts.Good != 300 || res.Counts.Failed != 0 {
+				t.Errorf("%d good requests of 300: %v", res.Counts.Good, res.Errors)
+			}
+			for _, o := range res.Operations {
+				if o.Good != 100 || o.Latency.Count() != 100 {
+					t.Errorf("operation %s has %d good answers and %d latencies, want 100", o.Name, o.Good, o.Latency.Count())
+				}
+			}
+			if n := res.Operations[2].Name; n != "update/finish" {
+				t.Errorf("the third operation is called %q", n)
+			}
+			fl.check(t, think)
+		})
+	}
+	f("open", func(*Plan) {})
+	f("open, two connections", func(p *Plan) { p.Connections = 2 })
+	f("closed", func(p *Plan) { p.Stages, p.Connections = nil, 1 })
+}
+
+func (f *fleet) check(t *testing.T, think time.Duration) {
+	t.Helper()
+	if len(f.calls) != 100 {
+		t.Errorf("%d things called, want 100", len(f.calls))
+	}
+	for thing, calls := range f.calls {
+		want := fmt.Sprintf("PUT $next {}|GET job-of-%s |POST job-of-%s {\"status\":\"SUCCEEDED\"}", thing, thing)
+		if got := strings.Join(calls, "|"); got != want {
+			t.Errorf("%s called %q, want %q", thing, got, want)
+			continue
+		}
+		if pause := f.times[thing][2].Sub(f.times[thing][1]); pause < think {
+			t.Errorf("%s thought for %s, want %s", thing, pause, think)
+		}
+	}
+}
+
+// What a step needs and the answer before did not have ends the flow, and is counted.
+func TestFlowWithoutCapture(t *testing.T) {
+	t.Parallel()
+	fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
+	fl.empty.Store(true)
+	p := openPlan(t, serve(t, fl.ServeHTTP), 200, 0)
+	p.Flows = []Flow{life(0)}
+	p.Count, p.Duration = 50, 0
+	res := mustRun(t, p)
+	if c := res.Counts; c.Good != 50 || c.Skipped != 100 || c.Failed != 0 {
+		t.Errorf("%d good, %d skipped, %d failed; want 50, 100 and 0", c.Good, c.Skipped, c.Failed)
+	}
+}
+
+// A failed step ends its flow.
+func TestFlowEndsWithFailure(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "GET" {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_, _ = io.WriteString(w, `{"execution":{"jobId":"j"}}`)
+	})
+	p := openPlan(t, url, 200, 0)
+	p.Flows = []Flow{life(0)}
+	p.Count, p.Duration = 50, 0
+	res := mustRun(t, p)
+	if c := res.Counts; c.Good != 50 || c.Failed != 50 || failures(res, wrongStatus) != 50 {
+		t.Errorf("%d good, %d failed: %v; want 50 of each", c.Good, c.Failed, res.Errors)
+	}
+}
+
+func TestMix(t *testing.T) {
+	t.Parallel()
+	p := openPlan(t, serve(t, answerJSON), 4000, 500*time.Millisecond)
+	p.Connections = 64
+	p.Flows = []Flow{
+		{Name: "poll", Weight: 3, Steps: []Step{{Path: "/a"}}},
+		{Name: "other", Weight: 1, Steps: []Step{{Path: "/b"}}},
+	}
+	res := mustRun(t, p)
+	if len(res.Operations) != 2 || res.Operations[0].Name != "poll" {
+		t.Fatalf("the operations are %+v", res.Operations)
+	}
+	if n := res.Operations[0].Good; n < 1380 || n > 1620 {
+		t.Errorf("%d of 2000 requests were of the flow with three quarters of the weight", n)
+	}
+}
+
+// A thinking device does not hold up the end of the run.
+func TestThinkingAtTheEnd(t *testing.T) {
+	t.Parallel()
+	fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
+	p := openPlan(t, serve(t, fl.ServeHTTP), 100, 300*time.Millisecond)
+	p.Flows = []Flow{life(time.Minute)}
+	begin := time.Now()
+	res := mustRun(t, p)
+	if took := time.Since(begin); took > 2*time.Second {
+		t.Errorf("the run took %s", took)
+	}
+	if res.Counts.Good != 60 {
+		t.Errorf("%d good requests, want the first two steps of 30 flows: %v", res.Counts.Good, res.Errors)
+	}
+}

@@ -1,0 +1,82 @@
+package load
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+// When the generator, and not the target, has set the figures.
+const (
+	busyShare = 0.95             // of the CPU it may use: it could not have sent more
+	lateFloor = time.Millisecond // late sends below this are told, but do not void a run
+	lateShare = 0.2              // of the latency's p99 that may be the generator's own delay
+)
+
+// finish completes a result with times, CPU and a judgement of the generator.
+func (r *run) finish(res *report.Result, interrupted bool) {
+	r.describe(res)
+	res.Started = r.clock.start.Add(r.plan.Warmup)
+	res.Interrupted = interrupted
+	last := r.recorder.last()
+	switch {
+	case last == 0:
+		last = max(r.clock.now(), r.plan.Warmup)
+	case !interrupted && r.plan.Duration > 0 && r.plan.Count == 0:
+		last = max(last, r.end)
+	}
+	res.Seconds = (last - r.plan.Warmup).Seconds()
+	if r.cpuBefore > 0 {
+		used, wall := cpuTime()-r.cpuBefore, time.Since(r.wallBefore)
+		res.Generator.CPUSeconds = used.Seconds()
+		res.Generator.CPUShare = used.Seconds() / (wall.Seconds() * float64(runtime.GOMAXPROCS(0)))
+	}
+	res.Verified = r.verifier.result()
+	judge(res)
+}
+
+// judge says whether the generator was the bottleneck, and warns of what else a
+// reader should know before he believes the figures.
+func judge(res *report.Result) {
+	g := &res.Generator
+	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
+	if res.Plan.Loop == report.ClosedLoop {
+		if g.CPUShare >= busyShare {
+			warn("the generator used %s of its CPU: the rate may be its own ceiling, not the target's", report.Share(g.CPUShare))
+		}
+		return
+	}
+	lag, latency := res.Lag.Percentile(99), res.Latency.Percentile(99)
+	const mend = "give it more cores, use more load machines (bench merge), or ask for a lower rate"
+	switch {
+	case g.CPUShare >= busyShare:
+		g.Limited = fmt.Sprintf("It used %s of the CPU it may use: %s.", report.Share(g.CPUShare), mend)
+	case lag > lateFloor && float64(lag) > lateShare*float64(latency):
+		g.Limited = fmt.Sprintf("1 %% of its requests were sent %s or more too late although a connection was free (p99 latency %s): %s.",
+			report.Duration(lag), report.Duration(latency), mend)
+	case lag > 0 && float64(lag) > lateShare*float64(latency):
+		warn("a good part of the p99 (%s) is the generator's own delay (p99 %s)", report.Duration(latency), report.Duration(lag))
+	}
+	if c := res.Counts; c.Waited > c.Intended/100 {
+		warn("%s of the requests fell due while all %s connections were busy; that wait is in their latency (see --connections)",
+			report.Share(float64(c.Waited)/float64(c.Intended)), report.Count(int64(res.Plan.Connections)))
+	}
+}
+
+// cpuModel returns the processor's name where the system tells it.
+func cpuModel() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(info)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+		}
+	}
+	return ""
+}

@@ -1,0 +1,307 @@
+package load
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+// Step is one request of a flow.
+type Step struct {
+	Name    string
+	Method  string // "" is GET
+	Path    string // template of path and query, begins with "/"
+	Headers []Header
+	Body    string // template
+	Status  []int  // that are right; none: 200 to 299
+	// Think is how long the device waits before this step, at random up to
+	// ThinkMax if that is longer.
+	Think, ThinkMax time.Duration
+	// Capture takes values out of the answer's JSON for later steps: a variable's
+	// name and where it is found, as in "execution.jobId".
+	Capture map[string]string
+}
+
+// Flow is what one device does when it is its turn: steps in order.
+type Flow struct {
+	Name   string
+	Weight float64 // its share of the arrivals among all flows' weights
+	Steps  []Step
+}
+
+// Plan is a run. Run checks it; the zero values named here are the defaults.
+type Plan struct {
+	URL      string // scheme://host[:port]; a path is ignored, the flows have theirs
+	Unix     string // path of a Unix socket to connect to instead
+	Scenario string // the flows' name, for the report
+	Flows    []Flow
+	Headers  []Header // of every request, before the step's own
+
+	Stages      []Stage // open loop; none: closed loop
+	Poisson     bool    // else constant arrivals
+	Connections int     // open loop: how many there are to wait for; closed loop: the concurrency
+	Duration    time.Duration
+	Count       int64 // requests (flows, of a scenario) to measure, 0: until Duration is over
+	Warmup      time.Duration
+	Things      Names
+	Jobs        Names
+	Seed        uint64
+
+	KeepAlive      float64       // share of requests that leave their connection open
+	ReconnectAfter time.Duration // a connection's age at which it is replaced, 0: never
+	Timeout        time.Duration // of connecting, and of a request from its send to its last byte
+	MaxBody        int           // bytes
+	TLS            *tls.Config   // for https; nil: the defaults
+	Verify         *Verify       // nil: answers are checked, but their URLs are not opened
+
+	// OnInterval is told how the run goes, about once a second. It must not block.
+	OnInterval func(Live)
+}
+
+// Live is how a run goes, for a progress bar.
+type Live struct {
+	Elapsed, Total time.Duration // Total is 0 if the run ends by count
+	Warmup         bool
+	Rate           float64 // good answers per second, of the last interval
+	P50, P99       time.Duration
+	Good, Failed   int64 // since the measured part began
+	Count          int64 // asked for, 0: the run ends by time
+}
+
+// compiledStep is a Step ready to be sent.
+type compiledStep struct {
+	*Step
+	request *request
+	status  map[int]bool // nil: 2xx
+	capture []capture
+	op      int // index among the operations of the report
+}
+
+// capture is one value to take from an answer.
+type capture struct {
+	slot int
+	path []string
+}
+
+// compiledFlow is a Flow ready to be sent.
+type compiledFlow struct {
+	steps    []compiledStep
+	until    float64 // the cumulated share of weights up to and with this flow
+	captures int
+}
+
+// validate refuses what cannot be run, with the flag to turn.
+func (p *Plan) validate() error {
+	switch {
+	case len(p.Flows) == 0:
+		return errors.New("cannot run a plan without requests")
+	case p.Connections < 1 || p.Connections > 1_000_000:
+		return fmt.Errorf("cannot use %d connections: 1 to 1000000; see --connections, --concurrency", p.Connections)
+	case p.Timeout < time.Millisecond:
+		return fmt.Errorf("cannot use a timeout of %s: at least 1ms; see --timeout", p.Timeout)
+	case p.KeepAlive < 0 || p.KeepAlive > 1:
+		return fmt.Errorf("cannot keep %g of the connections: 0 to 1; see --keep-alive", p.KeepAlive)
+	case p.Duration < 0 || p.Warmup < 0 || p.Count < 0 || p.ReconnectAfter < 0 || p.MaxBody < 0:
+		return errors.New("cannot run for a time or count below zero; see --duration, --warmup, --count, --reconnect-after")
+	case p.Duration == 0 && p.Count == 0:
+		return errors.New("cannot run without an end; see --duration, --count")
+	case p.Things.width == 0 || p.Jobs.width == 0:
+		return errors.New("cannot run without names of things and jobs; see --things, --jobs")
+	}
+	for _, n := range []Names{p.Things, p.Jobs} {
+		if n.Spread == Zipf && n.Skew <= 1 {
+			return fmt.Errorf("cannot use a Zipf exponent of %g: above 1; see --zipf", n.Skew)
+		}
+	}
+	return nil
+}
+
+// parseTarget splits the plan's URL into what is dialled and what is sent as Host.
+func (p *Plan) parseTarget() (u *url.URL, err error) {
+	// Only scheme and host are of interest, and the path may have {holes}.
+	origin := p.URL
+	if i := strings.Index(origin, "://"); i >= 0 {
+		if j := strings.IndexAny(origin[i+3:], "/?#"); j >= 0 {
+			origin = origin[:i+3+j]
+		}
+	}
+	u, err = url.Parse(origin)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use target %q: %w", p.URL, err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {
+		return nil, fmt.Errorf("cannot use target %q: it is not http://host[:port]/path or https://…", p.URL)
+	}
+	return u, nil
+}
+
+// compile prepares all flows for sending to host.
+func (p *Plan) compile(host string) ([]compiledFlow, []string, error) {
+	var flows []compiledFlow
+	var names []string
+	total := 0.0
+	for i := range p.Flows {
+		f := &p.Flows[i]
+		if f.Weight <= 0 {
+			return nil, nil, fmt.Errorf("cannot use flow %q: weight %g is not above zero", f.Name, f.Weight)
+		}
+		c, err := compileFlow(f, host, p.Headers, len(names))
+		if err != nil {
+			return nil, nil, fmt.Errorf("cannot use flow %q: %w", f.Name, err)
+		}
+		for _, s := range f.Steps {
+			names = append(names, operationName(f, &s))
+		}
+		total += f.Weight
+		c.until = total
+		flows = append(flows, c)
+	}
+	for i := range flows {
+		flows[i].until /= total
+	}
+	flows[len(flows)-1].until = 1
+	return flows, names, nil
+}
+
+func operationName(f *Flow, s *Step) string {
+	switch {
+	case s.Name == "" || (len(f.Steps) == 1 && (s.Name == f.Name || s.Name == "1")):
+		return f.Name
+	case f.Name == "":
+		return s.Name
+	}
+	return f.Name + "/" + s.Name
+}
+
+// compileFlow prepares a flow; its first step is operation op of the report.
+func compileFlow(f *Flow, host string, shared []Header, op int) (compiledFlow, error) {
+	c := compiledFlow{}
+	known := variables{}
+	if len(f.Steps) == 0 {
+		return c, errors.New("it has no steps")
+	}
+	for i := range f.Steps {
+		s := &f.Steps[i]
+		step, err := compileStep(s, host, shared, known)
+		if err != nil {
+			return c, fmt.Errorf("step %q: %w", s.Name, err)
+		}
+		step.op = op + i
+		c.steps = append(c.steps, step)
+	}
+	c.captures = len(known)
+	return c, nil
+}
+
+// compileStep prepares a step; what it captures is added to known.
+func compileStep(s *Step, host string, shared []Header, known variables) (compiledStep, error) {
+	method := s.Method
+	if method == "" {
+		method = "GET"
+	}
+	headers := append(append([]Header(nil), shared...), s.Headers...)
+	r, err := newRequest(method, host, s.Path, headers, s.Body, known)
+	if err != nil {
+		return compiledStep{}, err
+	}
+	step := compiledStep{Step: s, request: r}
+	for _, code := range s.Status {
+		if code < 200 || code > 599 {
+			return step, fmt.Errorf("status %d is not within 200 and 599", code)
+		}
+		if step.status == nil {
+			step.status = map[int]bool{}
+		}
+		step.status[code] = true
+	}
+	for name, path := range s.Capture {
+		if holeName("{"+name+"}") != name {
+			return step, fmt.Errorf("cannot capture %q: a variable's name is letters and digits", name)
+		}
+		if path == "" {
+			return step, fmt.Errorf("cannot capture %q: it does not say from where, as in execution.jobId", name)
+		}
+		slot, ok := known[name]
+		if !ok {
+			slot = len(known)
+			known[name] = slot
+		}
+		step.capture = append(step.capture, capture{slot, strings.Split(path, ".")})
+	}
+	return step, nil
+}
+
+// think draws how long a device waits before the step.
+func (s *Step) think(rng *rand.Rand) time.Duration {
+	if s.ThinkMax > s.Think {
+		return s.Think + time.Duration(rng.Int64N(int64(s.ThinkMax-s.Think)))
+	}
+	return s.Think
+}
+
+// open says whether the plan is an open loop.
+func (p *Plan) open() bool { return len(p.Stages) > 0 }
+
+// schedule returns an open loop's arrivals, the warm-up's at the first rate included.
+// It is the same ones each time.
+func (p *Plan) schedule() *arrivals {
+	stages := p.Stages
+	if p.Warmup > 0 {
+		from := max(stages[0].From, stages[0].To/100)
+		stages = append([]Stage{{From: from, To: from, Length: p.Warmup}}, stages...)
+	}
+	return newArrivals(stages, p.Poisson, p.Seed)
+}
+
+// most returns how many arrivals of the measured part there may be.
+func (p *Plan) most() int64 {
+	if p.Count > 0 {
+		return p.Count
+	}
+	return math.MaxInt64
+}
+
+// describe fills in the part of a report that repeats what was asked for.
+func (p *Plan) describe() report.Plan {
+	d := report.Plan{
+		Target: p.URL, Scenario: p.Scenario, Loop: report.ClosedLoop, Connections: p.Connections,
+		Warmup: p.Warmup.Seconds(), KeepAlive: p.KeepAlive, Timeout: p.Timeout.Seconds(),
+	}
+	if p.Unix != "" {
+		d.Target += " by " + p.Unix
+	}
+	if p.open() {
+		d.Loop, d.Arrivals = report.OpenLoop, "constant"
+		if p.Poisson {
+			d.Arrivals = "Poisson"
+		}
+		for _, s := range p.Stages {
+			d.Stages = append(d.Stages, report.Stage{From: s.From, To: s.To, Seconds: s.Length.Seconds()})
+		}
+	}
+	return d
+}
+
+func describeNames(what string, n Names) string {
+	if n.Count == 1 {
+		return "1 of " + what
+	}
+	s := report.Count(int64(n.Count)) + " " + what + " " + n.Spread
+	if n.Spread == Zipf {
+		s += fmt.Sprintf(" (%g)", n.Skew)
+	}
+	return s
+}
+
+// CheckFlow says what is wrong with a flow's steps, as Run would.
+func CheckFlow(f Flow) error {
+	_, err := compileFlow(&f, "localhost", nil, 0)
+	return err
+}

@@ -1,0 +1,320 @@
+package load
+
+import (
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+// sample is one finished request.
+type sample struct {
+	op       int
+	kind     kind
+	err      error // what happened, unless good
+	due      time.Duration
+	sent     time.Duration // when it was handed to a connection
+	free     time.Duration // when that connection had become free
+	done     time.Duration
+	status   int
+	in, out  int64
+	reopened bool // needed a new connection in place of an old one
+}
+
+// recorder adds up the samples of the measured part of a run.
+type recorder struct {
+	open    bool
+	begin   time.Duration // of the measured part
+	shards  []*shard
+	due     atomic.Int64 // requests of the measured part that were taken up or, closed loop, sent
+	follow  atomic.Int64 // of them, in an open loop, those that follow another of their flow
+	skipped atomic.Int64
+
+	mu        sync.Mutex // of what follows: the rotation against the end
+	intervals []report.Interval
+	width     time.Duration
+	planned   *dueCounter // open loop
+	seenDue   int64       // of due or, open loop, of follow
+	rotated   time.Duration
+}
+
+// shard takes the samples of some of the workers, so that they do not wait for each
+// other.
+type shard struct {
+	mu       sync.Mutex
+	latency  *report.Histogram
+	service  *report.Histogram // open loop
+	lag      *report.Histogram // open loop
+	ops      []report.Operation
+	kinds    [kinds]int64
+	examples [kinds]string
+	status   [600]int64
+	sent     int64
+	waited   int64
+	in, out  int64
+	reopened int64
+	last     time.Duration // when the last one was done
+	slice    *slice
+}
+
+// slice is a shard's current interval.
+type slice struct {
+	latency      *report.Histogram
+	good, failed int64
+}
+
+func newSlice() *slice { return &slice{latency: report.NewCoarseHistogram()} }
+
+func newRecorder(p *Plan, operations []string) *recorder {
+	r := &recorder{open: p.open(), begin: p.Warmup, width: intervalFor(p.Duration), rotated: p.Warmup}
+	for range 2 * runtime.GOMAXPROCS(0) {
+		s := &shard{latency: report.NewHistogram(), slice: newSlice()}
+		if r.open {
+			s.service, s.lag = report.NewHistogram(), report.NewHistogram()
+		}
+		for _, name := range operations {
+			o := report.Operation{Name: name}
+			if len(operations) > 1 {
+				o.Latency = report.NewHistogram()
+			}
+			s.ops = append(s.ops, o)
+		}
+		r.shards = append(r.shards, s)
+	}
+	return r
+}
+
+// record adds a sample, unless it belongs to the warm-up. It is safe for concurrent
+// use, and allocates nothing for a good one.
+func (r *recorder) record(shard int, s *sample) {
+	if s.due < r.begin {
+		return
+	}
+	if !r.open {
+		r.due.Add(1)
+	}
+	sh := r.shards[shard%len(r.shards)]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.kinds[s.kind]++
+	sh.in += s.in
+	sh.out += s.out
+	sh.sent++
+	sh.last = max(sh.last, s.done)
+	if s.reopened {
+		sh.reopened++
+	}
+	if s.status > 0 {
+		sh.status[min(s.status, len(sh.status)-1)]++
+	}
+	if s.kind == abandoned {
+		return
+	}
+	if s.kind != good && sh.examples[s.kind] == "" {
+		sh.examples[s.kind] = example(s.err)
+	}
+	if s.kind == good {
+		sh.slice.good++
+		sh.ops[s.op].Good++
+	} else {
+		sh.slice.failed++
+		sh.ops[s.op].Failed++
+	}
+	if s.kind == good || s.kind == timedOut || s.kind == connectTimeout {
+		sh.time(r.open, s)
+	}
+}
+
+// time records how long a sample took; sh.mu is held.
+func (sh *shard) time(open bool, s *sample) {
+	latency := s.done - s.due
+	sh.latency.Record(latency)
+	sh.slice.latency.Record(latency)
+	if o := &sh.ops[s.op]; o.Latency != nil {
+		o.Latency.Record(latency)
+	}
+	if !open {
+		return
+	}
+	sh.service.Record(s.done - s.sent)
+	// The generator's own delay: its connection was free and the request due, and
+	// still it was not sent.
+	sh.lag.Record(s.sent - max(s.due, s.free))
+	if s.free > s.due {
+		sh.waited++
+	}
+}
+
+// fail counts requests of the measured part that were never sent.
+func (r *recorder) fail(k kind, n int64, why error) {
+	if n == 0 {
+		return
+	}
+	sh := r.shards[0]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.kinds[k] += n
+	if k != abandoned {
+		sh.slice.failed += n
+		sh.examples[k] = example(why)
+	}
+}
+
+// maxIntervals is how many intervals a report may have; a longer run's are joined.
+const maxIntervals = 600
+
+// intervalFor returns how long the intervals of a run of that length are. Of a run by
+// count (0) they are joined when they become too many.
+func intervalFor(length time.Duration) time.Duration {
+	for _, ms := range []time.Duration{100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000} {
+		if d := ms * time.Millisecond; length > 0 && length/d <= 120 {
+			return d
+		}
+	}
+	if length > 0 {
+		return (length / 120).Round(time.Second)
+	}
+	return 500 * time.Millisecond
+}
+
+// rotate ends the current interval at now, and returns it.
+func (r *recorder) rotate(now time.Duration) report.Interval {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := report.Interval{At: (r.rotated - r.begin).Seconds(), Seconds: (now - r.rotated).Seconds(), Latency: report.NewCoarseHistogram()}
+	due := &r.due
+	if r.planned != nil {
+		// What fell due is counted by the schedule: a dispatcher that waits for a free
+		// connection takes it up later.
+		i.Intended, due = r.planned.upTo(now), &r.follow
+	}
+	seen := due.Load()
+	i.Intended, r.seenDue = i.Intended+seen-r.seenDue, seen
+	for _, sh := range r.shards {
+		fresh := newSlice()
+		sh.mu.Lock()
+		old := sh.slice
+		sh.slice = fresh
+		sh.mu.Unlock()
+		i.Good += old.good
+		i.Failed += old.failed
+		i.Latency.Merge(old.latency)
+	}
+	r.rotated = now
+	if i.Good+i.Failed+i.Intended > 0 {
+		r.intervals = append(r.intervals, i)
+	}
+	if len(r.intervals) >= maxIntervals {
+		r.join()
+	}
+	return i
+}
+
+// join makes one interval of each two.
+func (r *recorder) join() {
+	r.width *= 2
+	joined := r.intervals[:0]
+	for k, i := range r.intervals {
+		if k%2 == 0 {
+			joined = append(joined, i)
+			continue
+		}
+		last := &joined[len(joined)-1]
+		last.Seconds = i.At + i.Seconds - last.At
+		last.Intended += i.Intended
+		last.Good += i.Good
+		last.Failed += i.Failed
+		last.Latency.Merge(i.Latency)
+	}
+	r.intervals = joined
+}
+
+// result adds up all shards once no worker records any more.
+func (r *recorder) result() *report.Result {
+	res := &report.Result{Format: report.Format, Latency: report.NewHistogram(), Intervals: r.intervals}
+	if r.open {
+		res.Service, res.Lag = report.NewHistogram(), report.NewHistogram()
+	}
+	c := &res.Counts
+	c.Intended, c.Skipped, c.Status = r.due.Load(), r.skipped.Load(), map[string]int64{}
+	var counts [kinds]int64
+	var examples [kinds]string
+	for i, sh := range r.shards {
+		res.Latency.Merge(sh.latency)
+		if r.open {
+			res.Service.Merge(sh.service)
+			res.Lag.Merge(sh.lag)
+		}
+		c.Sent += sh.sent
+		c.Waited += sh.waited
+		c.BytesIn += sh.in
+		c.BytesOut += sh.out
+		c.Reconnects += sh.reopened
+		for k, n := range sh.kinds {
+			counts[k] += n
+			if examples[k] == "" {
+				examples[k] = sh.examples[k]
+			}
+		}
+		for code, n := range sh.status {
+			if n > 0 {
+				c.Status[strconv.Itoa(code)] += n
+			}
+		}
+		addOperations(res, sh.ops, i == 0)
+	}
+	countKinds(res, counts, examples)
+	return res
+}
+
+// addOperations adds a shard's operations; a run of a single one needs no table.
+func addOperations(res *report.Result, ops []report.Operation, first bool) {
+	if len(ops) < 2 {
+		return
+	}
+	if first {
+		res.Operations = append(res.Operations, ops...)
+		return
+	}
+	for i, o := range ops {
+		res.Operations[i].Good += o.Good
+		res.Operations[i].Failed += o.Failed
+		res.Operations[i].Latency.Merge(o.Latency)
+	}
+}
+
+// countKinds turns the kinds into the result's totals and errors.
+func countKinds(res *report.Result, counts [kinds]int64, examples [kinds]string) {
+	for k := range kinds {
+		n := counts[k]
+		switch {
+		case n == 0:
+		case k == good:
+			res.Counts.Good = n
+		case k == abandoned:
+			res.Counts.Abandoned = n
+		default:
+			res.Counts.Failed += n
+			res.Errors = append(res.Errors, report.Error{Kind: k.String(), Count: n, Example: examples[k]})
+		}
+	}
+}
+
+// skip counts steps of the measured part that could not be sent.
+func (r *recorder) skip(due time.Duration, n int64) {
+	if due >= r.begin {
+		r.skipped.Add(n)
+	}
+}
+
+// last returns when the last request of the measured part was done, or 0.
+func (r *recorder) last() time.Duration {
+	var last time.Duration
+	for _, sh := range r.shards {
+		last = max(last, sh.last)
+	}
+	return last
+}

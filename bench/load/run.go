@@ -1,0 +1,373 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+// ErrUnreachable is a target that not even one connection could be opened to.
+var ErrUnreachable = errors.New("load: cannot reach the target")
+
+// interruptGrace is how long an interrupted run waits for answers on their way.
+const interruptGrace = 500 * time.Millisecond
+
+// run is a plan while it runs.
+type run struct {
+	plan       *Plan
+	flows      []compiledFlow
+	clock      clock
+	end        time.Duration // of sending; math.MaxInt64 for a run by count
+	hard       context.Context
+	abort      context.CancelCauseFunc // of hard: closes all connections
+	dialer     *dialer
+	recorder   *recorder
+	verifier   *verifier
+	dispatcher *dispatcher // nil in a closed loop
+	workers    []*worker
+	tickets    atomic.Int64 // of a closed loop by count
+	cpuBefore  time.Duration
+	wallBefore time.Time
+}
+
+// Run plays the plan. It returns a result whenever the plan itself was sound, with
+// what was measured so far if ctx ends before the plan does; the error beside a result
+// says why there is nothing in it (ErrUnreachable). It does not outlast the plan's end
+// by more than two timeouts and a little.
+func Run(ctx context.Context, p *Plan) (*report.Result, error) {
+	r, target, err := prepare(p)
+	if err != nil {
+		return nil, err
+	}
+	defer r.abort(nil)
+	if err := r.reach(ctx, target); err != nil {
+		res := r.recorder.result()
+		r.describe(res)
+		res.Counts.Intended, res.Counts.Failed = 1, 1
+		res.Errors = []report.Error{{Kind: connectKind(err).String(), Count: 1, Example: example(err)}}
+		return res, fmt.Errorf("%w %s: %w", ErrUnreachable, target.Host, err)
+	}
+	if err := r.play(ctx); err != nil {
+		return nil, err
+	}
+	res := r.recorder.result()
+	r.finish(res, ctx.Err() != nil)
+	return res, nil
+}
+
+// prepare checks and compiles the plan.
+func prepare(p *Plan) (*run, *url.URL, error) {
+	if err := p.validate(); err != nil {
+		return nil, nil, err
+	}
+	target, err := p.parseTarget()
+	if err != nil {
+		return nil, nil, err
+	}
+	flows, operations, err := p.compile(target.Host)
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &run{plan: p, flows: flows, end: math.MaxInt64}
+	if p.Duration > 0 {
+		r.end = p.Warmup + p.Duration
+	}
+	r.hard, r.abort = context.WithCancelCause(context.Background())
+	r.recorder = newRecorder(p, operations)
+	if p.open() {
+		r.recorder.planned = newDueCounter(p.schedule(), p.Warmup, r.end, p.most())
+	}
+	return r, target, nil
+}
+
+// reach resolves the target and opens one connection to it, so that a wrong address or
+// certificate is an error at once and not a report full of them.
+func (r *run) reach(ctx context.Context, target *url.URL) error {
+	var err error
+	if r.dialer, err = newDialer(ctx, r.plan, target); err != nil {
+		return err
+	}
+	nc, err := r.dialer.dial(ctx)
+	if err != nil {
+		return err
+	}
+	first := newWorker(r, 0)
+	r.clock = newClock()
+	first.conn, first.dialled = newConn(nc, 0, first.br), true
+	first.current.Store(first.conn)
+	r.workers = append(r.workers, first)
+	return nil
+}
+
+// play opens the connections, runs the loop to its end and waits for its answers.
+func (r *run) play(ctx context.Context) error {
+	for id := 1; id < r.plan.Connections; id++ {
+		r.workers = append(r.workers, newWorker(r, id))
+	}
+	r.connectAll(ctx)
+	r.clock = newClock()
+	for _, w := range r.workers {
+		if w.conn != nil {
+			w.conn.opened = 0
+		}
+	}
+	r.verifier = newVerifier(r)
+	defer r.verifier.close()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(interruptGrace, r.interrupt) })()
+	measured := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() { r.watch(measured) })
+	err := r.loop(ctx)
+	close(measured)
+	watch.Wait()
+	return err
+}
+
+// interrupt closes all connections, so that nothing waits for an answer any more.
+func (r *run) interrupt() {
+	r.abort(errInterrupted)
+	for _, w := range r.workers {
+		if c := w.current.Load(); c != nil {
+			_ = c.nc.Close() // its worker sees the error
+		}
+	}
+}
+
+// connectAll opens the other workers' connections, 64 at a time. One that fails is
+// tried again with its worker's first request, which then counts the failure; after 64
+// such ones the others are left to that too.
+func (r *run) connectAll(ctx context.Context) {
+	slots := make(chan struct{}, 64)
+	var wg sync.WaitGroup
+	var failed atomic.Int64
+	for _, w := range r.workers[1:] {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if ctx.Err() == nil && failed.Load() < 64 {
+				failed.Add(b2i(w.connect(0) != nil))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// loop runs the workers and, in an open loop, the dispatcher.
+func (r *run) loop(ctx context.Context) error {
+	var wg sync.WaitGroup
+	if !r.plan.open() {
+		for i, w := range r.workers {
+			c := newChooser(r, i, len(r.workers))
+			wg.Go(func() { w.saturate(ctx, c) })
+		}
+		wg.Wait()
+		r.closeAll()
+		return nil
+	}
+	d, err := newDispatcher(r)
+	if err != nil {
+		return err
+	}
+	r.dispatcher = d
+	for _, w := range r.workers {
+		wg.Go(func() { w.serve(d) })
+	}
+	missed, err := d.dispatch(ctx)
+	if ctx.Err() != nil {
+		r.recorder.fail(abandoned, missed, errInterrupted)
+	} else {
+		r.recorder.fail(unsent, missed, errUnsent)
+	}
+	wg.Wait()
+	d.sleeper.close()
+	r.closeAll()
+	return err
+}
+
+func (r *run) closeAll() {
+	for _, w := range r.workers {
+		if w.conn != nil {
+			w.drop()
+		}
+	}
+}
+
+// serve plays what the dispatcher hands out.
+func (w *worker) serve(d *dispatcher) {
+	for a := range d.queue {
+		next, more := w.do(a)
+		if more || len(w.run.flows[a.flow].steps) > 1 {
+			d.later(next, more)
+		}
+	}
+}
+
+// saturate plays one flow after the other until the run is over: a closed loop.
+func (w *worker) saturate(ctx context.Context, c *chooser) {
+	for ctx.Err() == nil {
+		now := w.run.clock.now()
+		if now >= w.run.end || w.run.plan.Count > 0 && now >= w.run.plan.Warmup && w.run.tickets.Add(1) > w.run.plan.Count {
+			return
+		}
+		a := c.arrival(now)
+		for more := true; more; {
+			if a, more = w.do(a); more && !w.run.pause(ctx, a.due) {
+				return
+			}
+			if more {
+				a.due = w.run.clock.now()
+			}
+		}
+		// Nobody is there: do not burn the CPU on it.
+		if w.stranded && !w.run.pause(ctx, w.free+10*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// pause waits until due; it returns false when the run is over before that.
+func (r *run) pause(ctx context.Context, due time.Duration) bool {
+	if due >= r.end {
+		return false
+	}
+	t := time.NewTimer(due - r.clock.now())
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// fellDue counts a request of an open loop's measured part; follows says that it is
+// not of the schedule but a later step of a flow.
+func (r *run) fellDue(due time.Duration, follows bool) {
+	if !r.plan.open() || due < r.plan.Warmup {
+		return
+	}
+	r.recorder.due.Add(1)
+	if follows {
+		r.recorder.follow.Add(1)
+	}
+}
+
+// record adds a sample. What failed because the run was interrupted did not fail.
+func (r *run) record(worker int, s *sample) {
+	if s.kind != good && r.hard.Err() != nil {
+		s.kind = abandoned
+	}
+	r.recorder.record(worker, s)
+}
+
+// watch ends the intervals on time, until the run is over.
+func (r *run) watch(over <-chan struct{}) {
+	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
+		r.tell(Live{})
+		if !r.sleep(min(next+time.Second, r.plan.Warmup), over) {
+			return
+		}
+	}
+	r.cpuBefore, r.wallBefore = cpuTime(), time.Now()
+	var live Live
+	recent := newRecent()
+	for next := r.plan.Warmup + r.recorder.width; r.sleep(next, over); next += r.recorder.width {
+		recent.add(r.recorder.rotate(r.clock.now()), &live)
+		if recent.seconds >= 0.5 {
+			recent.summarise(&live)
+			r.tell(live)
+			recent = newRecent()
+		}
+	}
+	r.recorder.rotate(r.clock.now())
+}
+
+// recent is what the progress bar shows: the intervals since it was last drawn.
+type recent struct {
+	latency *report.Histogram
+	good    int64
+	seconds float64
+}
+
+func newRecent() *recent { return &recent{latency: report.NewCoarseHistogram()} }
+
+func (c *recent) add(i report.Interval, l *Live) {
+	c.latency.Merge(i.Latency)
+	c.good += i.Good
+	c.seconds += i.Seconds
+	l.Good += i.Good
+	l.Failed += i.Failed
+}
+
+func (c *recent) summarise(l *Live) {
+	l.Rate, l.P50, l.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
+}
+
+// sleep waits until a moment of the run; it returns false when the run is over.
+func (r *run) sleep(until time.Duration, over <-chan struct{}) bool {
+	t := time.NewTimer(until - r.clock.now())
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-over:
+		return false
+	}
+}
+
+// tell passes on how the run goes.
+func (r *run) tell(l Live) {
+	if r.plan.OnInterval == nil {
+		return
+	}
+	now := r.clock.now()
+	l.Elapsed, l.Total, l.Warmup, l.Count = now-r.plan.Warmup, r.plan.Duration, now < r.plan.Warmup, r.plan.Count
+	r.plan.OnInterval(l)
+}
+
+// describe fills in what does not come from the samples.
+func (r *run) describe(res *report.Result) {
+	res.Plan = r.plan.describe()
+	res.Plan.Names = r.names()
+	res.Machines = []report.Machine{{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}}
+	res.Started = time.Now()
+	if r.dialer != nil {
+		res.Plan.TLS = r.dialer.protocol
+		res.Counts.Connects = r.dialer.connects.Load()
+		res.Counts.Handshakes = r.dialer.handshakes.Load()
+		res.Counts.Resumed = r.dialer.resumed.Load()
+	}
+}
+
+// names says in words which names the requests were made with.
+func (r *run) names() string {
+	var things, jobs bool
+	for _, f := range r.flows {
+		for _, s := range f.steps {
+			for _, p := range append(s.request.head.parts, s.request.body.parts...) {
+				things = things || p.slot == slotThing
+				jobs = jobs || p.slot == slotJob
+			}
+		}
+	}
+	var words []string
+	if things {
+		words = append(words, describeNames("things", r.plan.Things))
+	}
+	if jobs {
+		words = append(words, describeNames("jobs", r.plan.Jobs))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, ", ") + fmt.Sprintf(", seed %d", r.plan.Seed)
+}

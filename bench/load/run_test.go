@@ -1,0 +1,244 @@
+package load
+
+import (
+	"context"
+	"math"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+func TestOpenLoopHoldsItsRate(t *testing.T) {
+	t.Parallel()
+	seen := sync.Map{}
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		seen.Store(r.URL.Path, true)
+		answerJSON(w, r)
+	})
+	p := openPlan(t, url, 2000, 2*time.Second)
+	p.Warmup = 200 * time.Millisecond
+	p.Connections = 64
+	res := mustRun(t, p)
+	if res.Counts.Good != 4000 || res.Counts.Failed != 0 {
+		t.Errorf("%d good answers and %d failures, want exactly 4000 and none: %v", res.Counts.Good, res.Counts.Failed, res.Errors)
+	}
+	// Where it cannot, because the machine is busy with something else, it must say so.
+	if rate := res.Rate(); math.Abs(rate-2000) > 20 && res.Generator.Limited == "" {
+		t.Errorf("the rate is %.1f/s, want 2000/s within 1 %%", rate)
+	}
+	if res.Plan.Loop != report.OpenLoop || res.Latency.Count() != 4000 || res.Service.Count() != 4000 || res.Lag.Count() != 4000 {
+		t.Errorf("loop %q with %d, %d and %d latencies, want 4000 each", res.Plan.Loop, res.Latency.Count(), res.Service.Count(), res.Lag.Count())
+	}
+	names := 0
+	seen.Range(func(any, any) bool { names++; return true })
+	if names < 950 || names > 1000 {
+		t.Errorf("%d distinct names were seen of 1000, in 4400 uniform draws", names)
+	}
+	var sum int64
+	for _, i := range res.Intervals {
+		sum += i.Good
+	}
+	if sum != 4000 {
+		t.Errorf("the intervals hold %d answers, want all 4000", sum)
+	}
+}
+
+func TestPoissonHoldsItsRate(t *testing.T) {
+	t.Parallel()
+	p := openPlan(t, serve(t, answerJSON), 3000, 2*time.Second)
+	p.Poisson, p.Connections = true, 64
+	res := mustRun(t, p)
+	// The schedule itself has 6000 ± 77 arrivals; the run must do all of it.
+	if n := float64(res.Counts.Intended); math.Abs(n-6000) > 310 || res.Counts.Good != res.Counts.Intended {
+		t.Errorf("%d of %d answered, want all of about 6000", res.Counts.Good, res.Counts.Intended)
+	}
+}
+
+func TestCount(t *testing.T) {
+	t.Parallel()
+	f := func(p *Plan) {
+		t.Helper()
+		p.Duration, p.Count, p.Warmup = 0, 500, 50*time.Millisecond
+		if res := mustRun(t, p); res.Counts.Good != 500 || res.Counts.Intended != 500 {
+			t.Errorf("%s loop: %d good of %d intended, want 500", res.Plan.Loop, res.Counts.Good, res.Counts.Intended)
+		}
+	}
+	url := serve(t, answerJSON)
+	f(openPlan(t, url, 5000, 0))
+	f(closedPlan(t, url, 8, 0))
+}
+
+// stalling answers at once, but for the first fifth of a second of every two.
+func stalling() http.HandlerFunc {
+	begin := time.Now()
+	return func(w http.ResponseWriter, r *http.Request) {
+		const period, stall = 2 * time.Second, 200 * time.Millisecond
+		if into := time.Since(begin) % period; into < stall {
+			time.Sleep(stall - into)
+		}
+		answerJSON(w, r)
+	}
+}
+
+// The reason for the open loop: one second in ten stands still, and one request in ten
+// waits for up to that second. A closed loop has but one request a connection waiting.
+func TestOpenLoopShowsStalls(t *testing.T) {
+	t.Parallel()
+	open := mustRun(t, openPlan(t, serve(t, stalling()), 500, 2*time.Second))
+	if p99 := open.Latency.Percentile(99); p99 < 130*time.Millisecond {
+		t.Errorf("open loop: p99 is %s, want most of the 200ms stall", p99)
+	}
+	if p95 := open.Latency.Percentile(95); p95 < 70*time.Millisecond {
+		t.Errorf("open loop: p95 is %s, want about half of the 200ms stall", p95)
+	}
+	closed := mustRun(t, closedPlan(t, serve(t, stalling()), 16, 2*time.Second))
+	if p99 := closed.Latency.Percentile(99); p99 > 100*time.Millisecond {
+		t.Errorf("closed loop: p99 is %s, want it to miss the stall", p99)
+	}
+	if closed.Plan.Loop != report.ClosedLoop || !strings.Contains(closed.Title(), "closed loop") {
+		t.Errorf("the closed loop is labelled %q: %q", closed.Plan.Loop, closed.Title())
+	}
+}
+
+// Requests that no connection was free for are failures, not silence.
+func TestOverload(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+		answerJSON(w, r)
+	})
+	p := openPlan(t, url, 5000, 500*time.Millisecond)
+	p.Connections, p.Timeout = 2, 300*time.Millisecond // 40/s of 5000/s
+	res := mustRun(t, p)
+	if res.Counts.Intended != 2500 {
+		t.Errorf("%d requests were intended, want 2500", res.Counts.Intended)
+	}
+	if n := failures(res, unsent); n < 2400 || n != res.Counts.Failed {
+		t.Errorf("%d requests are unsent of %d failed, want nearly all of 2500", n, res.Counts.Failed)
+	}
+	if res.Counts.Waited == 0 {
+		t.Error("no request is said to have waited for a connection")
+	}
+	last := res.Intervals[len(res.Intervals)-1]
+	if first := res.Intervals[1]; math.Abs(float64(first.Intended)-500) > 60 || last.At < 0.4 {
+		t.Errorf("the second tenth of a second has %d intended requests, want about 500 although nobody took them", first.Intended)
+	}
+}
+
+func TestRampAndSteps(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(4 * time.Millisecond)
+		answerJSON(w, r)
+	})
+	p := openPlan(t, url, 0, 1200*time.Millisecond)
+	p.Stages = []Stage{{100, 100, 400 * time.Millisecond}, {1000, 1000, 400 * time.Millisecond}, {20000, 20000, 400 * time.Millisecond}}
+	p.Connections = 8 // up to 2000/s
+	res := mustRun(t, p)
+	steps := res.Steps()
+	if len(steps) != 3 {
+		t.Fatalf("%d steps, want 3: %+v", len(steps), steps)
+	}
+	if math.Abs(steps[2].Offered-20000) > 2000 || steps[2].KeptUp {
+		t.Errorf("the last step offered %.0f/s and kept up: %t; want 20000/s, which the target cannot", steps[2].Offered, steps[2].KeptUp)
+	}
+}
+
+func TestKeepAlive(t *testing.T) {
+	t.Parallel()
+	var conns atomic.Int64
+	f := func(share float64, low, high int64) {
+		t.Helper()
+		conns.Store(0)
+		p := closedPlan(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Close {
+				conns.Add(1)
+			}
+			answerJSON(w, r)
+		}), 4, 0)
+		p.Count, p.KeepAlive = 400, share
+		res := mustRun(t, p)
+		if res.Counts.Good != 400 {
+			t.Errorf("%d good answers of 400: %v", res.Counts.Good, res.Errors)
+		}
+		if n := res.Counts.Reconnects; n < low || n > high {
+			t.Errorf("keep-alive %g: %d reconnects, want %d to %d", share, n, low, high)
+		}
+		if asked := conns.Load(); asked < low || asked > high+4 {
+			t.Errorf("keep-alive %g: %d requests said close, want %d to %d", share, asked, low, high+4)
+		}
+	}
+	f(1, 0, 0)
+	f(0, 396, 400)
+	f(0.5, 140, 260)
+}
+
+func TestReconnectAfter(t *testing.T) {
+	t.Parallel()
+	p := openPlan(t, serve(t, answerJSON), 500, time.Second)
+	p.Connections, p.ReconnectAfter = 2, 100*time.Millisecond
+	res := mustRun(t, p)
+	if n := res.Counts.Reconnects; n < 8 || n > 22 || res.Counts.Failed > 0 {
+		t.Errorf("%d reconnects and %d failures of 2 connections replaced each 100ms for a second", n, res.Counts.Failed)
+	}
+}
+
+// A target may close an idle connection at any time: that is no failed request.
+func TestTargetCloses(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1)%10 == 0 {
+			w.Header().Set("Connection", "close")
+		}
+		answerJSON(w, r)
+	})
+	p := closedPlan(t, url, 4, 0)
+	p.Count = 400
+	if res := mustRun(t, p); res.Counts.Good != 400 || res.Counts.Reconnects < 30 {
+		t.Errorf("%d good answers and %d reconnects, want 400 and about 40: %v", res.Counts.Good, res.Counts.Reconnects, res.Errors)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	t.Parallel()
+	block := make(chan struct{})
+	url := serve(t, func(http.ResponseWriter, *http.Request) { <-block })
+	defer close(block)
+	f := func(p *Plan) {
+		t.Helper()
+		p.Timeout = 20 * time.Second
+		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		defer cancel()
+		begin := time.Now()
+		res, err := Run(ctx, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took > 3*time.Second {
+			t.Errorf("the interrupted run took %s more", took)
+		}
+		c := res.Counts
+		if !res.Interrupted || c.Abandoned == 0 || c.Failed != 0 || c.Intended != c.Abandoned {
+			t.Errorf("interrupted: %t, %+v; want all that was in flight abandoned and nothing failed", res.Interrupted, c)
+		}
+	}
+	f(openPlan(t, url, 1000, time.Minute))
+	f(closedPlan(t, url, 8, time.Minute))
+}
+
+func TestUnixSocket(t *testing.T) {
+	t.Parallel()
+	socket := t.TempDir() + "/s"
+	serveUnix(t, socket)
+	p := openPlan(t, "http://localhost/x", 200, 500*time.Millisecond)
+	p.Unix = socket
+	if res := mustRun(t, p); res.Counts.Good != 100 {
+		t.Errorf("%d good answers by a Unix socket, want 100: %v", res.Counts.Good, res.Errors)
+	}
+}

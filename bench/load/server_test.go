@@ -1,0 +1,151 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"jobgate/bench/report"
+)
+
+// serve starts an HTTP server and returns its URL.
+func serve(t testing.TB, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// answerJSON is a target that does nothing wrong.
+func answerJSON(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = io.WriteString(w, `{"status":"ok"}`) // the test counts what arrives
+}
+
+// serveRaw starts a server that lets handle do as it likes with each connection, and
+// returns its URL.
+func serveRaw(t testing.TB, handle func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
+			wg.Go(func() {
+				handle(c)
+				_ = c.Close() // or the cleanup has
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		mu.Lock()
+		for _, c := range open {
+			_ = c.Close()
+		}
+		mu.Unlock()
+		wg.Wait()
+	})
+	return "http://" + l.Addr().String()
+}
+
+// answerRaw reads requests and answers each with the same bytes.
+func answerRaw(answer string) func(net.Conn) {
+	return func(c net.Conn) {
+		buf := make([]byte, 4096)
+		for {
+			if _, err := c.Read(buf); err != nil {
+				return
+			}
+			if _, err := io.WriteString(c, answer); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// openPlan is an open loop of constant arrivals; the test changes what it likes.
+func openPlan(t testing.TB, url string, rate float64, length time.Duration) *Plan {
+	t.Helper()
+	return &Plan{
+		URL: url, Flows: []Flow{{Name: "request", Weight: 1, Steps: []Step{{Path: "/things/{thingName}"}}}},
+		Stages: []Stage{{From: rate, To: rate}}, Connections: 16, Duration: length,
+		Things: mustNames(t, "thing-", "1000", Uniform), Jobs: mustNames(t, "job-", "1", Uniform),
+		KeepAlive: 1, Timeout: 5 * time.Second, MaxBody: 1 << 20, Seed: 1,
+	}
+}
+
+// closedPlan is a closed loop.
+func closedPlan(t testing.TB, url string, concurrency int, length time.Duration) *Plan {
+	t.Helper()
+	p := openPlan(t, url, 1, length)
+	p.Stages, p.Connections = nil, concurrency
+	return p
+}
+
+// mustRun plays a plan within a time that no run may exceed, and checks what holds for
+// every result.
+func mustRun(t testing.TB, p *Plan) *report.Result {
+	t.Helper()
+	res, err := play(t, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func play(t testing.TB, p *Plan) (*report.Result, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	begin := time.Now()
+	res, err := Run(ctx, p)
+	if ctx.Err() != nil {
+		t.Fatal("the run did not end")
+	}
+	if limit := p.Warmup + p.Duration + 3*p.Timeout + 2*time.Second; p.Duration > 0 && time.Since(begin) > limit {
+		t.Errorf("the run took %s, at most %s was to be expected", time.Since(begin), limit)
+	}
+	if res == nil {
+		return nil, err
+	}
+	if c := res.Counts; c.Intended != c.Good+c.Failed+c.Abandoned {
+		t.Errorf("%d intended are not %d good, %d failed and %d abandoned", c.Intended, c.Good, c.Failed, c.Abandoned)
+	}
+	return res, err
+}
+
+// failures returns how often a kind of error was counted.
+func failures(res *report.Result, k kind) int64 {
+	i := slices.IndexFunc(res.Errors, func(e report.Error) bool { return e.Kind == k.String() })
+	if i < 0 {
+		return 0
+	}
+	return res.Errors[i].Count
+}
+
+// errIs fails the test unless err is target.
+func errIs(t testing.TB, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("the error is %v, want %v", err, target)
+	}
+}

@@ -1,0 +1,237 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/bench/report"
+	"jobgate/presigner"
+)
+
+// Verify says how a sample of the answers is looked into: every presigned URL in it is
+// opened, and its signature recomputed where the keys are known.
+type Verify struct {
+	PerSecond int  // documents a second, at most
+	Open      bool // ask for the first byte of every URL
+	// Lookup returns the credentials that an access key belongs to; nil if no keys
+	// are known.
+	Lookup  func(accessKeyID string) (presigner.Credentials, bool)
+	TLS     *tls.Config // for opening URLs; nil: the defaults
+	Timeout time.Duration
+}
+
+// verifier looks into answers beside the run. A nil verifier takes none.
+type verifier struct {
+	how    *Verify
+	clock  clock
+	gap    time.Duration
+	next   atomic.Int64 // when the next answer is wanted
+	bodies chan []byte
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex
+	found report.Verified
+}
+
+func newVerifier(r *run) *verifier {
+	how := r.plan.Verify
+	if how == nil {
+		return nil
+	}
+	v := &verifier{how: how, clock: r.clock, gap: time.Second / time.Duration(max(how.PerSecond, 1)), bodies: make(chan []byte, 64)}
+	ctx, cancel := context.WithCancel(r.hard)
+	v.stop = cancel
+	for range 2 {
+		v.wg.Go(func() {
+			for body := range v.bodies {
+				v.look(ctx, body)
+			}
+		})
+	}
+	return v
+}
+
+// offer takes a copy of an answer if it is time for one.
+func (v *verifier) offer(body []byte, now time.Duration) {
+	if v == nil {
+		return
+	}
+	next := v.next.Load()
+	if int64(now) < next || !v.next.CompareAndSwap(next, int64(now+v.gap)) {
+		return
+	}
+	select {
+	case v.bodies <- bytes.Clone(body):
+	default: // it is behind; the load goes first
+	}
+}
+
+// close ends the verifier once what it has taken is looked into, but for what does
+// not answer within a timeout.
+func (v *verifier) close() {
+	if v == nil {
+		return
+	}
+	close(v.bodies)
+	timer := time.AfterFunc(v.how.Timeout, v.stop)
+	defer timer.Stop()
+	v.wg.Wait()
+	v.stop()
+}
+
+// result returns what was found; after close.
+func (v *verifier) result() *report.Verified {
+	if v == nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	found := v.found
+	return &found
+}
+
+// look verifies all URLs of one answer.
+func (v *verifier) look(ctx context.Context, body []byte) {
+	urls := presignedURLs(body)
+	v.mu.Lock()
+	v.found.Documents++
+	v.found.URLs += int64(len(urls))
+	v.mu.Unlock()
+	for _, raw := range urls {
+		method, signed, err := v.signature(raw)
+		opened := false
+		if err == nil && v.how.Open && method == "GET" {
+			opened, err = v.open(ctx, raw)
+		}
+		v.mu.Lock()
+		if signed {
+			v.found.Signatures++
+		}
+		if opened {
+			v.found.Opened++
+		}
+		if err != nil && ctx.Err() == nil {
+			v.found.Failed++
+			if v.found.Example == "" {
+				v.found.Example = example(err)
+			}
+		}
+		v.mu.Unlock()
+	}
+}
+
+// signature recomputes a URL's signature if its key is known, and returns the method
+// it was made for: PUT if it is right for that, and else GET.
+func (v *verifier) signature(raw string) (method string, signed bool, err error) {
+	if v.how.Lookup == nil {
+		return "GET", false, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "GET", false, errors.New("a URL in the answer cannot be parsed")
+	}
+	for _, method := range []string{"GET", "PUT"} {
+		_, err = presigner.Verify(presigner.Verification{
+			Method: method, Host: u.Host, RequestURI: requestURI(raw), Time: time.Now(), Lookup: v.how.Lookup,
+		})
+		switch {
+		case err == nil:
+			return method, true, nil
+		case errors.Is(err, presigner.ErrAccessKey):
+			return "GET", false, nil // signed with a key that was not given
+		}
+	}
+	return "GET", false, fmt.Errorf("the signature of a URL at %s is wrong: %w", u.Host, err)
+}
+
+// requestURI returns path and query of a URL as they stand.
+func requestURI(raw string) string {
+	_, rest, _ := strings.Cut(raw, "://")
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return "/"
+}
+
+// open asks for the first byte of the object behind a URL, on a connection of its own
+// and with the URL's bytes as they stand.
+func (v *verifier) open(ctx context.Context, raw string) (bool, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return false, errors.New("a URL in the answer cannot be parsed")
+	}
+	ctx, cancel := context.WithTimeout(ctx, v.how.Timeout)
+	defer cancel()
+	nc, err := v.dial(ctx, u)
+	if err != nil {
+		return false, fmt.Errorf("cannot connect to %s to open a URL: %w", u.Host, err)
+	}
+	defer func() { _ = nc.Close() }() // it has been read from by then
+	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
+	if _, err := fmt.Fprintf(nc, "GET %s HTTP/1.1\r\nHost: %s\r\nRange: bytes=0-0\r\nConnection: close\r\n\r\n", requestURI(raw), u.Host); err != nil {
+		return false, fmt.Errorf("cannot open a URL at %s: %w", u.Host, err)
+	}
+	var resp fasthttp.Response
+	if err := resp.ReadLimitBody(bufio.NewReader(nc), 1<<20); err != nil {
+		return false, fmt.Errorf("cannot open a URL at %s: %w", u.Host, err)
+	}
+	switch resp.StatusCode() {
+	case 200, 206, 416: // 416: an empty object has no first byte
+		return true, nil
+	}
+	return false, fmt.Errorf("a URL at %s does not open: %w", u.Host, statusError(resp.StatusCode()))
+}
+
+func (v *verifier) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
+	port := u.Port()
+	if u.Scheme != "https" {
+		var d net.Dialer
+		return d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), withDefault(port, "80")))
+	}
+	d := tls.Dialer{Config: v.how.TLS}
+	return d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), withDefault(port, "443")))
+}
+
+func withDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// presignedURLs returns the presigned URLs in a document, also in one that is itself a
+// string inside JSON: a URL ends where a string, a line or a word does.
+func presignedURLs(body []byte) []string {
+	if bytes.Contains(body, escapedUnit) || bytes.Contains(body, []byte(`\/`)) {
+		body = unescape(body)
+	}
+	var urls []string
+	for {
+		i := bytes.Index(body, []byte("http"))
+		if i < 0 {
+			return urls
+		}
+		body = body[i:]
+		end := bytes.IndexFunc(body, func(r rune) bool { return r <= ' ' || strings.ContainsRune("\"'\\<>`", r) })
+		if end < 0 {
+			end = len(body)
+		}
+		if u := string(body[:end]); strings.Contains(u, "://") && strings.Contains(u, "X-Amz-Signature=") {
+			urls = append(urls, u)
+		}
+		body = body[max(end, 4):]
+	}
+}

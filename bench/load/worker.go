@@ -1,0 +1,196 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// arrival is one request that is to be sent: a step of a flow for a thing.
+type arrival struct {
+	due      time.Duration
+	flow     int
+	step     int
+	thing    uint32
+	job      uint32
+	captured [][]byte // what the flow's earlier steps captured
+}
+
+// worker is one connection of a run and the goroutine that uses it. Everything it
+// needs for a request it has already: an exchange allocates nothing.
+type worker struct {
+	run      *run
+	id       int
+	rng      *rand.Rand
+	conn     *conn
+	current  atomic.Pointer[conn] // conn, for closing it from elsewhere
+	br       *bufio.Reader
+	resp     fasthttp.Response
+	out      []byte
+	scratch  []byte
+	values   values
+	free     time.Duration // when the connection became free
+	dialled  bool          // a connection was open before
+	stranded bool          // the last request found nobody to connect to
+	judged   uint64        // answers checked
+}
+
+func newWorker(r *run, id int) *worker {
+	w := &worker{
+		run: r, id: id, rng: rand.New(rand.NewPCG(r.plan.Seed, uint64(id)+0x776f726b)),
+		br: bufio.NewReaderSize(nil, readBuffer),
+	}
+	w.values.plan = r.plan
+	w.resp.Header.DisableNormalizing()
+	return w
+}
+
+// do plays an arrival's step, and the steps after it that need no waiting. It returns
+// the next step if that one has a think time, which its due time includes.
+func (w *worker) do(a arrival) (next arrival, more bool) {
+	flow := &w.run.flows[a.flow]
+	for {
+		step := &flow.steps[a.step]
+		if len(step.capture) > 0 && a.captured == nil {
+			a.captured = make([][]byte, flow.captures)
+		}
+		if !w.request(&a, step) || a.step+1 == len(flow.steps) {
+			return arrival{}, false
+		}
+		a.step++
+		following := &flow.steps[a.step]
+		for _, slot := range following.request.captured {
+			if a.captured[slot] == nil {
+				w.run.recorder.skip(a.due, int64(len(flow.steps)-a.step))
+				return arrival{}, false
+			}
+		}
+		think := following.think(w.rng)
+		a.due = w.free + think
+		if think > 0 {
+			return a, true
+		}
+		w.run.fellDue(a.due, true)
+	}
+}
+
+// request sends one step and records how it went.
+func (w *worker) request(a *arrival, step *compiledStep) bool {
+	s := sample{op: step.op, due: a.due, free: w.free, sent: w.run.clock.now()}
+	w.values.thing, w.values.job, w.values.captured = a.thing, a.job, a.captured
+	closing := w.run.plan.KeepAlive < 1 && w.rng.Float64() >= w.run.plan.KeepAlive
+	w.out, w.scratch = step.request.appendTo(w.out[:0], w.scratch, &w.values, closing)
+	w.exchange(step, &s)
+	s.done = w.run.clock.now()
+	w.free = s.done
+	if s.kind == good {
+		if len(step.capture) > 0 {
+			step.take(w.resp.Body(), a.captured)
+		}
+		w.run.verifier.offer(w.resp.Body(), s.done)
+	}
+	if w.conn != nil && (closing || w.resp.ConnectionClose()) {
+		w.drop()
+	}
+	w.run.record(w.id, &s)
+	return s.kind == good
+}
+
+// exchange sends the request in w.out and reads its answer, on a new connection if
+// there is none or if the old one turns out to have been closed by the target, which
+// it may do at any time between two requests (RFC 9112 §9.3.1).
+func (w *worker) exchange(step *compiledStep, s *sample) {
+	if after := w.run.plan.ReconnectAfter; w.conn != nil && after > 0 && s.sent-w.conn.opened > after {
+		w.drop()
+	}
+	for {
+		if w.conn == nil {
+			s.reopened = s.reopened || w.dialled
+			s.err = w.connect(s.sent)
+			if w.stranded = s.err != nil; w.stranded {
+				s.kind = connectKind(s.err)
+				return
+			}
+		}
+		c, before := w.conn, w.conn.in
+		err := w.roundTrip(step, s)
+		s.in += c.in - before
+		if err == nil {
+			s.status = w.resp.StatusCode()
+			w.judged++
+			c.answers++
+			s.kind, s.err = step.check(&w.resp, w.judged%256 == 1)
+			return
+		}
+		w.drop()
+		s.kind, s.err = answerKind(err, c.in > before), err
+		stale := s.kind == closed && c.answers > 0 && step.idempotent()
+		if !stale {
+			return
+		}
+	}
+}
+
+// roundTrip writes w.out and reads an answer into w.resp.
+func (w *worker) roundTrip(step *compiledStep, s *sample) error {
+	c := w.conn
+	if err := c.extend(s.sent, w.run.plan.Timeout); err != nil {
+		return err
+	}
+	n, err := c.nc.Write(w.out)
+	s.out += int64(n)
+	if err != nil {
+		// What the target said before it closed says more than a broken pipe does.
+		if _, readErr := w.br.Peek(1); readErr != nil && answerKind(readErr, false) == tlsFailed {
+			return readErr
+		}
+		return err
+	}
+	w.resp.SkipBody = step.request.method == "HEAD"
+	if err := w.resp.ReadLimitBody(w.br, w.run.plan.MaxBody); err != nil {
+		if c.failed != nil {
+			return c.failed
+		}
+		return err
+	}
+	if w.br.Buffered() > 0 {
+		return errFollowed
+	}
+	return nil
+}
+
+// idempotent says whether the request may be sent again when its connection broke.
+func (s *compiledStep) idempotent() bool {
+	return s.request.method == "GET" || s.request.method == "HEAD"
+}
+
+// connect opens the worker's connection.
+func (w *worker) connect(now time.Duration) error {
+	nc, err := w.run.dialer.dial(w.run.hard)
+	if err != nil {
+		return err
+	}
+	w.conn = newConn(nc, now, w.br)
+	w.dialled = true
+	w.current.Store(w.conn)
+	if w.run.hard.Err() != nil {
+		w.drop() // the run was ended meanwhile, by someone who saw no connection to close
+		return context.Cause(w.run.hard)
+	}
+	return nil
+}
+
+// drop closes the worker's connection.
+func (w *worker) drop() {
+	w.current.Store(nil)
+	_ = w.conn.nc.Close() // whatever it says, the connection is of no more use
+	w.conn = nil
+}
+
+// errInterrupted ends what is in flight when a run is interrupted.
+var errInterrupted = errors.New("interrupted")

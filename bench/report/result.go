@@ -1,0 +1,185 @@
+package report
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Format is the version of the JSON that WriteJSON writes and ReadJSON reads.
+const Format = "jobgate-bench/1"
+
+// The two kinds of load, Plan.Loop.
+const (
+	OpenLoop   = "open"   // arrivals at their own times, whatever the target does
+	ClosedLoop = "closed" // each connection asks again when it has its answer
+)
+
+// Result is what one run, or several merged ones, measured. Times within a run are
+// seconds since its measured part began; the warm-up is in none of the figures.
+type Result struct {
+	Format      string    `json:"format"`
+	Started     time.Time `json:"started"` // of the measured part
+	Seconds     float64   `json:"seconds"` // of the measured part, until its last answer
+	Interrupted bool      `json:"interrupted,omitempty"`
+	Plan        Plan      `json:"plan"`
+	Machines    []Machine `json:"machines"`
+	Counts      Counts    `json:"counts"`
+	Errors      []Error   `json:"errors,omitempty"`
+	// Latency is counted from the moment a request was meant to be sent (open loop)
+	// or was sent (closed loop). It holds good answers, and requests that timed out
+	// with the time they waited; quick failures are in Errors alone, so that
+	// failing never makes latency look good.
+	Latency *Histogram `json:"latency"`
+	// Service is the same from the moment the request was sent, and Lag the
+	// generator's own delay in sending. Open loop only.
+	Service    *Histogram  `json:"service,omitempty"`
+	Lag        *Histogram  `json:"lag,omitempty"`
+	Operations []Operation `json:"operations,omitempty"` // of a scenario with more than one
+	Intervals  []Interval  `json:"intervals,omitempty"`
+	Verified   *Verified   `json:"verified,omitempty"`
+	Generator  Generator   `json:"generator"`
+	Warnings   []string    `json:"warnings,omitempty"`
+}
+
+// Plan is what was asked for, as far as a reader needs it to judge the figures.
+type Plan struct {
+	Target      string  `json:"target"` // scheme://host[:port] and, without a scenario, the path's template
+	Scenario    string  `json:"scenario,omitempty"`
+	Loop        string  `json:"loop"`
+	Arrivals    string  `json:"arrivals,omitempty"` // poisson | constant
+	Stages      []Stage `json:"stages,omitempty"`
+	Connections int     `json:"connections"`
+	Warmup      float64 `json:"warmup_seconds"`
+	Names       string  `json:"names,omitempty"` // things and jobs, as words
+	KeepAlive   float64 `json:"keep_alive"`      // share of requests that leave their connection open, 0 to 1
+	Timeout     float64 `json:"timeout_seconds"`
+	TLS         string  `json:"tls,omitempty"` // version and cipher suite, once connected
+}
+
+// Stage is a stretch of an open loop's rate, in requests per second. A ramp's rates
+// differ; the last stage of a run by count may have no length (0).
+type Stage struct {
+	From    float64 `json:"from"`
+	To      float64 `json:"to"`
+	Seconds float64 `json:"seconds"`
+}
+
+// Machine is one load generator's host.
+type Machine struct {
+	CPU   string `json:"cpu,omitempty"`
+	Cores int    `json:"cores"` // that the generator could use
+	OS    string `json:"os"`
+	Go    string `json:"go"`
+}
+
+// Counts are a run's totals. Intended = Good + Failed + Abandoned.
+type Counts struct {
+	Intended   int64            `json:"intended"`            // requests due in the measured part
+	Sent       int64            `json:"sent"`                // of them, handed to a connection
+	Good       int64            `json:"good"`                // answered, and the answer was right
+	Failed     int64            `json:"failed"`              // all others but the abandoned, the unsent included
+	Abandoned  int64            `json:"abandoned,omitempty"` // in flight when the run was interrupted
+	Waited     int64            `json:"waited,omitempty"`    // open loop: due while every connection was busy
+	Skipped    int64            `json:"skipped,omitempty"`   // a scenario's steps left out for want of a captured value
+	Status     map[string]int64 `json:"status,omitempty"`
+	BytesIn    int64            `json:"bytes_in"`  // headers and bodies, without TLS
+	BytesOut   int64            `json:"bytes_out"` //
+	Connects   int64            `json:"connects"`  // connections opened, the warm-up's too
+	Reconnects int64            `json:"reconnects"`
+	Handshakes int64            `json:"handshakes,omitempty"` // TLS
+	Resumed    int64            `json:"resumed,omitempty"`    // of them, with session resumption
+}
+
+// Error is one kind of failure and how often it was seen.
+type Error struct {
+	Kind    string `json:"kind"`
+	Count   int64  `json:"count"`
+	Example string `json:"example,omitempty"` // the first one's text
+}
+
+// Operation is one request of a scenario.
+type Operation struct {
+	Name    string     `json:"name"`
+	Good    int64      `json:"good"`
+	Failed  int64      `json:"failed"`
+	Latency *Histogram `json:"latency"`
+}
+
+// Interval is a slice of a run. Answers are counted where they came in.
+type Interval struct {
+	At       float64    `json:"at"` // seconds since the measured part began
+	Seconds  float64    `json:"seconds"`
+	Intended int64      `json:"intended"` // requests that fell due; in a closed loop, that were sent
+	Good     int64      `json:"good"`
+	Failed   int64      `json:"failed"`
+	Latency  *Histogram `json:"latency"`
+}
+
+// Verified counts the answers whose URLs were opened or checked.
+type Verified struct {
+	Documents  int64  `json:"documents"`
+	URLs       int64  `json:"urls"`
+	Opened     int64  `json:"opened"`     // answered to a one-byte Range request
+	Signatures int64  `json:"signatures"` // recomputed and found right
+	Failed     int64  `json:"failed"`
+	Example    string `json:"example,omitempty"` // the first failure, without its query
+}
+
+// Generator says how hard the load generator itself had to work.
+type Generator struct {
+	CPUSeconds float64 `json:"cpu_seconds"`
+	CPUShare   float64 `json:"cpu_share"` // of the cores it could use, 0 to 1
+	// Limited is why the generator, not the target, set these figures; "" if it
+	// did not. Latencies of a limited run are not reported: they are not the target's.
+	Limited string `json:"limited,omitempty"`
+}
+
+// Rate returns the good answers per second.
+func (r *Result) Rate() float64 { return perSecond(r.Counts.Good, r.Seconds) }
+
+// ErrorShare returns the failed share of all judged requests, 0 to 1.
+func (r *Result) ErrorShare() float64 {
+	if judged := r.Counts.Good + r.Counts.Failed; judged > 0 {
+		return float64(r.Counts.Failed) / float64(judged)
+	}
+	return 0
+}
+
+func perSecond(n int64, seconds float64) float64 {
+	if seconds <= 0 {
+		return 0
+	}
+	return float64(n) / seconds
+}
+
+// WriteJSON writes the result, histograms included.
+func (r *Result) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", " ")
+	if err := e.Encode(r); err != nil {
+		return fmt.Errorf("cannot write the report: %w", err)
+	}
+	return nil
+}
+
+// ErrFormat is a file that is no report, or one of another version.
+var ErrFormat = errors.New("report: not a report of this version")
+
+// ReadJSON reads a result that WriteJSON wrote.
+func ReadJSON(rd io.Reader) (*Result, error) {
+	r := new(Result)
+	if err := json.NewDecoder(rd).Decode(r); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	if r.Format != Format {
+		return nil, fmt.Errorf("%w: its format is %q, this is %q", ErrFormat, r.Format, Format)
+	}
+	if r.Latency == nil || (r.Plan.Loop != OpenLoop && r.Plan.Loop != ClosedLoop) {
+		return nil, fmt.Errorf("%w: its latency or its loop is missing", ErrFormat)
+	}
+	return r, nil
+}

@@ -1,0 +1,202 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+
+	"jobgate/bench/load"
+)
+
+// scenario is a read and checked scenario file.
+type scenario struct {
+	name    string
+	headers []load.Header
+	flows   []load.Flow
+}
+
+// The file's form. A placed value knows where it stands, for errors about what it
+// means; the decoder has the place of all other faults.
+type (
+	yamlScenario struct {
+		Name    string            `yaml:"name"`
+		Headers map[string]string `yaml:"headers"`
+		Flows   []yamlFlow        `yaml:"flows"`
+	}
+	yamlFlow struct {
+		Name   placed     `yaml:"name"`
+		Weight *float64   `yaml:"weight"`
+		Steps  []yamlStep `yaml:"steps"`
+	}
+	yamlStep struct {
+		Name    string            `yaml:"name"`
+		Request placed            `yaml:"request"`
+		Headers map[string]string `yaml:"headers"`
+		Body    string            `yaml:"body"`
+		Status  []int             `yaml:"status"`
+		Think   placed            `yaml:"think"`
+		Capture map[string]string `yaml:"capture"`
+	}
+	placed struct {
+		text         string
+		line, column int
+	}
+)
+
+// UnmarshalYAML keeps the scalar's text and place.
+func (p *placed) UnmarshalYAML(node ast.Node) error {
+	at := node.GetToken().Position
+	p.line, p.column = at.Line, at.Column
+	if _, ok := node.(ast.ScalarNode); !ok {
+		return &placedError{*p, errors.New("it is not a plain value")}
+	}
+	return yaml.NodeToValue(node, &p.text)
+}
+
+// placedError is a fault with its place in the file.
+type placedError struct {
+	at  placed
+	err error
+}
+
+func (e *placedError) Error() string {
+	return fmt.Sprintf("%d:%d: %v", e.at.line, e.at.column, e.err)
+}
+
+func (e *placedError) Unwrap() error { return e.err }
+
+// readScenario reads a scenario file; its errors begin with file:line:column.
+func readScenario(name string) (*scenario, error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read scenario: %w; see --scenario", err)
+	}
+	s, err := parseScenario(text)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use scenario %s:%w", name, err)
+	}
+	return s, nil
+}
+
+// parseScenario reads a scenario; its errors begin with line:column.
+func parseScenario(text []byte) (*scenario, error) {
+	var y yamlScenario
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&y); err != nil {
+		return nil, placeOf(err)
+	}
+	if len(y.Flows) == 0 {
+		return nil, errors.New(`1:1: it has no flows, as in "flows: [{name: poll, steps: [{request: GET /path}]}]"`)
+	}
+	s := &scenario{name: y.Name, headers: sortedHeaders(y.Headers)}
+	for i := range y.Flows {
+		f, err := y.Flows[i].flow()
+		if err != nil {
+			return nil, err
+		}
+		s.flows = append(s.flows, f)
+	}
+	return s, nil
+}
+
+// placeOf brings the decoder's error into the form line:column: text.
+func placeOf(err error) error {
+	var own *placedError
+	if errors.As(err, &own) {
+		return own
+	}
+	var y yaml.Error
+	if errors.As(err, &y) && y.GetToken() != nil {
+		at := y.GetToken().Position
+		return fmt.Errorf("%d:%d: %s", at.Line, at.Column, y.GetMessage())
+	}
+	if errors.Is(err, io.EOF) {
+		return errors.New("1:1: it is empty")
+	}
+	return fmt.Errorf("1:1: %w", err)
+}
+
+// flow checks one flow. Its steps are compiled here already, so that what is wrong in
+// one is told with its place.
+func (y *yamlFlow) flow() (load.Flow, error) {
+	f := load.Flow{Name: y.Name.text, Weight: 1}
+	if f.Name == "" {
+		return f, errors.New("1:1: a flow has no name")
+	}
+	if y.Weight != nil {
+		f.Weight = *y.Weight
+	}
+	if f.Weight <= 0 {
+		return f, &placedError{y.Name, fmt.Errorf("flow %q: weight %g is not above zero", f.Name, f.Weight)}
+	}
+	if len(y.Steps) == 0 {
+		return f, &placedError{y.Name, fmt.Errorf("flow %q has no steps", f.Name)}
+	}
+	for i := range y.Steps {
+		s, err := y.Steps[i].step(i, y.Name)
+		if err != nil {
+			return f, err
+		}
+		f.Steps = append(f.Steps, s)
+		if err := load.CheckFlow(f); err != nil {
+			return f, &placedError{y.Steps[i].Request, err}
+		}
+	}
+	return f, nil
+}
+
+// step turns one step into what load plays; its template is not checked yet.
+func (y *yamlStep) step(i int, flow placed) (load.Step, error) {
+	s := load.Step{Name: y.Name, Headers: sortedHeaders(y.Headers), Body: y.Body, Status: y.Status, Capture: y.Capture}
+	if s.Name == "" {
+		s.Name = fmt.Sprint(i + 1)
+	}
+	if y.Request.text == "" {
+		return s, &placedError{flow, fmt.Errorf("flow %q: step %q has no request, as in GET /things/{thingName}/jobs/$next", flow.text, s.Name)}
+	}
+	var ok bool
+	if s.Method, s.Path, ok = strings.Cut(y.Request.text, " "); !ok {
+		return s, &placedError{y.Request, fmt.Errorf("request %q is not a method and a path, as in GET /things/{thingName}/jobs/$next", y.Request.text)}
+	}
+	s.Path = strings.TrimSpace(s.Path)
+	var err error
+	if s.Think, s.ThinkMax, err = parseThink(y.Think.text); err != nil {
+		return s, &placedError{y.Think, err}
+	}
+	return s, nil
+}
+
+// parseThink reads "2s" or "1s..5s".
+func parseThink(text string) (least, most time.Duration, err error) {
+	if text == "" {
+		return 0, 0, nil
+	}
+	a, b, isRange := strings.Cut(text, "..")
+	least, err = time.ParseDuration(a)
+	most = least
+	if err == nil && isRange {
+		most, err = time.ParseDuration(b)
+	}
+	if err != nil || least < 0 || most < least {
+		return 0, 0, fmt.Errorf("think time %q is not a duration (2s) or a range of them (1s..5s)", text)
+	}
+	return least, most, nil
+}
+
+// sortedHeaders brings a mapping into an order, so that a scenario is always the same
+// bytes.
+func sortedHeaders(m map[string]string) []load.Header {
+	var all []load.Header
+	for name, value := range m {
+		all = append(all, load.Header{Name: name, Value: value})
+	}
+	slices.SortFunc(all, func(a, b load.Header) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
