@@ -94,12 +94,10 @@ func textEnd(r *reader, depth int) (end int, document bool) {
 	for {
 		// Fast path: what no escape or quote interrupts.
 		end = skipPlain(r.doc, r.pos, false)
-		for _, c := range r.doc[r.pos:end] {
-			if c <= ' ' {
-				continue
-			}
-			if last = rune(c); first == 0 {
-				first = last
+		if run := bytes.TrimSpace(r.doc[r.pos:end]); len(run) > 0 {
+			last = rune(run[len(run)-1])
+			if first == 0 {
+				first = rune(run[0])
 			}
 		}
 		r.pos = end

@@ -89,8 +89,8 @@ func both(tb testing.TB, doc string, o *jobdoc.Options, c *jobdoc.Context) (stri
 
 func asError(tb testing.TB, err error) *jobdoc.Error {
 	tb.Helper()
-	e, ok := err.(*jobdoc.Error) //nolint:errorlint // the documented type, never wrapped
-	if !ok {
+	var e *jobdoc.Error
+	if !errors.As(err, &e) {
 		tb.Fatalf("error is a %T, not an *Error: %v", err, err)
 	}
 	return e

@@ -23,7 +23,7 @@ func (w Warning) String() string {
 // Lint returns what Parse lets pass and an operator may want to know, in no
 // particular order: a local placeholder outside a key, a misspelt marker, a -v2
 // spelling in a v1 key, a document that is not JSON. A document that Parse refuses may
-// be linted too. A nil o means the zero Options.
+// be linted too. It returns 100 warnings at most. A nil o means the zero Options.
 func Lint(doc []byte, o *Options) []Warning {
 	o = o.orDefault()
 	l := linter{doc: doc, plain: o.PlainText || !looksLikeJSON(doc)}
@@ -43,7 +43,13 @@ type linter struct {
 	warnings []Warning
 }
 
+// maxWarnings is more than anyone reads.
+const maxWarnings = 100
+
 func (l *linter) warn(offset int, format string, args ...any) {
+	if len(l.warnings) == maxWarnings {
+		return
+	}
 	line, column := position(l.doc, offset)
 	l.warnings = append(l.warnings, Warning{line, column, fmt.Sprintf(format, args...)})
 }
@@ -146,8 +152,8 @@ func (l *linter) mask(start, end, depth int) {
 // lintJSON warns of a document that is not JSON.
 func (l *linter) lintJSON() {
 	var syntax *json.SyntaxError
-	var any json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(l.masked, byteOrderMark), &any); errors.As(err, &syntax) {
+	var value json.RawMessage
+	if err := json.Unmarshal(bytes.TrimPrefix(l.masked, byteOrderMark), &value); errors.As(err, &syntax) {
 		offset := max(int(syntax.Offset)-1, 0) + len(l.masked) - len(bytes.TrimPrefix(l.masked, byteOrderMark))
 		l.warn(min(offset, len(l.doc)), "the document is not JSON, and is served all the same: %s", strings.TrimPrefix(syntax.Error(), "json: "))
 	}

@@ -37,8 +37,8 @@ func (w *walker) nested(k kind, inner []byte) *Error {
 	if !ok {
 		return undefined(k, inner)
 	}
-	kind, rest := classify(body)
-	switch kind {
+	inside, rest := classify(body)
+	switch inside {
 	case kindParameter:
 		return w.nestedParameter(rest)
 	case kindPackage:
@@ -47,7 +47,7 @@ func (w *walker) nested(k kind, inner []byte) *Error {
 		name, _, _ := bytes.Cut(inner, []byte(":http"))
 		return documentError(textSecondLayer, clip(bytes.TrimPrefix(name, []byte("aws:"))))
 	}
-	return w.other(kind, rest)
+	return w.other(inside, rest)
 }
 
 func (w *walker) nestedLocal(k kind, l Local) *Error {

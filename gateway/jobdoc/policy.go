@@ -97,8 +97,9 @@ func (p *Policy) judge(m presigner.Method, e *endpoint, region string, resource 
 		return always
 	}
 	result := never
+	where := placeOf(e, region)
 	for i := range patterns {
-		if !patterns[i].covers(e, region) {
+		if !patterns[i].covers(&where) {
 			continue
 		}
 		if globMatches(patterns[i].resource, resource) {
@@ -117,8 +118,9 @@ func (p *Policy) allows(m presigner.Method, e *endpoint, region string, resource
 	if every {
 		return true
 	}
+	where := placeOf(e, region)
 	for i := range patterns {
-		if patterns[i].covers(e, region) && globMatches(patterns[i].resource, resource) {
+		if patterns[i].covers(&where) && globMatches(patterns[i].resource, resource) {
 			return true
 		}
 	}
@@ -136,13 +138,18 @@ func (p *Policy) of(m presigner.Method) (patterns []pattern, every bool) {
 	return p.allow, p.everyDownload
 }
 
-// covers says whether the pattern's partition, region and account are the object's.
-func (a *pattern) covers(e *endpoint, region string) bool {
-	arnRegion := ""
+// placeOf returns what an object's ARN says before its resource.
+func placeOf(e *endpoint, region string) pattern {
+	where := pattern{partition: partitionOf(region), account: e.account}
 	if e.account != "" {
-		arnRegion = region
+		where.region = region
 	}
-	return globMatches(a.partition, partitionOf(region)) && globMatches(a.region, arnRegion) && globMatches(a.account, e.account)
+	return where
+}
+
+// covers says whether the pattern's partition, region and account are the object's.
+func (p *pattern) covers(where *pattern) bool {
+	return globMatches(p.partition, where.partition) && globMatches(p.region, where.region) && globMatches(p.account, where.account)
 }
 
 // refusal is the error for an object that is not allowed.

@@ -77,13 +77,13 @@ func TestSize(t *testing.T) {
 		}
 		runtime.GC()
 		runtime.ReadMemStats(&after)
-		real := float64(after.HeapAlloc-before.HeapAlloc) / n
+		taken := float64(after.HeapAlloc-before.HeapAlloc) / n
 		said := float64(templates[0].Size())
 		runtime.KeepAlive(templates)
-		t.Logf("%s: %.0f bytes, Size says %.0f", name, real, said)
+		t.Logf("%s: %.0f bytes, Size says %.0f", name, taken, said)
 		// The allocator rounds up to its size classes, by an eighth on average.
-		if said < 0.8*real || said > 1.05*real {
-			t.Errorf("%s: a template takes %.0f bytes, Size says %.0f", name, real, said)
+		if said < 0.8*taken || said > 1.05*taken {
+			t.Errorf("%s: a template takes %.0f bytes, Size says %.0f", name, taken, said)
 		}
 	}
 	const s3 = "https://s3.us-east-1.amazonaws.com/firmware/"

@@ -31,7 +31,7 @@ func readVectors(tb testing.TB) []vector {
 		tb.Fatal(err)
 	}
 	for {
-		text, err := os.ReadFile(filepath.Join(dir, "shared", "vectors", "presign.json")) //nolint:gosec // a fixture
+		text, err := os.ReadFile(filepath.Join(dir, "shared", "vectors", "presign.json"))
 		if err == nil {
 			var vectors []vector
 			if err := json.Unmarshal(text, &vectors); err != nil {
@@ -59,7 +59,7 @@ func (v vector) context(tb testing.TB) *jobdoc.Context {
 	return &jobdoc.Context{Signer: signer, Expires: time.Duration(v.Expires) * time.Second, Time: at}
 }
 
-// host is the URL up to the key.
+// base is the URL up to the key.
 func (v vector) base() string {
 	u := v.URL[:strings.IndexByte(v.URL[len("https://"):], '/')+len("https://")+1]
 	if v.Style == "path" {

@@ -1,6 +1,9 @@
 package jobdoc
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // sink takes the parts of a document in their order. A compiler makes a Template of
 // them, a filler writes them out at once. What it is given is valid during the call.
@@ -104,11 +107,11 @@ func (w *walker) placeholder() *Error {
 	if err != nil {
 		return err
 	}
-	kind, rest := classify(body)
-	if kind == kindParameter {
+	k, rest := classify(body)
+	if k == kindParameter {
 		return w.parameter(rest)
 	}
-	return w.other(kind, rest)
+	return w.other(k, rest)
 }
 
 func (w *walker) counted() *Error {
@@ -168,8 +171,15 @@ func (w *walker) depth() int {
 func (w *walker) decode(from, depth int) ([]byte, *Error) {
 	w.decoded = w.decoded[:0]
 	r := reader{doc: w.doc, pos: from}
-	open, previous := 1, rune(':')
+	open := 1
 	for {
+		// Fast path: what means nothing here is copied as it is.
+		plain := r.pos
+		for plain < len(w.doc) && !meaning[w.doc[plain]] {
+			plain++
+		}
+		w.decoded = append(w.decoded, w.doc[r.pos:plain]...)
+		r.pos = plain
 		if r.pos < len(w.doc) && (w.doc[r.pos] == '\n' || w.doc[r.pos] == '\r') {
 			return nil, documentError(textNotTerminated)
 		}
@@ -186,12 +196,11 @@ func (w *walker) decode(from, depth int) ([]byte, *Error) {
 				return w.decoded, nil
 			}
 		case '{':
-			if previous == '$' {
+			if bytes.HasSuffix(w.decoded, dollarBrace[:1]) {
 				open++
 			}
 		}
 		w.decoded = appendUnit(w.decoded, u)
-		previous = u
 	}
 }
 
@@ -239,11 +248,11 @@ func (w *walker) parameterText(escapes int) *Error {
 		if err := w.counted(); err != nil {
 			return err
 		}
-		kind, rest := classify(value[from:end])
-		if kind == kindParameter {
+		k, rest := classify(value[from:end])
+		if k == kindParameter {
 			return parameterError("the value of a parameter holds another, ${aws:iot:parameter:%s}", clip(rest))
 		}
-		if err := w.other(kind, rest); err != nil {
+		if err := w.other(k, rest); err != nil {
 			return err
 		}
 		value = value[end+1:]

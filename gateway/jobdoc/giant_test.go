@@ -1,0 +1,42 @@
+package jobdoc_test
+
+import (
+	"strings"
+	"testing"
+
+	"jobgate/gateway/jobdoc"
+)
+
+// Documents of a mebibyte that were made to be slow take milliseconds each. Were
+// anything here quadratic, they would take minutes and the test's timeout would tell.
+func TestGiantDocuments(t *testing.T) {
+	const (
+		escaped = `${aws:iot:s3-presigned-url:https:\/\/s3.us-east-1.amazonaws.com\/fwm\/a}`
+		size    = 1 << 20
+	)
+	c := newContext(t)
+	f := func(doc, want string) {
+		t.Helper()
+		doc = doc[:min(len(doc), size)]
+		for _, strict := range []bool{false, true} {
+			o := &jobdoc.Options{Strict: strict}
+			_, err := both(t, doc, o, c)
+			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Message, want)) {
+				t.Errorf("%.40s…: %v, want %q", doc, err, want)
+			}
+			jobdoc.Lint([]byte(doc), o)
+		}
+	}
+	f(strings.Repeat("${", size/2), "")
+	f(`["`+strings.Repeat("$${aws:iot", size/10), "")
+	f(strings.Repeat("${aws:iot:", size/10), "not terminated")
+	f(`["`+strings.Repeat("${aws:iot:", size/10), "not terminated")
+	f("${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/"+strings.Repeat("${", size), "not terminated")
+	f("${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/"+strings.Repeat("k", size-200)+"}", "is invalid")
+	f("["+strings.Repeat(`"`, size-200)+escaped, "is invalid")
+	f(`["`+strings.Repeat(escaped+`\" `+strings.Repeat("x", 9000), 100)+`"]`, "")
+	f(`["{`+strings.Repeat(`\"`+escaped+`\" `+strings.Repeat(`\"x\",`, 1700), 100)+`}"]`, "")
+	f(`["{`+strings.Repeat(escaped+strings.Repeat(`\\`, 4000), 100)+`}"]`, "")
+	f(`["{`+strings.Repeat(`\\\"`+escaped+strings.Repeat(`\\\\\\\"`, 1000), 100)+`}"]`, "")
+	f(`["{`+strings.Repeat(`\u005c\u0022`, 60000)+escaped+`}"]`, "")
+}
