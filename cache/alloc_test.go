@@ -19,7 +19,7 @@ func TestGetAllocations(t *testing.T) {
 	wantGet(t, c, "admitted", start, "v", Fresh)
 	wantLoad(t, c, "gone", start, brings("", errNotFound), "", errNotFound)
 	full := newCache(t)
-	crowd(t, full, 1000)
+	crowd(t, full)
 	mustLoad(t, full, "recent", start, "v")
 	f := func(c *Cache[string], key string, now time.Time, want State) {
 		t.Helper()

@@ -16,8 +16,9 @@ func fill(tb testing.TB, c *Cache[string], n, size int) {
 }
 
 // crowd fills ristretto with entries that are asked for often, so that it refuses new ones.
-func crowd(tb testing.TB, c *Cache[string], size int) {
+func crowd(tb testing.TB, c *Cache[string]) {
 	tb.Helper()
+	const size = 1000
 	budget := int(c.rules.Load().MaxBytes)
 	n := budget/(size+entryOverhead) + 1
 	for range 40 {
@@ -37,7 +38,7 @@ func crowd(tb testing.TB, c *Cache[string], size int) {
 // would refuse it for hundreds of requests (DESIGN 4.4).
 func TestNewHotDocumentOnFullCache(t *testing.T) {
 	c := newCache(t)
-	crowd(t, c, 1000)
+	crowd(t, c)
 	loads := 0
 	for i := range 2000 {
 		if _, state := c.Get([]byte("new"), start); state == Fresh {
@@ -64,7 +65,7 @@ func TestNewHotDocumentOnFullCache(t *testing.T) {
 // The same while strangers ask for documents that are asked for once.
 func TestNewHotDocumentAmongStrangers(t *testing.T) {
 	c := newCache(t)
-	crowd(t, c, 1000)
+	crowd(t, c)
 	loads := 0
 	for i := range 2000 {
 		mustLoad(t, c, fmt.Sprintf("stranger-%d", i), start, strings.Repeat("x", 1000))
@@ -142,7 +143,7 @@ func TestGrowIsCounted(t *testing.T) {
 // A flood of names that do not exist pushes out neither values nor grows without bound.
 func TestNegativeBudget(t *testing.T) {
 	c := newCache(t)
-	crowd(t, c, 1000)
+	crowd(t, c)
 	evictions := c.Stats().Evictions
 	for i := range 5000 {
 		wantLoad(t, c, fmt.Sprintf("flood-%d", i), start, brings("", errNotFound), "", errNotFound)

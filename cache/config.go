@@ -81,8 +81,13 @@ func (c *Config[V]) validate() error {
 		name  string
 		value time.Duration
 	}{
-		{"Fresh", c.Fresh}, {"StaleIfError", c.StaleIfError}, {"StaleWait", c.StaleWait}, {"Negative", c.Negative},
-		{"Retry", c.Retry}, {"RetryMax", c.RetryMax}, {"LoadTimeout", c.LoadTimeout},
+		{"Fresh", c.Fresh},
+		{"StaleIfError", c.StaleIfError},
+		{"StaleWait", c.StaleWait},
+		{"Negative", c.Negative},
+		{"Retry", c.Retry},
+		{"RetryMax", c.RetryMax},
+		{"LoadTimeout", c.LoadTimeout},
 	} {
 		if d.value < 0 {
 			return fmt.Errorf("cannot make a cache: %s is %v, less than 0", d.name, d.value)
