@@ -48,6 +48,13 @@ func TestSettledLoadAllocations(t *testing.T) {
 	}
 }
 
+func TestAppendPartAllocations(t *testing.T) {
+	dst, part := make([]byte, 0, 64), []byte("thing-1")
+	if n := testing.AllocsPerRun(1000, func() { _ = AppendPart(dst, part) }); n != 0 {
+		t.Errorf("unexpected allocations: %v, want 0", n)
+	}
+}
+
 // The budget is what the process really holds: a cache filled twice over stays
 // within it, for entries of any size.
 func TestBudgetIsTrue(t *testing.T) {

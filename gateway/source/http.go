@@ -134,7 +134,7 @@ func answer(resp *fasthttp.Response, r *Request) (Document, error) {
 		return Document{}, failure(ErrForbidden, r.URL, "status %d", status)
 	case status/100 == 3:
 		return Document{}, failure(ErrUnavailable, r.URL, "status %d, a redirect to %q, which is not followed; see document",
-			status, withoutQuery(string(resp.Header.Peek(fasthttp.HeaderLocation))))
+			status, publicPart(string(resp.Header.Peek(fasthttp.HeaderLocation))))
 	default:
 		return Document{}, failure(ErrUnavailable, r.URL, "status %d", status)
 	}
@@ -151,6 +151,15 @@ func answer(resp *fasthttp.Response, r *Request) (Document, error) {
 		return Document{}, bodyFailure(r, err)
 	}
 	return doc, nil
+}
+
+// publicPart returns a URL without what may be secret in it.
+func publicPart(location string) string {
+	u, err := url.Parse(location)
+	if err != nil {
+		return "?"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
 // revalidated is the document of a 304. Servers may leave out what has not changed.

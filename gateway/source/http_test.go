@@ -122,7 +122,7 @@ func TestHTTPStatuses(t *testing.T) {
 		hits := 0
 		u := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			hits++
-			w.Header().Set("Location", "http://"+r.Host+"/other?token=hush")
+			w.Header().Set("Location", "http://hush:hush@"+r.Host+"/other?token=hush")
 			w.WriteHeader(status)
 		})
 		doc, err := h.Load(t.Context(), Request{URL: u + "/doc?token=hush"})
