@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// newAdmin returns the operators' server. It is net/http: nothing here is fast, and a
+// flood of devices does not reach it.
+func (s *Server) newAdmin() *http.Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Metrics.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("POST /-/reload", s.debugOnly(s.reload))
+	mux.HandleFunc("GET /config", s.debugOnly(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(s.config.Dump())
+	}))
+	mux.HandleFunc("GET /debug/pprof/", s.debugOnly(pprof.Index))
+	mux.HandleFunc("GET /debug/pprof/cmdline", s.debugOnly(pprof.Cmdline))
+	mux.HandleFunc("GET /debug/pprof/profile", s.debugOnly(pprof.Profile))
+	mux.HandleFunc("GET /debug/pprof/symbol", s.debugOnly(pprof.Symbol))
+	mux.HandleFunc("GET /debug/pprof/trace", s.debugOnly(pprof.Trace))
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug)}
+}
+
+// debugOnly keeps what changes or shows the gateway's inside to processes of this
+// machine, unless admin_debug opens it. The Host is looked at too, so that a web page
+// in the operator's browser cannot rebind its way in.
+func (s *Server) debugOnly(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		local := err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host)
+		if !local && !s.config.AdminDebug {
+			writeJSON(w, http.StatusForbidden, errorBody{"Forbidden", "only a loopback peer may ask for this, unless admin_debug is true"})
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	if err := s.config.Reload(r.Context()); err != nil {
+		writeJSON(w, http.StatusBadRequest, errorBody{"InvalidConfiguration", err.Error()})
+		return
+	}
+	_, _ = w.Write([]byte("ok\n"))
+}
+
+// Readiness is the body of /readyz.
+type Readiness struct {
+	Ready    bool         `json:"ready"`
+	Draining bool         `json:"draining,omitempty"`
+	Roles    []RoleHealth `json:"roles,omitempty"`
+}
+
+// RoleHealth is one role's part of it.
+type RoleHealth struct {
+	Name    string     `json:"name"`
+	State   string     `json:"state"` // cold, ready or failing
+	Expires *time.Time `json:"session_expires,omitempty"`
+	Error   string     `json:"error,omitempty"`
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	readiness := s.handler.Load().Readiness()
+	if s.draining.Load() {
+		readiness.Ready, readiness.Draining = false, true
+	}
+	status := http.StatusOK
+	if !readiness.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, readiness)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // a peer that is gone
+}

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/source"
+	"jobgate/presigner/role"
+)
+
+// Config is one configuration's request handling, checked already for what a person
+// may get wrong in a file: New names faults, but not lines.
+type Config struct {
+	Routes   []Route
+	Auth     Auth
+	Limits   Limits
+	Presign  Presign
+	Upstream []string // base URLs of the fleet backend; none: what no route matches is 404
+	Sidecar  *Sidecar // nil: off
+
+	Roles     *role.Set
+	Rules     map[string]RoleRules     // by role, "" among them
+	Sources   map[string]source.Source // by scheme: s3, http, https; folders are opened by New
+	Documents *Documents               // outlives the Handler
+	Jobs      Jobs                     // nil: off
+
+	Metrics   *Metrics
+	Log       *slog.Logger
+	LowMemory bool // memory: low
+
+	// Clock returns the time of a request; nil is the time at which its header was read.
+	Clock func(*fasthttp.RequestCtx) time.Time
+}
+
+// Route is one entry of routes.
+type Route struct {
+	Path        string // "/things/{thingName}/jobs/{jobId}/document"
+	Document    string // URL of the template, "s3://job-documents/{jobId}.json"; "" with Fill
+	Fill        bool   // proxied, the placeholders in JSON answers filled in flight
+	Strict      bool   // AWS's own refusals
+	Role        string // a name in Roles; "" is the gateway's own credentials
+	Expires     time.Duration
+	Parameters  map[string]string
+	ContentType string // instead of the source's
+}
+
+// RoleRules say what may be signed with a role.
+type RoleRules struct {
+	// Allow and AllowUpload are S3 ARNs with wildcards, see jobdoc.NewPolicy. Empty, Allow
+	// is every object for documents of the operator's own sources, and none for text that
+	// strangers can influence; AllowUpload is none.
+	Allow, AllowUpload []string
+	Setting            string        // where they stand, "presign" or "roles.download", for errors
+	MaxExpires         time.Duration // the longest lifetime that a sidecar call may ask for
+}
+
+// Presign is what holds for all URLs.
+type Presign struct {
+	Quantum     time.Duration // whole seconds, ≥ 1 s: URLs signed in one quantum are the same bytes
+	Expires     time.Duration // where nothing else says how long a URL lives
+	Role        string        // where nothing else names a role
+	MaxURLBytes int           // > 0: warn and count when a URL is longer
+	Hosts       jobdoc.ResolverConfig
+}
+
+// Limits bound what one request, and all of them together, may cost. Zero means no
+// limit where the field says so.
+type Limits struct {
+	MaxDocument      int // bytes of a template, before filling
+	MaxPlaceholders  int
+	MaxRendered      int // bytes of a document, after filling
+	MaxRequestHeader int // bytes of request line and header
+	MaxBody          int // bytes of a request's body
+	MaxConnections   int // 0: as many as the system gives
+	MaxInFlight      int // 0: no limit
+	ReadTimeout      time.Duration
+	WriteTimeout     time.Duration // between two writes that make progress
+	IdleTimeout      time.Duration
+	UpstreamTimeout  time.Duration // each wait for the upstream; a source or role when it is cold
+}
+
+// Jobs is the IoT Jobs data plane on the device listener.
+type Jobs interface {
+	// Matches reports whether method and path, as sent, are an operation of the data plane.
+	Matches(method, path []byte) bool
+	// Serve answers the operation for the device that is proven to be thing; authenticated
+	// is false where auth.mode is none, and then the path is believed.
+	Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool)
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Metrics == nil || c.Log == nil || c.Roles == nil || c.Documents == nil:
+		return errors.New("cannot make a gateway: Metrics, Log, Roles and Documents are required")
+	case c.Presign.Quantum < time.Second || c.Presign.Quantum%time.Second != 0:
+		return fmt.Errorf("cannot make a gateway: quantum %v is not whole seconds; see presign.quantum", c.Presign.Quantum)
+	case c.Auth.Mode == AuthHeader && (c.Auth.Header == "" || len(c.Auth.TrustedProxies) == 0):
+		return errors.New("cannot make a gateway: auth.mode header needs auth.header and auth.trusted_proxies")
+	}
+	return nil
+}
+
+// New returns a Handler for c. It opens what the routes' sources need and asks nobody.
+func New(c Config) (*Handler, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	h := &Handler{
+		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs,
+		log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
+		unmatched: c.Metrics.route("none"), proxied: c.Metrics.route("proxy"), jobsDurations: c.Metrics.route("jobs"),
+	}
+	if h.clock == nil {
+		h.clock = (*fasthttp.RequestCtx).Time
+	}
+	err := h.compileRules(&c)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Upstream) > 0 {
+		if h.upstreams, err = newBalancer(c.Upstream, c.Limits.UpstreamTimeout, c.LowMemory); err != nil {
+			return nil, err
+		}
+	}
+	if err = h.addRoutes(&c); err != nil {
+		return nil, err
+	}
+	if h.sidecar, err = newSidecar(h, &c); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Close frees what the Handler holds, once no request uses it any more.
+func (h *Handler) Close() {
+	if h.upstreams != nil {
+		h.upstreams.close()
+	}
+}
+
+// compileRules makes the resolver and the policies that reading documents needs.
+func (h *Handler) compileRules(c *Config) (err error) {
+	if h.resolver, err = jobdoc.NewResolver(c.Presign.Hosts); err != nil {
+		return err
+	}
+	h.policies = make(map[string]*jobdoc.Policy, len(c.Rules))
+	for name, rules := range c.Rules {
+		if h.policies[name], err = jobdoc.NewPolicy(rules.Allow, rules.AllowUpload, rules.Setting); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// options are the rules by which documents of a role are read.
+func (h *Handler) options(roleName string, parameters map[string]string, strict bool) jobdoc.Options {
+	return jobdoc.Options{
+		Strict: strict, Parameters: parameters, Resolver: h.resolver, Policy: h.policies[roleName],
+		MaxDocument: h.limits.MaxDocument, MaxPlaceholders: h.limits.MaxPlaceholders, MaxRendered: h.limits.MaxRendered,
+	}
+}
+
+func (h *Handler) addRoutes(c *Config) error {
+	for i := range c.Routes {
+		r, err := h.newRoute(c, &c.Routes[i])
+		if err != nil {
+			return fmt.Errorf("cannot use route %q: %w", c.Routes[i].Path, err)
+		}
+		if by := h.router.shadowedBy(r); by != "" {
+			return fmt.Errorf("cannot use route %q: %q before it matches every path that it matches", c.Routes[i].Path, by)
+		}
+		h.router.add(r)
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"sync/atomic"
+	"time"
+
+	"jobgate/cache"
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/source"
+)
+
+// document is a job document's template as it was loaded, and its last rendering.
+type document struct {
+	template    *jobdoc.Template
+	contentType []byte
+	offset      int64  // seconds by which its quanta begin off the round ones
+	etag        string // of the source, to ask whether it is still good
+	modified    string
+	rendering   atomic.Pointer[rendering]
+}
+
+// documentOverhead is what a document takes beside its template and validators.
+const documentOverhead = 256
+
+// Documents is the cache of templates. It outlives a reload: keys tell configurations apart.
+type Documents = cache.Cache[*document]
+
+// DocumentsConfig is the settings of the cache, and of how its entries are loaded.
+type DocumentsConfig struct {
+	MaxBytes     int64
+	Fresh        time.Duration
+	StaleIfError time.Duration
+	Negative     time.Duration
+	MaxLoads     int // at once, per kind of source
+	LoadTimeout  time.Duration
+}
+
+// rules are the cache's own configuration. What a source says about a document (not
+// there, not for you, not a document) is definitive; that it does not answer is not.
+func (c DocumentsConfig) rules() cache.Config[*document] {
+	return cache.Config[*document]{
+		MaxBytes: c.MaxBytes, Fresh: c.Fresh, StaleIfError: c.StaleIfError, Negative: c.Negative,
+		MaxLoads: c.MaxLoads, LoadTimeout: c.LoadTimeout,
+		Cost: func(d *document) int64 {
+			return documentOverhead + int64(d.template.Size()+len(d.contentType)+len(d.etag)+len(d.modified))
+		},
+		Definitive: func(err error) bool {
+			var e *Error
+			return errors.As(err, &e) && e.Status != 503
+		},
+	}
+}
+
+// NewDocuments returns an empty cache.
+func NewDocuments(c DocumentsConfig) (*Documents, error) { return cache.New(c.rules()) }
+
+// ResetDocuments empties the cache and gives it another configuration.
+func ResetDocuments(d *Documents, c DocumentsConfig) error { return d.Reset(c.rules()) }
+
+// find returns the template of the request's document: from the cache, or loaded, once
+// for all who ask meanwhile.
+func (h *Handler) find(ctx context.Context, x *exchange, r *route) (*document, *Error) {
+	key := r.key(x)
+	// Fast path: in the cache and fresh, or being revalidated already.
+	d, state := h.documents.Get(key, x.now)
+	if state == cache.Fresh || state == cache.Stale {
+		return d, nil
+	}
+	// Slow path: load it, or start to and take the old one.
+	return h.load(ctx, x, r, key)
+}
+
+func (h *Handler) load(ctx context.Context, x *exchange, r *route, key []byte) (*document, *Error) {
+	url, err := r.document.AppendURL(nil, x.vars[:len(r.pattern.variables)])
+	if err != nil {
+		return nil, errBadRequest("the path names no document: %v", errors.Unwrap(err))
+	}
+	request := source.Request{URL: string(url), Limit: int64(h.limits.MaxDocument)} // the load may outlive the request
+	loader := func(ctx context.Context, old *document, kept bool) (*document, error) {
+		return h.loadDocument(ctx, r, request, old, kept)
+	}
+	d, err := h.documents.Load(ctx, cache.Request[*document]{Key: key, Now: x.now, Source: r.source.Name(), Loader: loader})
+	if err == nil {
+		return d, nil
+	}
+	var e *Error
+	switch {
+	case errors.As(err, &e):
+		return nil, e
+	case errors.Is(err, cache.ErrBusy):
+		return nil, errUnavailable("too many documents are being loaded at once", time.Second, err)
+	default:
+		return nil, errUnavailable("the document's source does not answer", time.Second, err)
+	}
+}
+
+// loadDocument asks the source and compiles what it answers. Its errors are *Error.
+func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Request, old *document, kept bool) (*document, error) {
+	if kept {
+		request.ETag, request.LastModified = old.etag, old.modified
+	}
+	began := time.Now()
+	loaded, err := r.source.Load(ctx, request)
+	r.observeLoad(loaded.NotModified, err, time.Since(began))
+	switch {
+	case err != nil:
+		return nil, h.sourceError(r, err)
+	case loaded.NotModified:
+		return nil, cache.ErrNotModified
+	default:
+		return r.compile(&loaded)
+	}
+}
+
+// sourceError is the device's view of a source's error. S3 says 403 for a missing key
+// to who may not list the bucket, so 403 is 404 to the device, and the log says why.
+func (h *Handler) sourceError(r *route, err error) *Error {
+	switch {
+	case errors.Is(err, source.ErrForbidden):
+		h.log.Warn("a source refused a document; S3 does so for a missing key when the role lacks s3:ListBucket", "route", r.path, "error", err)
+		return errNotFound(err)
+	case errors.Is(err, source.ErrNotFound):
+		return errNotFound(err)
+	case errors.Is(err, source.ErrTooLarge):
+		return errDocument("the job document is larger than the gateway's limits.max_document", err)
+	default:
+		return errUnavailable("the document's source does not answer", time.Second, err)
+	}
+}
+
+// compile parses a template and checks that the route has the values it needs.
+func (r *route) compile(loaded *source.Document) (*document, error) {
+	contentType := []byte(loaded.ContentType)
+	if r.content != nil {
+		contentType = r.content
+	}
+	if len(contentType) == 0 {
+		contentType = jsonType
+	}
+	options := r.options
+	options.PlainText = !isJSON(contentType)
+	template, err := jobdoc.Parse(loaded.Body, &options)
+	if err != nil {
+		return nil, documentError(err)
+	}
+	for local, index := range map[jobdoc.Local]int{jobdoc.ThingName: r.thingName, jobdoc.JobID: r.jobID, jobdoc.ExecutionNumber: r.executionNumber} {
+		if template.Locals().Has(local) && index < 0 {
+			return nil, errDocument("the document needs ${"+local.String()+"}, which is not a variable of the route's path", nil)
+		}
+	}
+	return &document{
+		template: template, contentType: contentType, etag: loaded.ETag, modified: loaded.LastModified,
+		offset: int64(maphash.Bytes(offsetSeed, loaded.Body) >> 33),
+	}, nil
+}
+
+var offsetSeed = maphash.MakeSeed()
+
+// observeLoad accounts for one load.
+func (r *route) observeLoad(notModified bool, err error, took time.Duration) {
+	outcome := loadFailed
+	switch {
+	case notModified:
+		outcome = loadNotModified
+	case err == nil:
+		outcome = loadOK
+	case errors.Is(err, source.ErrNotFound), errors.Is(err, source.ErrForbidden):
+		outcome = loadNotFound
+	}
+	r.loads[outcome].Observe(took.Seconds())
+}

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobdoc"
+	"jobgate/presigner/role"
+)
+
+// Handler answers the requests of one configuration. It is immutable and safe for
+// concurrent use.
+type Handler struct {
+	auth      Auth
+	limits    Limits
+	presign   Presign
+	router    router
+	upstreams *balancer // nil: nothing is proxied
+	roles     *role.Set
+	resolver  *jobdoc.Resolver
+	policies  map[string]*jobdoc.Policy // by role
+	documents *Documents
+	sidecar   *sidecar // nil: off
+	jobs      Jobs     // nil: off
+	log       *slog.Logger
+	clock     func(*fasthttp.RequestCtx) time.Time
+	counters  *counters
+
+	unmatched     *durations // requests refused before a route was found
+	proxied       *durations // requests that no route matched
+	jobsDurations *durations
+}
+
+// exchange is the scratch space of one request, pooled.
+type exchange struct {
+	now       time.Time // the request's one reading of the clock
+	who       identity
+	path      pathParts
+	vars      variables
+	key       []byte // of the template in the cache
+	target    []byte // URL at the upstream
+	forwarded []byte // X-Forwarded-For
+	body      []byte // an upstream's answer while it is filled
+	render    jobdoc.Context
+	durations *durations // of the route that matched
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+// Serve answers one request of a device.
+func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
+	x := exchanges.Get().(*exchange)
+	x.now, x.who, x.durations = h.clock(ctx), identity{}, h.unmatched
+	defer h.finish(ctx, x)
+	if err := h.serve(ctx, x); err != nil {
+		h.refuse(ctx, x, err)
+	}
+}
+
+// serve is one request, top to bottom.
+func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
+	if err := h.admit(); err != nil {
+		return err
+	}
+	if x.who, err = h.identify(ctx); err != nil {
+		return err
+	}
+	path := requestPath(ctx.Request.Header.RequestURI())
+	if h.jobs != nil && h.jobs.Matches(ctx.Method(), path) {
+		x.durations = h.jobsDurations
+		h.jobs.Serve(ctx, x.now, x.who.name(), h.auth.Mode != AuthNone)
+		return nil
+	}
+	r := h.router.match(path, x)
+	if r == nil {
+		x.durations = h.proxied
+		return h.proxy(ctx, x, nil)
+	}
+	x.durations = r.durations
+	if err = r.pattern.validate(&x.vars); err != nil {
+		return err
+	}
+	if err = h.authorize(x.who, r.thing(x)); err != nil {
+		return err
+	}
+	if r.fill {
+		return h.proxy(ctx, x, r)
+	}
+	if !ctx.IsGet() && !ctx.IsHead() {
+		ctx.Response.Header.Set("Allow", "GET, HEAD")
+		return errMethod("GET, HEAD")
+	}
+	d, err := h.find(ctx, x, r)
+	if err != nil {
+		return err
+	}
+	return h.answer(ctx, x, r, d)
+}
+
+// admit turns the request away when limits.max_in_flight are being answered already.
+func (h *Handler) admit() *Error {
+	if n := h.counters.inFlight.Add(1); h.limits.MaxInFlight > 0 && n > int64(h.limits.MaxInFlight) {
+		h.counters.shedInFlight.Inc()
+		return errUnavailable("the gateway is at its limit of requests in flight", time.Second, nil)
+	}
+	return nil
+}
+
+// finish accounts for the request, caught panic or not, and gives its scratch back.
+func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
+	if cause := recover(); cause != nil {
+		h.counters.panics.Inc()
+		h.log.Error("panic while answering", "panic", cause, "stack", string(debug.Stack()))
+		ctx.Response.Reset()
+		asError(nil).write(ctx)
+	}
+	h.counters.inFlight.Add(-1)
+	x.durations[outcomeOf(ctx.Response.StatusCode())].Observe(time.Since(x.now).Seconds())
+	x.render = jobdoc.Context{}
+	exchanges.Put(x)
+}
+
+// refuse answers with an error and logs it: what the gateway or its operator is at
+// fault for as a warning, what the device is at fault for at level debug.
+func (h *Handler) refuse(ctx *fasthttp.RequestCtx, x *exchange, e *Error) {
+	id := e.write(ctx)
+	level := slog.LevelDebug
+	if e.Status >= 500 {
+		level = slog.LevelWarn
+	}
+	if !h.log.Enabled(ctx, level) || level == slog.LevelWarn && !h.counters.logLimit.allow(x.now) {
+		return
+	}
+	h.log.Log(ctx, level, "request refused", "status", e.Status, "error", e.Error(),
+		"method", string(ctx.Method()), "path", string(requestPath(ctx.Request.Header.RequestURI())), "request_id", id)
+}
+
+// Readiness says whether the gateway can do its work: every role's first attempt has
+// ended and one role at least, if there are any, has a session that signs.
+func (h *Handler) Readiness() Readiness {
+	r := Readiness{Ready: true}
+	usable := false
+	for _, s := range h.roles.Status() {
+		health := RoleHealth{Name: s.Role, State: s.State.String(), Error: s.LastError}
+		if !s.Expires.IsZero() {
+			health.Expires = &s.Expires
+		}
+		r.Roles = append(r.Roles, health)
+		r.Ready = r.Ready && s.State != role.Cold
+		usable = usable || s.Usable
+	}
+	r.Ready = r.Ready && (usable || len(r.Roles) == 0)
+	return r
+}

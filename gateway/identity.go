@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+
+	"github.com/valyala/fasthttp"
+)
+
+// AuthMode says how a device proves its name.
+type AuthMode uint8
+
+// The modes of auth.mode.
+const (
+	AuthNone   AuthMode = iota // the path is believed
+	AuthMTLS                   // the client certificate names the thing
+	AuthHeader                 // a TLS-terminating balancer names it in a header
+	AuthSigV4                  // the request is signed with a configured access key; needs the IoT Jobs service
+)
+
+// CertificateName says where in a client certificate the thing's name stands.
+type CertificateName uint8
+
+// The fields of auth.thing_name.
+const (
+	SubjectCN CertificateName = iota
+	SANDNS
+	SANURI
+)
+
+// Auth is how devices identify themselves.
+type Auth struct {
+	Mode           AuthMode
+	ThingName      CertificateName // AuthMTLS
+	Header         string          // AuthHeader; stripped from everybody but TrustedProxies
+	TrustedProxies []netip.Prefix  // also whose X-Forwarded-For is kept
+}
+
+func errUnauthorized(message string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Code: "Unauthorized", Message: message}
+}
+
+func errForbidden(message string) *Error {
+	return &Error{Status: http.StatusForbidden, Code: "Forbidden", Message: message}
+}
+
+// identity is the proven name of a device; its bytes are valid as long as the request.
+type identity struct {
+	text  string
+	bytes []byte // instead of text
+}
+
+// is reports whether the device is the thing of that name.
+func (i identity) is(thing []byte) bool {
+	if i.bytes != nil {
+		return string(i.bytes) == string(thing)
+	}
+	return i.text != "" && i.text == string(thing)
+}
+
+// name returns the name, nil if none is proven.
+func (i identity) name() []byte {
+	if i.bytes == nil && i.text != "" {
+		return []byte(i.text)
+	}
+	return i.bytes
+}
+
+// identify returns the proven name of the device, none with AuthNone. The header of
+// AuthHeader is removed from requests of peers that are not trusted to set it.
+func (h *Handler) identify(ctx *fasthttp.RequestCtx) (identity, *Error) {
+	switch h.auth.Mode {
+	case AuthMTLS:
+		return h.certificateName(ctx)
+	case AuthHeader:
+		if !h.trusted(ctx) {
+			ctx.Request.Header.Del(h.auth.Header)
+			return identity{}, errUnauthorized("requests come through the gateway's trusted proxies only")
+		}
+		name := ctx.Request.Header.Peek(h.auth.Header)
+		if len(name) == 0 {
+			return identity{}, errUnauthorized("the trusted proxy named no thing")
+		}
+		return identity{bytes: name}, nil
+	default:
+		return identity{}, nil
+	}
+}
+
+func (h *Handler) certificateName(ctx *fasthttp.RequestCtx) (identity, *Error) {
+	state := ctx.TLSConnectionState()
+	if state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
+		return identity{}, errUnauthorized("a client certificate of the gateway's certificate authority is required")
+	}
+	leaf := state.PeerCertificates[0]
+	switch {
+	case h.auth.ThingName == SubjectCN && leaf.Subject.CommonName != "":
+		return identity{text: leaf.Subject.CommonName}, nil
+	case h.auth.ThingName == SANDNS && len(leaf.DNSNames) == 1:
+		return identity{text: leaf.DNSNames[0]}, nil
+	case h.auth.ThingName == SANURI && len(leaf.URIs) == 1:
+		return identity{text: leaf.URIs[0].String()}, nil
+	}
+	return identity{}, errUnauthorized("the client certificate names no thing, or more than one, where auth.thing_name looks")
+}
+
+// authorize checks that the device asks for itself: its proven name must equal the
+// path's {thingName}, nil if the path has none.
+func (h *Handler) authorize(who identity, thing []byte) *Error {
+	if h.auth.Mode == AuthNone || thing == nil || who.is(thing) {
+		return nil
+	}
+	return errForbidden("the device may ask for its own thing name only")
+}
+
+// trusted reports whether the peer is one of the trusted proxies.
+func (h *Handler) trusted(ctx *fasthttp.RequestCtx) bool {
+	peer := peerAddr(ctx.RemoteAddr())
+	for _, prefix := range h.auth.TrustedProxies {
+		if prefix.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+// peerAddr returns the address of a TCP peer, the zero Addr for a Unix socket's.
+func peerAddr(addr net.Addr) netip.Addr {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// listen binds "host:port" or "unix:///path". A Unix socket gets mode 0660; one that a
+// dead process left behind is replaced, one that answers is not.
+func listen(address string) (net.Listener, error) {
+	path, isUnix := strings.CutPrefix(address, "unix://")
+	if !isUnix {
+		return net.Listen("tcp", address)
+	}
+	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+		_ = conn.Close()
+		return nil, fmt.Errorf("another process listens there")
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() == os.ModeSocket {
+		_ = os.Remove(path)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		_ = ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// deviceListener accepts devices: max of them at once, the others are told to come back.
+type deviceListener struct {
+	net.Listener
+	server       *Server
+	writeTimeout time.Duration
+	max          int64 // 0: no limit
+	open         atomic.Int64
+	tls          bool
+}
+
+// Accept returns the next connection within the limit.
+func (l *deviceListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if n := l.open.Add(1); l.max == 0 || n <= l.max {
+			return &deviceConn{Conn: conn, listener: l}, nil
+		}
+		l.open.Add(-1)
+		l.server.counters.shedConnections.Inc()
+		l.turnAway(conn)
+	}
+}
+
+// turnAway answers on a connection over the limit. One short write to an empty socket
+// buffer does not wait.
+func (l *deviceListener) turnAway(conn net.Conn) {
+	if !l.tls {
+		const body = `{"code":"ServiceUnavailable","message":"the gateway is at its limit of connections"}`
+		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Amzn-ErrorType: ServiceUnavailableException\r\n"+
+			"Retry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", retryAfter(2*time.Second), len(body), body)
+	}
+	_ = conn.Close()
+}
+
+// deviceConn gives every write its own deadline, so that a long answer may take its
+// time while a device that reads nothing may not.
+type deviceConn struct {
+	net.Conn
+	listener *deviceListener
+	closed   atomic.Bool
+}
+
+func (c *deviceConn) Write(p []byte) (int, error) {
+	if t := c.listener.writeTimeout; t > 0 {
+		if err := c.SetWriteDeadline(time.Now().Add(t)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}
+
+// Close closes the connection and gives its place to another.
+func (c *deviceConn) Close() error {
+	if !c.closed.Swap(true) {
+		c.listener.open.Add(-1)
+	}
+	return c.Conn.Close()
+}

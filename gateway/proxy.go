@@ -1,0 +1,266 @@
+package gateway
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// proxy passes the request to an upstream and its answer back, in ctx's own response.
+// What it forwards: the method, the path and query as sent, the body, and every header
+// but hop-by-hop ones (RFC 9110 §7.6.1); Host becomes the upstream's, and X-Forwarded-*
+// say what it was. A body in either direction is streamed, never kept.
+//
+// A request is tried again, on another upstream if there is one, when nothing of it was
+// sent, or when its method is safe (RFC 9110 §9.2.1) and it has no body.
+func (h *Handler) proxy(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Error {
+	if h.upstreams == nil {
+		return errNotFound(nil)
+	}
+	req := fasthttp.AcquireRequest()
+	defer fasthttp.ReleaseRequest(req)
+	if err := h.forward(ctx, x, req, r != nil); err != nil {
+		return err
+	}
+	answer := &ctx.Response
+	if r != nil {
+		answer = fasthttp.AcquireResponse()
+	}
+	if err := h.try(ctx, x, req, answer); err != nil {
+		answer.Reset()
+		return upstreamError(err)
+	}
+	answer.Header.SetNoDefaultContentType(true)
+	answer.Header.ResetConnectionClose()
+	removeHopByHop(&answer.Header)
+	if r != nil {
+		return h.fill(ctx, x, r, answer)
+	}
+	return nil
+}
+
+// try sends req to one upstream after the other until one answers or nothing is left
+// that may be tried.
+func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Request, answer *fasthttp.Response) error {
+	repeatable := !ctx.Request.IsBodyStream() && len(ctx.Request.Body()) == 0 && safeMethod(ctx.Method())
+	var last *upstream
+	for attempt := 1; ; attempt++ {
+		u := h.upstreams.pick(x.now, last)
+		x.target = appendTarget(x.target[:0], u, ctx.Request.Header.RequestURI())
+		req.SetRequestURIBytes(x.target)
+		req.Header.SetHost(u.host)
+		answer.StreamBody = true
+		err := u.client.Do(req, answer)
+		if err == nil {
+			u.worked()
+			return nil
+		}
+		u.failed(time.Now())
+		again := !isTimeout(err) && (repeatable || notSent(err))
+		if !again || attempt == maxAttempts {
+			return err
+		}
+		last = u
+	}
+}
+
+// maxAttempts is how often a request is sent at most: a stale connection and an
+// upstream that has just gone away are survived, a dead backend is not flooded.
+const maxAttempts = 3
+
+// upstreamError answers for an upstream that did not.
+func upstreamError(err error) *Error {
+	var tooLarge *bodyTooLargeError
+	switch {
+	case errors.As(err, &tooLarge):
+		return errTooLarge("the body", tooLarge.limit, "limits.max_body")
+	case isTimeout(err):
+		return &Error{Status: http.StatusGatewayTimeout, Code: "GatewayTimeout", Message: "the upstream did not answer in time", Err: err}
+	case notSent(err):
+		return errUnavailable("the upstream cannot be reached", time.Second, err)
+	default:
+		return &Error{Status: http.StatusBadGateway, Code: "BadGateway", Message: "the upstream broke off or gave no valid answer", Err: err}
+	}
+}
+
+func safeMethod(method []byte) bool {
+	switch string(method) {
+	case "GET", "HEAD", "OPTIONS":
+		return true
+	}
+	return false
+}
+
+// appendTarget appends the URL of a request at u: the device's own request target, the
+// origin-form part of it (RFC 9112 §3.2.1).
+func appendTarget(dst []byte, u *upstream, target []byte) []byte {
+	if len(target) > 0 && target[0] != '/' {
+		if i := bytes.Index(target, schemeEnd); i >= 0 {
+			target = target[i+len(schemeEnd):]
+			if i = bytes.IndexAny(target, "/?"); i < 0 {
+				target = slash
+			} else {
+				target = target[i:]
+			}
+		}
+	}
+	dst = append(dst, u.scheme...)
+	dst = append(dst, "://"...)
+	dst = append(dst, u.host...)
+	return append(dst, target...)
+}
+
+// forward fills req with what goes to the upstream.
+func (h *Handler) forward(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Request, fill bool) *Error {
+	in := &ctx.Request
+	if bytes.IndexByte(in.Header.RequestURI(), '#') >= 0 {
+		return errBadRequest("a request target has no fragment (RFC 9112 §3.2)")
+	}
+	if bytes.Equal(in.Header.Method(), methodConnect) || bytes.Equal(in.Header.Method(), methodTrace) {
+		return errMethod("those that may pass")
+	}
+	in.Header.CopyTo(&req.Header)
+	removeHopByHop(&req.Header)
+	h.setForwarded(ctx, x, &req.Header)
+	if fill {
+		// The answer will differ from what the upstream keeps: nothing of it may be
+		// conditional, partial or compressed.
+		for _, name := range conditional {
+			req.Header.DelBytes(name)
+		}
+	}
+	if !in.IsBodyStream() {
+		req.SetBodyRaw(in.Body())
+		return nil
+	}
+	body := &uploadReader{ctx: ctx, body: ctx.RequestBodyStream(), wait: h.limits.ReadTimeout, left: int64(h.limits.MaxBody), limit: h.limits.MaxBody}
+	length := in.Header.ContentLength()
+	if length > h.limits.MaxBody {
+		return errTooLarge("the body", h.limits.MaxBody, "limits.max_body")
+	}
+	req.SetBodyStream(body, length)
+	return nil
+}
+
+// setForwarded says who asked and how. What an untrusted peer says of that is dropped.
+func (h *Handler) setForwarded(ctx *fasthttp.RequestCtx, x *exchange, header *fasthttp.RequestHeader) {
+	trusted := len(h.auth.TrustedProxies) > 0 && h.trusted(ctx)
+	x.forwarded = x.forwarded[:0]
+	if known := header.PeekBytes(xForwardedFor); trusted && len(known) > 0 {
+		x.forwarded = append(append(x.forwarded, known...), ", "...)
+	}
+	if peer := peerAddr(ctx.RemoteAddr()); peer.IsValid() {
+		x.forwarded = peer.AppendTo(x.forwarded)
+	}
+	if len(x.forwarded) > 0 {
+		header.SetBytesKV(xForwardedFor, x.forwarded)
+	} else {
+		header.DelBytes(xForwardedFor)
+	}
+	if !trusted || len(header.PeekBytes(xForwardedProto)) == 0 {
+		header.SetBytesKV(xForwardedProto, scheme(ctx))
+	}
+	if !trusted || len(header.PeekBytes(xForwardedHost)) == 0 {
+		header.SetBytesKV(xForwardedHost, ctx.Request.Header.Host())
+	}
+	if !trusted {
+		header.DelBytes(forwardedName)
+	}
+	h.setIdentity(x, header)
+}
+
+// setIdentity tells the upstream who the device is proven to be; what the device
+// itself says of that never passes.
+func (h *Handler) setIdentity(x *exchange, header *fasthttp.RequestHeader) {
+	if h.auth.Header == "" {
+		return
+	}
+	switch {
+	case x.who.bytes != nil: // AuthHeader: it is there already
+	case x.who.text != "":
+		header.Set(h.auth.Header, x.who.text)
+	default:
+		header.Del(h.auth.Header)
+	}
+}
+
+func scheme(ctx *fasthttp.RequestCtx) []byte {
+	if ctx.IsTLS() {
+		return schemeHTTPS
+	}
+	return schemeHTTP
+}
+
+// headers is what both kinds of fasthttp's header sets can do.
+type headers interface {
+	PeekBytes(key []byte) []byte
+	DelBytes(key []byte)
+}
+
+// removeHopByHop deletes the headers that concern one connection, and those that
+// Connection names (RFC 9110 §7.6.1).
+func removeHopByHop(h headers) {
+	if connection := h.PeekBytes(connectionName); len(connection) > 0 {
+		for name := range bytes.SplitSeq(append([]byte(nil), connection...), comma) {
+			if name = bytes.TrimSpace(name); len(name) > 0 {
+				h.DelBytes(name)
+			}
+		}
+	}
+	for _, name := range hopByHop {
+		h.DelBytes(name)
+	}
+}
+
+var (
+	methodConnect   = []byte("CONNECT")
+	methodTrace     = []byte("TRACE")
+	comma           = []byte(",")
+	connectionName  = []byte("Connection")
+	forwardedName   = []byte("Forwarded")
+	xForwardedFor   = []byte("X-Forwarded-For")
+	xForwardedProto = []byte("X-Forwarded-Proto")
+	xForwardedHost  = []byte("X-Forwarded-Host")
+	schemeHTTP      = []byte("http")
+	schemeHTTPS     = []byte("https")
+
+	hopByHop = [][]byte{
+		connectionName, []byte("Keep-Alive"), []byte("Proxy-Connection"), []byte("Proxy-Authenticate"), []byte("Proxy-Authorization"),
+		[]byte("Te"), []byte("Trailer"), []byte("Upgrade"), []byte("Expect"),
+	}
+	conditional = [][]byte{
+		[]byte("Accept-Encoding"), []byte("Range"), []byte("If-Range"), []byte("If-Match"), []byte("If-None-Match"),
+		[]byte("If-Modified-Since"), []byte("If-Unmodified-Since"),
+	}
+)
+
+// uploadReader streams a request body to the upstream: every read has its own deadline,
+// and no more than limit bytes pass.
+type uploadReader struct {
+	ctx   *fasthttp.RequestCtx
+	body  io.Reader
+	wait  time.Duration
+	left  int64
+	limit int
+}
+
+func (r *uploadReader) Read(p []byte) (int, error) {
+	if r.wait > 0 {
+		if err := r.ctx.SetReadDeadline(time.Now().Add(r.wait)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := r.body.Read(p)
+	if r.left -= int64(n); r.left < 0 {
+		return 0, &bodyTooLargeError{r.limit}
+	}
+	return n, err
+}
+
+type bodyTooLargeError struct{ limit int }
+
+func (*bodyTooLargeError) Error() string { return "the request body is too large" }

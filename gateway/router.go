@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"jobgate/cache"
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/source"
+	"jobgate/presigner/role"
+)
+
+// route is a compiled Route.
+type route struct {
+	path      string
+	pattern   pathPattern
+	fill      bool
+	document  *source.Pattern // nil with fill
+	source    source.Source
+	keyed     []int // the variables that stand in document
+	options   jobdoc.Options
+	role      *role.Role
+	expires   time.Duration
+	content   []byte // content type instead of the source's, nil: the source's
+	keyPrefix []byte // of the cache: the same for routes that load and read templates alike
+
+	thingName, jobID, executionNumber int // indices of the path variables; -1: none
+	durations                         *durations
+	loads                             *loads
+}
+
+// router finds the route of a path: the first of those with as many segments that matches.
+type router struct {
+	bySegments [maxSegments + 1][]*route
+}
+
+func (t *router) add(r *route) {
+	n := len(r.pattern.segments)
+	t.bySegments[n] = append(t.bySegments[n], r)
+}
+
+// match returns the route of path, nil if there is none, and leaves its variables in x.
+func (t *router) match(path []byte, x *exchange) *route {
+	if !x.path.split(path) {
+		return nil
+	}
+	for _, r := range t.bySegments[x.path.n] {
+		if r.pattern.match(&x.path, &x.vars) {
+			return r
+		}
+	}
+	return nil
+}
+
+// shadowedBy returns the path of a route that matches all that r matches, "" for none.
+func (t *router) shadowedBy(r *route) string {
+	for _, known := range t.bySegments[len(r.pattern.segments)] {
+		if known.pattern.shadows(&r.pattern) {
+			return known.path
+		}
+	}
+	return ""
+}
+
+func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
+	pattern, err := parsePath(config.Path)
+	if err != nil {
+		return nil, err
+	}
+	if len(pattern.segments) > maxSegments {
+		return nil, fmt.Errorf("it has %d segments, the limit is %d", len(pattern.segments), maxSegments)
+	}
+	r := &route{
+		path: config.Path, pattern: pattern, fill: config.Fill, expires: config.Expires,
+		thingName: pattern.index("thingName"), jobID: pattern.index("jobId"), executionNumber: pattern.index("executionNumber"),
+		durations: c.Metrics.route(config.Path),
+	}
+	var known bool
+	if r.role, known = c.Roles.Role(config.Role); !known {
+		return nil, fmt.Errorf("role %q is not one of roles", config.Role)
+	}
+	r.options = h.options(config.Role, config.Parameters, config.Strict)
+	if config.ContentType != "" {
+		r.content = []byte(config.ContentType)
+	}
+	if config.Fill {
+		return r, r.checkFill(c, config)
+	}
+	return r, r.setDocument(c, config)
+}
+
+// setDocument says where the route's templates are and how the cache knows them.
+func (r *route) setDocument(c *Config, config *Route) (err error) {
+	if r.document, err = source.ParsePattern(config.Document, r.pattern.variables); err != nil {
+		return err
+	}
+	for i := range r.pattern.variables {
+		if r.document.Uses(i) {
+			r.keyed = append(r.keyed, i)
+		}
+	}
+	scheme, known := r.document.Scheme(), false
+	if scheme == "file" {
+		r.source, err = source.NewFile(r.document.Folder())
+	} else if r.source, known = c.Sources[scheme]; !known {
+		err = fmt.Errorf("there is no source for %s:// documents", scheme)
+	}
+	if err != nil {
+		return err
+	}
+	r.keyPrefix = cacheKeyPrefix(config, c)
+	r.loads = c.Metrics.loads(r.source.Name())
+	return nil
+}
+
+// checkFill refuses to fill text of strangers without a list of what may be signed.
+func (r *route) checkFill(c *Config, config *Route) error {
+	switch {
+	case config.Document != "":
+		return fmt.Errorf("it has both document and fill")
+	case len(c.Upstream) == 0:
+		return fmt.Errorf("fill needs an upstream")
+	case len(c.Rules[config.Role].Allow) == 0:
+		return fmt.Errorf("fill needs a list of the objects that may be signed; see presign.allow")
+	}
+	return nil
+}
+
+// cacheKeyPrefix digests all that decides what a route makes of a template's bytes, so
+// that no two configurations share an entry that they would read differently, and a
+// reload that changes nothing keeps them all.
+func cacheKeyPrefix(r *Route, c *Config) []byte {
+	digest := sha256.New()
+	// Everything is plain data, and fmt prints maps in the order of their keys.
+	_, _ = fmt.Fprintf(digest, "%q %#v %#v %#v", r.Path, *r, c.Presign, c.Rules[r.Role])
+	_, _ = fmt.Fprintf(digest, "%d %d %d", c.Limits.MaxDocument, c.Limits.MaxPlaceholders, c.Limits.MaxRendered)
+	return digest.Sum(nil)[:16]
+}
+
+// key leaves the cache key of the request's template in x: the route's prefix and the
+// values of those variables that its document's URL names.
+func (r *route) key(x *exchange) []byte {
+	x.key = append(x.key[:0], r.keyPrefix...)
+	for _, i := range r.keyed {
+		x.key = cache.AppendPart(x.key, x.vars[i])
+	}
+	return x.key
+}
+
+// thing returns the value of {thingName}, nil if the path has none.
+func (r *route) thing(x *exchange) []byte {
+	if r.thingName < 0 {
+		return nil
+	}
+	return x.vars[r.thingName]
+}
+
+// values gives the local placeholders their values: the path variables of their names.
+func (r *route) values(x *exchange) {
+	v := &x.render.Values
+	*v = jobdoc.Values{}
+	if r.thingName >= 0 {
+		v.ThingName = x.vars[r.thingName]
+	}
+	if r.jobID >= 0 {
+		v.JobID = x.vars[r.jobID]
+	}
+	if r.executionNumber >= 0 {
+		v.ExecutionNumber = x.vars[r.executionNumber]
+	}
+}

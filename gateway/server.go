@@ -1,0 +1,262 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// ServerConfig is what a Server keeps from its start to its end: a reload that changes
+// any of it needs a restart.
+type ServerConfig struct {
+	Listen     string // devices, "host:port"
+	Admin      string // operators; "": none
+	AdminDebug bool   // reload, configuration and profiles for others than loopback peers
+	Sidecar    string // "host:port" or "unix:///path"; "": none
+	Control    *Listener
+	TLS        *TLS // nil: plain
+	Limits     Limits
+	LowMemory  bool          // memory: low
+	Streaming  bool          // request bodies may be streamed to an upstream
+	DrainDelay time.Duration // between not being ready and the end of listening
+	DrainLimit time.Duration // for the requests in flight after that
+	Reload     func(context.Context) error
+	Dump       func() []byte // the configuration in force, without secrets
+	Metrics    *Metrics
+	Log        *slog.Logger
+}
+
+// Listener is one more listener with a request handler of its own.
+type Listener struct {
+	Address string
+	Handler fasthttp.RequestHandler
+}
+
+// Server owns the listeners and swaps Handlers beneath them.
+type Server struct {
+	config   ServerConfig
+	handler  atomic.Pointer[Handler]
+	counters *counters
+	refused  *durations
+	draining atomic.Bool
+	fast     []*running // in the order in which they stop: devices first
+	admin    *http.Server
+	adminLn  net.Listener
+	certs    *certificates
+}
+
+// running is one fasthttp listener.
+type running struct {
+	name   string
+	server *fasthttp.Server
+	ln     net.Listener
+}
+
+// NewServer binds every listener, so that a port in use is an error here, and serves
+// none of them before Run.
+func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
+	s := &Server{config: c, counters: c.Metrics.counters(), refused: c.Metrics.route("none")}
+	s.handler.Store(h)
+	defer func() {
+		if err != nil {
+			s.closeListeners()
+		}
+	}()
+	if c.TLS != nil {
+		if s.certs, err = newCertificates(*c.TLS, c.Log); err != nil {
+			return nil, err
+		}
+	}
+	if err = s.listenDevices(); err != nil {
+		return nil, err
+	}
+	if c.Sidecar != "" {
+		if err = s.listen("sidecar", c.Sidecar, func(ctx *fasthttp.RequestCtx) { s.handler.Load().ServeSidecar(ctx) }); err != nil {
+			return nil, err
+		}
+	}
+	if c.Control != nil {
+		if err = s.listen("control", c.Control.Address, c.Control.Handler); err != nil {
+			return nil, err
+		}
+	}
+	if c.Admin != "" {
+		if s.adminLn, err = net.Listen("tcp", c.Admin); err != nil {
+			return nil, fmt.Errorf("cannot listen on admin %q: %w", c.Admin, err)
+		}
+		s.admin = s.newAdmin()
+	}
+	return s, nil
+}
+
+func (s *Server) listenDevices() error {
+	ln, err := net.Listen("tcp", s.config.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on listen %q: %w", s.config.Listen, err)
+	}
+	ln = &deviceListener{Listener: ln, server: s, writeTimeout: s.config.Limits.WriteTimeout, max: int64(s.config.Limits.MaxConnections), tls: s.certs != nil}
+	if s.certs != nil {
+		ln = s.certs.listener(ln)
+	}
+	server := s.newFastHTTP(func(ctx *fasthttp.RequestCtx) {
+		s.handler.Load().Serve(ctx)
+		if s.draining.Load() { // says so while the device can still connect anew elsewhere
+			ctx.SetConnectionClose()
+		}
+	})
+	server.StreamRequestBody = s.config.Streaming && !s.config.LowMemory
+	s.fast = append(s.fast, &running{"listen", server, ln})
+	return nil
+}
+
+func (s *Server) listen(name, address string, handler fasthttp.RequestHandler) error {
+	ln, err := listen(address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s %q: %w", name, address, err)
+	}
+	s.fast = append(s.fast, &running{name, s.newFastHTTP(handler), ln})
+	return nil
+}
+
+// newFastHTTP returns a server with every limit set: fasthttp's own defaults wait for
+// ever and log the bytes of malformed requests.
+func (s *Server) newFastHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
+	l := s.config.Limits
+	return &fasthttp.Server{
+		Handler:                      handler,
+		ErrorHandler:                 s.malformed,
+		Logger:                       quiet{},
+		SecureErrorLogMessage:        true,
+		Concurrency:                  1 << 23, // limits.max_connections is kept at accept
+		ReadBufferSize:               l.MaxRequestHeader,
+		ReadTimeout:                  l.ReadTimeout,
+		IdleTimeout:                  l.IdleTimeout,
+		MaxRequestBodySize:           l.MaxBody,
+		MaxIdleWorkerDuration:        10 * time.Second,
+		ReduceMemoryUsage:            s.config.LowMemory,
+		CloseOnShutdown:              true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+	}
+}
+
+// malformed answers a request that fasthttp could not read.
+func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
+	var small *fasthttp.ErrSmallBuffer
+	e := errBadRequest("the request is not valid HTTP/1.1")
+	var timeout net.Error
+	switch {
+	case errors.As(err, &small):
+		e = &Error{
+			Status: http.StatusRequestHeaderFieldsTooLarge, Code: "RequestHeaderFieldsTooLarge",
+			Message: fmt.Sprintf("request line and header are larger than %d bytes, the gateway's limits.max_request_header", s.config.Limits.MaxRequestHeader),
+		}
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		e = errTooLarge("the body", s.config.Limits.MaxBody, "limits.max_body")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		e = &Error{Status: http.StatusRequestTimeout, Code: "RequestTimeout", Message: "the request did not arrive within limits.read_timeout"}
+	}
+	e.write(ctx)
+	ctx.SetConnectionClose()
+	s.refused[outcomeOf(e.Status)].Observe(0)
+}
+
+// quiet drops fasthttp's own log lines: they hold bytes of requests.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// Swap puts h in the place of the Handler in force. Requests under way end as they began.
+func (s *Server) Swap(h *Handler) {
+	s.handler.Swap(h).Close()
+}
+
+// Addr returns the address of a listener: "listen", "sidecar", "control" or "admin".
+func (s *Server) Addr(name string) net.Addr {
+	if name == "admin" && s.adminLn != nil {
+		return s.adminLn.Addr()
+	}
+	for _, r := range s.fast {
+		if r.name == name {
+			return r.ln.Addr()
+		}
+	}
+	return nil
+}
+
+// Run serves until ctx ends or a listener breaks, then drains: /readyz turns 503, the
+// drain delay passes, new connections stop, requests in flight finish and keep-alive
+// connections close. It returns nil after a complete drain.
+func (s *Server) Run(ctx context.Context) error {
+	broken := make(chan error, len(s.fast)+1)
+	var serving sync.WaitGroup
+	for _, r := range s.fast {
+		serving.Go(func() {
+			if err := r.server.Serve(r.ln); err != nil {
+				broken <- fmt.Errorf("cannot serve %s: %w", r.name, err)
+			}
+		})
+	}
+	if s.admin != nil {
+		serving.Go(func() {
+			if err := s.admin.Serve(s.adminLn); err != nil && !errors.Is(err, http.ErrServerClosed) {
+				broken <- fmt.Errorf("cannot serve admin: %w", err)
+			}
+		})
+	}
+	if s.certs != nil {
+		watch, stop := context.WithCancel(context.Background())
+		defer stop()
+		go s.certs.watch(watch)
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		s.draining.Store(true)
+		s.config.Log.Info("draining", "delay", s.config.DrainDelay, "timeout", s.config.DrainLimit)
+		time.Sleep(s.config.DrainDelay)
+	case err = <-broken:
+		s.draining.Store(true)
+	}
+	err = errors.Join(err, s.shutdown())
+	serving.Wait()
+	return err
+}
+
+// shutdown ends the listeners, the operators' last.
+func (s *Server) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainLimit)
+	defer cancel()
+	var all error
+	for _, r := range s.fast {
+		_ = r.ln.Close() // Shutdown does not, when Serve has yet to begin
+		if err := r.server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
+			all = errors.Join(all, fmt.Errorf("cannot drain %s within drain.timeout %v: %w", r.name, s.config.DrainLimit, err))
+		}
+	}
+	if s.admin != nil {
+		if err := s.admin.Shutdown(ctx); err != nil {
+			all = errors.Join(all, s.admin.Close())
+		}
+	}
+	s.handler.Load().Close()
+	return all
+}
+
+func (s *Server) closeListeners() {
+	for _, r := range s.fast {
+		_ = r.ln.Close()
+	}
+	if s.adminLn != nil {
+		_ = s.adminLn.Close()
+	}
+}

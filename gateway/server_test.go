@@ -1,0 +1,340 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"jobgate/gateway"
+)
+
+// runServer serves g's Handler on real listeners until the test ends or stop is called,
+// which returns what Run returned.
+func runServer(t *testing.T, g *testGateway, change func(*gateway.ServerConfig)) (s *gateway.Server, stop func() error) {
+	t.Helper()
+	c := gateway.ServerConfig{
+		Listen: "127.0.0.1:0", Admin: "127.0.0.1:0", Limits: defaultLimits, DrainLimit: 5 * time.Second, Streaming: true,
+		Reload: func(context.Context) error { return fmt.Errorf("jobgate.yaml:3:1: rotes: unknown key") },
+		Dump:   func() []byte { return []byte("listen: x\n") }, Metrics: g.metrics, Log: slog.New(slog.NewTextHandler(g.log, nil)),
+	}
+	if change != nil {
+		change(&c)
+	}
+	s, err := gateway.NewServer(c, g.handler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { _ = stop() })
+	return s, stop
+}
+
+func dial(t testing.TB, addr net.Addr) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(addr.Network(), addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func TestMalformedRequestsGetOurErrors(t *testing.T) {
+	g := newGateway(t, nil)
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 300 * time.Millisecond })
+	f := func(request string, status int, code string) {
+		t.Helper()
+		conn := dial(t, s.Addr("listen"))
+		_, _ = io.WriteString(conn, request)
+		r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%.60q: %v", request, err)
+		}
+		body, _ := io.ReadAll(r.Body)
+		if r.StatusCode != status || !strings.Contains(string(body), `"code":"`+code+`"`) || r.Header.Get("X-Amzn-Errortype") != code+"Exception" {
+			t.Errorf("%.60q: got %d %s, want %d %s", request, r.StatusCode, body, status, code)
+		}
+	}
+	f("garbage\r\n\r\n", 400, "InvalidRequest")
+	f("GET / HTTP/1.1\r\n\r\n", 400, "InvalidRequest") // no Host
+	f("GET /"+strings.Repeat("x", 9000)+" HTTP/1.1\r\nHost: x\r\n\r\n", 431, "RequestHeaderFieldsTooLarge")
+	f("GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 9000)+"\r\n\r\n", 431, "RequestHeaderFieldsTooLarge")
+	f("GET / HTTP/1.1\r\nHost: x\r\nX-Half", 408, "RequestTimeout")
+	if strings.Contains(g.log.String(), "X-Half") || strings.Contains(g.log.String(), "garbage") {
+		t.Error("the log shows bytes of a malformed request")
+	}
+}
+
+func TestSidecarServerLimitsBodies(t *testing.T) {
+	g := newSidecar(t, nil)
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "127.0.0.1:0" })
+	conn := dial(t, s.Addr("sidecar"))
+	r := roundTrip(t, conn, "POST", "/render", strings.Repeat(" ", 1<<20+1), "Host: localhost", jsonType)
+	if r.StatusCode != 413 || !strings.Contains(r.body, "limits.max_body") {
+		t.Errorf("got %d %s", r.StatusCode, r.body)
+	}
+}
+
+func TestSidecarOnUnixSocket(t *testing.T) {
+	g := newSidecar(t, func(c *gateway.Config) { c.Sidecar.Loopback = false })
+	path := filepath.Join(t.TempDir(), "jobgate.sock")
+	s, stop := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "unix://" + path })
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket: %v, %v", info, err)
+	}
+	if r := roundTrip(t, dial(t, s.Addr("sidecar")), "POST", "/render", `{"a":1}`, jsonType); r.body != `{"a":1}` {
+		t.Errorf("got %d %s", r.StatusCode, r.body)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	// A socket that a dead process left behind is replaced.
+	stale, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale.(*net.UnixListener).SetUnlinkOnClose(false)
+	_ = stale.Close()
+	runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "unix://" + path })
+}
+
+func TestConnectionLimit(t *testing.T) {
+	g := newGateway(t, nil)
+	g.write("j1.json", hot)
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.MaxConnections = 2 })
+	held := []net.Conn{dial(t, s.Addr("listen")), dial(t, s.Addr("listen"))}
+	for _, conn := range held {
+		if _, err := io.WriteString(conn, "GET /things/t/jobs/j1/document HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || r.StatusCode != 200 {
+			t.Fatal(r, err)
+		}
+	}
+	over, err := http.ReadResponse(bufio.NewReader(dial(t, s.Addr("listen"))), nil)
+	if err != nil || over.StatusCode != 503 || over.Header.Get("Retry-After") == "" {
+		t.Fatalf("over the limit: %v, %v", over, err)
+	}
+	_ = held[0].Close()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		r := roundTrip(t, dial(t, s.Addr("listen")), "GET", "/things/t/jobs/j1/document", "")
+		if r.StatusCode == 200 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a freed place is not given again: %d", r.StatusCode)
+		}
+	}
+}
+
+func TestInFlightLimit(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	backend := newSlowBackend(t, entered, leave)
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		withUpstream(backend)(c, g)
+		c.Limits.MaxInFlight = 1
+	})
+	done := make(chan response)
+	go func() { done <- g.get("/slow") }()
+	<-entered
+	r := g.get("/things/t/jobs/j1/document")
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(r.body, "in flight") {
+		t.Errorf("over the limit: %d %v %s", r.StatusCode, r.Header, r.body)
+	}
+	close(leave)
+	if r := <-done; r.StatusCode != 200 {
+		t.Errorf("the one in flight: %d", r.StatusCode)
+	}
+}
+
+// newSlowBackend starts an upstream that says when it was asked and answers when it may.
+func newSlowBackend(t *testing.T, entered chan<- struct{}, leave <-chan struct{}) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		entered <- struct{}{}
+		<-leave
+		_, _ = io.WriteString(w, "done")
+	})}
+	go func() { _ = server.Serve(ln) }()
+	t.Cleanup(func() { _ = server.Close() })
+	return "http://" + ln.Addr().String()
+}
+
+func TestAdmin(t *testing.T) {
+	g := newGateway(t, nil)
+	s, _ := runServer(t, g, nil)
+	base := "http://" + s.Addr("admin").String()
+	f := func(method, path string, status int, want string) {
+		t.Helper()
+		request, _ := http.NewRequestWithContext(t.Context(), method, base+path, nil)
+		r, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Body.Close() }()
+		body, _ := io.ReadAll(r.Body)
+		if r.StatusCode != status || !strings.Contains(string(body), want) {
+			t.Errorf("%s %s: got %d %.200s, want %d with %q", method, path, r.StatusCode, body, status, want)
+		}
+	}
+	f("GET", "/healthz", 200, "ok")
+	f("GET", "/readyz", 200, `"ready":true`)
+	f("GET", "/metrics", 200, "jobgate_build_info")
+	f("GET", "/config", 200, "listen: x")
+	f("GET", "/debug/pprof/cmdline", 200, "")
+	f("POST", "/-/reload", 400, "rotes: unknown key")
+	f("GET", "/-/reload", 405, "")
+	rebound, _ := http.NewRequestWithContext(t.Context(), "GET", base+"/config", nil)
+	rebound.Host = "attacker.example"
+	if r, err := http.DefaultClient.Do(rebound); err != nil || r.StatusCode != 403 {
+		t.Errorf("a rebound Host name: %v, %v", r, err)
+	}
+}
+
+// TestDrain stops the server under load: no request is cut, /readyz turns 503 first,
+// and Run returns nil.
+func TestDrain(t *testing.T) {
+	g := newGateway(t, nil)
+	g.write("j1.json", hot)
+	s, stop := runServer(t, g, func(c *gateway.ServerConfig) { c.DrainDelay = 300 * time.Millisecond })
+	var answered, broken atomic.Int64
+	var devices sync.WaitGroup
+	for range 20 {
+		devices.Go(func() {
+			conn := dial(t, s.Addr("listen"))
+			reader := bufio.NewReader(conn)
+			for {
+				if _, err := io.WriteString(conn, "GET /things/t/jobs/j1/document HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+					return // closed between two requests
+				}
+				r, err := http.ReadResponse(reader, nil)
+				if err == nil {
+					_, err = io.Copy(io.Discard, r.Body)
+				}
+				if err != nil {
+					broken.Add(1)
+					return
+				}
+				answered.Add(1)
+				if r.Close {
+					return
+				}
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	sawDraining := false
+	for range 100 {
+		r, err := http.Get("http://" + s.Addr("admin").String() + "/readyz")
+		if err != nil {
+			break
+		}
+		body, _ := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		if r.StatusCode == 503 && strings.Contains(string(body), `"draining":true`) {
+			sawDraining = true
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	devices.Wait()
+	if err := <-ended; err != nil {
+		t.Errorf("the drain: %v", err)
+	}
+	if !sawDraining || broken.Load() != 0 || answered.Load() == 0 {
+		t.Errorf("draining seen %v, %d requests cut, %d answered", sawDraining, broken.Load(), answered.Load())
+	}
+}
+
+// TestDesync sends what http-desync-guardian calls severe: request smuggling. None of
+// it may be taken for a request.
+func TestDesync(t *testing.T) {
+	files, err := filepath.Glob("../../shared/vectors/http-desync/tests/*.yaml")
+	if err != nil || len(files) != 10 {
+		t.Fatalf("want 10 files in ../shared/vectors: %d, %v", len(files), err)
+	}
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		c.Routes = append(c.Routes, gateway.Route{Path: "/foo/bar", Document: "file://" + g.folder + "/foo.json", Expires: time.Hour})
+	})
+	g.write("foo.json", "{}")
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 200 * time.Millisecond })
+	severe := 0
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cases []struct {
+			Name, URI, Method, Version string
+			Headers                    []struct{ Name, Value string }
+			Expected                   struct{ Tier string }
+		}
+		if err := yaml.Unmarshal(data, &cases); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			if c.Expected.Tier != "Severe" {
+				continue
+			}
+			severe++
+			t.Run(c.Name, func(t *testing.T) {
+				t.Parallel()
+				request := c.Method + " " + c.URI + " " + c.Version + "\r\nHost: gateway.test\r\n"
+				for _, h := range c.Headers {
+					request += h.Name + ": " + h.Value + "\r\n"
+				}
+				conn := dial(t, s.Addr("listen"))
+				_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+				_, _ = io.WriteString(conn, request+"\r\n0\r\n\r\nGET /foo/bar HTTP/1.1\r\nHost: x\r\n\r\n")
+				answers, _ := io.ReadAll(conn)
+				if strings.Contains(string(answers), "HTTP/1.1 2") {
+					t.Errorf("answered as a request:\n%s\n%s", request, answers)
+				}
+			})
+		}
+	}
+	if severe < 50 {
+		t.Errorf("found %d severe cases, expected some 58", severe)
+	}
+}
+
+func TestPanicIsAnswered(t *testing.T) {
+	g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Jobs = panicking{} })
+	r := g.get("/things/t/jobs")
+	var e struct{ Code string }
+	if err := json.Unmarshal([]byte(r.body), &e); err != nil || r.StatusCode != 500 || e.Code != "InternalFailure" || strings.Contains(r.body, "boom") {
+		t.Errorf("got %d %s, %v", r.StatusCode, r.body, err)
+	}
+	if !strings.Contains(g.log.String(), "boom") {
+		t.Error("the log does not say why")
+	}
+	if r := g.get("/elsewhere"); r.StatusCode != 404 {
+		t.Errorf("the next request: %d", r.StatusCode)
+	}
+}

@@ -1,0 +1,263 @@
+package gateway
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobdoc"
+	"jobgate/presigner/role"
+)
+
+// Sidecar configures POST /render, by which a fleet backend has its documents filled.
+type Sidecar struct {
+	// Token is the bearer token that callers must show; nil asks for none, which is for
+	// Unix sockets and loopback only.
+	Token func() []byte
+	// Loopback says that the listener is a TCP one: without a token, only requests whose
+	// Host is a loopback name are answered, so that no web page can rebind its way in.
+	Loopback bool
+	// Roles are those that a call may name; DefaultRole and DefaultExpires hold for a
+	// call that says nothing.
+	Roles          []string
+	DefaultRole    string
+	DefaultExpires time.Duration
+}
+
+// minSidecarExpires is the least lifetime that a call may ask for, as in presign.expires.
+const minSidecarExpires = time.Minute
+
+// sidecar is a compiled Sidecar.
+type sidecar struct {
+	Sidecar
+	allowed   map[string]sidecarRole
+	durations *durations
+}
+
+// sidecarRole is a role that a call may name.
+type sidecarRole struct {
+	role       *role.Role
+	options    jobdoc.Options
+	maxExpires time.Duration
+}
+
+func newSidecar(h *Handler, c *Config) (*sidecar, error) {
+	if c.Sidecar == nil {
+		return nil, nil //nolint:nilnil // off is no error
+	}
+	s := &sidecar{Sidecar: *c.Sidecar, allowed: map[string]sidecarRole{}, durations: c.Metrics.route("sidecar")}
+	for _, name := range c.Sidecar.Roles {
+		r, known := c.Roles.Role(name)
+		if !known {
+			return nil, fmt.Errorf("cannot serve the sidecar: role %q is not one of roles", name)
+		}
+		if len(c.Rules[name].Allow) == 0 {
+			return nil, fmt.Errorf("cannot serve the sidecar: role %q needs a list of the objects that may be signed; see presign.allow", name)
+		}
+		s.allowed[name] = sidecarRole{role: r, options: h.options(name, nil, false), maxExpires: c.Rules[name].MaxExpires}
+	}
+	return s, nil
+}
+
+// ServeSidecar answers one request at the sidecar's listener.
+func (h *Handler) ServeSidecar(ctx *fasthttp.RequestCtx) {
+	x := exchanges.Get().(*exchange)
+	x.now, x.who, x.durations = h.clock(ctx), identity{}, h.sidecar.durations
+	defer h.finish(ctx, x)
+	err := h.admit()
+	if err == nil {
+		err = h.serveSidecar(ctx, x)
+	}
+	if err != nil {
+		h.refuse(ctx, x, err)
+	}
+}
+
+func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
+	if err := h.sidecar.authenticate(ctx); err != nil {
+		return err
+	}
+	if string(requestPath(ctx.Request.Header.RequestURI())) != "/render" {
+		return &Error{Status: http.StatusNotFound, Code: "ResourceNotFound", Message: "the sidecar answers POST /render only"}
+	}
+	if !ctx.IsPost() {
+		ctx.Response.Header.Set("Allow", "POST")
+		return errMethod("POST")
+	}
+	call, err := h.sidecar.parse(ctx)
+	if err != nil {
+		return err
+	}
+	m := rendering{signed: h.signingTime(x.now)}
+	if err := h.sign(ctx, call.role, call.expires, &m); err != nil {
+		return err
+	}
+	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime, Signer: m.session.Signer, Values: call.values}
+	ctx.Response.Header.SetContentTypeBytes(ctx.Request.Header.ContentType())
+	ctx.Response.Header.SetCanonical(cacheControl, noStore)
+	if call.lines {
+		return h.renderLines(ctx, x, &call)
+	}
+	body, cause := jobdoc.Fill(ctx.Response.SwapBody(nil)[:0], ctx.Request.Body(), &call.options, &x.render)
+	ctx.Response.SwapBody(body)
+	if cause != nil {
+		e := documentError(cause)
+		e.Status = http.StatusBadRequest // the caller's own document
+		return e
+	}
+	h.countSigned(x)
+	return nil
+}
+
+// authenticate lets callers in that know the token or, where there is none, that are on
+// this machine and no web page.
+func (s *sidecar) authenticate(ctx *fasthttp.RequestCtx) *Error {
+	if s.Token != nil {
+		given, isBearer := bytes.CutPrefix(ctx.Request.Header.Peek("Authorization"), []byte("Bearer "))
+		if !isBearer || !equalSecrets(given, s.Token()) {
+			ctx.Response.Header.Set("WWW-Authenticate", "Bearer")
+			return errUnauthorized("a call needs the sidecar's token: Authorization: Bearer …")
+		}
+	} else if s.Loopback && !isLoopbackHost(string(ctx.Request.Header.Host())) {
+		return errForbidden("the sidecar answers loopback host names only, or callers with a token; see sidecar_token_file")
+	}
+	return nil
+}
+
+func isLoopbackHost(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = strings.Trim(hostport, "[]")
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// sidecarCall is what the query and header of a call say.
+type sidecarCall struct {
+	role    *role.Role
+	options jobdoc.Options
+	expires time.Duration
+	values  jobdoc.Values
+	lines   bool // NDJSON: a document a line
+}
+
+func (s *sidecar) parse(ctx *fasthttp.RequestCtx) (sidecarCall, *Error) {
+	call := sidecarCall{lines: isNDJSON(ctx.Request.Header.ContentType())}
+	if !call.lines && !isJSON(ctx.Request.Header.ContentType()) {
+		return call, &Error{
+			Status: http.StatusUnsupportedMediaType, Code: "UnsupportedMediaType",
+			Message: fmt.Sprintf("the content type must be application/json or application/x-ndjson, got %.80q", ctx.Request.Header.ContentType()),
+		}
+	}
+	roleName, expires, parameters := "", "", map[string]string{}
+	for key, value := range ctx.QueryArgs().All() {
+		switch name := string(key); {
+		case name == "thingName" || name == "jobId" || name == "executionNumber":
+			if !validName(value) {
+				return call, errBadRequest("%s must be 1 to %d of A-Z a-z 0-9 : _ . - and neither . nor ..; got %.140q", name, maxVariableBytes, value)
+			}
+			call.set(name, value)
+		case name == "role":
+			roleName = string(value)
+		case name == "expires":
+			expires = string(value)
+		case strings.HasPrefix(name, "parameter."):
+			parameters[strings.TrimPrefix(name, "parameter.")] = string(value)
+		default:
+			return call, errBadRequest("unknown query parameter %.80q; known are thingName, jobId, executionNumber, role, expires and parameter.NAME", name)
+		}
+	}
+	if !ctx.QueryArgs().Has("role") {
+		roleName = s.DefaultRole
+	}
+	allowed, known := s.allowed[roleName]
+	if !known {
+		return call, errForbidden(fmt.Sprintf("role %.80q is not one of the gateway's roles", roleName))
+	}
+	call.role, call.options = allowed.role, allowed.options
+	call.options.Parameters = parameters
+	return call, call.setExpires(expires, s.DefaultExpires, allowed.maxExpires)
+}
+
+func (c *sidecarCall) set(name string, value []byte) {
+	switch name {
+	case "thingName":
+		c.values.ThingName = value
+	case "jobId":
+		c.values.JobID = value
+	default:
+		c.values.ExecutionNumber = value
+	}
+}
+
+func (c *sidecarCall) setExpires(text string, otherwise, most time.Duration) *Error {
+	if text == "" {
+		c.expires = min(otherwise, most)
+		return nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < minSidecarExpires || d > most {
+		return errBadRequest("expires must be a duration from %v to %v, the role's max_expires, such as 15m; got %.40q", minSidecarExpires, most, text)
+	}
+	c.expires = d
+	return nil
+}
+
+// renderLines fills a document a line. A line that cannot be filled becomes an error of
+// the usual shape in its place, and the others are filled all the same.
+func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidecarCall) *Error {
+	dst := ctx.Response.SwapBody(nil)[:0]
+	for line := range bytes.Lines(ctx.Request.Body()) {
+		line = bytes.TrimRight(line, "\r\n")
+		if len(bytes.TrimSpace(line)) == 0 {
+			continue
+		}
+		if len(dst) > h.limits.MaxRendered {
+			ctx.Response.SwapBody(dst)
+			return errTooLarge("the answer", h.limits.MaxRendered, "limits.max_rendered")
+		}
+		var err error
+		if dst, err = jobdoc.Fill(dst, line, &call.options, &x.render); err != nil {
+			e := documentError(err)
+			body, _ := json.Marshal(errorBody{e.Code, e.Message}) // two strings always encode
+			dst = append(dst, body...)
+		} else {
+			h.countSigned(x)
+		}
+		dst = append(dst, '\n')
+	}
+	ctx.Response.SwapBody(dst)
+	return nil
+}
+
+func isNDJSON(contentType []byte) bool {
+	mediaType, _, _ := bytes.Cut(contentType, semicolon)
+	mediaType = bytes.TrimSpace(mediaType)
+	return bytes.EqualFold(mediaType, []byte("application/x-ndjson")) || bytes.EqualFold(mediaType, []byte("application/jsonl"))
+}
+
+// documentError is the answer for a document that cannot be filled: the gateway's 502,
+// or the device's 400 where a value of the path is to blame. Its text names the
+// placeholder and the place, no credential.
+func documentError(err error) *Error {
+	var e *jobdoc.Error
+	switch {
+	case errors.Is(err, jobdoc.ErrValue):
+		return &Error{Status: http.StatusBadRequest, Code: "InvalidRequest", Message: err.Error()}
+	case errors.As(err, &e):
+		return errDocument(e.Error(), nil)
+	default:
+		return asError(err)
+	}
+}

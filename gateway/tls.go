@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// TLS names the files of the device listener's certificate. They are read again when
+// they change.
+type TLS struct {
+	CertFile, KeyFile string
+	ClientCAFile      string // not "": client certificates are verified against it
+	RequireClientCert bool
+}
+
+// certificates keeps the configuration that new connections get.
+type certificates struct {
+	files   TLS
+	log     *slog.Logger
+	base    *tls.Config // keeps the session tickets' keys across reloads
+	current atomic.Pointer[tls.Config]
+	seen    [3]time.Time
+}
+
+// certificateCheck is how often the files are looked at: Kubernetes and cert-manager
+// renew days ahead.
+const certificateCheck = 5 * time.Second
+
+func newCertificates(files TLS, log *slog.Logger) (*certificates, error) {
+	c := &certificates{files: files, log: log}
+	config, err := files.load()
+	if err != nil {
+		return nil, err
+	}
+	c.current.Store(config)
+	c.seen = c.modified()
+	c.base = &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load(), nil },
+	}
+	return c, nil
+}
+
+func (t TLS) load() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot load the certificate of tls.cert_file %q and tls.key_file %q: %w", t.CertFile, t.KeyFile, err)
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
+	if t.ClientCAFile == "" {
+		return config, nil
+	}
+	pem, err := os.ReadFile(t.ClientCAFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read tls.client_ca_file: %w", err)
+	}
+	config.ClientCAs = x509.NewCertPool()
+	if !config.ClientCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("cannot use tls.client_ca_file %q: it holds no certificate in PEM", t.ClientCAFile)
+	}
+	config.ClientAuth = tls.VerifyClientCertIfGiven
+	if t.RequireClientCert {
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return config, nil
+}
+
+func (c *certificates) listener(ln net.Listener) net.Listener { return tls.NewListener(ln, c.base) }
+
+// watch loads the files again when they change, until ctx ends. Files that do not load
+// leave the certificate in use in its place.
+func (c *certificates) watch(ctx context.Context) {
+	tick := time.NewTicker(certificateCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := c.modified()
+		if now == c.seen {
+			continue
+		}
+		c.seen = now
+		config, err := c.files.load()
+		if err != nil {
+			c.log.Error("the certificate in use stays", "error", err)
+			continue
+		}
+		c.current.Store(config)
+		c.log.Info("certificate reloaded", "cert_file", c.files.CertFile)
+	}
+}
+
+// modified returns the files' modification times, zero for one that is not there.
+func (c *certificates) modified() (times [3]time.Time) {
+	for i, name := range []string{c.files.CertFile, c.files.KeyFile, c.files.ClientCAFile} {
+		if info, err := os.Stat(name); err == nil {
+			times[i] = info.ModTime()
+		}
+	}
+	return times
+}
