@@ -30,7 +30,7 @@ func (d *depths) reset(doc []byte) {
 	d.levels[0] = level{}
 }
 
-// at returns the depth of an offset.
+// at returns the depth of an offset, maxDepth+1 if it is deeper than is looked into.
 func (d *depths) at(place int) int {
 	for depth := range d.levels {
 		l := &d.levels[depth]
@@ -46,7 +46,7 @@ func (d *depths) at(place int) int {
 			return depth + 1
 		}
 	}
-	return maxDepth
+	return maxDepth + 1
 }
 
 // advance finds the next string in the text of a depth.

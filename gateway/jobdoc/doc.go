@@ -39,7 +39,7 @@
 //
 // A placeholder stands in a JSON string, and JSON's escapes in it are decoded before
 // it is read. A string that holds a document itself (jobDocument in AWS's answers)
-// is one level deeper, and so are its escapes. A parameter is escaped for the place
+// is one level deeper, and so are its escapes, down to eight levels. A parameter is escaped for the place
 // where it stands; outside a string it becomes a JSON value, its own text if that is
 // one, else a string. A URL needs no escaping, and its '&' is written as it is.
 // Text that does not begin as JSON does (or Options.PlainText) has no escapes.

@@ -1,6 +1,7 @@
 package jobdoc_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -121,7 +122,7 @@ func TestErrors(t *testing.T) {
 	}
 	o := &jobdoc.Options{
 		Policy: policy, MaxDocument: 900, MaxPlaceholders: 2, MaxRendered: 1100,
-		Parameters: map[string]string{"outer": "${aws:iot:parameter:x}", "nest": "${thingName}", "seam": "iot:x", "open": "${aws:iot:s3-presigned-url:", "bad": "${aws:iot:what:x}"},
+		Parameters: map[string]string{"outer": "${aws:iot:parameter:x}", "nest": "${thingName}", "seam": "iot:x", "open": "${aws:iot:s3-presigned-url:", "three": strings.Repeat("${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/k}", 3), "bad": "${aws:iot:what:x}"},
 	}
 	f := func(doc string, want error, text ...string) {
 		t.Helper()
@@ -159,6 +160,7 @@ func TestErrors(t *testing.T) {
 	// Limits name value, limit and setting.
 	f(strings.Repeat("x", 901), jobdoc.ErrTooLarge, "901", "900", "limits.max_document")
 	f(strings.Repeat(v1+"/fwm/k}\n", 3), jobdoc.ErrTooLarge, "line 3, column 1", "3", "2", "limits.max_placeholders")
+	f("${aws:iot:parameter:three}", jobdoc.ErrTooLarge, "limits.max_placeholders")
 	f(v1+"/fwm/k}"+strings.Repeat("x", 800), jobdoc.ErrTooLarge, "1100", "limits.max_rendered")
 	f(strings.Repeat("x", 800)+v1+"/fwm/k}", jobdoc.ErrTooLarge, "1100", "limits.max_rendered")
 
@@ -213,6 +215,40 @@ func TestErrors(t *testing.T) {
 	f(`["`+v1+`/secrets/k}"]`, jobdoc.ErrNotAllowed, "Not allowed to presign GET arn:aws:s3:::secrets/k", "roles.download.allow matches")
 	f(`["`+v1+`/secrets/${jobId}}"]`, jobdoc.ErrNotAllowed, "roles.download.allow matches")
 	f(`["`+upload+`/fwm/k}"]`, jobdoc.ErrNotAllowed, "Not allowed to presign PUT arn:aws:s3:::fwm/k", "roles.download.allow_upload matches")
+
+	// A document in strings within strings, deeper than is looked into.
+	deep, plain := `["`+v1+`/fwm/a\"b}"]`, `["`+v1+`/fwm/k}","${aws:iot:parameter:seam}"]`
+	for range 8 {
+		encoded, err := json.Marshal([]string{deep})
+		if err != nil {
+			t.Fatal(err)
+		}
+		deep = string(encoded)
+		if encoded, err = json.Marshal([]string{plain}); err != nil {
+			t.Fatal(err)
+		}
+		plain = string(encoded)
+	}
+	wide := *o
+	wide.MaxDocument, wide.MaxRendered = 1<<20, 1<<20
+	for _, doc := range []string{deep, plain} {
+		if filled, err := both(t, doc, &wide, c); err == nil || !strings.Contains(err.Message, "more than 8 JSON strings") {
+			t.Errorf("nine strings deep: %s, %v", filled, err)
+		}
+	}
+	plain = strings.Replace(plain, "${aws:iot:parameter:seam}", "", 1)
+	if _, err := both(t, plain, &wide, c); err != nil {
+		t.Errorf("nine strings deep, without anything to escape: %v", err)
+	}
+	long := v1 + "/fwm/" + strings.Repeat("k", 1000) + "${jobId}${thingName}}"
+	c.Values.JobID, c.Values.ThingName = []byte(strings.Repeat("j", 12)), []byte(strings.Repeat("t", 12))
+	if _, err := both(t, long, &wide, c); err != nil {
+		t.Errorf("a key of 1024 bytes: %v", err)
+	}
+	c.Values.ThingName = []byte(strings.Repeat("t", 13))
+	if _, err := both(t, long, &wide, c); !errors.Is(err, jobdoc.ErrValue) || !strings.Contains(err.Detail, "1025") {
+		t.Errorf("a key of 1025 bytes: %v", err)
+	}
 
 	// Values of local placeholders, which the caller has checked already.
 	for _, bad := range []string{"", ".", "..", "a/b", "a%b", "a b", "a\x00", "é", strings.Repeat("x", 129)} {

@@ -3,7 +3,6 @@ package jobdoc_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"strings"
 	"testing"
 
@@ -124,7 +123,7 @@ func FuzzURL(f *testing.F) {
 	f.Fuzz(func(t *testing.T, url string) {
 		for _, form := range []string{"s3-presigned-url:", "s3-presigned-url-v2:"} {
 			got, err := jobdoc.Fill(nil, []byte("${aws:iot:"+form+url+"}"), o, c)
-			if errors.Is(err, jobdoc.ErrTooLarge) || err != nil || strings.Contains(url, "}") {
+			if err != nil || strings.Contains(url, "}") {
 				continue
 			}
 			checkURL(t, url, string(got))

@@ -189,6 +189,7 @@ func TestJSONEscapes(t *testing.T) {
 	// The text of a string that is no document has depth 1, whatever its quotes say.
 	f(`{"u":"[beta] \"`+v1+`https:\/\/`+host+`\/fwm\/a\\b}\""}`, `a\b`)
 	f(`{"u":"{ \"`+v1+`https:\/\/`+host+`\/fwm\/a\\b}\""}`, `a\b`)
+	f(`{"u":"`+v1+`https://`+host+`/fwm/\b\f\n\r\t\/\\\"\u00e9é}"}`, "\b\f\n\r\t/\\\"éé")
 	// Depth 2, as jobDocument has it.
 	f(`{"e":{"jobDocument":"{\"u\":\"`+v1+`https://`+host+`/fwm/a}\"}"}}`, "a")
 	f(`{"e":{"jobDocument":"{\"u\":\"`+v1+`https:\\/\\/`+host+`\\/fwm\\/a\\\\b\\\"}\"}"}}`, `a\b"`)

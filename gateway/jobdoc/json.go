@@ -7,10 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Units are what a reader returns: a character, or one byte of a character that is
-// not ASCII (as rawByte+byte), or one of the negative ones.
+// What a reader returns besides characters.
 const (
-	rawByte rune = 0x200000
 	unitEnd rune = -1 // the document or the JSON string around the place is over
 	unitBad rune = -2 // an escape that JSON does not know
 )
@@ -21,9 +19,11 @@ type reader struct {
 	pos int
 }
 
-// next returns the next unit as it reads after depth strings were decoded: at depth
-// 0 the document's own bytes, at depth 1 the text of a string in it, at depth 2 the
-// text of a string in a document that is such a text.
+// next returns the next character as it reads after depth strings were decoded: at
+// depth 0 the document's own, at depth 1 the text of a string in it, at depth 2 the
+// text of a string in a document that is such a text. Of a character that is not
+// ASCII and not escaped it returns the bytes one by one; who copies text copies those
+// by themselves.
 func (r *reader) next(depth int) rune {
 	if depth == 0 {
 		if r.pos >= len(r.doc) {
@@ -31,10 +31,7 @@ func (r *reader) next(depth int) rune {
 		}
 		c := r.doc[r.pos]
 		r.pos++
-		if c < utf8.RuneSelf {
-			return rune(c)
-		}
-		return rawByte + rune(c)
+		return rune(c)
 	}
 	switch u := r.next(depth - 1); u {
 	case '"':
@@ -112,13 +109,6 @@ func unhex(c byte) (byte, bool) {
 		return c - 'A' + 10, true
 	}
 	return 0, false
-}
-
-func appendUnit(dst []byte, u rune) []byte {
-	if u >= rawByte {
-		return append(dst, byte(u-rawByte))
-	}
-	return utf8.AppendRune(dst, u)
 }
 
 // appendEscaped appends text as it must stand within as many JSON strings as times

@@ -3,6 +3,7 @@ package jobdoc
 import (
 	"bytes"
 	"sync"
+	"unicode/utf8"
 )
 
 // sink takes the parts of a document in their order. A compiler makes a Template of
@@ -169,6 +170,9 @@ func (w *walker) depth() int {
 
 // decode is body for a placeholder in which something means something to JSON.
 func (w *walker) decode(from, depth int) ([]byte, *Error) {
+	if depth > maxDepth {
+		return nil, tooDeep()
+	}
 	w.decoded = w.decoded[:0]
 	r := reader{doc: w.doc, pos: from}
 	open := 1
@@ -200,8 +204,12 @@ func (w *walker) decode(from, depth int) ([]byte, *Error) {
 				open++
 			}
 		}
-		w.decoded = appendUnit(w.decoded, u)
+		w.decoded = utf8.AppendRune(w.decoded, u)
 	}
+}
+
+func tooDeep() *Error {
+	return documentError("A placeholder stands in more than %d JSON strings within each other", maxDepth)
 }
 
 // parameter puts a parameter's value in the place of its placeholder.
@@ -213,6 +221,9 @@ func (w *walker) parameter(name []byte) *Error {
 	w.parameters = true
 	w.value = append(w.value[:0], value...)
 	escapes, depth := w.options.literalEscapes(), w.depth()
+	if depth > maxDepth {
+		return tooDeep()
+	}
 	quoted := depth == 0 && w.json == jsonYes && !isJSONValue(w.value)
 	if quoted {
 		w.sink.literal(quote, escapes)
