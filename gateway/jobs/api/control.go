@@ -1,0 +1,268 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobs"
+)
+
+// ControlConfig is what the control plane needs.
+type ControlConfig struct {
+	Service  *jobs.Service // required
+	Data     *Data         // required: answers requests scoped to iot-jobs-data
+	Verifier *Verifier     // required
+	// TokenKey encrypts the tokens of listings; nil is a random key, so that tokens end with the process. Gateways that
+	// share a store share it.
+	TokenKey    []byte
+	MaxBody     int              // bytes of a request's body; 0: 1 MiB
+	ReadTimeout time.Duration    // of a request; 0: 10 s
+	IdleTimeout time.Duration    // of a connection between requests; 0: 75 s
+	Timeout     time.Duration    // of an operation; 0: 30 s
+	MaxStreams  int              // event streams at once; 0: 64
+	Log         *slog.Logger     // nil: discards
+	Clock       func() time.Time // nil: time.Now
+}
+
+// Control is the IoT Jobs control plane (facts §5) with the data plane beside it: the two share paths, and a request's
+// credential scope says which one it means. Every request must be signed (SigV4, in its header). It is safe for
+// concurrent use.
+type Control struct {
+	config  ControlConfig
+	service *jobs.Service
+	data    *Data
+	routes  []controlRoute
+	tokens  tokens
+	log     *limitedLog
+	streams chan struct{} // one token an event stream
+	closing chan struct{}
+	close   sync.Once
+}
+
+// controlRoute is an operation and what does it.
+type controlRoute struct {
+	*operation
+	serve handler
+}
+
+// handler does an operation. Its answer, nil for none, is encoded as JSON.
+type handler func(c *Control, call *call) (answer any, err error)
+
+// call is one request of the control plane.
+type call struct {
+	ctx       context.Context
+	now       time.Time
+	operation *operation
+	in        input
+	host      string // that the client called
+}
+
+// handlers are the operations by name. A test compares them with the model.
+func handlers() map[string]handler {
+	all := map[string]handler{"DescribeEndpoint": describeEndpoint}
+	for _, group := range []map[string]handler{jobHandlers, executionHandlers, templateHandlers, thingHandlers, groupHandlers, tagHandlers} {
+		for name, h := range group {
+			all[name] = h
+		}
+	}
+	return all
+}
+
+// NewControl returns the control plane for c. Close ends its event streams.
+func NewControl(c ControlConfig) (*Control, error) {
+	if c.Service == nil || c.Data == nil || c.Verifier == nil {
+		return nil, errors.New("cannot serve the jobs control plane: Service, Data and Verifier are required")
+	}
+	m, err := controlModel()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := newTokens(c.TokenKey)
+	if err != nil {
+		return nil, err
+	}
+	c.MaxBody = orDefault(c.MaxBody, 1<<20)
+	c.MaxStreams = orDefault(c.MaxStreams, 64)
+	c.ReadTimeout = orDefault(c.ReadTimeout, 10*time.Second)
+	c.IdleTimeout = orDefault(c.IdleTimeout, 75*time.Second)
+	c.Timeout = orDefault(c.Timeout, 30*time.Second)
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	control := &Control{
+		config: c, service: c.Service, data: c.Data, tokens: keys, log: newLimitedLog(c.Log),
+		streams: make(chan struct{}, c.MaxStreams), closing: make(chan struct{}),
+	}
+	serve := handlers()
+	for _, op := range m.operations {
+		control.routes = append(control.routes, controlRoute{op, serve[op.name]})
+	}
+	return control, nil
+}
+
+func orDefault[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Server returns a server for the control listener. Its owner calls Serve, and, at the end, Close of the Control and
+// Shutdown of the server.
+func (c *Control) Server() *fasthttp.Server {
+	return &fasthttp.Server{
+		Handler: c.Handle, ErrorHandler: c.handleError, Name: "jobgate", NoDefaultServerHeader: true,
+		ReadTimeout: c.config.ReadTimeout, IdleTimeout: c.config.IdleTimeout, // no WriteTimeout: it would end event streams
+		MaxRequestBodySize: c.config.MaxBody, ReadBufferSize: 16 << 10, // room for a header with a session token
+		Logger: discard{}, CloseOnShutdown: true,
+	}
+}
+
+// discard keeps fasthttp's own log silent: what it says, broken connections, is said by handleError at level debug.
+type discard struct{}
+
+func (discard) Printf(string, ...any) {}
+
+// Close ends the event streams. It may be called more than once.
+func (c *Control) Close() { c.close.Do(func() { close(c.closing) }) }
+
+// handleError answers what is no request, or too large a one.
+func (c *Control) handleError(ctx *fasthttp.RequestCtx, err error) {
+	e := invalidRequest("The request cannot be read.")
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		e = exception(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request body is larger than %d bytes; see limits.max_body.", c.config.MaxBody)
+	case errors.As(err, &small):
+		e = exception(http.StatusRequestHeaderFieldsTooLarge, "RequestHeaderFieldsTooLarge", "The request header is too large.")
+	}
+	e.Err = err
+	c.log.refused(ctx, c.config.Clock(), "", e, e.Write(ctx))
+	ctx.SetConnectionClose()
+}
+
+// Handle answers one request.
+func (c *Control) Handle(ctx *fasthttp.RequestCtx) {
+	now := c.config.Clock()
+	name := ""
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.log.log.Error("jobs: panic while answering", "panic", cause, "stack", string(debug.Stack()))
+			exception(http.StatusInternalServerError, "InternalFailure", "The gateway failed; its log says why.").Write(ctx)
+		}
+	}()
+	if err := c.serve(ctx, now, &name); err != nil {
+		c.log.refused(ctx, now, name, err, err.Write(ctx))
+	}
+}
+
+// serve is one request, top to bottom: who, what, may they, is it well formed, do it.
+func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *Exception {
+	caller, err := c.config.Verifier.Verify(ctx, now, ServiceControl, ServiceData)
+	if err != nil {
+		return err
+	}
+	path, query, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
+	switch {
+	case caller.Service == ServiceData:
+		c.data.serveFor(ctx, now, caller)
+		return nil
+	case string(path) == StreamPath && ctx.IsGet():
+		*name = "Watch"
+		return c.watch(ctx, caller)
+	}
+	route, variables, err := c.route(string(ctx.Method()), string(path))
+	if err != nil {
+		return err
+	}
+	*name = route.name
+	if err := caller.mayOperate(route.name, route.method); err != nil {
+		return err
+	}
+	var args fasthttp.Args
+	args.ParseBytes(query)
+	in, err := route.read(variables, &args, ctx.Request.Body())
+	if err != nil {
+		return err
+	}
+	timeout, cancel := context.WithTimeout(context.Background(), c.config.Timeout)
+	defer cancel()
+	answer, failure := route.serve(c, &call{ctx: timeout, now: now, operation: route.operation, in: in, host: string(ctx.Host())})
+	if failure != nil {
+		return route.exceptionOf(failure)
+	}
+	if route.method != http.MethodGet {
+		c.log.log.Info("jobs: operator's change", "operation", route.name, "access_key", caller.ID(), "path", string(path))
+	}
+	return respond(ctx, route.operation, answer)
+}
+
+// respond writes an answer that is not an error.
+func respond(ctx *fasthttp.RequestCtx, op *operation, answer any) *Exception {
+	header := &ctx.Response.Header
+	header.Set(headerRequestID, uuid.NewString())
+	header.SetCanonical(cacheControlKey, noStore)
+	header.SetContentTypeBytes(contentType)
+	if answer == nil {
+		return nil
+	}
+	body, err := encode(answer)
+	if err != nil {
+		return op.exceptionOf(err)
+	}
+	ctx.Response.SetBodyRaw(body)
+	return nil
+}
+
+// route finds the operation of a method and a path as sent, and the path's variables, decoded.
+func (c *Control) route(method, path string) (*controlRoute, map[string]string, *Exception) {
+	raw := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	segments := make([]string, len(raw))
+	for i, s := range raw {
+		decoded, ok := appendDecoded(nil, []byte(s))
+		if !ok {
+			return nil, nil, invalidRequest("The path is not percent-encoded.")
+		}
+		segments[i] = strings.ToValidUTF8(string(decoded), "?")
+	}
+	i := slices.IndexFunc(c.routes, func(r controlRoute) bool { return r.matches(method, segments) })
+	if i < 0 {
+		return nil, nil, exception(http.StatusNotFound, "UnknownOperation", "There is no operation %s of that path.", method)
+	}
+	return &c.routes[i], c.routes[i].variables(segments), nil
+}
+
+// matches says whether op is that of a method and a path's segments.
+func (op *operation) matches(method string, segments []string) bool {
+	if op.method != method || len(op.segments) != len(segments) {
+		return false
+	}
+	for i, s := range op.segments {
+		if s[0] != '{' && s != segments[i] || segments[i] == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// variables returns the path's variables by name.
+func (op *operation) variables(segments []string) map[string]string {
+	v := make(map[string]string)
+	for i, s := range op.segments {
+		if s[0] == '{' {
+			v[strings.Trim(s, "{}")] = segments[i]
+		}
+	}
+	return v
+}

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"jobgate/gateway/jobs"
+)
+
+var templateHandlers = map[string]handler{
+	"CreateJobTemplate": createTemplate, "DescribeJobTemplate": describeTemplate, "ListJobTemplates": listTemplates,
+	"DeleteJobTemplate": deleteTemplate, "ListManagedJobTemplates": listManagedTemplates, "DescribeManagedJobTemplate": describeManagedTemplate,
+}
+
+// templateRef is CreateJobTemplate's output.
+type templateRef struct {
+	ARN string `json:"jobTemplateArn"`
+	ID  string `json:"jobTemplateId"`
+}
+
+func createTemplate(c *Control, q *call) (any, error) {
+	shared, err := q.settings()
+	if err != nil {
+		return nil, err
+	}
+	tags, err := q.tags()
+	if err != nil {
+		return nil, err
+	}
+	r := jobs.CreateTemplateRequest{
+		ID: q.in.text("jobTemplateId"), JobARN: q.in.text("jobArn"), Document: q.in.text("document"),
+		DocumentSource: q.in.text("documentSource"), Description: q.in.text("description"),
+		PackageVersions: q.in.texts("destinationPackageVersions"), Tags: tags, Settings: shared,
+	}
+	windows, err := structure[[]jobs.MaintenanceWindow](q.in, "maintenanceWindows")
+	if err != nil {
+		return nil, err
+	}
+	if windows != nil {
+		r.MaintenanceWindows = *windows
+	}
+	t, err := c.service.CreateTemplate(q.ctx, q.now, r)
+	return templateRef{t.ARN, t.ID}, err
+}
+
+// templateDetail is DescribeJobTemplate's output.
+type templateDetail struct {
+	ARN            string `json:"jobTemplateArn"`
+	ID             string `json:"jobTemplateId"`
+	Description    string `json:"description,omitempty"`
+	DocumentSource string `json:"documentSource,omitempty"`
+	Document       string `json:"document,omitempty"`
+	CreatedAt      epoch  `json:"createdAt,omitzero"`
+	settings
+	Windows []jobs.MaintenanceWindow `json:"maintenanceWindows,omitempty"`
+}
+
+func describeTemplate(c *Control, q *call) (any, error) {
+	t, err := c.service.DescribeTemplate(q.ctx, q.in.text("jobTemplateId"))
+	if err != nil {
+		return nil, err
+	}
+	return templateDetail{
+		ARN: t.ARN, ID: t.ID, Description: t.Description, DocumentSource: t.DocumentSource, Document: t.Document,
+		CreatedAt: epoch{t.CreatedAt}, settings: settings{t.Presign, t.Rollout, t.Abort, t.Timeout, t.Retry},
+		Windows: t.MaintenanceWindows,
+	}, nil
+}
+
+// templateSummary is an entry of ListJobTemplates.
+type templateSummary struct {
+	ARN         string `json:"jobTemplateArn"`
+	ID          string `json:"jobTemplateId"`
+	Description string `json:"description,omitempty"`
+	CreatedAt   epoch  `json:"createdAt,omitzero"`
+}
+
+// templateList is ListJobTemplates' output.
+type templateList struct {
+	Templates []templateSummary `json:"jobTemplates"`
+	NextToken string            `json:"nextToken,omitempty"`
+}
+
+func listTemplates(c *Control, q *call) (any, error) {
+	p, err := c.page(q)
+	if err != nil {
+		return nil, err
+	}
+	list, cursor, err := c.service.ListTemplates(q.ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	answer := templateList{Templates: make([]templateSummary, len(list)), NextToken: c.tokens.token(q, cursor)}
+	for i, t := range list {
+		answer.Templates[i] = templateSummary{t.ARN, t.ID, t.Description, epoch{t.CreatedAt}}
+	}
+	return answer, nil
+}
+
+func deleteTemplate(c *Control, q *call) (any, error) {
+	return nil, c.service.DeleteTemplate(q.ctx, q.in.text("jobTemplateId"))
+}
+
+// managedSummary is an entry of ListManagedJobTemplates.
+type managedSummary struct {
+	ARN          string   `json:"templateArn"`
+	Name         string   `json:"templateName"`
+	Description  string   `json:"description"`
+	Environments []string `json:"environments"`
+	Version      string   `json:"templateVersion"`
+}
+
+// managedList is ListManagedJobTemplates' output.
+type managedList struct {
+	Templates []managedSummary `json:"managedJobTemplates"`
+	NextToken string           `json:"nextToken,omitempty"`
+}
+
+func (c *Control) managedSummaryOf(t *jobs.ManagedTemplate) managedSummary {
+	return managedSummary{c.service.Names().ManagedTemplateARN(t.Name, t.Version), t.Name, t.Description, t.Environments, t.Version}
+}
+
+func listManagedTemplates(c *Control, q *call) (any, error) {
+	p, err := c.page(q)
+	if err != nil {
+		return nil, err
+	}
+	list, cursor := c.service.ListManagedTemplates(q.in.text("templateName"), p)
+	answer := managedList{Templates: make([]managedSummary, len(list)), NextToken: c.tokens.token(q, cursor)}
+	for i := range list {
+		answer.Templates[i] = c.managedSummaryOf(&list[i])
+	}
+	return answer, nil
+}
+
+// managedDetail is DescribeManagedJobTemplate's output.
+type managedDetail struct {
+	managedSummary
+	Parameters []documentParameter `json:"documentParameters"`
+	Document   string              `json:"document"`
+}
+
+type documentParameter struct {
+	Key         string `json:"key"`
+	Description string `json:"description"`
+	Regex       string `json:"regex"`
+	Example     string `json:"example"`
+	Optional    bool   `json:"optional"`
+}
+
+func describeManagedTemplate(c *Control, q *call) (any, error) {
+	t, err := c.service.DescribeManagedTemplate(q.in.text("templateName"), q.in.text("templateVersion"))
+	if err != nil {
+		return nil, err
+	}
+	answer := managedDetail{managedSummary: c.managedSummaryOf(&t), Document: t.Document}
+	for _, p := range t.Parameters {
+		answer.Parameters = append(answer.Parameters, documentParameter(p))
+	}
+	return answer, nil
+}

@@ -1,0 +1,208 @@
+package api
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobs"
+)
+
+// Operations do not end with the connection, nor with the server's shutdown, which waits for them: what a device asked
+// for is answered, or ends by its own timeout.
+
+// getPending appends the answer to GetPendingJobExecutions.
+func (d *Data) getPending(x *exchange, body []byte) ([]byte, error) {
+	p, err := d.service.GetPending(context.Background(), string(x.target.thing), x.pending[:0])
+	if err != nil {
+		return body, err
+	}
+	x.keep(p)
+	body = append(body, `{"inProgressJobs":`...)
+	body = appendSummaries(body, p.InProgress)
+	body = append(body, `,"queuedJobs":`...)
+	body = appendSummaries(body, p.Queued)
+	return append(body, '}'), nil
+}
+
+// keep keeps the lists' array for the next request, if it is not an unusually large one.
+func (x *exchange) keep(p jobs.PendingExecutions) {
+	const most = 32
+	list := p.InProgress
+	if list == nil {
+		list = p.Queued
+	}
+	if cap(list) <= most {
+		x.pending = list[:min(cap(list), len(p.InProgress)+len(p.Queued))]
+	}
+}
+
+// describe appends the answer to DescribeJobExecution; `{}` when the next execution is asked for and nothing is pending.
+func (d *Data) describe(x *exchange, body []byte) ([]byte, error) {
+	r := jobs.DescribeExecutionRequest{Thing: string(x.target.thing), Document: true}
+	if string(x.target.job) == jobs.Next {
+		r.JobID = jobs.Next
+	} else {
+		r.JobID = string(x.target.job)
+	}
+	// Fast path: no query. It gives an answer with the document of the latest execution.
+	if x.query.Len() > 0 {
+		if err := x.describeQuery(&r); err != nil {
+			return body, err
+		}
+	}
+	described, found, err := d.service.Describe(context.Background(), r)
+	if err != nil {
+		return body, err
+	}
+	if !found {
+		return append(body, '{', '}'), nil
+	}
+	body = append(body, `{"execution":`...)
+	body = appendExecution(body, &described.Execution, x.now)
+	if described.Document.Template != nil {
+		if body, err = d.appendDocument(body, &described, x); err != nil {
+			return body, err
+		}
+	}
+	return append(body, '}', '}'), nil
+}
+
+// appendDocument appends the document as a member of an execution.
+func (d *Data) appendDocument(body []byte, described *jobs.Described, x *exchange) ([]byte, error) {
+	body = append(body, `,"jobDocument":"`...)
+	body, err := d.documents.appendTo(body, &described.Document, &described.Execution, x.now)
+	if err != nil {
+		return body, renderingFailed(err)
+	}
+	return append(body, '"'), nil
+}
+
+// describeQuery reads the query of DescribeJobExecution.
+func (x *exchange) describeQuery(r *jobs.DescribeExecutionRequest) error {
+	if v := x.query.Peek("includeJobDocument"); v != nil {
+		switch string(v) {
+		case "true":
+		case "false":
+			r.Document = false
+		default:
+			return invalidRequest("includeJobDocument must be true or false.")
+		}
+	}
+	if v := x.query.Peek("executionNumber"); v != nil {
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil || n < 1 {
+			return invalidRequest("executionNumber must be an integer of at least 1.")
+		}
+		r.Number = n
+	}
+	return nil
+}
+
+// input reads and checks the body of an operation, and its path.
+func (d *Data) input(ctx *fasthttp.RequestCtx, x *exchange) (input, *Exception) {
+	variables := map[string]string{"thingName": string(x.target.thing), "jobId": string(x.target.job)}
+	in, err := d.model[x.target.operation].read(variables, &x.query, ctx.Request.Body())
+	if err != nil {
+		return in, err
+	}
+	if n := len(in.pairs("statusDetails")); n > maxStatusDetails {
+		return in, tooManyDetails(n)
+	}
+	return in, nil
+}
+
+// maxStatusDetails is how many name/value pairs a report may have (facts §3).
+const maxStatusDetails = 10
+
+func tooManyDetails(n int) *Exception {
+	return invalidRequest("statusDetails has %d name/value pairs, the limit is %d.", n, maxStatusDetails)
+}
+
+// details returns statusDetails; a map that is empty is given all the same.
+func (in input) details() map[string]string { return in.pairs("statusDetails") }
+
+// startNext appends the answer to StartNextPendingJobExecution. The document is rendered before the execution is
+// started, so that one that cannot be signed starts nothing.
+func (d *Data) startNext(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byte, error) {
+	in, bad := d.input(ctx, x)
+	if bad != nil {
+		return body, bad
+	}
+	waiting, cancel := context.WithTimeout(context.Background(), d.timeout)
+	defer cancel()
+	described, found, err := d.service.StartNext(waiting, x.now, jobs.StartNextRequest{
+		Thing: string(x.target.thing), Details: in.details(), StepMinutes: in.long("stepTimeoutInMinutes"),
+		Before: d.renderInto(x),
+	})
+	if err != nil {
+		return body, err
+	}
+	if !found {
+		return append(body, '{', '}'), nil
+	}
+	body = append(body, `{"execution":`...)
+	body = appendExecution(body, &described.Execution, x.now)
+	body = append(body, `,"jobDocument":"`...)
+	body = append(body, x.document...)
+	return append(body, '"', '}', '}'), nil
+}
+
+// renderInto returns a jobs.Before that renders the document into x.document.
+func (d *Data) renderInto(x *exchange) jobs.Before {
+	return func(described *jobs.Described) (err error) {
+		if described.Document.Template == nil {
+			return nil
+		}
+		x.document, err = d.documents.appendTo(x.document[:0], &described.Document, &described.Execution, x.now)
+		if err != nil {
+			return renderingFailed(err)
+		}
+		return nil
+	}
+}
+
+// update appends the answer to UpdateJobExecution.
+func (d *Data) update(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byte, error) {
+	in, bad := d.input(ctx, x)
+	if bad != nil {
+		return body, bad
+	}
+	status, _ := jobs.ParseStatus(in.text("status")) // checked
+	if in.has("stepTimeoutInMinutes") && in.long("stepTimeoutInMinutes") == 0 {
+		return body, invalidRequest("stepTimeoutInMinutes must be between 1 and %d, or -1.", jobs.MaxTimeoutMinutes)
+	}
+	waiting, cancel := context.WithTimeout(context.Background(), d.timeout)
+	defer cancel()
+	r := jobs.UpdateExecutionRequest{
+		Thing: string(x.target.thing), JobID: string(x.target.job), Number: in.long("executionNumber"),
+		Status: status, Details: in.details(), ExpectedVersion: in.long("expectedVersion"),
+		StepMinutes: in.long("stepTimeoutInMinutes"), Document: in.flag("includeJobDocument", false),
+	}
+	if r.Document {
+		r.Before = d.renderInto(x)
+	}
+	described, err := d.service.Update(waiting, x.now, r)
+	if err != nil {
+		return body, err
+	}
+	return x.appendUpdated(body, &described, in.flag("includeJobExecutionState", false), r.Document), nil
+}
+
+// appendUpdated appends what an update asked to be told.
+func (x *exchange) appendUpdated(body []byte, described *jobs.Described, state, document bool) []byte {
+	body = append(body, '{')
+	if state {
+		body = appendState(append(body, `"executionState":`...), &described.Execution)
+	}
+	if state && document {
+		body = append(body, ',')
+	}
+	if document {
+		body = append(body, `"jobDocument":"`...)
+		body = append(body, x.document...)
+		body = append(body, '"')
+	}
+	return append(body, '}')
+}

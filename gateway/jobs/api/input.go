@@ -1,0 +1,153 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/valyala/fasthttp"
+)
+
+// input is what an operation was given: validated, and nothing that its model does not know.
+type input struct {
+	values map[string]any // as encoding/json with UseNumber decodes them
+}
+
+// read collects and validates an operation's input: variables of the path by name, the query and the body.
+func (op *operation) read(variables map[string]string, query *fasthttp.Args, body []byte) (input, *Exception) {
+	in := input{values: make(map[string]any, len(op.input))}
+	members, err := op.decodeBody(body)
+	if err != nil {
+		return in, err
+	}
+	var f faults
+	for i := range op.input {
+		m := &op.input[i]
+		var value any
+		switch m.place {
+		case "uri":
+			value = variables[m.name]
+		case "query":
+			value = m.fromQuery(query)
+		default:
+			value = members[m.name]
+		}
+		if value != nil || m.required {
+			in.values[m.name] = m.shape.check(&f, m.name, value)
+		}
+	}
+	return in, f.exception()
+}
+
+// fromQuery returns a member as a JSON decoder would, nil if it is not there.
+func (m *member) fromQuery(query *fasthttp.Args) any {
+	if !query.Has(m.name) {
+		return nil
+	}
+	text := string(query.Peek(m.name))
+	switch m.shape.kind {
+	case kindBoolean:
+		if text == "true" || text == "false" {
+			return text == "true"
+		}
+	case kindInteger, kindLong, kindDouble:
+		return json.Number(text)
+	}
+	return text
+}
+
+// decodeBody decodes the members of a body. No body at all is one without members.
+func (op *operation) decodeBody(body []byte) (map[string]any, *Exception) {
+	if !op.hasBody() || len(body) == 0 {
+		return nil, nil
+	}
+	if !utf8.Valid(body) {
+		return nil, invalidRequest("The request body is not UTF-8.")
+	}
+	var members map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&members); err != nil || members == nil {
+		return nil, invalidRequest("The request body is not a JSON object.")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, invalidRequest("The request body is more than a JSON object.")
+	}
+	return members, nil
+}
+
+func (op *operation) hasBody() bool {
+	for i := range op.input {
+		if op.input[i].place == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// has says whether a member was given.
+func (in input) has(name string) bool { return in.values[name] != nil }
+
+// text returns a string, "" if it was not given.
+func (in input) text(name string) string {
+	s, _ := in.values[name].(string)
+	return s
+}
+
+// flag returns a boolean, otherwise if it was not given.
+func (in input) flag(name string, otherwise bool) bool {
+	if b, ok := in.values[name].(bool); ok {
+		return b
+	}
+	return otherwise
+}
+
+// long returns an integer, 0 if it was not given.
+func (in input) long(name string) int64 {
+	n, _ := in.values[name].(json.Number)
+	v, _ := n.Int64() // checked
+	return v
+}
+
+// texts returns a list of strings, nil if it was not given.
+func (in input) texts(name string) []string {
+	list, _ := in.values[name].([]any)
+	if list == nil {
+		return nil
+	}
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i], _ = v.(string)
+	}
+	return texts
+}
+
+// pairs returns a map of strings, nil if it was not given.
+func (in input) pairs(name string) map[string]string {
+	m, _ := in.values[name].(map[string]any)
+	if m == nil {
+		return nil
+	}
+	pairs := make(map[string]string, len(m))
+	for k, v := range m {
+		pairs[k], _ = v.(string)
+	}
+	return pairs
+}
+
+// structure returns a structure or a list of them, nil if it was not given. What it returns was checked and holds only
+// what the model knows, so that decoding it cannot fail but for a T that is not the model's.
+func structure[T any](in input, name string) (*T, error) {
+	value := in.values[name]
+	if value == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	v := new(T)
+	return v, json.Unmarshal(text, v)
+}

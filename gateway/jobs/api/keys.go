@@ -1,0 +1,167 @@
+package api
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"jobgate/presigner"
+)
+
+// AccessKey is a key that requests may be signed with, and what it is good for. It prints redacted.
+type AccessKey struct {
+	Credentials presigner.Credentials
+	ReadOnly    bool   // operations that change something are denied
+	Things      string // "" is an operator's key; else a device's, see Keys
+}
+
+// Keys are the access keys of one file. They are immutable and safe for concurrent use. The file is YAML (JSON is, too):
+//
+//	access_keys:
+//	  - id: AKIAOPERATOR00000001       # an operator's: every operation, and the data plane of every thing
+//	    secret: …                      # 16 to 128 characters
+//	  - id: AKIADASHBOARD0000001
+//	    secret: …
+//	    read_only: true                # operations that change nothing
+//	  - id: AKIASENSOR0000000001       # a device's: the data plane of these things, and nothing else
+//	    secret: …
+//	    things: "sensor-*"             # a thing's name, * is any run of characters
+//
+// A key is replaced by listing the old and the new one until every client has the new one.
+type Keys struct {
+	byID map[string]*AccessKey
+}
+
+// keyFile is the file's format.
+type keyFile struct {
+	AccessKeys []struct {
+		ID       string `yaml:"id"`
+		Secret   string `yaml:"secret"`
+		ReadOnly bool   `yaml:"read_only"`
+		Things   string `yaml:"things"`
+	} `yaml:"access_keys"`
+}
+
+// maxKeyFile bounds the file, in bytes.
+const maxKeyFile = 16 << 20
+
+// LoadKeys reads an access keys file. Errors name the file and the place, never what stands there.
+func LoadKeys(path string) (*Keys, error) {
+	file, err := os.Open(path) //nolint:gosec // the operator's own file
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the access keys: %w; see jobs.access_keys_file", err)
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the access keys: %w; see jobs.access_keys_file", err)
+	}
+	if len(text) > maxKeyFile {
+		return nil, fmt.Errorf("cannot read the access keys: %s is larger than %d bytes", path, maxKeyFile)
+	}
+	keys, err := ParseKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the access keys: %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// ParseKeys reads the text of an access keys file.
+func ParseKeys(text []byte) (*Keys, error) {
+	var f keyFile
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil {
+		return nil, withoutSource(err)
+	}
+	if len(f.AccessKeys) == 0 {
+		return nil, errors.New("access_keys lists none")
+	}
+	k := &Keys{byID: make(map[string]*AccessKey, len(f.AccessKeys))}
+	for i, e := range f.AccessKeys {
+		switch {
+		case !isName([]byte(e.ID), 128, false):
+			return nil, fmt.Errorf("access_keys[%d]: id has %d characters; it takes 1 to 128 of [a-zA-Z0-9_-]", i, len(e.ID))
+		case len(e.Secret) < 16 || len(e.Secret) > 128:
+			return nil, fmt.Errorf("access_keys[%d] (%s): secret has %d characters; it takes 16 to 128", i, e.ID, len(e.Secret))
+		case k.byID[e.ID] != nil:
+			return nil, fmt.Errorf("access_keys[%d]: id %s is listed twice", i, e.ID)
+		case e.Things != "" && !isName([]byte(strings.ReplaceAll(e.Things, "*", "")+"x"), maxThingName+1, true):
+			return nil, fmt.Errorf("access_keys[%d] (%s): things %q is not a thing's name with *", i, e.ID, e.Things)
+		}
+		k.byID[e.ID] = &AccessKey{
+			Credentials: presigner.Credentials{AccessKeyID: e.ID, SecretAccessKey: e.Secret},
+			ReadOnly:    e.ReadOnly, Things: e.Things,
+		}
+	}
+	return k, nil
+}
+
+// withoutSource returns a YAML error's place and message; its own text would quote the file, secrets and all.
+func withoutSource(err error) error {
+	var at yaml.Error
+	if !errors.As(err, &at) {
+		return errors.New("it is not YAML of the access keys' format, or it is empty")
+	}
+	message := at.GetMessage()
+	if token := at.GetToken(); token != nil && token.Position != nil {
+		return fmt.Errorf("%d:%d: %s", token.Position.Line, token.Position.Column, message)
+	}
+	return errors.New(message)
+}
+
+// GenerateKeys returns one operator's key, made at random, for a listener on loopback that has no file. Its secret is
+// to be shown once, and kept nowhere.
+func GenerateKeys() (*Keys, presigner.Credentials) {
+	var secret [30]byte
+	_, _ = rand.Read(secret[:]) // never fails
+	c := presigner.Credentials{
+		AccessKeyID:     "JG" + rand.Text()[:18],
+		SecretAccessKey: base64.RawURLEncoding.EncodeToString(secret[:]),
+	}
+	return &Keys{byID: map[string]*AccessKey{c.AccessKeyID: {Credentials: c}}}, c
+}
+
+// Len returns how many keys there are.
+func (k *Keys) Len() int { return len(k.byID) }
+
+// lookup returns the credentials of an access key.
+func (k *Keys) lookup(id string) (presigner.Credentials, bool) {
+	key, ok := k.byID[id]
+	if !ok {
+		return presigner.Credentials{}, false
+	}
+	return key.Credentials, true
+}
+
+// actsFor says whether the key may ask for thing.
+func (k *AccessKey) actsFor(thing []byte) bool {
+	return k.Things == "" || matchesName(k.Things, thing)
+}
+
+// matchesName says whether pattern, in which * is any run of characters, matches the whole of name.
+func matchesName(pattern string, name []byte) bool {
+	p, n := 0, 0
+	star, from := -1, 0
+	for n < len(name) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, from = p, n
+			p++
+		case p < len(pattern) && pattern[p] == name[n]:
+			p++
+			n++
+		case star >= 0: // the last * takes one more
+			from++
+			p, n = star+1, from
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/presigner"
+)
+
+// The services that a credential scope may name (facts §4, §5).
+const (
+	ServiceControl = "iot"           // the control plane
+	ServiceData    = "iot-jobs-data" // the data plane
+)
+
+// Verifier checks the SigV4 signatures of requests against the configured access keys. It is safe for concurrent use.
+type Verifier struct {
+	region string
+	keys   atomic.Pointer[Keys]
+}
+
+// NewVerifier returns a Verifier for requests that are scoped to region and signed with one of keys.
+func NewVerifier(region string, keys *Keys) (*Verifier, error) {
+	if region == "" || keys == nil {
+		return nil, errors.New("cannot verify signatures: a region and access keys are required; see jobs.region, jobs.access_keys_file")
+	}
+	v := &Verifier{region: region}
+	v.keys.Store(keys)
+	return v, nil
+}
+
+// SetKeys replaces the access keys, for requests that begin after it.
+func (v *Verifier) SetKeys(keys *Keys) { v.keys.Store(keys) }
+
+// Caller is who signed a request.
+type Caller struct {
+	Service string // of the credential scope
+	key     *AccessKey
+}
+
+// ID returns the access key id.
+func (c *Caller) ID() string { return c.key.Credentials.AccessKeyID }
+
+// ActsFor says whether the caller may ask for what is thing's.
+func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }
+
+// Verify returns who signed the request, for one of services. An error's Status, Name and Message are AWS's own answer
+// to such a request. now is the request's reading of the clock.
+func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, now time.Time, services ...string) (*Caller, *Exception) {
+	keys := v.keys.Load()
+	header := &ctx.Request.Header
+	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
+		Method: string(header.Method()), RequestURI: string(header.RequestURI()), Body: ctx.Request.Body(),
+		Time: now, Lookup: keys.lookup,
+		Values: func(name string) []string {
+			all := header.PeekAll(name)
+			values := make([]string, len(all))
+			for i, v := range all {
+				values[i] = string(v)
+			}
+			return values
+		},
+	})
+	if err != nil {
+		return nil, signatureException(err, now)
+	}
+	if verified.Region != v.region {
+		return nil, exception(http.StatusForbidden, "InvalidSignature",
+			"Credential should be scoped to a valid region, not %q: this gateway's is %q; see jobs.region.", verified.Region, v.region)
+	}
+	for _, service := range services {
+		if verified.Service == service {
+			return &Caller{Service: service, key: keys.byID[verified.AccessKeyID]}, nil
+		}
+	}
+	return nil, exception(http.StatusForbidden, "InvalidSignature",
+		"Credential should be scoped to correct service: %q, not %q.", services[0], verified.Service)
+}
+
+// signatureException says in AWS's words what is wrong with a signature.
+func signatureException(err error, now time.Time) *Exception {
+	var e *Exception
+	switch {
+	case errors.Is(err, presigner.ErrUnsigned):
+		e = exception(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
+	case errors.Is(err, presigner.ErrMalformed):
+		e = exception(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header.")
+	case errors.Is(err, presigner.ErrAccessKey), errors.Is(err, presigner.ErrToken):
+		e = exception(http.StatusForbidden, "UnrecognizedClient", "The security token included in the request is invalid.")
+	case errors.Is(err, presigner.ErrExpired):
+		e = exception(http.StatusForbidden, "InvalidSignature", "Signature expired: the request is dated more than %v before %s.", presigner.MaxHeaderSkew, stamp(now))
+	case errors.Is(err, presigner.ErrNotYetValid):
+		e = exception(http.StatusForbidden, "InvalidSignature", "Signature not yet current: the request is dated more than %v after %s.", presigner.MaxHeaderSkew, stamp(now))
+	default:
+		e = exception(http.StatusForbidden, "InvalidSignature", "The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.")
+	}
+	e.Err = err
+	return e
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
+
+// mayReport says whether the caller may do x's operation of the data plane for x's thing.
+func (c *Caller) mayReport(x *exchange) *Exception {
+	if !c.ActsFor(x.target.thing) {
+		return c.denied(dataOperationNames[x.target.operation], "things of that name")
+	}
+	if c.key.ReadOnly && (x.target.operation == startNext || x.target.operation == update) {
+		return c.denied(dataOperationNames[x.target.operation], "operations that change something")
+	}
+	return nil
+}
+
+// mayOperate says whether the caller may do an operation of the control plane.
+func (c *Caller) mayOperate(name, method string) *Exception {
+	if c.key.Things != "" {
+		return c.denied(name, "operations of the control plane")
+	}
+	if c.key.ReadOnly && method != http.MethodGet {
+		return c.denied(name, "operations that change something")
+	}
+	return nil
+}
+
+func (c *Caller) denied(operation, what string) *Exception {
+	return exception(http.StatusForbidden, "AccessDenied",
+		"Access key %s is not authorized to perform %s:%s: it is not for %s; see jobs.access_keys_file.", c.ID(), c.Service, operation, what)
+}
