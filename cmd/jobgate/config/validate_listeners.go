@@ -72,7 +72,7 @@ func (v *validator) listeners() {
 func (v *validator) serves() {
 	c := v.c
 	devices := c.Listen != "" && (len(c.Routes) > 0 || len(c.Upstream) > 0 || c.Jobs.Enabled)
-	if !devices && c.Sidecar == "" {
+	if !devices && c.Sidecar == "" && len(v.faults) == 0 { // a fault so far may be what was meant to be served
 		v.fault("", "there is nothing to serve", "", "set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration")
 	}
 }

@@ -1,0 +1,67 @@
+// Command jobgate answers device fleets with AWS IoT job documents whose presigned URLs it signs itself.
+//
+//	main ──▶ root ──▶ serve  ──▶ config.Load ──▶ wire (roles, sources, handler) ──▶ gateway.Server
+//	              ├─▶ demo   ──▶ objectstore, then the same
+//	              ├─▶ render, presign ──▶ config.Load ──▶ one role, one document
+//	              ├─▶ check  ──▶ config.Load, jobdoc.Parse
+//	              └─▶ bench, health, version, completion
+//
+// It is the only package that knows every other: what they need of each other is handed over in wire.go, in the order
+// in which a request meets it. Exit status: 0 done, 1 a fault, 2 wrong usage.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], stdio{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// stdio is where a command reads and writes.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// run executes one command line and returns the exit status.
+func run(ctx context.Context, args []string, std stdio) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	var usage *usageError
+	isUsage := errors.As(err, &usage)
+	if !errors.Is(err, errReported) {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintf(std.err, "jobgate: %s\n", line)
+		}
+	}
+	if isUsage {
+		fmt.Fprintf(std.err, "Run '%s --help' for usage.\n", usage.command)
+		return 2
+	}
+	return 1
+}
+
+// errReported ends a command whose faults were printed already.
+var errReported = errors.New("faults were reported")
+
+// usageError is a command line that cannot be understood.
+type usageError struct {
+	command string // jobgate render
+	err     error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }

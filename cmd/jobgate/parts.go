@@ -1,0 +1,161 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway"
+	"jobgate/gateway/jobdoc"
+	"jobgate/presigner/role"
+)
+
+// What follows says in each package's words what the configuration says in the operator's.
+
+// jobsExpires is the longest life of a job's URLs, AWS's own limit on expiresInSec.
+const jobsExpires = time.Hour
+
+// ownMaxExpires bounds what calls may ask for with the gateway's own credentials, as max_expires does for roles; the
+// configuration itself may say more.
+const ownMaxExpires = 12 * time.Hour
+
+// rolesInUse names the roles that sign, with the longest life that each one's URLs have by default, and the roles that
+// those are chained from. A role that nothing can use costs no session.
+func rolesInUse(c *config.Config) map[string]time.Duration {
+	used := map[string]time.Duration{}
+	use := func(name string, expires time.Duration) { used[name] = max(used[name], expires) }
+	for _, r := range c.Routes {
+		use(cmp.Or(r.Role, c.Presign.Role), cmp.Or(r.Expires, c.Presign.Expires))
+	}
+	if c.Sidecar != "" {
+		use(c.Presign.Role, c.Presign.Expires)
+	}
+	for name := range c.Roles {
+		if c.Sidecar != "" {
+			use(name, min(c.Presign.Expires, c.Roles[name].MaxExpires))
+		}
+		if c.Jobs.Enabled {
+			use(name, jobsExpires)
+		}
+	}
+	if c.Cache.Role != "" {
+		use(c.Cache.Role, 0)
+	}
+	for _, name := range slices.Collect(maps.Keys(used)) {
+		for next := c.Roles[name].SourceRole; next != ""; next = c.Roles[next].SourceRole {
+			use(next, 0)
+		}
+	}
+	return used
+}
+
+// roleConfigs describes the roles of used.
+func roleConfigs(c *config.Config, used map[string]time.Duration) []role.Config {
+	var all []role.Config
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		if name == "" {
+			all = append(all, role.Config{Expires: used[name], MaxExpires: max(ownMaxExpires, used[name])})
+			continue
+		}
+		r := c.Roles[name]
+		all = append(all, role.Config{
+			Name: name, ARN: r.ARN, ExternalID: r.ExternalID, SessionName: r.SessionName, SessionPolicy: r.SessionPolicy,
+			SessionDuration: r.SessionDuration, SourceRole: r.SourceRole, Expires: used[name], MaxExpires: r.MaxExpires,
+		})
+	}
+	return all
+}
+
+// shortSession is presign.on_short_session.
+func shortSession(c *config.Config) role.Mode {
+	switch c.Presign.OnShortSession {
+	case "refuse":
+		return role.Refuse
+	case "ignore":
+		return role.Ignore
+	}
+	return role.Clamp
+}
+
+// rules says what may be signed with each of the roles, "" among them. A role's own lists replace those of presign.
+func rules(c *config.Config) map[string]gateway.RoleRules {
+	own := gateway.RoleRules{Allow: c.Presign.Allow, AllowUpload: c.Presign.AllowUpload, Setting: "presign", MaxExpires: max(ownMaxExpires, c.Presign.Expires)}
+	all := map[string]gateway.RoleRules{"": own}
+	for name, r := range c.Roles {
+		rule := own
+		rule.MaxExpires = r.MaxExpires
+		if len(r.AllowUpload) > 0 {
+			rule.AllowUpload, rule.Setting = r.AllowUpload, "roles."+name
+		}
+		if len(r.Allow) > 0 {
+			rule.Allow, rule.Setting = r.Allow, "roles."+name
+		}
+		all[name] = rule
+	}
+	return all
+}
+
+// hosts says where S3 objects live: the standard AWS settings and presign's.
+func hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
+	h := jobdoc.ResolverConfig{Rewrite: c.Presign.Endpoint, DefaultRegion: a.Region, BucketRegions: c.Presign.BucketRegions}
+	if s3 != "" {
+		h.Endpoints = []string{s3}
+	}
+	return h
+}
+
+// auth is who the device is.
+func auth(c *config.Config) gateway.Auth {
+	a := gateway.Auth{Header: c.Auth.Header, TrustedProxies: c.Auth.TrustedProxies}
+	switch c.Auth.Mode {
+	case "mtls":
+		a.Mode = gateway.AuthMTLS
+	case "header":
+		a.Mode = gateway.AuthHeader
+	case "sigv4":
+		a.Mode = gateway.AuthSigV4
+	default:
+		a.Mode = gateway.AuthNone
+	}
+	switch c.Auth.ThingName {
+	case "san_dns":
+		a.ThingName = gateway.SANDNS
+	case "san_uri":
+		a.ThingName = gateway.SANURI
+	default:
+		a.ThingName = gateway.SubjectCN
+	}
+	return a
+}
+
+// limits bounds requests. A device that reads no answer has as long as one that sends no request.
+func limits(l config.Limits) gateway.Limits {
+	return gateway.Limits{
+		MaxDocument: int(l.MaxDocument), MaxPlaceholders: l.MaxPlaceholders, MaxRendered: int(l.MaxRendered),
+		MaxRequestHeader: int(l.MaxRequestHeader), MaxBody: int(l.MaxBody), MaxConnections: l.MaxConnections, MaxInFlight: l.MaxInFlight,
+		ReadTimeout: l.ReadTimeout, WriteTimeout: l.ReadTimeout, IdleTimeout: l.IdleTimeout, UpstreamTimeout: l.UpstreamTimeout,
+	}
+}
+
+func routes(c *config.Config) []gateway.Route {
+	all := make([]gateway.Route, len(c.Routes))
+	for i, r := range c.Routes {
+		all[i] = gateway.Route{
+			Path: r.Path, Document: r.Document, Fill: r.Fill, Strict: r.Strict, ContentType: r.ContentType, Parameters: r.Parameters,
+			Role: cmp.Or(r.Role, c.Presign.Role), Expires: cmp.Or(r.Expires, c.Presign.Expires),
+		}
+	}
+	return all
+}
+
+// documents is the template cache.
+func documents(c *config.Config) gateway.DocumentsConfig {
+	return gateway.DocumentsConfig{
+		MaxBytes: int64(c.Cache.MaxBytes), Fresh: c.Cache.Fresh, StaleIfError: c.Cache.StaleIfError, Negative: c.Cache.Negative,
+		MaxLoads: c.Limits.MaxSourceLoads, LoadTimeout: c.Limits.UpstreamTimeout,
+	}
+}

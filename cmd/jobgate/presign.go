@@ -1,0 +1,84 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"jobgate/gateway/jobdoc"
+)
+
+func newPresign() *cobra.Command {
+	var flags signFlags
+	var method string
+	cmd := &cobra.Command{
+		Use:   "presign [flags] URL",
+		Short: "Print one presigned URL",
+		Long: `Signs the URL of one S3 object and prints it. URL is percent-encoded, in any form that a job document may hold:
+https://s3.REGION.amazonaws.com/BUCKET/KEY, https://BUCKET.s3.REGION.amazonaws.com/KEY?versionId=ID,
+the configured endpoint's, or s3://BUCKET/KEY.`,
+		Example: `  jobgate presign s3://firmware/v7.bin
+  jobgate presign --method PUT --expires 1h --role upload https://s3.eu-west-1.amazonaws.com/logs/thing-1.log`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			document, err := presignDocument(method, args[0])
+			if err != nil {
+				return &usageError{cmd.CommandPath(), err}
+			}
+			signer, err := flags.newSigner(cmd)
+			if err != nil {
+				return err
+			}
+			defer signer.Close()
+			signer.options.PlainText = true
+			signed, err := signer.fill(cmd.Context(), []byte(document), jobdoc.Values{})
+			if err != nil {
+				return presignFault(args[0], err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", signed)
+			return err
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&method, "method", "GET", "what the URL is for: GET or PUT")
+	_ = cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions([]string{"GET", "PUT"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// presignDocument is the document that holds nothing but the placeholder for a URL.
+func presignDocument(method, raw string) (string, error) {
+	if strings.ContainsAny(raw, "{}\r\n") {
+		return "", fmt.Errorf("cannot presign %q: it is not percent-encoded; write %%7B and %%7D for braces", raw)
+	}
+	if bucket, ok := strings.CutPrefix(raw, "s3://"); ok {
+		raw = "https://s3.amazonaws.com/" + bucket
+	}
+	switch strings.ToUpper(method) {
+	case "GET":
+		return "${aws:iot:s3-presigned-url-v2:" + raw + "}", nil
+	case "PUT":
+		// The upload form takes the key as it stands.
+		plain, err := url.PathUnescape(raw)
+		if err != nil {
+			return "", fmt.Errorf("cannot presign %q: %w", raw, err)
+		}
+		if strings.ContainsAny(plain, "{}?") {
+			return "", fmt.Errorf("cannot presign %q for PUT: upload URLs take no version, and no brace or ? in the key", raw)
+		}
+		return "${aws:iot:s3-presigned-url-upload:" + plain + "}", nil
+	}
+	return "", fmt.Errorf("cannot presign for --method %q: want GET or PUT", method)
+}
+
+// presignFault says what is wrong with a URL; its place in the document around it is nobody's concern.
+func presignFault(raw string, err error) error {
+	var e *jobdoc.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	before, _, _ := strings.Cut(raw, "?")
+	return fmt.Errorf("cannot presign %q: %s", before, e.Text())
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway"
+)
+
+// reload loads the configuration again and puts it in force, all or nothing: an error leaves the running one in place.
+// It logs what happened. Safe for concurrent use.
+func (p *process) reload() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	err := p.swap()
+	p.metrics.ReloadResult(err == nil)
+	if err != nil {
+		p.log.Error("the configuration in force stays", "error", err)
+		return err
+	}
+	logWarnings(p.log, p.loaded.Warnings)
+	p.log.Info("configuration reloaded", "routes", len(p.loaded.Routes), "roles", len(p.loaded.Roles))
+	return nil
+}
+
+// swap does reload's work. Until server.Swap, nothing has changed.
+func (p *process) swap() error {
+	loaded, err := config.Load(p.options)
+	if err != nil {
+		return err
+	}
+	if settings := needRestart(&p.loaded.Config, &loaded.Config); len(settings) > 0 {
+		return fmt.Errorf("cannot reload: %s changed, which needs a restart; nothing was changed", strings.Join(settings, ", "))
+	}
+	made, err := p.wire(&loaded.Config, p.parts.roles)
+	if err != nil {
+		return err
+	}
+	if cacheRules := documents(&loaded.Config); cacheRules != documents(&p.loaded.Config) {
+		if err := gateway.ResetDocuments(p.documents, cacheRules); err != nil {
+			made.close()
+			made.handler.Close()
+			return err
+		}
+	}
+	made.roles.Start(context.Background())
+	p.metrics.Watch(made.roles, p.documents)
+	setLevel(p.level, loaded.Log)
+	before := p.parts
+	p.server.Swap(made.handler)
+	p.parts, p.loaded = made, loaded
+	time.AfterFunc(oldRequests, before.close)
+	return nil
+}
+
+// needRestart names the settings that differ and that the listeners or the log were made with.
+func needRestart(was, is *config.Config) []string {
+	var changed []string
+	for _, s := range []struct {
+		key     string
+		differs bool
+	}{
+		{"listen", was.Listen != is.Listen},
+		{"admin", was.Admin != is.Admin},
+		{"admin_debug", was.AdminDebug != is.AdminDebug},
+		{"sidecar", was.Sidecar != is.Sidecar},
+		{"control", was.Control != is.Control},
+		{"tls", was.TLS != is.TLS},
+		{"auth.mode (from or to mtls)", (was.Auth.Mode == "mtls") != (is.Auth.Mode == "mtls")},
+		{"upstream (from or to none)", (len(was.Upstream) > 0) != (len(is.Upstream) > 0)},
+		{"jobs", was.Jobs != is.Jobs},
+		{"limits.max_request_header", was.Limits.MaxRequestHeader != is.Limits.MaxRequestHeader},
+		{"limits.max_body", was.Limits.MaxBody != is.Limits.MaxBody},
+		{"limits.max_connections", was.Limits.MaxConnections != is.Limits.MaxConnections},
+		{"limits.read_timeout", was.Limits.ReadTimeout != is.Limits.ReadTimeout},
+		{"limits.idle_timeout", was.Limits.IdleTimeout != is.Limits.IdleTimeout},
+		{"memory", was.Memory != is.Memory},
+		{"drain", was.Drain != is.Drain},
+		{"log.format", was.Log.Format != is.Log.Format},
+	} {
+		if s.differs {
+			changed = append(changed, s.key)
+		}
+	}
+	return changed
+}
+
+// watchEvery is how often the files are looked at. Kubernetes takes longer to bring a changed ConfigMap to the node.
+const watchEvery = 2 * time.Second
+
+// watched lists the files whose change reloads.
+func (p *process) watched() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var files []string
+	for _, name := range []string{p.options.Path, p.loaded.SidecarTokenFile} {
+		if name != "" {
+			files = append(files, name)
+		}
+	}
+	return files
+}
+
+// watchFiles calls changed when a file was written or replaced, also by a symbolic link that now leads elsewhere (a
+// ConfigMap). It waits until the files have been still for one look, so that it sees no file half written.
+func watchFiles(ctx context.Context, files func() []string, changed func()) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	known := look(files())
+	last := known
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := look(files())
+		if still := same(now, last); still && !same(now, known) {
+			known = now
+			changed()
+		}
+		last = now
+	}
+}
+
+// look reads what tells versions of files apart: the file itself, its time and its size.
+func look(files []string) map[string]os.FileInfo {
+	seen := make(map[string]os.FileInfo, len(files))
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err == nil { // else it is between a removal and the new file, or gone for good
+			seen[name] = info
+		}
+	}
+	return seen
+}
+
+func same(a, b map[string]os.FileInfo) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, x := range a {
+		y, ok := b[name]
+		if !ok || !os.SameFile(x, y) || !x.ModTime().Equal(y.ModTime()) || x.Size() != y.Size() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway/jobdoc"
+	"jobgate/presigner"
+	"jobgate/presigner/role"
+)
+
+// sessionTimeout is how long a command waits for a role's first session.
+const sessionTimeout = 30 * time.Second
+
+// signFlags are the flags of commands that sign once.
+type signFlags struct {
+	configFlags
+	role    string
+	expires string
+}
+
+func (f *signFlags) add(cmd *cobra.Command) {
+	f.configFlags.add(cmd, nil)
+	cmd.Flags().StringVar(&f.role, "role", "", "sign with this role, a `NAME` under roles (default: presign.role)")
+	cmd.Flags().StringVar(&f.expires, "expires", "", "life of the URLs, a `DURATION` (default: presign.expires)")
+}
+
+// oneSigner fills documents for one call, with one role and one life of URLs.
+type oneSigner struct {
+	options jobdoc.Options
+	roles   *role.Set
+	role    *role.Role
+	expires time.Duration
+	warn    io.Writer
+}
+
+// newSigner reads the configuration and makes ready to sign as the flags say. Close it.
+func (f *signFlags) newSigner(cmd *cobra.Command) (*oneSigner, error) {
+	o, err := f.options(cmd, config.Signing)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := config.Load(o)
+	if err != nil {
+		return nil, err
+	}
+	printWarnings(cmd.ErrOrStderr(), loaded.Warnings)
+	name := cmp.Or(f.role, loaded.Presign.Role)
+	if _, listed := loaded.Roles[name]; !listed && name != "" {
+		return nil, fmt.Errorf("cannot sign with role %q: it is not one of roles", name)
+	}
+	expires, err := signExpires(&loaded.Config, name, f.expires)
+	if err != nil {
+		return nil, err
+	}
+	return openSigner(cmd.Context(), loaded, name, expires, cmd.ErrOrStderr())
+}
+
+// signExpires reads --expires, within what the role allows.
+func signExpires(c *config.Config, name, text string) (time.Duration, error) {
+	if text == "" {
+		return c.Presign.Expires, nil
+	}
+	most := presigner.MaxExpires
+	if r, ok := c.Roles[name]; ok {
+		most = r.MaxExpires
+	}
+	d, err := config.ParseDuration(text)
+	if err != nil || d < presigner.MinExpires || d > most {
+		return 0, fmt.Errorf("cannot sign for --expires %q: allowed 1s..%s, written like 90s, 15m, 1h or 7d", text, config.FormatDuration(most))
+	}
+	return d, nil
+}
+
+// openSigner starts the role's session and, with a chain, those that it comes from.
+func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires time.Duration, warn io.Writer) (*oneSigner, error) {
+	aws, err := loadAWS(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s3, err := s3Endpoint(ctx, aws)
+	if err != nil {
+		return nil, err
+	}
+	options, err := documentOptions(&loaded.Config, name, hosts(&loaded.Config, aws, s3))
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]time.Duration{name: expires}
+	for next := loaded.Roles[name].SourceRole; next != ""; next = loaded.Roles[next].SourceRole {
+		used[next] = 0
+	}
+	roles, err := role.New(role.Options{AWS: aws, Roles: roleConfigs(&loaded.Config, used), OnShortSession: shortSession(&loaded.Config)})
+	if err != nil {
+		return nil, err
+	}
+	r, _ := roles.Role(name) // it was listed just now
+	roles.Start(ctx)
+	return &oneSigner{options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
+}
+
+// documentOptions are the rules by which documents are read that a role signs.
+func documentOptions(c *config.Config, name string, h jobdoc.ResolverConfig) (jobdoc.Options, error) {
+	resolver, err := jobdoc.NewResolver(h)
+	if err != nil {
+		return jobdoc.Options{}, err
+	}
+	rule := rules(c)[name]
+	policy, err := jobdoc.NewPolicy(rule.Allow, rule.AllowUpload, rule.Setting)
+	if err != nil {
+		return jobdoc.Options{}, err
+	}
+	return jobdoc.Options{
+		Resolver: resolver, Policy: policy,
+		MaxDocument: int(c.Limits.MaxDocument), MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: int(c.Limits.MaxRendered),
+	}, nil
+}
+
+// Close ends the role's session keeping.
+func (s *oneSigner) Close() { s.roles.Close() }
+
+// fill fills a document. A document without URLs asks nobody for credentials.
+func (s *oneSigner) fill(ctx context.Context, document []byte, values jobdoc.Values) ([]byte, error) {
+	template, err := jobdoc.Parse(document, &s.options)
+	if err != nil {
+		return nil, err
+	}
+	c := jobdoc.Context{Values: values, Expires: s.expires, Time: time.Now()}
+	if template.Signs() {
+		if err := s.session(ctx, &c); err != nil {
+			return nil, err
+		}
+	}
+	return template.AppendTo(nil, &c)
+}
+
+// session waits for the role's session and says in c who signs, when and for how long.
+func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, sessionTimeout)
+	defer cancel()
+	session, err := s.role.Wait(ctx)
+	if err != nil {
+		return credentialsError(s.role.Config().Name, err)
+	}
+	c.Time = time.Now().Add(s.roles.Skew())
+	granted, clamped, err := s.role.Lifetime(session, s.expires, c.Time)
+	if err != nil {
+		return err
+	}
+	if clamped {
+		fmt.Fprintf(s.warn, "warning: the URLs live %s, not %s: the session that signs them ends then\n", granted.Round(time.Second), s.expires)
+	}
+	c.Signer, c.Expires = session.Signer, granted
+	return nil
+}
+
+// credentialsError says where credentials come from, to whoever has none.
+func credentialsError(name string, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	who := "the gateway's own credentials (presign.role is not set)"
+	if name != "" {
+		who = fmt.Sprintf("role %q", name)
+	}
+	return fmt.Errorf("cannot sign with %s: %w; AWS's standard settings say where credentials are: AWS_ACCESS_KEY_ID, AWS_PROFILE, a web identity, an instance role", who, err)
+}
