@@ -138,7 +138,7 @@ func TestRampAndSteps(t *testing.T) {
 	})
 	p := openPlan(t, url, 0, 1200*time.Millisecond)
 	p.Stages = []Stage{{100, 100, 400 * time.Millisecond}, {1000, 1000, 400 * time.Millisecond}, {20000, 20000, 400 * time.Millisecond}}
-	p.Connections = 8 // up to 2000/s
+	p.Connections, p.Timeout = 8, time.Second // up to 2000/s
 	res := mustRun(t, p)
 	steps := res.Steps()
 	if len(steps) != 3 {

@@ -1,0 +1,295 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"jobgate/bench/load"
+	"jobgate/bench/report"
+	"jobgate/presigner"
+)
+
+// execute runs the command as a shell would, and returns what it printed.
+func execute(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var out bytes.Buffer
+	cmd := Command()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(io.Discard)
+	cmd.SilenceErrors = true
+	err := cmd.ExecuteContext(ctx)
+	if ctx.Err() != nil {
+		t.Fatal("the command did not end")
+	}
+	return out.String(), err
+}
+
+func serve(t *testing.T, body string) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, body) // the command counts what arrives
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func contains(t *testing.T, got string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			t.Errorf("there is no %q in:\n%s", w, got)
+		}
+	}
+}
+
+// From a run to its files, to comparing and adding them up.
+func TestRunDiffMerge(t *testing.T) {
+	t.Parallel()
+	url, dir := serve(t, `{"a":1}`), t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"a.json", "b.json"} {
+		out, err := execute(t, "run", "--rate", "500/s", "--arrivals", "constant", "--duration", "400ms", "--warmup", "100ms", "--things", "1000",
+			"--json", file(name), "--html", file("r.html"), "--assert", "errors<0.1%,rate>1/s", url+"/things/{thingName}/jobs/{jobId}")
+		if err != nil {
+			t.Fatal(err)
+		}
+		contains(t, out, "open loop, constant arrivals, 500/s", "200 intended, 200 good, 0 failed", "1,000 things uniform, 1 of jobs, seed 1")
+	}
+	page, err := os.ReadFile(file("r.html"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, string(page), "<svg", "</html>")
+	out, err := execute(t, "diff", file("a.json"), file("b.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out, "B against A", "rate", "p99")
+	out, err = execute(t, "merge", file("a.json"), file("b.json"), "--json", "-", "--assert", "errors<1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	merged, err := report.ReadJSON(strings.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.Counts.Good != 400 || merged.Latency.Count() != 400 {
+		t.Errorf("the merged report has %d good answers and %d latencies, want 400", merged.Counts.Good, merged.Latency.Count())
+	}
+	if _, err := execute(t, "merge", file("a.json"), "--assert", "errors>1"); !errors.Is(err, report.ErrAssert) {
+		t.Errorf("a failed assertion on a merged report: %v", err)
+	}
+}
+
+// bench itself runs, too; and a scenario comes from its file.
+func TestScenarioFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "life.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(lifeYAML, "1s..5s", "1ms..5ms")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := execute(t, "--scenario", file, "--count", "200", "--rate", "1000/s", "--warmup", "0s", serve(t, `{"execution":{"jobId":"j1"}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out, "a device's life", "poll", "update/start", "update/finish")
+}
+
+func TestAssertDecidesTheExit(t *testing.T) {
+	t.Parallel()
+	out, err := execute(t, "--count", "50", "--warmup", "0s", "--assert", "p99<1ns", serve(t, "{}"))
+	if !errors.Is(err, report.ErrAssert) {
+		t.Errorf("the error is %v, want ErrAssert", err)
+	}
+	contains(t, out, "50 good")
+	if _, err := execute(t, "--count", "50", "--warmup", "0s", serve(t, `"${aws:iot:parameter:x}"`)); err == nil || !strings.Contains(err.Error(), "no good answer") {
+		t.Errorf("a run without a good answer: %v", err)
+	}
+}
+
+func TestUnreachableHasAReport(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := execute(t, "--json", "-", "http://"+l.Addr().String())
+	if !errors.Is(err, load.ErrUnreachable) {
+		t.Errorf("the error is %v, want ErrUnreachable", err)
+	}
+	r, err := report.ReadJSON(strings.NewReader(out))
+	if err != nil || len(r.Errors) != 1 || r.Errors[0].Kind != "refused" {
+		t.Errorf("the report is %v, %s", err, out)
+	}
+}
+
+func TestRefusedInput(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	bad, keys := write("bad.yaml", "flows:\n  - nam: x\n"), write("keys", "AKIA onlyid too many fields\n")
+	const url = "http://127.0.0.1:1/x"
+	f := func(want string, args ...string) {
+		t.Helper()
+		out, err := execute(t, args...)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want an error with %q", args, err, want)
+		}
+		if out != "" {
+			t.Errorf("%q printed a report: %s", args, out)
+		}
+	}
+	f("0 targets")
+	f("2 targets", url, url)
+	f("not http://host", "ftp://h/")
+	f("see --rate", "--rate", "fast", url)
+	f("see --arrivals", "--arrivals", "bursts", url)
+	f("see --things", "--things", "none", url)
+	f("see --jobs", "--jobs", "0", url)
+	f("see --spread", "--spread", "odd", url)
+	f("see --zipf", "--spread", "zipf", "--zipf", "1", url)
+	f("see --keep-alive", "--keep-alive", "120%", url)
+	f("see --header", "--header", "nocolon", url)
+	f("they are of the open loop", "--concurrency", "5", "--rate", "5/s", url)
+	f("0 connections", "--concurrency", "0", url)
+	f("the stages of --rate last 5s", "--rate", "1/s:5s", "--duration", "6s", url)
+	f("before the last take 5s already", "--rate", "1/s:5s,2/s", "--duration", "5s", url)
+	f(bad+":2:5: unknown field", "--scenario", bad, "http://127.0.0.1:1")
+	f("see --scenario", "--scenario", filepath.Join(dir, "none"), "http://127.0.0.1:1")
+	f("with --scenario", "--scenario", bad, url)
+	f("cannot use --method with --scenario", "--scenario", bad, "--method", "PUT", "http://127.0.0.1:1")
+	f("cannot read the body", "--body-file", filepath.Join(dir, "none"), url)
+	f("both --body and", "--body-file", keys, "--body", "x", url)
+	f("see --ca-file", "--ca-file", keys, url)
+	f("see --ca-file", "--ca-file", filepath.Join(dir, "none"), url)
+	f("both --cert-file and --key-file", "--cert-file", keys, url)
+	f("see --cert-file", "--cert-file", keys, "--key-file", keys, url)
+	f("see --verify", "--verify=maybe", url)
+	f("see --verify-rate", "--verify", "--verify-rate", "0", url)
+	f("see --verify-keys", "--verify=signature", url)
+	f(keys+":1 is not", "--verify", "--verify-keys", keys, url)
+	f("without --verify", "--verify-keys", keys, url)
+	f("cannot read assertion", "--assert", "p99", url)
+	f("cannot write the report", "--json", filepath.Join(dir, "no", "folder"), url)
+	f("cannot write the report", "--html", filepath.Join(dir, "no", "folder"), url)
+	f("cannot read report", "diff", filepath.Join(dir, "none"), keys)
+	f("not a report of this version", "merge", keys)
+}
+
+func TestKeysAreNotShown(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(file, []byte("AKIAID SECRETKEY TOKEN MORE\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := readKeys(file)
+	if err == nil || strings.Contains(err.Error(), "SECRETKEY") || strings.Contains(err.Error(), "AKIAID") {
+		t.Errorf("the error is %v, want one without the keys", err)
+	}
+}
+
+// bucket is an object store for one object that believes what the verifier says.
+func bucket(t *testing.T, c presigner.Credentials) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := presigner.Verify(presigner.Verification{
+			Method: r.Method, Host: r.Host, RequestURI: r.RequestURI, Time: time.Now(),
+			Lookup: func(id string) (presigner.Credentials, bool) { return c, id == c.AccessKeyID },
+		})
+		switch {
+		case err != nil:
+			w.WriteHeader(http.StatusForbidden)
+		case r.Header.Get("Range") != "bytes=0-0" || r.URL.Path != "/b/a key/../x":
+			w.WriteHeader(http.StatusBadRequest)
+		default:
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write([]byte{1}) // the verifier sees if it did not
+		}
+	}))
+	t.Cleanup(s.Close)
+	return strings.TrimPrefix(s.URL, "http://")
+}
+
+func TestVerify(t *testing.T) {
+	t.Parallel()
+	c := presigner.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", SessionToken: "session/token+"}
+	host := bucket(t, c)
+	signer, err := presigner.NewSigner(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := func(m presigner.Method) string {
+		o := presigner.Object{Scheme: "http", Host: host, Region: "us-east-1", Bucket: "b", Style: presigner.PathStyle, Key: "a key/../x"}
+		u, err := signer.URL(o, m, time.Hour, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u
+	}
+	flip := func(u string) string {
+		last := u[len(u)-1]
+		return u[:len(u)-1] + string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", last)+1)%16])
+	}
+	document := func(urls ...string) string {
+		inner := `{"urls":["` + strings.Join(urls, `","`) + `"]}`
+		b, err := json.Marshal(inner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return `{"jobDocument":` + string(b) + `}`
+	}
+	keys := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(keys, []byte("# a comment\n\n"+c.AccessKeyID+" "+c.SecretAccessKey+" "+c.SessionToken+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := func(document string, wantErr bool, opened, signatures, failed int64, args ...string) {
+		t.Helper()
+		args = append(args, "--count", "20", "--rate", "200/s", "--warmup", "0s", "--verify-rate", "1", "--json", "-", serve(t, document))
+		out, err := execute(t, args...)
+		if errors.Is(err, ErrVerify) != wantErr {
+			t.Errorf("%q: %v, want ErrVerify: %t", args, err, wantErr)
+		}
+		r, err := report.ReadJSON(strings.NewReader(out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := *r.Verified; v.Documents != 1 || v.Opened != opened || v.Signatures != signatures || v.Failed != failed {
+			t.Errorf("%q: %+v, want 1 document, %d opened, %d signatures, %d failed", args, v, opened, signatures, failed)
+		}
+		if strings.Contains(out, "X-Amz-Signature=") || strings.Contains(out, c.SecretAccessKey) {
+			t.Errorf("the report shows a signature or a key:\n%s", out)
+		}
+	}
+	get, put := url(presigner.GET), url(presigner.PUT)
+	f(document(get, get), false, 2, 0, 0, "--verify")
+	f(document(get, get), false, 2, 2, 0, "--verify", "--verify-keys", keys)
+	f(document(get, put), false, 1, 2, 0, "--verify", "--verify-keys", keys)
+	f(document(get, get), false, 0, 2, 0, "--verify=signature", "--verify-keys", keys)
+	f(document(get, flip(get)), true, 1, 0, 1, "--verify")
+	f(document(get, flip(get)), true, 0, 1, 1, "--verify=signature", "--verify-keys", keys)
+	f(document(), false, 0, 0, 0, "--verify")
+}

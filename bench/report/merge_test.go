@@ -1,0 +1,96 @@
+package report
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestMerge(t *testing.T) {
+	a := sampleResult(1000, time.Millisecond, 2*time.Millisecond)
+	b := sampleResult(3000, 10*time.Millisecond, 20*time.Millisecond)
+	b.Started = b.Started.Add(500 * time.Millisecond)
+	b.Errors = []Error{{"timeout", 2, "slow"}}
+	b.Counts.Failed = 2
+	a.Operations = []Operation{{"poll", 1000, 0, NewHistogram()}}
+	b.Operations = []Operation{{"poll", 2000, 0, NewHistogram()}, {"update", 1000, 0, NewHistogram()}}
+	before := text(t, a)
+	m, err := Merge([]*Result{a, b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text(t, a) != before {
+		t.Error("merging changed a report")
+	}
+	if m.Counts.Good != 4000 || m.Counts.Failed != 2 || m.Counts.Status["200"] != 4000 || m.Plan.Connections != 8 || len(m.Machines) != 2 {
+		t.Errorf("the merged counts are %+v, %d connections, %d machines", m.Counts, m.Plan.Connections, len(m.Machines))
+	}
+	if math.Abs(m.Seconds-10.5) > 1e-9 || math.Abs(m.Rate()-4000/10.5) > 1e-6 {
+		t.Errorf("the merged run took %g s at %g/s, want 10.5 s", m.Seconds, m.Rate())
+	}
+	// A quarter of all is a's: the percentiles are those of the union, not a mean.
+	if p := m.Latency.Percentile(24); p > 2*time.Millisecond {
+		t.Errorf("p24 is %s, want one of the faster run's", p)
+	}
+	if p := m.Latency.Percentile(26); p < 10*time.Millisecond {
+		t.Errorf("p26 is %s, want one of the slower run's", p)
+	}
+	if len(m.Operations) != 2 || m.Operations[0].Good != 3000 || m.Operations[1].Good != 1000 {
+		t.Errorf("the operations are %+v", m.Operations)
+	}
+	var good int64
+	for i, v := range m.Intervals {
+		good += v.Good
+		if i > 0 && v.At <= m.Intervals[i-1].At {
+			t.Errorf("interval %d begins at %g, the one before at %g", i, v.At, m.Intervals[i-1].At)
+		}
+	}
+	if good != 4000 || len(m.Intervals) != 11 {
+		t.Errorf("%d intervals hold %d answers, want 11 with all 4000", len(m.Intervals), good)
+	}
+	if s := m.Plan.Stages; len(s) != 1 || s[0].From != 400 {
+		t.Errorf("the merged rate is %+v, want the sum 400/s", s)
+	}
+}
+
+func TestMergeRefusesAndWarns(t *testing.T) {
+	open, closed := sampleResult(10, 1, 2), sampleResult(10, 1, 2)
+	closed.Plan.Loop = ClosedLoop
+	if _, err := Merge([]*Result{open, closed}); err == nil || !strings.Contains(err.Error(), "loop") {
+		t.Errorf("merging an open and a closed loop: %v", err)
+	}
+	if _, err := Merge(nil); err == nil {
+		t.Error("merging nothing gave a report")
+	}
+	later := sampleResult(10, 1, 2)
+	later.Started = later.Started.Add(time.Minute)
+	later.Plan.Target = "http://other/path"
+	later.Generator.Limited = "because"
+	m, err := Merge([]*Result{open, later})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(m.Warnings, "\n")
+	has(t, "the warnings", all, "did not overlap", "different targets")
+	if m.Generator.Limited != "because" {
+		t.Error("a merged report forgets that a generator was the bottleneck")
+	}
+}
+
+func TestDiff(t *testing.T) {
+	f := func(a, b *Result, want ...string) {
+		t.Helper()
+		var out strings.Builder
+		if err := WriteDiff(&out, a, b); err != nil {
+			t.Fatal(err)
+		}
+		has(t, "the comparison", out.String(), want...)
+	}
+	a, b := sampleResult(1000, 10*time.Millisecond, 10*time.Millisecond), sampleResult(1100, 5*time.Millisecond, 5*time.Millisecond)
+	f(a, b, "100/s", "110/s", "+10.0 %", "-50.0 %", "p99.99")
+	b.Plan.Loop = ClosedLoop
+	f(a, b, "their latencies do not compare")
+	b.Generator.Limited = "It was late."
+	f(a, b, "B: the generator was the bottleneck: It was late.")
+}
