@@ -74,37 +74,38 @@ const (
 	SweepDelete             // every execution and attempt is removed
 )
 
-// Job is one state of a job. A *Job is immutable: who changes one copies it and hands it to Store.SwapJob.
+// Job is one state of a job. A *Job is immutable: who changes one copies it and hands it to Store.SwapJob. Stores keep
+// it as JSON under the names of its tags.
 type Job struct {
-	ID      string
-	Version int64 // of this record; grows by one on every SwapJob, begins at 1
+	ID      string `json:"id,omitempty"`
+	Version int64  `json:"version,omitempty"` // of this record; grows by one on every SwapJob, begins at 1
 
-	Status        JobStatus
-	Selection     Selection
-	Targets       []Target
-	ForceCanceled bool
-	ReasonCode    string
-	Comment       string
-	Description   string
-	NamespaceID   string
-	TemplateARN   string // the job template it was made from
+	Status        JobStatus `json:"status,omitempty"`
+	Selection     Selection `json:"selection,omitempty"`
+	Targets       []Target  `json:"targets,omitempty"`
+	ForceCanceled bool      `json:"forceCanceled,omitempty"`
+	ReasonCode    string    `json:"reasonCode,omitempty"`
+	Comment       string    `json:"comment,omitempty"`
+	Description   string    `json:"description,omitempty"`
+	NamespaceID   string    `json:"namespaceId,omitempty"`
+	TemplateARN   string    `json:"jobTemplateArn,omitempty"` // the job template it was made from
 
-	DocumentSource     string
-	DocumentParameters map[string]string
-	Presign            *PresignedURLConfig
-	Rollout            *RolloutConfig
-	Abort              *AbortConfig
-	Timeout            *TimeoutConfig
-	Retry              *RetryConfig
-	Scheduling         *SchedulingConfig
+	DocumentSource     string              `json:"documentSource,omitempty"`
+	DocumentParameters map[string]string   `json:"documentParameters,omitempty"`
+	Presign            *PresignedURLConfig `json:"presign,omitempty"`
+	Rollout            *RolloutConfig      `json:"rollout,omitempty"`
+	Abort              *AbortConfig        `json:"abort,omitempty"`
+	Timeout            *TimeoutConfig      `json:"timeout,omitempty"`
+	Retry              *RetryConfig        `json:"retry,omitempty"`
+	Scheduling         *SchedulingConfig   `json:"scheduling,omitempty"`
 
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
-	CompletedAt time.Time // zero until the job has ended
+	CreatedAt   time.Time `json:"createdAt,omitzero"`
+	UpdatedAt   time.Time `json:"updatedAt,omitzero"`
+	CompletedAt time.Time `json:"completedAt,omitzero"` // zero until the job has ended
 
-	Stopped bool  // the rollout ends where it is: no further executions are queued
-	Ended   bool  // the schedule's end time has been acted upon
-	Sweep   Sweep // work outstanding on its executions
+	Stopped bool  `json:"stopped,omitempty"` // the rollout ends where it is: no further executions are queued
+	Ended   bool  `json:"ended,omitempty"`   // the schedule's end time has been acted upon
+	Sweep   Sweep `json:"sweep,omitempty"`   // work outstanding on its executions
 }
 
 // Pending says whether devices may still have work of this job in front of them.

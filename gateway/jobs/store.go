@@ -184,7 +184,9 @@ type ExecutionStore interface {
 	Swap(ctx context.Context, swaps []Swap) error
 	// DeleteExecution removes one attempt. The attempt before it, if there is one, becomes the latest.
 	DeleteExecution(ctx context.Context, e Execution) error
-	// Due returns up to limit executions whose timers have run out at now, and when the next one will (zero: none).
+	// Due returns up to limit executions whose timers have run out at now, those first that ran out first, and when it
+	// is worth asking again (zero: not until another timer is set). Who takes them ends them by Swap; one that is not
+	// ended is returned again, at once or some seconds later.
 	Due(ctx context.Context, now time.Time, limit int) (due []Execution, next time.Time, err error)
 }
 

@@ -30,16 +30,16 @@ const MaxGroupDepth = 7
 
 // JobTemplate is a job's configuration kept for jobs to come.
 type JobTemplate struct {
-	ID             string
-	Description    string
-	Document       string
-	DocumentSource string
-	CreatedAt      time.Time
+	ID             string    `json:"id,omitempty"`
+	Description    string    `json:"description,omitempty"`
+	Document       string    `json:"document,omitempty"`
+	DocumentSource string    `json:"documentSource,omitempty"`
+	CreatedAt      time.Time `json:"createdAt,omitzero"`
 
-	Presign            *PresignedURLConfig
-	Rollout            *RolloutConfig
-	Abort              *AbortConfig
-	Timeout            *TimeoutConfig
-	Retry              *RetryConfig
-	MaintenanceWindows []MaintenanceWindow
+	Presign            *PresignedURLConfig `json:"presign,omitempty"`
+	Rollout            *RolloutConfig      `json:"rollout,omitempty"`
+	Abort              *AbortConfig        `json:"abort,omitempty"`
+	Timeout            *TimeoutConfig      `json:"timeout,omitempty"`
+	Retry              *RetryConfig        `json:"retry,omitempty"`
+	MaintenanceWindows []MaintenanceWindow `json:"maintenanceWindows,omitempty"`
 }

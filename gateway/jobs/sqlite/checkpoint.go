@@ -1,0 +1,77 @@
+package sqlite
+
+import (
+	"errors"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// The write-ahead log is moved into the database by a connection of its own, beside the writer. Beside a writer that
+// does not pause that never ends, and the log would grow for ever: when it is long, the writer moves the small rest
+// itself, between two groups, after which the log begins anew.
+const (
+	walPause = time.Second
+	walLong  = 32 << 10 // pages of the log at which the writer helps: 128 MiB
+)
+
+// afterGroup sees to the write-ahead log.
+func (w *writer) afterGroup() {
+	if w.help.Swap(false) {
+		if _, err := checkpoint(w.conn); err != nil {
+			w.store.log.Warn("jobs: cannot checkpoint", "error", err)
+		}
+		return
+	}
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// checkpointer moves the log, some time after it was woken, until it is closed.
+func (w *writer) checkpointer() {
+	defer w.ended.Done()
+	timer := time.NewTimer(walPause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-w.stop:
+			return
+		case <-timer.C:
+		}
+		select {
+		case <-w.stop:
+			return
+		case <-w.wake:
+		}
+		pages, err := checkpoint(w.checkpoints)
+		if err != nil {
+			w.store.log.Warn("jobs: cannot checkpoint", "error", err)
+		}
+		if pages > walLong {
+			w.help.Store(true)
+		}
+		timer.Reset(walPause)
+	}
+}
+
+// checkpoint moves as much of the log as no reader needs, and returns how many pages the log has.
+func checkpoint(c *sqlite.Conn) (pages int64, err error) {
+	err = query(c, "PRAGMA wal_checkpoint(PASSIVE)", func(stmt *sqlite.Stmt) error {
+		pages = stmt.ColumnInt64(1)
+		return nil
+	})
+	return pages, err
+}
+
+// close closes the writer's connections. The last one to be closed moves what is left of the log.
+func (w *writer) close() error {
+	var errs []error
+	for _, c := range []*sqlite.Conn{w.checkpoints, w.conn} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(errs...)
+}

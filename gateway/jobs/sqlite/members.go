@@ -1,0 +1,290 @@
+package sqlite
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"jobgate/gateway/jobs"
+)
+
+// member is a thing that joins or leaves.
+type member struct {
+	id   int64
+	name string
+}
+
+// ChangeMembers implements jobs.ThingStore.
+func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result jobs.MemberResult, err error) {
+	err = s.write(ctx, func(t *tx) error {
+		result = jobs.MemberResult{}
+		add, err := t.groups(c.Add)
+		if err != nil {
+			return err
+		}
+		remove, err := t.groups(c.Remove)
+		if err != nil {
+			return err
+		}
+		members := make([]member, len(c.Things))
+		for i, name := range c.Things {
+			id, _, err := t.thing(name)
+			if err != nil {
+				return err
+			}
+			members[i] = member{id, name}
+		}
+		return t.moveMembers(members, add, remove, c.Now, &result)
+	})
+	return result, err
+}
+
+func (t *tx) groups(names []string) ([]int64, error) {
+	ids := make([]int64, len(names))
+	for i, name := range names {
+		id, _, err := group(t.conn, name)
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = id
+	}
+	return ids, nil
+}
+
+// move is a change of memberships under way.
+type move struct {
+	t       *tx
+	jobs    []*moveJob        // the continuous jobs that the groups concern
+	lineage map[int64][]int64 // a group and its ancestors
+	serial  int64
+	now     time.Time
+	result  *jobs.MemberResult
+}
+
+// moveJob is a continuous job and what it targets.
+type moveJob struct {
+	*jobRow
+	groups, things map[int64]bool
+}
+
+// moveMembers puts things into groups and takes them out of others, and does what that means for continuous jobs.
+func (t *tx) moveMembers(members []member, add, remove []int64, now time.Time, result *jobs.MemberResult) error {
+	m := &move{t: t, lineage: make(map[int64][]int64), now: now, result: result}
+	var err error
+	if m.serial, _, err = value(t.conn, "UPDATE meta SET value = value + 1 WHERE name = 'serial' RETURNING value"); err != nil {
+		return err
+	}
+	if err := m.findJobs(add, remove); err != nil {
+		return err
+	}
+	for _, who := range members {
+		if err := m.one(who, add, remove); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findJobs finds the continuous jobs that target one of the groups, or an ancestor of one.
+func (m *move) findJobs(lists ...[]int64) error {
+	found := make(map[int64]bool)
+	for _, list := range lists {
+		for _, g := range list {
+			line, err := m.line(g)
+			if err != nil {
+				return err
+			}
+			for _, id := range line {
+				err := numbers(m.t.conn, `SELECT j.seq FROM targets t JOIN jobs j ON j.seq = t.job
+					WHERE t.is_group = 1 AND t.ref = ? AND j.selection = ? AND j.status IN (?, ?)`,
+					func(stmt *sqlite.Stmt) error { found[stmt.ColumnInt64(0)] = true; return nil },
+					id, int64(jobs.Continuous), int64(jobs.JobScheduled), int64(jobs.JobInProgress))
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for seq := range found {
+		j, err := m.t.moveJob(seq)
+		if err != nil {
+			return err
+		}
+		m.jobs = append(m.jobs, j)
+	}
+	return nil
+}
+
+func (t *tx) moveJob(seq int64) (*moveJob, error) {
+	r, err := t.jobRow(seq)
+	if err != nil {
+		return nil, err
+	}
+	j := &moveJob{jobRow: r, groups: make(map[int64]bool), things: make(map[int64]bool)}
+	err = numbers(t.conn, "SELECT is_group, ref FROM targets WHERE job = ?", func(stmt *sqlite.Stmt) error {
+		if stmt.ColumnBool(0) {
+			j.groups[stmt.ColumnInt64(1)] = true
+		} else {
+			j.things[stmt.ColumnInt64(1)] = true
+		}
+		return nil
+	}, seq)
+	return j, err
+}
+
+// line returns a group and its ancestors.
+func (m *move) line(id int64) ([]int64, error) {
+	if line, ok := m.lineage[id]; ok {
+		return line, nil
+	}
+	var line []int64
+	err := lineage(m.t.conn, id, func(id int64, _ string) { line = append(line, id) })
+	m.lineage[id] = line
+	return line, err
+}
+
+// one moves one thing.
+func (m *move) one(who member, add, remove []int64) error {
+	was, err := m.targetOf(who.id)
+	if err != nil {
+		return err
+	}
+	for _, g := range remove {
+		if err := numbers(m.t.conn, "DELETE FROM members WHERE grp = ? AND thing = ?", nil, g, who.id); err != nil {
+			return err
+		}
+	}
+	for _, g := range add {
+		err := numbers(m.t.conn, "INSERT INTO members (grp, thing, serial) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", nil, g, who.id, m.serial)
+		if err != nil {
+			return err
+		}
+	}
+	is, err := m.targetOf(who.id)
+	if err != nil {
+		return err
+	}
+	for i, j := range m.jobs {
+		if was[i] == is[i] {
+			continue
+		}
+		if is[i] {
+			err = m.join(who, j)
+		} else {
+			err = m.leave(who, j)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// targetOf says of each of the jobs whether a thing is among its targets.
+func (m *move) targetOf(thing int64) ([]bool, error) {
+	if len(m.jobs) == 0 {
+		return nil, nil
+	}
+	var direct []int64
+	err := numbers(m.t.conn, "SELECT grp FROM members WHERE thing = ?", func(stmt *sqlite.Stmt) error {
+		direct = append(direct, stmt.ColumnInt64(0))
+		return nil
+	}, thing)
+	if err != nil {
+		return nil, err
+	}
+	is := make([]bool, len(m.jobs))
+	for i, j := range m.jobs {
+		is[i] = j.things[thing]
+	}
+	for _, g := range direct {
+		line, err := m.line(g)
+		if err != nil {
+			return nil, err
+		}
+		for i, j := range m.jobs {
+			for _, id := range line {
+				is[i] = is[i] || j.groups[id]
+			}
+		}
+	}
+	return is, nil
+}
+
+// join queues a job for a thing that has become its target, if the rollout has begun: else the rollout will.
+func (m *move) join(who member, j *moveJob) error {
+	if !j.progress.Started || !j.job.Queues() {
+		return nil
+	}
+	e, err := m.t.enqueue(j.jobRow, who.id, who.name, m.now, true)
+	if err == nil && e != nil {
+		m.result.Queued = append(m.result.Queued, *e)
+	}
+	return err
+}
+
+// leave removes what a job has pending for a thing that is its target no more.
+func (m *move) leave(who member, j *moveJob) error {
+	removed, err := m.t.removeExecutions(who.id, who.name, func(r *jobRow) bool { return r.seq == j.seq }, m.now)
+	m.result.Removed = append(m.result.Removed, removed...)
+	return err
+}
+
+// Members implements jobs.ThingStore. The order is by group and by the things' ids; a thing in several groups of the
+// family shows in the first.
+func (s *Store) Members(ctx context.Context, name string, recursive bool, p jobs.Page) (list []string, next string, err error) {
+	err = s.read(ctx, func(c *sqlite.Conn) error {
+		id, _, err := group(c, name)
+		if err != nil {
+			return err
+		}
+		atGroup, atThing := int64(0), int64(0)
+		if p.After != "" {
+			atGroup, atThing = cursor(p.After)
+		}
+		groups := "(SELECT ?1 AS id)"
+		if recursive {
+			groups = "down"
+		}
+		var lastGroup, lastThing int64
+		return numbers(c, family+` SELECT m.grp, m.thing, t.name FROM `+groups+` d CROSS JOIN members m ON m.grp = d.id
+				JOIN things t ON t.id = m.thing
+			WHERE (m.grp, m.thing) > (?2, ?3) AND NOT EXISTS (
+				SELECT 1 FROM members o WHERE o.thing = m.thing AND o.grp < m.grp AND o.grp IN (SELECT id FROM `+groups+`))
+			ORDER BY m.grp, m.thing LIMIT ?4`,
+			func(stmt *sqlite.Stmt) error {
+				if len(list) == p.Limit {
+					next = strconv.FormatInt(lastGroup, 10) + "." + strconv.FormatInt(lastThing, 10)
+					return nil
+				}
+				lastGroup, lastThing = stmt.ColumnInt64(0), stmt.ColumnInt64(1)
+				list = append(list, stmt.ColumnText(2))
+				return nil
+			}, id, atGroup, atThing, int64(p.Limit)+1)
+	})
+	return list, next, err
+}
+
+// GroupsOf implements jobs.ThingStore.
+func (s *Store) GroupsOf(ctx context.Context, thing string, p jobs.Page) (list []jobs.Group, next string, err error) {
+	err = s.read(ctx, func(c *sqlite.Conn) error {
+		id, known, err := value(c, "SELECT id FROM things WHERE name = ? AND deleted = 0", thing)
+		if err != nil {
+			return err
+		}
+		if !known {
+			return noThing(thing)
+		}
+		var more bool
+		list, more, err = scanGroups(c, p.Limit, "SELECT "+groupColumns+` FROM groups
+			WHERE deleted = 0 AND name > ? AND id IN (SELECT grp FROM members WHERE thing = ?) ORDER BY name LIMIT ?`,
+			p.After, id, p.Limit+1)
+		if more {
+			next = list[len(list)-1].Name
+		}
+		return err
+	})
+	return list, next, err
+}

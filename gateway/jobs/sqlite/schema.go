@@ -1,0 +1,202 @@
+package sqlite
+
+import (
+	"fmt"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"jobgate/gateway/jobs"
+)
+
+// applicationID marks the files of this store (PRAGMA application_id): "jbgt".
+const applicationID = 0x6a626774
+
+// migrations bring a store from one version to the next; PRAGMA user_version counts them. A migration that was
+// released is never changed.
+//
+// Times are milliseconds, 0 is none. executions is the hot table: its key is (job, thing), so a rollout appends to it
+// and a sweep walks along it; there is no index on its status, the counts stand in jobs. Rows of things stay as long
+// as executions name them, marked deleted.
+var migrations = []string{`
+CREATE TABLE meta (
+	name  TEXT PRIMARY KEY,
+	value INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('serial', 0); -- orders memberships and jobs: a snapshot job takes what came before it
+
+CREATE TABLE things (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	name       TEXT NOT NULL UNIQUE,
+	uuid       TEXT NOT NULL,
+	type       TEXT NOT NULL,
+	billing    TEXT NOT NULL,
+	attributes TEXT NOT NULL, -- JSON, '' = none
+	version    INTEGER NOT NULL,
+	created    INTEGER NOT NULL,
+	deleted    INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX things_deleted ON things (id) WHERE deleted = 1;
+
+CREATE TABLE groups (
+	id          INTEGER PRIMARY KEY AUTOINCREMENT,
+	name        TEXT NOT NULL,
+	uuid        TEXT NOT NULL,
+	parent      INTEGER NOT NULL, -- 0 = at the root
+	description TEXT NOT NULL,
+	attributes  TEXT NOT NULL,
+	version     INTEGER NOT NULL,
+	created     INTEGER NOT NULL,
+	deleted     INTEGER NOT NULL DEFAULT 0 -- 1: its memberships are being ended
+);
+CREATE UNIQUE INDEX groups_name ON groups (name) WHERE deleted = 0;
+CREATE INDEX groups_parent ON groups (parent);
+CREATE INDEX groups_deleted ON groups (id) WHERE deleted = 1;
+
+CREATE TABLE members (
+	grp    INTEGER NOT NULL,
+	thing  INTEGER NOT NULL,
+	serial INTEGER NOT NULL,
+	PRIMARY KEY (grp, thing)
+) WITHOUT ROWID;
+CREATE INDEX members_thing ON members (thing, grp);
+
+CREATE TABLE jobs (
+	seq       INTEGER PRIMARY KEY AUTOINCREMENT,
+	id        TEXT NOT NULL UNIQUE,
+	version   INTEGER NOT NULL,
+	status    INTEGER NOT NULL,
+	selection INTEGER NOT NULL,
+	sweep     INTEGER NOT NULL,
+	namespace TEXT NOT NULL,
+	record    TEXT NOT NULL, -- the whole job, JSON
+	serial    INTEGER NOT NULL,
+	-- what has been done for it
+	c0 INTEGER NOT NULL DEFAULT 0, c1 INTEGER NOT NULL DEFAULT 0, c2 INTEGER NOT NULL DEFAULT 0,
+	c3 INTEGER NOT NULL DEFAULT 0, c4 INTEGER NOT NULL DEFAULT 0, c5 INTEGER NOT NULL DEFAULT 0,
+	c6 INTEGER NOT NULL DEFAULT 0, c7 INTEGER NOT NULL DEFAULT 0, -- executions by status
+	notified  INTEGER NOT NULL DEFAULT 0,
+	chunks    INTEGER NOT NULL DEFAULT 0,
+	started   INTEGER NOT NULL DEFAULT 0,
+	done      INTEGER NOT NULL DEFAULT 0,
+	swept     INTEGER NOT NULL DEFAULT 0,
+	pace      INTEGER NOT NULL DEFAULT 0,
+	-- where the rollout and the sweep are
+	target      INTEGER NOT NULL DEFAULT 0,
+	at_group    INTEGER NOT NULL DEFAULT 0,
+	at_thing    INTEGER NOT NULL DEFAULT 0,
+	sweep_thing INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX jobs_active ON jobs (seq) WHERE status IN (1, 2, 5) OR sweep <> 0 OR c0 + c1 > 0;
+
+CREATE TABLE documents (
+	job      INTEGER PRIMARY KEY,
+	document TEXT NOT NULL
+);
+
+CREATE TABLE targets (
+	job      INTEGER NOT NULL,
+	position INTEGER NOT NULL,
+	is_group INTEGER NOT NULL,
+	ref      INTEGER NOT NULL, -- things.id or groups.id
+	PRIMARY KEY (job, position)
+) WITHOUT ROWID;
+CREATE INDEX targets_ref ON targets (is_group, ref, job);
+
+CREATE TABLE executions (
+	job             INTEGER NOT NULL,
+	thing           INTEGER NOT NULL,
+	number          INTEGER NOT NULL,
+	version         INTEGER NOT NULL,
+	status          INTEGER NOT NULL,
+	retry           INTEGER NOT NULL,
+	retry_timed_out INTEGER NOT NULL,
+	forced          INTEGER NOT NULL,
+	queued          INTEGER NOT NULL,
+	started         INTEGER NOT NULL,
+	updated         INTEGER NOT NULL,
+	deadline        INTEGER NOT NULL,
+	step            INTEGER NOT NULL,
+	details         TEXT NOT NULL,
+	PRIMARY KEY (job, thing)
+) WITHOUT ROWID;
+CREATE INDEX executions_thing ON executions (thing);
+
+CREATE TABLE attempts ( -- executions that others superseded
+	job             INTEGER NOT NULL,
+	thing           INTEGER NOT NULL,
+	number          INTEGER NOT NULL,
+	version         INTEGER NOT NULL,
+	status          INTEGER NOT NULL,
+	retry           INTEGER NOT NULL,
+	retry_timed_out INTEGER NOT NULL,
+	forced          INTEGER NOT NULL,
+	queued          INTEGER NOT NULL,
+	started         INTEGER NOT NULL,
+	updated         INTEGER NOT NULL,
+	deadline        INTEGER NOT NULL,
+	step            INTEGER NOT NULL,
+	details         TEXT NOT NULL,
+	PRIMARY KEY (job, thing, number)
+) WITHOUT ROWID;
+CREATE INDEX attempts_thing ON attempts (thing);
+
+CREATE TABLE templates (
+	id       TEXT PRIMARY KEY,
+	record   TEXT NOT NULL -- JSON
+) WITHOUT ROWID;
+
+CREATE TABLE tags (
+	kind  TEXT NOT NULL,
+	name  TEXT NOT NULL,
+	key   TEXT NOT NULL,
+	value TEXT NOT NULL,
+	PRIMARY KEY (kind, name, key)
+) WITHOUT ROWID;
+`}
+
+// migrate brings the store to the version of this program.
+func migrate(c *sqlite.Conn) error {
+	id, err := pragma(c, "application_id")
+	if err != nil {
+		return err
+	}
+	version, err := pragma(c, "user_version")
+	if err != nil {
+		return err
+	}
+	switch {
+	case id != applicationID && (id != 0 || version != 0 || !empty(c)):
+		return fmt.Errorf("the file is a database of another program; see jobs.store")
+	case version > int64(len(migrations)):
+		return fmt.Errorf("version %d, this program knows %d: %w", version, len(migrations), jobs.ErrStoreNewer)
+	}
+	for ; version < int64(len(migrations)); version++ {
+		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", migrations[version], applicationID, version+1)
+		if err := sqlitex.ExecuteScript(c, script, nil); err != nil { // in one transaction
+			return fmt.Errorf("migration to version %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
+// empty says whether a database has no table.
+func empty(c *sqlite.Conn) bool {
+	n := int64(-1)
+	err := sqlitex.ExecuteTransient(c, "SELECT count(*) FROM sqlite_schema", &sqlitex.ExecOptions{
+		ResultFunc: func(stmt *sqlite.Stmt) error { n = stmt.ColumnInt64(0); return nil },
+	})
+	return err == nil && n == 0
+}
+
+// pragma reads a number.
+func pragma(c *sqlite.Conn, name string) (int64, error) {
+	var n int64
+	err := sqlitex.ExecuteTransient(c, "PRAGMA "+name, &sqlitex.ExecOptions{
+		ResultFunc: func(stmt *sqlite.Stmt) error { n = stmt.ColumnInt64(0); return nil },
+	})
+	if err != nil {
+		return 0, fmt.Errorf("PRAGMA %s: %w", name, err)
+	}
+	return n, nil
+}

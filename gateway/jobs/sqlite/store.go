@@ -1,0 +1,172 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"jobgate/gateway/jobs"
+)
+
+// Options say where a store is.
+type Options struct {
+	Path string       // the database file; it is created. Beside it are Path-wal, Path-shm and Path-lock
+	Log  *slog.Logger // nil: discards
+
+	// NoSync leaves the flushing to the operating system: a crash of the machine loses answered changes, one of the
+	// process does not. For tests and throwaway data.
+	NoSync bool
+}
+
+// Store is the engine. It implements jobs.Store.
+type Store struct {
+	log   *slog.Logger
+	lock  *sqlite.Conn  // holds Path-lock
+	reads *sqlitex.Pool // for operators' reads
+	view  *view
+	queue chan *request
+
+	closing  chan struct{} // closed by Close: no further changes
+	closed   sync.Once
+	writers  sync.WaitGroup // changes under way
+	writerMu sync.RWMutex   // guards closing against writers.Add
+	done     chan struct{}  // closed when writer and checkpointer have ended
+	closeErr error
+}
+
+var _ jobs.Store = (*Store)(nil)
+
+// readers is the number of read connections.
+const readers = 4
+
+// Open opens a store, creates it if it is not there, and brings it to the version of this program. It reads what
+// devices are served from memory, which takes about a second for a million things.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Path == "" {
+		return nil, errors.New("cannot open the jobs store: no path; see jobs.store")
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Store{
+		log: o.Log, view: newView(), queue: make(chan *request, maxGroup),
+		closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := s.open(ctx, o); err != nil {
+		return nil, fmt.Errorf("cannot open the jobs store %q: %w", o.Path, err)
+	}
+	return s, nil
+}
+
+// open takes the lock, migrates, loads and starts the writer; on failure nothing is left open.
+func (s *Store) open(ctx context.Context, o Options) (err error) {
+	if s.lock, err = takeLock(o.Path + "-lock"); err != nil {
+		return err
+	}
+	w := &writer{store: s}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, w.close())
+			if s.reads != nil {
+				err = errors.Join(err, s.reads.Close())
+			}
+			err = errors.Join(err, s.lock.Close())
+		}
+	}()
+	if w.conn, err = connect(o, "PRAGMA wal_autocheckpoint = 0", "PRAGMA cache_size = -65536"); err != nil {
+		return err
+	}
+	if err = migrate(w.conn); err != nil {
+		return err
+	}
+	if w.checkpoints, err = connect(o); err != nil {
+		return err
+	}
+	s.reads, err = sqlitex.NewPool(o.Path, sqlitex.PoolOptions{
+		Flags: sqlite.OpenReadWrite | sqlite.OpenNoMutex, PoolSize: readers,
+		PrepareConn: func(c *sqlite.Conn) error { return sqlitex.ExecuteTransient(c, "PRAGMA query_only = 1", nil) },
+	})
+	if err != nil {
+		return err
+	}
+	if err = s.view.load(ctx, w.conn); err != nil {
+		return err
+	}
+	w.start()
+	return nil
+}
+
+// connect opens a connection for writing.
+func connect(o Options, pragmas ...string) (*sqlite.Conn, error) {
+	c, err := sqlite.OpenConn(o.Path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	sync := "PRAGMA synchronous = FULL"
+	if o.NoSync {
+		sync = "PRAGMA synchronous = OFF"
+	}
+	for _, p := range append([]string{"PRAGMA journal_mode = WAL", sync}, pragmas...) {
+		if err := sqlitex.ExecuteTransient(c, p, nil); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", p, err), c.Close())
+		}
+	}
+	return c, nil
+}
+
+// takeLock keeps other handles out, of this process and of others, until its connection is closed or its process ends.
+// It is a database of its own, locked as a whole.
+func takeLock(path string) (*sqlite.Conn, error) {
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	c.SetBusyTimeout(0)
+	if err := sqlitex.ExecuteTransient(c, "BEGIN EXCLUSIVE", nil); err != nil {
+		if code := sqlite.ErrCode(err).ToPrimary(); code == sqlite.ResultBusy || code == sqlite.ResultLocked {
+			err = jobs.ErrStoreInUse
+		}
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Close implements jobs.Store. It waits for the changes under way, moves the write-ahead log into the database and
+// closes the files.
+func (s *Store) Close() error {
+	s.closed.Do(func() {
+		s.writerMu.Lock()
+		close(s.closing)
+		s.writerMu.Unlock()
+		s.writers.Wait()
+		close(s.queue)
+		<-s.done
+		s.closeErr = errors.Join(s.closeErr, s.reads.Close(), s.lock.Close())
+	})
+	return s.closeErr
+}
+
+// read runs do with a read connection. All of do sees one state of the database.
+func (s *Store) read(ctx context.Context, do func(c *sqlite.Conn) error) (err error) {
+	select {
+	case <-s.closing:
+		return jobs.ErrClosed
+	default:
+	}
+	c, err := s.reads.Take(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			return jobs.ErrClosed
+		}
+		return ctx.Err()
+	}
+	defer s.reads.Put(c)
+	end := sqlitex.Transaction(c)
+	defer end(&err)
+	return do(c)
+}

@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// timers orders the executions that may time out by when they do. An execution has one entry, as a rule: its record
+// names the second of it (record.timer), and an entry of another second is stale. An entry that comes up before its
+// execution is due, because the device has been given more time, is entered again.
+type timers struct {
+	mu   sync.Mutex
+	heap timerHeap
+}
+
+type timer struct {
+	at    int64 // milliseconds
+	thing uint32
+	job   uint32 // slot
+}
+
+// again is when an execution that was found to be due is looked at again, should nobody have ended it by then.
+const again = 5 * time.Second
+
+// seconds is how a record names its entry.
+func seconds(ms int64) uint32 { return uint32(ms / 1000) }
+
+func (t *timers) push(e timer) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	heap.Push(&t.heap, e)
+}
+
+// pop takes the first entry if it has come up at now; else it says when the first will.
+func (t *timers) pop(now int64) (e timer, next int64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.heap) == 0 {
+		return timer{}, 0, false
+	}
+	if t.heap[0].at > now {
+		return timer{}, t.heap[0].at, false
+	}
+	return heap.Pop(&t.heap).(timer), 0, true
+}
+
+// due returns up to limit executions whose timers have run out.
+func (v *view) due(now int64, limit int) (list []jobs.Execution, next int64) {
+	for len(list) < limit {
+		t, first, ok := v.timers.pop(now)
+		if !ok {
+			return list, first
+		}
+		if e, ok := v.ranOut(t, now); ok {
+			list = append(list, e)
+		}
+	}
+	return list, now
+}
+
+// ranOut returns the execution of an entry that came up, if it is due; it enters it again if it is still pending.
+func (v *view) ranOut(t timer, now int64) (e jobs.Execution, due bool) {
+	p, ok := v.ids.get(t.thing)
+	if !ok {
+		return e, false
+	}
+	s := &v.shards[p.shard]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner := &s.things[p.slot]
+	if owner.id != t.thing {
+		return e, false
+	}
+	at, ok := s.record(p.slot, t.job)
+	if !ok || s.records[at].timer != seconds(t.at) {
+		return e, false
+	}
+	r := &s.records[at]
+	when := r.due()
+	r.timer = 0
+	if when == 0 {
+		return e, false
+	}
+	if due = when <= now; due {
+		e = r.execution(string(s.name(owner)), v.jobs.at(r.job).job.Load(), s.detailsOf(at, r))
+		when = now + again.Milliseconds()
+	}
+	r.timer = seconds(when)
+	v.timers.push(timer{at: when, thing: t.thing, job: t.job})
+	return e, due
+}
+
+// timerHeap is a container/heap by time.
+type timerHeap []timer
+
+func (h timerHeap) Len() int           { return len(h) }
+func (h timerHeap) Less(i, j int) bool { return h[i].at < h[j].at }
+func (h timerHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *timerHeap) Push(x any)        { *h = append(*h, x.(timer)) }
+
+// Pop implements heap.Interface.
+func (h *timerHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return e
+}

@@ -1,0 +1,142 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"jobgate/gateway/jobs"
+)
+
+func testGroups(s *suite) {
+	g := jobs.Group{
+		Name: "g", ID: "uuid", Description: "lamps", Attributes: map[string]string{"x": "1"}, Version: 1, CreatedAt: s.now,
+	}
+	s.ok(s.CreateGroup(bg, g, []jobs.Tag{{Key: "k", Value: "v"}}))
+	got, err := s.Group(bg, "g")
+	s.ok(err)
+	s.same("group", got, g)
+	tags, err := s.Tags(bg, jobs.Resource{Kind: jobs.KindGroup, Name: "g"})
+	s.ok(err)
+	s.same("tags", tags, []jobs.Tag{{Key: "k", Value: "v"}})
+	s.is(s.CreateGroup(bg, g, nil), jobs.ErrAlreadyExists)
+	s.is(s.CreateGroup(bg, jobs.Group{Name: "h", ID: "x", Parent: "nobody", Version: 1}, nil), jobs.ErrNotFound)
+	_, err = s.Group(bg, "h")
+	s.is(err, jobs.ErrNotFound)
+	s.is(s.DeleteGroup(bg, "h", 0, s.now), jobs.ErrNotFound)
+	s.is(s.DeleteGroup(bg, "g", 9, s.now), jobs.ErrVersionConflict)
+}
+
+func testGroupTree(s *suite) {
+	parent := ""
+	for i := range jobs.MaxGroupDepth {
+		name := fmt.Sprintf("g%d", i)
+		s.group(name, parent)
+		parent = name
+	}
+	err := s.CreateGroup(bg, jobs.Group{Name: "deep", ID: "x", Parent: parent, Version: 1}, nil)
+	s.is(err, jobs.ErrInvalidRequest)
+	g, err := s.Group(bg, "g3")
+	s.ok(err)
+	s.same("ancestors", g.Ancestors, []string{"g0", "g1", "g2"})
+	s.same("parent", g.Parent, "g2")
+	s.is(s.DeleteGroup(bg, "g3", 0, s.now), jobs.ErrInvalidRequest) // it has a child
+
+	s.group("other", "")
+	s.group("g1b", "g0")
+	f := func(q jobs.GroupQuery, want ...string) {
+		s.Helper()
+		var names []string
+		for page := (jobs.Page{Limit: 2}); ; {
+			list, next, err := s.Groups(bg, q, page)
+			s.ok(err)
+			for _, g := range list {
+				names = append(names, g.Name)
+			}
+			if page.After = next; next == "" {
+				break
+			}
+		}
+		s.same(fmt.Sprintf("%+v", q), names, want)
+	}
+	f(jobs.GroupQuery{}, "g0", "other")
+	f(jobs.GroupQuery{Recursive: true}, "g0", "g1", "g1b", "g2", "g3", "g4", "g5", "g6", "other")
+	f(jobs.GroupQuery{Parent: "g0"}, "g1", "g1b")
+	f(jobs.GroupQuery{Parent: "g4", Recursive: true}, "g5", "g6")
+	f(jobs.GroupQuery{Recursive: true, Prefix: "g1"}, "g1", "g1b")
+	f(jobs.GroupQuery{Recursive: true, Prefix: "G1"})
+	_, _, err = s.Groups(bg, jobs.GroupQuery{Parent: "nobody"}, jobs.Page{Limit: 1})
+	s.is(err, jobs.ErrNotFound)
+}
+
+func testMembers(s *suite) {
+	s.things("a", "b", "c", "d", "e")
+	s.group("top", "", "a", "b")
+	s.group("sub", "top", "b", "c", "d")
+	f := func(group string, recursive bool, want ...string) {
+		s.Helper()
+		var names []string
+		for page := (jobs.Page{Limit: 2}); ; {
+			list, next, err := s.Members(bg, group, recursive, page)
+			s.ok(err)
+			names = append(names, list...)
+			if page.After = next; next == "" {
+				break
+			}
+		}
+		slices.Sort(names)
+		s.same(group, names, want)
+	}
+	f("top", false, "a", "b")
+	f("sub", false, "b", "c", "d")
+	f("top", true, "a", "b", "c", "d")
+
+	groups, _, err := s.GroupsOf(bg, "b", jobs.Page{Limit: 10})
+	s.ok(err)
+	s.same("groups of b", []string{groups[0].Name, groups[1].Name}, []string{"sub", "top"})
+
+	change := func(c jobs.MemberChange) error {
+		_, err := s.ChangeMembers(bg, c)
+		return err
+	}
+	s.is(change(jobs.MemberChange{Things: []string{"e", "nobody"}, Add: []string{"top"}}), jobs.ErrNotFound)
+	s.is(change(jobs.MemberChange{Things: []string{"e"}, Add: []string{"top", "nowhere"}}), jobs.ErrNotFound)
+	f("top", false, "a", "b") // none of them joined
+	s.join("top", "a")        // again
+	s.leave("sub", "a", "c")  // a never was there
+	f("sub", false, "b", "d")
+	s.ok(change(jobs.MemberChange{Things: []string{"d", "e"}, Add: []string{"top"}, Remove: []string{"sub"}}))
+	f("sub", false, "b")
+	f("top", false, "a", "b", "d", "e")
+	_, _, err = s.Members(bg, "nowhere", false, jobs.Page{Limit: 1})
+	s.is(err, jobs.ErrNotFound)
+	_, _, err = s.GroupsOf(bg, "nobody", jobs.Page{Limit: 1})
+	s.is(err, jobs.ErrNotFound)
+}
+
+func testDeleteGroup(s *suite) {
+	s.things("a", "b", "c")
+	s.group("g", "", "a", "b", "c")
+	s.job("j", jobs.Continuous, groupOf("g"), thing("c"))
+	s.roll("j", 10)
+	s.ok(s.DeleteGroup(bg, "g", 1, s.now))
+	_, err := s.Group(bg, "g")
+	s.is(err, jobs.ErrNotFound)
+	s.group("g", "") // its name is free at once
+	var removed []string
+	for range 10 {
+		list, more, err := s.SweepGroups(bg, 1, s.now)
+		s.ok(err)
+		for _, e := range list {
+			removed = append(removed, e.Thing+" "+e.Status.String())
+		}
+		if !more {
+			break
+		}
+	}
+	s.same("removed", removed, []string{"a REMOVED", "b REMOVED"}) // c is a target by itself
+	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.Removed: 2})
+	groups, _, err := s.GroupsOf(bg, "a", jobs.Page{Limit: 10})
+	s.ok(err)
+	s.same("groups of a", len(groups), 0)
+	s.same("joining the new group", len(s.join("g", "a").Queued), 0) // it is not the one that was targeted
+}

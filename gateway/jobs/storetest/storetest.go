@@ -1,0 +1,248 @@
+// Package storetest is the suite that every engine of jobs.Store passes, and a model test that runs the whole service
+// over an engine.
+//
+//	Engine ──► Run     what each method of the interface promises, one by one
+//	      └──► Model   random operations against a small model in memory
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// Engine is how the suite gets stores.
+type Engine struct {
+	// New makes a fresh, empty store and returns what opens it; each call is a further handle on the same store. Open
+	// handles are closed by the suite.
+	New func(t testing.TB) Opener
+	// Shared says that a store may have several handles at once. Of an engine that is not shared, the second is refused
+	// with jobs.ErrStoreInUse.
+	Shared bool
+}
+
+// Opener opens a handle on a store.
+type Opener func() (jobs.Store, error)
+
+// Run runs the suite.
+func Run(t *testing.T, e Engine) {
+	for name, test := range map[string]func(*suite){
+		"Things": testThings, "ThingFilters": testThingFilters, "DeleteThing": testDeleteThing,
+		"Groups": testGroups, "GroupTree": testGroupTree, "Members": testMembers, "DeleteGroup": testDeleteGroup,
+		"Jobs": testJobs, "JobTargets": testJobTargets, "SwapJob": testSwapJob, "ListJobs": testListJobs,
+		"Rollout": testRollout, "RolloutSnapshot": testRolloutSnapshot, "RolloutFamily": testRolloutFamily,
+		"RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
+		"Join": testJoin, "Leave": testLeave, "Rejoin": testRejoin,
+		"Swap": testSwap, "SwapMany": testSwapMany, "SwapRetry": testSwapRetry, "SwapRace": testSwapRace,
+		"Pending": testPending, "ListExecutions": testListExecutions, "DeleteExecution": testDeleteExecution,
+		"Due": testDue, "Sweep": testSweep, "SweepDelete": testSweepDelete, "SweepResumes": testSweepResumes,
+		"Templates": testTemplates, "Tags": testTags,
+		"Reopen": testReopen, "Handles": testHandles, "Closed": testClosed, "Canceled": testCanceled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &suite{T: t, engine: e, open: e.New(t), now: start}
+			s.Store = s.handle()
+			test(s)
+		})
+	}
+}
+
+// start is when every test begins.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// suite is one test with its store. Its helpers end the test on an error.
+type suite struct {
+	*testing.T
+	jobs.Store
+	engine Engine
+	open   Opener
+	now    time.Time
+}
+
+var bg = context.Background()
+
+// handle opens a handle, and closes it at the end of the test.
+func (s *suite) handle() jobs.Store {
+	s.Helper()
+	st, err := s.open()
+	s.ok(err)
+	s.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			s.Errorf("Close: %v", err)
+		}
+	})
+	return st
+}
+
+// reopen closes the store and opens it again.
+func (s *suite) reopen() {
+	s.Helper()
+	s.ok(s.Store.Close())
+	s.Store = s.handle()
+}
+
+func (s *suite) ok(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// is ends the test unless err is of a kind.
+func (s *suite) is(err, kind error) {
+	s.Helper()
+	if !errors.Is(err, kind) {
+		s.Fatalf("error is %v, want %v", err, kind)
+	}
+}
+
+// same ends the test unless two values print alike.
+func (s *suite) same(what string, got, want any) {
+	s.Helper()
+	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
+		s.Fatalf("%s\n got %s\nwant %s", what, g, w)
+	}
+}
+
+// later moves the clock on.
+func (s *suite) later(d time.Duration) time.Time {
+	s.now = s.now.Add(d)
+	return s.now
+}
+
+// things registers things.
+func (s *suite) things(names ...string) {
+	s.Helper()
+	list := make([]jobs.Thing, len(names))
+	for i, n := range names {
+		list[i] = jobs.Thing{Name: n, ID: "id-" + n, Version: 1, CreatedAt: s.now}
+	}
+	s.ok(s.CreateThings(bg, list))
+}
+
+// group makes a group under a parent with members.
+func (s *suite) group(name, parent string, members ...string) {
+	s.Helper()
+	s.ok(s.CreateGroup(bg, jobs.Group{Name: name, ID: "id-" + name, Parent: parent, Version: 1, CreatedAt: s.now}, nil))
+	if len(members) > 0 {
+		s.join(name, members...)
+	}
+}
+
+func (s *suite) join(group string, members ...string) jobs.MemberResult {
+	s.Helper()
+	r, err := s.ChangeMembers(bg, jobs.MemberChange{Things: members, Add: []string{group}, Now: s.now})
+	s.ok(err)
+	return r
+}
+
+func (s *suite) leave(group string, members ...string) jobs.MemberResult {
+	s.Helper()
+	r, err := s.ChangeMembers(bg, jobs.MemberChange{Things: members, Remove: []string{group}, Now: s.now})
+	s.ok(err)
+	return r
+}
+
+// thing and groupOf are targets.
+func thing(name string) jobs.Target   { return jobs.Target{Name: name} }
+func groupOf(name string) jobs.Target { return jobs.Target{Group: true, Name: name} }
+
+// job makes a job that is in progress.
+func (s *suite) job(id string, selection jobs.Selection, targets ...jobs.Target) *jobs.Job {
+	s.Helper()
+	j, err := s.CreateJob(bg, jobs.NewJob{Document: `{"for":"` + id + `"}`, Job: jobs.Job{
+		ID: id, Version: 1, Status: jobs.JobInProgress, Selection: selection, Targets: targets,
+		CreatedAt: s.now, UpdatedAt: s.now,
+	}})
+	s.ok(err)
+	return j
+}
+
+// roll rolls a job out to its end, in chunks.
+func (s *suite) roll(id string, limit int) (things []string) {
+	s.Helper()
+	for range 1000 {
+		r, err := s.QueueChunk(bg, s.chunk(id, limit))
+		s.ok(err)
+		if r.Queued > limit {
+			s.Fatalf("a chunk of %d queued %d", limit, r.Queued)
+		}
+		things = append(things, r.Things...)
+		if r.Progress.Done {
+			return things
+		}
+	}
+	s.Fatalf("the rollout of %s does not end", id)
+	return nil
+}
+
+func (s *suite) chunk(id string, limit int) jobs.QueueChunk {
+	s.Helper()
+	return jobs.QueueChunk{JobID: id, After: s.progress(id).Chunks, Limit: limit, Pace: s.now, Now: s.now, Names: true}
+}
+
+func (s *suite) progress(id string) jobs.Progress {
+	s.Helper()
+	p, err := s.Progress(bg, id)
+	s.ok(err)
+	return p
+}
+
+// swapTo changes a job.
+func (s *suite) swapTo(id string, edit func(*jobs.Job)) *jobs.Job {
+	s.Helper()
+	j, err := s.Job(bg, id)
+	s.ok(err)
+	next := *j
+	edit(&next)
+	next.Version++
+	j, err = s.SwapJob(bg, next)
+	s.ok(err)
+	return j
+}
+
+// execution reads a thing's latest execution of a job.
+func (s *suite) execution(thing, job string) jobs.Execution {
+	s.Helper()
+	e, err := s.Execution(bg, thing, job, 0)
+	s.ok(err)
+	return e
+}
+
+// becomes swaps an execution into a status.
+func (s *suite) becomes(thing, job string, status jobs.Status) jobs.Execution {
+	s.Helper()
+	e := s.execution(thing, job)
+	next := e
+	next.Status, next.Version, next.UpdatedAt = status, e.Version+1, s.now
+	if status == jobs.InProgress {
+		next.StartedAt = s.now
+	}
+	swaps := []jobs.Swap{{Old: e, New: next}}
+	s.ok(s.Swap(bg, swaps))
+	if !swaps[0].Applied {
+		s.Fatalf("execution of %s on %s was not swapped", job, thing)
+	}
+	return next
+}
+
+// counts says what a job's counts should be, and that the totals are theirs, as there is no other job.
+func (s *suite) counts(id string, want jobs.Counts) {
+	s.Helper()
+	s.same("counts of "+id, s.progress(id).Counts, want)
+}
+
+// states prints a thing's pending executions.
+func (s *suite) pending(thing string) (list []string) {
+	s.Helper()
+	pending, err := s.Pending(bg, nil, thing)
+	s.ok(err)
+	for _, e := range pending {
+		list = append(list, fmt.Sprintf("%s#%d %s v%d", e.Job.ID, e.Number, e.Status, e.Version))
+	}
+	return list
+}

@@ -1,0 +1,109 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+
+	"jobgate/gateway/jobs"
+)
+
+func testThings(s *suite) {
+	th := jobs.Thing{
+		Name: "a", ID: "uuid", TypeName: "lamp", BillingGroup: "paid", Attributes: map[string]string{"x": "1"},
+		Version: 1, CreatedAt: s.now,
+	}
+	s.ok(s.CreateThings(bg, []jobs.Thing{th}))
+	got, err := s.Thing(bg, "a")
+	s.ok(err)
+	s.same("thing", got, th)
+	_, err = s.Thing(bg, "A")
+	s.is(err, jobs.ErrNotFound) // names are case-sensitive
+
+	err = s.CreateThings(bg, []jobs.Thing{{Name: "b", ID: "id", Version: 1}, {Name: "a", ID: "id", Version: 1}})
+	s.is(err, jobs.ErrAlreadyExists)
+	if !strings.Contains(err.Error(), "Thing a ") {
+		s.Fatalf("%q does not name the thing", err)
+	}
+	_, err = s.Thing(bg, "b") // all or none
+	s.is(err, jobs.ErrNotFound)
+	_, err = s.Pending(bg, nil, "b")
+	s.is(err, jobs.ErrNotFound)
+
+	s.things("c", "b", "e", "d")
+	var names []string
+	for page := (jobs.Page{Limit: 2}); ; {
+		list, next, err := s.Things(bg, jobs.ThingQuery{}, page)
+		s.ok(err)
+		if len(list) > 2 {
+			s.Fatalf("a page of 2 has %d", len(list))
+		}
+		for _, t := range list {
+			names = append(names, t.Name)
+		}
+		if page.After = next; next == "" {
+			break
+		}
+	}
+	s.same("things by name", names, []string{"a", "b", "c", "d", "e"})
+}
+
+func testThingFilters(s *suite) {
+	s.ok(s.CreateThings(bg, []jobs.Thing{
+		{Name: "a", ID: "1", TypeName: "lamp", Attributes: map[string]string{"color": "red", "size.x": "4"}, Version: 1},
+		{Name: "b", ID: "2", TypeName: "lamp", Attributes: map[string]string{"color": "redish"}, Version: 1},
+		{Name: "c", ID: "3", TypeName: "pump", Attributes: map[string]string{"color": "Red"}, Version: 1},
+		{Name: "d", ID: "4", Version: 1},
+	}))
+	f := func(q jobs.ThingQuery, want ...string) {
+		s.Helper()
+		list, _, err := s.Things(bg, q, jobs.Page{Limit: 10})
+		s.ok(err)
+		var names []string
+		for _, t := range list {
+			names = append(names, t.Name)
+		}
+		s.same(fmt.Sprintf("%+v", q), names, want)
+	}
+	f(jobs.ThingQuery{}, "a", "b", "c", "d")
+	f(jobs.ThingQuery{TypeName: "lamp"}, "a", "b")
+	f(jobs.ThingQuery{AttributeName: "color"}, "a", "b", "c")
+	f(jobs.ThingQuery{AttributeName: "color", AttributeValue: "red"}, "a")
+	f(jobs.ThingQuery{AttributeName: "color", AttributeValue: "red", AttributePrefix: true}, "a", "b")
+	f(jobs.ThingQuery{AttributeName: "size.x", AttributeValue: "4"}, "a")
+	f(jobs.ThingQuery{TypeName: "pump", AttributeName: "color", AttributeValue: "red"})
+	f(jobs.ThingQuery{AttributeName: `x"y`})
+}
+
+func testDeleteThing(s *suite) {
+	s.things("a", "b")
+	s.group("g", "", "a", "b")
+	s.job("j", jobs.Snapshot, groupOf("g"))
+	s.roll("j", 10)
+	s.becomes("a", "j", jobs.InProgress)
+	_, err := s.DeleteThing(bg, "a", 7, s.now)
+	s.is(err, jobs.ErrVersionConflict)
+	removed, err := s.DeleteThing(bg, "a", 1, s.later(1000))
+	s.ok(err)
+	if len(removed) != 1 || removed[0].Status != jobs.Removed || removed[0].Thing != "a" || removed[0].Version != 3 {
+		s.Fatalf("removed %+v", removed)
+	}
+	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
+	_, err = s.Thing(bg, "a")
+	s.is(err, jobs.ErrNotFound)
+	_, err = s.Pending(bg, nil, "a")
+	s.is(err, jobs.ErrNotFound)
+	_, err = s.DeleteThing(bg, "a", 0, s.now)
+	s.is(err, jobs.ErrNotFound)
+	members, _, err := s.Members(bg, "g", false, jobs.Page{Limit: 10})
+	s.ok(err)
+	s.same("members", members, []string{"b"})
+	s.same("history", s.execution("a", "j").Status, jobs.Removed)
+
+	// A new thing of that name is a new thing, in no group; what the old one has done stays under the name.
+	s.things("a")
+	s.same("pending of the new thing", s.pending("a"), []string(nil))
+	s.same("history", s.execution("a", "j").Status, jobs.Removed)
+	groups, _, err := s.GroupsOf(bg, "a", jobs.Page{Limit: 10})
+	s.ok(err)
+	s.same("groups of the new thing", len(groups), 0)
+}
