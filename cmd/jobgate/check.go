@@ -92,6 +92,12 @@ func (c *checker) configuration(flags *configFlags, documents bool) (*config.Loa
 		return &config.Loaded{Config: *config.Default()}, nil // documents are checked all the same
 	}
 	printWarnings(c.cmd.ErrOrStderr(), append(loaded.Warnings, missingFiles(loaded)...))
+	if o.Scope == config.Serving {
+		if err := compile(c.cmd.Context(), loaded.Config); err != nil {
+			c.fault(err)
+			return loaded, nil
+		}
+	}
 	if o.Path != "" {
 		c.well("%s: well (%d routes, %d roles)", o.Path, len(loaded.Routes), len(loaded.Roles))
 	}

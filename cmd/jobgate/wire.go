@@ -123,6 +123,35 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	return made, err
 }
 
+// compile makes everything that a configuration needs, short of listening and asking, and throws it away: what it finds
+// wrong, serve would.
+func compile(ctx context.Context, c config.Config) (err error) {
+	p := &process{log: slog.New(slog.DiscardHandler), metrics: gateway.NewMetrics("", "")}
+	if p.aws, err = loadAWS(ctx); err != nil {
+		return err
+	}
+	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
+		return err
+	}
+	if p.aws.Region == "" {
+		p.aws.Region = "us-east-1" // another machine's matter
+	}
+	if _, err := os.Stat(c.SidecarTokenFile); err != nil {
+		c.SidecarTokenFile = "" // likewise
+	}
+	if p.documents, err = gateway.NewDocuments(documents(&c)); err != nil {
+		return err
+	}
+	defer p.documents.Close()
+	made, err := p.wire(&c, nil)
+	if err != nil {
+		return err
+	}
+	made.handler.Close()
+	made.close()
+	return nil
+}
+
 // close ends what the parts run. The handler is the server's.
 func (p parts) close() {
 	if p.roles != nil {
@@ -207,6 +236,9 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 		Reload: func(context.Context) error { return p.reload() }, Dump: p.dump,
 		Metrics: p.metrics, Log: p.log,
 	}
+	if c.Listen == "" {
+		s.Listen = "127.0.0.1:0" // the server has a devices' listener; nobody is told where, and no route is behind it
+	}
 	if c.TLS.CertFile != "" {
 		s.TLS = &gateway.TLS{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, RequireClientCert: c.Auth.Mode == "mtls"}
 	}
@@ -232,7 +264,7 @@ func (p *process) run(ctx context.Context) error {
 func (p *process) logAddresses() {
 	args := []any{"version", buildVersion().version}
 	for _, name := range []string{"listen", "admin", "sidecar", "control"} {
-		if addr := p.server.Addr(name); addr != nil {
+		if addr := p.server.Addr(name); addr != nil && (name != "listen" || p.loaded.Listen != "") {
 			args = append(args, name, addr.String())
 		}
 	}
