@@ -80,6 +80,7 @@ func (s State) String() string {
 // Cache maps keys to values of type V. Make it with [New].
 type Cache[V any] struct {
 	main     *ristretto.Cache[uint64, *entry[V]]
+	hot      hot[V]
 	recent   *exact[V]
 	negative *exact[V]
 	rules    atomic.Pointer[Config[V]] // defaults filled in
@@ -138,9 +139,14 @@ const bytesPerCounter = 400
 // retained. Get must not run while or after [Cache.Close] runs.
 func (c *Cache[V]) Get(key []byte, now time.Time) (V, State) {
 	h := c.hash(key)
-	// Fast path: in ristretto, and still what its key stands for.
+	// Fast path: asked for a moment ago, and still what its key stands for.
+	if e := c.hot.get(h); e != nil && e.key == string(key) && !e.dead.Load() {
+		return c.answer(e, now.UnixNano())
+	}
+	// In ristretto, which learns of this one.
 	if e, ok := c.main.Get(h); ok && e.key == string(key) && !e.dead.Load() {
 		e.touch()
+		c.hot.put(e)
 		return c.answer(e, now.UnixNano())
 	}
 	// Slow path: not admitted yet, known not to be there, or not here at all.
@@ -216,6 +222,11 @@ func (c *Cache[V]) purge() {
 	}
 	c.purges++
 	c.flights = make(map[string]*flight[V])
+	c.main.IterValues(func(e *entry[V]) (stop bool) {
+		e.dead.Store(true)
+		c.hot.forget(e)
+		return false
+	})
 	c.purging.Store(true)
 	c.main.Clear()
 	c.purging.Store(false)

@@ -35,6 +35,7 @@ func (c *Cache[V]) drop(hash uint64, e *entry[V]) {
 	}
 	if in, ok := c.main.Get(hash); ok {
 		in.dead.Store(true)
+		c.hot.forget(in)
 		c.main.Del(hash)
 	}
 }
@@ -68,6 +69,7 @@ func (c *Cache[V]) evicted(item *ristretto.Item[*entry[V]]) {
 	if !e.visited.Load() || !c.recent.putBack(e) {
 		c.gone(e)
 	}
+	c.hot.forget(e)
 }
 
 // gone is told that e is in no map any more, because others needed the room.
