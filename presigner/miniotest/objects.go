@@ -108,8 +108,20 @@ func (s *Server) must(tb testing.TB, method, url string, body []byte, allowed ..
 	return answer{}
 }
 
-// do sends a request that the SDK's signer signs with the root credentials.
-func (s *Server) do(method, url string, body []byte) (answer, error) {
+// do sends a request that the SDK's signer signs with the root credentials, and again, for
+// some seconds, while the server says that it is too busy.
+func (s *Server) do(method, url string, body []byte) (res answer, err error) {
+	for range 20 {
+		res, err = s.doOnce(method, url, body)
+		if err != nil || res.status != http.StatusServiceUnavailable {
+			break
+		}
+		<-time.After(250 * time.Millisecond)
+	}
+	return res, err
+}
+
+func (s *Server) doOnce(method, url string, body []byte) (answer, error) {
 	req, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(body))
 	if err != nil {
 		return answer{}, err

@@ -1,6 +1,7 @@
 package miniotest
 
 import (
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -11,4 +12,18 @@ import (
 func tie(cmd *exec.Cmd) (stop func(), err error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return func() { _ = cmd.Process.Kill() }, nil
+}
+
+// minFree is the space that MinIO wants free, twice over.
+const minFree = 2 << 30
+
+// dataRoot is where data folders go: memory, if there is enough. On a busy disk MinIO is
+// slow, and then refuses writes.
+func dataRoot() string {
+	const memory = "/dev/shm"
+	var fs syscall.Statfs_t
+	if syscall.Statfs(memory, &fs) == nil && fs.Bavail*uint64(fs.Bsize) >= minFree {
+		return memory
+	}
+	return os.TempDir()
 }

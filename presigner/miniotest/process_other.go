@@ -3,6 +3,7 @@
 package miniotest
 
 import (
+	"os"
 	"os/exec"
 )
 
@@ -18,3 +19,6 @@ func tie(cmd *exec.Cmd) (stop func(), err error) {
 	}
 	return func() { _ = stdin.Close() }, nil
 }
+
+// dataRoot is where data folders go.
+func dataRoot() string { return os.TempDir() }

@@ -152,7 +152,7 @@ func (s *Server) waitReady(ended <-chan struct{}) error {
 			return fmt.Errorf("it did not serve within 30s: %w", last)
 		case <-tick.C:
 		}
-		res, err := s.do(http.MethodGet, s.URL+"/", nil)
+		res, err := s.doOnce(http.MethodGet, s.URL+"/", nil)
 		if err == nil && res.status == http.StatusOK {
 			return nil
 		}
@@ -174,14 +174,15 @@ func freeAddr() (string, error) {
 // of processes that are gone: a killed server cannot tidy up after itself.
 func dataDir() (string, error) {
 	const prefix = "jobgate-miniotest-"
-	old, _ := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*", "lock"))
+	root := dataRoot()
+	old, _ := filepath.Glob(filepath.Join(root, prefix+"*", "lock"))
 	for _, lock := range old {
 		if unlock, err := tryLockFile(lock); err == nil {
 			_ = os.RemoveAll(filepath.Dir(lock))
 			unlock()
 		}
 	}
-	dir, err := os.MkdirTemp("", prefix)
+	dir, err := os.MkdirTemp(root, prefix)
 	if err != nil {
 		return "", err
 	}

@@ -166,6 +166,18 @@ func TestDurationFallback(t *testing.T) {
 	f(time.Hour, "1 validation error detected: Value '43200' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to 3600", 43200, 3600, 3600)
 }
 
+// A session of no more than an hour that is refused all the same has no fallback.
+func TestNoFallbackToLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sts := &fakeSTS{longest: time.Minute, message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
+		s := start(t, sts.options(Config{Name: "a", ARN: arn("a"), SessionDuration: 30 * time.Minute}))
+		_, err := mustRole(t, s, "a").Wait(t.Context())
+		if calls := sts.seen(""); len(calls) != 1 || calls[0].seconds != 1800 || err == nil {
+			t.Errorf("calls %v, %v", calls, err)
+		}
+	})
+}
+
 // Nothing else that STS refuses is taken for a session that is too long.
 func TestNoFallbackForOtherErrors(t *testing.T) {
 	f := func(code, message string) {

@@ -3,6 +3,7 @@ package role
 import (
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -200,4 +201,43 @@ func TestClockIsSet(t *testing.T) {
 	f(-10*m, 0)
 	f(0, 5*h)
 	f(10*m, -10*m)
+}
+
+// A request that comes first after the machine slept waits for one call, with all others.
+func TestMachineSlept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sts, w := &fakeSTS{delay: time.Second}, &wall{}
+		o := sts.options(Config{Name: "a", ARN: arn("a")})
+		o.Now = w.Now
+		s := start(t, o)
+		r := mustRole(t, s, "a")
+		old := mustWait(t, r)
+		time.Sleep(time.Second)
+		w.offset.Store(int64(13 * time.Hour)) // and everybody else's clock went on too
+		sts.set(func() { sts.skew = 13 * time.Hour })
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if sess, err := r.Wait(t.Context()); err != nil || sess == old || !sess.usable(s.Now()) {
+					t.Errorf("Wait: %v, %v", sess, err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(sts.seen("")); n != 2 {
+			t.Errorf("%d calls, want the first and one more", n)
+		}
+	})
+}
+
+// A Date out of some cache says nothing about now.
+func TestCachedAnswersSayNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sts := &fakeSTS{skew: 4 * time.Minute, age: "240"}
+		s := start(t, sts.options(Config{Name: "a", ARN: arn("a")}))
+		mustWait(t, mustRole(t, s, "a"))
+		if s.MeasuredSkew() != 0 {
+			t.Errorf("measured %v from an answer with an Age", s.MeasuredSkew())
+		}
+	})
 }

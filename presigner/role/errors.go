@@ -99,11 +99,14 @@ const maxReason = 400
 func reason(err error, secrets ...presigner.Credentials) string {
 	text := err.Error()
 	var api smithy.APIError
+	var send *smithyhttp.RequestSendError
 	switch {
 	case errors.As(err, &api):
 		text = api.ErrorCode() + ": " + api.ErrorMessage()
 	case errors.Is(err, context.DeadlineExceeded):
 		text = "no answer in time"
+	case errors.As(err, &send):
+		text = send.Err.Error()
 	}
 	for _, mark := range []string{"The Canonical String", "The canonical string", "The String-to-Sign"} {
 		text, _, _ = strings.Cut(text, mark)

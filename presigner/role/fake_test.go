@@ -38,6 +38,7 @@ type fakeSTS struct {
 	fail     func(arn string) error    // transport errors
 	refuse   func(arn string) *refusal // HTTP errors
 	lifetime time.Duration             // of sessions; zero: as asked
+	age      string                    // the Age header, if any
 
 	mu    sync.Mutex
 	calls []call
@@ -129,10 +130,13 @@ func (f *fakeSTS) judge(req *http.Request, c call) *refusal {
 }
 
 func (f *fakeSTS) answer(status int, body string) *http.Response {
+	header := http.Header{"Date": {time.Now().Add(f.skew).UTC().Format(http.TimeFormat)}, "Content-Type": {"text/xml"}}
+	if f.age != "" {
+		header.Set("Age", f.age)
+	}
 	return &http.Response{
-		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: http.Header{"Date": {time.Now().Add(f.skew).UTC().Format(http.TimeFormat)}, "Content-Type": {"text/xml"}},
-		Body:   io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+		StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: header,
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
 	}
 }
 

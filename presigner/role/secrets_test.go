@@ -126,3 +126,28 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 }
+
+// The log tells of the first session, of failures and of recovery; renewals are for debug.
+func TestLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sts, log := &fakeSTS{}, &journal{}
+		o := sts.options(Config{Name: "a", ARN: arn("a"), SessionDuration: time.Hour, Expires: time.Hour})
+		o.Log = log.logger()
+		start(t, o)
+		time.Sleep(time.Hour)
+		up := sts.down()
+		time.Sleep(6 * time.Minute)
+		up()
+		time.Sleep(2 * time.Minute)
+		f := func(line string, wantLow, wantHigh int) {
+			t.Helper()
+			if n := strings.Count(log.String(), line); n < wantLow || n > wantHigh {
+				t.Errorf("%q is there %d times, want %d … %d:\n%s", line, n, wantLow, wantHigh, log)
+			}
+		}
+		f(`level=INFO msg="role session obtained" role=a`, 2, 2)
+		f(`level=DEBUG msg="role session obtained" role=a`, 9, 16)
+		f(`level=WARN msg="cannot renew the role session: the old one stays in use" role=a error="dial tcp 192.0.2.1:443: connect: connection refused"`, 4, 20)
+		f(`level=ERROR`, 0, 0)
+	})
+}
