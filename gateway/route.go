@@ -95,26 +95,29 @@ func (p *pathParts) split(path []byte) bool {
 	if len(path) == 0 || path[0] != '/' {
 		return false
 	}
-	for path = path[1:]; ; p.n++ {
+	start, escaped := 1, false
+	for i := 1; i <= len(path); i++ {
+		if i < len(path) && path[i] != '/' {
+			escaped = escaped || path[i] == '%'
+			continue
+		}
 		if p.n == maxSegments {
 			return false
 		}
-		part, rest, more := bytes.Cut(path, slash)
-		if bytes.IndexByte(part, '%') >= 0 {
-			start := len(p.scratch)
+		part := path[start:i]
+		if escaped {
+			from := len(p.scratch)
 			var ok bool
 			if p.scratch, ok = appendDecoded(p.scratch, part); !ok {
 				return false
 			}
-			part = p.scratch[start:]
+			part = p.scratch[from:]
 		}
 		p.parts[p.n] = part
-		if !more {
-			p.n++
-			return true
-		}
-		path = rest
+		p.n++
+		start, escaped = i+1, false
 	}
+	return true
 }
 
 var slash = []byte{'/'}

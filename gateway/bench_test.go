@@ -1,0 +1,77 @@
+package gateway_test
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// endless is a connection on which the same request comes n times; answers are thrown away.
+type endless struct {
+	net.Conn
+	request []byte
+	n       int
+	written int64
+}
+
+func (c *endless) Read(p []byte) (int, error) {
+	if c.n == 0 {
+		return 0, io.EOF
+	}
+	c.n--
+	return copy(p, c.request), nil
+}
+
+func (c *endless) Write(p []byte) (int, error) {
+	c.written += int64(len(p))
+	return len(p), nil
+}
+
+func (*endless) Close() error                     { return nil }
+func (*endless) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (*endless) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (*endless) SetDeadline(time.Time) error      { return nil }
+func (*endless) SetReadDeadline(time.Time) error  { return nil }
+func (*endless) SetWriteDeadline(time.Time) error { return nil }
+
+// benchServer serves b.N requests for path on one connection of a server in memory.
+func benchServer(b *testing.B, handler fasthttp.RequestHandler, path string) {
+	b.Helper()
+	server := &fasthttp.Server{Handler: handler, NoDefaultServerHeader: true, NoDefaultContentType: true, ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second}
+	conn := &endless{request: []byte("GET " + path + " HTTP/1.1\r\nHost: gateway.test\r\n\r\n"), n: b.N}
+	b.ReportAllocs()
+	b.ResetTimer()
+	if err := server.ServeConn(conn); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(conn.written)/float64(b.N), "answer-B")
+}
+
+// BenchmarkServe is a whole request through the server, beside a bare handler that
+// writes the same bytes.
+func BenchmarkServe(b *testing.B) {
+	g := newGateway(b, nil)
+	g.write("j1.json", hot)
+	benchServer(b, g.handler.Serve, "/things/thing-0001/jobs/j1/document")
+}
+
+func BenchmarkServe_BareFasthttp(b *testing.B) {
+	g := newGateway(b, nil)
+	g.write("j1.json", hot)
+	body := []byte(g.get("/things/thing-0001/jobs/j1/document").body)
+	benchServer(b, func(ctx *fasthttp.RequestCtx) {
+		ctx.Response.Header.SetContentType("application/json")
+		ctx.Response.Header.Set("Cache-Control", "no-store")
+		ctx.SetBody(body)
+	}, "/things/thing-0001/jobs/j1/document")
+}
+
+// BenchmarkServe_PerDevice signs one URL a request.
+func BenchmarkServe_PerDevice(b *testing.B) {
+	g := newGateway(b, nil)
+	g.write("j1.json", perDevice)
+	benchServer(b, g.handler.Serve, "/things/thing-0001/jobs/j1/document")
+}
