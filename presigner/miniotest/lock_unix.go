@@ -3,6 +3,7 @@
 package miniotest
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -25,7 +26,7 @@ func flock(path string, how int) (unlock func(), err error) {
 	}
 	for {
 		err = syscall.Flock(int(f.Fd()), how)
-		if err != syscall.EINTR { //nolint:errorlint // Flock returns the bare errno
+		if !errors.Is(err, syscall.EINTR) {
 			break
 		}
 	}

@@ -9,9 +9,9 @@ import (
 // tie makes the kernel end the server when the test process ends, however it ends. The
 // thread that starts it must live as long as the server: see [run]. stop ends a server
 // that runs.
-func tie(cmd *exec.Cmd) (stop func(), err error) {
+func tie(cmd *exec.Cmd) (stop func()) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return func() { _ = cmd.Process.Kill() }, nil
+	return func() { _ = cmd.Process.Kill() }
 }
 
 // minFree is the space that MinIO wants free, twice over.

@@ -121,9 +121,7 @@ func run(cmd *exec.Cmd, logPath string) (ended <-chan struct{}, stop func(), err
 		return nil, nil, err
 	}
 	cmd.Stdout, cmd.Stderr = out, out
-	if stop, err = tie(cmd); err != nil {
-		return nil, nil, err
-	}
+	stop = tie(cmd)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()

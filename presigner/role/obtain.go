@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -105,7 +104,7 @@ func (r *Role) assume(ctx context.Context, source *Session) (*sts.AssumeRoleOutp
 	out, seen, err := r.assumeOnce(ctx, source, skew)
 	if status(err)/100 == 4 && seen.ok && (seen.offset-skew).Abs() > skewRetry && seen.offset.Abs() <= skewMax {
 		r.set.options.Log.Info("STS refused a signature, and the local clock is off: signing with its clock",
-			"role", r.config.Name, slog.Duration("skew", seen.offset.Round(time.Second)))
+			"role", r.config.Name, "skew", seen.offset.Round(time.Second))
 		out, _, err = r.assumeOnce(ctx, source, seen.offset)
 	}
 	return out, err

@@ -53,7 +53,7 @@ type Options struct {
 	Log *slog.Logger
 	// Now is the local clock, time.Now unless set. With Adopt it is not looked at.
 	Now func() time.Time
-	// Rand returns jitter in [0, 1); math/rand/v2 unless set.
+	// Rand returns jitter in [0, 1) and is safe for concurrent use; math/rand/v2 unless set.
 	Rand func() float64
 }
 
