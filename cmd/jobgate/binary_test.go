@@ -80,7 +80,7 @@ type daemon struct {
 	cmd  *exec.Cmd
 	log  *lockedBuffer // standard error
 	out  *lockedBuffer // standard output
-	done chan error
+	done chan struct{}
 }
 
 // lockedBuffer is written by a process and read by a test.
@@ -104,12 +104,15 @@ func (l *lockedBuffer) String() string {
 // startDaemon starts the binary; it is killed when the test ends, if it still runs.
 func startDaemon(t *testing.T, env []string, args ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, cmd: command(t, env, args...), log: &lockedBuffer{}, out: &lockedBuffer{}, done: make(chan error, 1)}
+	d := &daemon{t: t, cmd: command(t, env, args...), log: &lockedBuffer{}, out: &lockedBuffer{}, done: make(chan struct{})}
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	go func() { d.done <- d.cmd.Wait() }()
+	go func() {
+		_ = d.cmd.Wait() // the exit status says it
+		close(d.done)
+	}()
 	t.Cleanup(func() {
 		_ = d.cmd.Process.Kill()
 		if t.Failed() {

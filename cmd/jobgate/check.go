@@ -62,12 +62,12 @@ type checker struct {
 
 func (c *checker) fault(err error) {
 	c.faults++
-	fmt.Fprintln(c.cmd.ErrOrStderr(), err)
+	_, _ = fmt.Fprintln(c.cmd.ErrOrStderr(), err)
 }
 
 func (c *checker) well(format string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintf(c.cmd.OutOrStdout(), format+"\n", args...)
+		_, _ = fmt.Fprintf(c.cmd.OutOrStdout(), format+"\n", args...)
 	}
 }
 
@@ -108,8 +108,11 @@ func (c *checker) configuration(flags *configFlags, documents bool) (*config.Loa
 // that will serve.
 func missingFiles(l *config.Loaded) (warnings config.Faults) {
 	for _, f := range []struct{ key, name string }{
-		{"tls.cert_file", l.TLS.CertFile}, {"tls.key_file", l.TLS.KeyFile}, {"tls.client_ca_file", l.TLS.ClientCAFile},
-		{"sidecar_token_file", l.SidecarTokenFile}, {"jobs.access_keys_file", l.Jobs.AccessKeysFile},
+		{"tls.cert_file", l.TLS.CertFile},
+		{"tls.key_file", l.TLS.KeyFile},
+		{"tls.client_ca_file", l.TLS.ClientCAFile},
+		{"sidecar_token_file", l.SidecarTokenFile},
+		{"jobs.access_keys_file", l.Jobs.AccessKeysFile},
 	} {
 		if f.name == "" {
 			continue
@@ -174,7 +177,7 @@ func (c *checker) document(name string, options *jobdoc.Options) {
 	warnings := jobdoc.Lint(text, options)
 	slices.SortFunc(warnings, func(a, b jobdoc.Warning) int { return (a.Line-b.Line)<<16 + a.Column - b.Column })
 	for _, w := range warnings {
-		fmt.Fprintf(c.cmd.ErrOrStderr(), "warning: %s:%d:%d: %s\n", name, w.Line, w.Column, w.Message)
+		_, _ = fmt.Fprintf(c.cmd.ErrOrStderr(), "warning: %s:%d:%d: %s\n", name, w.Line, w.Column, w.Message)
 	}
 	template, err := jobdoc.Parse(text, options)
 	if err != nil {

@@ -183,7 +183,7 @@ func (d *demo) documentURL() string {
 
 // explain prints what runs and what to try.
 func (d *demo) explain(out io.Writer) {
-	fmt.Fprintf(out, `jobgate demo: a gateway, and an object store that verifies every signature.
+	_, _ = fmt.Fprintf(out, `jobgate demo: a gateway, and an object store that verifies every signature.
 
   gateway       %s
   operators     %s/metrics  (also /healthz, /readyz, /config)

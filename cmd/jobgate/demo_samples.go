@@ -93,7 +93,7 @@ func (d *demo) play(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("cannot get the document: %w", err)
 	}
-	fmt.Fprintf(out, "GET %s\n%s", d.documentURL(), document)
+	_, _ = fmt.Fprintf(out, "GET %s\n%s", d.documentURL(), document)
 	var job struct {
 		Firmware struct{ URL, SHA256 string }
 	}
@@ -108,6 +108,6 @@ func (d *demo) play(ctx context.Context, out io.Writer) error {
 	if got := fmt.Sprintf("%x", sum); got != job.Firmware.SHA256 || !bytes.HasPrefix([]byte(job.Firmware.URL), []byte(d.storeURL)) {
 		return fmt.Errorf("cannot use the firmware: it is not the file that the document describes")
 	}
-	fmt.Fprintf(out, "GET its firmware.url: %d bytes, SHA-256 as the document says\n", len(firmware))
+	_, _ = fmt.Fprintf(out, "GET its firmware.url: %d bytes, SHA-256 as the document says\n", len(firmware))
 	return nil
 }

@@ -35,6 +35,6 @@ func logWarnings(log *slog.Logger, warnings config.Faults) {
 // printWarnings is logWarnings for commands that a person runs.
 func printWarnings(w io.Writer, warnings config.Faults) {
 	for _, warning := range warnings {
-		fmt.Fprintf(w, "warning: %s\n", warning.Error())
+		_, _ = fmt.Fprintf(w, "warning: %s\n", warning.Error())
 	}
 }

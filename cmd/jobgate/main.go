@@ -44,11 +44,11 @@ func run(ctx context.Context, args []string, std stdio) int {
 	isUsage := errors.As(err, &usage)
 	if !errors.Is(err, errReported) {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
-			fmt.Fprintf(std.err, "jobgate: %s\n", line)
+			_, _ = fmt.Fprintf(std.err, "jobgate: %s\n", line)
 		}
 	}
 	if isUsage {
-		fmt.Fprintf(std.err, "Run '%s --help' for usage.\n", usage.command)
+		_, _ = fmt.Fprintf(std.err, "Run '%s --help' for usage.\n", usage.command)
 		return 2
 	}
 	return 1

@@ -155,7 +155,7 @@ func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 		return err
 	}
 	if clamped {
-		fmt.Fprintf(s.warn, "warning: the URLs live %s, not %s: the session that signs them ends then\n", granted.Round(time.Second), s.expires)
+		_, _ = fmt.Fprintf(s.warn, "warning: the URLs live %s, not %s: the session that signs them ends then\n", granted.Round(time.Second), s.expires)
 	}
 	c.Signer, c.Expires = session.Signer, granted
 	return nil

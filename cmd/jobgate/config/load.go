@@ -154,7 +154,7 @@ func AdminAddress(o Options) string {
 		}
 		d.decodeFile(source, c)
 	}
-	d.environment(o.Environ, c)
+	_ = d.environment(o.Environ, c) // its warnings are serve's matter
 	d.flags(o.Flags, c)
 	return c.Admin
 }

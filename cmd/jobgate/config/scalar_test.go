@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -9,7 +10,7 @@ import (
 func TestParseDuration(t *testing.T) {
 	f := func(text string, want time.Duration, wantErr error) {
 		t.Helper()
-		if got, err := ParseDuration(text); got != want || err != wantErr {
+		if got, err := ParseDuration(text); got != want || !errors.Is(err, wantErr) {
 			t.Errorf("ParseDuration(%q) = %v, %v; want %v, %v", text, got, err, want, wantErr)
 		}
 	}
@@ -56,7 +57,7 @@ func TestFormatDuration(t *testing.T) {
 func TestParseSize(t *testing.T) {
 	f := func(text string, want Size, wantErr error) {
 		t.Helper()
-		if got, err := ParseSize(text); got != want || err != wantErr {
+		if got, err := ParseSize(text); got != want || !errors.Is(err, wantErr) {
 			t.Errorf("ParseSize(%q) = %v, %v; want %v, %v", text, got, err, want, wantErr)
 		}
 	}
