@@ -1,0 +1,161 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// answer is what the tests look at of an HTTP answer.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// client is a device or an operator: it follows no redirect and knows no proxy.
+var client = &http.Client{
+	Timeout:       20 * time.Second,
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// ask sends one request; headers are "Name: value".
+func ask(c *http.Client, method, url, body string, headers ...string) (answer, error) {
+	r, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+		if name == "Host" {
+			r.Host = value
+		}
+	}
+	res, err := c.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	a := answer{res.StatusCode, res.Header, string(text)}
+	a.noteSecrets()
+	return a, err
+}
+
+// do is ask for those who count on an answer.
+func do(t *testing.T, method, url, body string, headers ...string) answer {
+	t.Helper()
+	a, err := ask(client, method, url, body, headers...)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, withoutQuery(url), err)
+	}
+	return a
+}
+
+func get(t *testing.T, url string, headers ...string) answer {
+	t.Helper()
+	return do(t, http.MethodGet, url, "", headers...)
+}
+
+func withoutQuery(url string) string {
+	url, _, _ = strings.Cut(url, "?")
+	return url
+}
+
+var secretInURL = regexp.MustCompile(`X-Amz-(?:Security-Token|Signature)=([^&"\s]+)`)
+
+// noteSecrets makes what signs the URLs of an answer known to the journal.
+func (a answer) noteSecrets() {
+	for _, m := range secretInURL.FindAllStringSubmatch(a.body, -1) {
+		decoded, _ := url.QueryUnescape(m[1])
+		logs.secret(m[1], decoded)
+	}
+}
+
+// document reads the document of a good answer: names and URLs.
+func (a answer) document(t *testing.T) map[string]string {
+	t.Helper()
+	if a.status != http.StatusOK {
+		t.Fatalf("no document: %d %s", a.status, a.body)
+	}
+	var d map[string]string
+	if err := json.Unmarshal([]byte(a.body), &d); err != nil {
+		t.Fatalf("not a document: %v\n%s", err, a.body)
+	}
+	return d
+}
+
+// insides are what no answer may show of the machine and the program.
+var insides = regexp.MustCompile(`/tmp/|/dev/shm|/root/|/home/|goroutine |\.go:\d|\*(?:url|net|fmt|errors|os|json|gateway|jobdoc|source|cache|role|fs)\.|&errors|dial tcp|no such file|X-Amz-`)
+
+// refused checks that an answer is an error of the gateway's shape, free of secrets and of
+// the machine's insides.
+func refused(t *testing.T, what string, a answer, status int, text string) {
+	t.Helper()
+	var e struct{ Code, Message string }
+	if err := json.Unmarshal([]byte(a.body), &e); err != nil || e.Code == "" || e.Message == "" {
+		t.Errorf("%s: the body is not {code, message}: %d %q", what, a.status, a.body)
+		return
+	}
+	if a.status != status || !strings.Contains(e.Message, text) {
+		t.Errorf("%s: got %d %q, want %d … %q", what, a.status, e.Message, status, text)
+	}
+	if a.header.Get("X-Amzn-ErrorType") != e.Code+"Exception" || a.header.Get("X-Amzn-RequestId") == "" {
+		t.Errorf("%s: the error's headers are %v", what, a.header)
+	}
+	if held := logs.held(a.body); len(held) > 0 || insides.MatchString(a.body) {
+		t.Errorf("%s: the answer shows what it must not: %q %s", what, held, a.body)
+	}
+}
+
+// comeBack checks that an answer is a 503 that says when to come back.
+func comeBack(t *testing.T, what string, a answer) {
+	t.Helper()
+	refused(t, what, a, http.StatusServiceUnavailable, "")
+	if after := a.header.Get("Retry-After"); after == "" || after == "0" {
+		t.Errorf("%s: Retry-After is %q", what, after)
+	}
+}
+
+// raw sends bytes as they are and reads the first answer, which is zero if the connection
+// was closed without one. The connection is open until the test ends.
+func raw(t *testing.T, address, request string) answer {
+	t.Helper()
+	conn := dial(t, address)
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	return readAnswer(conn)
+}
+
+func dial(t *testing.T, address string) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(15 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func readAnswer(conn net.Conn) answer {
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return answer{}
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, _ := io.ReadAll(res.Body)
+	return answer{res.StatusCode, res.Header, string(body)}
+}

@@ -1,0 +1,180 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// lockedBuffer is written by a process and read by a test.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// command prepares the binary, in folder, with an environment of its own: no AWS settings
+// of this machine, every listener on a free loopback port, no time lost at the end.
+func command(t *testing.T, folder string, env []string, args ...string) *exec.Cmd {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	t.Cleanup(cancel)
+	c := exec.CommandContext(ctx, binary, args...)
+	c.Dir = folder
+	c.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder, "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=" + filepath.Join(folder, "none"), "AWS_SHARED_CREDENTIALS_FILE=" + filepath.Join(folder, "none"),
+		"JOBGATE_LISTEN=127.0.0.1:0", "JOBGATE_ADMIN=127.0.0.1:0", "JOBGATE_DRAIN_DELAY=0s", "JOBGATE_LOG_LEVEL=debug",
+	}, env...)
+	return c
+}
+
+// gateway is "jobgate serve" at work.
+type gateway struct {
+	t                       *testing.T
+	cmd                     *exec.Cmd
+	config                  string // path of its configuration file
+	log                     *lockedBuffer
+	ended                   chan struct{}
+	devices, admin, sidecar string // addresses, "" for a listener that is off
+}
+
+// serve starts the binary with that configuration and waits until it serves. It is killed
+// when the test ends, if it still runs.
+func serve(t *testing.T, folder string, env []string, config string) *gateway {
+	t.Helper()
+	g := &gateway{t: t, log: &lockedBuffer{}, ended: make(chan struct{}), config: writeFile(t, folder, "jobgate.yaml", config)}
+	g.cmd = command(t, folder, env, "serve", "--config", g.config)
+	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
+	logs.watch(g.log)
+	if err := g.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(g.ended)
+		_ = g.cmd.Wait() // its exit status is looked at where it matters
+	}()
+	t.Cleanup(func() {
+		_ = g.cmd.Process.Kill()
+		<-g.ended
+		if t.Failed() {
+			t.Logf("the gateway's log:\n%s", lastLines(g.log.String(), 60))
+		}
+	})
+	eventually(t, "the gateway serves", func() bool {
+		select {
+		case <-g.ended:
+			t.Fatalf("the gateway ended at once:\n%s", g.log)
+		default:
+		}
+		return strings.Contains(g.log.String(), "msg=serving")
+	})
+	g.devices, g.admin, g.sidecar = g.address("listen"), g.address("admin"), g.address("sidecar")
+	return g
+}
+
+// address reads from the log where a listener is.
+func (g *gateway) address(name string) string {
+	_, line, _ := strings.Cut(g.log.String(), "msg=serving")
+	line, _, _ = strings.Cut(line, "\n")
+	_, rest, _ := strings.Cut(line, " "+name+"=")
+	address, _, _ := strings.Cut(rest, " ")
+	return address
+}
+
+func (g *gateway) signal(s syscall.Signal) {
+	g.t.Helper()
+	if err := g.cmd.Process.Signal(s); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// wait waits for the end and returns the exit status.
+func (g *gateway) wait() int {
+	g.t.Helper()
+	select {
+	case <-g.ended:
+	case <-time.After(20 * time.Second):
+		g.t.Fatal("the gateway did not end")
+	}
+	return g.cmd.ProcessState.ExitCode()
+}
+
+// metric returns the value of one series as the admin listener shows it, 0 if it is not there.
+func (g *gateway) metric(series string) float64 {
+	g.t.Helper()
+	for line := range strings.Lines(get(g.t, "http://"+g.admin+"/metrics").body) {
+		if text, ok := strings.CutPrefix(strings.TrimSpace(line), series+" "); ok {
+			value, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				g.t.Fatal(err)
+			}
+			return value
+		}
+	}
+	return 0
+}
+
+// run runs the binary to its end and returns what it printed.
+func run(t *testing.T, folder string, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	c := command(t, folder, env, args...)
+	var out bytes.Buffer
+	errs := &lockedBuffer{}
+	logs.watch(errs)
+	c.Stdout, c.Stderr = &out, errs
+	err := c.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return out.String(), errs.String(), c.ProcessState.ExitCode()
+}
+
+// eventually waits until done says so.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it did not come to this: %s", what)
+		}
+	}
+}
+
+// writeFile writes a file all at once, as editors and Kubernetes do, and returns its path.
+func writeFile(t *testing.T, folder, name, text string) string {
+	t.Helper()
+	full := filepath.Join(folder, name)
+	if err := os.WriteFile(full+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(full+".new", full); err != nil {
+		t.Fatal(err)
+	}
+	return full
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -1,0 +1,111 @@
+package e2e_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// binary is the built command, made by TestMain.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(testMain(m))
+}
+
+func testMain(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "jobgate-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	binary = filepath.Join(folder, "jobgate")
+	build := exec.Command("go", "build", "-o", binary, "jobgate/cmd/jobgate")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot build the command:", err)
+		return 1
+	}
+	// The tests wait for sessions, time-outs and drains more than they compute.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	for _, leak := range logs.leaks() {
+		fmt.Fprintln(os.Stderr, "--- FAIL: a log holds what no log may hold:", leak)
+		code = 1
+	}
+	return code
+}
+
+// logs is everything that gateways wrote, and what must not be in it.
+var logs journal
+
+// journal collects logs and secrets while the tests run. It is safe for concurrent use.
+type journal struct {
+	mu      sync.Mutex
+	written []*lockedBuffer
+	secrets map[string]bool
+}
+
+// watch adds a log.
+func (j *journal) watch(log *lockedBuffer) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.written = append(j.written, log)
+}
+
+// secret adds texts that no log may hold.
+func (j *journal) secret(texts ...string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.secrets == nil {
+		// The queries that presign, and how each of MinIO's session tokens begins.
+		j.secrets = map[string]bool{"X-Amz-Signature": true, "X-Amz-Security-Token": true, "X-Amz-Credential": true, "eyJhbGciOi": true}
+	}
+	for _, s := range texts {
+		if s != "" {
+			j.secrets[s] = true
+		}
+	}
+}
+
+// held returns the secrets that text holds.
+func (j *journal) held(text string) []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var found []string
+	for s := range j.secrets {
+		if strings.Contains(text, s) {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// leaks returns the lines of all logs that hold a secret.
+func (j *journal) leaks() []string {
+	j.mu.Lock()
+	written := append([]*lockedBuffer(nil), j.written...)
+	j.mu.Unlock()
+	var found []string
+	for _, log := range written {
+		text := log.String()
+		if len(j.held(text)) == 0 {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			if held := j.held(line); len(held) > 0 {
+				found = append(found, fmt.Sprintf("%q in %s", held, line))
+			}
+		}
+	}
+	return found
+}

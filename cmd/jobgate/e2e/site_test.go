@@ -1,0 +1,60 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	"jobgate/presigner/miniotest"
+)
+
+// downloadARN is the role of most tests.
+const downloadARN = "arn:aws:iam::123456789012:role/download"
+
+// downloadRole is its configuration: it signs everything and reads the templates.
+const downloadRole = `
+roles:
+  download: {arn: "` + downloadARN + `", allow: ["arn:aws:s3:::$BUCKET/*"]}
+presign: {role: download}
+`
+
+// site is what surrounds a gateway: MinIO behind a proxy of the test's own, a bucket and a
+// folder.
+type site struct {
+	t      *testing.T
+	minio  *miniotest.Server
+	proxy  *miniotest.Proxy
+	bucket string
+	folder string
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, minio: miniotest.Start(t), folder: t.TempDir()}
+	s.proxy = miniotest.NewProxy(t, s.minio)
+	s.bucket = strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()))
+	s.minio.CreateBucket(t, s.bucket)
+	logs.secret(s.minio.Root.SecretAccessKey)
+	return s
+}
+
+// text puts the site's own values into a configuration or a document.
+func (s *site) text(text string) string {
+	return strings.NewReplacer("$BUCKET", s.bucket, "$S3", s.proxy.URL, "$DIR", s.folder).Replace(text)
+}
+
+// serve starts a gateway whose S3 and STS are the site's.
+func (s *site) serve(config string, env ...string) *gateway {
+	s.t.Helper()
+	return serve(s.t, s.folder, append(s.proxy.Env(), env...), s.text(config))
+}
+
+// file writes a document into the site's folder, object one into its bucket.
+func (s *site) file(name, document string) {
+	s.t.Helper()
+	writeFile(s.t, s.folder, name, s.text(document))
+}
+
+func (s *site) object(key, body string) (versionID string) {
+	s.t.Helper()
+	return s.minio.PutObject(s.t, s.bucket, key, []byte(s.text(body)))
+}
