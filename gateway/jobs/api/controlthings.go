@@ -1,7 +1,6 @@
 package api
 
 import (
-
 	"jobgate/gateway/jobs"
 )
 

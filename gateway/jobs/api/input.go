@@ -28,9 +28,11 @@ func (op *operation) read(variables map[string]string, query *fasthttp.Args, bod
 		var value any
 		switch m.place {
 		case "uri":
-			value = variables[m.name]
+			value = m.shape.fromText(variables[m.name])
 		case "query":
-			value = m.fromQuery(query)
+			if query.Has(m.name) {
+				value = m.shape.fromText(string(query.Peek(m.name)))
+			}
 		default:
 			value = members[m.name]
 		}
@@ -41,19 +43,17 @@ func (op *operation) read(variables map[string]string, query *fasthttp.Args, bod
 	return in, f.exception()
 }
 
-// fromQuery returns a member as a JSON decoder would, nil if it is not there.
-func (m *member) fromQuery(query *fasthttp.Args) any {
-	if !query.Has(m.name) {
-		return nil
-	}
-	text := string(query.Peek(m.name))
-	switch m.shape.kind {
+// fromText returns a value of the path or the query as a JSON decoder would.
+func (s *shape) fromText(text string) any {
+	switch s.kind {
 	case kindBoolean:
 		if text == "true" || text == "false" {
 			return text == "true"
 		}
 	case kindInteger, kindLong, kindDouble:
-		return json.Number(text)
+		if json.Valid([]byte(text)) && text[0] != '"' { // what is no number is refused by its check
+			return json.Number(text)
+		}
 	}
 	return text
 }

@@ -223,6 +223,9 @@ func cut(text, prefix string) (string, error) {
 	return rest, nil
 }
 
+// javaClasses turns the classes of Java's patterns that Go does not know into ranges; they stand within brackets.
+var javaClasses = strings.NewReplacer(`\p{Upper}`, `A-Z`, `\p{Digit}`, `0-9`)
+
 // parseStringType reads "[MIN..MAX `PATTERN`]" or "[A|B]".
 func parseStringType(text string) (*shape, string, error) {
 	s := &shape{kind: kindString}
@@ -230,7 +233,7 @@ func parseStringType(text string) (*shape, string, error) {
 	var err error
 	if before, after, ok := strings.Cut(text[1:], "`"); ok && len(before) < len(inside) {
 		s.source, rest, _ = strings.Cut(after, "`")
-		if s.pattern, err = regexp.Compile(`\A(?:` + s.source + `)\z`); err != nil {
+		if s.pattern, err = regexp.Compile(`\A(?:` + javaClasses.Replace(s.source) + `)\z`); err != nil {
 			return nil, "", err
 		}
 		inside = strings.TrimSpace(before)

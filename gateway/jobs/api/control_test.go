@@ -1,0 +1,229 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+const account = "arn:aws:iot:us-east-1:123456789012:"
+
+func (p *plane) createThings(names ...string) {
+	p.t.Helper()
+	for _, name := range names {
+		p.ok(operator, "POST", "/things/"+url.PathEscape(name), "")
+	}
+}
+
+// createJob creates a job for things with a document that has to be signed.
+func (p *plane) createJob(id string, things ...string) {
+	p.t.Helper()
+	p.ok(operator, "PUT", "/jobs/"+id, `{"targets":["`+account+`thing/`+strings.Join(things, `","`+account+"thing/")+`"],
+		"document":"{\"url\":\"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}\"}",
+		"presignedUrlConfig":{"roleArn":"`+testRole+`","expiresInSec":300}}`)
+}
+
+// The whole life of a job, as an operator and a device have it.
+func TestLifeOfAJob(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("sensor:a1", "sensor:a2")
+	p.createJob("update-7", "sensor:a1", "sensor:a2")
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/update-7", ""),
+		"job.jobArn", account+"job/update-7", "job.status", "IN_PROGRESS", "job.targetSelection", "SNAPSHOT",
+		"job.createdAt", "1795435200.25", "job.jobProcessDetails.numberOfQueuedThings", "2",
+		"job.presignedUrlConfig", `{"expiresInSec":300,"roleArn":"`+testRole+`"}`)
+	expect(t, "GetJobDocument", p.ok(operator, "GET", "/jobs/update-7/job-document?beforeSubstitution=true", ""),
+		"document", `{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}`)
+
+	started := p.ok(sensor, "PUT", "/things/sensor%3Aa1/jobs/$next", `{"statusDetails":{"step":"download"}}`)
+	expect(t, "StartNext", started, "execution.status", "IN_PROGRESS", "execution.versionNumber", "2", "execution.queuedAt", "1795435200",
+		"execution.statusDetails", `{"step":"download"}`)
+	if document, _ := get(started, "execution.jobDocument").(string); !strings.Contains(document, "X-Amz-Expires=300&") {
+		t.Errorf("the document is not signed: %s", document)
+	}
+	expect(t, "DescribeJobExecution", p.ok(operator, "GET", "/things/sensor%3Aa1/jobs/update-7", ""),
+		"execution.thingArn", account+"thing/sensor:a1", "execution.statusDetails.detailsMap", `{"step":"download"}`,
+		"execution.startedAt", "1795435200.25", "execution.executionNumber", "1")
+	expect(t, "UpdateJobExecution", p.ok(sensor, "POST", "/things/sensor%3Aa1/jobs/update-7",
+		`{"status":"SUCCEEDED","expectedVersion":2,"includeJobExecutionState":true}`),
+		"executionState.status", "SUCCEEDED", "executionState.versionNumber", "3")
+	checkException(t, "Describe", p.do(sensor, "GET", "/things/sensor:a1/jobs/update-7", ""), 410, "TerminalStateException", "")
+	checkException(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"FAILED"}`), 409, "InvalidStateTransitionException", "")
+
+	p.ok(operator.asDevice(), "POST", "/things/sensor:a2/jobs/update-7", `{"status":"FAILED"}`)
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/update-7", ""), "job.status", "COMPLETED",
+		"job.jobProcessDetails.numberOfSucceededThings", "1", "job.jobProcessDetails.numberOfFailedThings", "1")
+	expect(t, "ListJobs", p.ok(operator, "GET", "/jobs?status=COMPLETED", ""), "jobs",
+		`[{"completedAt":1795435200.25,"createdAt":1795435200.25,"jobArn":"`+account+`job/update-7","jobId":"update-7","lastUpdatedAt":1795435200.25,"status":"COMPLETED","targetSelection":"SNAPSHOT"}]`)
+	p.ok(operator, "DELETE", "/jobs/update-7", "")
+	checkException(t, "gone", p.do(operator, "GET", "/jobs/update-7", ""), 404, "ResourceNotFoundException", "")
+}
+
+func TestJobChanges(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a", "b")
+	p.ok(operator, "POST", "/thing-groups/fleet", `{"tags":[{"Key":"site","Value":"x"}]}`)
+	p.ok(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingName":"a","thingGroupName":"fleet"}`)
+	created := p.ok(operator, "PUT", "/jobs/j", `{"targets":["`+account+`thinggroup/fleet"],"documentSource":"https://s3.us-east-1.amazonaws.com/b/doc.json",
+		"description":"d","targetSelection":"CONTINUOUS","namespaceId":"ns","tags":[{"Key":"k"}],
+		"jobExecutionsRolloutConfig":{"maximumPerMinute":1000,"exponentialRate":{"baseRatePerMinute":50,"incrementFactor":1.5,"rateIncreaseCriteria":{"numberOfNotifiedThings":10}}},
+		"abortConfig":{"criteriaList":[{"failureType":"ALL","action":"CANCEL","thresholdPercentage":12.5,"minNumberOfExecutedThings":3}]},
+		"timeoutConfig":{"inProgressTimeoutInMinutes":100},
+		"jobExecutionsRetryConfig":{"criteriaList":[{"failureType":"FAILED","numberOfRetries":2}]},
+		"schedulingConfig":{"endTime":"`+testTime.Add(48*time.Hour).Format("2006-01-02 15:04")+`","endBehavior":"CANCEL"}}`)
+	expect(t, "CreateJob", created, "jobArn", account+"job/j", "jobId", "j", "description", "d")
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/j", ""), "documentSource", "https://s3.us-east-1.amazonaws.com/b/doc.json",
+		"job.namespaceId", "ns", "job.timeoutConfig.inProgressTimeoutInMinutes", "100", "job.schedulingConfig.endBehavior", "CANCEL",
+		"job.abortConfig.criteriaList", `[{"action":"CANCEL","failureType":"ALL","minNumberOfExecutedThings":3,"thresholdPercentage":12.5}]`,
+		"job.jobExecutionsRolloutConfig.exponentialRate.incrementFactor", "1.5")
+	expect(t, "GetJobDocument", p.ok(operator, "GET", "/jobs/j/job-document", ""), "document", `{"from":"https://s3.us-east-1.amazonaws.com/b/doc.json"}`)
+
+	p.ok(operator, "PATCH", "/jobs/j?namespaceId=ns", `{"description":"e","timeoutConfig":{"inProgressTimeoutInMinutes":5}}`)
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/j", ""), "job.description", "e", "job.timeoutConfig.inProgressTimeoutInMinutes", "5")
+	expect(t, "AssociateTargets", p.ok(operator, "POST", "/jobs/j/targets", `{"targets":["`+account+`thing/b"],"comment":"c"}`), "jobId", "j")
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/j", ""), "job.targets", `["`+account+`thinggroup/fleet","`+account+`thing/b"]`, "job.comment", "c")
+	expect(t, "CancelJob", p.ok(operator, "PUT", "/jobs/j/cancel?force=true", `{"reasonCode":"R_1","comment":"why"}`), "description", "e")
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/j", ""), "job.status", "CANCELED", "job.forceCanceled", "true",
+		"job.reasonCode", "R_1", "job.comment", "why")
+	checkException(t, "again", p.do(operator, "PUT", "/jobs/j/cancel", ""), 400, "InvalidRequestException", "CANCELED")
+	p.ok(operator, "DELETE", "/jobs/j?force=true&namespaceId=ns", "")
+}
+
+func TestExecutionOperations(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a", "b", "c")
+	p.createJob("j", "a", "b", "c")
+	p.ok(operator.asDevice(), "PUT", "/things/a/jobs/$next", "{}")
+	expect(t, "for job", p.ok(operator, "GET", "/jobs/j/things?status=IN_PROGRESS", ""), "executionSummaries",
+		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"startedAt":1795435200.25,"status":"IN_PROGRESS"},"thingArn":"`+account+`thing/a"}]`)
+	expect(t, "for thing", p.ok(operator, "GET", "/things/b/jobs?jobId=j", ""), "executionSummaries",
+		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"status":"QUEUED"},"jobId":"j"}]`)
+	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel", ""), 409, "InvalidStateTransitionException", "force")
+	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":7}`), 409, "VersionConflictException", "version 2")
+	p.ok(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":2,"statusDetails":{"by":"me"}}`)
+	expect(t, "Describe", p.ok(operator, "GET", "/things/a/jobs/j?executionNumber=1", ""), "execution.status", "CANCELED",
+		"execution.forceCanceled", "true", "execution.statusDetails.detailsMap", `{"by":"me"}`)
+	p.ok(operator, "DELETE", "/things/b/jobs/j/executionNumber/1", "")
+	checkException(t, "deleted", p.do(operator, "GET", "/things/b/jobs/j", ""), 404, "ResourceNotFoundException", "")
+	checkException(t, "delete", p.do(operator, "DELETE", "/things/b/jobs/j/executionNumber/0", ""), 400, "InvalidRequestException", "executionNumber")
+	checkException(t, "details", p.do(operator, "PUT", "/things/c/jobs/j/cancel",
+		`{"statusDetails":{"a":"1","b":"1","c":"1","d":"1","e":"1","f":"1","g":"1","h":"1","i":"1","j":"1","k":"1"}}`), 400, "InvalidRequestException", "limit is 10")
+}
+
+func TestTemplates(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a")
+	expect(t, "create", p.ok(operator, "PUT", "/job-templates/t1", `{"description":"d","document":"{}","maintenanceWindows":[{"startTime":"cron(0 0 ? * MON *)","durationInMinutes":60}],
+		"tags":[{"Key":"a","Value":"b"}]}`), "jobTemplateArn", account+"jobtemplate/t1", "jobTemplateId", "t1")
+	checkException(t, "again", p.do(operator, "PUT", "/job-templates/t1", `{"description":"d","document":"{}"}`), 409, "ConflictException", "exists")
+	expect(t, "describe", p.ok(operator, "GET", "/job-templates/t1", ""), "description", "d", "document", "{}", "createdAt", "1795435200.25",
+		"maintenanceWindows", `[{"durationInMinutes":60,"startTime":"cron(0 0 ? * MON *)"}]`)
+	expect(t, "list", p.ok(operator, "GET", "/job-templates", ""), "jobTemplates",
+		`[{"createdAt":1795435200.25,"description":"d","jobTemplateArn":"`+account+`jobtemplate/t1","jobTemplateId":"t1"}]`)
+	p.ok(operator, "DELETE", "/job-templates/t1", "")
+	checkException(t, "gone", p.do(operator, "GET", "/job-templates/t1", ""), 404, "ResourceNotFoundException", "")
+
+	names := []string{}
+	for token := ""; ; {
+		page := p.ok(operator, "GET", "/managed-job-templates?maxResults=3&nextToken="+url.QueryEscape(token), "")
+		for _, v := range page["managedJobTemplates"].([]any) {
+			names = append(names, v.(map[string]any)["templateName"].(string))
+		}
+		if token, _ = page["nextToken"].(string); token == "" {
+			break
+		}
+	}
+	want := "AWS-Download-File AWS-Install-Application AWS-Reboot AWS-Remove-Application AWS-Restart-Application AWS-Start-Application AWS-Stop-Application"
+	if strings.Join(names, " ") != want {
+		t.Errorf("managed templates: %v", names)
+	}
+	expect(t, "managed", p.ok(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=1.0", ""),
+		"templateArn", "arn:aws:iot:us-east-1::jobtemplate/AWS-Reboot:1.0", "templateVersion", "1.0", "environments", `["LINUX"]`)
+	checkException(t, "managed", p.do(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=9.9", ""), 404, "ResourceNotFoundException", "")
+	p.ok(operator, "PUT", "/jobs/m", `{"targets":["`+account+`thing/a"],"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
+		"documentParameters":{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}}`)
+	expect(t, "managed job", p.ok(operator, "GET", "/jobs/m", ""), "job.jobTemplateArn", "arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
+		"job.documentParameters", `{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}`)
+}
+
+func TestThingsAndGroups(t *testing.T) {
+	p := newPlane(t)
+	p.ok(operator, "POST", "/things/a", `{"thingTypeName":"meter","billingGroupName":"bg","attributePayload":{"attributes":{"rev":"7"},"merge":true}}`)
+	expect(t, "DescribeThing", p.ok(operator, "GET", "/things/a", ""), "thingName", "a", "defaultClientId", "a", "thingTypeName", "meter",
+		"billingGroupName", "bg", "attributes", `{"rev":"7"}`, "version", "1", "thingArn", account+"thing/a")
+	checkException(t, "CreateThing", p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`), 409, "ResourceAlreadyExistsException", "different")
+	exists := p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`)
+	if body := string(exists.Body()); !strings.Contains(body, `"resourceArn":"`+account+`thing/a"`) || !strings.Contains(body, `"resourceId":"`) {
+		t.Errorf("CreateThing again: %s", body)
+	}
+	p.createThings("b", "c:1")
+	expect(t, "ListThings", p.ok(operator, "GET", "/things?attributeName=rev&attributeValue=7", ""), "things",
+		`[{"attributes":{"rev":"7"},"thingArn":"`+account+`thing/a","thingName":"a","thingTypeName":"meter","version":1}]`)
+	checkException(t, "ListThings", p.do(operator, "GET", "/things?attributeValue=7", ""), 400, "InvalidRequestException", "attributeName")
+
+	p.ok(operator, "POST", "/thing-groups/root", `{"thingGroupProperties":{"thingGroupDescription":"top","attributePayload":{"attributes":{"x":"y"}}}}`)
+	expect(t, "CreateThingGroup", p.ok(operator, "POST", "/thing-groups/leaf", `{"parentGroupName":"root"}`), "thingGroupArn", account+"thinggroup/leaf")
+	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/root", ""), "thingGroupProperties.thingGroupDescription", "top",
+		"thingGroupProperties.attributePayload.attributes", `{"x":"y"}`, "version", "1", "thingGroupMetadata.creationDate", "1795435200.25")
+	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/leaf", ""), "thingGroupMetadata.parentGroupName", "root",
+		"thingGroupMetadata.rootToParentThingGroups", `[{"groupArn":"`+account+`thinggroup/root","groupName":"root"}]`)
+	expect(t, "ListThingGroups", p.ok(operator, "GET", "/thing-groups?parentGroup=root", ""), "thingGroups",
+		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"}]`)
+	p.ok(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingArn":"`+account+`thing/a","thingGroupArn":"`+account+`thinggroup/leaf"}`)
+	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf","root"]}`)
+	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["a","c:1"]`)
+	if list := p.ok(operator, "GET", "/thing-groups/root/things?recursive=true", "")["things"].([]any); len(list) != 2 {
+		t.Errorf("recursive: %v", list)
+	}
+	expect(t, "ListThingGroupsForThing", p.ok(operator, "GET", "/things/c%3A1/thing-groups", ""), "thingGroups",
+		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"},{"groupArn":"`+account+`thinggroup/root","groupName":"root"}]`)
+	p.ok(operator, "PUT", "/thing-groups/removeThingFromThingGroup", `{"thingName":"a","thingGroupName":"leaf"}`)
+	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["c:1"]`)
+	checkException(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")
+	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=9", ""), 409, "VersionConflictException", "")
+	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
+	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
+	p.ok(operator, "DELETE", "/things/b?expectedVersion=1", "")
+	checkException(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
+}
+
+func TestTags(t *testing.T) {
+	p := newPlane(t)
+	p.ok(operator, "POST", "/thing-groups/g", "")
+	const arn = account + "thinggroup/g"
+	p.ok(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"b","Value":"2"},{"Key":"a","Value":""}]}`)
+	list := "/tags?resourceArn=" + url.QueryEscape(arn)
+	expect(t, "list", p.ok(operator, "GET", list, ""), "tags", `[{"Key":"a","Value":""},{"Key":"b","Value":"2"}]`)
+	p.ok(operator, "POST", "/untag", `{"resourceArn":"`+arn+`","tagKeys":["b"]}`)
+	expect(t, "list", p.ok(operator, "GET", list, ""), "tags", `[{"Key":"a","Value":""}]`)
+	checkException(t, "twice", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"b"},{"Key":"b"}]}`), 400, "InvalidRequestException", "twice")
+	checkException(t, "token", p.do(operator, "GET", list+"&nextToken=x", ""), 400, "InvalidRequestException", "nextToken")
+	checkException(t, "absent", p.do(operator, "GET", "/tags?resourceArn="+url.QueryEscape(account+"job/none"), ""), 404, "ResourceNotFoundException", "")
+}
+
+func TestDescribeEndpoint(t *testing.T) {
+	p := newPlane(t)
+	expect(t, "Jobs", p.ok(operator, "GET", "/endpoint?endpointType=iot:Jobs", ""), "endpointAddress", "localhost")
+	expect(t, "none", p.ok(operator, "GET", "/endpoint", ""), "endpointAddress", "localhost")
+	checkException(t, "other", p.do(operator, "GET", "/endpoint?endpointType=iot:CredentialProvider", ""), 400, "InvalidRequestException", "iot:Jobs")
+}
+
+func TestUnknownOperations(t *testing.T) {
+	p := newPlane(t)
+	f := func(s signature, method, uri string) {
+		t.Helper()
+		checkException(t, method+" "+uri, p.do(s, method, uri, ""), http.StatusNotFound, "UnknownOperationException", "")
+	}
+	f(operator, "GET", "/")
+	f(operator, "GET", "/job")
+	f(operator, "POST", "/jobs/j")
+	f(operator, "GET", "/jobs/j/")
+	f(operator, "GET", "//jobs")
+	f(operator, "GET", "/things//jobs")
+	f(operator, "PUT", "/things/a/jobs/$next")
+	f(operator, "HEAD", "/jobs")
+	f(operator, "POST", StreamPath)
+	f(sensor, "GET", "/jobs")
+}
