@@ -149,8 +149,10 @@ func TestErrors(t *testing.T) {
 	// Place and placeholder, without query and user information.
 	f("[\n  \"日本 ${aws:iot:nope:x}\"]", nil, "line 2, column 7: ", "Unknown placeholder, ${aws:iot:nope:x}", "s3-presigned-url-v2", "in ${aws:iot:nope:x}")
 	f(`["`+v2+`/fwm/k?versionId=secret&x=1}"]`, nil, "in ${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/fwm/k…}")
-	for _, hidden := range []string{`["` + v2 + `/fwm/k?secret}"]`, `["` + v2 + `/fwm/k%3fversionId%3Dsecret%26}"]`, `["` + v2 + `/fwm/k\u003fversionId=secret&}"]`,
-		`["${aws:iot:s3-presigned-url:https://user:secret@s3.amazonaws.com/fwm/k}"]`, `["${aws:iot:s3-presigned-url:https:\/\/user:secret\u0040s3.amazonaws.com\/fwm\/k}"]`} {
+	for _, hidden := range []string{
+		`["` + v2 + `/fwm/k?secret}"]`, `["` + v2 + `/fwm/k%3fversionId%3Dsecret%26}"]`, `["` + v2 + `/fwm/k\u003fversionId=secret&}"]`,
+		`["${aws:iot:s3-presigned-url:https://user:secret@s3.amazonaws.com/fwm/k}"]`, `["${aws:iot:s3-presigned-url:https:\/\/user:secret\u0040s3.amazonaws.com\/fwm\/k}"]`,
+	} {
 		_, err := both(t, hidden, o, c)
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s\ngives %v", hidden, err)

@@ -5,7 +5,6 @@ import (
 	"hash/maphash"
 	"net/url"
 	"strings"
-	"sync/atomic"
 
 	"jobgate/presigner"
 )
@@ -33,8 +32,8 @@ type Resolver struct {
 	rewrite    *endpoint
 	region     string
 	regions    map[string]string
-	resolved   [64]atomic.Pointer[resolved] // by hash of scheme and host
-	versions   [64]atomic.Pointer[version]  // by hash of the version
+	resolved   table[resolved] // by hash of the host
+	versions   table[version]  // by hash of the version
 	seed       maphash.Seed
 }
 
@@ -141,15 +140,18 @@ func (r *Resolver) endpoint(scheme, host []byte) (*endpoint, *Error) {
 			name[i] = c | 0x20
 		}
 	}
-	slot := &r.resolved[maphash.Bytes(r.seed, name)%uint64(len(r.resolved))]
-	if known := slot.Load(); known != nil && known.https == https && known.host == string(name) {
-		return known.endpoint, nil
+	hash := maphash.Bytes(r.seed, name)
+	places := r.resolved.places(hash)
+	for i := range places {
+		if known := places[i].Load(); known != nil && known.https == https && known.host == string(name) {
+			return known.endpoint, nil
+		}
 	}
 	e, err := r.resolve(string(name), https)
 	if err != nil {
 		return nil, err
 	}
-	slot.Store(&resolved{https: https, host: string(name), endpoint: e})
+	r.resolved.put(hash, &resolved{https: https, host: string(name), endpoint: e})
 	return e, nil
 }
 
@@ -220,12 +222,15 @@ func (r *Resolver) escapedVersion(plain []byte) string {
 	if len(plain) == 0 {
 		return ""
 	}
-	slot := &r.versions[maphash.Bytes(r.seed, plain)%uint64(len(r.versions))]
-	if known := slot.Load(); known != nil && known.plain == string(plain) {
-		return known.escaped
+	hash := maphash.Bytes(r.seed, plain)
+	places := r.versions.places(hash)
+	for i := range places {
+		if known := places[i].Load(); known != nil && known.plain == string(plain) {
+			return known.escaped
+		}
 	}
 	v := version{plain: string(plain)}
 	v.escaped = presigner.Object{VersionID: v.plain}.Target().Version
-	slot.Store(&v)
+	r.versions.put(hash, &v)
 	return v.escaped
 }

@@ -156,7 +156,8 @@ func (o *object) decodeKey() *Error {
 		return urlError("versionId may not hold a local placeholder")
 	}
 	o.scratch = o.scratch[:0]
-	from, ok := 0, true
+	var ok bool
+	from := 0
 	for i := range o.marks {
 		m := &o.marks[i]
 		if o.scratch, ok = appendDecoded(o.scratch, text[from:m.at]); !ok {
