@@ -4,6 +4,7 @@ package gateway_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -18,7 +19,7 @@ func exchangeOnce(tb testing.TB, conn net.Conn, request, buf []byte) int {
 	n := 0
 	for {
 		m, err := conn.Read(buf[n:])
-		if n += m; err != nil && err != io.EOF {
+		if n += m; err != nil && !errors.Is(err, io.EOF) {
 			tb.Fatal(err)
 		}
 		if end := bytes.Index(buf[:n], []byte("\r\n\r\n")); end >= 0 {

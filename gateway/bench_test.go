@@ -30,8 +30,9 @@ func (c *endless) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (*endless) Close() error                     { return nil }
-func (*endless) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (*endless) Close() error         { return nil }
+func (*endless) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+
 func (*endless) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 func (*endless) SetDeadline(time.Time) error      { return nil }
 func (*endless) SetReadDeadline(time.Time) error  { return nil }

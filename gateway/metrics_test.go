@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "write the README's tables instead of comparing them")
 
-var descPattern = regexp.MustCompile(`fqName: "(jobgate_[a-z_]+)", help: "(.*)", constLabels: \{\}, variableLabels: \{(.*)\}`)
+var descPattern = regexp.MustCompile(`fqName: "(jobgate_[a-z_]+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 
 // TestMetricsTable compares the README's table of metrics with what the code registers.
 func TestMetricsTable(t *testing.T) {

@@ -27,13 +27,13 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Set-Cookie", "a=1")
 	w.Header().Add("Set-Cookie", "b=2")
 	w.WriteHeader(http.StatusTeapot)
-	fmt.Fprintf(w, "%s %s\nHost: %s\n", r.Method, r.RequestURI, r.Host)
+	_, _ = fmt.Fprintf(w, "%s %s\nHost: %s\n", r.Method, r.RequestURI, r.Host)
 	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Custom", "Te", "Proxy-Authorization", "X-Listed", "Upgrade", "Accept-Encoding", "X-Thing-Name"} {
 		if v := r.Header.Values(name); len(v) > 0 {
-			fmt.Fprintf(w, "%s: %s\n", name, strings.Join(v, "|"))
+			_, _ = fmt.Fprintf(w, "%s: %s\n", name, strings.Join(v, "|"))
 		}
 	}
-	fmt.Fprintf(w, "body %d %.20s\n", len(body), body)
+	_, _ = fmt.Fprintf(w, "body %d %.20s\n", len(body), body)
 }
 
 func withUpstream(urls ...string) func(*gateway.Config, *testGateway) {
@@ -69,7 +69,7 @@ func TestProxyStreamsBothWays(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := io.Copy(io.Discard, r.Body)
 		w.WriteHeader(200)
-		fmt.Fprintf(w, "%d;", n)
+		_, _ = fmt.Fprintf(w, "%d;", n)
 		w.(http.Flusher).Flush()
 		<-step // the first part is read before the second is written
 		_, _ = w.Write(bytes.Repeat([]byte("y"), 3<<20))

@@ -17,7 +17,7 @@ import (
 // ServerConfig is what a Server keeps from its start to its end: a reload that changes
 // any of it needs a restart.
 type ServerConfig struct {
-	Listen     string // devices, "host:port"
+	Listen     string // devices, "host:port"; "": none
 	Admin      string // operators; "": none
 	AdminDebug bool   // reload, configuration and profiles for others than loopback peers
 	Sidecar    string // "host:port" or "unix:///path"; "": none
@@ -75,8 +75,10 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	if err = s.listenDevices(); err != nil {
-		return nil, err
+	if c.Listen != "" {
+		if err = s.listenDevices(); err != nil {
+			return nil, err
+		}
 	}
 	if c.Sidecar != "" {
 		if err = s.listen("sidecar", c.Sidecar, func(ctx *fasthttp.RequestCtx) { s.handler.Load().ServeSidecar(ctx) }); err != nil {

@@ -252,8 +252,11 @@ func TestManyRegionsAndGoroutines(t *testing.T) {
 				fresh, _ := presigner.NewSigner(published.credentials)
 				got, err1 := s.URL(o, presigner.GET, time.Hour, published.at)
 				want, err2 := fresh.URL(o, presigner.GET, time.Hour, published.at)
-				if got != want || err1 != nil || err2 != nil {
-					done <- fmt.Errorf("got %s, %v, want %s, %v", got, err1, want, err2)
+				if got != want {
+					err1 = errors.Join(err1, err2, fmt.Errorf("got %s, want %s", got, want))
+				}
+				if err1 != nil {
+					done <- err1
 					return
 				}
 			}
