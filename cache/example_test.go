@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"jobgate/cache"
 	"time"
+
+	"jobgate/cache"
 )
 
 func Example() {
