@@ -1,0 +1,40 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"jobgate/presigner/miniotest"
+)
+
+// TestSkewedClock has S3 and STS ten minutes ahead of the gateway, and URLs that live for
+// five: signed by the gateway's own clock they would have expired.
+func TestSkewedClock(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const skew = 10 * time.Minute
+	s.proxy.Play(miniotest.Faults{Skew: skew})
+	s.object("fw.bin", "bytes")
+	s.object("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	g := s.serve(`
+routes: [{path: /doc, document: "s3://$BUCKET/doc.json", content_type: application/json, expires: 5m}]
+cache: {role: download}
+` + downloadRole)
+	url := get(t, "http://"+g.devices+"/doc").document(t)["url"]
+	if a := get(t, url); a.status != http.StatusOK || a.body != "bytes" {
+		t.Errorf("GET: %d %s", a.status, a.body)
+	}
+	if got := g.metric("jobgate_clock_skew_seconds"); got < 598 || got > 602 {
+		t.Errorf("jobgate_clock_skew_seconds is %v, want 600", got)
+	}
+	if !strings.Contains(g.log.String(), "the local clock is off") {
+		t.Error("the log does not warn of the clock")
+	}
+	// When the URL's five minutes are over by the server's clock, it is refused.
+	s.proxy.Play(miniotest.Faults{Skew: skew + 6*time.Minute})
+	if a := get(t, url); a.status != http.StatusForbidden {
+		t.Errorf("GET after the end: %d, want 403", a.status)
+	}
+}

@@ -1,0 +1,145 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// awkwardKeys are the keys of botocore's vectors, and one of 1024 bytes.
+func awkwardKeys(t *testing.T) []string {
+	t.Helper()
+	const file = "shared/vectors/presign.json"
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil && dir != filepath.Dir(dir) {
+			continue
+		}
+		if err != nil {
+			t.Skipf("the vectors must lie in ../%s, beside the project", file)
+		}
+		var vectors []struct{ Key string }
+		if err := json.Unmarshal(text, &vectors); err != nil {
+			t.Fatal(err)
+		}
+		keys := []string{strings.Repeat(strings.Repeat("é", 100)+"/", 4) + strings.Repeat("k", 220)}
+		seen := map[string]bool{}
+		for _, v := range vectors {
+			if !seen[v.Key] {
+				keys = append(keys, v.Key)
+			}
+			seen[v.Key] = true
+		}
+		return keys
+	}
+}
+
+// notOnMinIO says that MinIO, which keeps objects as files, does not take a key that S3 takes.
+func notOnMinIO(key string) bool {
+	for segment := range strings.SplitSeq(strings.TrimSuffix(key, "/"), "/") {
+		if segment == "" || segment == "." || segment == ".." || len(segment) > 255 {
+			return true
+		}
+	}
+	return false
+}
+
+// placeholders returns the document that names every key: as it stands where that form can
+// say it (v1), or percent-encoded (v2).
+func placeholders(t *testing.T, kind, base string, keys []string) string {
+	t.Helper()
+	document := map[string]string{}
+	for i, key := range keys {
+		switch {
+		case kind == "-v2":
+			key = strings.ReplaceAll(url.PathEscape(key), "%2F", "/")
+			key = strings.ReplaceAll(key, "%3FversionId", "%3F%76ersionId") // part of the key
+		case strings.Contains(key, "}"):
+			continue
+		}
+		document[fmt.Sprint(i)] = "${aws:iot:s3-presigned-url" + kind + ":" + base + key + "}"
+	}
+	text, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestAwkwardKeys has the keys of presign.json in documents of both forms, with placeholders
+// that name MinIO, and with ones that name AWS while presign.endpoint names MinIO.
+func TestAwkwardKeys(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	keys := awkwardKeys(t)
+	for _, key := range keys {
+		if !notOnMinIO(key) {
+			s.object(key, "bytes of "+key)
+		}
+	}
+	for _, kind := range []string{"", "-v2"} {
+		s.file("minio"+kind+".json", placeholders(t, kind, "$S3/$BUCKET/", keys))
+		s.file("aws"+kind+".json", placeholders(t, kind, "https://s3.us-east-1.amazonaws.com/$BUCKET/", keys))
+		s.file("host"+kind+".json", placeholders(t, kind, "https://$BUCKET.s3.amazonaws.com/", keys))
+	}
+	const config = `
+routes: [{path: "/{jobId}", document: "file://$DIR/{jobId}.json"}]
+limits: {max_placeholders: 1000}
+`
+	named := s.serve(config + downloadRole)
+	rewritten := s.serve(config + strings.Replace(downloadRole, "role: download}", `role: download, endpoint: "$S3"}`, 1))
+	tried := 0
+	f := func(g *gateway, name string) {
+		t.Helper()
+		tried += s.download(get(t, "http://"+g.devices+"/"+name).document(t), keys)
+	}
+	f(named, "minio")
+	f(named, "minio-v2")
+	f(rewritten, "minio-v2")
+	f(rewritten, "aws")
+	f(rewritten, "aws-v2")
+	f(rewritten, "host-v2")
+	if tried < 600 {
+		t.Errorf("only %d URLs were tried", tried)
+	}
+}
+
+// download gets every URL of a document and returns how many there were. Of a key that MinIO
+// does not take it looks at the signature only.
+func (s *site) download(document map[string]string, keys []string) int {
+	s.t.Helper()
+	var devices sync.WaitGroup
+	work := make(chan int)
+	for range 8 {
+		devices.Go(func() {
+			for i := range work {
+				a, err := ask(client, http.MethodGet, document[fmt.Sprint(i)], "")
+				good := err == nil && a.status == http.StatusOK && a.body == "bytes of "+keys[i]
+				if notOnMinIO(keys[i]) {
+					good = err == nil && a.status != http.StatusForbidden
+				}
+				if !good {
+					s.t.Errorf("key %q: %d %q %v", keys[i], a.status, a.body, err)
+				}
+			}
+		})
+	}
+	for i := range keys {
+		if document[fmt.Sprint(i)] != "" {
+			work <- i
+		}
+	}
+	close(work)
+	devices.Wait()
+	return len(document)
+}

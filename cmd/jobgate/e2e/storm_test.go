@@ -1,0 +1,149 @@
+//go:build unix
+
+package e2e_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"jobgate/presigner/miniotest"
+)
+
+// stormRequests is how many devices ask at once for one document that nobody asked for yet.
+const stormRequests = 10_000
+
+// storm is a fleet with its connections open.
+type storm struct {
+	conns []net.Conn
+	each  int // requests that are sent at once on each connection
+	good  atomic.Int64
+	bad   sync.Map // answers that are not documents, by status line or error
+}
+
+// TestColdStorm has 10,000 devices ask at once for one cold document, signed with a cold
+// role: one load and one AssumeRole, and no device sees an error.
+func TestColdStorm(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.object("jobs/update.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	s.object("fw.bin", "bytes")
+	sts := newTap(t, s.proxy)
+	g := s.serve(`
+routes: [{path: "/things/{thingName}/{jobId}", document: "s3://$BUCKET/jobs/{jobId}.json", content_type: application/json}]
+limits: {upstream_timeout: 40s}
+cache: {role: download}
+`+downloadRole, sts.env(), "JOBGATE_LOG_LEVEL=info")
+	started := time.Now()
+	fleet := connect(t, g.devices)
+	answered := fleet.ask()
+	// The session comes when everybody waits; STS is given up on after ten seconds.
+	for g.metric("jobgate_requests_in_flight") < float64(len(fleet.conns)) && time.Since(started) < 7*time.Second {
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Logf("%d connections, %d requests on each, %v in flight after %v", len(fleet.conns), fleet.each, g.metric("jobgate_requests_in_flight"), time.Since(started).Round(time.Millisecond))
+	close(sts.open)
+	answered()
+	fleet.bad.Range(func(what, count any) bool {
+		t.Errorf("%d requests: %s", count.(*atomic.Int64).Load(), what)
+		return true
+	})
+	if n := fleet.good.Load(); n != stormRequests {
+		t.Errorf("%d documents, want %d", n, stormRequests)
+	}
+	loads, sessions := s.proxy.Count(miniotest.Get, "/"+s.bucket+"/jobs/update.json"), s.proxy.Count(miniotest.AssumeRole, "")
+	if loads != 1 || sessions != 1 {
+		t.Errorf("%d loads and %d AssumeRole, want 1 and 1", loads, sessions)
+	}
+}
+
+// connect opens a connection for each request, or as many as the limit on open files
+// allows, and then sends several requests on each.
+func connect(t *testing.T, address string) *storm {
+	t.Helper()
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		t.Fatal(err)
+	}
+	const others = 1000 // files that this process and the gateway have open otherwise
+	s := &storm{each: 1}
+	for uint64(stormRequests/s.each+others) > uint64(files.Cur) && s.each < stormRequests {
+		s.each *= 10
+	}
+	s.conns = make([]net.Conn, stormRequests/s.each)
+	var dialing sync.WaitGroup
+	for worker := range 32 {
+		dialing.Go(func() {
+			for i := worker; i < len(s.conns); i += 32 {
+				conn, err := net.DialTimeout("tcp", address, 20*time.Second)
+				if err != nil {
+					t.Errorf("cannot connect: %v", err)
+					return
+				}
+				_ = conn.SetDeadline(time.Now().Add(45 * time.Second))
+				s.conns[i] = conn
+			}
+		})
+	}
+	dialing.Wait()
+	t.Cleanup(func() {
+		for _, conn := range s.conns {
+			if conn != nil {
+				_ = conn.Close()
+			}
+		}
+	})
+	if t.Failed() {
+		t.FailNow()
+	}
+	return s
+}
+
+// ask sends all requests; what it returns waits for the answers.
+func (s *storm) ask() (wait func()) {
+	var devices sync.WaitGroup
+	for i, conn := range s.conns {
+		devices.Go(func() {
+			var requests strings.Builder
+			for range s.each {
+				fmt.Fprintf(&requests, "GET /things/sensor-%d/update HTTP/1.1\r\nHost: gateway\r\n\r\n", i)
+			}
+			if _, err := io.WriteString(conn, requests.String()); err != nil {
+				s.count(err.Error())
+			}
+			answers := bufio.NewReader(conn)
+			for range s.each {
+				s.read(answers)
+			}
+		})
+	}
+	return devices.Wait
+}
+
+func (s *storm) read(answers *bufio.Reader) {
+	res, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		s.count(err.Error())
+		return
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), "X-Amz-Signature=") {
+		s.count(fmt.Sprint(res.Status, " ", err))
+		return
+	}
+	s.good.Add(1)
+}
+
+func (s *storm) count(what string) {
+	n, _ := s.bad.LoadOrStore(what, new(atomic.Int64))
+	n.(*atomic.Int64).Add(1)
+}
