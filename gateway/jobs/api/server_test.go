@@ -1,0 +1,191 @@
+package api
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"jobgate/presigner"
+)
+
+// serve runs the plane's server on loopback and returns its address. The plane's clock is the machine's.
+func (p *plane) serve() (address string) {
+	p.t.Helper()
+	p.control.config.Clock, p.now = time.Now, time.Now()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	server := p.control.Server()
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	p.t.Cleanup(func() {
+		p.control.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := server.ShutdownWithContext(ctx); err != nil {
+			p.t.Errorf("shutdown: %v", err)
+		}
+		if err := <-done; err != nil {
+			p.t.Errorf("serve: %v", err)
+		}
+	})
+	return listener.Addr().String()
+}
+
+// raw sends bytes and returns the answer.
+func raw(t *testing.T, address, text string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := conn.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// What is too large or no request at all is refused in AWS's shape, before anybody asks who sent it.
+func TestServerRefuses(t *testing.T) {
+	p := newPlane(t)
+	address := p.serve()
+	f := func(what, text string, status int, name string) {
+		t.Helper()
+		res := raw(t, address, text)
+		defer func() { _ = res.Body.Close() }()
+		var b [512]byte
+		n, _ := res.Body.Read(b[:])
+		if res.StatusCode != status || res.Header.Get("X-Amzn-ErrorType") != name || !strings.HasPrefix(string(b[:n]), `{"message":"`) {
+			t.Errorf("%s: %d %s %s, want %d %s", what, res.StatusCode, res.Header.Get("X-Amzn-ErrorType"), b[:n], status, name)
+		}
+	}
+	before := p.store.writes.Load()
+	f("body too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", 413, "RequestEntityTooLargeException")
+	f("chunks too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n"+strings.Repeat("x", 0x100001)+"\r\n0\r\n\r\n", 413, "RequestEntityTooLargeException")
+	f("header too large", "GET /jobs HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 20000)+"\r\n\r\n", 431, "RequestHeaderFieldsTooLargeException")
+	f("no request", "\x16\x03\x01 hello\r\n\r\n", 400, "InvalidRequestException")
+	f("unsigned", "GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n", 403, "MissingAuthenticationTokenException")
+	if p.store.writes.Load() != before {
+		t.Error("something changed")
+	}
+}
+
+var errEnough = errors.New("enough")
+
+// A follower sees a job come, run and end, in order.
+func TestWatch(t *testing.T) {
+	p := newPlane(t)
+	address := p.serve()
+	p.createThings("a")
+	o := WatchOptions{Endpoint: "http://" + address, Region: testNames.Region,
+		Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret}}
+	f := func(change func(*WatchOptions), want ...string) (finish func()) {
+		t.Helper()
+		options, got, done := o, []string{}, make(chan error, 1)
+		change(&options)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		followers := len(p.control.streams)
+		go func() {
+			done <- Watch(ctx, options, func(e Event) error {
+				if e.Type == "job.progress" { // as often as the rollout likes
+					return nil
+				}
+				got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Type, e.JobID, e.Status)))
+				if len(got) == len(want) {
+					return errEnough
+				}
+				return nil
+			})
+		}()
+		for len(p.control.streams) == followers && ctx.Err() == nil {
+			time.Sleep(time.Millisecond) // until the stream is open; nothing else tells
+		}
+		return func() {
+			t.Helper()
+			defer cancel()
+			if err := <-done; !errors.Is(err, errEnough) || strings.Join(got, "; ") != strings.Join(want, "; ") {
+				t.Errorf("%v, got %q, want %q", err, got, want)
+			}
+		}
+	}
+	all := f(func(*WatchOptions) {}, "job.created j1", "execution.updated j1 QUEUED", "job.created j2", "execution.updated j2 QUEUED",
+		"execution.updated j1 IN_PROGRESS", "execution.updated j1 SUCCEEDED", "job.completed j1")
+	one := f(func(o *WatchOptions) { o.JobID = "j2" }, "job.created j2", "execution.updated j2 QUEUED")
+	onlyJobs := f(func(o *WatchOptions) { o.OnlyJobs = true }, "job.created j1", "job.created j2", "job.completed j1")
+	p.createJob("j1", "a")
+	p.createJob("j2", "a")
+	device := operator.asDevice()
+	p.ok(device, "PUT", "/things/a/jobs/$next", "{}")
+	p.ok(device, "POST", "/things/a/jobs/j1", `{"status":"SUCCEEDED"}`)
+	all()
+	one()
+	onlyJobs()
+}
+
+func TestWatchFails(t *testing.T) {
+	p := newPlane(t)
+	address := p.serve()
+	f := func(o WatchOptions, want string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := Watch(ctx, o, func(Event) error { return nil }); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want …%s…", err, want)
+		}
+	}
+	good := presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret}
+	f(WatchOptions{Endpoint: "localhost"}, "not an address")
+	f(WatchOptions{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Credentials: good}, "refused")
+	f(WatchOptions{Endpoint: "http://" + address, Region: "eu-west-1", Credentials: good}, "InvalidSignatureException: Credential should be scoped")
+	f(WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: presigner.Credentials{AccessKeyID: sensor.id, SecretAccessKey: sensor.secret}}, "AccessDenied")
+	f(WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, JobID: "a b"}, "jobId")
+	done := make(chan error, 1)
+	go func() {
+		done <- Watch(context.Background(), WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good}, func(Event) error { return nil })
+	}()
+	for len(p.control.streams) == 0 {
+		time.Sleep(time.Millisecond) // until the stream is open; nothing else tells
+	}
+	p.control.Close()
+	if err := <-done; !errors.Is(err, ErrStreamEnded) {
+		t.Errorf("after Close: %v", err)
+	}
+}
+
+func TestCollector(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a", "b")
+	p.createJob("j", "a", "b")
+	p.ok(operator.asDevice(), "POST", "/things/a/jobs/j", `{"status":"SUCCEEDED"}`)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(NewCollector(p.service))
+	want := `# HELP jobgate_job_executions Job executions in the store, by status; a thing counts once a job, by its latest execution.
+# TYPE jobgate_job_executions gauge
+jobgate_job_executions{status="CANCELED"} 0
+jobgate_job_executions{status="FAILED"} 0
+jobgate_job_executions{status="IN_PROGRESS"} 0
+jobgate_job_executions{status="QUEUED"} 1
+jobgate_job_executions{status="REJECTED"} 0
+jobgate_job_executions{status="REMOVED"} 0
+jobgate_job_executions{status="SUCCEEDED"} 1
+jobgate_job_executions{status="TIMED_OUT"} 0
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
+		t.Error(err)
+	}
+}
