@@ -236,9 +236,6 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 		Reload: func(context.Context) error { return p.reload() }, Dump: p.dump,
 		Metrics: p.metrics, Log: p.log,
 	}
-	if c.Listen == "" {
-		s.Listen = "127.0.0.1:0" // the server has a devices' listener; nobody is told where, and no route is behind it
-	}
 	if c.TLS.CertFile != "" {
 		s.TLS = &gateway.TLS{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, RequireClientCert: c.Auth.Mode == "mtls"}
 	}
@@ -264,7 +261,7 @@ func (p *process) run(ctx context.Context) error {
 func (p *process) logAddresses() {
 	args := []any{"version", buildVersion().version}
 	for _, name := range []string{"listen", "admin", "sidecar", "control"} {
-		if addr := p.server.Addr(name); addr != nil && (name != "listen" || p.loaded.Listen != "") {
+		if addr := p.server.Addr(name); addr != nil {
 			args = append(args, name, addr.String())
 		}
 	}
