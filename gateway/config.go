@@ -88,8 +88,9 @@ type Limits struct {
 type Jobs interface {
 	// Matches reports whether method and path, as sent, are an operation of the data plane.
 	Matches(method, path []byte) bool
-	// Serve answers the operation for the device that is proven to be thing; authenticated
-	// is false where auth.mode is none, and then the path is believed.
+	// Serve answers the operation for the device that is proven to be thing. Where
+	// authenticated is false the service itself decides whom it believes: the signature
+	// with auth.mode sigv4, the path with none.
 	Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool)
 }
 
@@ -101,6 +102,8 @@ func (c *Config) validate() error {
 		return fmt.Errorf("cannot make a gateway: quantum %v is not whole seconds; see presign.quantum", c.Presign.Quantum)
 	case c.Auth.Mode == AuthHeader && (c.Auth.Header == "" || len(c.Auth.TrustedProxies) == 0):
 		return errors.New("cannot make a gateway: auth.mode header needs auth.header and auth.trusted_proxies")
+	case c.Auth.Mode == AuthSigV4 && c.Auth.Verify == nil:
+		return errors.New("cannot make a gateway: auth.mode sigv4 needs access keys; see jobs.access_keys_file")
 	}
 	return nil
 }

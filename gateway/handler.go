@@ -66,14 +66,15 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 	if err := h.admit(); err != nil {
 		return err
 	}
-	if x.who, err = h.identify(ctx); err != nil {
-		return err
-	}
 	path := requestPath(ctx.Request.Header.RequestURI())
-	if h.jobs != nil && h.jobs.Matches(ctx.Method(), path) {
-		x.durations = h.jobsDurations
-		h.jobs.Serve(ctx, x.now, x.who.name(), h.auth.Mode != AuthNone)
-		return nil
+	operation := h.jobs != nil && h.jobs.Matches(ctx.Method(), path)
+	if !operation || h.auth.Mode != AuthSigV4 { // the service checks signatures itself
+		if x.who, err = h.identify(ctx, x.now); err != nil {
+			return err
+		}
+	}
+	if operation {
+		return h.serveJobs(ctx, x)
 	}
 	r := h.router.match(path, x)
 	if r == nil {
@@ -99,6 +100,34 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 		return err
 	}
 	return h.answer(ctx, x, r, d)
+}
+
+// serveJobs hands an operation of the IoT Jobs data plane to the service.
+func (h *Handler) serveJobs(ctx *fasthttp.RequestCtx, x *exchange) *Error {
+	x.durations = h.jobsDurations
+	if err := h.bufferBody(ctx); err != nil {
+		return err
+	}
+	name := x.who.name()
+	h.jobs.Serve(ctx, x.now, name, name != nil)
+	return nil
+}
+
+// bufferBody reads a body that the server streams, limits.max_body of it at most.
+func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
+	if !ctx.Request.IsBodyStream() {
+		return nil
+	}
+	body, err := appendLimited(nil, ctx.RequestBodyStream(), h.limits.MaxBody+1)
+	switch {
+	case err != nil:
+		return errBadRequest("the body broke off")
+	case len(body) > h.limits.MaxBody:
+		ctx.SetConnectionClose() // the rest is not read
+		return errTooLarge("the body", h.limits.MaxBody, "limits.max_body")
+	}
+	ctx.Request.SetBodyRaw(body)
+	return nil
 }
 
 // admit turns the request away when limits.max_in_flight are being answered already.

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"github.com/valyala/fasthttp"
 )
@@ -35,6 +36,16 @@ type Auth struct {
 	ThingName      CertificateName // AuthMTLS
 	Header         string          // AuthHeader; stripped from everybody but TrustedProxies
 	TrustedProxies []netip.Prefix  // also whose X-Forwarded-For is kept
+
+	// Verify checks a request's signature for AuthSigV4 and says who signed it. Its errors
+	// are *Error.
+	Verify func(ctx *fasthttp.RequestCtx, now time.Time) (Caller, error)
+}
+
+// Caller is who signed a request.
+type Caller interface {
+	// ActsFor says whether the caller may ask for what is thing's.
+	ActsFor(thing []byte) bool
 }
 
 func errUnauthorized(message string) *Error {
@@ -47,12 +58,16 @@ func errForbidden(message string) *Error {
 
 // identity is the proven name of a device; its bytes are valid as long as the request.
 type identity struct {
-	text  string
-	bytes []byte // instead of text
+	text   string
+	bytes  []byte // instead of text
+	caller Caller // instead of either: may act for several things
 }
 
 // is reports whether the device is the thing of that name.
 func (i identity) is(thing []byte) bool {
+	if i.caller != nil {
+		return i.caller.ActsFor(thing)
+	}
 	if i.bytes != nil {
 		return string(i.bytes) == string(thing)
 	}
@@ -69,7 +84,7 @@ func (i identity) name() []byte {
 
 // identify returns the proven name of the device, none with AuthNone. The header of
 // AuthHeader is removed from requests of peers that are not trusted to set it.
-func (h *Handler) identify(ctx *fasthttp.RequestCtx) (identity, *Error) {
+func (h *Handler) identify(ctx *fasthttp.RequestCtx, now time.Time) (identity, *Error) {
 	switch h.auth.Mode {
 	case AuthMTLS:
 		return h.certificateName(ctx)
@@ -83,6 +98,15 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx) (identity, *Error) {
 			return identity{}, errUnauthorized("the trusted proxy named no thing")
 		}
 		return identity{bytes: name}, nil
+	case AuthSigV4:
+		if err := h.bufferBody(ctx); err != nil {
+			return identity{}, err
+		}
+		caller, err := h.auth.Verify(ctx, now)
+		if err != nil {
+			return identity{}, asError(err)
+		}
+		return identity{caller: caller}, nil
 	default:
 		return identity{}, nil
 	}
