@@ -29,19 +29,15 @@ type DataConfig struct {
 	Service DataService   // required
 	Signing Signing       // nil: no document may hold a placeholder for S3
 	Quantum time.Duration // presign.quantum: whole seconds; 0 is one
-	// Verifier, where it is not nil, demands that requests of the device listener are signed (auth.mode: sigv4): Serve
-	// then verifies those that nobody else has authenticated.
-	Verifier *Verifier
-	Count    func(Signed)  // of URLs handed out, for metrics; nil: none
-	Log      *slog.Logger  // nil: discards
-	Timeout  time.Duration // how long a request may wait for a cold role or the store; 0: 10 s
+	Count   func(Signed)  // of URLs handed out, for metrics; nil: none
+	Log     *slog.Logger  // nil: discards
+	Timeout time.Duration // how long a request may wait for a cold role or the store; 0: 10 s
 }
 
 // Data is the IoT Jobs data plane over HTTP (facts §4). It is safe for concurrent use.
 type Data struct {
 	service   DataService
 	documents documents
-	verifier  *Verifier
 	model     map[dataOperation]*operation
 	log       *limitedLog
 	timeout   time.Duration
@@ -69,7 +65,7 @@ func NewData(c DataConfig) (*Data, error) {
 		c.Timeout = 10 * time.Second
 	}
 	d := &Data{
-		service: c.Service, verifier: c.Verifier, model: map[dataOperation]*operation{}, log: newLimitedLog(c.Log), timeout: c.Timeout,
+		service: c.Service, model: map[dataOperation]*operation{}, log: newLimitedLog(c.Log), timeout: c.Timeout,
 		documents: documents{signing: c.Signing, timeout: c.Timeout, quantum: max(1, int64(c.Quantum/time.Second)), count: c.Count, seed: maphash.MakeSeed()},
 	}
 	for i, name := range dataOperationNames {
@@ -109,29 +105,22 @@ func (d *Data) Matches(method, path []byte) bool {
 	return parseDataPath(method, path).operation != noDataOperation
 }
 
-// Serve answers an operation that Matches, for the device that is proven to be thing. Where authenticated is false the
-// request must be signed with an access key that may act for the thing, or, if there is no Verifier, the path is
-// believed. now is the request's one reading of the clock.
+// Serve answers an operation that Matches. authenticated says that the device is proven to be thing, or, where thing is
+// nil, that Verifier.Identify has found out who signed the request; else the path is believed. now is the request's one
+// reading of the clock.
 func (d *Data) Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool) {
 	d.answer(ctx, now, func(x *exchange) *Exception {
 		switch {
-		case authenticated && !bytes.Equal(thing, x.target.thing):
-			return exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
-		case !authenticated && d.verifier != nil:
-			return d.verifyDevice(ctx, now, x)
+		case !authenticated || len(thing) > 0 && bytes.Equal(thing, x.target.thing):
+			return nil
+		case thing == nil:
+			return callerOf(ctx).mayReport(x)
 		}
-		return nil
+		return errOtherThing
 	})
 }
 
-// verifyDevice checks that the request is signed by somebody who may do x's operation for x's thing.
-func (d *Data) verifyDevice(ctx *fasthttp.RequestCtx, now time.Time, x *exchange) *Exception {
-	caller, err := d.verifier.Verify(ctx, now, ServiceData)
-	if err != nil {
-		return err
-	}
-	return caller.mayReport(x)
-}
+var errOtherThing = exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
 
 // serveFor answers a request that caller has signed.
 func (d *Data) serveFor(ctx *fasthttp.RequestCtx, now time.Time, caller *Caller) {

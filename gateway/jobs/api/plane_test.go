@@ -138,7 +138,7 @@ func newPlane(t *testing.T) *plane {
 		t.Fatal(err)
 	}
 	data, err := NewData(DataConfig{
-		Service: p.service, Verifier: verifier, Signing: &fakeSigning{grant: Grant{Signer: newSigner(t, "ASIAEXAMPLE")}},
+		Service: p.service, Signing: &fakeSigning{grant: Grant{Signer: newSigner(t, "ASIAEXAMPLE")}},
 	})
 	if err != nil {
 		t.Fatal(err)

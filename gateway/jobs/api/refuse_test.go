@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/valyala/fasthttp"
 )
 
 // violation is a value that breaks one constraint of a shape.
@@ -336,6 +338,36 @@ func TestPermissions(t *testing.T) {
 	}
 	f(sensor, "GET", "/things/sensor:a1/jobs", "", 200)
 	f(sensor, "POST", "/things/sensor:a1/jobs/j", `{"status":"SUCCEEDED"}`, 200)
+}
+
+// On the device listener, who signed may ask for what their key is for, of the service that it is signed for.
+func TestIdentify(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("sensor:a1", "other")
+	f := func(s signature, uri string, want int) {
+		t.Helper()
+		var ctx fasthttp.RequestCtx
+		s.prepare(t, &ctx, p.now, "GET", uri, "")
+		if _, err := p.control.config.Verifier.Identify(&ctx, p.now); err != nil {
+			err.Write(&ctx)
+		} else {
+			p.control.data.Serve(&ctx, p.now, nil, true)
+		}
+		if got := ctx.Response.StatusCode(); got != want {
+			t.Errorf("%s by %s: %d %s, want %d", uri, s.id, got, ctx.Response.Body(), want)
+		}
+	}
+	f(sensor, "/things/sensor:a1/jobs", 200)
+	f(sensor, "/things/other/jobs", 403)
+	f(operator.asDevice(), "/things/other/jobs", 200)
+	f(operator, "/things/other/jobs", 403)
+	f(signature{id: sensor.id, secret: "x", service: ServiceData}, "/things/sensor:a1/jobs", 403)
+	f(signature{none: true}, "/things/sensor:a1/jobs", 403)
+	var ctx fasthttp.RequestCtx
+	request(&ctx, "GET", "/things/other/jobs", "")
+	if p.control.data.Serve(&ctx, p.now, nil, true); ctx.Response.StatusCode() != http.StatusForbidden {
+		t.Errorf("nobody identified: %d", ctx.Response.StatusCode())
+	}
 }
 
 // Tokens are good for their listing, and only as they were given.

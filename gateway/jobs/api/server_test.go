@@ -92,14 +92,17 @@ func TestWatch(t *testing.T) {
 	p := newPlane(t)
 	address := p.serve()
 	p.createThings("a")
-	o := WatchOptions{Endpoint: "http://" + address, Region: testNames.Region,
-		Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret}}
+	o := WatchOptions{
+		Endpoint: "http://" + address, Region: testNames.Region,
+		Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret},
+	}
 	f := func(change func(*WatchOptions), want ...string) (finish func()) {
 		t.Helper()
 		options, got, done := o, []string{}, make(chan error, 1)
 		change(&options)
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		followers := len(p.control.streams)
+		connected := make(chan struct{})
+		options.Connected = func() { close(connected) }
 		go func() {
 			done <- Watch(ctx, options, func(e Event) error {
 				if e.Type == "job.progress" { // as often as the rollout likes
@@ -112,9 +115,7 @@ func TestWatch(t *testing.T) {
 				return nil
 			})
 		}()
-		for len(p.control.streams) == followers && ctx.Err() == nil {
-			time.Sleep(time.Millisecond) // until the stream is open; nothing else tells
-		}
+		<-connected
 		return func() {
 			t.Helper()
 			defer cancel()
@@ -154,15 +155,8 @@ func TestWatchFails(t *testing.T) {
 	f(WatchOptions{Endpoint: "http://" + address, Region: "eu-west-1", Credentials: good}, "InvalidSignatureException: Credential should be scoped")
 	f(WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: presigner.Credentials{AccessKeyID: sensor.id, SecretAccessKey: sensor.secret}}, "AccessDenied")
 	f(WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, JobID: "a b"}, "jobId")
-	done := make(chan error, 1)
-	go func() {
-		done <- Watch(context.Background(), WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good}, func(Event) error { return nil })
-	}()
-	for len(p.control.streams) == 0 {
-		time.Sleep(time.Millisecond) // until the stream is open; nothing else tells
-	}
-	p.control.Close()
-	if err := <-done; !errors.Is(err, ErrStreamEnded) {
+	o := WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, Connected: p.control.Close}
+	if err := Watch(context.Background(), o, func(Event) error { return nil }); !errors.Is(err, ErrStreamEnded) {
 		t.Errorf("after Close: %v", err)
 	}
 }

@@ -34,16 +34,16 @@ func newTokens(key []byte) (tokens, error) {
 }
 
 // token returns the token of a cursor, "" for the end of the listing.
-func (t tokens) token(c *call, cursor string) string {
+func (t tokens) token(q *call, cursor string) string {
 	if cursor == "" {
 		return ""
 	}
-	return base64.RawURLEncoding.EncodeToString(t.seal.Seal(nil, nil, []byte(cursor), c.listing()))
+	return base64.RawURLEncoding.EncodeToString(t.seal.Seal(nil, nil, []byte(cursor), q.listing()))
 }
 
 // cursor returns the cursor of the call's nextToken, "" if it has none.
-func (t tokens) cursor(c *call) (string, error) {
-	text := c.in.text("nextToken")
+func (t tokens) cursor(q *call) (string, error) {
+	text := q.in.text("nextToken")
 	if text == "" {
 		return "", nil
 	}
@@ -51,7 +51,7 @@ func (t tokens) cursor(c *call) (string, error) {
 	if err != nil {
 		return "", errToken
 	}
-	cursor, err := t.seal.Open(nil, nil, sealed, c.listing())
+	cursor, err := t.seal.Open(nil, nil, sealed, q.listing())
 	if err != nil {
 		return "", errToken
 	}
@@ -61,14 +61,14 @@ func (t tokens) cursor(c *call) (string, error) {
 var errToken = invalidRequest("The nextToken is not one of this listing, or it has ended.")
 
 // listing names what a token is for: the operation and all its parameters but those of the page.
-func (c *call) listing() []byte {
-	parameters := make(map[string]any, len(c.in.values)+1)
-	for name, v := range c.in.values {
+func (q *call) listing() []byte {
+	parameters := make(map[string]any, len(q.in.values)+1)
+	for name, v := range q.in.values {
 		if name != "nextToken" && name != "maxResults" {
 			parameters[name] = v
 		}
 	}
-	text, err := json.Marshal([]any{c.operation.name, parameters}) // keys are sorted
+	text, err := json.Marshal([]any{q.operation.name, parameters}) // keys are sorted
 	if err != nil {                                                // what was decoded from JSON always encodes
 		return nil
 	}

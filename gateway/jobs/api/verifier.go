@@ -77,8 +77,30 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, now time.Time, services ...s
 			return &Caller{Service: service, key: keys.byID[verified.AccessKeyID]}, nil
 		}
 	}
-	return nil, exception(http.StatusForbidden, "InvalidSignature",
-		"Credential should be scoped to correct service: %q, not %q.", services[0], verified.Service)
+	return nil, wrongService(services[0], verified.Service)
+}
+
+func wrongService(want, got string) *Exception {
+	return exception(http.StatusForbidden, "InvalidSignature", "Credential should be scoped to correct service: %q, not %q.", want, got)
+}
+
+// callerKey is where Identify leaves the caller in a request.
+type callerKey struct{}
+
+// Identify is Verify for the device listener (auth.mode: sigv4): it also leaves the caller in ctx, for Data.Serve. A
+// request for a document that is not a job's may be signed for either service.
+func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, now time.Time) (*Caller, *Exception) {
+	caller, err := v.Verify(ctx, now, ServiceData, ServiceControl)
+	if err == nil {
+		ctx.SetUserValue(callerKey{}, caller)
+	}
+	return caller, err
+}
+
+// callerOf returns who Identify has found, nil if nobody.
+func callerOf(ctx *fasthttp.RequestCtx) *Caller {
+	caller, _ := ctx.UserValue(callerKey{}).(*Caller)
+	return caller
 }
 
 // signatureException says in AWS's words what is wrong with a signature.
@@ -104,8 +126,14 @@ func signatureException(err error, now time.Time) *Exception {
 
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
-// mayReport says whether the caller may do x's operation of the data plane for x's thing.
+// mayReport says whether the caller may do x's operation of the data plane for x's thing. Nobody may not.
 func (c *Caller) mayReport(x *exchange) *Exception {
+	if c == nil {
+		return errOtherThing
+	}
+	if c.Service != ServiceData {
+		return wrongService(ServiceData, c.Service)
+	}
 	if !c.ActsFor(x.target.thing) {
 		return c.denied(dataOperationNames[x.target.operation], "things of that name")
 	}

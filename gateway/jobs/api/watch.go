@@ -27,6 +27,7 @@ type WatchOptions struct {
 	Credentials presigner.Credentials
 	JobID       string       // "" is every job
 	OnlyJobs    bool         // no events of executions
+	Connected   func()       // called once, when the stream is open: what happens from then on is told; may be nil
 	Client      *http.Client // nil: http.DefaultClient; it must have no Timeout
 }
 
@@ -51,6 +52,9 @@ func Watch(ctx context.Context, o WatchOptions, each func(Event) error) error {
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("cannot follow the jobs of %s: %w", o.Endpoint, answerError(res))
+	}
+	if o.Connected != nil {
+		o.Connected()
 	}
 	if err := readEvents(res.Body, each); err != nil {
 		if ctx.Err() != nil {
