@@ -21,7 +21,7 @@ func FuzzAppendURL_AWSSDK(f *testing.F) {
 	f.Fuzz(func(t *testing.T, key, version, token string, expires, unix int64, hostStyle, put bool) {
 		at := time.Unix(unix, 0).UTC()
 		if expires < 1 || expires > 604800 || unix < 0 || at.Year() > 9999 {
-			t.Skip("out of SigV4's range, and refused: see TestAppendURLRefuses")
+			return // out of SigV4's range, and refused: see TestAppendURLRefuses
 		}
 		c := presigner.Credentials{AccessKeyID: "AKID/EXAMPLE", SecretAccessKey: "secret", SessionToken: token}
 		o := presigner.Object{Scheme: "https", Host: "s3.eu-west-1.amazonaws.com", Region: "eu-west-1", Bucket: "firmware", Key: key, VersionID: version}
@@ -33,7 +33,7 @@ func FuzzAppendURL_AWSSDK(f *testing.F) {
 			method = presigner.PUT
 		}
 		if o.Validate() != nil {
-			t.Skip("no such object, and refused: see TestObjectValidate")
+			return // no such object, and refused: see TestObjectValidate
 		}
 		s, _ := presigner.NewSigner(c)
 		got, err := s.URL(o, method, time.Duration(expires)*time.Second, at)

@@ -5,11 +5,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -33,55 +30,18 @@ var headerExcludes = map[string]string{
 }
 
 func TestVerifyHeaderAWSSuite(t *testing.T) {
-	const suite = "../../shared/vectors/aws-signing-test-suite/v4"
-	folders, err := os.ReadDir(suite)
-	if err != nil || len(folders) != 38 {
-		t.Fatalf("want 38 cases in ../shared/vectors: %d, %v", len(folders), err)
-	}
-	for _, folder := range folders {
-		t.Run(folder.Name(), func(t *testing.T) {
-			err := verifyHeaderCase(t, filepath.Join(suite, folder.Name()))
-			why, excluded := headerExcludes[folder.Name()]
-			if excluded && err == nil {
-				t.Errorf("is excluded (%s), but passes", why)
-			}
-			if !excluded && err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	forEachSuiteCase(t, headerExcludes, verifyHeaderCase)
 }
 
-func verifyHeaderCase(t *testing.T, folder string) error {
-	read := func(name string) []byte {
-		data, err := os.ReadFile(filepath.Join(folder, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
-	var c struct {
-		Credentials struct {
-			ID     string `json:"access_key_id"`
-			Secret string `json:"secret_access_key"`
-			Token  string `json:"token"`
-		} `json:"credentials"`
-		Timestamp time.Time `json:"timestamp"`
-	}
-	if err := json.Unmarshal(read("context.json"), &c); err != nil {
-		t.Fatal(err)
-	}
-	signed := bytes.TrimLeft(read("header-signed-request.txt"), "\n")
+func verifyHeaderCase(t *testing.T, c suiteCase) error {
+	signed := bytes.TrimLeft(c.read(t, "header-signed-request.txt"), "\n")
 	line, _, _ := strings.Cut(string(signed), "\n")
 	method, rest, _ := strings.Cut(line, " ")
 	uri := rest[:strings.LastIndex(rest, " ")] // a path of the suite may hold spaces
 	header, body := suiteHeader(t, signed)
 	_, err := presigner.VerifyHeader(presigner.HeaderVerification{
-		Method: method, RequestURI: uri, Body: body, Time: c.Timestamp,
+		Method: method, RequestURI: uri, Body: body, Time: c.Timestamp, Lookup: c.lookup,
 		Values: func(name string) []string { return header[http.CanonicalHeaderKey(name)] },
-		Lookup: func(string) (presigner.Credentials, bool) {
-			return presigner.Credentials{AccessKeyID: c.Credentials.ID, SecretAccessKey: c.Credentials.Secret, SessionToken: c.Credentials.Token}, true
-		},
 	})
 	return err
 }
