@@ -2,11 +2,14 @@ package gateway
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // listen binds "host:port" or "unix:///path". A Unix socket gets mode 0660; one that a
@@ -41,6 +44,7 @@ type deviceListener struct {
 	writeTimeout time.Duration
 	max          int64 // 0: no limit
 	open         atomic.Int64
+	turning      atomic.Int64 // connections that are being turned away
 	tls          bool
 }
 
@@ -60,16 +64,34 @@ func (l *deviceListener) Accept() (net.Conn, error) {
 	}
 }
 
-// turnAway answers on a connection over the limit. One short write to an empty socket
-// buffer does not wait.
+// maxTurnedAway is how many connections over the limit are answered at once; more are
+// closed without a word.
+const maxTurnedAway = 64
+
+// turnAway answers on a connection over the limit and closes it, without making others
+// wait: a client takes an answer only to a request that it has sent.
 func (l *deviceListener) turnAway(conn net.Conn) {
-	if !l.tls {
-		const body = `{"code":"ServiceUnavailable","message":"the gateway is at its limit of connections"}`
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Amzn-ErrorType: ServiceUnavailableException\r\n"+
-			"Retry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", retryAfter(2*time.Second), len(body), body)
+	if n := l.turning.Add(1); l.tls || n > maxTurnedAway {
+		l.turning.Add(-1)
+		_ = conn.Close()
+		return
 	}
-	_ = conn.Close()
+	go func() {
+		defer l.turning.Add(-1)
+		defer func() { _ = conn.Close() }()
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		if n, _ := conn.Read(make([]byte, 1024)); n == 0 {
+			return
+		}
+		const body = `{"code":"ServiceUnavailable","message":"the gateway is at its limit of connections; see limits.max_connections"}`
+		_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Amzn-ErrorType: ServiceUnavailableException\r\n"+
+			"X-Amzn-RequestId: %s\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+			uuid.NewString(), retryAfter(2*time.Second), len(body), body)
+		// Closed with bytes unread, the connection would be reset, and the answer lost.
+		if tcp, ok := conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
+			_, _ = io.Copy(io.Discard, conn)
+		}
+	}()
 }
 
 // deviceConn gives every write its own deadline, so that a long answer may take its
