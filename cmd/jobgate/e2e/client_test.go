@@ -18,6 +18,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	last   bool // the connection is closed after it
 }
 
 // client is a device or an operator: it follows no redirect and knows no proxy.
@@ -46,7 +47,7 @@ func ask(c *http.Client, method, url, body string, headers ...string) (answer, e
 	}
 	defer func() { _ = res.Body.Close() }()
 	text, err := io.ReadAll(res.Body)
-	a := answer{res.StatusCode, res.Header, string(text)}
+	a := answer{res.StatusCode, res.Header, string(text), res.Close}
 	a.noteSecrets()
 	return a, err
 }
@@ -157,5 +158,5 @@ func readAnswer(conn net.Conn) answer {
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, _ := io.ReadAll(res.Body)
-	return answer{res.StatusCode, res.Header, string(body)}
+	return answer{res.StatusCode, res.Header, string(body), res.Close}
 }

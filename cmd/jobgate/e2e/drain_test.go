@@ -1,0 +1,110 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fleet is devices that ask in a loop until they are stopped.
+type fleet struct {
+	stop     atomic.Bool
+	devices  sync.WaitGroup
+	answered atomic.Int64
+	closed   atomic.Int64 // answers that said Connection: close
+	faults   sync.Map
+}
+
+// run adds n devices with a connection of their own each.
+func (f *fleet) run(n int, url, want string) {
+	for range n {
+		f.devices.Go(func() {
+			c := &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{}}
+			defer c.CloseIdleConnections()
+			for !f.stop.Load() {
+				a, err := ask(c, http.MethodGet, url, "")
+				if err != nil || a.status != http.StatusOK || !strings.HasPrefix(a.body, want) {
+					f.faults.Store(fmt.Sprint(a.status, " ", a.body, " ", err), true)
+					return
+				}
+				f.answered.Add(1)
+				if a.last {
+					f.closed.Add(1)
+				}
+			}
+		})
+	}
+}
+
+// TestDrain ends a gateway under load as a balancer sees it: /readyz turns 503, devices go
+// elsewhere, and every request that was begun is answered, the slow ones after the
+// listeners have closed.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	began := make(chan struct{}, 100)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		began <- struct{}{}
+		time.Sleep(2500 * time.Millisecond)
+		_, _ = io.WriteString(w, "slow but whole")
+	}))
+	t.Cleanup(backend.Close)
+	g := s.serve(oneDocument+"upstream: ["+backend.URL+"]\n", "JOBGATE_DRAIN_DELAY=1s", "JOBGATE_DRAIN_TIMEOUT=10s")
+
+	var quick, slow fleet
+	quick.run(16, "http://"+g.devices+"/doc", `{"url": "http://127.0.0.1:`)
+	eventually(t, "load", func() bool { return quick.answered.Load() > 500 })
+	slow.run(4, "http://"+g.devices+"/slow", "slow but whole")
+	for range 4 {
+		<-began
+	}
+	slow.stop.Store(true) // after the request that is under way
+	g.signal(syscall.SIGTERM)
+	eventually(t, "readyz says 503", func() bool { status, r := g.readyz(); return status == http.StatusServiceUnavailable && r.Draining })
+	before := quick.answered.Load()
+	time.Sleep(300 * time.Millisecond) // the balancer's time to see it
+	quick.stop.Store(true)
+	quick.devices.Wait()
+	if quick.answered.Load() == before || quick.closed.Load() == 0 {
+		t.Errorf("%d answers while draining, %d connections closed", quick.answered.Load()-before, quick.closed.Load())
+	}
+	slow.devices.Wait()
+	for _, f := range []*fleet{&quick, &slow} {
+		f.faults.Range(func(what, _ any) bool {
+			t.Errorf("a request was cut: %s", what)
+			return true
+		})
+	}
+	if slow.answered.Load() != 4 {
+		t.Errorf("%d of 4 slow requests were answered", slow.answered.Load())
+	}
+	if code := g.wait(); code != 0 {
+		t.Errorf("exit %d, want 0", code)
+	}
+}
+
+// TestSecondSignal ends a gateway that would drain for a minute.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.file("doc.json", `{}`)
+	g := s.serve(oneDocument, "JOBGATE_DRAIN_DELAY=60s")
+	g.signal(syscall.SIGTERM)
+	eventually(t, "it drains", func() bool { return strings.Contains(g.log.String(), "msg=draining") })
+	if a := get(t, "http://"+g.devices+"/doc"); a.status != http.StatusOK {
+		t.Errorf("while draining: %d %s", a.status, a.body)
+	}
+	began := time.Now()
+	g.signal(syscall.SIGINT)
+	if code := g.wait(); code != 1 || time.Since(began) > 5*time.Second {
+		t.Errorf("exit %d after %v, want 1 at once", code, time.Since(began))
+	}
+}

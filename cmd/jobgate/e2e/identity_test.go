@@ -1,0 +1,93 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestMTLS has devices with certificates, and then another certificate for the gateway.
+func TestMTLS(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.object("fw.bin", "bytes")
+	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	servers, devices, strangers := newAuthority(t, "servers"), newAuthority(t, "devices"), newAuthority(t, "strangers")
+	renew := func(name string) {
+		certificate, key := servers.issue(name)
+		s.file("tls.crt", certificate)
+		s.file("tls.key", key)
+	}
+	renew("first")
+	s.file("devices.crt", inPEM("CERTIFICATE", devices.cert.Raw))
+	g := s.serve(`
+tls: {cert_file: "$DIR/tls.crt", key_file: "$DIR/tls.key", client_ca_file: "$DIR/devices.crt"}
+auth: {mode: mtls}
+routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
+` + downloadRole)
+	base := "https://" + g.devices + "/things/"
+	sensor := servers.client(devices, "sensor-1")
+	own, err := ask(sensor, http.MethodGet, base+"sensor-1/doc", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := get(t, own.document(t)["url"]); a.status != http.StatusOK {
+		t.Errorf("GET: %d %s", a.status, a.body)
+	}
+	other, err := ask(sensor, http.MethodGet, base+"sensor-2/doc", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "another thing's document", other, http.StatusForbidden, "own thing name only")
+	for who, c := range map[string]*http.Client{"no certificate": servers.client(nil, ""), "another authority's": servers.client(strangers, "sensor-1")} {
+		if a, err := ask(c, http.MethodGet, base+"sensor-1/doc", ""); err == nil {
+			t.Errorf("%s: %d %s, want no connection", who, a.status, a.body)
+		}
+	}
+	plain, err := ask(client, http.MethodGet, "http://"+g.devices+"/things/sensor-1/doc", "")
+	if err == nil && plain.status == http.StatusOK {
+		t.Errorf("without TLS: %d %s", plain.status, plain.body)
+	}
+
+	renew("second")
+	eventually(t, "the gateway shows its new certificate", func() bool {
+		res, err := sensor.Get(base + "sensor-1/doc")
+		if err != nil {
+			t.Fatalf("while the certificate is renewed: %v", err)
+		}
+		_ = res.Body.Close()
+		return res.TLS.PeerCertificates[0].Subject.CommonName == "second"
+	})
+}
+
+// TestHeaderIdentity has a balancer name the devices: it is believed on an address that is
+// trusted, and not on another.
+func TestHeaderIdentity(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.file("doc.json", `{}`)
+	config := func(proxies string) string {
+		return `
+auth: {mode: header, header: X-Device, trusted_proxies: [` + proxies + `]}
+routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
+`
+	}
+	trusting, wary := s.serve(config("127.0.0.0/8")), s.serve(config("10.0.0.0/8, 192.0.2.1"))
+	f := func(g *gateway, thing string, want int, headers ...string) {
+		t.Helper()
+		a := get(t, "http://"+g.devices+"/things/"+thing+"/doc", headers...)
+		if a.status != want {
+			t.Errorf("%s with %q: %d %s, want %d", thing, headers, a.status, a.body, want)
+		}
+		if want != http.StatusOK {
+			refused(t, strings.Join(headers, ", "), a, want, "")
+		}
+	}
+	f(trusting, "sensor-1", 200, "X-Device: sensor-1")
+	f(trusting, "sensor-2", 403, "X-Device: sensor-1")
+	f(trusting, "sensor-1", 403, "X-Device: sensor-1 ,sensor-2")
+	f(trusting, "sensor-1", 401)
+	f(trusting, "sensor-1", 401, "X-Thing-Name: sensor-1")
+	f(wary, "sensor-1", 401, "X-Device: sensor-1")
+	f(wary, "sensor-1", 401, "X-Device: sensor-1", "X-Forwarded-For: 10.0.0.1")
+}

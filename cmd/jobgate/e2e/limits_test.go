@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestLimits is a gateway with memory: low, at its limits of connections and requests.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.object("fw.bin", "bytes")
+	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	arrived, leave := make(chan struct{}, 1), make(chan struct{})
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- struct{}{}
+		<-leave
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, s.text(`{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`))
+	}))
+	t.Cleanup(backend.Close)
+	g := s.serve(`
+memory: low
+limits: {max_connections: 3, max_in_flight: 1}
+upstream: ["` + backend.URL + `"]
+routes:
+  - {path: /doc, document: "file://$DIR/doc.json"}
+  - {path: /fill, fill: true}
+` + downloadRole)
+
+	const request = "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"
+	first := raw(t, g.devices, request)
+	first.noteSecrets()
+	if a := get(t, first.document(t)["url"]); a.status != http.StatusOK || a.body != "bytes" {
+		t.Errorf("GET: %d %s", a.status, a.body)
+	}
+	var slow sync.WaitGroup
+	slow.Go(func() {
+		a, err := ask(client, http.MethodGet, "http://"+g.devices+"/fill", "")
+		if err != nil || a.status != http.StatusOK || !strings.Contains(a.body, "X-Amz-Signature=") {
+			t.Errorf("the request in flight: %d %s %v", a.status, a.body, err)
+		}
+	})
+	<-arrived
+	comeBack(t, "one request too many", raw(t, g.devices, request))
+	comeBack(t, "one connection too many", raw(t, g.devices, request))
+	close(leave)
+	slow.Wait()
+	if in, conns := g.metric(`jobgate_requests_shed_total{reason="in_flight"}`), g.metric(`jobgate_requests_shed_total{reason="connections"}`); in != 1 || conns != 1 {
+		t.Errorf("shed: %v in flight, %v connections, want 1 and 1", in, conns)
+	}
+	client.CloseIdleConnections()
+	eventually(t, "a place is free again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
+}
+
+// TestSlowClients send their headers slower than limits.read_timeout allows.
+func TestSlowClients(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.file("doc.json", `{}`)
+	g := s.serve(oneDocument + "limits: {read_timeout: 500ms, idle_timeout: 1s, max_request_header: 1KiB}\n")
+	f := func(what, sent string, want int) {
+		t.Helper()
+		conn := dial(t, g.devices)
+		began := time.Now()
+		_, _ = io.WriteString(conn, sent)
+		a := readAnswer(conn)
+		if took := time.Since(began); a.status != want || took > 5*time.Second {
+			t.Errorf("%s: %d %q after %v, want %d soon", what, a.status, a.body, took, want)
+		}
+		if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: the connection is left open: %v", what, err)
+		}
+	}
+	f("half a header", "GET /doc HTTP/1.1\r\nHost: x\r\nX-Slow:", http.StatusRequestTimeout)
+	f("half a request line", "GET /d", http.StatusRequestTimeout)
+	f("nothing", "", http.StatusRequestTimeout)
+	f("a giant header", "GET /doc HTTP/1.1\r\nHost: x\r\nX-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
+
+	// A connection that is kept alive ends without a word: an answer that nobody asked for
+	// might be taken for that to the next request.
+	conn := dial(t, g.devices)
+	answers := bufio.NewReader(conn)
+	for range 2 {
+		_, _ = io.WriteString(conn, "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n")
+		res, err := http.ReadResponse(answers, nil)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("on a connection kept alive: %v %v", res, err)
+		}
+		_, _ = io.Copy(io.Discard, res.Body)
+	}
+	if rest, err := io.ReadAll(answers); err != nil || len(rest) > 0 {
+		t.Errorf("an idle connection ends with %q, %v", rest, err)
+	}
+}

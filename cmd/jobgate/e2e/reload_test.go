@@ -1,0 +1,91 @@
+package e2e_test
+
+import (
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"jobgate/presigner/miniotest"
+)
+
+// reloadable is a gateway's configuration with room for more routes.
+const reloadable = downloadRole + `
+cache: {role: download}
+routes:
+  - {path: "/doc", document: "s3://$BUCKET/doc.json", content_type: application/json}
+`
+
+// reconfigure replaces the gateway's file.
+func (s *site) reconfigure(config string) { s.file("jobgate.yaml", config) }
+
+// TestReload breaks the configuration and mends it, by each of the three ways to reload.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.object("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	s.object("fw.bin", "bytes")
+	s.file("more.json", `{}`)
+	g := s.serve(reloadable)
+	works := func(when string) {
+		t.Helper()
+		if a := get(t, get(t, "http://"+g.devices+"/doc").document(t)["url"]); a.status != http.StatusOK || a.body != "bytes" {
+			t.Errorf("%s: %d %s", when, a.status, a.body)
+		}
+		loads, sessions := s.proxy.Count(miniotest.Get, "/"+s.bucket+"/doc.json"), s.proxy.Count(miniotest.AssumeRole, "")
+		if loads != 1 || sessions != 1 {
+			t.Errorf("%s: %d loads, %d AssumeRole so far, want 1 and 1", when, loads, sessions)
+		}
+	}
+	last := func() float64 { return g.metric("jobgate_config_last_reload_successful") }
+	works("at first")
+	if last() != 1 {
+		t.Error("the metric does not show the first load")
+	}
+
+	// Broken: by SIGHUP, which only the log answers, and by POST.
+	s.reconfigure(reloadable + "presing: {expires: 8d}\n")
+	g.signal(syscall.SIGHUP)
+	place := g.config + ":9:1: "
+	eventually(t, "the log tells of the fault", func() bool { return strings.Contains(g.log.String(), place) })
+	if !strings.Contains(g.log.String(), "the configuration in force stays") || last() != 0 {
+		t.Errorf("the metric is %v", last())
+	}
+	works("with an unknown key")
+	s.reconfigure(reloadable + "  - {path: /more, document: \"file://$DIR/more.json\", expires: 8d}\n")
+	a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", "")
+	if place = g.config + ":9:"; a.status != http.StatusBadRequest || !strings.Contains(a.body, place) || !strings.Contains(a.body, "8d") || !strings.Contains(a.body, "routes[1].expires") {
+		t.Errorf("reload: %d %s, want 400 with %s", a.status, a.body, place)
+	}
+	works("with a value out of range")
+	s.reconfigure(reloadable + "admin: 127.0.0.1:1\n")
+	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusOK {
+		t.Errorf("JOBGATE_ADMIN stands over the file: %d %s", a.status, a.body)
+	}
+	s.reconfigure(reloadable + "memory: low\n")
+	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "memory changed, which needs a restart") || last() != 0 {
+		t.Errorf("a setting that needs a restart: %d %s", a.status, a.body)
+	}
+	works("with a setting that needs a restart")
+
+	// Mended, with one route more: by POST, by SIGHUP, and by the change of the file alone.
+	more := reloadable + "  - {path: /more, document: \"file://$DIR/more.json\"}\n"
+	has := func(status int) func() bool {
+		return func() bool { return get(t, "http://"+g.devices+"/more").status == status }
+	}
+	s.reconfigure(more)
+	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusOK || !has(200)() || last() != 1 {
+		t.Errorf("reload: %d %s", a.status, a.body)
+	}
+	works("after POST")
+	s.reconfigure(reloadable)
+	g.signal(syscall.SIGHUP)
+	eventually(t, "SIGHUP removes the route", has(404))
+	works("after SIGHUP")
+	s.reconfigure(more)
+	eventually(t, "the file's change is seen", has(200))
+	works("after the file's change")
+	if got := get(t, "http://"+g.admin+"/config"); !strings.Contains(got.body, "/more") {
+		t.Errorf("the configuration in force: %d %s", got.status, got.body)
+	}
+}
