@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// buildJobgate builds the command as it is in the tree around this module.
+func buildJobgate(out string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "./cmd/jobgate")
+	cmd.Dir = filepath.Join("..", "..")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build jobgate (run this with go run -C bench/peers .): %w\n%s", err, text)
+	}
+	return nil
+}
+
+// printMachine heads every output: a figure without these is worth nothing.
+func printMachine(w io.Writer) {
+	commit := output("git", "rev-parse", "--short", "HEAD")
+	if output("git", "status", "--porcelain", "--untracked-files=no") != "" {
+		commit += " with changes"
+	}
+	fmt.Fprintf(w, "%s, commit %s, `go run -C bench/peers . %s`\n\n", time.Now().UTC().Format(time.DateOnly), commit, strings.Join(os.Args[1:], " "))
+	fmt.Fprintf(w, "%s, %d cores, Linux %s, %s, %s, %s\n\n", cpuModel(), runtime.NumCPU(), output("uname", "-r"),
+		runtime.Version(), nginxVersion(), firstWords(output("wrk", "-v"), 2))
+}
+
+func output(name string, args ...string) string {
+	text, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil && len(text) == 0 {
+		return name + " unknown"
+	}
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return line
+}
+
+func nginxVersion() string {
+	return strings.TrimPrefix(output("nginx", "-v"), "nginx version: ")
+}
+
+func firstWords(s string, n int) string {
+	fields := strings.Fields(s)
+	return strings.Join(fields[:min(n, len(fields))], " ")
+}
+
+func cpuModel() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return runtime.GOARCH
+	}
+	for line := range strings.Lines(string(info)) {
+		if name, ok := strings.CutPrefix(line, "model name"); ok {
+			return strings.TrimSpace(strings.TrimLeft(name, "\t :"))
+		}
+	}
+	return runtime.GOARCH
+}

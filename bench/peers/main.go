@@ -1,0 +1,147 @@
+// Command peers compares jobgate with what else there is, on one machine: the servers
+// take turns on one core, and the load comes from the other.
+//
+//	go run -C bench/peers .              the comparisons: http, url, template
+//	go run -C bench/peers . generator    jobgate bench beside wrk
+//	go run -C bench/peers . idle         memory per idle connection, latency meanwhile
+//	go run -C bench/peers . handshakes   TLS handshakes per second
+//	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
+//
+//	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
+//	                 conf/*: jobgate.yaml, nginx-*.conf      wrk (taskset: load core)
+//
+// It is a module of its own, so that its rivals stay out of jobgate's go.mod. What it
+// prints is Markdown.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// options are the command's flags.
+type options struct {
+	rounds      int
+	length      time.Duration // of one measurement
+	connections int
+	serverCore  int
+	loadCore    int
+	only        string // contestants whose name contains this, and the references
+	idle        int    // connections of idle
+	things      int    // of fleet
+	fleet       time.Duration
+	keepAlive   string // of fleet
+	folder      string // of the run
+	jobgate     string // the built binary
+	verbose     bool
+}
+
+// comparison is one word of the command line.
+type comparison struct {
+	name   string
+	always bool // also when no word is given
+	run    func(context.Context, *options) error
+}
+
+// comparisons are all of them, in the order in which they run.
+var comparisons = []comparison{
+	{"http", true, compareHTTP},
+	{"url", true, compareURL},
+	{"template", true, compareTemplate},
+	{"generator", false, compareGenerator},
+	{"idle", false, compareIdle},
+	{"handshakes", false, compareHandshakes},
+	{"fleet", false, runFleet},
+}
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == servePeer {
+		if err := serve(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "peers:", err)
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx); err != nil {
+		stop()
+		fmt.Fprintln(os.Stderr, "peers:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	o := new(options)
+	flag.IntVar(&o.rounds, "rounds", 7, "rounds, in each of which everybody has a turn")
+	flag.DurationVar(&o.length, "duration", 5*time.Second, "length of one turn")
+	flag.IntVar(&o.connections, "connections", 64, "connections of the load")
+	flag.IntVar(&o.serverCore, "server-core", 0, "core of the server under test")
+	flag.IntVar(&o.loadCore, "load-core", 1, "core of the load and of upstreams")
+	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with")
+	flag.IntVar(&o.idle, "idle", 20000, "idle: connections")
+	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute")
+	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
+	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
+	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")
+	flag.Parse()
+	words := flag.Args()
+	for _, w := range words {
+		if !slices.ContainsFunc(comparisons, func(c comparison) bool { return c.name == w }) {
+			return fmt.Errorf("there is no comparison %q: http, url, template, generator, idle, handshakes, fleet", w)
+		}
+	}
+	if o.rounds < 1 || o.length < time.Second/10 || o.connections < 1 {
+		return errors.New("-rounds and -connections are at least 1, -duration at least 100ms")
+	}
+	if err := o.prepare(); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(o.folder) }() // it is temporary anyway
+	printMachine(os.Stdout)
+	for _, c := range comparisons {
+		if len(words) == 0 && !c.always || len(words) > 0 && !slices.Contains(words, c.name) {
+			continue
+		}
+		if err := c.run(ctx, o); err != nil {
+			return fmt.Errorf("%s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+// prepare makes the run's folder and builds jobgate into it.
+func (o *options) prepare() error {
+	folder, err := os.MkdirTemp("", "jobgate-peers-")
+	if err != nil {
+		return fmt.Errorf("cannot make a folder for the run: %w", err)
+	}
+	o.folder = folder
+	if err := os.Chmod(folder, 0o755); err != nil { // for nginx's worker
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(folder, "static"), 0o755); err != nil {
+		return err
+	}
+	if err := copyDocuments(folder); err != nil {
+		return err
+	}
+	o.jobgate = filepath.Join(folder, "jobgate")
+	return buildJobgate(o.jobgate)
+}
+
+// progress says what is going on, on standard error.
+func (o *options) progress(format string, args ...any) {
+	if o.verbose {
+		fmt.Fprintf(os.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
+	}
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"testing"
+	"text/tabwriter"
+	"time"
+)
+
+// operation is one way to do something that takes nanoseconds to microseconds.
+type operation struct {
+	name      string
+	reference bool // what the others are compared with: jobgate
+	goal      float64
+	run       func(b *testing.B)
+
+	ns     []float64 // of each round
+	bytes  int64
+	allocs int64
+}
+
+// measure lets the operations take turns and prints their medians, and how many times
+// slower than the reference each is.
+func measure(ctx context.Context, o *options, title, note string, all []*operation) error {
+	// testing's benchmark loop, outside of go test.
+	testing.Init()
+	if err := flag.Set("test.benchtime", min(o.length, time.Second/2).String()); err != nil {
+		return err
+	}
+	for round := range o.rounds {
+		for i := range all {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			op := all[(i+round)%len(all)]
+			r := testing.Benchmark(op.run)
+			if r.N == 0 {
+				return fmt.Errorf("%s failed", op.name)
+			}
+			op.ns = append(op.ns, float64(r.T.Nanoseconds())/float64(r.N))
+			op.bytes, op.allocs = r.AllocedBytesPerOp(), r.AllocsPerOp()
+			o.progress("round %d  %-40s %10.1f ns", round+1, op.name, op.ns[len(op.ns)-1])
+		}
+	}
+	printOperations(os.Stdout, title, note, all)
+	return nil
+}
+
+func printOperations(w io.Writer, title, note string, all []*operation) {
+	i := slices.IndexFunc(all, func(op *operation) bool { return op.reference })
+	reference := all[i]
+	fmt.Fprintf(w, "### %s\n\n%s\n\n", title, note)
+	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
+	fmt.Fprintf(t, "| \t| time\t| jobgate is faster by (lowest … highest)\t| goal\t| B/op\t| allocs/op\t|\n")
+	fmt.Fprintf(t, "|%s\t|%s\t|%s\t|%s\t|%s\t|%s\t|\n", "---", "---:", "---:", "---", "---:", "---:")
+	for _, op := range all {
+		var ratios []float64
+		for round := range op.ns {
+			ratios = append(ratios, op.ns[round]/reference.ns[round])
+		}
+		ratio, goal := "", ""
+		if op != reference {
+			ratio = fmt.Sprintf("%.2f× (%.2f … %.2f)", median(slices.Clone(ratios)), slices.Min(ratios), slices.Max(ratios))
+		}
+		if op.goal > 0 {
+			goal = fmt.Sprintf("≥ %g×", op.goal)
+		}
+		fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %s\t| %d\t| %d\t|\n", op.name, nanoseconds(median(slices.Clone(op.ns))), ratio, goal, op.bytes, op.allocs)
+	}
+	_ = t.Flush() // to standard output
+	fmt.Fprintf(w, "\nMedians of %d rounds; ratios within each round.\n\n", len(reference.ns))
+}
+
+func nanoseconds(ns float64) string {
+	if ns < 1000 {
+		return fmt.Sprintf("%.0f ns", ns)
+	}
+	return fmt.Sprintf("%.2f µs", ns/1000)
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+var (
+	wrkRate    = regexp.MustCompile(`(?m)^Requests/sec:\s+([0-9.]+)`)
+	wrkLatency = regexp.MustCompile(`(?m)^\s+(50|99)%\s+([0-9.]+(?:us|ms|s|m))$`)
+	wrkBad     = regexp.MustCompile(`Non-2xx or 3xx responses: ([0-9]+)`)
+	wrkSocket  = regexp.MustCompile(`Socket errors: connect ([0-9]+), read ([0-9]+), write ([0-9]+), timeout ([0-9]+)`)
+)
+
+// names is wrk's script for a different device in each request: the requests are made
+// beforehand, so that wrk does no more work than for a single one.
+const names = `
+local requests, next = {}, 0
+init = function()
+  for i = 1, 10000 do requests[i] = wrk.format("GET", string.format("/things/thing-%06d/document", i)) end
+end
+request = function()
+  next = next % 10000 + 1
+  return requests[next]
+end
+`
+
+// wrk measures one turn with one thread on the load's core.
+func wrk(ctx context.Context, o *options, url, script string) (turn, error) {
+	args := []string{"-c", strconv.Itoa(o.loadCore), "wrk", "-t1", "-c" + strconv.Itoa(o.connections), "-d" + strconv.FormatFloat(max(o.length.Seconds(), 1), 'f', 0, 64) + "s", "--latency"}
+	if script != "" {
+		file, err := os.CreateTemp(o.folder, "*.lua")
+		if err != nil {
+			return turn{}, err
+		}
+		if _, err := file.WriteString(script); err != nil {
+			return turn{}, err
+		}
+		if err := file.Close(); err != nil {
+			return turn{}, err
+		}
+		args = append(args, "-s", file.Name())
+	}
+	text, err := exec.CommandContext(ctx, "taskset", append(args, url)...).CombinedOutput()
+	if err != nil {
+		return turn{}, fmt.Errorf("wrk (Debian package wrk) at %s: %w\n%s", url, err, text)
+	}
+	return parseWrk(string(text))
+}
+
+func parseWrk(text string) (t turn, err error) {
+	m := wrkRate.FindStringSubmatch(text)
+	if m == nil {
+		return t, fmt.Errorf("wrk printed no rate:\n%s", text)
+	}
+	if t.rate, err = strconv.ParseFloat(m[1], 64); err != nil {
+		return t, err
+	}
+	for _, m := range wrkLatency.FindAllStringSubmatch(text, -1) {
+		d, err := time.ParseDuration(m[2])
+		if err != nil {
+			return t, err
+		}
+		if m[1] == "50" {
+			t.p50 = d
+		} else {
+			t.p99 = d
+		}
+	}
+	for _, m := range append(wrkBad.FindAllStringSubmatch(text, -1), wrkSocket.FindAllStringSubmatch(text, -1)...) {
+		for _, number := range m[1:] {
+			n, err := strconv.ParseInt(number, 10, 64)
+			if err != nil {
+				return t, err
+			}
+			t.failed += n
+		}
+	}
+	return t, nil
+}
