@@ -69,6 +69,8 @@ func TestErrorsOfAWS(t *testing.T) {
 		}
 		f(o, `["`+upload+`/b/${aws:iot:s3-presigned-url:https://x}"]`, invalidDocument, notDone)
 		f(o, `["`+upload+`/b/${aws:iot:s3-presigned-url:https://x}}"]`, invalidDocument, "${aws:iot:s3-presigned-url[...]} should not be the second layer pattern.")
+		f(o, `["`+upload+`/b/${aws:iot:s3-presigned-url:b/k}}"]`, invalidDocument, "${aws:iot:s3-presigned-url[...]} should not be the second layer pattern.")
+		f(o, `["`+upload+`/b/${aws:iot:s3-presigned-url-upload}}"]`, invalidDocument, "${aws:iot:s3-presigned-url-upload[...]} should not be the second layer pattern.")
 		f(o, `["`+v2+`/b/${aws:iot:s3-presigned-url-upload:https://x}}"]`, invalidDocument, "${aws:iot:s3-presigned-url-upload[...]} should not be the second layer pattern.")
 		f(o, `["`+v1+`/b/${aws:iot:package:p:version:1:artifact:s3-presigned-url}}"]`, invalidDocument,
 			"${aws:iot:package:[...]:artifact:s3-presigned-url} cannot be nested inside another placeholder.")

@@ -44,8 +44,8 @@ func (w *walker) nested(k kind, inner []byte) *Error {
 	case kindPackage:
 		return packageError(rest, true, false)
 	case kindDownload, kindDownloadEncoded, kindUpload:
-		name, _, _ := bytes.Cut(inner, []byte(":http"))
-		return documentError(textSecondLayer, clip(bytes.TrimPrefix(name, []byte("aws:"))))
+		name, _, _ := bytes.Cut(body, colon)
+		return documentError(textSecondLayer, "iot:"+string(name))
 	}
 	return w.other(inside, rest)
 }
