@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +64,7 @@ type gateway struct {
 // when the test ends, if it still runs.
 func serve(t *testing.T, folder string, env []string, config string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, log: &lockedBuffer{}, ended: make(chan struct{}), config: writeFile(t, folder, "jobgate.yaml", config)}
+	g := &gateway{t: t, log: &lockedBuffer{}, ended: make(chan struct{}), config: newConfig(t, folder, config)}
 	g.cmd = command(t, folder, env, "serve", "--config", g.config)
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
 	logs.watch(g.log)
@@ -91,6 +92,17 @@ func serve(t *testing.T, folder string, env []string, config string) *gateway {
 	})
 	g.devices, g.admin, g.sidecar = g.address("listen"), g.address("admin"), g.address("sidecar")
 	return g
+}
+
+// newConfig writes a configuration into a file of its own: a gateway reloads when its file changes.
+func newConfig(t *testing.T, folder, text string) (path string) {
+	t.Helper()
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("jobgate-%d.yaml", n)
+		if _, err := os.Stat(filepath.Join(folder, name)); errors.Is(err, os.ErrNotExist) {
+			return writeFile(t, folder, name, text)
+		}
+	}
 }
 
 // address reads from the log where a listener is.

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"net/http"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,9 +16,6 @@ cache: {role: download}
 routes:
   - {path: "/doc", document: "s3://$BUCKET/doc.json", content_type: application/json}
 `
-
-// reconfigure replaces the gateway's file.
-func (s *site) reconfigure(config string) { s.file("jobgate.yaml", config) }
 
 // TestReload breaks the configuration and mends it, by each of the three ways to reload.
 func TestReload(t *testing.T) {
@@ -37,6 +35,7 @@ func TestReload(t *testing.T) {
 			t.Errorf("%s: %d loads, %d AssumeRole so far, want 1 and 1", when, loads, sessions)
 		}
 	}
+	reconfigure := func(config string) { s.file(filepath.Base(g.config), config) }
 	last := func() float64 { return g.metric("jobgate_config_last_reload_successful") }
 	works("at first")
 	if last() != 1 {
@@ -44,7 +43,7 @@ func TestReload(t *testing.T) {
 	}
 
 	// Broken: by SIGHUP, which only the log answers, and by POST.
-	s.reconfigure(reloadable + "presing: {expires: 8d}\n")
+	reconfigure(reloadable + "presing: {expires: 8d}\n")
 	g.signal(syscall.SIGHUP)
 	place := g.config + ":9:1: "
 	eventually(t, "the log tells of the fault", func() bool { return strings.Contains(g.log.String(), place) })
@@ -52,17 +51,17 @@ func TestReload(t *testing.T) {
 		t.Errorf("the metric is %v", last())
 	}
 	works("with an unknown key")
-	s.reconfigure(reloadable + "  - {path: /more, document: \"file://$DIR/more.json\", expires: 8d}\n")
+	reconfigure(reloadable + "  - {path: /more, document: \"file://$DIR/more.json\", expires: 8d}\n")
 	a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", "")
 	if place = g.config + ":9:"; a.status != http.StatusBadRequest || !strings.Contains(a.body, place) || !strings.Contains(a.body, "8d") || !strings.Contains(a.body, "routes[1].expires") {
 		t.Errorf("reload: %d %s, want 400 with %s", a.status, a.body, place)
 	}
 	works("with a value out of range")
-	s.reconfigure(reloadable + "admin: 127.0.0.1:1\n")
+	reconfigure(reloadable + "admin: 127.0.0.1:1\n")
 	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusOK {
 		t.Errorf("JOBGATE_ADMIN stands over the file: %d %s", a.status, a.body)
 	}
-	s.reconfigure(reloadable + "memory: low\n")
+	reconfigure(reloadable + "memory: low\n")
 	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "memory changed, which needs a restart") || last() != 0 {
 		t.Errorf("a setting that needs a restart: %d %s", a.status, a.body)
 	}
@@ -73,16 +72,16 @@ func TestReload(t *testing.T) {
 	has := func(status int) func() bool {
 		return func() bool { return get(t, "http://"+g.devices+"/more").status == status }
 	}
-	s.reconfigure(more)
+	reconfigure(more)
 	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusOK || !has(200)() || last() != 1 {
 		t.Errorf("reload: %d %s", a.status, a.body)
 	}
 	works("after POST")
-	s.reconfigure(reloadable)
+	reconfigure(reloadable)
 	g.signal(syscall.SIGHUP)
 	eventually(t, "SIGHUP removes the route", has(404))
 	works("after SIGHUP")
-	s.reconfigure(more)
+	reconfigure(more)
 	eventually(t, "the file's change is seen", has(200))
 	works("after the file's change")
 	if got := get(t, "http://"+g.admin+"/config"); !strings.Contains(got.body, "/more") {
