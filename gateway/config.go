@@ -88,9 +88,9 @@ type Limits struct {
 type Jobs interface {
 	// Matches reports whether method and path, as sent, are an operation of the data plane.
 	Matches(method, path []byte) bool
-	// Serve answers the operation for the device that is proven to be thing. Where
-	// authenticated is false the service itself decides whom it believes: the signature
-	// with auth.mode sigv4, the path with none.
+	// Serve answers the operation. Where authenticated is true the device is proven to be
+	// thing, or, if thing is nil, Auth.Verify has found out who signed the request, and
+	// the service says what that caller may do. Else the path is believed.
 	Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool)
 }
 

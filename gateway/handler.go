@@ -67,13 +67,10 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 		return err
 	}
 	path := requestPath(ctx.Request.Header.RequestURI())
-	operation := h.jobs != nil && h.jobs.Matches(ctx.Method(), path)
-	if !operation || h.auth.Mode != AuthSigV4 { // the service checks signatures itself
-		if x.who, err = h.identify(ctx, x.now); err != nil {
-			return err
-		}
+	if x.who, err = h.identify(ctx, x.now); err != nil {
+		return err
 	}
-	if operation {
+	if h.jobs != nil && h.jobs.Matches(ctx.Method(), path) {
 		return h.serveJobs(ctx, x)
 	}
 	r := h.router.match(path, x)
@@ -108,8 +105,7 @@ func (h *Handler) serveJobs(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	if err := h.bufferBody(ctx); err != nil {
 		return err
 	}
-	name := x.who.name()
-	h.jobs.Serve(ctx, x.now, name, name != nil)
+	h.jobs.Serve(ctx, x.now, x.who.name(), h.auth.Mode != AuthNone)
 	return nil
 }
 

@@ -137,6 +137,20 @@ func (m *Metrics) ReloadResult(ok bool) {
 	}
 }
 
+// CountURLs returns what counts the URLs that another service hands out, its jobs'
+// documents: signed for this answer, reused within a quantum, and whether one of those
+// signed is longer than presign.max_url_bytes. It is safe for concurrent use.
+func (m *Metrics) CountURLs() func(signed, reused int, tooLong bool) {
+	c := m.counters()
+	return func(signed, reused int, tooLong bool) {
+		c.signed.Add(float64(signed))
+		c.reused.Add(float64(reused))
+		if tooLong {
+			c.longURLs.Inc()
+		}
+	}
+}
+
 // durations are the resolved children of one route.
 type durations [outcomes]prometheus.Observer
 

@@ -21,8 +21,8 @@ type ServerConfig struct {
 	Admin      string // operators; "": none
 	AdminDebug bool   // reload, configuration and profiles for others than loopback peers
 	Sidecar    string // "host:port" or "unix:///path"; "": none
-	Control    *Listener
-	TLS        *TLS // nil: plain
+	Control    *Listener // the IoT Jobs control plane; nil: none
+	TLS        *TLS      // nil: plain
 	Limits     Limits
 	LowMemory  bool          // memory: low
 	Streaming  bool          // request bodies may be streamed to an upstream
@@ -34,10 +34,13 @@ type ServerConfig struct {
 	Log        *slog.Logger
 }
 
-// Listener is one more listener with a request handler of its own.
+// Listener is one more listener, with a server of its own.
 type Listener struct {
-	Address string
-	Handler fasthttp.RequestHandler
+	Address string // "host:port"
+	Server  *fasthttp.Server
+	// Close ends the requests that do not end by themselves, streams of events, when the
+	// listener stops.
+	Close func()
 }
 
 // Server owns the listeners and swaps Handlers beneath them.
@@ -58,6 +61,7 @@ type running struct {
 	name   string
 	server *fasthttp.Server
 	ln     net.Listener
+	close  func() // nil: every request ends by itself
 }
 
 // NewServer binds every listener, so that a port in use is an error here, and serves
@@ -81,12 +85,13 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 		}
 	}
 	if c.Sidecar != "" {
-		if err = s.listen("sidecar", c.Sidecar, func(ctx *fasthttp.RequestCtx) { s.handler.Load().ServeSidecar(ctx) }); err != nil {
+		server := s.newFastHTTP(func(ctx *fasthttp.RequestCtx) { s.handler.Load().ServeSidecar(ctx) })
+		if err = s.listen("sidecar", Listener{Address: c.Sidecar, Server: server}); err != nil {
 			return nil, err
 		}
 	}
 	if c.Control != nil {
-		if err = s.listen("control", c.Control.Address, c.Control.Handler); err != nil {
+		if err = s.listen("control", *c.Control); err != nil {
 			return nil, err
 		}
 	}
@@ -115,16 +120,16 @@ func (s *Server) listenDevices() error {
 		}
 	})
 	server.StreamRequestBody = s.config.Streaming && !s.config.LowMemory
-	s.fast = append(s.fast, &running{"listen", server, ln})
+	s.fast = append(s.fast, &running{"listen", server, ln, nil})
 	return nil
 }
 
-func (s *Server) listen(name, address string, handler fasthttp.RequestHandler) error {
-	ln, err := listen(address)
+func (s *Server) listen(name string, l Listener) error {
+	ln, err := listen(l.Address)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s %q: %w", name, address, err)
+		return fmt.Errorf("cannot listen on %s %q: %w", name, l.Address, err)
 	}
-	s.fast = append(s.fast, &running{name, s.newFastHTTP(handler), ln})
+	s.fast = append(s.fast, &running{name, l.Server, ln, l.Close})
 	return nil
 }
 
@@ -241,6 +246,9 @@ func (s *Server) shutdown() error {
 	var all error
 	for _, r := range s.fast {
 		_ = r.ln.Close() // Shutdown does not, when Serve has yet to begin
+		if r.close != nil {
+			r.close()
+		}
 		if err := r.server.ShutdownWithContext(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 			all = errors.Join(all, fmt.Errorf("cannot drain %s within drain.timeout %v: %w", r.name, s.config.DrainLimit, err))
 		}

@@ -1,0 +1,64 @@
+package gateway_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway"
+)
+
+// telling is a jobs service that tells what it was told of who asks.
+type telling struct{}
+
+func (telling) Matches(_, path []byte) bool { return string(path) == "/things/t1/jobs" }
+
+func (telling) Serve(ctx *fasthttp.RequestCtx, _ time.Time, thing []byte, authenticated bool) {
+	_, _ = fmt.Fprintf(ctx, "%q %v %q", thing, authenticated, ctx.PostBody())
+}
+
+// key is a Caller that acts for one thing.
+type key string
+
+func (k key) ActsFor(thing []byte) bool { return string(k) == string(thing) }
+
+// TestSignedRequests checks that with auth.mode sigv4 nothing is served before the
+// signature was checked: not a document, and not an operation of the jobs service.
+func TestSignedRequests(t *testing.T) {
+	denied := &gateway.Error{Status: 403, Code: "InvalidSignature", Message: "no"}
+	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {
+		c.Jobs = telling{}
+		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, _ time.Time) (gateway.Caller, error) {
+			signer := string(ctx.Request.Header.Peek("Authorization"))
+			if signer == "" {
+				return nil, denied
+			}
+			return key(signer), nil
+		}}
+	})
+	g.write("v7.json", "{}")
+	f := func(method, path, signer string, wantStatus int, wantBody string) {
+		t.Helper()
+		headers := []string{}
+		if signer != "" {
+			headers = append(headers, "Authorization: "+signer)
+		}
+		r := g.do(method, path, "body", headers...)
+		if r.StatusCode != wantStatus || wantBody != "" && r.body != wantBody {
+			t.Errorf("%s %s by %q: %d %s, want %d %s", method, path, signer, r.StatusCode, r.body, wantStatus, wantBody)
+		}
+	}
+	f("PUT", "/things/t1/jobs", "", 403, `{"code":"InvalidSignature","message":"no"}`)
+	f("PUT", "/things/t1/jobs", "t1", 200, `"" true "body"`)
+	f("PUT", "/things/t1/jobs", "t2", 200, `"" true "body"`) // what t2 may is the service's to say
+	f("GET", "/things/t1/jobs/v7/document", "", 403, "")
+	f("GET", "/things/t1/jobs/v7/document", "t1", 200, "{}")
+	f("GET", "/things/t1/jobs/v7/document", "t2", 403, "")
+
+	open := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Jobs = telling{} })
+	if r := open.do("PUT", "/things/t1/jobs", "body"); r.body != `"" false "body"` {
+		t.Errorf("auth.mode none: %s", r.body)
+	}
+}
