@@ -17,10 +17,10 @@ import (
 // ServerConfig is what a Server keeps from its start to its end: a reload that changes
 // any of it needs a restart.
 type ServerConfig struct {
-	Listen     string // devices, "host:port"; "": none
-	Admin      string // operators; "": none
-	AdminDebug bool   // reload, configuration and profiles for others than loopback peers
-	Sidecar    string // "host:port" or "unix:///path"; "": none
+	Listen     string    // devices, "host:port"; "": none
+	Admin      string    // operators; "": none
+	AdminDebug bool      // reload, configuration and profiles for others than loopback peers
+	Sidecar    string    // "host:port" or "unix:///path"; "": none
 	Control    *Listener // the IoT Jobs control plane; nil: none
 	TLS        *TLS      // nil: plain
 	Limits     Limits

@@ -137,6 +137,9 @@ func (s *Service) loadDocument(ctx context.Context, inline, source string) (stri
 		return "", Errorf(ErrInvalidRequest, "documentSource is not available on this gateway.")
 	}
 	body, err := s.fetch(ctx, source)
+	if told := (*Error)(nil); errors.As(err, &told) {
+		return "", told
+	}
 	if err != nil {
 		s.log.Warn("cannot fetch documentSource", "source", withoutQuery(source), "error", err)
 		return "", Errorf(ErrInvalidRequest, "Cannot read the job document from documentSource %s.", withoutQuery(source))

@@ -21,8 +21,8 @@ type Roles interface {
 	DocumentOptions(roleARN string) (jobdoc.Options, bool)
 }
 
-// Fetcher loads a documentSource, once, while CreateJob or CreateJobTemplate runs. An error is the log's; the client is
-// told that the document cannot be read.
+// Fetcher loads a documentSource, once, while CreateJob or CreateJobTemplate runs. An *Error is the client's answer. Any
+// other error is the log's; the client is told that the document cannot be read.
 type Fetcher func(ctx context.Context, url string) ([]byte, error)
 
 // Config is what a Service needs.

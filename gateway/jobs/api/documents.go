@@ -90,8 +90,8 @@ func (r *documents) appendTo(dst []byte, d *jobs.Document, e *jobs.Execution, no
 // moment returns the rendering of the present quantum, made by the first who asks; fresh if that is this call.
 func (r *documents) moment(d *jobs.Document, e *jobs.Execution, at time.Time) (m *rendering, fresh bool, err error) {
 	s := r.slot(d.Template, e.Job.ID)
-	start := at.Unix()
-	start -= (start + s.offset) % r.quantum
+	start, quantum := at.Unix(), min(r.quantum, max(1, int64(d.Expires/time.Second)/2)) // a URL keeps half of its life
+	start -= (start + s.offset) % quantum
 	m = s.current.Load()
 	current := m != nil && m.start == start && m.expires == d.Expires
 	if current && !m.grant.Clamped {

@@ -94,6 +94,20 @@ func TestRenderingFollows(t *testing.T) {
 	f("X-Amz-Date=20261123T130000Z&")
 }
 
+// A URL that lives shorter than the quantum is not handed out when it is past half of its life.
+func TestShortLifeInLongQuantum(t *testing.T) {
+	d, service, _ := newFake(t, sharedDocument)
+	d.documents.quantum = 600
+	service.described.Document.Expires = time.Minute
+	seen := map[string]bool{}
+	for s := range 60 {
+		seen[signedURL(t, askAt(d, testTime.Add(time.Duration(s)*time.Second), "GET", nextOf1))] = true
+	}
+	if len(seen) < 2 || len(seen) > 3 {
+		t.Errorf("%d URLs of a minute's life within a minute, want one each half", len(seen))
+	}
+}
+
 // A clamped rendering serves until a longer session is there, and no longer.
 func TestClampedRendering(t *testing.T) {
 	d, _, signing := newFake(t, sharedDocument)
