@@ -155,3 +155,31 @@ func TestExpired(t *testing.T) {
 		t.Errorf("GET after the end: %d %s, want 403", a.status, a.body)
 	}
 }
+
+// TestQuantum has the same document, byte for byte, for as long as a quantum lasts.
+func TestQuantum(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.object("fw.bin", "bytes")
+	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
+	g := s.serve(`
+routes: [{path: "/things/{thingName}", document: "file://$DIR/doc.json"}]
+roles: {download: {arn: "` + downloadARN + `"}}
+presign: {role: download, expires: 8h, quantum: 4h}
+`)
+	first := get(t, "http://"+g.devices+"/things/a")
+	tag := first.header.Get("ETag")
+	if tag == "" || !strings.HasPrefix(first.header.Get("Cache-Control"), "private, max-age=") {
+		t.Fatalf("header %v", first.header)
+	}
+	time.Sleep(time.Second) // a quantum of a second would have other URLs now
+	if second := get(t, "http://"+g.devices+"/things/b"); second.body != first.body || second.header.Get("ETag") != tag {
+		t.Errorf("another document within the quantum: %v %s", second.header, second.body)
+	}
+	if a := get(t, "http://"+g.devices+"/things/c", "If-None-Match: "+tag); a.status != http.StatusNotModified || a.body != "" {
+		t.Errorf("If-None-Match: %d %s", a.status, a.body)
+	}
+	if a := get(t, first.document(t)["url"]); a.status != http.StatusOK || a.body != "bytes" {
+		t.Errorf("GET: %d %s", a.status, a.body)
+	}
+}

@@ -15,32 +15,40 @@ import (
 // awkwardKeys are the keys of botocore's vectors, and one of 1024 bytes.
 func awkwardKeys(t *testing.T) []string {
 	t.Helper()
-	const file = "shared/vectors/presign.json"
+	text, err := os.ReadFile(filepath.Join(vectors(t), "presign.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct{ Key string }
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{strings.Repeat(strings.Repeat("é", 100)+"/", 4) + strings.Repeat("k", 220)}
+	seen := map[string]bool{}
+	for _, c := range cases {
+		if !seen[c.Key] {
+			keys = append(keys, c.Key)
+		}
+		seen[c.Key] = true
+	}
+	return keys
+}
+
+// vectors returns the folder of the test vectors, shared/vectors beside the project's root.
+func vectors(t *testing.T) string {
+	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for ; ; dir = filepath.Dir(dir) {
-		text, err := os.ReadFile(filepath.Join(dir, file))
-		if err != nil && dir != filepath.Dir(dir) {
-			continue
+		folder := filepath.Join(dir, "shared", "vectors")
+		if _, err := os.Stat(folder); err == nil {
+			return folder
 		}
-		if err != nil {
-			t.Skipf("the vectors must lie in ../%s, beside the project", file)
+		if dir == filepath.Dir(dir) {
+			t.Skip("the test vectors must lie in ../shared/vectors, beside the project")
 		}
-		var vectors []struct{ Key string }
-		if err := json.Unmarshal(text, &vectors); err != nil {
-			t.Fatal(err)
-		}
-		keys := []string{strings.Repeat(strings.Repeat("é", 100)+"/", 4) + strings.Repeat("k", 220)}
-		seen := map[string]bool{}
-		for _, v := range vectors {
-			if !seen[v.Key] {
-				keys = append(keys, v.Key)
-			}
-			seen[v.Key] = true
-		}
-		return keys
 	}
 }
 

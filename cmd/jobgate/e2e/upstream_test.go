@@ -65,6 +65,25 @@ routes: [{path: "/api/{thingName}/job", fill: true}]
 	refused(t, "PUT without allow_upload", get(t, base+"/api/sensor-4/job"), http.StatusBadGateway, "Not allowed to presign PUT")
 }
 
+// TestDeadUpstream has two backends, of which one refuses connections: no device sees it.
+func TestDeadUpstream(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = dead.Close()
+	g := s.serve(`upstream: ["http://` + dead.Addr().String() + `", "` + s.backend(nil) + `"]`)
+	for range 20 {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if a := do(t, method, "http://"+g.devices+"/x", "body"); a.status != http.StatusOK || a.body != method+" /x body" {
+				t.Fatalf("%s: %d %s", method, a.status, a.body)
+			}
+		}
+	}
+}
+
 // sidecarConfig turns the sidecar on.
 const sidecarConfig = `
 listen: ""
