@@ -18,11 +18,17 @@ import (
 type plan struct {
 	swap   *Job      // put this state in place
 	event  EventType // what the swap is to be told as
-	queue  int       // queue this many executions …
-	pace   time.Time // … which uses the rollout rate up to here
+	queue  allowance // queue executions
 	sweep  bool      // sweep a chunk
 	remove bool      // the job is empty: remove it
 	wake   time.Time // nothing to do before this; zero: not until something changes
+}
+
+// allowance is how many executions a rollout may queue. Each uses up some of its rate, from pace on.
+type allowance struct {
+	n    int
+	pace time.Time
+	each time.Duration
 }
 
 // planJob returns the step that comes next for j at now. chunk bounds a chunk of the rollout.
@@ -79,9 +85,9 @@ func runJob(j *Job, p *Progress, s *schedule, now time.Time, chunk int) plan {
 	if !open || j.Stopped || p.Done {
 		return plan{wake: changes}
 	}
-	n, pace, wake := allowance(j.Rollout, p, now, chunk)
-	if n > 0 {
-		return plan{queue: n, pace: pace}
+	allowed, wake := allow(j.Rollout, p, now, chunk)
+	if allowed.n > 0 {
+		return plan{queue: allowed}
 	}
 	if !changes.IsZero() && changes.Before(wake) {
 		wake = changes
@@ -205,25 +211,24 @@ func ratePerMinute(c *RolloutConfig, p *Progress) float64 {
 	return min(limit, float64(e.BaseRatePerMinute)*math.Pow(e.IncrementFactor, float64(steps)))
 }
 
-// allowance returns how many executions a rollout may queue at now, the pace that uses up, and, when it may not queue
-// any, when it may. Unused rate lapses after a second, or after the time one execution takes, whichever is longer: a
-// rollout that was held up does not make up for it in a burst.
-func allowance(c *RolloutConfig, p *Progress, now time.Time, chunk int) (n int, pace, wake time.Time) {
+// allow returns how many executions a rollout may queue at now, and if none, when it may. Unused rate lapses after a
+// second, or after the time one execution takes, whichever is longer: a rollout that was held up does not make up for it
+// in a burst.
+func allow(c *RolloutConfig, p *Progress, now time.Time, chunk int) (allowance, time.Time) {
 	rate := ratePerMinute(c, p)
 	if rate <= 0 {
-		return chunk, now, time.Time{}
+		return allowance{n: chunk, pace: now}, time.Time{}
 	}
-	each := time.Duration(float64(time.Minute) / rate)
-	used := p.Pace
-	if earliest := now.Add(-max(each, time.Second)); used.Before(earliest) {
-		used = earliest
+	each := time.Duration(math.Ceil(60_000/rate)) * time.Millisecond // what stores keep, and never too fast
+	pace := p.Pace
+	if earliest := now.Add(-max(each, time.Second)); pace.Before(earliest) {
+		pace = earliest
 	}
 	if !p.Started {
-		used = now.Add(-each) // the first goes out at once
+		pace = now.Add(-each) // the first goes out at once
 	}
-	n = min(chunk, int(now.Sub(used)/each))
-	if n > 0 {
-		return n, used.Add(time.Duration(n) * each), time.Time{}
+	if n := int(now.Sub(pace) / each); n > 0 {
+		return allowance{min(n, chunk), pace, each}, time.Time{}
 	}
-	return 0, used, used.Add(max(each, time.Second))
+	return allowance{}, pace.Add(max(each, time.Second))
 }

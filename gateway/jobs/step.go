@@ -55,9 +55,10 @@ func (s *Service) take(ctx context.Context, now time.Time, j *Job, p *Progress, 
 			s.tellExecutions(r.Executions)
 		}
 		return err == nil, ignoreRace(err)
-	case next.queue > 0:
+	case next.queue.n > 0:
 		r, err := s.store.QueueChunk(ctx, QueueChunk{
-			JobID: j.ID, After: p.Chunks, Limit: next.queue, Pace: next.pace, Now: now, Names: s.events.Active(),
+			JobID: j.ID, After: p.Chunks, Limit: next.queue.n, Now: now, Names: s.events.Active(),
+			Pace: next.queue.pace, Each: next.queue.each,
 		})
 		if err == nil {
 			s.tellQueued(j, &r, now)

@@ -55,8 +55,10 @@ type ThingStore interface {
 	SweepGroups(ctx context.Context, limit int, now time.Time) (removed []Execution, more bool, err error)
 
 	// ChangeMembers moves things in and out of groups, all of them or none. For each continuous job whose rollout has
-	// begun: a thing that was not a target and is one now gets a new execution, unless one is pending; a thing that was
-	// a target and is none any more has its pending execution REMOVED.
+	// begun: a thing that was not a target and is one now gets a new execution, unless one is pending; so does one that
+	// moves among the targets of a rollout that is not done, if it has none yet; a thing that was a target and is none
+	// any more has its pending execution REMOVED. A thing that leaves before a snapshot job's rollout has come to it
+	// does not get the job.
 	ChangeMembers(ctx context.Context, c MemberChange) (MemberResult, error)
 	// Members lists the things of a group by name; recursive includes those of its descendants.
 	Members(ctx context.Context, group string, recursive bool, p Page) (things []string, next string, err error)
@@ -141,9 +143,12 @@ type QueueChunk struct {
 	JobID string
 	After int64 // Progress.Chunks as the caller read it; another value there gives ErrVersionConflict
 	Limit int
-	Pace  time.Time // saved as Progress.Pace
 	Now   time.Time
 	Names bool // return the things
+
+	// Progress.Pace becomes Pace plus Each for every execution queued.
+	Pace time.Time
+	Each time.Duration
 }
 
 // QueueResult says what a QueueChunk did.

@@ -182,7 +182,7 @@ func (s *Store) SweepGroups(ctx context.Context, limit int, now time.Time) (remo
 	if err != nil || deleted == 0 {
 		return nil, false, err
 	}
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeSet(ctx, limit, func(t *tx) error {
 		removed, more, err = t.sweepGroup(limit, now)
 		return err
 	})

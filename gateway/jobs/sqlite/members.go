@@ -18,7 +18,7 @@ type member struct {
 
 // ChangeMembers implements jobs.ThingStore.
 func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result jobs.MemberResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeSet(ctx, len(c.Things), func(t *tx) error {
 		result = jobs.MemberResult{}
 		add, err := t.groups(c.Add)
 		if err != nil {
@@ -156,10 +156,14 @@ func (m *move) one(who member, add, remove []int64) error {
 			return err
 		}
 	}
+	var joined []int64
 	for _, g := range add {
 		err := numbers(m.t.conn, "INSERT INTO members (grp, thing, serial) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", nil, g, who.id, m.serial)
 		if err != nil {
 			return err
+		}
+		if m.t.conn.Changes() > 0 {
+			joined = append(joined, g)
 		}
 	}
 	is, err := m.targetOf(who.id)
@@ -167,19 +171,31 @@ func (m *move) one(who member, add, remove []int64) error {
 		return err
 	}
 	for i, j := range m.jobs {
-		if was[i] == is[i] {
-			continue
-		}
-		if is[i] {
-			err = m.join(who, j)
-		} else {
+		switch {
+		case was[i] && !is[i]:
 			err = m.leave(who, j)
+		case is[i] && !was[i]:
+			err = m.join(who, j, true)
+		case is[i] && !j.progress.Done && m.concerns(j, joined):
+			err = m.join(who, j, false) // the rollout may have passed the group it moved to
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// concerns says whether a job targets one of the groups.
+func (m *move) concerns(j *moveJob, groups []int64) bool {
+	for _, g := range groups {
+		for _, id := range m.lineage[g] {
+			if j.groups[id] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // targetOf says of each of the jobs whether a thing is among its targets.
@@ -213,12 +229,13 @@ func (m *move) targetOf(thing int64) ([]bool, error) {
 	return is, nil
 }
 
-// join queues a job for a thing that has become its target, if the rollout has begun: else the rollout will.
-func (m *move) join(who member, j *moveJob) error {
+// join queues a job for a thing that has become its target, if the rollout has begun: else the rollout will. anew says
+// that what the thing has done for the job before does not count.
+func (m *move) join(who member, j *moveJob, anew bool) error {
 	if !j.progress.Started || !j.job.Queues() {
 		return nil
 	}
-	e, err := m.t.enqueue(j.jobRow, who.id, who.name, m.now, true)
+	e, err := m.t.enqueue(j.jobRow, who.id, who.name, m.now, anew)
 	if err == nil && e != nil {
 		m.result.Queued = append(m.result.Queued, *e)
 	}

@@ -38,7 +38,7 @@ func (t *tx) enqueue(j *jobRow, thing int64, name string, now time.Time, joins b
 
 // QueueChunk implements jobs.JobStore.
 func (s *Store) QueueChunk(ctx context.Context, c jobs.QueueChunk) (result jobs.QueueResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeSet(ctx, c.Limit, func(t *tx) error {
 		result = jobs.QueueResult{}
 		return t.queueChunk(&c, &result)
 	})
@@ -56,12 +56,12 @@ func (t *tx) queueChunk(c *jobs.QueueChunk, result *jobs.QueueResult) error {
 	case j.job.Status != jobs.JobInProgress || !j.job.Queues():
 		return jobs.Errorf(jobs.ErrInvalidStateTransition, "Job %s is %s and queues nothing.", c.JobID, j.job.Status)
 	}
-	r := &rollout{t: t, j: j, c: c, result: result, scan: scanFactor * c.Limit}
+	r := &rollout{t: t, j: j, c: c, result: result, scan: max(scanFactor*c.Limit, minScan)}
 	if err := r.run(); err != nil {
 		return err
 	}
 	p := &j.progress
-	p.Started, p.Pace = true, c.Pace
+	p.Started, p.Pace = true, c.Pace.Add(time.Duration(result.Queued)*c.Each)
 	p.Chunks++
 	p.Notified += int64(result.Queued)
 	if err := j.saveProgress(t.conn); err != nil {
@@ -79,7 +79,10 @@ func (t *tx) queueChunk(c *jobs.QueueChunk, result *jobs.QueueResult) error {
 
 // scanFactor bounds how many things a chunk looks at, next to how many it may queue: things that have the job already
 // cost little, but not nothing.
-const scanFactor = 4
+const (
+	scanFactor = 4
+	minScan    = 256
+)
 
 // rollout is a chunk of a job's rollout under way. It walks along the targets; of a group, along the groups of its
 // family by id, and along the members of each by id. j.progress.Target, j.atGroup and j.atThing are where it is.

@@ -29,7 +29,8 @@ type Store struct {
 	lock  *sqlite.Conn  // holds Path-lock
 	reads *sqlitex.Pool // for operators' reads
 	view  *view
-	queue chan *request
+	queue chan *request // quick changes
+	sets  chan *request // large ones
 
 	closing  chan struct{} // closed by Close: no further changes
 	closed   sync.Once
@@ -54,7 +55,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
-		log: o.Log, view: newView(), queue: make(chan *request, maxGroup),
+		log: o.Log, view: newView(), queue: make(chan *request, maxGroup), sets: make(chan *request, 1),
 		closing: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.open(ctx, o); err != nil {
@@ -145,6 +146,7 @@ func (s *Store) Close() error {
 		s.writerMu.Unlock()
 		s.writers.Wait()
 		close(s.queue)
+		close(s.sets)
 		<-s.done
 		s.closeErr = errors.Join(s.closeErr, s.reads.Close(), s.lock.Close())
 	})

@@ -16,7 +16,10 @@ func (s *Store) Swap(ctx context.Context, swaps []jobs.Swap) error {
 	if len(swaps) == 0 {
 		return nil
 	}
-	return s.change(ctx, swaps, nil)
+	if len(swaps) > smallSet {
+		return s.change(ctx, s.sets, swaps, nil)
+	}
+	return s.change(ctx, s.queue, swaps, nil)
 }
 
 const updateExecution = `UPDATE executions SET version = ?, status = ?, forced = ?, started = ?, updated = ?, deadline = ?,

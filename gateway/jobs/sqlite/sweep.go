@@ -11,7 +11,7 @@ import (
 
 // SweepJob implements jobs.JobStore.
 func (s *Store) SweepJob(ctx context.Context, c jobs.SweepChunk) (result jobs.SweepResult, err error) {
-	err = s.write(ctx, func(t *tx) error {
+	err = s.writeSet(ctx, c.Limit, func(t *tx) error {
 		result = jobs.SweepResult{}
 		return t.sweepJob(&c, &result)
 	})
@@ -63,7 +63,7 @@ func (t *tx) sweepable(j *jobRow, c *jobs.SweepChunk) (chunk []row, done bool, e
 	case jobs.SweepCancelAll:
 		highest = jobs.InProgress
 	}
-	scan := scanFactor * c.Limit
+	scan := max(scanFactor*c.Limit, minScan)
 	err = numbers(t.conn, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND thing > ? ORDER BY thing",
 		func(stmt *sqlite.Stmt) error {
 			if scan--; scan < 0 || len(chunk) == c.Limit {

@@ -16,7 +16,7 @@ import (
 
 // CreateThings implements jobs.ThingStore.
 func (s *Store) CreateThings(ctx context.Context, things []jobs.Thing) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.writeSet(ctx, len(things), func(t *tx) error {
 		for i := range things {
 			if err := t.createThing(&things[i]); err != nil {
 				return err

@@ -28,8 +28,8 @@ type request struct {
 
 var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
 
-// change hands a request to the writer and waits for its commit.
-func (s *Store) change(ctx context.Context, swaps []jobs.Swap, do func(*tx) error) error {
+// change hands a request to the writer by one of its queues, and waits for its commit.
+func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.Swap, do func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (s *Store) change(ctx context.Context, swaps []jobs.Swap, do func(*tx) erro
 	r := requests.Get().(*request)
 	r.swaps, r.do, r.err = swaps, do, nil
 	select {
-	case s.queue <- r:
+	case queue <- r:
 	case <-ctx.Done():
 		requests.Put(r)
 		return ctx.Err()
@@ -59,8 +59,22 @@ func (s *Store) change(ctx context.Context, swaps []jobs.Swap, do func(*tx) erro
 	return err
 }
 
-// write is change for everything but swaps.
-func (s *Store) write(ctx context.Context, do func(*tx) error) error { return s.change(ctx, nil, do) }
+// write makes any change but a swap.
+func (s *Store) write(ctx context.Context, do func(*tx) error) error {
+	return s.change(ctx, s.queue, nil, do)
+}
+
+// writeSet makes a change of rows many rows long. If they are many it gets a group for itself, so that others wait for
+// its end at most, and not with it for its commit.
+func (s *Store) writeSet(ctx context.Context, rows int, do func(*tx) error) error {
+	if rows <= smallSet {
+		return s.write(ctx, do)
+	}
+	return s.change(ctx, s.sets, nil, do)
+}
+
+// smallSet is how many rows are few.
+const smallSet = 64
 
 // writer owns the writing connection.
 type writer struct {
@@ -86,11 +100,33 @@ func (w *writer) start() {
 	go w.run()
 }
 
-// run makes groups of changes until the queue is closed.
+// run makes groups of changes until both queues are closed: of the quick ones together as long as there are any, and
+// after each such group one large set.
 func (w *writer) run() {
 	defer close(w.store.done)
-	for r := range w.store.queue {
-		w.group(r)
+	quick, sets := w.store.queue, w.store.sets
+	for quick != nil || sets != nil {
+		select {
+		case r, ok := <-quick:
+			if !ok {
+				quick = nil
+				continue
+			}
+			w.group(r, quick)
+			select {
+			case r, ok := <-sets:
+				if ok {
+					w.group(r, nil)
+				}
+			default:
+			}
+		case r, ok := <-sets:
+			if !ok {
+				sets = nil
+				continue
+			}
+			w.group(r, nil)
+		}
 		w.afterGroup()
 	}
 	close(w.stop)
@@ -98,12 +134,13 @@ func (w *writer) run() {
 	w.store.closeErr = w.close()
 }
 
-// group makes first and the changes that wait behind it in one transaction, publishes them, and answers.
-func (w *writer) group(first *request) {
+// group makes first and the changes that wait in a queue (nil: no others) in one transaction, publishes them, and
+// answers.
+func (w *writer) group(first *request, queue <-chan *request) {
 	w.batch = append(w.batch[:0], first)
 	err := query(w.conn, "BEGIN IMMEDIATE", nil)
 	if err == nil {
-		w.make()
+		w.make(queue)
 		if err = w.tx.flush(); err == nil {
 			err = query(w.conn, "COMMIT", nil)
 		}
@@ -127,7 +164,7 @@ func (w *writer) group(first *request) {
 }
 
 // make makes the changes of the batch, and takes further ones into it while there are any.
-func (w *writer) make() {
+func (w *writer) make(queue <-chan *request) {
 	begun := time.Now()
 	for i := 0; i < len(w.batch); i++ {
 		r := w.batch[i]
@@ -138,15 +175,15 @@ func (w *writer) make() {
 		if i+1 < len(w.batch) || len(w.batch) >= maxGroup || time.Since(begun) > maxGroupTime {
 			continue
 		}
-		w.takeWaiting()
+		w.takeWaiting(queue)
 	}
 }
 
 // takeWaiting adds the changes that wait to the batch.
-func (w *writer) takeWaiting() {
+func (w *writer) takeWaiting(queue <-chan *request) {
 	for len(w.batch) < maxGroup {
 		select {
-		case r, ok := <-w.store.queue:
+		case r, ok := <-queue:
 			if !ok {
 				return
 			}

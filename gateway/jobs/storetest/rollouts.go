@@ -145,6 +145,25 @@ func testJoin(s *suite) {
 	s.same("joining after the end", len(s.join("top", "d").Queued), 0)
 }
 
+// testMove moves a thing from a group that a rollout has not come to into one that it has passed.
+func testMove(s *suite) {
+	s.things("a", "b", "c")
+	s.group("g", "", "a")
+	s.group("h", "", "b", "c")
+	s.job("j", jobs.Continuous, groupOf("g"), groupOf("h"))
+	r, err := s.QueueChunk(bg, s.chunk("j", 1))
+	s.ok(err)
+	s.same("first chunk", r.Things, []string{"a"})
+	m, err := s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"c"}, Add: []string{"g"}, Remove: []string{"h"}, Now: s.now})
+	s.ok(err)
+	s.same("queued by moving", len(m.Queued), 1)
+	s.same("the rest", s.roll("j", 10), []string{"b"})
+	m, err = s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"a"}, Add: []string{"h"}, Remove: []string{"g"}, Now: s.now})
+	s.ok(err)
+	s.same("moving later", len(m.Queued)+len(m.Removed), 0)
+	s.counts("j", jobs.Counts{jobs.Queued: 3})
+}
+
 func testLeave(s *suite) {
 	s.things("a", "b", "c", "d")
 	s.group("top", "", "a", "b")

@@ -36,7 +36,7 @@ func Run(t *testing.T, e Engine) {
 		"Jobs": testJobs, "JobTargets": testJobTargets, "SwapJob": testSwapJob, "ListJobs": testListJobs,
 		"Rollout": testRollout, "RolloutSnapshot": testRolloutSnapshot, "RolloutFamily": testRolloutFamily,
 		"RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
-		"Join": testJoin, "Leave": testLeave, "Rejoin": testRejoin,
+		"Join": testJoin, "Leave": testLeave, "Rejoin": testRejoin, "Move": testMove,
 		"Swap": testSwap, "SwapMany": testSwapMany, "SwapRetry": testSwapRetry, "SwapRace": testSwapRace,
 		"Pending": testPending, "ListExecutions": testListExecutions, "DeleteExecution": testDeleteExecution,
 		"Due": testDue, "Sweep": testSweep, "SweepDelete": testSweepDelete, "SweepResumes": testSweepResumes,

@@ -1,0 +1,24 @@
+package sqlite_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+
+	"jobgate/gateway/jobs/storetest"
+)
+
+// TestModel compares the service over this engine with a model. JOBGATE_MODEL says how many operations: 100000 in the
+// project's own checks.
+func TestModel(t *testing.T) {
+	operations := 10_000
+	if testing.Short() {
+		operations = 1000
+	}
+	if n, err := strconv.Atoi(os.Getenv("JOBGATE_MODEL")); err == nil {
+		operations = n
+	}
+	for _, seed := range []uint64{1, 2} {
+		storetest.Model(t, engine, seed, operations/2)
+	}
+}

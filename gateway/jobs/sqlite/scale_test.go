@@ -1,0 +1,292 @@
+package sqlite_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/sqlite"
+)
+
+// fleetSize is how many things the tests of scale have: a million if JOBGATE_SCALE is "full".
+func fleetSize() int {
+	if os.Getenv("JOBGATE_SCALE") == "full" {
+		return 1_000_000
+	}
+	return 50_000
+}
+
+var bg = context.Background()
+
+// fleet is a store with things in one group, and a service over it.
+type fleet struct {
+	testing.TB
+	store   *sqlite.Store
+	service *jobs.Service
+	names   []string
+}
+
+func newFleet(t testing.TB, things int) *fleet {
+	t.Helper()
+	store, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	service, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fleet{TB: t, store: store, service: service, names: thingNames(things)}
+}
+
+func thingNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("thing-%012d", i)
+	}
+	return names
+}
+
+// register makes the things, and the group "all" of them.
+func (f *fleet) register() {
+	f.Helper()
+	now := time.Now()
+	f.ok(f.store.CreateGroup(bg, jobs.Group{Name: "all", ID: "all", Version: 1, CreatedAt: now}, nil))
+	for chunk := range slices.Chunk(f.names, 5000) {
+		things := make([]jobs.Thing, len(chunk))
+		for i, n := range chunk {
+			things[i] = jobs.Thing{Name: n, ID: "00000000-0000-4000-8000-" + n[6:], Version: 1, CreatedAt: now}
+		}
+		f.ok(f.store.CreateThings(bg, things))
+		_, err := f.store.ChangeMembers(bg, jobs.MemberChange{Things: chunk, Add: []string{"all"}, Now: now})
+		f.ok(err)
+	}
+}
+
+func (f *fleet) ok(err error) {
+	f.Helper()
+	if err != nil {
+		f.Fatal(err)
+	}
+}
+
+// createJob creates a job for all things.
+func (f *fleet) createJob(id string) {
+	f.Helper()
+	_, err := f.service.CreateJob(bg, time.Now(), jobs.CreateJobRequest{
+		ID: id, Document: `{"do":"it"}`, Targets: []string{f.service.Names().GroupARN("all")},
+	})
+	f.ok(err)
+}
+
+// rollOut waits until a job's rollout is done.
+func (f *fleet) rollOut(id string) {
+	f.Helper()
+	for {
+		p, err := f.store.Progress(bg, id)
+		f.ok(err)
+		if p.Done {
+			if n := p.Counts.Total(); n != int64(len(f.names)) {
+				f.Fatalf("%d executions, want %d", n, len(f.names))
+			}
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// run runs the service in the background.
+func (f *fleet) run() {
+	ctx, cancel := context.WithCancel(bg)
+	var wg sync.WaitGroup
+	wg.Go(func() { f.service.Run(ctx) })
+	f.Cleanup(func() { cancel(); wg.Wait() })
+}
+
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestScale creates a job for all things while devices read and report, and measures what it costs.
+func TestScale(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	f := newFleet(t, fleetSize())
+	names := heap()
+	begun := time.Now()
+	f.register()
+	t.Logf("%d things registered in %v", len(f.names), time.Since(begun).Round(time.Millisecond))
+	f.run()
+	f.createJob("warm")
+	f.rollOut("warm")
+
+	idle := f.load(2*time.Second, func() bool { return true })
+	t.Logf("idle:      %s", idle)
+	begun = time.Now()
+	f.createJob("job")
+	returned := time.Since(begun)
+	rolling := f.load(time.Minute, func() bool {
+		p, err := f.store.Progress(bg, "job")
+		return err == nil && !p.Done
+	})
+	f.rollOut("job")
+	queued := time.Since(begun)
+	t.Logf("rolling:   %s", rolling)
+	t.Logf("CreateJob returned in %v, all queued in %v", returned.Round(time.Microsecond), queued.Round(time.Millisecond))
+	if returned > time.Second {
+		t.Errorf("CreateJob returned after %v, want at most 1 s", returned)
+	}
+	if queued > time.Minute {
+		t.Errorf("all were queued after %v, want at most 60 s", queued)
+	}
+	if limit := 10*idle.read + time.Millisecond; rolling.read > limit {
+		t.Errorf("p99 of reads is %v while it rolls out, want at most %v", rolling.read, limit)
+	}
+	_ = names
+}
+
+// TestMemory measures what a thing with a pending job costs in live heap.
+func TestMemory(t *testing.T) {
+	f := newFleet(t, fleetSize())
+	before := heap() // an empty gateway, and the names that this test keeps
+	f.register()
+	f.run()
+	f.createJob("job")
+	f.rollOut("job")
+	time.Sleep(50 * time.Millisecond)
+	each := float64(heap()-before) / float64(len(f.names))
+	t.Logf("%.0f bytes of live heap a thing", each)
+	if each > 256 {
+		t.Errorf("%.0f bytes of live heap a thing, want at most 256", each)
+	}
+	runtime.KeepAlive(f)
+}
+
+// latencies are what a load measured.
+type latencies struct {
+	reads, updates int64
+	read, update   time.Duration // p99
+	took           time.Duration
+}
+
+func (l latencies) String() string {
+	return fmt.Sprintf("%.0f reads/s p99 %v, %.0f updates/s p99 %v",
+		float64(l.reads)/l.took.Seconds(), l.read, float64(l.updates)/l.took.Seconds(), l.update)
+}
+
+// load lets devices read and report for at most a time, as long as more says so.
+func (f *fleet) load(most time.Duration, more func() bool) latencies {
+	f.Helper()
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	const readers, writers = 4, 32
+	reads, updates := make([][]time.Duration, readers), make([][]time.Duration, writers)
+	for i := range readers {
+		wg.Go(func() {
+			var buf [8]jobs.Execution
+			for !stop.Load() {
+				begun := time.Now()
+				if _, err := f.service.GetPending(bg, f.any(), buf[:0]); err != nil {
+					f.Error(err)
+				}
+				reads[i] = append(reads[i], time.Since(begun))
+				time.Sleep(200 * time.Microsecond)
+			}
+		})
+	}
+	for i := range writers {
+		wg.Go(func() {
+			for !stop.Load() {
+				begun := time.Now()
+				_, err := f.service.Update(bg, begun, jobs.UpdateExecutionRequest{Thing: f.any(), JobID: "warm", Status: jobs.InProgress})
+				if err != nil {
+					f.Error(err)
+				}
+				updates[i] = append(updates[i], time.Since(begun))
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	begun := time.Now()
+	for time.Since(begun) < most && more() {
+		time.Sleep(time.Millisecond)
+	}
+	stop.Store(true)
+	wg.Wait()
+	r, u := slices.Concat(reads...), slices.Concat(updates...)
+	return latencies{int64(len(r)), int64(len(u)), p99(r), p99(u), time.Since(begun)}
+}
+
+func (f *fleet) any() string { return f.names[rand.IntN(len(f.names))] }
+
+func p99(list []time.Duration) time.Duration {
+	slices.Sort(list)
+	if len(list) == 0 {
+		return 0
+	}
+	return list[len(list)*99/100]
+}
+
+// BenchmarkUpdate reports durable updates of executions, by many devices at once.
+func BenchmarkUpdate(b *testing.B) {
+	f := newFleet(b, fleetSize())
+	f.register()
+	f.run()
+	f.createJob("job")
+	f.rollOut("job")
+	const devices = 256
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	took := make([][]time.Duration, devices)
+	b.ResetTimer()
+	for i := range devices {
+		wg.Go(func() {
+			for next.Add(1) <= int64(b.N) {
+				begun := time.Now()
+				_, err := f.service.Update(bg, begun, jobs.UpdateExecutionRequest{
+					Thing: f.any(), JobID: "job", Status: jobs.InProgress, Details: map[string]string{"step": "download"},
+				})
+				if err != nil {
+					b.Error(err)
+				}
+				took[i] = append(took[i], time.Since(begun))
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "updates/s")
+	b.ReportMetric(float64(p99(slices.Concat(took...)).Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkDescribe reads a device's pending job with its document.
+func BenchmarkDescribe(b *testing.B) {
+	f := newFleet(b, fleetSize())
+	f.register()
+	f.run()
+	f.createJob("job")
+	f.rollOut("job")
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		i = (i + 7919) % len(f.names)
+		_, found, err := f.service.Describe(bg, jobs.DescribeExecutionRequest{Thing: f.names[i], JobID: jobs.Next, Document: true})
+		if err != nil || !found {
+			b.Fatal(found, err)
+		}
+	}
+}

@@ -1,0 +1,317 @@
+package storetest
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// model is what the service should do, written once more and as simply as can be: no versions to swap, no chunks, no
+// cursors, everything in maps. It shares with the service the types and the parsing of cron expressions, no rule.
+type model struct {
+	now    time.Time
+	serial int // orders joins and jobs
+	things map[string]*modelThing
+	groups map[string]*modelGroup
+	jobs   map[string]*modelJob
+}
+
+type modelThing struct {
+	groups map[*modelGroup]int // with the serial of the join
+}
+
+type modelGroup struct {
+	name   string
+	parent *modelGroup
+}
+
+type modelJob struct {
+	jobs.Job
+	serial  int
+	aim     aim
+	ahead   aim                         // what a rollout has not passed
+	things  map[string][]jobs.Execution // attempts, the latest last
+	gone    map[string]bool             // executions that an operator deleted
+	started bool
+	done    bool
+	queued  int64     // by the rollout
+	pace    time.Time // of a limited rollout
+	each    time.Duration
+}
+
+// aim is what a job is for.
+type aim struct {
+	groups map[*modelGroup]bool
+	direct map[string]bool
+}
+
+func newModel() *model {
+	return &model{
+		now: start, things: make(map[string]*modelThing), groups: make(map[string]*modelGroup), jobs: make(map[string]*modelJob),
+	}
+}
+
+// latest returns a thing's latest execution of a job.
+func (j *modelJob) latest(thing string) *jobs.Execution {
+	list := j.things[thing]
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[len(list)-1]
+}
+
+func (j *modelJob) counts() (c jobs.Counts) {
+	for _, list := range j.things {
+		c[list[len(list)-1].Status]++
+	}
+	return c
+}
+
+// targets says whether a thing is one of the job's targets now.
+func (m *model) targets(j *modelJob, thing string) bool { return m.within(j, j.aim, thing) }
+
+func (m *model) within(j *modelJob, a aim, thing string) bool {
+	t := m.things[thing]
+	if t == nil {
+		return false
+	}
+	if a.direct[thing] {
+		return true
+	}
+	for g, joined := range t.groups {
+		if j.Selection == jobs.Snapshot && joined > j.serial {
+			continue
+		}
+		for ; g != nil; g = g.parent {
+			if a.groups[g] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// running says whether a job is neither ended nor ending.
+func (j *modelJob) running() bool {
+	return j.Status == jobs.JobInProgress || j.Status == jobs.JobScheduled
+}
+
+// queue gives a thing a further execution.
+func (m *model) queue(j *modelJob, thing string) {
+	number := int64(1)
+	if e := j.latest(thing); e != nil {
+		number = e.Number + 1
+	}
+	j.things[thing] = append(j.things[thing], jobs.Execution{
+		Thing: thing, Number: number, Version: 1, QueuedAt: m.now, UpdatedAt: m.now,
+	})
+}
+
+// end ends an execution.
+func (m *model) end(e *jobs.Execution, s jobs.Status) {
+	e.Status, e.Version, e.UpdatedAt = s, e.Version+1, m.now
+	e.Deadline, e.StepDeadline = time.Time{}, time.Time{}
+}
+
+// fail ends an execution badly, and queues it again if the job says so.
+func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
+	e := j.latest(thing)
+	m.end(e, s)
+	if j.Retry == nil || !j.running() {
+		return
+	}
+	for _, c := range j.Retry.CriteriaList {
+		used := map[string]int{
+			jobs.FailureAll: e.Retry, jobs.FailureTimedOut: e.RetryTimedOut, jobs.FailureFailed: e.Retry - e.RetryTimedOut,
+		}[c.FailureType]
+		if (c.FailureType == jobs.FailureAll || c.FailureType == s.String()) && int64(used) < c.NumberOfRetries {
+			past := *e
+			m.queue(j, thing)
+			next := j.latest(thing)
+			next.Retry, next.RetryTimedOut = past.Retry+1, past.RetryTimedOut
+			if s == jobs.TimedOut {
+				next.RetryTimedOut++
+			}
+			return
+		}
+	}
+}
+
+// tick does everything that is due. rolled queues up to n executions of a limited rollout, those that the service
+// chose, and says whether it did anything.
+func (m *model) tick(rolled func(j *modelJob, n int) bool) {
+	for _, j := range m.sorted() {
+		for thing := range j.things {
+			e := j.latest(thing)
+			timed := func(t time.Time) bool { return !t.IsZero() && !t.After(m.now) }
+			if e.Status == jobs.InProgress && (timed(e.Deadline) || timed(e.StepDeadline)) {
+				m.fail(j, thing, jobs.TimedOut)
+			}
+		}
+	}
+	for _, j := range m.sorted() {
+		for m.step(j, rolled) {
+		}
+	}
+}
+
+func (m *model) sorted() []*modelJob {
+	return slices.SortedFunc(maps.Values(m.jobs), func(a, b *modelJob) int { return cmp.Compare(a.serial, b.serial) })
+}
+
+// cancel ends what waits, and by force what runs.
+func (m *model) cancel(j *modelJob, force bool) {
+	for thing := range j.things {
+		e := j.latest(thing)
+		if e.Status == jobs.Queued || (force && e.Status == jobs.InProgress) {
+			m.end(e, jobs.Canceled)
+			e.Forced = force
+		}
+	}
+}
+
+func (m *model) stop(j *modelJob, force bool) {
+	j.Status, j.ForceCanceled, j.CompletedAt, j.Stopped = jobs.JobCanceled, force, m.now, true
+	m.cancel(j, force)
+}
+
+// step takes a job's next step; false if there is none.
+func (m *model) step(j *modelJob, rolled func(j *modelJob, n int) bool) bool {
+	if !j.running() {
+		return false
+	}
+	c := j.counts()
+	if m.aborts(j, &c) {
+		m.stop(j, false)
+		return true
+	}
+	begins, ends := m.schedule(j)
+	if !j.Ended && !ends.IsZero() && !m.now.Before(ends) {
+		j.Ended, j.Stopped, j.Status = true, true, jobs.JobInProgress
+		switch j.Scheduling.EndBehavior {
+		case jobs.EndCancel:
+			m.cancel(j, false)
+		case jobs.EndForceCancel:
+			m.cancel(j, true)
+		}
+		return true
+	}
+	if c[jobs.Queued]+c[jobs.InProgress] == 0 && (j.done || j.Stopped) && (j.Selection == jobs.Snapshot || j.Ended) {
+		j.Status, j.CompletedAt = jobs.JobCompleted, m.now
+		return true
+	}
+	want := jobs.JobInProgress
+	if !j.Ended && !m.isOpen(j, begins) {
+		want = jobs.JobScheduled
+	}
+	if j.Status != want {
+		j.Status = want
+		return true
+	}
+	if want == jobs.JobScheduled || j.done || j.Stopped {
+		return false
+	}
+	return m.rollOut(j, rolled)
+}
+
+func (m *model) aborts(j *modelJob, c *jobs.Counts) bool {
+	if j.Abort == nil {
+		return false
+	}
+	executed := c[jobs.Succeeded] + c[jobs.Failed] + c[jobs.TimedOut] + c[jobs.Rejected]
+	for _, rule := range j.Abort.CriteriaList {
+		bad := map[string]int64{
+			jobs.FailureFailed: c[jobs.Failed], jobs.FailureTimedOut: c[jobs.TimedOut], jobs.FailureRejected: c[jobs.Rejected],
+			jobs.FailureAll: c[jobs.Failed] + c[jobs.TimedOut] + c[jobs.Rejected],
+		}[rule.FailureType]
+		if bad > 0 && executed >= rule.MinNumberOfExecutedThings && float64(bad)/float64(executed) >= rule.ThresholdPercentage/100-1e-9 {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) schedule(j *modelJob) (begins, ends time.Time) {
+	if j.Scheduling == nil {
+		return begins, ends
+	}
+	begins, _ = time.Parse(jobs.TimeFormat, j.Scheduling.StartTime)
+	ends, _ = time.Parse(jobs.TimeFormat, j.Scheduling.EndTime)
+	return begins, ends
+}
+
+// isOpen walks through the minutes of the last day to find a window that began and has not ended.
+func (m *model) isOpen(j *modelJob, begins time.Time) bool {
+	if m.now.Before(begins) {
+		return false
+	}
+	if j.Scheduling == nil || len(j.Scheduling.MaintenanceWindows) == 0 {
+		return true
+	}
+	for _, w := range j.Scheduling.MaintenanceWindows {
+		cron, err := jobs.ParseCron(w.StartTime)
+		if err != nil {
+			return false
+		}
+		for back := range w.DurationInMinutes {
+			minute := m.now.Truncate(time.Minute).Add(-time.Duration(back) * time.Minute)
+			if cron.Next(minute.Add(-time.Minute)).Equal(minute) && !minute.Before(begins) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rollOut queues what the rate allows.
+func (m *model) rollOut(j *modelJob, rolled func(j *modelJob, n int) bool) bool {
+	if j.Rollout == nil {
+		j.started, j.done = true, true
+		for thing := range m.things {
+			e := j.latest(thing)
+			if m.within(j, j.ahead, thing) && (e == nil || e.Status == jobs.Removed) {
+				m.queue(j, thing)
+				j.queued++
+			}
+		}
+		j.ahead = aim{}
+		return true
+	}
+	n := m.allowed(j)
+	return n > 0 && rolled(j, n)
+}
+
+// allowed is how many executions a limited rollout may queue now.
+func (m *model) allowed(j *modelJob) int {
+	rate := float64(j.Rollout.MaximumPerMinute)
+	if e := j.Rollout.ExponentialRate; e != nil {
+		steps := int64(0)
+		if by := e.RateIncreaseCriteria; by.NumberOfNotifiedThings > 0 {
+			steps = j.queued / by.NumberOfNotifiedThings
+		} else {
+			c := j.counts()
+			steps = c[jobs.Succeeded] / by.NumberOfSucceededThings
+		}
+		most := rate
+		if most == 0 {
+			most = 1000
+		}
+		rate = float64(e.BaseRatePerMinute)
+		for range steps {
+			rate *= e.IncrementFactor
+		}
+		rate = min(rate, most)
+	}
+	j.each = time.Duration(math.Ceil(60_000/rate)) * time.Millisecond
+	if !j.started {
+		j.pace = m.now.Add(-j.each)
+	}
+	if lapse := m.now.Add(-max(j.each, time.Second)); j.pace.Before(lapse) {
+		j.pace = lapse
+	}
+	return int(m.now.Sub(j.pace) / j.each)
+}

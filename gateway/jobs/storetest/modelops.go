@@ -1,0 +1,331 @@
+package storetest
+
+import (
+	"slices"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// The operations on the model. Each returns the kind of error that the service should return.
+
+func (m *model) createGroup(name, parent string) error {
+	p := m.groups[parent]
+	if parent != "" && p == nil {
+		return jobs.ErrNotFound
+	}
+	depth := 1
+	for g := p; g != nil; g = g.parent {
+		depth++
+	}
+	if depth > jobs.MaxGroupDepth {
+		return jobs.ErrInvalidRequest
+	}
+	if g := m.groups[name]; g != nil {
+		if g.parent != p {
+			return jobs.ErrAlreadyExists
+		}
+		return nil
+	}
+	m.groups[name] = &modelGroup{name: name, parent: p}
+	return nil
+}
+
+func (m *model) deleteGroup(name string) error {
+	g := m.groups[name]
+	if g == nil {
+		return nil
+	}
+	for _, child := range m.groups {
+		if child.parent == g {
+			return jobs.ErrInvalidRequest
+		}
+	}
+	delete(m.groups, name)
+	for thing, t := range m.things {
+		if _, in := t.groups[g]; in {
+			m.move(thing, func() { delete(t.groups, g) })
+		}
+	}
+	return nil
+}
+
+// move changes a thing's memberships, and does what that means for continuous jobs.
+func (m *model) move(thing string, change func()) {
+	was := make(map[*modelJob]bool)
+	for _, j := range m.jobs {
+		was[j] = m.targets(j, thing)
+	}
+	change()
+	for _, j := range m.jobs {
+		is := m.targets(j, thing)
+		e := j.latest(thing)
+		switch {
+		case j.Selection != jobs.Continuous || !j.running() || is == was[j]:
+		case !is && e != nil && !e.Status.Terminal():
+			m.end(e, jobs.Removed)
+		case is && j.started && !j.Stopped && (e == nil || e.Status.Terminal()):
+			m.queue(j, thing)
+		}
+	}
+	for _, j := range m.jobs {
+		moved := j.Selection == jobs.Continuous && j.running() && was[j] && j.started && !j.done && !j.Stopped && m.targets(j, thing)
+		if e := j.latest(thing); moved && (e == nil || e.Status == jobs.Removed) && m.joined(j, thing) {
+			m.queue(j, thing)
+		}
+	}
+}
+
+// joined says whether a thing has just joined a group that a job targets.
+func (m *model) joined(j *modelJob, thing string) bool {
+	for g, serial := range m.things[thing].groups {
+		for ; serial == m.serial && g != nil; g = g.parent {
+			if j.aim.groups[g] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (m *model) changeGroups(thing string, add, remove []string) error {
+	for _, name := range append(append([]string(nil), add...), remove...) {
+		if m.groups[name] == nil {
+			return jobs.ErrNotFound
+		}
+	}
+	t := m.things[thing]
+	if t == nil {
+		return jobs.ErrNotFound
+	}
+	m.serial++
+	m.move(thing, func() {
+		for _, name := range remove {
+			delete(t.groups, m.groups[name])
+		}
+		for _, name := range add {
+			if _, in := t.groups[m.groups[name]]; !in {
+				t.groups[m.groups[name]] = m.serial
+			}
+		}
+	})
+	return nil
+}
+
+func (m *model) deleteThing(name string) error {
+	if m.things[name] == nil {
+		return jobs.ErrNotFound
+	}
+	delete(m.things, name)
+	for _, j := range m.jobs {
+		if e := j.latest(name); e != nil && !e.Status.Terminal() {
+			m.end(e, jobs.Removed)
+		}
+	}
+	return nil
+}
+
+// createJob adds j; its targets are names of things and groups.
+func (m *model) createJob(j *modelJob) error {
+	if m.jobs[j.ID] != nil {
+		return jobs.ErrAlreadyExists
+	}
+	for _, t := range j.Targets {
+		if (t.Group && m.groups[t.Name] == nil) || (!t.Group && m.things[t.Name] == nil) {
+			return jobs.ErrNotFound
+		}
+	}
+	j.serial = m.serial
+	m.serial++
+	j.things, j.gone = make(map[string][]jobs.Execution), make(map[string]bool)
+	m.aim(j, j.Targets)
+	j.Status, j.CreatedAt = jobs.JobInProgress, m.now
+	m.jobs[j.ID] = j
+	return nil
+}
+
+func (m *model) aim(j *modelJob, targets []jobs.Target) {
+	for _, a := range []*aim{&j.aim, &j.ahead} {
+		if a.groups == nil {
+			*a = aim{make(map[*modelGroup]bool), make(map[string]bool)}
+		}
+		for _, t := range targets {
+			if t.Group {
+				a.groups[m.groups[t.Name]] = true
+			} else {
+				a.direct[t.Name] = true
+			}
+		}
+	}
+}
+
+func (m *model) associate(id string, targets []jobs.Target) error {
+	j := m.jobs[id]
+	if j == nil {
+		return jobs.ErrNotFound
+	}
+	if j.Selection != jobs.Continuous || j.Status != jobs.JobInProgress || j.Stopped {
+		return jobs.ErrInvalidRequest
+	}
+	var added []jobs.Target
+	for _, t := range targets {
+		if slices.Contains(j.Targets, t) {
+			continue
+		}
+		if (t.Group && m.groups[t.Name] == nil) || (!t.Group && m.things[t.Name] == nil) {
+			return jobs.ErrNotFound
+		}
+		added = append(added, t)
+	}
+	if len(added) > 0 {
+		j.Targets, j.done = append(j.Targets, added...), false
+		m.aim(j, added)
+	}
+	return nil
+}
+
+func (m *model) cancelJob(id string, force bool) error {
+	j := m.jobs[id]
+	switch {
+	case j == nil:
+		return jobs.ErrNotFound
+	case !j.running() && (j.Status != jobs.JobCanceled || !force || j.ForceCanceled):
+		return jobs.ErrInvalidRequest
+	}
+	m.stop(j, force)
+	return nil
+}
+
+func (m *model) deleteJob(id string, force bool) error {
+	j := m.jobs[id]
+	switch {
+	case j == nil:
+		return jobs.ErrNotFound
+	case j.running() && !force:
+		return jobs.ErrInvalidStateTransition
+	}
+	delete(m.jobs, id)
+	return nil
+}
+
+// next is the execution that a device is offered next.
+func (m *model) next(thing string) (*modelJob, *jobs.Execution) {
+	var job *modelJob
+	var first *jobs.Execution
+	for _, j := range m.jobs {
+		e := j.latest(thing)
+		if e == nil || e.Status.Terminal() || (e.Status == jobs.Queued && j.Status != jobs.JobInProgress) {
+			continue
+		}
+		if first == nil || before(j, e, job, first) {
+			job, first = j, e
+		}
+	}
+	return job, first
+}
+
+// before is the order of pending executions.
+func before(j *modelJob, e *jobs.Execution, k *modelJob, f *jobs.Execution) bool {
+	switch {
+	case e.Status != f.Status:
+		return e.Status == jobs.InProgress
+	case !e.QueuedAt.Equal(f.QueuedAt):
+		return e.QueuedAt.Before(f.QueuedAt)
+	case !j.CreatedAt.Equal(k.CreatedAt):
+		return j.CreatedAt.Before(k.CreatedAt)
+	}
+	return j.ID < k.ID
+}
+
+func (m *model) startNext(thing string, step int64) (*jobs.Execution, error) {
+	if m.things[thing] == nil {
+		return nil, jobs.ErrNotFound
+	}
+	j, e := m.next(thing)
+	if e != nil && (e.Status == jobs.Queued || step != 0) {
+		m.run(j, e, step)
+	}
+	return e, nil
+}
+
+// run notes that an execution is in progress.
+func (m *model) run(j *modelJob, e *jobs.Execution, step int64) {
+	if e.Status == jobs.Queued {
+		e.StartedAt = m.now
+		if j.Timeout != nil {
+			e.Deadline = m.now.Add(time.Duration(j.Timeout.InProgressTimeoutInMinutes) * time.Minute)
+		}
+	}
+	e.Status, e.Version, e.UpdatedAt = jobs.InProgress, e.Version+1, m.now
+	if step > 0 {
+		e.StepDeadline = m.now.Add(time.Duration(step) * time.Minute)
+	} else if step < 0 {
+		e.StepDeadline = time.Time{}
+	}
+}
+
+func (m *model) update(r *jobs.UpdateExecutionRequest) error {
+	j := m.jobs[r.JobID]
+	if j == nil || j.latest(r.Thing) == nil {
+		return jobs.ErrNotFound
+	}
+	e := j.latest(r.Thing)
+	switch {
+	case r.ExpectedVersion != 0 && r.ExpectedVersion != e.Version:
+		return jobs.ErrVersionConflict
+	case e.Status.Terminal():
+		return jobs.ErrInvalidStateTransition
+	}
+	if r.Details != nil {
+		e.Details = jobs.NewStatusDetails(r.Details)
+	}
+	switch {
+	case r.Status == jobs.InProgress:
+		m.run(j, e, r.StepMinutes)
+		return nil
+	case e.Status == jobs.Queued && r.Status != jobs.Rejected:
+		e.StartedAt = m.now
+	}
+	if r.Status == jobs.Failed {
+		m.fail(j, r.Thing, jobs.Failed)
+	} else {
+		m.end(e, r.Status)
+	}
+	return nil
+}
+
+func (m *model) cancelExecution(thing, job string, force bool) error {
+	j := m.jobs[job]
+	if j == nil || j.latest(thing) == nil {
+		return jobs.ErrNotFound
+	}
+	e := j.latest(thing)
+	if e.Status.Terminal() || (e.Status == jobs.InProgress && !force) {
+		return jobs.ErrInvalidStateTransition
+	}
+	m.end(e, jobs.Canceled)
+	e.Forced = force
+	return nil
+}
+
+func (m *model) deleteExecution(thing, job string, number int64, force bool) error {
+	j := m.jobs[job]
+	if j == nil {
+		return jobs.ErrNotFound
+	}
+	for i, e := range j.things[thing] {
+		if e.Number != number {
+			continue
+		}
+		if e.Status == jobs.InProgress && !force {
+			return jobs.ErrInvalidStateTransition
+		}
+		j.things[thing] = append(j.things[thing][:i:i], j.things[thing][i+1:]...)
+		if len(j.things[thing]) == 0 {
+			delete(j.things, thing)
+			j.gone[thing] = true
+		}
+		return nil
+	}
+	return jobs.ErrNotFound
+}

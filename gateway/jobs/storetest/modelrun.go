@@ -1,0 +1,233 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// Model does random operations on a service over an engine and on a model, and compares what they answer after each,
+// and everything they hold once in a while. The same seed gives the same operations.
+func Model(t *testing.T, e Engine, seed uint64, operations int) {
+	r := &run{T: t, open: e.New(t), rand: rand.New(rand.NewPCG(seed, 7)), model: newModel(), seen: make(map[string]int)}
+	r.start()
+	defer func() {
+		if r.Failed() {
+			r.Logf("seed %d, after %d operations: %s", seed, len(r.done), r.done[max(0, len(r.done)-12):])
+		}
+		_ = r.store.Close()
+	}()
+	for i := range operations {
+		r.operation()
+		r.ok("Tick", r.service.Tick(bg, r.model.now), nil)
+		r.model.tick(r.rolled)
+		if i%20 == 0 || i == operations-1 {
+			r.compare()
+		}
+		if i%restartEvery == restartEvery-1 {
+			r.ok("Close", r.store.Close(), nil)
+			r.start()
+			r.compare()
+		}
+	}
+	if operations >= fullTour {
+		r.met()
+	}
+}
+
+const (
+	restartEvery = 5000
+	fullTour     = 5000 // operations after which every state must have been met
+)
+
+// run is a model test under way.
+type run struct {
+	*testing.T
+	open    Opener
+	store   jobs.Store
+	service *jobs.Service
+	rand    *rand.Rand
+	model   *model
+	done    []string
+	seen    map[string]int // states that were compared
+}
+
+// The names that operations choose from: few, so that they meet.
+const (
+	modelThings = 12
+	modelGroups = 6
+	modelJobs   = 8
+)
+
+func (r *run) start() {
+	var err error
+	if r.store, err = r.open(); err != nil {
+		r.Fatal(err)
+	}
+	r.service, err = jobs.New(jobs.Config{
+		Store: r.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: jobs.Limits{ChunkSize: 1000},
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// ok compares an error with the kind that it should be.
+func (r *run) ok(what string, err, kind error) {
+	r.Helper()
+	if (kind == nil && err != nil) || (kind != nil && !errors.Is(err, kind)) {
+		r.Fatalf("%s: error is %v, the model says %v", what, err, kind)
+	}
+}
+
+func (r *run) log(format string, args ...any) {
+	r.done = append(r.done, fmt.Sprintf("\n%s ", r.model.now.Format("02 15:04:05"))+fmt.Sprintf(format, args...))
+}
+
+func (r *run) chance(percent int) bool { return r.rand.IntN(100) < percent }
+func (r *run) thing() string           { return fmt.Sprint("t", r.rand.IntN(modelThings)) }
+func (r *run) group() string           { return fmt.Sprint("g", r.rand.IntN(modelGroups)) }
+func (r *run) job() string             { return fmt.Sprint("j", r.rand.IntN(modelJobs)) }
+
+// operation does a random operation.
+func (r *run) operation() {
+	operations := []struct {
+		weight int
+		do     func()
+	}{
+		{4, r.createThing}, {1, r.deleteThing}, {3, r.createGroup}, {1, r.deleteGroup}, {10, r.changeGroups},
+		{6, r.createJob}, {2, r.cancelJob}, {2, r.deleteJob}, {2, r.associate},
+		{20, r.startNext}, {30, r.update}, {3, r.cancelExecution}, {3, r.deleteExecution}, {13, r.advance},
+	}
+	n := r.rand.IntN(100)
+	for _, o := range operations {
+		if n -= o.weight; n < 0 {
+			o.do()
+			return
+		}
+	}
+}
+
+// advance moves the clock on, mostly by little.
+func (r *run) advance() {
+	d := time.Duration(r.rand.IntN(90_000)) * time.Millisecond
+	switch r.rand.IntN(10) {
+	case 0, 1, 2:
+		d = time.Duration(r.rand.IntN(90)) * time.Minute
+	case 3:
+		d = time.Duration(r.rand.IntN(36)) * time.Hour
+	}
+	r.log("advance %v", d)
+	r.model.now = r.model.now.Add(d)
+}
+
+func (r *run) createThing() {
+	name := r.thing()
+	r.log("createThing %s", name)
+	_, err := r.service.CreateThing(bg, r.model.now, jobs.CreateThingRequest{Name: name})
+	r.ok("CreateThing", err, nil)
+	if r.model.things[name] == nil {
+		r.model.things[name] = &modelThing{groups: make(map[*modelGroup]int)}
+	}
+}
+
+// deleteThing spares the direct targets of jobs that roll out: whether the rollout has passed them is its own business.
+func (r *run) deleteThing() {
+	name := r.thing()
+	for _, j := range r.model.jobs {
+		if j.aim.direct[name] && j.running() && j.started {
+			return
+		}
+	}
+	r.log("deleteThing %s", name)
+	r.ok("DeleteThing", r.service.DeleteThing(bg, r.model.now, name, 0), r.model.deleteThing(name))
+}
+
+func (r *run) createGroup() {
+	name, parent := r.group(), ""
+	if r.chance(60) {
+		parent = r.group()
+	}
+	r.log("createGroup %s under %q", name, parent)
+	_, err := r.service.CreateGroup(bg, r.model.now, jobs.CreateGroupRequest{Name: name, Parent: parent})
+	r.ok("CreateGroup", err, r.model.createGroup(name, parent))
+}
+
+func (r *run) deleteGroup() {
+	name := r.group()
+	r.log("deleteGroup %s", name)
+	r.ok("DeleteGroup", r.service.DeleteGroup(bg, r.model.now, name, 0), r.model.deleteGroup(name))
+}
+
+func (r *run) changeGroups() {
+	thing := r.thing()
+	var add, remove []string
+	for range 1 + r.rand.IntN(2) {
+		if r.chance(65) {
+			add = append(add, r.group())
+		} else {
+			remove = append(remove, r.group())
+		}
+	}
+	remove = slices.DeleteFunc(remove, func(g string) bool { return slices.Contains(add, g) })
+	r.log("changeGroups %s +%v -%v", thing, add, remove)
+	err := r.service.UpdateGroupsOfThing(bg, r.model.now, jobs.UpdateMembershipRequest{Thing: thing, Add: add, Remove: remove})
+	r.ok("UpdateGroupsOfThing", err, r.model.changeGroups(thing, add, remove))
+}
+
+func (r *run) startNext() {
+	thing, step := r.thing(), r.step()
+	r.log("startNext %s step %d", thing, step)
+	d, found, err := r.service.StartNext(bg, r.model.now, jobs.StartNextRequest{Thing: thing, StepMinutes: step})
+	e, want := r.model.startNext(thing, step)
+	r.ok("StartNext", err, want)
+	if found != (e != nil) || (found && (d.Execution.Version != e.Version || d.Execution.Number != e.Number)) {
+		r.Fatalf("StartNext answers %v %+v, the model %+v", found, d.Execution, e)
+	}
+}
+
+// step is a step timer in minutes; mostly none.
+func (r *run) step() int64 {
+	if r.chance(70) {
+		return 0
+	}
+	return 1 + r.rand.Int64N(120)
+}
+
+func (r *run) update() {
+	q := jobs.UpdateExecutionRequest{
+		Thing: r.thing(), JobID: r.job(), StepMinutes: r.step(),
+		Status: []jobs.Status{jobs.InProgress, jobs.InProgress, jobs.Succeeded, jobs.Failed, jobs.Failed, jobs.Rejected}[r.rand.IntN(6)],
+	}
+	if r.chance(10) {
+		q.ExpectedVersion = 1 + r.rand.Int64N(4)
+	}
+	if r.chance(10) {
+		q.StepMinutes = -1
+	}
+	if r.chance(30) {
+		q.Details = map[string]string{"n": fmt.Sprint(r.rand.IntN(9))}
+	}
+	r.log("update %+v", q)
+	_, err := r.service.Update(bg, r.model.now, q)
+	r.ok("Update", err, r.model.update(&q))
+}
+
+func (r *run) cancelExecution() {
+	thing, job, force := r.thing(), r.job(), r.chance(50)
+	r.log("cancelExecution %s %s force %v", thing, job, force)
+	err := r.service.CancelExecution(bg, r.model.now, jobs.CancelExecutionRequest{Thing: thing, JobID: job, Force: force})
+	r.ok("CancelExecution", err, r.model.cancelExecution(thing, job, force))
+}
+
+func (r *run) deleteExecution() {
+	thing, job, number, force := r.thing(), r.job(), 1+r.rand.Int64N(3), r.chance(50)
+	r.log("deleteExecution %s %s#%d force %v", thing, job, number, force)
+	err := r.service.DeleteExecution(bg, r.model.now, jobs.DeleteExecutionRequest{Thing: thing, JobID: job, Number: number, Force: force})
+	r.ok("DeleteExecution", err, r.model.deleteExecution(thing, job, number, force))
+}
