@@ -1,7 +1,10 @@
 package e2e_test
 
 import (
+	"errors"
+	"io"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 )
@@ -23,6 +26,7 @@ func TestMTLS(t *testing.T) {
 	g := s.serve(`
 tls: {cert_file: "$DIR/tls.crt", key_file: "$DIR/tls.key", client_ca_file: "$DIR/devices.crt"}
 auth: {mode: mtls}
+limits: {read_timeout: 1s}
 routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 ` + downloadRole)
 	base := "https://" + g.devices + "/things/"
@@ -47,6 +51,13 @@ routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 	plain, err := ask(client, http.MethodGet, "http://"+g.devices+"/things/sensor-1/doc", "")
 	if err == nil && plain.status == http.StatusOK {
 		t.Errorf("without TLS: %d %s", plain.status, plain.body)
+	}
+	for _, half := range []string{"", "\x16\x03\x01\x02\x00\x01"} { // a handshake that does not go on
+		conn := dial(t, g.devices)
+		_, _ = io.WriteString(conn, half)
+		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("a handshake that stands still after %q keeps its connection", half)
+		}
 	}
 
 	renew("second")
