@@ -1,0 +1,108 @@
+package sqlite_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/sqlite"
+)
+
+// check compares a store with what was answered.
+func (a *answers) check(t *testing.T, store *sqlite.Store) {
+	t.Helper()
+	for id := range a.jobs {
+		if _, err := store.Job(bg, id); err != nil && !a.deleted[id] {
+			t.Errorf("job %s was created and is lost: %v", id, err)
+		}
+	}
+	for id := range a.canceled {
+		if j, err := store.Job(bg, id); err == nil && j.Pending() {
+			t.Errorf("job %s was canceled and is %s", id, j.Status)
+		}
+	}
+	var totals jobs.Counts
+	for page := (jobs.Page{Limit: 100}); ; {
+		list, next, err := store.Jobs(bg, jobs.JobQuery{}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range list {
+			counts := a.checkJob(t, store, j)
+			for i, n := range counts {
+				totals[i] += n
+			}
+		}
+		if page.After = next; next == "" {
+			break
+		}
+	}
+	if have, err := store.Totals(bg); err != nil || have != totals {
+		t.Errorf("totals are %v, the executions are %v (%v)", have, totals, err)
+	}
+	a.checkAnswers(t, store)
+}
+
+// checkJob compares a job's counts with its executions, and what devices are shown with what is stored.
+func (a *answers) checkJob(t *testing.T, store *sqlite.Store, j *jobs.Job) (counts jobs.Counts) {
+	t.Helper()
+	seen := make(map[string]bool)
+	for page := (jobs.Page{Limit: 250}); ; {
+		list, next, err := store.OfJob(bg, j.ID, jobs.ExecutionQuery{}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list {
+			if seen[e.Thing] {
+				t.Errorf("%s has two executions of %s", e.Thing, j.ID)
+			}
+			seen[e.Thing] = true
+			counts[e.Status]++
+			shown := jobs.Execution{Status: jobs.Removed}
+			pending, err := store.Pending(bg, nil, e.Thing)
+			for _, p := range pending {
+				if p.Job.ID == j.ID {
+					shown = p
+				}
+			}
+			if err != nil || shown.Status.Terminal() != e.Status.Terminal() || (!e.Status.Terminal() && shown.Version != e.Version) {
+				t.Errorf("%s %s is %+v and shown as %+v (%v)", e.Thing, j.ID, e, shown, err)
+			}
+		}
+		if page.After = next; next == "" {
+			break
+		}
+	}
+	p, err := store.Progress(bg, j.ID)
+	if err != nil || p.Counts != counts {
+		t.Errorf("job %s counts %v, its executions are %v (%v)", j.ID, p.Counts, counts, err)
+	}
+	return counts
+}
+
+// checkAnswers looks for writes that were answered and are lost.
+func (a *answers) checkAnswers(t *testing.T, store *sqlite.Store) {
+	t.Helper()
+	for key, last := range a.executions {
+		thing, job, _ := strings.Cut(key, " ")
+		e, err := store.Execution(bg, thing, job, 0)
+		switch {
+		case err != nil:
+			if !a.deleted[job] || !errors.Is(err, jobs.ErrNotFound) {
+				t.Errorf("%s was answered %+v: %v", key, last, err)
+			}
+			continue
+		case e.Number < last.number || (e.Number == last.number && e.Version < last.version):
+			t.Errorf("%s was answered %+v and is #%d v%d %s", key, last, e.Number, e.Version, e.Status)
+		case e.Number == last.number && e.Version == last.version && e.Status != last.status:
+			t.Errorf("%s was answered %+v and is %s", key, last, e.Status)
+		}
+		for n := int64(1); n < e.Number; n++ { // attempts of the past are over
+			past, err := store.Execution(bg, thing, job, n)
+			if err != nil || !past.Status.Terminal() {
+				t.Errorf("%s #%d is %s beside #%d (%v)", key, n, past.Status, e.Number, err)
+			}
+		}
+	}
+}
