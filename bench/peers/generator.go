@@ -29,7 +29,7 @@ func bench(ctx context.Context, o *options, args ...string) (*report.Result, err
 // compareGenerator compares jobgate bench with wrk at saturating one core with the same
 // connections, and says which rates it holds in an open loop.
 func compareGenerator(ctx context.Context, o *options) error {
-	if err := os.WriteFile(o.static(bareFile), bytes.Repeat([]byte("x"), 1300), 0o644); err != nil { // for nginx's worker
+	if err := o.bareAnswer(ctx); err != nil {
 		return err
 	}
 	fast, fastPort, err := startPeer(o, o.serverCore, peerFasthttp)
@@ -80,8 +80,11 @@ func holdRates(ctx context.Context, o *options, url string) error {
 			return err
 		}
 		verdict := "fine"
-		if r.Generator.Limited != "" {
+		switch {
+		case r.Generator.Limited != "":
 			verdict = "it is the bottleneck"
+		case r.Counts.Failed > 0 || r.Rate() < 0.99*rate:
+			verdict = "the target did not keep up"
 		}
 		fmt.Fprintf(t, "| %s/s\t| %s/s\t| %+.2f %%\t| %s\t| %s\t| %.0f %%\t| %s\t|\n", thousands(rate), thousands(r.Rate()), (r.Rate()/rate-1)*100,
 			shortDuration(float64(r.Lag.Percentile(50))), shortDuration(float64(r.Lag.Percentile(99))), r.Generator.CPUShare*100, verdict)

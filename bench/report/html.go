@@ -168,7 +168,7 @@ func (r *Result) ratePlot() pagePlot {
 	bad := series{name: "failed", class: "s3"}
 	high, anyBad := 0.0, false
 	for _, i := range r.Intervals {
-		if i.Seconds < 0.1 {
+		if i.Seconds < r.Intervals[0].Seconds/2 {
 			continue // the rest after the last whole interval: too short for a rate
 		}
 		for _, s := range []struct {

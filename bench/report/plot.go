@@ -69,9 +69,12 @@ func (p *plot) svg() template.HTML {
 			plotLeft, plotWidth-plotRight, y, y, plotLeft-8, y+4, html.EscapeString(t.label))
 	}
 	for _, t := range p.x.ticks {
-		x := p.x.place(t.value)
-		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/><text class="tick" x="%.1f" y="%g" text-anchor="middle">%s</text>`,
-			x, x, plotTop, plotHeight-plotBottom, x, plotHeight-plotBottom+18, html.EscapeString(t.label))
+		x, anchor := p.x.place(t.value), "middle"
+		if x > plotWidth-2*plotRight {
+			anchor = "end" // within the plot
+		}
+		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%g" y2="%g"/><text class="tick" x="%.1f" y="%g" text-anchor="%s">%s</text>`,
+			x, x, plotTop, plotHeight-plotBottom, x, plotHeight-plotBottom+18, anchor, html.EscapeString(t.label))
 	}
 	for _, s := range p.series {
 		p.draw(b, s)

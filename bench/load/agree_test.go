@@ -1,0 +1,84 @@
+package load
+
+import (
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// requireServers makes a missing tool a failure instead of a skipped test.
+const requireServers = "JOBGATE_TEST_REQUIRE_SERVERS"
+
+// tool returns the path of a program that this test compares with.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		if os.Getenv(requireServers) != "" {
+			t.Fatalf("%s is not installed, and %s is set", name, requireServers)
+		}
+		t.Skipf("%s is not installed: install Debian's package %s to run this test", name, name)
+	}
+	return path
+}
+
+// steady is a target whose latencies are known: nine answers in ten take 10 ms, the
+// others 40 ms.
+func steady() http.HandlerFunc {
+	var n atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) {
+		delay := 10 * time.Millisecond
+		if n.Add(1)%10 == 0 {
+			delay = 40 * time.Millisecond
+		}
+		time.Sleep(delay)
+		answerJSON(w, r)
+	}
+}
+
+var wrkLine = regexp.MustCompile(`(?m)^\s+(50|75|90|99)%\s+([0-9.]+)(us|ms|s)$`)
+
+// wrk measures the same load with an independent tool.
+func wrk(t *testing.T, path, url string) map[float64]time.Duration {
+	t.Helper()
+	out, err := exec.Command(path, "-t1", "-c8", "-d2s", "--latency", url).CombinedOutput()
+	if err != nil {
+		t.Fatalf("wrk: %v\n%s", err, out)
+	}
+	found := map[float64]time.Duration{}
+	for _, m := range wrkLine.FindAllStringSubmatch(string(out), -1) {
+		p, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := time.ParseDuration(m[2] + m[3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[p] = d
+	}
+	return found
+}
+
+// The same steady load, measured by wrk and by a closed loop: the same percentiles, but
+// for what wrk's three printed digits and a shared machine's timers allow.
+func TestAgreesWithWrk(t *testing.T) {
+	path := tool(t, "wrk")
+	url := serve(t, steady())
+	theirs := wrk(t, path, url)
+	p := closedPlan(t, url, 8, 2*time.Second)
+	ours := mustRun(t, p)
+	for _, percentile := range []float64{50, 75, 99} {
+		a, b := ours.Latency.Percentile(percentile), theirs[percentile]
+		t.Logf("p%g: %s, wrk %s", percentile, a, b)
+		if diff := math.Abs(float64(a - b)); b == 0 || diff > 0.05*float64(b)+float64(500*time.Microsecond) {
+			t.Errorf("p%g is %s, wrk says %s", percentile, a, b)
+		}
+	}
+}
