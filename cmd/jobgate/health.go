@@ -32,7 +32,7 @@ It finds the address in the configuration (admin), so that a container's HEALTHC
 				if err != nil {
 					return err
 				}
-				address = config.AdminAddress(o)
+				address = config.Peek(o).Admin
 			}
 			if address == "" {
 				return fmt.Errorf("cannot ask for health: the configuration turns admin off")

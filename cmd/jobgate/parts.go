@@ -11,13 +11,15 @@ import (
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api"
 	"jobgate/presigner/role"
 )
 
 // What follows says in each package's words what the configuration says in the operator's.
 
-// jobsExpires is the longest life of a job's URLs, AWS's own limit on expiresInSec.
-const jobsExpires = time.Hour
+// jobsExpires is the longest life of a job's URLs.
+const jobsExpires = jobs.MaxExpiresInSec * time.Second
 
 // ownMaxExpires bounds what calls may ask for with the gateway's own credentials, as max_expires does for roles; the
 // configuration itself may say more.
@@ -39,7 +41,7 @@ func rolesInUse(c *config.Config) map[string]time.Duration {
 			use(name, min(c.Presign.Expires, c.Roles[name].MaxExpires))
 		}
 		if c.Jobs.Enabled {
-			use(name, jobsExpires)
+			use(name, min(jobsExpires, c.Roles[name].MaxExpires))
 		}
 	}
 	if c.Cache.Role != "" {
@@ -108,8 +110,8 @@ func hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
 	return h
 }
 
-// auth is who the device is.
-func auth(c *config.Config) gateway.Auth {
+// auth is who the device is. v checks signed requests.
+func auth(c *config.Config, v *api.Verifier) gateway.Auth {
 	a := gateway.Auth{Header: c.Auth.Header, TrustedProxies: c.Auth.TrustedProxies}
 	switch c.Auth.Mode {
 	case "mtls":
@@ -117,7 +119,7 @@ func auth(c *config.Config) gateway.Auth {
 	case "header":
 		a.Mode = gateway.AuthHeader
 	case "sigv4":
-		a.Mode = gateway.AuthSigV4
+		a.Mode, a.Verify = gateway.AuthSigV4, signedBy(v)
 	default:
 		a.Mode = gateway.AuthNone
 	}

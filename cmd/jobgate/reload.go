@@ -36,6 +36,10 @@ func (p *process) swap() error {
 	if settings := needRestart(&p.loaded.Config, &loaded.Config); len(settings) > 0 {
 		return fmt.Errorf("cannot reload: %s changed, which needs a restart; nothing was changed", strings.Join(settings, ", "))
 	}
+	keys, _, err := accessKeys(&loaded.Config)
+	if err != nil {
+		return err
+	}
 	made, err := p.wire(&loaded.Config, p.parts.roles)
 	if err != nil {
 		return err
@@ -50,7 +54,11 @@ func (p *process) swap() error {
 	made.roles.Start(context.Background())
 	p.metrics.Watch(made.roles, p.documents)
 	setLevel(p.level, loaded.Log)
+	if p.verifier != nil && p.madeKey == nil {
+		p.verifier.SetKeys(keys)
+	}
 	before := p.parts
+	p.enforce(made)
 	p.server.Swap(made.handler)
 	p.parts, p.loaded = made, loaded
 	time.AfterFunc(oldRequests, before.close)
@@ -73,6 +81,7 @@ func needRestart(was, is *config.Config) []string {
 		{"auth.mode (from or to mtls)", (was.Auth.Mode == "mtls") != (is.Auth.Mode == "mtls")},
 		{"upstream (from or to none)", (len(was.Upstream) > 0) != (len(is.Upstream) > 0)},
 		{"jobs", was.Jobs != is.Jobs},
+		{"presign.quantum (with jobs)", is.Jobs.Enabled && was.Presign.Quantum != is.Presign.Quantum},
 		{"limits.max_request_header", was.Limits.MaxRequestHeader != is.Limits.MaxRequestHeader},
 		{"limits.max_body", was.Limits.MaxBody != is.Limits.MaxBody},
 		{"limits.max_connections", was.Limits.MaxConnections != is.Limits.MaxConnections},
@@ -97,7 +106,7 @@ func (p *process) watched() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var files []string
-	for _, name := range []string{p.options.Path, p.loaded.SidecarTokenFile} {
+	for _, name := range []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile} {
 		if name != "" {
 			files = append(files, name)
 		}

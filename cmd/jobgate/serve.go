@@ -33,6 +33,7 @@ fault leaves the running configuration in place.`,
 			if err != nil {
 				return err
 			}
+			p.printKey(cmd.ErrOrStderr())
 			ctx, stop := untilSignal(cmd.Context(), func() { _ = p.reload() }) // it logs its own errors
 			defer stop()
 			return p.run(ctx)
@@ -42,6 +43,7 @@ fault leaves the running configuration in place.`,
 		"listen":     "`ADDRESS` for devices",
 		"admin":      "`ADDRESS` for operators",
 		"sidecar":    "`ADDRESS` for POST /render",
+		"control":    "`ADDRESS` of the IoT Jobs control plane",
 		"log.level":  "`LEVEL`: debug, info, warn or error",
 		"log.format": "`FORMAT`: text or json",
 	})

@@ -3,16 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"os"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -21,70 +17,6 @@ import (
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
-
-// process is one running gateway: what lives from its start to its end, and the parts of the configuration in force.
-type process struct {
-	options   config.Options // how to load the configuration again
-	aws       aws.Config
-	s3        string // where AWS's settings say S3 is
-	level     *slog.LevelVar
-	log       *slog.Logger
-	metrics   *gateway.Metrics
-	documents *gateway.Documents
-	server    *gateway.Server
-
-	mu     sync.Mutex // one reload at a time; guards what follows
-	loaded *config.Loaded
-	parts  parts
-}
-
-// parts are what one configuration makes; a reload makes them anew.
-type parts struct {
-	roles   *role.Set
-	sources map[string]source.Source // by scheme
-	handler *gateway.Handler
-}
-
-// start makes a gateway ready: every part is made, every address bound, nothing is served before run. settings finds
-// AWS's; log lines go to w.
-func start(ctx context.Context, o config.Options, settings func(context.Context) (aws.Config, error), w io.Writer) (_ *process, err error) {
-	// 1. What the operator wants, and where AWS is.
-	loaded, err := config.Load(o)
-	if err != nil {
-		return nil, err
-	}
-	if loaded.Jobs.Enabled {
-		return nil, errors.New("cannot start the IoT Jobs service: this build has none; set jobs.enabled: false")
-	}
-	p := &process{options: o, loaded: loaded, level: new(slog.LevelVar)}
-	if p.aws, err = settings(ctx); err != nil {
-		return nil, err
-	}
-	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
-		return nil, err
-	}
-	// 2. What outlives a reload.
-	p.log = newLogger(w, loaded.Log, p.level)
-	logWarnings(p.log, loaded.Warnings)
-	build := buildVersion()
-	p.metrics = gateway.NewMetrics(build.version, build.revision)
-	if p.documents, err = gateway.NewDocuments(documents(&loaded.Config)); err != nil {
-		return nil, err
-	}
-	// 3. What one configuration makes.
-	if p.parts, err = p.wire(&loaded.Config, nil); err != nil {
-		p.documents.Close()
-		return nil, err
-	}
-	// 4. The listeners.
-	if p.server, err = gateway.NewServer(p.serverConfig(&loaded.Config), p.parts.handler); err != nil {
-		p.parts.close()
-		p.documents.Close()
-		return nil, err
-	}
-	p.metrics.ReloadResult(true)
-	return p, nil
-}
 
 // wire makes the parts of a configuration; sessions of roles in before are taken over. It asks nobody anything.
 func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) {
@@ -102,6 +34,12 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	if err != nil {
 		return made, err
 	}
+	// Jobs: what they may ask to be signed.
+	if c.Jobs.Enabled {
+		if made.jobs, err = newJobRules(c, p.aws, p.s3, made.roles); err != nil {
+			return made, err
+		}
+	}
 	// Sources: where templates come from.
 	if made.sources, err = p.openSources(c, made.roles); err != nil {
 		return made, err
@@ -112,15 +50,23 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 		return made, err
 	}
 	made.handler, err = gateway.New(gateway.Config{
-		Routes: routes(c), Auth: auth(c), Limits: limits(c.Limits), Upstream: c.Upstream, Sidecar: sidecar,
+		Routes: routes(c), Auth: auth(c, p.verifier), Limits: limits(c.Limits), Upstream: c.Upstream, Sidecar: sidecar,
 		Presign: gateway.Presign{
 			Quantum: c.Presign.Quantum, Expires: c.Presign.Expires, Role: c.Presign.Role, MaxURLBytes: c.Presign.MaxURLBytes,
 			Hosts: hosts(c, p.aws, p.s3),
 		},
-		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents,
+		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(),
 		Metrics: p.metrics, Log: p.log, LowMemory: c.Memory == "low",
 	})
 	return made, err
+}
+
+// dataPlane answers devices' operations on jobs; nil if there are none.
+func (p *process) dataPlane() gateway.Jobs {
+	if p.jobs == nil {
+		return nil
+	}
+	return p.jobs.data
 }
 
 // compile makes everything that a configuration needs, short of listening and asking, and throws it away: what it finds
@@ -138,6 +84,12 @@ func compile(ctx context.Context, c config.Config) (err error) {
 	}
 	if _, err := os.Stat(c.SidecarTokenFile); err != nil {
 		c.SidecarTokenFile = "" // likewise
+	}
+	if _, err := os.Stat(c.Jobs.AccessKeysFile); err != nil {
+		c.Jobs.AccessKeysFile = "" // likewise
+	}
+	if err := p.openKeys(&c); err != nil {
+		return err
 	}
 	if p.documents, err = gateway.NewDocuments(documents(&c)); err != nil {
 		return err
@@ -176,14 +128,7 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 		}
 		switch scheme {
 		case "s3":
-			retrieve := p.aws.Credentials.Retrieve
-			if r, listed := roles.Role(c.Cache.Role); listed {
-				retrieve = r.Retrieve
-			}
-			s3, err := source.NewS3(source.S3Options{
-				Credentials: retrieve, Region: p.aws.Region, BucketRegions: c.Presign.BucketRegions, Endpoint: p.s3,
-				Skew: roles.Skew, OnDate: roles.ObserveDate, Timeout: timeout,
-			})
+			s3, err := source.NewS3(s3Options(c, p.aws, p.s3, roles))
 			if err != nil {
 				return made, err
 			}
@@ -194,6 +139,18 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 		}
 	}
 	return made, nil
+}
+
+// s3Options say how the gateway itself reads S3.
+func s3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) source.S3Options {
+	retrieve := a.Credentials.Retrieve
+	if r, listed := roles.Role(c.Cache.Role); listed {
+		retrieve = r.Retrieve
+	}
+	return source.S3Options{
+		Credentials: retrieve, Region: a.Region, BucketRegions: c.Presign.BucketRegions, Endpoint: s3,
+		Skew: roles.Skew, OnDate: roles.ObserveDate, Timeout: c.Limits.UpstreamTimeout,
+	}
 }
 
 // minToken is the least length of a sidecar's token.
@@ -239,43 +196,8 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	if c.TLS.CertFile != "" {
 		s.TLS = &gateway.TLS{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, RequireClientCert: c.Auth.Mode == "mtls"}
 	}
+	if p.jobs != nil {
+		s.Control = p.jobs.listener(c.Control)
+	}
 	return s
 }
-
-// run serves until ctx ends, then drains. It returns nil after a complete drain.
-func (p *process) run(ctx context.Context) error {
-	p.parts.roles.Start(context.WithoutCancel(ctx)) // requests in flight sign until the drain is over
-	p.metrics.Watch(p.parts.roles, p.documents)
-	p.logAddresses()
-	watching, stop := context.WithCancel(ctx)
-	go watchFiles(watching, p.watched, func() { _ = p.reload() }) // it logs its own errors
-	err := p.server.Run(ctx)
-	stop()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.parts.close()
-	p.documents.Close()
-	return err
-}
-
-func (p *process) logAddresses() {
-	args := []any{"version", buildVersion().version}
-	for _, name := range []string{"listen", "admin", "sidecar", "control"} {
-		if addr := p.server.Addr(name); addr != nil {
-			args = append(args, name, addr.String())
-		}
-	}
-	p.log.Info("serving", args...)
-}
-
-// dump is the configuration in force, for operators.
-func (p *process) dump() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out bytes.Buffer
-	_, _ = p.loaded.WriteTo(&out) // a buffer takes everything
-	return out.Bytes()
-}
-
-// oldRequests is how long the parts of a configuration outlive it, for requests that began with them.
-const oldRequests = time.Minute

@@ -142,9 +142,9 @@ func (d *decoder) override(at Origin, key, text string, c *Config) {
 	}
 }
 
-// AdminAddress is what Load would find for admin, for asking a running gateway: faults elsewhere in the file are not
-// looked at, since the gateway may run on what the file said before.
-func AdminAddress(o Options) string {
+// Peek is what Load would find, unchecked, for asking a running gateway: faults in the file are not looked at, since the
+// gateway may run on what the file said before.
+func Peek(o Options) *Config {
 	d := decoder{file: o.Path, origins: map[string]Origin{}, anchors: map[string]ast.Node{}}
 	c := Default()
 	if o.Path != "" {
@@ -156,5 +156,5 @@ func AdminAddress(o Options) string {
 	}
 	_ = d.environment(o.Environ, c) // its warnings are serve's matter
 	d.flags(o.Flags, c)
-	return c.Admin
+	return c
 }

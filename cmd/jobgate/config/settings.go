@@ -18,7 +18,7 @@ type Config struct {
 	Sidecar string `yaml:"sidecar"`
 	// File with the bearer token that sidecar callers must send; required before the sidecar binds beyond loopback.
 	SidecarTokenFile string `yaml:"sidecar_token_file"`
-	// Address of the IoT Jobs control plane; used only with jobs.enabled.
+	// Address of the IoT Jobs control plane; used only with jobs.enabled; empty turns it off.
 	Control string `yaml:"control" default:"127.0.0.1:8082"`
 	// TLS of the devices' listener.
 	TLS TLS `yaml:"tls"`

@@ -12,9 +12,9 @@ type Jobs struct {
 	Region string `yaml:"region" default:"us-east-1"`
 	// Account in the ARNs it makes; twelve digits.
 	Account string `yaml:"account" default:"000000000000"`
-	// Host that DescribeEndpoint answers; else the host the operator called.
+	// Host that DescribeEndpoint answers; else that of `listen`, or if it names none the host that the operator called.
 	DataEndpoint string `yaml:"data_endpoint"`
-	// File with the access keys that may call the control plane and, with `auth.mode: sigv4`, the data plane; required before `control` binds beyond loopback.
+	// File with the access keys that may call the control plane and, with `auth.mode: sigv4`, the data plane; required before `control` binds beyond loopback. Without it, a key is made and printed once.
 	AccessKeysFile string `yaml:"access_keys_file"`
 }
 

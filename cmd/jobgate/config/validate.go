@@ -130,6 +130,11 @@ func (v *validator) quantum() {
 			check(fmt.Sprintf("routes[%d].expires", i), r.Expires)
 		}
 	}
+	if v.c.Jobs.Enabled {
+		for _, name := range v.roleNames() {
+			check("roles."+name+".max_expires", v.c.Roles[name].MaxExpires)
+		}
+	}
 }
 
 // limits checks the bounds against each other.

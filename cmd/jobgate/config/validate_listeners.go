@@ -144,29 +144,3 @@ func (v *validator) auth() {
 		}
 	}
 }
-
-// jobs checks the IoT Jobs service.
-func (v *validator) jobs() {
-	c, j := v.c, v.c.Jobs
-	if !accountPattern.MatchString(j.Account) {
-		v.fault("jobs.account", fmt.Sprintf("%q is not an account", j.Account), "twelve digits", "")
-	}
-	if !regionPattern.MatchString(j.Region) {
-		v.fault("jobs.region", fmt.Sprintf("%q is not a region", j.Region), "a name like us-east-1", "")
-	}
-	if !j.Enabled {
-		return
-	}
-	if j.Store == "" {
-		v.fault("jobs.store", "is empty", "", "name the database file, or leave it out for ./jobgate.db")
-	}
-	if j.DataEndpoint != "" && !endpointHostPattern.MatchString(j.DataEndpoint) {
-		v.fault("jobs.data_endpoint", fmt.Sprintf("%q is not a host", j.DataEndpoint), "host or host:port, without a scheme", "")
-	}
-	if reachable(c.Control) && j.AccessKeysFile == "" {
-		v.fault("control", fmt.Sprintf("%q is reachable from other machines", c.Control), "", "set jobs.access_keys_file, or bind 127.0.0.1")
-	}
-	if c.Listen == "" {
-		v.fault("jobs.enabled", "the jobs' data plane has no listener", "", "set listen")
-	}
-}

@@ -87,6 +87,13 @@ func TestValidate(t *testing.T) {
 	f(served+"routes: [{path: /x, fill: true}]", `jobgate.yaml:3:27: routes[0].fill: fills what the upstream answers, and no list says which objects may be signed; set presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
 	f(served+"sidecar: 127.0.0.1:8081", `jobgate.yaml:3:10: sidecar: signs what its callers send, and no list says which objects may be signed; set presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
 	f(served+roleA+"jobs: {enabled: true}", `jobgate.yaml:4:17: jobs.enabled: jobs may name role "a", and no list says which objects may be signed; set roles.a.allow or presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
+	// Jobs name roles by ARN, and ask for an hour.
+	jobsOn := served + "jobs: {enabled: true}\npresign: {allow: ['arn:aws:s3:::f/*']"
+	f(jobsOn+"}\nroles:\n  a: {arn: &x \"arn:aws:iam::123456789012:role/a\"}\n  b: {arn: *x}",
+		`jobgate.yaml:7:12: roles.b.arn: "arn:aws:iam::123456789012:role/a" is that of roles.a, and jobs name roles by ARN; list each role once, or set jobs.enabled: false`)
+	f(jobsOn+", quantum: 7m}\nroles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", max_expires: 10m}}",
+		`jobgate.yaml:4:49: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the quantum's begin is handed out until its end`)
+	f(jobsOn+", quantum: 7m}\n"+roleA, "")
 
 	// The rest.
 	f(served+"limits: {max_rendered: 1KiB}", `jobgate.yaml:3:24: limits.max_rendered: "1KiB" is less than limits.max_document (1MiB); allowed: at least 1MiB`)
@@ -95,6 +102,25 @@ func TestValidate(t *testing.T) {
 	f(served+"jobs: {region: here}", `jobgate.yaml:3:16: jobs.region: "here" is not a region; allowed: a name like us-east-1`)
 	f(served+"jobs: {enabled: true, data_endpoint: 'http://x'}", `jobgate.yaml:3:38: jobs.data_endpoint: "http://x" is not a host; allowed: host or host:port, without a scheme`)
 	f(served+"jobs: {enabled: true, store: ''}", `jobgate.yaml:3:30: jobs.store: is empty; name the database file, or leave it out for ./jobgate.db`)
+}
+
+// TestJobRoleWarnings checks what is said of roles whose URLs end before those of jobs would.
+func TestJobRoleWarnings(t *testing.T) {
+	f := func(role, want string) {
+		t.Helper()
+		source := served + "jobs: {enabled: true}\npresign: {allow: ['arn:aws:s3:::f/*']}\n" + strings.Replace(roleA, "}}", role+"}}", 1)
+		l, err := Load(Options{Path: "jobgate.yaml", Source: []byte(source)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.Warnings.Error(); got != want {
+			t.Errorf("%s: got %q, want %q", role, got, want)
+		}
+	}
+	f("", "")
+	f(", session_duration: 1h", "")
+	f(", max_expires: 30m", `jobgate.yaml:5:67: roles.a.max_expires: the URLs of jobs end after 30m, also where a job says more; jobs ask for 1h unless they say otherwise`)
+	f(", session_duration: 15m", `jobgate.yaml:5:72: roles.a.session_duration: the URLs of jobs end with sessions of 15m; jobs ask for 1h unless they say otherwise`)
 }
 
 // TestSigningScope proves that commands which only sign need nothing to serve.

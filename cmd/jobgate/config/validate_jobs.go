@@ -1,0 +1,54 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// jobs checks the IoT Jobs service.
+func (v *validator) jobs() {
+	c, j := v.c, v.c.Jobs
+	if !accountPattern.MatchString(j.Account) {
+		v.fault("jobs.account", fmt.Sprintf("%q is not an account", j.Account), "twelve digits", "")
+	}
+	if !regionPattern.MatchString(j.Region) {
+		v.fault("jobs.region", fmt.Sprintf("%q is not a region", j.Region), "a name like us-east-1", "")
+	}
+	if !j.Enabled {
+		return
+	}
+	if j.Store == "" {
+		v.fault("jobs.store", "is empty", "", "name the database file, or leave it out for ./jobgate.db")
+	}
+	if j.DataEndpoint != "" && !endpointHostPattern.MatchString(j.DataEndpoint) {
+		v.fault("jobs.data_endpoint", fmt.Sprintf("%q is not a host", j.DataEndpoint), "host or host:port, without a scheme", "")
+	}
+	if reachable(c.Control) && j.AccessKeysFile == "" {
+		v.fault("control", fmt.Sprintf("%q is reachable from other machines", c.Control), "", "set jobs.access_keys_file, or bind 127.0.0.1")
+	}
+	if c.Listen == "" {
+		v.fault("jobs.enabled", "the jobs' data plane has no listener", "", "set listen")
+	}
+	v.jobRoles()
+}
+
+// jobsExpires is the longest life of a job's URLs, and the one that they have unless the job says otherwise.
+const jobsExpires = time.Hour
+
+// jobRoles checks the roles as jobs use them: by their ARN, for up to an hour.
+func (v *validator) jobRoles() {
+	byARN := map[string]string{}
+	for _, name := range v.roleNames() {
+		r, key := v.c.Roles[name], "roles."+name
+		if other, taken := byARN[r.ARN]; taken && r.ARN != "" {
+			v.fault(key+".arn", fmt.Sprintf("%q is that of roles.%s, and jobs name roles by ARN", r.ARN, other), "", "list each role once, or set jobs.enabled: false")
+		}
+		byARN[r.ARN] = name
+		switch {
+		case r.MaxExpires < jobsExpires:
+			v.warn(key+".max_expires", fmt.Sprintf("the URLs of jobs end after %s, also where a job says more", FormatDuration(r.MaxExpires)), "jobs ask for 1h unless they say otherwise")
+		case r.session() < jobsExpires:
+			v.warn(key+".session_duration", fmt.Sprintf("the URLs of jobs end with sessions of %s", FormatDuration(r.session())), "jobs ask for 1h unless they say otherwise")
+		}
+	}
+}

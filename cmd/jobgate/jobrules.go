@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/source"
+	"jobgate/presigner/role"
+)
+
+// jobRules say which roles may sign for jobs, what they may sign, and how a documentSource is read: one configuration's
+// word. They are immutable.
+type jobRules struct {
+	roles   *role.Set
+	signers map[string]jobSigner // by the role's ARN
+	unsaid  jobdoc.Options       // for documents of jobs that name no role
+	maxURL  int                  // presign.max_url_bytes
+
+	s3          source.S3Options
+	maxDocument int64
+}
+
+// jobSigner is a role that jobs may name.
+type jobSigner struct {
+	role    *role.Role
+	options jobdoc.Options
+}
+
+func newJobRules(c *config.Config, a aws.Config, s3 string, roles *role.Set) (*jobRules, error) {
+	h := hosts(c, a, s3)
+	r := &jobRules{
+		roles: roles, signers: make(map[string]jobSigner, len(c.Roles)), maxURL: c.Presign.MaxURLBytes,
+		s3: s3Options(c, a, s3, roles), maxDocument: int64(c.Limits.MaxDocument),
+	}
+	for name, listed := range c.Roles {
+		options, err := documentOptions(c, name, h)
+		if err != nil {
+			return nil, err
+		}
+		signer, _ := roles.Role(name) // every listed role is in use where jobs are
+		r.signers[listed.ARN] = jobSigner{signer, options}
+	}
+	// Nothing is signed without a role. A policy that allows all leaves that to be said, in AWS's words, by the service.
+	var err error
+	if r.unsaid, err = documentOptions(c, "", h); err != nil {
+		return nil, err
+	}
+	r.unsaid.Policy, err = jobdoc.NewPolicy([]string{"*"}, []string{"*"}, "presign")
+	return r, err
+}
+
+// grant returns who signs for a job's role, and for how long.
+func (r *jobRules) grant(ctx context.Context, arn string, expires time.Duration, at time.Time) (api.Grant, error) {
+	signer, listed := r.signers[arn]
+	if !listed {
+		return api.Grant{}, fmt.Errorf("cannot sign for a job with role %q: it is not one of roles", arn)
+	}
+	session := signer.role.Session()
+	if session == nil {
+		var err error
+		if session, err = signer.role.Wait(ctx); err != nil {
+			return api.Grant{}, comeBack(err)
+		}
+	}
+	if most := signer.role.Config().MaxExpires; most > 0 {
+		expires = min(expires, most.Truncate(time.Second))
+	}
+	lifetime, clamped, err := signer.role.Lifetime(session, expires, at)
+	if err != nil {
+		return api.Grant{}, comeBack(err)
+	}
+	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped}, nil
+}
+
+// comeBack makes an error say when to come back, if it knows.
+func comeBack(err error) error {
+	var unavailable *role.UnavailableError
+	if errors.As(err, &unavailable) {
+		return later{unavailable}
+	}
+	return err
+}
+
+// later is a role that has no session yet.
+type later struct{ *role.UnavailableError }
+
+// RetryAfterDelay returns when the role will have been tried again.
+func (e later) RetryAfterDelay() time.Duration { return e.RetryAfter }
+
+// load reads a documentSource, an object in S3, as cache.role. It asks S3 and nobody else: the URL is a stranger's.
+func (r *jobRules) load(ctx context.Context, url string) ([]byte, error) {
+	object, err := r.object(url)
+	if err != nil {
+		return nil, jobs.Errorf(jobs.ErrInvalidRequest, "documentSource is not the URL of an S3 object: %v", err)
+	}
+	o := r.s3
+	o.Region, o.BucketRegions = object.Region, nil
+	s3, err := source.NewS3(o)
+	if err != nil {
+		return nil, err
+	}
+	defer s3.Close()
+	d, err := s3.Load(ctx, source.Request{URL: "s3://" + object.Bucket + "/" + object.Key, Limit: r.maxDocument})
+	if errors.Is(err, source.ErrTooLarge) {
+		return nil, jobs.Errorf(jobs.ErrInvalidRequest, "The job document of documentSource is larger than %d bytes, the gateway's limits.max_document.", r.maxDocument)
+	}
+	return d.Body, err
+}
+
+// object reads an S3 URL as a placeholder for it would be read.
+func (r *jobRules) object(url string) (jobdoc.Object, error) {
+	placeholder, err := presignDocument("GET", url)
+	if err != nil {
+		return jobdoc.Object{}, errors.New("it is not percent-encoded")
+	}
+	options := r.unsaid
+	options.PlainText = true
+	t, err := jobdoc.Parse([]byte(placeholder), &options)
+	var fault *jobdoc.Error
+	switch {
+	case errors.As(err, &fault):
+		return jobdoc.Object{}, errors.New(strings.TrimSuffix(fault.Text(), "."))
+	case err != nil:
+		return jobdoc.Object{}, err
+	}
+	object := t.Objects()[0]
+	switch {
+	case object.VersionID != "":
+		return jobdoc.Object{}, errors.New("it names a version; only current ones can be read")
+	case strings.Contains(url, ".s3-accesspoint"):
+		return jobdoc.Object{}, errors.New("it names an access point; only buckets can be read")
+	}
+	return object, nil
+}
+
+// maxSource bounds what a documentSource may hold before limits.max_document is looked at, in bytes: its own maximum.
+const maxSource = 64 << 20
+
+// jobRulesInForce are the rules of the configuration in force; a reload puts others there. It is jobs.Roles and
+// api.Signing, safe for concurrent use.
+type jobRulesInForce struct {
+	current atomic.Pointer[jobRules]
+}
+
+var (
+	_ jobs.Roles  = (*jobRulesInForce)(nil)
+	_ api.Signing = (*jobRulesInForce)(nil)
+)
+
+// DocumentOptions implements jobs.Roles.
+func (f *jobRulesInForce) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
+	r := f.current.Load()
+	if roleARN == "" {
+		return r.unsaid, true
+	}
+	signer, listed := r.signers[roleARN]
+	return signer.options, listed
+}
+
+// Skew implements api.Signing.
+func (f *jobRulesInForce) Skew() time.Duration { return f.current.Load().roles.Skew() }
+
+// Grant implements api.Signing.
+func (f *jobRulesInForce) Grant(ctx context.Context, roleARN string, expires time.Duration, at time.Time) (api.Grant, error) {
+	return f.current.Load().grant(ctx, roleARN, expires, at)
+}
+
+func (f *jobRulesInForce) fetch(ctx context.Context, url string) ([]byte, error) {
+	return f.current.Load().load(ctx, url)
+}
+
+// tooLong says whether a URL of so many bytes is longer than presign.max_url_bytes.
+func (f *jobRulesInForce) tooLong(bytes int) bool {
+	most := f.current.Load().maxURL
+	return most > 0 && bytes > most
+}

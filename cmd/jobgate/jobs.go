@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/sqlite"
+	"jobgate/presigner"
+)
+
+// jobsService is the IoT Jobs service. It lives from the process's start to its end; what a reload changes of it stands
+// in rules.
+type jobsService struct {
+	rules   jobRulesInForce
+	store   jobs.Store
+	service *jobs.Service
+	data    *api.Data
+	control *api.Control
+
+	stop  context.CancelFunc // of the loop that does what is due; nil before it begins
+	ended chan struct{}
+}
+
+// openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
+func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
+	j := &jobsService{ended: make(chan struct{})}
+	if j.store, err = sqlite.Open(ctx, sqlite.Options{Path: c.Jobs.Store, Log: log}); err != nil {
+		if errors.Is(err, jobs.ErrStoreInUse) {
+			err = fmt.Errorf("%w: another jobgate has it open; see jobs.store", err)
+		}
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, j.store.Close())
+		}
+	}()
+	j.service, err = jobs.New(jobs.Config{
+		Store: j.store, Names: jobs.Names{Region: c.Jobs.Region, Account: c.Jobs.Account}, Endpoint: dataEndpoint(c),
+		Roles: &j.rules, Fetch: j.rules.fetch, Limits: jobs.Limits{MaxDocument: maxSource}, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	count := m.CountURLs()
+	j.data, err = api.NewData(api.DataConfig{
+		Service: j.service, Signing: &j.rules, Quantum: c.Presign.Quantum, Log: log,
+		Count: func(s api.Signed) { count(s.Fresh, s.Reused, j.rules.tooLong(s.Longest)) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.control, err = api.NewControl(api.ControlConfig{
+		Service: j.service, Data: j.data, Verifier: v, Log: log,
+		MaxBody: int(c.Limits.MaxBody), ReadTimeout: c.Limits.ReadTimeout, IdleTimeout: c.Limits.IdleTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err = m.Registry.Register(api.NewCollector(j.service)); err != nil {
+		return nil, fmt.Errorf("cannot count the jobs' executions: %w", err)
+	}
+	return j, nil
+}
+
+// dataEndpoint is what DescribeEndpoint answers: where devices reach the data plane, "" if the configuration does not
+// say.
+func dataEndpoint(c *config.Config) string {
+	if c.Jobs.DataEndpoint != "" {
+		return c.Jobs.DataEndpoint
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if ip := net.ParseIP(host); err != nil || host == "" || port == "0" || ip != nil && ip.IsUnspecified() {
+		return ""
+	}
+	return c.Listen
+}
+
+// enforce puts the rules of a configuration in force. Documents are compiled again as they are asked for.
+func (j *jobsService) enforce(r *jobRules) {
+	j.rules.current.Store(r)
+	j.service.ForgetDocuments()
+}
+
+// start begins what is due by time: rollouts, time-outs, schedules.
+func (j *jobsService) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	j.stop = stop
+	go func() {
+		defer close(j.ended)
+		j.service.Run(ctx)
+	}()
+}
+
+// close ends the loop and the event streams, and closes the store, which is on disk then.
+func (j *jobsService) close() error {
+	j.control.Close()
+	if j.stop != nil {
+		j.stop()
+		<-j.ended
+	}
+	return j.store.Close()
+}
+
+// listener is the control plane's, nil if it is off.
+func (j *jobsService) listener(address string) *gateway.Listener {
+	if address == "" {
+		return nil
+	}
+	return &gateway.Listener{Address: address, Server: j.control.Server(), Close: j.control.Close}
+}
+
+// accessKeys are who may sign requests to the planes: those of jobs.access_keys_file. Without a file, which the
+// configuration allows on loopback only, they are one key made now, which is returned too. All are nil where nothing is
+// signed.
+func accessKeys(c *config.Config) (*api.Keys, *presigner.Credentials, error) {
+	switch {
+	case c.Jobs.AccessKeysFile != "":
+		keys, err := api.LoadKeys(c.Jobs.AccessKeysFile)
+		return keys, nil, err
+	case c.Jobs.Enabled || c.Auth.Mode == "sigv4":
+		keys, made := api.GenerateKeys()
+		return keys, &made, nil
+	}
+	return nil, nil, nil
+}
+
+// printKey shows the key that was made for the control plane, this once, as a shell takes it.
+func (p *process) printKey(w io.Writer) {
+	control := p.server.Addr("control")
+	if p.madeKey == nil || control == nil {
+		return
+	}
+	_, _ = fmt.Fprintf(w, `The control plane takes this access key until the process ends (jobs.access_keys_file is not set):
+  %s
+  aws --endpoint-url http://%s iot list-jobs
+`, exportLine(p.madeKey, p.loaded.Jobs.Region), control)
+}
+
+// exportLine makes AWS's tools sign with a key. A session token or a pager of the caller's own would be in the way.
+func exportLine(key *presigner.Credentials, region string) string {
+	return fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN= AWS_DEFAULT_REGION=%s AWS_REGION=%s AWS_PAGER=",
+		key.AccessKeyID, key.SecretAccessKey, region, region)
+}
+
+// signedBy says who signed a device's request (auth.mode: sigv4).
+func signedBy(v *api.Verifier) func(*fasthttp.RequestCtx, time.Time) (gateway.Caller, error) {
+	return func(ctx *fasthttp.RequestCtx, now time.Time) (gateway.Caller, error) {
+		caller, e := v.Identify(ctx, now)
+		if e != nil {
+			return nil, &gateway.Error{
+				Status: e.Status, Code: strings.TrimSuffix(e.Name, "Exception"), Message: e.Message, RetryAfter: e.RetryAfter, Err: e.Err,
+			}
+		}
+		return caller, nil
+	}
+}

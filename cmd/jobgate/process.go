@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway"
+	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/source"
+	"jobgate/presigner"
+	"jobgate/presigner/role"
+)
+
+// process is one running gateway: what lives from its start to its end, and the parts of the configuration in force.
+type process struct {
+	options   config.Options // how to load the configuration again
+	aws       aws.Config
+	s3        string // where AWS's settings say S3 is
+	level     *slog.LevelVar
+	log       *slog.Logger
+	metrics   *gateway.Metrics
+	documents *gateway.Documents
+	verifier  *api.Verifier          // of signed requests; nil: there are no access keys
+	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
+	jobs      *jobsService           // nil: off
+	server    *gateway.Server
+
+	mu     sync.Mutex // one reload at a time; guards what follows
+	loaded *config.Loaded
+	parts  parts
+}
+
+// parts are what one configuration makes; a reload makes them anew.
+type parts struct {
+	roles   *role.Set
+	sources map[string]source.Source // by scheme
+	jobs    *jobRules                // nil: off
+	handler *gateway.Handler
+}
+
+// start makes a gateway ready: every part is made, every address bound, nothing is served before run. settings finds
+// AWS's; log lines go to w.
+func start(ctx context.Context, o config.Options, settings func(context.Context) (aws.Config, error), w io.Writer) (_ *process, err error) {
+	// 1. What the operator wants, and where AWS is.
+	loaded, err := config.Load(o)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{options: o, loaded: loaded, level: new(slog.LevelVar)}
+	if p.aws, err = settings(ctx); err != nil {
+		return nil, err
+	}
+	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
+		return nil, err
+	}
+	// 2. What outlives a reload.
+	p.log = newLogger(w, loaded.Log, p.level)
+	logWarnings(p.log, loaded.Warnings)
+	build := buildVersion()
+	p.metrics = gateway.NewMetrics(build.version, build.revision)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.close())
+		}
+	}()
+	if p.documents, err = gateway.NewDocuments(documents(&loaded.Config)); err != nil {
+		return nil, err
+	}
+	if err = p.openKeys(&loaded.Config); err != nil {
+		return nil, err
+	}
+	if loaded.Jobs.Enabled {
+		if p.jobs, err = openJobs(ctx, &loaded.Config, p.verifier, p.metrics, p.log); err != nil {
+			return nil, err
+		}
+	}
+	// 3. What one configuration makes.
+	if p.parts, err = p.wire(&loaded.Config, nil); err != nil {
+		return nil, err
+	}
+	p.enforce(p.parts)
+	// 4. The listeners.
+	if p.server, err = gateway.NewServer(p.serverConfig(&loaded.Config), p.parts.handler); err != nil {
+		return nil, err
+	}
+	p.metrics.ReloadResult(true)
+	return p, nil
+}
+
+// run serves until ctx ends, then drains. It returns nil after a complete drain.
+func (p *process) run(ctx context.Context) error {
+	p.parts.roles.Start(context.WithoutCancel(ctx)) // requests in flight sign until the drain is over
+	p.metrics.Watch(p.parts.roles, p.documents)
+	if p.jobs != nil {
+		p.jobs.start()
+	}
+	p.logAddresses()
+	watching, stop := context.WithCancel(ctx)
+	go watchFiles(watching, p.watched, func() { _ = p.reload() }) // it logs its own errors
+	err := p.server.Run(ctx)
+	stop()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(err, p.close())
+}
+
+func (p *process) logAddresses() {
+	args := []any{"version", buildVersion().version}
+	for _, name := range []string{"listen", "admin", "sidecar", "control"} {
+		if addr := p.server.Addr(name); addr != nil {
+			args = append(args, name, addr.String())
+		}
+	}
+	p.log.Info("serving", args...)
+}
+
+// openKeys makes ready to check signed requests, if there are keys.
+func (p *process) openKeys(c *config.Config) error {
+	keys, made, err := accessKeys(c)
+	if err != nil || keys == nil {
+		return err
+	}
+	p.madeKey = made
+	p.verifier, err = api.NewVerifier(c.Jobs.Region, keys)
+	return err
+}
+
+// enforce puts the parts of a configuration in force in what outlives it.
+func (p *process) enforce(made parts) {
+	if p.jobs != nil {
+		p.jobs.enforce(made.jobs)
+	}
+}
+
+// close ends everything but the listeners; the store of the jobs last.
+func (p *process) close() (err error) {
+	p.parts.close()
+	if p.documents != nil {
+		p.documents.Close()
+	}
+	if p.jobs != nil {
+		err = p.jobs.close()
+	}
+	return err
+}
+
+// dump is the configuration in force, for operators.
+func (p *process) dump() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out bytes.Buffer
+	_, _ = p.loaded.WriteTo(&out) // a buffer takes everything
+	return out.Bytes()
+}
+
+// oldRequests is how long the parts of a configuration outlive it, for requests that began with them.
+const oldRequests = time.Minute
