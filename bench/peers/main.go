@@ -41,7 +41,7 @@ type options struct {
 	fleet       time.Duration
 	keepAlive   string // of fleet
 	folder      string // of the run
-	jobgate     string // the built binary
+	jobgate     string // the binary
 	verbose     bool
 }
 
@@ -92,6 +92,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
+	flag.StringVar(&o.jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")
 	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")
 	flag.Parse()
 	words := flag.Args()
@@ -119,7 +120,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes the run's folder and builds jobgate into it.
+// prepare makes the run's folder and builds jobgate into it, unless there is one.
 func (o *options) prepare() error {
 	folder, err := os.MkdirTemp("", "jobgate-peers-")
 	if err != nil {
@@ -134,6 +135,9 @@ func (o *options) prepare() error {
 	}
 	if err := copyDocuments(folder); err != nil {
 		return err
+	}
+	if o.jobgate != "" {
+		return nil
 	}
 	o.jobgate = filepath.Join(folder, "jobgate")
 	return buildJobgate(o.jobgate)
