@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,11 +28,12 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [flags]",
 		Short: "Try everything on this machine: no AWS account, no configuration",
-		Long: `Starts a gateway and, beside it, an object store with sample documents and a firmware file. The store speaks S3 and
-STS and verifies every signature, so what the gateway does is what it does with AWS: it assumes a role, reads a
-document's template, and signs the URLs in it.
+		Long: `Starts a gateway with its IoT Jobs service and, beside it, an object store with sample documents and a firmware file.
+The store speaks S3 and STS and verifies every signature, so what the gateway does is what it does with AWS: it assumes
+a role, reads a document's template, and signs the URLs in it.
 
-It prints the lines to try and runs until Ctrl-C. Its files are in a temporary folder that goes with it.`,
+It prints the lines to try, with curl and with the AWS CLI, and runs until Ctrl-C. Its files are in a temporary folder
+that goes with it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(cmd.Context(), func() {})
@@ -41,6 +44,7 @@ It prints the lines to try and runs until Ctrl-C. Its files are in a temporary f
 	f := cmd.Flags()
 	f.StringVar(&d.listen, "listen", "", "`ADDRESS` of the gateway (default 127.0.0.1:8080, or the next free port)")
 	f.StringVar(&d.admin, "admin", "", "`ADDRESS` for operators (default 127.0.0.1:9090, or the next free port)")
+	f.StringVar(&d.control, "control", "", "`ADDRESS` of the IoT Jobs control plane (default 127.0.0.1:8082, or the next free port)")
 	f.StringVar(&d.logLevel, "log-level", "warn", "`LEVEL` of the gateway's log: debug, info, warn or error")
 	f.BoolVar(&d.once, "once", false, "do what the printed lines do, print what came back, and end")
 	return cmd
@@ -48,8 +52,8 @@ It prints the lines to try and runs until Ctrl-C. Its files are in a temporary f
 
 // demo is the command's flags, and what it runs.
 type demo struct {
-	listen, admin, logLevel string
-	once                    bool
+	listen, admin, control, logLevel string
+	once                             bool
 
 	folder   string
 	storeURL string
@@ -118,6 +122,10 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	control, err := freeAddress(d.control, "127.0.0.1:8082", listen)
+	if err != nil {
+		return err
+	}
 	admin, err := freeAddress(d.admin, "127.0.0.1:9090")
 	if err != nil {
 		return err
@@ -128,15 +136,16 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 			Credentials: credentials.NewStaticCredentialsProvider(demoOwner.AccessKeyID, demoOwner.SecretAccessKey, ""),
 		}, nil
 	}
-	o := config.Options{Path: "demo.yaml", Source: []byte(demoConfiguration(d.storeURL)), Flags: []config.Flag{
-		{Name: "--listen", Key: "listen", Text: listen}, {Name: "--admin", Key: "admin", Text: admin}, {Name: "--log-level", Key: "log.level", Text: d.logLevel},
+	o := config.Options{Path: "demo.yaml", Source: []byte(demoConfiguration(d.storeURL, d.folder)), Flags: []config.Flag{
+		{Name: "--listen", Key: "listen", Text: listen}, {Name: "--control", Key: "control", Text: control},
+		{Name: "--admin", Key: "admin", Text: admin}, {Name: "--log-level", Key: "log.level", Text: d.logLevel},
 	}}
 	d.gateway, err = start(ctx, o, settings, log)
 	return err
 }
 
-// freeAddress is the address asked for, or else the first free one from standard on.
-func freeAddress(asked, standard string) (string, error) {
+// freeAddress is the address asked for, or else the first free one from standard on that is none of taken.
+func freeAddress(asked, standard string, taken ...string) (string, error) {
 	if asked != "" {
 		return asked, nil
 	}
@@ -147,6 +156,9 @@ func freeAddress(asked, standard string) (string, error) {
 	}
 	for p := first; p < first+20; p++ {
 		address := net.JoinHostPort(host, fmt.Sprint(p))
+		if slices.Contains(taken, address) {
+			continue
+		}
 		ln, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
@@ -186,6 +198,7 @@ func (d *demo) explain(out io.Writer) {
 	_, _ = fmt.Fprintf(out, `jobgate demo: a gateway, and an object store that verifies every signature.
 
   gateway       %s
+  IoT Jobs      %s  (the control plane; devices ask the gateway)
   operators     %s/metrics  (also /healthz, /readyz, /config)
   object store  %s  (S3 and STS; its files: %s)
 
@@ -197,16 +210,27 @@ func (d *demo) explain(out io.Writer) {
 
      curl -s "$(curl -s %s | sed -n 's/.*"url": "\([^"]*\)".*/\1/p')" -o %s -w '%%{http_code}, %%{size_download} bytes\n'
 
-The template of the document, before its URLs are signed: %s
+%s
+The template of the first document, before its URLs are signed: %s
 Ctrl-C ends the demo.
-`, d.url(), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.templateFile())
+`, d.url(), d.controlURL(), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.jobLines(), d.templateFile())
 }
 
 // get asks for url and returns the body of a 200.
 func get(ctx context.Context, url string) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	return send(ctx, http.MethodGet, url, "", nil)
+}
+
+// send sends a request, signed by sign if it is not nil, and returns the body of a 200.
+func send(ctx context.Context, method, url, body string, sign func(*http.Request) error) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if sign != nil {
+		if err := sign(r); err != nil {
+			return nil, err
+		}
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 15 * time.Second}
 	resp, err := client.Do(r)
@@ -214,9 +238,9 @@ func get(ctx context.Context, url string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		return nil, cmp.Or(err, fmt.Errorf("answered %d: %s", resp.StatusCode, body))
+		return nil, cmp.Or(err, fmt.Errorf("answered %d: %s", resp.StatusCode, answer))
 	}
-	return body, nil
+	return answer, nil
 }

@@ -22,21 +22,24 @@ const (
 )
 
 // demoConfiguration is the gateway's configuration, as an operator would write it.
-func demoConfiguration(store string) string {
-	return strings.ReplaceAll(`# What jobgate demo runs with.
+func demoConfiguration(store, folder string) string {
+	return strings.NewReplacer("STORE", store, "FOLDER", folder, "ROLE", demoRole).Replace(`# What jobgate demo runs with.
 routes:
   - path: /things/{thingName}/jobs/{jobId}/document
     document: s3://job-documents/{jobId}.json
     role: download
 roles:
   download:
-    arn: arn:aws:iam::123456789012:role/download
+    arn: ROLE
     allow: ["arn:aws:s3:::firmware/*"]
     allow_upload: ["arn:aws:s3:::device-logs/*"]
 presign:
   endpoint: STORE          # the object store stands in for S3
+jobs:
+  enabled: true
+  store: FOLDER/jobs.db
 drain: {delay: 0s}
-`, "STORE", store)
+`)
 }
 
 // writeSamples fills the store's folder: a bucket of firmware, one of templates, one for what devices upload.
@@ -84,7 +87,8 @@ func (d *demo) templateFile() string {
 	return filepath.Join(d.folder, "job-documents", demoJob+".json")
 }
 
-// play does what explain prints: it gets the document, then the file behind its URL, and checks the file.
+// play does what explain prints: it gets the document, then the file behind its URL, and checks the file; then the same
+// by a job.
 func (d *demo) play(ctx context.Context, out io.Writer) error {
 	if err := d.awaitReady(ctx); err != nil {
 		return err
@@ -109,5 +113,5 @@ func (d *demo) play(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("cannot use the firmware: it is not the file that the document describes")
 	}
 	_, _ = fmt.Fprintf(out, "GET its firmware.url: %d bytes, SHA-256 as the document says\n", len(firmware))
-	return nil
+	return d.playJob(ctx, out, firmware)
 }

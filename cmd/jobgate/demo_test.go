@@ -9,56 +9,49 @@ import (
 	"testing"
 )
 
+// anyPort are flags that let the demo listen where there is room.
+var anyPort = []string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--control", "127.0.0.1:0"}
+
 func TestDemoOnce(t *testing.T) {
-	r := jobgate(t, "", nil, "demo", "--once", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-	if r.code != 0 || r.err != "" || !strings.HasSuffix(r.out, "262144 bytes, SHA-256 as the document says\n") {
+	r := jobgate(t, "", nil, append([]string{"demo", "--once"}, anyPort...)...)
+	if r.code != 0 || r.err != "" || !strings.Contains(r.out, "262144 bytes, SHA-256 as the document says\n") ||
+		!strings.HasSuffix(r.out, "262144 bytes, the same; reported SUCCEEDED\nDescribeJob update-1: COMPLETED\n") {
 		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
 	}
 }
 
 // TestDemo pastes what the demo prints into a shell.
 func TestDemo(t *testing.T) {
-	if _, err := exec.LookPath("curl"); err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal("there is no curl on this machine")
-		}
-		t.Skip("there is no curl on this machine; TestDemoOnce does the same without")
-	}
+	requirePrograms(t, "curl", "aws")
 	// A home in AWS must not matter: the demo has an account of its own.
-	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)
 	text := eventually(t, d.out.String, "Ctrl-C ends the demo.")
-	var lines []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "curl ") {
-			lines = append(lines, line)
-		}
-	}
-	if len(lines) != 2 {
-		t.Fatalf("%d curl lines in\n%s", len(lines), text)
-	}
 	folder := t.TempDir()
-	shell := func(line string) string {
+	answers := paste(t, folder, text)
+	f := func(command int, want ...string) {
 		t.Helper()
-		c := exec.CommandContext(t.Context(), "sh", "-c", line)
-		c.Dir = folder
-		out, err := c.CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", line, err, out)
+		for _, w := range want {
+			if len(answers) <= command || !strings.Contains(answers[command], w) {
+				t.Fatalf("answer %d of %q is not %q; the demo says\n%s", command, answers, w, text)
+			}
 		}
-		return string(out)
 	}
-	if out := shell(lines[0]); !strings.Contains(out, `"url": "http://127.0.0.1:`) || !strings.Contains(out, "/device-logs/sensor-1/install-v7.log?") {
-		t.Errorf("document: %s", out)
-	}
-	if out := shell(lines[1]); out != "200, 262144 bytes\n" {
-		t.Errorf("download: %s", out)
-	}
+	f(0, `"url": "http://127.0.0.1:`, "/device-logs/sensor-1/install-v7.log?")
+	f(1, "200, 262144 bytes\n")
+	f(2) // the export
+	f(3, `"thingName": "sensor-1"`)
+	f(4, `"jobId": "update-1"`)
+	f(5, `{"operation":"install","url":"http://127.0.0.1:`, "/firmware/v7.bin?", "X-Amz-Signature=")
+	f(6, "200, 262144 bytes\n")
+	f(7)
+	f(8, `"COMPLETED"`)
 	if info, err := os.Stat(filepath.Join(folder, "v7.bin")); err != nil || info.Size() != 262144 {
 		t.Errorf("v7.bin: %v %v", info, err)
 	}
 	_, after, _ := strings.Cut(text, "operators     ")
 	metrics, _, _ := strings.Cut(after, "  ")
-	if _, body := fetch(t, "GET", strings.TrimSpace(metrics)); !strings.Contains(body, `jobgate_sts_requests_total{outcome="ok",role="download"} 1`) {
+	if _, body := fetch(t, "GET", strings.TrimSpace(metrics)); !strings.Contains(body, `jobgate_sts_requests_total{outcome="ok",role="download"} 1`) ||
+		!strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 1`) {
 		t.Errorf("%s:\n%s", metrics, body)
 	}
 	d.signal(syscall.SIGINT)
@@ -67,5 +60,45 @@ func TestDemo(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(d.cmd.Dir, "jobgate-demo-*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// paste runs every command of text, its lines that are indented by five spaces, in one shell, and returns what each
+// printed.
+func paste(t *testing.T, folder, text string) []string {
+	t.Helper()
+	const end = "=== end of a command ==="
+	script := "set -e\n"
+	for line := range strings.Lines(text) {
+		command, ok := strings.CutPrefix(line, "     ")
+		if !ok {
+			continue
+		}
+		script += command
+		if !strings.HasSuffix(command, "\\\n") {
+			script += "echo '" + end + "'\n"
+		}
+	}
+	shell := exec.CommandContext(t.Context(), "sh", "-c", script)
+	shell.Dir = folder
+	shell.Env = []string{"PATH=/usr/bin:" + os.Getenv("PATH"), "HOME=" + folder, "AWS_SESSION_TOKEN=another", "AWS_REGION=eu-west-9"}
+	out, err := shell.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+	return strings.Split(strings.TrimSuffix(string(out), end+"\n"), end+"\n")
+}
+
+// requirePrograms skips a test that needs programs of this machine, or fails it where all have to be there.
+func requirePrograms(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err == nil {
+			continue
+		}
+		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
+			t.Fatalf("there is no %s on this machine", name)
+		}
+		t.Skipf("there is no %s on this machine", name)
 	}
 }

@@ -4,9 +4,10 @@
 //	              ├─▶ demo   ──▶ objectstore, then the same
 //	              ├─▶ render, presign ──▶ config.Load ──▶ one role, one document
 //	              ├─▶ check  ──▶ config.Load, jobdoc.Parse
+//	              ├─▶ jobs watch ──▶ api.Watch
 //	              └─▶ bench, health, version, completion
 //
-// It is the only package that knows every other: what they need of each other is handed over in wire.go, in the order
+// It is the only package that knows every other: what they need of each other is handed over in wire.go and jobs.go, in the order
 // in which a request meets it. Exit status: 0 done, 1 a fault, 2 wrong usage.
 package main
 

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"jobgate/gateway/jobs/api"
+)
+
+// The job that an operator creates in the demo, with a placeholder in its document, and what is put into the lines
+// that do it.
+const (
+	demoUpdate   = "update-1"
+	demoRole     = "arn:aws:iam::123456789012:role/download"
+	demoTarget   = "arn:aws:iot:us-east-1:000000000000:thing/" + demoThing
+	demoDocument = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + demoFirmware + `}"}`
+)
+
+// demoJobLines are the life of a job, as the AWS CLI spells it.
+const demoJobLines = `3. The same as an IoT job, with the AWS CLI. As the operator, create it:
+
+     EXPORT
+     aws --endpoint-url CONTROL iot create-thing --thing-name THING
+     aws --endpoint-url CONTROL iot create-job --job-id JOB --targets TARGET \
+       --presigned-url-config roleArn=ROLE \
+       --document 'DOCUMENT'
+
+4. As the device, ask for the next job, download its file, and report:
+
+     aws --endpoint-url GATEWAY iot-jobs-data describe-job-execution --thing-name THING --job-id '$next' \
+       --query execution.jobDocument --output text | tee JOB.json
+     curl -s "$(sed 's/.*"url":"\([^"]*\)".*/\1/' JOB.json)" -o FIRMWARE -w '%{http_code}, %{size_download} bytes\n'
+     aws --endpoint-url GATEWAY iot-jobs-data update-job-execution --thing-name THING --job-id JOB --status SUCCEEDED
+
+5. The job is complete:
+
+     aws --endpoint-url CONTROL iot describe-job --job-id JOB --query job.status
+`
+
+func (d *demo) controlURL() string { return "http://" + d.gateway.server.Addr("control").String() }
+
+// jobLines are demoJobLines for this demo's addresses and key.
+func (d *demo) jobLines() string {
+	return strings.NewReplacer(
+		"EXPORT", exportLine(d.gateway.madeKey, d.gateway.loaded.Jobs.Region), "CONTROL", d.controlURL(), "GATEWAY", d.url(),
+		"THING", demoThing, "JOB", demoUpdate, "TARGET", demoTarget, "ROLE", demoRole, "DOCUMENT", demoDocument, "FIRMWARE", demoFirmware,
+	).Replace(demoJobLines)
+}
+
+// playJob does what the lines do, without the AWS CLI: firmware is what the device has to find behind the job's URL.
+func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) error {
+	job, err := json.Marshal(map[string]any{
+		"targets": []string{demoTarget}, "document": demoDocument, "presignedUrlConfig": map[string]string{"roleArn": demoRole},
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := d.operate(ctx, http.MethodPost, "/things/"+demoThing, "{}"); err != nil {
+		return err
+	}
+	if _, err := d.operate(ctx, http.MethodPut, "/jobs/"+demoUpdate, string(job)); err != nil {
+		return err
+	}
+	executions := d.url() + "/things/" + demoThing + "/jobs/"
+	next, err := get(ctx, executions+"$next")
+	if err != nil {
+		return fmt.Errorf("cannot get the job: %w", err)
+	}
+	var described struct{ Execution struct{ JobDocument string } }
+	var document struct{ URL string }
+	if err := json.Unmarshal(next, &described); err != nil {
+		return fmt.Errorf("cannot read the job: %w", err)
+	}
+	if err := json.Unmarshal([]byte(described.Execution.JobDocument), &document); err != nil {
+		return fmt.Errorf("cannot read the job's document: %w", err)
+	}
+	_, _ = fmt.Fprintf(out, "CreateJob %s; GET %s$next\n%s\n", demoUpdate, executions, described.Execution.JobDocument)
+	file, err := get(ctx, document.URL)
+	if err != nil {
+		return fmt.Errorf("cannot download the job's file: %w", err)
+	}
+	if !bytes.Equal(file, firmware) {
+		return fmt.Errorf("cannot use the job's file: its %d bytes are not those of the firmware", len(file))
+	}
+	if _, err := send(ctx, http.MethodPost, executions+demoUpdate, `{"status":"SUCCEEDED"}`, nil); err != nil {
+		return fmt.Errorf("cannot report: %w", err)
+	}
+	_, _ = fmt.Fprintf(out, "GET its url: %d bytes, the same; reported SUCCEEDED\n", len(file))
+	return d.awaitComplete(ctx, out)
+}
+
+// awaitComplete asks until the job is COMPLETED, which follows the last report at once.
+func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		body, err := d.operate(ctx, http.MethodGet, "/jobs/"+demoUpdate, "")
+		if err != nil {
+			return err
+		}
+		var answer struct{ Job struct{ Status string } }
+		if err := json.Unmarshal(body, &answer); err != nil {
+			return fmt.Errorf("cannot read the job's state: %w", err)
+		}
+		if answer.Job.Status == "COMPLETED" {
+			_, _ = fmt.Fprintf(out, "DescribeJob %s: COMPLETED\n", demoUpdate)
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("cannot see the job complete: its status is %s", answer.Job.Status)
+		}
+	}
+}
+
+// operate asks the control plane, signed with the key that was made for it.
+func (d *demo) operate(ctx context.Context, method, path, body string) ([]byte, error) {
+	answer, err := send(ctx, method, d.controlURL()+path, body, func(r *http.Request) error {
+		sum := sha256.Sum256([]byte(body))
+		key := aws.Credentials{AccessKeyID: d.gateway.madeKey.AccessKeyID, SecretAccessKey: d.gateway.madeKey.SecretAccessKey}
+		return v4.NewSigner().SignHTTP(ctx, key, r, hex.EncodeToString(sum[:]), api.ServiceControl, d.gateway.loaded.Jobs.Region, time.Now())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot ask the control plane for %s %s: %w", method, path, err)
+	}
+	return answer, nil
+}
