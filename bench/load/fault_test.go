@@ -219,7 +219,7 @@ func serveUnix(t testing.TB, socket string) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		<-served
+		errIs(t, <-served, http.ErrServerClosed)
 	})
 }
 

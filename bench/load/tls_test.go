@@ -76,10 +76,10 @@ func TestTLSRefusals(t *testing.T) {
 	}
 	f("untrusted certificate", nil, &tls.Config{MinVersion: tls.VersionTLS12}, true)
 	f("wrong name", nil, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "other.example"}, true)
-	f("old version", &tls.Config{MinVersion: tls.VersionTLS13}, &tls.Config{MaxVersion: tls.VersionTLS12, InsecureSkipVerify: true}, true) //nolint:gosec // the version is what is refused
+	f("old version", &tls.Config{MinVersion: tls.VersionTLS13}, &tls.Config{MaxVersion: tls.VersionTLS12, InsecureSkipVerify: true}, true)
 	// With TLS 1.3 the server's refusal comes after the client's handshake has ended.
 	f("client certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, nil, false)
-	f("client certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, nil, true) //nolint:gosec // so that the handshake fails at once
+	f("client certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, nil, true)
 }
 
 func TestJudge(t *testing.T) {

@@ -57,8 +57,8 @@ func parseAssert(text string) (assert, error) {
 	}
 	rest = strings.TrimSpace(rest)
 	var err error
-	switch {
-	case a.metric == "errors":
+	switch a.metric {
+	case "errors":
 		number, percent := strings.CutSuffix(rest, "%")
 		a.share = percent
 		if a.limit, err = strconv.ParseFloat(strings.TrimSpace(number), 64); err != nil || a.limit < 0 {
@@ -67,7 +67,7 @@ func parseAssert(text string) (assert, error) {
 		if percent {
 			a.limit /= 100
 		}
-	case a.metric == "rate":
+	case "rate":
 		if a.limit, err = strconv.ParseFloat(strings.TrimSuffix(rest, "/s"), 64); err != nil || a.limit < 0 {
 			return assert{}, fmt.Errorf("limit %q is not a rate (20000/s)", rest)
 		}

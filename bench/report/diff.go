@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -19,25 +18,24 @@ func WriteDiff(w io.Writer, a, b *Result) error {
 	if a.Plan.Target != b.Plan.Target {
 		fmt.Fprintf(s, "A  %s\nB  %s\n", a.Plan.Target, b.Plan.Target)
 	}
-	t := tabwriter.NewWriter(s, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "  \tA\tB\tB against A\t\n")
-	diffRow(t, "rate", a.Rate(), b.Rate(), Rate)
-	diffRow(t, "errors", a.ErrorShare(), b.ErrorShare(), Share)
+	var t table
+	t.add("", "A", "B", "B against A")
+	t.add("rate", Rate(a.Rate()), Rate(b.Rate()), change(a.Rate(), b.Rate()))
+	t.add("errors", Share(a.ErrorShare()), Share(b.ErrorShare()), change(a.ErrorShare(), b.ErrorShare()))
 	latency := func(name string, value func(*Histogram) time.Duration) {
-		cell := func(f float64) string { return Duration(time.Duration(f)) }
-		if a.Generator.Limited != "" || b.Generator.Limited != "" || a.Latency.Count() == 0 || b.Latency.Count() == 0 {
-			fmt.Fprintf(t, "  %s\t%s\t%s\t\t\n", name, latencyCell(a, value), latencyCell(b, value))
-			return
+		compared := ""
+		if a.hasLatency() && b.hasLatency() {
+			compared = change(float64(value(a.Latency)), float64(value(b.Latency)))
 		}
-		diffRow(t, name, float64(value(a.Latency)), float64(value(b.Latency)), cell)
+		t.add(name, latencyCell(a, value), latencyCell(b, value), compared)
 	}
 	latency("mean", (*Histogram).Mean)
 	for _, p := range percentiles {
 		latency(fmt.Sprintf("p%g", p), func(h *Histogram) time.Duration { return h.Percentile(p) })
 	}
 	latency("max", (*Histogram).Max)
-	diffRow(t, "generator's CPU", a.Generator.CPUShare, b.Generator.CPUShare, Share)
-	_ = t.Flush() // to a strings.Builder, which takes all
+	t.add("generator's CPU", Share(a.Generator.CPUShare), Share(b.Generator.CPUShare), change(a.Generator.CPUShare, b.Generator.CPUShare))
+	t.appendTo(s)
 	for _, r := range []struct {
 		name string
 		*Result
@@ -50,18 +48,21 @@ func WriteDiff(w io.Writer, a, b *Result) error {
 	return err
 }
 
+// hasLatency says whether the result has latencies that are the target's.
+func (r *Result) hasLatency() bool { return r.Generator.Limited == "" && r.Latency.Count() > 0 }
+
 // latencyCell writes one latency, or that there is none to write.
 func latencyCell(r *Result, value func(*Histogram) time.Duration) string {
-	if r.Generator.Limited != "" || r.Latency.Count() == 0 {
+	if !r.hasLatency() {
 		return "-"
 	}
 	return Duration(value(r.Latency))
 }
 
-func diffRow(w io.Writer, name string, a, b float64, text func(float64) string) {
-	change := ""
-	if a > 0 {
-		change = fmt.Sprintf("%+.1f %%", (b-a)/a*100)
+// change writes how much b is more or less than a.
+func change(a, b float64) string {
+	if a <= 0 {
+		return ""
 	}
-	fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t\n", name, text(a), text(b), change)
+	return fmt.Sprintf("%+.1f %%", (b-a)/a*100)
 }

@@ -57,45 +57,45 @@ func intervalWidth(results []*Result) float64 {
 	return width
 }
 
-// add adds one result to m, whose beginning and end are known. The slots that its
+// add adds one result to r, whose beginning and end are known. The slots that its
 // intervals fall into are width seconds long.
-func (m *Result) add(r *Result, width float64) {
-	if r.Plan.Target != m.Plan.Target {
-		m.warn(fmt.Sprintf("the merged runs had different targets: %s and %s", m.Plan.Target, r.Plan.Target))
+func (r *Result) add(from *Result, width float64) {
+	if from.Plan.Target != r.Plan.Target {
+		r.warn(fmt.Sprintf("the merged runs had different targets: %s and %s", r.Plan.Target, from.Plan.Target))
 	}
-	m.Plan.Connections += r.Plan.Connections
-	m.Interrupted = m.Interrupted || r.Interrupted
-	m.Machines = append(m.Machines, r.Machines...)
-	m.Counts.add(r.Counts)
-	for _, e := range r.Errors {
-		m.Errors = addError(m.Errors, e)
+	r.Plan.Connections += from.Plan.Connections
+	r.Interrupted = r.Interrupted || from.Interrupted
+	r.Machines = append(r.Machines, from.Machines...)
+	r.Counts.add(from.Counts)
+	for _, e := range from.Errors {
+		r.Errors = addError(r.Errors, e)
 	}
-	m.Latency.Merge(r.Latency)
-	m.Service = mergeHistograms(m.Service, r.Service)
-	m.Lag = mergeHistograms(m.Lag, r.Lag)
-	for _, o := range r.Operations {
-		m.addOperation(o)
+	r.Latency.Merge(from.Latency)
+	r.Service = mergeHistograms(r.Service, from.Service)
+	r.Lag = mergeHistograms(r.Lag, from.Lag)
+	for _, o := range from.Operations {
+		r.addOperation(o)
 	}
-	offset := r.Started.Sub(m.Started).Seconds()
-	for _, i := range r.Intervals {
-		m.addInterval(i, offset, width)
+	offset := from.Started.Sub(r.Started).Seconds()
+	for _, i := range from.Intervals {
+		r.addInterval(i, offset, width)
 	}
-	if r.Verified != nil {
-		m.addVerified(*r.Verified)
+	if from.Verified != nil {
+		r.addVerified(*from.Verified)
 	}
-	m.Generator.CPUSeconds += r.Generator.CPUSeconds
-	m.Generator.CPUShare = max(m.Generator.CPUShare, r.Generator.CPUShare)
-	if m.Generator.Limited == "" {
-		m.Generator.Limited = r.Generator.Limited
+	r.Generator.CPUSeconds += from.Generator.CPUSeconds
+	r.Generator.CPUShare = max(r.Generator.CPUShare, from.Generator.CPUShare)
+	if r.Generator.Limited == "" {
+		r.Generator.Limited = from.Generator.Limited
 	}
-	for _, w := range r.Warnings {
-		m.warn(w)
+	for _, w := range from.Warnings {
+		r.warn(w)
 	}
 }
 
-func (m *Result) warn(w string) {
-	if !slices.Contains(m.Warnings, w) {
-		m.Warnings = append(m.Warnings, w)
+func (r *Result) warn(w string) {
+	if !slices.Contains(r.Warnings, w) {
+		r.Warnings = append(r.Warnings, w)
 	}
 }
 
@@ -140,9 +140,9 @@ func mergeHistograms(h, other *Histogram) *Histogram {
 	return h
 }
 
-func (m *Result) addOperation(o Operation) {
-	for i := range m.Operations {
-		if have := &m.Operations[i]; have.Name == o.Name {
+func (r *Result) addOperation(o Operation) {
+	for i := range r.Operations {
+		if have := &r.Operations[i]; have.Name == o.Name {
 			have.Good += o.Good
 			have.Failed += o.Failed
 			have.Latency.Merge(o.Latency)
@@ -152,18 +152,18 @@ func (m *Result) addOperation(o Operation) {
 	h := NewHistogram()
 	h.Merge(o.Latency)
 	o.Latency = h
-	m.Operations = append(m.Operations, o)
+	r.Operations = append(r.Operations, o)
 }
 
-// addInterval adds an interval of a run that began offset seconds into m to the slot
+// addInterval adds an interval of a run that began offset seconds into r to the slot
 // that holds its middle.
-func (m *Result) addInterval(i Interval, offset, width float64) {
+func (r *Result) addInterval(i Interval, offset, width float64) {
 	if width <= 0 {
 		return
 	}
 	at := math.Floor((offset+i.At+i.Seconds/2)/width) * width
-	for k := range m.Intervals {
-		if have := &m.Intervals[k]; math.Abs(have.At-at) < width/2 {
+	for k := range r.Intervals {
+		if have := &r.Intervals[k]; math.Abs(have.At-at) < width/2 {
 			have.Intended += i.Intended
 			have.Good += i.Good
 			have.Failed += i.Failed
@@ -175,21 +175,21 @@ func (m *Result) addInterval(i Interval, offset, width float64) {
 	h := NewCoarseHistogram()
 	h.Merge(i.Latency)
 	i.At, i.Latency = at, h
-	m.Intervals = append(m.Intervals, i)
-	slices.SortFunc(m.Intervals, func(a, b Interval) int { return cmp.Compare(a.At, b.At) })
+	r.Intervals = append(r.Intervals, i)
+	slices.SortFunc(r.Intervals, func(a, b Interval) int { return cmp.Compare(a.At, b.At) })
 }
 
-func (m *Result) addVerified(v Verified) {
-	if m.Verified == nil {
-		m.Verified = new(Verified)
+func (r *Result) addVerified(v Verified) {
+	if r.Verified == nil {
+		r.Verified = new(Verified)
 	}
-	m.Verified.Documents += v.Documents
-	m.Verified.URLs += v.URLs
-	m.Verified.Opened += v.Opened
-	m.Verified.Signatures += v.Signatures
-	m.Verified.Failed += v.Failed
-	if m.Verified.Example == "" {
-		m.Verified.Example = v.Example
+	r.Verified.Documents += v.Documents
+	r.Verified.URLs += v.URLs
+	r.Verified.Opened += v.Opened
+	r.Verified.Signatures += v.Signatures
+	r.Verified.Failed += v.Failed
+	if r.Verified.Example == "" {
+		r.Verified.Example = v.Example
 	}
 }
 
@@ -214,10 +214,10 @@ func mergeStages(results []*Result) []Stage {
 
 // warnOfGaps says so when the runs did not overlap for most of the time: their
 // latencies then belong to less load than the sum.
-func (m *Result) warnOfGaps(results []*Result) {
-	for _, r := range results {
-		if r.Seconds < 0.9*m.Seconds {
-			m.warn(fmt.Sprintf("the merged runs did not overlap: one lasted %.1f s of the %.1f s between the first one's beginning and the last one's end", r.Seconds, m.Seconds))
+func (r *Result) warnOfGaps(results []*Result) {
+	for _, one := range results {
+		if one.Seconds < 0.9*r.Seconds {
+			r.warn(fmt.Sprintf("the merged runs did not overlap: one lasted %.1f s of the %.1f s between the first one's beginning and the last one's end", one.Seconds, r.Seconds))
 			return
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"io"
 	"sort"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -150,30 +149,35 @@ func (r *Result) writeLatency(b *strings.Builder) {
 		return
 	}
 	columns := r.columns()
-	t := tabwriter.NewWriter(b, 0, 0, 3, ' ', tabwriter.AlignRight)
-	row := func(name string, value func(h *Histogram) time.Duration) {
-		fmt.Fprintf(t, "  %-7s\t", name)
-		for _, c := range columns {
-			cell := "-"
-			if c.h.Count() > 0 {
-				cell = Duration(value(c.h))
-			}
-			fmt.Fprintf(t, "%s\t", cell)
-		}
-		fmt.Fprintln(t)
-	}
-	fmt.Fprintf(t, "\n  latency\t")
+	var t table
+	head := []string{"latency"}
 	for _, c := range columns {
-		fmt.Fprintf(t, "%s\t", c.name)
+		head = append(head, c.name)
 	}
-	fmt.Fprintln(t)
+	t.add(head...)
+	row := func(name string, value func(h *Histogram) time.Duration) {
+		cells := []string{name}
+		for _, c := range columns {
+			cells = append(cells, latencyText(c.h, value))
+		}
+		t.add(cells...)
+	}
 	row("min", (*Histogram).Min)
 	row("mean", (*Histogram).Mean)
 	for _, p := range percentiles {
 		row(fmt.Sprintf("p%g", p), func(h *Histogram) time.Duration { return h.Percentile(p) })
 	}
 	row("max", (*Histogram).Max)
-	_ = t.Flush() // to a strings.Builder, which takes all
+	b.WriteString("\n")
+	t.appendTo(b)
+}
+
+// latencyText writes a figure of a histogram, or that there is none.
+func latencyText(h *Histogram, value func(*Histogram) time.Duration) string {
+	if h.Count() == 0 {
+		return "-"
+	}
+	return Duration(value(h))
 }
 
 func (r *Result) writeSteps(b *strings.Builder) {
@@ -181,16 +185,13 @@ func (r *Result) writeSteps(b *strings.Builder) {
 	if steps == nil || r.Generator.Limited != "" {
 		return
 	}
-	t := tabwriter.NewWriter(b, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\n  asked for\tfell due\tgood\tp50\tp99\terrors\tkept up\t\n")
+	var t table
+	t.add("asked for", "fell due", "good", "p50", "p99", "errors", "kept up")
 	for _, s := range steps {
-		kept := "yes"
-		if !s.KeptUp {
-			kept = "no"
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", stepText(s), Rate(s.Offered), Rate(s.Good), Duration(s.P50), Duration(s.P99), Share(s.ErrorShare), kept)
+		t.add(stepText(s), Rate(s.Offered), Rate(s.Good), Duration(s.P50), Duration(s.P99), Share(s.ErrorShare), yesNo(s.KeptUp))
 	}
-	_ = t.Flush()
+	b.WriteString("\n")
+	t.appendTo(b)
 	fmt.Fprintf(b, "  knee: %s\n", kneeText(steps))
 }
 
@@ -216,28 +217,37 @@ func (r *Result) writeOperations(b *strings.Builder) {
 	if len(r.Operations) == 0 {
 		return
 	}
-	t := tabwriter.NewWriter(b, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "\n  operation\tgood\tfailed\tp50\tp99\tp99.9\tmax\t\n")
+	var t table
+	t.add("operation", "good", "failed", "p50", "p99", "p99.9", "max")
 	for _, o := range r.Operations {
-		fmt.Fprintf(t, "  %s\t%s\t%s\t", o.Name, Count(o.Good), Count(o.Failed))
-		for _, d := range []time.Duration{o.Latency.Percentile(50), o.Latency.Percentile(99), o.Latency.Percentile(99.9), o.Latency.Max()} {
+		cells := []string{o.Name, Count(o.Good), Count(o.Failed)}
+		for _, p := range []float64{50, 99, 99.9, 100} {
 			cell := "-"
-			if o.Latency.Count() > 0 && r.Generator.Limited == "" {
-				cell = Duration(d)
+			if r.Generator.Limited == "" {
+				cell = latencyText(o.Latency, func(h *Histogram) time.Duration { return h.Percentile(p) })
 			}
-			fmt.Fprintf(t, "%s\t", cell)
+			cells = append(cells, cell)
 		}
-		fmt.Fprintln(t)
+		t.add(cells...)
 	}
-	_ = t.Flush()
+	b.WriteString("\n")
+	t.appendTo(b)
 }
 
 func (r *Result) writeErrors(b *strings.Builder) {
 	if len(r.Errors) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n  errors\n")
+	var t table
+	t.add("errors", "count")
 	for _, e := range r.Errors {
-		fmt.Fprintf(b, "    %-18s %10s   %s\n", e.Kind, Count(e.Count), e.Example)
+		t.add(e.Kind, Count(e.Count))
+	}
+	b.WriteString("\n")
+	t.appendTo(b)
+	for _, e := range r.Errors {
+		if e.Example != "" {
+			fmt.Fprintf(b, "  first %s: %s\n", e.Kind, e.Example)
+		}
 	}
 }
