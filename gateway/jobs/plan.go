@@ -211,9 +211,8 @@ func ratePerMinute(c *RolloutConfig, p *Progress) float64 {
 	return min(limit, float64(e.BaseRatePerMinute)*math.Pow(e.IncrementFactor, float64(steps)))
 }
 
-// allow returns how many executions a rollout may queue at now, and if none, when it may. Unused rate lapses after a
-// second, or after the time one execution takes, whichever is longer: a rollout that was held up does not make up for it
-// in a burst.
+// allow returns how many executions a rollout may queue at now, and if none, when it may. Unused rate lapses a second
+// after an execution could have been queued: a rollout that was held up does not make up for it in a burst.
 func allow(c *RolloutConfig, p *Progress, now time.Time, chunk int) (allowance, time.Time) {
 	rate := ratePerMinute(c, p)
 	if rate <= 0 {
@@ -221,7 +220,7 @@ func allow(c *RolloutConfig, p *Progress, now time.Time, chunk int) (allowance, 
 	}
 	each := time.Duration(math.Ceil(60_000/rate)) * time.Millisecond // what stores keep, and never too fast
 	pace := p.Pace
-	if earliest := now.Add(-max(each, time.Second)); pace.Before(earliest) {
+	if earliest := now.Add(-each - time.Second); pace.Before(earliest) {
 		pace = earliest
 	}
 	if !p.Started {

@@ -310,7 +310,7 @@ func (m *model) allowed(j *modelJob) int {
 	if !j.started {
 		j.pace = m.now.Add(-j.each)
 	}
-	if lapse := m.now.Add(-max(j.each, time.Second)); j.pace.Before(lapse) {
+	if lapse := m.now.Add(-j.each - time.Second); j.pace.Before(lapse) {
 		j.pace = lapse
 	}
 	return int(m.now.Sub(j.pace) / j.each)

@@ -1,0 +1,216 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestARNs(t *testing.T) {
+	n := Names{Region: "eu-west-1", Account: "123456789012"}
+	f := func(arn, want string) {
+		t.Helper()
+		r, err := n.parse(arn)
+		got := fmt.Sprintf("%s %s %v", r.Kind, r.Name, r.managed)
+		if err != nil {
+			if got = "refused"; !errors.Is(err, ErrInvalidRequest) {
+				t.Errorf("%s: %v", arn, err)
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", arn, got, want)
+		}
+	}
+	f(n.JobARN("j"), "job j false")
+	f(n.ThingARN("a:b"), "thing a:b false")
+	f(n.GroupARN("g"), "thinggroup g false")
+	f(n.TemplateARN("t"), "jobtemplate t false")
+	f(n.ManagedTemplateARN("AWS-Reboot", "1.0"), "jobtemplate AWS-Reboot:1.0 true")
+	f("arn:aws:iot:eu-west-1::job/j", "refused")
+	f("arn:aws:iot:eu-west-1:210987654321:job/j", "refused")
+	f("arn:aws:iot:us-east-1:123456789012:job/j", "refused")
+	f("arn:aws-cn:iot:eu-west-1:123456789012:job/j", "refused")
+	f("arn:aws:s3:eu-west-1:123456789012:job/j", "refused")
+	f("arn:aws:iot:eu-west-1:123456789012:job/", "refused")
+	f("arn:aws:iot:eu-west-1:123456789012:job", "refused")
+	f("j", "refused")
+	f("", "refused")
+	for region, want := range map[string]string{"cn-north-1": "arn:aws-cn:iot:", "us-gov-west-1": "arn:aws-us-gov:iot:"} {
+		if arn := (Names{Region: region, Account: "1"}).JobARN("j"); !strings.HasPrefix(arn, want) {
+			t.Errorf("%s: %s", region, arn)
+		}
+	}
+	if got := n.TargetARN(Target{Group: true, Name: "g"}); got != n.GroupARN("g") {
+		t.Error(got)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	n := Names{Region: "eu-west-1", Account: "123456789012"}
+	targets, err := n.targets([]string{n.ThingARN("a"), n.GroupARN("g"), n.ThingARN("a")})
+	if err != nil || fmt.Sprint(targets) != "[{false a} {true g}]" {
+		t.Errorf("%v, %v", targets, err)
+	}
+	many := make([]string, MaxTargets+1)
+	for i := range many {
+		many[i] = n.ThingARN(fmt.Sprint(i))
+	}
+	for _, bad := range [][]string{nil, {n.JobARN("j")}, {"a"}, many} {
+		if _, err := n.targets(bad); !errors.Is(err, ErrInvalidRequest) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	f := func(c Settings, want string) {
+		t.Helper()
+		err := c.validate()
+		if (want == "") != (err == nil) || (err != nil && (!strings.Contains(err.Error(), want) || !errors.Is(err, ErrInvalidRequest))) {
+			text, _ := json.Marshal(c)
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+	presign := func(n int64) Settings { return Settings{Presign: &PresignedURLConfig{ExpiresInSec: n}} }
+	f(Settings{}, "")
+	f(presign(0), "")
+	f(presign(60), "")
+	f(presign(3600), "")
+	f(presign(59), "expiresInSec must be between 60 and 3600")
+	f(presign(3601), "expiresInSec")
+
+	rate := func(maximum, base int64, factor float64, by RateIncreaseCriteria) Settings {
+		return Settings{Rollout: &RolloutConfig{MaximumPerMinute: maximum, ExponentialRate: &ExponentialRate{base, factor, by}}}
+	}
+	notified := RateIncreaseCriteria{NumberOfNotifiedThings: 1}
+	f(Settings{Rollout: &RolloutConfig{}}, "")
+	f(Settings{Rollout: &RolloutConfig{MaximumPerMinute: 1000}}, "")
+	f(Settings{Rollout: &RolloutConfig{MaximumPerMinute: 1001}}, "maximumPerMinute")
+	f(Settings{Rollout: &RolloutConfig{MaximumPerMinute: -1}}, "maximumPerMinute")
+	f(rate(50, 50, 1.1, notified), "")
+	f(rate(0, 1000, 5, RateIncreaseCriteria{NumberOfSucceededThings: 9}), "")
+	f(rate(50, 51, 2, notified), "above maximumPerMinute")
+	f(rate(0, 0, 2, notified), "baseRatePerMinute")
+	f(rate(0, 1001, 2, notified), "baseRatePerMinute")
+	f(rate(0, 1, 1, notified), "incrementFactor")
+	f(rate(0, 1, 5.1, notified), "incrementFactor")
+	f(rate(0, 1, 2, RateIncreaseCriteria{}), "either")
+	f(rate(0, 1, 2, RateIncreaseCriteria{1, 1}), "either")
+	f(rate(0, 1, 2, RateIncreaseCriteria{NumberOfNotifiedThings: -1}), "at least 1")
+
+	abort := func(kind, action string, percent float64, least int64) Settings {
+		return Settings{Abort: &AbortConfig{CriteriaList: []AbortCriteria{{kind, action, percent, least}}}}
+	}
+	f(abort("ALL", "CANCEL", 100, 1), "")
+	f(abort("CANCELED", "CANCEL", 1, 1), "failureType")
+	f(abort("ALL", "ABORT", 1, 1), "action")
+	f(abort("ALL", "CANCEL", 0, 1), "thresholdPercentage")
+	f(abort("ALL", "CANCEL", 100.1, 1), "thresholdPercentage")
+	f(abort("ALL", "CANCEL", 1, 0), "minNumberOfExecutedThings")
+	f(Settings{Abort: &AbortConfig{}}, "at least one")
+
+	f(Settings{Timeout: &TimeoutConfig{10080}}, "")
+	f(Settings{Timeout: &TimeoutConfig{10081}}, "inProgressTimeoutInMinutes")
+	retry := func(c ...RetryCriteria) Settings { return Settings{Retry: &RetryConfig{c}} }
+	f(retry(RetryCriteria{"ALL", 10}), "")
+	f(retry(RetryCriteria{"FAILED", 5}, RetryCriteria{"TIMED_OUT", 5}), "")
+	f(retry(), "1 to 2")
+	f(retry(RetryCriteria{"FAILED", 6}, RetryCriteria{"TIMED_OUT", 5}), "together")
+	f(retry(RetryCriteria{"FAILED", 1}, RetryCriteria{"FAILED", 1}), "one criterion a failureType")
+	f(retry(RetryCriteria{"ALL", 1}, RetryCriteria{"FAILED", 1}), "ALL alone")
+	f(retry(RetryCriteria{"REJECTED", 1}), "failureType")
+	f(retry(RetryCriteria{"ALL", 11}), "between 0 and 10")
+}
+
+func TestManagedTemplates(t *testing.T) {
+	var s *Service
+	list, next := s.ListManagedTemplates("", Page{Limit: 5})
+	rest, end := s.ListManagedTemplates("", Page{After: next, Limit: 5})
+	if len(list) != 5 || len(rest) != 2 || end != "" {
+		t.Fatalf("%d and %d of 7, %q", len(list), len(rest), end)
+	}
+	for _, m := range append(list, rest...) {
+		if !json.Valid([]byte(m.Document)) || !strings.HasPrefix(m.Name, "AWS-") || m.Description == "" {
+			t.Errorf("%+v", m)
+		}
+		for _, p := range m.Parameters {
+			if !strings.Contains(m.Document, "${aws:iot:parameter:"+p.Key+"}") {
+				t.Errorf("%s does not use %s", m.Name, p.Key)
+			}
+		}
+	}
+	if one, _ := s.ListManagedTemplates("AWS-Reboot", Page{Limit: 5}); len(one) != 1 {
+		t.Errorf("%v", one)
+	}
+	for _, version := range []string{"", "1.0"} {
+		if m, err := s.DescribeManagedTemplate("AWS-Download-File", version); err != nil || len(m.Parameters) != 4 {
+			t.Errorf("%q: %+v, %v", version, m, err)
+		}
+	}
+	for _, bad := range [][2]string{{"AWS-Reboot", "2.0"}, {"AWS-Explode", ""}} {
+		if _, err := s.DescribeManagedTemplate(bad[0], bad[1]); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+}
+
+func TestEvents(t *testing.T) {
+	var e Events
+	if e.Active() {
+		t.Error("active without a subscriber")
+	}
+	all := e.Subscribe(2, nil)
+	ofJ := e.Subscribe(9, func(ev *Event) bool { return ev.JobID == "j" })
+	for _, id := range []string{"j", "k", "j", "j"} {
+		e.publish(&Event{Type: EventJobCreated, JobID: id})
+	}
+	next := func(s *Subscription) string {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		ev, err := s.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("%s missed %d", ev.JobID, ev.Missed)
+	}
+	got := []string{next(all), next(all)}
+	e.publish(&Event{JobID: "l"})
+	got = append(got, next(all))
+	if want := "[j missed 0 k missed 0 l missed 2]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+	for range 3 {
+		if got := next(ofJ); got != "j missed 0" {
+			t.Errorf("%s", got)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := ofJ.Next(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+	ofJ.Close()
+	ofJ.Close()
+	all.Close()
+	e.publish(&Event{JobID: "m"})
+	if e.Active() || len(all.C()) != 0 {
+		t.Error("a closed subscription goes on")
+	}
+	var wg sync.WaitGroup // publishers do not wait for anybody
+	slow := e.Subscribe(1, nil)
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				e.publish(&Event{})
+			}
+		})
+	}
+	wg.Wait()
+	slow.Close()
+}

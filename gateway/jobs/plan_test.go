@@ -1,0 +1,150 @@
+package jobs
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// rollOutFor plays a rollout for a time, looking at it every step, and returns how many it queued in each minute.
+func rollOutFor(t *testing.T, c *RolloutConfig, minutes int, step time.Duration) []int {
+	t.Helper()
+	j := &Job{ID: "j", Status: JobInProgress, Selection: Snapshot, Rollout: c}
+	p := &Progress{}
+	perMinute := make([]int, minutes)
+	for now := noon; now.Before(noon.Add(time.Duration(minutes) * time.Minute)); now = now.Add(step) {
+		for {
+			next, err := planJob(j, p, now, 1_000_000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if next.queue.n == 0 {
+				break
+			}
+			p.Started = true
+			p.Notified += int64(next.queue.n)
+			p.Counts[Queued] += int64(next.queue.n)
+			p.Pace = next.queue.pace.Add(time.Duration(next.queue.n) * next.queue.each)
+			perMinute[int(now.Sub(noon)/time.Minute)] += next.queue.n
+		}
+	}
+	return perMinute
+}
+
+func TestRolloutRate(t *testing.T) {
+	f := func(c *RolloutConfig, step time.Duration, want ...int) {
+		t.Helper()
+		if got := rollOutFor(t, c, len(want), step); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%+v every %v: %v a minute, want %v", c, step, got, want)
+		}
+	}
+	f(&RolloutConfig{MaximumPerMinute: 1}, time.Second, 1, 1, 1)
+	f(&RolloutConfig{MaximumPerMinute: 7}, time.Second, 7, 7, 7)
+	f(&RolloutConfig{MaximumPerMinute: 60}, 100*time.Millisecond, 60, 60)
+	f(&RolloutConfig{MaximumPerMinute: 1000}, time.Second, 984, 1000, 1000) // the last second's share comes a second late
+	f(&RolloutConfig{MaximumPerMinute: 60}, 10*time.Second, 11, 12)         // nobody looked: what was missed lapses
+
+	by := func(notified int64, maximum int64) *RolloutConfig {
+		return &RolloutConfig{MaximumPerMinute: maximum, ExponentialRate: &ExponentialRate{
+			BaseRatePerMinute: 10, IncrementFactor: 2, RateIncreaseCriteria: RateIncreaseCriteria{NumberOfNotifiedThings: notified},
+		}}
+	}
+	f(by(10_000, 0), time.Second, 10, 10, 10)
+	f(by(20, 40), 100*time.Millisecond, 10, 11, 22, 40, 40) // the 20th is the second minute's last but one
+}
+
+func TestRolloutRateOfSuccess(t *testing.T) {
+	c := &RolloutConfig{ExponentialRate: &ExponentialRate{
+		BaseRatePerMinute: 50, IncrementFactor: 1.5, RateIncreaseCriteria: RateIncreaseCriteria{NumberOfSucceededThings: 100},
+	}}
+	f := func(succeeded int64, want float64) {
+		t.Helper()
+		if got := ratePerMinute(c, &Progress{Notified: 1_000_000, Counts: Counts{Succeeded: succeeded}}); got != want {
+			t.Errorf("after %d: %v a minute, want %v", succeeded, got, want)
+		}
+	}
+	f(0, 50)
+	f(99, 50)
+	f(100, 75)
+	f(250, 112.5)
+	f(1_000_000, 1000) // AWS's maximum, if none is given
+}
+
+// TestPlan goes through the life of jobs, one step after the other.
+func TestPlan(t *testing.T) {
+	f := func(j Job, p Progress, now time.Time, want string) {
+		t.Helper()
+		next, err := planJob(&j, &p, now, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "wait"
+		switch {
+		case next.swap != nil:
+			got = fmt.Sprintf("%s as %s sweep %d", next.swap.Status, next.event, next.swap.Sweep)
+		case next.queue.n > 0:
+			got = fmt.Sprint("queue ", next.queue.n)
+		case next.sweep:
+			got = "sweep"
+		case next.remove:
+			got = "remove"
+		case !next.wake.IsZero():
+			got = "wait until " + next.wake.Format(TimeFormat)
+		}
+		if got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	running := Job{ID: "j", Status: JobInProgress, Selection: Snapshot}
+	f(running, Progress{}, noon, "queue 100")
+	f(running, Progress{Started: true, Done: true, Counts: Counts{Queued: 1}}, noon, "wait")
+	f(running, Progress{Started: true, Done: true, Counts: Counts{Failed: 1}}, noon, "COMPLETED as job.completed sweep 0")
+	f(running, Progress{Started: true, Done: true}, noon, "COMPLETED as job.completed sweep 0") // there was nobody
+	continuous := running
+	continuous.Selection = Continuous
+	f(continuous, Progress{Started: true, Done: true, Counts: Counts{Succeeded: 1}}, noon, "wait")
+
+	late := running
+	late.Status, late.Scheduling = JobScheduled, &SchedulingConfig{StartTime: "2026-03-01 13:00", EndTime: "2026-03-01 15:00"}
+	f(late, Progress{}, noon, "wait until 2026-03-01 13:00")
+	f(late, Progress{}, noon.Add(time.Hour), "IN_PROGRESS as job.updated sweep 0")
+	late.Status = JobInProgress
+	f(late, Progress{Done: true, Counts: Counts{Queued: 1}}, noon.Add(time.Hour), "wait until 2026-03-01 15:00")
+	f(late, Progress{}, noon.Add(3*time.Hour), "IN_PROGRESS as job.updated sweep 0")
+	late.Scheduling.EndBehavior = EndCancel
+	f(late, Progress{}, noon.Add(3*time.Hour), "IN_PROGRESS as job.updated sweep 1")
+	late.Scheduling.EndBehavior = EndForceCancel
+	f(late, Progress{}, noon.Add(3*time.Hour), "IN_PROGRESS as job.updated sweep 2")
+	late.Ended, late.Stopped, late.Selection = true, true, Continuous
+	f(late, Progress{Counts: Counts{InProgress: 1}}, noon.Add(3*time.Hour), "wait")
+	f(late, Progress{Counts: Counts{Canceled: 1}}, noon.Add(3*time.Hour), "COMPLETED as job.completed sweep 0")
+
+	window := running
+	window.Scheduling = &SchedulingConfig{MaintenanceWindows: []MaintenanceWindow{{StartTime: "0 12 * * ? *", DurationInMinutes: 60}}}
+	f(window, Progress{}, noon, "queue 100")
+	f(window, Progress{}, noon.Add(time.Hour), "SCHEDULED as job.updated sweep 0")
+	window.Status = JobScheduled
+	f(window, Progress{}, noon.Add(time.Hour), "wait until 2026-03-02 12:00")
+
+	abort := running
+	abort.Abort = &AbortConfig{CriteriaList: []AbortCriteria{
+		{FailureType: FailureTimedOut, Action: ActionCancel, ThresholdPercentage: 1, MinNumberOfExecutedThings: 1},
+		{FailureType: FailureAll, Action: ActionCancel, ThresholdPercentage: 50, MinNumberOfExecutedThings: 4},
+	}}
+	f(abort, Progress{Done: true, Counts: Counts{Queued: 9, Failed: 3}}, noon, "wait")
+	f(abort, Progress{Done: true, Counts: Counts{Queued: 9, Failed: 1, Rejected: 1, Succeeded: 3}}, noon, "wait")
+	f(abort, Progress{Done: true, Counts: Counts{Queued: 9, Failed: 1, Rejected: 1, Succeeded: 2}}, noon,
+		"CANCELED as job.cancellation_in_progress sweep 1")
+	f(abort, Progress{Done: true, Counts: Counts{TimedOut: 1, Removed: 5}}, noon, "CANCELED as job.cancellation_in_progress sweep 1")
+
+	canceled := running
+	canceled.Status, canceled.Sweep = JobCanceled, SweepCancelQueued
+	f(canceled, Progress{}, noon, "sweep")
+	f(canceled, Progress{Swept: true}, noon, "CANCELED as job.canceled sweep 0")
+	canceled.Sweep = SweepNone
+	f(canceled, Progress{Counts: Counts{InProgress: 1}}, noon, "wait")
+	deleting := running
+	deleting.Status, deleting.Sweep = JobDeleting, SweepDelete
+	f(deleting, Progress{}, noon, "sweep")
+	f(deleting, Progress{Swept: true}, noon, "remove")
+}
