@@ -68,6 +68,7 @@ var kinds = []struct {
 	{jobs.ErrTerminalState, []string{"TerminalState", "InvalidStateTransition", "InvalidRequest"}},
 	{jobs.ErrLimitExceeded, []string{"LimitExceeded", "Throttling"}},
 	{jobs.ErrConflict, []string{"Conflict", "ServiceUnavailable", "Throttling"}},
+	{jobs.ErrUnavailable, []string{"ServiceUnavailable", "InternalFailure"}},
 	{jobs.ErrClosed, []string{"ServiceUnavailable", "InternalFailure"}},
 }
 
@@ -115,7 +116,8 @@ func (op *operation) named(names []string, err error) *Exception {
 		var known *jobs.Error
 		if errors.As(err, &known) {
 			e.ResourceARN, e.ResourceID, e.State = known.ResourceARN, known.ResourceID, known.Execution
-		} else {
+		}
+		if error(known) != err { //nolint:errorlint // is there more than the message?
 			e.Err = err
 		}
 		return e

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,6 +16,9 @@ import (
 const (
 	ServiceControl = "iot"           // the control plane
 	ServiceData    = "iot-jobs-data" // the data plane
+
+	// serviceGateway is how SDKs of before 2023, Debian's AWS CLI among them, call the control plane.
+	serviceGateway = "execute-api"
 )
 
 // Verifier checks the SigV4 signatures of requests against the configured access keys. It is safe for concurrent use.
@@ -72,10 +76,11 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, now time.Time, services ...s
 		return nil, exception(http.StatusForbidden, "InvalidSignature",
 			"Credential should be scoped to a valid region, not %q: this gateway's is %q; see jobs.region.", verified.Region, v.region)
 	}
-	for _, service := range services {
-		if verified.Service == service {
-			return &Caller{Service: service, key: keys.byID[verified.AccessKeyID]}, nil
-		}
+	if verified.Service == serviceGateway {
+		verified.Service = ServiceControl
+	}
+	if slices.Contains(services, verified.Service) {
+		return &Caller{Service: verified.Service, key: keys.byID[verified.AccessKeyID]}, nil
 	}
 	return nil, wrongService(services[0], verified.Service)
 }

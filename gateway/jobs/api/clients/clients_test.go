@@ -1,0 +1,150 @@
+//go:build clients
+
+// Package clients runs AWS's own clients (run.sh) against the IoT Jobs API, with MinIO as the S3 and STS behind it: the
+// URLs in the documents that devices get download the object, signed with a session of the job's role.
+package clients
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/sqlite"
+	"jobgate/presigner"
+	"jobgate/presigner/miniotest"
+	"jobgate/presigner/role"
+)
+
+const (
+	roleARN = "arn:aws:iam::123456789012:role/download"
+	region  = miniotest.Region
+)
+
+func TestClients(t *testing.T) {
+	minio := miniotest.Start(t)
+	proxy := miniotest.NewProxy(t, minio)
+	firmware := make([]byte, 100_000)
+	minio.CreateBucket(t, "clients")
+	minio.PutObject(t, "clients", "v7.bin", firmware)
+	digest := sha256.Sum256(firmware)
+
+	address, operator := serve(t, proxy.URL, minio)
+	run := exec.CommandContext(t.Context(), "./run.sh", "http://"+address)
+	run.Env = append(os.Environ(),
+		"AWS_ACCESS_KEY_ID="+operator.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+operator.SecretAccessKey, "AWS_REGION="+region,
+		"JOBGATE_ROLE_ARN="+roleARN, "JOBGATE_OBJECT_URL="+proxy.URL+"/clients/v7.bin", "JOBGATE_OBJECT_SHA256="+hex.EncodeToString(digest[:]))
+	out, err := run.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range proxy.Requests() {
+		if r.Kind == miniotest.AssumeRole && r.Name != roleARN {
+			t.Errorf("assumed %s, want %s", r.Name, roleARN)
+		}
+	}
+	if proxy.Count(miniotest.AssumeRole, roleARN) == 0 {
+		t.Error("nobody assumed the job's role")
+	}
+}
+
+// serve runs the service on loopback and returns the control listener's address and an operator's keys.
+func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, operator presigner.Credentials) {
+	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db")})
+	must(t, err)
+	t.Cleanup(func() { must(t, store.Close()) })
+	resolver, err := jobdoc.NewResolver(jobdoc.ResolverConfig{Endpoints: []string{s3}})
+	must(t, err)
+	service, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: region, Account: "000000000000"}, Roles: listed{resolver}})
+	must(t, err)
+	keys, operator := api.GenerateKeys()
+	verifier, err := api.NewVerifier(region, keys)
+	must(t, err)
+	data, err := api.NewData(api.DataConfig{Service: service, Signing: newSigning(t, s3, minio.Root)})
+	must(t, err)
+	control, err := api.NewControl(api.ControlConfig{Service: service, Data: data, Verifier: verifier})
+	must(t, err)
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	server := control.Server()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { service.Run(ctx) })
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		control.Close()
+		must(t, server.Shutdown())
+		must(t, <-ended)
+		stop()
+		running.Wait()
+	})
+	return listener.Addr().String(), operator
+}
+
+// listed lists roleARN.
+type listed struct{ resolver *jobdoc.Resolver }
+
+func (l listed) DocumentOptions(arn string) (jobdoc.Options, bool) {
+	return jobdoc.Options{Resolver: l.resolver}, arn == "" || arn == roleARN
+}
+
+// signing signs with roleARN's sessions.
+type signing struct {
+	set  *role.Set
+	role *role.Role
+}
+
+func newSigning(t *testing.T, sts string, root aws.Credentials) signing {
+	set, err := role.New(role.Options{
+		AWS: aws.Config{
+			Region: region, BaseEndpoint: aws.String(sts),
+			Credentials: credentials.NewStaticCredentialsProvider(root.AccessKeyID, root.SecretAccessKey, ""),
+		},
+		Roles: []role.Config{{Name: "download", ARN: roleARN, Expires: time.Hour}},
+	})
+	must(t, err)
+	set.Start(t.Context())
+	t.Cleanup(set.Close)
+	r, ok := set.Role("download")
+	if !ok {
+		t.Fatal("no role")
+	}
+	return signing{set, r}
+}
+
+func (s signing) Skew() time.Duration { return s.set.Skew() }
+
+func (s signing) Grant(ctx context.Context, arn string, expires time.Duration, at time.Time) (api.Grant, error) {
+	if arn != roleARN {
+		return api.Grant{}, fmt.Errorf("role %q is not listed", arn)
+	}
+	session, err := s.role.Wait(ctx)
+	if err != nil {
+		return api.Grant{}, err
+	}
+	lifetime, clamped, err := s.role.Lifetime(session, expires, at)
+	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped}, err
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
