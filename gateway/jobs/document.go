@@ -61,14 +61,15 @@ func (s *Service) compileStored(ctx context.Context, j *Job) (*jobdoc.Template, 
 	if err != nil {
 		return nil, err
 	}
+	unavailable := Errorf(ErrUnavailable, "The document of job %s is not to be had under the gateway's present configuration.", j.ID)
 	options, ok := s.roles.DocumentOptions(j.role())
 	if !ok {
-		return nil, fmt.Errorf("cannot compile the document of job %q: role %q is not listed; see roles", j.ID, j.role())
+		return nil, fmt.Errorf("%w: role %q is not listed; see roles", unavailable, j.role())
 	}
 	options.JSONString = true
 	t, err := jobdoc.Parse([]byte(text), &options)
 	if err != nil {
-		return nil, fmt.Errorf("cannot compile the document of job %q: %w", j.ID, err)
+		return nil, fmt.Errorf("%w: %w", unavailable, err)
 	}
 	return t, nil
 }

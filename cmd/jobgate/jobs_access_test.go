@@ -1,0 +1,147 @@
+package main
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// TestSignedDevices: with auth.mode sigv4 a device gets what its access key is for, and nobody gets anything unsigned.
+func TestSignedDevices(t *testing.T) {
+	s := newJobsSite(t)
+	route := "routes: [{path: '/things/{thingName}/manual', document: 'file://" + s.folder + "/doc.json'}]\n"
+	writeFile(t, s.folder, "doc.json", "{}")
+	s.configure(func(text string) string { return text + "auth: {mode: sigv4}\n" + route })
+	s.start()
+	s.operate(200, "", "POST", "/things/sensor-1", "{}")
+	s.create(200, "", "first", `{"url": "`+s.placeholder()+`"}`, richARN)
+	const data = "iot-jobs-data"
+	wrong := sensorKey
+	wrong.SecretAccessKey += "!"
+	f := func(key aws.Credentials, service, listener, path string, wantStatus int, want string) {
+		t.Helper()
+		if status, body := s.ask(key, service, listener, "GET", path, ""); status != wantStatus || !strings.Contains(body, want) {
+			t.Errorf("%s %s at %s: got %d %s, want %d %s", key.AccessKeyID, path, listener, status, body, wantStatus, want)
+		}
+	}
+	for _, listener := range []string{"listen", "control"} {
+		f(sensorKey, data, listener, "/things/sensor-1/jobs/first", 200, "firmware/v7.bin?")
+		f(sensorKey, data, listener, "/things/sensor-2/jobs/first", 403, "AccessDeniedException")
+		f(operatorKey, data, listener, "/things/sensor-1/jobs/first", 200, "firmware/v7.bin?")
+		f(wrong, data, listener, "/things/sensor-1/jobs/first", 403, "InvalidSignatureException")
+		f(aws.Credentials{}, "", listener, "/things/sensor-1/jobs/first", 403, "MissingAuthenticationTokenException")
+	}
+	f(sensorKey, "iot", "control", "/jobs/first", 403, "AccessDeniedException")
+	f(sensorKey, data, "listen", "/things/sensor-1/manual", 200, "{}")
+	f(sensorKey, data, "listen", "/things/sensor-2/manual", 403, "Forbidden")
+	f(aws.Credentials{}, "", "listen", "/things/sensor-1/manual", 403, "MissingAuthenticationToken")
+
+	// A new keys file is in force once it is there; a broken one is not.
+	admin := "http://" + s.d.address("admin")
+	writeFile(t, s.folder, "keys.yaml", "access_keys: [{id: A, secret: short}]\n")
+	if status, body := fetch(t, "POST", admin+"/-/reload"); status != 400 || !strings.Contains(body, "secret has 5 characters") {
+		t.Errorf("reload of broken keys: %d %s", status, body)
+	}
+	f(sensorKey, data, "listen", "/things/sensor-1/jobs/first", 200, "")
+	writeFile(t, s.folder, "keys.yaml", keysFile(operatorKey))
+	eventually(t, func() string {
+		_, body := s.ask(sensorKey, data, "listen", "GET", "/things/sensor-1/jobs/first", "")
+		return body
+	}, "UnrecognizedClientException")
+	f(operatorKey, data, "listen", "/things/sensor-1/jobs/first", 200, "")
+}
+
+// TestJobsReload: what jobs may sign is what the configuration in force says, also for jobs that are there.
+func TestJobsReload(t *testing.T) {
+	s := newJobsSite(t)
+	s.start()
+	s.operate(200, "", "POST", "/things/sensor-1", "{}")
+	s.create(200, "", "first", `{"url": "`+s.placeholder()+`"}`, richARN)
+	reload := func(wantStatus int, want, old, new string) {
+		t.Helper()
+		s.configure(func(text string) string { return strings.Replace(text, old, new, 1) })
+		if status, body := fetch(t, "POST", "http://"+s.d.address("admin")+"/-/reload"); status != wantStatus || !strings.Contains(body, want) {
+			t.Fatalf("reload with %s: %d %s", new, status, body)
+		}
+	}
+	f := func(wantStatus int, want string) {
+		t.Helper()
+		if status, body := s.ask(aws.Credentials{}, "", "listen", "GET", "/things/sensor-1/jobs/$next", ""); status != wantStatus || !strings.Contains(body, want) {
+			t.Errorf("got %d %s, want %d %s", status, body, wantStatus, want)
+		}
+	}
+	f(200, "X-Amz-Expires=120&")
+	reload(200, "", "/firmware/*", "/other/*")
+	f(503, "The document of job first is not to be had under the gateway's present configuration.")
+	reload(200, "", "", "")
+	f(200, "X-Amz-Expires=120&")
+	reload(200, "", `rich"}`, `rich", max_expires: 60s}`)
+	f(200, "X-Amz-Expires=60&")
+	reload(200, "", `jobs/rich"}`, `jobs/other"}`)
+	f(503, "The document of job first is not to be had under the gateway's present configuration.")
+	reload(400, "cannot reload: jobs changed, which needs a restart; nothing was changed", "/jobs.db", "/other.db")
+	reload(400, "presign.quantum (with jobs) changed", "presign: {", "presign: {quantum: 2s, ")
+	f(503, "The document of job first is not to be had under the gateway's present configuration.")
+}
+
+var madeKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+) `)
+
+// TestWatch follows a job with the key that a gateway without a keys file makes and prints.
+func TestWatch(t *testing.T) {
+	s := newJobsSite(t)
+	s.configure(func(text string) string {
+		return strings.Replace(text, ", access_keys_file: "+s.folder+"/keys.yaml", "", 1)
+	})
+	s.start()
+	key := madeKey.FindStringSubmatch(s.d.log.String())
+	if key == nil || !strings.Contains(s.d.log.String(), "aws --endpoint-url http://"+s.d.address("control")+" iot list-jobs\n") {
+		t.Fatalf("no key was printed: %s", s.d.log)
+	}
+	operator := aws.Credentials{AccessKeyID: key[1], SecretAccessKey: key[2]}
+	env := []string{"AWS_ACCESS_KEY_ID=" + key[1], "AWS_SECRET_ACCESS_KEY=" + key[2]}
+	url := "http://" + s.d.address("control")
+	all := startDaemon(t, env, "jobs", "watch", "--endpoint-url", url)
+	one := startDaemon(t, env, "jobs", "watch", "--config", filepath.Join(s.folder, "jobgate.yaml"), "--set", "control="+s.d.address("control"), "--job-id", "other", "--json")
+	eventually(t, all.log.String, "following the jobs of "+url+"\n")
+	eventually(t, one.log.String, "following the jobs of "+url+"\n")
+	change := func(listener, method, path, body string) {
+		t.Helper()
+		if status, text := s.ask(operator, "iot", listener, method, path, body); status != 200 {
+			t.Fatalf("%s %s: %d %s", method, path, status, text)
+		}
+	}
+	const target = `{"targets": ["arn:aws:iot:us-east-1:000000000000:thing/sensor-1"], "document": "{}"}`
+	change("control", "POST", "/things/sensor-1", "{}")
+	change("control", "PUT", "/jobs/first", target)
+	change("listen", "POST", "/things/sensor-1/jobs/first", `{"status":"SUCCEEDED"}`)
+	eventually(t, all.out.String, "Z job.completed first COMPLETED SUCCEEDED=1\n")
+	for _, want := range []string{"Z job.created first IN_PROGRESS", "Z execution.updated first sensor-1 SUCCEEDED number=1 version=2\n"} {
+		if !strings.Contains(all.out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, all.out)
+		}
+	}
+	change("control", "PUT", "/jobs/other", target)
+	if text := eventually(t, one.out.String, `"jobId":"other"`); !strings.HasPrefix(text, `{"type":"job.created","time":"`) || strings.Contains(text, "first") {
+		t.Errorf("--job-id --json: %s", text)
+	}
+
+	// The ends: a person's, and the gateway's, which does not wait for those who watch.
+	one.signal(syscall.SIGINT)
+	if code := one.wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+	s.stop()
+	if code := all.wait(); code != 1 || !strings.Contains(all.log.String(), "jobgate: jobs: the event stream has ended\n") {
+		t.Errorf("exit %d %s", code, all.log)
+	}
+	if r := jobgate(t, "", nil, "jobs", "watch", "--endpoint-url", url); r.code != 1 || !strings.Contains(r.err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of jobs.access_keys_file") {
+		t.Errorf("without credentials: %+v", r)
+	}
+	if r := jobgate(t, "", env, "jobs", "watch", "--endpoint-url", "here"); r.code != 1 || !strings.Contains(r.err, "it is not an address like") {
+		t.Errorf("no address: %+v", r)
+	}
+}

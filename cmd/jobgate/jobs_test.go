@@ -1,0 +1,238 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"jobgate/presigner/miniotest"
+)
+
+// The roles of the tests' jobs: both may sign everything, but what poorARN's session signs opens nothing.
+const (
+	richARN = "arn:aws:iam::123456789012:role/jobs/rich"
+	poorARN = "arn:aws:iam::123456789012:role/jobs/poor"
+)
+
+// jobsConfig has holes: the folder, and the bucket.
+const jobsConfig = `listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+control: 127.0.0.1:0
+roles:
+  rich: {arn: "` + richARN + `"}
+  poor: {arn: "` + poorARN + `", session_policy: '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}'}
+presign: {allow: ["arn:aws:s3:::%[2]s/firmware/*"]}
+jobs: {enabled: true, store: %[1]s/jobs.db, access_keys_file: %[1]s/keys.yaml}
+cache: {role: rich}
+drain: {delay: 0s}
+`
+
+var (
+	operatorKey = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
+	sensorKey   = aws.Credentials{AccessKeyID: "AKIASENSOR1", SecretAccessKey: "the secret of sensor-1"}
+)
+
+// keysFile is a file with some of the keys above.
+func keysFile(keys ...aws.Credentials) string {
+	text := "access_keys:\n"
+	for _, k := range keys {
+		text += fmt.Sprintf("  - {id: %s, secret: %q", k.AccessKeyID, k.SecretAccessKey)
+		if k.AccessKeyID == sensorKey.AccessKeyID {
+			text += `, things: "sensor-1"`
+		}
+		text += "}\n"
+	}
+	return text
+}
+
+// jobsSite is a gateway with jobs before MinIO.
+type jobsSite struct {
+	t              *testing.T
+	proxy          *miniotest.Proxy
+	folder, bucket string
+	d              *daemon
+}
+
+func newJobsSite(t *testing.T) *jobsSite {
+	t.Helper()
+	minio := miniotest.Start(t)
+	s := &jobsSite{t: t, proxy: miniotest.NewProxy(t, minio), folder: t.TempDir(), bucket: strings.ToLower(t.Name())}
+	minio.CreateBucket(t, s.bucket)
+	minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("the firmware"))
+	minio.PutObject(t, s.bucket, "documents/a b.json", []byte(`{"from": "a source", "url": "`+s.placeholder()+`"}`))
+	writeFile(t, s.folder, "keys.yaml", keysFile(operatorKey, sensorKey))
+	s.configure(func(text string) string { return text })
+	return s
+}
+
+// configure writes the configuration, as change makes it.
+func (s *jobsSite) configure(change func(string) string) {
+	s.t.Helper()
+	writeFile(s.t, s.folder, "jobgate.yaml", change(fmt.Sprintf(jobsConfig, s.folder, s.bucket)))
+}
+
+func (s *jobsSite) start() {
+	s.t.Helper()
+	s.d = startDaemon(s.t, s.proxy.Env(), "serve", "--config", filepath.Join(s.folder, "jobgate.yaml"))
+	eventually(s.t, func() string { _, body := fetch(s.t, "GET", "http://"+s.d.address("admin")+"/readyz"); return body }, `"ready":true`)
+}
+
+func (s *jobsSite) stop() {
+	s.t.Helper()
+	s.d.signal(syscall.SIGTERM)
+	if code := s.d.wait(); code != 0 {
+		s.t.Errorf("exit %d", code)
+	}
+}
+
+func (s *jobsSite) placeholder() string {
+	return "${aws:iot:s3-presigned-url-v2:" + s.proxy.URL + "/" + s.bucket + "/firmware/v7.bin}"
+}
+
+// ask sends a request to a listener, signed for a service unless key is empty, and returns what came back.
+func (s *jobsSite) ask(key aws.Credentials, service, listener, method, path, body string) (int, string) {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.d.address(listener)+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if key.AccessKeyID != "" {
+		sum := sha256.Sum256([]byte(body))
+		if err := v4.NewSigner().SignHTTP(s.t.Context(), key, r, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Header.Get("X-Amzn-ErrorType") + string(text)
+}
+
+// operate asks the control plane and wants a status and a text.
+func (s *jobsSite) operate(wantStatus int, want, method, path, body string) {
+	s.t.Helper()
+	if status, text := s.ask(operatorKey, "iot", "control", method, path, body); status != wantStatus || !strings.Contains(text, want) {
+		s.t.Errorf("%s %s %s: got %d %s, want %d %s", method, path, body, status, text, wantStatus, want)
+	}
+}
+
+// create creates a job for sensor-1.
+func (s *jobsSite) create(wantStatus int, want, id, document, role string) {
+	s.t.Helper()
+	job := map[string]any{"targets": []string{"arn:aws:iot:us-east-1:000000000000:thing/sensor-1"}}
+	if strings.HasPrefix(document, "{") {
+		job["document"] = document
+	} else {
+		job["documentSource"] = document
+	}
+	if role != "" {
+		job["presignedUrlConfig"] = map[string]any{"roleArn": role, "expiresInSec": 120}
+	}
+	body, err := json.Marshal(job)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.operate(wantStatus, want, "PUT", "/jobs/"+id, string(body))
+}
+
+// document asks for a job as the device does, and returns its document.
+func (s *jobsSite) document(job string) map[string]string {
+	s.t.Helper()
+	status, body := s.ask(aws.Credentials{}, "", "listen", "GET", "/things/sensor-1/jobs/"+job, "")
+	var answer struct{ Execution struct{ JobDocument string } }
+	var document map[string]string
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != 200 {
+		s.t.Fatalf("%s: %d %s %v", job, status, body, err)
+	}
+	if err := json.Unmarshal([]byte(answer.Execution.JobDocument), &document); err != nil {
+		s.t.Fatalf("%s: %s %v", job, answer.Execution.JobDocument, err)
+	}
+	return document
+}
+
+// TestJobs is a job's life against real S3 and STS, with a restart in its middle.
+func TestJobs(t *testing.T) {
+	s := newJobsSite(t)
+	s.start()
+	document := `{"url": "` + s.placeholder() + `"}`
+	s.operate(200, `"thingName":"sensor-1"`, "POST", "/things/sensor-1", "{}")
+	s.create(200, `"jobId":"first"`, "first", document, richARN)
+	s.create(200, `"jobId":"poor"`, "poor", document, poorARN)
+	s.create(200, `"jobId":"sourced"`, "sourced", "https://s3.us-east-1.amazonaws.com/"+s.bucket+"/documents/a%20b.json", richARN)
+
+	// What cannot be: AWS's own words where there are some.
+	const refused = "InvalidRequestException"
+	s.create(400, "presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.", "x", document, "")
+	s.create(400, "The role "+richARN+"er is not one that this gateway may assume", "x", document, richARN+"er")
+	s.create(400, refused, "x", strings.Replace(document, "/firmware/", "/secrets/", 1), richARN)
+	s.create(400, "documentSource is not the URL of an S3 object", "x", "http://169.254.169.254/latest/meta-data", richARN)
+	s.create(400, "Cannot read the job document from documentSource", "x", s.proxy.URL+"/"+s.bucket+"/documents/none.json", richARN)
+
+	// The URLs are signed by the job's role, and live as long as the job says.
+	check := func(job string, wantStatus int) {
+		t.Helper()
+		url := s.document(job)["url"]
+		if status, body := fetch(t, "GET", url); status != wantStatus || status == 200 && body != "the firmware" || !strings.Contains(url, "X-Amz-Expires=120&") {
+			t.Errorf("%s: %d %s, want %d", job, status, body, wantStatus)
+		}
+	}
+	all := func() {
+		t.Helper()
+		check("$next", 200)
+		check("first", 200)
+		check("sourced", 200)
+		check("poor", 403)
+	}
+	all()
+	for _, arn := range []string{richARN, poorARN} {
+		if n := s.proxy.Count(miniotest.AssumeRole, arn); n != 1 {
+			t.Errorf("%s was assumed %d times", arn, n)
+		}
+	}
+	if n := s.proxy.Count(miniotest.AssumeRole, ""); n != 2 {
+		t.Errorf("%d roles were assumed, want two", n)
+	}
+
+	// A restart loses nothing, and no other process may have the store meanwhile.
+	if r := jobgate(t, "", s.proxy.Env(), "serve", "--config", filepath.Join(s.folder, "jobgate.yaml")); r.code != 1 || !strings.Contains(r.err, "another jobgate has it open; see jobs.store") {
+		t.Errorf("a second gateway: %+v", r)
+	}
+	s.stop()
+	s.start()
+	all()
+	report := func(job string) {
+		t.Helper()
+		if status, body := s.ask(aws.Credentials{}, "", "listen", "POST", "/things/sensor-1/jobs/"+job, `{"status":"SUCCEEDED"}`); status != 200 {
+			t.Errorf("report: %d %s", status, body)
+		}
+	}
+	report("first")
+	s.d.signal(syscall.SIGKILL) // what was answered is on disk
+	_ = s.d.wait()
+	s.start()
+	eventually(t, func() string { _, body := s.ask(operatorKey, "iot", "control", "GET", "/jobs/first", ""); return body }, `"status":"COMPLETED"`)
+	report("poor")
+	check("$next", 200) // sourced is left
+	if _, body := fetch(t, "GET", "http://"+s.d.address("admin")+"/metrics"); !strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) ||
+		!strings.Contains(body, `jobgate_presigned_urls_total{mode="signed"}`) {
+		t.Errorf("metrics: %s", body)
+	}
+	s.stop()
+}
