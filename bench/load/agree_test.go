@@ -47,7 +47,7 @@ var wrkLine = regexp.MustCompile(`(?m)^\s+(50|75|90|99)%\s+([0-9.]+)(us|ms|s)$`)
 // wrk measures the same load with an independent tool.
 func wrk(t *testing.T, path, url string) map[float64]time.Duration {
 	t.Helper()
-	out, err := exec.Command(path, "-t1", "-c8", "-d2s", "--latency", url).CombinedOutput()
+	out, err := exec.Command(path, "-t1", "-c8", "-d1s", "--latency", url).CombinedOutput()
 	if err != nil {
 		t.Fatalf("wrk: %v\n%s", err, out)
 	}
@@ -72,7 +72,7 @@ func TestAgreesWithWrk(t *testing.T) {
 	path := tool(t, "wrk")
 	url := serve(t, steady())
 	theirs := wrk(t, path, url)
-	p := closedPlan(t, url, 8, 2*time.Second)
+	p := closedPlan(t, url, 8, time.Second)
 	ours := mustRun(t, p)
 	for _, percentile := range []float64{50, 75, 99} {
 		a, b := ours.Latency.Percentile(percentile), theirs[percentile]

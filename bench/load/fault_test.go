@@ -20,11 +20,11 @@ func TestHostileTargets(t *testing.T) {
 	f := func(name string, handle func(net.Conn), want kind) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := openPlan(t, serveRaw(t, handle), 100, 300*time.Millisecond)
-			p.Timeout, p.MaxBody, p.Connections = 300*time.Millisecond, 1000, 32
+			p := openPlan(t, serveRaw(t, handle), 100, 100*time.Millisecond)
+			p.Timeout, p.MaxBody, p.Connections = 200*time.Millisecond, 1000, 16
 			res := mustRun(t, p)
-			if n := failures(res, want); n != 30 || res.Counts.Good != 0 {
-				t.Errorf("%d of 30 requests count as %q, %d as good: %v", n, want, res.Counts.Good, res.Errors)
+			if n := failures(res, want); n != 10 || res.Counts.Good != 0 {
+				t.Errorf("%d of 10 requests count as %q, %d as good: %v", n, want, res.Counts.Good, res.Errors)
 			}
 			for _, e := range res.Errors {
 				if e.Example == "" {

@@ -20,16 +20,17 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 		seen.Store(r.URL.Path, true)
 		answerJSON(w, r)
 	})
-	p := openPlan(t, url, 2000, 2*time.Second)
-	p.Warmup = 200 * time.Millisecond
+	p := openPlan(t, url, 4000, time.Second)
+	p.Warmup = 100 * time.Millisecond
 	p.Connections = 64
 	res := mustRun(t, p)
 	if res.Counts.Good != 4000 || res.Counts.Failed != 0 {
 		t.Errorf("%d good answers and %d failures, want exactly 4000 and none: %v", res.Counts.Good, res.Counts.Failed, res.Errors)
 	}
 	// Where it cannot, because the machine is busy with something else, it must say so.
-	if rate := res.Rate(); math.Abs(rate-2000) > 20 && res.Generator.Limited == "" {
-		t.Errorf("the rate is %.1f/s, want 2000/s within 1 %%", rate)
+	said := res.Generator.Limited != "" || len(res.Warnings) > 0
+	if rate := res.Rate(); math.Abs(rate-4000) > 40 && !said {
+		t.Errorf("the rate is %.1f/s, want 4000/s within 1 %%", rate)
 	}
 	if res.Plan.Loop != report.OpenLoop || res.Latency.Count() != 4000 || res.Service.Count() != 4000 || res.Lag.Count() != 4000 {
 		t.Errorf("loop %q with %d, %d and %d latencies, want 4000 each", res.Plan.Loop, res.Latency.Count(), res.Service.Count(), res.Lag.Count())
@@ -50,7 +51,7 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 
 func TestPoissonHoldsItsRate(t *testing.T) {
 	t.Parallel()
-	p := openPlan(t, serve(t, answerJSON), 3000, 2*time.Second)
+	p := openPlan(t, serve(t, answerJSON), 6000, time.Second)
 	p.Poisson, p.Connections = true, 64
 	res := mustRun(t, p)
 	// The schedule itself has 6000 ± 77 arrivals; the run must do all of it.
