@@ -137,8 +137,10 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 		}, nil
 	}
 	o := config.Options{Path: "demo.yaml", Source: []byte(demoConfiguration(d.storeURL, d.folder)), Flags: []config.Flag{
-		{Name: "--listen", Key: "listen", Text: listen}, {Name: "--control", Key: "control", Text: control},
-		{Name: "--admin", Key: "admin", Text: admin}, {Name: "--log-level", Key: "log.level", Text: d.logLevel},
+		{Name: "--listen", Key: "listen", Text: listen},
+		{Name: "--control", Key: "control", Text: control},
+		{Name: "--admin", Key: "admin", Text: admin},
+		{Name: "--log-level", Key: "log.level", Text: d.logLevel},
 	}}
 	d.gateway, err = start(ctx, o, settings, log)
 	return err
