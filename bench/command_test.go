@@ -290,6 +290,8 @@ func TestVerify(t *testing.T) {
 	f(document(get, put), false, 1, 2, 0, "--verify", "--verify-keys", keys)
 	f(document(get, get), false, 0, 2, 0, "--verify=signature", "--verify-keys", keys)
 	f(document(get, flip(get)), true, 1, 0, 1, "--verify")
+	f(document(get, put), true, 1, 0, 1, "--verify")
+	f(document(get, put), false, 0, 0, 0, "--verify", "--verify-skip", "a%20key")
 	f(document(get, flip(get)), true, 0, 1, 1, "--verify=signature", "--verify-keys", keys)
 	f(document(), false, 0, 0, 0, "--verify")
 }

@@ -13,26 +13,27 @@ import (
 
 // verifyFlags say how answers are looked into.
 type verifyFlags struct {
-	how, keys string
-	perSecond int
+	how, keys, skip string
+	perSecond       int
 }
 
 func (f *verifyFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.how, "verify", "", "look into a sample of the answers: open asks for the first byte behind every presigned URL; signature only recomputes signatures (needs --verify-keys); with keys, open does both")
 	set.Lookup("verify").NoOptDefVal = "open"
 	set.IntVar(&f.perSecond, "verify-rate", 10, "answers to look into per second, at most")
+	set.StringVar(&f.skip, "verify-skip", "", "do not open URLs that contain this text: uploads, which only --verify-keys can tell from downloads")
 	set.StringVar(&f.keys, "verify-keys", "", "file with the keys that URLs are signed with, each line ACCESS_KEY_ID SECRET [SESSION_TOKEN]; env: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
 }
 
 // plan returns what the flags ask for, or nil for nothing.
 func (f *verifyFlags) plan(p *load.Plan) (*load.Verify, error) {
 	if f.how == "" {
-		if f.keys != "" {
-			return nil, fmt.Errorf("cannot use --verify-keys without --verify")
+		if f.keys != "" || f.skip != "" {
+			return nil, fmt.Errorf("cannot use --verify-keys or --verify-skip without --verify")
 		}
 		return nil, nil
 	}
-	v := &load.Verify{PerSecond: f.perSecond, Open: f.how == "open", Timeout: p.Timeout}
+	v := &load.Verify{PerSecond: f.perSecond, Open: f.how == "open", Skip: f.skip, Timeout: p.Timeout}
 	if f.how != "open" && f.how != "signature" {
 		return nil, fmt.Errorf("cannot verify %q: open or signature; see --verify", f.how)
 	}

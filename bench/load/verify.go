@@ -25,6 +25,9 @@ import (
 type Verify struct {
 	PerSecond int  // documents a second, at most
 	Open      bool // ask for the first byte of every URL
+	// Skip is text in URLs that are not to be opened, "" for none: an upload's URL
+	// opens nothing, and without its key it looks as a download's does.
+	Skip string
 	// Lookup returns the credentials that an access key belongs to; nil if no keys
 	// are known.
 	Lookup  func(accessKeyID string) (presigner.Credentials, bool)
@@ -113,7 +116,8 @@ func (v *verifier) look(ctx context.Context, body []byte) {
 	for _, raw := range urls {
 		method, signed, err := v.signature(raw)
 		opened := false
-		if err == nil && v.how.Open && method == "GET" {
+		skip := v.how.Skip != "" && strings.Contains(raw, v.how.Skip)
+		if err == nil && v.how.Open && method == "GET" && !skip {
 			opened, err = v.open(ctx, raw)
 		}
 		v.mu.Lock()
@@ -192,7 +196,11 @@ func (v *verifier) open(ctx context.Context, raw string) (bool, error) {
 	case 200, 206, 416: // 416: an empty object has no first byte
 		return true, nil
 	}
-	return false, fmt.Errorf("a URL at %s does not open: %w", u.Host, statusError(resp.StatusCode()))
+	hint := ""
+	if resp.StatusCode() == 403 && v.how.Lookup == nil {
+		hint = " (if it is an upload's: see --verify-skip, --verify-keys)"
+	}
+	return false, fmt.Errorf("a URL at %s does not open: %w%s", u.Host, statusError(resp.StatusCode()), hint)
 }
 
 func (v *verifier) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
