@@ -90,7 +90,7 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 func TestKillChild(t *testing.T) {
 	path := os.Getenv(killStore)
 	if path == "" {
-		t.Skip("for TestKill")
+		return // it is TestKill's
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
