@@ -14,27 +14,29 @@ func (s *Service) Run(ctx context.Context) {
 		worked, err := s.round(ctx, time.Now())
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("jobs: cannot take a step", "error", err)
-			s.pause(ctx, time.Now().Add(time.Second), false)
-			continue
+			worked = false
 		}
 		if !worked {
-			s.pause(ctx, s.agenda.next(), true)
+			s.pause(ctx, s.agenda.next())
 		}
 	}
 }
 
-// pause waits until t, or until something is put on the agenda.
-func (s *Service) pause(ctx context.Context, t time.Time, kicked bool) {
-	timer := time.NewTimer(max(gather, time.Until(t)))
+// pause waits until t, or until something is put on the agenda; for gather in any case, so that a thousand reports are
+// one look at their job.
+func (s *Service) pause(ctx context.Context, t time.Time) {
+	timer := time.NewTimer(gather)
 	defer timer.Stop()
-	kick := s.agenda.kick
-	if !kicked {
-		kick = nil
+	select {
+	case <-ctx.Done():
+		return
+	case <-timer.C:
 	}
+	timer.Reset(max(0, time.Until(t)))
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-kick:
+	case <-s.agenda.kick:
 	}
 }
 
@@ -110,6 +112,7 @@ func (s *Service) settle(ctx context.Context, now time.Time, jobID string) {
 		return
 	}
 	s.begin(ctx, now, jobID)
+	s.forget(jobID)
 }
 
 // begin takes a job's next step at once, and leaves the others to Run. What goes wrong is Run's to try again.

@@ -13,6 +13,9 @@ import (
 
 // Pending implements jobs.ExecutionStore. It answers from memory.
 func (s *Store) Pending(_ context.Context, dst []jobs.Execution, thing string) ([]jobs.Execution, error) {
+	if s.shut.Load() {
+		return dst, jobs.ErrClosed
+	}
 	dst, ok := s.view.pending(dst, thing)
 	if !ok {
 		return dst, noThing(thing)
@@ -22,6 +25,9 @@ func (s *Store) Pending(_ context.Context, dst []jobs.Execution, thing string) (
 
 // Execution implements jobs.ExecutionStore. One that has not ended is answered from memory.
 func (s *Store) Execution(ctx context.Context, thing, jobID string, number int64) (jobs.Execution, error) {
+	if s.shut.Load() {
+		return jobs.Execution{}, jobs.ErrClosed
+	}
 	if e, ok := s.view.execution(thing, jobID); ok && (number == 0 || number == e.Number) {
 		return e, nil
 	}
@@ -162,6 +168,9 @@ func cursor(after string) (a, b int64) {
 
 // Due implements jobs.ExecutionStore.
 func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]jobs.Execution, time.Time, error) {
+	if s.shut.Load() {
+		return nil, time.Time{}, jobs.ErrClosed
+	}
 	due, next := s.view.due(millis(now), limit)
 	return due, instant(next), nil
 }

@@ -73,7 +73,7 @@ func (t *tx) addTargets(seq int64, position int, targets []jobs.Target) error {
 
 // Job implements jobs.JobStore. One that is active is answered from memory.
 func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
-	if e := s.view.jobs.get(id); e != nil {
+	if e := s.view.jobs.get(id); e != nil && !s.shut.Load() {
 		return e.job.Load(), nil
 	}
 	r, err := s.readJob(ctx, id)
@@ -93,7 +93,7 @@ func (s *Store) readJob(ctx context.Context, id string) (r *jobRow, err error) {
 
 // Progress implements jobs.JobStore. That of an active job is answered from memory.
 func (s *Store) Progress(ctx context.Context, id string) (jobs.Progress, error) {
-	if e := s.view.jobs.get(id); e != nil {
+	if e := s.view.jobs.get(id); e != nil && !s.shut.Load() {
 		return e.getProgress(), nil
 	}
 	r, err := s.readJob(ctx, id)
@@ -150,10 +150,20 @@ func (s *Store) Jobs(ctx context.Context, q jobs.JobQuery, p jobs.Page) (list []
 }
 
 // ActiveJobs implements jobs.JobStore.
-func (s *Store) ActiveJobs(context.Context) ([]*jobs.Job, error) { return s.view.jobs.active(), nil }
+func (s *Store) ActiveJobs(context.Context) ([]*jobs.Job, error) {
+	if s.shut.Load() {
+		return nil, jobs.ErrClosed
+	}
+	return s.view.jobs.active(), nil
+}
 
 // Totals implements jobs.JobStore.
-func (s *Store) Totals(context.Context) (jobs.Counts, error) { return s.view.jobs.getTotals(), nil }
+func (s *Store) Totals(context.Context) (jobs.Counts, error) {
+	if s.shut.Load() {
+		return jobs.Counts{}, jobs.ErrClosed
+	}
+	return s.view.jobs.getTotals(), nil
+}
 
 // SwapJob implements jobs.JobStore.
 func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {

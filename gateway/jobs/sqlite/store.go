@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -32,10 +33,10 @@ type Store struct {
 	queue chan *request // quick changes
 	sets  chan *request // large ones
 
-	closing  chan struct{} // closed by Close: no further changes
+	shut     atomic.Bool // Close was called
 	closed   sync.Once
 	writers  sync.WaitGroup // changes under way
-	writerMu sync.RWMutex   // guards closing against writers.Add
+	writerMu sync.RWMutex   // guards shut against writers.Add
 	done     chan struct{}  // closed when writer and checkpointer have ended
 	closeErr error
 }
@@ -56,7 +57,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		log: o.Log, view: newView(), queue: make(chan *request, maxGroup), sets: make(chan *request, 1),
-		closing: make(chan struct{}), done: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	if err := s.open(ctx, o); err != nil {
 		return nil, fmt.Errorf("cannot open the jobs store %q: %w", o.Path, err)
@@ -142,7 +143,7 @@ func takeLock(path string) (*sqlite.Conn, error) {
 func (s *Store) Close() error {
 	s.closed.Do(func() {
 		s.writerMu.Lock()
-		close(s.closing)
+		s.shut.Store(true)
 		s.writerMu.Unlock()
 		s.writers.Wait()
 		close(s.queue)
@@ -155,10 +156,8 @@ func (s *Store) Close() error {
 
 // read runs do with a read connection. All of do sees one state of the database.
 func (s *Store) read(ctx context.Context, do func(c *sqlite.Conn) error) (err error) {
-	select {
-	case <-s.closing:
+	if s.shut.Load() {
 		return jobs.ErrClosed
-	default:
 	}
 	c, err := s.reads.Take(ctx)
 	if err != nil {

@@ -34,11 +34,9 @@ func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.
 		return err
 	}
 	s.writerMu.RLock()
-	select {
-	case <-s.closing:
+	if s.shut.Load() {
 		s.writerMu.RUnlock()
 		return jobs.ErrClosed
-	default:
 	}
 	s.writers.Add(1)
 	s.writerMu.RUnlock()

@@ -35,7 +35,7 @@ type modelJob struct {
 	aim     aim
 	ahead   aim                         // what a rollout has not passed
 	things  map[string][]jobs.Execution // attempts, the latest last
-	gone    map[string]bool             // executions that an operator deleted
+	gone    map[string]bool             // things that the rollout does not come back to
 	started bool
 	done    bool
 	queued  int64     // by the rollout

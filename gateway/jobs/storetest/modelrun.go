@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -42,7 +43,7 @@ func Model(t *testing.T, e Engine, seed uint64, operations int) {
 
 const (
 	restartEvery = 5000
-	fullTour     = 5000 // operations after which every state must have been met
+	fullTour     = 20_000 // operations after which every state must have been met
 )
 
 // run is a model test under way.
@@ -133,6 +134,9 @@ func (r *run) createThing() {
 	r.ok("CreateThing", err, nil)
 	if r.model.things[name] == nil {
 		r.model.things[name] = &modelThing{groups: make(map[*modelGroup]int)}
+		for _, j := range r.model.jobs {
+			j.gone[name] = j.gone[name] || j.started // a limited rollout may have passed it while it was not there
+		}
 	}
 }
 
@@ -199,9 +203,25 @@ func (r *run) step() int64 {
 	return 1 + r.rand.Int64N(120)
 }
 
+// pair is a thing and a job; mostly such as have an execution.
+func (r *run) pair() (thing, job string) {
+	var pairs [][2]string
+	for _, j := range r.model.sorted() {
+		for _, thing := range slices.Sorted(maps.Keys(j.things)) {
+			pairs = append(pairs, [2]string{thing, j.ID})
+		}
+	}
+	if len(pairs) == 0 || r.chance(20) {
+		return r.thing(), r.job()
+	}
+	p := pairs[r.rand.IntN(len(pairs))]
+	return p[0], p[1]
+}
+
 func (r *run) update() {
+	thing, job := r.pair()
 	q := jobs.UpdateExecutionRequest{
-		Thing: r.thing(), JobID: r.job(), StepMinutes: r.step(),
+		Thing: thing, JobID: job, StepMinutes: r.step(),
 		Status: []jobs.Status{jobs.InProgress, jobs.InProgress, jobs.Succeeded, jobs.Failed, jobs.Failed, jobs.Rejected}[r.rand.IntN(6)],
 	}
 	if r.chance(10) {
@@ -219,14 +239,16 @@ func (r *run) update() {
 }
 
 func (r *run) cancelExecution() {
-	thing, job, force := r.thing(), r.job(), r.chance(50)
+	thing, job := r.pair()
+	force := r.chance(50)
 	r.log("cancelExecution %s %s force %v", thing, job, force)
 	err := r.service.CancelExecution(bg, r.model.now, jobs.CancelExecutionRequest{Thing: thing, JobID: job, Force: force})
 	r.ok("CancelExecution", err, r.model.cancelExecution(thing, job, force))
 }
 
 func (r *run) deleteExecution() {
-	thing, job, number, force := r.thing(), r.job(), 1+r.rand.Int64N(3), r.chance(50)
+	thing, job := r.pair()
+	number, force := 1+r.rand.Int64N(2), r.chance(50)
 	r.log("deleteExecution %s %s#%d force %v", thing, job, number, force)
 	err := r.service.DeleteExecution(bg, r.model.now, jobs.DeleteExecutionRequest{Thing: thing, JobID: job, Number: number, Force: force})
 	r.ok("DeleteExecution", err, r.model.deleteExecution(thing, job, number, force))
