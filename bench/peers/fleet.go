@@ -75,7 +75,10 @@ func printFleet(r *report.Result, all []sample) {
 	}
 	fmt.Fprintf(t, "| \t| \t|\n|---\t|---:\t|\n")
 	line("good answers", "%s (%s/s)", thousands(float64(r.Counts.Good)), thousands(r.Rate()))
-	line("failed", "%d", r.Counts.Failed)
+	line("failed", "%s", thousands(float64(r.Counts.Failed)))
+	for _, e := range r.Errors {
+		line(e.Kind, "%s: %s", thousands(float64(e.Count)), e.Example)
+	}
 	if r.Generator.Limited != "" {
 		line("latency", "not reported: %s", r.Generator.Limited)
 	} else {

@@ -20,10 +20,13 @@ func bench(ctx context.Context, o *options, args ...string) (*report.Result, err
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	text, err := cmd.Output()
-	if err != nil {
-		return nil, fmt.Errorf("jobgate bench: %w\n%s", err, &stderr)
+	if err == nil {
+		return report.ReadJSON(bytes.NewReader(text))
 	}
-	return report.ReadJSON(bytes.NewReader(text))
+	if r, readErr := report.ReadJSON(bytes.NewReader(text)); readErr == nil {
+		return nil, fmt.Errorf("jobgate bench: %w: %v\n%s", err, r.Errors, &stderr)
+	}
+	return nil, fmt.Errorf("jobgate bench: %w\n%s", err, &stderr)
 }
 
 // compareGenerator compares jobgate bench with wrk at saturating one core with the same

@@ -19,7 +19,7 @@ import (
 
 const (
 	perAddress = 20000            // connections from one source address: it has some 28,000 ports
-	spare      = 1000             // descriptors that are not idle connections
+	spare      = 100              // descriptors that are not idle connections, on either side
 	settle     = 10 * time.Second // from the last connection to the measurement
 )
 
@@ -58,7 +58,7 @@ func compareIdle(ctx context.Context, o *options) error {
 	n := o.idle
 	if uint64(n)+spare > files {
 		n = int(files - spare)
-		fmt.Printf("Only %d connections: the limit of open files is %d (ulimit -Hn), and raising it takes root.\n\n", n, files)
+		fmt.Printf("Only %s connections: a process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE.\n\n", thousands(float64(n)), thousands(float64(files)))
 	}
 	if err := o.bareAnswer(ctx); err != nil {
 		return err
@@ -81,7 +81,7 @@ func compareIdle(ctx context.Context, o *options) error {
 			idleServer{"jobgate", secure, gate("normal"), goals[0]},
 			idleServer{"jobgate, memory: low", secure, gate("low"), goals[1]},
 			idleServer{"nginx", secure, func() (*process, int, error) {
-				return startNginx(o, o.serverCore, "nginx-file.conf", settings{TLS: secure, Connections: n + spare})
+				return startNginx(o, o.serverCore, "nginx-file.conf", settings{TLS: secure, Connections: n + spare/2})
 			}, ""})
 	}
 	fmt.Printf("## %s idle connections\n\nEach asked once and stays open; memory is the growth of the server's resident set, %s after the last one.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", thousands(float64(n)), settle)
