@@ -75,9 +75,9 @@ func LoadKeys(path string) (*Keys, error) {
 
 // ParseKeys reads the text of an access keys file.
 func ParseKeys(text []byte) (*Keys, error) {
-	var f keyFile
-	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil {
-		return nil, withoutSource(err)
+	f, err := decodeKeys(text)
+	if err != nil {
+		return nil, err
 	}
 	if len(f.AccessKeys) == 0 {
 		return nil, errors.New("access_keys lists none")
@@ -102,11 +102,27 @@ func ParseKeys(text []byte) (*Keys, error) {
 	return k, nil
 }
 
+var errNotYAML = errors.New("it is not YAML of the access keys' format, or it is empty")
+
+// decodeKeys decodes the file. The YAML library panics at some tags (found by FuzzParseKeys), and a file that is being
+// reloaded must not end the gateway.
+func decodeKeys(text []byte) (f keyFile, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errNotYAML
+		}
+	}()
+	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil {
+		return f, withoutSource(err)
+	}
+	return f, nil
+}
+
 // withoutSource returns a YAML error's place and message; its own text would quote the file, secrets and all.
 func withoutSource(err error) error {
 	var at yaml.Error
 	if !errors.As(err, &at) {
-		return errors.New("it is not YAML of the access keys' format, or it is empty")
+		return errNotYAML
 	}
 	message := at.GetMessage()
 	if token := at.GetToken(); token != nil && token.Position != nil {
