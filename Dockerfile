@@ -21,7 +21,7 @@ USER 65532:65532
 # jobs.store is relative to it; nothing else is written.
 WORKDIR /var/lib/jobgate
 ENV JOBGATE_CONFIG=/etc/jobgate/jobgate.yaml
-EXPOSE 8080 9090
+EXPOSE 8080 8082 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=5s CMD ["/jobgate", "health"]
 ENTRYPOINT ["/jobgate"]

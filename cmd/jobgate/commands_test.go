@@ -151,6 +151,28 @@ func TestCheck(t *testing.T) {
 	f(1, "", "there is nothing to serve; set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration\nauth.mode: is not set, and listen \":8080\" is reachable from other machines; allowed: mtls, sigv4, header or none; ")
 }
 
+// TestCheckJobs checks a configuration with jobs, which opens no store and needs no keys on the machine that checks.
+func TestCheckJobs(t *testing.T) {
+	folder := t.TempDir()
+	f := func(wantCode int, want, keys string) {
+		t.Helper()
+		if keys != "" {
+			writeFile(t, folder, "keys.yaml", keys)
+		}
+		file := writeFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:8080\nauth: {mode: sigv4}\njobs: {enabled: true, store: '"+
+			folder+"/jobs.db', access_keys_file: '"+folder+"/keys.yaml'}\n")
+		if r := jobgate(t, "", testAWS, "check", "--quiet", "--config", file); r.code != wantCode || !strings.Contains(r.err, want) {
+			t.Errorf("exit %d: %s, want %s", r.code, r.err, want)
+		}
+	}
+	f(0, `keys.yaml" cannot be read on this machine; serve needs it where it runs`, "")
+	f(1, "keys.yaml: access_keys[0] (A): secret has 5 characters; it takes 16 to 128", "access_keys: [{id: A, secret: short}]")
+	f(0, "", "access_keys: [{id: A, secret: long enough a secret}]")
+	if made, _ := filepath.Glob(filepath.Join(folder, "jobs.db*")); len(made) != 0 {
+		t.Errorf("check made %v", made)
+	}
+}
+
 // TestExamples checks every configuration that stands in examples, also those inside Kubernetes' ConfigMaps.
 func TestExamples(t *testing.T) {
 	count := 0
@@ -161,8 +183,8 @@ func TestExamples(t *testing.T) {
 		}
 		count++
 	}
-	if count != 5 {
-		t.Errorf("%d configurations, want 5", count)
+	if count != 6 {
+		t.Errorf("%d configurations, want 6", count)
 	}
 }
 
