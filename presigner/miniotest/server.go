@@ -36,6 +36,7 @@ type Server struct {
 
 	client *http.Client
 	stop   func() // held, so that nothing that ties the process to this one is collected
+	unlock func() // held likewise: without it others would take the data for a dead process's
 }
 
 // shared is the one server of this test process.
@@ -78,7 +79,7 @@ func start(logf func(string, ...any)) (*Server, error) {
 }
 
 func startOnce(binary string) (*Server, error) {
-	dir, err := dataDir()
+	dir, unlock, err := dataDir()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make a data folder for MinIO: %w", err)
 	}
@@ -103,7 +104,7 @@ func startOnce(binary string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", binary, err)
 	}
-	s.stop = stop
+	s.stop, s.unlock = stop, unlock
 	if err := s.waitReady(ended); err != nil {
 		stop()
 		out, _ := os.ReadFile(logPath)
@@ -170,7 +171,7 @@ func freeAddr() (string, error) {
 
 // dataDir makes a folder that stays locked while this process lives, and removes those
 // of processes that are gone: a killed server cannot tidy up after itself.
-func dataDir() (string, error) {
+func dataDir() (dir string, unlock func(), err error) {
 	const prefix = "jobgate-miniotest-"
 	root := dataRoot()
 	old, _ := filepath.Glob(filepath.Join(root, prefix+"*", "lock"))
@@ -180,10 +181,13 @@ func dataDir() (string, error) {
 			unlock()
 		}
 	}
-	dir, err := os.MkdirTemp(root, prefix)
-	if err != nil {
-		return "", err
+	if dir, err = os.MkdirTemp(root, prefix); err != nil {
+		return "", nil, err
 	}
-	_, err = lockFile(filepath.Join(dir, "lock")) // released when the process ends
-	return dir, err
+	// It gets the name that others look for when it is locked, not before.
+	fresh := filepath.Join(dir, "lock.new")
+	if unlock, err = lockFile(fresh); err != nil {
+		return "", nil, err
+	}
+	return dir, unlock, os.Rename(fresh, filepath.Join(dir, "lock"))
 }
