@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"text/tabwriter"
 	"time"
 
 	"jobgate/bench/report"
@@ -69,11 +67,8 @@ func watch(p *process, length time.Duration) func() []sample {
 }
 
 func printFleet(r *report.Result, all []sample) {
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(t, "| %s\t| %s\t|\n", name, fmt.Sprintf(format, args...))
-	}
-	fmt.Fprintf(t, "| \t| \t|\n|---\t|---:\t|\n")
+	t := newTable("<", "")
+	line := func(name, format string, args ...any) { t.add(name, fmt.Sprintf(format, args...)) }
 	line("good answers", "%s (%s/s)", thousands(float64(r.Counts.Good)), thousands(r.Rate()))
 	line("failed", "%s", thousands(float64(r.Counts.Failed)))
 	for _, e := range r.Errors {
@@ -93,8 +88,7 @@ func printFleet(r *report.Result, all []sample) {
 	third := len(all) / 3
 	line("gateway's memory", "%.1f MB after a third, %.1f MB at the end, at most %.1f MB", megabytes(all[third].rss), megabytes(last.rss), megabytes(peak(all)))
 	line("generator's CPU", "%.0f %% of its core", r.Generator.CPUShare*100)
-	_ = t.Flush() // to standard output
-	fmt.Println()
+	fmt.Print(t)
 }
 
 func peak(all []sample) (most int64) {

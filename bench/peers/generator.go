@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"jobgate/bench/report"
@@ -67,7 +65,7 @@ func compareGenerator(ctx context.Context, o *options) error {
 		if err := takeTurns(ctx, o, all); err != nil {
 			return err
 		}
-		printTurns(os.Stdout, target.title, all)
+		printTurns(target.title, all)
 	}
 	return holdRates(ctx, o, local(fastPort, "/hot"))
 }
@@ -75,8 +73,7 @@ func compareGenerator(ctx context.Context, o *options) error {
 // holdRates asks for higher and higher rates until the generator says that it cannot.
 func holdRates(ctx context.Context, o *options, url string) error {
 	fmt.Printf("### Rates held in an open loop\n\n")
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintf(t, "| asked for\t| good answers\t| off by\t| own delay p50\t| p99\t| CPU\t| says of itself\t|\n|---:\t|---:\t|---:\t|---:\t|---:\t|---:\t|---\t|\n")
+	t := newTable("asked for", "good answers", "off by", "own delay p50", "p99", "CPU", "<says of itself")
 	for _, rate := range []float64{1000, 5000, 10_000, 20_000, 40_000, 60_000, 80_000, 100_000} {
 		r, err := bench(ctx, o, "--rate", fmt.Sprintf("%.0f/s", rate), "--arrivals", "constant", "--duration", o.length.String(), "--warmup", "500ms", url)
 		if err != nil {
@@ -89,14 +86,13 @@ func holdRates(ctx context.Context, o *options, url string) error {
 		case r.Counts.Failed > 0 || r.Rate() < 0.99*rate:
 			verdict = "the target did not keep up"
 		}
-		fmt.Fprintf(t, "| %s/s\t| %s/s\t| %+.2f %%\t| %s\t| %s\t| %.0f %%\t| %s\t|\n", thousands(rate), thousands(r.Rate()), (r.Rate()/rate-1)*100,
-			shortDuration(float64(r.Lag.Percentile(50))), shortDuration(float64(r.Lag.Percentile(99))), r.Generator.CPUShare*100, verdict)
+		t.add(thousands(rate)+"/s", thousands(r.Rate())+"/s", fmt.Sprintf("%+.2f %%", (r.Rate()/rate-1)*100),
+			shortDuration(float64(r.Lag.Percentile(50))), shortDuration(float64(r.Lag.Percentile(99))), fmt.Sprintf("%.0f %%", r.Generator.CPUShare*100), verdict)
 		if verdict != "fine" && r.Rate() < 0.95*rate {
 			break
 		}
 	}
-	_ = t.Flush() // to standard output
-	fmt.Println()
+	fmt.Print(t)
 	return ctx.Err()
 }
 

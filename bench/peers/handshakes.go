@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strconv"
-	"text/tabwriter"
 	"time"
 )
 
@@ -29,8 +27,7 @@ func compareHandshakes(ctx context.Context, o *options) error {
 	}
 	defer nginx.stop()
 	fmt.Printf("## TLS handshakes\n\nOne request a connection, %d at once; server on core %d, clients on core %d, %s a turn. ECDSA P-256, TLS 1.3.\n\n", o.connections, o.serverCore, o.loadCore, o.length)
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintf(t, "| server\t| sessions\t| handshakes/s\t| resumed\t| server's core\t| clients' core\t|\n|---\t|---\t|---:\t|---:\t|---:\t|---:\t|\n")
+	t := newTable("<server", "<sessions", "handshakes/s", "resumed", "server's core", "clients' core")
 	for _, s := range []struct {
 		name string
 		p    *process
@@ -45,16 +42,16 @@ func compareHandshakes(ctx context.Context, o *options) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(t, row)
+			t.add(row...)
 		}
 	}
-	_ = t.Flush() // to standard output
-	fmt.Println("\nWhere the clients' core is at 100 %, the figure is theirs and the server can do more.")
+	fmt.Print(t)
+	fmt.Println("Where the clients' core is at 100 %, the figure is theirs and the server can do more.")
 	fmt.Println()
 	return nil
 }
 
-func handshakeRow(ctx context.Context, o *options, name string, p *process, url string, resume bool) (string, error) {
+func handshakeRow(ctx context.Context, o *options, name string, p *process, url string, resume bool) ([]string, error) {
 	var rates []float64
 	var resumed, server, client float64
 	for range o.rounds {
@@ -62,10 +59,10 @@ func handshakeRow(ctx context.Context, o *options, name string, p *process, url 
 		r, err := bench(ctx, o, "--concurrency", strconv.Itoa(o.connections), "--keep-alive", "0%", "--duration", o.length.String(), "--warmup", "0s",
 			"--insecure", "--tls-resume="+strconv.FormatBool(resume), url)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if r.Counts.Failed > 0 {
-			return "", fmt.Errorf("%s: %d requests failed: %v", name, r.Counts.Failed, r.Errors)
+			return nil, fmt.Errorf("%s: %d requests failed: %v", name, r.Counts.Failed, r.Errors)
 		}
 		rates = append(rates, float64(r.Counts.Handshakes)/r.Seconds)
 		resumed = float64(r.Counts.Resumed) / float64(r.Counts.Handshakes)
@@ -73,5 +70,6 @@ func handshakeRow(ctx context.Context, o *options, name string, p *process, url 
 		o.progress("%s, resumption %t: %.0f handshakes/s", name, resume, rates[len(rates)-1])
 	}
 	sessions := map[bool]string{false: "new", true: "resumed"}[resume]
-	return fmt.Sprintf("| %s\t| %s\t| %s\t| %.0f %%\t| %.0f %%\t| %.0f %%\t|", name, sessions, thousands(median(rates)), resumed*100, server*100, client*100), nil
+	percent := func(f float64) string { return fmt.Sprintf("%.0f %%", f*100) }
+	return []string{name, sessions, thousands(median(rates)), percent(resumed), percent(server), percent(client)}, nil
 }

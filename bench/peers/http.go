@@ -10,9 +10,8 @@ import (
 
 // group is a comparison of servers: each answers the same question.
 type group struct {
-	title  string
-	script string // of wrk
-	all    []*contestant
+	title string
+	all   []*contestant
 }
 
 // compareHTTP compares whole servers: one document for all, a document per device, and
@@ -37,7 +36,7 @@ func compareHTTP(ctx context.Context, o *options) error {
 		if err := takeTurns(ctx, o, all); err != nil {
 			return err
 		}
-		printTurns(os.Stdout, g.title, all)
+		printTurns(g.title, all)
 	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
@@ -85,41 +84,39 @@ func compareIdle(ctx context.Context, o *options) error {
 			}, ""})
 	}
 	fmt.Printf("## %s idle connections\n\nEach asked once and stays open; memory is the growth of the server's resident set, %s after the last one.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", thousands(float64(n)), settle)
-	t := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintf(t, "| server\t| \t| memory per connection\t| goal\t| resident before\t| with them\t| active p50, p99 before\t| meanwhile\t|\n|---\t|---\t|---:\t|---\t|---:\t|---:\t|---:\t|---:\t|\n")
+	t := newTable("<server", "<", "memory per connection", "<goal", "resident before", "with them", "active p50, p99 before", "meanwhile")
 	for _, s := range servers {
 		if !strings.Contains(s.name, o.only) {
 			continue
 		}
 		row, err := idleRow(ctx, o, s, n)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, errors.Join(err, t.Flush()))
+			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		fmt.Fprintln(t, row)
+		t.add(row...)
 	}
-	_ = t.Flush() // to standard output
-	fmt.Println()
+	fmt.Print(t)
 	return nil
 }
 
 // idleRow measures one server.
-func idleRow(ctx context.Context, o *options, s idleServer, n int) (string, error) {
+func idleRow(ctx context.Context, o *options, s idleServer, n int) ([]string, error) {
 	p, port, err := s.start()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer p.stop()
 	scheme := map[bool]string{false: "http", true: "https"}[s.tls]
 	url := fmt.Sprintf("%s://127.0.0.1:%d/hot", scheme, port)
 	if _, err := p.answer(ctx, url); err != nil {
-		return "", err
+		return nil, err
 	}
 	before, err := active(ctx, o, url)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := sleep(ctx, settle); err != nil {
-		return "", err
+		return nil, err
 	}
 	empty := p.rss()
 	conns, err := openIdle(ctx, port, n, s.tls)
@@ -131,20 +128,21 @@ func idleRow(ctx context.Context, o *options, s idleServer, n int) (string, erro
 		}
 	}()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := sleep(ctx, settle); err != nil {
-		return "", err
+		return nil, err
 	}
 	full := p.rss()
 	o.progress("%s, TLS %t: %d KB before, %d KB with %d connections", s.name, s.tls, empty/1024, full/1024, n)
 	meanwhile, err := active(ctx, o, url)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	kind := map[bool]string{false: "plain", true: "TLS"}[s.tls]
-	return fmt.Sprintf("| %s\t| %s\t| %.1f KB\t| %s\t| %.1f MB\t| %.1f MB\t| %s\t| %s\t|", s.name, kind,
-		float64(full-empty)/float64(n)/1024, s.goal, float64(empty)/(1<<20), float64(full)/(1<<20), before, meanwhile), nil
+	megabytes := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
+	each := fmt.Sprintf("%.1f KB", float64(full-empty)/float64(n)/1024)
+	return []string{s.name, kind, each, s.goal, megabytes(empty), megabytes(full), before, meanwhile}, nil
 }
 
 // active is the latency of a moderate load, as words.

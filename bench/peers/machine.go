@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,13 +21,13 @@ func buildJobgate(out string) error {
 }
 
 // printMachine heads every output: a figure without these is worth nothing.
-func printMachine(w io.Writer) {
+func printMachine() {
 	commit := output("git", "rev-parse", "--short", "HEAD")
 	if output("git", "status", "--porcelain", "--untracked-files=no") != "" {
 		commit += " with changes"
 	}
-	fmt.Fprintf(w, "%s, commit %s, `go run -C bench/peers . %s`\n\n", time.Now().UTC().Format(time.DateOnly), commit, strings.Join(os.Args[1:], " "))
-	fmt.Fprintf(w, "%s, %d cores, Linux %s, %s, %s, %s\n\n", cpuModel(), runtime.NumCPU(), output("uname", "-r"),
+	fmt.Printf("%s, commit %s, `go run -C bench/peers . %s`\n\n", time.Now().UTC().Format(time.DateOnly), commit, strings.Join(os.Args[1:], " "))
+	fmt.Printf("%s, %d cores, Linux %s, %s, %s, %s\n\n", cpuModel(), runtime.NumCPU(), output("uname", "-r"),
 		runtime.Version(), nginxVersion(), firstWords(output("wrk", "-v"), 2))
 }
 

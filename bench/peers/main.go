@@ -108,7 +108,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(o.folder) }() // it is temporary anyway
-	printMachine(os.Stdout)
+	printMachine()
 	for _, c := range comparisons {
 		if len(words) == 0 && !c.always || len(words) > 0 && !slices.Contains(words, c.name) {
 			continue

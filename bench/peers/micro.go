@@ -4,11 +4,8 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"testing"
-	"text/tabwriter"
 	"time"
 )
 
@@ -47,17 +44,15 @@ func measure(ctx context.Context, o *options, title, note string, all []*operati
 			o.progress("round %d  %-40s %10.1f ns", round+1, op.name, op.ns[len(op.ns)-1])
 		}
 	}
-	printOperations(os.Stdout, title, note, all)
+	printOperations(title, note, all)
 	return nil
 }
 
-func printOperations(w io.Writer, title, note string, all []*operation) {
+func printOperations(title, note string, all []*operation) {
 	i := slices.IndexFunc(all, func(op *operation) bool { return op.reference })
 	reference := all[i]
-	fmt.Fprintf(w, "### %s\n\n%s\n\n", title, note)
-	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
-	fmt.Fprintf(t, "| \t| time\t| jobgate is faster by (lowest … highest)\t| goal\t| B/op\t| allocs/op\t|\n")
-	fmt.Fprintf(t, "|%s\t|%s\t|%s\t|%s\t|%s\t|%s\t|\n", "---", "---:", "---:", "---", "---:", "---:")
+	fmt.Printf("### %s\n\n%s\n\n", title, note)
+	t := newTable("<", "time", "jobgate is faster by (lowest … highest)", "<goal", "B/op", "allocs/op")
 	for _, op := range all {
 		var ratios []float64
 		for round := range op.ns {
@@ -70,10 +65,10 @@ func printOperations(w io.Writer, title, note string, all []*operation) {
 		if op.goal > 0 {
 			goal = fmt.Sprintf("≥ %g×", op.goal)
 		}
-		fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %s\t| %d\t| %d\t|\n", op.name, nanoseconds(median(slices.Clone(op.ns))), ratio, goal, op.bytes, op.allocs)
+		t.add(op.name, nanoseconds(median(slices.Clone(op.ns))), ratio, goal, fmt.Sprint(op.bytes), fmt.Sprint(op.allocs))
 	}
-	_ = t.Flush() // to standard output
-	fmt.Fprintf(w, "\nMedians of %d rounds; ratios within each round.\n\n", len(reference.ns))
+	fmt.Print(t)
+	fmt.Printf("Medians of %d rounds; ratios within each round.\n\n", len(reference.ns))
 }
 
 func nanoseconds(ns float64) string {

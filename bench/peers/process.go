@@ -23,18 +23,22 @@ type process struct {
 	name string
 	cmd  *exec.Cmd
 	log  bytes.Buffer
-	done chan error
+	done chan struct{} // closed when it has ended
+	err  error         // how; after done
 }
 
 // start runs a program pinned to one core. Its output is kept for when it fails.
 func start(name string, core int, environment []string, program string, args ...string) (*process, error) {
-	p := &process{name: name, done: make(chan error, 1)}
+	p := &process{name: name, done: make(chan struct{})}
 	p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), program}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = &p.log, &p.log, environment
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
 	}
-	go func() { p.done <- p.cmd.Wait() }()
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
 	return p, nil
 }
 
@@ -58,9 +62,8 @@ func (p *process) answer(ctx context.Context, url string) ([]byte, error) {
 	var last error
 	for range 100 {
 		select {
-		case err := <-p.done:
-			p.done <- err
-			return nil, fmt.Errorf("%s has ended: %w\n%s", p.name, errors.Join(err, last), &p.log)
+		case <-p.done:
+			return nil, fmt.Errorf("%s has ended: %w\n%s", p.name, errors.Join(p.err, last), &p.log)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(50 * time.Millisecond):

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -72,32 +70,25 @@ func (c *contestant) ratio(reference *contestant) (mid, low, high float64) {
 	return median(ratios), slices.Min(ratios), slices.Max(ratios)
 }
 
-// printTurns writes a group's medians as a Markdown table.
-func printTurns(w io.Writer, title string, all []*contestant) {
-	var reference *contestant
-	for _, c := range all {
-		if c.reference {
-			reference = c
-		}
-	}
-	fmt.Fprintf(w, "### %s\n\n", title)
-	t := tabwriter.NewWriter(w, 0, 0, 1, ' ', 0)
-	fmt.Fprintf(t, "| server\t| requests/s\t| ratio (lowest … highest)\t| goal\t| p50\t| p99\t|\n")
-	fmt.Fprintf(t, "|%s\t|%s\t|%s\t|%s\t|%s\t|%s\t|\n", "---", "---:", "---:", "---", "---:", "---:")
+// printTurns writes a group's medians as a Markdown table. One of all is the reference.
+func printTurns(title string, all []*contestant) {
+	reference := all[slices.IndexFunc(all, func(c *contestant) bool { return c.reference })]
+	fmt.Printf("### %s\n\n", title)
+	t := newTable("<server", "requests/s", "ratio (lowest … highest)", "<goal", "p50", "p99")
 	for _, c := range all {
 		ratio := "1"
-		if c != reference && reference != nil {
+		if c != reference {
 			mid, low, high := c.ratio(reference)
 			ratio = fmt.Sprintf("%.2f (%.2f … %.2f)", mid, low, high)
 		}
-		fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n", c.name, thousands(median(c.of(func(t turn) float64 { return t.rate }))), ratio, c.goal,
+		t.add(c.name, thousands(median(c.of(func(t turn) float64 { return t.rate }))), ratio, c.goal,
 			shortDuration(median(c.of(func(t turn) float64 { return float64(t.p50) }))), shortDuration(median(c.of(func(t turn) float64 { return float64(t.p99) }))))
 	}
-	_ = t.Flush() // to standard output
-	fmt.Fprintf(w, "\nMedians of %d rounds; ratios are to %s, within each round.\n\n", len(all[0].turns), reference.name)
+	fmt.Print(t)
+	fmt.Printf("Medians of %d rounds; ratios are to %s, within each round.\n\n", len(all[0].turns), reference.name)
 	for _, c := range all {
 		if n := sum(c.of(func(t turn) float64 { return float64(t.failed) })); n > 0 {
-			fmt.Fprintf(w, "**%s: %.0f answers were wrong.**\n\n", c.name, n)
+			fmt.Printf("**%s: %.0f answers were wrong.**\n\n", c.name, n)
 		}
 	}
 }
