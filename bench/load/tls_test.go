@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -80,6 +81,34 @@ func TestTLSRefusals(t *testing.T) {
 	// With TLS 1.3 the server's refusal comes after the client's handshake has ended.
 	f("client certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, nil, false)
 	f("client certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, nil, true)
+}
+
+// A device's certificate gets it in.
+func TestClientCertificate(t *testing.T) {
+	t.Parallel()
+	url, client := serveTLS(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert})
+	other := httptest.NewUnstartedServer(nil)
+	other.StartTLS()
+	client.Certificates = other.TLS.Certificates // any will do
+	other.Close()
+	p := closedPlan(t, url, 4, 0)
+	p.Count, p.TLS = 100, client
+	if res := mustRun(t, p); res.Counts.Good != 100 {
+		t.Errorf("%d good answers of 100: %v", res.Counts.Good, res.Errors)
+	}
+}
+
+// A target that takes the connection and never shakes hands.
+func TestSilentHandshake(t *testing.T) {
+	t.Parallel()
+	url := serveRaw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // until the generator gives up
+	p := openPlan(t, "https"+strings.TrimPrefix(url, "http"), 10, time.Minute)
+	p.Timeout = 300 * time.Millisecond
+	res, err := play(t, p)
+	errIs(t, err, ErrUnreachable)
+	if failures(res, connectTimeout) != 1 {
+		t.Errorf("the report has %v, want one connect timeout", res.Errors)
+	}
 }
 
 func TestJudge(t *testing.T) {
