@@ -80,3 +80,41 @@ func cpuModel() string {
 	}
 	return ""
 }
+
+// describe fills in what does not come from the samples.
+func (r *run) describe(res *report.Result) {
+	res.Plan = r.plan.describe()
+	res.Plan.Names = r.names()
+	res.Machines = []report.Machine{{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}}
+	res.Started = time.Now()
+	if r.dialer != nil {
+		res.Plan.TLS = r.dialer.protocol
+		res.Counts.Connects = r.dialer.connects.Load()
+		res.Counts.Handshakes = r.dialer.handshakes.Load()
+		res.Counts.Resumed = r.dialer.resumed.Load()
+	}
+}
+
+// names says in words which names the requests were made with.
+func (r *run) names() string {
+	var things, jobs bool
+	for _, f := range r.flows {
+		for _, s := range f.steps {
+			for _, p := range append(s.request.head.parts, s.request.body.parts...) {
+				things = things || p.slot == slotThing
+				jobs = jobs || p.slot == slotJob
+			}
+		}
+	}
+	var words []string
+	if things {
+		words = append(words, describeNames("things", r.plan.Things))
+	}
+	if jobs {
+		words = append(words, describeNames("jobs", r.plan.Jobs))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, ", ") + fmt.Sprintf(", seed %d", r.plan.Seed)
+}

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net/url"
-	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -267,107 +265,4 @@ func (r *run) record(worker int, s *sample) {
 		s.kind = abandoned
 	}
 	r.recorder.record(worker, s)
-}
-
-// watch ends the intervals on time, until the run is over.
-func (r *run) watch(over <-chan struct{}) {
-	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
-		r.tell(Live{})
-		if !r.sleep(min(next+time.Second, r.plan.Warmup), over) {
-			return
-		}
-	}
-	r.cpuBefore, r.wallBefore = cpuTime(), time.Now()
-	var live Live
-	recent := newRecent()
-	for next := r.plan.Warmup + r.recorder.width; r.sleep(next, over); next += r.recorder.width {
-		recent.add(r.recorder.rotate(r.clock.now()), &live)
-		if recent.seconds >= 0.5 {
-			recent.summarise(&live)
-			r.tell(live)
-			recent = newRecent()
-		}
-	}
-	r.recorder.rotate(r.clock.now())
-}
-
-// recent is what the progress bar shows: the intervals since it was last drawn.
-type recent struct {
-	latency *report.Histogram
-	good    int64
-	seconds float64
-}
-
-func newRecent() *recent { return &recent{latency: report.NewCoarseHistogram()} }
-
-func (c *recent) add(i report.Interval, l *Live) {
-	c.latency.Merge(i.Latency)
-	c.good += i.Good
-	c.seconds += i.Seconds
-	l.Good += i.Good
-	l.Failed += i.Failed
-}
-
-func (c *recent) summarise(l *Live) {
-	l.Rate, l.P50, l.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
-}
-
-// sleep waits until a moment of the run; it returns false when the run is over.
-func (r *run) sleep(until time.Duration, over <-chan struct{}) bool {
-	t := time.NewTimer(until - r.clock.now())
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-over:
-		return false
-	}
-}
-
-// tell passes on how the run goes.
-func (r *run) tell(l Live) {
-	if r.plan.OnInterval == nil {
-		return
-	}
-	now := r.clock.now()
-	l.Elapsed, l.Total, l.Warmup, l.Count = now-r.plan.Warmup, r.plan.Duration, now < r.plan.Warmup, r.plan.Count
-	r.plan.OnInterval(l)
-}
-
-// describe fills in what does not come from the samples.
-func (r *run) describe(res *report.Result) {
-	res.Plan = r.plan.describe()
-	res.Plan.Names = r.names()
-	res.Machines = []report.Machine{{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}}
-	res.Started = time.Now()
-	if r.dialer != nil {
-		res.Plan.TLS = r.dialer.protocol
-		res.Counts.Connects = r.dialer.connects.Load()
-		res.Counts.Handshakes = r.dialer.handshakes.Load()
-		res.Counts.Resumed = r.dialer.resumed.Load()
-	}
-}
-
-// names says in words which names the requests were made with.
-func (r *run) names() string {
-	var things, jobs bool
-	for _, f := range r.flows {
-		for _, s := range f.steps {
-			for _, p := range append(s.request.head.parts, s.request.body.parts...) {
-				things = things || p.slot == slotThing
-				jobs = jobs || p.slot == slotJob
-			}
-		}
-	}
-	var words []string
-	if things {
-		words = append(words, describeNames("things", r.plan.Things))
-	}
-	if jobs {
-		words = append(words, describeNames("jobs", r.plan.Jobs))
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.Join(words, ", ") + fmt.Sprintf(", seed %d", r.plan.Seed)
 }
