@@ -20,16 +20,18 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
+var bg = context.Background()
+
 // killStore names the environment variable that makes the test program a child to be killed.
-const killStore = "JOBGATE_KILL_STORE"
+const killStore = "JOBS_KILL_STORE"
 
 // TestKill kills a process under load at random moments, and looks at what its store holds then: every answered write is
-// there, every execution is in one state, the counts add up. JOBGATE_KILLS says how often: 50 in the project's own checks.
+// there, every execution is in one state, the counts add up. JOBS_KILLS says how often: 50 in the project's own checks.
 func TestKill(t *testing.T) {
 	kills := 3
-	if n, err := strconv.Atoi(os.Getenv("JOBGATE_KILLS")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("JOBS_KILLS")); err == nil {
 		kills = n
-	} else if testing.Short() {
+	} else if testing.Short() || underRace {
 		kills = 1
 	}
 	path := filepath.Join(t.TempDir(), "jobs.db")
@@ -56,7 +58,7 @@ func TestKill(t *testing.T) {
 func runChild(t *testing.T, path string, generation int, answered *answers) {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^TestKillChild$", "-test.count=1")
-	child.Env = append(os.Environ(), killStore+"="+path, fmt.Sprintf("JOBGATE_KILL_GENERATION=%d", generation))
+	child.Env = append(os.Environ(), killStore+"="+path, fmt.Sprintf("JOBS_KILL_GENERATION=%d", generation))
 	child.Stderr = os.Stderr
 	stdin, err := child.StdinPipe() // the child ends when it is closed: it does not outlive this process
 	if err != nil {
@@ -106,7 +108,7 @@ func TestKillChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &child{service: service, store: store, generation: os.Getenv("JOBGATE_KILL_GENERATION")}
+	c := &child{service: service, store: store, generation: os.Getenv("JOBS_KILL_GENERATION")}
 	c.prepare(t)
 	go service.Run(bg)
 	for range 16 {
@@ -123,7 +125,7 @@ type child struct {
 	generation string
 }
 
-const killThings = 1500
+const killThings = 500
 
 func killThing() string { return fmt.Sprintf("thing-%04d", rand.IntN(killThings)) }
 

@@ -8,14 +8,14 @@ import (
 	"jobgate/gateway/jobs/storetest"
 )
 
-// TestModel compares the service over this engine with a model. JOBGATE_MODEL says how many operations: 100000 in the
+// TestModel compares the service over this engine with a model. JOBS_MODEL says how many operations: 100000 in the
 // project's own checks.
 func TestModel(t *testing.T) {
 	operations := 10_000
-	if testing.Short() {
+	if testing.Short() || underRace {
 		operations = 1000
 	}
-	if n, err := strconv.Atoi(os.Getenv("JOBGATE_MODEL")); err == nil {
+	if n, err := strconv.Atoi(os.Getenv("JOBS_MODEL")); err == nil {
 		operations = n
 	}
 	for _, seed := range []uint64{1, 2} {

@@ -1,3 +1,5 @@
+//go:build !race
+
 package sqlite_test
 
 import (
@@ -17,15 +19,13 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// fleetSize is how many things the tests of scale have: a million if JOBGATE_SCALE is "full".
+// fleetSize is how many things the tests of scale have: a million if JOBS_SCALE is "full".
 func fleetSize() int {
-	if os.Getenv("JOBGATE_SCALE") == "full" {
+	if os.Getenv("JOBS_SCALE") == "full" {
 		return 1_000_000
 	}
-	return 50_000
+	return 20_000
 }
-
-var bg = context.Background()
 
 // fleet is a store with things in one group, and a service over it.
 type fleet struct {

@@ -1,0 +1,168 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"jobgate/gateway/jobs"
+)
+
+var bg = context.Background()
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(bg, Options{Path: path, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func things(prefix string, n int) []jobs.Thing {
+	list := make([]jobs.Thing, n)
+	for i := range list {
+		list[i] = jobs.Thing{Name: fmt.Sprintf("%s%05d", prefix, i), ID: strings.Repeat("x", 100), Version: 1}
+	}
+	return list
+}
+
+// TestDiskFull lets the disk become full in the middle of a group: the changes of the group fail, nothing of them
+// shows, and the store goes on when there is room again.
+func TestDiskFull(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := open(t, path)
+	limit := func(pages int) {
+		t.Helper()
+		if err := s.write(bg, func(x *tx) error { return query(x.conn, fmt.Sprintf("PRAGMA max_page_count = %d", pages), nil) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.CreateThings(bg, things("a", 10)); err != nil {
+		t.Fatal(err)
+	}
+	j := jobs.Job{ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot, Targets: []jobs.Target{{Name: "a00000"}}, CreatedAt: time.Now()}
+	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	limit(60)
+	err := s.CreateThings(bg, things("b", 5000))
+	if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultFull {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	if _, err := s.Pending(bg, nil, "b00000"); !errors.Is(err, jobs.ErrNotFound) {
+		t.Errorf("a thing that was not stored: %v", err)
+	}
+	e, err := s.Execution(bg, "a00000", "j", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := e
+	next.Status, next.Version = jobs.Succeeded, 2
+	swaps := []jobs.Swap{{Old: e, New: next}}
+	if err := s.Swap(bg, swaps); err != nil || !swaps[0].Applied { // what needs no room works
+		t.Errorf("%v, %v", swaps[0].Applied, err)
+	}
+	limit(1 << 20)
+	if err := s.CreateThings(bg, things("b", 5000)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, path)
+	if list, err := s.Pending(bg, nil, "b04999"); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if p, err := s.Progress(bg, "j"); err != nil || p.Counts != (jobs.Counts{jobs.Succeeded: 1}) {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestOneFails lets one change of a group fail beside others that do not.
+func TestOneFails(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	results := make(chan error, 30)
+	for i := range 30 {
+		go func() {
+			list := things(fmt.Sprint("g", i), 2)
+			if i%3 == 0 {
+				list = append(list, list[0])
+			}
+			results <- s.CreateThings(bg, list)
+		}()
+	}
+	failed := 0
+	for range 30 {
+		if err := <-results; errors.Is(err, jobs.ErrAlreadyExists) {
+			failed++
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if failed != 10 {
+		t.Errorf("%d failed, want 10", failed)
+	}
+	for i := range 30 {
+		_, err := s.Pending(bg, nil, fmt.Sprintf("g%d00001", i))
+		if want := i%3 == 0; errors.Is(err, jobs.ErrNotFound) != want {
+			t.Errorf("things of change %d: %v", i, err)
+		}
+	}
+}
+
+func TestOpenRefused(t *testing.T) {
+	dir := t.TempDir()
+	f := func(name, script string, want string, kind error) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(sqlitex.ExecuteScript(c, script, nil), c.Close()); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(bg, Options{Path: path})
+		if err == nil || !strings.Contains(err.Error(), want) || (kind != nil && !errors.Is(err, kind)) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 1", jobs.ErrStoreNewer)
+	f("other", "CREATE TABLE t (x)", "another program", nil)
+	f("another", "PRAGMA application_id = 7", "another program", nil)
+	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{"": "no path", filepath.Join(dir, "text"): "not a database", filepath.Join(dir, "none", "x.db"): "unable to open"} {
+		if _, err := Open(bg, Options{Path: path}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", path, err, want)
+		}
+	}
+	// A store that could not be opened is not left locked.
+	s := open(t, filepath.Join(dir, "good"))
+	if _, err := Open(bg, Options{Path: filepath.Join(dir, "good")}); !errors.Is(err, jobs.ErrStoreInUse) {
+		t.Errorf("%v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := sqlite.OpenConn(filepath.Join(dir, "newer"), sqlite.OpenReadWrite); err != nil {
+		t.Error(err)
+	} else if err := errors.Join(sqlitex.ExecuteScript(c, "PRAGMA user_version = 0; PRAGMA application_id = 0", nil), c.Close()); err != nil {
+		t.Error(err)
+	}
+	open(t, filepath.Join(dir, "newer"))
+}

@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"jobgate/gateway/jobs"
+)
+
+// TestSizes holds the sizes that the memory of a million things is counted from.
+func TestSizes(t *testing.T) {
+	if n := unsafe.Sizeof(record{}); n != 64 {
+		t.Errorf("a record has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(thing{}); n != 16 {
+		t.Errorf("a thing has %d bytes", n)
+	}
+}
+
+// TestShard does random things to one shard and to a map.
+func TestShard(t *testing.T) {
+	v := newView()
+	random := rand.New(rand.NewPCG(1, 2))
+	s := new(shard)
+	type state struct {
+		slot    uint32
+		records map[uint32]uint32 // job → version
+	}
+	model := make(map[string]*state)
+	names := make([]string, 300)
+	for i := range names {
+		names[i] = fmt.Sprintf("%0*d", 1+random.IntN(maxThingName), i)
+	}
+	for i := range 100_000 {
+		name := names[random.IntN(len(names))]
+		hash := v.rehash([]byte(name)) & 0xff // so that many meet
+		rehash := func(name []byte) uint64 { return v.rehash(name) & 0xff }
+		slot, found := find(s, hash, name)
+		want := model[name]
+		if found != (want != nil) || (found && (slot != want.slot || s.things[slot].id == 0)) {
+			t.Fatalf("step %d: %q is in slot %d, %v, want %+v", i, name, slot, found, want)
+		}
+		job := uint32(random.IntN(5))
+		switch {
+		case !found:
+			model[name] = &state{s.add(hash, uint32(i)+1, name, rehash), make(map[uint32]uint32)}
+		case random.IntN(3) == 0 && len(want.records) == 0:
+			s.remove(hash, slot, rehash)
+			delete(model, name)
+		case random.IntN(2) == 0:
+			details := jobs.StatusDetails("")
+			flags := uint8(0)
+			if random.IntN(2) == 0 {
+				details, flags = jobs.StatusDetails(fmt.Sprint(i)), flagDetails
+			}
+			at := s.put(slot, record{job: job, version: uint32(i), flags: flags}, details)
+			if s.detailsOf(at, &s.records[at]) != details {
+				t.Fatalf("step %d: details are %q", i, s.detailsOf(at, &s.records[at]))
+			}
+			want.records[job] = uint32(i)
+		default:
+			s.drop(slot, job)
+			delete(want.records, job)
+		}
+		if i%1000 == 0 {
+			for name, want := range model {
+				have := make(map[uint32]uint32)
+				for at := s.things[want.slot].head; at != 0; at = s.records[at-1].next {
+					have[s.records[at-1].job] = s.records[at-1].version
+				}
+				if fmt.Sprint(have) != fmt.Sprint(want.records) {
+					t.Fatalf("step %d: %q has %v, want %v", i, name, have, want.records)
+				}
+			}
+		}
+	}
+	if len(s.things) > len(names) || len(s.records) > 5*len(names) || len(s.names) > 2*len(names)*maxThingName {
+		t.Errorf("%d things, %d records, %d bytes of names: what was freed is not used again", len(s.things), len(s.records), len(s.names))
+	}
+}
+
+// TestPlaces goes to the ends of what a place can say.
+func TestPlaces(t *testing.T) {
+	var ids idTable
+	for _, p := range []place{{0, 0}, {shards - 1, 1<<(32-shardBits) - 2}, {1, 77}} {
+		for _, id := range []uint32{1, idChunk - 1, idChunk, 5 * idChunk} {
+			ids.set(id, p)
+			if got, ok := ids.get(id); !ok || got != p {
+				t.Errorf("%+v comes back as %+v, %v", p, got, ok)
+			}
+			ids.clear(id)
+			if _, ok := ids.get(id); ok {
+				t.Errorf("%d is not cleared", id)
+			}
+		}
+	}
+	if _, ok := ids.get(1 << 31); ok {
+		t.Error("an unknown id has a place")
+	}
+}

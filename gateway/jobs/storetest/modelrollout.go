@@ -1,0 +1,89 @@
+package storetest
+
+import (
+	"math"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+func (m *model) schedule(j *modelJob) (begins, ends time.Time) {
+	if j.Scheduling == nil {
+		return begins, ends
+	}
+	begins, _ = time.Parse(jobs.TimeFormat, j.Scheduling.StartTime)
+	ends, _ = time.Parse(jobs.TimeFormat, j.Scheduling.EndTime)
+	return begins, ends
+}
+
+// isOpen walks through the minutes of the last day to find a window that began and has not ended.
+func (m *model) isOpen(j *modelJob, begins time.Time) bool {
+	if m.now.Before(begins) {
+		return false
+	}
+	if j.Scheduling == nil || len(j.Scheduling.MaintenanceWindows) == 0 {
+		return true
+	}
+	for _, w := range j.Scheduling.MaintenanceWindows {
+		cron, err := jobs.ParseCron(w.StartTime)
+		if err != nil {
+			return false
+		}
+		for back := range w.DurationInMinutes {
+			minute := m.now.Truncate(time.Minute).Add(-time.Duration(back) * time.Minute)
+			if cron.Next(minute.Add(-time.Minute)).Equal(minute) && !minute.Before(begins) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// rollOut queues what the rate allows.
+func (m *model) rollOut(j *modelJob, rolled func(j *modelJob, n int) bool) bool {
+	if j.Rollout == nil {
+		j.started, j.done = true, true
+		for thing := range m.things {
+			e := j.latest(thing)
+			if m.within(j, j.ahead, thing) && (e == nil || e.Status == jobs.Removed) {
+				m.queue(j, thing)
+				j.queued++
+			}
+		}
+		j.ahead = aim{}
+		return true
+	}
+	n := m.allowed(j)
+	return n > 0 && rolled(j, n)
+}
+
+// allowed is how many executions a limited rollout may queue now.
+func (m *model) allowed(j *modelJob) int {
+	rate := float64(j.Rollout.MaximumPerMinute)
+	if e := j.Rollout.ExponentialRate; e != nil {
+		steps := int64(0)
+		if by := e.RateIncreaseCriteria; by.NumberOfNotifiedThings > 0 {
+			steps = j.queued / by.NumberOfNotifiedThings
+		} else {
+			c := j.counts()
+			steps = c[jobs.Succeeded] / by.NumberOfSucceededThings
+		}
+		most := rate
+		if most == 0 {
+			most = 1000
+		}
+		rate = float64(e.BaseRatePerMinute)
+		for range steps {
+			rate *= e.IncrementFactor
+		}
+		rate = min(rate, most)
+	}
+	j.each = time.Duration(math.Ceil(60_000/rate)) * time.Millisecond
+	if !j.started {
+		j.pace = m.now.Add(-j.each)
+	}
+	if lapse := m.now.Add(-j.each - time.Second); j.pace.Before(lapse) {
+		j.pace = lapse
+	}
+	return int(m.now.Sub(j.pace) / j.each)
+}
