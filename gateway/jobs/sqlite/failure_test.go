@@ -123,6 +123,41 @@ func TestOneFails(t *testing.T) {
 	}
 }
 
+// TestFailureLeavesNothing lets a change fail after it has counted, staged and written.
+func TestFailureLeavesNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	if err := s.CreateThings(bg, things("a", 1)); err != nil {
+		t.Fatal(err)
+	}
+	j := jobs.Job{ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot, Targets: []jobs.Target{{Name: "a00000"}}, CreatedAt: time.Now()}
+	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
+		t.Fatal(err)
+	}
+	failed := errors.New("at the end")
+	err := s.write(bg, func(x *tx) error {
+		if err := x.queueChunk(&jobs.QueueChunk{JobID: "j", Limit: 1, Now: time.Now()}, new(jobs.QueueResult)); err != nil {
+			t.Error(err)
+		}
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Fatal(err)
+	}
+	p, err := s.Progress(bg, "j")
+	if err != nil || p != (jobs.Progress{}) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if totals, err := s.Totals(bg); err != nil || totals != (jobs.Counts{}) {
+		t.Errorf("%v, %v", totals, err)
+	}
+	if list, err := s.Pending(bg, nil, "a00000"); err != nil || len(list) != 0 {
+		t.Errorf("%v, %v", list, err)
+	}
+	if _, err := s.Execution(bg, "a00000", "j", 0); !errors.Is(err, jobs.ErrNotFound) {
+		t.Error(err)
+	}
+}
+
 func TestOpenRefused(t *testing.T) {
 	dir := t.TempDir()
 	f := func(name, script string, want string, kind error) {

@@ -30,6 +30,7 @@ func fleetSize() int {
 // fleet is a store with things in one group, and a service over it.
 type fleet struct {
 	testing.TB
+	path    string
 	store   *sqlite.Store
 	service *jobs.Service
 	names   []string
@@ -37,16 +38,19 @@ type fleet struct {
 
 func newFleet(t testing.TB, things int) *fleet {
 	t.Helper()
-	store, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	service, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &fleet{TB: t, store: store, service: service, names: thingNames(things)}
+	f := &fleet{TB: t, path: filepath.Join(t.TempDir(), "jobs.db"), names: thingNames(things)}
+	f.open()
+	t.Cleanup(func() { _ = f.store.Close() })
+	return f
+}
+
+func (f *fleet) open() {
+	f.Helper()
+	var err error
+	f.store, err = sqlite.Open(bg, sqlite.Options{Path: f.path})
+	f.ok(err)
+	f.service, err = jobs.New(jobs.Config{Store: f.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	f.ok(err)
 }
 
 func thingNames(n int) []string {
@@ -161,21 +165,29 @@ func TestScale(t *testing.T) {
 	}
 }
 
-// TestMemory measures what a thing with a pending job costs in live heap.
+// TestMemory measures what a thing with a pending job costs in live heap, and how long it takes to open such a store.
 func TestMemory(t *testing.T) {
 	f := newFleet(t, fleetSize())
 	before := heap() // an empty gateway, and the names that this test keeps
 	f.register()
-	f.run()
 	f.createJob("job")
+	f.ok(f.service.Tick(bg, time.Now()))
 	f.rollOut("job")
-	time.Sleep(50 * time.Millisecond)
 	each := float64(heap()-before) / float64(len(f.names))
 	t.Logf("%.0f bytes of live heap a thing", each)
 	if each > 256 {
 		t.Errorf("%.0f bytes of live heap a thing, want at most 256", each)
 	}
-	runtime.KeepAlive(f)
+	f.ok(f.store.Close())
+	begun := time.Now()
+	f.open()
+	t.Logf("opened in %v", time.Since(begun).Round(time.Millisecond))
+	each = float64(heap()-before) / float64(len(f.names))
+	t.Logf("%.0f bytes of live heap a thing after a restart", each)
+	if list, err := f.store.Pending(bg, nil, f.names[7]); err != nil || len(list) != 1 {
+		t.Errorf("%v, %v", list, err)
+	}
+	f.ok(f.store.Close())
 }
 
 // latencies are what a load measured.
@@ -241,53 +253,4 @@ func p99(list []time.Duration) time.Duration {
 		return 0
 	}
 	return list[len(list)*99/100]
-}
-
-// BenchmarkUpdate reports durable updates of executions, by many devices at once.
-func BenchmarkUpdate(b *testing.B) {
-	f := newFleet(b, fleetSize())
-	f.register()
-	f.run()
-	f.createJob("job")
-	f.rollOut("job")
-	const devices = 256
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	took := make([][]time.Duration, devices)
-	b.ResetTimer()
-	for i := range devices {
-		wg.Go(func() {
-			for next.Add(1) <= int64(b.N) {
-				begun := time.Now()
-				_, err := f.service.Update(bg, begun, jobs.UpdateExecutionRequest{
-					Thing: f.any(), JobID: "job", Status: jobs.InProgress, Details: map[string]string{"step": "download"},
-				})
-				if err != nil {
-					b.Error(err)
-				}
-				took[i] = append(took[i], time.Since(begun))
-			}
-		})
-	}
-	wg.Wait()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "updates/s")
-	b.ReportMetric(float64(p99(slices.Concat(took...)).Microseconds())/1000, "p99-ms")
-}
-
-// BenchmarkDescribe reads a device's pending job with its document.
-func BenchmarkDescribe(b *testing.B) {
-	f := newFleet(b, fleetSize())
-	f.register()
-	f.run()
-	f.createJob("job")
-	f.rollOut("job")
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		i = (i + 7919) % len(f.names)
-		_, found, err := f.service.Describe(bg, jobs.DescribeExecutionRequest{Thing: f.names[i], JobID: jobs.Next, Document: true})
-		if err != nil || !found {
-			b.Fatal(found, err)
-		}
-	}
 }
