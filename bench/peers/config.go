@@ -41,6 +41,9 @@ type settings struct {
 	TLS      bool
 
 	Connections int // nginx allocates for as many at its start
+
+	Store   string // of the IoT Jobs service, which is on if this is set
+	Control int    // port of its control plane
 }
 
 // write fills in conf/name and writes it into the run's folder, as out. It returns its

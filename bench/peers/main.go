@@ -6,6 +6,7 @@
 //	go run -C bench/peers . idle         memory per idle connection, latency meanwhile
 //	go run -C bench/peers . handshakes   TLS handshakes per second
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
+//	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
 //
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
 //	                 conf/*: jobgate.yaml, nginx-*.conf      wrk (taskset: load core)
@@ -37,7 +38,7 @@ type options struct {
 	loadCore    int
 	only        string // contestants whose name contains this, and the references
 	idle        int    // connections of idle
-	things      int    // of fleet
+	things      int    // of fleet and jobs
 	fleet       time.Duration
 	keepAlive   string // of fleet
 	folder      string // of the run
@@ -61,6 +62,7 @@ var comparisons = []comparison{
 	{"idle", false, compareIdle},
 	{"handshakes", false, compareHandshakes},
 	{"fleet", false, runFleet},
+	{"jobs", false, compareJobs},
 }
 
 func main() {
@@ -89,7 +91,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.loadCore, "load-core", 1, "core of the load and of upstreams")
 	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with")
 	flag.IntVar(&o.idle, "idle", 20000, "idle: connections")
-	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute")
+	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs: things in the job's group")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
 	flag.StringVar(&o.jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")
@@ -98,7 +100,7 @@ func run(ctx context.Context) error {
 	words := flag.Args()
 	for _, w := range words {
 		if !slices.ContainsFunc(comparisons, func(c comparison) bool { return c.name == w }) {
-			return fmt.Errorf("there is no comparison %q: http, url, template, generator, idle, handshakes, fleet", w)
+			return fmt.Errorf("there is no comparison %q: http, url, template, generator, idle, handshakes, fleet, jobs", w)
 		}
 	}
 	if o.rounds < 1 || o.length < time.Second/10 || o.connections < 1 {
