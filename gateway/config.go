@@ -10,6 +10,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
+	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
 
@@ -115,7 +116,7 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{
 		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs,
-		log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
+		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
 		unmatched: c.Metrics.route("none"), proxied: c.Metrics.route("proxy"), jobsDurations: c.Metrics.route("jobs"),
 	}
 	if h.clock == nil {

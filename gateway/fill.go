@@ -117,6 +117,7 @@ func (h *Handler) fillBody(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Err
 
 func (h *Handler) fillInto(dst []byte, x *exchange, r *route, m *rendering) ([]byte, *Error) {
 	h.prepare(x, r, m)
+	x.render.Memo = h.memo
 	body, err := jobdoc.Fill(dst, x.body, &r.options, &x.render)
 	if err != nil {
 		return body, documentError(err)
@@ -125,8 +126,11 @@ func (h *Handler) fillInto(dst []byte, x *exchange, r *route, m *rendering) ([]b
 	return body, nil
 }
 
-// signingTime is the second in which a URL that belongs to no template is signed.
-func (h *Handler) signingTime(now time.Time) time.Time { return now.Add(h.roles.Skew()) }
+// signingTime is when a URL begins that belongs to no template: with its quantum.
+func (h *Handler) signingTime(now time.Time) time.Time {
+	start := now.Add(h.roles.Skew()).Unix()
+	return time.Unix(start-start%int64(h.presign.Quantum/time.Second), 0)
+}
 
 // ofUnfilledBody are the headers that describe the bytes the upstream sent, and say
 // nothing true of the filled ones.

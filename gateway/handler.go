@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
 
@@ -24,8 +25,9 @@ type Handler struct {
 	resolver  *jobdoc.Resolver
 	policies  map[string]*jobdoc.Policy // by role
 	documents *Documents
-	sidecar   *sidecar // nil: off
-	jobs      Jobs     // nil: off
+	sidecar   *sidecar        // nil: off
+	jobs      Jobs            // nil: off
+	memo      *presigner.Memo // of URLs in documents that come from elsewhere
 	log       *slog.Logger
 	clock     func(*fasthttp.RequestCtx) time.Time
 	counters  *counters

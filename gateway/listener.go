@@ -100,15 +100,30 @@ type deviceConn struct {
 	net.Conn
 	listener *deviceListener
 	closed   atomic.Bool
+	write    deadline
 }
 
 func (c *deviceConn) Write(p []byte) (int, error) {
 	if t := c.listener.writeTimeout; t > 0 {
-		if err := c.SetWriteDeadline(time.Now().Add(t)); err != nil {
-			return 0, err
+		if at, due := c.write.next(t); due {
+			if err := c.Conn.SetWriteDeadline(at); err != nil {
+				return 0, err
+			}
 		}
 	}
 	return c.Conn.Write(p)
+}
+
+// SetDeadline and SetWriteDeadline are fasthttp's: the next write sets its own again.
+func (c *deviceConn) SetDeadline(t time.Time) error {
+	c.write = deadline{}
+	return c.Conn.SetDeadline(t)
+}
+
+// SetWriteDeadline: see SetDeadline.
+func (c *deviceConn) SetWriteDeadline(t time.Time) error {
+	c.write = deadline{}
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // Close closes the connection and gives its place to another.

@@ -99,7 +99,7 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	if err := h.sign(ctx, call.role, call.expires, &m); err != nil {
 		return err
 	}
-	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime, Signer: m.session.Signer, Values: call.values}
+	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime, Signer: m.session.Signer, Values: call.values, Memo: h.memo}
 	ctx.Response.Header.SetContentTypeBytes(ctx.Request.Header.ContentType())
 	ctx.Response.Header.SetCanonical(cacheControl, noStore)
 	if call.lines {

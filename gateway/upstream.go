@@ -155,19 +155,39 @@ func isTimeout(err error) bool {
 // may take its time while a silent peer may not.
 type idleTimeoutConn struct {
 	net.Conn
-	timeout time.Duration
+	timeout     time.Duration
+	read, write deadline
 }
 
 func (c *idleTimeoutConn) Read(p []byte) (int, error) {
-	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
+	if at, due := c.read.next(c.timeout); due {
+		if err := c.SetReadDeadline(at); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Read(p)
 }
 
 func (c *idleTimeoutConn) Write(p []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
+	if at, due := c.write.next(c.timeout); due {
+		if err := c.SetWriteDeadline(at); err != nil {
+			return 0, err
+		}
 	}
 	return c.Conn.Write(p)
+}
+
+// deadline moves one direction's deadline along with its use. Moving it costs more than
+// reading the clock, so it moves in steps of an eighth: a peer has the timeout at least,
+// and an eighth more at most.
+type deadline struct{ moved time.Time }
+
+// next returns the deadline to set, if one is due. Not safe for concurrent use.
+func (d *deadline) next(timeout time.Duration) (at time.Time, due bool) {
+	now := time.Now()
+	if now.Sub(d.moved) < timeout/8 {
+		return at, false
+	}
+	d.moved = now
+	return now.Add(timeout + timeout/8), true
 }

@@ -9,6 +9,7 @@
 //	  region + day ──▶ signingKey      derived once, HMAC states kept    key.go
 //	AppendURL(dst, request)            canonical request ─SHA-256─▶
 //	                                   string to sign ─HMAC─▶ signature  signer.go
+//	Memo                               the same URL asked for again      memo.go
 //	Verify(request)                    the way back, same canonical code verify.go
 //	VerifyHeader(request)              the same for an Authorization header of any service,
 //	                                   whose path is escaped once more   header.go

@@ -14,6 +14,7 @@ type Context struct {
 	Expires time.Duration     // the lifetime of its URLs, 1 s … 7 days
 	Time    time.Time         // when they begin to be valid
 	Values  Values            // of local placeholders
+	Memo    *presigner.Memo   // remembers URLs that many documents share; nil: each is signed
 
 	// Counters that each rendering adds to, also one that then fails.
 	Signed     int // URLs signed
@@ -108,7 +109,12 @@ func (c *Context) appendURL(dst []byte, m presigner.Method, target *presigner.Ta
 	}
 	before := len(dst)
 	r := presigner.Request{Method: m, Target: target, Path: path, Expires: c.Expires, Time: c.Time}
-	dst, err := c.Signer.AppendURL(dst, &r)
+	var err error
+	if c.Memo != nil {
+		dst, err = c.Memo.AppendURL(dst, c.Signer, &r)
+	} else {
+		dst, err = c.Signer.AppendURL(dst, &r)
+	}
 	if err != nil {
 		e := requestError("Cannot presign the URL of a placeholder")
 		e.Detail, e.Err = err.Error(), err
