@@ -130,7 +130,7 @@ func (s *Store) Jobs(ctx context.Context, q jobs.JobQuery, p jobs.Page) (list []
 		return query(c, "SELECT "+jobColumns+` FROM jobs j WHERE seq < ?1 AND (?2 = 0 OR status = ?2) AND (?3 = 0 OR selection = ?3)
 				AND (?4 = '' OR namespace = ?4)
 				AND ((?5 = '' AND ?6 = '') OR EXISTS (SELECT 1 FROM targets t JOIN groups g ON g.id = t.ref
-					WHERE t.job = j.seq AND t.is_group = 1 AND (?5 = '' OR g.name = ?5) AND (?6 = '' OR g.uuid = ?6)))
+					WHERE t.job = j.seq AND +t.is_group = 1 AND (?5 = '' OR g.name = ?5) AND (?6 = '' OR g.uuid = ?6)))
 			ORDER BY seq DESC LIMIT ?7`,
 			func(stmt *sqlite.Stmt) error {
 				if len(list) == p.Limit {

@@ -13,35 +13,63 @@ import (
 // family shows in the first.
 func (s *Store) Members(ctx context.Context, name string, recursive bool, p jobs.Page) (list []string, next string, err error) {
 	err = s.read(ctx, func(c *sqlite.Conn) error {
-		id, _, err := group(c, name)
+		root, _, err := group(c, name)
 		if err != nil {
 			return err
 		}
-		atGroup, atThing := int64(0), int64(0)
-		if p.After != "" {
-			atGroup, atThing = cursor(p.After)
-		}
-		groups := "(SELECT ?1 AS id)"
+		groups := []int64{root}
 		if recursive {
-			groups = "down"
+			if groups, err = familyOf(c, root); err != nil {
+				return err
+			}
 		}
-		var lastGroup, lastThing int64
-		return numbers(c, family+` SELECT m.grp, m.thing, t.name FROM `+groups+` d CROSS JOIN members m ON m.grp = d.id
-				JOIN things t ON t.id = m.thing
-			WHERE (m.grp, m.thing) > (?2, ?3) AND NOT EXISTS (
-				SELECT 1 FROM members o WHERE o.thing = m.thing AND o.grp < m.grp AND o.grp IN (SELECT id FROM `+groups+`))
-			ORDER BY m.grp, m.thing LIMIT ?4`,
+		list, next, err = membersOf(c, root, groups, p)
+		return err
+	})
+	return list, next, err
+}
+
+// familyOf returns a group and its descendants, by id.
+func familyOf(c *sqlite.Conn, root int64) (ids []int64, err error) {
+	err = numbers(c, family+" SELECT id FROM down ORDER BY id", func(stmt *sqlite.Stmt) error {
+		ids = append(ids, stmt.ColumnInt64(0))
+		return nil
+	}, root)
+	return ids, err
+}
+
+// membersOf lists the members of groups, which are a root alone or its family. The cursor is the last group and thing.
+func membersOf(c *sqlite.Conn, root int64, groups []int64, p jobs.Page) (list []string, next string, err error) {
+	atGroup, atThing := int64(0), int64(0)
+	if p.After != "" {
+		atGroup, atThing = cursor(p.After)
+	}
+	var lastGroup, lastThing int64
+	for _, id := range groups {
+		if id < atGroup {
+			continue
+		}
+		if id > atGroup {
+			atThing = 0
+		}
+		err := numbers(c, family+` SELECT m.thing, t.name FROM members m JOIN things t ON t.id = m.thing
+			WHERE m.grp = ?2 AND m.thing > ?3 AND (?2 = ?1 OR NOT EXISTS (
+				SELECT 1 FROM members o WHERE o.thing = m.thing AND o.grp < ?2 AND o.grp IN (SELECT id FROM down)))
+			ORDER BY m.thing LIMIT ?4`,
 			func(stmt *sqlite.Stmt) error {
 				if len(list) == p.Limit {
 					next = strconv.FormatInt(lastGroup, 10) + "." + strconv.FormatInt(lastThing, 10)
 					return nil
 				}
-				lastGroup, lastThing = stmt.ColumnInt64(0), stmt.ColumnInt64(1)
-				list = append(list, stmt.ColumnText(2))
+				lastGroup, lastThing = id, stmt.ColumnInt64(0)
+				list = append(list, stmt.ColumnText(1))
 				return nil
-			}, id, atGroup, atThing, int64(p.Limit)+1)
-	})
-	return list, next, err
+			}, root, id, atThing, int64(p.Limit-len(list))+1)
+		if err != nil || next != "" {
+			return list, next, err
+		}
+	}
+	return list, "", nil
 }
 
 // GroupsOf implements jobs.ThingStore.

@@ -243,7 +243,11 @@ func (m *move) join(who member, j *moveJob, anew bool) error {
 
 // leave removes what a job has pending for a thing that is its target no more.
 func (m *move) leave(who member, j *moveJob) error {
-	removed, err := m.t.removeExecutions(who.id, who.name, func(r *jobRow) bool { return r.seq == j.seq }, m.now)
-	m.result.Removed = append(m.result.Removed, removed...)
+	r, found, err := findRow(m.t.conn, j.seq, who.id, 0)
+	if err != nil || !found || r.status.Terminal() {
+		return err
+	}
+	e, err := m.t.remove(j.jobRow, &r, who.name, m.now)
+	m.result.Removed = append(m.result.Removed, e)
 	return err
 }

@@ -130,7 +130,7 @@ func (t *tx) deleteThing(name string, version int64, now time.Time) ([]jobs.Exec
 	if version != 0 && version != have {
 		return nil, jobs.Errorf(jobs.ErrVersionConflict, "Thing %s has version %d, expected was %d.", name, have, version)
 	}
-	removed, err := t.removeExecutions(id, name, func(*jobRow) bool { return true }, now)
+	removed, err := t.removeAll(id, name, now)
 	if err != nil {
 		return nil, err
 	}
@@ -158,8 +158,8 @@ func (t *tx) thing(name string) (id, version int64, err error) {
 	return id, version, err
 }
 
-// removeExecutions marks a thing's pending executions REMOVED, of the jobs that match.
-func (t *tx) removeExecutions(id int64, name string, match func(*jobRow) bool, now time.Time) ([]jobs.Execution, error) {
+// removeAll marks all pending executions of a thing REMOVED.
+func (t *tx) removeAll(id int64, name string, now time.Time) ([]jobs.Execution, error) {
 	var pending []row
 	err := numbers(t.conn, "SELECT "+executionColumns+" FROM executions WHERE thing = ? AND status <= ? ORDER BY job",
 		func(stmt *sqlite.Stmt) error {
@@ -169,27 +169,31 @@ func (t *tx) removeExecutions(id int64, name string, match func(*jobRow) bool, n
 	if err != nil {
 		return nil, err
 	}
-	var removed []jobs.Execution
+	removed := make([]jobs.Execution, len(pending))
 	for i := range pending {
 		j, err := t.jobRow(pending[i].job)
 		if err != nil {
 			return nil, err
 		}
-		if !match(j) {
-			continue
-		}
-		e := pending[i].execution(name, j.job)
-		e = e.Remove(now)
-		r := rowOf(&e, j.seq, id)
-		if _, err := t.update(&r, pending[i].number, pending[i].version); err != nil {
+		if removed[i], err = t.remove(j, &pending[i], name, now); err != nil {
 			return nil, err
 		}
-		t.count(j.seq, pending[i].status, -1)
-		t.count(j.seq, r.status, 1)
-		t.drop(id, j.seq, nil)
-		removed = append(removed, e)
 	}
 	return removed, nil
+}
+
+// remove marks a pending execution REMOVED.
+func (t *tx) remove(j *jobRow, r *row, name string, now time.Time) (jobs.Execution, error) {
+	before := r.execution(name, j.job)
+	e := before.Remove(now)
+	after := rowOf(&e, r.job, r.thing)
+	if _, err := t.update(&after, r.number, r.version); err != nil {
+		return e, err
+	}
+	t.count(r.job, r.status, -1)
+	t.count(r.job, after.status, 1)
+	t.drop(r.thing, r.job, nil)
+	return e, nil
 }
 
 // jobRow reads a job by its number.
