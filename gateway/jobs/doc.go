@@ -17,12 +17,22 @@
 // Where AWS's documentation is silent (facts, UNVERIFIED), this package decides:
 //
 //   - A job without a rollout configuration is rolled out as fast as the store takes it, not at 1000 a minute.
+//   - A group's descendants are targets with it. A thing that leaves before a snapshot job's rollout has come to it does
+//     not get the job; one that joins a continuous job's group gets it at once, whatever the rate.
 //   - A retry, or joining a continuous job's group again, is a new execution number. The job's counts count things, by
 //     their latest execution; earlier attempts stay readable by number.
 //   - QUEUED may become SUCCEEDED or FAILED without having been IN_PROGRESS.
-//   - Leaving a group removes executions that are IN_PROGRESS too.
+//   - A device that describes an execution of its own that has ended gets TerminalState.
+//   - Leaving a group, and deleting a thing, remove executions that are IN_PROGRESS too.
 //   - Executions of a SCHEDULED job that wait are not offered to devices; a device that asks for one by its job's id
-//     gets it.
-//   - A canceled job is CANCELED at once for everybody; its executions follow in chunks.
+//     gets it. A device is shown 15 pending executions.
+//   - A canceled job is CANCELED at once for everybody; its executions follow in chunks. An abort rule cancels with the
+//     reason code ABORT_CRITERIA_MET. An abort rule looks at executions that succeeded, failed, were rejected or timed
+//     out.
+//   - After its end time a job runs what is left, without windows, and is COMPLETED when all has ended, whatever the end
+//     behaviour.
+//   - Maintenance windows take AWS's cron expressions of six fields, or crontab's of five, in UTC (ParseCron).
 //   - The in-progress and step timers end an execution within a second or so of running out.
+//   - documentParameters are put into the document when the job is created; an optional one that is not given is empty.
+//   - There is no software package catalog: destinationPackageVersions is refused.
 package jobs

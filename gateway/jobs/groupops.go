@@ -140,7 +140,7 @@ func (s *Service) nameOf(name, arn string, kind ResourceKind) (string, error) {
 	return r.Name, nil
 }
 
-// ListMembers answers ListThingsInThingGroup, by name.
+// ListMembers answers ListThingsInThingGroup, in a stable order.
 func (s *Service) ListMembers(ctx context.Context, group string, recursive bool, p Page) ([]string, string, error) {
 	return s.store.Members(ctx, group, recursive, p)
 }

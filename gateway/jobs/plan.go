@@ -111,7 +111,7 @@ func eventAfterSweep(j *Job) EventType {
 
 // finished says whether every execution that there will ever be has ended.
 func finished(j *Job, p *Progress) bool {
-	if p.Counts.Pending() > 0 || !(p.Done || j.Stopped) {
+	if p.Counts.Pending() > 0 || (!p.Done && !j.Stopped) {
 		return false
 	}
 	return j.Selection == Snapshot || j.Ended

@@ -19,13 +19,12 @@ type window struct {
 
 // Bounds of a schedule (facts §6).
 const (
-	minLead     = 30 * time.Minute
-	maxStart    = 366 * 24 * time.Hour
-	maxEnd      = 2 * maxStart
-	maxWindow   = 1430 // minutes
-	nextListed  = 7    // scheduledJobRollouts
-	maxWindows  = 10
-	stepOfTimer = time.Second
+	minLead    = 30 * time.Minute
+	maxStart   = 366 * 24 * time.Hour
+	maxEnd     = 2 * maxStart
+	maxWindow  = 1430 // minutes
+	nextListed = 7    // scheduledJobRollouts
+	maxWindows = 10
 )
 
 // parseSchedule reads c; nil gives a schedule that is always open.

@@ -60,7 +60,7 @@ type ThingStore interface {
 	// any more has its pending execution REMOVED. A thing that leaves before a snapshot job's rollout has come to it
 	// does not get the job.
 	ChangeMembers(ctx context.Context, c MemberChange) (MemberResult, error)
-	// Members lists the things of a group by name; recursive includes those of its descendants.
+	// Members lists the things of a group in a stable order; recursive includes those of its descendants.
 	Members(ctx context.Context, group string, recursive bool, p Page) (things []string, next string, err error)
 	// GroupsOf lists the groups a thing was put into, by name.
 	GroupsOf(ctx context.Context, thing string, p Page) (groups []Group, next string, err error)

@@ -59,7 +59,7 @@ func (s *Store) Execution(ctx context.Context, thing, jobID string, number int64
 // findRow reads an execution, or an attempt; number 0 is the latest.
 func findRow(c *sqlite.Conn, job, thing, number int64) (r row, found bool, err error) {
 	read := func(stmt *sqlite.Stmt) error {
-		r, found = scanRow(stmt, 0), true
+		r, found = scanRow(stmt), true
 		return nil
 	}
 	err = numbers(c, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND thing = ?", read, job, thing)
@@ -86,7 +86,7 @@ func (s *Store) OfJob(ctx context.Context, jobID string, q jobs.ExecutionQuery, 
 					next = strconv.FormatInt(last, 10)
 					return nil
 				}
-				r := scanRow(stmt, 0)
+				r := scanRow(stmt)
 				last = r.thing
 				list = append(list, r.execution(stmt.ColumnText(executionWidth), j.job))
 				return nil
@@ -141,7 +141,7 @@ func ofThing(c *sqlite.Conn, id int64, thing string, q jobs.ExecutionQuery, p jo
 				next = strconv.FormatInt(last.job, 10) + "." + strconv.FormatInt(last.number, 10)
 				return nil
 			}
-			last = scanRow(stmt, 0)
+			last = scanRow(stmt)
 			if known[last.job] == nil {
 				j, err := decodeJob(stmt.ColumnText(executionWidth))
 				if err != nil {
@@ -217,7 +217,7 @@ func (t *tx) deleteLatest(r *row) error {
 	var before row
 	found := false
 	err := numbers(t.conn, "SELECT "+executionColumns+" FROM attempts WHERE job = ? AND thing = ? ORDER BY number DESC LIMIT 1",
-		func(stmt *sqlite.Stmt) error { before, found = scanRow(stmt, 0), true; return nil }, r.job, r.thing)
+		func(stmt *sqlite.Stmt) error { before, found = scanRow(stmt), true; return nil }, r.job, r.thing)
 	if err != nil || !found {
 		return err
 	}

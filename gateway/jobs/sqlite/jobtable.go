@@ -54,7 +54,7 @@ func (t *jobTable) get(id string) *entry {
 }
 
 // add gives a job a slot.
-func (t *jobTable) add(seq int64, j *jobs.Job, p jobs.Progress) *entry {
+func (t *jobTable) add(seq int64, j *jobs.Job, p jobs.Progress) {
 	e := &entry{seq: seq, progress: p}
 	e.job.Store(j)
 	t.mu.Lock()
@@ -68,7 +68,6 @@ func (t *jobTable) add(seq int64, j *jobs.Job, p jobs.Progress) *entry {
 	}
 	t.byID[j.ID], t.bySeq[seq] = e, e
 	(*t.chunks.Load())[e.slot>>jobChunkBits][e.slot&(1<<jobChunkBits-1)].Store(e)
-	return e
 }
 
 // room makes the table reach slot.

@@ -56,7 +56,7 @@ func (v *view) load(ctx context.Context, c *sqlite.Conn) error {
 func (v *view) loadExecutions(c *sqlite.Conn, seq int64) error {
 	e := v.jobs.bySeq[seq]
 	return numbers(c, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND status <= ?", func(stmt *sqlite.Stmt) error {
-		r := scanRow(stmt, 0)
+		r := scanRow(stmt)
 		v.put(&r, e)
 		return nil
 	}, seq, int64(jobs.InProgress))

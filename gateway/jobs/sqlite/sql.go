@@ -59,30 +59,26 @@ const (
 	executionWidth = 14
 )
 
-// scanRow reads executionColumns from column i on.
-func scanRow(stmt *sqlite.Stmt, i int) row {
+// scanRow reads executionColumns, which are a statement's first.
+func scanRow(stmt *sqlite.Stmt) row {
 	return row{
-		job: stmt.ColumnInt64(i), thing: stmt.ColumnInt64(i + 1), number: stmt.ColumnInt64(i + 2),
-		version: stmt.ColumnInt64(i + 3), status: status(stmt, i+4),
-		retry: stmt.ColumnInt(i + 5), retryTimedOut: stmt.ColumnInt(i + 6), forced: stmt.ColumnBool(i + 7),
-		queued: stmt.ColumnInt64(i + 8), started: stmt.ColumnInt64(i + 9), updated: stmt.ColumnInt64(i + 10),
-		deadline: stmt.ColumnInt64(i + 11), step: stmt.ColumnInt64(i + 12), details: details(stmt, i+13),
+		job: stmt.ColumnInt64(0), thing: stmt.ColumnInt64(1), number: stmt.ColumnInt64(2),
+		version: stmt.ColumnInt64(3), status: status(stmt, statusColumn),
+		retry: stmt.ColumnInt(5), retryTimedOut: stmt.ColumnInt(6), forced: stmt.ColumnBool(7),
+		queued: stmt.ColumnInt64(8), started: stmt.ColumnInt64(9), updated: stmt.ColumnInt64(10),
+		deadline: stmt.ColumnInt64(11), step: stmt.ColumnInt64(12), details: details(stmt, 13),
 	}
 }
 
-// bindRow binds executionColumns to the parameters from i on.
-func bindRow(stmt *sqlite.Stmt, i int, r *row) {
-	forced := int64(0)
-	if r.forced {
-		forced = 1
-	}
-	for j, n := range [...]int64{
-		r.job, r.thing, r.number, r.version, int64(r.status), int64(r.retry), int64(r.retryTimedOut), forced,
+// bindRow binds executionColumns to a statement's parameters.
+func bindRow(stmt *sqlite.Stmt, r *row) {
+	for i, n := range [...]int64{
+		r.job, r.thing, r.number, r.version, int64(r.status), int64(r.retry), int64(r.retryTimedOut), flag(r.forced),
 		r.queued, r.started, r.updated, r.deadline, r.step,
 	} {
-		stmt.BindInt64(i+j, n)
+		stmt.BindInt64(i+1, n)
 	}
-	stmt.BindText(i+13, string(r.details))
+	stmt.BindText(executionWidth, string(r.details))
 }
 
 // inSavepoint runs do, and undoes what it did to the database if it fails.

@@ -90,7 +90,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.reads, err = sqlitex.NewPool(o.Path, sqlitex.PoolOptions{
-		Flags: sqlite.OpenReadWrite | sqlite.OpenNoMutex, PoolSize: readers,
+		Flags: sqlite.OpenReadWrite, PoolSize: readers,
 		PrepareConn: func(c *sqlite.Conn) error { return sqlitex.ExecuteTransient(c, "PRAGMA query_only = 1", nil) },
 	})
 	if err != nil {

@@ -86,7 +86,7 @@ func insertRow(c *sqlite.Conn, text string, r *row) error {
 	if err != nil {
 		return err
 	}
-	bindRow(stmt, 1, r)
+	bindRow(stmt, r)
 	return rows(stmt, nil)
 }
 

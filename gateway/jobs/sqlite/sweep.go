@@ -71,7 +71,7 @@ func (t *tx) sweepable(j *jobRow, c *jobs.SweepChunk) (chunk []row, done bool, e
 			}
 			j.sweepThing = stmt.ColumnInt64(1)
 			if status(stmt, statusColumn) <= highest {
-				chunk = append(chunk, scanRow(stmt, 0))
+				chunk = append(chunk, scanRow(stmt))
 			}
 			return nil
 		}, j.seq, j.sweepThing)

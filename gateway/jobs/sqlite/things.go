@@ -163,7 +163,7 @@ func (t *tx) removeAll(id int64, name string, now time.Time) ([]jobs.Execution, 
 	var pending []row
 	err := numbers(t.conn, "SELECT "+executionColumns+" FROM executions WHERE thing = ? AND status <= ? ORDER BY job",
 		func(stmt *sqlite.Stmt) error {
-			pending = append(pending, scanRow(stmt, 0))
+			pending = append(pending, scanRow(stmt))
 			return nil
 		}, id, int64(jobs.InProgress))
 	if err != nil {

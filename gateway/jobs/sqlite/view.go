@@ -95,16 +95,6 @@ func (v *view) execution(name, jobID string) (jobs.Execution, bool) {
 	return jobs.Execution{}, false
 }
 
-// knows says whether a thing is registered.
-func (v *view) knows(name string) bool {
-	hash := maphash.String(v.seed, name)
-	s, _ := v.shardOf(hash)
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	_, ok := find(s, hash, name)
-	return ok
-}
-
 // locate finds a thing's id and its pending execution's job. Only the writer calls it: it takes no lock.
 func (v *view) locate(name, jobID string) (id int64, e *entry, ok bool) {
 	hash := maphash.String(v.seed, name)

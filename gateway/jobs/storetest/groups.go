@@ -134,7 +134,7 @@ func testDeleteGroup(s *suite) {
 		}
 	}
 	s.same("removed", removed, []string{"a REMOVED", "b REMOVED"}) // c is a target by itself
-	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.Removed: 2})
+	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 2})
 	groups, _, err := s.GroupsOf(bg, "a", jobs.Page{Limit: 10})
 	s.ok(err)
 	s.same("groups of a", len(groups), 0)

@@ -9,7 +9,7 @@ import (
 )
 
 func testListExecutions(s *suite) {
-	all := names("t", 7)
+	all := names(7)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))
@@ -92,12 +92,12 @@ func testDeleteExecution(s *suite) {
 	s.ok(s.DeleteExecution(bg, second))
 	s.same("pending", s.pending("a"), []string(nil))
 	s.same("the latest", s.execution("a", "j").Number, 1)
-	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
 	s.ok(s.DeleteExecution(bg, first))
 	_, err = s.Execution(bg, "a", "j", 0)
 	s.is(err, jobs.ErrNotFound)
 	s.is(s.DeleteExecution(bg, first), jobs.ErrNotFound)
-	s.counts("j", jobs.Counts{jobs.Queued: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1})
 
 	s.leave("g", "b")
 	s.join("g", "b")
@@ -107,13 +107,13 @@ func testDeleteExecution(s *suite) {
 	_, err = s.Execution(bg, "b", "j", 1)
 	s.is(err, jobs.ErrNotFound)
 	s.same("the latest stays", s.execution("b", "j").Number, 2)
-	s.counts("j", jobs.Counts{jobs.Queued: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1})
 	s.reopen()
-	s.counts("j", jobs.Counts{jobs.Queued: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1})
 }
 
 func testDue(s *suite) {
-	all := names("t", 6)
+	all := names(6)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))

@@ -101,9 +101,20 @@ func (r *run) operation() {
 		weight int
 		do     func()
 	}{
-		{4, r.createThing}, {1, r.deleteThing}, {3, r.createGroup}, {1, r.deleteGroup}, {10, r.changeGroups},
-		{6, r.createJob}, {2, r.cancelJob}, {2, r.deleteJob}, {2, r.associate},
-		{20, r.startNext}, {30, r.update}, {3, r.cancelExecution}, {3, r.deleteExecution}, {13, r.advance},
+		{4, r.createThing},
+		{1, r.deleteThing},
+		{3, r.createGroup},
+		{1, r.deleteGroup},
+		{10, r.changeGroups},
+		{6, r.createJob},
+		{2, r.cancelJob},
+		{2, r.deleteJob},
+		{2, r.associate},
+		{20, r.startNext},
+		{30, r.update},
+		{3, r.cancelExecution},
+		{3, r.deleteExecution},
+		{13, r.advance},
 	}
 	n := r.rand.IntN(100)
 	for _, o := range operations {

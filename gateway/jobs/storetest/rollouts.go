@@ -8,17 +8,17 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// names returns n names that begin alike.
-func names(prefix string, n int) []string {
+// names returns n names.
+func names(n int) []string {
 	list := make([]string, n)
 	for i := range list {
-		list[i] = fmt.Sprintf("%s%02d", prefix, i)
+		list[i] = fmt.Sprintf("t%02d", i)
 	}
 	return list
 }
 
 func testRollout(s *suite) {
-	all := names("t", 10)
+	all := names(10)
 	s.things(all...)
 	s.group("g", "", all[:8]...)
 	s.group("h", "", all[6:]...)
@@ -45,7 +45,7 @@ func testRollout(s *suite) {
 	queued := append(r.Things, s.roll("j", 3)...)
 	slices.Sort(queued)
 	s.same("queued", queued, all) // each once
-	s.counts("j", jobs.Counts{jobs.Queued: 10})
+	s.counts(jobs.Counts{jobs.Queued: 10})
 	s.same("notified", s.progress("j").Notified, 10)
 	for _, name := range all {
 		s.same(name, s.pending(name), []string{"j#1 QUEUED v1"})
@@ -72,7 +72,7 @@ func testRolloutSnapshot(s *suite) {
 }
 
 func testRolloutFamily(s *suite) {
-	all := names("t", 9)
+	all := names(9)
 	s.things(all...)
 	s.group("top", "", all[:2]...)
 	s.group("left", "top", all[2:4]...)
@@ -93,7 +93,7 @@ func testRolloutFamily(s *suite) {
 }
 
 func testRolloutResumes(s *suite) {
-	all := names("t", 20)
+	all := names(20)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))
@@ -118,7 +118,7 @@ func testAddTargets(s *suite) {
 	s.swapTo("j", func(j *jobs.Job) { j.Targets = append(slices.Clone(j.Targets), groupOf("g")) })
 	s.same("done", s.progress("j").Done, false)
 	s.same("queued", s.roll("j", 10), []string{"c"})
-	s.counts("j", jobs.Counts{jobs.Queued: 3})
+	s.counts(jobs.Counts{jobs.Queued: 3})
 }
 
 func testJoin(s *suite) {
@@ -137,7 +137,7 @@ func testJoin(s *suite) {
 	}
 	s.same("c", s.pending("c"), []string{"j#1 QUEUED v1"})
 	s.same("joining once more", len(s.join("top", "c").Queued), 0)
-	s.counts("j", jobs.Counts{jobs.Queued: 3})
+	s.counts(jobs.Counts{jobs.Queued: 3})
 	s.same("notified", s.progress("j").Notified, 2) // by the rollout
 
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued })
@@ -161,7 +161,7 @@ func testMove(s *suite) {
 	m, err = s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"a"}, Add: []string{"h"}, Remove: []string{"g"}, Now: s.now})
 	s.ok(err)
 	s.same("moving later", len(m.Queued)+len(m.Removed), 0)
-	s.counts("j", jobs.Counts{jobs.Queued: 3})
+	s.counts(jobs.Counts{jobs.Queued: 3})
 }
 
 func testLeave(s *suite) {
@@ -183,10 +183,10 @@ func testLeave(s *suite) {
 	s.same("c", s.pending("c"), []string{"snapshot#1 QUEUED v1"})
 	s.same("d is a target itself", len(s.leave("sub", "d").Removed), 0)
 	s.same("it leaves again", len(s.leave("sub", "c").Removed), 0)
-	s.counts("j", jobs.Counts{jobs.Queued: 3, jobs.Removed: 1})
+	s.counts(jobs.Counts{jobs.Queued: 3, jobs.Removed: 1})
 	s.becomes("a", "j", jobs.Succeeded)
 	s.same("what has ended stays", len(s.leave("top", "a").Removed), 0)
-	s.counts("j", jobs.Counts{jobs.Queued: 2, jobs.Removed: 1, jobs.Succeeded: 1})
+	s.counts(jobs.Counts{jobs.Queued: 2, jobs.Removed: 1, jobs.Succeeded: 1})
 }
 
 func testRejoin(s *suite) {
@@ -202,11 +202,11 @@ func testRejoin(s *suite) {
 		s.Fatalf("queued %+v", r.Queued)
 	}
 	s.same("a", s.pending("a"), []string{"j#2 QUEUED v1"})
-	s.counts("j", jobs.Counts{jobs.Queued: 3})
+	s.counts(jobs.Counts{jobs.Queued: 3})
 	past, err := s.Execution(bg, "b", "j", 1)
 	s.ok(err)
 	s.same("b's first", past.Status, jobs.Removed)
 	s.reopen()
 	s.same("b", s.pending("b"), []string{"j#2 QUEUED v1"})
-	s.counts("j", jobs.Counts{jobs.Queued: 3})
+	s.counts(jobs.Counts{jobs.Queued: 3})
 }

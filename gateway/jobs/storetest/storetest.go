@@ -214,7 +214,7 @@ func (s *suite) execution(thing, job string) jobs.Execution {
 }
 
 // becomes swaps an execution into a status.
-func (s *suite) becomes(thing, job string, status jobs.Status) jobs.Execution {
+func (s *suite) becomes(thing, job string, status jobs.Status) {
 	s.Helper()
 	e := s.execution(thing, job)
 	next := e
@@ -227,13 +227,12 @@ func (s *suite) becomes(thing, job string, status jobs.Status) jobs.Execution {
 	if !swaps[0].Applied {
 		s.Fatalf("execution of %s on %s was not swapped", job, thing)
 	}
-	return next
 }
 
-// counts says what a job's counts should be, and that the totals are theirs, as there is no other job.
-func (s *suite) counts(id string, want jobs.Counts) {
+// counts says what the counts of job "j" should be.
+func (s *suite) counts(want jobs.Counts) {
 	s.Helper()
-	s.same("counts of "+id, s.progress(id).Counts, want)
+	s.same("counts of j", s.progress("j").Counts, want)
 }
 
 // states prints a thing's pending executions.

@@ -27,7 +27,7 @@ func testSwap(s *suite) {
 	}
 	apply(jobs.Swap{Old: queued, New: running}, true)
 	s.same("execution", s.execution("a", "j"), running)
-	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.InProgress: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1, jobs.InProgress: 1})
 	s.reopen()
 	s.same("details", s.execution("a", "j").Details.Map(), map[string]string{"step": "1", "quote\"": "<é>"})
 	apply(jobs.Swap{Old: queued, New: running}, false) // its version is past
@@ -45,7 +45,7 @@ func testSwap(s *suite) {
 	s.same("forced", s.execution("a", "j").Forced, true)
 	s.same("pending", s.pending("a"), []string(nil))
 	apply(jobs.Swap{Old: ended, New: running}, false) // nothing follows an end
-	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.Canceled: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Canceled: 1})
 	totals, err := s.Totals(bg)
 	s.ok(err)
 	s.same("totals", totals, jobs.Counts{jobs.Queued: 1, jobs.Canceled: 1})
@@ -59,7 +59,7 @@ func testSwap(s *suite) {
 }
 
 func testSwapMany(s *suite) {
-	all := names("t", 50)
+	all := names(50)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))
@@ -77,7 +77,7 @@ func testSwapMany(s *suite) {
 	for i := range swaps {
 		s.same(all[i], swaps[i].Applied, i%2 == 0) // each on its own
 	}
-	s.counts("j", jobs.Counts{jobs.Queued: 25, jobs.Rejected: 25})
+	s.counts(jobs.Counts{jobs.Queued: 25, jobs.Rejected: 25})
 	s.ok(s.Swap(bg, nil))
 }
 
@@ -103,7 +103,7 @@ func testSwapRetry(s *suite) {
 	past, err := s.Execution(bg, "a", "j", 1)
 	s.ok(err)
 	s.same("past", []any{past.Number, past.Version, past.Status}, []any{1, 2, jobs.Failed})
-	s.counts("j", jobs.Counts{jobs.Queued: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1})
 	s.reopen()
 	s.same("pending", s.pending("a"), []string{"j#2 QUEUED v1"})
 	s.same("retry", s.execution("a", "j").Retry, 1)
@@ -116,7 +116,7 @@ func testSwapRetry(s *suite) {
 // testSwapRace lets many change the same executions at once: of each version one wins, nothing is lost.
 func testSwapRace(s *suite) {
 	const things, workers, rounds = 4, 8, 25
-	all := names("t", things)
+	all := names(things)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))

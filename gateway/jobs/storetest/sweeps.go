@@ -28,7 +28,7 @@ func (s *suite) sweep(id string, limit int) (swept int, executions []jobs.Execut
 }
 
 func testSweep(s *suite) {
-	all := names("t", 9)
+	all := names(9)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))
@@ -49,7 +49,7 @@ func testSweep(s *suite) {
 			s.Fatalf("%+v", e)
 		}
 	}
-	s.counts("j", jobs.Counts{jobs.InProgress: 3, jobs.Succeeded: 1, jobs.Canceled: 5})
+	s.counts(jobs.Counts{jobs.InProgress: 3, jobs.Succeeded: 1, jobs.Canceled: 5})
 	s.same("pending", s.pending("t00"), []string{"j#1 IN_PROGRESS v2"})
 	s.same("pending", s.pending("t08"), []string(nil))
 
@@ -58,13 +58,13 @@ func testSweep(s *suite) {
 	swept, executions = s.sweep("j", 2)
 	s.same("swept", swept, 3)
 	s.same("forced", executions[0].Forced, true)
-	s.counts("j", jobs.Counts{jobs.Succeeded: 1, jobs.Canceled: 8})
+	s.counts(jobs.Counts{jobs.Succeeded: 1, jobs.Canceled: 8})
 	s.swapTo("j", func(j *jobs.Job) { j.Sweep = jobs.SweepNone })
-	s.counts("j", jobs.Counts{jobs.Succeeded: 1, jobs.Canceled: 8})
+	s.counts(jobs.Counts{jobs.Succeeded: 1, jobs.Canceled: 8})
 }
 
 func testSweepDelete(s *suite) {
-	all := names("t", 9)
+	all := names(9)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Continuous, groupOf("g"))
@@ -80,7 +80,7 @@ func testSweepDelete(s *suite) {
 	s.is(s.RemoveJob(bg, "j"), jobs.ErrInvalidStateTransition)
 	swept, _ := s.sweep("j", 2)
 	s.same("swept", swept, 9)
-	s.counts("j", jobs.Counts{})
+	s.counts(jobs.Counts{})
 	for _, name := range all[:3] {
 		s.same("pending", s.pending(name), []string(nil))
 	}
@@ -100,11 +100,11 @@ func testSweepDelete(s *suite) {
 
 	s.job("j", jobs.Continuous, groupOf("g")) // the name is free
 	s.same("queued", len(s.roll("j", 10)), 8)
-	s.counts("j", jobs.Counts{jobs.Queued: 8})
+	s.counts(jobs.Counts{jobs.Queued: 8})
 }
 
 func testSweepResumes(s *suite) {
-	all := names("t", 10)
+	all := names(10)
 	s.things(all...)
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))
@@ -118,7 +118,7 @@ func testSweepResumes(s *suite) {
 		s.reopen()
 		s.same("progress", s.progress("j"), p)
 	}
-	s.counts("j", jobs.Counts{jobs.Canceled: 10})
+	s.counts(jobs.Counts{jobs.Canceled: 10})
 }
 
 func testReopen(s *suite) {
@@ -136,7 +136,7 @@ func testReopen(s *suite) {
 	s.same("joined", len(s.join("g", "c").Queued), 1)
 	s.becomes("a", "j", jobs.Succeeded)
 	s.reopen()
-	s.counts("j", jobs.Counts{jobs.Queued: 2, jobs.Succeeded: 1})
+	s.counts(jobs.Counts{jobs.Queued: 2, jobs.Succeeded: 1})
 	totals, err := s.Totals(bg)
 	s.ok(err)
 	s.same("totals", totals, s.progress("j").Counts)

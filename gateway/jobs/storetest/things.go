@@ -87,7 +87,7 @@ func testDeleteThing(s *suite) {
 	if len(removed) != 1 || removed[0].Status != jobs.Removed || removed[0].Thing != "a" || removed[0].Version != 3 {
 		s.Fatalf("removed %+v", removed)
 	}
-	s.counts("j", jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
+	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
 	_, err = s.Thing(bg, "a")
 	s.is(err, jobs.ErrNotFound)
 	_, err = s.Pending(bg, nil, "a")
