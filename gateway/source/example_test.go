@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"fmt"
+
 	"jobgate/gateway/source"
 )
 

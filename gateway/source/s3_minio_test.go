@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"jobgate/gateway/source"
-	"jobgate/presigner/miniotest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"jobgate/gateway/source"
+	"jobgate/presigner/miniotest"
 )
 
 // minioSource returns a source of a real S3 server with the root's credentials.
