@@ -41,7 +41,7 @@ func FuzzGlob(f *testing.F) {
 	f.Add("ab*ba", "aba", "b")
 	f.Fuzz(func(t *testing.T, pattern, text, value string) {
 		if _, err := (&Values{ThingName: []byte(value)}).get(ThingName); err != nil || len(pattern) > 50 || len(text) > 100 {
-			t.Skip()
+			return // no value that passes, or too long to be quick
 		}
 		filled := []byte{}
 		for i := range len(text) {

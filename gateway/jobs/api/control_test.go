@@ -163,22 +163,22 @@ func TestThingsAndGroups(t *testing.T) {
 		`[{"attributes":{"rev":"7"},"thingArn":"`+account+`thing/a","thingName":"a","thingTypeName":"meter","version":1}]`)
 	checkException(t, "ListThings", p.do(operator, "GET", "/things?attributeValue=7", ""), 400, "InvalidRequestException", "attributeName")
 
-	p.ok(operator, "POST", "/thing-groups/root", `{"thingGroupProperties":{"thingGroupDescription":"top","attributePayload":{"attributes":{"x":"y"}}}}`)
-	expect(t, "CreateThingGroup", p.ok(operator, "POST", "/thing-groups/leaf", `{"parentGroupName":"root"}`), "thingGroupArn", account+"thinggroup/leaf")
-	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/root", ""), "thingGroupProperties.thingGroupDescription", "top",
+	p.ok(operator, "POST", "/thing-groups/world", `{"thingGroupProperties":{"thingGroupDescription":"top","attributePayload":{"attributes":{"x":"y"}}}}`)
+	expect(t, "CreateThingGroup", p.ok(operator, "POST", "/thing-groups/leaf", `{"parentGroupName":"world"}`), "thingGroupArn", account+"thinggroup/leaf")
+	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/world", ""), "thingGroupProperties.thingGroupDescription", "top",
 		"thingGroupProperties.attributePayload.attributes", `{"x":"y"}`, "version", "1", "thingGroupMetadata.creationDate", "1795435200.25")
-	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/leaf", ""), "thingGroupMetadata.parentGroupName", "root",
-		"thingGroupMetadata.rootToParentThingGroups", `[{"groupArn":"`+account+`thinggroup/root","groupName":"root"}]`)
+	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/leaf", ""), "thingGroupMetadata.parentGroupName", "world",
+		"thingGroupMetadata.rootToParentThingGroups", `[{"groupArn":"`+account+`thinggroup/world","groupName":"world"}]`)
 	expect(t, "ListThingGroups", p.ok(operator, "GET", "/thing-groups?parentGroup=root", ""), "thingGroups",
 		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"}]`)
 	p.ok(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingArn":"`+account+`thing/a","thingGroupArn":"`+account+`thinggroup/leaf"}`)
-	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf","root"]}`)
+	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf","world"]}`)
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["a","c:1"]`)
-	if list := p.ok(operator, "GET", "/thing-groups/root/things?recursive=true", "")["things"].([]any); len(list) != 2 {
+	if list := p.ok(operator, "GET", "/thing-groups/world/things?recursive=true", "")["things"].([]any); len(list) != 2 {
 		t.Errorf("recursive: %v", list)
 	}
 	expect(t, "ListThingGroupsForThing", p.ok(operator, "GET", "/things/c%3A1/thing-groups", ""), "thingGroups",
-		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"},{"groupArn":"`+account+`thinggroup/root","groupName":"root"}]`)
+		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"},{"groupArn":"`+account+`thinggroup/world","groupName":"world"}]`)
 	p.ok(operator, "PUT", "/thing-groups/removeThingFromThingGroup", `{"thingName":"a","thingGroupName":"leaf"}`)
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["c:1"]`)
 	checkException(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")
