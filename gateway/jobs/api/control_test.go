@@ -169,7 +169,7 @@ func TestThingsAndGroups(t *testing.T) {
 		"thingGroupProperties.attributePayload.attributes", `{"x":"y"}`, "version", "1", "thingGroupMetadata.creationDate", "1795435200.25")
 	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/leaf", ""), "thingGroupMetadata.parentGroupName", "world",
 		"thingGroupMetadata.rootToParentThingGroups", `[{"groupArn":"`+account+`thinggroup/world","groupName":"world"}]`)
-	expect(t, "ListThingGroups", p.ok(operator, "GET", "/thing-groups?parentGroup=root", ""), "thingGroups",
+	expect(t, "ListThingGroups", p.ok(operator, "GET", "/thing-groups?parentGroup=world", ""), "thingGroups",
 		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"}]`)
 	p.ok(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingArn":"`+account+`thing/a","thingGroupArn":"`+account+`thinggroup/leaf"}`)
 	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf","world"]}`)
