@@ -97,14 +97,13 @@ func (s *Signer) URL(o Object, m Method, expires time.Duration, now time.Time) (
 
 // scratch is what one signature needs besides dst.
 type scratch struct {
-	request []byte // the canonical request
-	toSign  []byte
-	mac     []byte
-	sha256  hash.Hash
+	toSign []byte
+	mac    []byte
+	sha256 hash.Hash
 }
 
 var scratches = sync.Pool{New: func() any {
-	return &scratch{request: make([]byte, 0, 2048), toSign: make([]byte, 0, 256), mac: make([]byte, 0, sha256.Size), sha256: sha256.New()}
+	return &scratch{toSign: make([]byte, 0, 256), mac: make([]byte, 0, sha256.Size), sha256: sha256.New()}
 }}
 
 // AppendURL appends the presigned URL for r to dst and returns the extended slice;
@@ -112,68 +111,90 @@ var scratches = sync.Pool{New: func() any {
 // and "%/?&=:", so it may stand in a JSON string as it is. It allocates nothing
 // beyond dst's growth, but for the first URL of a region and day.
 //
-// The canonical query is written once: the bytes that are hashed are copied to dst.
+// The bytes that are signed are the bytes that are sent: path and query stand in a row in
+// both, so they are hashed where they stand in dst. What differs is put in for the
+// moment of hashing and taken out again:
+//
+//	https://s3.us-east-1.amazonaws.com /bucket/key ?  X-Amz-Algorithm=… &X-Amz-Signature=…
+//	                             GET\n /bucket/key \n X-Amz-Algorithm=… \nhost:s3.us-east-1…
 func (s *Signer) AppendURL(dst []byte, r *Request) ([]byte, error) {
-	unix := r.Time.Unix()
-	if unix < 0 || unix > maxUnix {
-		return dst, fmt.Errorf("%w: %d seconds since 1970 is not in a year that SigV4 can write", ErrTime, unix)
-	}
-	if r.Expires < MinExpires || r.Expires > MaxExpires {
-		return dst, fmt.Errorf("%w: %v is not within SigV4's %v … 7 days", ErrExpires, r.Expires, MinExpires)
-	}
-	key, err := s.key(r.Target.Region, unix/secondsPerDay)
+	key, unix, err := s.check(r)
 	if err != nil {
 		return dst, err
 	}
+	start := len(dst)
+	dst = append(dst, r.Target.Origin...)
+	pathStart := len(dst)
+	if r.Path != nil {
+		dst = append(dst, r.Path...)
+	} else {
+		dst = append(dst, r.Target.Path...)
+	}
+	queryMark := len(dst)
+	dst = append(dst, '\n')
+	dst = s.appendQuery(dst, r, key, unix)
+	queryEnd := len(dst)
+	dst = append(dst, "\nhost:"...)
+	dst = append(dst, r.Target.Host...)
+	dst = append(dst, "\n\nhost\nUNSIGNED-PAYLOAD"...)
+	method := dst[pathStart-methodBytes : pathStart]
+	copy(method, r.Method.line())
+	digest := sha256.Sum256(dst[pathStart-methodBytes:])
+	copy(method, r.Target.Origin[len(r.Target.Origin)-methodBytes:])
+	dst[queryMark] = '?'
+
 	x := scratches.Get().(*scratch)
 	defer scratches.Put(x)
-
-	pathStart, queryStart, queryEnd := s.canonicalRequest(x, r, key, unix)
-	signature, err := x.sign(key, unix)
+	signature, err := x.sign(key, unix, digest[:])
 	if err != nil {
-		return dst, err
+		return dst[:start], err
 	}
-	dst = append(dst, r.Target.Origin...)
-	dst = append(dst, x.request[pathStart:queryStart-1]...)
-	dst = append(dst, '?')
-	dst = append(dst, x.request[queryStart:queryEnd]...)
-	dst = append(dst, "&X-Amz-Signature="...)
+	dst = append(dst[:queryEnd], "&X-Amz-Signature="...)
 	return hex.AppendEncode(dst, signature), nil
 }
 
-// canonicalRequest writes step 1 of SigV4 into x.request and says where in it the
-// path and the query stand.
-func (s *Signer) canonicalRequest(x *scratch, r *Request, key *signingKey, unix int64) (pathStart, queryStart, queryEnd int) {
-	b := append(x.request[:0], r.Method.String()...)
-	b = append(b, '\n')
-	pathStart = len(b)
-	if r.Path != nil {
-		b = append(b, r.Path...)
-	} else {
-		b = append(b, r.Target.Path...)
+// methodBytes is the length of a method's line in a canonical request. Every origin is longer.
+const methodBytes = len("GET\n")
+
+// line returns the first line of the canonical request.
+func (m Method) line() string {
+	if m == PUT {
+		return "PUT\n"
 	}
-	b = append(b, '\n')
-	queryStart = len(b)
-	b = append(b, key.head...)
-	b = appendTimeOfDay(b, unix)
-	b = append(b, "&X-Amz-Expires="...)
-	b = strconv.AppendInt(b, int64(r.Expires/time.Second), 10)
-	b = append(b, s.tail...)
+	return "GET\n"
+}
+
+// check returns the signing key for r, and its time in Unix seconds, if it can be signed.
+func (s *Signer) check(r *Request) (*signingKey, int64, error) {
+	unix := r.Time.Unix()
+	switch {
+	case unix < 0 || unix > maxUnix:
+		return nil, 0, fmt.Errorf("%w: %d seconds since 1970 is not in a year that SigV4 can write", ErrTime, unix)
+	case r.Expires < MinExpires || r.Expires > MaxExpires:
+		return nil, 0, fmt.Errorf("%w: %v is not within SigV4's %v … 7 days", ErrExpires, r.Expires, MinExpires)
+	case len(r.Target.Origin) < methodBytes:
+		return nil, 0, fmt.Errorf("%w: its target was not made by Object.Target", ErrObject)
+	}
+	key, err := s.key(r.Target.Region, unix/secondsPerDay)
+	return key, unix, err
+}
+
+// appendQuery appends the canonical query, which is the URL's own but for the signature.
+func (s *Signer) appendQuery(dst []byte, r *Request, key *signingKey, unix int64) []byte {
+	dst = append(dst, key.head...)
+	dst = appendTimeOfDay(dst, unix)
+	dst = append(dst, "&X-Amz-Expires="...)
+	dst = strconv.AppendInt(dst, int64(r.Expires/time.Second), 10)
+	dst = append(dst, s.tail...)
 	if r.Target.Version != "" {
-		b = append(b, "&versionId="...) // lower case sorts after X-Amz-…
-		b = append(b, r.Target.Version...)
+		dst = append(dst, "&versionId="...) // lower case sorts after X-Amz-…
+		dst = append(dst, r.Target.Version...)
 	}
-	queryEnd = len(b)
-	b = append(b, "\nhost:"...)
-	b = append(b, r.Target.Host...)
-	b = append(b, "\n\nhost\nUNSIGNED-PAYLOAD"...)
-	x.request = b
-	return pathStart, queryStart, queryEnd
+	return dst
 }
 
 // sign is steps 2 and 3: the string to sign and its HMAC, valid until x is used again.
-func (x *scratch) sign(key *signingKey, unix int64) ([]byte, error) {
-	digest := sha256.Sum256(x.request)
+func (x *scratch) sign(key *signingKey, unix int64, digest []byte) ([]byte, error) {
 	b := append(x.toSign[:0], algorithm+"\n"...)
 	b = append(b, key.date...)
 	b = append(b, 'T')
@@ -181,7 +202,7 @@ func (x *scratch) sign(key *signingKey, unix int64) ([]byte, error) {
 	b = append(b, '\n')
 	b = append(b, key.scope...)
 	b = append(b, '\n')
-	b = hex.AppendEncode(b, digest[:])
+	b = hex.AppendEncode(b, digest)
 	x.toSign = b
 	mac, err := key.hmac.sum(x.mac[:0], x.sha256, b)
 	x.mac = mac
