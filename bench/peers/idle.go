@@ -190,7 +190,10 @@ func openIdle(ctx context.Context, port, n int, secure bool) ([]net.Conn, error)
 // askOnce opens the i-th connection and asks on it. What it needed for that is
 // garbage afterwards, but for the connection.
 func askOnce(ctx context.Context, i, port int, secure bool) (net.Conn, error) {
-	d := net.Dialer{Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/perAddress))}, KeepAlive: -1}
+	d := net.Dialer{
+		Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/perAddress))}, KeepAlive: -1,
+		Control: portAtConnect,
+	}
 	c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return nil, err
@@ -227,4 +230,13 @@ func (o *options) bareAnswer(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(o.static(bareFile), hot, 0o644) // for nginx's worker
+}
+
+// portAtConnect lets the kernel choose the port when it knows the target (ip(7),
+// IP_BIND_ADDRESS_NO_PORT): one that was used for another server lately may then serve again.
+func portAtConnect(_, _ string, c syscall.RawConn) error {
+	const ipBindAddressNoPort = 24 // Linux; package syscall lacks it
+	var set error
+	err := c.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, ipBindAddressNoPort, 1) })
+	return errors.Join(err, set)
 }
