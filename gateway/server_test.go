@@ -277,9 +277,9 @@ func TestDrain(t *testing.T) {
 // TestDesync sends what http-desync-guardian calls severe: request smuggling. None of
 // it may be taken for a request.
 func TestDesync(t *testing.T) {
-	files, err := filepath.Glob("../../shared/vectors/http-desync/tests/*.yaml")
+	files, err := filepath.Glob("testdata/http-desync/tests/*.yaml")
 	if err != nil || len(files) != 10 {
-		t.Fatalf("want 10 files in ../shared/vectors: %d, %v", len(files), err)
+		t.Fatalf("want 10 files: %d, %v", len(files), err)
 	}
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		c.Routes = append(c.Routes, gateway.Route{Path: "/foo/bar", Document: "file://" + g.folder + "/foo.json", Expires: time.Hour})

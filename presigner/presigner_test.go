@@ -25,9 +25,9 @@ type vector struct {
 
 func readVectors(t testing.TB) []vector {
 	t.Helper()
-	data, err := os.ReadFile("../../shared/vectors/presign.json")
+	data, err := os.ReadFile("testdata/presign.json")
 	if err != nil {
-		t.Fatalf("the test vectors must lie in ../shared/vectors, beside the project: %v", err)
+		t.Fatal(err)
 	}
 	var vectors []vector
 	if err := json.Unmarshal(data, &vectors); err != nil {

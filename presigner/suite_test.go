@@ -48,10 +48,10 @@ type suiteCase struct {
 
 // forEachSuiteCase verifies every case; those that are excluded must fail.
 func forEachSuiteCase(t *testing.T, excludes map[string]string, verify func(*testing.T, suiteCase) error) {
-	const suite = "../../shared/vectors/aws-signing-test-suite/v4"
+	const suite = "testdata/aws-signing-test-suite/v4"
 	folders, err := os.ReadDir(suite)
 	if err != nil || len(folders) != 38 {
-		t.Fatalf("want 38 cases in ../shared/vectors: %d, %v", len(folders), err)
+		t.Fatalf("want 38 cases: %d, %v", len(folders), err)
 	}
 	for _, folder := range folders {
 		t.Run(folder.Name(), func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 func TestSizesOfStructs(t *testing.T) {
 	if unsafe.Sizeof(uintptr(0)) != 8 {
-		t.Skip("the sizes are those of 64-bit machines")
+		t.Skip("the sizes are those of 64-bit machines: run it on one")
 	}
 	f := func(name string, constant int, size uintptr) {
 		t.Helper()

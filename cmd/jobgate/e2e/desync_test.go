@@ -25,7 +25,7 @@ type smuggle struct {
 // bodies streamed: it is no request, and what follows it reaches no backend.
 func TestDesyncBeforeBackend(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob(filepath.Join(vectors(t), "http-desync", "tests", "*.yaml"))
+	files, err := filepath.Glob("../../../gateway/testdata/http-desync/tests/*.yaml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}

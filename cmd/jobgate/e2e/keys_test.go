@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +14,7 @@ import (
 // awkwardKeys are the keys of botocore's vectors, and one of 1024 bytes.
 func awkwardKeys(t *testing.T) []string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(vectors(t), "presign.json"))
+	text, err := os.ReadFile("../../../presigner/testdata/presign.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,24 +31,6 @@ func awkwardKeys(t *testing.T) []string {
 		seen[c.Key] = true
 	}
 	return keys
-}
-
-// vectors returns the folder of the test vectors, shared/vectors beside the project's root.
-func vectors(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		folder := filepath.Join(dir, "shared", "vectors")
-		if _, err := os.Stat(folder); err == nil {
-			return folder
-		}
-		if dir == filepath.Dir(dir) {
-			t.Skip("the test vectors must lie in ../shared/vectors, beside the project")
-		}
-	}
 }
 
 // notOnMinIO says that MinIO, which keeps objects as files, does not take a key that S3 takes.

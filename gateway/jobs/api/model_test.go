@@ -18,7 +18,7 @@ var modelDiffers = map[string]string{
 func TestModelAgreesWithFacts(t *testing.T) {
 	facts, err := os.ReadFile("../../../../shared/facts/iot-jobs.md")
 	if err != nil {
-		t.Skip("the facts are not here: ", err)
+		t.Skip("the model's source, facts/iot-jobs.md in a folder shared beside the project, is not here: ", err)
 	}
 	_, section, _ := strings.Cut(string(facts), "## 5. Control plane")
 	section, _, _ = strings.Cut(section, "Semantics worth copying")

@@ -128,7 +128,7 @@ func heap() int64 {
 // TestScale creates a job for all things while devices read and report, and measures what it costs.
 func TestScale(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes seconds")
+		t.Skip("it takes seconds: run it without -short")
 	}
 	f := newFleet(t, fleetSize())
 	begun := time.Now()
