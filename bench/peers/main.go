@@ -72,6 +72,8 @@ func main() {
 			end(serve(os.Args[2:]))
 		case loadPeer:
 			end(runCertified(os.Args[2]))
+		case holdPeer:
+			end(runHolder(os.Args[2]))
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
