@@ -109,20 +109,53 @@ type conn struct {
 	opened   time.Duration
 	deadline time.Duration // the one set, see extend
 	answers  int
-	in       int64 // bytes read
-	failed   error // of the last Read
+	in, out  int64  // bytes read and written
+	failed   error  // of the last Read
+	turn     *turn  // nil: not possible
+	request  []byte // to be written by the next Read
 }
 
 func newConn(nc net.Conn, now time.Duration, br *bufio.Reader) *conn {
-	c := &conn{nc: nc, opened: now, br: br}
+	c := &conn{nc: nc, opened: now, br: br, turn: newTurn(nc)}
 	c.br.Reset(c)
 	return c
 }
 
+// send writes a request, or leaves it to the Read that follows, which can do both in one turn. request stays the
+// connection's until an answer is there.
+func (c *conn) send(request []byte) error {
+	if c.turn != nil {
+		c.request = request
+		return nil
+	}
+	return c.write(request)
+}
+
+func (c *conn) write(p []byte) error {
+	n, err := c.nc.Write(p)
+	c.out += int64(n)
+	return err
+}
+
 // Read counts the bytes that br reads, and keeps the error: fasthttp makes an EOF of
 // most that it meets before an answer's first byte.
-func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.nc.Read(p)
+func (c *conn) Read(p []byte) (n int, err error) {
+	rest := c.request
+	if c.request = nil; rest != nil {
+		var sent int
+		sent, n, err = c.turn.take(rest, p)
+		c.out += int64(sent)
+		rest = rest[sent:]
+	}
+	// Slow path: more of the answer, or a request that the connection took in parts.
+	if n == 0 && err == nil {
+		if len(rest) > 0 {
+			err = c.write(rest)
+		}
+		if err == nil {
+			n, err = c.nc.Read(p)
+		}
+	}
 	c.in += int64(n)
 	c.failed = err
 	return n, err

@@ -117,9 +117,10 @@ func (w *worker) exchange(step *compiledStep, s *sample) {
 				return
 			}
 		}
-		c, before := w.conn, w.conn.in
+		c, before, sent := w.conn, w.conn.in, w.conn.out
 		err := w.roundTrip(step, s)
 		s.in += c.in - before
+		s.out += c.out - sent
 		if err == nil {
 			s.status = w.resp.StatusCode()
 			w.judged++
@@ -142,9 +143,7 @@ func (w *worker) roundTrip(step *compiledStep, s *sample) error {
 	if err := c.extend(s.sent, w.run.plan.Timeout); err != nil {
 		return err
 	}
-	n, err := c.nc.Write(w.out)
-	s.out += int64(n)
-	if err != nil {
+	if err := c.send(w.out); err != nil {
 		// What the target said before it closed says more than a broken pipe does.
 		if _, readErr := w.br.Peek(1); readErr != nil && answerKind(readErr, false) == tlsFailed {
 			return readErr
