@@ -7,8 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"runtime"
 	"strings"
 	"time"
 
@@ -35,19 +33,9 @@ type jobsService struct {
 	ended chan struct{}
 }
 
-// leaveRoomForSync gives a process that has one processor a second of Go's: the store's writer waits for the disk in
-// system calls, and with one alone all requests wait with it until the runtime notices, up to 10 ms later. What the
-// operator says with GOMAXPROCS stands.
-func leaveRoomForSync() {
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) == 1 {
-		runtime.GOMAXPROCS(2)
-	}
-}
-
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
 func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
 	j := &jobsService{ended: make(chan struct{})}
-	leaveRoomForSync()
 	if j.store, err = sqlite.Open(ctx, sqlite.Options{Path: c.Jobs.Store, Log: log}); err != nil {
 		if errors.Is(err, jobs.ErrStoreInUse) {
 			err = fmt.Errorf("%w: another jobgate has it open; see jobs.store", err)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,6 +111,7 @@ func (w *writer) run() {
 				quick = nil
 				continue
 			}
+			letArrive(quick)
 			w.group(r, quick)
 			select {
 			case r, ok := <-sets:
@@ -130,6 +132,17 @@ func (w *writer) run() {
 	close(w.stop)
 	w.ended.Wait()
 	w.store.closeErr = w.close()
+}
+
+// letArrive lets the devices that are reporting at this moment bring their changes, for as long as any do, so that they
+// share a commit. On one processor it has to: whoever brings the first change hands the processor on to the writer at
+// once, and while the writer waits for the disk, in a system call that the runtime takes some time to notice, nobody
+// else runs; groups would be of one. A change that comes alone waits for nobody.
+func letArrive(queue <-chan *request) {
+	for n := -1; len(queue) > n && n < maxGroup; {
+		n = len(queue)
+		runtime.Gosched()
+	}
 }
 
 // group makes first and the changes that wait in a queue (nil: no others) in one transaction, publishes them, and
