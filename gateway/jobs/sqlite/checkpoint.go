@@ -65,13 +65,16 @@ func checkpoint(c *sqlite.Conn) (pages int64, err error) {
 	return pages, err
 }
 
-// close closes the writer's connections. The last one to be closed moves what is left of the log.
+// close closes what the writer has open. The last connection to be closed moves what is left of the log.
 func (w *writer) close() error {
 	var errs []error
 	for _, c := range []*sqlite.Conn{w.checkpoints, w.conn} {
 		if c != nil {
 			errs = append(errs, c.Close())
 		}
+	}
+	if w.breath != nil {
+		w.breath.close()
 	}
 	return errors.Join(errs...)
 }

@@ -13,6 +13,7 @@ type tx struct {
 	conn  *sqlite.Conn
 	view  *view
 
+	breath *breath // of a large change; else nil
 	staged []staged
 	deltas map[int64]*jobs.Counts // by jobs.seq: not in the database yet
 	jobs   map[int64]*jobs.Job    // changed by this group
@@ -80,17 +81,22 @@ func (t *tx) make(r *request) error {
 }
 
 // put stages an execution that has not ended.
-func (t *tx) put(r *row, e *entry) {
-	t.staged = append(t.staged, staged{what: stagedPut, entry: e, row: *r})
-}
+func (t *tx) put(r *row, e *entry) { t.stage(staged{what: stagedPut, entry: e, row: *r}) }
 
 // drop stages the end of an execution.
 func (t *tx) drop(thing, job int64, e *entry) {
-	t.staged = append(t.staged, staged{what: stagedDrop, entry: e, row: row{thing: thing, job: job}})
+	t.stage(staged{what: stagedDrop, entry: e, row: row{thing: thing, job: job}})
 }
 
 // after stages anything else.
-func (t *tx) after(do func()) { t.staged = append(t.staged, staged{what: stagedDo, do: do}) }
+func (t *tx) after(do func()) { t.stage(staged{what: stagedDo, do: do}) }
+
+func (t *tx) stage(s staged) {
+	t.staged = append(t.staged, s)
+	if t.breath != nil {
+		t.breath.row()
+	}
+}
 
 // count adds n executions of a status to a job's counts.
 func (t *tx) count(job int64, s jobs.Status, n int64) {

@@ -82,6 +82,7 @@ type writer struct {
 	checkpoints *sqlite.Conn
 	tx          tx
 	batch       []*request
+	breath      *breath
 
 	wake  chan struct{} // there is something to checkpoint
 	help  atomic.Bool   // the log is long
@@ -116,7 +117,7 @@ func (w *writer) run() {
 			select {
 			case r, ok := <-sets:
 				if ok {
-					w.group(r, nil)
+					w.set(r)
 				}
 			default:
 			}
@@ -125,7 +126,7 @@ func (w *writer) run() {
 				sets = nil
 				continue
 			}
-			w.group(r, nil)
+			w.set(r)
 		}
 		w.afterGroup()
 	}
@@ -143,6 +144,13 @@ func letArrive(queue <-chan *request) {
 		n = len(queue)
 		runtime.Gosched()
 	}
+}
+
+// set makes a large change, in a transaction of its own.
+func (w *writer) set(r *request) {
+	w.tx.breath = w.breath
+	w.group(r, nil)
+	w.tx.breath = nil
 }
 
 // group makes first and the changes that wait in a queue (nil: no others) in one transaction, publishes them, and
