@@ -120,7 +120,7 @@ func (m *model) end(e *jobs.Execution, s jobs.Status) {
 func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
 	e := j.latest(thing)
 	m.end(e, s)
-	if j.Retry == nil || !j.running() {
+	if j.Retry == nil || !j.running() || (j.Ended && (j.Scheduling.EndBehavior == jobs.EndCancel || j.Scheduling.EndBehavior == jobs.EndForceCancel)) {
 		return
 	}
 	for _, c := range j.Retry.CriteriaList {

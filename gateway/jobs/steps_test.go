@@ -1,0 +1,92 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// failingStore fails the rollouts of one job, and the sweep of groups.
+type failingStore struct {
+	jobs.Store
+	job string
+}
+
+var errBroken = errors.New("this one is broken")
+
+func (s failingStore) QueueChunk(ctx context.Context, c jobs.QueueChunk) (jobs.QueueResult, error) {
+	if c.JobID == s.job {
+		return jobs.QueueResult{}, errBroken
+	}
+	return s.Store.QueueChunk(ctx, c)
+}
+
+func (s failingStore) SweepGroups(context.Context, int, time.Time) ([]jobs.Execution, bool, error) {
+	return nil, false, errBroken
+}
+
+// TestFailingStep lets steps of one job fail for good: the others go on as if nothing were.
+func TestFailingStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		service, err := jobs.New(jobs.Config{Store: failingStore{f.store, "bad"}, Names: f.Names(), Roles: roles{}})
+		f.ok(err)
+		f.Service = service
+		f.now = time.Now()
+		f.things("g", numbered(30)...)
+		for _, id := range []string{"bad", "good-1", "good-2", "good-3"} {
+			f.create(id, func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 60} })
+		}
+		ctx, cancel := context.WithCancel(bg)
+		var wg sync.WaitGroup
+		wg.Go(func() { f.Service.Run(ctx) })
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		for _, id := range []string{"good-1", "good-2", "good-3"} {
+			p, err := f.store.Progress(bg, id)
+			f.ok(err)
+			if p.Notified < 11 {
+				t.Errorf("%s has reached %d things in 12 seconds, one a second is allowed", id, p.Notified)
+			}
+		}
+		cancel()
+		wg.Wait()
+	})
+}
+
+// TestNothingRetriedAfterTheEnd lets an execution fail after the end time has canceled what waited.
+func TestNothingRetriedAfterTheEnd(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 3}}}
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndCancel}
+	})
+	f.says("a", "j", jobs.InProgress)
+	f.pass(2 * time.Hour)
+	f.same("at the end", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
+	f.says("a", "j", jobs.Failed)
+	f.same("afterwards", f.status("j"), "COMPLETED FAILED:1 CANCELED:1")
+}
+
+// TestEventOfNewTargets follows a job whose targets are added to.
+func TestEventOfNewTargets(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a")
+	f.things("h", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) { r.Selection = jobs.Continuous })
+	sub := f.Events().Subscribe(9, nil)
+	defer sub.Close()
+	_, err := f.AssociateTargets(bg, f.now, jobs.AssociateTargetsRequest{ID: "j", Targets: []string{f.Names().GroupARN("h")}})
+	f.ok(err)
+	var got []jobs.EventType
+	for len(sub.C()) > 0 {
+		got = append(got, (<-sub.C()).Type)
+	}
+	f.same("events", got, []jobs.EventType{jobs.EventJobUpdated, jobs.EventExecution, jobs.EventJobProgress})
+}
