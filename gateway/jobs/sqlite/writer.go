@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,8 +139,10 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	w.batch = append(w.batch[:0], first)
 	err := query(w.conn, "BEGIN IMMEDIATE", nil)
 	if err == nil {
-		w.make(queue)
-		if err = w.tx.flush(); err == nil {
+		if err = w.make(queue); err == nil {
+			err = w.tx.flush()
+		}
+		if err == nil {
 			err = query(w.conn, "COMMIT", nil)
 		}
 	}
@@ -161,20 +164,22 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	}
 }
 
-// make makes the changes of the batch, and takes further ones into it while there are any.
-func (w *writer) make(queue <-chan *request) {
+// make makes the changes of the batch, and takes further ones into it while there are any. Its error is that SQLite has
+// taken back the transaction: nothing may be written as if it were still there.
+func (w *writer) make(queue <-chan *request) error {
 	begun := time.Now()
 	for i := 0; i < len(w.batch); i++ {
 		r := w.batch[i]
 		r.err = w.tx.make(r)
-		if w.conn.AutocommitEnabled() { // the transaction is gone: the commit will say so
-			return
+		if w.conn.AutocommitEnabled() {
+			return fmt.Errorf("the transaction was rolled back: %w", r.err)
 		}
 		if i+1 < len(w.batch) || len(w.batch) >= maxGroup || time.Since(begun) > maxGroupTime {
 			continue
 		}
 		w.takeWaiting(queue)
 	}
+	return nil
 }
 
 // takeWaiting adds the changes that wait to the batch.
