@@ -90,3 +90,16 @@ func TestEventOfNewTargets(t *testing.T) {
 	}
 	f.same("events", got, []jobs.EventType{jobs.EventJobUpdated, jobs.EventExecution, jobs.EventJobProgress})
 }
+
+// TestSlowRolloutCompletes lets the last thing of a slow rollout succeed: the job is complete then, and not when the
+// rate would allow one more.
+func TestSlowRolloutCompletes(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 1} })
+	f.says("a", "j", jobs.Succeeded)
+	f.same("halfway", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
+	f.pass(time.Minute)
+	f.says("b", "j", jobs.Succeeded)
+	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
+}

@@ -146,7 +146,7 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 	if r.j.atGroup == 0 {
 		r.j.atGroup = root // descendants are younger: their ids are higher
 	}
-	for !r.full() {
+	for {
 		if more, err := r.members(); err != nil || more {
 			return false, err
 		}
@@ -158,9 +158,10 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 		if err != nil || next == 0 {
 			return err == nil, err
 		}
-		r.j.atGroup, r.j.atThing = next, 0
+		if r.j.atGroup, r.j.atThing = next, 0; r.full() {
+			return false, nil
+		}
 	}
-	return false, nil
 }
 
 // members queues the next members of the group it is at; more says that there are further ones.
@@ -170,14 +171,17 @@ func (r *rollout) members() (more bool, err error) {
 	if r.j.job.Selection == jobs.Snapshot {
 		serial = r.j.serial
 	}
-	ids := make([]int64, 0, limit)
+	ids := make([]int64, 0, limit+1)
 	err = numbers(r.t.conn, "SELECT thing FROM members WHERE grp = ? AND thing > ? AND serial <= ? ORDER BY thing LIMIT ?",
 		func(stmt *sqlite.Stmt) error {
 			ids = append(ids, stmt.ColumnInt64(0))
 			return nil
-		}, r.j.atGroup, r.j.atThing, serial, int64(limit))
+		}, r.j.atGroup, r.j.atThing, serial, int64(limit)+1)
 	if err != nil {
 		return false, err
+	}
+	if more = len(ids) > limit; more {
+		ids = ids[:limit]
 	}
 	for _, id := range ids {
 		if err := r.one(id); err != nil {
@@ -185,7 +189,7 @@ func (r *rollout) members() (more bool, err error) {
 		}
 		r.j.atThing = id
 	}
-	return len(ids) == limit, nil
+	return more, nil
 }
 
 // thing queues a target that is a thing, if it is still there.

@@ -35,7 +35,7 @@ func Run(t *testing.T, e Engine) {
 		"Groups": testGroups, "GroupTree": testGroupTree, "Members": testMembers, "DeleteGroup": testDeleteGroup,
 		"Jobs": testJobs, "JobTargets": testJobTargets, "SwapJob": testSwapJob, "ListJobs": testListJobs,
 		"Rollout": testRollout, "RolloutSnapshot": testRolloutSnapshot, "RolloutFamily": testRolloutFamily,
-		"RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
+		"RolloutDone": testRolloutDone, "RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
 		"Join": testJoin, "Leave": testLeave, "Rejoin": testRejoin, "Move": testMove,
 		"Swap": testSwap, "SwapMany": testSwapMany, "SwapRetry": testSwapRetry, "SwapRace": testSwapRace,
 		"Pending": testPending, "ListExecutions": testListExecutions, "DeleteExecution": testDeleteExecution,
