@@ -164,8 +164,13 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 	}
 }
 
-// members queues the next members of the group it is at; more says that there are further ones.
+// members queues the next members of the group it is at; more says that there are further ones. A deleted group has none,
+// though its memberships may not have ended yet.
 func (r *rollout) members() (more bool, err error) {
+	there, _, err := value(r.t.conn, "SELECT count(*) FROM groups WHERE id = ? AND deleted = 0", r.j.atGroup)
+	if err != nil || there == 0 {
+		return false, err
+	}
 	limit := min(r.c.Limit-r.result.Queued, r.scan)
 	serial := int64(1<<63 - 1)
 	if r.j.job.Selection == jobs.Snapshot {
