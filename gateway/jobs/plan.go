@@ -172,7 +172,8 @@ func abortCriterion(j *Job, p *Progress) (*AbortCriteria, bool) {
 		if executed == 0 || executed < c.MinNumberOfExecutedThings {
 			continue
 		}
-		if n := failures(&p.Counts, c.FailureType); float64(n)*100 >= c.ThresholdPercentage*float64(executed) && n > 0 {
+		hundredths := int64(math.Round(c.ThresholdPercentage * 100)) // AWS keeps two decimals; 0.07 times 10000 is above 700
+		if n := failures(&p.Counts, c.FailureType); n*10_000 >= hundredths*executed && n > 0 {
 			return c, true
 		}
 	}

@@ -1,9 +1,12 @@
 package sqlite
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"zombiezen.com/go/sqlite"
 
 	"jobgate/gateway/jobs"
 )
@@ -77,5 +80,45 @@ func TestRolledBack(t *testing.T) {
 	}
 	if swaps := swap("a00000", ""); s.Swap(bg, swaps) != nil || !swaps[0].Applied {
 		t.Error("the store does not go on")
+	}
+}
+
+// TestDeletedThingGoes deletes the last execution that names a deleted thing, whose row has nothing left to stay for.
+func TestDeletedThingGoes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	group := jobs.Group{Name: "g", ID: "g", Version: 1}
+	if err := errors.Join(s.CreateThings(bg, things("a", 1)), s.CreateGroup(bg, group, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"a00000"}, Add: []string{"g"}, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	j := jobs.Job{
+		ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot,
+		Targets: []jobs.Target{{Group: true, Name: "g"}}, CreatedAt: time.Now(),
+	}
+	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	rows := func() (n int64) {
+		t.Helper()
+		err := s.read(bg, func(c *sqlite.Conn) (err error) {
+			n, _, err = value(c, "SELECT count(*) FROM things")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	removed, err := s.DeleteThing(bg, "a00000", 0, time.Now())
+	if err != nil || len(removed) != 1 || rows() != 1 {
+		t.Fatalf("%+v, %v, %d rows", removed, err, rows())
+	}
+	if err := s.DeleteExecution(bg, removed[0]); err != nil || rows() != 0 {
+		t.Errorf("%v, %d rows", err, rows())
 	}
 }
