@@ -27,7 +27,9 @@ type request struct {
 	done  chan struct{} // one signal per use
 }
 
-var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+// newRequest fills a store's pool. The pool is the store's own: its channels belong to where the store was opened, which
+// in a test with a clock of its own is a bubble.
+func newRequest() any { return &request{done: make(chan struct{}, 1)} }
 
 // change hands a request to the writer by one of its queues, and waits for its commit.
 func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.Swap, do func(*tx) error) error {
@@ -43,18 +45,18 @@ func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.
 	s.writerMu.RUnlock()
 	defer s.writers.Done()
 
-	r := requests.Get().(*request)
+	r := s.requests.Get().(*request)
 	r.swaps, r.do, r.err = swaps, do, nil
 	select {
 	case queue <- r:
 	case <-ctx.Done():
-		requests.Put(r)
+		s.requests.Put(r)
 		return ctx.Err()
 	}
 	<-r.done // once it is queued it is made: its arguments are the caller's until then
 	err := r.err
 	r.swaps, r.do, r.err = nil, nil, nil
-	requests.Put(r)
+	s.requests.Put(r)
 	return err
 }
 
