@@ -41,6 +41,7 @@ func listen(address string) (net.Listener, error) {
 type deviceListener struct {
 	net.Listener
 	server       *Server
+	readSlack    time.Duration // by how much a read's deadline may be late
 	writeTimeout time.Duration
 	max          int64 // 0: no limit
 	open         atomic.Int64
@@ -95,12 +96,22 @@ func (l *deviceListener) turnAway(conn net.Conn) {
 }
 
 // deviceConn gives every write its own deadline, so that a long answer may take its
-// time while a device that reads nothing may not.
+// time while a device that reads nothing may not. Reads have fasthttp's.
 type deviceConn struct {
 	net.Conn
 	listener *deviceListener
 	closed   atomic.Bool
+	read     lateDeadline
 	write    deadline
+}
+
+func (c *deviceConn) Read(p []byte) (int, error) {
+	if at, due := c.read.next(c.listener.readSlack); due {
+		if err := c.Conn.SetReadDeadline(at); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
 }
 
 func (c *deviceConn) Write(p []byte) (int, error) {
@@ -114,9 +125,15 @@ func (c *deviceConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
+// SetReadDeadline is fasthttp's, for the reads that begin after it.
+func (c *deviceConn) SetReadDeadline(t time.Time) error {
+	c.read.wanted = t
+	return nil
+}
+
 // SetDeadline and SetWriteDeadline are fasthttp's: the next write sets its own again.
 func (c *deviceConn) SetDeadline(t time.Time) error {
-	c.write = deadline{}
+	c.read, c.write = lateDeadline{wanted: t, set: t}, deadline{}
 	return c.Conn.SetDeadline(t)
 }
 

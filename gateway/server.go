@@ -109,7 +109,11 @@ func (s *Server) listenDevices() error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on listen %q: %w", s.config.Listen, err)
 	}
-	ln = &deviceListener{Listener: ln, server: s, writeTimeout: s.config.Limits.WriteTimeout, max: int64(s.config.Limits.MaxConnections), tls: s.certs != nil}
+	l := s.config.Limits
+	ln = &deviceListener{
+		Listener: ln, server: s, tls: s.certs != nil, max: int64(l.MaxConnections),
+		readSlack: min(l.ReadTimeout, l.IdleTimeout) / 8, writeTimeout: l.WriteTimeout,
+	}
 	if s.certs != nil {
 		ln = s.certs.listener(ln)
 	}

@@ -176,18 +176,3 @@ func (c *idleTimeoutConn) Write(p []byte) (int, error) {
 	}
 	return c.Conn.Write(p)
 }
-
-// deadline moves one direction's deadline along with its use. Moving it costs more than
-// reading the clock, so it moves in steps of an eighth: a peer has the timeout at least,
-// and an eighth more at most.
-type deadline struct{ moved time.Time }
-
-// next returns the deadline to set, if one is due. Not safe for concurrent use.
-func (d *deadline) next(timeout time.Duration) (at time.Time, due bool) {
-	now := time.Now()
-	if now.Sub(d.moved) < timeout/8 {
-		return at, false
-	}
-	d.moved = now
-	return now.Add(timeout + timeout/8), true
-}

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -15,29 +16,82 @@ import (
 	"time"
 )
 
-// writeCertificate makes a certificate for 127.0.0.1 (ECDSA P-256, as most are today)
-// in the run's folder: cert.pem and key.pem.
+// authority signs certificates, all of which are ECDSA P-256, as most are today.
+type authority struct {
+	certificate *x509.Certificate
+	key         *ecdsa.PrivateKey
+}
+
+// writeCertificate makes a certificate for 127.0.0.1 that has signed itself in the run's folder: cert.pem and key.pem.
 func writeCertificate(folder string) error {
+	t := certificateOf("127.0.0.1", x509.ExtKeyUsageServerAuth)
+	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+	pair, err := new(authority).sign(t)
+	if err != nil {
+		return err
+	}
+	return writePair(folder, "cert.pem", "key.pem", pair)
+}
+
+// writeAuthority makes an authority for devices' certificates in the run's folder: ca.pem and ca-key.pem.
+func writeAuthority(folder string) error {
+	t := certificateOf("devices", x509.ExtKeyUsageClientAuth)
+	t.IsCA, t.BasicConstraintsValid, t.KeyUsage = true, true, x509.KeyUsageCertSign
+	pair, err := new(authority).sign(t)
+	if err != nil {
+		return err
+	}
+	return writePair(folder, "ca.pem", "ca-key.pem", pair)
+}
+
+// readAuthority reads what writeAuthority made.
+func readAuthority(folder string) (*authority, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "ca.pem"), filepath.Join(folder, "ca-key.pem"))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the devices' authority: %w", err)
+	}
+	return &authority{pair.Leaf, pair.PrivateKey.(*ecdsa.PrivateKey)}, nil
+}
+
+// issue makes a device's certificate.
+func (a *authority) issue(name string) (tls.Certificate, error) {
+	return a.sign(certificateOf(name, x509.ExtKeyUsageClientAuth))
+}
+
+func certificateOf(name string, usage x509.ExtKeyUsage) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{usage},
+	}
+}
+
+// sign makes a key and its certificate; the zero authority lets it sign itself.
+func (a *authority) sign(t *x509.Certificate) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return fmt.Errorf("cannot make a key: %w", err)
+		return tls.Certificate{}, fmt.Errorf("cannot make a key: %w", err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "127.0.0.1"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	parent, by := a.certificate, a.key
+	if parent == nil {
+		parent, by = t, key
 	}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	certificate, err := x509.CreateCertificate(rand.Reader, t, parent, &key.PublicKey, by)
 	if err != nil {
-		return fmt.Errorf("cannot make a certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("cannot make a certificate: %w", err)
 	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
+	return tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: key}, nil
+}
+
+// writePair writes a certificate and its key as PEM.
+func writePair(folder, certFile, keyFile string, pair tls.Certificate) error {
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		return fmt.Errorf("cannot write the key: %w", err)
 	}
 	for name, block := range map[string]*pem.Block{
-		"cert.pem": {Type: "CERTIFICATE", Bytes: certificate},
-		"key.pem":  {Type: "PRIVATE KEY", Bytes: private},
+		certFile: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		keyFile:  {Type: "PRIVATE KEY", Bytes: private},
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), pem.EncodeToMemory(block), 0o600); err != nil {
 			return fmt.Errorf("cannot write the certificate: %w", err)

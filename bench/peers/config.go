@@ -39,6 +39,7 @@ type settings struct {
 	Upstream int    // port
 	Memory   string // normal | low
 	TLS      bool
+	Auth     string // auth.mode; "": none
 
 	Connections int // nginx allocates for as many at its start
 

@@ -1,25 +1,17 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
 
 const (
-	perAddress = 20000            // connections from one source address: it has some 28,000 ports
-	spare      = 100              // descriptors that are not idle connections, on either side
-	settle     = 10 * time.Second // from the last connection to the measurement
+	spare  = 100              // descriptors that are not idle connections, on either side
+	settle = 10 * time.Second // from the last connection to the measurement
 )
 
 // raiseFiles lets this process and those that it starts open n files each, as far as
@@ -54,11 +46,9 @@ func compareIdle(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
-	n := o.idle
-	if uint64(n)+spare > files {
-		n = int(files - spare)
-		fmt.Printf("Only %s connections: a process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE.\n\n", thousands(float64(n)), thousands(float64(files)))
-	}
+	most := int(files) - spare // connections of one process
+	r := idleRun{options: o, processes: (o.idle + most - 1) / most}
+	r.each = o.idle / r.processes
 	if err := o.bareAnswer(ctx); err != nil {
 		return err
 	}
@@ -80,16 +70,21 @@ func compareIdle(ctx context.Context, o *options) error {
 			idleServer{"jobgate", secure, gate("normal"), goals[0]},
 			idleServer{"jobgate, memory: low", secure, gate("low"), goals[1]},
 			idleServer{"nginx", secure, func() (*process, int, error) {
-				return startNginx(o, o.serverCore, "nginx-file.conf", settings{TLS: secure, Connections: n + spare/2})
+				return startNginx(o, o.serverCore, "nginx-file.conf", settings{TLS: secure, Connections: r.each + spare/2})
 			}, ""})
 	}
-	fmt.Printf("## %s idle connections\n\nEach asked once and stays open; memory is the growth of the server's resident set, %s after the last one.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", thousands(float64(n)), settle)
+	n := r.each * r.processes
+	fmt.Printf("## %s idle connections\n\n", thousands(float64(n)))
+	if r.processes > 1 {
+		fmt.Printf("A process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE: %d processes of each server share them. The active ones ask the first.\n", thousands(float64(files)), r.processes)
+	}
+	fmt.Printf("Each asked once and stays open; memory is the growth of the server's resident set, %s after the last one.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", settle)
 	t := newTable("<server", "<", "memory per connection", "<goal", "resident before", "with them", "active p50, p99 before", "meanwhile")
 	for _, s := range servers {
 		if !strings.Contains(s.name, o.only) {
 			continue
 		}
-		row, err := idleRow(ctx, o, s, n)
+		row, err := r.row(ctx, s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -99,50 +94,73 @@ func compareIdle(ctx context.Context, o *options) error {
 	return nil
 }
 
-// idleRow measures one server.
-func idleRow(ctx context.Context, o *options, s idleServer, n int) ([]string, error) {
-	p, port, err := s.start()
-	if err != nil {
-		return nil, err
-	}
-	defer p.stop()
-	scheme := map[bool]string{false: "http", true: "https"}[s.tls]
-	url := fmt.Sprintf("%s://127.0.0.1:%d/hot", scheme, port)
-	if _, err := p.answer(ctx, url); err != nil {
-		return nil, err
-	}
-	before, err := active(ctx, o, url)
-	if err != nil {
-		return nil, err
-	}
-	if err := sleep(ctx, settle); err != nil {
-		return nil, err
-	}
-	empty := p.rss()
-	conns, err := openIdle(ctx, port, n, s.tls)
-	defer func() {
-		for _, c := range conns {
-			if c != nil {
-				_ = c.Close() // the server is stopped next
-			}
+// idleRun is the comparison under way.
+type idleRun struct {
+	*options
+	processes int // of each server
+	each      int // connections of each of them
+}
+
+// row measures one server.
+func (r *idleRun) row(ctx context.Context, s idleServer) ([]string, error) {
+	var servers []*process
+	var ports []int
+	for range r.processes {
+		p, port, err := s.start()
+		if err != nil {
+			return nil, err
 		}
-	}()
+		defer p.stop()
+		if _, err := p.answer(ctx, s.url(port)); err != nil {
+			return nil, err
+		}
+		servers, ports = append(servers, p), append(ports, port)
+	}
+	before, err := active(ctx, r.options, s.url(ports[0]))
 	if err != nil {
 		return nil, err
 	}
 	if err := sleep(ctx, settle); err != nil {
 		return nil, err
 	}
-	full := p.rss()
-	o.progress("%s, TLS %t: %d KB before, %d KB with %d connections", s.name, s.tls, empty/1024, full/1024, n)
-	meanwhile, err := active(ctx, o, url)
+	empty := resident(servers)
+	for _, port := range ports {
+		h, err := holdConnections(ctx, r.options, holding{Port: port, Connections: r.each, TLS: s.tls})
+		if err != nil {
+			return nil, err
+		}
+		defer h.stop()
+	}
+	if err := sleep(ctx, settle); err != nil {
+		return nil, err
+	}
+	full := resident(servers)
+	n := r.each * r.processes
+	r.progress("%s, TLS %t: %d KB before, %d KB with %d connections", s.name, s.tls, empty/1024, full/1024, n)
+	meanwhile, err := active(ctx, r.options, s.url(ports[0]))
 	if err != nil {
 		return nil, err
 	}
 	kind := map[bool]string{false: "plain", true: "TLS"}[s.tls]
-	megabytes := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
+	size := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
 	each := fmt.Sprintf("%.1f KB", float64(full-empty)/float64(n)/1024)
-	return []string{s.name, kind, each, s.goal, megabytes(empty), megabytes(full), before, meanwhile}, nil
+	return []string{s.name, kind, each, s.goal, size(empty), size(full), before, meanwhile}, nil
+}
+
+// url is where a process of the server answers.
+func (s idleServer) url(port int) string {
+	if s.tls {
+		return fmt.Sprintf("https://127.0.0.1:%d/hot", port)
+	}
+	return local(port, "/hot")
+}
+
+// resident is the resident memory of several servers together.
+func resident(servers []*process) (total int64) {
+	for _, p := range servers {
+		total += p.rss()
+	}
+	return total
 }
 
 // active is the latency of a moderate load, as words.
@@ -157,67 +175,6 @@ func active(ctx context.Context, o *options, url string) (string, error) {
 	return shortDuration(float64(r.Latency.Percentile(50))) + ", " + shortDuration(float64(r.Latency.Percentile(99))), nil
 }
 
-// openIdle opens n connections and asks once on each.
-func openIdle(ctx context.Context, port, n int, secure bool) ([]net.Conn, error) {
-	conns := make([]net.Conn, n)
-	slots := make(chan struct{}, 64)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	var failed error
-	for i := range conns {
-		slots <- struct{}{}
-		mu.Lock()
-		stop := failed != nil
-		mu.Unlock()
-		if stop || ctx.Err() != nil {
-			break
-		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			c, err := askOnce(ctx, i, port, secure)
-			conns[i] = c
-			if err != nil {
-				mu.Lock()
-				failed = fmt.Errorf("connection %d: %w", i+1, err)
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	return conns, errors.Join(failed, ctx.Err())
-}
-
-// askOnce opens the i-th connection and asks on it. What it needed for that is
-// garbage afterwards, but for the connection.
-func askOnce(ctx context.Context, i, port int, secure bool) (net.Conn, error) {
-	d := net.Dialer{
-		Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/perAddress))}, KeepAlive: -1,
-		Control: portAtConnect,
-	}
-	c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		return nil, err
-	}
-	if secure {
-		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // the certificate was made for this run
-	}
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return c, err
-	}
-	if _, err := io.WriteString(c, "GET /hot HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
-		return c, err
-	}
-	resp, err := http.ReadResponse(bufio.NewReaderSize(c, 4096), nil)
-	if err != nil {
-		return c, err
-	}
-	_, err = io.Copy(io.Discard, resp.Body)
-	if err == nil && resp.StatusCode != http.StatusOK {
-		err = errors.New(resp.Status)
-	}
-	return c, errors.Join(err, c.SetDeadline(time.Time{}))
-}
-
 // bareAnswer puts jobgate's answer where nginx and the bare servers find it.
 func (o *options) bareAnswer(ctx context.Context) error {
 	p, port, err := startJobgate(o, o.serverCore, settings{})
@@ -230,13 +187,4 @@ func (o *options) bareAnswer(ctx context.Context) error {
 		return err
 	}
 	return os.WriteFile(o.static(bareFile), hot, 0o644) // for nginx's worker
-}
-
-// portAtConnect lets the kernel choose the port when it knows the target (ip(7),
-// IP_BIND_ADDRESS_NO_PORT): one that was used for another server lately may then serve again.
-func portAtConnect(_, _ string, c syscall.RawConn) error {
-	const ipBindAddressNoPort = 24 // Linux; package syscall lacks it
-	var set error
-	err := c.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, ipBindAddressNoPort, 1) })
-	return errors.Join(err, set)
 }

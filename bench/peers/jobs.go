@@ -35,39 +35,43 @@ const (
 type jobsRun struct {
 	*options
 	gate  *jobsGate
-	small int   // things in each of the small groups
-	empty int64 // live heap of a gateway without things, in bytes
+	store string // the database
+	sts   string // URL
+	small int    // things in each of the small groups
+	empty int64  // live heap of a gateway without things, in bytes
 	facts *table
+
+	answers map[string][]byte // by path after the thing's name: what jobgate answers, to be answered by a bare server
 }
 
 // compareJobs measures the IoT Jobs service: a job on a group of many things, and what devices ask of it.
 //
-//	fill the store ─▶ start jobgate ─▶ CreateJob, rollout ─▶ heap ─▶ reads in turns ─▶ updates
+//	fill the store ─▶ start jobgate ─▶ CreateJob, rollout ─▶ heap ─▶ reads in turns ─▶ updates ─▶ the same with SigV4, mTLS
 //	 (in this process)                  devices meanwhile            beside fasthttp
 func compareJobs(ctx context.Context, o *options) error {
 	sts := httptest.NewServer(http.HandlerFunc(assumeRole))
 	defer sts.Close()
-	r := &jobsRun{options: o, small: max(1, min(someThings, o.things/20))}
-	if err := r.measureEmpty(ctx, sts.URL); err != nil {
+	r := &jobsRun{
+		options: o, store: filepath.Join(o.folder, "jobs.db"), sts: sts.URL, small: max(1, min(someThings, o.things/20)), answers: make(map[string][]byte),
+	}
+	if err := r.measureEmpty(ctx); err != nil {
 		return err
 	}
-	store := filepath.Join(o.folder, "jobs.db")
 	begun := time.Now()
 	sizes := map[string]int{groupFleet: o.things, groupSigned: r.small, groupIdle: r.small}
-	if err := fillStore(ctx, store, sizes); err != nil {
+	if err := fillStore(ctx, r.store, sizes); err != nil {
 		return err
 	}
 	o.progress("%d things registered in %s", o.things+2*r.small, time.Since(begun).Round(time.Millisecond))
-	gate, err := startJobsGate(ctx, o, store, sts.URL)
-	if err != nil {
+	var err error
+	if r.gate, err = startJobsGate(ctx, o, settings{Store: r.store}, r.sts); err != nil {
 		return err
 	}
-	r.gate = gate
-	defer gate.stop()
+	defer func() { r.gate.stop() }()
 	fmt.Printf("## The IoT Jobs service, %s things\n\nGateway on core %d, devices on core %d; `auth: none`, the store on %s.\n\n",
 		thousands(float64(o.things)), o.serverCore, o.loadCore, fileSystem(o.folder))
 	r.facts = newTable("<", "", "<goal")
-	for _, step := range []func(context.Context) error{r.rollOut, r.measureHeap, r.compareReads, r.compareUpdates} {
+	for _, step := range []func(context.Context) error{r.rollOut, r.measureHeap, r.compareReads, r.compareUpdates, r.compareIdentities} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -81,8 +85,8 @@ func fileSystem(folder string) string {
 }
 
 // measureEmpty takes the heap of a gateway without things.
-func (r *jobsRun) measureEmpty(ctx context.Context, sts string) error {
-	g, err := startJobsGate(ctx, r.options, filepath.Join(r.folder, "empty.db"), sts)
+func (r *jobsRun) measureEmpty(ctx context.Context) error {
+	g, err := startJobsGate(ctx, r.options, settings{Store: filepath.Join(r.folder, "empty.db")}, r.sts)
 	if err != nil {
 		return err
 	}
@@ -192,77 +196,103 @@ func (r *jobsRun) measureHeap(ctx context.Context) error {
 	return nil
 }
 
+// deviceCall is something that devices ask for.
+type deviceCall struct {
+	title, group string
+	method, path string // path after the thing's name
+	body         string // of a change, which is on disk when it is answered
+	goal         string
+}
+
+// What devices ask for.
+var (
+	describeCall = deviceCall{"DescribeJobExecution with document", groupFleet, http.MethodGet, "/jobs/" + jobFleet, "", "≥ 0.75"}
+	signedCall   = deviceCall{"DescribeJobExecution with document and a signed URL", groupSigned, http.MethodGet, "/jobs/" + jobSigned, "", "≥ 0.75"}
+	nextCall     = deviceCall{"`$next`, the pending job with its document", groupFleet, http.MethodGet, "/jobs/$next", "", ""}
+	nothingCall  = deviceCall{"`$next`, nothing is pending", groupIdle, http.MethodGet, "/jobs/$next", "", "≥ 0.85"}
+	updateCall   = deviceCall{"UpdateJobExecution, on disk when answered", groupFleet, http.MethodPost, "/jobs/" + jobFleet, updateBody, "≥ 10,000/s, p99 ≤ 100 ms"}
+)
+
+// connections is how many devices ask at once.
+func (r *jobsRun) connections(c deviceCall) int {
+	if c.body != "" {
+		return updateClients
+	}
+	return r.options.connections
+}
+
+// members is how many things the group of a call has.
+func (r *jobsRun) members(c deviceCall) int {
+	if c.group == groupFleet {
+		return r.things
+	}
+	return r.small
+}
+
 // compareReads compares what devices read with a bare server that writes as many bytes.
 func (r *jobsRun) compareReads(ctx context.Context) error {
-	for _, c := range []struct{ title, group, job, query, goal string }{
-		{"DescribeJobExecution with document", groupFleet, jobFleet, "?includeJobDocument=true", "≥ 0.75"},
-		{"DescribeJobExecution with document and a signed URL", groupSigned, jobSigned, "?includeJobDocument=true", "≥ 0.75"},
-		{"`$next`, the pending job with its document", groupFleet, "$next", "?includeJobDocument=true", ""},
-		{"`$next`, nothing is pending", groupIdle, "$next", "", "≥ 0.85"},
-	} {
-		n := r.small
-		if c.group == groupFleet {
-			n = r.things
-		}
-		script := deviceScript(c.group, n, "/jobs/"+c.job+c.query, "GET", "")
-		if err := r.besideBare(ctx, c.title, c.goal, script, "/things/"+thingName(c.group, n, 0)+"/jobs/"+c.job+c.query); err != nil {
+	for _, c := range []deviceCall{describeCall, signedCall, nextCall, nothingCall} {
+		answer, err := r.gate.answer(ctx, local(r.gate.port, "/things/"+thingName(c.group, r.members(c), 0)+c.path))
+		if err != nil {
 			return fmt.Errorf("%s: %w", c.title, err)
+		}
+		if strings.Contains(string(answer), "${aws:iot:") {
+			return fmt.Errorf("%s: jobgate's answer is not filled: %d bytes", c.title, len(answer))
+		}
+		r.answers[c.title] = answer
+		if err := r.beside(ctx, c, identity{bare: peerFasthttp, load: r.plainLoad}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// besideBare lets jobgate and a bare server with the answer of path take turns at a script.
-func (r *jobsRun) besideBare(ctx context.Context, title, goal, script, path string) error {
-	answer, err := r.gate.answer(ctx, local(r.gate.port, path))
-	if err != nil {
-		return err
+// beside lets jobgate and, unless something has to be on disk, a bare server with the same answer take turns.
+func (r *jobsRun) beside(ctx context.Context, c deviceCall, i identity) error {
+	turns := func(port int) func(context.Context) (turn, error) {
+		return func(ctx context.Context) (turn, error) { return i.load(ctx, c, port) }
 	}
-	if strings.Contains(string(answer), "${aws:iot:") {
-		return fmt.Errorf("jobgate's answer is not filled: %d bytes", len(answer))
+	var all []*contestant
+	if c.body == "" {
+		answer := r.answers[c.title]
+		if err := os.WriteFile(r.static(bareFile), answer, 0o600); err != nil {
+			return err
+		}
+		bare, port, err := startPeer(r.options, r.serverCore, i.bare)
+		if err != nil {
+			return err
+		}
+		defer bare.stop()
+		if err := listens(ctx, port); err != nil {
+			return err
+		}
+		all = append(all, &contestant{name: fmt.Sprintf("fasthttp, the same %d bytes", len(answer)), reference: true, run: turns(port)})
 	}
-	if err := os.WriteFile(r.static(bareFile), answer, 0o600); err != nil {
-		return err
-	}
-	bare, port, err := startPeer(r.options, r.serverCore, peerFasthttp)
-	if err != nil {
-		return err
-	}
-	defer bare.stop()
-	if _, err := bare.answer(ctx, local(port, path)); err != nil {
-		return err
-	}
-	at := func(port int) func(context.Context) (turn, error) {
-		return func(ctx context.Context) (turn, error) { return wrk(ctx, r.options, local(port, ""), script) }
-	}
-	all := []*contestant{
-		{name: fmt.Sprintf("fasthttp, the same %d bytes", len(answer)), reference: true, run: at(port)},
-		{name: "jobgate", goal: goal, run: at(r.gate.port)},
-	}
+	all = append(all, &contestant{name: "jobgate", goal: c.goal, reference: c.body != "", run: turns(r.gate.port)})
 	if err := takeTurns(ctx, r.options, all); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", c.title, err)
 	}
-	printTurns(title, all)
+	printTurns(c.title+i.title, all)
 	return nil
+}
+
+// plainLoad is wrk, believed by its path.
+func (r *jobsRun) plainLoad(ctx context.Context, c deviceCall, port int) (turn, error) {
+	o := *r.options
+	o.connections = r.connections(c)
+	return wrk(ctx, &o, local(port, ""), deviceScript(c.group, r.members(c), c.path, c.method, c.body))
 }
 
 // compareUpdates measures how many reports a second are on disk when they are answered.
 func (r *jobsRun) compareUpdates(ctx context.Context) error {
-	many := *r.options
-	many.connections = updateClients
-	script := deviceScript(groupFleet, r.things, "/jobs/"+jobFleet, "POST", updateBody)
-	c := &contestant{name: "jobgate", reference: true, goal: "≥ 10,000/s, p99 ≤ 100 ms", run: func(ctx context.Context) (turn, error) {
-		return wrk(ctx, &many, local(r.gate.port, ""), script)
-	}}
-	if err := takeTurns(ctx, r.options, []*contestant{c}); err != nil {
+	if err := r.beside(ctx, updateCall, identity{load: r.plainLoad}); err != nil {
 		return err
 	}
 	mid, high, err := syncTime(r.static("sync"))
 	if err != nil {
 		return err
 	}
-	printTurns(fmt.Sprintf("UpdateJobExecution, on disk when answered, %d connections", updateClients), []*contestant{c})
-	fmt.Printf("To write 4 KB at a file's end and sync it takes this disk %s (p99 %s); one sync is for all updates that wait.\n\n",
-		shortDuration(float64(mid)), shortDuration(float64(high)))
+	fmt.Printf("Reports come by %d connections. To write 4 KB at a file's end and sync it takes this disk %s (p99 %s); one sync is for all\nreports that wait.\n\n",
+		updateClients, shortDuration(float64(mid)), shortDuration(float64(high)))
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"jobgate/bench/load"
 	"jobgate/gateway/jobs"
@@ -67,5 +68,16 @@ func TestParseHeap(t *testing.T) {
 	}
 	if _, err := parseHeap("404 page not found"); err == nil {
 		t.Error("a text without a heap has one")
+	}
+}
+
+// TestSignedScript has a signature for every request, all of which are the operator's.
+func TestSignedScript(t *testing.T) {
+	script, err := signedScript(t.Context(), updateCall, 2500, time.Unix(1700000000, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(script, "Credential="+operatorID+"/20231114/"+region+"/iot-jobs-data/aws4_request"); n != 2500 {
+		t.Errorf("%d requests are signed, want 2500", n)
 	}
 }

@@ -32,13 +32,13 @@ type jobsGate struct {
 	port, control, admin int
 }
 
-// startJobsGate starts jobgate on a store. sts is the URL that stands for STS.
-func startJobsGate(ctx context.Context, o *options, store, sts string) (g *jobsGate, err error) {
+// startJobsGate starts jobgate on the store of s. sts is the URL that stands for STS.
+func startJobsGate(ctx context.Context, o *options, s settings, sts string) (g *jobsGate, err error) {
 	keys := fmt.Sprintf("access_keys:\n  - {id: %s, secret: %s}\n", operatorID, operatorSecret)
 	if err := os.WriteFile(filepath.Join(o.folder, "access-keys.yaml"), []byte(keys), 0o600); err != nil {
 		return nil, fmt.Errorf("cannot write the access keys: %w", err)
 	}
-	s := settings{Store: store, Memory: "normal", Folder: o.folder}
+	s.Memory, s.Folder = "normal", o.folder
 	for _, port := range []*int{&s.Port, &s.Control, &s.Admin} {
 		if *port, err = freePort(); err != nil {
 			return nil, err

@@ -66,20 +66,30 @@ var comparisons = []comparison{
 }
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == servePeer {
-		if err := serve(os.Args[2:]); err != nil {
-			fmt.Fprintln(os.Stderr, "peers:", err)
-			os.Exit(1)
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case servePeer:
+			end(serve(os.Args[2:]))
+		case loadPeer:
+			end(runCertified(os.Args[2]))
+		case holdPeer:
+			end(runHolder(os.Args[2]))
 		}
-		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx); err != nil {
-		stop()
+	err := run(ctx)
+	stop()
+	end(err)
+}
+
+// end ends the program, with its error if there is one.
+func end(err error) {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
 		os.Exit(1)
 	}
+	os.Exit(0)
 }
 
 func run(ctx context.Context) error {

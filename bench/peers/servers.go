@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -27,6 +30,7 @@ const servePeer = "serve-peer"
 // The servers of this program.
 const (
 	peerFasthttp     = "fasthttp"          // the same bytes, nothing else
+	peerFasthttpMTLS = "fasthttp-mtls"     // the same to clients with a certificate
 	peerTemplate     = "fasthttp-template" // the unfilled document: an upstream
 	peerHash         = "fasthttp-hash"     // one SHA-256 and one HMAC, as many bytes
 	peerSigner       = "fasthttp-v4signer" // the SDK's signer for each request
@@ -52,15 +56,15 @@ func serve(args []string) error {
 	before, after := cutPlaceholder(document)
 	switch name {
 	case peerTemplate:
-		return serveFast(address, constant(document))
+		return serveFast(address, nil, constant(document))
 	case peerHash:
 		body, err := os.ReadFile(filepath.Join(folder, "static", bareFile))
 		if err != nil {
 			return fmt.Errorf("cannot read the answer: %w", err)
 		}
-		return serveFast(address, hashing(body))
+		return serveFast(address, nil, hashing(body))
 	case peerSigner:
-		return serveFast(address, signing(before, after))
+		return serveFast(address, nil, signing(before, after))
 	case peerNetPresigner:
 		return serveNet(address, presigning(before, after))
 	}
@@ -70,7 +74,13 @@ func serve(args []string) error {
 	}
 	switch name {
 	case peerFasthttp:
-		return serveFast(address, constant(body))
+		return serveFast(address, nil, constant(body))
+	case peerFasthttpMTLS:
+		config, err := mutualTLS(folder)
+		if err != nil {
+			return err
+		}
+		return serveFast(address, config, constant(body))
 	case peerNetHTTP:
 		return serveNet(address, func(w http.ResponseWriter, _ *http.Request) { answerNet(w, body) })
 	}
@@ -84,14 +94,36 @@ func cutPlaceholder(document []byte) (before, after []byte) {
 	return document[:i], document[j:]
 }
 
-// serveFast is a fasthttp server with the same timeouts and limits as jobgate's.
-func serveFast(address string, handler fasthttp.RequestHandler) error {
+// serveFast is a fasthttp server with the same timeouts and limits as jobgate's; secure is nil for plain HTTP.
+func serveFast(address string, secure *tls.Config, handler fasthttp.RequestHandler) error {
 	s := &fasthttp.Server{
 		Handler: handler, ReadBufferSize: 8 << 10, MaxRequestBodySize: 1 << 20, SecureErrorLogMessage: true,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, MaxIdleWorkerDuration: 10 * time.Second,
 		Concurrency: 1 << 23, NoDefaultServerHeader: true, NoDefaultContentType: true, DisablePreParseMultipartForm: true, CloseOnShutdown: true,
 	}
-	return s.ListenAndServe(address)
+	ln, err := net.Listen("tcp4", address)
+	if err != nil {
+		return err
+	}
+	if secure != nil {
+		ln = tls.NewListener(ln, secure)
+	}
+	return s.Serve(ln)
+}
+
+// mutualTLS is TLS with the run's certificate, for clients with one of the devices' authority.
+func mutualTLS(folder string) (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
+	if err != nil {
+		return nil, err
+	}
+	devices, err := readAuthority(folder)
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
+	c.ClientCAs.AddCert(devices.certificate)
+	return c, nil
 }
 
 // serveNet is a net/http server with them.

@@ -2,7 +2,8 @@ package sqlite
 
 import "sync"
 
-// idTable says where a thing is, by its id. Ids are dense, so it is an array, of four bytes a thing.
+// idTable says by a thing's id what its name hashes to, and so where it is. Ids are dense, so it is an array, of four
+// bytes a thing. What it says of an id that is not in the view is of no use, and does no harm.
 type idTable struct {
 	mu     sync.RWMutex
 	chunks []*[idChunk]uint32
@@ -10,28 +11,16 @@ type idTable struct {
 
 const idChunk = 1 << 12
 
-// pack returns p in four bytes: the shard, and the slot plus one. A shard has fewer than 2²⁴ things.
-func (p place) pack() uint32 { return p.shard<<(32-shardBits) | (p.slot + 1) }
-
-func unpack(n uint32) (place, bool) {
-	slot := n & (1<<(32-shardBits) - 1)
-	return place{n >> (32 - shardBits), slot - 1}, slot != 0
-}
-
-func (t *idTable) get(id uint32) (place, bool) {
+func (t *idTable) get(id uint32) (hash uint32) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if int(id/idChunk) >= len(t.chunks) || t.chunks[id/idChunk] == nil {
-		return place{}, false
+		return 0
 	}
-	return unpack(t.chunks[id/idChunk][id%idChunk])
+	return t.chunks[id/idChunk][id%idChunk]
 }
 
-func (t *idTable) set(id uint32, p place) { t.store(id, p.pack()) }
-
-func (t *idTable) clear(id uint32) { t.store(id, 0) }
-
-func (t *idTable) store(id, packed uint32) {
+func (t *idTable) set(id, hash uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for int(id/idChunk) >= len(t.chunks) {
@@ -40,5 +29,5 @@ func (t *idTable) store(id, packed uint32) {
 	if t.chunks[id/idChunk] == nil {
 		t.chunks[id/idChunk] = new([idChunk]uint32)
 	}
-	t.chunks[id/idChunk][id%idChunk] = packed
+	t.chunks[id/idChunk][id%idChunk] = hash
 }

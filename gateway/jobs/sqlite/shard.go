@@ -1,120 +1,152 @@
 package sqlite
 
 import (
+	"encoding/binary"
 	"sync"
 
 	"jobgate/gateway/jobs"
 )
 
-// shard holds the things whose names hash to it. Slots are indices into its slices; freed ones are used again. The
-// writer changes a shard under mu; everybody else reads under mu.
+// shard holds the things whose names hash to it. Slots are indices into its slices. The writer changes a shard under mu;
+// everybody else reads under mu.
 type shard struct {
 	mu      sync.RWMutex
-	index   []uint32 // open addressing by hash of the name: slot+1 of a thing, 0 = empty
-	used    int      // entries in index
-	things  []thing
-	names   []byte // of all things, one after the other
-	dead    int    // bytes of names that belong to nobody
+	things  []thing // open addressing by hash of the name, linear probing
+	used    int     // things that are not empty
+	names   []byte  // those that are too long to stand in their thing, one after the other
+	dead    int     // bytes of names that belong to nobody
 	records []record
 	details map[uint32]jobs.StatusDetails // by slot of the record
 
-	freeThing, freeRecord uint32 // heads of the lists of free slots, as slot+1
+	freeRecord uint32 // head of the list of free records, as slot+1
 }
 
-// thing is a registered device: 16 bytes.
+// thing is a registered device: 32 bytes, two in a line of the processor's caches, with the name where it fits. To read a
+// line that is not there yet takes as long as everything else that a look-up does, so it reads one, as a rule, and one
+// for the record.
 type thing struct {
-	id    uint32 // things.id; 0 = the slot is free
-	name  uint32 // offset in names; of a free slot, the next free one
+	id    uint32 // things.id; 0 = the slot is empty
+	hash  uint32 // of the name
 	head  uint32 // its first record, as slot+1
 	chars uint8  // length of the name, at most 128
+	text  [maxInPlace]byte
 }
 
-const minIndex = 8
+// maxInPlace is the longest name, in bytes, that stands in its thing's text. Of a longer one, its offset in names does.
+const maxInPlace = 19
 
-// find returns the slot of a thing.
-func find[T string | []byte](s *shard, hash uint64, name T) (uint32, bool) {
-	if len(s.index) == 0 {
+// Bounds of a shard's table: it grows by half when it is three quarters full.
+const minTable = 8
+
+// home is the slot where the search for a hash begins. The first bits have chosen the shard.
+func (s *shard) home(hash uint32) uint32 {
+	return uint32(uint64(hash<<shardBits) * uint64(len(s.things)) >> 32)
+}
+
+// after returns the slot that follows.
+func (s *shard) after(slot uint32) uint32 {
+	if slot++; int(slot) == len(s.things) {
+		return 0
+	}
+	return slot
+}
+
+// find returns the slot of a thing by its name.
+func find[T string | []byte](s *shard, hash uint32, name T) (slot uint32, ok bool) {
+	if len(s.things) == 0 {
 		return 0, false
 	}
-	mask := uint64(len(s.index) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		at := s.index[i]
-		if at == 0 {
-			return 0, false
-		}
-		t := &s.things[at-1]
-		if int(t.chars) == len(name) && string(s.name(t)) == string(name) {
-			return at - 1, true
+	for slot = s.home(hash); s.things[slot].id != 0; slot = s.after(slot) {
+		if t := &s.things[slot]; t.hash == hash && string(s.name(t)) == string(name) {
+			return slot, true
 		}
 	}
+	return 0, false
 }
 
-func (s *shard) name(t *thing) []byte { return s.names[t.name : t.name+uint32(t.chars)] }
-
-// add puts a thing that is not there into the shard and returns its slot. rehash hashes a name.
-func (s *shard) add(hash uint64, id uint32, name string, rehash func([]byte) uint64) uint32 {
-	if (s.used+1)*4 > len(s.index)*3 {
-		s.grow(rehash)
+// findID returns the slot of a thing by its id.
+func (s *shard) findID(hash, id uint32) (slot uint32, ok bool) {
+	if len(s.things) == 0 {
+		return 0, false
 	}
-	t := thing{id: id, name: uint32(len(s.names)), chars: uint8(len(name))}
-	s.names = append(s.names, name...)
-	slot := s.freeThing
-	if slot == 0 {
-		s.things = append(s.things, t)
-		slot = uint32(len(s.things))
+	for slot = s.home(hash); s.things[slot].id != 0; slot = s.after(slot) {
+		if s.things[slot].id == id {
+			return slot, true
+		}
+	}
+	return 0, false
+}
+
+// name returns a thing's name, valid until the shard changes.
+func (s *shard) name(t *thing) []byte {
+	if t.chars <= maxInPlace {
+		return t.text[:t.chars]
+	}
+	at := binary.NativeEndian.Uint32(t.text[:])
+	return s.names[at:][:t.chars]
+}
+
+// add puts a thing that is not there into the shard.
+func (s *shard) add(hash, id uint32, name string) {
+	if (s.used+1)*4 > len(s.things)*3 {
+		s.grow()
+	}
+	t := thing{id: id, hash: hash, chars: uint8(len(name))}
+	if len(name) <= maxInPlace {
+		copy(t.text[:], name)
 	} else {
-		s.freeThing = s.things[slot-1].name
-		s.things[slot-1] = t
+		binary.NativeEndian.PutUint32(t.text[:], uint32(len(s.names)))
+		s.names = append(s.names, name...)
 	}
-	s.place(hash, slot)
+	s.place(&t)
 	s.used++
-	return slot - 1
 }
 
-// place enters a slot (plus one) into the index.
-func (s *shard) place(hash uint64, slot uint32) {
-	mask := uint64(len(s.index) - 1)
-	i := hash & mask
-	for s.index[i] != 0 {
-		i = (i + 1) & mask
+// place copies a thing into the first slot that is free for it.
+func (s *shard) place(t *thing) {
+	slot := s.home(t.hash)
+	for s.things[slot].id != 0 {
+		slot = s.after(slot)
 	}
-	s.index[i] = slot
+	s.things[slot] = *t
 }
 
-// grow doubles the index.
-func (s *shard) grow(rehash func([]byte) uint64) {
-	old := s.index
-	s.index = make([]uint32, max(minIndex, 2*len(old)))
-	for _, slot := range old {
-		if slot != 0 {
-			s.place(rehash(s.name(&s.things[slot-1])), slot)
+// grow makes the table larger by half.
+func (s *shard) grow() {
+	old := s.things
+	s.things = make([]thing, max(minTable, len(old)+len(old)/2))
+	for i := range old {
+		if old[i].id != 0 {
+			s.place(&old[i])
 		}
 	}
 }
 
 // remove takes a thing without records out of the shard.
-func (s *shard) remove(hash uint64, slot uint32, rehash func([]byte) uint64) {
-	mask := uint64(len(s.index) - 1)
-	i := hash & mask
-	for s.index[i] != slot+1 {
-		i = (i + 1) & mask
+func (s *shard) remove(slot uint32) {
+	if chars := s.things[slot].chars; chars > maxInPlace {
+		s.dead += int(chars)
 	}
-	s.index[i] = 0
-	// Entries that were pushed past i by it move back, so that a search does not end at the gap.
-	for j := (i + 1) & mask; s.index[j] != 0; j = (j + 1) & mask {
-		home := rehash(s.name(&s.things[s.index[j]-1])) & mask
-		if (j-home)&mask >= (j-i)&mask {
-			s.index[i], s.index[j] = s.index[j], 0
-			i = j
+	s.things[slot] = thing{}
+	s.used--
+	// Things that it had pushed on move back, so that a search does not end at the gap.
+	for at := s.after(slot); s.things[at].id != 0; at = s.after(at) {
+		if s.steps(s.home(s.things[at].hash), at) >= s.steps(slot, at) {
+			s.things[slot], s.things[at] = s.things[at], thing{}
+			slot = at
 		}
 	}
-	s.used--
-	s.dead += int(s.things[slot].chars)
-	s.things[slot] = thing{name: s.freeThing}
-	s.freeThing = slot + 1
 	if s.dead > len(s.names)/2 {
 		s.compact()
 	}
+}
+
+// steps is how far a search goes from one slot to another.
+func (s *shard) steps(from, to uint32) int {
+	if to < from {
+		return int(to) + len(s.things) - int(from)
+	}
+	return int(to - from)
 }
 
 // compact writes the names anew, without those of the dead.
@@ -122,10 +154,10 @@ func (s *shard) compact() {
 	names := make([]byte, 0, len(s.names)-s.dead)
 	for i := range s.things {
 		t := &s.things[i]
-		if t.id != 0 {
+		if t.id != 0 && t.chars > maxInPlace {
 			at := uint32(len(names))
 			names = append(names, s.name(t)...)
-			t.name = at
+			binary.NativeEndian.PutUint32(t.text[:], at)
 		}
 	}
 	s.names, s.dead = names, 0

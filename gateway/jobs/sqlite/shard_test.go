@@ -14,7 +14,7 @@ func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(record{}); n != 64 {
 		t.Errorf("a record has %d bytes", n)
 	}
-	if n := unsafe.Sizeof(thing{}); n != 16 {
+	if n := unsafe.Sizeof(thing{}); n != 32 {
 		t.Errorf("a thing has %d bytes", n)
 	}
 }
@@ -25,7 +25,7 @@ func TestShard(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	s := new(shard)
 	type state struct {
-		slot    uint32
+		id      uint32
 		records map[uint32]uint32 // job → version
 	}
 	model := make(map[string]*state)
@@ -35,19 +35,24 @@ func TestShard(t *testing.T) {
 	}
 	for i := range 100_000 {
 		name := names[random.IntN(len(names))]
-		hash := v.rehash([]byte(name)) & 0xff // so that many meet
-		rehash := func(name []byte) uint64 { return v.rehash(name) & 0xff }
+		hash := v.hash(name) &^ (1<<17 - 1) // so that many meet
 		slot, found := find(s, hash, name)
 		want := model[name]
-		if found != (want != nil) || (found && (slot != want.slot || s.things[slot].id == 0)) {
+		if found != (want != nil) || (found && s.things[slot].id != want.id) {
 			t.Fatalf("step %d: %q is in slot %d, %v, want %+v", i, name, slot, found, want)
+		}
+		if found {
+			if byID, ok := s.findID(hash, want.id); !ok || byID != slot {
+				t.Fatalf("step %d: %d is in slot %d, %v, want %d", i, want.id, byID, ok, slot)
+			}
 		}
 		job := uint32(random.IntN(5))
 		switch {
 		case !found:
-			model[name] = &state{s.add(hash, uint32(i)+1, name, rehash), make(map[uint32]uint32)}
+			s.add(hash, uint32(i)+1, name)
+			model[name] = &state{uint32(i) + 1, make(map[uint32]uint32)}
 		case random.IntN(3) == 0 && len(want.records) == 0:
-			s.remove(hash, slot, rehash)
+			s.remove(slot)
 			delete(model, name)
 		case random.IntN(2) == 0:
 			details := jobs.StatusDetails("")
@@ -67,7 +72,8 @@ func TestShard(t *testing.T) {
 		if i%1000 == 0 {
 			for name, want := range model {
 				have := make(map[uint32]uint32)
-				for at := s.things[want.slot].head; at != 0; at = s.records[at-1].next {
+				slot, _ := find(s, v.hash(name)&^(1<<17-1), name)
+				for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
 					have[s.records[at-1].job] = s.records[at-1].version
 				}
 				if fmt.Sprint(have) != fmt.Sprint(want.records) {
@@ -76,27 +82,23 @@ func TestShard(t *testing.T) {
 			}
 		}
 	}
-	if len(s.things) > len(names) || len(s.records) > 5*len(names) || len(s.names) > 2*len(names)*maxThingName {
+	if len(s.things) > 3*len(names) || len(s.records) > 5*len(names) || len(s.names) > 2*len(names)*maxThingName {
 		t.Errorf("%d things, %d records, %d bytes of names: what was freed is not used again", len(s.things), len(s.records), len(s.names))
 	}
 }
 
-// TestPlaces goes to the ends of what a place can say.
-func TestPlaces(t *testing.T) {
+// TestIDs goes to the ends of the table.
+func TestIDs(t *testing.T) {
 	var ids idTable
-	for _, p := range []place{{0, 0}, {shards - 1, 1<<(32-shardBits) - 2}, {1, 77}} {
+	for _, hash := range []uint32{0, 1<<32 - 1, 77} {
 		for _, id := range []uint32{1, idChunk - 1, idChunk, 5 * idChunk} {
-			ids.set(id, p)
-			if got, ok := ids.get(id); !ok || got != p {
-				t.Errorf("%+v comes back as %+v, %v", p, got, ok)
-			}
-			ids.clear(id)
-			if _, ok := ids.get(id); ok {
-				t.Errorf("%d is not cleared", id)
+			ids.set(id, hash)
+			if got := ids.get(id); got != hash {
+				t.Errorf("%d comes back as %d", hash, got)
 			}
 		}
 	}
-	if _, ok := ids.get(1 << 31); ok {
-		t.Error("an unknown id has a place")
+	if got := ids.get(1 << 31); got != 0 {
+		t.Errorf("an unknown id has %d", got)
 	}
 }

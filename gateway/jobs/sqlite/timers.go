@@ -122,18 +122,16 @@ func (v *view) due(now int64, limit int) (list []jobs.Execution, next int64) {
 
 // ranOut returns the execution of an entry that came up, if it is due; it enters it again if it is still pending.
 func (v *view) ranOut(t timer, now int64) (e jobs.Execution, due bool) {
-	p, ok := v.ids.get(t.thing)
+	hash := v.ids.get(t.thing)
+	s := v.shardOf(hash)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slot, ok := s.findID(hash, t.thing)
 	if !ok {
 		return e, false
 	}
-	s := &v.shards[p.shard]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	owner := &s.things[p.slot]
-	if owner.id != t.thing {
-		return e, false
-	}
-	at, ok := s.record(p.slot, t.job)
+	owner := &s.things[slot]
+	at, ok := s.record(slot, t.job)
 	if !ok || s.records[at].timer != seconds(t.at) {
 		return e, false
 	}

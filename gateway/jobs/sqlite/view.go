@@ -29,24 +29,15 @@ func newView() *view {
 	}
 }
 
-// place is where a thing is: its shard, and its slot there.
-type place struct {
-	shard uint32
-	slot  uint32
-}
+// hash is how things are found: its first bits name the shard, the others say where in it the search begins.
+func (v *view) hash(name string) uint32 { return uint32(maphash.String(v.seed, name) >> 32) }
 
-// shardOf returns the shard of a hash; the shard itself uses the other bits.
-func (v *view) shardOf(hash uint64) (*shard, uint32) {
-	n := uint32(hash >> (64 - shardBits))
-	return &v.shards[n], n
-}
-
-func (v *view) rehash(name []byte) uint64 { return maphash.Bytes(v.seed, name) }
+func (v *view) shardOf(hash uint32) *shard { return &v.shards[hash>>(32-shardBits)] }
 
 // pending appends a thing's executions to dst, in the order of jobs.Execution.Before; false if it is unknown.
 func (v *view) pending(dst []jobs.Execution, name string) ([]jobs.Execution, bool) {
-	hash := maphash.String(v.seed, name)
-	s, _ := v.shardOf(hash)
+	hash := v.hash(name)
+	s := v.shardOf(hash)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	slot, ok := find(s, hash, name)
@@ -78,8 +69,8 @@ func (s *shard) detailsOf(at uint32, r *record) jobs.StatusDetails {
 
 // execution returns a thing's pending execution of a job.
 func (v *view) execution(name, jobID string) (jobs.Execution, bool) {
-	hash := maphash.String(v.seed, name)
-	s, _ := v.shardOf(hash)
+	hash := v.hash(name)
+	s := v.shardOf(hash)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	slot, ok := find(s, hash, name)
@@ -97,8 +88,8 @@ func (v *view) execution(name, jobID string) (jobs.Execution, bool) {
 
 // locate finds a thing's id and its pending execution's job. Only the writer calls it: it takes no lock.
 func (v *view) locate(name, jobID string) (id int64, e *entry, ok bool) {
-	hash := maphash.String(v.seed, name)
-	s, _ := v.shardOf(hash)
+	hash := v.hash(name)
+	s := v.shardOf(hash)
 	slot, ok := find(s, hash, name)
 	if !ok {
 		return 0, nil, false
@@ -113,47 +104,51 @@ func (v *view) locate(name, jobID string) (id int64, e *entry, ok bool) {
 
 // nameOf returns the name of a thing by its id; "" if it is unknown. Only the writer calls it.
 func (v *view) nameOf(id int64) string {
-	p, ok := v.ids.get(uint32(id))
+	s, slot, ok := v.byID(id)
 	if !ok {
 		return ""
 	}
-	s := &v.shards[p.shard]
-	return string(s.name(&s.things[p.slot]))
+	return string(s.name(&s.things[slot]))
+}
+
+// byID finds a thing by its id. Only the writer calls it: it takes no lock of the shard's.
+func (v *view) byID(id int64) (s *shard, slot uint32, ok bool) {
+	hash := v.ids.get(uint32(id))
+	s = v.shardOf(hash)
+	slot, ok = s.findID(hash, uint32(id))
+	return s, slot, ok
 }
 
 // addThing makes a thing known.
 func (v *view) addThing(id int64, name string) {
-	hash := maphash.String(v.seed, name)
-	s, n := v.shardOf(hash)
+	hash := v.hash(name)
+	v.ids.set(uint32(id), hash)
+	s := v.shardOf(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slot := s.add(hash, uint32(id), name, v.rehash)
-	v.ids.set(uint32(id), place{n, slot})
+	s.add(hash, uint32(id), name)
 }
 
 // removeThing forgets a thing, whose executions have ended.
 func (v *view) removeThing(id int64) {
-	p, ok := v.ids.get(uint32(id))
+	s, slot, ok := v.byID(id)
 	if !ok {
 		return
 	}
-	v.ids.clear(uint32(id))
-	s := &v.shards[p.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(v.rehash(s.name(&s.things[p.slot])), p.slot, v.rehash)
+	s.remove(slot)
 }
 
 // put shows an execution that has not ended, and sets its timer.
 func (v *view) put(r *row, e *entry) {
-	p, ok := v.ids.get(uint32(r.thing))
+	s, slot, ok := v.byID(r.thing)
 	if !ok {
 		return
 	}
 	rec := r.record(e.slot)
-	s := &v.shards[p.shard]
 	s.mu.Lock()
-	at := s.put(p.slot, rec, r.details)
+	at := s.put(slot, rec, r.details)
 	due, armed := rec.due(), s.records[at].timer
 	arm := due != 0 && (armed == 0 || seconds(due) < armed)
 	if arm {
@@ -167,12 +162,11 @@ func (v *view) put(r *row, e *entry) {
 
 // drop hides an execution that has ended.
 func (v *view) drop(thing int64, e *entry) {
-	p, ok := v.ids.get(uint32(thing))
+	s, slot, ok := v.byID(thing)
 	if !ok {
 		return
 	}
-	s := &v.shards[p.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(p.slot, e.slot)
+	s.drop(slot, e.slot)
 }
