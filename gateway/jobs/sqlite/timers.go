@@ -91,17 +91,15 @@ func (v *view) dropStale() {
 
 // armed says whether an entry is its execution's.
 func (v *view) armed(t timer) bool {
-	p, ok := v.ids.get(t.thing)
+	hash := v.ids.get(t.thing)
+	s := v.shardOf(hash)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	slot, ok := s.findID(hash, t.thing)
 	if !ok {
 		return false
 	}
-	s := &v.shards[p.shard]
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.things[p.slot].id != t.thing {
-		return false
-	}
-	at, ok := s.record(p.slot, t.job)
+	at, ok := s.record(slot, t.job)
 	return ok && s.records[at].timer == seconds(t.at)
 }
 
