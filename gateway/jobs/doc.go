@@ -30,7 +30,7 @@
 //     reason code ABORT_CRITERIA_MET. An abort rule looks at executions that succeeded, failed, were rejected or timed
 //     out.
 //   - After its end time a job runs what is left, without windows, and is COMPLETED when all has ended, whatever the end
-//     behaviour.
+//     behaviour. Where that cancels, nothing is retried after it.
 //   - Maintenance windows take AWS's cron expressions of six fields, or crontab's of five, in UTC (ParseCron).
 //   - The in-progress and step timers end an execution within a second or so of running out.
 //   - documentParameters are put into the document when the job is created; an optional one that is not given is empty.

@@ -21,6 +21,7 @@ const (
 	EventJobDeleted    EventType = "job.deleted"
 	EventExecution     EventType = "execution.updated" // Status says what it became
 	EventExecutionGone EventType = "execution.deleted"
+	EventMissed        EventType = "events.missed" // nothing but Event.Missed: nothing has come since (Subscription.Missed)
 )
 
 // Event is one change. It is a plain value.
@@ -86,6 +87,19 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	case <-ctx.Done():
 		return Event{}, ctx.Err()
 	}
+}
+
+// Missed takes the number of events that were lost and that no later event has told of yet. It is 0 as long as there are
+// events to be read: those come first.
+func (s *Subscription) Missed() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.ch) > 0 {
+		return 0
+	}
+	n := s.missed
+	s.missed = 0
+	return n
 }
 
 // C returns the channel behind Next, for a select; it is never closed.

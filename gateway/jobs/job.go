@@ -114,8 +114,11 @@ func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == Jo
 // Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
 func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone }
 
-// Retries says whether a failed execution may be queued again.
-func (j *Job) Retries() bool { return j.Pending() && j.Sweep == SweepNone }
+// Retries says whether a failed execution may be queued again. After an end time that cancels what waits, it may not:
+// nobody would cancel it any more.
+func (j *Job) Retries() bool {
+	return j.Pending() && j.Sweep == SweepNone && !(j.Ended && endSweep(j.Scheduling) != SweepNone)
+}
 
 // Progress is what has been done for a job so far. The store keeps it beside the job and changes it in the same
 // transaction as the executions it counts.

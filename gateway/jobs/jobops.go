@@ -151,7 +151,12 @@ func (s *Service) CancelJob(ctx context.Context, now time.Time, r CancelJobReque
 			return nil, Errorf(ErrInvalidRequest, "Job %s is %s and cannot be canceled.", j.ID, j.Status)
 		}
 		next := cancelJob(j, r.Force, now)
-		next.ReasonCode, next.Comment = r.ReasonCode, r.Comment
+		if r.ReasonCode != "" { // else that of the cancellation before this one stands, if there was one
+			next.ReasonCode = r.ReasonCode
+		}
+		if r.Comment != "" {
+			next.Comment = r.Comment
+		}
 		return next, nil
 	})
 	if err != nil {
@@ -194,11 +199,17 @@ func (s *Service) DeleteJob(ctx context.Context, now time.Time, r DeleteJobReque
 
 // roomToDelete says whether another job may be deleted now.
 func (s *Service) roomToDelete(ctx context.Context) error {
-	deleting, _, err := s.store.Jobs(ctx, JobQuery{Status: JobDeleting}, Page{Limit: maxDeleting})
+	active, err := s.store.ActiveJobs(ctx) // not Jobs, which would look through all that have ended
 	if err != nil {
 		return err
 	}
-	if len(deleting) >= maxDeleting {
+	deleting := 0
+	for _, j := range active {
+		if j.Status == JobDeleting {
+			deleting++
+		}
+	}
+	if deleting >= maxDeleting {
 		return Errorf(ErrLimitExceeded, "%d jobs are being deleted already.", maxDeleting)
 	}
 	return nil
@@ -228,6 +239,11 @@ func (s *Service) AssociateTargets(ctx context.Context, now time.Time, r Associa
 	if err != nil {
 		return JobRef{}, err
 	}
+	p, err := s.store.Progress(ctx, j.ID)
+	if err != nil {
+		return JobRef{}, err
+	}
+	s.tellJob(EventJobUpdated, j, &p.Counts, now)
 	s.begin(ctx, now, j.ID)
 	return s.ref(j), nil
 }

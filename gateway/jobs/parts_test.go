@@ -179,10 +179,14 @@ func TestEvents(t *testing.T) {
 		}
 		return fmt.Sprintf("%s missed %d", ev.JobID, ev.Missed)
 	}
-	got := []string{next(all), next(all)}
+	got := []string{next(all), fmt.Sprint(all.Missed()), next(all)}
 	e.publish(&Event{JobID: "l"})
-	got = append(got, next(all))
-	if want := "[j missed 0 k missed 0 l missed 2]"; fmt.Sprint(got) != want {
+	got = append(got, next(all), fmt.Sprint(all.Missed()))
+	for range 5 {
+		e.publish(&Event{JobID: "m"})
+	}
+	got = append(got, next(all), next(all), fmt.Sprint(all.Missed(), all.Missed()))
+	if want := "[j missed 0 0 k missed 0 l missed 2 0 m missed 0 m missed 0 3 0]"; fmt.Sprint(got) != want {
 		t.Errorf("%v, want %s", got, want)
 	}
 	for range 3 {

@@ -121,15 +121,21 @@ func finished(j *Job, p *Progress) bool {
 func endJob(j *Job) *Job {
 	next := *j
 	next.Ended, next.Stopped = true, true
-	switch j.Scheduling.EndBehavior {
-	case EndCancel:
-		next.Sweep = SweepCancelQueued
-	case EndForceCancel:
-		next.Sweep = SweepCancelAll
-	default:
+	if next.Sweep = endSweep(j.Scheduling); next.Sweep == SweepNone {
 		next.Status = JobInProgress // no further window opens, but what was queued may still run
 	}
 	return &next
+}
+
+// endSweep is what an end time does to the executions that have not ended.
+func endSweep(c *SchedulingConfig) Sweep {
+	switch {
+	case c != nil && c.EndBehavior == EndCancel:
+		return SweepCancelQueued
+	case c != nil && c.EndBehavior == EndForceCancel:
+		return SweepCancelAll
+	}
+	return SweepNone
 }
 
 // ReasonAborted is the reason code of a job that an abort rule canceled.
@@ -166,7 +172,8 @@ func abortCriterion(j *Job, p *Progress) (*AbortCriteria, bool) {
 		if executed == 0 || executed < c.MinNumberOfExecutedThings {
 			continue
 		}
-		if n := failures(&p.Counts, c.FailureType); float64(n)*100 >= c.ThresholdPercentage*float64(executed) && n > 0 {
+		hundredths := int64(math.Round(c.ThresholdPercentage * 100)) // AWS keeps two decimals; 0.07 times 10000 is above 700
+		if n := failures(&p.Counts, c.FailureType); n*10_000 >= hundredths*executed && n > 0 {
 			return c, true
 		}
 	}

@@ -70,6 +70,31 @@ func TestRolloutRateOfSuccess(t *testing.T) {
 	f(1_000_000, 1000) // AWS's maximum, if none is given
 }
 
+func TestAbortThreshold(t *testing.T) {
+	f := func(percent float64, failed, succeeded int64, want bool) {
+		t.Helper()
+		j := &Job{Abort: &AbortConfig{CriteriaList: []AbortCriteria{{FailureFailed, ActionCancel, percent, 1}}}}
+		if _, hit := abortCriterion(j, &Progress{Counts: Counts{Failed: failed, Succeeded: succeeded}}); hit != want {
+			t.Errorf("%g%%, %d of %d failed: aborts %v", percent, failed, failed+succeeded, hit)
+		}
+	}
+	f(50, 1, 1, true)
+	f(50.01, 1, 1, false)
+	f(33.33, 1, 2, true)
+	f(33.34, 1, 2, false)
+	f(0.07, 7, 9993, true) // no float is 0.07
+	f(0.07, 6, 9994, false)
+	f(100, 3, 0, true)
+	f(100, 3, 1, false)
+	f(0.001, 0, 5, false)
+	f(1.15, 115, 9885, true)
+	for hundredths := int64(1); hundredths <= 10_000; hundredths++ {
+		percent := float64(hundredths) / 100
+		f(percent, hundredths, 10_000-hundredths, true)
+		f(percent, hundredths-1, 10_001-hundredths, false)
+	}
+}
+
 // TestPlan goes through the life of jobs, one step after the other.
 func TestPlan(t *testing.T) {
 	f := func(j Job, p Progress, now time.Time, want string) {

@@ -53,36 +53,37 @@ func (s *Service) Tick(ctx context.Context, now time.Time) error {
 }
 
 // round takes one step of everything that has one due: a chunk of time-outs, a chunk of group deletions, a chunk of
-// each job's work. So no job waits for the end of another.
+// each job's work. So no job waits for the end of another, nor for one whose step fails: that is tried again a second
+// later. It returns the first error.
 func (s *Service) round(ctx context.Context, now time.Time) (worked bool, err error) {
 	now = stored(now)
-	timedOut, err := s.timeOut(ctx, now)
-	if err != nil {
-		return false, err
+	done := func(did bool, failure error) {
+		worked = worked || did
+		if err == nil {
+			err = failure
+		}
 	}
+	done(s.timeOut(ctx, now))
 	ids, groups, all := s.agenda.take(now)
 	if all {
-		if ids, err = s.allJobs(ctx, ids); err != nil {
-			return false, err
-		}
+		active, failure := s.allJobs(ctx, ids)
+		ids = active
+		done(false, failure)
 	}
-	worked = timedOut
 	if groups {
-		swept, err := s.sweepGroups(ctx, now)
-		if err != nil {
-			return worked, err
-		}
-		worked = worked || swept
+		done(s.sweepGroups(ctx, now))
 	}
 	for _, id := range ids {
-		stepped, err := s.step(ctx, now, id)
-		if err != nil {
-			s.agenda.later(id, now.Add(time.Second))
-			return worked, err
+		if ctx.Err() != nil {
+			return worked, ctx.Err()
 		}
-		worked = worked || stepped
+		stepped, failure := s.step(ctx, now, id)
+		if failure != nil {
+			s.agenda.later(id, now.Add(time.Second))
+		}
+		done(stepped, failure)
 	}
-	return worked, ctx.Err()
+	return worked, err
 }
 
 // allJobs adds the active jobs to ids, which keep their place.
@@ -93,7 +94,7 @@ func (s *Service) allJobs(ctx context.Context, ids []string) ([]string, error) {
 	}
 	active, err := s.store.ActiveJobs(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("cannot list active jobs: %w", err)
+		return ids, fmt.Errorf("cannot list active jobs: %w", err)
 	}
 	for _, j := range active {
 		if !have[j.ID] {

@@ -95,6 +95,9 @@ func validateSchedule(c *SchedulingConfig, now time.Time) (schedule, error) {
 	case s.end.After(from.Add(maxEnd)):
 		return s, Errorf(ErrInvalidRequest, "endTime must be at most two years after startTime.")
 	}
+	if len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero() {
+		return s, Errorf(ErrInvalidRequest, "No maintenance window of the job ever opens.")
+	}
 	return s, nil
 }
 

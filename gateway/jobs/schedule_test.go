@@ -104,4 +104,8 @@ func TestScheduleValidate(t *testing.T) {
 	f(window("0 10 * * ? *", 1431), "durationInMinutes")
 	f(window("0 10 * * ? *", 0), "durationInMinutes")
 	f(window("whenever", 10), "Invalid startTime of a maintenance window")
+	f(window("0 10 29 2 ? *", 10), "")
+	f(window("0 10 31 2 ? *", 10), "No maintenance window of the job ever opens")
+	f(window("0 10 * * ? 2025", 10), "No maintenance window of the job ever opens")
+	f(window("0 11 1 3 ? 2026", 90), "") // it is open now, and never again
 }

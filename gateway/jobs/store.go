@@ -113,7 +113,8 @@ type JobStore interface {
 	// Totals returns the counts over all jobs.
 	Totals(ctx context.Context) (Counts, error)
 
-	// QueueChunk queues the executions of the next things of a job's rollout, and saves how far it came.
+	// QueueChunk queues the executions of the next things of a job's rollout, and saves how far it came. The chunk that
+	// queues the last member of the last target says that the rollout is done: with a slow rate, the next is far away.
 	QueueChunk(ctx context.Context, c QueueChunk) (QueueResult, error)
 	// SweepJob does a chunk of the job's Sweep, and saves how far it came.
 	SweepJob(ctx context.Context, c SweepChunk) (SweepResult, error)

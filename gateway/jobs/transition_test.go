@@ -150,12 +150,22 @@ func TestRetry(t *testing.T) {
 }
 
 func TestRetryEndsWithTheJob(t *testing.T) {
-	for _, j := range []*Job{{Status: JobCanceled}, {Status: JobInProgress, Sweep: SweepCancelQueued}, {Status: JobDeleting}} {
+	ended := func(behavior string) *Job {
+		return &Job{Status: JobInProgress, Ended: true, Stopped: true, Scheduling: &SchedulingConfig{EndBehavior: behavior}}
+	}
+	for _, j := range []*Job{
+		{Status: JobCanceled}, {Status: JobInProgress, Sweep: SweepCancelQueued}, {Status: JobDeleting}, ended(EndCancel), ended(EndForceCancel),
+	} {
 		j.Retry = &RetryConfig{CriteriaList: []RetryCriteria{{FailureAll, 5}}}
 		e := &Execution{Job: j, Status: InProgress}
 		if _, next := e.timeOut(noon); next != nil {
-			t.Errorf("retried while the job is %s, sweep %d", j.Status, j.Sweep)
+			t.Errorf("retried while the job is %s, sweep %d, ended %v", j.Status, j.Sweep, j.Ended)
 		}
+	}
+	stopped := ended(EndStopRollout)
+	stopped.Retry = &RetryConfig{CriteriaList: []RetryCriteria{{FailureAll, 5}}}
+	if _, next := (&Execution{Job: stopped, Status: InProgress}).timeOut(noon); next == nil {
+		t.Error("not retried after a rollout was stopped")
 	}
 }
 

@@ -26,13 +26,15 @@ type ControlConfig struct {
 	// TokenKey encrypts the tokens of listings; nil is a random key, so that tokens end with the process. Gateways that
 	// share a store share it.
 	TokenKey    []byte
-	MaxBody     int              // bytes of a request's body; 0: 1 MiB
-	ReadTimeout time.Duration    // of a request; 0: 10 s
-	IdleTimeout time.Duration    // of a connection between requests; 0: 75 s
-	Timeout     time.Duration    // of an operation; 0: 30 s
-	MaxStreams  int              // event streams at once; 0: 64
-	Log         *slog.Logger     // nil: discards
-	Clock       func() time.Time // nil: time.Now
+	MaxBody     int           // bytes of a request's body; 0: 1 MiB
+	ReadTimeout time.Duration // of a request; 0: 10 s
+	IdleTimeout time.Duration // of a connection between requests; 0: 75 s
+	Timeout     time.Duration // of an operation; 0: 30 s
+	MaxStreams  int           // event streams at once; 0: 64
+	// StallTimeout ends the event stream of a client that reads nothing; 0: 30 s.
+	StallTimeout time.Duration
+	Log          *slog.Logger     // nil: discards
+	Clock        func() time.Time // nil: time.Now
 }
 
 // Control is the IoT Jobs control plane (facts §5) with the data plane beside it: the two share paths, and a request's
@@ -97,6 +99,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 	c.ReadTimeout = orDefault(c.ReadTimeout, 10*time.Second)
 	c.IdleTimeout = orDefault(c.IdleTimeout, 75*time.Second)
 	c.Timeout = orDefault(c.Timeout, 30*time.Second)
+	c.StallTimeout = orDefault(c.StallTimeout, stallTimeout)
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}

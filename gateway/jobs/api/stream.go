@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -17,7 +18,9 @@ const StreamPath = "/-/jobs/events"
 // The stream's pace. Heartbeats keep proxies from closing a quiet stream, and find out who has gone.
 const (
 	heartbeat    = 15 * time.Second
-	streamBuffer = 4096 // events that a follower may lag behind
+	streamBuffer = 4096             // events that a follower may lag behind
+	stallTimeout = 30 * time.Second // a follower that takes nothing for so long is gone
+	lastWrite    = time.Second      // the same, once the Control closes
 )
 
 // Event is one change of a job or an execution, as the stream tells it (server-sent events, its JSON being the data).
@@ -77,6 +80,9 @@ func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 	header.SetContentType("text/event-stream")
 	header.SetCanonical(cacheControlKey, noStore)
 	ctx.Response.ImmediateHeaderFlush = true
+	ctx.SetConnectionClose()                                        // the stream's deadlines are its own
+	_ = ctx.SetWriteDeadline(time.Now().Add(c.config.StallTimeout)) // the server leaves deadlines alone from here on
+	f := &follower{Control: c, conn: ctx.Conn(), events: subscription, ended: make(chan struct{})}
 	ctx.Response.SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer func() {
 			subscription.Close()
@@ -85,41 +91,73 @@ func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 				c.log.log.Error("jobs: panic while streaming events", "panic", cause, "stack", string(debug.Stack()))
 			}
 		}()
-		c.stream(w, subscription)
+		f.stream(w)
 	})
 	return nil
 }
 
-// stream writes events until the client is gone or the Control closes.
-func (c *Control) stream(w *bufio.Writer, subscription *jobs.Subscription) {
+// follower is one event stream under way.
+type follower struct {
+	*Control
+	conn   net.Conn
+	events *jobs.Subscription
+	ended  chan struct{} // closed by stream
+}
+
+// stream writes events until the client is gone, or takes nothing any more, or the Control closes.
+func (f *follower) stream(w *bufio.Writer) {
+	defer close(f.ended)
+	go f.hurry()
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
-	_, _ = w.WriteString(": jobgate\n\n") // an error stays in w and shows in Flush
+	f.write(w, ": jobgate\n\n")
 	for {
 		if err := w.Flush(); err != nil {
 			return
 		}
 		select {
-		case e := <-subscription.C():
-			c.writeEvent(w, &e)
-			for range len(subscription.C()) { // what has come meanwhile goes in one write
-				e = <-subscription.C()
-				c.writeEvent(w, &e)
+		case e := <-f.events.C():
+			f.writeEvent(w, &e)
+			for range len(f.events.C()) { // what has come meanwhile goes in one write
+				e = <-f.events.C()
+				f.writeEvent(w, &e)
+			}
+			if n := f.events.Missed(); n > 0 { // perhaps nothing comes for long that could tell it
+				f.writeEvent(w, &jobs.Event{Type: jobs.EventMissed, Time: time.Now(), Missed: n})
 			}
 		case <-ticker.C:
-			_, _ = w.WriteString(":\n\n")
-		case <-c.closing:
+			f.write(w, ":\n\n")
+		case <-f.closing:
 			return
 		}
 	}
 }
 
-func (c *Control) writeEvent(w *bufio.Writer, e *jobs.Event) {
+// hurry lets a write that hangs end soon after the Control closes: a follower that has stopped reading does not hold up
+// the end of the gateway.
+func (f *follower) hurry() {
+	select {
+	case <-f.closing:
+		_ = f.conn.SetWriteDeadline(time.Now().Add(lastWrite))
+	case <-f.ended:
+	}
+}
+
+// write gives the follower its time, and writes. An error stays in w and shows in Flush.
+func (f *follower) write(w *bufio.Writer, text string) {
+	_ = f.conn.SetWriteDeadline(time.Now().Add(f.config.StallTimeout))
+	select {
+	case <-f.closing:
+		_ = f.conn.SetWriteDeadline(time.Now().Add(lastWrite))
+	default:
+	}
+	_, _ = w.WriteString(text)
+}
+
+func (f *follower) writeEvent(w *bufio.Writer, e *jobs.Event) {
 	data, err := encode(eventOf(e))
 	if err != nil { // an Event always encodes
 		return
 	}
-	_, _ = w.WriteString("event: " + string(e.Type) + "\ndata: ")
-	_, _ = w.Write(data)
-	_, _ = w.WriteString("\n\n")
+	f.write(w, "event: "+string(e.Type)+"\ndata: "+string(data)+"\n\n")
 }

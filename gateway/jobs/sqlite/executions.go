@@ -196,7 +196,10 @@ func (t *tx) deleteExecution(e *jobs.Execution) error {
 	case !known || !ok:
 		return noExecution(e.Thing, e.Job.ID)
 	case latest.number == e.Number && latest.version == e.Version:
-		return t.deleteLatest(&latest)
+		if err := t.deleteLatest(&latest); err != nil {
+			return err
+		}
+		return t.purgeThings(thing, thing)
 	}
 	err = numbers(t.conn, "DELETE FROM attempts WHERE job = ? AND thing = ? AND number = ? AND version = ?", nil, j.seq, thing, e.Number, e.Version)
 	if err == nil && t.conn.Changes() == 0 {

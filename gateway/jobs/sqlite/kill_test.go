@@ -3,7 +3,6 @@ package sqlite_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -54,6 +53,9 @@ func TestKill(t *testing.T) {
 		answered.updates, len(answered.executions), len(answered.jobs), len(answered.deleted))
 }
 
+// minAnswers is how many writes a child answers before it is killed, at the least.
+const minAnswers = 20
+
 // runChild runs a child for a random time and kills it.
 func runChild(t *testing.T, path string, generation int, answered *answers) {
 	t.Helper()
@@ -72,6 +74,7 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
+	before := answered.count()
 	var reading sync.WaitGroup
 	ready := make(chan struct{})
 	reading.Go(func() { answered.read(t, stdout, ready) })
@@ -81,6 +84,12 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 		t.Error("the child does not begin")
 	}
 	time.Sleep(time.Duration(50+rand.IntN(450)) * time.Millisecond)
+	for end := time.Now().Add(time.Minute); answered.count() < before+minAnswers; time.Sleep(time.Millisecond) { // the disk may be slow
+		if time.Now().After(end) {
+			t.Error("the child writes nothing")
+			break
+		}
+	}
 	if err := child.Process.Kill(); err != nil {
 		t.Error(err)
 	}
@@ -118,125 +127,41 @@ func TestKillChild(t *testing.T) {
 	c.operator(t)
 }
 
-// child is the load of TestKillChild.
-type child struct {
-	service    *jobs.Service
-	store      *sqlite.Store
-	generation string
-}
-
-const killThings = 500
-
-func killThing() string { return fmt.Sprintf("thing-%04d", rand.IntN(killThings)) }
-
-// say writes a line at once; lines of this length are not mixed up.
-func (c *child) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(os.Stdout, "\n"+format+" .\n", args...)
-}
-
-// prepare registers the things, in the first child.
-func (c *child) prepare(t *testing.T) {
-	_, err := c.store.Group(bg, "all")
-	if err == nil {
-		return
-	}
-	things := make([]jobs.Thing, killThings)
-	names := make([]string, killThings)
-	for i := range things {
-		names[i] = fmt.Sprintf("thing-%04d", i)
-		things[i] = jobs.Thing{Name: names[i], ID: names[i], Version: 1}
-	}
-	err = errors.Join(c.store.CreateThings(bg, things), c.store.CreateGroup(bg, jobs.Group{Name: "all", ID: "all", Version: 1}, nil))
-	if err == nil {
-		_, err = c.store.ChangeMembers(bg, jobs.MemberChange{Things: names, Add: []string{"all"}, Now: time.Now()})
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// devices start what is pending and report on it.
-func (c *child) devices(t *testing.T) {
-	statuses := []jobs.Status{jobs.InProgress, jobs.InProgress, jobs.Succeeded, jobs.Failed, jobs.Rejected}
-	for {
-		thing := killThing()
-		d, found, err := c.service.StartNext(bg, time.Now(), jobs.StartNextRequest{Thing: thing})
-		if err != nil {
-			t.Error(err)
-		}
-		if !found {
-			continue
-		}
-		c.update(&d.Execution)
-		d, err = c.service.Update(bg, time.Now(), jobs.UpdateExecutionRequest{
-			Thing: thing, JobID: d.Execution.Job.ID, Status: statuses[rand.IntN(len(statuses))], Details: map[string]string{"a": "b"},
-		})
-		if err == nil {
-			c.update(&d.Execution)
-		} else if !errors.Is(err, jobs.ErrInvalidStateTransition) && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrConflict) {
-			t.Error(err)
-		}
-	}
-}
-
-func (c *child) update(e *jobs.Execution) {
-	c.say("update %s %s %d %d %d", e.Thing, e.Job.ID, e.Number, e.Version, e.Status)
-}
-
-// operator creates, cancels and deletes jobs, and moves things.
-func (c *child) operator(t *testing.T) {
-	all := c.service.Names().GroupARN("all")
-	for i := 0; ; i++ {
-		id := fmt.Sprintf("job-%s-%d", c.generation, i)
-		_, err := c.service.CreateJob(bg, time.Now(), jobs.CreateJobRequest{
-			ID: id, Targets: []string{all}, Selection: jobs.Continuous, Document: "{}",
-			Settings: jobs.Settings{Retry: &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 2}}}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.say("job %s", id)
-		time.Sleep(30 * time.Millisecond)
-		thing := killThing()
-		for _, change := range []func(context.Context, time.Time, jobs.MemberRequest) error{c.service.RemoveFromGroup, c.service.AddToGroup} {
-			if err := change(bg, time.Now(), jobs.MemberRequest{Thing: thing, Group: "all"}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		switch i % 3 {
-		case 0:
-			if _, err := c.service.CancelJob(bg, time.Now(), jobs.CancelJobRequest{ID: id, Force: i%2 == 0}); err != nil {
-				t.Fatal(err)
-			}
-			c.say("cancel %s", id)
-		case 1:
-			c.say("deleting %s", id) // from here on it may be there or not
-			if err := c.service.DeleteJob(bg, time.Now(), jobs.DeleteJobRequest{ID: id, Force: true}); err != nil && !errors.Is(err, jobs.ErrLimitExceeded) {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
 // answers is what children said.
 type answers struct {
 	mu         sync.Mutex
 	updates    int
 	executions map[string]answer // by thing and job
 	jobs       map[string]bool
+	described  map[string]bool
 	canceled   map[string]bool
-	deleted    map[string]bool
+	deleting   map[string]bool    // it may be there or not
+	deleted    map[string]bool    // it is gone, or going
+	stopped    map[[2]string]bool // executions that were canceled, by thing and job
+	members    map[string]membership
 }
+
+// membership is what a child was told of a thing's; nothing while it changes.
+type membership uint8
+
+const (
+	unknown membership = iota
+	in
+	out
+)
 
 // answer is the last state of an execution that a child was told.
 type answer struct {
 	number, version int64
 	status          jobs.Status
+	details         string
 }
 
 func newAnswers() *answers {
 	return &answers{
-		executions: make(map[string]answer), jobs: make(map[string]bool), canceled: make(map[string]bool), deleted: make(map[string]bool),
+		executions: make(map[string]answer), jobs: make(map[string]bool), described: make(map[string]bool),
+		canceled: make(map[string]bool), deleting: make(map[string]bool), deleted: make(map[string]bool),
+		stopped: make(map[[2]string]bool), members: make(map[string]membership),
 	}
 }
 
@@ -251,21 +176,50 @@ func (a *answers) read(t *testing.T, out io.Reader, ready chan struct{}) {
 			}
 			continue
 		}
-		a.mu.Lock()
 		switch words[0] {
 		case "ready":
 			close(ready)
-		case "update":
-			a.updated(words)
-		case "job":
-			a.jobs[words[1]] = true
-		case "cancel":
-			a.canceled[words[1]] = true
-		case "deleting":
-			a.deleted[words[1]] = true
+		case "error":
+			t.Errorf("the child says: %s", lines.Text())
+		default:
+			a.note(words)
 		}
-		a.mu.Unlock()
 	}
+}
+
+// note keeps one answer.
+func (a *answers) note(words []string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch what := words[1]; words[0] {
+	case "update":
+		a.updated(words)
+	case "job":
+		a.jobs[what] = true
+	case "described":
+		a.described[what] = true
+	case "cancel":
+		a.canceled[what] = true
+	case "deleting":
+		a.deleting[what] = true
+	case "deleted":
+		a.deleted[what] = true
+	case "stopped":
+		a.stopped[[2]string{what, words[2]}] = true
+	case "moving":
+		a.members[what] = unknown
+	case "in":
+		a.members[what] = in
+	case "out":
+		a.members[what] = out
+	}
+}
+
+// count returns how many writes were answered so far.
+func (a *answers) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.updates + len(a.jobs)
 }
 
 // updated keeps the later of two answers: lines of different workers do not come in order.
@@ -277,6 +231,6 @@ func (a *answers) updated(words []string) {
 	a.updates++
 	key := words[1] + " " + words[2]
 	if have, ok := a.executions[key]; !ok || n[0] > have.number || (n[0] == have.number && n[1] > have.version) {
-		a.executions[key] = answer{n[0], n[1], jobs.Status(n[2])}
+		a.executions[key] = answer{n[0], n[1], jobs.Status(n[2]), strings.TrimPrefix(words[6], "-")}
 	}
 }

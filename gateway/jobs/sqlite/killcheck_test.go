@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,8 +14,14 @@ import (
 func (a *answers) check(t *testing.T, store *sqlite.Store) {
 	t.Helper()
 	for id := range a.jobs {
-		if _, err := store.Job(bg, id); err != nil && !a.deleted[id] {
+		j, err := store.Job(bg, id)
+		switch {
+		case err != nil && !a.deleting[id]:
 			t.Errorf("job %s was created and is lost: %v", id, err)
+		case err == nil && a.deleted[id] && j.Status != jobs.JobDeleting:
+			t.Errorf("job %s was deleted and is %s", id, j.Status)
+		case err == nil && a.described[id] && j.Description != id:
+			t.Errorf("job %s was described and is %q", id, j.Description)
 		}
 	}
 	for id := range a.canceled {
@@ -42,6 +49,45 @@ func (a *answers) check(t *testing.T, store *sqlite.Store) {
 		t.Errorf("totals are %v, the executions are %v (%v)", have, totals, err)
 	}
 	a.checkAnswers(t, store)
+	a.checkStopped(t, store)
+	a.checkMembers(t, store)
+}
+
+// checkStopped looks for executions that were canceled: one of the attempts is, and no later one but by joining again.
+func (a *answers) checkStopped(t *testing.T, store *sqlite.Store) {
+	t.Helper()
+	for key := range a.stopped {
+		thing, job := key[0], key[1]
+		latest, err := store.Execution(bg, thing, job, 0)
+		if err != nil {
+			if !a.deleting[job] || !errors.Is(err, jobs.ErrNotFound) {
+				t.Errorf("%s %s was canceled: %v", thing, job, err)
+			}
+			continue
+		}
+		canceled := latest.Status == jobs.Canceled
+		for n := int64(1); n < latest.Number && !canceled; n++ {
+			past, err := store.Execution(bg, thing, job, n)
+			canceled = err == nil && past.Status == jobs.Canceled
+		}
+		if !canceled {
+			t.Errorf("%s %s was canceled and is #%d %s", thing, job, latest.Number, latest.Status)
+		}
+	}
+}
+
+// checkMembers compares memberships with what was answered.
+func (a *answers) checkMembers(t *testing.T, store *sqlite.Store) {
+	t.Helper()
+	members, _, err := store.Members(bg, "all", false, jobs.Page{Limit: killThings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for thing, said := range a.members {
+		if is := slices.Contains(members, thing); said != unknown && is != (said == in) {
+			t.Errorf("%s is a member: %v, and was answered otherwise", thing, is)
+		}
+	}
 }
 
 // checkJob compares a job's counts with its executions, and what devices are shown with what is stored.
@@ -89,14 +135,14 @@ func (a *answers) checkAnswers(t *testing.T, store *sqlite.Store) {
 		e, err := store.Execution(bg, thing, job, 0)
 		switch {
 		case err != nil:
-			if !a.deleted[job] || !errors.Is(err, jobs.ErrNotFound) {
+			if !a.deleting[job] || !errors.Is(err, jobs.ErrNotFound) {
 				t.Errorf("%s was answered %+v: %v", key, last, err)
 			}
 			continue
 		case e.Number < last.number || (e.Number == last.number && e.Version < last.version):
 			t.Errorf("%s was answered %+v and is #%d v%d %s", key, last, e.Number, e.Version, e.Status)
-		case e.Number == last.number && e.Version == last.version && e.Status != last.status:
-			t.Errorf("%s was answered %+v and is %s", key, last, e.Status)
+		case e.Number == last.number && e.Version == last.version && (e.Status != last.status || string(e.Details) != last.details):
+			t.Errorf("%s was answered %+v and is %s %s", key, last, e.Status, e.Details)
 		}
 		for n := int64(1); n < e.Number; n++ { // attempts of the past are over
 			past, err := store.Execution(bg, thing, job, n)

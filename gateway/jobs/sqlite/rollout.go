@@ -146,7 +146,7 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 	if r.j.atGroup == 0 {
 		r.j.atGroup = root // descendants are younger: their ids are higher
 	}
-	for !r.full() {
+	for {
 		if more, err := r.members(); err != nil || more {
 			return false, err
 		}
@@ -158,26 +158,35 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 		if err != nil || next == 0 {
 			return err == nil, err
 		}
-		r.j.atGroup, r.j.atThing = next, 0
+		if r.j.atGroup, r.j.atThing = next, 0; r.full() {
+			return false, nil
+		}
 	}
-	return false, nil
 }
 
-// members queues the next members of the group it is at; more says that there are further ones.
+// members queues the next members of the group it is at; more says that there are further ones. A deleted group has none,
+// though its memberships may not have ended yet.
 func (r *rollout) members() (more bool, err error) {
+	there, _, err := value(r.t.conn, "SELECT count(*) FROM groups WHERE id = ? AND deleted = 0", r.j.atGroup)
+	if err != nil || there == 0 {
+		return false, err
+	}
 	limit := min(r.c.Limit-r.result.Queued, r.scan)
 	serial := int64(1<<63 - 1)
 	if r.j.job.Selection == jobs.Snapshot {
 		serial = r.j.serial
 	}
-	ids := make([]int64, 0, limit)
+	ids := make([]int64, 0, limit+1)
 	err = numbers(r.t.conn, "SELECT thing FROM members WHERE grp = ? AND thing > ? AND serial <= ? ORDER BY thing LIMIT ?",
 		func(stmt *sqlite.Stmt) error {
 			ids = append(ids, stmt.ColumnInt64(0))
 			return nil
-		}, r.j.atGroup, r.j.atThing, serial, int64(limit))
+		}, r.j.atGroup, r.j.atThing, serial, int64(limit)+1)
 	if err != nil {
 		return false, err
+	}
+	if more = len(ids) > limit; more {
+		ids = ids[:limit]
 	}
 	for _, id := range ids {
 		if err := r.one(id); err != nil {
@@ -185,7 +194,7 @@ func (r *rollout) members() (more bool, err error) {
 		}
 		r.j.atThing = id
 	}
-	return len(ids) == limit, nil
+	return more, nil
 }
 
 // thing queues a target that is a thing, if it is still there.

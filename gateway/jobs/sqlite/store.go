@@ -33,6 +33,8 @@ type Store struct {
 	queue chan *request // quick changes
 	sets  chan *request // large ones
 
+	requests sync.Pool // *request
+
 	shut     atomic.Bool // Close was called
 	closed   sync.Once
 	writers  sync.WaitGroup // changes under way
@@ -57,7 +59,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{
 		log: o.Log, view: newView(), queue: make(chan *request, maxGroup), sets: make(chan *request, 1),
-		done: make(chan struct{}),
+		done: make(chan struct{}), requests: sync.Pool{New: newRequest},
 	}
 	if err := s.open(ctx, o); err != nil {
 		return nil, fmt.Errorf("cannot open the jobs store %q: %w", o.Path, err)

@@ -19,3 +19,26 @@ var engine = storetest.Engine{New: func(t testing.TB) storetest.Opener {
 }}
 
 func TestStore(t *testing.T) { storetest.Run(t, engine) }
+
+// TestHandles runs the suite's test of two handles over one that has two names: this engine has no second, and the test
+// has to hold for the next engine.
+func TestHandles(t *testing.T) {
+	shared := storetest.Engine{Shared: true, New: func(t testing.TB) storetest.Opener {
+		store, err := engine.New(t)()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := store.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return func() (jobs.Store, error) { return named{store}, nil }
+	}}
+	storetest.Handles(t, shared)
+}
+
+// named is a handle whose end is not the store's.
+type named struct{ jobs.Store }
+
+func (named) Close() error { return nil }

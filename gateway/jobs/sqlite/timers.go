@@ -14,6 +14,7 @@ import (
 type timers struct {
 	mu   sync.Mutex
 	heap timerHeap
+	kept int // how many were left when stale entries were last dropped
 }
 
 type timer struct {
@@ -47,8 +48,64 @@ func (t *timers) pop(now int64) (e timer, next int64, ok bool) {
 	return heap.Pop(&t.heap).(timer), 0, true
 }
 
+// manyStale is how many stale entries are left alone: an execution that ends long before its time leaves one until
+// then, which may be a week.
+const manyStale = 4096
+
+// grown takes all entries out if so many have come that most may be stale.
+func (t *timers) grown() timerHeap {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.heap) < 2*t.kept+manyStale {
+		return nil
+	}
+	all := t.heap
+	t.heap = nil
+	return all
+}
+
+// keep puts entries back, beside those that have come meanwhile.
+func (t *timers) keep(entries timerHeap) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heap = append(entries, t.heap...)
+	t.kept = len(t.heap)
+	heap.Init(&t.heap)
+}
+
+// dropStale forgets the entries of executions that have ended, once there are many.
+func (v *view) dropStale() {
+	all := v.timers.grown()
+	if all == nil {
+		return
+	}
+	n := 0
+	for _, t := range all {
+		if v.armed(t) {
+			all[n] = t
+			n++
+		}
+	}
+	v.timers.keep(append(make(timerHeap, 0, n+n/4), all[:n]...))
+}
+
+// armed says whether an entry is its execution's.
+func (v *view) armed(t timer) bool {
+	hash := v.ids.get(t.thing)
+	s := v.shardOf(hash)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	slot, ok := s.findID(hash, t.thing)
+	if !ok {
+		return false
+	}
+	at, ok := s.record(slot, t.job)
+	return ok && s.records[at].timer == seconds(t.at)
+}
+
 // due returns up to limit executions whose timers have run out.
 func (v *view) due(now int64, limit int) (list []jobs.Execution, next int64) {
+	v.dropStale()
 	for len(list) < limit {
 		t, first, ok := v.timers.pop(now)
 		if !ok {

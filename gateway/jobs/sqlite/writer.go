@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -27,7 +28,9 @@ type request struct {
 	done  chan struct{} // one signal per use
 }
 
-var requests = sync.Pool{New: func() any { return &request{done: make(chan struct{}, 1)} }}
+// newRequest fills a store's pool. The pool is the store's own: its channels belong to where the store was opened, which
+// in a test with a clock of its own is a bubble.
+func newRequest() any { return &request{done: make(chan struct{}, 1)} }
 
 // change hands a request to the writer by one of its queues, and waits for its commit.
 func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.Swap, do func(*tx) error) error {
@@ -43,18 +46,18 @@ func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.
 	s.writerMu.RUnlock()
 	defer s.writers.Done()
 
-	r := requests.Get().(*request)
+	r := s.requests.Get().(*request)
 	r.swaps, r.do, r.err = swaps, do, nil
 	select {
 	case queue <- r:
 	case <-ctx.Done():
-		requests.Put(r)
+		s.requests.Put(r)
 		return ctx.Err()
 	}
 	<-r.done // once it is queued it is made: its arguments are the caller's until then
 	err := r.err
 	r.swaps, r.do, r.err = nil, nil, nil
-	requests.Put(r)
+	s.requests.Put(r)
 	return err
 }
 
@@ -159,8 +162,10 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	w.batch = append(w.batch[:0], first)
 	err := query(w.conn, "BEGIN IMMEDIATE", nil)
 	if err == nil {
-		w.make(queue)
-		if err = w.tx.flush(); err == nil {
+		if err = w.make(queue); err == nil {
+			err = w.tx.flush()
+		}
+		if err == nil {
 			err = query(w.conn, "COMMIT", nil)
 		}
 	}
@@ -182,20 +187,22 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	}
 }
 
-// make makes the changes of the batch, and takes further ones into it while there are any.
-func (w *writer) make(queue <-chan *request) {
+// make makes the changes of the batch, and takes further ones into it while there are any. Its error is that SQLite has
+// taken back the transaction: nothing may be written as if it were still there.
+func (w *writer) make(queue <-chan *request) error {
 	begun := time.Now()
 	for i := 0; i < len(w.batch); i++ {
 		r := w.batch[i]
 		r.err = w.tx.make(r)
-		if w.conn.AutocommitEnabled() { // the transaction is gone: the commit will say so
-			return
+		if w.conn.AutocommitEnabled() {
+			return fmt.Errorf("the transaction was rolled back: %w", r.err)
 		}
 		if i+1 < len(w.batch) || len(w.batch) >= maxGroup || time.Since(begun) > maxGroupTime {
 			continue
 		}
 		w.takeWaiting(queue)
 	}
+	return nil
 }
 
 // takeWaiting adds the changes that wait to the batch.

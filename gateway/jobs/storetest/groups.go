@@ -140,3 +140,21 @@ func testDeleteGroup(s *suite) {
 	s.same("groups of a", len(groups), 0)
 	s.same("joining the new group", len(s.join("g", "a").Queued), 0) // it is not the one that was targeted
 }
+
+// testDeleteGroupRollout deletes groups that rollouts have yet to come to, whose memberships have not ended yet: they
+// have no members any more.
+func testDeleteGroupRollout(s *suite) {
+	s.things("a", "b", "c", "d")
+	s.group("g", "", "a", "b")
+	s.group("h", "", "c")
+	s.group("sub", "h", "d")
+	s.job("snapshot", jobs.Snapshot, groupOf("g"), groupOf("h"))
+	s.job("continuous", jobs.Continuous, groupOf("h"), groupOf("g"))
+	r, err := s.QueueChunk(bg, s.chunk("snapshot", 1))
+	s.ok(err)
+	s.same("first", r.Things, []string{"a"})
+	s.ok(s.DeleteGroup(bg, "g", 0, s.now))
+	s.ok(s.DeleteGroup(bg, "sub", 0, s.now))
+	s.same("snapshot", s.roll("snapshot", 10), []string{"c"})
+	s.same("continuous", s.roll("continuous", 10), []string{"c"})
+}

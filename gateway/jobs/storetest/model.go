@@ -17,6 +17,7 @@ type model struct {
 	things map[string]*modelThing
 	groups map[string]*modelGroup
 	jobs   map[string]*modelJob
+	chunk  int // how many executions a rollout queues in one step
 }
 
 type modelThing struct {
@@ -37,8 +38,9 @@ type modelJob struct {
 	gone    map[string]bool             // things that the rollout does not come back to
 	started bool
 	done    bool
+	limited bool      // its rollout has, or had, a rate
 	queued  int64     // by the rollout
-	pace    time.Time // of a limited rollout
+	pace    time.Time // of the rollout
 	each    time.Duration
 }
 
@@ -120,7 +122,7 @@ func (m *model) end(e *jobs.Execution, s jobs.Status) {
 func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
 	e := j.latest(thing)
 	m.end(e, s)
-	if j.Retry == nil || !j.running() {
+	if j.Retry == nil || !j.running() || (j.Ended && (j.Scheduling.EndBehavior == jobs.EndCancel || j.Scheduling.EndBehavior == jobs.EndForceCancel)) {
 		return
 	}
 	for _, c := range j.Retry.CriteriaList {

@@ -23,6 +23,7 @@ func (r *run) createJob() {
 		q.Scheduling = r.scheduling()
 	}
 	j.Timeout, j.Retry, j.Abort, j.Rollout, j.Scheduling = q.Timeout, q.Retry, q.Abort, q.Rollout, q.Scheduling
+	j.limited = j.Rollout != nil
 	r.log("createJob %s %s %v timeout %+v retry %+v abort %+v rollout %+v scheduling %+v",
 		j.ID, j.Selection, j.Targets, q.Timeout, q.Retry, q.Abort, q.Rollout, q.Scheduling)
 	_, err := r.service.CreateJob(bg, r.model.now, q)
@@ -43,8 +44,22 @@ func (r *run) targets() (arns []string, targets []jobs.Target) {
 	return arns, targets
 }
 
+// updateJob changes some of a job's configurations while it runs.
+func (r *run) updateJob() {
+	q := jobs.UpdateJobRequest{ID: r.job()}
+	r.settings(&q.Settings)
+	if q.Retry != nil {
+		q.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll}}}
+	}
+	if r.chance(10) {
+		q.Rollout = &jobs.RolloutConfig{} // without a limit from here on
+	}
+	r.log("updateJob %s timeout %+v retry %+v abort %+v rollout %+v", q.ID, q.Timeout, q.Retry, q.Abort, q.Rollout)
+	r.ok("UpdateJob", r.service.UpdateJob(bg, r.model.now, q), r.model.updateJob(&q))
+}
+
 func (r *run) settings(s *jobs.Settings) {
-	if r.chance(40) {
+	if r.chance(40) && r.timers {
 		s.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 1 + r.rand.Int64N(200)}
 	}
 	switch r.rand.IntN(4) {

@@ -183,6 +183,30 @@ func (m *model) associate(id string, targets []jobs.Target) error {
 	return nil
 }
 
+// updateJob replaces the configurations that are given.
+func (m *model) updateJob(q *jobs.UpdateJobRequest) error {
+	j := m.jobs[q.ID]
+	switch {
+	case j == nil:
+		return jobs.ErrNotFound
+	case !j.running():
+		return jobs.ErrInvalidRequest
+	}
+	if q.Rollout != nil {
+		j.Rollout, j.limited = q.Rollout, true
+	}
+	if q.Abort != nil {
+		j.Abort = q.Abort
+	}
+	if q.Timeout != nil {
+		j.Timeout = q.Timeout // of those that start from here on
+	}
+	if q.Retry != nil {
+		j.Retry = q.Retry
+	}
+	return nil
+}
+
 func (m *model) cancelJob(id string, force bool) error {
 	j := m.jobs[id]
 	switch {

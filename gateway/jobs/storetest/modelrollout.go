@@ -41,8 +41,8 @@ func (m *model) isOpen(j *modelJob, begins time.Time) bool {
 
 // rollOut queues what the rate allows.
 func (m *model) rollOut(j *modelJob, rolled func(j *modelJob, n int) bool) bool {
-	if j.Rollout == nil {
-		j.started, j.done = true, true
+	if !j.limited {
+		j.started, j.done, j.pace = true, true, m.now
 		for thing := range m.things {
 			e := j.latest(thing)
 			if m.within(j, j.ahead, thing) && (e == nil || e.Status == jobs.Removed) {
@@ -53,13 +53,17 @@ func (m *model) rollOut(j *modelJob, rolled func(j *modelJob, n int) bool) bool 
 		j.ahead = aim{}
 		return true
 	}
-	n := m.allowed(j)
+	n := min(m.allowed(j), m.chunk)
 	return n > 0 && rolled(j, n)
 }
 
 // allowed is how many executions a limited rollout may queue now.
 func (m *model) allowed(j *modelJob) int {
 	rate := float64(j.Rollout.MaximumPerMinute)
+	if rate == 0 && j.Rollout.ExponentialRate == nil {
+		j.pace, j.each = m.now, 0
+		return m.chunk
+	}
 	if e := j.Rollout.ExponentialRate; e != nil {
 		steps := int64(0)
 		if by := e.RateIncreaseCriteria; by.NumberOfNotifiedThings > 0 {

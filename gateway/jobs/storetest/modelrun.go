@@ -12,17 +12,33 @@ import (
 	"jobgate/gateway/jobs"
 )
 
+// ModelOptions say how a model test goes.
+type ModelOptions struct {
+	Seed       uint64 // the same gives the same operations
+	Operations int
+	// Chunk is how many things the service takes at once; 0: all. With few, rollouts, cancellations and deletions of
+	// one instant take many steps; then nothing times out, because the model lets all time out in one step.
+	Chunk int
+}
+
 // Model does random operations on a service over an engine and on a model, and compares what they answer after each,
-// and everything they hold once in a while. The same seed gives the same operations.
-func Model(t *testing.T, e Engine, seed uint64, operations int) {
-	r := &run{T: t, open: e.New(t), rand: rand.New(rand.NewPCG(seed, 7)), model: newModel(), seen: make(map[string]int)}
+// and everything they hold once in a while.
+func Model(t *testing.T, e Engine, o ModelOptions) {
+	r := &run{
+		T: t, open: e.New(t), rand: rand.New(rand.NewPCG(o.Seed, 7)), model: newModel(), seen: make(map[string]int),
+		timers: o.Chunk == 0,
+	}
+	if r.model.chunk = o.Chunk; r.timers {
+		r.model.chunk = 1000
+	}
 	r.start()
 	defer func() {
 		if r.Failed() {
-			r.Logf("seed %d, after %d operations: %s", seed, len(r.done), r.done[max(0, len(r.done)-12):])
+			r.Logf("seed %d, after %d operations: %s", o.Seed, len(r.done), r.done[max(0, len(r.done)-12):])
 		}
 		_ = r.store.Close()
 	}()
+	operations := o.Operations
 	for i := range operations {
 		r.operation()
 		r.ok("Tick", r.service.Tick(bg, r.model.now), nil)
@@ -56,6 +72,7 @@ type run struct {
 	model   *model
 	done    []string
 	seen    map[string]int // states that were compared
+	timers  bool           // executions may time out
 }
 
 // The names that operations choose from: few, so that they meet.
@@ -71,7 +88,7 @@ func (r *run) start() {
 		r.Fatal(err)
 	}
 	r.service, err = jobs.New(jobs.Config{
-		Store: r.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: jobs.Limits{ChunkSize: 1000},
+		Store: r.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: jobs.Limits{ChunkSize: r.model.chunk},
 	})
 	if err != nil {
 		r.Fatal(err)
@@ -107,11 +124,12 @@ func (r *run) operation() {
 		{1, r.deleteGroup},
 		{10, r.changeGroups},
 		{6, r.createJob},
+		{3, r.updateJob},
 		{2, r.cancelJob},
 		{2, r.deleteJob},
 		{2, r.associate},
 		{20, r.startNext},
-		{30, r.update},
+		{27, r.update},
 		{3, r.cancelExecution},
 		{3, r.deleteExecution},
 		{13, r.advance},
@@ -208,7 +226,7 @@ func (r *run) startNext() {
 
 // step is a step timer in minutes; mostly none.
 func (r *run) step() int64 {
-	if r.chance(70) {
+	if r.chance(70) || !r.timers {
 		return 0
 	}
 	return 1 + r.rand.Int64N(120)

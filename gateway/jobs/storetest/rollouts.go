@@ -92,6 +92,22 @@ func testRolloutFamily(s *suite) {
 	s.leave("top", all...)
 }
 
+// testRolloutDone looks at the chunk that queues the last thing: no further one is needed to say so.
+func testRolloutDone(s *suite) {
+	s.things("a", "b", "c")
+	s.group("g", "", "a", "b", "c")
+	for i, targets := range [][]jobs.Target{{groupOf("g")}, {thing("a"), groupOf("g")}, {thing("a"), thing("b"), thing("c")}} {
+		id := fmt.Sprint("j", i)
+		s.job(id, jobs.Snapshot, targets...)
+		r, err := s.QueueChunk(bg, s.chunk(id, 2))
+		s.ok(err)
+		s.same("after two", []any{r.Queued, r.Progress.Done}, []any{2, false})
+		r, err = s.QueueChunk(bg, s.chunk(id, 1))
+		s.ok(err)
+		s.same("after three", []any{r.Queued, r.Progress.Done}, []any{1, true})
+	}
+}
+
 func testRolloutResumes(s *suite) {
 	all := names(20)
 	s.things(all...)

@@ -33,9 +33,10 @@ func Run(t *testing.T, e Engine) {
 	for name, test := range map[string]func(*suite){
 		"Things": testThings, "ThingFilters": testThingFilters, "DeleteThing": testDeleteThing,
 		"Groups": testGroups, "GroupTree": testGroupTree, "Members": testMembers, "DeleteGroup": testDeleteGroup,
-		"Jobs": testJobs, "JobTargets": testJobTargets, "SwapJob": testSwapJob, "ListJobs": testListJobs,
+		"DeleteGroupRollout": testDeleteGroupRollout,
+		"Jobs":               testJobs, "JobTargets": testJobTargets, "SwapJob": testSwapJob, "ListJobs": testListJobs,
 		"Rollout": testRollout, "RolloutSnapshot": testRolloutSnapshot, "RolloutFamily": testRolloutFamily,
-		"RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
+		"RolloutDone": testRolloutDone, "RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
 		"Join": testJoin, "Leave": testLeave, "Rejoin": testRejoin, "Move": testMove,
 		"Swap": testSwap, "SwapMany": testSwapMany, "SwapRetry": testSwapRetry, "SwapRace": testSwapRace,
 		"Pending": testPending, "ListExecutions": testListExecutions, "DeleteExecution": testDeleteExecution,

@@ -142,26 +142,6 @@ func testReopen(s *suite) {
 	s.same("totals", totals, s.progress("j").Counts)
 }
 
-func testHandles(s *suite) {
-	second, err := s.open()
-	if !s.engine.Shared {
-		s.is(err, jobs.ErrStoreInUse)
-		s.reopen() // which lets go of it
-		return
-	}
-	s.ok(err)
-	s.Cleanup(func() { _ = second.Close() })
-	s.things("a")
-	s.job("j", jobs.Snapshot, thing("a"))
-	s.roll("j", 1)
-	s.becomes("a", "j", jobs.InProgress)
-	list, err := second.Pending(bg, nil, "a")
-	s.ok(err)
-	if len(list) != 1 || list[0].Status != jobs.InProgress {
-		s.Fatalf("the second handle sees %+v", list)
-	}
-}
-
 func testClosed(s *suite) {
 	s.things("a")
 	s.job("j", jobs.Snapshot, thing("a"))

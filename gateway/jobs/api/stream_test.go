@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+	"net"
+	"testing"
+	"time"
+
+	"jobgate/presigner"
+)
+
+// narrow is a listener whose connections hold little that was not read.
+type narrow struct{ net.Listener }
+
+func (l narrow) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err == nil {
+		err = conn.(*net.TCPConn).SetWriteBuffer(4096)
+	}
+	return conn, err
+}
+
+// stall opens an event stream on a server of the plane, reads its first bytes and nothing more, and lets changes happen
+// until the stream hangs. shutdown stops the server as the gateway does.
+func (p *plane) stall() (shutdown func() error) {
+	t := p.t
+	t.Helper()
+	p.control.config.Clock, p.now = time.Now, time.Now()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := p.control.Server()
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(narrow{listener}) }()
+	shutdown = func() error {
+		p.control.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := server.ShutdownWithContext(ctx); err != nil {
+			return err
+		}
+		return <-done
+	}
+	o := WatchOptions{
+		Endpoint: "http://" + listener.Addr().String(), Region: testNames.Region,
+		Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret},
+	}
+	req, err := o.request(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.(*net.TCPConn).SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	if err := req.Write(conn); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	p.createThings("a")
+	p.createJob("j", "a")
+	for range 1500 { // some 300 KB of events
+		p.ok(operator.asDevice(), "POST", "/things/a/jobs/j", `{"status":"IN_PROGRESS"}`)
+	}
+	return shutdown
+}
+
+// A follower that has stopped reading does not hold up the end of the gateway.
+func TestStalledFollowerAtTheEnd(t *testing.T) {
+	p := newPlane(t)
+	shutdown := p.stall()
+	if len(p.control.streams) != 1 {
+		t.Fatal("there is no stream")
+	}
+	begun := time.Now()
+	if err := shutdown(); err != nil {
+		t.Errorf("after %v: %v", time.Since(begun), err)
+	}
+}
+
+// A follower that has stopped reading does not keep its place for ever.
+func TestStalledFollowerGoes(t *testing.T) {
+	p := newPlane(t)
+	p.control.config.StallTimeout = 100 * time.Millisecond
+	shutdown := p.stall()
+	for end := time.Now().Add(10 * time.Second); len(p.control.streams) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the stream is still there")
+		}
+	}
+	if p.control.service.Events().Active() {
+		t.Error("it still follows")
+	}
+	if err := shutdown(); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"jobgate/gateway/jobs"
+)
+
+// TestRolledBack lets SQLite take back a group's transaction in its middle, as it may when the disk is full or broken:
+// every change of the group fails, and the counts of those before are not written without them.
+func TestRolledBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s := open(t, path)
+	if err := s.CreateThings(bg, things("a", 2)); err != nil {
+		t.Fatal(err)
+	}
+	targets := []jobs.Target{{Name: "a00000"}, {Name: "a00001"}}
+	j := jobs.Job{ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot, Targets: targets, CreatedAt: time.Now()}
+	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.write(bg, func(x *tx) error {
+		return query(x.conn, `CREATE TEMP TRIGGER boom BEFORE UPDATE ON main.executions WHEN NEW.details = 'boom'
+			BEGIN SELECT RAISE(ROLLBACK, 'boom'); END`, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	swap := func(thing, details string) []jobs.Swap {
+		e, err := s.Execution(bg, thing, "j", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := e
+		next.Status, next.Version, next.Details = jobs.Succeeded, e.Version+1, jobs.StatusDetails(details)
+		return []jobs.Swap{{Old: e, New: next}}
+	}
+	good, bad := swap("a00000", ""), swap("a00001", "boom")
+
+	// The three wait for the writer while it is busy, and so make one group.
+	results := make(chan error, 3)
+	busy, begun := make(chan struct{}), make(chan struct{})
+	go func() { results <- s.write(bg, func(*tx) error { close(begun); <-busy; return nil }) }()
+	<-begun
+	go func() { results <- s.Swap(bg, good) }()
+	for len(s.queue) < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	go func() { results <- s.Swap(bg, bad) }()
+	for len(s.queue) < 2 {
+		time.Sleep(time.Millisecond)
+	}
+	close(busy)
+	for range 3 {
+		if err := <-results; err == nil {
+			t.Error("a change of a transaction that was taken back succeeds")
+		}
+	}
+	if good[0].Applied || bad[0].Applied {
+		t.Error("a swap says that it was applied")
+	}
+	want := jobs.Counts{jobs.Queued: 2}
+	for range 2 { // now, and from the disk
+		p, err := s.Progress(bg, "j")
+		if totals, _ := s.Totals(bg); err != nil || p.Counts != want || totals != want {
+			t.Errorf("counts %v, totals %v, %v; both executions are QUEUED", p.Counts, totals, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, path)
+	}
+	if swaps := swap("a00000", ""); s.Swap(bg, swaps) != nil || !swaps[0].Applied {
+		t.Error("the store does not go on")
+	}
+}
+
+// TestDeletedThingGoes deletes the last execution that names a deleted thing, whose row has nothing left to stay for.
+func TestDeletedThingGoes(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	group := jobs.Group{Name: "g", ID: "g", Version: 1}
+	if err := errors.Join(s.CreateThings(bg, things("a", 1)), s.CreateGroup(bg, group, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"a00000"}, Add: []string{"g"}, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	j := jobs.Job{
+		ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot,
+		Targets: []jobs.Target{{Group: true, Name: "g"}}, CreatedAt: time.Now(),
+	}
+	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	rows := func() (n int64) {
+		t.Helper()
+		err := s.read(bg, func(c *sqlite.Conn) (err error) {
+			n, _, err = value(c, "SELECT count(*) FROM things")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	removed, err := s.DeleteThing(bg, "a00000", 0, time.Now())
+	if err != nil || len(removed) != 1 || rows() != 1 {
+		t.Fatalf("%+v, %v, %d rows", removed, err, rows())
+	}
+	if err := s.DeleteExecution(bg, removed[0]); err != nil || rows() != 0 {
+		t.Errorf("%v, %d rows", err, rows())
+	}
+}

@@ -1,0 +1,47 @@
+package sqlite
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// TestTimersOfTheEnded starts and ends many executions with a week's time: what they leave behind is little, and who
+// still runs keeps its timer.
+func TestTimersOfTheEnded(t *testing.T) {
+	v := newView()
+	v.jobs.add(1, &jobs.Job{ID: "j"}, jobs.Progress{})
+	e := v.jobs.bySeq[1]
+	const running, rounds = 50, 40_000
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
+	week := int64(7 * 24 * time.Hour / time.Millisecond)
+	run := func(thing, now int64) {
+		v.put(&row{job: 1, thing: thing, number: 1, version: 2, status: jobs.InProgress, deadline: now + week}, e)
+	}
+	for id := range int64(running + 100) {
+		v.addThing(id+1, fmt.Sprint("t", id+1))
+	}
+	for id := range int64(running) {
+		run(id+1, start)
+	}
+	most := 0
+	for i := range int64(rounds) {
+		thing, now := running+1+i%100, start+i*10
+		run(thing, now)
+		v.drop(thing, e)
+		if i%100 == 0 {
+			if due, next := v.due(now, 10); len(due) != 0 || next > start+week {
+				t.Fatalf("due %v, next at %d, the first is at %d", due, next, start+week)
+			}
+			most = max(most, len(v.timers.heap))
+		}
+	}
+	if most > 2*manyStale {
+		t.Errorf("%d timers of %d executions", most, running)
+	}
+	if due, _ := v.due(start+week, 1000); len(due) != running {
+		t.Errorf("%d are due, %d ran", len(due), running)
+	}
+}

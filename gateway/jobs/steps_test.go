@@ -1,0 +1,107 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// failingStore fails the rollouts of one job, and the sweep of groups.
+type failingStore struct {
+	jobs.Store
+	job string
+}
+
+var errBroken = errors.New("this one is broken")
+
+func (s failingStore) QueueChunk(ctx context.Context, c jobs.QueueChunk) (jobs.QueueResult, error) {
+	if c.JobID == s.job {
+		return jobs.QueueResult{}, errBroken
+	}
+	return s.Store.QueueChunk(ctx, c)
+}
+
+func (s failingStore) SweepGroups(context.Context, int, time.Time) ([]jobs.Execution, bool, error) {
+	return nil, false, errBroken
+}
+
+// TestFailingStep lets steps of one job fail for good: the others go on as if nothing were.
+func TestFailingStep(t *testing.T) {
+	f := newFixture(t)
+	service, err := jobs.New(jobs.Config{Store: failingStore{f.store, "bad"}, Names: f.Names(), Roles: roles{}})
+	f.ok(err)
+	f.Service = service
+	f.things("g", numbered(30)...)
+	for _, id := range []string{"bad", "good-1", "good-2", "good-3"} {
+		f.create(id, func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 60} })
+	}
+	failed := 0
+	for range 12 {
+		f.now = f.now.Add(time.Second)
+		for range 3 {
+			if _, err := f.Round(bg, f.now); errors.Is(err, errBroken) {
+				failed++
+			} else {
+				f.ok(err)
+			}
+		}
+	}
+	if failed == 0 {
+		t.Error("nothing fails")
+	}
+	for _, id := range []string{"good-1", "good-2", "good-3"} {
+		p, err := f.store.Progress(bg, id)
+		f.ok(err)
+		if p.Notified < 11 {
+			t.Errorf("%s has reached %d things in 12 seconds, one a second is allowed", id, p.Notified)
+		}
+	}
+}
+
+// TestNothingRetriedAfterTheEnd lets an execution fail after the end time has canceled what waited.
+func TestNothingRetriedAfterTheEnd(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 3}}}
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndCancel}
+	})
+	f.says("a", "j", jobs.InProgress)
+	f.pass(2 * time.Hour)
+	f.same("at the end", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
+	f.says("a", "j", jobs.Failed)
+	f.same("afterwards", f.status("j"), "COMPLETED FAILED:1 CANCELED:1")
+}
+
+// TestEventOfNewTargets follows a job whose targets are added to.
+func TestEventOfNewTargets(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a")
+	f.things("h", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) { r.Selection = jobs.Continuous })
+	sub := f.Events().Subscribe(9, nil)
+	defer sub.Close()
+	_, err := f.AssociateTargets(bg, f.now, jobs.AssociateTargetsRequest{ID: "j", Targets: []string{f.Names().GroupARN("h")}})
+	f.ok(err)
+	var got []jobs.EventType
+	for len(sub.C()) > 0 {
+		got = append(got, (<-sub.C()).Type)
+	}
+	f.same("events", got, []jobs.EventType{jobs.EventJobUpdated, jobs.EventExecution, jobs.EventJobProgress})
+}
+
+// TestSlowRolloutCompletes lets the last thing of a slow rollout succeed: the job is complete then, and not when the
+// rate would allow one more.
+func TestSlowRolloutCompletes(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 1} })
+	f.says("a", "j", jobs.Succeeded)
+	f.same("halfway", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
+	f.pass(time.Minute)
+	f.says("b", "j", jobs.Succeeded)
+	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
+}
