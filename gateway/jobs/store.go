@@ -38,8 +38,8 @@ type ThingStore interface {
 	Thing(ctx context.Context, name string) (Thing, error)
 	// Things lists by name.
 	Things(ctx context.Context, q ThingQuery, p Page) (things []Thing, next string, err error)
-	// DeleteThing removes a thing from its groups and marks its pending executions REMOVED. version 0 matches any,
-	// else ErrVersionConflict. It returns the executions that ended.
+	// DeleteThing removes a thing from its groups and marks its pending executions REMOVED. version 0 matches any
+	// and NoVersion none, else ErrVersionConflict. It returns the executions that ended.
 	DeleteThing(ctx context.Context, name string, version int64, now time.Time) ([]Execution, error)
 
 	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if that makes it deeper than

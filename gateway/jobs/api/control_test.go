@@ -46,6 +46,8 @@ func TestLifeOfAJob(t *testing.T) {
 	expect(t, "DescribeJobExecution", p.ok(operator, "GET", "/things/sensor%3Aa1/jobs/update-7", ""),
 		"execution.thingArn", account+"thing/sensor:a1", "execution.statusDetails.detailsMap", `{"step":"download"}`,
 		"execution.startedAt", "1795435200.25", "execution.executionNumber", "1")
+	checkException(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"SUCCEEDED","expectedVersion":0}`), 409,
+		"InvalidStateTransitionException", "version 2, expected was 0")
 	expect(t, "UpdateJobExecution", p.ok(sensor, "POST", "/things/sensor%3Aa1/jobs/update-7",
 		`{"status":"SUCCEEDED","expectedVersion":2,"includeJobExecutionState":true}`),
 		"executionState.status", "SUCCEEDED", "executionState.versionNumber", "3")
@@ -102,6 +104,7 @@ func TestExecutionOperations(t *testing.T) {
 		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"status":"QUEUED"},"jobId":"j"}]`)
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel", ""), 409, "InvalidStateTransitionException", "force")
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":7}`), 409, "VersionConflictException", "version 2")
+	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":0}`), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":2,"statusDetails":{"by":"me"}}`)
 	expect(t, "Describe", p.ok(operator, "GET", "/things/a/jobs/j?executionNumber=1", ""), "execution.status", "CANCELED",
 		"execution.forceCanceled", "true", "execution.statusDetails.detailsMap", `{"by":"me"}`)
@@ -183,8 +186,10 @@ func TestThingsAndGroups(t *testing.T) {
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["c:1"]`)
 	checkException(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")
 	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=9", ""), 409, "VersionConflictException", "")
+	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
 	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
+	checkException(t, "DeleteThing", p.do(operator, "DELETE", "/things/b?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/things/b?expectedVersion=1", "")
 	checkException(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
 }

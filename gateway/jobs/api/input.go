@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobs"
 )
 
 // input is what an operation was given: validated, and nothing that its model does not know.
@@ -108,6 +110,15 @@ func (in input) flag(name string, otherwise bool) bool {
 func (in input) long(name string) int64 {
 	n, _ := in.values[name].(json.Number)
 	v, _ := n.Int64() // checked
+	return v
+}
+
+// version returns an expected version, 0 if it was not given. Versions begin at 1, so that one given below it matches none.
+func (in input) version(name string) int64 {
+	v := in.long(name)
+	if in.has(name) && v < 1 {
+		return jobs.NoVersion
+	}
 	return v
 }
 
