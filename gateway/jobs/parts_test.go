@@ -127,6 +127,23 @@ func TestSettings(t *testing.T) {
 	f(retry(RetryCriteria{"ALL", 11}), "between 0 and 10")
 }
 
+func TestConcurrent(t *testing.T) {
+	f := func(j Job, p Progress, want bool) {
+		t.Helper()
+		if got := j.concurrent(&p); got != want {
+			t.Errorf("%s, sweep %d, %+v: %v", j.Status, j.Sweep, p, got)
+		}
+	}
+	f(Job{Status: JobScheduled}, Progress{}, false)
+	f(Job{Status: JobInProgress}, Progress{}, true)
+	f(Job{Status: JobInProgress}, Progress{Done: true}, false)
+	f(Job{Status: JobInProgress, Stopped: true}, Progress{}, false)
+	f(Job{Status: JobCanceled, Sweep: SweepCancelQueued}, Progress{}, true)
+	f(Job{Status: JobCanceled, Sweep: SweepCancelAll}, Progress{Swept: true}, false)
+	f(Job{Status: JobCompleted}, Progress{Done: true}, false)
+	f(Job{Status: JobDeleting, Sweep: SweepDelete}, Progress{}, false)
+}
+
 func TestManagedTemplates(t *testing.T) {
 	var s *Service
 	list, next := s.ListManagedTemplates("", Page{Limit: 5})

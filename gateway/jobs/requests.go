@@ -47,6 +47,7 @@ type JobDetail struct {
 	Counts            Counts   // jobProcessDetails
 	ProcessingTargets []string // ARNs of targets that the rollout has not passed yet
 	NextRollouts      []string // scheduledJobRollouts: the next seven, "YYYY-MM-DD HH:MM"
+	Concurrent        bool     // executions are being rolled out or canceled
 }
 
 // JobSummary is an entry of ListJobs.
@@ -54,6 +55,8 @@ type JobSummary struct {
 	Job     *Job
 	ARN     string
 	GroupID string // of the first target group
+
+	Concurrent bool // executions are being rolled out or canceled
 }
 
 // UpdateJobRequest is UpdateJob's input; nil members stay as they are.

@@ -58,7 +58,7 @@ func TestLifeOfAJob(t *testing.T) {
 	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/update-7", ""), "job.status", "COMPLETED",
 		"job.jobProcessDetails.numberOfSucceededThings", "1", "job.jobProcessDetails.numberOfFailedThings", "1")
 	expect(t, "ListJobs", p.ok(operator, "GET", "/jobs?status=COMPLETED", ""), "jobs",
-		`[{"completedAt":1795435200.25,"createdAt":1795435200.25,"jobArn":"`+account+`job/update-7","jobId":"update-7","lastUpdatedAt":1795435200.25,"status":"COMPLETED","targetSelection":"SNAPSHOT"}]`)
+		`[{"completedAt":1795435200.25,"createdAt":1795435200.25,"isConcurrent":false,"jobArn":"`+account+`job/update-7","jobId":"update-7","lastUpdatedAt":1795435200.25,"status":"COMPLETED","targetSelection":"SNAPSHOT"}]`)
 	p.ok(operator, "DELETE", "/jobs/update-7", "")
 	checkException(t, "gone", p.do(operator, "GET", "/jobs/update-7", ""), 404, "ResourceNotFoundException", "")
 }
@@ -147,6 +147,8 @@ func TestTemplates(t *testing.T) {
 	checkException(t, "managed", p.do(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=9.9", ""), 404, "ResourceNotFoundException", "")
 	p.ok(operator, "PUT", "/jobs/m", `{"targets":["`+account+`thing/a"],"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
 		"documentParameters":{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}}`)
+	expect(t, "before substitution", p.ok(operator, "GET", "/jobs/m/job-document?beforeSubstitution=true", ""), "document",
+		get(p.ok(operator, "GET", "/managed-job-templates/AWS-Download-File", ""), "document").(string))
 	expect(t, "managed job", p.ok(operator, "GET", "/jobs/m", ""), "job.jobTemplateArn", "arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
 		"job.documentParameters", `{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}`)
 }

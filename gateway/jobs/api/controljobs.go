@@ -102,10 +102,9 @@ type documentAnswer struct {
 	Document string `json:"document"`
 }
 
-// getJobDocument answers with the document as it is, URLs not signed (facts §1). Parameters were filled in when the job
-// was created, so that beforeSubstitution makes no difference.
+// getJobDocument answers with the document, URLs not signed (facts §1).
 func getJobDocument(c *Control, q *call) (any, error) {
-	document, err := c.service.JobDocument(q.ctx, q.in.text("jobId"))
+	document, err := c.service.JobDocument(q.ctx, q.in.text("jobId"), q.in.flag("beforeSubstitution", false))
 	return documentAnswer{document}, err
 }
 
