@@ -74,8 +74,12 @@ func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway
 	if err != nil {
 		return nil, err
 	}
+	tokenKey, err := j.service.Secret(ctx, api.TokenSecret)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the store's key of page tokens: %w", err)
+	}
 	j.control, err = api.NewControl(api.ControlConfig{
-		Service: j.service, Data: j.data, Verifier: v, Log: log,
+		Service: j.service, Data: j.data, Verifier: v, TokenKey: tokenKey, Log: log,
 		MaxBody: int(c.Limits.MaxBody), ReadTimeout: c.Limits.ReadTimeout, IdleTimeout: c.Limits.IdleTimeout,
 	})
 	if err != nil {

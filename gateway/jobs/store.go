@@ -20,12 +20,14 @@ type Store interface {
 	JobStore
 	ExecutionStore
 	LabelStore
+	SecretStore
 
 	// Close ends the store after the changes under way; calls that follow return ErrClosed.
 	Close() error
 }
 
-// Page bounds a listing: at most Limit entries (at least 1) after the cursor that the previous page returned.
+// Page bounds a listing: at most Limit entries (at least 1) after the cursor that the previous page returned. A cursor is
+// the store's, not the handle's: any handle, of any process, goes on from it.
 type Page struct {
 	After string // "" = from the beginning
 	Limit int
@@ -228,6 +230,16 @@ type LabelStore interface {
 	// Tags lists a resource's tags by key.
 	Tags(ctx context.Context, r Resource) ([]Tag, error)
 }
+
+// SecretStore keeps what the gateways of a store share and nobody else knows.
+type SecretStore interface {
+	// Secret returns the secret of a name, SecretSize random bytes. The first who asks for it makes it; from then on it is
+	// the same for every handle.
+	Secret(ctx context.Context, name string) ([]byte, error)
+}
+
+// SecretSize is the length of a secret, in bytes.
+const SecretSize = 32
 
 // Resource is something that may have tags.
 type Resource struct {

@@ -23,8 +23,8 @@ type ControlConfig struct {
 	Service  *jobs.Service // required
 	Data     *Data         // required: answers requests scoped to iot-jobs-data
 	Verifier *Verifier     // required
-	// TokenKey encrypts the tokens of listings; nil is a random key, so that tokens end with the process. Gateways that
-	// share a store share it.
+	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
+	// store take each other's. nil is a random key: tokens end with the process.
 	TokenKey    []byte
 	MaxBody     int              // bytes of a request's body; 0: 1 MiB
 	ReadTimeout time.Duration    // of a request; 0: 10 s
@@ -88,10 +88,6 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newTokens(c.TokenKey)
-	if err != nil {
-		return nil, err
-	}
 	c.MaxBody = orDefault(c.MaxBody, 1<<20)
 	c.MaxStreams = orDefault(c.MaxStreams, 64)
 	c.ReadTimeout = orDefault(c.ReadTimeout, 10*time.Second)
@@ -101,7 +97,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 		c.Clock = time.Now
 	}
 	control := &Control{
-		config: c, service: c.Service, data: c.Data, tokens: keys, log: newLimitedLog(c.Log),
+		config: c, service: c.Service, data: c.Data, tokens: newTokens(c.TokenKey), log: newLimitedLog(c.Log),
 		streams: make(chan struct{}, c.MaxStreams), closing: make(chan struct{}),
 	}
 	serve := handlers()

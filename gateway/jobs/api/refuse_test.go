@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -192,11 +193,34 @@ func TestTokens(t *testing.T) {
 	changed[len(changed)/2] ^= 1
 	f("changed", "/things?", string(changed))
 	f("cut", "/things?", token[:len(token)-2])
+	f("spelled otherwise", "/things?", token+"\n")
+	f("of other bits at the end", "/things?", token[:len(token)-1]+string(token[len(token)-1]+1))
 	f("not encoded", "/things?", "!")
 	f("plain", "/things?", "YQ")
 	f("of other parameters", "/things?thingTypeName=t&", token)
 	f("of another operation", "/thing-groups?", token)
 	other := newPlane(t)
 	other.createThings("a", "b")
-	f("of another process", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
+	f("of another key", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
+}
+
+// Control planes over one key take each other's tokens, and no two tokens are the same.
+func TestSharedTokens(t *testing.T) {
+	key, err := newPlane(t).service.Secret(t.Context(), TokenSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two, three := newTokens(key), newTokens(key), newTokens(nil)
+	q := &call{operation: &operation{name: "ListThings"}, in: input{values: map[string]any{"thingTypeName": "t"}}}
+	token := one.token(q, "a cursor")
+	if token == one.token(q, "a cursor") {
+		t.Error("two tokens are the same")
+	}
+	q.in.values["nextToken"] = token
+	if cursor, err := two.cursor(q); cursor != "a cursor" || err != nil {
+		t.Errorf("another's token: %q, %v", cursor, err)
+	}
+	if cursor, err := three.cursor(q); !errors.Is(err, errToken) {
+		t.Errorf("a token of another key: %q, %v", cursor, err)
+	}
 }
