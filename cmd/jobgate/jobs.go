@@ -131,11 +131,26 @@ func (j *jobsService) close() error {
 }
 
 // listener is the control plane's, nil if it is off.
-func (j *jobsService) listener(address string) *gateway.Listener {
-	if address == "" {
+func (j *jobsService) listener(c *config.Config) *gateway.Listener {
+	if c.Control == "" {
 		return nil
 	}
-	return &gateway.Listener{Address: address, Server: j.control.Server(), Close: j.control.Close}
+	l := &gateway.Listener{Address: c.Control, Server: j.control.Server(), Close: j.control.Close}
+	if t := c.ControlTLS; t.CertFile != "" {
+		l.TLS = &gateway.TLS{
+			Setting: "control_tls", CertFile: t.CertFile, KeyFile: t.KeyFile,
+			ClientCAFile: t.ClientCAFile, RequireClientCert: t.ClientCAFile != "",
+		}
+	}
+	return l
+}
+
+// controlURL is where a control plane is that listens on address.
+func controlURL(c *config.Config, address string) string {
+	if c.ControlTLS.CertFile != "" {
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // accessKeys are who may sign requests to the planes: those of jobs.access_keys_file. Without a file, which the
@@ -161,8 +176,8 @@ func (p *process) printKey(w io.Writer) {
 	}
 	_, _ = fmt.Fprintf(w, `The control plane takes this access key until the process ends (jobs.access_keys_file is not set):
   %s
-  aws --endpoint-url http://%s iot list-jobs
-`, exportLine(p.madeKey, p.loaded.Jobs.Region), control)
+  aws --endpoint-url %s iot list-jobs
+`, exportLine(p.madeKey, p.loaded.Jobs.Region), controlURL(&p.loaded.Config, control.String()))
 }
 
 // exportLine makes AWS's tools sign with a key. A session token or a pager of the caller's own would be in the way.
