@@ -94,8 +94,19 @@ func validateSchedule(c *SchedulingConfig, now time.Time) (schedule, error) {
 		return s, Errorf(ErrInvalidRequest, "endTime must be at least 30 minutes after startTime and from now.")
 	case s.end.After(from.Add(maxEnd)):
 		return s, Errorf(ErrInvalidRequest, "endTime must be at most two years after startTime.")
+	case s.never(from):
+		return s, Errorf(ErrInvalidRequest, "No maintenance window begins before the job ends.")
 	}
 	return s, nil
+}
+
+// never says whether all windows have passed at from, or come after the end.
+func (s *schedule) never(from time.Time) bool {
+	if len(s.windows) == 0 || !s.openUntil(from).IsZero() {
+		return false
+	}
+	next := s.opens(from)
+	return next.IsZero() || !s.end.IsZero() && !next.Before(s.end)
 }
 
 // open says whether the job may run at now, and when that changes next (zero: never). The end time is not its concern.
