@@ -206,6 +206,7 @@ func TestTags(t *testing.T) {
 	p.ok(operator, "POST", "/untag", `{"resourceArn":"`+arn+`","tagKeys":["b"]}`)
 	expect(t, "list", p.ok(operator, "GET", list, ""), "tags", `[{"Key":"a","Value":""}]`)
 	checkException(t, "twice", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"b"},{"Key":"b"}]}`), 400, "InvalidRequestException", "twice")
+	checkException(t, "aws's", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"aws:b"}]}`), 400, "InvalidRequestException", "aws:b")
 	checkException(t, "token", p.do(operator, "GET", list+"&nextToken=x", ""), 400, "InvalidRequestException", "nextToken")
 	checkException(t, "absent", p.do(operator, "GET", "/tags?resourceArn="+url.QueryEscape(account+"job/none"), ""), 404, "ResourceNotFoundException", "")
 }

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strings"
+
 	"jobgate/gateway/jobs"
 )
 
@@ -51,6 +53,9 @@ func (q *call) tags() ([]jobs.Tag, error) {
 	for _, t := range *tags {
 		if seen[t.Key] {
 			return nil, invalidRequest("The tag key %s is given twice.", t.Key)
+		}
+		if strings.HasPrefix(t.Key, "aws:") {
+			return nil, invalidRequest("The tag key %s is AWS's own: keys of others do not begin with aws:.", t.Key)
 		}
 		seen[t.Key] = true
 	}
