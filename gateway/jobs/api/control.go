@@ -121,7 +121,8 @@ func (c *Control) Server() *fasthttp.Server {
 		Handler: c.Handle, ErrorHandler: c.handleError, Name: "jobgate", NoDefaultServerHeader: true,
 		ReadTimeout: c.config.ReadTimeout, IdleTimeout: c.config.IdleTimeout, // no WriteTimeout: it would end event streams
 		MaxRequestBodySize: c.config.MaxBody, ReadBufferSize: 16 << 10, // room for a header with a session token
-		Logger: discard{}, CloseOnShutdown: true,
+		DisablePreParseMultipartForm: true, // a body is what was signed, and is not looked into before that is known
+		Logger:                       discard{}, CloseOnShutdown: true,
 	}
 }
 
