@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
@@ -68,6 +70,9 @@ func (op *operation) decodeBody(body []byte) (map[string]any, *Exception) {
 	if !utf8.Valid(body) {
 		return nil, invalidRequest("The request body is not UTF-8.")
 	}
+	if halfSurrogate(body) {
+		return nil, invalidRequest("The request body holds half of a surrogate pair.")
+	}
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -78,6 +83,40 @@ func (op *operation) decodeBody(body []byte) (map[string]any, *Exception) {
 		return nil, invalidRequest("The request body is more than a JSON object.")
 	}
 	return members, nil
+}
+
+// halfSurrogate says whether JSON text escapes half of a surrogate pair, which is no character: encoding/json would put
+// U+FFFD in its place, and a job document would not be the one that was sent.
+func halfSurrogate(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		r := escaped(text[i:])
+		if i++; r < 0 { // the character that is escaped is not the next escape's backslash
+			continue
+		}
+		if i += 4; !utf16.IsSurrogate(r) {
+			continue
+		}
+		if utf16.DecodeRune(r, escaped(text[i+1:])) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escaped returns the code unit of the \uXXXX that text begins with, -1 if it does not.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 func (op *operation) hasBody() bool {

@@ -49,7 +49,7 @@ func TestEveryMalformedBody(t *testing.T) {
 			return
 		}
 		uri, _ := op.form(op.base())
-		for _, body := range []string{"[]", "null", "1", `"x"`, "{", `{"a":`, `{"a":1}}`, "{} x", "\x00", "{\"a\":\"\xff\"}", strings.Repeat("[", 20000)} {
+		for _, body := range []string{"[]", "null", "1", `"x"`, "{", `{"a":`, `{"a":1}}`, "{} x", "\x00", "{\"a\":\"\xff\"}", `{"a":"\ud83d"}`, `{"a":"\ude00\ud83d"}`, `{"a":"\\\ud83dx"}`, strings.Repeat("[", 20000)} {
 			before := p.store.writes.Load()
 			checkException(t, fmt.Sprintf("%s %.20q", op.name, body), p.do(s, op.method, uri, body), http.StatusBadRequest, "InvalidRequestException", "body")
 			if p.store.writes.Load() != before {
