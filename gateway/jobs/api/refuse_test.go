@@ -145,6 +145,9 @@ func TestIdentify(t *testing.T) {
 		if got := ctx.Response.StatusCode(); got != want {
 			t.Errorf("%s by %s: %d %s, want %d", uri, s.id, got, ctx.Response.Body(), want)
 		}
+		if id := ctx.Response.Header.Peek("X-Amzn-RequestId"); len(id) != 36 {
+			t.Errorf("%s by %s: the request id is %q", uri, s.id, id)
+		}
 	}
 	f(sensor, "/things/sensor:a1/jobs", 200)
 	f(sensor, "/things/other/jobs", 403)
