@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/linger"
 )
 
 // ServerConfig is what a Server keeps from its start to its end: a reload that changes
@@ -191,6 +193,9 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	e.write(ctx)
 	ctx.SetConnectionClose()
 	s.refused[outcomeOf(e.Status)].Observe(0)
+	if small != nil || errors.Is(err, fasthttp.ErrBodyTooLarge) { // there is more to come
+		linger.Answer(ctx)
+	}
 }
 
 // quiet drops fasthttp's own log lines: they hold bytes of requests.

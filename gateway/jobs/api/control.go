@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/linger"
 )
 
 // ControlConfig is what the control plane needs.
@@ -147,6 +148,9 @@ func (c *Control) handleError(ctx *fasthttp.RequestCtx, err error) {
 	e.Err = err
 	c.log.refused(ctx, c.config.Clock(), "", e, e.Write(ctx))
 	ctx.SetConnectionClose()
+	if e.Status != http.StatusBadRequest { // there is more to come
+		linger.Answer(ctx)
+	}
 }
 
 // Handle answers one request.

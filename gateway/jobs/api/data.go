@@ -126,7 +126,9 @@ func (d *Data) Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, auth
 
 // nameRequest gives an answer to a signed request, which is an SDK's, the request id that its caller is shown. Devices that sign
 // nothing get one with errors only.
-func nameRequest(ctx *fasthttp.RequestCtx) { ctx.Response.Header.Set(headerRequestID, uuid.NewString()) }
+func nameRequest(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(headerRequestID, uuid.NewString())
+}
 
 var errOtherThing = exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
 
