@@ -102,8 +102,8 @@ func (v *validator) address(key, address string) bool {
 
 // tls checks that the files come together, and that those of control have something to serve.
 func (v *validator) tls() {
-	for key, t := range map[string]TLS{"tls": v.c.TLS, "control_tls": TLS(v.c.ControlTLS)} {
-		both := fmt.Sprintf("%[1]s.cert_file and %[1]s.key_file", key)
+	for i, key := range []string{"tls", "control_tls"} {
+		t, both := []TLS{v.c.TLS, TLS(v.c.ControlTLS)}[i], fmt.Sprintf("%[1]s.cert_file and %[1]s.key_file", key)
 		if (t.CertFile == "") != (t.KeyFile == "") {
 			v.fault(key, "a certificate and its key come together", "", "set both "+both)
 		}
