@@ -95,18 +95,14 @@ func validateSchedule(c *SchedulingConfig, now time.Time) (schedule, error) {
 	case s.end.After(from.Add(maxEnd)):
 		return s, Errorf(ErrInvalidRequest, "endTime must be at most two years after startTime.")
 	case s.never(from):
-		return s, Errorf(ErrInvalidRequest, "No maintenance window begins before the job ends.")
+		return s, Errorf(ErrInvalidRequest, "No maintenance window begins at any time to come.")
 	}
 	return s, nil
 }
 
-// never says whether all windows have passed at from, or come after the end.
+// never says whether all windows have passed at from: their years have, or their day is in no calendar.
 func (s *schedule) never(from time.Time) bool {
-	if len(s.windows) == 0 || !s.openUntil(from).IsZero() {
-		return false
-	}
-	next := s.opens(from)
-	return next.IsZero() || !s.end.IsZero() && !next.Before(s.end)
+	return len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero()
 }
 
 // open says whether the job may run at now, and when that changes next (zero: never). The end time is not its concern.
