@@ -143,6 +143,14 @@ func (c *deviceConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
+// CloseWrite ends the writing; for linger.Answer.
+func (c *deviceConn) CloseWrite() error {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		return tcp.CloseWrite()
+	}
+	return net.ErrClosed
+}
+
 // Close closes the connection and gives its place to another.
 func (c *deviceConn) Close() error {
 	if !c.closed.Swap(true) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/linger"
 )
 
 // ServerConfig is what a Server keeps from its start to its end: a reload that changes
@@ -22,7 +24,7 @@ type ServerConfig struct {
 	AdminDebug bool      // reload, configuration and profiles for others than loopback peers
 	Sidecar    string    // "host:port" or "unix:///path"; "": none
 	Control    *Listener // the IoT Jobs control plane; nil: none
-	TLS        *TLS      // nil: plain
+	TLS        *TLS      // of the devices' listener; nil: plain
 	Limits     Limits
 	LowMemory  bool          // memory: low
 	Streaming  bool          // request bodies may be streamed to an upstream
@@ -37,6 +39,7 @@ type ServerConfig struct {
 // Listener is one more listener, with a server of its own.
 type Listener struct {
 	Address string // "host:port"
+	TLS     *TLS   // nil: plain
 	Server  *fasthttp.Server
 	// Close ends the requests that do not end by themselves, streams of events, when the
 	// listener stops.
@@ -53,7 +56,7 @@ type Server struct {
 	fast     []*running // in the order in which they stop: devices first
 	admin    *http.Server
 	adminLn  net.Listener
-	certs    *certificates
+	certs    []*certificates // of the listeners that have some
 }
 
 // running is one fasthttp listener.
@@ -74,11 +77,6 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 			s.closeListeners()
 		}
 	}()
-	if c.TLS != nil {
-		if s.certs, err = newCertificates(*c.TLS, c.Log); err != nil {
-			return nil, err
-		}
-	}
 	if c.Listen != "" {
 		if err = s.listenDevices(); err != nil {
 			return nil, err
@@ -111,11 +109,13 @@ func (s *Server) listenDevices() error {
 	}
 	l := s.config.Limits
 	ln = &deviceListener{
-		Listener: ln, server: s, tls: s.certs != nil, max: int64(l.MaxConnections),
+		Listener: ln, server: s, tls: s.config.TLS != nil, max: int64(l.MaxConnections),
 		readSlack: min(l.ReadTimeout, l.IdleTimeout) / 8, writeTimeout: l.WriteTimeout,
 	}
-	if s.certs != nil {
-		ln = s.certs.listener(ln)
+	secured, err := s.secure(ln, s.config.TLS)
+	if err != nil {
+		_ = ln.Close()
+		return err
 	}
 	server := s.newFastHTTP(func(ctx *fasthttp.RequestCtx) {
 		s.handler.Load().Serve(ctx)
@@ -124,8 +124,21 @@ func (s *Server) listenDevices() error {
 		}
 	})
 	server.StreamRequestBody = s.config.Streaming && !s.config.LowMemory
-	s.fast = append(s.fast, &running{"listen", server, ln, nil})
+	s.fast = append(s.fast, &running{"listen", server, secured, nil})
 	return nil
+}
+
+// secure puts TLS before a listener, if it has any.
+func (s *Server) secure(ln net.Listener, files *TLS) (net.Listener, error) {
+	if files == nil {
+		return ln, nil
+	}
+	certs, err := newCertificates(*files, s.config.Log)
+	if err != nil {
+		return nil, err
+	}
+	s.certs = append(s.certs, certs)
+	return certs.listener(ln), nil
 }
 
 func (s *Server) listen(name string, l Listener) error {
@@ -133,7 +146,12 @@ func (s *Server) listen(name string, l Listener) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s %q: %w", name, l.Address, err)
 	}
-	s.fast = append(s.fast, &running{name, l.Server, ln, l.Close})
+	secured, err := s.secure(ln, l.TLS)
+	if err != nil {
+		_ = ln.Close()
+		return err
+	}
+	s.fast = append(s.fast, &running{name, l.Server, secured, l.Close})
 	return nil
 }
 
@@ -179,6 +197,9 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	e.write(ctx)
 	ctx.SetConnectionClose()
 	s.refused[outcomeOf(e.Status)].Observe(0)
+	if small != nil || errors.Is(err, fasthttp.ErrBodyTooLarge) { // there is more to come
+		linger.Answer(ctx)
+	}
 }
 
 // quiet drops fasthttp's own log lines: they hold bytes of requests.
@@ -224,10 +245,10 @@ func (s *Server) Run(ctx context.Context) error {
 			}
 		})
 	}
-	if s.certs != nil {
-		watch, stop := context.WithCancel(context.Background())
-		defer stop()
-		go s.certs.watch(watch)
+	watch, stop := context.WithCancel(context.Background())
+	defer stop()
+	for _, certs := range s.certs {
+		go certs.watch(watch)
 	}
 	var err error
 	select {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TLS names the files of the device listener's certificate. They are read again when
-// they change.
+// TLS names the files of a listener's certificate. They are read again when they change.
 type TLS struct {
+	Setting           string // that names the files, for errors: "tls", "control_tls"
 	CertFile, KeyFile string
 	ClientCAFile      string // not "": client certificates are verified against it
 	RequireClientCert bool
@@ -51,7 +51,7 @@ func newCertificates(files TLS, log *slog.Logger) (*certificates, error) {
 func (t TLS) load() (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
-		return nil, fmt.Errorf("cannot load the certificate of tls.cert_file %q and tls.key_file %q: %w", t.CertFile, t.KeyFile, err)
+		return nil, fmt.Errorf("cannot load the certificate of %[1]s.cert_file %[2]q and %[1]s.key_file %[3]q: %[4]w", t.Setting, t.CertFile, t.KeyFile, err)
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
 	if t.ClientCAFile == "" {
@@ -59,11 +59,11 @@ func (t TLS) load() (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(t.ClientCAFile)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read tls.client_ca_file: %w", err)
+		return nil, fmt.Errorf("cannot read %s.client_ca_file: %w", t.Setting, err)
 	}
 	config.ClientCAs = x509.NewCertPool()
 	if !config.ClientCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("cannot use tls.client_ca_file %q: it holds no certificate in PEM", t.ClientCAFile)
+		return nil, fmt.Errorf("cannot use %s.client_ca_file %q: it holds no certificate in PEM", t.Setting, t.ClientCAFile)
 	}
 	config.ClientAuth = tls.VerifyClientCertIfGiven
 	if t.RequireClientCert {
@@ -92,7 +92,7 @@ func (c *certificates) watch(ctx context.Context) {
 		c.seen = now
 		config, err := c.files.load()
 		if err != nil {
-			c.log.Error("the certificate in use stays", "error", err)
+			c.log.Error("the certificate in use stays", "setting", c.files.Setting, "error", err)
 			continue
 		}
 		c.current.Store(config)

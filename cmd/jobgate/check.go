@@ -111,6 +111,9 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 		{"tls.cert_file", l.TLS.CertFile},
 		{"tls.key_file", l.TLS.KeyFile},
 		{"tls.client_ca_file", l.TLS.ClientCAFile},
+		{"control_tls.cert_file", l.ControlTLS.CertFile},
+		{"control_tls.key_file", l.ControlTLS.KeyFile},
+		{"control_tls.client_ca_file", l.ControlTLS.ClientCAFile},
 		{"sidecar_token_file", l.SidecarTokenFile},
 		{"jobs.access_keys_file", l.Jobs.AccessKeysFile},
 	} {

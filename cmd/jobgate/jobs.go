@@ -62,8 +62,12 @@ func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway
 	if err != nil {
 		return nil, err
 	}
+	tokenKey, err := j.service.Secret(ctx, api.TokenSecret)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the store's key of page tokens: %w", err)
+	}
 	j.control, err = api.NewControl(api.ControlConfig{
-		Service: j.service, Data: j.data, Verifier: v, Log: log,
+		Service: j.service, Data: j.data, Verifier: v, TokenKey: tokenKey, Log: log,
 		MaxBody: int(c.Limits.MaxBody), ReadTimeout: c.Limits.ReadTimeout, IdleTimeout: c.Limits.IdleTimeout,
 	})
 	if err != nil {
@@ -115,11 +119,26 @@ func (j *jobsService) close() error {
 }
 
 // listener is the control plane's, nil if it is off.
-func (j *jobsService) listener(address string) *gateway.Listener {
-	if address == "" {
+func (j *jobsService) listener(c *config.Config) *gateway.Listener {
+	if c.Control == "" {
 		return nil
 	}
-	return &gateway.Listener{Address: address, Server: j.control.Server(), Close: j.control.Close}
+	l := &gateway.Listener{Address: c.Control, Server: j.control.Server(), Close: j.control.Close}
+	if t := c.ControlTLS; t.CertFile != "" {
+		l.TLS = &gateway.TLS{
+			Setting: "control_tls", CertFile: t.CertFile, KeyFile: t.KeyFile,
+			ClientCAFile: t.ClientCAFile, RequireClientCert: t.ClientCAFile != "",
+		}
+	}
+	return l
+}
+
+// controlURL is where a control plane is that listens on address.
+func controlURL(c *config.Config, address string) string {
+	if c.ControlTLS.CertFile != "" {
+		return "https://" + address
+	}
+	return "http://" + address
 }
 
 // accessKeys are who may sign requests to the planes: those of jobs.access_keys_file. Without a file, which the
@@ -145,8 +164,8 @@ func (p *process) printKey(w io.Writer) {
 	}
 	_, _ = fmt.Fprintf(w, `The control plane takes this access key until the process ends (jobs.access_keys_file is not set):
   %s
-  aws --endpoint-url http://%s iot list-jobs
-`, exportLine(p.madeKey, p.loaded.Jobs.Region), control)
+  aws --endpoint-url %s iot list-jobs
+`, exportLine(p.madeKey, p.loaded.Jobs.Region), controlURL(&p.loaded.Config, control.String()))
 }
 
 // exportLine makes AWS's tools sign with a key. A session token or a pager of the caller's own would be in the way.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -214,9 +215,15 @@ func TestJobs(t *testing.T) {
 	if r := jobgate(t, "", s.proxy.Env(), "serve", "--config", filepath.Join(s.folder, "jobgate.yaml")); r.code != 1 || !strings.Contains(r.err, "another jobgate has it open; see jobs.store") {
 		t.Errorf("a second gateway: %+v", r)
 	}
+	_, page := s.ask(operatorKey, "iot", "control", "GET", "/jobs?maxResults=1", "")
+	token := regexp.MustCompile(`"nextToken":"([^"]+)"`).FindStringSubmatch(page)
+	if token == nil {
+		t.Fatalf("a page of a listing: %s", page)
+	}
 	s.stop()
 	s.start()
 	all()
+	s.operate(200, `"jobId":"poor"`, "GET", "/jobs?maxResults=1&nextToken="+token[1], "") // the listing goes on
 	report := func(job string) {
 		t.Helper()
 		if status, body := s.ask(aws.Credentials{}, "", "listen", "POST", "/things/sensor-1/jobs/"+job, `{"status":"SUCCEEDED"}`); status != 200 {

@@ -77,6 +77,7 @@ func needRestart(was, is *config.Config) []string {
 		{"admin_debug", was.AdminDebug != is.AdminDebug},
 		{"sidecar", was.Sidecar != is.Sidecar},
 		{"control", was.Control != is.Control},
+		{"control_tls", was.ControlTLS != is.ControlTLS},
 		{"tls", was.TLS != is.TLS},
 		{"auth.mode (from or to mtls)", (was.Auth.Mode == "mtls") != (is.Auth.Mode == "mtls")},
 		{"upstream (from or to none)", (len(was.Upstream) > 0) != (len(is.Upstream) > 0)},

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/spf13/cobra"
 
 	"jobgate/cmd/jobgate/config"
@@ -41,7 +43,7 @@ func newWatch() *cobra.Command {
 
 It asks the control listener that the configuration names, on this machine. The request is signed with AWS's standard
 credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE); the access key has to be one that the gateway knows, see
-jobs.access_keys_file.`,
+jobs.access_keys_file. A certificate of an authority of your own is believed by AWS_CA_BUNDLE.`,
 		Example: `  jobgate jobs watch --job-id update-1
   jobgate jobs watch --endpoint-url http://127.0.0.1:8082 --region us-east-1 --json`,
 		Args: cobra.NoArgs,
@@ -79,11 +81,14 @@ func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, re
 		if c.Control == "" {
 			return fmt.Errorf("cannot follow the jobs: the configuration turns control off")
 		}
-		o.Endpoint = "http://" + dialable(c.Control)
+		o.Endpoint = controlURL(c, dialable(c.Control))
 	}
 	settings, err := loadAWS(ctx)
 	if err != nil {
 		return err
+	}
+	if client, ok := settings.HTTPClient.(*awshttp.BuildableClient); ok { // it knows AWS_CA_BUNDLE
+		o.Client = &http.Client{Transport: client.GetTransport()}
 	}
 	switch {
 	case region != "":

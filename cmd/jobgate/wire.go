@@ -194,10 +194,10 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 		Metrics: p.metrics, Log: p.log,
 	}
 	if c.TLS.CertFile != "" {
-		s.TLS = &gateway.TLS{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, RequireClientCert: c.Auth.Mode == "mtls"}
+		s.TLS = &gateway.TLS{Setting: "tls", CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, RequireClientCert: c.Auth.Mode == "mtls"}
 	}
 	if p.jobs != nil {
-		s.Control = p.jobs.listener(c.Control)
+		s.Control = p.jobs.listener(c)
 	}
 	return s
 }

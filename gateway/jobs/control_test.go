@@ -17,6 +17,7 @@ func TestRolloutAtARate(t *testing.T) {
 	d, err := f.DescribeJob(bg, f.now, "j")
 	f.ok(err)
 	f.same("processing", d.ProcessingTargets, []string{f.Names().GroupARN("g")})
+	f.same("concurrent", []bool{d.Concurrent, f.listed("j").Concurrent}, []bool{true, true})
 	for range 60 {
 		f.pass(time.Second)
 	}
@@ -36,6 +37,21 @@ func TestRolloutAtARate(t *testing.T) {
 	d, err = f.DescribeJob(bg, f.now, "j")
 	f.ok(err)
 	f.same("processing", len(d.ProcessingTargets), 0)
+	f.same("concurrent", []bool{d.Concurrent, f.listed("j").Concurrent}, []bool{false, false})
+}
+
+// listed returns a job as ListJobs has it.
+func (f *fixture) listed(id string) jobs.JobSummary {
+	f.Helper()
+	list, _, err := f.ListJobs(bg, jobs.JobQuery{}, jobs.Page{Limit: 100})
+	f.ok(err)
+	for _, s := range list {
+		if s.Job.ID == id {
+			return s
+		}
+	}
+	f.Fatalf("job %s is not listed", id)
+	return jobs.JobSummary{}
 }
 
 func TestAbort(t *testing.T) {

@@ -186,7 +186,7 @@ var errLostRace = Errorf(ErrConflict, "The job execution is being changed by oth
 
 // versionConflict is a version that is not the expected one, with the state as it is.
 func (e *Execution) versionConflict(expected int64) *Error {
-	err := Errorf(ErrVersionConflict, "The job execution has version %d, expected was %d.", e.Version, expected)
+	err := Errorf(ErrVersionConflict, "The job execution has version %d, expected was %d.", e.Version, max(expected, 0))
 	state := *e
 	state.Status = e.shown()
 	err.Execution = &state

@@ -32,7 +32,7 @@ type UpdateExecutionRequest struct {
 	Number          int64 // 0 = the latest
 	Status          Status
 	Details         map[string]string // nil leaves them as they are
-	ExpectedVersion int64             // 0 = any
+	ExpectedVersion int64             // 0 = any, see NoVersion
 	StepMinutes     int64             // 1..10080 sets the step timer, -1 stops it, 0 leaves it
 	Document        bool              // fill Described.Document
 	Before          Before

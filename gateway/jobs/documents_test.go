@@ -95,7 +95,7 @@ func TestDocumentSource(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")
 	f.create("j", func(r *jobs.CreateJobRequest) { r.Document, r.DocumentSource = "", "https://s3.amazonaws.com/b/k.json" })
-	text, err := f.JobDocument(bg, "j")
+	text, err := f.JobDocument(bg, "j", false)
 	f.ok(err)
 	f.same("document", text, `{"from":"s3"}`)
 	d, err := f.DescribeJob(bg, f.now, "j")
@@ -121,10 +121,14 @@ func TestManagedTemplate(t *testing.T) {
 	}), jobs.ErrInvalidRequest, "takes the template's document")
 	f.is(f.tryCreate("j", func(r *jobs.CreateJobRequest) { r.TemplateARN = f.Names().ManagedTemplateARN("AWS-Explode", "1.0") }), jobs.ErrNotFound, "AWS-Explode")
 	f.ok(f.tryCreate("j", from(map[string]string{"downloadUrl": placeholder, "filePath": `C:\"x"`})))
-	text, err := f.JobDocument(bg, "j")
+	text, err := f.JobDocument(bg, "j", false)
 	f.ok(err)
 	f.same("document", text, `{"version":"1.0","steps":[{"action":{"name":"Download-File","type":"runHandler","input":{"handler":"download-file.sh","args":["`+
 		placeholder+`","C:\\\"x\""],"path":""},"runAsUser":""}}]}`)
+	before, err := f.JobDocument(bg, "j", true)
+	f.ok(err)
+	f.same("before substitution", before, `{"version":"1.0","steps":[{"action":{"name":"Download-File","type":"runHandler","input":{"handler":"download-file.sh",`+
+		`"args":["${aws:iot:parameter:downloadUrl}","${aws:iot:parameter:filePath}"],"path":"${aws:iot:parameter:pathToHandler}"},"runAsUser":"${aws:iot:parameter:runAsUser}"}}]}`)
 	d, _, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "j", Document: true})
 	f.ok(err)
 	f.same("it signs", d.Document.Template.Signs(), true)
@@ -155,7 +159,7 @@ func TestTemplates(t *testing.T) {
 	f.create("k", func(r *jobs.CreateJobRequest) {
 		r.TemplateARN, r.Description, r.Timeout = made.ARN, "own", &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 9}
 	})
-	text, err := f.JobDocument(bg, "k")
+	text, err := f.JobDocument(bg, "k", false)
 	f.ok(err)
 	d, err = f.DescribeJob(bg, f.now, "k")
 	f.ok(err)

@@ -114,6 +114,13 @@ func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == Jo
 // Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
 func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone }
 
+// concurrent says whether executions are being rolled out or canceled at present (facts §5, isConcurrent).
+func (j *Job) concurrent(p *Progress) bool {
+	rolling := j.Status == JobInProgress && j.Queues() && !p.Done
+	canceling := (j.Sweep == SweepCancelQueued || j.Sweep == SweepCancelAll) && !p.Swept
+	return rolling || canceling
+}
+
 // Retries says whether a failed execution may be queued again. After an end time that cancels what waits, it may not:
 // nobody would cancel it any more.
 func (j *Job) Retries() bool {

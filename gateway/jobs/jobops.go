@@ -48,7 +48,7 @@ func (s *Service) DescribeJob(ctx context.Context, now time.Time, id string) (Jo
 	if err != nil {
 		return JobDetail{}, err
 	}
-	d := JobDetail{Job: j, ARN: s.names.JobARN(id), Counts: p.Counts}
+	d := JobDetail{Job: j, ARN: s.names.JobARN(id), Counts: p.Counts, Concurrent: j.concurrent(&p)}
 	for i, t := range j.Targets {
 		arn := s.names.TargetARN(t)
 		d.TargetARNs = append(d.TargetARNs, arn)
@@ -64,9 +64,21 @@ func (s *Service) DescribeJob(ctx context.Context, now time.Time, id string) (Jo
 	return d, nil
 }
 
-// JobDocument answers GetJobDocument: the document with its parameters filled in and its URLs not signed.
-func (s *Service) JobDocument(ctx context.Context, id string) (string, error) {
-	return s.store.JobDocument(ctx, id)
+// JobDocument answers GetJobDocument: the document with its URLs not signed, and with its parameters filled in, unless it
+// is asked for as it was before that.
+func (s *Service) JobDocument(ctx context.Context, id string, beforeSubstitution bool) (string, error) {
+	document, err := s.store.JobDocument(ctx, id)
+	if err != nil || !beforeSubstitution {
+		return document, err
+	}
+	j, err := s.store.Job(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if t, ok := s.names.managedTemplate(j.TemplateARN); ok {
+		return t.Document, nil
+	}
+	return document, nil
 }
 
 // ListJobs answers ListJobs, the newest first.
@@ -78,6 +90,10 @@ func (s *Service) ListJobs(ctx context.Context, q JobQuery, p Page) ([]JobSummar
 	summaries := make([]JobSummary, len(list))
 	for i, j := range list {
 		summaries[i] = JobSummary{Job: j, ARN: s.names.JobARN(j.ID), GroupID: s.groupID(ctx, j)}
+		if j.concurrent(&Progress{}) { // it may be; most have ended
+			p, err := s.store.Progress(ctx, j.ID)
+			summaries[i].Concurrent = err == nil && j.concurrent(&p)
+		}
 	}
 	return summaries, next, nil
 }

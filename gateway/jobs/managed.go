@@ -111,6 +111,17 @@ func managedTemplate(name, version string) (ManagedTemplate, error) {
 	return managedTemplates[i], nil
 }
 
+// managedTemplate returns the managed template that an ARN names, false if it names none.
+func (n Names) managedTemplate(arn string) (ManagedTemplate, bool) {
+	r, err := n.parse(arn)
+	if err != nil || !r.managed {
+		return ManagedTemplate{}, false
+	}
+	name, version, _ := strings.Cut(r.Name, ":")
+	t, err := managedTemplate(name, version)
+	return t, err == nil
+}
+
 // managedOrigin is what a managed template, named with its version, brings to the job that r asks for.
 func managedOrigin(nameAndVersion string, r *CreateJobRequest) (origin, error) {
 	name, version, _ := strings.Cut(nameAndVersion, ":")

@@ -99,6 +99,10 @@ func TestSettings(t *testing.T) {
 	f(rate(0, 1001, 2, notified), "baseRatePerMinute")
 	f(rate(0, 1, 1, notified), "incrementFactor")
 	f(rate(0, 1, 5.1, notified), "incrementFactor")
+	f(rate(0, 1, 1.55, notified), "incrementFactor takes one digit")
+	for factor := 1.1; factor <= 5; factor += 0.1 { // as wrong in their last bits as sums are
+		f(rate(0, 1, factor, notified), "")
+	}
 	f(rate(0, 1, 2, RateIncreaseCriteria{}), "either")
 	f(rate(0, 1, 2, RateIncreaseCriteria{1, 1}), "either")
 	f(rate(0, 1, 2, RateIncreaseCriteria{NumberOfNotifiedThings: -1}), "at least 1")
@@ -111,6 +115,9 @@ func TestSettings(t *testing.T) {
 	f(abort("ALL", "ABORT", 1, 1), "action")
 	f(abort("ALL", "CANCEL", 0, 1), "thresholdPercentage")
 	f(abort("ALL", "CANCEL", 100.1, 1), "thresholdPercentage")
+	f(abort("ALL", "CANCEL", 10.99, 1), "")
+	f(abort("ALL", "CANCEL", 0.01, 1), "")
+	f(abort("ALL", "CANCEL", 10.999, 1), "thresholdPercentage takes two digits")
 	f(abort("ALL", "CANCEL", 1, 0), "minNumberOfExecutedThings")
 	f(Settings{Abort: &AbortConfig{}}, "at least one")
 
@@ -125,6 +132,23 @@ func TestSettings(t *testing.T) {
 	f(retry(RetryCriteria{"ALL", 1}, RetryCriteria{"FAILED", 1}), "ALL alone")
 	f(retry(RetryCriteria{"REJECTED", 1}), "failureType")
 	f(retry(RetryCriteria{"ALL", 11}), "between 0 and 10")
+}
+
+func TestConcurrent(t *testing.T) {
+	f := func(j Job, p Progress, want bool) {
+		t.Helper()
+		if got := j.concurrent(&p); got != want {
+			t.Errorf("%s, sweep %d, %+v: %v", j.Status, j.Sweep, p, got)
+		}
+	}
+	f(Job{Status: JobScheduled}, Progress{}, false)
+	f(Job{Status: JobInProgress}, Progress{}, true)
+	f(Job{Status: JobInProgress}, Progress{Done: true}, false)
+	f(Job{Status: JobInProgress, Stopped: true}, Progress{}, false)
+	f(Job{Status: JobCanceled, Sweep: SweepCancelQueued}, Progress{}, true)
+	f(Job{Status: JobCanceled, Sweep: SweepCancelAll}, Progress{Swept: true}, false)
+	f(Job{Status: JobCompleted}, Progress{Done: true}, false)
+	f(Job{Status: JobDeleting, Sweep: SweepDelete}, Progress{}, false)
 }
 
 func TestManagedTemplates(t *testing.T) {

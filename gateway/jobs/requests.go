@@ -3,6 +3,9 @@ package jobs
 // The inputs and outputs of the control plane's operations (facts §5), as plain values. Listings take a Page and return
 // the cursor of the page that follows, "" at the end; the edge wraps cursors into tokens.
 
+// NoVersion is an expected version that nothing has. Where it is not expected at all, 0 is any.
+const NoVersion = -1
+
 // Settings are the configurations that CreateJob, CreateJobTemplate and UpdateJob share; nil is not given.
 type Settings struct {
 	Presign *PresignedURLConfig
@@ -44,6 +47,7 @@ type JobDetail struct {
 	Counts            Counts   // jobProcessDetails
 	ProcessingTargets []string // ARNs of targets that the rollout has not passed yet
 	NextRollouts      []string // scheduledJobRollouts: the next seven, "YYYY-MM-DD HH:MM"
+	Concurrent        bool     // executions are being rolled out or canceled
 }
 
 // JobSummary is an entry of ListJobs.
@@ -51,6 +55,8 @@ type JobSummary struct {
 	Job     *Job
 	ARN     string
 	GroupID string // of the first target group
+
+	Concurrent bool // executions are being rolled out or canceled
 }
 
 // UpdateJobRequest is UpdateJob's input; nil members stay as they are.
@@ -95,7 +101,7 @@ type CancelExecutionRequest struct {
 	Thing           string
 	JobID           string
 	Force           bool
-	ExpectedVersion int64 // 0 = any
+	ExpectedVersion int64 // 0 = any, see NoVersion
 	Details         map[string]string
 }
 

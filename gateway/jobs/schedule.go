@@ -94,11 +94,15 @@ func validateSchedule(c *SchedulingConfig, now time.Time) (schedule, error) {
 		return s, Errorf(ErrInvalidRequest, "endTime must be at least 30 minutes after startTime and from now.")
 	case s.end.After(from.Add(maxEnd)):
 		return s, Errorf(ErrInvalidRequest, "endTime must be at most two years after startTime.")
-	}
-	if len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero() {
+	case s.never(from):
 		return s, Errorf(ErrInvalidRequest, "No maintenance window of the job ever opens.")
 	}
 	return s, nil
+}
+
+// never says whether all windows have passed at from: their years have, or their day is in no calendar.
+func (s *schedule) never(from time.Time) bool {
+	return len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero()
 }
 
 // open says whether the job may run at now, and when that changes next (zero: never). The end time is not its concern.

@@ -118,6 +118,11 @@ func (s *Service) Endpoint(endpointType string) (string, error) {
 	return "", Errorf(ErrInvalidRequest, "Endpoint type %q is not served here; iot:Jobs is.", endpointType)
 }
 
+// Secret returns a secret that the gateways of the store share; see SecretStore.
+func (s *Service) Secret(ctx context.Context, name string) ([]byte, error) {
+	return s.store.Secret(ctx, name)
+}
+
 // Totals returns the executions of all jobs by status, for metrics.
 func (s *Service) Totals(ctx context.Context) (Counts, error) { return s.store.Totals(ctx) }
 

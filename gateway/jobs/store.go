@@ -20,12 +20,14 @@ type Store interface {
 	JobStore
 	ExecutionStore
 	LabelStore
+	SecretStore
 
 	// Close ends the store after the changes under way; calls that follow return ErrClosed.
 	Close() error
 }
 
-// Page bounds a listing: at most Limit entries (at least 1) after the cursor that the previous page returned.
+// Page bounds a listing: at most Limit entries (at least 1) after the cursor that the previous page returned. A cursor is
+// the store's, not the handle's: any handle, of any process, goes on from it.
 type Page struct {
 	After string // "" = from the beginning
 	Limit int
@@ -38,8 +40,8 @@ type ThingStore interface {
 	Thing(ctx context.Context, name string) (Thing, error)
 	// Things lists by name.
 	Things(ctx context.Context, q ThingQuery, p Page) (things []Thing, next string, err error)
-	// DeleteThing removes a thing from its groups and marks its pending executions REMOVED. version 0 matches any,
-	// else ErrVersionConflict. It returns the executions that ended.
+	// DeleteThing removes a thing from its groups and marks its pending executions REMOVED. version 0 matches any
+	// and NoVersion none, else ErrVersionConflict. It returns the executions that ended.
 	DeleteThing(ctx context.Context, name string, version int64, now time.Time) ([]Execution, error)
 
 	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if that makes it deeper than
@@ -229,6 +231,16 @@ type LabelStore interface {
 	// Tags lists a resource's tags by key.
 	Tags(ctx context.Context, r Resource) ([]Tag, error)
 }
+
+// SecretStore keeps what the gateways of a store share and nobody else knows.
+type SecretStore interface {
+	// Secret returns the secret of a name, SecretSize random bytes. The first who asks for it makes it; from then on it is
+	// the same for every handle.
+	Secret(ctx context.Context, name string) ([]byte, error)
+}
+
+// SecretSize is the length of a secret, in bytes.
+const SecretSize = 32
 
 // Resource is something that may have tags.
 type Resource struct {

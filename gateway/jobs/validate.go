@@ -1,5 +1,7 @@
 package jobs
 
+import "math"
+
 // Bounds of the configurations (facts §5, §6). The edge checks shapes (lengths, patterns); here is what members mean
 // together, and every number that a rollout, a timer or a signature is made from.
 const (
@@ -65,12 +67,20 @@ func (c *RolloutConfig) validate() error {
 		return Errorf(ErrInvalidRequest, "baseRatePerMinute must not be above maximumPerMinute.")
 	case !(e.IncrementFactor >= minIncrementFactor && e.IncrementFactor <= maxIncrementFactor): // NaN is refused too
 		return Errorf(ErrInvalidRequest, "incrementFactor must be between %g and %d.", minIncrementFactor, maxIncrementFactor)
+	case !decimals(e.IncrementFactor, 1):
+		return Errorf(ErrInvalidRequest, "incrementFactor takes one digit after the decimal point.")
 	case by.NumberOfNotifiedThings < 0 || by.NumberOfSucceededThings < 0:
 		return Errorf(ErrInvalidRequest, "rateIncreaseCriteria takes numbers of at least 1.")
 	case (by.NumberOfNotifiedThings == 0) == (by.NumberOfSucceededThings == 0):
 		return Errorf(ErrInvalidRequest, "rateIncreaseCriteria takes either numberOfNotifiedThings or numberOfSucceededThings.")
 	}
 	return nil
+}
+
+// decimals says whether v has at most n digits after the decimal point.
+func decimals(v float64, n int) bool {
+	scaled := v * math.Pow10(n)
+	return math.Abs(scaled-math.Round(scaled)) < 1e-9*math.Abs(scaled)
 }
 
 func (c *AbortConfig) validate() error {
@@ -91,6 +101,8 @@ func (c *AbortConfig) validate() error {
 			return Errorf(ErrInvalidRequest, "Invalid action %q in abortConfig.", a.Action)
 		case !(a.ThresholdPercentage > 0 && a.ThresholdPercentage <= 100):
 			return Errorf(ErrInvalidRequest, "thresholdPercentage must be above 0 and at most 100.")
+		case !decimals(a.ThresholdPercentage, 2):
+			return Errorf(ErrInvalidRequest, "thresholdPercentage takes two digits after the decimal point.")
 		case a.MinNumberOfExecutedThings < 1:
 			return Errorf(ErrInvalidRequest, "minNumberOfExecutedThings must be at least 1.")
 		}

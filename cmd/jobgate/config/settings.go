@@ -20,6 +20,8 @@ type Config struct {
 	SidecarTokenFile string `yaml:"sidecar_token_file"`
 	// Address of the IoT Jobs control plane; used only with jobs.enabled; empty turns it off.
 	Control string `yaml:"control" default:"127.0.0.1:8082"`
+	// TLS of the control plane's listener.
+	ControlTLS ControlTLS `yaml:"control_tls"`
 	// TLS of the devices' listener.
 	TLS TLS `yaml:"tls"`
 	// How a device proves its name.
@@ -53,6 +55,16 @@ type TLS struct {
 	// Private key in PEM.
 	KeyFile string `yaml:"key_file"`
 	// Authorities that sign the devices' certificates, in PEM; `auth.mode: mtls` needs it.
+	ClientCAFile string `yaml:"client_ca_file"`
+}
+
+// ControlTLS names the files of the control plane's listener. They are read again when they change.
+type ControlTLS struct {
+	// Certificate chain in PEM; turns TLS on for `control`.
+	CertFile string `yaml:"cert_file"`
+	// Private key in PEM.
+	KeyFile string `yaml:"key_file"`
+	// Authorities in PEM; operators must then show a certificate of theirs, beside the signature of every request.
 	ClientCAFile string `yaml:"client_ca_file"`
 }
 

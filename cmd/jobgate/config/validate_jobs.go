@@ -26,6 +26,9 @@ func (v *validator) jobs() {
 	if reachable(c.Control) && j.AccessKeysFile == "" {
 		v.fault("control", fmt.Sprintf("%q is reachable from other machines", c.Control), "", "set jobs.access_keys_file, or bind 127.0.0.1")
 	}
+	if reachable(c.Control) && c.ControlTLS.CertFile == "" {
+		v.warn("control", fmt.Sprintf("what operators send to %s can be read on its way", c.Control), "set control_tls, or put it behind TLS")
+	}
 	if c.Listen == "" {
 		v.fault("jobs.enabled", "the jobs' data plane has no listener", "", "set listen")
 	}

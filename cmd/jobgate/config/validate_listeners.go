@@ -100,14 +100,19 @@ func (v *validator) address(key, address string) bool {
 	return err == nil
 }
 
-// tls checks that the files come together.
+// tls checks that the files come together, and that those of control have something to serve.
 func (v *validator) tls() {
-	t := v.c.TLS
-	if (t.CertFile == "") != (t.KeyFile == "") {
-		v.fault("tls", "a certificate and its key come together", "", "set both tls.cert_file and tls.key_file")
+	for i, key := range []string{"tls", "control_tls"} {
+		t, both := []TLS{v.c.TLS, TLS(v.c.ControlTLS)}[i], fmt.Sprintf("%[1]s.cert_file and %[1]s.key_file", key)
+		if (t.CertFile == "") != (t.KeyFile == "") {
+			v.fault(key, "a certificate and its key come together", "", "set both "+both)
+		}
+		if t.ClientCAFile != "" && t.CertFile == "" {
+			v.fault(key+".client_ca_file", fmt.Sprintf("%q checks nothing: TLS is off", t.ClientCAFile), "", "set "+both)
+		}
 	}
-	if t.ClientCAFile != "" && t.CertFile == "" {
-		v.fault("tls.client_ca_file", fmt.Sprintf("%q checks nothing: TLS is off", t.ClientCAFile), "", "set tls.cert_file and tls.key_file")
+	if c := v.c; c.ControlTLS.CertFile != "" && (!c.Jobs.Enabled || c.Control == "") {
+		v.fault("control_tls", "has nothing to serve: the control plane is off", "", "set jobs.enabled: true and control, or remove control_tls")
 	}
 }
 

@@ -37,6 +37,12 @@ func TestValidate(t *testing.T) {
 
 	// TLS and who the device is.
 	f(served+"tls: {cert_file: c}", "jobgate.yaml:3:1: tls: a certificate and its key come together; set both tls.cert_file and tls.key_file")
+	control := served + "jobs: {enabled: true, access_keys_file: /k}\n"
+	f(control+"control_tls: {cert_file: c, key_file: k, client_ca_file: a}", "")
+	f(control+"control_tls: {key_file: k}", "jobgate.yaml:4:1: control_tls: a certificate and its key come together; set both control_tls.cert_file and control_tls.key_file")
+	f(control+"control_tls: {client_ca_file: c}", `jobgate.yaml:4:31: control_tls.client_ca_file: "c" checks nothing: TLS is off; set control_tls.cert_file and control_tls.key_file`)
+	f(served+"control_tls: {cert_file: c, key_file: k}", "jobgate.yaml:3:1: control_tls: has nothing to serve: the control plane is off; set jobs.enabled: true and control, or remove control_tls")
+	f(control+"control: ''\ncontrol_tls: {cert_file: c, key_file: k}", "jobgate.yaml:5:1: control_tls: has nothing to serve: the control plane is off; set jobs.enabled: true and control, or remove control_tls")
 	f(served+"tls: {client_ca_file: c}", `jobgate.yaml:3:23: tls.client_ca_file: "c" checks nothing: TLS is off; set tls.cert_file and tls.key_file`)
 	f(up, `jobgate.yaml:1:1: auth.mode: is not set, and listen ":8080" is reachable from other machines; allowed: mtls, sigv4, header or none; write none only when any caller may ask for any device's documents`)
 	f(served+"auth: {mode: mtls}", `jobgate.yaml:3:14: auth.mode: "mtls" needs the authorities that sign the devices' certificates; set tls.client_ca_file`)

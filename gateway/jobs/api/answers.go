@@ -93,7 +93,7 @@ func describedOf(d *jobs.JobDetail) described {
 		JobARN: d.ARN, JobID: j.ID, Selection: j.Selection.String(), Status: j.Status.String(),
 		ForceCanceled: j.ForceCanceled, ReasonCode: j.ReasonCode, Comment: j.Comment, Targets: d.TargetARNs,
 		Description: j.Description, CreatedAt: epoch{j.CreatedAt}, UpdatedAt: epoch{j.UpdatedAt}, CompletedAt: epoch{j.CompletedAt},
-		Details: progressOf(d), NamespaceID: j.NamespaceID, TemplateARN: j.TemplateARN, IsConcurrent: len(d.ProcessingTargets) > 0,
+		Details: progressOf(d), NamespaceID: j.NamespaceID, TemplateARN: j.TemplateARN, IsConcurrent: d.Concurrent,
 		settings:   settings{j.Presign, j.Rollout, j.Abort, j.Timeout, j.Retry},
 		Parameters: j.DocumentParameters, Scheduling: j.Scheduling,
 	}
@@ -112,6 +112,8 @@ type jobSummary struct {
 	CreatedAt   epoch  `json:"createdAt,omitzero"`
 	UpdatedAt   epoch  `json:"lastUpdatedAt,omitzero"`
 	CompletedAt epoch  `json:"completedAt,omitzero"`
+
+	IsConcurrent bool `json:"isConcurrent"`
 }
 
 func jobSummaryOf(s *jobs.JobSummary) jobSummary {
@@ -119,6 +121,7 @@ func jobSummaryOf(s *jobs.JobSummary) jobSummary {
 	return jobSummary{
 		JobARN: s.ARN, JobID: j.ID, GroupID: s.GroupID, Selection: j.Selection.String(), Status: j.Status.String(),
 		CreatedAt: epoch{j.CreatedAt}, UpdatedAt: epoch{j.UpdatedAt}, CompletedAt: epoch{j.CompletedAt},
+		IsConcurrent: s.Concurrent,
 	}
 }
 

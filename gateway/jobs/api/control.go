@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/linger"
 )
 
 // ControlConfig is what the control plane needs.
@@ -23,8 +24,8 @@ type ControlConfig struct {
 	Service  *jobs.Service // required
 	Data     *Data         // required: answers requests scoped to iot-jobs-data
 	Verifier *Verifier     // required
-	// TokenKey encrypts the tokens of listings; nil is a random key, so that tokens end with the process. Gateways that
-	// share a store share it.
+	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
+	// store take each other's. nil is a random key: tokens end with the process.
 	TokenKey    []byte
 	MaxBody     int           // bytes of a request's body; 0: 1 MiB
 	ReadTimeout time.Duration // of a request; 0: 10 s
@@ -90,10 +91,6 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys, err := newTokens(c.TokenKey)
-	if err != nil {
-		return nil, err
-	}
 	c.MaxBody = orDefault(c.MaxBody, 1<<20)
 	c.MaxStreams = orDefault(c.MaxStreams, 64)
 	c.ReadTimeout = orDefault(c.ReadTimeout, 10*time.Second)
@@ -104,7 +101,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 		c.Clock = time.Now
 	}
 	control := &Control{
-		config: c, service: c.Service, data: c.Data, tokens: keys, log: newLimitedLog(c.Log),
+		config: c, service: c.Service, data: c.Data, tokens: newTokens(c.TokenKey), log: newLimitedLog(c.Log),
 		streams: make(chan struct{}, c.MaxStreams), closing: make(chan struct{}),
 	}
 	serve := handlers()
@@ -128,7 +125,8 @@ func (c *Control) Server() *fasthttp.Server {
 		Handler: c.Handle, ErrorHandler: c.handleError, Name: "jobgate", NoDefaultServerHeader: true,
 		ReadTimeout: c.config.ReadTimeout, IdleTimeout: c.config.IdleTimeout, // no WriteTimeout: it would end event streams
 		MaxRequestBodySize: c.config.MaxBody, ReadBufferSize: 16 << 10, // room for a header with a session token
-		Logger: discard{}, CloseOnShutdown: true,
+		DisablePreParseMultipartForm: true, // a body is what was signed, and is not looked into before that is known
+		Logger:                       discard{}, CloseOnShutdown: true,
 	}
 }
 
@@ -153,6 +151,9 @@ func (c *Control) handleError(ctx *fasthttp.RequestCtx, err error) {
 	e.Err = err
 	c.log.refused(ctx, c.config.Clock(), "", e, e.Write(ctx))
 	ctx.SetConnectionClose()
+	if e.Status != http.StatusBadRequest { // there is more to come
+		linger.Answer(ctx)
+	}
 }
 
 // Handle answers one request.

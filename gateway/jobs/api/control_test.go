@@ -46,6 +46,8 @@ func TestLifeOfAJob(t *testing.T) {
 	expect(t, "DescribeJobExecution", p.ok(operator, "GET", "/things/sensor%3Aa1/jobs/update-7", ""),
 		"execution.thingArn", account+"thing/sensor:a1", "execution.statusDetails.detailsMap", `{"step":"download"}`,
 		"execution.startedAt", "1795435200.25", "execution.executionNumber", "1")
+	checkException(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"SUCCEEDED","expectedVersion":0}`), 409,
+		"InvalidStateTransitionException", "version 2, expected was 0")
 	expect(t, "UpdateJobExecution", p.ok(sensor, "POST", "/things/sensor%3Aa1/jobs/update-7",
 		`{"status":"SUCCEEDED","expectedVersion":2,"includeJobExecutionState":true}`),
 		"executionState.status", "SUCCEEDED", "executionState.versionNumber", "3")
@@ -56,7 +58,7 @@ func TestLifeOfAJob(t *testing.T) {
 	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/update-7", ""), "job.status", "COMPLETED",
 		"job.jobProcessDetails.numberOfSucceededThings", "1", "job.jobProcessDetails.numberOfFailedThings", "1")
 	expect(t, "ListJobs", p.ok(operator, "GET", "/jobs?status=COMPLETED", ""), "jobs",
-		`[{"completedAt":1795435200.25,"createdAt":1795435200.25,"jobArn":"`+account+`job/update-7","jobId":"update-7","lastUpdatedAt":1795435200.25,"status":"COMPLETED","targetSelection":"SNAPSHOT"}]`)
+		`[{"completedAt":1795435200.25,"createdAt":1795435200.25,"isConcurrent":false,"jobArn":"`+account+`job/update-7","jobId":"update-7","lastUpdatedAt":1795435200.25,"status":"COMPLETED","targetSelection":"SNAPSHOT"}]`)
 	p.ok(operator, "DELETE", "/jobs/update-7", "")
 	checkException(t, "gone", p.do(operator, "GET", "/jobs/update-7", ""), 404, "ResourceNotFoundException", "")
 }
@@ -102,6 +104,7 @@ func TestExecutionOperations(t *testing.T) {
 		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"status":"QUEUED"},"jobId":"j"}]`)
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel", ""), 409, "InvalidStateTransitionException", "force")
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":7}`), 409, "VersionConflictException", "version 2")
+	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":0}`), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":2,"statusDetails":{"by":"me"}}`)
 	expect(t, "Describe", p.ok(operator, "GET", "/things/a/jobs/j?executionNumber=1", ""), "execution.status", "CANCELED",
 		"execution.forceCanceled", "true", "execution.statusDetails.detailsMap", `{"by":"me"}`)
@@ -144,6 +147,8 @@ func TestTemplates(t *testing.T) {
 	checkException(t, "managed", p.do(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=9.9", ""), 404, "ResourceNotFoundException", "")
 	p.ok(operator, "PUT", "/jobs/m", `{"targets":["`+account+`thing/a"],"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
 		"documentParameters":{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}}`)
+	expect(t, "before substitution", p.ok(operator, "GET", "/jobs/m/job-document?beforeSubstitution=true", ""), "document",
+		get(p.ok(operator, "GET", "/managed-job-templates/AWS-Download-File", ""), "document").(string))
 	expect(t, "managed job", p.ok(operator, "GET", "/jobs/m", ""), "job.jobTemplateArn", "arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
 		"job.documentParameters", `{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}`)
 }
@@ -183,8 +188,10 @@ func TestThingsAndGroups(t *testing.T) {
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["c:1"]`)
 	checkException(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")
 	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=9", ""), 409, "VersionConflictException", "")
+	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
 	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
+	checkException(t, "DeleteThing", p.do(operator, "DELETE", "/things/b?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/things/b?expectedVersion=1", "")
 	checkException(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
 }
@@ -199,6 +206,7 @@ func TestTags(t *testing.T) {
 	p.ok(operator, "POST", "/untag", `{"resourceArn":"`+arn+`","tagKeys":["b"]}`)
 	expect(t, "list", p.ok(operator, "GET", list, ""), "tags", `[{"Key":"a","Value":""}]`)
 	checkException(t, "twice", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"b"},{"Key":"b"}]}`), 400, "InvalidRequestException", "twice")
+	checkException(t, "aws's", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"aws:b"}]}`), 400, "InvalidRequestException", "aws:b")
 	checkException(t, "token", p.do(operator, "GET", list+"&nextToken=x", ""), 400, "InvalidRequestException", "nextToken")
 	checkException(t, "absent", p.do(operator, "GET", "/tags?resourceArn="+url.QueryEscape(account+"job/none"), ""), 404, "ResourceNotFoundException", "")
 }

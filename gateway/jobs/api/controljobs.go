@@ -1,6 +1,8 @@
 package api
 
 import (
+	"strings"
+
 	"jobgate/gateway/jobs"
 )
 
@@ -52,6 +54,9 @@ func (q *call) tags() ([]jobs.Tag, error) {
 		if seen[t.Key] {
 			return nil, invalidRequest("The tag key %s is given twice.", t.Key)
 		}
+		if strings.HasPrefix(t.Key, "aws:") {
+			return nil, invalidRequest("The tag key %s is AWS's own: keys of others do not begin with aws:.", t.Key)
+		}
 		seen[t.Key] = true
 	}
 	return *tags, err
@@ -102,10 +107,9 @@ type documentAnswer struct {
 	Document string `json:"document"`
 }
 
-// getJobDocument answers with the document as it is, URLs not signed (facts §1). Parameters were filled in when the job
-// was created, so that beforeSubstitution makes no difference.
+// getJobDocument answers with the document, URLs not signed (facts §1).
 func getJobDocument(c *Control, q *call) (any, error) {
-	document, err := c.service.JobDocument(q.ctx, q.in.text("jobId"))
+	document, err := c.service.JobDocument(q.ctx, q.in.text("jobId"), q.in.flag("beforeSubstitution", false))
 	return documentAnswer{document}, err
 }
 

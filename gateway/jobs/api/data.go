@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobdoc"
@@ -109,7 +110,7 @@ func (d *Data) Matches(method, path []byte) bool {
 // nil, that Verifier.Identify has found out who signed the request; else the path is believed. now is the request's one
 // reading of the clock.
 func (d *Data) Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool) {
-	d.answer(ctx, now, func(x *exchange) *Exception {
+	answered := d.answer(ctx, now, func(x *exchange) *Exception {
 		switch {
 		case !authenticated || len(thing) > 0 && bytes.Equal(thing, x.target.thing):
 			return nil
@@ -118,17 +119,28 @@ func (d *Data) Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, auth
 		}
 		return errOtherThing
 	})
+	if answered && authenticated && thing == nil {
+		nameRequest(ctx)
+	}
+}
+
+// nameRequest gives an answer to a signed request, which is an SDK's, the request id that its caller is shown. Devices that sign
+// nothing get one with errors only.
+func nameRequest(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(headerRequestID, uuid.NewString())
 }
 
 var errOtherThing = exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
 
 // serveFor answers a request that caller has signed.
 func (d *Data) serveFor(ctx *fasthttp.RequestCtx, now time.Time, caller *Caller) {
-	d.answer(ctx, now, caller.mayReport)
+	if d.answer(ctx, now, caller.mayReport) {
+		nameRequest(ctx)
+	}
 }
 
-// answer is one request, top to bottom.
-func (d *Data) answer(ctx *fasthttp.RequestCtx, now time.Time, authorize func(*exchange) *Exception) {
+// answer is one request, top to bottom; false if it was refused.
+func (d *Data) answer(ctx *fasthttp.RequestCtx, now time.Time, authorize func(*exchange) *Exception) bool {
 	x := exchanges.Get().(*exchange)
 	defer x.release()
 	x.now = now
@@ -141,10 +153,11 @@ func (d *Data) answer(ctx *fasthttp.RequestCtx, now time.Time, authorize func(*e
 	}
 	if err != nil {
 		d.log.refused(ctx, now, dataOperationNames[x.target.operation], err, err.Write(ctx))
-		return
+		return false
 	}
 	ctx.Response.Header.SetContentTypeBytes(contentType)
 	ctx.Response.Header.SetCanonical(cacheControlKey, noStore)
+	return true
 }
 
 // maxKept bounds the buffer that a pooled exchange keeps, in bytes.

@@ -24,4 +24,5 @@
 //   - An execution that others keep changing is 503, to be tried again.
 //   - A request that is scoped to another region than jobs.region is refused: its ARNs would be another's.
 //   - Listings have 100 entries a page unless maxResults says otherwise.
+//   - An expectedVersion of 0 matches none; tag keys that begin with aws: are refused.
 package api

@@ -5,9 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobs"
 )
 
 // input is what an operation was given: validated, and nothing that its model does not know.
@@ -66,6 +70,9 @@ func (op *operation) decodeBody(body []byte) (map[string]any, *Exception) {
 	if !utf8.Valid(body) {
 		return nil, invalidRequest("The request body is not UTF-8.")
 	}
+	if halfSurrogate(body) {
+		return nil, invalidRequest("The request body holds half of a surrogate pair.")
+	}
 	var members map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -76,6 +83,40 @@ func (op *operation) decodeBody(body []byte) (map[string]any, *Exception) {
 		return nil, invalidRequest("The request body is more than a JSON object.")
 	}
 	return members, nil
+}
+
+// halfSurrogate says whether JSON text escapes half of a surrogate pair, which is no character: encoding/json would put
+// U+FFFD in its place, and a job document would not be the one that was sent.
+func halfSurrogate(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		r := escaped(text[i:])
+		if i++; r < 0 { // the character that is escaped is not the next escape's backslash
+			continue
+		}
+		if i += 4; !utf16.IsSurrogate(r) {
+			continue
+		}
+		if utf16.DecodeRune(r, escaped(text[i+1:])) == utf8.RuneError {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escaped returns the code unit of the \uXXXX that text begins with, -1 if it does not.
+func escaped(text []byte) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 func (op *operation) hasBody() bool {
@@ -108,6 +149,15 @@ func (in input) flag(name string, otherwise bool) bool {
 func (in input) long(name string) int64 {
 	n, _ := in.values[name].(json.Number)
 	v, _ := n.Int64() // checked
+	return v
+}
+
+// version returns an expected version, 0 if it was not given. Versions begin at 1, so that one given below it matches none.
+func (in input) version(name string) int64 {
+	v := in.long(name)
+	if in.has(name) && v < 1 {
+		return jobs.NoVersion
+	}
 	return v
 }
 

@@ -218,7 +218,7 @@ func (p *plane) do(s signature, method, uri, body string) *fasthttp.Response {
 func (p *plane) ok(s signature, method, uri, body string) map[string]any {
 	p.t.Helper()
 	r := p.do(s, method, uri, body)
-	if r.StatusCode() != http.StatusOK || len(r.Header.Peek("X-Amzn-RequestId")) == 0 && s.service == "" {
+	if r.StatusCode() != http.StatusOK || len(r.Header.Peek("X-Amzn-RequestId")) != 36 {
 		p.t.Fatalf("%s %s: %d %s", method, uri, r.StatusCode(), r.Body())
 	}
 	var answer map[string]any

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -48,7 +49,7 @@ func TestEveryMalformedBody(t *testing.T) {
 			return
 		}
 		uri, _ := op.form(op.base())
-		for _, body := range []string{"[]", "null", "1", `"x"`, "{", `{"a":`, `{"a":1}}`, "{} x", "\x00", "{\"a\":\"\xff\"}", strings.Repeat("[", 20000)} {
+		for _, body := range []string{"[]", "null", "1", `"x"`, "{", `{"a":`, `{"a":1}}`, "{} x", "\x00", "{\"a\":\"\xff\"}", `{"a":"\ud83d"}`, `{"a":"\ude00\ud83d"}`, `{"a":"\\\ud83dx"}`, strings.Repeat("[", 20000)} {
 			before := p.store.writes.Load()
 			checkException(t, fmt.Sprintf("%s %.20q", op.name, body), p.do(s, op.method, uri, body), http.StatusBadRequest, "InvalidRequestException", "body")
 			if p.store.writes.Load() != before {
@@ -144,6 +145,9 @@ func TestIdentify(t *testing.T) {
 		if got := ctx.Response.StatusCode(); got != want {
 			t.Errorf("%s by %s: %d %s, want %d", uri, s.id, got, ctx.Response.Body(), want)
 		}
+		if id := ctx.Response.Header.Peek("X-Amzn-RequestId"); len(id) != 36 {
+			t.Errorf("%s by %s: the request id is %q", uri, s.id, id)
+		}
 	}
 	f(sensor, "/things/sensor:a1/jobs", 200)
 	f(sensor, "/things/other/jobs", 403)
@@ -192,11 +196,34 @@ func TestTokens(t *testing.T) {
 	changed[len(changed)/2] ^= 1
 	f("changed", "/things?", string(changed))
 	f("cut", "/things?", token[:len(token)-2])
+	f("spelled otherwise", "/things?", token+"\n")
+	f("of other bits at the end", "/things?", token[:len(token)-1]+string(token[len(token)-1]+1))
 	f("not encoded", "/things?", "!")
 	f("plain", "/things?", "YQ")
 	f("of other parameters", "/things?thingTypeName=t&", token)
 	f("of another operation", "/thing-groups?", token)
 	other := newPlane(t)
 	other.createThings("a", "b")
-	f("of another process", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
+	f("of another key", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
+}
+
+// Control planes over one key take each other's tokens, and no two tokens are the same.
+func TestSharedTokens(t *testing.T) {
+	key, err := newPlane(t).service.Secret(t.Context(), TokenSecret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two, three := newTokens(key), newTokens(key), newTokens(nil)
+	q := &call{operation: &operation{name: "ListThings"}, in: input{values: map[string]any{"thingTypeName": "t"}}}
+	token := one.token(q, "a cursor")
+	if token == one.token(q, "a cursor") {
+		t.Error("two tokens are the same")
+	}
+	q.in.values["nextToken"] = token
+	if cursor, err := two.cursor(q); cursor != "a cursor" || err != nil {
+		t.Errorf("another's token: %q, %v", cursor, err)
+	}
+	if cursor, err := three.cursor(q); !errors.Is(err, errToken) {
+		t.Errorf("a token of another key: %q, %v", cursor, err)
+	}
 }

@@ -79,6 +79,7 @@ func TestServerRefuses(t *testing.T) {
 	f("chunks too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n"+strings.Repeat("x", 0x100001)+"\r\n0\r\n\r\n", 413, "RequestEntityTooLargeException")
 	f("header too large", "GET /jobs HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 20000)+"\r\n\r\n", 431, "RequestHeaderFieldsTooLargeException")
 	f("no request", "\x16\x03\x01 hello\r\n\r\n", 400, "InvalidRequestException")
+	f("a form", "POST /tags HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2\r\n\r\n{}", 403, "MissingAuthenticationTokenException")
 	f("unsigned", "GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n", 403, "MissingAuthenticationTokenException")
 	if p.store.writes.Load() != before {
 		t.Error("something changed")

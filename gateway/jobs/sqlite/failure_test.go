@@ -175,7 +175,7 @@ func TestOpenRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 1", jobs.ErrStoreNewer)
+	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 2", jobs.ErrStoreNewer)
 	f("other", "CREATE TABLE t (x)", "another program", nil)
 	f("another", "PRAGMA application_id = 7", "another program", nil)
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
@@ -200,4 +200,25 @@ func TestOpenRefused(t *testing.T) {
 		t.Error(err)
 	}
 	open(t, filepath.Join(dir, "newer"))
+}
+
+// A store of the first version is brought to this one, with what it holds.
+func TestMigration(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := migrations[0] + `; INSERT INTO templates VALUES ('old', '{"id":"old","description":"of before"}');
+		PRAGMA application_id = 1784833908; PRAGMA user_version = 1`
+	if err := errors.Join(sqlitex.ExecuteScript(c, first, nil), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, path)
+	if old, err := s.Template(bg, "old"); err != nil || old.Description != "of before" {
+		t.Errorf("%+v, %v", old, err)
+	}
+	if secret, err := s.Secret(bg, "one"); err != nil || len(secret) != jobs.SecretSize {
+		t.Errorf("%d bytes, %v", len(secret), err)
+	}
 }

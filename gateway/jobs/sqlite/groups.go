@@ -156,7 +156,7 @@ func (s *Store) DeleteGroup(ctx context.Context, name string, version int64, _ t
 			return err
 		}
 		if version != 0 && version != have {
-			return jobs.Errorf(jobs.ErrVersionConflict, "Thing group %s has version %d, expected was %d.", name, have, version)
+			return jobs.Errorf(jobs.ErrVersionConflict, "Thing group %s has version %d, expected was %d.", name, have, max(version, 0))
 		}
 		children, _, err := value(t.conn, "SELECT count(*) FROM groups WHERE parent = ? AND deleted = 0", id)
 		if err != nil {

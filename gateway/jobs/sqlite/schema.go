@@ -153,6 +153,11 @@ CREATE TABLE tags (
 	value TEXT NOT NULL,
 	PRIMARY KEY (kind, name, key)
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE secrets (
+	name  TEXT PRIMARY KEY,
+	value BLOB NOT NULL
+) WITHOUT ROWID;
 `}
 
 // migrate brings the store to the version of this program.

@@ -128,7 +128,7 @@ func (t *tx) deleteThing(name string, version int64, now time.Time) ([]jobs.Exec
 		return nil, err
 	}
 	if version != 0 && version != have {
-		return nil, jobs.Errorf(jobs.ErrVersionConflict, "Thing %s has version %d, expected was %d.", name, have, version)
+		return nil, jobs.Errorf(jobs.ErrVersionConflict, "Thing %s has version %d, expected was %d.", name, have, max(version, 0))
 	}
 	removed, err := t.removeAll(id, name, now)
 	if err != nil {

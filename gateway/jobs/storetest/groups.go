@@ -24,6 +24,7 @@ func testGroups(s *suite) {
 	s.is(err, jobs.ErrNotFound)
 	s.is(s.DeleteGroup(bg, "h", 0, s.now), jobs.ErrNotFound)
 	s.is(s.DeleteGroup(bg, "g", 9, s.now), jobs.ErrVersionConflict)
+	s.is(s.DeleteGroup(bg, "g", jobs.NoVersion, s.now), jobs.ErrVersionConflict)
 }
 
 func testGroupTree(s *suite) {

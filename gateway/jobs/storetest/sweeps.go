@@ -163,6 +163,8 @@ func testClosed(s *suite) {
 	s.is(err, jobs.ErrClosed)
 	_, err = s.Totals(bg)
 	s.is(err, jobs.ErrClosed)
+	_, err = s.Secret(bg, "one")
+	s.is(err, jobs.ErrClosed)
 	_, _, err = s.Due(bg, s.now, 1)
 	s.is(err, jobs.ErrClosed)
 	s.is(s.Swap(bg, make([]jobs.Swap, 1)), jobs.ErrClosed)

@@ -80,8 +80,10 @@ func testDeleteThing(s *suite) {
 	s.job("j", jobs.Snapshot, groupOf("g"))
 	s.roll("j", 10)
 	s.becomes("a", "j", jobs.InProgress)
-	_, err := s.DeleteThing(bg, "a", 7, s.now)
-	s.is(err, jobs.ErrVersionConflict)
+	for _, version := range []int64{7, jobs.NoVersion} {
+		_, err := s.DeleteThing(bg, "a", version, s.now)
+		s.is(err, jobs.ErrVersionConflict)
+	}
 	removed, err := s.DeleteThing(bg, "a", 1, s.later(1000))
 	s.ok(err)
 	if len(removed) != 1 || removed[0].Status != jobs.Removed || removed[0].Thing != "a" || removed[0].Version != 3 {

@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+)
+
+var operatorKey = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
+
+// operate sends a request that an operator has signed, for an operation without a body.
+func operate(t *testing.T, c *http.Client, method, url string) (*http.Response, error) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := sha256.Sum256(nil)
+	if err := v4.NewSigner().SignHTTP(context.Background(), operatorKey, r, hex.EncodeToString(empty[:]), "iot", "us-east-1", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	res, err := c.Do(r)
+	if err == nil {
+		t.Cleanup(func() { _ = res.Body.Close() })
+	}
+	return res, err
+}
+
+// TestControlTLS has operators with certificates, and then another certificate for the control plane.
+func TestControlTLS(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	servers, operators, strangers := newAuthority(t, "servers"), newAuthority(t, "operators"), newAuthority(t, "strangers")
+	renew := func(name string) {
+		certificate, key := servers.issue(name)
+		writeFile(t, folder, "control.crt", certificate)
+		writeFile(t, folder, "control.key", key)
+	}
+	renew("first")
+	writeFile(t, folder, "operators.crt", inPEM("CERTIFICATE", operators.cert.Raw))
+	bundle := writeFile(t, folder, "servers.crt", inPEM("CERTIFICATE", servers.cert.Raw))
+	writeFile(t, folder, "keys.yaml", "access_keys: [{id: "+operatorKey.AccessKeyID+", secret: \""+operatorKey.SecretAccessKey+"\"}]\n")
+	start := func(clientCA string) *gateway {
+		return serve(t, folder, []string{"AWS_REGION=us-east-1"}, strings.NewReplacer("$DIR", folder, "$CA", clientCA).Replace(`
+presign: {allow: ["arn:aws:s3:::b/*"]}
+control: 127.0.0.1:0
+control_tls: {cert_file: $DIR/control.crt, key_file: $DIR/control.key, client_ca_file: "$CA"}
+jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
+`))
+	}
+	g := start(folder + "/operators.crt")
+	f := func(who string, c *http.Client, welcome bool) {
+		t.Helper()
+		res, err := operate(t, c, http.MethodGet, "https://"+g.address("control")+"/jobs")
+		if (err == nil && res.StatusCode == http.StatusOK) != welcome {
+			t.Errorf("%s: %v %v", who, res, err)
+		}
+	}
+	f("an operator", servers.client(operators, "me"), true)
+	f("no certificate", servers.client(nil, ""), false)
+	f("another authority's", servers.client(strangers, "me"), false)
+	if res, err := operate(t, client, http.MethodGet, "http://"+g.address("control")+"/jobs"); err == nil && res.StatusCode == http.StatusOK {
+		t.Error("it answers without TLS")
+	}
+	renew("second")
+	eventually(t, "the control plane shows its new certificate", func() bool {
+		res, err := operate(t, servers.client(operators, "me"), http.MethodGet, "https://"+g.address("control")+"/jobs")
+		if err != nil {
+			t.Fatalf("while the certificate is renewed: %v", err)
+		}
+		return res.TLS.PeerCertificates[0].Subject.CommonName == "second"
+	})
+	g.signal(syscall.SIGTERM)
+	if code := g.wait(); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+
+	// Without client_ca_file the signature is all that counts; jobgate's own client believes AWS_CA_BUNDLE.
+	g = start("")
+	f("no certificate", servers.client(nil, ""), true)
+	env := []string{"AWS_ACCESS_KEY_ID=" + operatorKey.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + operatorKey.SecretAccessKey, "AWS_CA_BUNDLE=" + bundle}
+	watch := command(t, folder, env, "jobs", "watch", "--config", g.config, "--set", "control="+g.address("control"))
+	var said lockedBuffer
+	watch.Stderr = &said
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = watch.Process.Kill()
+		_ = watch.Wait() // it was killed
+	}()
+	eventually(t, "jobgate jobs watch follows over TLS", func() bool {
+		return strings.Contains(said.String(), "following the jobs of https://"+g.address("control"))
+	})
+}
