@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
 	"testing"
 	"time"
 )
@@ -77,7 +76,7 @@ func TestTurn(t *testing.T) {
 
 // TestTurnFails meets targets that close, before the request and instead of an answer, or say nothing.
 func TestTurnFails(t *testing.T) {
-	f := func(want error, target func(net.Conn)) {
+	f := func(want kind, target func(net.Conn)) {
 		t.Helper()
 		c, other := pair(t)
 		if err := c.nc.SetDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
@@ -87,18 +86,18 @@ func TestTurnFails(t *testing.T) {
 		if err := c.send([]byte("request")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.br.ReadByte(); !errors.Is(err, want) && !(want == io.EOF && isClosed(err)) {
-			t.Errorf("the error is %v, want %v", err, want)
+		if _, err := c.br.ReadByte(); answerKind(err, false) != want {
+			t.Errorf("the error is %v, want one that is %v", err, want)
 		}
 	}
-	f(io.EOF, func(c net.Conn) { _ = c.Close() })
-	f(io.EOF, func(c net.Conn) {
+	f(closed, func(c net.Conn) { _ = c.Close() })
+	f(closed, func(c net.Conn) {
 		go func() {
 			_, _ = c.Read(make([]byte, 7))
 			_ = c.Close()
 		}()
 	})
-	f(os.ErrDeadlineExceeded, func(net.Conn) {})
+	f(timedOut, func(net.Conn) {})
 }
 
 // TestTurnAllocatesNothing sends over a real connection.

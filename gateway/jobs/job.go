@@ -124,7 +124,7 @@ func (j *Job) concurrent(p *Progress) bool {
 // Retries says whether a failed execution may be queued again. After an end time that cancels what waits, it may not:
 // nobody would cancel it any more.
 func (j *Job) Retries() bool {
-	return j.Pending() && j.Sweep == SweepNone && !(j.Ended && endSweep(j.Scheduling) != SweepNone)
+	return j.Pending() && j.Sweep == SweepNone && (!j.Ended || endSweep(j.Scheduling) == SweepNone)
 }
 
 // Progress is what has been done for a job so far. The store keeps it beside the job and changes it in the same

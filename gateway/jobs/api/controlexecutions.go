@@ -81,7 +81,7 @@ func cancelExecution(c *Control, q *call) (any, error) {
 	}
 	return nil, c.service.CancelExecution(q.ctx, q.now, jobs.CancelExecutionRequest{
 		Thing: q.in.text("thingName"), JobID: q.in.text("jobId"), Force: q.in.flag("force", false),
-		ExpectedVersion: q.in.version("expectedVersion"), Details: details,
+		ExpectedVersion: q.in.expectedVersion(), Details: details,
 	})
 }
 

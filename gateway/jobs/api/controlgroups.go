@@ -113,7 +113,7 @@ func listGroups(c *Control, q *call) (any, error) {
 }
 
 func deleteGroup(c *Control, q *call) (any, error) {
-	return nil, c.service.DeleteGroup(q.ctx, q.now, q.in.text("thingGroupName"), q.in.version("expectedVersion"))
+	return nil, c.service.DeleteGroup(q.ctx, q.now, q.in.text("thingGroupName"), q.in.expectedVersion())
 }
 
 func (q *call) member() jobs.MemberRequest {

@@ -113,5 +113,5 @@ func listThings(c *Control, q *call) (any, error) {
 }
 
 func deleteThing(c *Control, q *call) (any, error) {
-	return nil, c.service.DeleteThing(q.ctx, q.now, q.in.text("thingName"), q.in.version("expectedVersion"))
+	return nil, c.service.DeleteThing(q.ctx, q.now, q.in.text("thingName"), q.in.expectedVersion())
 }

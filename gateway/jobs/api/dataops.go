@@ -177,7 +177,7 @@ func (d *Data) update(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byt
 	defer cancel()
 	r := jobs.UpdateExecutionRequest{
 		Thing: string(x.target.thing), JobID: string(x.target.job), Number: in.long("executionNumber"),
-		Status: status, Details: in.details(), ExpectedVersion: in.version("expectedVersion"),
+		Status: status, Details: in.details(), ExpectedVersion: in.expectedVersion(),
 		StepMinutes: in.long("stepTimeoutInMinutes"), Document: in.flag("includeJobDocument", false),
 	}
 	if r.Document {

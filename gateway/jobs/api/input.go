@@ -152,10 +152,11 @@ func (in input) long(name string) int64 {
 	return v
 }
 
-// version returns an expected version, 0 if it was not given. Versions begin at 1, so that one given below it matches none.
-func (in input) version(name string) int64 {
-	v := in.long(name)
-	if in.has(name) && v < 1 {
+// expectedVersion returns the version that is expected, 0 if none was given. Versions begin at 1, so that one given below
+// it matches none.
+func (in input) expectedVersion() int64 {
+	v := in.long("expectedVersion")
+	if in.has("expectedVersion") && v < 1 {
 		return jobs.NoVersion
 	}
 	return v

@@ -121,7 +121,7 @@ func TestKillChild(t *testing.T) {
 	c.prepare(t)
 	go service.Run(bg)
 	for range 16 {
-		go c.devices(t)
+		go c.devices()
 	}
 	c.say("ready")
 	c.operator(t)

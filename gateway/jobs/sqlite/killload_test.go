@@ -52,7 +52,7 @@ func (c *child) prepare(t *testing.T) {
 }
 
 // devices start what is pending and report on it.
-func (c *child) devices(t *testing.T) {
+func (c *child) devices() {
 	statuses := []jobs.Status{jobs.InProgress, jobs.InProgress, jobs.Succeeded, jobs.Failed, jobs.Rejected}
 	for {
 		thing := killThing()
