@@ -16,7 +16,8 @@ var (
 	ErrLimitExceeded          = errors.New("jobs: limit exceeded")
 	ErrConflict               = errors.New("jobs: conflict")
 
-	// ErrUnavailable is a job whose document the configuration in force lets nobody have; the edge answers 503.
+	// ErrUnavailable is a job whose document the configuration in force lets nobody have, or a store that cannot take
+	// changes, its disk being full; the edge answers 503.
 	ErrUnavailable = errors.New("jobs: unavailable")
 	// ErrClosed is returned by a store that was closed; the edge answers 503.
 	ErrClosed = errors.New("jobs: store is closed")

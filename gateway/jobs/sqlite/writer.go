@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -9,8 +8,6 @@ import (
 	"time"
 
 	"zombiezen.com/go/sqlite"
-
-	"jobgate/gateway/jobs"
 )
 
 // Bounds of a group: how many changes it takes, and for how long it takes further ones, whichever comes first. The time
@@ -20,64 +17,6 @@ const (
 	maxGroupTime = 20 * time.Millisecond
 )
 
-// request is a change on its way to the writer.
-type request struct {
-	swaps []jobs.Swap     // the hot change, or …
-	do    func(*tx) error // … any other
-	err   error
-	done  chan struct{} // one signal per use
-}
-
-// newRequest fills a store's pool. The pool is the store's own: its channels belong to where the store was opened, which
-// in a test with a clock of its own is a bubble.
-func newRequest() any { return &request{done: make(chan struct{}, 1)} }
-
-// change hands a request to the writer by one of its queues, and waits for its commit.
-func (s *Store) change(ctx context.Context, queue chan<- *request, swaps []jobs.Swap, do func(*tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	s.writerMu.RLock()
-	if s.shut.Load() {
-		s.writerMu.RUnlock()
-		return jobs.ErrClosed
-	}
-	s.writers.Add(1)
-	s.writerMu.RUnlock()
-	defer s.writers.Done()
-
-	r := s.requests.Get().(*request)
-	r.swaps, r.do, r.err = swaps, do, nil
-	select {
-	case queue <- r:
-	case <-ctx.Done():
-		s.requests.Put(r)
-		return ctx.Err()
-	}
-	<-r.done // once it is queued it is made: its arguments are the caller's until then
-	err := r.err
-	r.swaps, r.do, r.err = nil, nil, nil
-	s.requests.Put(r)
-	return err
-}
-
-// write makes any change but a swap.
-func (s *Store) write(ctx context.Context, do func(*tx) error) error {
-	return s.change(ctx, s.queue, nil, do)
-}
-
-// writeSet makes a change of rows many rows long. If they are many it gets a group for itself, so that others wait for
-// its end at most, and not with it for its commit.
-func (s *Store) writeSet(ctx context.Context, rows int, do func(*tx) error) error {
-	if rows <= smallSet {
-		return s.write(ctx, do)
-	}
-	return s.change(ctx, s.sets, nil, do)
-}
-
-// smallSet is how many rows are few.
-const smallSet = 64
-
 // writer owns the writing connection.
 type writer struct {
 	store       *Store
@@ -86,6 +25,8 @@ type writer struct {
 	tx          tx
 	batch       []*request
 	breath      *breath
+	failed      int       // changes of groups that failed, and that no line in the log has told of
+	complained  time.Time // when the last one did
 
 	wake  chan struct{} // there is something to checkpoint
 	help  atomic.Bool   // the log is long
@@ -170,7 +111,7 @@ func (w *writer) group(first *request, queue <-chan *request) {
 		}
 	}
 	if err != nil {
-		w.store.log.Error("jobs: cannot commit", "changes", len(w.batch), "error", err)
+		w.complain(err)
 		if !w.conn.AutocommitEnabled() {
 			_ = query(w.conn, "ROLLBACK", nil)
 		}
@@ -184,6 +125,18 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	for i, r := range w.batch {
 		w.batch[i] = nil
 		r.done <- struct{}{}
+	}
+}
+
+// complainEvery is the least time between two lines about groups that failed: a disk that is full fails them all.
+const complainEvery = 10 * time.Second
+
+// complain logs that the group failed, or counts it with those that the next line tells of.
+func (w *writer) complain(err error) {
+	w.failed += len(w.batch)
+	if now := time.Now(); now.Sub(w.complained) >= complainEvery {
+		w.store.log.Error("jobs: cannot commit", "changes", w.failed, "error", err)
+		w.complained, w.failed = now, 0
 	}
 }
 
@@ -217,13 +170,5 @@ func (w *writer) takeWaiting(queue <-chan *request) {
 		default:
 			return
 		}
-	}
-}
-
-// fail takes back what a change was going to answer.
-func (r *request) fail(err error) {
-	r.err = err
-	for i := range r.swaps {
-		r.swaps[i].Applied = false
 	}
 }
