@@ -172,6 +172,8 @@ func TestRefusedInput(t *testing.T) {
 	f("see --jobs", "--jobs", "0", url)
 	f("see --spread", "--spread", "odd", url)
 	f("see --zipf", "--spread", "zipf", "--zipf", "1", url)
+	f("see --zipf", "--spread", "zipf", "--zipf", "NaN", url) // drawing from it never ends
+	f("see --zipf", "--spread", "zipf", "--zipf", "Inf", url)
 	f("see --keep-alive", "--keep-alive", "120%", url)
 	f("see --header", "--header", "nocolon", url)
 	f("they are of the open loop", "--concurrency", "5", "--rate", "5/s", url)

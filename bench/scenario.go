@@ -145,8 +145,8 @@ func (y *yamlFlow) flow() (load.Flow, error) {
 	if y.Weight != nil {
 		f.Weight = *y.Weight
 	}
-	if f.Weight <= 0 {
-		return f, &placedError{y.Name, fmt.Errorf("flow %q: weight %g is not above zero", f.Name, f.Weight)}
+	if err := load.CheckWeight(f.Weight); err != nil {
+		return f, &placedError{y.Name, fmt.Errorf("flow %q: %w", f.Name, err)}
 	}
 	if len(y.Steps) == 0 {
 		return f, &placedError{y.Name, fmt.Errorf("flow %q has no steps", f.Name)}

@@ -73,6 +73,8 @@ func TestScenarioRefuses(t *testing.T) {
 	f("flows:\n  - name: a\n    name: b\n", "3:5: ")
 	f("flows:\n  - name: a\n    weight: heavy\n", "3:13: ")
 	f("flows:\n  - name: a\n    weight: 0\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight 0`)
+	f("flows:\n  - name: a\n    weight: .nan\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight NaN`)
+	f("flows:\n  - name: a\n    weight: .inf\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight +Inf`)
 	f("flows:\n  - name: a\n", `2:11: flow "a" has no steps`)
 	f("flows:\n  - steps: [{request: GET /}]\n", "1:1: a flow has no name")
 	f("flows:\n  - name: a\n    steps:\n      - name: b\n", `2:11: flow "a": step "b" has no request`)
