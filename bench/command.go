@@ -86,7 +86,7 @@ func (f *flags) run(cmd *cobra.Command, url string) error {
 	res, runErr := load.Run(ctx, plan)
 	bar.clear()
 	if res == nil {
-		return errors.Join(runErr, out.close())
+		return errors.Join(runErr, out.discard())
 	}
 	if err := out.write(cmd.OutOrStdout(), res); err != nil {
 		return errors.Join(runErr, err)
