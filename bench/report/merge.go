@@ -24,7 +24,7 @@ func Merge(results []*Result) (*Result, error) {
 		Counts: Counts{Status: map[string]int64{}}, Latency: NewHistogram(),
 	}
 	m.Plan.Connections, m.Plan.Stages = 0, nil
-	end := first.Started
+	end, due := first.Started, first.Started
 	for _, r := range results {
 		if r.Plan.Loop != first.Plan.Loop {
 			return nil, fmt.Errorf("cannot merge reports: one is of an %s loop, one of a %s loop", OpenLoop, ClosedLoop)
@@ -35,8 +35,14 @@ func Merge(results []*Result) (*Result, error) {
 		if e := r.Started.Add(seconds(r.Seconds)); e.After(end) {
 			end = e
 		}
+		if e := r.Started.Add(seconds(r.dueSeconds())); e.After(due) {
+			due = e
+		}
 	}
 	m.Seconds = end.Sub(m.Started).Seconds()
+	if m.Plan.Loop == OpenLoop {
+		m.DueSeconds = due.Sub(m.Started).Seconds()
+	}
 	width := intervalWidth(results)
 	for _, r := range results {
 		m.add(r, width)

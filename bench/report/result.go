@@ -20,9 +20,12 @@ const (
 // Result is what one run, or several merged ones, measured. Times within a run are
 // seconds since its measured part began; the warm-up is in none of the figures.
 type Result struct {
-	Format      string    `json:"format"`
-	Started     time.Time `json:"started"` // of the measured part
-	Seconds     float64   `json:"seconds"` // of the measured part, until its last answer
+	Format  string    `json:"format"`
+	Started time.Time `json:"started"` // of the measured part
+	Seconds float64   `json:"seconds"` // of the measured part, until its last good answer
+	// DueSeconds are those of them in which requests fell due: in the others a run only
+	// waited for answers. Open loop only; 0: all of them.
+	DueSeconds  float64   `json:"due_seconds,omitempty"`
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Plan        Plan      `json:"plan"`
 	Machines    []Machine `json:"machines"`
@@ -139,6 +142,16 @@ type Generator struct {
 
 // Rate returns the good answers per second.
 func (r *Result) Rate() float64 { return perSecond(r.Counts.Good, r.Seconds) }
+
+// Offered returns how many requests fell due per second.
+func (r *Result) Offered() float64 { return perSecond(r.Counts.Intended, r.dueSeconds()) }
+
+func (r *Result) dueSeconds() float64 {
+	if r.DueSeconds > 0 {
+		return r.DueSeconds
+	}
+	return r.Seconds
+}
 
 // ErrorShare returns the failed share of all judged requests, 0 to 1.
 func (r *Result) ErrorShare() float64 {
