@@ -70,7 +70,7 @@ type Live struct {
 	Rate           float64 // good answers per second, of the last interval
 	P50, P99       time.Duration
 	Good, Failed   int64 // since the measured part began
-	Count          int64 // asked for, 0: the run ends by time
+	Count, Done    int64 // of a run by count (else 0): asked for, and done of them
 }
 
 // compiledStep is a Step ready to be sent.
