@@ -31,7 +31,11 @@ func describeNames(what string, n Names) string {
 	if n.Count == 1 {
 		return "1 of " + what
 	}
-	s := report.Count(int64(n.Count)) + " " + what + " " + n.Spread
+	s := report.Count(int64(n.Count)) + " " + what
+	if n.First > 0 {
+		s += fmt.Sprintf(" from %d on", n.First)
+	}
+	s += " " + n.Spread
 	if n.Spread == Zipf {
 		s += fmt.Sprintf(" (%g)", n.Skew)
 	}

@@ -63,6 +63,13 @@ func TestMergeRefusesAndWarns(t *testing.T) {
 	if _, err := Merge(nil); err == nil {
 		t.Error("merging nothing gave a report")
 	}
+	open.Started, open.Generator.CPUSeconds = time.Now(), 1
+	other, again := sampleResult(10, 1, 2), *open
+	other.Started = open.Started // another machine's run may well begin at the same time
+	other.Generator.CPUSeconds = 2
+	if _, err := Merge([]*Result{open, other, &again}); err == nil || !strings.Contains(err.Error(), "the first and the third are of the same run") {
+		t.Errorf("merging a report with itself: %v", err)
+	}
 	later := sampleResult(10, 1, 2)
 	later.Started = later.Started.Add(time.Minute)
 	later.Plan.Target = "http://other/path"

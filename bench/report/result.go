@@ -125,8 +125,9 @@ type Interval struct {
 type Verified struct {
 	Documents  int64  `json:"documents"`
 	URLs       int64  `json:"urls"`
-	Opened     int64  `json:"opened"`     // answered to a one-byte Range request
-	Signatures int64  `json:"signatures"` // recomputed and found right
+	Opened     int64  `json:"opened"`            // answered to a one-byte Range request
+	Signatures int64  `json:"signatures"`        // recomputed and found right
+	Skipped    int64  `json:"skipped,omitempty"` // left out because --verify-skip said so
 	Failed     int64  `json:"failed"`
 	Example    string `json:"example,omitempty"` // the first failure, without its query
 }
@@ -185,7 +186,11 @@ var ErrFormat = errors.New("report: not a report of this version")
 // ReadJSON reads a result that WriteJSON wrote.
 func ReadJSON(rd io.Reader) (*Result, error) {
 	r := new(Result)
-	if err := json.NewDecoder(rd).Decode(r); err != nil {
+	text, err := io.ReadAll(rd)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	if r.Format != Format {
