@@ -152,7 +152,7 @@ func TestRefusedInput(t *testing.T) {
 		return name
 	}
 	bad, keys := write("bad.yaml", "flows:\n  - nam: x\n"), write("keys", "AKIA onlyid too many fields\n")
-	const url = "http://127.0.0.1:1/x"
+	const url, named, https = "http://127.0.0.1:1/x", "http://127.0.0.1:1/{thingName}", "https://127.0.0.1:1/x"
 	f := func(want string, args ...string) {
 		t.Helper()
 		out, err := execute(t, args...)
@@ -171,9 +171,9 @@ func TestRefusedInput(t *testing.T) {
 	f("see --things", "--things", "none", url)
 	f("see --jobs", "--jobs", "0", url)
 	f("see --spread", "--spread", "odd", url)
-	f("see --zipf", "--spread", "zipf", "--zipf", "1", url)
-	f("see --zipf", "--spread", "zipf", "--zipf", "NaN", url) // drawing from it never ends
-	f("see --zipf", "--spread", "zipf", "--zipf", "Inf", url)
+	f("see --zipf", "--spread", "zipf", "--zipf", "1", named)
+	f("see --zipf", "--spread", "zipf", "--zipf", "NaN", named) // drawing from it never ends
+	f("see --zipf", "--spread", "zipf", "--zipf", "Inf", named)
 	f("see --keep-alive", "--keep-alive", "120%", url)
 	f("see --header", "--header", "nocolon", url)
 	f("they are of the open loop", "--concurrency", "5", "--rate", "5/s", url)
@@ -186,15 +186,25 @@ func TestRefusedInput(t *testing.T) {
 	f("cannot use --method with --scenario", "--scenario", bad, "--method", "PUT", "http://127.0.0.1:1")
 	f("cannot read the body", "--body-file", filepath.Join(dir, "none"), url)
 	f("both --body and", "--body-file", keys, "--body", "x", url)
-	f("see --ca-file", "--ca-file", keys, url)
-	f("see --ca-file", "--ca-file", filepath.Join(dir, "none"), url)
-	f("both --cert-file and --key-file", "--cert-file", keys, url)
-	f("see --cert-file", "--cert-file", keys, "--key-file", keys, url)
+	f("see --ca-file", "--ca-file", keys, https)
+	f("see --ca-file", "--ca-file", filepath.Join(dir, "none"), https)
+	f("both --cert-file and --key-file", "--cert-file", keys, https)
+	f("see --cert-file", "--cert-file", keys, "--key-file", keys, https)
 	f("see --verify", "--verify=maybe", url)
 	f("see --verify-rate", "--verify", "--verify-rate", "0", url)
 	f("see --verify-keys", "--verify=signature", url)
 	f(keys+":1 is not", "--verify", "--verify-keys", keys, url)
 	f("without --verify", "--verify-keys", keys, url)
+	// What would have no effect is not taken in silence.
+	f("--zipf without --spread zipf", "--zipf", "2", url)
+	f("--verify-rate without --verify", "--verify-rate", "5", url)
+	f("--verify-skip with --verify=signature", "--verify=signature", "--verify-keys", keys, "--verify-skip", "x", url)
+	f("--server-name with an http:// target", "--server-name", "x", url)
+	f("--ca-file with an http:// target", "--ca-file", keys, url)
+	f("--ca-file with --insecure", "--insecure", "--ca-file", keys, https)
+	f("--things: there is no {thingName}", "--things", "1000", url)
+	f("--jobs: there is no {jobId}", "--jobs", "5", url+"/{thingName}")
+	f(`["signature" "http`, "--verify", "signature", url)
 	f("cannot read assertion", "--assert", "p99", url)
 	f("cannot write the report", "--json", filepath.Join(dir, "no", "folder"), url)
 	f("cannot write the report", "--html", filepath.Join(dir, "no", "folder"), url)
@@ -295,5 +305,16 @@ func TestVerify(t *testing.T) {
 	f(document(get, put), true, 1, 0, 1, "--verify")
 	f(document(get, put), false, 0, 0, 0, "--verify", "--verify-skip", "a%20key")
 	f(document(get, flip(get)), true, 0, 1, 1, "--verify=signature", "--verify-keys", keys)
+	// Who asks for a check and gets none must hear of it.
+	other := filepath.Join(t.TempDir(), "other")
+	if err := os.WriteFile(other, []byte("AKIAOTHER secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(document(get), true, 0, 0, 0, "--verify=signature", "--verify-keys", other)
 	f(document(), false, 0, 0, 0, "--verify")
+	out, err := execute(t, "--count", "2", "--warmup", "0s", "--verify", serve(t, document()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out, "warning: nothing was verified: there is no presigned URL in the 1 answers looked into")
 }

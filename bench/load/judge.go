@@ -63,6 +63,9 @@ func (r *run) lengths(interrupted bool) (measured, due float64) {
 func judge(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
+	if v := res.Verified; v != nil && v.URLs == 0 {
+		warn("nothing was verified: there is no presigned URL in the %s answers looked into", report.Count(v.Documents))
+	}
 	if res.Plan.Loop == report.ClosedLoop {
 		if g.CPUShare >= busyShare {
 			warn("the generator used %s of its CPU: the rate may be its own ceiling, not the target's", report.Share(g.CPUShare))
