@@ -282,8 +282,8 @@ func CheckWeight(w float64) error {
 	return nil
 }
 
-// CheckFlow says what is wrong with a flow's steps, as Run would.
-func CheckFlow(f Flow) error {
-	_, err := compileFlow(&f, "localhost", nil, 0)
+// CheckFlow says what is wrong with a flow's steps or the headers of all, as Run would.
+func CheckFlow(f Flow, shared []Header) error {
+	_, err := compileFlow(&f, "localhost", shared, 0)
 	return err
 }
