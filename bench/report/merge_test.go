@@ -96,6 +96,8 @@ func TestDiff(t *testing.T) {
 	}
 	a, b := sampleResult(1000, 10*time.Millisecond, 10*time.Millisecond), sampleResult(1100, 5*time.Millisecond, 5*time.Millisecond)
 	f(a, b, "100/s", "110/s", "+10.0 %", "-50.0 %", "p99.99")
+	b.Plan.Stages, b.Plan.Connections, b.Interrupted = []Stage{{From: 300, To: 300}}, 77, true
+	f(a, b, "arrivals, 300/s", "interrupted", "B  77 connections")
 	b.Plan.Loop = ClosedLoop
 	f(a, b, "their latencies do not compare")
 	b.Generator.Limited = "It was late."
