@@ -50,7 +50,7 @@ type shard struct {
 	ops      []report.Operation
 	kinds    [kinds]int64
 	examples [kinds]string
-	status   [600]int64
+	status   [1000]int64
 	sent     int64
 	waited   int64
 	in, out  int64
@@ -114,7 +114,7 @@ func (r *recorder) record(shard int, s *sample) {
 		return
 	}
 	if s.kind != good && sh.examples[s.kind] == "" {
-		sh.examples[s.kind] = example(s.err)
+		sh.examples[s.kind] = example(inWords(s.kind, s.err))
 	}
 	if s.kind == good {
 		sh.lastGood = max(sh.lastGood, s.done)
