@@ -5,6 +5,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -112,5 +113,42 @@ func TestInterruptWhileConnecting(t *testing.T) {
 	}
 	if took := time.Since(begin); took > 3*time.Second {
 		t.Errorf("the run ended %s after it began, want soon after 0.2 s", took)
+	}
+}
+
+// oneListener accepts one connection; the others are taken and never served.
+type oneListener struct {
+	net.Listener
+	taken []net.Conn // kept: what nobody holds is closed
+}
+
+func (l *oneListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		l.taken = append(l.taken, c)
+		if err != nil || len(l.taken) == 1 {
+			return c, err
+		}
+	}
+}
+
+// The same where the first connection is there, and the others are not to be had.
+func TestInterruptWhileConnectingTheOthers(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(answerJSON))
+	s.Listener = &oneListener{Listener: s.Listener}
+	s.StartTLS()
+	defer s.Close()
+	p := openPlan(t, s.URL, 100, time.Minute)
+	p.Timeout, p.TLS = 20*time.Second, s.Client().Transport.(*http.Transport).TLSClientConfig
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	res, err := Run(ctx, p)
+	if err != nil || !res.Interrupted {
+		t.Errorf("the interrupted run is %+v, %v", res, err)
+	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("the run ended %s after it began, want soon after 0.5 s", took)
 	}
 }
