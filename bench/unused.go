@@ -21,7 +21,7 @@ func (f *flags) refuseUnused(p *load.Plan, changed func(string) bool) error {
 		{f.verify.how == "", []string{"verify-rate", "verify-keys", "verify-skip"}, "without --verify"},
 		{f.verify.how == "signature", []string{"verify-skip"}, "with --verify=signature, which opens no URL"},
 		{plain, []string{"cert-file", "key-file", "server-name"}, "with an http:// target"},
-		{plain && f.verify.how == "", []string{"ca-file", "insecure"}, "with an http:// target, but for --verify"},
+		{plain && f.verify.how == "", []string{"ca-file"}, "with an http:// target, but for --verify"},
 		{f.tls.insecure, []string{"ca-file"}, "with --insecure, which trusts every certificate"},
 	} {
 		for _, name := range u.names {
