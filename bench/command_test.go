@@ -3,7 +3,6 @@ package bench
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -17,7 +16,6 @@ import (
 
 	"jobgate/bench/load"
 	"jobgate/bench/report"
-	"jobgate/presigner"
 )
 
 // execute runs the command as a shell would, and returns what it printed.
@@ -152,7 +150,7 @@ func TestRefusedInput(t *testing.T) {
 		return name
 	}
 	bad, keys := write("bad.yaml", "flows:\n  - nam: x\n"), write("keys", "AKIA onlyid too many fields\n")
-	const url = "http://127.0.0.1:1/x"
+	const url, named, https = "http://127.0.0.1:1/x", "http://127.0.0.1:1/{thingName}", "https://127.0.0.1:1/x"
 	f := func(want string, args ...string) {
 		t.Helper()
 		out, err := execute(t, args...)
@@ -171,7 +169,9 @@ func TestRefusedInput(t *testing.T) {
 	f("see --things", "--things", "none", url)
 	f("see --jobs", "--jobs", "0", url)
 	f("see --spread", "--spread", "odd", url)
-	f("see --zipf", "--spread", "zipf", "--zipf", "1", url)
+	f("see --zipf", "--spread", "zipf", "--zipf", "1", named)
+	f("see --zipf", "--spread", "zipf", "--zipf", "NaN", named) // drawing from it never ends
+	f("see --zipf", "--spread", "zipf", "--zipf", "Inf", named)
 	f("see --keep-alive", "--keep-alive", "120%", url)
 	f("see --header", "--header", "nocolon", url)
 	f("they are of the open loop", "--concurrency", "5", "--rate", "5/s", url)
@@ -184,114 +184,31 @@ func TestRefusedInput(t *testing.T) {
 	f("cannot use --method with --scenario", "--scenario", bad, "--method", "PUT", "http://127.0.0.1:1")
 	f("cannot read the body", "--body-file", filepath.Join(dir, "none"), url)
 	f("both --body and", "--body-file", keys, "--body", "x", url)
-	f("see --ca-file", "--ca-file", keys, url)
-	f("see --ca-file", "--ca-file", filepath.Join(dir, "none"), url)
-	f("both --cert-file and --key-file", "--cert-file", keys, url)
-	f("see --cert-file", "--cert-file", keys, "--key-file", keys, url)
+	f("see --ca-file", "--ca-file", keys, https)
+	f("see --ca-file", "--ca-file", filepath.Join(dir, "none"), https)
+	f("both --cert-file and --key-file", "--cert-file", keys, https)
+	f("see --cert-file", "--cert-file", keys, "--key-file", keys, https)
 	f("see --verify", "--verify=maybe", url)
 	f("see --verify-rate", "--verify", "--verify-rate", "0", url)
 	f("see --verify-keys", "--verify=signature", url)
 	f(keys+":1 is not", "--verify", "--verify-keys", keys, url)
 	f("without --verify", "--verify-keys", keys, url)
+	// What would have no effect is not taken in silence.
+	f("--zipf without --spread zipf", "--zipf", "2", url)
+	f("--verify-rate without --verify", "--verify-rate", "5", url)
+	f("--verify-skip with --verify=signature", "--verify=signature", "--verify-keys", keys, "--verify-skip", "x", url)
+	f("--server-name with an http:// target", "--server-name", "x", url)
+	f("--ca-file with an http:// target", "--ca-file", keys, url)
+	if p, err := (&flags{rate: "1/s", arrivals: "poisson", things: "1", jobs: "1", spread: "uniform", keepAlive: "100%", tls: tlsFlags{insecure: true}}).plan(url, func(n string) bool { return n == "insecure" }); err != nil {
+		t.Errorf("--insecure with an http:// target, as scripts for both have it: %v, %v", p, err)
+	}
+	f("--ca-file with --insecure", "--insecure", "--ca-file", keys, https)
+	f("--things: there is no {thingName}", "--things", "1000", url)
+	f("--jobs: there is no {jobId}", "--jobs", "5", url+"/{thingName}")
+	f(`["signature" "http`, "--verify", "signature", url)
 	f("cannot read assertion", "--assert", "p99", url)
 	f("cannot write the report", "--json", filepath.Join(dir, "no", "folder"), url)
 	f("cannot write the report", "--html", filepath.Join(dir, "no", "folder"), url)
 	f("cannot read report", "diff", filepath.Join(dir, "none"), keys)
 	f("not a report of this version", "merge", keys)
-}
-
-func TestKeysAreNotShown(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(file, []byte("AKIAID SECRETKEY TOKEN MORE\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := readKeys(file)
-	if err == nil || strings.Contains(err.Error(), "SECRETKEY") || strings.Contains(err.Error(), "AKIAID") {
-		t.Errorf("the error is %v, want one without the keys", err)
-	}
-}
-
-// bucket is an object store for one object that believes what the verifier says.
-func bucket(t *testing.T, c presigner.Credentials) string {
-	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, err := presigner.Verify(presigner.Verification{
-			Method: r.Method, Host: r.Host, RequestURI: r.RequestURI, Time: time.Now(),
-			Lookup: func(id string) (presigner.Credentials, bool) { return c, id == c.AccessKeyID },
-		})
-		switch {
-		case err != nil:
-			w.WriteHeader(http.StatusForbidden)
-		case r.Header.Get("Range") != "bytes=0-0" || r.URL.Path != "/b/a key/../x":
-			w.WriteHeader(http.StatusBadRequest)
-		default:
-			w.WriteHeader(http.StatusPartialContent)
-			_, _ = w.Write([]byte{1}) // the verifier sees if it did not
-		}
-	}))
-	t.Cleanup(s.Close)
-	return strings.TrimPrefix(s.URL, "http://")
-}
-
-func TestVerify(t *testing.T) {
-	t.Parallel()
-	c := presigner.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", SessionToken: "session/token+"}
-	host := bucket(t, c)
-	signer, err := presigner.NewSigner(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := func(m presigner.Method) string {
-		o := presigner.Object{Scheme: "http", Host: host, Region: "us-east-1", Bucket: "b", Style: presigner.PathStyle, Key: "a key/../x"}
-		u, err := signer.URL(o, m, time.Hour, time.Now())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
-	flip := func(u string) string {
-		last := u[len(u)-1]
-		return u[:len(u)-1] + string("0123456789abcdef"[(strings.IndexByte("0123456789abcdef", last)+1)%16])
-	}
-	document := func(urls ...string) string {
-		inner := `{"urls":["` + strings.Join(urls, `","`) + `"]}`
-		b, err := json.Marshal(inner)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return `{"jobDocument":` + string(b) + `}`
-	}
-	keys := filepath.Join(t.TempDir(), "keys")
-	if err := os.WriteFile(keys, []byte("# a comment\n\n"+c.AccessKeyID+" "+c.SecretAccessKey+" "+c.SessionToken+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f := func(document string, wantErr bool, opened, signatures, failed int64, args ...string) {
-		t.Helper()
-		args = append(args, "--count", "20", "--rate", "200/s", "--warmup", "0s", "--verify-rate", "1", "--json", "-", serve(t, document))
-		out, err := execute(t, args...)
-		if errors.Is(err, ErrVerify) != wantErr {
-			t.Errorf("%q: %v, want ErrVerify: %t", args, err, wantErr)
-		}
-		r, err := report.ReadJSON(strings.NewReader(out))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if v := *r.Verified; v.Documents != 1 || v.Opened != opened || v.Signatures != signatures || v.Failed != failed {
-			t.Errorf("%q: %+v, want 1 document, %d opened, %d signatures, %d failed", args, v, opened, signatures, failed)
-		}
-		if strings.Contains(out, "X-Amz-Signature=") || strings.Contains(out, c.SecretAccessKey) {
-			t.Errorf("the report shows a signature or a key:\n%s", out)
-		}
-	}
-	get, put := url(presigner.GET), url(presigner.PUT)
-	f(document(get, get), false, 2, 0, 0, "--verify")
-	f(document(get, get), false, 2, 2, 0, "--verify", "--verify-keys", keys)
-	f(document(get, put), false, 1, 2, 0, "--verify", "--verify-keys", keys)
-	f(document(get, get), false, 0, 2, 0, "--verify=signature", "--verify-keys", keys)
-	f(document(get, flip(get)), true, 1, 0, 1, "--verify")
-	f(document(get, put), true, 1, 0, 1, "--verify")
-	f(document(get, put), false, 0, 0, 0, "--verify", "--verify-skip", "a%20key")
-	f(document(get, flip(get)), true, 0, 1, 1, "--verify=signature", "--verify-keys", keys)
-	f(document(), false, 0, 0, 0, "--verify")
 }

@@ -51,7 +51,7 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.keepAlive, "keep-alive", "100%", "share of requests that leave their connection open for the next")
 	set.DurationVar(&f.reconnectAfter, "reconnect-after", 0, "replace a connection of that age (0: never)")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "longest wait for a connection, and for an answer")
-	set.IntVar(&f.maxBody, "max-body", 16<<20, "longest answer's body, in bytes")
+	set.IntVar(&f.maxBody, "max-body", 16<<20, "longest answer's body, in bytes (0: any)")
 	set.StringVar(&f.unix, "unix", "", "connect to this Unix socket; URL still gives Host and path")
 	f.tls.register(set)
 	f.verify.register(set)
@@ -83,10 +83,12 @@ func (f *flags) plan(url string, changed func(string) bool) (*load.Plan, error) 
 	}
 	for _, step := range []func() error{
 		func() error { return f.setLoop(p, changed) },
+		func() error { return f.refuseUnused(p, changed) },
 		func() error { return f.setNames(p) },
 		func() (err error) { p.KeepAlive, err = parseShare("--keep-alive", f.keepAlive); return },
 		func() (err error) { p.Headers, err = parseHeaders(f.headers); return },
 		func() error { return f.setFlows(p, changed) },
+		func() error { return refuseUnusedNames(p, changed) },
 		func() (err error) { p.TLS, err = f.tls.config(); return },
 		func() (err error) { p.Verify, err = f.verify.plan(p); return },
 	} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -18,54 +19,87 @@ type output struct {
 
 func (o *output) register(set *pflag.FlagSet) {
 	set.StringVar(&o.json, "json", "", "write the report as JSON to this file, for diff and merge (- for standard output, instead of the table)")
-	set.StringVar(&o.html, "html", "", "write the report as one HTML file with plots, which opens offline")
+	set.StringVar(&o.html, "html", "", "write the report as one HTML file with plots, which opens offline (- for standard output, instead of the table)")
 }
 
 // outputs are the opened files. They are opened before the run, so that a file that
-// cannot be written is not found out after it.
+// cannot be written is not found out after it, and emptied when there is a report, so
+// that a run that never was leaves an earlier report alone.
 type outputs struct {
-	json, html *os.File // nil: not asked for
-	toStdout   bool     // JSON instead of the table
+	json, html *outputFile // nil: not asked for, or to standard output
+	toStdout   string      // "json" or "html" instead of the table
+}
+
+// outputFile is a file to write to; made says that it was not there before.
+type outputFile struct {
+	*os.File
+	made bool
 }
 
 func (o *output) open() (*outputs, error) {
-	out := &outputs{toStdout: o.json == "-"}
+	if o.json != "" && filepath.Clean(o.json) == filepath.Clean(o.html) {
+		return nil, fmt.Errorf("cannot write both reports to %q: give --json and --html names of their own", o.json)
+	}
+	out := new(outputs)
 	var err error
-	if o.json != "" && !out.toStdout {
-		if out.json, err = os.Create(o.json); err != nil {
+	switch {
+	case o.json == "-":
+		out.toStdout = "json"
+	case o.json != "":
+		if out.json, err = openOutput(o.json); err != nil {
 			return nil, fmt.Errorf("cannot write the report: %w", err)
 		}
 	}
-	if o.html != "" {
-		if out.html, err = os.Create(o.html); err != nil {
-			return nil, fmt.Errorf("cannot write the report: %w", errors.Join(err, out.close()))
+	switch {
+	case o.html == "-":
+		out.toStdout = "html"
+	case o.html != "":
+		if out.html, err = openOutput(o.html); err != nil {
+			return nil, fmt.Errorf("cannot write the report: %w", errors.Join(err, out.discard()))
 		}
 	}
 	return out, nil
 }
 
-// write writes the report everywhere and closes the files.
-func (o *outputs) write(stdout io.Writer, r *report.Result) error {
-	var errs []error
-	if o.toStdout {
-		errs = append(errs, r.WriteJSON(stdout))
-	} else {
-		errs = append(errs, r.WriteText(stdout))
+// openOutput opens a file for writing and leaves what is in it.
+func openOutput(name string) (*outputFile, error) {
+	_, err := os.Lstat(name)
+	made := errors.Is(err, os.ErrNotExist)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
 	}
-	if o.json != nil {
-		errs = append(errs, r.WriteJSON(o.json))
-	}
-	if o.html != nil {
-		errs = append(errs, r.WriteHTML(o.html))
-	}
-	return errors.Join(append(errs, o.close())...)
+	return &outputFile{f, made}, nil
 }
 
-func (o *outputs) close() error {
+// write writes the report everywhere and closes the files.
+func (o *outputs) write(stdout io.Writer, r *report.Result) error {
+	table := map[string]func(io.Writer) error{"": r.WriteText, "json": r.WriteJSON, "html": r.WriteHTML}[o.toStdout]
+	return errors.Join(table(stdout), o.json.fill(r.WriteJSON), o.html.fill(r.WriteHTML))
+}
+
+// fill replaces what is in the file and closes it.
+func (f *outputFile) fill(write func(io.Writer) error) error {
+	if f == nil {
+		return nil
+	}
 	var errs []error
-	for _, f := range []*os.File{o.json, o.html} {
-		if f != nil {
-			errs = append(errs, f.Close())
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // a pipe has nothing to empty
+		errs = append(errs, f.Truncate(0))
+	}
+	return errors.Join(append(errs, write(f), f.Close())...)
+}
+
+// discard closes the files of a run that has no report, as they were before.
+func (o *outputs) discard() error {
+	var errs []error
+	for _, f := range []*outputFile{o.json, o.html} {
+		if f == nil {
+			continue
+		}
+		errs = append(errs, f.Close())
+		if f.made {
+			errs = append(errs, os.Remove(f.Name()))
 		}
 	}
 	return errors.Join(errs...)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mattn/go-isatty"
 
@@ -13,14 +14,16 @@ import (
 	"jobgate/bench/report"
 )
 
-// barWidth is the progress bar's, in characters.
-const barWidth = 24
+// barWidth is the progress bar's, in characters, and leastWidth that of a terminal
+// which is too narrow for any or does not say its own.
+const barWidth, leastWidth = 24, 20
 
 // progress shows how a run goes in one line of a terminal. On anything else it writes
 // nothing.
 type progress struct {
-	w      io.Writer // nil: nothing is shown
-	length int       // of the line shown
+	w      io.Writer  // nil: nothing is shown
+	width  func() int // of the terminal, in characters; asked each time, as it may change
+	length int        // of the line shown
 }
 
 func newProgress(w io.Writer, quiet bool) *progress {
@@ -28,7 +31,7 @@ func newProgress(w io.Writer, quiet bool) *progress {
 	if quiet || !ok || !isatty.IsTerminal(f.Fd()) {
 		return new(progress)
 	}
-	return &progress{w: w}
+	return &progress{w: w, width: func() int { return terminalWidth(f) }}
 }
 
 // show replaces the line.
@@ -36,7 +39,7 @@ func (p *progress) show(l load.Live) {
 	if p.w == nil {
 		return
 	}
-	line := barLine(l)
+	line := barLine(l, max(p.width(), leastWidth)-1) // the last column would begin a new line
 	pad := max(p.length-len([]rune(line)), 0)
 	p.length = len([]rune(line))
 	// A terminal that does not take the bar must not end the run.
@@ -50,21 +53,34 @@ func (p *progress) clear() {
 	}
 }
 
-// barLine is the bar with its figures.
-func barLine(l load.Live) string {
+// barLine is the bar with its figures, in at most width characters: the bar shrinks
+// first, and then the last figures go.
+func barLine(l load.Live, width int) string {
 	if l.Warmup {
-		return fmt.Sprintf("warming up, %s to go", (-l.Elapsed).Round(time.Second))
+		return cut(fmt.Sprintf("warming up, %s to go", (-l.Elapsed).Round(time.Second)), width)
 	}
 	done, of := 0.0, ""
 	switch {
 	case l.Count > 0:
-		done = float64(l.Good+l.Failed) / float64(l.Count)
-		of = fmt.Sprintf("%s/%s", report.Count(l.Good+l.Failed), report.Count(l.Count))
+		done = float64(l.Done) / float64(l.Count)
+		of = fmt.Sprintf("%s/%s", report.Count(l.Done), report.Count(l.Count))
 	case l.Total > 0:
 		done = l.Elapsed.Seconds() / l.Total.Seconds()
 		of = fmt.Sprintf("%.0f/%.0f s", l.Elapsed.Seconds(), l.Total.Seconds())
 	}
-	full := int(min(max(done, 0), 1) * barWidth)
-	bar := strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
-	return fmt.Sprintf("%s %s  %s  p50 %s  p99 %s  errors %s", bar, of, report.Rate(l.Rate), report.Duration(l.P50), report.Duration(l.P99), report.Count(l.Failed))
+	figures := fmt.Sprintf("%s  %s  p50 %s  p99 %s  errors %s", of, report.Rate(l.Rate), report.Duration(l.P50), report.Duration(l.P99), report.Count(l.Failed))
+	bar := min(barWidth, width-utf8.RuneCountInString(figures)-1)
+	if bar < 4 {
+		return cut(figures, width)
+	}
+	full := int(min(max(done, 0), 1) * float64(bar))
+	return strings.Repeat("█", full) + strings.Repeat("░", bar-full) + " " + figures
+}
+
+// cut returns the first width characters of s.
+func cut(s string, width int) string {
+	if r := []rune(s); len(r) > width {
+		return string(r[:width])
+	}
+	return s
 }

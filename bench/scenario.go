@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -96,11 +97,16 @@ func parseScenario(text []byte) (*scenario, error) {
 		return nil, errors.New(`1:1: it has no flows, as in "flows: [{name: poll, steps: [{request: GET /path}]}]"`)
 	}
 	s := &scenario{name: y.Name, headers: sortedHeaders(y.Headers)}
+	seen := map[string]bool{}
 	for i := range y.Flows {
-		f, err := y.Flows[i].flow()
+		f, err := y.Flows[i].flow(s.headers)
 		if err != nil {
 			return nil, err
 		}
+		if seen[f.Name] {
+			return nil, &placedError{y.Flows[i].Name, fmt.Errorf("flow %q is there twice: the report tells flows by their names", f.Name)}
+		}
+		seen[f.Name] = true
 		s.flows = append(s.flows, f)
 	}
 	return s, nil
@@ -114,8 +120,15 @@ func decode(text []byte) (y yamlScenario, err error) {
 			err = fmt.Errorf("the decoder cannot make sense of it: %v", r)
 		}
 	}()
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&y)
-	return y, err
+	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
+	if err = d.Decode(&y); err != nil {
+		return y, err
+	}
+	var more any
+	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
+		return y, errors.New("the file holds more than one document (---), a scenario is one")
+	}
+	return y, nil
 }
 
 // placeOf brings the decoder's error into the form line:column: text.
@@ -127,7 +140,7 @@ func placeOf(err error) error {
 	var y yaml.Error
 	if errors.As(err, &y) && y.GetToken() != nil {
 		at := y.GetToken().Position
-		return fmt.Errorf("%d:%d: %s", at.Line, at.Column, y.GetMessage())
+		return fmt.Errorf("%d:%d: %s", at.Line, at.Column, inYAML(y))
 	}
 	if errors.Is(err, io.EOF) {
 		return errors.New("1:1: it is empty")
@@ -135,18 +148,32 @@ func placeOf(err error) error {
 	return fmt.Errorf("1:1: %w", err)
 }
 
+// inYAML returns the decoder's words, with the value and the type wanted instead of
+// the program's own types.
+func inYAML(err yaml.Error) string {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return err.GetMessage()
+	}
+	want := map[reflect.Kind]string{
+		reflect.String: "a text", reflect.Float64: "a number, as in 95", reflect.Int: "a whole number, as in 200",
+		reflect.Slice: "a list", reflect.Map: "a mapping", reflect.Struct: "a mapping",
+	}[wrong.DstType.Kind()]
+	return fmt.Sprintf("%q is not %s", err.GetToken().Value, want)
+}
+
 // flow checks one flow. Its steps are compiled here already, so that what is wrong in
 // one is told with its place.
-func (y *yamlFlow) flow() (load.Flow, error) {
+func (y *yamlFlow) flow(shared []load.Header) (load.Flow, error) {
 	f := load.Flow{Name: y.Name.text, Weight: 1}
 	if f.Name == "" {
-		return f, errors.New("1:1: a flow has no name")
+		return f, &placedError{y.place(), errors.New("a flow has no name, as in name: poll")}
 	}
 	if y.Weight != nil {
 		f.Weight = *y.Weight
 	}
-	if f.Weight <= 0 {
-		return f, &placedError{y.Name, fmt.Errorf("flow %q: weight %g is not above zero", f.Name, f.Weight)}
+	if err := load.CheckWeight(f.Weight); err != nil {
+		return f, &placedError{y.Name, fmt.Errorf("flow %q: %w", f.Name, err)}
 	}
 	if len(y.Steps) == 0 {
 		return f, &placedError{y.Name, fmt.Errorf("flow %q has no steps", f.Name)}
@@ -156,12 +183,27 @@ func (y *yamlFlow) flow() (load.Flow, error) {
 		if err != nil {
 			return f, err
 		}
+		for _, before := range f.Steps {
+			if before.Name == s.Name {
+				return f, &placedError{y.Steps[i].Request, fmt.Errorf("flow %q has two steps %q: the report tells steps by their names", f.Name, s.Name)}
+			}
+		}
 		f.Steps = append(f.Steps, s)
-		if err := load.CheckFlow(f); err != nil {
+		if err := load.CheckFlow(f, shared); err != nil {
 			return f, &placedError{y.Steps[i].Request, err}
 		}
 	}
 	return f, nil
+}
+
+// place is where something of a flow without a name stands.
+func (y *yamlFlow) place() placed {
+	for _, s := range y.Steps {
+		if s.Request.line > 0 {
+			return s.Request
+		}
+	}
+	return placed{line: 1, column: 1}
 }
 
 // step turns one step into what load plays; its template is not checked yet.

@@ -71,10 +71,18 @@ func TestScenarioRefuses(t *testing.T) {
 	f("name: x\nflow: []\n", `2:1: unknown field "flow"`)
 	f("flows:\n  - name: a\n    steps:\n      - request: GET /\n        repeat: 3\n", `5:9: unknown field "repeat"`)
 	f("flows:\n  - name: a\n    name: b\n", "3:5: ")
-	f("flows:\n  - name: a\n    weight: heavy\n", "3:13: ")
+	f("flows:\n  - name: a\n    weight: heavy\n", `3:13: "heavy" is not a number`)
+	f("flows:\n  - name: a\n    steps:\n      - request: GET /\n        status: [ok]\n", `5:18: "ok" is not a whole number`)
+	f("flows:\n  - name: a\n    steps:\n      - request: GET /\n        body: {a: b}\n", `5:15: "{" is not a text`)
+	f("flows: [{name: a, steps: [{request: GET /}]}]\n---\nname: b\n", "1:1: the file holds more than one document")
+	f("flows:\n  - name: a\n    steps: [{request: GET /}]\n  - name: a\n    steps: [{request: GET /}]\n", `4:11: flow "a" is there twice`)
+	f("flows:\n  - name: a\n    steps:\n      - {name: x, request: GET /}\n      - {name: x, request: GET /}\n", `5:28: flow "a" has two steps "x"`)
+	f("headers: {X: '{foo}'}\nflows:\n  - name: a\n    steps:\n      - request: GET /\n", `5:18: step "1": unknown variable {foo}`)
 	f("flows:\n  - name: a\n    weight: 0\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight 0`)
+	f("flows:\n  - name: a\n    weight: .nan\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight NaN`)
+	f("flows:\n  - name: a\n    weight: .inf\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight +Inf`)
 	f("flows:\n  - name: a\n", `2:11: flow "a" has no steps`)
-	f("flows:\n  - steps: [{request: GET /}]\n", "1:1: a flow has no name")
+	f("flows:\n  - steps: [{request: GET /}]\n", `2:23: a flow has no name`)
 	f("flows:\n  - name: a\n    steps:\n      - name: b\n", `2:11: flow "a": step "b" has no request`)
 	f("flows:\n  - name: a\n    steps:\n      - request: /x\n", `4:18: request "/x" is not a method and a path`)
 	f("flows:\n  - name: a\n    steps:\n      - request: GET /{thing}\n", `4:18: step "1": unknown variable {thing}`)
@@ -96,7 +104,7 @@ func FuzzScenario(f *testing.F) {
 		s, err := parseScenario([]byte(yaml))
 		if err == nil {
 			for _, flow := range s.flows {
-				if err := load.CheckFlow(flow); err != nil {
+				if err := load.CheckFlow(flow, s.headers); err != nil {
 					t.Errorf("an accepted flow is refused: %v", err)
 				}
 			}

@@ -28,9 +28,6 @@ func (f *verifyFlags) register(set *pflag.FlagSet) {
 // plan returns what the flags ask for, or nil for nothing.
 func (f *verifyFlags) plan(p *load.Plan) (*load.Verify, error) {
 	if f.how == "" {
-		if f.keys != "" || f.skip != "" {
-			return nil, fmt.Errorf("cannot use --verify-keys or --verify-skip without --verify")
-		}
 		return nil, nil
 	}
 	v := &load.Verify{PerSecond: f.perSecond, Open: f.how == "open", Skip: f.skip, Timeout: p.Timeout}

@@ -22,13 +22,17 @@ func (s *compiledStep) check(resp *fasthttp.Response, deep bool) (kind, error) {
 		return wrongStatus, statusError(code)
 	}
 	body := resp.Body()
+	isJSON := bytes.Contains(resp.Header.ContentType(), jsonType)
 	if len(body) == 0 {
+		if isJSON && !resp.SkipBody && code != fasthttp.StatusNoContent && code != fasthttp.StatusNotModified {
+			return notJSON, errNotJSON
+		}
 		return good, nil
 	}
 	if hasPlaceholder(body) {
 		return placeholderLeft, errPlaceholder
 	}
-	if bytes.Contains(resp.Header.ContentType(), jsonType) && (!closesJSON(body) || deep && !json.Valid(body)) {
+	if isJSON && (!closesJSON(body) || deep && !json.Valid(body)) {
 		return notJSON, errNotJSON
 	}
 	return good, nil

@@ -57,6 +57,8 @@ func TestCheck(t *testing.T) {
 	}
 	f(200, "application/json", `{"a":1}`, nil, good)
 	f(204, "application/json", "", nil, good)
+	f(200, "application/json", "", nil, notJSON)
+	f(200, "text/plain", "", nil, good)
 	f(301, "text/plain", "", nil, wrongStatus)
 	f(500, "text/plain", "", nil, wrongStatus)
 	f(404, "text/plain", "", map[int]bool{404: true}, good)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -88,7 +87,8 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	}
 	tc := tls.Client(nc, d.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		return nil, tlsError{errors.Join(err, nc.Close())}
+		_ = nc.Close() // the handshake's error says why
+		return nil, tlsError{err}
 	}
 	state := tc.ConnectionState()
 	d.handshakes.Add(1)

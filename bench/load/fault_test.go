@@ -27,8 +27,8 @@ func TestHostileTargets(t *testing.T) {
 				t.Errorf("%d of 10 requests count as %q, %d as good: %v", n, want, res.Counts.Good, res.Errors)
 			}
 			for _, e := range res.Errors {
-				if e.Example == "" {
-					t.Errorf("there is no example of %q", e.Kind)
+				if e.Example == "" || strings.HasSuffix(e.Example, "EOF") {
+					t.Errorf("the example of %q says %q", e.Kind, e.Example)
 				}
 			}
 		})
@@ -69,6 +69,15 @@ func TestHostileTargets(t *testing.T) {
 	f("not JSON", answerRaw(ok+"Content-Length: 5\r\n\r\n{\"a\":"), notJSON)
 	f("placeholder", answerRaw(ok+"Content-Length: 32\r\n\r\n{\"a\":\"${aws:iot:parameter:xyz}\"}"), placeholderLeft)
 	f("status", answerRaw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), wrongStatus)
+}
+
+// A status that HTTP does not have is told as it came.
+func TestOddStatus(t *testing.T) {
+	t.Parallel()
+	res := mustRun(t, openPlan(t, serveRaw(t, answerRaw("HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n")), 100, 100*time.Millisecond))
+	if res.Counts.Status["999"] != 10 {
+		t.Errorf("the statuses are %v, want 10 of 999", res.Counts.Status)
+	}
 }
 
 // answerOnce answers one request and closes the connection.

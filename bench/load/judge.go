@@ -22,14 +22,7 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 	r.describe(res)
 	res.Started = r.clock.start.Add(r.plan.Warmup)
 	res.Interrupted = interrupted
-	last := r.recorder.last()
-	switch {
-	case last == 0:
-		last = max(r.clock.now(), r.plan.Warmup)
-	case !interrupted && r.plan.Duration > 0 && r.plan.Count == 0:
-		last = max(last, r.end)
-	}
-	res.Seconds = (last - r.plan.Warmup).Seconds()
+	res.Seconds, res.DueSeconds = r.lengths(interrupted)
 	if r.cpuBefore > 0 {
 		used, wall := cpuTime()-r.cpuBefore, time.Since(r.wallBefore)
 		res.Generator.CPUSeconds = used.Seconds()
@@ -39,11 +32,40 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 	judge(res)
 }
 
+// lengths returns how long the measured part was, until the last answer that its rate
+// counts, and for how long requests fell due in it; 0: all the time. A request that
+// times out after the end makes no run longer, and a target that is silent until the
+// interrupt none shorter.
+func (r *run) lengths(interrupted bool) (measured, due float64) {
+	done, good := r.recorder.last()
+	end := r.end
+	if interrupted {
+		end = min(end, r.clock.now())
+		if stopped := r.stopped.Load(); stopped != nil {
+			end = min(end, stopped.Sub(r.clock.start))
+		}
+	}
+	switch byTime := r.plan.Duration > 0 && r.plan.Count == 0; {
+	case interrupted, byTime:
+		done = max(good, end)
+		due = max(end-r.plan.Warmup, 0).Seconds()
+	case done == 0:
+		done = r.clock.now()
+	}
+	if !r.plan.open() {
+		due = 0
+	}
+	return max(done-r.plan.Warmup, 0).Seconds(), due
+}
+
 // judge says whether the generator was the bottleneck, and warns of what else a
 // reader should know before he believes the figures.
 func judge(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
+	if v := res.Verified; v != nil && v.URLs == 0 {
+		warn("nothing was verified: there is no presigned URL in the %s answers looked into", report.Count(v.Documents))
+	}
 	if res.Plan.Loop == report.ClosedLoop {
 		if g.CPUShare >= busyShare {
 			warn("the generator used %s of its CPU: the rate may be its own ceiling, not the target's", report.Share(g.CPUShare))

@@ -104,6 +104,17 @@ func isClosed(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
+// inWords returns what happened for a kind whose error says too little: an EOF.
+func inWords(k kind, err error) error {
+	switch plain := err == io.EOF || err == io.ErrUnexpectedEOF; { //nolint:errorlint // a wrapped one says more
+	case plain && k == truncated:
+		return errors.New("the target closed the connection within an answer")
+	case plain && k == closed:
+		return errors.New("the target closed the connection without an answer")
+	}
+	return err
+}
+
 // presignedParts are the parts of a presigned URL's query, which no report may show.
 var presignedParts = regexp.MustCompile(`(?i)X-Amz-[a-z0-9-]+(=|%3D)[^&\s"'\\]*`)
 

@@ -68,5 +68,25 @@ func (r *run) tell(l Live) {
 	}
 	now := r.clock.now()
 	l.Elapsed, l.Total, l.Warmup, l.Count = now-r.plan.Warmup, r.plan.Duration, now < r.plan.Warmup, r.plan.Count
+	if l.Count > 0 {
+		l.Done = r.counted(l.Good + l.Failed)
+	}
 	r.plan.OnInterval(l)
+}
+
+// counted returns how many of a run by count are done: answered requests or, where a
+// flow has several steps, flows that were begun.
+func (r *run) counted(answered int64) int64 {
+	for _, f := range r.flows {
+		if len(f.steps) < 2 {
+			continue
+		}
+		if !r.plan.open() {
+			return min(r.tickets.Load(), r.plan.Count)
+		}
+		r.recorder.mu.Lock()
+		defer r.recorder.mu.Unlock()
+		return r.plan.Count - r.recorder.planned.left
+	}
+	return answered
 }

@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"jobgate/bench/report"
 )
 
 // Step is one request of a flow.
@@ -72,7 +70,7 @@ type Live struct {
 	Rate           float64 // good answers per second, of the last interval
 	P50, P99       time.Duration
 	Good, Failed   int64 // since the measured part began
-	Count          int64 // asked for, 0: the run ends by time
+	Count, Done    int64 // of a run by count (else 0): asked for, and done of them
 }
 
 // compiledStep is a Step ready to be sent.
@@ -97,6 +95,14 @@ type compiledFlow struct {
 	captures int
 }
 
+const (
+	// maxSkew is the largest Zipf exponent: all but one in a thousand are the first
+	// name by then, and far beyond it, as without an end, the drawing never ends.
+	maxSkew = 10
+	// maxWeight is a flow's largest weight, so that weights can be added up.
+	maxWeight = 1_000_000_000
+)
+
 // validate refuses what cannot be run, with the flag to turn.
 func (p *Plan) validate() error {
 	switch {
@@ -116,8 +122,8 @@ func (p *Plan) validate() error {
 		return errors.New("cannot run without names of things and jobs; see --things, --jobs")
 	}
 	for _, n := range []Names{p.Things, p.Jobs} {
-		if n.Spread == Zipf && n.Skew <= 1 {
-			return fmt.Errorf("cannot use a Zipf exponent of %g: above 1; see --zipf", n.Skew)
+		if n.Spread == Zipf && !(n.Skew > 1 && n.Skew <= maxSkew) {
+			return fmt.Errorf("cannot use a Zipf exponent of %g: above 1, up to %d; see --zipf", n.Skew, maxSkew)
 		}
 	}
 	return nil
@@ -149,8 +155,8 @@ func (p *Plan) compile(host string) ([]compiledFlow, []string, error) {
 	total := 0.0
 	for i := range p.Flows {
 		f := &p.Flows[i]
-		if f.Weight <= 0 {
-			return nil, nil, fmt.Errorf("cannot use flow %q: weight %g is not above zero", f.Name, f.Weight)
+		if err := CheckWeight(f.Weight); err != nil {
+			return nil, nil, fmt.Errorf("cannot use flow %q: %w", f.Name, err)
 		}
 		c, err := compileFlow(f, host, p.Headers, len(names))
 		if err != nil {
@@ -268,40 +274,16 @@ func (p *Plan) most() int64 {
 	return math.MaxInt64
 }
 
-// describe fills in the part of a report that repeats what was asked for.
-func (p *Plan) describe() report.Plan {
-	d := report.Plan{
-		Target: p.URL, Scenario: p.Scenario, Loop: report.ClosedLoop, Connections: p.Connections,
-		Warmup: p.Warmup.Seconds(), KeepAlive: p.KeepAlive, Timeout: p.Timeout.Seconds(),
+// CheckWeight says what is wrong with a flow's weight.
+func CheckWeight(w float64) error {
+	if !(w > 0 && w <= maxWeight) {
+		return fmt.Errorf("weight %g is not above zero and at most %d", w, maxWeight)
 	}
-	if p.Unix != "" {
-		d.Target += " by " + p.Unix
-	}
-	if p.open() {
-		d.Loop, d.Arrivals = report.OpenLoop, "constant"
-		if p.Poisson {
-			d.Arrivals = "Poisson"
-		}
-		for _, s := range p.Stages {
-			d.Stages = append(d.Stages, report.Stage{From: s.From, To: s.To, Seconds: s.Length.Seconds()})
-		}
-	}
-	return d
+	return nil
 }
 
-func describeNames(what string, n Names) string {
-	if n.Count == 1 {
-		return "1 of " + what
-	}
-	s := report.Count(int64(n.Count)) + " " + what + " " + n.Spread
-	if n.Spread == Zipf {
-		s += fmt.Sprintf(" (%g)", n.Skew)
-	}
-	return s
-}
-
-// CheckFlow says what is wrong with a flow's steps, as Run would.
-func CheckFlow(f Flow) error {
-	_, err := compileFlow(&f, "localhost", nil, 0)
+// CheckFlow says what is wrong with a flow's steps or the headers of all, as Run would.
+func CheckFlow(f Flow, shared []Header) error {
+	_, err := compileFlow(&f, "localhost", shared, 0)
 	return err
 }

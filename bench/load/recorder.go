@@ -50,12 +50,13 @@ type shard struct {
 	ops      []report.Operation
 	kinds    [kinds]int64
 	examples [kinds]string
-	status   [600]int64
+	status   [1000]int64
 	sent     int64
 	waited   int64
 	in, out  int64
 	reopened int64
 	last     time.Duration // when the last one was done
+	lastGood time.Duration // when the last good one was
 	slice    *slice
 }
 
@@ -113,9 +114,10 @@ func (r *recorder) record(shard int, s *sample) {
 		return
 	}
 	if s.kind != good && sh.examples[s.kind] == "" {
-		sh.examples[s.kind] = example(s.err)
+		sh.examples[s.kind] = example(inWords(s.kind, s.err))
 	}
 	if s.kind == good {
+		sh.lastGood = max(sh.lastGood, s.done)
 		sh.slice.good++
 		sh.ops[s.op].Good++
 	} else {
@@ -203,7 +205,8 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 		i.Latency.Merge(old.latency)
 	}
 	r.rotated = now
-	if i.Good+i.Failed+i.Intended > 0 {
+	// One in which nothing happened is a stall, and is shown; but for the rest at the end.
+	if i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.width.Seconds()/2 {
 		r.intervals = append(r.intervals, i)
 	}
 	if len(r.intervals) >= maxIntervals {
@@ -238,11 +241,11 @@ func (r *recorder) skip(due time.Duration, n int64) {
 	}
 }
 
-// last returns when the last request of the measured part was done, or 0.
-func (r *recorder) last() time.Duration {
-	var last time.Duration
+// last returns when the last request of the measured part was done, and when the last
+// good one was, or 0.
+func (r *recorder) last() (done, good time.Duration) {
 	for _, sh := range r.shards {
-		last = max(last, sh.last)
+		done, good = max(done, sh.last), max(good, sh.lastGood)
 	}
-	return last
+	return done, good
 }

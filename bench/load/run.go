@@ -32,7 +32,8 @@ type run struct {
 	verifier   *verifier
 	dispatcher *dispatcher // nil in a closed loop
 	workers    []*worker
-	tickets    atomic.Int64 // of a closed loop by count
+	tickets    atomic.Int64              // of a closed loop by count
+	stopped    atomic.Pointer[time.Time] // when the run was interrupted
 	cpuBefore  time.Duration
 	wallBefore time.Time
 }
@@ -50,6 +51,10 @@ func Run(ctx context.Context, p *Plan) (*report.Result, error) {
 	if err := r.reach(ctx, target); err != nil {
 		res := r.recorder.result()
 		r.describe(res)
+		if ctx.Err() != nil {
+			res.Interrupted = true // nobody waited for the connection
+			return res, nil
+		}
 		res.Counts.Intended, res.Counts.Failed = 1, 1
 		res.Errors = []report.Error{{Kind: connectKind(err).String(), Count: 1, Example: example(err)}}
 		return res, fmt.Errorf("%w %s: %w", ErrUnreachable, target.Host, err)
@@ -111,6 +116,11 @@ func (r *run) play(ctx context.Context) error {
 	for id := 1; id < r.plan.Connections; id++ {
 		r.workers = append(r.workers, newWorker(r, id))
 	}
+	defer context.AfterFunc(ctx, func() {
+		now := time.Now()
+		r.stopped.Store(&now)
+		time.AfterFunc(interruptGrace, r.interrupt)
+	})()
 	r.connectAll(ctx)
 	r.clock = newClock()
 	for _, w := range r.workers {
@@ -120,7 +130,6 @@ func (r *run) play(ctx context.Context) error {
 	}
 	r.verifier = newVerifier(r)
 	defer r.verifier.close()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(interruptGrace, r.interrupt) })()
 	measured := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(measured) })

@@ -127,6 +127,9 @@ func (v *verifier) look(ctx context.Context, body []byte) {
 		if opened {
 			v.found.Opened++
 		}
+		if skip && !signed {
+			v.found.Skipped++
+		}
 		if err != nil && ctx.Err() == nil {
 			v.found.Failed++
 			if v.found.Example == "" {

@@ -3,6 +3,7 @@ package report
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -61,14 +62,14 @@ func parseAssert(text string) (assert, error) {
 	case "errors":
 		number, percent := strings.CutSuffix(rest, "%")
 		a.share = percent
-		if a.limit, err = strconv.ParseFloat(strings.TrimSpace(number), 64); err != nil || a.limit < 0 {
+		if a.limit, err = parseLimit(strings.TrimSpace(number)); err != nil || percent && a.limit > 100 {
 			return assert{}, fmt.Errorf("limit %q is neither a percentage (0.1%%) nor a number", rest)
 		}
 		if percent {
 			a.limit /= 100
 		}
 	case "rate":
-		if a.limit, err = strconv.ParseFloat(strings.TrimSuffix(rest, "/s"), 64); err != nil || a.limit < 0 {
+		if a.limit, err = parseLimit(strings.TrimSuffix(rest, "/s")); err != nil {
 			return assert{}, fmt.Errorf("limit %q is not a rate (20000/s)", rest)
 		}
 	default:
@@ -84,6 +85,15 @@ func parseAssert(text string) (assert, error) {
 	return a, nil
 }
 
+// parseLimit reads a finite number from zero.
+func parseLimit(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err == nil && !(f >= 0 && f <= math.MaxFloat64) {
+		err = strconv.ErrRange
+	}
+	return f, err
+}
+
 // latencyOf returns the duration that metric names; ok is false if h is empty.
 func latencyOf(h *Histogram, metric string) (d time.Duration, ok bool, err error) {
 	ok = h.Count() > 0
@@ -97,7 +107,7 @@ func latencyOf(h *Histogram, metric string) (d time.Duration, ok bool, err error
 	}
 	number, isPercentile := strings.CutPrefix(metric, "p")
 	p, err := strconv.ParseFloat(number, 64)
-	if !isPercentile || err != nil || p <= 0 || p > 100 {
+	if !isPercentile || err != nil || !(p > 0 && p <= 100) {
 		return 0, false, fmt.Errorf("metric %q is none of min, mean, max, p50 … p99.99, errors, rate", metric)
 	}
 	return h.Percentile(p), ok, nil

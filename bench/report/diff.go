@@ -8,15 +8,21 @@ import (
 )
 
 // WriteDiff writes two results side by side, a before b, with the change of each
-// figure in percent. It does not say whether a change is noise: for that, run each
+// figure in percent, and how the two runs themselves differ. It does not say whether a change is noise: for that, run each
 // side several times.
 func WriteDiff(w io.Writer, a, b *Result) error {
 	s := new(strings.Builder)
 	if a.Plan.Loop != b.Plan.Loop {
 		fmt.Fprintf(s, "warning: A is of the %s loop, B of the %s loop: their latencies do not compare\n", a.Plan.Loop, b.Plan.Loop)
 	}
-	if a.Plan.Target != b.Plan.Target {
-		fmt.Fprintf(s, "A  %s\nB  %s\n", a.Plan.Target, b.Plan.Target)
+	for _, what := range []func(*Result) string{
+		func(r *Result) string { return r.Plan.Target }, func(r *Result) string { return r.Plan.Scenario },
+		(*Result).Title, func(r *Result) string { return r.Plan.Names },
+		func(r *Result) string { return Count(int64(r.Plan.Connections)) + " connections" },
+	} {
+		if x, y := what(a), what(b); x != y {
+			fmt.Fprintf(s, "A  %s\nB  %s\n", x, y)
+		}
 	}
 	var t table
 	t.add("", "A", "B", "B against A")

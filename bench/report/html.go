@@ -21,9 +21,9 @@ type pageData struct {
 	Facts   [][2]string
 	Tiles   [][2]string
 	Plots   []pagePlot
-	Steps   [][]string
+	Steps   [][]string // as are all tables: first row: heads
 	Knee    string
-	Latency [][]string // first row: heads
+	Latency [][]string
 	Ops     [][]string
 	Errors  []Error
 	Version string
@@ -51,24 +51,21 @@ func (r *Result) WriteHTML(w io.Writer) error {
 	}
 	if steps := r.Steps(); steps != nil && r.Generator.Limited == "" {
 		d.Knee = kneeText(steps)
+		d.Steps = [][]string{stepHead}
 		for _, s := range steps {
-			d.Steps = append(d.Steps, []string{stepText(s), Rate(s.Offered), Rate(s.Good), Duration(s.P50), Duration(s.P99), Share(s.ErrorShare), yesNo(s.KeptUp)})
+			d.Steps = append(d.Steps, s.cells())
 		}
 	}
+	if len(r.Operations) > 0 {
+		d.Ops = [][]string{operationHead}
+	}
 	for _, o := range r.Operations {
-		d.Ops = append(d.Ops, []string{o.Name, Count(o.Good), Count(o.Failed), Duration(o.Latency.Percentile(50)), Duration(o.Latency.Percentile(99)), Duration(o.Latency.Max())})
+		d.Ops = append(d.Ops, r.operationCells(o))
 	}
 	if err := page.Execute(w, d); err != nil {
 		return fmt.Errorf("cannot write the HTML report: %w", err)
 	}
 	return nil
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }
 
 // facts are the lines under the heading.
@@ -116,7 +113,7 @@ func (r *Result) latencyTable() [][]string {
 	row := func(name string, value func(*Histogram) time.Duration) {
 		line := []string{name}
 		for _, c := range columns {
-			line = append(line, Duration(value(c.h)))
+			line = append(line, latencyText(c.h, value))
 		}
 		table = append(table, line)
 	}

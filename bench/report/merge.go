@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -24,10 +25,13 @@ func Merge(results []*Result) (*Result, error) {
 		Counts: Counts{Status: map[string]int64{}}, Latency: NewHistogram(),
 	}
 	m.Plan.Connections, m.Plan.Stages = 0, nil
-	end := first.Started
-	for _, r := range results {
+	end, due := first.Started, first.Started
+	for i, r := range results {
 		if r.Plan.Loop != first.Plan.Loop {
 			return nil, fmt.Errorf("cannot merge reports: one is of an %s loop, one of a %s loop", OpenLoop, ClosedLoop)
+		}
+		if k := slices.IndexFunc(results[:i], r.sameRun); k >= 0 {
+			return nil, fmt.Errorf("cannot merge reports: the %s and the %s are of the same run, which began at %s", ordinal(k), ordinal(i), r.Started.Format(time.RFC3339Nano))
 		}
 		if r.Started.Before(m.Started) {
 			m.Started = r.Started
@@ -35,8 +39,14 @@ func Merge(results []*Result) (*Result, error) {
 		if e := r.Started.Add(seconds(r.Seconds)); e.After(end) {
 			end = e
 		}
+		if e := r.Started.Add(seconds(r.dueSeconds())); e.After(due) {
+			due = e
+		}
 	}
 	m.Seconds = end.Sub(m.Started).Seconds()
+	if m.Plan.Loop == OpenLoop {
+		m.DueSeconds = due.Sub(m.Started).Seconds()
+	}
 	width := intervalWidth(results)
 	for _, r := range results {
 		m.add(r, width)
@@ -62,6 +72,9 @@ func intervalWidth(results []*Result) float64 {
 func (r *Result) add(from *Result, width float64) {
 	if from.Plan.Target != r.Plan.Target {
 		r.warn(fmt.Sprintf("the merged runs had different targets: %s and %s", r.Plan.Target, from.Plan.Target))
+	}
+	if from.Plan.Names != "" && !strings.Contains(r.Plan.Names, from.Plan.Names) {
+		r.Plan.Names = strings.TrimPrefix(r.Plan.Names+" + "+from.Plan.Names, " + ")
 	}
 	r.Plan.Connections += from.Plan.Connections
 	r.Interrupted = r.Interrupted || from.Interrupted
@@ -187,6 +200,7 @@ func (r *Result) addVerified(v Verified) {
 	r.Verified.URLs += v.URLs
 	r.Verified.Opened += v.Opened
 	r.Verified.Signatures += v.Signatures
+	r.Verified.Skipped += v.Skipped
 	r.Verified.Failed += v.Failed
 	if r.Verified.Example == "" {
 		r.Verified.Example = v.Example
@@ -221,6 +235,21 @@ func (r *Result) warnOfGaps(results []*Result) {
 			return
 		}
 	}
+}
+
+// sameRun says whether o is of the run that r is of: two processes do not begin in one
+// nanosecond and then use the same CPU time for the same answers.
+func (r *Result) sameRun(o *Result) bool {
+	return !r.Started.IsZero() && r.Started.Equal(o.Started) && r.Seconds == o.Seconds && r.Counts.Good == o.Counts.Good &&
+		r.Counts.BytesIn == o.Counts.BytesIn && r.Generator.CPUSeconds == o.Generator.CPUSeconds
+}
+
+// ordinal names the i-th of several, counted from 0.
+func ordinal(i int) string {
+	if i < 3 {
+		return [...]string{"first", "second", "third"}[i]
+	}
+	return fmt.Sprintf("%dth", i+1)
 }
 
 func seconds(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }

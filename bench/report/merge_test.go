@@ -63,6 +63,13 @@ func TestMergeRefusesAndWarns(t *testing.T) {
 	if _, err := Merge(nil); err == nil {
 		t.Error("merging nothing gave a report")
 	}
+	open.Started, open.Generator.CPUSeconds = time.Now(), 1
+	other, again := sampleResult(10, 1, 2), *open
+	other.Started = open.Started // another machine's run may well begin at the same time
+	other.Generator.CPUSeconds = 2
+	if _, err := Merge([]*Result{open, other, &again}); err == nil || !strings.Contains(err.Error(), "the first and the third are of the same run") {
+		t.Errorf("merging a report with itself: %v", err)
+	}
 	later := sampleResult(10, 1, 2)
 	later.Started = later.Started.Add(time.Minute)
 	later.Plan.Target = "http://other/path"
@@ -89,6 +96,8 @@ func TestDiff(t *testing.T) {
 	}
 	a, b := sampleResult(1000, 10*time.Millisecond, 10*time.Millisecond), sampleResult(1100, 5*time.Millisecond, 5*time.Millisecond)
 	f(a, b, "100/s", "110/s", "+10.0 %", "-50.0 %", "p99.99")
+	b.Plan.Stages, b.Plan.Connections, b.Interrupted = []Stage{{From: 300, To: 300}}, 77, true
+	f(a, b, "arrivals, 300/s", "interrupted", "B  77 connections")
 	b.Plan.Loop = ClosedLoop
 	f(a, b, "their latencies do not compare")
 	b.Generator.Limited = "It was late."

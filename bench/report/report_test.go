@@ -154,6 +154,11 @@ func TestParseAssertsRefuses(t *testing.T) {
 	f("latency<5ms", `metric "latency"`)
 	f("errors<few", `"few" is neither`)
 	f("errors<-1%", "is neither")
+	f("errors<NaN", "is neither")
+	f("errors<Inf", "is neither")
+	f("errors<200%", "is neither")
+	f("rate>NaN", "is not a rate")
+	f("pNaN<5ms", `metric "pNaN"`)
 	f("rate>5ms", `"5ms" is not a rate`)
 }
 
@@ -230,6 +235,7 @@ func TestReadJSONRefuses(t *testing.T) {
 	f("{}")
 	f("not JSON")
 	f(`{"format":"jobgate-bench/2"}`)
+	f(`{"format":"jobgate-bench/1"} {}`)
 	f(`{"format":"jobgate-bench/1"}`)
 	f(`{"format":"jobgate-bench/1","plan":{"loop":"open"},"latency":{"count":1,"hdr":"x"}}`)
 }

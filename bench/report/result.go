@@ -20,9 +20,12 @@ const (
 // Result is what one run, or several merged ones, measured. Times within a run are
 // seconds since its measured part began; the warm-up is in none of the figures.
 type Result struct {
-	Format      string    `json:"format"`
-	Started     time.Time `json:"started"` // of the measured part
-	Seconds     float64   `json:"seconds"` // of the measured part, until its last answer
+	Format  string    `json:"format"`
+	Started time.Time `json:"started"` // of the measured part
+	Seconds float64   `json:"seconds"` // of the measured part, until its last good answer
+	// DueSeconds are those of them in which requests fell due: in the others a run only
+	// waited for answers. Open loop only; 0: all of them.
+	DueSeconds  float64   `json:"due_seconds,omitempty"`
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Plan        Plan      `json:"plan"`
 	Machines    []Machine `json:"machines"`
@@ -122,8 +125,9 @@ type Interval struct {
 type Verified struct {
 	Documents  int64  `json:"documents"`
 	URLs       int64  `json:"urls"`
-	Opened     int64  `json:"opened"`     // answered to a one-byte Range request
-	Signatures int64  `json:"signatures"` // recomputed and found right
+	Opened     int64  `json:"opened"`            // answered to a one-byte Range request
+	Signatures int64  `json:"signatures"`        // recomputed and found right
+	Skipped    int64  `json:"skipped,omitempty"` // left out because --verify-skip said so
 	Failed     int64  `json:"failed"`
 	Example    string `json:"example,omitempty"` // the first failure, without its query
 }
@@ -139,6 +143,16 @@ type Generator struct {
 
 // Rate returns the good answers per second.
 func (r *Result) Rate() float64 { return perSecond(r.Counts.Good, r.Seconds) }
+
+// Offered returns how many requests fell due per second.
+func (r *Result) Offered() float64 { return perSecond(r.Counts.Intended, r.dueSeconds()) }
+
+func (r *Result) dueSeconds() float64 {
+	if r.DueSeconds > 0 {
+		return r.DueSeconds
+	}
+	return r.Seconds
+}
 
 // ErrorShare returns the failed share of all judged requests, 0 to 1.
 func (r *Result) ErrorShare() float64 {
@@ -172,7 +186,11 @@ var ErrFormat = errors.New("report: not a report of this version")
 // ReadJSON reads a result that WriteJSON wrote.
 func ReadJSON(rd io.Reader) (*Result, error) {
 	r := new(Result)
-	if err := json.NewDecoder(rd).Decode(r); err != nil {
+	text, err := io.ReadAll(rd)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(text, r); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	if r.Format != Format {

@@ -96,7 +96,7 @@ func (r *Result) writeCounts(b *strings.Builder) {
 	c := r.Counts
 	fmt.Fprintf(b, "\n  rate         %s good answers", Rate(r.Rate()))
 	if r.Plan.Loop == OpenLoop {
-		fmt.Fprintf(b, ", %s fell due", Rate(perSecond(c.Intended, r.Seconds)))
+		fmt.Fprintf(b, ", %s fell due", Rate(r.Offered()))
 	}
 	fmt.Fprintf(b, "\n  requests     %s intended, %s good, %s failed (%s)", Count(c.Intended), Count(c.Good), Count(c.Failed), Share(r.ErrorShare()))
 	if c.Abandoned > 0 {
@@ -186,20 +186,13 @@ func (r *Result) writeSteps(b *strings.Builder) {
 		return
 	}
 	var t table
-	t.add("asked for", "fell due", "good", "p50", "p99", "errors", "kept up")
+	t.add(stepHead...)
 	for _, s := range steps {
-		t.add(stepText(s), Rate(s.Offered), Rate(s.Good), Duration(s.P50), Duration(s.P99), Share(s.ErrorShare), yesNo(s.KeptUp))
+		t.add(s.cells()...)
 	}
 	b.WriteString("\n")
 	t.appendTo(b)
 	fmt.Fprintf(b, "  knee: %s\n", kneeText(steps))
-}
-
-func stepText(s Step) string {
-	if s.From == s.To {
-		return Rate(s.From)
-	}
-	return strings.TrimSuffix(Rate(s.From), "/s") + ".." + Rate(s.To)
 }
 
 func kneeText(steps []Step) string {
@@ -218,17 +211,9 @@ func (r *Result) writeOperations(b *strings.Builder) {
 		return
 	}
 	var t table
-	t.add("operation", "good", "failed", "p50", "p99", "p99.9", "max")
+	t.add(operationHead...)
 	for _, o := range r.Operations {
-		cells := []string{o.Name, Count(o.Good), Count(o.Failed)}
-		for _, p := range []float64{50, 99, 99.9, 100} {
-			cell := "-"
-			if r.Generator.Limited == "" {
-				cell = latencyText(o.Latency, func(h *Histogram) time.Duration { return h.Percentile(p) })
-			}
-			cells = append(cells, cell)
-		}
-		t.add(cells...)
+		t.add(r.operationCells(o)...)
 	}
 	b.WriteString("\n")
 	t.appendTo(b)

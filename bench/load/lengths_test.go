@@ -1,0 +1,154 @@
+package load
+
+import (
+	"context"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// What fell due is told by the time in which it did, not by that in which the run
+// still waited for answers.
+func TestOfferedRateOfAnOverload(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+		answerJSON(w, r)
+	})
+	p := openPlan(t, url, 1000, 500*time.Millisecond)
+	p.Connections, p.Timeout = 2, 500*time.Millisecond
+	res := mustRun(t, p)
+	if rate := res.Offered(); math.Abs(rate-1000) > 20 {
+		t.Errorf("%.0f/s fell due, want the 1000/s asked for", rate)
+	}
+	if res.Seconds < 0.8 {
+		t.Errorf("the good answers came in %.2f s, want those of the grace in it", res.Seconds)
+	}
+}
+
+// One answer that never comes does not halve the rate of all others.
+func TestTimeoutMakesNoRunLonger(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	block := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 450 {
+			<-block
+		}
+		answerJSON(w, r)
+	})
+	defer close(block)
+	p := openPlan(t, url, 500, time.Second)
+	p.Timeout = 2 * time.Second
+	res := mustRun(t, p)
+	if rate := res.Rate(); failures(res, timedOut) != 1 || rate < 450 {
+		t.Errorf("%.0f/s good answers with %d timeouts, want nearly 500/s with 1", rate, failures(res, timedOut))
+	}
+}
+
+// A target that fell silent before the interrupt has not answered for all that time.
+func TestInterruptedRateHasTheSilence(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	block := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if time.Since(begin) > 300*time.Millisecond {
+			<-block
+		}
+		answerJSON(w, r)
+	})
+	defer close(block)
+	ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+	defer cancel()
+	res, err := Run(ctx, openPlan(t, url, 500, time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Seconds < 1.3 || res.Seconds > 2.5 || res.Rate() > 200 {
+		t.Errorf("%.0f/s in %.2f s, want about 100/s in the 1.5 s until the interrupt", res.Rate(), res.Seconds)
+	}
+}
+
+// A stall is seen in a closed loop's intervals too, where nobody asks meanwhile.
+func TestStallIsInTheIntervals(t *testing.T) {
+	t.Parallel()
+	begin := time.Now()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if d := time.Since(begin); d > 400*time.Millisecond && d < 1100*time.Millisecond {
+			time.Sleep(1100*time.Millisecond - d)
+		}
+		answerJSON(w, r)
+	})
+	res := mustRun(t, closedPlan(t, url, 2, 1500*time.Millisecond))
+	empty := 0
+	for _, i := range res.Intervals {
+		empty += int(b2i(i.Good == 0 && i.Failed == 0))
+	}
+	if empty < 3 {
+		t.Errorf("%d intervals of a tenth of a second are without answers, want those of the 0.7 s stall", empty)
+	}
+}
+
+// Ctrl-C does not wait for connections that nobody accepts, nor calls the target
+// unreachable.
+func TestInterruptWhileConnecting(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }() // nothing was written
+	p := openPlan(t, "https://"+l.Addr().String(), 100, time.Minute)
+	p.Timeout = 20 * time.Second // the handshake's: nobody answers it
+	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	res, err := Run(ctx, p)
+	if err != nil || res == nil || !res.Interrupted || res.Counts.Failed != 0 {
+		t.Errorf("the interrupted run is %+v, %v; want a report without failures", res, err)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("the run ended %s after it began, want soon after 0.2 s", took)
+	}
+}
+
+// oneListener accepts one connection; the others are taken and never served.
+type oneListener struct {
+	net.Listener
+	taken []net.Conn // kept: what nobody holds is closed
+}
+
+func (l *oneListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		l.taken = append(l.taken, c)
+		if err != nil || len(l.taken) == 1 {
+			return c, err
+		}
+	}
+}
+
+// The same where the first connection is there, and the others are not to be had.
+func TestInterruptWhileConnectingTheOthers(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(answerJSON))
+	s.Listener = &oneListener{Listener: s.Listener}
+	s.StartTLS()
+	defer s.Close()
+	p := openPlan(t, s.URL, 100, time.Minute)
+	p.Timeout, p.TLS = 20*time.Second, s.Client().Transport.(*http.Transport).TLSClientConfig
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	begin := time.Now()
+	res, err := Run(ctx, p)
+	if err != nil || !res.Interrupted {
+		t.Errorf("the interrupted run is %+v, %v", res, err)
+	}
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("the run ended %s after it began, want soon after 0.5 s", took)
+	}
+}
