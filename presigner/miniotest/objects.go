@@ -126,11 +126,26 @@ func (s *Server) doOnce(method, url string, body []byte) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	return s.sendSigned(req, body, "s3")
+}
+
+// assumeRole asks STS for a session of the root credentials.
+func (s *Server) assumeRole() (answer, error) {
+	body := []byte("Action=AssumeRole&Version=2011-06-15&RoleArn=arn:aws:iam::123456789012:role/ready&RoleSessionName=ready")
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.URL+"/", bytes.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return s.sendSigned(req, body, "sts")
+}
+
+func (s *Server) sendSigned(req *http.Request, body []byte, service string) (answer, error) {
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	req.Header.Set("X-Amz-Content-Sha256", hash)
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
-	if err := signer.SignHTTP(req.Context(), s.Root, req, hash, "s3", Region, time.Now()); err != nil {
+	if err := signer.SignHTTP(req.Context(), s.Root, req, hash, service, Region, time.Now()); err != nil {
 		return answer{}, err
 	}
 	return s.send(req)

@@ -137,7 +137,7 @@ func run(cmd *exec.Cmd, logPath string) (ended <-chan struct{}, stop func(), err
 	return done, stop, <-started
 }
 
-// waitReady asks until the server lists its buckets, at most half a minute.
+// waitReady asks until the server lists its buckets and, which comes later, assumes roles; at most half a minute.
 func (s *Server) waitReady(ended <-chan struct{}) error {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
@@ -153,9 +153,14 @@ func (s *Server) waitReady(ended <-chan struct{}) error {
 		}
 		res, err := s.doOnce(http.MethodGet, s.URL+"/", nil)
 		if err == nil && res.status == http.StatusOK {
+			res, err = s.assumeRole()
+		}
+		if err == nil && res.status == http.StatusOK {
 			return nil
 		}
-		last = err
+		if last = err; err == nil {
+			last = fmt.Errorf("status %d: %s", res.status, res.body)
+		}
 	}
 }
 
