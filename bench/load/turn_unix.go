@@ -54,7 +54,7 @@ func (t *turn) take(request, p []byte) (sent, n int, err error) {
 // onDescriptor is called until it returns true, each time after the descriptor became ready again.
 func (t *turn) onDescriptor(fd uintptr) bool {
 	if t.request != nil {
-		t.sent, t.err = retried(syscall.Write, int(fd), t.request)
+		t.sent, t.err = retried(write, int(fd), t.request)
 		whole := t.sent == len(t.request)
 		t.request = nil
 		if errors.Is(t.err, syscall.EAGAIN) {
@@ -62,7 +62,7 @@ func (t *turn) onDescriptor(fd uintptr) bool {
 		}
 		return !whole
 	}
-	t.n, t.err = retried(syscall.Read, int(fd), t.buf)
+	t.n, t.err = retried(read, int(fd), t.buf)
 	if errors.Is(t.err, syscall.EAGAIN) {
 		t.err = nil
 		return false
