@@ -58,7 +58,7 @@ func certifiedTurn(ctx context.Context, o *options, c certified) (turn, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return turn{}, fmt.Errorf("the load's report %q: %w", text, err)
 	}
-	return turn{r.Rate, r.P50, r.P99, r.Failed}, nil
+	return turn{rate: r.Rate, p50: r.P50, p99: r.P99, failed: r.Failed}, nil
 }
 
 // runCertified is that process.

@@ -53,13 +53,14 @@ func compareGenerator(ctx context.Context, o *options) error {
 			return err
 		}
 		all := []*contestant{
-			{name: "wrk", reference: true, run: func(ctx context.Context) (turn, error) { return wrk(ctx, o, target.url, "") }},
+			{name: "wrk", reference: true, run: func(ctx context.Context) (turn, error) { return wrkWithCPU(ctx, o, target.url) }},
 			{name: "jobgate bench", goal: "≥ 0.90", run: func(ctx context.Context) (turn, error) {
 				r, err := bench(ctx, o, "--concurrency", strconv.Itoa(o.connections), "--duration", o.length.String(), "--warmup", "0s", target.url)
 				if err != nil {
 					return turn{}, err
 				}
-				return turn{r.Rate(), r.Latency.Percentile(50), r.Latency.Percentile(99), r.Counts.Failed}, nil
+				cpu := time.Duration(r.Generator.CPUSeconds * 1e9 / float64(r.Counts.Good+r.Counts.Failed))
+				return turn{r.Rate(), r.Latency.Percentile(50), r.Latency.Percentile(99), r.Counts.Failed, cpu}, nil
 			}},
 		}
 		if err := takeTurns(ctx, o, all); err != nil {

@@ -30,7 +30,7 @@ Transfer/sec:    230.00MB
 
 func TestParseWrk(t *testing.T) {
 	got, err := parseWrk(wrkOutput)
-	want := turn{150061.5, 380 * time.Microsecond, 1100 * time.Microsecond, 12}
+	want := turn{rate: 150061.5, p50: 380 * time.Microsecond, p99: 1100 * time.Microsecond, failed: 12}
 	if err != nil || got != want {
 		t.Errorf("parseWrk: %+v, %v; want %+v", got, err, want)
 	}

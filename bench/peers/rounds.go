@@ -13,7 +13,8 @@ import (
 type turn struct {
 	rate     float64 // requests or operations per second
 	p50, p99 time.Duration
-	failed   int64 // answers that were not right
+	failed   int64         // answers that were not right
+	cpu      time.Duration // that the load took for a request; 0: not measured
 }
 
 // contestant is one of those who take turns.
@@ -74,15 +75,26 @@ func (c *contestant) ratio(reference *contestant) (mid, low, high float64) {
 func printTurns(title string, all []*contestant) {
 	reference := all[slices.IndexFunc(all, func(c *contestant) bool { return c.reference })]
 	fmt.Printf("### %s\n\n", title)
-	t := newTable("<server", "requests/s", "ratio (lowest … highest)", "<goal", "p50", "p99")
+	heads := []string{"<server", "requests/s", "ratio (lowest … highest)", "<goal", "p50", "p99"}
+	compareCPU := reference.turns[0].cpu > 0
+	if compareCPU {
+		heads = append(heads, "load's CPU a request")
+	}
+	t := newTable(heads...)
 	for _, c := range all {
 		ratio := "1"
 		if c != reference {
 			mid, low, high := c.ratio(reference)
 			ratio = fmt.Sprintf("%.2f (%.2f … %.2f)", mid, low, high)
 		}
-		t.add(c.name, thousands(median(c.of(func(t turn) float64 { return t.rate }))), ratio, c.goal,
-			shortDuration(median(c.of(func(t turn) float64 { return float64(t.p50) }))), shortDuration(median(c.of(func(t turn) float64 { return float64(t.p99) }))))
+		row := []string{
+			c.name, thousands(median(c.of(func(t turn) float64 { return t.rate }))), ratio, c.goal,
+			shortDuration(median(c.of(func(t turn) float64 { return float64(t.p50) }))), shortDuration(median(c.of(func(t turn) float64 { return float64(t.p99) }))),
+		}
+		if compareCPU {
+			row = append(row, fmt.Sprintf("%.1f µs", median(c.of(func(t turn) float64 { return float64(t.cpu) }))/1e3))
+		}
+		t.add(row...)
 	}
 	fmt.Print(t)
 	fmt.Printf("Medians of %d rounds; ratios are to %s, within each round.\n\n", len(all[0].turns), reference.name)

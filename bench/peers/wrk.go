@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -51,6 +52,25 @@ func wrk(ctx context.Context, o *options, url, script string) (turn, error) {
 		return turn{}, fmt.Errorf("wrk (Debian package wrk) at %s: %w\n%s", url, err, text)
 	}
 	return parseWrk(string(text))
+}
+
+// wrkWithCPU is wrk, with what a request cost it.
+func wrkWithCPU(ctx context.Context, o *options, url string) (turn, error) {
+	before := childrenCPU()
+	t, err := wrk(ctx, o, url, "")
+	if err == nil {
+		t.cpu = time.Duration(float64(childrenCPU()-before) / (t.rate * max(o.length.Seconds(), 1)))
+	}
+	return t, err
+}
+
+// childrenCPU is the CPU time of the processes that this one has waited for.
+func childrenCPU() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func parseWrk(text string) (t turn, err error) {
