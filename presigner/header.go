@@ -23,6 +23,7 @@ type HeaderVerification struct {
 	Body       []byte                     // hashed here: a header that states the hash is not believed
 	Time       time.Time                  // now
 	Lookup     func(accessKeyID string) (Credentials, bool)
+	Keys       *SigningKeys // nil: every request's key is derived anew
 }
 
 // VerifiedHeader says who signed a request, and for what.
@@ -66,12 +67,22 @@ func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
 	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), token) != 1 {
 		return VerifiedHeader{}, ErrToken
 	}
-	want, err := a.want(&v, credentials.SecretAccessKey)
+	canonical, err := a.canonicalRequest(&v)
 	if err != nil {
 		return VerifiedHeader{}, err
 	}
+	scope := signingScope{credentials.SecretAccessKey, a.scope[1], a.scope[2], a.scope[3]}
+	key := v.Keys.get(scope)
+	known := key != nil
+	if !known {
+		key = scope.derive()
+	}
+	want := scope.sign(key, canonical, a.amzDate)
 	if !hmac.Equal([]byte(want), []byte(a.signature)) {
 		return VerifiedHeader{}, ErrSignature
+	}
+	if !known {
+		v.Keys.add(scope, key)
 	}
 	if !credentials.Expires.IsZero() && v.Time.After(credentials.Expires) {
 		return VerifiedHeader{}, fmt.Errorf("%w: its session ended at %s", ErrExpired, credentials.Expires.UTC().Format(time.RFC3339))
@@ -130,8 +141,8 @@ func (a *authorization) parseDate(dates []string) error {
 	return nil
 }
 
-// want computes the signature that the request should carry.
-func (a *authorization) want(v *HeaderVerification, secret string) (string, error) {
+// canonicalRequest is step 1 of SigV4 for the request as it arrived.
+func (a *authorization) canonicalRequest(v *HeaderVerification) (string, error) {
 	digest := sha256.Sum256(v.Body)
 	payload := hex.EncodeToString(digest[:])
 	if stated := v.Values("x-amz-content-sha256"); len(stated) > 0 && canonicalValue(stated) != payload {
@@ -148,7 +159,7 @@ func (a *authorization) want(v *HeaderVerification, secret string) (string, erro
 		b.WriteString(name + ":" + canonicalValue(v.Values(name)) + "\n")
 	}
 	b.WriteString("\n" + strings.Join(a.signedHeaders, ";") + "\n" + payload)
-	return Sign(b.String(), a.amzDate, secret, a.scope[1], a.scope[2], a.scope[3]), nil
+	return b.String(), nil
 }
 
 // canonicalValue joins a header's values as SigV4 does: each trimmed, its runs of spaces

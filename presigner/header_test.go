@@ -85,15 +85,20 @@ func (r headerRequest) sign(tb testing.TB, at time.Time) presigner.HeaderVerific
 var headerTime = time.Date(2026, 11, 23, 23, 58, 0, 0, time.UTC)
 
 func TestVerifyHeaderSDK(t *testing.T) {
+	var keys presigner.SigningKeys
 	f := func(r headerRequest) {
 		t.Helper()
-		got, err := presigner.VerifyHeader(r.sign(t, headerTime))
-		if err != nil {
-			t.Errorf("%s %s: %v", r.method, r.url, err)
-		}
-		want := presigner.VerifiedHeader{AccessKeyID: "AKIDEXAMPLE", Region: "eu-west-1", Service: "iot", SignedAt: headerTime}
-		if got != want {
-			t.Errorf("%s %s: got %+v", r.method, r.url, got)
+		for _, keys := range []*presigner.SigningKeys{nil, &keys, &keys} { // derived, derived and kept, kept
+			v := r.sign(t, headerTime)
+			v.Keys = keys
+			got, err := presigner.VerifyHeader(v)
+			if err != nil {
+				t.Errorf("%s %s: %v", r.method, r.url, err)
+			}
+			want := presigner.VerifiedHeader{AccessKeyID: "AKIDEXAMPLE", Region: "eu-west-1", Service: "iot", SignedAt: headerTime}
+			if got != want {
+				t.Errorf("%s %s: got %+v", r.method, r.url, got)
+			}
 		}
 	}
 	f(headerRequest{method: "GET", url: "http://localhost:8082/jobs"})
@@ -106,12 +111,21 @@ func TestVerifyHeaderSDK(t *testing.T) {
 
 func TestVerifyHeaderRefuses(t *testing.T) {
 	base := headerRequest{method: "PUT", url: "http://localhost:8082/jobs/j?x=1", body: `{"targets":[]}`, stateHash: true, token: "token"}
+	var keys presigner.SigningKeys
+	right := base.sign(t, headerTime)
+	right.Keys = &keys
+	if _, err := presigner.VerifyHeader(right); err != nil {
+		t.Fatal(err)
+	}
 	f := func(what string, want error, change func(*presigner.HeaderVerification)) {
 		t.Helper()
-		v := base.sign(t, headerTime)
-		change(&v)
-		if _, err := presigner.VerifyHeader(v); !errors.Is(err, want) {
-			t.Errorf("%s: got %v, want %v", what, err, want)
+		for _, keys := range []*presigner.SigningKeys{nil, &keys} {
+			v := base.sign(t, headerTime)
+			v.Keys = keys
+			change(&v)
+			if _, err := presigner.VerifyHeader(v); !errors.Is(err, want) {
+				t.Errorf("%s: got %v, want %v", what, err, want)
+			}
 		}
 	}
 	with := func(v *presigner.HeaderVerification, name string, edit func([]string) []string) {

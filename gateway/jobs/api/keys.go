@@ -36,7 +36,8 @@ type AccessKey struct {
 //
 // A key is replaced by listing the old and the new one until every client has the new one.
 type Keys struct {
-	byID map[string]*AccessKey
+	byID    map[string]*AccessKey
+	signing presigner.SigningKeys
 }
 
 // keyFile is the file's format.

@@ -59,7 +59,7 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, now time.Time, services ...s
 	header := &ctx.Request.Header
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: string(header.Method()), RequestURI: string(header.RequestURI()), Body: ctx.Request.Body(),
-		Time: now, Lookup: keys.lookup,
+		Time: now, Lookup: keys.lookup, Keys: &keys.signing,
 		Values: func(name string) []string {
 			all := header.PeekAll(name)
 			values := make([]string, len(all))
