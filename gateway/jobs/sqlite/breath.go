@@ -27,10 +27,12 @@ func newBreath() (b *breath, err error) {
 
 // row counts a row that was changed, and takes a breath if one is due.
 func (b *breath) row() {
-	if b.rows++; b.rows < breathEvery || runtime.GOMAXPROCS(0) > 1 {
+	if b.rows++; b.rows < breathEvery {
 		return
 	}
-	b.rows = 0
+	if b.rows = 0; runtime.GOMAXPROCS(0) > 1 {
+		return
+	}
 	go func() { _, _ = b.w.Write(b.out[:]) }() // Close ends the wait, too
 	_, _ = b.r.Read(b.in[:])
 }
