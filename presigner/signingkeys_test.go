@@ -17,8 +17,10 @@ func TestSigningKeys(t *testing.T) {
 		t.Errorf("the key is %x, want %x", got, base.derive())
 	}
 	for _, other := range []signingScope{
-		{"secret2", base.date, base.region, base.service}, {base.secret, "20261124", base.region, base.service},
-		{base.secret, base.date, "eu-west-2", base.service}, {base.secret, base.date, base.region, "iot-jobs-data"},
+		{"secret2", base.date, base.region, base.service},
+		{base.secret, "20261124", base.region, base.service},
+		{base.secret, base.date, "eu-west-2", base.service},
+		{base.secret, base.date, base.region, "iot-jobs-data"},
 	} {
 		if k.get(other) != nil {
 			t.Errorf("the key of %+v is taken for that of %+v", base, other)
