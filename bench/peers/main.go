@@ -113,8 +113,8 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("there is no comparison %q: http, url, template, generator, idle, handshakes, fleet, jobs", w)
 		}
 	}
-	if o.rounds < 1 || o.length < time.Second/10 || o.connections < 1 {
-		return errors.New("-rounds and -connections are at least 1, -duration at least 100ms")
+	if o.rounds < 1 || o.length < time.Second/10 || o.connections < 1 || o.idle < 1 {
+		return errors.New("-rounds, -connections and -idle are at least 1, -duration at least 100ms")
 	}
 	if err := o.prepare(); err != nil {
 		return err

@@ -95,12 +95,17 @@ func (v *view) armed(t timer) bool {
 	s := v.shardOf(hash)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	slot, ok := s.findID(hash, t.thing)
-	if !ok {
-		return false
+	_, _, ok := s.armed(hash, t)
+	return ok
+}
+
+// armed finds the thing and the record that an entry is of; ok is false for a stale one. s.mu is held.
+func (s *shard) armed(hash uint32, t timer) (slot, at uint32, ok bool) {
+	if slot, ok = s.findID(hash, t.thing); !ok {
+		return 0, 0, false
 	}
-	at, ok := s.record(slot, t.job)
-	return ok && s.records[at].timer == seconds(t.at)
+	at, ok = s.record(slot, t.job)
+	return slot, at, ok && s.records[at].timer == seconds(t.at)
 }
 
 // due returns up to limit executions whose timers have run out.
@@ -124,16 +129,11 @@ func (v *view) ranOut(t timer, now int64) (e jobs.Execution, due bool) {
 	s := v.shardOf(hash)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slot, ok := s.findID(hash, t.thing)
+	slot, at, ok := s.armed(hash, t)
 	if !ok {
 		return e, false
 	}
-	owner := &s.things[slot]
-	at, ok := s.record(slot, t.job)
-	if !ok || s.records[at].timer != seconds(t.at) {
-		return e, false
-	}
-	r := &s.records[at]
+	owner, r := &s.things[slot], &s.records[at]
 	when := r.due()
 	r.timer = 0
 	if when == 0 {
