@@ -45,38 +45,51 @@ func (w *writer) start() {
 }
 
 // run makes groups of changes until both queues are closed: of the quick ones together as long as there are any, and
-// after each such group one large set.
+// after each such group one large set. A quick change that waits goes before a large one, so that a device waits for the
+// end of one set at most.
 func (w *writer) run() {
 	defer close(w.store.done)
 	quick, sets := w.store.queue, w.store.sets
 	for quick != nil || sets != nil {
-		select {
-		case r, ok := <-quick:
-			if !ok {
-				quick = nil
-				continue
-			}
+		r, large, ok := next(quick, sets)
+		switch {
+		case !ok && large:
+			sets = nil
+		case !ok:
+			quick = nil
+		case large:
+			w.set(r)
+		default:
 			letArrive(quick)
 			w.group(r, quick)
 			select {
-			case r, ok := <-sets:
+			case r, ok = <-sets:
 				if ok {
 					w.set(r)
 				}
 			default:
 			}
-		case r, ok := <-sets:
-			if !ok {
-				sets = nil
-				continue
-			}
-			w.set(r)
 		}
 		w.afterGroup()
 	}
 	close(w.stop)
 	w.ended.Wait()
 	w.store.closeErr = w.close()
+}
+
+// next waits for a request, a quick one first. If it is not ok, that queue is closed and empty.
+func next(quick, sets <-chan *request) (r *request, large, ok bool) {
+	select {
+	case r, ok = <-quick:
+		return r, false, ok
+	default:
+	}
+	select {
+	case r, ok = <-quick:
+		return r, false, ok
+	case r, ok = <-sets:
+		return r, true, ok
+	}
 }
 
 // letArrive lets the devices that are reporting at this moment bring their changes, for as long as any do, so that they

@@ -1,0 +1,48 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestOrder has two large sets before the writer when a device reports: it waits for the one that is being made, and not
+// for the other.
+func TestOrder(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	var order []string // written by the writer only
+	begun, busy := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 3)
+	set := func(name string) {
+		done <- s.writeSet(bg, smallSet+1, func(*tx) error {
+			order = append(order, name)
+			if name == "first set" {
+				close(begun)
+				<-busy
+			}
+			return nil
+		})
+	}
+	go set("first set")
+	<-begun
+	go set("second set")
+	for len(s.sets) < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	go func() {
+		done <- s.writeSet(bg, smallSet, func(*tx) error { order = append(order, "report"); return nil })
+	}()
+	for len(s.queue) < 1 {
+		time.Sleep(time.Millisecond)
+	}
+	close(busy)
+	for range 3 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if want := []string{"first set", "report", "second set"}; !slices.Equal(order, want) {
+		t.Errorf("the order is %q, want %q", order, want)
+	}
+}
