@@ -248,7 +248,9 @@ func TestDrain(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(100 * time.Millisecond)
+	for answered.Load() == 0 && broken.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- stop() }()
 	sawDraining := false

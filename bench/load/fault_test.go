@@ -21,7 +21,10 @@ func TestHostileTargets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := openPlan(t, serveRaw(t, handle), 100, 100*time.Millisecond)
-			p.Timeout, p.MaxBody, p.Connections = 200*time.Millisecond, 1000, 16
+			p.Timeout, p.MaxBody, p.Connections = 5*time.Second, 1000, 16
+			if want == timedOut {
+				p.Timeout = 200 * time.Millisecond
+			}
 			res := mustRun(t, p)
 			if n := failures(res, want); n != 10 || res.Counts.Good != 0 {
 				t.Errorf("%d of 10 requests count as %q, %d as good: %v", n, want, res.Counts.Good, res.Errors)
@@ -122,14 +125,14 @@ func TestUnreachable(t *testing.T) {
 	}
 	f := func(url string, want kind) {
 		t.Helper()
-		p := openPlan(t, url, 100, 10*time.Second)
+		p := openPlan(t, url, 100, time.Minute)
 		begin := time.Now()
 		res, err := play(t, p)
 		errIs(t, err, ErrUnreachable)
 		if res == nil || failures(res, want) != 1 {
 			t.Fatalf("%s: the report is %+v, want one failure of kind %q", url, res, want)
 		}
-		if took := time.Since(begin); took > 3*time.Second {
+		if took := time.Since(begin); took > 20*time.Second {
 			t.Errorf("%s: it took %s to find out", url, took)
 		}
 	}

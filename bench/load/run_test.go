@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"net/http"
 	"strings"
@@ -74,12 +75,12 @@ func TestCount(t *testing.T) {
 	f(closedPlan(t, url, 8, 0))
 }
 
-// stalling answers at once, but for the first fifth of a second of every two.
+// stalling answers at once, but for the first fifth of a second of every two, counted from its first request.
 func stalling() http.HandlerFunc {
-	begin := time.Now()
+	first := sync.OnceValue(time.Now)
 	return func(w http.ResponseWriter, r *http.Request) {
 		const period, stall = 2 * time.Second, 200 * time.Millisecond
-		if into := time.Since(begin) % period; into < stall {
+		if into := time.Since(first()) % period; into < stall {
 			time.Sleep(stall - into)
 		}
 		answerJSON(w, r)
@@ -97,17 +98,14 @@ func TestOpenLoopShowsStalls(t *testing.T) {
 	if p95 := open.Latency.Percentile(95); p95 < 70*time.Millisecond {
 		t.Errorf("open loop: p95 is %s, want about half of the 200ms stall", p95)
 	}
-	// A busy machine slows some answers down in any loop: one round of five without is enough.
 	var closed *report.Result
-	for range 5 {
+	inARound(t, func() error {
 		closed = mustRun(t, closedPlan(t, serve(t, stalling()), 16, 2*time.Second))
-		if closed.Latency.Percentile(99) <= 100*time.Millisecond {
-			break
+		if p99 := closed.Latency.Percentile(99); p99 > 100*time.Millisecond {
+			return fmt.Errorf("closed loop: p99 is %s, want it to miss the stall", p99)
 		}
-	}
-	if p99 := closed.Latency.Percentile(99); p99 > 100*time.Millisecond {
-		t.Errorf("closed loop: p99 is %s in each of five rounds, want it to miss the stall", p99)
-	}
+		return nil
+	})
 	if closed.Plan.Loop != report.ClosedLoop || !strings.Contains(closed.Title(), "closed loop") {
 		t.Errorf("the closed loop is labelled %q: %q", closed.Plan.Loop, closed.Title())
 	}
@@ -188,12 +186,15 @@ func TestKeepAlive(t *testing.T) {
 
 func TestReconnectAfter(t *testing.T) {
 	t.Parallel()
-	p := openPlan(t, serve(t, answerJSON), 500, time.Second)
-	p.Connections, p.ReconnectAfter = 2, 100*time.Millisecond
-	res := mustRun(t, p)
-	if n := res.Counts.Reconnects; n < 8 || n > 22 || res.Counts.Failed > 0 {
-		t.Errorf("%d reconnects and %d failures of 2 connections replaced each 100ms for a second", n, res.Counts.Failed)
-	}
+	inARound(t, func() error {
+		p := openPlan(t, serve(t, answerJSON), 500, time.Second)
+		p.Connections, p.ReconnectAfter = 2, 100*time.Millisecond
+		res := mustRun(t, p)
+		if n := res.Counts.Reconnects; n < 8 || n > 22 || res.Counts.Failed > 0 {
+			return fmt.Errorf("%d reconnects and %d failures of 2 connections replaced each 100ms for a second", n, res.Counts.Failed)
+		}
+		return nil
+	})
 }
 
 // A target may close an idle connection at any time: that is no failed request.
@@ -228,7 +229,7 @@ func TestInterrupt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begin); took > 3*time.Second {
+		if took := time.Since(begin); took > 15*time.Second {
 			t.Errorf("the interrupted run took %s more", took)
 		}
 		c := res.Counts

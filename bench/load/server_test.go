@@ -101,6 +101,20 @@ func closedPlan(t testing.TB, url string, concurrency int, length time.Duration)
 	return p
 }
 
+// inARound tries what a machine that does something else may spoil: an upper bound of time. One good round in five is
+// proof, since nothing makes a wrong program faster.
+func inARound(t testing.TB, try func() error) {
+	t.Helper()
+	var err error
+	for range 5 {
+		if err = try(); err == nil {
+			return
+		}
+		t.Log(err)
+	}
+	t.Errorf("in each of five rounds: %v", err)
+}
+
 // mustRun plays a plan within a time that no run may exceed, and checks what holds for
 // every result.
 func mustRun(t testing.TB, p *Plan) *report.Result {
@@ -121,7 +135,7 @@ func play(t testing.TB, p *Plan) (*report.Result, error) {
 	if ctx.Err() != nil {
 		t.Fatal("the run did not end")
 	}
-	if limit := p.Warmup + p.Duration + 3*p.Timeout + 2*time.Second; p.Duration > 0 && time.Since(begin) > limit {
+	if limit := p.Warmup + p.Duration + 3*p.Timeout + 10*time.Second; p.Duration > 0 && time.Since(begin) > limit {
 		t.Errorf("the run took %s, at most %s was to be expected", time.Since(begin), limit)
 	}
 	if res == nil {

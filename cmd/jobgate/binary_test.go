@@ -143,7 +143,7 @@ func (d *daemon) wait() int {
 // eventually waits until read returns text that holds want.
 func eventually(t *testing.T, read func() string, want string) string {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		text := read()
 		if strings.Contains(text, want) {

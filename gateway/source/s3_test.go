@@ -186,7 +186,7 @@ func TestS3Date(t *testing.T) {
 	s := newS3(t, u, func(o *S3Options) {
 		o.OnDate = func(serverDate, receivedAt time.Time, rtt time.Duration) {
 			told++
-			if !serverDate.Equal(date) || time.Since(receivedAt) > 5*time.Second || rtt <= 0 || rtt > 5*time.Second {
+			if !serverDate.Equal(date) || time.Since(receivedAt) > time.Minute || rtt <= 0 || rtt > time.Minute {
 				t.Errorf("unexpected date: %v, %v, %v", serverDate, receivedAt, rtt)
 			}
 		}
@@ -208,7 +208,7 @@ func TestS3Unavailable(t *testing.T) {
 		t.Helper()
 		began := time.Now()
 		_, err := newS3(t, u, change).Load(t.Context(), Request{URL: "s3://bucket/key"})
-		if !errors.Is(err, ErrUnavailable) || want != nil && !errors.Is(err, want) || time.Since(began) > 3*time.Second {
+		if !errors.Is(err, ErrUnavailable) || want != nil && !errors.Is(err, want) || time.Since(began) > 8*time.Second {
 			t.Errorf("unexpected error: %v after %v", err, time.Since(began))
 		}
 	}

@@ -141,7 +141,7 @@ func TestExpired(t *testing.T) {
 	s := newSite(t)
 	s.object("fw.bin", "bytes")
 	writeFile(t, s.folder, "jobgate.yaml", s.text(downloadRole))
-	out, errs, code := run(t, s.folder, s.proxy.Env(), "presign", "--expires", "2s", s.text("$S3/$BUCKET/fw.bin"))
+	out, errs, code := run(t, s.folder, s.proxy.Env(), "presign", "--expires", "5s", s.text("$S3/$BUCKET/fw.bin"))
 	if code != 0 {
 		t.Fatalf("presign: %d %s", code, errs)
 	}
@@ -150,7 +150,7 @@ func TestExpired(t *testing.T) {
 	if a := get(t, url); a.status != http.StatusOK || a.body != "bytes" {
 		t.Fatalf("GET: %d %s", a.status, a.body)
 	}
-	time.Sleep(2100 * time.Millisecond)
+	time.Sleep(5100 * time.Millisecond)
 	if a := get(t, url); a.status != http.StatusForbidden || !strings.Contains(a.body, "expired") {
 		t.Errorf("GET after the end: %d %s, want 403", a.status, a.body)
 	}

@@ -126,7 +126,7 @@ func (g *gateway) wait() int {
 	g.t.Helper()
 	select {
 	case <-g.ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		g.t.Fatal("the gateway did not end")
 	}
 	return g.cmd.ProcessState.ExitCode()
@@ -166,7 +166,7 @@ func run(t *testing.T, folder string, env []string, args ...string) (stdout, std
 // eventually waits until done says so.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("it did not come to this: %s", what)
 		}

@@ -30,7 +30,7 @@ func (p *plane) serve() (address string) {
 	go func() { done <- server.Serve(listener) }()
 	p.t.Cleanup(func() {
 		p.control.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := server.ShutdownWithContext(ctx); err != nil {
 			p.t.Errorf("shutdown: %v", err)
@@ -101,7 +101,7 @@ func TestWatch(t *testing.T) {
 		t.Helper()
 		options, got, done := o, []string{}, make(chan error, 1)
 		change(&options)
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		connected := make(chan struct{})
 		options.Connected = func() { close(connected) }
 		go func() {
@@ -144,7 +144,7 @@ func TestWatchFails(t *testing.T) {
 	address := p.serve()
 	f := func(o WatchOptions, want string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := Watch(ctx, o, func(Event) error { return nil }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want …%s…", err, want)

@@ -35,7 +35,7 @@ func (p *plane) stall() (shutdown func() error) {
 	go func() { done <- server.Serve(narrow{listener}) }()
 	shutdown = func() error {
 		p.control.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := server.ShutdownWithContext(ctx); err != nil {
 			return err
@@ -90,7 +90,7 @@ func TestStalledFollowerGoes(t *testing.T) {
 	p := newPlane(t)
 	p.control.config.StallTimeout = 100 * time.Millisecond
 	shutdown := p.stall()
-	for end := time.Now().Add(10 * time.Second); len(p.control.streams) > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); len(p.control.streams) > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the stream is still there")
 		}

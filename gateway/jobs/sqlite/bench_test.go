@@ -3,6 +3,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -45,6 +46,44 @@ func benchmarkUpdate(b *testing.B, devices int) {
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "updates/s")
 	b.ReportMetric(float64(p99(slices.Concat(took...)).Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkRollout creates jobs for all things while devices read and report, and says what that costs both.
+func BenchmarkRollout(b *testing.B) {
+	f := newFleet(b, fleetSize())
+	f.register()
+	f.run()
+	f.createJob("warm")
+	f.rollOut("warm")
+	begun := time.Now()
+	idle := f.load(func() bool { return time.Since(begun) < 2*time.Second })
+	var rolling latencies
+	var created, queued time.Duration
+	for n := 0; b.Loop(); n++ {
+		id := fmt.Sprintf("job-%d", n)
+		begun := time.Now()
+		f.createJob(id)
+		created += time.Since(begun)
+		l := f.load(f.rolling(id))
+		queued += time.Since(begun)
+		rolling.reads, rolling.updates = append(rolling.reads, l.reads...), append(rolling.updates, l.updates...)
+	}
+	milliseconds := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+	b.ReportMetric(milliseconds(created)/float64(b.N), "create-ms")
+	b.ReportMetric(float64(len(f.names)*b.N)/queued.Seconds(), "queued/s")
+	b.ReportMetric(milliseconds(p99(idle.reads)), "idle-read-p99-ms")
+	b.ReportMetric(milliseconds(p99(rolling.reads)), "read-p99-ms")
+	b.ReportMetric(milliseconds(p99(idle.updates)), "idle-update-p99-ms")
+	b.ReportMetric(milliseconds(p99(rolling.updates)), "update-p99-ms")
+}
+
+// p99 sorts a list, and is 0 of an empty one.
+func p99(list []time.Duration) time.Duration {
+	slices.Sort(list)
+	if len(list) == 0 {
+		return 0
+	}
+	return list[len(list)*99/100]
 }
 
 // BenchmarkDescribe reads a device's pending job with its document.
