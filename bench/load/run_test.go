@@ -21,7 +21,7 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 		seen.Store(r.URL.Path, true)
 		answerJSON(w, r)
 	})
-	p := openPlan(t, url, 4000, time.Second)
+	p := openPlan(t, url, 1000, 4*time.Second)
 	p.Warmup = 100 * time.Millisecond
 	p.Connections = 64
 	res := mustRun(t, p)
@@ -30,8 +30,8 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 	}
 	// Where it cannot, because the machine is busy with something else, it must say so.
 	said := res.Generator.Limited != "" || len(res.Warnings) > 0
-	if rate := res.Rate(); math.Abs(rate-4000) > 40 && !said {
-		t.Errorf("the rate is %.1f/s, want 4000/s within 1 %%", rate)
+	if rate := res.Rate(); math.Abs(rate-1000) > 10 && !said {
+		t.Errorf("the rate is %.1f/s, want 1000/s within 1 %%", rate)
 	}
 	if res.Plan.Loop != report.OpenLoop || res.Latency.Count() != 4000 || res.Service.Count() != 4000 || res.Lag.Count() != 4000 {
 		t.Errorf("loop %q with %d, %d and %d latencies, want 4000 each", res.Plan.Loop, res.Latency.Count(), res.Service.Count(), res.Lag.Count())
@@ -39,7 +39,7 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 	names := 0
 	seen.Range(func(any, any) bool { names++; return true })
 	if names < 950 || names > 1000 {
-		t.Errorf("%d distinct names were seen of 1000, in 4400 uniform draws", names)
+		t.Errorf("%d distinct names were seen of 1000, in 4100 uniform draws", names)
 	}
 	var sum int64
 	for _, i := range res.Intervals {
@@ -52,7 +52,7 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 
 func TestPoissonHoldsItsRate(t *testing.T) {
 	t.Parallel()
-	p := openPlan(t, serve(t, answerJSON), 6000, time.Second)
+	p := openPlan(t, serve(t, answerJSON), 1500, 4*time.Second)
 	p.Poisson, p.Connections = true, 64
 	res := mustRun(t, p)
 	// The schedule itself has 6000 ± 77 arrivals; the run must do all of it.
@@ -100,7 +100,7 @@ func TestOpenLoopShowsStalls(t *testing.T) {
 	}
 	var closed *report.Result
 	inARound(t, func() error {
-		closed = mustRun(t, closedPlan(t, serve(t, stalling()), 16, 2*time.Second))
+		closed = mustRun(t, closedPlan(t, serve(t, stalling()), 2, 2*time.Second))
 		if p99 := closed.Latency.Percentile(99); p99 > 100*time.Millisecond {
 			return fmt.Errorf("closed loop: p99 is %s, want it to miss the stall", p99)
 		}

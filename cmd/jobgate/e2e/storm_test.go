@@ -46,11 +46,14 @@ cache: {role: download}
 	fleet := connect(t, g.devices)
 	answered := fleet.ask()
 	// The session comes when everybody waits; STS is given up on after ten seconds.
+	release := sync.OnceFunc(func() { close(sts.open) })
+	late := time.AfterFunc(7*time.Second, release)
+	defer late.Stop()
 	for g.metric("jobgate_requests_in_flight") < float64(len(fleet.conns)) && time.Since(started) < 7*time.Second {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Logf("%d connections, %d requests on each, %v in flight after %v", len(fleet.conns), fleet.each, g.metric("jobgate_requests_in_flight"), time.Since(started).Round(time.Millisecond))
-	close(sts.open)
+	release()
 	answered()
 	fleet.bad.Range(func(what, count any) bool {
 		t.Errorf("%d requests: %s", count.(*atomic.Int64).Load(), what)
