@@ -37,6 +37,10 @@ func TestColdStorm(t *testing.T) {
 	s.object("jobs/update.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
 	s.object("fw.bin", "bytes")
 	sts := newTap(t, s.proxy)
+	// The session comes when everybody waits, and before STS is given up on: ten seconds after the gateway began.
+	release := sync.OnceFunc(func() { close(sts.open) })
+	late := time.AfterFunc(7*time.Second, release)
+	defer late.Stop()
 	g := s.serve(`
 routes: [{path: "/things/{thingName}/{jobId}", document: "s3://$BUCKET/jobs/{jobId}.json", content_type: application/json}]
 limits: {upstream_timeout: 40s}
@@ -45,10 +49,6 @@ cache: {role: download}
 	started := time.Now()
 	fleet := connect(t, g.devices)
 	answered := fleet.ask()
-	// The session comes when everybody waits; STS is given up on after ten seconds.
-	release := sync.OnceFunc(func() { close(sts.open) })
-	late := time.AfterFunc(7*time.Second, release)
-	defer late.Stop()
 	for g.metric("jobgate_requests_in_flight") < float64(len(fleet.conns)) && time.Since(started) < 7*time.Second {
 		time.Sleep(10 * time.Millisecond)
 	}
