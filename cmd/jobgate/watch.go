@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -35,6 +37,7 @@ func newWatch() *cobra.Command {
 	var flags configFlags
 	var asJSON bool
 	var region string
+	var certificate clientCertificate
 	var o api.WatchOptions
 	cmd := &cobra.Command{
 		Use:   "watch [flags]",
@@ -43,7 +46,8 @@ func newWatch() *cobra.Command {
 
 It asks the control listener that the configuration names, on this machine. The request is signed with AWS's standard
 credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE); the access key has to be one that the gateway knows, see
-jobs.access_keys_file. A certificate of an authority of your own is believed by AWS_CA_BUNDLE.`,
+jobs.access_keys_file. A certificate of an authority of your own is believed by AWS_CA_BUNDLE; where
+control_tls.client_ca_file asks operators for one, --cert-file and --key-file show it.`,
 		Example: `  jobgate jobs watch --job-id update-1
   jobgate jobs watch --endpoint-url http://127.0.0.1:8082 --region us-east-1 --json`,
 		Args: cobra.NoArgs,
@@ -54,7 +58,7 @@ jobs.access_keys_file. A certificate of an authority of your own is believed by 
 			if err != nil {
 				return err
 			}
-			if err := prepareWatch(ctx, &o, config.Peek(c), region, c.Path != ""); err != nil {
+			if err := prepareWatch(ctx, &o, config.Peek(c), region, c.Path != "", &certificate); err != nil {
 				return err
 			}
 			o.Connected = func() { _, _ = fmt.Fprintf(cmd.ErrOrStderr(), "following the jobs of %s\n", o.Endpoint) }
@@ -71,12 +75,14 @@ jobs.access_keys_file. A certificate of an authority of your own is believed by 
 	f.StringVar(&region, "region", "", "`REGION` of the gateway's jobs (default: jobs.region; without a configuration file, AWS_REGION)")
 	f.StringVar(&o.JobID, "job-id", "", "this job only, an `ID`")
 	f.BoolVar(&o.OnlyJobs, "only-jobs", false, "no changes of executions")
+	f.StringVar(&certificate.cert, "cert-file", "", "client certificate, a PEM `FILE`")
+	f.StringVar(&certificate.key, "key-file", "", "its private key, a PEM `FILE`")
 	f.BoolVar(&asJSON, "json", false, "a JSON object a line")
 	return cmd
 }
 
-// prepareWatch finds whom to ask, and with which key. fromFile says that c is more than defaults.
-func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, region string, fromFile bool) error {
+// prepareWatch finds whom to ask, with which key and certificate. fromFile says that c is more than defaults.
+func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, region string, fromFile bool, certificate *clientCertificate) error {
 	if o.Endpoint == "" {
 		if c.Control == "" {
 			return fmt.Errorf("cannot follow the jobs: the configuration turns control off")
@@ -87,9 +93,15 @@ func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, re
 	if err != nil {
 		return err
 	}
-	if client, ok := settings.HTTPClient.(*awshttp.BuildableClient); ok { // it knows AWS_CA_BUNDLE
-		o.Client = &http.Client{Transport: client.GetTransport()}
+	client, ok := settings.HTTPClient.(*awshttp.BuildableClient) // it knows AWS_CA_BUNDLE
+	if !ok {
+		client = awshttp.NewBuildableClient()
 	}
+	transport := client.GetTransport()
+	if transport.TLSClientConfig.Certificates, err = certificate.load(); err != nil {
+		return err
+	}
+	o.Client = &http.Client{Transport: transport}
 	switch {
 	case region != "":
 		o.Region = region
@@ -104,6 +116,24 @@ func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, re
 	}
 	o.Credentials = presigner.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken}
 	return nil
+}
+
+// clientCertificate is what an operator shows to a control plane with control_tls.client_ca_file.
+type clientCertificate struct{ cert, key string }
+
+// load returns the certificate, or none where no file is named.
+func (c *clientCertificate) load() ([]tls.Certificate, error) {
+	switch {
+	case c.cert == "" && c.key == "":
+		return nil, nil
+	case c.cert == "" || c.key == "":
+		return nil, errors.New("cannot show a client certificate without both --cert-file and --key-file")
+	}
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use client certificate %q: %w; see --cert-file, --key-file", c.cert, err)
+	}
+	return []tls.Certificate{pair}, nil
 }
 
 // printEvent writes one line.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -67,6 +68,8 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 	f("an operator", servers.client(operators, "me"), true)
 	f("no certificate", servers.client(nil, ""), false)
 	f("another authority's", servers.client(strangers, "me"), false)
+	certificate, key := operators.issue("me")
+	follow(t, g, bundle, "--cert-file", writeFile(t, folder, "me.crt", certificate), "--key-file", writeFile(t, folder, "me.key", key))
 	if res, err := operate(t, client, http.MethodGet, "http://"+g.address("control")+"/jobs"); err == nil && res.StatusCode == http.StatusOK {
 		t.Error("it answers without TLS")
 	}
@@ -86,8 +89,14 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 	// Without client_ca_file the signature is all that counts; jobgate's own client believes AWS_CA_BUNDLE.
 	g = start("")
 	f("no certificate", servers.client(nil, ""), true)
+	follow(t, g, bundle)
+}
+
+// follow runs jobgate jobs watch until it follows the events of g, whose certificate the authorities in bundle sign.
+func follow(t *testing.T, g *gateway, bundle string, flags ...string) {
+	t.Helper()
 	env := []string{"AWS_ACCESS_KEY_ID=" + operatorKey.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + operatorKey.SecretAccessKey, "AWS_CA_BUNDLE=" + bundle}
-	watch := command(t, folder, env, "jobs", "watch", "--config", g.config, "--set", "control="+g.address("control"))
+	watch := command(t, filepath.Dir(bundle), env, append([]string{"jobs", "watch", "--config", g.config, "--set", "control=" + g.address("control")}, flags...)...)
 	var said lockedBuffer
 	watch.Stderr = &said
 	if err := watch.Start(); err != nil {
