@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -232,6 +233,7 @@ func TestDataExceptions(t *testing.T) {
 	f("POST", jobs.Errorf(jobs.ErrConflict, "no"), 503, "ServiceUnavailableException", `{"message":"no"}`)
 	f("POST", jobs.Errorf(jobs.ErrLimitExceeded, "no"), 429, "ThrottlingException", `{"message":"no"}`)
 	f("POST", jobs.ErrClosed, 503, "ServiceUnavailableException", `{"message":"The service is shutting down."}`)
+	f("POST", context.DeadlineExceeded, 503, "ServiceUnavailableException", `{"message":"The store is busy; try again."}`)
 	f("POST", http.ErrBodyNotAllowed, 500, "InternalFailureException", `{"message":"The gateway failed; its log says why."}`)
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -70,6 +71,7 @@ var kinds = []struct {
 	{jobs.ErrConflict, []string{"Conflict", "ServiceUnavailable", "Throttling"}},
 	{jobs.ErrUnavailable, []string{"ServiceUnavailable", "InternalFailure"}},
 	{jobs.ErrClosed, []string{"ServiceUnavailable", "InternalFailure"}},
+	{context.DeadlineExceeded, []string{"ServiceUnavailable", "InternalFailure"}}, // the store had no turn for it
 }
 
 // statuses are those of exceptions that an operation may answer with though its model does not list them.
@@ -135,6 +137,8 @@ func messageOf(err error) string {
 		return "The resource does not exist."
 	case errors.Is(err, jobs.ErrClosed):
 		return "The service is shutting down."
+	case errors.Is(err, context.DeadlineExceeded):
+		return "The store is busy; try again."
 	}
 	return "The request cannot be served as it is."
 }
