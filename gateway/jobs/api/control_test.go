@@ -167,6 +167,9 @@ func TestThingsAndGroups(t *testing.T) {
 	expect(t, "ListThings", p.ok(operator, "GET", "/things?attributeName=rev&attributeValue=7", ""), "things",
 		`[{"attributes":{"rev":"7"},"thingArn":"`+account+`thing/a","thingName":"a","thingTypeName":"meter","version":1}]`)
 	checkException(t, "ListThings", p.do(operator, "GET", "/things?attributeValue=7", ""), 400, "InvalidRequestException", "attributeName")
+	p.ok(operator, "POST", "/things/d", `{"attributePayload":{"attributes":{"tag":"a=b[1]"}}}`)
+	expect(t, "ListThings", p.ok(operator, "GET", "/things?attributeName=tag&attributeValue=a%3Db%5B1%5D", ""), "things",
+		`[{"attributes":{"tag":"a=b[1]"},"thingArn":"`+account+`thing/d","thingName":"d","version":1}]`)
 
 	p.ok(operator, "POST", "/thing-groups/world", `{"thingGroupProperties":{"thingGroupDescription":"top","attributePayload":{"attributes":{"x":"y"}}}}`)
 	expect(t, "CreateThingGroup", p.ok(operator, "POST", "/thing-groups/leaf", `{"parentGroupName":"world"}`), "thingGroupArn", account+"thinggroup/leaf")

@@ -9,9 +9,11 @@ import (
 	"testing"
 )
 
-// modelDiffers lists where the model says more than AWS's, and why.
+// modelDiffers lists where the model differs from the facts' copy of AWS's, and why.
 var modelDiffers = map[string]string{
 	"TimeoutConfig": "inProgressTimeoutInMinutes is 1 to 10080 (facts §3); the model has no range",
+	"DescribeThing": "AWS's newer models let values of attributes hold = [ ], as those of CreateThing here do",
+	"ListThings":    "what a thing may be created with, it may be found by",
 }
 
 // The model agrees with the facts' copy of AWS's, operation by operation and shape by shape.
@@ -39,8 +41,9 @@ func TestModelAgreesWithFacts(t *testing.T) {
 		t.Errorf("the facts have %d operations, the model %d", len(want.operations), len(got.operations))
 	}
 	for _, op := range want.operations {
-		if have := byName[op.name]; have == nil || describeOperation(have) != describeOperation(op) {
-			t.Errorf("%s:\nmodel %s\nfacts %s", op.name, describeOperation(have), describeOperation(op))
+		have := byName[op.name]
+		if why, differs := modelDiffers[op.name]; have == nil || differs != (describeOperation(have) != describeOperation(op)) {
+			t.Errorf("%s (%s):\nmodel %s\nfacts %s", op.name, why, describeOperation(have), describeOperation(op))
 		}
 	}
 	for name, s := range want.shapes {
