@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"jobgate/gateway/jobs"
 	"jobgate/presigner"
 )
 
@@ -183,4 +184,45 @@ jobgate_job_executions{status="TIMED_OUT"} 0
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
+}
+
+// A follower is told nothing more once its key is no longer listed, or for less; one whose key is, by a file that was
+// read again, stays.
+func TestWatchEndsWithItsKey(t *testing.T) {
+	p := newPlane(t)
+	address := p.serve()
+	p.createThings("a")
+	f := func(what, file string, want error) {
+		t.Helper()
+		p.createJob("j", "a")
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		o := WatchOptions{
+			Endpoint: "http://" + address, Region: testNames.Region,
+			Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret},
+			Connected: func() {
+				p.setKeys(file)
+				if err := p.service.DeleteJob(ctx, p.now, jobs.DeleteJobRequest{ID: "j", Force: true}); err != nil {
+					t.Error(err)
+				}
+			},
+		}
+		if err := Watch(ctx, o, func(Event) error { return errEnough }); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", what, err, want)
+		}
+		p.setKeys(keyFileText)
+	}
+	f("the same", keyFileText, errEnough)
+	f("gone", strings.ReplaceAll(keyFileText, operator.id, "AKIAOPERATOR00000002"), ErrStreamEnded)
+	f("another secret", strings.ReplaceAll(keyFileText, operator.secret, "operators-secret-0002"), ErrStreamEnded)
+}
+
+// setKeys replaces the access keys.
+func (p *plane) setKeys(file string) {
+	p.t.Helper()
+	keys, err := ParseKeys([]byte(file))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.control.config.Verifier.SetKeys(keys)
 }

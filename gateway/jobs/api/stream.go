@@ -57,8 +57,8 @@ func eventOf(e *jobs.Event) Event {
 	return event
 }
 
-// watch answers with the event stream: from now on, until the client goes or the Control closes. The query's jobId
-// keeps to one job, executions=false to events of jobs.
+// watch answers with the event stream: from now on, until the client or its key goes, or the Control closes. The query's
+// jobId keeps to one job, executions=false to events of jobs.
 func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 	if err := caller.mayOperate("Watch", http.MethodGet); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 	ctx.Response.ImmediateHeaderFlush = true
 	ctx.SetConnectionClose()                                        // the stream's deadlines are its own
 	_ = ctx.SetWriteDeadline(time.Now().Add(c.config.StallTimeout)) // the server leaves deadlines alone from here on
-	f := &follower{Control: c, conn: ctx.Conn(), events: subscription, ended: make(chan struct{})}
+	f := &follower{Control: c, caller: caller, conn: ctx.Conn(), events: subscription, ended: make(chan struct{})}
 	ctx.Response.SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer func() {
 			subscription.Close()
@@ -99,12 +99,14 @@ func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 // follower is one event stream under way.
 type follower struct {
 	*Control
+	caller *Caller
 	conn   net.Conn
 	events *jobs.Subscription
 	ended  chan struct{} // closed by stream
 }
 
-// stream writes events until the client is gone, or takes nothing any more, or the Control closes.
+// stream writes events until the client is gone, or takes nothing any more, or may not be told any, or the Control
+// closes.
 func (f *follower) stream(w *bufio.Writer) {
 	defer close(f.ended)
 	go f.hurry()
@@ -117,6 +119,9 @@ func (f *follower) stream(w *bufio.Writer) {
 		}
 		select {
 		case e := <-f.events.C():
+			if !f.config.Verifier.admits(f.caller) {
+				return
+			}
 			f.writeEvent(w, &e)
 			for range len(f.events.C()) { // what has come meanwhile goes in one write
 				e = <-f.events.C()
@@ -126,6 +131,9 @@ func (f *follower) stream(w *bufio.Writer) {
 				f.writeEvent(w, &jobs.Event{Type: jobs.EventMissed, Time: time.Now(), Missed: n})
 			}
 		case <-ticker.C:
+			if !f.config.Verifier.admits(f.caller) {
+				return
+			}
 			f.write(w, ":\n\n")
 		case <-f.closing:
 			return

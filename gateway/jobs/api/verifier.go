@@ -89,6 +89,12 @@ func wrongService(want, got string) *Exception {
 	return exception(http.StatusForbidden, "InvalidSignature", "Credential should be scoped to correct service: %q, not %q.", want, got)
 }
 
+// admits says whether the key that the caller signed with is still listed, and for the same.
+func (v *Verifier) admits(c *Caller) bool {
+	key := v.keys.Load().byID[c.ID()]
+	return key != nil && *key == *c.key
+}
+
 // callerKey is where Identify leaves the caller in a request.
 type callerKey struct{}
 
