@@ -269,3 +269,41 @@ func TestStepsAndKnee(t *testing.T) {
 		t.Errorf("the knee below the first step is %+v (%t)", knee, found)
 	}
 }
+
+// What a target that keeps up has not answered yet at a step's end is on its way, not
+// missing: a rate that grows has more of it at the end than at the beginning.
+func TestSlowTargetKeepsUp(t *testing.T) {
+	f := func(latency float64, capacity, want int) {
+		t.Helper()
+		r := sampleResult(10, time.Millisecond, 2*time.Millisecond)
+		r.Plan.Stages, r.Intervals = []Stage{{100, 1100, 10}}, nil
+		for k := range 10 {
+			from, to := due(float64(k)), due(float64(k+1))
+			i := Interval{At: float64(k), Seconds: 1, Intended: to - from, Latency: NewCoarseHistogram()}
+			i.Good = min(due(float64(k+1)-latency)-due(float64(k)-latency), int64(capacity))
+			i.Latency.Record(seconds(latency))
+			r.Intervals = append(r.Intervals, i)
+		}
+		kept := 0
+		for _, s := range r.Steps() {
+			if !s.KeptUp {
+				break
+			}
+			kept++
+		}
+		if kept != want {
+			t.Errorf("with a latency of %g s and at most %d/s, %d steps of the ramp kept up, want %d", latency, capacity, kept, want)
+		}
+	}
+	f(0.001, 1e6, 10)
+	f(0.15, 1e6, 10)
+	f(0.02, 450, 4) // the fifth step has 550 requests
+	f(0.001, 450, 4)
+	f(0.001, 100, 0) // the first step has 150
+}
+
+// due returns how many requests of a ramp of 100..1100/s in 10 s are due by then.
+func due(seconds float64) int64 {
+	s := max(seconds, 0)
+	return int64(100*s + 50*s*s)
+}
