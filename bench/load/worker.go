@@ -54,7 +54,8 @@ func newWorker(r *run, id int) *worker {
 }
 
 // do plays an arrival's step, and the steps after it that need no waiting. It returns
-// the next step if that one has a think time, which its due time includes.
+// the next step if that one has a think time, which its due time includes. The run's end
+// ends the flow.
 func (w *worker) do(a arrival) (next arrival, more bool) {
 	flow := &w.run.flows[a.flow]
 	for {
@@ -74,7 +75,9 @@ func (w *worker) do(a arrival) (next arrival, more bool) {
 			}
 		}
 		think := following.think(w.rng)
-		a.due = w.free + think
+		if a.due = w.free + think; a.due >= w.run.end {
+			return arrival{}, false
+		}
 		if think > 0 {
 			return a, true
 		}
