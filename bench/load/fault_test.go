@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -236,6 +237,9 @@ func TestPlanRefuses(t *testing.T) {
 	f(func(p *Plan) { p.KeepAlive = 1.5 }, "1.5")
 	f(func(p *Plan) { p.Duration = 0 }, "without an end")
 	f(func(p *Plan) { p.Warmup = -1 }, "below zero")
+	f(func(p *Plan) { p.Duration, p.Warmup = math.MaxInt64, time.Hour }, "longer than a year")
+	f(func(p *Plan) { p.Timeout = math.MaxInt64 }, "longer than a year")
+	f(func(p *Plan) { p.Flows[0].Steps[0].Think = math.MaxInt64 }, "longer than a year")
 	f(func(p *Plan) { p.Things.Spread, p.Things.Skew = Zipf, 1 }, "exponent of 1")
 	f(func(p *Plan) { p.Things = Names{} }, "without names")
 	f(func(p *Plan) { p.URL = "ftp://h/x" }, "ftp://h/x")

@@ -87,6 +87,8 @@ func TestUnits(t *testing.T) {
 	f(Bytes(123_456_789_000), "123 GB")
 	f(Rate(0), "0/s")
 	f(Rate(0.25), "0.25/s")
+	f(Rate(0.0833), "0.0833/s")
+	f(Rate(1.0/3600), "0.000278/s")
 	f(Rate(999.7), "1,000/s")
 	f(Rate(19998.4), "19,998/s")
 	f(Share(0), "0 %")
