@@ -23,10 +23,9 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 	res.Started = r.clock.start.Add(r.plan.Warmup)
 	res.Interrupted = interrupted
 	res.Seconds, res.DueSeconds = r.lengths(interrupted)
-	if r.cpuBefore > 0 {
-		used, wall := cpuTime()-r.cpuBefore, time.Since(r.wallBefore)
-		res.Generator.CPUSeconds = used.Seconds()
-		res.Generator.CPUShare = used.Seconds() / (wall.Seconds() * float64(runtime.GOMAXPROCS(0)))
+	if r.wall > 0 {
+		res.Generator.CPUSeconds = r.cpu.Seconds()
+		res.Generator.CPUShare = r.cpu.Seconds() / (r.wall.Seconds() * float64(runtime.GOMAXPROCS(0)))
 	}
 	res.Verified = r.verifier.result()
 	judge(res)

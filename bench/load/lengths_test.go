@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +50,31 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 		res := mustRun(t, p)
 		if rate := res.Rate(); failures(res, timedOut) != 1 || rate < 450 {
 			return fmt.Errorf("%.0f/s good answers with %d timeouts, want nearly 500/s with 1", rate, failures(res, timedOut))
+		}
+		return nil
+	})
+}
+
+// While a run waits for its last answers the generator has nothing to do: that does not
+// make it look idle while it sent.
+func TestCPUShareIsOfTheSending(t *testing.T) {
+	t.Parallel()
+	inARound(t, func() error {
+		var n atomic.Int64
+		block := make(chan struct{})
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) == 100 {
+				<-block
+			}
+			answerJSON(w, r)
+		})
+		defer close(block)
+		p := closedPlan(t, url, 2, time.Second)
+		p.Timeout = 4 * time.Second
+		res := mustRun(t, p)
+		g := res.Generator
+		if of := g.CPUSeconds / g.CPUShare / float64(runtime.GOMAXPROCS(0)); failures(res, timedOut) != 1 || math.Abs(of-1) > 1 {
+			return fmt.Errorf("the CPU share is of %.1f s, want the second in which requests were sent: %v", of, res.Errors)
 		}
 		return nil
 	})
