@@ -6,7 +6,7 @@ import (
 	"jobgate/bench/report"
 )
 
-// watch ends the intervals on time, until the run is over.
+// watch ends the intervals on time, and tells how the run goes, until it is over.
 func (r *run) watch(over <-chan struct{}) {
 	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
 		r.tell(Live{})
@@ -18,7 +18,7 @@ func (r *run) watch(over <-chan struct{}) {
 	used := func() { r.cpu, r.wall = cpuTime()-cpu, r.clock.now()-begun }
 	var live Live
 	recent := newRecent()
-	for next := r.plan.Warmup + r.recorder.width; r.sleep(next, over); next += r.recorder.width {
+	for next := r.plan.Warmup + r.recorder.tick(); r.sleep(next, over); next += r.recorder.tick() {
 		recent.add(r.recorder.rotate(r.clock.now()), &live)
 		if r.wall == 0 && r.clock.now() >= r.end {
 			used() // what follows is waiting for answers

@@ -38,6 +38,7 @@ type recorder struct {
 	planned   *dueCounter // open loop
 	seenDue   int64       // of due or, open loop, of follow
 	rotated   time.Duration
+	slot      time.Duration // of the last of intervals: its beginning in widths
 }
 
 // shard takes the samples of some of the workers, so that they do not wait for each
@@ -181,7 +182,11 @@ func intervalFor(length time.Duration) time.Duration {
 	return 500 * time.Millisecond
 }
 
-// rotate ends the current interval at now, and returns it.
+// tick returns how often rotate is to be called: for long intervals, several times in each.
+func (r *recorder) tick() time.Duration { return min(r.width, time.Second) }
+
+// rotate ends the current interval, or a part of it, at now, and returns that. Its
+// latencies are valid until the next call.
 func (r *recorder) rotate(now time.Duration) report.Interval {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -204,10 +209,14 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 		i.Failed += old.failed
 		i.Latency.Merge(old.latency)
 	}
+	slot := (r.rotated - r.begin) / r.width
 	r.rotated = now
+	switch n := len(r.intervals); {
+	case n > 0 && slot == r.slot:
+		extend(&r.intervals[n-1], i)
 	// One in which nothing happened is a stall, and is shown; but for the rest at the end.
-	if i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.width.Seconds()/2 {
-		r.intervals = append(r.intervals, i)
+	case i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.tick().Seconds()/2:
+		r.intervals, r.slot = append(r.intervals, i), slot
 	}
 	if len(r.intervals) >= maxIntervals {
 		r.join()
@@ -218,20 +227,25 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 // join makes one interval of each two.
 func (r *recorder) join() {
 	r.width *= 2
+	r.slot /= 2
 	joined := r.intervals[:0]
 	for k, i := range r.intervals {
 		if k%2 == 0 {
 			joined = append(joined, i)
 			continue
 		}
-		last := &joined[len(joined)-1]
-		last.Seconds = i.At + i.Seconds - last.At
-		last.Intended += i.Intended
-		last.Good += i.Good
-		last.Failed += i.Failed
-		last.Latency.Merge(i.Latency)
+		extend(&joined[len(joined)-1], i)
 	}
 	r.intervals = joined
+}
+
+// extend adds the interval that follows.
+func extend(last *report.Interval, i report.Interval) {
+	last.Seconds = i.At + i.Seconds - last.At
+	last.Intended += i.Intended
+	last.Good += i.Good
+	last.Failed += i.Failed
+	last.Latency.Merge(i.Latency)
 }
 
 // skip counts steps of the measured part that could not be sent.
