@@ -79,6 +79,10 @@ func TestMergeRefusesAndWarns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	later.Plan.Stages = []Stage{{1, 1, 5}, {2, 2, 5}} // no common rate
+	if m, err = Merge([]*Result{open, later}); err != nil || !strings.HasPrefix(m.Title(), "open loop, Poisson arrivals (latency") {
+		t.Errorf("%v; the title is %q", err, m.Title())
+	}
 	all := strings.Join(m.Warnings, "\n")
 	has(t, "the warnings", all, "did not overlap", "different targets")
 	if m.Generator.Limited != "because" {

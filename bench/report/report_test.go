@@ -187,6 +187,7 @@ func TestHTML(t *testing.T) {
 	r := sampleResult(1000, time.Millisecond, 10*time.Millisecond)
 	r.Plan.Target = `http://host/<script>alert("x")</script>`
 	r.Errors = []Error{{"garbage", 1, "<b>&"}}
+	r.Machines = append(r.Machines, Machine{Cores: 4, OS: "linux/arm64", Go: "go1"}) // its processor has no name
 	page := func() string {
 		var b bytes.Buffer
 		if err := r.WriteHTML(&b); err != nil {
@@ -195,7 +196,7 @@ func TestHTML(t *testing.T) {
 		return b.String()
 	}
 	got := page()
-	has(t, "the page", got, "<svg", "Latency over time", "Latency by percentile", "Rate", "99.9 %", "&lt;script&gt;", "&lt;b&gt;")
+	has(t, "the page", got, "<svg", "Latency over time", "Latency by percentile", "Rate", "99.9 %", "&lt;script&gt;", "&lt;b&gt;", "<dd>4 cores for the generator, linux/arm64")
 	// It opens offline: nothing in it is loaded from anywhere.
 	hasNot(t, "the page", got, "<script", "src=", "href=", "@import", "url(", "NaN", "ZgotmplZ")
 
