@@ -36,7 +36,7 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 // times out after the end makes no run longer, and a target that is silent until the
 // interrupt none shorter.
 func (r *run) lengths(interrupted bool) (measured, due float64) {
-	done, good := r.recorder.last()
+	fell, done, good := r.recorder.last()
 	end := r.end
 	if interrupted {
 		end = min(end, r.clock.now())
@@ -46,13 +46,14 @@ func (r *run) lengths(interrupted bool) (measured, due float64) {
 	}
 	switch byTime := r.plan.Duration > 0 && r.plan.Count == 0; {
 	case interrupted, byTime:
-		done = max(good, end)
-		due = max(end-r.plan.Warmup, 0).Seconds()
+		done, fell = max(good, end), end
 	case done == 0:
 		done = r.clock.now()
+	case r.plan.open():
+		fell = min(max(fell, r.recorder.planned.next), done) // until the next would have
 	}
-	if !r.plan.open() {
-		due = 0
+	if r.plan.open() {
+		due = max(fell-r.plan.Warmup, 0).Seconds()
 	}
 	return max(done-r.plan.Warmup, 0).Seconds(), due
 }

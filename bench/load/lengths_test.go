@@ -80,6 +80,25 @@ func TestCPUShareIsOfTheSending(t *testing.T) {
 	})
 }
 
+// The same in a run by count, whose end is its last answer: what fell due did so before.
+func TestOfferedRateOfACount(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	block := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 450 {
+			<-block
+		}
+		answerJSON(w, r)
+	})
+	defer close(block)
+	p := openPlan(t, url, 500, 0)
+	p.Count, p.Timeout, p.Warmup = 500, 2*time.Second, 100*time.Millisecond
+	if rate := mustRun(t, p).Offered(); math.Abs(rate-500) > 10 {
+		t.Errorf("%.0f/s fell due, want the 500/s asked for", rate)
+	}
+}
+
 // A target that fell silent before the interrupt has not answered for all that time.
 func TestInterruptedRateHasTheSilence(t *testing.T) {
 	t.Parallel()

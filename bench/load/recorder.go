@@ -56,6 +56,7 @@ type shard struct {
 	waited   int64
 	in, out  int64
 	reopened int64
+	lastDue  time.Duration // when the last one fell due
 	last     time.Duration // when the last one was done
 	lastGood time.Duration // when the last good one was
 	slice    *slice
@@ -104,7 +105,7 @@ func (r *recorder) record(shard int, s *sample) {
 	sh.in += s.in
 	sh.out += s.out
 	sh.sent++
-	sh.last = max(sh.last, s.done)
+	sh.lastDue, sh.last = max(sh.lastDue, s.due), max(sh.last, s.done)
 	if s.reopened {
 		sh.reopened++
 	}
@@ -255,11 +256,11 @@ func (r *recorder) skip(due time.Duration, n int64) {
 	}
 }
 
-// last returns when the last request of the measured part was done, and when the last
-// good one was, or 0.
-func (r *recorder) last() (done, good time.Duration) {
+// last returns when the last request of the measured part fell due, when the last was
+// done, and when the last good one was, or 0.
+func (r *recorder) last() (due, done, good time.Duration) {
 	for _, sh := range r.shards {
-		done, good = max(done, sh.last), max(good, sh.lastGood)
+		due, done, good = max(due, sh.lastDue), max(done, sh.last), max(good, sh.lastGood)
 	}
-	return done, good
+	return due, done, good
 }
