@@ -121,3 +121,17 @@ func TestVerify(t *testing.T) {
 	}
 	contains(t, out, "warning: nothing was verified: there is no presigned URL in the 1 answers looked into")
 }
+
+// A store may ignore Range and answer with the whole object (RFC 9110 §14.2): it is opened all the same.
+func TestVerifyOpensAWholeObject(t *testing.T) {
+	t.Parallel()
+	object := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(make([]byte, 4<<20)) // the verifier does not read all of it
+	}))
+	t.Cleanup(object.Close)
+	out, err := execute(t, "--count", "2", "--warmup", "0s", "--verify", serve(t, `{"url":"`+object.URL+`/v7.bin?X-Amz-Signature=ab"}`))
+	if err != nil {
+		t.Error(err)
+	}
+	contains(t, out, "1 opened, 0 signatures recomputed, 0 failed")
+}

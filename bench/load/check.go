@@ -11,7 +11,7 @@ import (
 var (
 	placeholder = []byte("${aws:iot:")
 	escapedUnit = []byte(`\u00`)
-	jsonType    = []byte("json")
+	jsonTypes   = [][]byte{[]byte("/json"), []byte("+json"), []byte("/x-amz-json-1.0"), []byte("/x-amz-json-1.1")}
 )
 
 // check judges a complete answer. Deep also parses JSON, which costs about as much as
@@ -22,7 +22,7 @@ func (s *compiledStep) check(resp *fasthttp.Response, deep bool) (kind, error) {
 		return wrongStatus, statusError(code)
 	}
 	body := resp.Body()
-	isJSON := bytes.Contains(resp.Header.ContentType(), jsonType)
+	isJSON := saysJSON(resp.Header.ContentType())
 	if len(body) == 0 {
 		if isJSON && !resp.SkipBody && code != fasthttp.StatusNoContent && code != fasthttp.StatusNotModified {
 			return notJSON, errNotJSON
@@ -36,6 +36,19 @@ func (s *compiledStep) check(resp *fasthttp.Response, deep bool) (kind, error) {
 		return notJSON, errNotJSON
 	}
 	return good, nil
+}
+
+// saysJSON says whether a Content-Type is that of one JSON text, and not of several as
+// in application/x-ndjson.
+func saysJSON(contentType []byte) bool {
+	media, _, _ := bytes.Cut(contentType, []byte(";"))
+	media = bytes.TrimSpace(media)
+	for _, end := range jsonTypes {
+		if n := len(media) - len(end); n >= 0 && bytes.EqualFold(media[n:], end) {
+			return true
+		}
+	}
+	return false
 }
 
 // statusError is a status that is not one of the right ones.

@@ -68,6 +68,11 @@ func TestCheck(t *testing.T) {
 	f(200, "application/json", `{"a":}`, nil, notJSON)
 	f(200, "application/json", ` {"a":1} `+"\n", nil, good)
 	f(200, "text/plain", `{"a":`, nil, good)
+	f(200, "Application/JSON", `{"a":`, nil, notJSON)
+	f(200, "application/problem+json; charset=utf-8", `{"a":`, nil, notJSON)
+	f(200, "application/x-amz-json-1.1", `{"a":`, nil, notJSON)
+	f(200, "application/x-ndjson", "{}\n{}\n", nil, good)
+	f(200, "application/json-seq", "\x1e{}\n", nil, good)
 	f(200, "text/yaml", "url: ${aws:iot:parameter:x}", nil, placeholderLeft)
 }
 
@@ -152,6 +157,8 @@ func TestPresignedURLs(t *testing.T) {
 	f(`{"jobDocument":"{\"a\":\"`+u+`\"}"}`, u)
 	f(`{"a":"https:\/\/h\/k?X-Amz-Signature=ab"}`, "https://h/k?X-Amz-Signature=ab")
 	f(`{"a":"https://h/k?a=b\u0026X-Amz-Signature=ab"}`, "https://h/k?a=b&X-Amz-Signature=ab")
+	f(`{"jobDocument":"{\"a\":\"https://h/k?a=b\\u0026X-Amz-Signature=ab\"}"}`, "https://h/k?a=b&X-Amz-Signature=ab")
+	f(`{"jobDocument":"{\"a\":\"https:\\/\\/h\\/k?X-Amz-Signature=ab\"}"}`, "https://h/k?X-Amz-Signature=ab")
 	f("url: "+u+"\nnext", u)
 	f(u, u)
 	f("http", []string{}...)

@@ -116,12 +116,12 @@ func (d *dispatcher) dispatch(ctx context.Context) (missed int64, err error) {
 func (d *dispatcher) wait(ctx context.Context) (a arrival, ok bool, err error) {
 	for {
 		d.mu.Lock()
-		if ctx.Err() != nil || d.ended() {
+		now := d.run.clock.now()
+		if ctx.Err() != nil || d.ended(now) {
 			d.mu.Unlock()
 			return arrival{}, false, nil
 		}
 		due, planned := d.earliest()
-		now := d.run.clock.now()
 		if due <= now {
 			a = d.take(planned)
 			d.mu.Unlock()
@@ -145,12 +145,12 @@ func (d *dispatcher) wait(ctx context.Context) (a arrival, ok bool, err error) {
 }
 
 // ended says whether nothing will fall due any more; d.mu is held.
-func (d *dispatcher) ended() bool {
-	if d.pending || len(d.thinking) > 0 && d.thinking[0].due < d.end {
+func (d *dispatcher) ended(now time.Duration) bool {
+	if d.pending || len(d.thinking) > 0 {
 		return false
 	}
-	// In a run by count, the flows that were begun go on to their end.
-	return d.end < math.MaxInt64 || d.flows == 0
+	// The flows that were begun go on, in a run by count to their own end.
+	return d.flows == 0 || now >= d.end
 }
 
 // earliest returns when the next arrival falls due, and whether it is the schedule's;
@@ -162,7 +162,7 @@ func (d *dispatcher) earliest() (due time.Duration, planned bool) {
 	case d.pending:
 		return d.next.due, true
 	}
-	return math.MaxInt64, false // until a flow that is still on its way thinks or ends
+	return d.end, false // unless a flow that is still on its way thinks or ends before
 }
 
 // take removes the next arrival; d.mu is held.
@@ -189,10 +189,10 @@ func (d *dispatcher) later(a arrival, more bool) {
 	wake := a.due
 	if more {
 		heap.Push(&d.thinking, a)
-	} else if d.flows--; d.flows > 0 || d.end < math.MaxInt64 {
+	} else if d.flows--; d.flows > 0 || d.pending {
 		return
 	} else {
-		wake = 0 // the last flow of a run by count has ended
+		wake = 0 // the last flow of the run has ended
 	}
 	if wake < d.armed {
 		d.armed = wake
@@ -229,6 +229,12 @@ func (d *dispatcher) miss(ctx context.Context, a arrival) (missed int64) {
 		d.run.fellDue(d.next.due, false)
 		missed += b2i(d.next.due >= d.run.plan.Warmup)
 		d.advance()
+	}
+	for _, t := range d.thinking {
+		if t.due < until {
+			d.run.fellDue(t.due, true)
+			missed += b2i(t.due >= d.run.plan.Warmup)
+		}
 	}
 	d.mu.Unlock()
 	return missed + b2i(a.due >= d.run.plan.Warmup) + d.empty()

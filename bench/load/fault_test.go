@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"jobgate/bench/report"
 )
@@ -71,7 +74,37 @@ func TestHostileTargets(t *testing.T) {
 	f("too large in chunks", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\n3e9\r\n"+strings.Repeat(" ", 1001)+"\r\n0\r\n\r\n"), tooLarge)
 	f("not JSON", answerRaw(ok+"Content-Length: 5\r\n\r\n{\"a\":"), notJSON)
 	f("placeholder", answerRaw(ok+"Content-Length: 32\r\n\r\n{\"a\":\"${aws:iot:parameter:xyz}\"}"), placeholderLeft)
+	f("placeholder in gzip", answerRaw(zipped(`{"a":"${aws:iot:parameter:xyz}"}`)), placeholderLeft)
+	f("too large when unpacked", answerRaw(zipped(strings.Repeat(" ", 1001))), tooLarge)
+	f("not the coding that it says", answerRaw(ok+"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{\"a\": \"zip\"}"), garbage)
+	f("a coding that nobody knows", answerRaw(ok+"Content-Encoding: x\r\nContent-Length: 2\r\n\r\n{}"), garbage)
 	f("status", answerRaw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), wrongStatus)
+}
+
+// zipped is an answer with a body in gzip.
+func zipped(body string) string {
+	b := fasthttp.AppendGzipBytes(nil, []byte(body))
+	return fmt.Sprintf("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(b), b)
+}
+
+// A compressed answer is judged, captured from and verified as what it holds.
+func TestCompressed(t *testing.T) {
+	t.Parallel()
+	p := openPlan(t, serveRaw(t, answerRaw(zipped(`{"job":{"id":"job-7"}}`))), 100, 100*time.Millisecond)
+	p.Flows[0].Steps = []Step{{Path: "/", Capture: map[string]string{"id": "job.id"}}, {Path: "/{id}"}}
+	if res := mustRun(t, p); res.Counts.Good < 10 || res.Counts.Skipped != 0 {
+		t.Errorf("%d of 10 answers are good, %d steps skipped: %v", res.Counts.Good, res.Counts.Skipped, res.Errors)
+	}
+}
+
+// Headers that are longer than the generator takes are told as that.
+func TestLongHeaders(t *testing.T) {
+	t.Parallel()
+	url := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", readBuffer)+"\r\nContent-Length: 0\r\n\r\n"))
+	res := mustRun(t, openPlan(t, url, 100, 100*time.Millisecond))
+	if failures(res, garbage) != 10 || !strings.Contains(res.Errors[0].Example, "headers take more than 8192 bytes") {
+		t.Errorf("the errors are %+v", res.Errors)
+	}
 }
 
 // A status that HTTP does not have is told as it came.
@@ -204,6 +237,9 @@ func TestPlanRefuses(t *testing.T) {
 	f(func(p *Plan) { p.KeepAlive = 1.5 }, "1.5")
 	f(func(p *Plan) { p.Duration = 0 }, "without an end")
 	f(func(p *Plan) { p.Warmup = -1 }, "below zero")
+	f(func(p *Plan) { p.Duration, p.Warmup = math.MaxInt64, time.Hour }, "longer than a year")
+	f(func(p *Plan) { p.Timeout = math.MaxInt64 }, "longer than a year")
+	f(func(p *Plan) { p.Flows[0].Steps[0].Think = math.MaxInt64 }, "longer than a year")
 	f(func(p *Plan) { p.Things.Spread, p.Things.Skew = Zipf, 1 }, "exponent of 1")
 	f(func(p *Plan) { p.Things = Names{} }, "without names")
 	f(func(p *Plan) { p.URL = "ftp://h/x" }, "ftp://h/x")

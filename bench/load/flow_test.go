@@ -157,7 +157,76 @@ func TestThinkingAtTheEnd(t *testing.T) {
 	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("the run took %s", took)
 	}
-	if res.Counts.Good != 60 {
-		t.Errorf("%d good requests, want the first two steps of 30 flows: %v", res.Counts.Good, res.Errors)
+	if c := res.Operations; c[0].Good != 30 || c[1].Good == 0 || c[2].Good != 0 {
+		t.Errorf("the operations are %+v, want the first step of 30 flows and not the last: %v", c, res.Errors)
 	}
+}
+
+// A flow goes on until the run's end, also when no other is to begin any more.
+func TestFlowsGoOnUntilTheEnd(t *testing.T) {
+	t.Parallel()
+	f := func(p *Plan, want int64) {
+		t.Helper()
+		p.Flows = []Flow{{Name: "update", Weight: 1, Steps: []Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 50 * time.Millisecond}}}}
+		if res := mustRun(t, p); res.Counts.Good != want {
+			t.Errorf("%d good answers, want %d: %v", res.Counts.Good, want, res.Errors)
+		}
+	}
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(20 * time.Millisecond)
+		answerJSON(w, r)
+	})
+	f(openPlan(t, url, 0.5, 3900*time.Millisecond), 4) // they begin at 0 and 2 s
+	p := openPlan(t, url, 100, 20*time.Second)
+	p.Count = 1
+	begin := time.Now()
+	f(p, 2)
+	if took := time.Since(begin); took > 15*time.Second {
+		t.Errorf("a run whose only flow has ended went on for %s", took)
+	}
+}
+
+// No step falls due after the run's end, also one that needs no waiting.
+func TestFlowEndsWithTheRun(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(100 * time.Millisecond)
+		answerJSON(w, r)
+	})
+	for _, p := range []*Plan{openPlan(t, url, 100, 300*time.Millisecond), closedPlan(t, url, 4, 300*time.Millisecond)} {
+		p.Connections = 64
+		p.Flows[0].Steps = nil
+		for i := range 20 {
+			p.Flows[0].Steps = append(p.Flows[0].Steps, Step{Name: fmt.Sprint(i), Path: "/"})
+		}
+		for i, o := range mustRun(t, p).Operations {
+			if i > 3 && o.Good > 0 {
+				t.Errorf("%d requests of step %d, which falls due after the end", o.Good, i)
+			}
+		}
+	}
+}
+
+// What fell due and found no connection is counted, the steps of devices that thought
+// included.
+func TestMissedStepsCount(t *testing.T) {
+	t.Parallel()
+	inARound(t, func() error {
+		var n atomic.Int64
+		block := make(chan struct{})
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) > 20 {
+				<-block
+			}
+			answerJSON(w, r)
+		})
+		defer close(block)
+		p := openPlan(t, url, 1000, 2*time.Second) // the queue is full after half of it
+		p.Timeout = time.Second
+		p.Flows = []Flow{{Name: "update", Weight: 1, Steps: []Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 1500 * time.Millisecond}}}}
+		if c := mustRun(t, p).Counts; c.Intended != 2020 || c.Good != 20 {
+			return fmt.Errorf("%d requests fell due and %d were good, want 2000, the second steps of 20, and 20", c.Intended, c.Good)
+		}
+		return nil
+	})
 }

@@ -23,10 +23,9 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 	res.Started = r.clock.start.Add(r.plan.Warmup)
 	res.Interrupted = interrupted
 	res.Seconds, res.DueSeconds = r.lengths(interrupted)
-	if r.cpuBefore > 0 {
-		used, wall := cpuTime()-r.cpuBefore, time.Since(r.wallBefore)
-		res.Generator.CPUSeconds = used.Seconds()
-		res.Generator.CPUShare = used.Seconds() / (wall.Seconds() * float64(runtime.GOMAXPROCS(0)))
+	if r.wall > 0 {
+		res.Generator.CPUSeconds = r.cpu.Seconds()
+		res.Generator.CPUShare = r.cpu.Seconds() / (r.wall.Seconds() * float64(runtime.GOMAXPROCS(0)))
 	}
 	res.Verified = r.verifier.result()
 	judge(res)
@@ -37,7 +36,7 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 // times out after the end makes no run longer, and a target that is silent until the
 // interrupt none shorter.
 func (r *run) lengths(interrupted bool) (measured, due float64) {
-	done, good := r.recorder.last()
+	fell, done, good := r.recorder.last()
 	end := r.end
 	if interrupted {
 		end = min(end, r.clock.now())
@@ -47,13 +46,14 @@ func (r *run) lengths(interrupted bool) (measured, due float64) {
 	}
 	switch byTime := r.plan.Duration > 0 && r.plan.Count == 0; {
 	case interrupted, byTime:
-		done = max(good, end)
-		due = max(end-r.plan.Warmup, 0).Seconds()
+		done, fell = max(good, end), end
 	case done == 0:
 		done = r.clock.now()
+	case r.plan.open():
+		fell = min(max(fell, r.recorder.planned.next), done) // until the next would have
 	}
-	if !r.plan.open() {
-		due = 0
+	if r.plan.open() {
+		due = max(fell-r.plan.Warmup, 0).Seconds()
 	}
 	return max(done-r.plan.Warmup, 0).Seconds(), due
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -104,8 +105,12 @@ func isClosed(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// inWords returns what happened for a kind whose error says too little: an EOF.
+// inWords returns what happened for a kind whose error says too little.
 func inWords(k kind, err error) error {
+	var small *fasthttp.ErrSmallBuffer
+	if errors.As(err, &small) {
+		return fmt.Errorf("the answer's headers take more than %d bytes", readBuffer)
+	}
 	switch plain := err == io.EOF || err == io.ErrUnexpectedEOF; { //nolint:errorlint // a wrapped one says more
 	case plain && k == truncated:
 		return errors.New("the target closed the connection within an answer")

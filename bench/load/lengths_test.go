@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,50 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// While a run waits for its last answers the generator has nothing to do: that does not
+// make it look idle while it sent.
+func TestCPUShareIsOfTheSending(t *testing.T) {
+	t.Parallel()
+	inARound(t, func() error {
+		var n atomic.Int64
+		block := make(chan struct{})
+		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if n.Add(1) == 100 {
+				<-block
+			}
+			answerJSON(w, r)
+		})
+		defer close(block)
+		p := closedPlan(t, url, 2, time.Second)
+		p.Timeout = 4 * time.Second
+		res := mustRun(t, p)
+		g := res.Generator
+		if of := g.CPUSeconds / g.CPUShare / float64(runtime.GOMAXPROCS(0)); failures(res, timedOut) != 1 || math.Abs(of-1) > 1 {
+			return fmt.Errorf("the CPU share is of %.1f s, want the second in which requests were sent: %v", of, res.Errors)
+		}
+		return nil
+	})
+}
+
+// The same in a run by count, whose end is its last answer: what fell due did so before.
+func TestOfferedRateOfACount(t *testing.T) {
+	t.Parallel()
+	var n atomic.Int64
+	block := make(chan struct{})
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == 450 {
+			<-block
+		}
+		answerJSON(w, r)
+	})
+	defer close(block)
+	p := openPlan(t, url, 500, 0)
+	p.Count, p.Timeout, p.Warmup = 500, 2*time.Second, 100*time.Millisecond
+	if rate := mustRun(t, p).Offered(); math.Abs(rate-500) > 10 {
+		t.Errorf("%.0f/s fell due, want the 500/s asked for", rate)
+	}
 }
 
 // A target that fell silent before the interrupt has not answered for all that time.

@@ -6,7 +6,7 @@ import (
 	"jobgate/bench/report"
 )
 
-// watch ends the intervals on time, until the run is over.
+// watch ends the intervals on time, and tells how the run goes, until it is over.
 func (r *run) watch(over <-chan struct{}) {
 	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
 		r.tell(Live{})
@@ -14,11 +14,15 @@ func (r *run) watch(over <-chan struct{}) {
 			return
 		}
 	}
-	r.cpuBefore, r.wallBefore = cpuTime(), time.Now()
+	cpu, begun := cpuTime(), r.clock.now()
+	used := func() { r.cpu, r.wall = cpuTime()-cpu, r.clock.now()-begun }
 	var live Live
 	recent := newRecent()
-	for next := r.plan.Warmup + r.recorder.width; r.sleep(next, over); next += r.recorder.width {
+	for next := r.plan.Warmup + r.recorder.tick(); r.sleep(next, over); next += r.recorder.tick() {
 		recent.add(r.recorder.rotate(r.clock.now()), &live)
+		if r.wall == 0 && r.clock.now() >= r.end {
+			used() // what follows is waiting for answers
+		}
 		if recent.seconds >= 0.5 {
 			recent.summarise(&live)
 			r.tell(live)
@@ -26,6 +30,9 @@ func (r *run) watch(over <-chan struct{}) {
 		}
 	}
 	r.recorder.rotate(r.clock.now())
+	if r.wall == 0 {
+		used()
+	}
 }
 
 // recent is what the progress bar shows: the intervals since it was last drawn.

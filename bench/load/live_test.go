@@ -1,6 +1,9 @@
 package load
 
 import (
+	"context"
+	"errors"
+	"math"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,6 +29,47 @@ func TestLiveCountsFlows(t *testing.T) {
 		}
 		if calls.Load() == 0 || most.Load() == 0 || most.Load() > 300 {
 			t.Errorf("in %d calls up to %d of 300 flows are done", calls.Load(), most.Load())
+		}
+	}
+}
+
+// A long run, whose intervals are long, tells how it goes all the same.
+func TestLiveOfALongRun(t *testing.T) {
+	t.Parallel()
+	p := openPlan(t, serve(t, answerJSON), 200, 2*time.Hour)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var calls atomic.Int64
+	p.OnInterval = func(l Live) {
+		if calls.Add(1); l.Good > 0 {
+			cancel()
+		}
+	}
+	if _, err := Run(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("in a minute the run told %d times how it goes, and nothing of an answer", calls.Load())
+	}
+}
+
+// What is told more often than an interval lasts is one interval in the report.
+func TestIntervalsOfALongRun(t *testing.T) {
+	p := openPlan(t, "http://h", 200, 10*time.Minute)
+	r := newRecorder(p, []string{"request"})
+	for k := range 50 {
+		r.record(0, &sample{due: time.Duration(k) * time.Second, done: time.Duration(k) * time.Second, kind: good})
+		late := time.Duration(k%3) * time.Millisecond // a timer is
+		if i := r.rotate(time.Duration(k+1)*time.Second + late); i.Good != 1 || i.Seconds > 1.01 {
+			t.Errorf("the %dth second has %d good answers in %g s", k+1, i.Good, i.Seconds)
+		}
+	}
+	if len(r.intervals) != 10 {
+		t.Errorf("%d intervals, want 10", len(r.intervals))
+	}
+	for k, i := range r.intervals {
+		if i.Good != 5 || i.Latency.Count() != 5 || math.Abs(i.Seconds-5) > 0.01 || math.Abs(i.At-float64(5*k)) > 0.01 {
+			t.Errorf("interval %d begins at %g s, lasts %g s and has %d good answers and %d latencies; want 5 of each", k, i.At, i.Seconds, i.Good, i.Latency.Count())
 		}
 	}
 }

@@ -116,6 +116,8 @@ func (p *Plan) validate() error {
 		return fmt.Errorf("cannot keep %g of the connections: 0 to 1; see --keep-alive", p.KeepAlive)
 	case p.Duration < 0 || p.Warmup < 0 || p.Count < 0 || p.ReconnectAfter < 0 || p.MaxBody < 0:
 		return errors.New("cannot run for a time or count below zero; see --duration, --warmup, --count, --reconnect-after")
+	case max(p.Duration, p.Warmup, p.Timeout) > longest:
+		return errors.New("cannot run or wait for longer than a year; see --duration, --warmup, --timeout")
 	case p.Duration == 0 && p.Count == 0:
 		return errors.New("cannot run without an end; see --duration, --count")
 	case p.Things.width == 0 || p.Jobs.width == 0:
@@ -218,6 +220,9 @@ func compileStep(s *Step, host string, shared []Header, known variables) (compil
 		return compiledStep{}, err
 	}
 	step := compiledStep{Step: s, request: r}
+	if think := max(s.Think, s.ThinkMax); think > longest {
+		return step, fmt.Errorf("think time %s is longer than a year", think)
+	}
 	for _, code := range s.Status {
 		if code < 200 || code > 599 {
 			return step, fmt.Errorf("status %d is not within 200 and 599", code)

@@ -13,6 +13,10 @@ import (
 // MaxRate is the highest rate that can be asked for, requests per second.
 const MaxRate = 10_000_000
 
+// longest is how long a run, a stage of it or a wait in it may last: beyond, times that
+// are added up would overflow.
+const longest = 365 * 24 * time.Hour
+
 // Stage is a stretch of an open loop's rate, which runs from From to To requests per
 // second. Only the last stage may have no length; it then lasts as long as the run.
 type Stage struct {
@@ -46,6 +50,9 @@ func parseStage(text string) (Stage, error) {
 		d, err := time.ParseDuration(length)
 		if err != nil || d <= 0 {
 			return Stage{}, fmt.Errorf("length %q is not a duration above zero, such as 60s", length)
+		}
+		if d > longest {
+			return Stage{}, fmt.Errorf("length %s is longer than a year", d)
 		}
 		s.Length = d
 	}
@@ -149,7 +156,8 @@ func (s *Stage) when(n float64) time.Duration {
 	if s.From+root == 0 {
 		return 0
 	}
-	return time.Duration(2 * n / (s.From + root) * float64(time.Second))
+	after := min(2*n/(s.From+root), 100*longest.Seconds()) // later is never
+	return time.Duration(after * float64(time.Second))
 }
 
 // dueCounter counts the arrivals of a schedule by the time they fall due.

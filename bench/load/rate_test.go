@@ -43,6 +43,7 @@ func TestParseRateRefuses(t *testing.T) {
 	f("10/d", `unit "d"`)
 	f("10/s:0s", "not a duration above zero")
 	f("10/s:soon", "not a duration above zero")
+	f("10/s:9000h", "longer than a year")
 	f("10..20/s", "a ramp needs a length")
 	f("10..x/s:1s", `"x" is not a number`)
 	f("10/s,20/s", "every stage but the last needs a length")
@@ -57,6 +58,19 @@ func all(stages []Stage, poisson bool, seed uint64) (due []float64) {
 			return due
 		}
 		due = append(due, d.Seconds())
+	}
+}
+
+// A request that falls due in a thousand years does not fall due now.
+func TestArrivalsOfATinyRate(t *testing.T) {
+	for _, poisson := range []bool{false, true} {
+		a := newArrivals([]Stage{{From: 1e-12, To: 1e-12}}, poisson, 1)
+		for range 3 {
+			due, ok := a.next()
+			if due < 0 || !ok {
+				t.Fatalf("an arrival falls due at %s (%t)", due, ok)
+			}
+		}
 	}
 }
 

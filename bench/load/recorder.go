@@ -38,6 +38,7 @@ type recorder struct {
 	planned   *dueCounter // open loop
 	seenDue   int64       // of due or, open loop, of follow
 	rotated   time.Duration
+	slot      time.Duration // of the last of intervals: its beginning in widths
 }
 
 // shard takes the samples of some of the workers, so that they do not wait for each
@@ -55,6 +56,7 @@ type shard struct {
 	waited   int64
 	in, out  int64
 	reopened int64
+	lastDue  time.Duration // when the last one fell due
 	last     time.Duration // when the last one was done
 	lastGood time.Duration // when the last good one was
 	slice    *slice
@@ -103,7 +105,7 @@ func (r *recorder) record(shard int, s *sample) {
 	sh.in += s.in
 	sh.out += s.out
 	sh.sent++
-	sh.last = max(sh.last, s.done)
+	sh.lastDue, sh.last = max(sh.lastDue, s.due), max(sh.last, s.done)
 	if s.reopened {
 		sh.reopened++
 	}
@@ -181,7 +183,11 @@ func intervalFor(length time.Duration) time.Duration {
 	return 500 * time.Millisecond
 }
 
-// rotate ends the current interval at now, and returns it.
+// tick returns how often rotate is to be called: for long intervals, several times in each.
+func (r *recorder) tick() time.Duration { return min(r.width, time.Second) }
+
+// rotate ends the current interval, or a part of it, at now, and returns that. Its
+// latencies are valid until the next call.
 func (r *recorder) rotate(now time.Duration) report.Interval {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -204,10 +210,14 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 		i.Failed += old.failed
 		i.Latency.Merge(old.latency)
 	}
+	slot := (r.rotated - r.begin) / r.width
 	r.rotated = now
+	switch n := len(r.intervals); {
+	case n > 0 && slot == r.slot:
+		extend(&r.intervals[n-1], i)
 	// One in which nothing happened is a stall, and is shown; but for the rest at the end.
-	if i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.width.Seconds()/2 {
-		r.intervals = append(r.intervals, i)
+	case i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.tick().Seconds()/2:
+		r.intervals, r.slot = append(r.intervals, i), slot
 	}
 	if len(r.intervals) >= maxIntervals {
 		r.join()
@@ -218,20 +228,25 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 // join makes one interval of each two.
 func (r *recorder) join() {
 	r.width *= 2
+	r.slot /= 2
 	joined := r.intervals[:0]
 	for k, i := range r.intervals {
 		if k%2 == 0 {
 			joined = append(joined, i)
 			continue
 		}
-		last := &joined[len(joined)-1]
-		last.Seconds = i.At + i.Seconds - last.At
-		last.Intended += i.Intended
-		last.Good += i.Good
-		last.Failed += i.Failed
-		last.Latency.Merge(i.Latency)
+		extend(&joined[len(joined)-1], i)
 	}
 	r.intervals = joined
+}
+
+// extend adds the interval that follows.
+func extend(last *report.Interval, i report.Interval) {
+	last.Seconds = i.At + i.Seconds - last.At
+	last.Intended += i.Intended
+	last.Good += i.Good
+	last.Failed += i.Failed
+	last.Latency.Merge(i.Latency)
 }
 
 // skip counts steps of the measured part that could not be sent.
@@ -241,11 +256,11 @@ func (r *recorder) skip(due time.Duration, n int64) {
 	}
 }
 
-// last returns when the last request of the measured part was done, and when the last
-// good one was, or 0.
-func (r *recorder) last() (done, good time.Duration) {
+// last returns when the last request of the measured part fell due, when the last was
+// done, and when the last good one was, or 0.
+func (r *recorder) last() (due, done, good time.Duration) {
 	for _, sh := range r.shards {
-		done, good = max(done, sh.last), max(good, sh.lastGood)
+		due, done, good = max(due, sh.lastDue), max(done, sh.last), max(good, sh.lastGood)
 	}
-	return done, good
+	return due, done, good
 }

@@ -34,8 +34,7 @@ type run struct {
 	workers    []*worker
 	tickets    atomic.Int64              // of a closed loop by count
 	stopped    atomic.Pointer[time.Time] // when the run was interrupted
-	cpuBefore  time.Duration
-	wallBefore time.Time
+	cpu, wall  time.Duration             // that passed for the generator while it sent
 }
 
 // Run plays the plan. It returns a result whenever the plan itself was sound, with

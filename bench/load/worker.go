@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -53,7 +54,8 @@ func newWorker(r *run, id int) *worker {
 }
 
 // do plays an arrival's step, and the steps after it that need no waiting. It returns
-// the next step if that one has a think time, which its due time includes.
+// the next step if that one has a think time, which its due time includes. The run's end
+// ends the flow.
 func (w *worker) do(a arrival) (next arrival, more bool) {
 	flow := &w.run.flows[a.flow]
 	for {
@@ -73,7 +75,9 @@ func (w *worker) do(a arrival) (next arrival, more bool) {
 			}
 		}
 		think := following.think(w.rng)
-		a.due = w.free + think
+		if a.due = w.free + think; a.due >= w.run.end {
+			return arrival{}, false
+		}
 		if think > 0 {
 			return a, true
 		}
@@ -129,7 +133,9 @@ func (w *worker) exchange(step *compiledStep, s *sample) {
 		if err == nil {
 			s.status = w.resp.StatusCode()
 			c.answers++
-			s.kind, s.err = w.judge(step)
+			if s.kind, s.err = w.unpack(); s.err == nil {
+				s.kind, s.err = w.judge(step)
+			}
 			return
 		}
 		w.drop()
@@ -165,6 +171,22 @@ func (w *worker) roundTrip(step *compiledStep, s *sample) error {
 		return errFollowed
 	}
 	return nil
+}
+
+// unpack replaces a compressed body by what it holds.
+func (w *worker) unpack() (kind, error) {
+	coding := w.resp.Header.ContentEncoding()
+	if len(coding) == 0 || len(w.resp.Body()) == 0 {
+		return good, nil
+	}
+	body, err := w.resp.BodyUncompressedWithLimit(w.run.plan.MaxBody)
+	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
+		return tooLarge, err
+	} else if err != nil {
+		return garbage, fmt.Errorf("cannot unpack an answer of Content-Encoding %q: %w", coding, err)
+	}
+	w.resp.SetBody(body)
+	return good, nil
 }
 
 // judge says whether the answer in w.resp is good. Most answers of a run are the one before, to the letter, and what was

@@ -39,6 +39,20 @@ func TestParseWrk(t *testing.T) {
 	}
 }
 
+// wrk takes whole seconds.
+func TestWrkLength(t *testing.T) {
+	f := func(length, want time.Duration) {
+		t.Helper()
+		o := options{length: length}
+		if got := o.wrkLength(); got != want {
+			t.Errorf("a turn of %s takes wrk %s, want %s", length, got, want)
+		}
+	}
+	f(100*time.Millisecond, time.Second)
+	f(1500*time.Millisecond, 2*time.Second)
+	f(5*time.Second, 5*time.Second)
+}
+
 func TestMedianAndRatio(t *testing.T) {
 	f := func(want float64, values ...float64) {
 		t.Helper()

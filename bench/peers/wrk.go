@@ -31,9 +31,12 @@ request = function()
 end
 `
 
+// wrkLength is how long wrk's turn is: whole seconds.
+func (o *options) wrkLength() time.Duration { return max(o.length.Round(time.Second), time.Second) }
+
 // wrk measures one turn with one thread on the load's core.
 func wrk(ctx context.Context, o *options, url, script string) (turn, error) {
-	args := []string{"-c", strconv.Itoa(o.loadCore), "wrk", "-t1", "-c" + strconv.Itoa(o.connections), "-d" + strconv.FormatFloat(max(o.length.Seconds(), 1), 'f', 0, 64) + "s", "--latency"}
+	args := []string{"-c", strconv.Itoa(o.loadCore), "wrk", "-t1", "-c" + strconv.Itoa(o.connections), fmt.Sprintf("-d%.0fs", o.wrkLength().Seconds()), "--latency"}
 	if script != "" {
 		file, err := os.CreateTemp(o.folder, "*.lua")
 		if err != nil {
@@ -59,7 +62,7 @@ func wrkWithCPU(ctx context.Context, o *options, url string) (turn, error) {
 	before := childrenCPU()
 	t, err := wrk(ctx, o, url, "")
 	if err == nil {
-		t.cpu = time.Duration(float64(childrenCPU()-before) / (t.rate * max(o.length.Seconds(), 1)))
+		t.cpu = time.Duration(float64(childrenCPU()-before) / (t.rate * o.wrkLength().Seconds()))
 	}
 	return t, err
 }

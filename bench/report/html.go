@@ -82,7 +82,11 @@ func (r *Result) facts() [][2]string {
 	add("Connections", r.connectionsText())
 	add("Measured", fmt.Sprintf("%.2f s from %s, after a warm-up of %g s", r.Seconds, r.Started.UTC().Format(time.DateTime+" UTC"), r.Plan.Warmup))
 	for _, m := range r.Machines {
-		add("Load machine", fmt.Sprintf("%s, %d cores for the generator, %s, %s", m.CPU, m.Cores, m.OS, m.Go))
+		machine := fmt.Sprintf("%d cores for the generator, %s, %s", m.Cores, m.OS, m.Go)
+		if m.CPU != "" {
+			machine = m.CPU + ", " + machine
+		}
+		add("Load machine", machine)
 	}
 	add("Generator", Share(r.Generator.CPUShare)+" of its CPU")
 	if v := r.Verified; v != nil {

@@ -56,12 +56,17 @@ func Merge(results []*Result) (*Result, error) {
 	return m, nil
 }
 
-// intervalWidth returns the longest interval of all, in seconds: a merged run's slots.
+// intervalWidth returns the length of most intervals of the result where it is longest, in
+// seconds: a merged run's slots.
 func intervalWidth(results []*Result) float64 {
 	width := 0.0
 	for _, r := range results {
+		var lengths []float64
 		for _, i := range r.Intervals {
-			width = max(width, i.Seconds)
+			lengths = append(lengths, i.Seconds)
+		}
+		if slices.Sort(lengths); len(lengths) > 0 {
+			width = max(width, lengths[len(lengths)/2])
 		}
 	}
 	return width
@@ -168,28 +173,49 @@ func (r *Result) addOperation(o Operation) {
 	r.Operations = append(r.Operations, o)
 }
 
-// addInterval adds an interval of a run that began offset seconds into r to the slot
+// addInterval spreads an interval of a run that began offset seconds into r over the
+// slots that it is in, as if what is in it had come evenly. Its latencies go to the slot
 // that holds its middle.
 func (r *Result) addInterval(i Interval, offset, width float64) {
 	if width <= 0 {
 		return
 	}
-	at := math.Floor((offset+i.At+i.Seconds/2)/width) * width
-	for k := range r.Intervals {
-		if have := &r.Intervals[k]; math.Abs(have.At-at) < width/2 {
-			have.Intended += i.Intended
-			have.Good += i.Good
-			have.Failed += i.Failed
-			have.Latency.Merge(i.Latency)
-			have.Seconds = max(have.Seconds, i.Seconds)
-			return
+	// In slots. What begins or ends a twentieth beside a slot's edge does so at the edge.
+	begin, length := (offset+i.At)/width, i.Seconds/width
+	first := math.Floor(begin + 0.05)
+	slots := min(max(int(math.Ceil(begin+length-0.05)-first), 1), maxSlots)
+	middle := min(max(int(math.Floor(begin+length/2)-first), 0), slots-1)
+	var before Interval
+	for n := range slots {
+		until := i
+		if n < slots-1 {
+			share := (first + float64(n+1) - begin) / length
+			until.Intended, until.Good, until.Failed = part(i.Intended, share), part(i.Good, share), part(i.Failed, share)
 		}
+		slot := r.slot((first+float64(n))*width, width)
+		slot.Intended += until.Intended - before.Intended
+		slot.Good += until.Good - before.Good
+		slot.Failed += until.Failed - before.Failed
+		slot.Seconds = max(slot.Seconds, min(offset+i.At+i.Seconds-slot.At, width))
+		if n == middle {
+			slot.Latency.Merge(i.Latency)
+		}
+		before = until
 	}
-	h := NewCoarseHistogram()
-	h.Merge(i.Latency)
-	i.At, i.Latency = at, h
-	r.Intervals = append(r.Intervals, i)
-	slices.SortFunc(r.Intervals, func(a, b Interval) int { return cmp.Compare(a.At, b.At) })
+}
+
+// maxSlots is the most that one interval is spread over.
+const maxSlots = 1000
+
+func part(n int64, share float64) int64 { return int64(math.Round(float64(n) * share)) }
+
+// slot returns the merged interval that begins at at, which it makes if there is none.
+func (r *Result) slot(at, width float64) *Interval {
+	k, _ := slices.BinarySearchFunc(r.Intervals, at-width/2, func(i Interval, at float64) int { return cmp.Compare(i.At, at) })
+	if k == len(r.Intervals) || r.Intervals[k].At > at+width/2 {
+		r.Intervals = slices.Insert(r.Intervals, k, Interval{At: at, Latency: NewCoarseHistogram()})
+	}
+	return &r.Intervals[k]
 }
 
 func (r *Result) addVerified(v Verified) {

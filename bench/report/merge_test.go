@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,9 +75,13 @@ func TestMergeRefusesAndWarns(t *testing.T) {
 	later.Started = later.Started.Add(time.Minute)
 	later.Plan.Target = "http://other/path"
 	later.Generator.Limited = "because"
+	later.Plan.Stages = []Stage{{1, 1, 5}, {2, 2, 5}}
 	m, err := Merge([]*Result{open, later})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.HasPrefix(m.Title(), "open loop, Poisson arrivals (latency") {
+		t.Errorf("the title of runs without a common rate is %q", m.Title())
 	}
 	all := strings.Join(m.Warnings, "\n")
 	has(t, "the warnings", all, "did not overlap", "different targets")
@@ -102,4 +107,48 @@ func TestDiff(t *testing.T) {
 	f(a, b, "their latencies do not compare")
 	b.Generator.Limited = "It was late."
 	f(a, b, "B: the generator was the bottleneck: It was late.")
+}
+
+// Two machines at a steady rate are a steady rate together, wherever their intervals
+// begin and however punctual they are.
+func TestMergedIntervalsAreSteady(t *testing.T) {
+	steady := func(rate int64, begins, width float64, late float64) *Result {
+		r := sampleResult(1000, time.Millisecond, 2*time.Millisecond)
+		r.Started, r.Intervals, r.Generator.CPUSeconds = r.Started.Add(seconds(begins)), nil, begins+width+late
+		for at := 0.0; at < 9.999; {
+			end := float64(len(r.Intervals)+1) * width
+			if len(r.Intervals)%7 == 3 {
+				end += late
+			}
+			n := int64(end*float64(rate)) - int64(at*float64(rate))
+			r.Intervals = append(r.Intervals, Interval{At: at, Seconds: end - at, Intended: n, Good: n, Latency: NewCoarseHistogram()})
+			at = end
+		}
+		return r
+	}
+	f := func(a, b *Result, from, to, want float64) {
+		t.Helper()
+		m, err := Merge([]*Result{a, b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var good int64
+		for _, i := range m.Intervals {
+			good += i.Good
+			if rate := perSecond(i.Good, i.Seconds); i.At >= from && i.At+i.Seconds <= to && math.Abs(rate-want) > 0.1*want {
+				t.Errorf("%.0f/s from %.2f s on for %.2f s, want %.0f/s", rate, i.At, i.Seconds, want)
+			}
+		}
+		var all int64
+		for _, i := range append(slices.Clone(a.Intervals), b.Intervals...) {
+			all += i.Good
+		}
+		if good != all {
+			t.Errorf("the merged intervals hold %d answers of %d", good, all)
+		}
+	}
+	f(steady(1000, 0, 0.1, 0), steady(1000, 0, 0.1, 0.04), 0, 10, 2000)
+	f(steady(1000, 0, 0.1, 0.04), steady(1000, 0.05, 0.1, 0), 0.1, 10, 2000)
+	f(steady(1000, 0, 0.1, 0), steady(1000, 0.35, 0.5, 0.1), 0.5, 10, 2000)
+	f(steady(1000, 0, 0.1, 0), steady(1000, 20, 1, 0), 0, 10, 1000)
 }

@@ -87,6 +87,8 @@ func TestUnits(t *testing.T) {
 	f(Bytes(123_456_789_000), "123 GB")
 	f(Rate(0), "0/s")
 	f(Rate(0.25), "0.25/s")
+	f(Rate(0.0833), "0.0833/s")
+	f(Rate(1.0/3600), "0.000278/s")
 	f(Rate(999.7), "1,000/s")
 	f(Rate(19998.4), "19,998/s")
 	f(Share(0), "0 %")
@@ -185,6 +187,7 @@ func TestHTML(t *testing.T) {
 	r := sampleResult(1000, time.Millisecond, 10*time.Millisecond)
 	r.Plan.Target = `http://host/<script>alert("x")</script>`
 	r.Errors = []Error{{"garbage", 1, "<b>&"}}
+	r.Machines = append(r.Machines, Machine{Cores: 4, OS: "linux/arm64", Go: "go1"}) // its processor has no name
 	page := func() string {
 		var b bytes.Buffer
 		if err := r.WriteHTML(&b); err != nil {
@@ -193,7 +196,7 @@ func TestHTML(t *testing.T) {
 		return b.String()
 	}
 	got := page()
-	has(t, "the page", got, "<svg", "Latency over time", "Latency by percentile", "Rate", "99.9 %", "&lt;script&gt;", "&lt;b&gt;")
+	has(t, "the page", got, "<svg", "Latency over time", "Latency by percentile", "Rate", "99.9 %", "&lt;script&gt;", "&lt;b&gt;", "<dd>4 cores for the generator, linux/arm64")
 	// It opens offline: nothing in it is loaded from anywhere.
 	hasNot(t, "the page", got, "<script", "src=", "href=", "@import", "url(", "NaN", "ZgotmplZ")
 
@@ -268,4 +271,42 @@ func TestStepsAndKnee(t *testing.T) {
 	if knee, found := Knee(steps[5:]); !found || knee.To != 0 {
 		t.Errorf("the knee below the first step is %+v (%t)", knee, found)
 	}
+}
+
+// What a target that keeps up has not answered yet at a step's end is on its way, not
+// missing: a rate that grows has more of it at the end than at the beginning.
+func TestSlowTargetKeepsUp(t *testing.T) {
+	f := func(latency float64, capacity, want int) {
+		t.Helper()
+		r := sampleResult(10, time.Millisecond, 2*time.Millisecond)
+		r.Plan.Stages, r.Intervals = []Stage{{100, 1100, 10}}, nil
+		for k := range 10 {
+			from, to := due(float64(k)), due(float64(k+1))
+			i := Interval{At: float64(k), Seconds: 1, Intended: to - from, Latency: NewCoarseHistogram()}
+			i.Good = min(due(float64(k+1)-latency)-due(float64(k)-latency), int64(capacity))
+			i.Latency.Record(seconds(latency))
+			r.Intervals = append(r.Intervals, i)
+		}
+		kept := 0
+		for _, s := range r.Steps() {
+			if !s.KeptUp {
+				break
+			}
+			kept++
+		}
+		if kept != want {
+			t.Errorf("with a latency of %g s and at most %d/s, %d steps of the ramp kept up, want %d", latency, capacity, kept, want)
+		}
+	}
+	f(0.001, 1e6, 10)
+	f(0.15, 1e6, 10)
+	f(0.02, 450, 4) // the fifth step has 550 requests
+	f(0.001, 450, 4)
+	f(0.001, 100, 0) // the first step has 150
+}
+
+// due returns how many requests of a ramp of 100..1100/s in 10 s are due by then.
+func due(seconds float64) int64 {
+	s := max(seconds, 0)
+	return int64(100*s + 50*s*s)
 }

@@ -89,15 +89,22 @@ func judge(steps []Step) []Step {
 	for i := range seen {
 		s := &seen[i]
 		limit := 10 * max(seen[0].P99, time.Millisecond)
-		s.KeptUp = float64(s.good) >= 0.98*float64(s.intended) && s.ErrorShare < 0.01 && s.P99 <= limit
+		s.KeptUp = float64(s.good)+s.underWay(seen[0].latency.Mean()) >= 0.98*float64(s.intended) && s.ErrorShare < 0.01 && s.P99 <= limit
 	}
 	return seen
 }
 
+// underWay returns how many requests a target of that latency is answering at the
+// step's end (Little's law): it has not failed to answer them.
+func (s *Step) underWay(latency time.Duration) float64 {
+	atEnd := s.Offered * 2 * s.To / (s.From + s.To)
+	return atEnd * latency.Seconds()
+}
+
 // Knee returns the last step before the first that did not keep up, and whether
 // there was such a one. A step keeps up if it has good answers to 98 % of what fell
-// due, fewer than 1 % errors, and a p99 of at most ten times the first step's, or 10 ms
-// if that is more.
+// due, but for what is on its way at the first step's latency, fewer than 1 % errors,
+// and a p99 of at most ten times the first step's, or 10 ms if that is more.
 func Knee(steps []Step) (knee Step, found bool) {
 	for i, s := range steps {
 		if !s.KeptUp {

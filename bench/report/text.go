@@ -32,7 +32,11 @@ func (r *Result) WriteText(w io.Writer) error {
 func (r *Result) Title() string {
 	kind := "closed loop (saturation: latency counts from the actual send, and a stalled target is asked less)"
 	if r.Plan.Loop == OpenLoop {
-		kind = "open loop, " + r.Plan.Arrivals + " arrivals, " + r.stagesText() + " (latency counts from the intended send)"
+		kind = "open loop, " + r.Plan.Arrivals + " arrivals"
+		if stages := r.stagesText(); stages != "" { // merged runs may have no common rate
+			kind += ", " + stages
+		}
+		kind += " (latency counts from the intended send)"
 	}
 	if r.Interrupted {
 		kind += ", interrupted"

@@ -51,6 +51,8 @@ func Rate(f float64) string {
 		return "0/s"
 	case f >= 999.5:
 		return Count(int64(f+0.5)) + "/s"
+	case f < 0.0995:
+		return strconv.FormatFloat(f, 'g', 3, 64) + "/s"
 	}
 	return figures(f) + "/s"
 }
