@@ -67,14 +67,13 @@ func (t *tx) queueChunk(c *jobs.QueueChunk, result *jobs.QueueResult) error {
 	if err := j.saveProgress(t.conn); err != nil {
 		return err
 	}
-	t.stageProgress(j)
 	if d := t.deltas[j.seq]; d != nil {
 		for i, n := range d {
 			p.Counts[i] += n
 		}
 	}
 	result.Progress = *p
-	return nil
+	return t.stageProgress(j)
 }
 
 // scanFactor bounds how many things a chunk looks at, next to how many it may queue: things that have the job already
