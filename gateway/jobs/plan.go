@@ -150,12 +150,12 @@ func abortJob(j *Job, c *AbortCriteria, now time.Time) *Job {
 	return next
 }
 
-// cancelJob returns j canceled.
+// cancelJob returns j canceled. A sweep by force that is under way goes on: devices know of it.
 func cancelJob(j *Job, force bool, now time.Time) *Job {
 	next := *j
 	next.Status, next.CompletedAt, next.Stopped = JobCanceled, now, true
 	next.ForceCanceled, next.Sweep = force, SweepCancelQueued
-	if force {
+	if force || j.Sweep == SweepCancelAll {
 		next.Sweep = SweepCancelAll
 	}
 	return &next

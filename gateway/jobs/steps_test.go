@@ -105,3 +105,27 @@ func TestSlowRolloutCompletes(t *testing.T) {
 	f.says("b", "j", jobs.Succeeded)
 	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
 }
+
+// TestCancelDuringForceCancel cancels a job whose end time is canceling by force, chunk by chunk: what devices were told
+// is canceled does not run again.
+func TestCancelDuringForceCancel(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndForceCancel}
+	})
+	f.says("a", "j", jobs.InProgress)
+	f.says("b", "j", jobs.InProgress)
+	f.now = f.now.Add(2 * time.Hour)
+	_, err := f.Round(bg, f.now) // the end time has come, and nothing is swept yet
+	f.ok(err)
+	j, err := f.store.Job(bg, "j")
+	f.ok(err)
+	f.same("sweep", j.Sweep, jobs.SweepCancelAll)
+	f.same("next of a", f.next("a"), "nothing")
+	_, err = f.CancelJob(bg, f.now, jobs.CancelJobRequest{ID: "j"})
+	f.ok(err)
+	f.same("next of a", f.next("a"), "nothing")
+	f.pass(0)
+	f.same("in the end", f.status("j"), "CANCELED CANCELED:2")
+}
