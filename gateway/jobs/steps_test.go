@@ -129,3 +129,23 @@ func TestCancelDuringForceCancel(t *testing.T) {
 	f.pass(0)
 	f.same("in the end", f.status("j"), "CANCELED CANCELED:2")
 }
+
+// TestClockSetBack sets the clock back by an hour in the course of a rollout: it goes on at its rate, not in an hour.
+func TestClockSetBack(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", numbered(30)...)
+	f.create("j", func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 6} })
+	rounds := func(n int) {
+		t.Helper()
+		for range n {
+			f.now = f.now.Add(time.Second)
+			_, err := f.Round(bg, f.now)
+			f.ok(err)
+		}
+	}
+	rounds(60)
+	f.same("after a minute", f.status("j"), "IN_PROGRESS QUEUED:7")
+	f.now = f.now.Add(-time.Hour)
+	rounds(60)
+	f.same("after another", f.status("j"), "IN_PROGRESS QUEUED:13")
+}
