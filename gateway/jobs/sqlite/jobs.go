@@ -178,7 +178,7 @@ func (t *tx) swapJob(next *jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	if r.job.Version != next.Version-1 {
+	if r.job.Version != next.Version-1 || !r.job.CreatedAt.Equal(next.CreatedAt) {
 		return jobs.Errorf(jobs.ErrVersionConflict, "Job %s has version %d, expected was %d.", next.ID, r.job.Version, next.Version-1)
 	}
 	known := len(r.job.Targets)
