@@ -94,10 +94,14 @@ func (s *Service) timeOut(ctx context.Context, now time.Time) (bool, error) {
 	if len(due) == 0 {
 		return false, nil
 	}
-	swaps := make([]Swap, len(due))
+	swaps := make([]Swap, 0, len(due))
 	for i := range due {
-		swaps[i].Old = due[i]
-		swaps[i].New, swaps[i].Next = due[i].timeOut(now)
+		if due[i].ended() { // its job's sweep is on its way to it
+			continue
+		}
+		one := Swap{Old: due[i]}
+		one.New, one.Next = due[i].timeOut(now)
+		swaps = append(swaps, one)
 	}
 	if err := s.store.Swap(ctx, swaps); err != nil {
 		return false, fmt.Errorf("cannot time out executions: %w", err)

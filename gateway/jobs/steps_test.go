@@ -149,3 +149,26 @@ func TestClockSetBack(t *testing.T) {
 	rounds(60)
 	f.same("after another", f.status("j"), "IN_PROGRESS QUEUED:13")
 }
+
+// TestTimerDuringForceCancel lets a timer run out while its job is being canceled by force, chunk by chunk: its device was
+// told that the execution is canceled, and that it becomes.
+func TestTimerDuringForceCancel(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 60}
+		r.Abort = &jobs.AbortConfig{CriteriaList: []jobs.AbortCriteria{
+			{FailureType: jobs.FailureTimedOut, Action: jobs.ActionCancel, ThresholdPercentage: 10, MinNumberOfExecutedThings: 1},
+		}}
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndForceCancel}
+	})
+	f.now = f.now.Add(time.Hour + time.Second)
+	f.says("a", "j", jobs.InProgress)
+	f.now = f.now.Add(time.Hour - time.Second)
+	_, err := f.Round(bg, f.now) // the end time has come, and nothing is swept yet
+	f.ok(err)
+	_, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "a", JobID: "j", Status: jobs.InProgress})
+	f.is(err, jobs.ErrInvalidStateTransition, "CANCELED")
+	f.pass(time.Second)
+	f.same("in the end", f.status("j"), "COMPLETED CANCELED:2")
+}
