@@ -30,7 +30,7 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 	slow := s.service.Events().Subscribe(1, nil) // nobody reads
 	defer slow.Close()
 	for i := range stormGroups {
-		s.group(fmt.Sprint("g", i), "")
+		s.group(fmt.Sprint("g", i), stormParent(fmt.Sprint("g", i)))
 	}
 	var working, stepping sync.WaitGroup
 	stop := make(chan struct{})
@@ -77,11 +77,19 @@ const (
 	stormChunk   = 3
 )
 
+// stormParent puts the last group under the first.
+func stormParent(group string) string {
+	if group == fmt.Sprint("g", stormGroups-1) {
+		return "g0"
+	}
+	return ""
+}
+
 type storm struct {
 	*suite
 	service *jobs.Service
 	clock   atomic.Int64 // milliseconds
-	deleted sync.Map     // groups that were deleted once: who has the name now is another
+	deleted sync.Map     // groups that were deleted once, who has the name now is another; and executions, as thing and job
 }
 
 func (s *storm) serve() {
@@ -137,7 +145,7 @@ func (w *stormWorker) operation() {
 			w.deleted.Store(group, true)
 			w.expect(w.service.DeleteGroup(bg, now, group, 0))
 		}
-		_, err := w.service.CreateGroup(bg, now, jobs.CreateGroupRequest{Name: group})
+		_, err := w.service.CreateGroup(bg, now, jobs.CreateGroupRequest{Name: group, Parent: stormParent(group)})
 		w.expect(err)
 	case n < 16:
 		w.expect(w.service.AddToGroup(bg, now, jobs.MemberRequest{Thing: w.thing(), Group: w.group()}))
@@ -161,6 +169,12 @@ func (w *stormWorker) operation() {
 		w.expect(err)
 	case n < 32:
 		w.expect(w.service.CancelExecution(bg, now, jobs.CancelExecutionRequest{Thing: w.thing(), JobID: w.job(), Force: w.chance(50)}))
+	case n < 33:
+		thing, job := w.thing(), w.job()
+		w.deleted.Store(thing+" "+job, true)
+		w.expect(w.service.DeleteExecution(bg, now, jobs.DeleteExecutionRequest{
+			Thing: thing, JobID: job, Number: 1 + w.rand.Int64N(2), Force: w.chance(50),
+		}))
 	case n < 60:
 		_, _, err := w.service.StartNext(bg, now, jobs.StartNextRequest{Thing: w.thing(), StepMinutes: w.rand.Int64N(3)})
 		w.expect(err)
@@ -277,7 +291,8 @@ func (s *storm) checkJob(j *jobs.Job, p *jobs.Progress, executions []jobs.Execut
 		members, _, err := s.Members(bg, target.Name, true, jobs.Page{Limit: stormThings + 1})
 		s.ok(err)
 		for _, thing := range members {
-			if status, ok := has[thing]; !ok || status == jobs.Removed {
+			_, deleted := s.deleted.Load(thing + " " + j.ID)
+			if status, ok := has[thing]; !deleted && (!ok || status == jobs.Removed) {
 				s.Errorf("job %s has passed %s by: %v %s, %+v", j.ID, thing, ok, status, p)
 			}
 		}
