@@ -120,6 +120,10 @@ func TestManagedTemplate(t *testing.T) {
 		r.Document = "{}"
 	}), jobs.ErrInvalidRequest, "takes the template's document")
 	f.is(f.tryCreate("j", func(r *jobs.CreateJobRequest) { r.TemplateARN = f.Names().ManagedTemplateARN("AWS-Explode", "1.0") }), jobs.ErrNotFound, "AWS-Explode")
+	optional := map[string]string{"downloadUrl": "x", "filePath": "y", "runAsUser": strings.Repeat("é", 257)}
+	f.is(f.tryCreate("j", from(optional)), jobs.ErrInvalidRequest, "runAsUser does not match")
+	optional["runAsUser"], optional["pathToHandler"] = strings.Repeat("é", 256), "/opt/handlers"
+	f.ok(f.tryCreate("optional", from(optional)))
 	f.ok(f.tryCreate("j", from(map[string]string{"downloadUrl": placeholder, "filePath": `C:\"x"`})))
 	text, err := f.JobDocument(bg, "j", false)
 	f.ok(err)
