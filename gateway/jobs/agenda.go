@@ -83,7 +83,7 @@ func (a *agenda) timerAt(t time.Time) {
 func (a *agenda) timersDue(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if (a.timer.IsZero() || a.timer.After(now)) && a.full.After(now) {
+	if (a.timer.IsZero() || a.timer.After(now)) && !a.lookDue(now) {
 		return false
 	}
 	a.timer = time.Time{}
@@ -96,6 +96,11 @@ func (a *agenda) wantGroups() {
 	a.groups = true
 	a.mu.Unlock()
 	a.wake()
+}
+
+// lookDue says whether it is time to look at all jobs, which it also is when the clock was set back. a.mu is held.
+func (a *agenda) lookDue(now time.Time) bool {
+	return !a.full.After(now) || a.full.After(now.Add(lookEvery))
 }
 
 // lookAtAll lets the next take return everything.
@@ -115,7 +120,7 @@ func (a *agenda) take(now time.Time) (ids []string, groups, all bool) {
 			delete(a.jobs, id)
 		}
 	}
-	if all = !a.full.After(now); all {
+	if all = a.lookDue(now); all {
 		a.full = now.Add(lookEvery)
 	}
 	groups = a.groups || all

@@ -87,7 +87,7 @@ func (f cronField) each(field string, yield func(int)) error {
 			if err != nil || n < 1 {
 				return fmt.Errorf("bad step %q in %s", stepText, f.name)
 			}
-			step = n
+			step = min(n, f.max+1)
 		}
 		lo, hi, err := f.span(span, stepped)
 		if err != nil {

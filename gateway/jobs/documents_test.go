@@ -120,6 +120,10 @@ func TestManagedTemplate(t *testing.T) {
 		r.Document = "{}"
 	}), jobs.ErrInvalidRequest, "takes the template's document")
 	f.is(f.tryCreate("j", func(r *jobs.CreateJobRequest) { r.TemplateARN = f.Names().ManagedTemplateARN("AWS-Explode", "1.0") }), jobs.ErrNotFound, "AWS-Explode")
+	optional := map[string]string{"downloadUrl": "x", "filePath": "y", "runAsUser": strings.Repeat("é", 257)}
+	f.is(f.tryCreate("j", from(optional)), jobs.ErrInvalidRequest, "runAsUser does not match")
+	optional["runAsUser"], optional["pathToHandler"] = strings.Repeat("é", 256), "/opt/handlers"
+	f.ok(f.tryCreate("optional", from(optional)))
 	f.ok(f.tryCreate("j", from(map[string]string{"downloadUrl": placeholder, "filePath": `C:\"x"`})))
 	text, err := f.JobDocument(bg, "j", false)
 	f.ok(err)
@@ -195,4 +199,52 @@ func TestTags(t *testing.T) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
+}
+
+// TestDocumentIsDropped ends jobs in every way that is not a device's report: what was compiled for them goes.
+func TestDocumentIsDropped(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.things("h", "a")
+	run := func(edit func(*jobs.CreateJobRequest)) {
+		t.Helper()
+		f.create("j", func(r *jobs.CreateJobRequest) {
+			r.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 5}
+			if edit != nil {
+				edit(r)
+			}
+		})
+		_, _, err := f.StartNext(bg, f.now, jobs.StartNextRequest{Thing: "a"})
+		f.ok(err)
+		f.same("compiled while it runs", f.Compiled(), 1)
+	}
+	dropped := func(how string) {
+		t.Helper()
+		f.pass(time.Minute)
+		f.same("compiled "+how, f.Compiled(), 0)
+		f.ok(f.DeleteJob(bg, f.now, jobs.DeleteJobRequest{ID: "j", Force: true}))
+		f.pass(0)
+	}
+	cancel := func(force bool) {
+		t.Helper()
+		_, err := f.CancelJob(bg, f.now, jobs.CancelJobRequest{ID: "j", Force: force})
+		f.ok(err)
+	}
+	run(nil)
+	cancel(true)
+	dropped("after a cancellation by force")
+	run(nil)
+	cancel(false)
+	f.now = f.now.Add(5 * time.Minute)
+	dropped("after the last one of a canceled job timed out")
+	run(func(r *jobs.CreateJobRequest) { r.Targets = []string{f.Names().GroupARN("h")} })
+	f.now = f.now.Add(5 * time.Minute)
+	dropped("after all timed out")
+	run(func(r *jobs.CreateJobRequest) {
+		r.Targets, r.Selection = []string{f.Names().GroupARN("h")}, jobs.Continuous
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: f.now.Add(time.Hour).Format(jobs.TimeFormat)}
+	})
+	f.ok(f.DeleteGroup(bg, f.now, "h", 0))
+	f.now = f.now.Add(time.Hour)
+	dropped("after the end time")
 }

@@ -150,12 +150,12 @@ func abortJob(j *Job, c *AbortCriteria, now time.Time) *Job {
 	return next
 }
 
-// cancelJob returns j canceled.
+// cancelJob returns j canceled. A sweep by force that is under way goes on: devices know of it.
 func cancelJob(j *Job, force bool, now time.Time) *Job {
 	next := *j
 	next.Status, next.CompletedAt, next.Stopped = JobCanceled, now, true
 	next.ForceCanceled, next.Sweep = force, SweepCancelQueued
-	if force {
+	if force || j.Sweep == SweepCancelAll {
 		next.Sweep = SweepCancelAll
 	}
 	return &next
@@ -230,8 +230,8 @@ func allow(c *RolloutConfig, p *Progress, now time.Time, chunk int) (allowance, 
 	if earliest := now.Add(-each - time.Second); pace.Before(earliest) {
 		pace = earliest
 	}
-	if !p.Started {
-		pace = now.Add(-each) // the first goes out at once
+	if !p.Started || pace.After(now.Add(time.Second)) {
+		pace = now.Add(-each) // the first goes out at once, and the first after the clock was set back
 	}
 	if n := int(now.Sub(pace) / each); n > 0 {
 		return allowance{min(n, chunk), pace, each}, time.Time{}

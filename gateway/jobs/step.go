@@ -31,10 +31,13 @@ func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, 
 	}
 	if stepped {
 		s.agenda.want(jobID)
-	} else {
-		s.agenda.later(jobID, next.wake)
+		return true, nil
 	}
-	return stepped, nil
+	s.agenda.later(jobID, next.wake)
+	if j.Status.Terminal() && j.Sweep == SweepNone && p.Counts.Pending() == 0 { // nobody asks for its document any more
+		s.forget(jobID)
+	}
+	return false, nil
 }
 
 // take carries out a plan.
@@ -75,9 +78,6 @@ func (s *Service) takeSwap(ctx context.Context, now time.Time, p *Progress, next
 		return false, ignoreRace(err)
 	}
 	s.tellJob(next.event, j, &p.Counts, now)
-	if j.Status.Terminal() && j.Sweep == SweepNone && p.Counts.Pending() == 0 {
-		s.forget(j.ID)
-	}
 	return true, nil
 }
 
@@ -94,10 +94,14 @@ func (s *Service) timeOut(ctx context.Context, now time.Time) (bool, error) {
 	if len(due) == 0 {
 		return false, nil
 	}
-	swaps := make([]Swap, len(due))
+	swaps := make([]Swap, 0, len(due))
 	for i := range due {
-		swaps[i].Old = due[i]
-		swaps[i].New, swaps[i].Next = due[i].timeOut(now)
+		if due[i].ended() { // its job's sweep is on its way to it
+			continue
+		}
+		one := Swap{Old: due[i]}
+		one.New, one.Next = due[i].timeOut(now)
+		swaps = append(swaps, one)
 	}
 	if err := s.store.Swap(ctx, swaps); err != nil {
 		return false, fmt.Errorf("cannot time out executions: %w", err)

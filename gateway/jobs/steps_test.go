@@ -105,3 +105,70 @@ func TestSlowRolloutCompletes(t *testing.T) {
 	f.says("b", "j", jobs.Succeeded)
 	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
 }
+
+// TestCancelDuringForceCancel cancels a job whose end time is canceling by force, chunk by chunk: what devices were told
+// is canceled does not run again.
+func TestCancelDuringForceCancel(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndForceCancel}
+	})
+	f.says("a", "j", jobs.InProgress)
+	f.says("b", "j", jobs.InProgress)
+	f.now = f.now.Add(2 * time.Hour)
+	_, err := f.Round(bg, f.now) // the end time has come, and nothing is swept yet
+	f.ok(err)
+	j, err := f.store.Job(bg, "j")
+	f.ok(err)
+	f.same("sweep", j.Sweep, jobs.SweepCancelAll)
+	f.same("next of a", f.next("a"), "nothing")
+	_, err = f.CancelJob(bg, f.now, jobs.CancelJobRequest{ID: "j"})
+	f.ok(err)
+	f.same("next of a", f.next("a"), "nothing")
+	f.pass(0)
+	f.same("in the end", f.status("j"), "CANCELED CANCELED:2")
+}
+
+// TestClockSetBack sets the clock back by an hour in the course of a rollout: it goes on at its rate, not in an hour.
+func TestClockSetBack(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", numbered(30)...)
+	f.create("j", func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 6} })
+	rounds := func(n int) {
+		t.Helper()
+		for range n {
+			f.now = f.now.Add(time.Second)
+			_, err := f.Round(bg, f.now)
+			f.ok(err)
+		}
+	}
+	rounds(60)
+	f.same("after a minute", f.status("j"), "IN_PROGRESS QUEUED:7")
+	f.now = f.now.Add(-time.Hour)
+	rounds(60)
+	f.same("after another", f.status("j"), "IN_PROGRESS QUEUED:13")
+}
+
+// TestTimerDuringForceCancel lets a timer run out while its job is being canceled by force, chunk by chunk: its device was
+// told that the execution is canceled, and that it becomes.
+func TestTimerDuringForceCancel(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a", "b")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 60}
+		r.Abort = &jobs.AbortConfig{CriteriaList: []jobs.AbortCriteria{
+			{FailureType: jobs.FailureTimedOut, Action: jobs.ActionCancel, ThresholdPercentage: 10, MinNumberOfExecutedThings: 1},
+		}}
+		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndForceCancel}
+	})
+	f.now = f.now.Add(time.Hour + time.Second)
+	f.says("a", "j", jobs.InProgress)
+	f.now = f.now.Add(time.Hour - time.Second)
+	_, err := f.Round(bg, f.now) // the end time has come, and nothing is swept yet
+	f.ok(err)
+	_, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "a", JobID: "j", Status: jobs.InProgress})
+	f.is(err, jobs.ErrInvalidStateTransition, "CANCELED")
+	f.pass(time.Second)
+	f.same("in the end", f.status("j"), "COMPLETED CANCELED:2")
+}

@@ -108,8 +108,9 @@ type JobStore interface {
 	Jobs(ctx context.Context, q JobQuery, p Page) (jobs []*Job, next string, err error)
 	// ActiveJobs returns the jobs with work before them: not terminal, or with a sweep outstanding. Order is by creation.
 	ActiveJobs(ctx context.Context) ([]*Job, error)
-	// SwapJob replaces the record whose version is next.Version-1; ErrVersionConflict if it is another's. Targets may
-	// only grow at the end, which lets the rollout go on to them. A change of Sweep begins the sweep from the start.
+	// SwapJob replaces the record whose version is next.Version-1 and that was created when next was; ErrVersionConflict
+	// if there is another. Targets may only grow at the end, which lets the rollout go on to them. A change of Sweep
+	// begins the sweep from the start.
 	SwapJob(ctx context.Context, next Job) (*Job, error)
 	Progress(ctx context.Context, id string) (Progress, error)
 	// Totals returns the counts over all jobs.
@@ -207,7 +208,7 @@ type ExecutionQuery struct {
 }
 
 // Swap replaces Old by New, which is the same attempt. It applies only if the stored execution still has Old's number and
-// version.
+// version. It never applies to another job that has taken the ID of a deleted one: the two were created at different times.
 type Swap struct {
 	Old, New Execution
 	// Next, if not nil, is a further attempt, with New.Number+1 and in state QUEUED, that supersedes New in the same

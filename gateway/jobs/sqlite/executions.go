@@ -193,6 +193,8 @@ func (t *tx) deleteExecution(e *jobs.Execution) error {
 	switch {
 	case err != nil:
 		return err
+	case !j.job.CreatedAt.Equal(e.Job.CreatedAt):
+		return executionChanged
 	case !known || !ok:
 		return noExecution(e.Thing, e.Job.ID)
 	case latest.number == e.Number && latest.version == e.Version:
@@ -203,10 +205,13 @@ func (t *tx) deleteExecution(e *jobs.Execution) error {
 	}
 	err = numbers(t.conn, "DELETE FROM attempts WHERE job = ? AND thing = ? AND number = ? AND version = ?", nil, j.seq, thing, e.Number, e.Version)
 	if err == nil && t.conn.Changes() == 0 {
-		err = jobs.Errorf(jobs.ErrVersionConflict, "The job execution has changed.")
+		err = executionChanged
 	}
 	return err
 }
+
+// executionChanged is an execution that is no longer as it was read.
+var executionChanged = jobs.Errorf(jobs.ErrVersionConflict, "The job execution has changed.")
 
 // deleteLatest removes a thing's latest execution. The attempt before it, if there is one, is the latest then.
 func (t *tx) deleteLatest(r *row) error {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -173,7 +174,14 @@ func TestOpenRefused(t *testing.T) {
 		if err := errors.Join(sqlitex.ExecuteScript(c, script, nil), c.Close()); err != nil {
 			t.Fatal(err)
 		}
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
 		_, err = Open(bg, Options{Path: path})
+		if after, readErr := os.ReadFile(path); readErr != nil || !bytes.Equal(after, before) {
+			t.Errorf("%s: the file was changed (%v)", name, readErr)
+		}
 		if err == nil || !strings.Contains(err.Error(), want) || (kind != nil && !errors.Is(err, kind)) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}

@@ -207,7 +207,7 @@ func (t *tx) sweepGroup(limit int, now time.Time) ([]jobs.Execution, bool, error
 	}
 	var result jobs.MemberResult
 	if len(members) > 0 {
-		if err := t.moveMembers(members, nil, []int64{id}, now, &result); err != nil {
+		if err := t.moveMembers(&move{swept: id, now: now, result: &result}, members, nil, []int64{id}); err != nil {
 			return nil, false, err
 		}
 	}

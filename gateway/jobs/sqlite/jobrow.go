@@ -88,8 +88,12 @@ func (r *jobRow) saveProgress(c *sqlite.Conn) error {
 		int64(p.Target), r.atGroup, r.atThing, r.sweepThing, r.seq)
 }
 
-// stageProgress shows how far r is. Counts have a way of their own.
-func (t *tx) stageProgress(r *jobRow) {
+// stageProgress shows how far r is, after the counts, which have a way of their own: nobody may see that a rollout is done,
+// and not yet what it has queued.
+func (t *tx) stageProgress(r *jobRow) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
 	seq, p := r.seq, r.progress
 	t.after(func() {
 		if e := t.view.jobs.bySeq[seq]; e != nil {
@@ -99,6 +103,7 @@ func (t *tx) stageProgress(r *jobRow) {
 			e.mu.Unlock()
 		}
 	})
+	return nil
 }
 
 func flag(b bool) int64 {

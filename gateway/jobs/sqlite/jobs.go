@@ -178,7 +178,7 @@ func (t *tx) swapJob(next *jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	if r.job.Version != next.Version-1 {
+	if r.job.Version != next.Version-1 || !r.job.CreatedAt.Equal(next.CreatedAt) {
 		return jobs.Errorf(jobs.ErrVersionConflict, "Job %s has version %d, expected was %d.", next.ID, r.job.Version, next.Version-1)
 	}
 	known := len(r.job.Targets)
@@ -206,9 +206,11 @@ func (t *tx) swapJob(next *jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	if err := t.stageProgress(r); err != nil { // before the job: nobody may see its new sweep, and that the last one has ended
+		return err
+	}
 	t.jobs[r.seq] = next
 	seq, p := r.seq, r.progress
 	t.after(func() { t.view.jobs.set(seq, next, p) })
-	t.stageProgress(r)
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result 
 			}
 			members[i] = member{id, name}
 		}
-		return t.moveMembers(members, add, remove, c.Now, &result)
+		return t.moveMembers(&move{now: c.Now, result: &result}, members, add, remove)
 	})
 	return result, err
 }
@@ -58,6 +58,7 @@ type move struct {
 	jobs    []*moveJob        // the continuous jobs that the groups concern
 	lineage map[int64][]int64 // a group and its ancestors
 	serial  int64
+	swept   int64 // the deleted group whose memberships are being ended; 0: none
 	now     time.Time
 	result  *jobs.MemberResult
 }
@@ -69,8 +70,8 @@ type moveJob struct {
 }
 
 // moveMembers puts things into groups and takes them out of others, and does what that means for continuous jobs.
-func (t *tx) moveMembers(members []member, add, remove []int64, now time.Time, result *jobs.MemberResult) error {
-	m := &move{t: t, lineage: make(map[int64][]int64), now: now, result: result}
+func (t *tx) moveMembers(m *move, members []member, add, remove []int64) error {
+	m.t, m.lineage = t, make(map[int64][]int64)
 	var err error
 	if m.serial, _, err = value(t.conn, "UPDATE meta SET value = value + 1 WHERE name = 'serial' RETURNING value"); err != nil {
 		return err
@@ -197,16 +198,18 @@ func (m *move) concerns(j *moveJob, groups []int64) bool {
 	return false
 }
 
-// targetOf says of each of the jobs whether a thing is among its targets.
+// targetOf says of each of the jobs whether a thing is among its targets. Memberships of a deleted group do not count any
+// more, but for those that are being ended.
 func (m *move) targetOf(thing int64) ([]bool, error) {
 	if len(m.jobs) == 0 {
 		return nil, nil
 	}
 	var direct []int64
-	err := numbers(m.t.conn, "SELECT grp FROM members WHERE thing = ?", func(stmt *sqlite.Stmt) error {
+	err := numbers(m.t.conn, `SELECT m.grp FROM members m JOIN groups g ON g.id = m.grp
+		WHERE m.thing = ? AND (g.deleted = 0 OR g.id = ?)`, func(stmt *sqlite.Stmt) error {
 		direct = append(direct, stmt.ColumnInt64(0))
 		return nil
-	}, thing)
+	}, thing, m.swept)
 	if err != nil {
 		return nil, err
 	}

@@ -67,14 +67,13 @@ func (t *tx) queueChunk(c *jobs.QueueChunk, result *jobs.QueueResult) error {
 	if err := j.saveProgress(t.conn); err != nil {
 		return err
 	}
-	t.stageProgress(j)
 	if d := t.deltas[j.seq]; d != nil {
 		for i, n := range d {
 			p.Counts[i] += n
 		}
 	}
 	result.Progress = *p
-	return nil
+	return t.stageProgress(j)
 }
 
 // scanFactor bounds how many things a chunk looks at, next to how many it may queue: things that have the job already
@@ -100,12 +99,13 @@ type target struct {
 	ref   int64
 }
 
-func (r *rollout) full() bool { return r.result.Queued >= r.c.Limit || r.scan <= 0 }
+// full says that it may queue no more. It still passes by what is not to be queued, to see whether it is done.
+func (r *rollout) full() bool { return r.result.Queued >= r.c.Limit }
 
 // run goes on from where the last chunk ended.
 func (r *rollout) run() error {
 	p := &r.j.progress
-	for !r.full() {
+	for r.scan > 0 {
 		goal, ok, err := r.target(p.Target)
 		if err != nil {
 			return err
@@ -114,11 +114,11 @@ func (r *rollout) run() error {
 			p.Done = true
 			return nil
 		}
-		passed := true
+		passed := false
 		if goal.group {
 			passed, err = r.family(goal.ref)
 		} else {
-			err = r.thing(goal.ref)
+			passed, err = r.thing(goal.ref)
 		}
 		if err != nil {
 			return err
@@ -126,6 +126,8 @@ func (r *rollout) run() error {
 		if passed {
 			p.Target++
 			r.j.atGroup, r.j.atThing = 0, 0
+		} else if r.full() {
+			return nil
 		}
 	}
 	_, more, err := r.target(p.Target)
@@ -158,7 +160,7 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 		if err != nil || next == 0 {
 			return err == nil, err
 		}
-		if r.j.atGroup, r.j.atThing = next, 0; r.full() {
+		if r.j.atGroup, r.j.atThing = next, 0; r.scan <= 0 {
 			return false, nil
 		}
 	}
@@ -167,11 +169,12 @@ func (r *rollout) family(root int64) (passed bool, err error) {
 // members queues the next members of the group it is at; more says that there are further ones. A deleted group has none,
 // though its memberships may not have ended yet.
 func (r *rollout) members() (more bool, err error) {
+	r.scan--
 	there, _, err := value(r.t.conn, "SELECT count(*) FROM groups WHERE id = ? AND deleted = 0", r.j.atGroup)
 	if err != nil || there == 0 {
 		return false, err
 	}
-	limit := min(r.c.Limit-r.result.Queued, r.scan)
+	limit := max(0, min(r.c.Limit-r.result.Queued, r.scan))
 	serial := int64(1<<63 - 1)
 	if r.j.job.Selection == jobs.Snapshot {
 		serial = r.j.serial
@@ -197,13 +200,17 @@ func (r *rollout) members() (more bool, err error) {
 	return more, nil
 }
 
-// thing queues a target that is a thing, if it is still there.
-func (r *rollout) thing(id int64) error {
+// thing queues a target that is a thing, if it is still there; passed says that it did, or had nothing to do.
+func (r *rollout) thing(id int64) (passed bool, err error) {
 	n, _, err := value(r.t.conn, "SELECT count(*) FROM things WHERE id = ? AND deleted = 0", id)
 	if err != nil || n == 0 {
-		return err
+		return err == nil, err
 	}
-	return r.one(id)
+	if r.full() {
+		e, found, err := findRow(r.t.conn, r.j.seq, id, 0)
+		return found && e.status != jobs.Removed, err
+	}
+	return true, r.one(id)
 }
 
 func (r *rollout) one(id int64) error {

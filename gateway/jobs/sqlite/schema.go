@@ -160,21 +160,31 @@ CREATE TABLE secrets (
 ) WITHOUT ROWID;
 `}
 
-// migrate brings the store to the version of this program.
-func migrate(c *sqlite.Conn) error {
+// storeVersion returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
+// and one that is newer than this program.
+func storeVersion(c *sqlite.Conn) (int64, error) {
 	id, err := pragma(c, "application_id")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	version, err := pragma(c, "user_version")
 	if err != nil {
-		return err
+		return 0, err
 	}
 	switch {
 	case id != applicationID && (id != 0 || version != 0 || !empty(c)):
-		return fmt.Errorf("the file is a database of another program; see jobs.store")
+		return 0, fmt.Errorf("the file is a database of another program; see jobs.store")
 	case version > int64(len(migrations)):
-		return fmt.Errorf("version %d, this program knows %d: %w", version, len(migrations), jobs.ErrStoreNewer)
+		return 0, fmt.Errorf("version %d, this program knows %d: %w", version, len(migrations), jobs.ErrStoreNewer)
+	}
+	return version, nil
+}
+
+// migrate brings the store to the version of this program.
+func migrate(c *sqlite.Conn) error {
+	version, err := storeVersion(c)
+	if err != nil {
+		return err
 	}
 	for ; version < int64(len(migrations)); version++ {
 		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", migrations[version], applicationID, version+1)

@@ -114,6 +114,9 @@ func connect(o Options, pragmas ...string) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, err := storeVersion(c); err != nil { // before anything is written: the file may be another program's
+		return nil, errors.Join(err, c.Close())
+	}
 	sync := "PRAGMA synchronous = FULL"
 	if o.NoSync {
 		sync = "PRAGMA synchronous = OFF"

@@ -29,7 +29,7 @@ const updateExecution = `UPDATE executions SET version = ?, status = ?, forced =
 // status is the one that was counted.
 func (t *tx) swap(s *jobs.Swap) error {
 	thing, e, ok := t.view.locate(s.Old.Thing, s.Old.Job.ID)
-	if !ok || (s.Next != nil && !t.jobOf(e).Retries()) {
+	if !ok || !e.job.Load().CreatedAt.Equal(s.Old.Job.CreatedAt) || (s.Next != nil && !t.jobOf(e).Retries()) {
 		return nil
 	}
 	now := rowOf(&s.New, e.seq, thing)

@@ -46,8 +46,7 @@ func (t *tx) sweepJob(c *jobs.SweepChunk, result *jobs.SweepResult) error {
 	if err := j.saveProgress(t.conn); err != nil {
 		return err
 	}
-	t.stageProgress(j)
-	return nil
+	return t.stageProgress(j)
 }
 
 // errEnough ends a statement before its last row.

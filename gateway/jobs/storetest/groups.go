@@ -159,3 +159,20 @@ func testDeleteGroupRollout(s *suite) {
 	s.same("snapshot", s.roll("snapshot", 10), []string{"c"})
 	s.same("continuous", s.roll("continuous", 10), []string{"c"})
 }
+
+// testDeleteGroupJoin puts things of a group that was deleted, and whose memberships have not ended yet, into another
+// that is targeted, too: they join the job's targets, as the group's rollout may have found nobody in it.
+func testDeleteGroupJoin(s *suite) {
+	s.things("a", "b")
+	s.group("g", "", "a", "b")
+	s.group("h", "")
+	s.job("j", jobs.Continuous, groupOf("g"), groupOf("h"))
+	s.ok(s.DeleteGroup(bg, "g", 0, s.now))
+	s.same("rolled out", s.roll("j", 10), []string(nil))
+	s.same("joining", len(s.join("h", "a", "b").Queued), 2)
+	s.same("leaving", len(s.leave("h", "b").Removed), 1)
+	removed, _, err := s.SweepGroups(bg, 10, s.now)
+	s.ok(err)
+	s.same("removed with the group", len(removed), 0)
+	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
+}

@@ -96,9 +96,22 @@ func testRolloutFamily(s *suite) {
 func testRolloutDone(s *suite) {
 	s.things("a", "b", "c")
 	s.group("g", "", "a", "b", "c")
-	for i, targets := range [][]jobs.Target{{groupOf("g")}, {thing("a"), groupOf("g")}, {thing("a"), thing("b"), thing("c")}} {
+	s.group("empty", "g")
+	s.group("gone", "", "a")
+	s.things("goes")
+	for i, targets := range [][]jobs.Target{
+		{groupOf("g")},
+		{thing("a"), groupOf("g")},
+		{thing("a"), thing("b"), thing("c")},
+		{groupOf("g"), thing("a"), groupOf("empty"), thing("goes"), groupOf("gone")},
+	} {
 		id := fmt.Sprint("j", i)
 		s.job(id, jobs.Snapshot, targets...)
+		if i == 3 {
+			_, err := s.DeleteThing(bg, "goes", 0, s.now)
+			s.ok(err)
+			s.ok(s.DeleteGroup(bg, "gone", 0, s.now))
+		}
 		r, err := s.QueueChunk(bg, s.chunk(id, 2))
 		s.ok(err)
 		s.same("after two", []any{r.Queued, r.Progress.Done}, []any{2, false})

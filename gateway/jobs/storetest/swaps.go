@@ -197,3 +197,31 @@ func testPending(s *suite) {
 	s.ok(err)
 	s.same("the job's status", list[1].Job.Status, jobs.JobScheduled)
 }
+
+// testNamesakes changes a job and an execution as they were read before the job was deleted and another took its name:
+// the other is left alone.
+func testNamesakes(s *suite) {
+	s.things("a")
+	s.job("j", jobs.Snapshot, thing("a"))
+	s.roll("j", 1)
+	oldJob, old := *s.execution("a", "j").Job, s.execution("a", "j")
+	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobDeleting, jobs.SweepDelete })
+	_, err := s.SweepJob(bg, jobs.SweepChunk{JobID: "j", Limit: 9, Now: s.now})
+	s.ok(err)
+	s.ok(s.RemoveJob(bg, "j"))
+	s.later(time.Second)
+	s.job("j", jobs.Snapshot, thing("a"))
+	s.roll("j", 1)
+
+	running := old
+	running.Status, running.Version = jobs.InProgress, 2
+	swaps := []jobs.Swap{{Old: old, New: running}}
+	s.ok(s.Swap(bg, swaps))
+	s.same("applied", swaps[0].Applied, false)
+	s.is(s.DeleteExecution(bg, old), jobs.ErrVersionConflict)
+	oldJob.Version++
+	_, err = s.SwapJob(bg, oldJob)
+	s.is(err, jobs.ErrVersionConflict)
+	s.same("pending", s.pending("a"), []string{"j#1 QUEUED v1"})
+	s.becomes("a", "j", jobs.InProgress)
+}
