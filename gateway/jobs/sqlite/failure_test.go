@@ -192,7 +192,7 @@ func TestOpenRefused(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{"": "no path", filepath.Join(dir, "text"): "not a database", filepath.Join(dir, "none", "x.db"): "unable to open"} {
+	for path, want := range map[string]string{"": "no path", filepath.Join(dir, "text"): "not a database", filepath.Join(dir, "none", "x.db"): "no such file or directory"} {
 		if _, err := Open(bg, Options{Path: path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", path, err, want)
 		}
@@ -201,6 +201,21 @@ func TestOpenRefused(t *testing.T) {
 	s := open(t, filepath.Join(dir, "good"))
 	if _, err := Open(bg, Options{Path: filepath.Join(dir, "good")}); !errors.Is(err, jobs.ErrStoreInUse) {
 		t.Errorf("%v", err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(dir, "good"), link); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(bg, Options{Path: link}); !errors.Is(err, jobs.ErrStoreInUse) {
+		t.Errorf("by a symbolic link: %v", err)
+	}
+	if err := s.CreateThings(bg, things("a", 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, ending := range []string{"", "-wal", "-shm", "-lock"} {
+		if info, err := os.Stat(filepath.Join(dir, "good"+ending)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("good%s: %v %v, want a file for its owner only", ending, info.Mode(), err)
+		}
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)

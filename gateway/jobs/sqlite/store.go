@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -16,7 +18,7 @@ import (
 
 // Options say where a store is.
 type Options struct {
-	Path string       // the database file; it is created. Beside it are Path-wal, Path-shm and Path-lock
+	Path string       // the database file; it is created, readable by its owner only. Beside it are Path-wal, Path-shm and Path-lock
 	Log  *slog.Logger // nil: discards
 
 	// NoSync leaves the flushing to the operating system: a crash of the machine loses answered changes, one of the
@@ -69,6 +71,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // open takes the lock, migrates, loads and starts the writer; on failure nothing is left open.
 func (s *Store) open(ctx context.Context, o Options) (err error) {
+	if o.Path, err = prepareFile(o.Path); err != nil {
+		return err
+	}
 	if s.lock, err = takeLock(o.Path + "-lock"); err != nil {
 		return err
 	}
@@ -106,6 +111,22 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	}
 	w.start()
 	return nil
+}
+
+// prepareFile creates the database file if it is not there, and the one for its lock, readable by their owner only: documents
+// and the store's secrets are in them. SQLite makes the others as it finds this one. It returns the path without symbolic links,
+// as SQLite sees it, so that two ways to one file have one lock.
+func prepareFile(path string) (string, error) {
+	for _, name := range []string{path, path + "-lock"} {
+		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return "", err
+		}
+		if err := f.Close(); err != nil {
+			return "", err
+		}
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 // connect opens a connection for writing.
