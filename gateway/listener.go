@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +38,37 @@ func listen(address string) (net.Listener, error) {
 		return nil, err
 	}
 	return ln, nil
+}
+
+// enduring goes on listening when a connection cannot be accepted for want of files or memory, of which others will give
+// some back. To fasthttp that is the end of serving. Accept is called by one goroutine.
+type enduring struct {
+	net.Listener
+	log  *slog.Logger
+	said time.Time // when it was last logged
+}
+
+// acceptPause is how long the next try waits. Connections wait in the system's queue meanwhile.
+const acceptPause = 50 * time.Millisecond
+
+// Accept returns the next connection.
+func (l *enduring) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if !wanting(err) {
+			return conn, err
+		}
+		if now := time.Now(); now.Sub(l.said) >= time.Second {
+			l.said = now
+			l.log.Warn("connections wait: one cannot be accepted; see limits.max_connections and the limit of open files (ulimit -n)", "error", err)
+		}
+		time.Sleep(acceptPause)
+	}
+}
+
+// wanting says whether err speaks of the process or the machine being short of something.
+func wanting(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 // deviceListener accepts devices: max of them at once, the others are told to come back.

@@ -109,7 +109,7 @@ func (s *Server) listenDevices() error {
 	}
 	l := s.config.Limits
 	ln = &deviceListener{
-		Listener: ln, server: s, tls: s.config.TLS != nil, max: int64(l.MaxConnections),
+		Listener: s.enduring(ln), server: s, tls: s.config.TLS != nil, max: int64(l.MaxConnections),
 		readSlack: min(l.ReadTimeout, l.IdleTimeout) / 8, writeTimeout: l.WriteTimeout,
 	}
 	secured, err := s.secure(ln, s.config.TLS)
@@ -126,6 +126,10 @@ func (s *Server) listenDevices() error {
 	server.StreamRequestBody = s.config.Streaming && !s.config.LowMemory
 	s.fast = append(s.fast, &running{"listen", server, secured, nil})
 	return nil
+}
+
+func (s *Server) enduring(ln net.Listener) net.Listener {
+	return &enduring{Listener: ln, log: s.config.Log}
 }
 
 // secure puts TLS before a listener, if it has any.
@@ -146,7 +150,7 @@ func (s *Server) listen(name string, l Listener) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s %q: %w", name, l.Address, err)
 	}
-	secured, err := s.secure(ln, l.TLS)
+	secured, err := s.secure(s.enduring(ln), l.TLS)
 	if err != nil {
 		_ = ln.Close()
 		return err
