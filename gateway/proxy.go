@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -35,14 +36,43 @@ func (h *Handler) proxy(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Error 
 		return upstreamError(err)
 	}
 	answer.Header.SetNoDefaultContentType(true)
+	answer.Header.SetProtocol(protocol) // not the upstream's, RFC 9112 §2.3
 	var drop unforwarded
 	for name := range answer.Header.All() {
 		drop.add(name, false)
 	}
 	drop.remove(&answer.Header)
+	var err *Error
 	if r != nil {
-		return h.fill(ctx, x, r, answer)
+		err = h.fill(ctx, x, r, answer)
 	}
+	if err == nil {
+		err = h.unchunk(ctx)
+	}
+	if err != nil {
+		ctx.Response.Header.Reset() // nothing of the upstream's belongs to an error of ours
+	}
+	return err
+}
+
+// unchunk reads an answer of unknown length before it is sent to a device that speaks
+// HTTP/1.0: chunks are not for that (RFC 9112 §6.1).
+func (h *Handler) unchunk(ctx *fasthttp.RequestCtx) *Error {
+	answer := &ctx.Response
+	if ctx.Request.Header.IsHTTP11() || answer.BodyStream() == nil || answer.Header.ContentLength() >= 0 {
+		return nil
+	}
+	body, err := appendLimited(nil, answer.BodyStream(), h.limits.MaxRendered+1)
+	switch {
+	case err != nil:
+		return upstreamError(err)
+	case len(body) > h.limits.MaxRendered:
+		return &Error{
+			Status: http.StatusHTTPVersionNotSupported, Code: "HTTPVersionNotSupported",
+			Message: fmt.Sprintf("the upstream's answer is longer than %d bytes, the gateway's limits.max_rendered, and does not say how long; ask with HTTP/1.1", h.limits.MaxRendered),
+		}
+	}
+	answer.SetBody(body)
 	return nil
 }
 
@@ -120,13 +150,17 @@ func appendTarget(dst []byte, u *upstream, target []byte) []byte {
 // forward fills req with what goes to the upstream.
 func (h *Handler) forward(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Request, fill bool) *Error {
 	in := &ctx.Request
-	if bytes.IndexByte(in.Header.RequestURI(), '#') >= 0 {
+	switch target := in.Header.RequestURI(); {
+	case bytes.IndexByte(target, '#') >= 0:
 		return errBadRequest("a request target has no fragment (RFC 9112 §3.2)")
+	case string(target) == "*":
+		return errBadRequest("the request target is * and no path")
 	}
 	if bytes.Equal(in.Header.Method(), methodConnect) || bytes.Equal(in.Header.Method(), methodTrace) {
 		return errMethod("those that may pass")
 	}
 	in.Header.CopyTo(&req.Header)
+	req.Header.SetNoDefaultContentType(true)
 	var drop unforwarded
 	for name := range in.Header.All() {
 		// What is filled will differ from what the upstream keeps: nothing of it may be
@@ -248,6 +282,7 @@ var unforwardedNames = [...]string{
 const firstConditional = 9
 
 var (
+	protocol        = []byte("HTTP/1.1")
 	methodConnect   = []byte("CONNECT")
 	methodTrace     = []byte("TRACE")
 	comma           = []byte(",")
