@@ -2,13 +2,19 @@ package gateway_test
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"jobgate/gateway"
 )
@@ -143,4 +149,126 @@ func TestForwardAddsNothing(t *testing.T) {
 	if r := g.do("OPTIONS", "*", ""); r.StatusCode != 400 || seen.Load() != nil {
 		t.Errorf("a request for no path: %d %s, the upstream saw %v", r.StatusCode, r.body, seen.Load())
 	}
+}
+
+// TestUploadsThatFail: a device that does not send what it announced is no fault of the upstream's.
+func TestUploadsThatFail(t *testing.T) {
+	var served [2]atomic.Int64
+	var urls []string
+	for i := range served {
+		s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.Method == "GET" {
+				served[i].Add(1)
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+		}))
+		defer s.Close()
+		urls = append(urls, s.URL)
+	}
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		withUpstream(urls...)(c, g)
+		c.Limits.ReadTimeout = 100 * time.Millisecond
+	})
+	f := func(request string, status int, code string) {
+		t.Helper()
+		for range 8 { // four for each upstream, and three are too many
+			conn, err := g.ln.Dial()
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { _, _ = io.WriteString(conn, request) }()
+			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("%.60q: %v", request, err)
+			}
+			body, _ := io.ReadAll(r.Body)
+			_ = conn.Close()
+			if r.StatusCode != status || !strings.Contains(string(body), code) {
+				t.Errorf("%.60q: got %d %s, want %d %s", request, r.StatusCode, body, status, code)
+			}
+		}
+		before := served[0].Load()
+		for range 4 {
+			g.get("/x")
+		}
+		if served[0].Load() == before {
+			t.Errorf("%.60q: an upstream is left out", request)
+		}
+	}
+	const post = "POST /x HTTP/1.1\r\nHost: x\r\n"
+	f(post+"Content-Length: 100000\r\n\r\n"+strings.Repeat("x", 50000), 408, "RequestTimeout")
+	f(post+"Transfer-Encoding: chunked\r\n\r\n100000\r\n"+strings.Repeat("x", 1<<20)+"\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n", 413, "limits.max_body")
+	f(post+"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n", 400, "InvalidRequest")
+}
+
+// TestUpstreamWithoutAddress: where the upstream's name leads nowhere, nothing of the request was sent.
+func TestUpstreamWithoutAddress(t *testing.T) {
+	g := newGateway(t, withUpstream("http://upstream.invalid:9000"))
+	if r := g.do("POST", "/x", "body"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
+		t.Errorf("got %d %v %s", r.StatusCode, r.Header, r.body)
+	}
+}
+
+// TestUploadsThatBreakOff: the upstream takes no part of a body for the whole, and the device is at fault, not it.
+func TestUploadsThatBreakOff(t *testing.T) {
+	var whole atomic.Int64
+	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			whole.Add(1)
+		}
+	}))
+	defer backend.Close()
+	cert, key, client := writeCertificates(t)
+	g := newGateway(t, withUpstream(backend.URL))
+	plain, _ := runServer(t, g, nil)
+	secure, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.TLS = &gateway.TLS{Setting: "tls", CertFile: cert, KeyFile: key} })
+	f := func(body string, status int) {
+		t.Helper()
+		for _, conn := range []net.Conn{dial(t, plain.Addr("listen")), tls.Client(dial(t, secure.Addr("listen")), client)} {
+			before := whole.Load()
+			if _, err := io.WriteString(conn, "POST /x HTTP/1.1\r\nHost: x\r\n"+body); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("%T %.60q: %v", conn, body, err)
+			}
+			if r.StatusCode != status || whole.Load()-before != map[int]int64{200: 1}[status] {
+				t.Errorf("%T %.60q: got %d, whole %d", conn, body, r.StatusCode, whole.Load()-before)
+			}
+		}
+	}
+	const chunked = "Transfer-Encoding: chunked\r\n\r\n"
+	f(chunked+"5\r\nhello\r\n", 400)
+	f(chunked+"5\r\nhel", 400)
+	f(chunked+"5\r\nhello\r\n0\r\n\r\n", 200)
+	f("Content-Length: 100000\r\n\r\n"+strings.Repeat("x", 50000), 400)
+	f("Content-Length: 50000\r\n\r\n"+strings.Repeat("x", 50000), 200)
+}
+
+// writeCertificates writes httptest's certificate and key to files, and returns who trusts it.
+func writeCertificates(t *testing.T) (cert, key string, client *tls.Config) {
+	t.Helper()
+	s := httptest.NewTLSServer(nil)
+	defer s.Close()
+	pair := s.TLS.Certificates[0]
+	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	for name, block := range map[string]*pem.Block{
+		cert: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
+		key:  {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	return cert, key, &tls.Config{RootCAs: roots, ServerName: "example.com"}
 }

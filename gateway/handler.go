@@ -118,7 +118,7 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	}
 	body, err := appendLimited(nil, ctx.RequestBodyStream(), h.limits.MaxBody+1)
 	switch {
-	case err != nil:
+	case err != nil || cutOff(ctx):
 		return errBadRequest("the body broke off")
 	case len(body) > h.limits.MaxBody:
 		ctx.SetConnectionClose() // the rest is not read

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
 )
 
 // listen binds "host:port" or "unix:///path". A Unix socket gets mode 0660; one that a
@@ -135,6 +136,7 @@ type deviceConn struct {
 	net.Conn
 	listener *deviceListener
 	closed   atomic.Bool
+	over     bool // see cutOff
 	read     lateDeadline
 	write    deadline
 }
@@ -145,7 +147,19 @@ func (c *deviceConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	c.over = c.over || err == io.EOF
+	return n, err
+}
+
+func (c *deviceConn) ended() bool { return c.over }
+
+// cutOff says, at the end of a request's streamed body, whether it is the connection that has ended. fasthttp tells
+// nobody that a chunked body lacks its last chunk, or another a part of its length. A connection whose request came
+// whole has not been read to its end.
+func cutOff(ctx *fasthttp.RequestCtx) bool {
+	c, known := ctx.Conn().(interface{ ended() bool })
+	return known && c.ended()
 }
 
 func (c *deviceConn) Write(p []byte) (int, error) {

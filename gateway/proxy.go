@@ -92,6 +92,10 @@ func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Reque
 			u.worked()
 			return nil
 		}
+		var upload *uploadError
+		if errors.As(err, &upload) {
+			return err // the device's fault, not u's
+		}
 		u.failed(time.Now())
 		again := !isTimeout(err) && (repeatable || notSent(err))
 		if !again || attempt == maxAttempts {
@@ -105,12 +109,12 @@ func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Reque
 // upstream that has just gone away are survived, a dead backend is not flooded.
 const maxAttempts = 3
 
-// upstreamError answers for an upstream that did not.
+// upstreamError answers for an upstream that did not, or that the device kept from it.
 func upstreamError(err error) *Error {
-	var tooLarge *bodyTooLargeError
+	var upload *uploadError
 	switch {
-	case errors.As(err, &tooLarge):
-		return errTooLarge("the body", tooLarge.limit, "limits.max_body")
+	case errors.As(err, &upload):
+		return upload.answer
 	case isTimeout(err):
 		return &Error{Status: http.StatusGatewayTimeout, Code: "GatewayTimeout", Message: "the upstream did not answer in time", Err: err}
 	case notSent(err):
@@ -308,16 +312,23 @@ type uploadReader struct {
 func (r *uploadReader) Read(p []byte) (int, error) {
 	if r.wait > 0 {
 		if err := r.ctx.SetReadDeadline(time.Now().Add(r.wait)); err != nil {
-			return 0, err
+			return 0, &uploadError{errBadRequest("the connection is gone")}
 		}
 	}
 	n, err := r.body.Read(p)
-	if r.left -= int64(n); r.left < 0 {
-		return 0, &bodyTooLargeError{r.limit}
+	switch r.left -= int64(n); {
+	case r.left < 0:
+		return 0, &uploadError{errTooLarge("the body", r.limit, "limits.max_body")}
+	case err == nil, err == io.EOF && !cutOff(r.ctx):
+		return n, err
+	case isTimeout(err):
+		return n, &uploadError{errTimeout()}
+	default:
+		return n, &uploadError{errBadRequest("the body broke off, or its chunks are not valid HTTP/1.1")}
 	}
-	return n, err
 }
 
-type bodyTooLargeError struct{ limit int }
+// uploadError says that a request could not be sent whole because the device did not send it.
+type uploadError struct{ answer *Error }
 
-func (*bodyTooLargeError) Error() string { return "the request body is too large" }
+func (e *uploadError) Error() string { return e.answer.Error() }

@@ -196,7 +196,7 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		e = errTooLarge("the body", s.config.Limits.MaxBody, "limits.max_body")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		e = &Error{Status: http.StatusRequestTimeout, Code: "RequestTimeout", Message: "the request did not arrive within limits.read_timeout"}
+		e = errTimeout()
 	}
 	e.write(ctx)
 	ctx.SetConnectionClose()

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -72,7 +73,40 @@ func (t TLS) load() (*tls.Config, error) {
 	return config, nil
 }
 
-func (c *certificates) listener(ln net.Listener) net.Listener { return tls.NewListener(ln, c.base) }
+func (c *certificates) listener(ln net.Listener) net.Listener { return &tlsListener{ln, c.base} }
+
+// tlsListener is crypto/tls's, but for its connections.
+type tlsListener struct {
+	net.Listener
+	config *tls.Config
+}
+
+// Accept returns the next connection, its handshake still to come.
+func (l *tlsListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &tlsConn{Conn: tls.Server(conn, l.config)}, nil
+}
+
+// tlsConn knows whether its peer has ended, see cutOff.
+type tlsConn struct {
+	*tls.Conn
+	over bool
+}
+
+func (c *tlsConn) ended() bool { return c.over }
+
+// Read reports the end by itself, as a plain connection does, and not with the last bytes before it.
+func (c *tlsConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 && err == io.EOF {
+		return n, nil
+	}
+	c.over = c.over || err == io.EOF
+	return n, err
+}
 
 // watch loads the files again when they change, until ctx ends. Files that do not load
 // leave the certificate in use in its place.

@@ -143,7 +143,8 @@ func (b *balancer) close() {
 // notSent reports whether err says that no byte of the request reached the upstream.
 func notSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, fasthttp.ErrDialTimeout) || errors.Is(err, fasthttp.ErrNoFreeConns)
+	var lookup *net.DNSError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &lookup) || errors.Is(err, fasthttp.ErrDialTimeout) || errors.Is(err, fasthttp.ErrNoFreeConns)
 }
 
 func isTimeout(err error) bool {
