@@ -28,21 +28,23 @@ func scriptedUpstream(t *testing.T) (url string, answer *atomic.Value) {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	answer = new(atomic.Value)
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = conn.Close() }()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-					_, _ = io.WriteString(conn, answer.Load().(string))
-				}
-			}()
-		}
-	}()
+	go serveScript(ln, func() string { return answer.Load().(string) })
 	return "http://" + ln.Addr().String(), answer
+}
+
+func serveScript(ln net.Listener, answer func() string) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer func() { _ = conn.Close() }()
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.WriteString(conn, answer())
+			}
+		}()
+	}
 }
 
 const placeholder = `{"u":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/a}"}`
@@ -271,4 +273,23 @@ func writeCertificates(t *testing.T) (cert, key string, client *tls.Config) {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.Certificate())
 	return cert, key, &tls.Config{RootCAs: roots, ServerName: "example.com"}
+}
+
+// TestAnswersThatBreakOff: no part of a chunked answer passes for the whole.
+func TestAnswersThatBreakOff(t *testing.T) {
+	upstream, answer := scriptedUpstream(t)
+	answer.Store("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n")
+	g := newGateway(t, withUpstream(upstream))
+	if r := g.get("/api/t1/job"); r.StatusCode != 502 {
+		t.Errorf("filled: %d %s", r.StatusCode, r.body)
+	}
+	conn, err := g.ln.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_, _ = io.WriteString(conn, "GET /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	if all, _ := io.ReadAll(conn); !strings.Contains(string(all), `{"a":1}`) || strings.HasSuffix(string(all), "0\r\n\r\n") {
+		t.Errorf("passed on: %s", all)
+	}
 }

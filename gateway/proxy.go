@@ -87,7 +87,7 @@ func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Reque
 		req.SetRequestURIBytes(x.target)
 		req.Header.SetHost(u.host)
 		answer.StreamBody = true
-		err := u.client.Do(req, answer)
+		err := u.do(req, answer)
 		if err == nil {
 			u.worked()
 			return nil
@@ -145,8 +145,7 @@ func appendTarget(dst []byte, u *upstream, target []byte) []byte {
 			}
 		}
 	}
-	dst = append(dst, u.scheme...)
-	dst = append(dst, "://"...)
+	dst = append(dst, "http://"...) // TLS is the connection's own matter, see upstream.secure
 	dst = append(dst, u.host...)
 	return append(dst, target...)
 }
