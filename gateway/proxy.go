@@ -219,7 +219,8 @@ func (h *Handler) setIdentity(x *exchange, header *fasthttp.RequestHeader) {
 		return
 	}
 	switch {
-	case x.who.bytes != nil: // AuthHeader: it is there already
+	case x.who.bytes != nil: // AuthHeader: it may have been removed, as one that Connection names
+		header.SetBytesV(h.auth.Header, x.who.bytes)
 	case x.who.text != "":
 		header.Set(h.auth.Header, x.who.text)
 	default:
