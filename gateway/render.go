@@ -39,7 +39,9 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 	}
 	if m.body != nil {
 		ctx.Response.SetBodyRaw(m.body)
-		h.counters.reused.Add(float64(m.urls))
+		if x.render.Signed == 0 { // else this request rendered it, and has counted that
+			h.counters.reused.Add(float64(m.urls))
+		}
 		return h.finishAnswer(ctx, x, d, m, m.etag)
 	}
 	// Slow path: local placeholders, signed for this device into the response's own buffer.

@@ -227,6 +227,7 @@ func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidec
 			ctx.Response.SwapBody(dst)
 			return errTooLarge("the answer", h.limits.MaxRendered, "limits.max_rendered")
 		}
+		x.render.Signed, x.render.LongestURL = 0, 0 // of this line
 		var err error
 		if dst, err = jobdoc.Fill(dst, line, &call.options, &x.render); err != nil {
 			e := documentError(err)
