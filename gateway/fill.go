@@ -107,7 +107,7 @@ func (h *Handler) fillBody(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Err
 		return nil
 	}
 	m := rendering{signed: h.signingTime(x.now)}
-	if err = h.sign(ctx, r.role, r.expires, &m); err != nil {
+	if err = h.sign(ctx, x.now, r.role, r.expires, &m); err != nil {
 		return err
 	}
 	dst, err := h.fillInto(response.SwapBody(nil)[:0], x, r, &m)

@@ -96,7 +96,7 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 		return err
 	}
 	m := rendering{signed: h.signingTime(x.now)}
-	if err := h.sign(ctx, call.role, call.expires, &m); err != nil {
+	if err := h.sign(ctx, x.now, call.role, call.expires, &m); err != nil {
 		return err
 	}
 	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime, Signer: m.session.Signer, Values: call.values, Memo: h.memo}
