@@ -172,7 +172,7 @@ func (s *Server) newFastHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
 		ReadBufferSize:               l.MaxRequestHeader,
 		ReadTimeout:                  l.ReadTimeout,
 		IdleTimeout:                  l.IdleTimeout,
-		MaxRequestBodySize:           l.MaxBody,
+		MaxRequestBodySize:           max(l.MaxBody, 1), // 0 is fasthttp's 4 MiB
 		MaxIdleWorkerDuration:        10 * time.Second,
 		ReduceMemoryUsage:            s.config.LowMemory,
 		CloseOnShutdown:              true,

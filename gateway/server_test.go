@@ -95,6 +95,20 @@ func TestSidecarServerLimitsBodies(t *testing.T) {
 	}
 }
 
+// TestNoBodies: limits.max_body may be 0.
+func TestNoBodies(t *testing.T) {
+	g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Limits.MaxBody = 0 })
+	g.write("v7.json", "{}")
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.MaxBody, c.Streaming = 0, false })
+	const path = "/things/t1/jobs/v7/document"
+	if r := roundTrip(t, dial(t, s.Addr("listen")), "GET", path, "", jsonType); r.StatusCode != 200 {
+		t.Errorf("without a body: %d %s", r.StatusCode, r.body)
+	}
+	if r := roundTrip(t, dial(t, s.Addr("listen")), "GET", path, strings.Repeat("x", 1000), jsonType); r.StatusCode != 413 {
+		t.Errorf("with a body: %d %s", r.StatusCode, r.body)
+	}
+}
+
 func TestSidecarOnUnixSocket(t *testing.T) {
 	g := newSidecar(t, func(c *gateway.Config) { c.Sidecar.Loopback = false })
 	path := filepath.Join(t.TempDir(), "jobgate.sock")
