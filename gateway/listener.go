@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/linger"
 )
 
 // listen binds "host:port" or "unix:///path". A Unix socket gets mode 0660; one that a
@@ -42,7 +44,7 @@ func listen(address string) (net.Listener, error) {
 }
 
 // enduring goes on listening when a connection cannot be accepted for want of files or memory, of which others will give
-// some back. To fasthttp that is the end of serving. Accept is called by one goroutine.
+// some back. To fasthttp that is the end of serving. Its connections can linger. Accept is called by one goroutine.
 type enduring struct {
 	net.Listener
 	log  *slog.Logger
@@ -56,8 +58,11 @@ const acceptPause = 50 * time.Millisecond
 func (l *enduring) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
+		if err == nil {
+			return &linger.Conn{Conn: conn}, nil
+		}
 		if !wanting(err) {
-			return conn, err
+			return nil, err
 		}
 		if now := time.Now(); now.Sub(l.said) >= time.Second {
 			l.said = now
@@ -124,9 +129,7 @@ func (l *deviceListener) turnAway(conn net.Conn) {
 			"X-Amzn-RequestId: %s\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
 			uuid.NewString(), retryAfter(2*time.Second), len(body), body)
 		// Closed with bytes unread, the connection would be reset, and the answer lost.
-		if tcp, ok := conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
-			_, _ = io.Copy(io.Discard, conn)
-		}
+		linger.On(conn)
 	}()
 }
 
@@ -191,13 +194,8 @@ func (c *deviceConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// CloseWrite ends the writing; for linger.Answer.
-func (c *deviceConn) CloseWrite() error {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		return tcp.CloseWrite()
-	}
-	return net.ErrClosed
-}
+// Linger is for linger.Answer.
+func (c *deviceConn) Linger() { linger.On(c.Conn) }
 
 // Close closes the connection and gives its place to another.
 func (c *deviceConn) Close() error {

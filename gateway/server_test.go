@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -82,6 +83,49 @@ func TestMalformedRequestsGetOurErrors(t *testing.T) {
 	f("GET / HTTP/1.1\r\nHost: x\r\nX-Half", 408, "RequestTimeout")
 	if strings.Contains(g.log.String(), "X-Half") || strings.Contains(g.log.String(), "garbage") {
 		t.Error("the log shows bytes of a malformed request")
+	}
+}
+
+// TestTooLargeArrives: the answer to a request that is too large to be read arrives, in its turn.
+func TestTooLargeArrives(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(echo))
+	defer backend.Close()
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		withUpstream(backend.URL)(c, g)
+		c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
+	})
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "127.0.0.1:0" })
+	f := func(listener, path string, before bool) {
+		t.Helper()
+		conn := dial(t, s.Addr(listener))
+		defer func() { _ = conn.Close() }()
+		request := "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+		all := request + "4000000\r\n\r\n" + strings.Repeat("x", 4000000)
+		if before {
+			all = request + "2\r\n\r\n{}" + all
+		}
+		if _, err := io.WriteString(conn, all); err != nil {
+			t.Errorf("%s: the connection is reset: %v", listener, err)
+			return
+		}
+		r := bufio.NewReader(conn)
+		if before {
+			first, err := http.ReadResponse(r, nil)
+			if err != nil || first.StatusCode == 413 {
+				t.Errorf("%s: the request before got %v, %v", listener, first, err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, first.Body)
+		}
+		if last, err := http.ReadResponse(r, nil); err != nil || last.StatusCode != 413 {
+			t.Errorf("%s: got %v, %v", listener, last, err)
+		}
+	}
+	for range 3 {
+		f("listen", "/x", false)
+		f("listen", "/x", true)
+		f("sidecar", "/render", false)
+		f("sidecar", "/render", true)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"jobgate/gateway/linger"
 )
 
 // TLS names the files of a listener's certificate. They are read again when they change.
@@ -97,6 +99,9 @@ type tlsConn struct {
 }
 
 func (c *tlsConn) ended() bool { return c.over }
+
+// Linger is for linger.Answer.
+func (c *tlsConn) Linger() { linger.On(c.NetConn()) }
 
 // Read reports the end by itself, as a plain connection does, and not with the last bytes before it.
 func (c *tlsConn) Read(p []byte) (int, error) {
