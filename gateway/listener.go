@@ -151,7 +151,7 @@ func (c *deviceConn) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := c.Conn.Read(p)
-	c.over = c.over || err == io.EOF
+	c.over = c.over || errors.Is(err, io.EOF)
 	return n, err
 }
 

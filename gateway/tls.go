@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -106,10 +107,10 @@ func (c *tlsConn) Linger() { linger.On(c.NetConn()) }
 // Read reports the end by itself, as a plain connection does, and not with the last bytes before it.
 func (c *tlsConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		return n, nil
 	}
-	c.over = c.over || err == io.EOF
+	c.over = c.over || errors.Is(err, io.EOF)
 	return n, err
 }
 

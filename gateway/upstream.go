@@ -137,9 +137,9 @@ func (c *answerConn) LocalAddr() net.Addr { return c.local }
 func (c *answerConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	switch {
-	case n > 0 && err == io.EOF:
+	case n > 0 && errors.Is(err, io.EOF):
 		return n, nil
-	case err == io.EOF && c.chunked:
+	case errors.Is(err, io.EOF) && c.chunked:
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
