@@ -107,7 +107,7 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 	r.observeLoad(loaded.NotModified, err, time.Since(began))
 	switch {
 	case err != nil:
-		return nil, h.sourceError(r, err)
+		return nil, h.sourceError(r, err, began)
 	case loaded.NotModified:
 		return nil, cache.ErrNotModified
 	default:
@@ -117,10 +117,12 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 
 // sourceError is the device's view of a source's error. S3 says 403 for a missing key
 // to who may not list the bucket, so 403 is 404 to the device, and the log says why.
-func (h *Handler) sourceError(r *route, err error) *Error {
+func (h *Handler) sourceError(r *route, err error, now time.Time) *Error {
 	switch {
 	case errors.Is(err, source.ErrForbidden):
-		h.log.Warn("a source refused a document; S3 does so for a missing key when the role lacks s3:ListBucket", "route", r.path, "error", err)
+		if h.counters.logLimit.allow(now) {
+			h.log.Warn("a source refused a document; S3 does so for a missing key when the role lacks s3:ListBucket", "route", r.path, "error", err)
+		}
 		return errNotFound(err)
 	case errors.Is(err, source.ErrNotFound):
 		return errNotFound(err)

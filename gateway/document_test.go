@@ -3,11 +3,14 @@ package gateway_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"jobgate/gateway"
+	"jobgate/gateway/source"
 )
 
 const hot = `{"operation":"update","url":"${aws:iot:s3-presigned-url-v2:https://s3.eu-west-1.amazonaws.com/firmware/v7%20b.bin}"}`
@@ -175,5 +178,25 @@ func TestParametersAndContentType(t *testing.T) {
 	r := g.get("/text/j2")
 	if r.Header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.HasPrefix(r.body, "curl https://firmware.s3.us-west-2.amazonaws.com/a%20b?X-Amz-") {
 		t.Errorf("got %v %s", r.Header, r.body)
+	}
+}
+
+// TestForbiddenDocumentsLogLittle: a fleet, or whoever guesses names, cannot fill the log with what a source refuses.
+func TestForbiddenDocumentsLogLittle(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
+	defer backend.Close()
+	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {
+		c.Routes[0].Document = backend.URL + "/{jobId}"
+		c.Sources = map[string]source.Source{"http": source.NewHTTP(source.HTTPOptions{})}
+	})
+	began := time.Now()
+	for i := range 100 {
+		if r := g.get(fmt.Sprintf("/things/t1/jobs/guess-%d/document", i)); r.StatusCode != 404 {
+			t.Fatalf("got %d %s", r.StatusCode, r.body)
+		}
+	}
+	lines, most := strings.Count(g.log.String(), "a source refused a document"), 10*(2+int(time.Since(began)/time.Second))
+	if lines == 0 || lines > most {
+		t.Errorf("%d lines, want 1 to %d", lines, most)
 	}
 }

@@ -57,6 +57,10 @@ func errTooLarge(what string, limit int, setting string) *Error {
 	}
 }
 
+func errTimeout() *Error {
+	return &Error{Status: http.StatusRequestTimeout, Code: "RequestTimeout", Message: "the request did not arrive within limits.read_timeout"}
+}
+
 func errMethod(allowed string) *Error {
 	return &Error{Status: http.StatusMethodNotAllowed, Code: "MethodNotAllowed", Message: "the method is not one of " + allowed}
 }

@@ -14,12 +14,20 @@ import (
 )
 
 // fill writes the upstream's answer to ctx's response, its placeholders replaced. An
-// answer that is not JSON, not successful or larger than limits.max_document passes
-// untouched; so does one without placeholders. It releases answer, at the latest when
-// its body is written.
+// answer that is not JSON, not successful, without a body or larger than
+// limits.max_document passes untouched; so does one without placeholders. It releases
+// answer, at the latest when its body is written.
 func (h *Handler) fill(ctx *fasthttp.RequestCtx, x *exchange, r *route, answer *fasthttp.Response) *Error {
 	status := answer.StatusCode()
-	if status < 200 || status > 299 || status == http.StatusPartialContent || ctx.IsHead() || !isJSON(answer.Header.ContentType()) {
+	if status < 200 || status > 299 || status == http.StatusPartialContent || !isJSON(answer.Header.ContentType()) {
+		passOn(ctx, answer, nil)
+		return nil
+	}
+	if answer.BodyStream() == nil { // HEAD, and 204
+		if ctx.IsHead() {
+			dropUnfilled(&answer.Header)
+			answer.Header.SetContentLength(-1)
+		}
 		passOn(ctx, answer, nil)
 		return nil
 	}
@@ -46,7 +54,7 @@ func (h *Handler) fill(ctx *fasthttp.RequestCtx, x *exchange, r *route, answer *
 // passOn moves answer to ctx's response as it is. Of its body, prefix was read already.
 func passOn(ctx *fasthttp.RequestCtx, answer *fasthttp.Response, prefix []byte) {
 	answer.Header.CopyTo(&ctx.Response.Header)
-	length := answer.Header.ContentLength()
+	length := max(answer.Header.ContentLength(), -1) // one that ends with its connection has no length either
 	ctx.Response.SetBodyStream(&answerStream{prefix: prefix, answer: answer}, length)
 }
 
@@ -99,7 +107,7 @@ func (h *Handler) fillBody(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Err
 		return nil
 	}
 	m := rendering{signed: h.signingTime(x.now)}
-	if err = h.sign(ctx, r.role, r.expires, &m); err != nil {
+	if err = h.sign(ctx, x.now, r.role, r.expires, &m); err != nil {
 		return err
 	}
 	dst, err := h.fillInto(response.SwapBody(nil)[:0], x, r, &m)
@@ -107,12 +115,16 @@ func (h *Handler) fillBody(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Err
 	if err != nil {
 		return err
 	}
-	header := &response.Header
+	dropUnfilled(&response.Header)
+	return nil
+}
+
+// dropUnfilled makes the headers of an upstream's answer those of the filled one.
+func dropUnfilled(header *fasthttp.ResponseHeader) {
 	for _, name := range ofUnfilledBody {
 		header.DelBytes(name)
 	}
 	header.SetCanonical(cacheControl, noStore)
-	return nil
 }
 
 func (h *Handler) fillInto(dst []byte, x *exchange, r *route, m *rendering) ([]byte, *Error) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/linger"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
@@ -118,7 +120,7 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	}
 	body, err := appendLimited(nil, ctx.RequestBodyStream(), h.limits.MaxBody+1)
 	switch {
-	case err != nil:
+	case err != nil || cutOff(ctx):
 		return errBadRequest("the body broke off")
 	case len(body) > h.limits.MaxBody:
 		ctx.SetConnectionClose() // the rest is not read
@@ -151,10 +153,17 @@ func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
 	exchanges.Put(x)
 }
 
+// maxUnread is how much of a body that nobody wants is read for the sake of the next request, in bytes: fasthttp's own
+// limit, beyond which it closes the connection.
+const maxUnread = 256 << 10
+
 // refuse answers with an error and logs it: what the gateway or its operator is at
 // fault for as a warning, what the device is at fault for at level debug.
 func (h *Handler) refuse(ctx *fasthttp.RequestCtx, x *exchange, e *Error) {
 	id := e.write(ctx)
+	if ctx.Request.IsBodyStream() && (e.Status == http.StatusRequestEntityTooLarge || ctx.Request.Header.ContentLength() > maxUnread) {
+		linger.Answer(ctx)
+	}
 	level := slog.LevelDebug
 	if e.Status >= 500 {
 		level = slog.LevelWarn

@@ -93,11 +93,11 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, now time.Time) (identity, *
 			ctx.Request.Header.Del(h.auth.Header)
 			return identity{}, errUnauthorized("requests come through the gateway's trusted proxies only")
 		}
-		name := ctx.Request.Header.Peek(h.auth.Header)
-		if len(name) == 0 {
-			return identity{}, errUnauthorized("the trusted proxy named no thing")
+		names := ctx.Request.Header.PeekAll(h.auth.Header)
+		if len(names) != 1 || len(names[0]) == 0 { // two: one may be the device's own
+			return identity{}, errUnauthorized("the trusted proxy named no thing, or more than one")
 		}
-		return identity{bytes: name}, nil
+		return identity{bytes: names[0]}, nil
 	case AuthSigV4:
 		if err := h.bufferBody(ctx); err != nil {
 			return identity{}, err

@@ -2,6 +2,10 @@ package gateway_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,4 +65,25 @@ func TestSignedRequests(t *testing.T) {
 	if r := open.do("PUT", "/things/t1/jobs", "body"); r.body != `"" false "body"` {
 		t.Errorf("auth.mode none: %s", r.body)
 	}
+}
+
+// TestIdentityToUpstream: the upstream is told the proven name, once, whatever else the request says.
+func TestIdentityToUpstream(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(echo))
+	defer backend.Close()
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		withUpstream(backend.URL)(c, g)
+		c.Auth = gateway.Auth{Mode: gateway.AuthHeader, Header: "X-Thing-Name", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	})
+	s, _ := runServer(t, g, nil)
+	f := func(status int, want string, header ...string) {
+		t.Helper()
+		r := roundTrip(t, dial(t, s.Addr("listen")), "GET", "/x", "", header...)
+		if r.StatusCode != status || !strings.Contains(r.body, want) {
+			t.Errorf("%q: got %d %s, want %d %s", header, r.StatusCode, r.body, status, want)
+		}
+	}
+	f(http.StatusTeapot, "X-Thing-Name: t1\n", "X-Thing-Name: t1")
+	f(http.StatusTeapot, "X-Thing-Name: t1\n", "X-Thing-Name: t1", "Connection: X-Thing-Name")
+	f(401, "more than one", "X-Thing-Name: t1", "X-Thing-Name: t2")
 }

@@ -1,15 +1,21 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/linger"
 )
 
 // listen binds "host:port" or "unix:///path". A Unix socket gets mode 0660; one that a
@@ -35,6 +41,40 @@ func listen(address string) (net.Listener, error) {
 		return nil, err
 	}
 	return ln, nil
+}
+
+// enduring goes on listening when a connection cannot be accepted for want of files or memory, of which others will give
+// some back. To fasthttp that is the end of serving. Its connections can linger. Accept is called by one goroutine.
+type enduring struct {
+	net.Listener
+	log  *slog.Logger
+	said time.Time // when it was last logged
+}
+
+// acceptPause is how long the next try waits. Connections wait in the system's queue meanwhile.
+const acceptPause = 50 * time.Millisecond
+
+// Accept returns the next connection.
+func (l *enduring) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err == nil {
+			return &linger.Conn{Conn: conn}, nil
+		}
+		if !wanting(err) {
+			return nil, err
+		}
+		if now := time.Now(); now.Sub(l.said) >= time.Second {
+			l.said = now
+			l.log.Warn("connections wait: one cannot be accepted; see limits.max_connections and the limit of open files (ulimit -n)", "error", err)
+		}
+		time.Sleep(acceptPause)
+	}
+}
+
+// wanting says whether err speaks of the process or the machine being short of something.
+func wanting(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOBUFS) || errors.Is(err, syscall.ENOMEM)
 }
 
 // deviceListener accepts devices: max of them at once, the others are told to come back.
@@ -89,9 +129,7 @@ func (l *deviceListener) turnAway(conn net.Conn) {
 			"X-Amzn-RequestId: %s\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
 			uuid.NewString(), retryAfter(2*time.Second), len(body), body)
 		// Closed with bytes unread, the connection would be reset, and the answer lost.
-		if tcp, ok := conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil {
-			_, _ = io.Copy(io.Discard, conn)
-		}
+		linger.On(conn)
 	}()
 }
 
@@ -101,6 +139,7 @@ type deviceConn struct {
 	net.Conn
 	listener *deviceListener
 	closed   atomic.Bool
+	over     bool // see cutOff
 	read     lateDeadline
 	write    deadline
 }
@@ -111,7 +150,19 @@ func (c *deviceConn) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
+	c.over = c.over || errors.Is(err, io.EOF)
+	return n, err
+}
+
+func (c *deviceConn) ended() bool { return c.over }
+
+// cutOff says, at the end of a request's streamed body, whether it is the connection that has ended. fasthttp tells
+// nobody that a chunked body lacks its last chunk, or another a part of its length. A connection whose request came
+// whole has not been read to its end.
+func cutOff(ctx *fasthttp.RequestCtx) bool {
+	c, known := ctx.Conn().(interface{ ended() bool })
+	return known && c.ended()
 }
 
 func (c *deviceConn) Write(p []byte) (int, error) {
@@ -143,13 +194,8 @@ func (c *deviceConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// CloseWrite ends the writing; for linger.Answer.
-func (c *deviceConn) CloseWrite() error {
-	if tcp, ok := c.Conn.(*net.TCPConn); ok {
-		return tcp.CloseWrite()
-	}
-	return net.ErrClosed
-}
+// Linger is for linger.Answer.
+func (c *deviceConn) Linger() { linger.On(c.Conn) }
 
 // Close closes the connection and gives its place to another.
 func (c *deviceConn) Close() error {

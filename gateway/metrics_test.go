@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -61,4 +62,37 @@ func compareWithREADME(t *testing.T, name, want string) {
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestURLsAreCountedOnce: each URL of each answer is signed for it or reused, and not both.
+func TestURLsAreCountedOnce(t *testing.T) {
+	f := func(g *testGateway, signed, reused float64) {
+		t.Helper()
+		families, err := g.metrics.Registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, family := range families {
+			if family.GetName() == "jobgate_presigned_urls_total" {
+				for _, m := range family.GetMetric() {
+					got[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+				}
+			}
+		}
+		if got["signed"] != signed || got["reused"] != reused {
+			t.Errorf("counted %v, want signed %v, reused %v", got, signed, reused)
+		}
+	}
+	g := newGateway(t, nil)
+	g.write("v7.json", placeholder)
+	g.at(time.Now())
+	g.get("/things/t1/jobs/v7/document")
+	f(g, 1, 0)
+	g.get("/things/t2/jobs/v7/document")
+	f(g, 1, 1)
+
+	g = newSidecar(t, nil)
+	g.do("POST", "/render", strings.Repeat(placeholder+"\n", 3), "Host: localhost", "Content-Type: application/x-ndjson")
+	f(g, 3, 0)
 }

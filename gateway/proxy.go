@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -35,14 +36,43 @@ func (h *Handler) proxy(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Error 
 		return upstreamError(err)
 	}
 	answer.Header.SetNoDefaultContentType(true)
+	answer.Header.SetProtocol(protocol) // not the upstream's, RFC 9112 §2.3
 	var drop unforwarded
 	for name := range answer.Header.All() {
 		drop.add(name, false)
 	}
 	drop.remove(&answer.Header)
+	var err *Error
 	if r != nil {
-		return h.fill(ctx, x, r, answer)
+		err = h.fill(ctx, x, r, answer)
 	}
+	if err == nil {
+		err = h.unchunk(ctx)
+	}
+	if err != nil {
+		ctx.Response.Header.Reset() // nothing of the upstream's belongs to an error of ours
+	}
+	return err
+}
+
+// unchunk reads an answer of unknown length before it is sent to a device that speaks
+// HTTP/1.0: chunks are not for that (RFC 9112 §6.1).
+func (h *Handler) unchunk(ctx *fasthttp.RequestCtx) *Error {
+	answer := &ctx.Response
+	if ctx.Request.Header.IsHTTP11() || answer.BodyStream() == nil || answer.Header.ContentLength() >= 0 {
+		return nil
+	}
+	body, err := appendLimited(nil, answer.BodyStream(), h.limits.MaxRendered+1)
+	switch {
+	case err != nil:
+		return upstreamError(err)
+	case len(body) > h.limits.MaxRendered:
+		return &Error{
+			Status: http.StatusHTTPVersionNotSupported, Code: "HTTPVersionNotSupported",
+			Message: fmt.Sprintf("the upstream's answer is longer than %d bytes, the gateway's limits.max_rendered, and does not say how long; ask with HTTP/1.1", h.limits.MaxRendered),
+		}
+	}
+	answer.SetBody(body)
 	return nil
 }
 
@@ -57,10 +87,14 @@ func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Reque
 		req.SetRequestURIBytes(x.target)
 		req.Header.SetHost(u.host)
 		answer.StreamBody = true
-		err := u.client.Do(req, answer)
+		err := u.do(req, answer)
 		if err == nil {
 			u.worked()
 			return nil
+		}
+		var upload *uploadError
+		if errors.As(err, &upload) {
+			return err // the device's fault, not u's
 		}
 		u.failed(time.Now())
 		again := !isTimeout(err) && (repeatable || notSent(err))
@@ -75,12 +109,12 @@ func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Reque
 // upstream that has just gone away are survived, a dead backend is not flooded.
 const maxAttempts = 3
 
-// upstreamError answers for an upstream that did not.
+// upstreamError answers for an upstream that did not, or that the device kept from it.
 func upstreamError(err error) *Error {
-	var tooLarge *bodyTooLargeError
+	var upload *uploadError
 	switch {
-	case errors.As(err, &tooLarge):
-		return errTooLarge("the body", tooLarge.limit, "limits.max_body")
+	case errors.As(err, &upload):
+		return upload.answer
 	case isTimeout(err):
 		return &Error{Status: http.StatusGatewayTimeout, Code: "GatewayTimeout", Message: "the upstream did not answer in time", Err: err}
 	case notSent(err):
@@ -111,8 +145,7 @@ func appendTarget(dst []byte, u *upstream, target []byte) []byte {
 			}
 		}
 	}
-	dst = append(dst, u.scheme...)
-	dst = append(dst, "://"...)
+	dst = append(dst, "http://"...) // TLS is the connection's own matter, see upstream.secure
 	dst = append(dst, u.host...)
 	return append(dst, target...)
 }
@@ -120,13 +153,17 @@ func appendTarget(dst []byte, u *upstream, target []byte) []byte {
 // forward fills req with what goes to the upstream.
 func (h *Handler) forward(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Request, fill bool) *Error {
 	in := &ctx.Request
-	if bytes.IndexByte(in.Header.RequestURI(), '#') >= 0 {
+	switch target := in.Header.RequestURI(); {
+	case bytes.IndexByte(target, '#') >= 0:
 		return errBadRequest("a request target has no fragment (RFC 9112 §3.2)")
+	case string(target) == "*":
+		return errBadRequest("the request target is * and no path")
 	}
 	if bytes.Equal(in.Header.Method(), methodConnect) || bytes.Equal(in.Header.Method(), methodTrace) {
 		return errMethod("those that may pass")
 	}
 	in.Header.CopyTo(&req.Header)
+	req.Header.SetNoDefaultContentType(true)
 	var drop unforwarded
 	for name := range in.Header.All() {
 		// What is filled will differ from what the upstream keeps: nothing of it may be
@@ -182,7 +219,8 @@ func (h *Handler) setIdentity(x *exchange, header *fasthttp.RequestHeader) {
 		return
 	}
 	switch {
-	case x.who.bytes != nil: // AuthHeader: it is there already
+	case x.who.bytes != nil: // AuthHeader: it may have been removed, as one that Connection names
+		header.SetBytesV(h.auth.Header, x.who.bytes)
 	case x.who.text != "":
 		header.Set(h.auth.Header, x.who.text)
 	default:
@@ -248,6 +286,7 @@ var unforwardedNames = [...]string{
 const firstConditional = 9
 
 var (
+	protocol        = []byte("HTTP/1.1")
 	methodConnect   = []byte("CONNECT")
 	methodTrace     = []byte("TRACE")
 	comma           = []byte(",")
@@ -273,16 +312,23 @@ type uploadReader struct {
 func (r *uploadReader) Read(p []byte) (int, error) {
 	if r.wait > 0 {
 		if err := r.ctx.SetReadDeadline(time.Now().Add(r.wait)); err != nil {
-			return 0, err
+			return 0, &uploadError{errBadRequest("the connection is gone")}
 		}
 	}
 	n, err := r.body.Read(p)
-	if r.left -= int64(n); r.left < 0 {
-		return 0, &bodyTooLargeError{r.limit}
+	switch r.left -= int64(n); {
+	case r.left < 0:
+		return 0, &uploadError{errTooLarge("the body", r.limit, "limits.max_body")}
+	case err == nil, err == io.EOF && !cutOff(r.ctx):
+		return n, err
+	case isTimeout(err):
+		return n, &uploadError{errTimeout()}
+	default:
+		return n, &uploadError{errBadRequest("the body broke off, or its chunks are not valid HTTP/1.1")}
 	}
-	return n, err
 }
 
-type bodyTooLargeError struct{ limit int }
+// uploadError says that a request could not be sent whole because the device did not send it.
+type uploadError struct{ answer *Error }
 
-func (*bodyTooLargeError) Error() string { return "the request body is too large" }
+func (e *uploadError) Error() string { return e.answer.Error() }

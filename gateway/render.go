@@ -20,7 +20,7 @@ import (
 // It is immutable; its body may be written to any number of connections.
 type rendering struct {
 	start    int64 // Unix seconds: when its URLs begin
-	end      int64 // Unix seconds: when the next rendering is due
+	end      int64 // Unix seconds: when the next rendering is due, the session's end at the latest
 	signed   time.Time
 	session  *role.Session // nil: nothing to sign
 	lifetime time.Duration
@@ -39,7 +39,9 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 	}
 	if m.body != nil {
 		ctx.Response.SetBodyRaw(m.body)
-		h.counters.reused.Add(float64(m.urls))
+		if x.render.Signed == 0 { // else this request rendered it, and has counted that
+			h.counters.reused.Add(float64(m.urls))
+		}
 		return h.finishAnswer(ctx, x, d, m, m.etag)
 	}
 	// Slow path: local placeholders, signed for this device into the response's own buffer.
@@ -63,13 +65,16 @@ func (h *Handler) moment(ctx context.Context, x *exchange, r *route, d *document
 	start := signing.Unix()
 	start -= (start + d.offset%quantum) % quantum // boundaries differ from template to template
 	m := d.rendering.Load()
-	if m != nil && m.start == start && !m.clamped {
+	if m != nil && m.start == start && !m.clamped && signing.Unix() < m.end {
 		return m, nil
 	}
 	fresh := &rendering{start: start, end: start + quantum, signed: time.Unix(start, 0), urls: d.template.Placeholders()}
 	if d.template.Signs() {
-		if err := h.sign(ctx, r.role, r.expires, fresh); err != nil {
+		if err := h.sign(ctx, x.now, r.role, r.expires, fresh); err != nil {
 			return nil, err
+		}
+		if ends := fresh.session.Expires; !ends.IsZero() {
+			fresh.end = min(fresh.end, ends.Unix())
 		}
 	}
 	if m != nil && m.start == start && m.session == fresh.session {
@@ -90,9 +95,10 @@ func (h *Handler) moment(ctx context.Context, x *exchange, r *route, d *document
 	return fresh, nil
 }
 
-// sign decides which session of the role signs m's URLs and for how long.
-func (h *Handler) sign(ctx context.Context, r *role.Role, expires time.Duration, m *rendering) *Error {
-	session, err := h.session(ctx, r)
+// sign decides which session of the role signs m's URLs and for how long. The URLs begin
+// with their quantum, but are handed out now.
+func (h *Handler) sign(ctx context.Context, now time.Time, r *role.Role, expires time.Duration, m *rendering) *Error {
+	session, err := h.session(ctx, now, r)
 	if err != nil {
 		return err
 	}
@@ -104,10 +110,10 @@ func (h *Handler) sign(ctx context.Context, r *role.Role, expires time.Duration,
 	return nil
 }
 
-// session returns the role's session; a role that has none yet is waited for, together
-// with all who ask.
-func (h *Handler) session(ctx context.Context, r *role.Role) (*role.Session, *Error) {
-	if s := r.Session(); s != nil {
+// session returns the role's session. A role that has none yet, or one that has ended, is
+// waited for, together with all who ask, unless it is known to be failing.
+func (h *Handler) session(ctx context.Context, now time.Time, r *role.Role) (*role.Session, *Error) {
+	if s := r.Session(); s != nil && (s.Expires.IsZero() || now.Add(h.roles.Skew()).Before(s.Expires)) {
 		return s, nil
 	}
 	waiting, cancel := context.WithTimeout(ctx, h.limits.UpstreamTimeout)

@@ -109,7 +109,7 @@ func (s *Server) listenDevices() error {
 	}
 	l := s.config.Limits
 	ln = &deviceListener{
-		Listener: ln, server: s, tls: s.config.TLS != nil, max: int64(l.MaxConnections),
+		Listener: s.enduring(ln), server: s, tls: s.config.TLS != nil, max: int64(l.MaxConnections),
 		readSlack: min(l.ReadTimeout, l.IdleTimeout) / 8, writeTimeout: l.WriteTimeout,
 	}
 	secured, err := s.secure(ln, s.config.TLS)
@@ -126,6 +126,10 @@ func (s *Server) listenDevices() error {
 	server.StreamRequestBody = s.config.Streaming && !s.config.LowMemory
 	s.fast = append(s.fast, &running{"listen", server, secured, nil})
 	return nil
+}
+
+func (s *Server) enduring(ln net.Listener) net.Listener {
+	return &enduring{Listener: ln, log: s.config.Log}
 }
 
 // secure puts TLS before a listener, if it has any.
@@ -146,7 +150,7 @@ func (s *Server) listen(name string, l Listener) error {
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s %q: %w", name, l.Address, err)
 	}
-	secured, err := s.secure(ln, l.TLS)
+	secured, err := s.secure(s.enduring(ln), l.TLS)
 	if err != nil {
 		_ = ln.Close()
 		return err
@@ -168,7 +172,7 @@ func (s *Server) newFastHTTP(handler fasthttp.RequestHandler) *fasthttp.Server {
 		ReadBufferSize:               l.MaxRequestHeader,
 		ReadTimeout:                  l.ReadTimeout,
 		IdleTimeout:                  l.IdleTimeout,
-		MaxRequestBodySize:           l.MaxBody,
+		MaxRequestBodySize:           max(l.MaxBody, 1), // 0 is fasthttp's 4 MiB
 		MaxIdleWorkerDuration:        10 * time.Second,
 		ReduceMemoryUsage:            s.config.LowMemory,
 		CloseOnShutdown:              true,
@@ -192,7 +196,7 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		e = errTooLarge("the body", s.config.Limits.MaxBody, "limits.max_body")
 	case errors.As(err, &timeout) && timeout.Timeout():
-		e = &Error{Status: http.StatusRequestTimeout, Code: "RequestTimeout", Message: "the request did not arrive within limits.read_timeout"}
+		e = errTimeout()
 	}
 	e.write(ctx)
 	ctx.SetConnectionClose()

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -85,6 +86,49 @@ func TestMalformedRequestsGetOurErrors(t *testing.T) {
 	}
 }
 
+// TestTooLargeArrives: the answer to a request that is too large to be read arrives, in its turn.
+func TestTooLargeArrives(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(echo))
+	defer backend.Close()
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		withUpstream(backend.URL)(c, g)
+		c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
+	})
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "127.0.0.1:0" })
+	f := func(listener, path string, before bool) {
+		t.Helper()
+		conn := dial(t, s.Addr(listener))
+		defer func() { _ = conn.Close() }()
+		request := "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+		all := request + "4000000\r\n\r\n" + strings.Repeat("x", 4000000)
+		if before {
+			all = request + "2\r\n\r\n{}" + all
+		}
+		if _, err := io.WriteString(conn, all); err != nil {
+			t.Errorf("%s: the connection is reset: %v", listener, err)
+			return
+		}
+		r := bufio.NewReader(conn)
+		if before {
+			first, err := http.ReadResponse(r, nil)
+			if err != nil || first.StatusCode == 413 {
+				t.Errorf("%s: the request before got %v, %v", listener, first, err)
+				return
+			}
+			_, _ = io.Copy(io.Discard, first.Body)
+		}
+		if last, err := http.ReadResponse(r, nil); err != nil || last.StatusCode != 413 {
+			t.Errorf("%s: got %v, %v", listener, last, err)
+		}
+	}
+	for range 3 {
+		f("listen", "/x", false)
+		f("listen", "/x", true)
+		f("sidecar", "/render", false)
+		f("sidecar", "/render", true)
+	}
+}
+
 func TestSidecarServerLimitsBodies(t *testing.T) {
 	g := newSidecar(t, nil)
 	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "127.0.0.1:0" })
@@ -92,6 +136,20 @@ func TestSidecarServerLimitsBodies(t *testing.T) {
 	r := roundTrip(t, conn, "POST", "/render", strings.Repeat(" ", 1<<20+1), "Host: localhost", jsonType)
 	if r.StatusCode != 413 || !strings.Contains(r.body, "limits.max_body") {
 		t.Errorf("got %d %s", r.StatusCode, r.body)
+	}
+}
+
+// TestNoBodies: limits.max_body may be 0.
+func TestNoBodies(t *testing.T) {
+	g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Limits.MaxBody = 0 })
+	g.write("v7.json", "{}")
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.MaxBody, c.Streaming = 0, false })
+	const path = "/things/t1/jobs/v7/document"
+	if r := roundTrip(t, dial(t, s.Addr("listen")), "GET", path, "", jsonType); r.StatusCode != 200 {
+		t.Errorf("without a body: %d %s", r.StatusCode, r.body)
+	}
+	if r := roundTrip(t, dial(t, s.Addr("listen")), "GET", path, strings.Repeat("x", 1000), jsonType); r.StatusCode != 413 {
+		t.Errorf("with a body: %d %s", r.StatusCode, r.body)
 	}
 }
 

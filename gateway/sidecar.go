@@ -31,14 +31,16 @@ type Sidecar struct {
 	DefaultExpires time.Duration
 }
 
-// minSidecarExpires is the least lifetime that a call may ask for, as in presign.expires.
+// minSidecarExpires is the least lifetime that a call may ask for, as in presign.expires. Two quanta
+// are, where they are longer.
 const minSidecarExpires = time.Minute
 
 // sidecar is a compiled Sidecar.
 type sidecar struct {
 	Sidecar
-	allowed   map[string]sidecarRole
-	durations *durations
+	allowed    map[string]sidecarRole
+	minExpires time.Duration // the least that a call may ask for
+	durations  *durations
 }
 
 // sidecarRole is a role that a call may name.
@@ -52,7 +54,10 @@ func newSidecar(h *Handler, c *Config) (*sidecar, error) {
 	if c.Sidecar == nil {
 		return nil, nil //nolint:nilnil // off is no error
 	}
-	s := &sidecar{Sidecar: *c.Sidecar, allowed: map[string]sidecarRole{}, durations: c.Metrics.route("sidecar")}
+	s := &sidecar{
+		Sidecar: *c.Sidecar, allowed: map[string]sidecarRole{}, durations: c.Metrics.route("sidecar"),
+		minExpires: max(minSidecarExpires, 2*c.Presign.Quantum),
+	}
 	for _, name := range c.Sidecar.Roles {
 		r, known := c.Roles.Role(name)
 		if !known {
@@ -96,7 +101,7 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 		return err
 	}
 	m := rendering{signed: h.signingTime(x.now)}
-	if err := h.sign(ctx, call.role, call.expires, &m); err != nil {
+	if err := h.sign(ctx, x.now, call.role, call.expires, &m); err != nil {
 		return err
 	}
 	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime, Signer: m.session.Signer, Values: call.values, Memo: h.memo}
@@ -187,7 +192,7 @@ func (s *sidecar) parse(ctx *fasthttp.RequestCtx) (sidecarCall, *Error) {
 	}
 	call.role, call.options = allowed.role, allowed.options
 	call.options.Parameters = parameters
-	return call, call.setExpires(expires, s.DefaultExpires, allowed.maxExpires)
+	return call, s.setExpires(&call, expires, allowed.maxExpires)
 }
 
 func (c *sidecarCall) set(name string, value []byte) {
@@ -201,16 +206,16 @@ func (c *sidecarCall) set(name string, value []byte) {
 	}
 }
 
-func (c *sidecarCall) setExpires(text string, otherwise, most time.Duration) *Error {
+func (s *sidecar) setExpires(call *sidecarCall, text string, most time.Duration) *Error {
 	if text == "" {
-		c.expires = min(otherwise, most)
+		call.expires = min(s.DefaultExpires, most)
 		return nil
 	}
 	d, err := time.ParseDuration(text)
-	if err != nil || d < minSidecarExpires || d > most {
-		return errBadRequest("expires must be a duration from %v to %v, the role's max_expires, such as 15m; got %.40q", minSidecarExpires, most, text)
+	if err != nil || d < s.minExpires || d > most {
+		return errBadRequest("expires must be a duration from %v to %v, the role's max_expires, such as 15m; got %.40q", s.minExpires, most, text)
 	}
-	c.expires = d
+	call.expires = d
 	return nil
 }
 
@@ -227,6 +232,7 @@ func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidec
 			ctx.Response.SwapBody(dst)
 			return errTooLarge("the answer", h.limits.MaxRendered, "limits.max_rendered")
 		}
+		x.render.Signed, x.render.LongestURL = 0, 0 // of this line
 		var err error
 		if dst, err = jobdoc.Fill(dst, line, &call.options, &x.render); err != nil {
 			e := documentError(err)

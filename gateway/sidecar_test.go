@@ -102,3 +102,19 @@ func TestSidecarToken(t *testing.T) {
 	f(401, "Authorization: Bearer ")
 	f(401, "Authorization: Basic let me in")
 }
+
+// TestSidecarExpiresAndQuantum: a call may not ask for URLs that have ended, or nearly so, when they are handed out.
+func TestSidecarExpiresAndQuantum(t *testing.T) {
+	g := newSidecar(t, func(c *gateway.Config) { c.Presign.Quantum = 5 * time.Minute })
+	f := func(query string, status int) {
+		t.Helper()
+		r := g.do("POST", "/render"+query, placeholder, "Host: localhost", jsonType)
+		if r.StatusCode != status || status == 400 && !strings.Contains(r.body, "10m") {
+			t.Errorf("%s: got %d %s, want %d", query, r.StatusCode, r.body, status)
+		}
+	}
+	f("?expires=2m", 400)
+	f("?expires=9m59s", 400)
+	f("?expires=10m", 200)
+	f("", 200)
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"sync/atomic"
@@ -24,7 +25,8 @@ const (
 // upstream is one server of the fleet backend.
 type upstream struct {
 	scheme   string
-	host     string // host:port as in the configuration, sent as Host
+	host     string      // host:port as in the configuration, sent as Host
+	tls      *tls.Config // of https://
 	client   *fasthttp.HostClient
 	failures atomic.Int32
 	outUntil atomic.Int64 // Unix nanoseconds; 0: in
@@ -54,16 +56,19 @@ func newBalancer(urls []string, timeout time.Duration, lowMemory bool) (*balance
 }
 
 func newUpstream(u *url.URL, timeout time.Duration, lowMemory bool) *upstream {
+	up := &upstream{
+		scheme: u.Scheme, host: u.Host,
+		tls: &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
+	}
 	dialer := &fasthttp.TCPDialer{Concurrency: 0, DNSCacheDuration: 30 * time.Second}
-	client := &fasthttp.HostClient{
-		Addr:  addr(u),
-		IsTLS: u.Scheme == "https",
+	up.client = &fasthttp.HostClient{
+		Addr: addr(u),
 		Dial: func(addr string) (net.Conn, error) {
 			conn, err := dialer.DialDualStackTimeout(addr, timeout)
 			if err != nil {
 				return nil, err
 			}
-			return &idleTimeoutConn{Conn: conn, timeout: timeout}, nil
+			return up.secure(&idleTimeoutConn{Conn: conn, timeout: timeout})
 		},
 		MaxConns:                      1 << 16,
 		MaxIdleConnDuration:           30 * time.Second,
@@ -74,12 +79,70 @@ func newUpstream(u *url.URL, timeout time.Duration, lowMemory bool) *upstream {
 		DisableHeaderNamesNormalizing: false,
 		SecureErrorLogMessage:         true,
 		StreamResponseBody:            true,
-		TLSConfig:                     &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12},
 	}
 	if !lowMemory {
-		client.ReadBufferSize, client.WriteBufferSize = 16<<10, 8<<10
+		up.client.ReadBufferSize, up.client.WriteBufferSize = 16<<10, 8<<10
 	}
-	return &upstream{scheme: u.Scheme, host: u.Host, client: client}
+	return up
+}
+
+// secure puts TLS onto a new connection of an https:// upstream. The client is not told of it: above TLS stands
+// another connection of ours.
+func (u *upstream) secure(conn net.Conn) (net.Conn, error) {
+	if u.scheme != "https" {
+		return newAnswerConn(conn), nil
+	}
+	secured := tls.Client(conn, u.tls)
+	if err := secured.Handshake(); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return newAnswerConn(secured), nil
+}
+
+// do sends req once. The answer's body is still to be read.
+func (u *upstream) do(req *fasthttp.Request, answer *fasthttp.Response) error {
+	if err := u.client.Do(req, answer); err != nil {
+		return err
+	}
+	if local, ok := answer.LocalAddr().(*answerAddr); ok {
+		local.conn.chunked = answer.Header.ContentLength() == -1
+	}
+	return nil
+}
+
+// answerConn does not let its end pass for that of a chunked body: fasthttp takes one without its last chunk for whole.
+type answerConn struct {
+	net.Conn
+	local   *answerAddr
+	chunked bool // the answer that is being read
+}
+
+func newAnswerConn(conn net.Conn) *answerConn {
+	c := &answerConn{Conn: conn}
+	c.local = &answerAddr{conn.LocalAddr(), c}
+	return c
+}
+
+// answerAddr is by which an answer tells its connection: fasthttp shows nothing else of it.
+type answerAddr struct {
+	net.Addr
+	conn *answerConn
+}
+
+// LocalAddr returns an answerAddr.
+func (c *answerConn) LocalAddr() net.Addr { return c.local }
+
+// Read reports the end by itself, and not with the last bytes before it, as TLS does.
+func (c *answerConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	switch {
+	case n > 0 && errors.Is(err, io.EOF):
+		return n, nil
+	case errors.Is(err, io.EOF) && c.chunked:
+		return 0, io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 func addr(u *url.URL) string {
@@ -143,7 +206,8 @@ func (b *balancer) close() {
 // notSent reports whether err says that no byte of the request reached the upstream.
 func notSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial" || errors.Is(err, fasthttp.ErrDialTimeout) || errors.Is(err, fasthttp.ErrNoFreeConns)
+	var lookup *net.DNSError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &lookup) || errors.Is(err, fasthttp.ErrDialTimeout) || errors.Is(err, fasthttp.ErrNoFreeConns)
 }
 
 func isTimeout(err error) bool {

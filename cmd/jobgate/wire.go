@@ -134,7 +134,7 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 			}
 			made[scheme] = s3
 		case "http", "https":
-			http := source.NewHTTP(source.HTTPOptions{Timeout: timeout})
+			http := source.NewHTTP(source.HTTPOptions{Timeout: timeout, MaxLimit: int64(c.Limits.MaxDocument)})
 			made["http"], made["https"] = http, http
 		}
 	}

@@ -16,6 +16,7 @@ import (
 type HTTPOptions struct {
 	Timeout        time.Duration // of one load, all told (10 s)
 	ConnectTimeout time.Duration // of one connection (3 s)
+	MaxLimit       int64         // the largest [Request.Limit] (DefaultLimit)
 	TLS            *tls.Config   // nil: the system's roots; not changed afterwards
 }
 
@@ -44,7 +45,8 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		MaxIdemponentCallAttempts: 2, // a kept connection may have been closed
 		ReadBufferSize:            16 << 10,
 		DisablePathNormalizing:    true,
-		StreamResponseBody:        true,
+		// Not streamed: a stream takes a chunked body without its last chunk for whole.
+		MaxResponseBodySize: int(orDefault(o.MaxLimit, DefaultLimit) + gzipOverhead),
 		ConfigureClient: func(hc *fasthttp.HostClient) error {
 			hc.SecureErrorLogMessage = true // errors without the server's bytes
 			return nil
@@ -59,11 +61,11 @@ const (
 	idleConnTimeout       = 90 * time.Second // longer than a document's freshness
 )
 
-func orDefault(d, byDefault time.Duration) time.Duration {
-	if d <= 0 {
+func orDefault[T int64 | time.Duration](v, byDefault T) T {
+	if v <= 0 {
 		return byDefault
 	}
-	return d
+	return v
 }
 
 // Name returns "http".
@@ -89,10 +91,13 @@ func (h *HTTP) Load(ctx context.Context, r Request) (Document, error) {
 		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
 	}
 	resp.Header.SetNoDefaultContentType(true)
-	if err := h.client.DoDeadline(req, resp, deadline); err != nil {
+	err := h.client.DoDeadline(req, resp, deadline)
+	switch long := errors.Is(err, fasthttp.ErrBodyTooLarge); {
+	case long && resp.StatusCode() == fasthttp.StatusOK:
+		return Document{}, tooLarge(&r)
+	case err != nil && !long: // what an error's page says is not read
 		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
 	}
-	defer func() { _ = resp.CloseBodyStream() }()
 	return answer(resp, &r)
 }
 
@@ -142,12 +147,8 @@ func answer(resp *fasthttp.Response, r *Request) (Document, error) {
 	if n := int64(resp.Header.ContentLength()); n > r.limit() && encoding == "" {
 		return Document{}, tooLarge(r)
 	}
-	body := resp.BodyStream()
-	if body == nil {
-		body = bytes.NewReader(resp.Body())
-	}
 	var err error
-	if doc.Body, err = readBody(body, encoding, r.limit()); err != nil {
+	if doc.Body, err = readBody(bytes.NewReader(resp.Body()), encoding, r.limit()); err != nil {
 		return Document{}, bodyFailure(r, err)
 	}
 	return doc, nil

@@ -193,6 +193,15 @@ func TestHTTPLimit(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = io.WriteString(w, "this is no gzip")
 	}, ErrUnavailable)
+	f(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write(make([]byte, 2<<20))
+	}, ErrNotFound)
+	f(func(w http.ResponseWriter, _ *http.Request) { // cut short where a chunk ends
+		conn, _, _ := http.NewResponseController(w).Hijack()
+		_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"))
+		_ = conn.Close()
+	}, ErrUnavailable)
 	f(func(w http.ResponseWriter, _ *http.Request) { // cut short
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "{")

@@ -193,9 +193,9 @@ var partitions = []struct{ prefix, suffix string }{
 	{"eusc-", "amazonaws.eu"},
 }
 
-// observe reports the server's clock. An answer that has no request id is not S3's.
+// observe reports the server's clock. An answer that has no request id is not S3's, and one with an Age is out of a cache.
 func (s *S3) observe(resp *http.Response, sent time.Time) {
-	if s.options.OnDate == nil || resp.Header.Get("X-Amz-Request-Id") == "" {
+	if s.options.OnDate == nil || resp.Header.Get("X-Amz-Request-Id") == "" || resp.Header.Get("Age") != "" {
 		return
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {

@@ -176,10 +176,13 @@ func TestS3Bodies(t *testing.T) {
 
 func TestS3Date(t *testing.T) {
 	date := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	requestID := "1"
+	requestID, age := "1", ""
 	u := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Amz-Request-Id", requestID)
 		w.Header().Set("Date", date.Format(http.TimeFormat))
+		if age != "" {
+			w.Header().Set("Age", age)
+		}
 		w.WriteHeader(http.StatusForbidden)
 	})
 	told := 0
@@ -193,6 +196,8 @@ func TestS3Date(t *testing.T) {
 	})
 	_, _ = s.Load(t.Context(), Request{URL: "s3://bucket/key"})
 	requestID = "" // a proxy on the way answers
+	_, _ = s.Load(t.Context(), Request{URL: "s3://bucket/key"})
+	requestID, age = "1", "3600" // out of a cache on the way
 	_, _ = s.Load(t.Context(), Request{URL: "s3://bucket/key"})
 	if told != 1 {
 		t.Errorf("unexpected number of dates: %d, want 1", told)

@@ -130,7 +130,7 @@ func (v *validator) quantum() {
 			check(fmt.Sprintf("routes[%d].expires", i), r.Expires)
 		}
 	}
-	if v.c.Jobs.Enabled {
+	if v.c.Jobs.Enabled || v.c.Sidecar != "" {
 		for _, name := range v.roleNames() {
 			check("roles."+name+".max_expires", v.c.Roles[name].MaxExpires)
 		}

@@ -99,6 +99,8 @@ func TestValidate(t *testing.T) {
 		`jobgate.yaml:7:12: roles.b.arn: "arn:aws:iam::123456789012:role/a" is that of roles.a, and jobs name roles by ARN; list each role once, or set jobs.enabled: false`)
 	f(jobsOn+", quantum: 7m}\nroles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", max_expires: 10m}}",
 		`jobgate.yaml:4:49: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the quantum's begin is handed out until its end`)
+	f("listen: \"\"\nsidecar: 127.0.0.1:8081\npresign: {allow: [\"*\"], quantum: 7m}\nroles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", max_expires: 10m}}",
+		`jobgate.yaml:3:34: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the quantum's begin is handed out until its end`)
 	f(jobsOn+", quantum: 7m}\n"+roleA, "")
 
 	// The rest.
