@@ -65,12 +65,9 @@ func (r *jobRules) grant(ctx context.Context, arn string, expires time.Duration,
 	if !listed {
 		return api.Grant{}, fmt.Errorf("cannot sign for a job with role %q: it is not one of roles", arn)
 	}
-	session := signer.role.Session()
-	if session == nil {
-		var err error
-		if session, err = signer.role.Wait(ctx); err != nil {
-			return api.Grant{}, comeBack(err)
-		}
+	session, err := signer.role.Wait(ctx)
+	if err != nil {
+		return api.Grant{}, comeBack(err)
 	}
 	if most := signer.role.Config().MaxExpires; most > 0 {
 		expires = min(expires, most.Truncate(time.Second))
@@ -79,7 +76,7 @@ func (r *jobRules) grant(ctx context.Context, arn string, expires time.Duration,
 	if err != nil {
 		return api.Grant{}, comeBack(err)
 	}
-	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped}, nil
+	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, nil
 }
 
 // comeBack makes an error say when to come back, if it knows.

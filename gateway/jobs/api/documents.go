@@ -17,8 +17,9 @@ import (
 type Signing interface {
 	// Skew is what to add to the request's clock to get AWS's time. It is quick.
 	Skew() time.Duration
-	// Grant returns who signs for a role, and how long a URL signed at that time (AWS's) may live that should live for
-	// expires. A cold role may be waited for, not longer than ctx lives. An error is answered 503; one with a method RetryAfterDelay() time.Duration says when to come back.
+	// Grant returns who signs for a role at present, and how long a URL signed at that time (AWS's) may live that should
+	// live for expires. A cold role may be waited for, not longer than ctx lives. An error is answered 503; one with a
+	// method RetryAfterDelay() time.Duration says when to come back.
 	Grant(ctx context.Context, roleARN string, expires time.Duration, at time.Time) (Grant, error)
 }
 
@@ -27,6 +28,7 @@ type Grant struct {
 	Signer   *presigner.Signer // its address identifies the session
 	Lifetime time.Duration     // of the URLs; whole seconds
 	Clamped  bool              // Lifetime is shorter than what was asked for, because the session ends
+	Ends     time.Time         // when the session does, in AWS's time; zero: never
 }
 
 // Signed says what a rendering handed out, for the metrics.
@@ -93,7 +95,7 @@ func (r *documents) moment(d *jobs.Document, e *jobs.Execution, at time.Time) (m
 	start, quantum := at.Unix(), min(r.quantum, max(1, int64(d.Expires/time.Second)/2)) // a URL keeps half of its life
 	start -= (start + s.offset) % quantum
 	m = s.current.Load()
-	current := m != nil && m.start == start && m.expires == d.Expires
+	current := m != nil && m.start == start && m.expires == d.Expires && (m.grant.Ends.IsZero() || at.Before(m.grant.Ends))
 	if current && !m.grant.Clamped {
 		return m, false, nil
 	}

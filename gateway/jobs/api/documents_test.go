@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobdoc"
 )
 
 // askAt does one request of `$next` with its document at a time.
@@ -31,6 +33,15 @@ func signedURL(t *testing.T, r *fasthttp.Response) string {
 	return url
 }
 
+// quantumAfter returns when a quantum of a document of job update-7 begins.
+func quantumAfter(d *Data, t *jobdoc.Template, at time.Time) time.Time {
+	begin := at.Truncate(time.Second)
+	for r := &d.documents; (begin.Unix()+r.slot(t, "update-7").offset)%r.quantum != 0; {
+		begin = begin.Add(time.Second)
+	}
+	return begin
+}
+
 // Within a quantum every device gets the same bytes, and after it others.
 func TestOneRenderingAQuantum(t *testing.T) {
 	f := func(quantum time.Duration, within, after time.Duration) {
@@ -46,10 +57,7 @@ func TestOneRenderingAQuantum(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begin := testTime.Truncate(time.Second)
-		for end := &d.documents; (begin.Unix()+end.slot(service.described.Document.Template, "update-7").offset)%end.quantum != 0; {
-			begin = begin.Add(time.Second)
-		}
+		begin := quantumAfter(d, service.described.Document.Template, testTime)
 		first := signedURL(t, askAt(d, begin, "GET", nextOf1))
 		if same := signedURL(t, askAt(d, begin.Add(within), "GET", nextOf1)); same != first {
 			t.Errorf("quantum %v: %v later the URL is another", quantum, within)
@@ -64,6 +72,27 @@ func TestOneRenderingAQuantum(t *testing.T) {
 	f(0, 999*time.Millisecond, time.Second)
 	f(time.Second, 999*time.Millisecond, time.Second)
 	f(time.Minute, 59*time.Second, time.Minute)
+}
+
+// A quantum ends with the session that signed it: its URLs are dead from then on.
+func TestSessionEndsWithinQuantum(t *testing.T) {
+	service := &fakeService{described: newDescribed(t, sharedDocument), found: true}
+	signing := &fakeSigning{grant: Grant{Signer: newSigner(t, "ASIAEXAMPLE")}}
+	d, err := NewData(DataConfig{Service: service, Signing: signing, Quantum: 30 * time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := quantumAfter(d, service.described.Document.Template, testTime)
+	end := begin.Add(time.Minute)
+	signing.grant.Ends = end
+	first := signedURL(t, askAt(d, begin, "GET", nextOf1))
+	if same := signedURL(t, askAt(d, end.Add(-time.Second), "GET", nextOf1)); same != first || signing.grants != 1 {
+		t.Errorf("before the session's end the URL is another: %d grants", signing.grants)
+	}
+	signing.err = errors.New("no other session is to be had")
+	if r := askAt(d, end, "GET", nextOf1); r.StatusCode() != http.StatusServiceUnavailable {
+		t.Errorf("at the session's end: %d %s", r.StatusCode(), r.Body())
+	}
 }
 
 // A document that names its device is signed for each.

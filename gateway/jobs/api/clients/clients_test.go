@@ -139,7 +139,7 @@ func (s signing) Grant(ctx context.Context, arn string, expires time.Duration, a
 		return api.Grant{}, err
 	}
 	lifetime, clamped, err := s.role.Lifetime(session, expires, at)
-	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped}, err
+	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, err
 }
 
 func must(t *testing.T, err error) {
