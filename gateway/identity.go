@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -92,6 +93,11 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, now time.Time) (identity, *
 		if !h.trusted(ctx) {
 			ctx.Request.Header.Del(h.auth.Header)
 			return identity{}, errUnauthorized("requests come through the gateway's trusted proxies only")
+		}
+		for trailer := range ctx.Request.Header.Trailers() { // fasthttp shows them among the headers
+			if strings.EqualFold(string(trailer), h.auth.Header) {
+				return identity{}, errUnauthorized("a thing's name is not taken from a trailer")
+			}
 		}
 		names := ctx.Request.Header.PeekAll(h.auth.Header)
 		if len(names) != 1 || len(names[0]) == 0 { // two: one may be the device's own

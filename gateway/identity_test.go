@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -86,4 +88,18 @@ func TestIdentityToUpstream(t *testing.T) {
 	f(http.StatusTeapot, "X-Thing-Name: t1\n", "X-Thing-Name: t1")
 	f(http.StatusTeapot, "X-Thing-Name: t1\n", "X-Thing-Name: t1", "Connection: X-Thing-Name")
 	f(401, "more than one", "X-Thing-Name: t1", "X-Thing-Name: t2")
+
+	// A balancer that names nobody may still pass on what the device put behind its body.
+	s, _ = runServer(t, g, func(c *gateway.ServerConfig) { c.Streaming = false })
+	for _, announced := range []string{"", "Trailer: x-thing-name\r\n"} {
+		conn := dial(t, s.Addr("listen"))
+		_, err := io.WriteString(conn, "POST /x HTTP/1.1\r\nHost: gateway.test\r\n"+announced+"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Thing-Name: t1\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%q, a name in a trailer: %v %v", announced, r, err)
+		}
+	}
 }

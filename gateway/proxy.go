@@ -240,7 +240,7 @@ type unforwarded uint32
 
 // add puts a header into the set if it is hop-by-hop or, with conditional, one of those
 // that a fill route keeps from the upstream. Most headers are neither, so that looking
-// at each once is cheaper than deleting what is not there (BenchmarkProxy).
+// at each once is cheaper than deleting what is not there.
 func (u *unforwarded) add(name []byte, conditional bool) {
 	for i, known := range unforwardedNames {
 		if len(name) == len(known) && string(name) == known {
