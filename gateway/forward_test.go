@@ -167,12 +167,12 @@ func TestUploadsThatFail(t *testing.T) {
 		defer s.Close()
 		urls = append(urls, s.URL)
 	}
-	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
-		withUpstream(urls...)(c, g)
-		c.Limits.ReadTimeout = 100 * time.Millisecond
-	})
-	f := func(request string, status int, code string) {
+	f := func(timeout time.Duration, request string, status int, code string) {
 		t.Helper()
+		g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+			withUpstream(urls...)(c, g)
+			c.Limits.ReadTimeout = timeout
+		})
 		for range 8 { // four for each upstream, and three are too many
 			conn, err := g.ln.Dial()
 			if err != nil {
@@ -198,9 +198,9 @@ func TestUploadsThatFail(t *testing.T) {
 		}
 	}
 	const post = "POST /x HTTP/1.1\r\nHost: x\r\n"
-	f(post+"Content-Length: 100000\r\n\r\n"+strings.Repeat("x", 50000), 408, "RequestTimeout")
-	f(post+"Transfer-Encoding: chunked\r\n\r\n100000\r\n"+strings.Repeat("x", 1<<20)+"\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n", 413, "limits.max_body")
-	f(post+"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n", 400, "InvalidRequest")
+	f(100*time.Millisecond, post+"Content-Length: 100000\r\n\r\n"+strings.Repeat("x", 50000), 408, "RequestTimeout")
+	f(time.Minute, post+"Transfer-Encoding: chunked\r\n\r\n100000\r\n"+strings.Repeat("x", 1<<20)+"\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n", 413, "limits.max_body")
+	f(time.Minute, post+"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n", 400, "InvalidRequest")
 }
 
 // TestUpstreamWithoutAddress: where the upstream's name leads nowhere, nothing of the request was sent.

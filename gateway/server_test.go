@@ -62,7 +62,7 @@ func dial(t testing.TB, addr net.Addr) net.Conn {
 
 func TestMalformedRequestsGetOurErrors(t *testing.T) {
 	g := newGateway(t, nil)
-	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 300 * time.Millisecond })
+	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 2 * time.Second })
 	f := func(request string, status int, code string) {
 		t.Helper()
 		conn := dial(t, s.Addr("listen"))

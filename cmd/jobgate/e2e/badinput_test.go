@@ -91,7 +91,7 @@ routes:
   - {path: "/fill/half", fill: true}
   - {path: "/fill/nothing", fill: true}
   - {path: "/fill/json", fill: true}
-limits: {max_document: 4KiB, upstream_timeout: 2s}
+limits: {max_document: 4KiB, upstream_timeout: 10s}
 ` + downloadRole)
 	f := func(path string, want int, text string) {
 		t.Helper()
@@ -219,7 +219,7 @@ routes:
 roles:
   download: {arn: "` + downloadARN + `", external_id: external-id-of-a-customer}
 cache: {role: download}
-limits: {upstream_timeout: 2s}
+limits: {upstream_timeout: 5s}
 presign: {role: download}
 `
 	logs.secret("external-id-of-a-customer", "a-wrong-key-is-a-secret-too")

@@ -26,7 +26,7 @@ func TestMTLS(t *testing.T) {
 	g := s.serve(`
 tls: {cert_file: "$DIR/tls.crt", key_file: "$DIR/tls.key", client_ca_file: "$DIR/devices.crt"}
 auth: {mode: mtls}
-limits: {read_timeout: 1s}
+limits: {read_timeout: 3s}
 routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 ` + downloadRole)
 	base := "https://" + g.devices + "/things/"
