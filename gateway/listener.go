@@ -44,7 +44,7 @@ func listen(address string) (net.Listener, error) {
 }
 
 // enduring goes on listening when a connection cannot be accepted for want of files or memory, of which others will give
-// some back. To fasthttp that is the end of serving. Its connections can linger. Accept is called by one goroutine.
+// some back. To fasthttp that is the end of serving. Accept is called by one goroutine.
 type enduring struct {
 	net.Listener
 	log  *slog.Logger
@@ -59,7 +59,7 @@ func (l *enduring) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err == nil {
-			return &linger.Conn{Conn: conn}, nil
+			return conn, nil
 		}
 		if !wanting(err) {
 			return nil, err

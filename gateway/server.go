@@ -128,8 +128,9 @@ func (s *Server) listenDevices() error {
 	return nil
 }
 
+// enduring makes ln go on where it is short of something, and its connections able to linger.
 func (s *Server) enduring(ln net.Listener) net.Listener {
-	return &enduring{Listener: ln, log: s.config.Log}
+	return &enduring{Listener: linger.Listener{Listener: ln}, log: s.config.Log}
 }
 
 // secure puts TLS before a listener, if it has any.

@@ -21,6 +21,18 @@ const (
 	maxBytes = 16 << 20
 )
 
+// Listener makes each connection of another listener a Conn.
+type Listener struct{ net.Listener }
+
+// Accept returns the next connection.
+func (l Listener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{Conn: conn}, nil
+}
+
 // Conn is a connection that lingers, when it is closed, if Linger was called before.
 type Conn struct {
 	net.Conn

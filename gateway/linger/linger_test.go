@@ -13,17 +13,6 @@ import (
 	"jobgate/gateway/linger"
 )
 
-// listener's connections can linger.
-type listener struct{ net.Listener }
-
-func (l listener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &linger.Conn{Conn: conn}, nil
-}
-
 // A client that sends all of a request that is too large reads the answer to it, once, every time.
 func TestAnswer(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,7 +28,7 @@ func TestAnswer(t *testing.T) {
 		},
 	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener{ln}) }()
+	go func() { done <- server.Serve(linger.Listener{Listener: ln}) }()
 	body := strings.Repeat("x", 4<<20)
 	for range 20 {
 		conn, err := net.Dial("tcp", ln.Addr().String())

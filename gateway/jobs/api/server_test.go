@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/linger"
 	"jobgate/presigner"
 )
 
@@ -28,7 +29,7 @@ func (p *plane) serve() (address string) {
 	}
 	server := p.control.Server()
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() { done <- server.Serve(linger.Listener{Listener: listener}) }() // as the gateway does
 	p.t.Cleanup(func() {
 		p.control.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
