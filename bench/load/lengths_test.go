@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -36,15 +35,8 @@ func TestOfferedRateOfAnOverload(t *testing.T) {
 func TestTimeoutMakesNoRunLonger(t *testing.T) {
 	t.Parallel()
 	inARound(t, func() error {
-		var n atomic.Int64
-		block := make(chan struct{})
-		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if n.Add(1) == 450 {
-				<-block
-			}
-			answerJSON(w, r)
-		})
-		defer close(block)
+		url, end := silentOnce(t, 450)
+		defer end()
 		p := openPlan(t, url, 500, time.Second)
 		p.Timeout = 2 * time.Second
 		res := mustRun(t, p)
@@ -60,15 +52,8 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 func TestCPUShareIsOfTheSending(t *testing.T) {
 	t.Parallel()
 	inARound(t, func() error {
-		var n atomic.Int64
-		block := make(chan struct{})
-		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-			if n.Add(1) == 100 {
-				<-block
-			}
-			answerJSON(w, r)
-		})
-		defer close(block)
+		url, end := silentOnce(t, 100)
+		defer end()
 		p := closedPlan(t, url, 2, time.Second)
 		p.Timeout = 4 * time.Second
 		res := mustRun(t, p)
@@ -83,15 +68,8 @@ func TestCPUShareIsOfTheSending(t *testing.T) {
 // The same in a run by count, whose end is its last answer: what fell due did so before.
 func TestOfferedRateOfACount(t *testing.T) {
 	t.Parallel()
-	var n atomic.Int64
-	block := make(chan struct{})
-	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if n.Add(1) == 450 {
-			<-block
-		}
-		answerJSON(w, r)
-	})
-	defer close(block)
+	url, end := silentOnce(t, 450)
+	defer end()
 	p := openPlan(t, url, 500, 0)
 	p.Count, p.Timeout, p.Warmup = 500, 2*time.Second, 100*time.Millisecond
 	if rate := mustRun(t, p).Offered(); math.Abs(rate-500) > 10 {

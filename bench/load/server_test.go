@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,20 @@ func serve(t testing.TB, h http.HandlerFunc) string {
 func answerJSON(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = io.WriteString(w, `{"status":"ok"}`) // the test counts what arrives
+}
+
+// silentOnce starts a server that does not answer its nth request until end is called.
+func silentOnce(t testing.TB, nth int64) (url string, end func()) {
+	t.Helper()
+	var n atomic.Int64
+	block := make(chan struct{})
+	url = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if n.Add(1) == nth {
+			<-block
+		}
+		answerJSON(w, r)
+	})
+	return url, func() { close(block) }
 }
 
 // serveRaw starts a server that lets handle do as it likes with each connection, and
