@@ -2,7 +2,7 @@ package jobs
 
 import "strings"
 
-// Names forms and reads the ARNs of one region and account (facts §5).
+// Names forms and reads the ARNs of one region and account (AWS.md §5).
 type Names struct {
 	Region  string // "us-east-1"
 	Account string // twelve digits
@@ -94,5 +94,5 @@ func (n Names) targets(arns []string) ([]Target, error) {
 	return targets, nil
 }
 
-// MaxTargets is how many targets a job may have (facts §3).
+// MaxTargets is how many targets a job may have (AWS.md §3).
 const MaxTargets = 100

@@ -1,6 +1,6 @@
 package jobs
 
-// The configurations of a job, with AWS's member names (facts §5, Shapes). They are kept as JSON by the stores and
+// The configurations of a job, with AWS's member names (AWS.md §5, Shapes). They are kept as JSON by the stores and
 // travel as JSON on the wire, so the tags are AWS's. A nil pointer or zero is "not set".
 
 // PresignedURLConfig says who signs a job's URLs and for how long.
@@ -9,7 +9,7 @@ type PresignedURLConfig struct {
 	ExpiresInSec int64  `json:"expiresInSec,omitempty"` // 60..3600; 0 = 3600
 }
 
-// Limits of PresignedURLConfig.ExpiresInSec, and its default (facts §2).
+// Limits of PresignedURLConfig.ExpiresInSec, and its default (AWS.md §2).
 const (
 	MinExpiresInSec     = 60
 	MaxExpiresInSec     = 3600

@@ -131,7 +131,7 @@ func (s *Service) templateFor(ctx context.Context, r *CreateJobRequest) (origin,
 	}, nil
 }
 
-// errNoParameters is AWS's rule (facts §5).
+// errNoParameters is AWS's rule (AWS.md §5).
 var errNoParameters = Errorf(ErrInvalidRequest, "documentParameters can only be used with AWS managed job templates.")
 
 // withWindows returns c with a template's maintenance windows, unless it has its own.

@@ -35,7 +35,7 @@ var (
 
 // ParseCron reads AWS's six fields (minutes hours day-of-month month day-of-week year), with or without cron( ) around
 // them, or the five fields of crontab(5). Fields take *, ?, lists, ranges, steps and, for months and weekdays, names.
-// AWS's L, W and # are refused. AWS does not publish the syntax that its maintenance windows take (facts §6).
+// AWS's L, W and # are refused. AWS does not publish the syntax that its maintenance windows take (AWS.md §6).
 func ParseCron(text string) (*Cron, error) {
 	body := strings.TrimSpace(text)
 	if rest, ok := strings.CutPrefix(body, "cron("); ok {

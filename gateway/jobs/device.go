@@ -46,7 +46,7 @@ func (s *Service) Describe(ctx context.Context, r DescribeExecutionRequest) (d D
 	return d, err == nil, err
 }
 
-// describable returns an execution that its device may read; one that has ended it may not (facts §4, TerminalState).
+// describable returns an execution that its device may read; one that has ended it may not (AWS.md §4, TerminalState).
 func (s *Service) describable(ctx context.Context, r DescribeExecutionRequest) (Execution, error) {
 	e, err := s.reported(ctx, r.Thing, r.JobID, r.Number)
 	if err != nil {

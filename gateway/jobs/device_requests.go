@@ -22,7 +22,7 @@ type DescribeExecutionRequest struct {
 	Document bool   // fill Described.Document
 }
 
-// Next is the JobID that stands for the next pending execution (facts §4).
+// Next is the JobID that stands for the next pending execution (AWS.md §4).
 const Next = "$next"
 
 // UpdateExecutionRequest is a device's report.

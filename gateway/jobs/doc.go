@@ -14,7 +14,7 @@
 //
 // The clock is read once by whoever calls and handed down; stores keep milliseconds.
 //
-// Where AWS's documentation is silent (facts, UNVERIFIED), this package decides:
+// Where AWS's documentation is silent (AWS.md, UNVERIFIED), this package decides:
 //
 //   - A job without a rollout configuration is rolled out as fast as the store takes it, not at 1000 a minute.
 //   - A group's descendants are targets with it. A thing that leaves before a snapshot job's rollout has come to it does

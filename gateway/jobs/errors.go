@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Kinds of failure. Compare with errors.Is; the edge maps each to AWS's exception of its plane (facts §4, §5).
+// Kinds of failure. Compare with errors.Is; the edge maps each to AWS's exception of its plane (AWS.md §4, §5).
 var (
 	ErrInvalidRequest         = errors.New("jobs: invalid request")
 	ErrNotFound               = errors.New("jobs: not found")

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// EventType names what happened, after AWS's event topics (facts §7).
+// EventType names what happened, after AWS's event topics (AWS.md §7).
 type EventType string
 
 // Events. Those of executions carry the thing and the execution's number.

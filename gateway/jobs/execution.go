@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Status is the state of a job execution (facts §6).
+// Status is the state of a job execution (AWS.md §6).
 type Status uint8
 
 // Execution states. The numbers are stored; do not renumber.
@@ -152,7 +152,7 @@ func (e *Execution) Visible() bool {
 	return false
 }
 
-// Before orders a thing's pending executions: those that run first, then by the time they were queued (facts §4,
+// Before orders a thing's pending executions: those that run first, then by the time they were queued (AWS.md §4,
 // "$next order"), then by the time their jobs were created.
 func (e *Execution) Before(o *Execution) bool {
 	if e.Status != o.Status {

@@ -2,7 +2,7 @@ package jobs
 
 import "time"
 
-// JobStatus is the state of a job (facts §6).
+// JobStatus is the state of a job (AWS.md §6).
 type JobStatus uint8
 
 // Job states. The numbers are stored; do not renumber.
@@ -114,7 +114,7 @@ func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == Jo
 // Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
 func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone }
 
-// concurrent says whether executions are being rolled out or canceled at present (facts §5, isConcurrent).
+// concurrent says whether executions are being rolled out or canceled at present (AWS.md §5, isConcurrent).
 func (j *Job) concurrent(p *Progress) bool {
 	rolling := j.Status == JobInProgress && j.Queues() && !p.Done
 	canceling := (j.Sweep == SweepCancelQueued || j.Sweep == SweepCancelAll) && !p.Swept

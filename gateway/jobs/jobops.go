@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxDeleting is how many jobs may be under deletion at once (facts §3).
+// maxDeleting is how many jobs may be under deletion at once (AWS.md §3).
 const maxDeleting = 10
 
 // job returns a job of a namespace; "" is any.

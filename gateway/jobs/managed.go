@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// ManagedTemplate is one of AWS's own job templates (facts §5).
+// ManagedTemplate is one of AWS's own job templates (AWS.md §5).
 type ManagedTemplate struct {
 	Name         string
 	Version      string

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The state machine of a job (facts §6). Pure: planJob looks at a job, at what has been done for it and at the clock,
+// The state machine of a job (AWS.md §6). Pure: planJob looks at a job, at what has been done for it and at the clock,
 // and says the one step that comes next. Whoever runs it takes the step and asks again, until the plan is to wait.
 //
 //	SCHEDULED ◄──windows──► IN_PROGRESS ──all ended──► COMPLETED
@@ -193,7 +193,7 @@ func failures(c *Counts, failureType string) int64 {
 	return c[Failed] + c[Rejected] + c[TimedOut]
 }
 
-// defaultMaximumPerMinute caps an exponential rollout that names no maximum (facts §6).
+// defaultMaximumPerMinute caps an exponential rollout that names no maximum (AWS.md §6).
 const defaultMaximumPerMinute = 1000
 
 // ratePerMinute returns the rate that a rollout is at; 0 is no limit.

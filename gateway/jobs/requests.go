@@ -1,6 +1,6 @@
 package jobs
 
-// The inputs and outputs of the control plane's operations (facts §5), as plain values. Listings take a Page and return
+// The inputs and outputs of the control plane's operations (AWS.md §5), as plain values. Listings take a Page and return
 // the cursor of the page that follows, "" at the end; the edge wraps cursors into tokens.
 
 // NoVersion is an expected version that nothing has. Where it is not expected at all, 0 is any.
@@ -183,5 +183,5 @@ const (
 	EndpointData    = "iot:Data"
 )
 
-// TimeFormat is the format of a schedule's times (facts §6), in UTC.
+// TimeFormat is the format of a schedule's times (AWS.md §6), in UTC.
 const TimeFormat = "2006-01-02 15:04"

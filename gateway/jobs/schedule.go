@@ -17,7 +17,7 @@ type window struct {
 	length time.Duration
 }
 
-// Bounds of a schedule (facts §6).
+// Bounds of a schedule (AWS.md §6).
 const (
 	minLead    = 30 * time.Minute
 	maxStart   = 366 * 24 * time.Hour

@@ -43,7 +43,7 @@ type Limits struct {
 	MaxPending  int // pending executions that a device is shown
 }
 
-// Defaults of Limits, and AWS's bound on an inline document (facts §3).
+// Defaults of Limits, and AWS's bound on an inline document (AWS.md §3).
 const (
 	DefaultMaxDocument = 1 << 20
 	DefaultChunkSize   = 2000

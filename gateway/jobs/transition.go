@@ -2,7 +2,7 @@ package jobs
 
 import "time"
 
-// The state machine of one execution (facts §6). Pure: each function takes an execution and returns what it becomes.
+// The state machine of one execution (AWS.md §6). Pure: each function takes an execution and returns what it becomes.
 //
 //	QUEUED ──device──► IN_PROGRESS ──device──► SUCCEEDED | FAILED | REJECTED
 //	  │                     │  └──timers─────► TIMED_OUT

@@ -2,7 +2,7 @@ package jobs
 
 import "math"
 
-// Bounds of the configurations (facts §5, §6). The edge checks shapes (lengths, patterns); here is what members mean
+// Bounds of the configurations (AWS.md §5, §6). The edge checks shapes (lengths, patterns); here is what members mean
 // together, and every number that a rollout, a timer or a signature is made from.
 const (
 	maxRate            = 1000

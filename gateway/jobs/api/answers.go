@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// The control plane's outputs, with AWS's member names (facts §5, Shapes). What is not set is left out.
+// The control plane's outputs, with AWS's member names (AWS.md §5, Shapes). What is not set is left out.
 
 // epoch is a time as the control plane writes it: seconds since 1970, with milliseconds.
 type epoch struct{ time.Time }

@@ -38,7 +38,7 @@ type ControlConfig struct {
 	Clock        func() time.Time // nil: time.Now
 }
 
-// Control is the IoT Jobs control plane (facts §5) with the data plane beside it: the two share paths, and a request's
+// Control is the IoT Jobs control plane (AWS.md §5) with the data plane beside it: the two share paths, and a request's
 // credential scope says which one it means. Every request must be signed (SigV4, in its header). It is safe for
 // concurrent use.
 type Control struct {

@@ -107,7 +107,7 @@ type documentAnswer struct {
 	Document string `json:"document"`
 }
 
-// getJobDocument answers with the document, URLs not signed (facts §1).
+// getJobDocument answers with the document, URLs not signed (AWS.md §1).
 func getJobDocument(c *Control, q *call) (any, error) {
 	document, err := c.service.JobDocument(q.ctx, q.in.text("jobId"), q.in.flag("beforeSubstitution", false))
 	return documentAnswer{document}, err

@@ -35,7 +35,7 @@ type DataConfig struct {
 	Timeout time.Duration // how long a request may wait for a cold role or the store; 0: 10 s
 }
 
-// Data is the IoT Jobs data plane over HTTP (facts §4). It is safe for concurrent use.
+// Data is the IoT Jobs data plane over HTTP (AWS.md §4). It is safe for concurrent use.
 type Data struct {
 	service   DataService
 	documents documents

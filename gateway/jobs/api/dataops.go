@@ -113,7 +113,7 @@ func (d *Data) input(ctx *fasthttp.RequestCtx, x *exchange) (input, *Exception) 
 	return in, nil
 }
 
-// maxStatusDetails is how many name/value pairs a report may have (facts §3).
+// maxStatusDetails is how many name/value pairs a report may have (AWS.md §3).
 const maxStatusDetails = 10
 
 func tooManyDetails(n int) *Exception {

@@ -4,7 +4,7 @@ import (
 	"bytes"
 )
 
-// dataOperation is an operation of the data plane (facts §4).
+// dataOperation is an operation of the data plane (AWS.md §4).
 type dataOperation uint8
 
 const (
@@ -117,7 +117,7 @@ func isName(s []byte, limit int, colon bool) bool {
 	return true
 }
 
-// The longest names (facts §4, Types).
+// The longest names (AWS.md §4, Types).
 const (
 	maxThingName = 128
 	maxJobID     = 64

@@ -16,7 +16,7 @@
 // and range is checked from it, and the package's tests form every malformed request from it. Failures are Exceptions:
 // AWS's names and statuses, X-Amzn-ErrorType and X-Amzn-RequestId, {"message":…}.
 //
-// Where AWS's documentation is silent (facts, UNVERIFIED), this package decides:
+// Where AWS's documentation is silent (AWS.md, UNVERIFIED), this package decides:
 //
 //   - An expectedVersion that does not match is 409 InvalidStateTransitionException on the data plane, which models no
 //     other; its body holds executionState, as that of every refused report does.

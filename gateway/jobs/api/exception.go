@@ -173,7 +173,7 @@ func (e *Exception) Write(ctx *fasthttp.RequestCtx) (requestID string) {
 	return requestID
 }
 
-// appendBody appends the body. A device learns the state that its report did not fit (facts §7, Rejected payload).
+// appendBody appends the body. A device learns the state that its report did not fit (AWS.md §7, Rejected payload).
 func (e *Exception) appendBody(dst []byte) []byte {
 	dst = append(dst, `{"message":`...)
 	dst = appendString(dst, e.Message)

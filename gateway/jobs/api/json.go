@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// The append-style writer of the data plane's answers (facts §4, Types). Names and ids are patterns' own and need no
+// The append-style writer of the data plane's answers (AWS.md §4, Types). Names and ids are patterns' own and need no
 // escaping; statusDetails are JSON already, and so is a rendered document between its quotes.
 
 // appendString appends s as a JSON string.

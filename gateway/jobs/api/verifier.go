@@ -12,7 +12,7 @@ import (
 	"jobgate/presigner"
 )
 
-// The services that a credential scope may name (facts §4, §5).
+// The services that a credential scope may name (AWS.md §4, §5).
 const (
 	ServiceControl = "iot"           // the control plane
 	ServiceData    = "iot-jobs-data" // the data plane

@@ -26,7 +26,7 @@ func (s *Store) CreateThings(ctx context.Context, things []jobs.Thing) error {
 	})
 }
 
-// maxThingName bounds a thing's name (facts §4); the view counts on it.
+// maxThingName bounds a thing's name (AWS.md §4); the view counts on it.
 const maxThingName = 128
 
 // createThing adds a thing. One of that name that was deleted, and is still named by executions, comes back to life.
