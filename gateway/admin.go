@@ -39,7 +39,7 @@ func (s *Server) debugOnly(next http.HandlerFunc) http.HandlerFunc {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		local := err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host)
 		if !local && !s.config.AdminDebug {
-			writeJSON(w, http.StatusForbidden, errorBody{"Forbidden", "only a loopback peer may ask for this, unless admin_debug is true"})
+			writeFault(w, &Error{Status: http.StatusForbidden, Code: "Forbidden", Message: "only a loopback peer may ask for this, unless admin_debug is true"})
 			return
 		}
 		next(w, r)
@@ -48,7 +48,7 @@ func (s *Server) debugOnly(next http.HandlerFunc) http.HandlerFunc {
 
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
 	if err := s.config.Reload(r.Context()); err != nil {
-		writeJSON(w, http.StatusBadRequest, errorBody{"InvalidConfiguration", err.Error()})
+		writeFault(w, &Error{Status: http.StatusBadRequest, Code: "InvalidConfiguration", Message: err.Error()})
 		return
 	}
 	_, _ = w.Write([]byte("ok\n"))
@@ -79,6 +79,10 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, status, readiness)
+}
+
+func writeFault(w http.ResponseWriter, e *Error) {
+	writeJSON(w, e.Status, json.RawMessage(e.AppendBody(nil)))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
@@ -117,6 +118,7 @@ func New(c Config) (*Handler, error) {
 	h := &Handler{
 		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs,
 		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
+		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.logLimit},
 		unmatched: c.Metrics.route("none"), proxied: c.Metrics.route("proxy"), jobsDurations: c.Metrics.route("jobs"),
 	}
 	if h.clock == nil {

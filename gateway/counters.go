@@ -2,9 +2,10 @@ package gateway
 
 import (
 	"sync/atomic"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"jobgate/gateway/edge"
 )
 
 // counters are the resolved children that requests count with.
@@ -17,7 +18,7 @@ type counters struct {
 	panics           prometheus.Counter
 	unfilledTooLarge prometheus.Counter
 	unfilledEncoding prometheus.Counter
-	logLimit         *logLimit
+	logLimit         *edge.LogLimit
 }
 
 func (m *Metrics) counters() *counters {
@@ -33,22 +34,4 @@ func (m *Metrics) counters() *counters {
 		unfilledEncoding: m.unfilled.WithLabelValues("content_encoding"),
 		logLimit:         &m.logLimit,
 	}
-}
-
-// logLimit lets a few lines through a second: a fleet that meets the same fault a
-// hundred thousand times says it once, and the metrics say how often.
-type logLimit struct {
-	second atomic.Int64
-	lines  atomic.Int64
-}
-
-const logLinesPerSecond = 10
-
-// allow reports whether one more line may be logged in the second of now.
-func (l *logLimit) allow(now time.Time) bool {
-	second := now.Unix()
-	if last := l.second.Load(); last != second && l.second.CompareAndSwap(last, second) {
-		l.lines.Store(0)
-	}
-	return l.lines.Add(1) <= logLinesPerSecond
 }

@@ -120,7 +120,7 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 func (h *Handler) sourceError(r *route, err error, now time.Time) *Error {
 	switch {
 	case errors.Is(err, source.ErrForbidden):
-		if h.counters.logLimit.allow(now) {
+		if h.counters.logLimit.Allow(now) {
 			h.log.Warn("a source refused a document; S3 does so for a missing key when the role lacks s3:ListBucket", "route", r.path, "error", err)
 		}
 		return errNotFound(err)

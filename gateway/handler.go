@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/linger"
 	"jobgate/presigner"
@@ -31,6 +32,7 @@ type Handler struct {
 	jobs      Jobs            // nil: off
 	memo      *presigner.Memo // of URLs in documents that come from elsewhere
 	log       *slog.Logger
+	refusals  edge.Refusals
 	clock     func(*fasthttp.RequestCtx) time.Time
 	counters  *counters
 
@@ -145,7 +147,7 @@ func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
 		h.counters.panics.Inc()
 		h.log.Error("panic while answering", "panic", cause, "stack", string(debug.Stack()))
 		ctx.Response.Reset()
-		asError(nil).write(ctx)
+		edge.FaultOf(nil).Write(ctx)
 	}
 	h.counters.inFlight.Add(-1)
 	x.durations[outcomeOf(ctx.Response.StatusCode())].Observe(time.Since(x.now).Seconds())
@@ -157,22 +159,13 @@ func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
 // limit, beyond which it closes the connection.
 const maxUnread = 256 << 10
 
-// refuse answers with an error and logs it: what the gateway or its operator is at
-// fault for as a warning, what the device is at fault for at level debug.
+// refuse answers with an error and logs it.
 func (h *Handler) refuse(ctx *fasthttp.RequestCtx, x *exchange, e *Error) {
-	id := e.write(ctx)
+	id := e.Write(ctx)
 	if ctx.Request.IsBodyStream() && (e.Status == http.StatusRequestEntityTooLarge || ctx.Request.Header.ContentLength() > maxUnread) {
 		linger.Answer(ctx)
 	}
-	level := slog.LevelDebug
-	if e.Status >= 500 {
-		level = slog.LevelWarn
-	}
-	if !h.log.Enabled(ctx, level) || level == slog.LevelWarn && !h.counters.logLimit.allow(x.now) {
-		return
-	}
-	h.log.Log(ctx, level, "request refused", "status", e.Status, "error", e.Error(),
-		"method", string(ctx.Method()), "path", string(requestPath(ctx.Request.Header.RequestURI())), "request_id", id)
+	h.refusals.Refused(ctx, x.now, e, id)
 }
 
 // Readiness says whether the gateway can do its work: every role's first attempt has

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
 )
 
 // AuthMode says how a device proves its name.
@@ -110,7 +112,7 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, now time.Time) (identity, *
 		}
 		caller, err := h.auth.Verify(ctx, now)
 		if err != nil {
-			return identity{}, asError(err)
+			return identity{}, edge.FaultOf(err)
 		}
 		return identity{caller: caller}, nil
 	default:

@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/linger"
 )
 
@@ -127,7 +128,7 @@ func (l *deviceListener) turnAway(conn net.Conn) {
 		const body = `{"code":"ServiceUnavailable","message":"the gateway is at its limit of connections; see limits.max_connections"}`
 		_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Amzn-ErrorType: ServiceUnavailableException\r\n"+
 			"X-Amzn-RequestId: %s\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
-			uuid.NewString(), retryAfter(2*time.Second), len(body), body)
+			uuid.NewString(), edge.RetryAfter(2*time.Second), len(body), body)
 		// Closed with bytes unread, the connection would be reset, and the answer lost.
 		linger.On(conn)
 	}()

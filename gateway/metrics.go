@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"jobgate/gateway/edge"
 )
 
 // outcome is how a request ended, the label of the same name.
@@ -83,7 +85,7 @@ type Metrics struct {
 	unfilled    *prometheus.CounterVec
 
 	requests atomic.Int64 // in flight
-	logLimit logLimit
+	logLimit edge.LogLimit
 	state    state
 }
 

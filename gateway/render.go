@@ -157,7 +157,7 @@ func (h *Handler) countSigned(x *exchange) {
 		return
 	}
 	h.counters.longURLs.Inc()
-	if h.counters.logLimit.allow(x.now) {
+	if h.counters.logLimit.Allow(x.now) {
 		h.log.Warn("a presigned URL is longer than presign.max_url_bytes", "bytes", x.render.LongestURL, "max_url_bytes", h.presign.MaxURLBytes)
 	}
 }

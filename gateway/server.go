@@ -199,7 +199,7 @@ func (s *Server) malformed(ctx *fasthttp.RequestCtx, err error) {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		e = errTimeout()
 	}
-	e.write(ctx)
+	e.Write(ctx)
 	ctx.SetConnectionClose()
 	s.refused[outcomeOf(e.Status)].Observe(0)
 	if small != nil || errors.Is(err, fasthttp.ErrBodyTooLarge) { // there is more to come

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/presigner/role"
 )
@@ -235,9 +235,7 @@ func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidec
 		x.render.Signed, x.render.LongestURL = 0, 0 // of this line
 		var err error
 		if dst, err = jobdoc.Fill(dst, line, &call.options, &x.render); err != nil {
-			e := documentError(err)
-			body, _ := json.Marshal(errorBody{e.Code, e.Message}) // two strings always encode
-			dst = append(dst, body...)
+			dst = documentError(err).AppendBody(dst)
 		} else {
 			h.countSigned(x)
 		}
@@ -264,6 +262,6 @@ func documentError(err error) *Error {
 	case errors.As(err, &e):
 		return errDocument(e.Error(), nil)
 	default:
-		return asError(err)
+		return edge.FaultOf(err)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -179,9 +178,7 @@ func signedBy(v *api.Verifier) func(*fasthttp.RequestCtx, time.Time) (gateway.Ca
 	return func(ctx *fasthttp.RequestCtx, now time.Time) (gateway.Caller, error) {
 		caller, e := v.Identify(ctx, now)
 		if e != nil {
-			return nil, &gateway.Error{
-				Status: e.Status, Code: strings.TrimSuffix(e.Name, "Exception"), Message: e.Message, RetryAfter: e.RetryAfter, Err: e.Err,
-			}
+			return nil, &e.Fault
 		}
 		return caller, nil
 	}

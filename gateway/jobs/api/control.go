@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/linger"
 )
@@ -215,7 +216,7 @@ func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *
 // respond writes an answer that is not an error.
 func respond(ctx *fasthttp.RequestCtx, op *operation, answer any) *Exception {
 	header := &ctx.Response.Header
-	header.Set(headerRequestID, uuid.NewString())
+	header.Set(edge.HeaderRequestID, uuid.NewString())
 	header.SetCanonical(cacheControlKey, noStore)
 	header.SetContentTypeBytes(contentType)
 	if answer == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 )
@@ -127,7 +128,7 @@ func (d *Data) Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, auth
 // nameRequest gives an answer to a signed request, which is an SDK's, the request id that its caller is shown. Devices that sign
 // nothing get one with errors only.
 func nameRequest(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set(headerRequestID, uuid.NewString())
+	ctx.Response.Header.Set(edge.HeaderRequestID, uuid.NewString())
 }
 
 var errOtherThing = exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")

@@ -4,44 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
-	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
 )
 
-// Exception is an answer that is an error, in AWS's shape: its name in X-Amzn-ErrorType, the message in the body.
-// Message goes to the client and never holds a secret, a path of the machine or a Go type; Err goes to the log.
+// Exception is an answer that is an error, in AWS's shape.
 type Exception struct {
-	Status  int
-	Name    string // "ResourceNotFoundException"
-	Message string
-
+	edge.Fault
 	ResourceARN string // of the resource that is in the way
 	ResourceID  string
 	State       *jobs.Execution // data plane: the execution as it is
-	RetryAfter  time.Duration   // > 0: when to come back, jittered on the wire
-	Err         error           // the cause; nil if Message says it all
 }
-
-// Error returns the text for the log.
-func (e *Exception) Error() string {
-	if e.Err == nil {
-		return e.Name + ": " + e.Message
-	}
-	return e.Name + ": " + e.Message + ": " + e.Err.Error()
-}
-
-// Unwrap returns the cause.
-func (e *Exception) Unwrap() error { return e.Err }
 
 func exception(status int, name, format string, args ...any) *Exception {
-	return &Exception{Status: status, Name: name + "Exception", Message: fmt.Sprintf(format, args...)}
+	return &Exception{Fault: edge.Fault{Status: status, Code: name, Message: fmt.Sprintf(format, args...)}}
 }
 
 func invalidRequest(format string, args ...any) *Exception {
@@ -143,13 +124,6 @@ func messageOf(err error) string {
 	return "The request cannot be served as it is."
 }
 
-// The names of headers, as fasthttp keeps them.
-const (
-	headerErrorType  = "X-Amzn-Errortype"
-	headerRequestID  = "X-Amzn-Requestid"
-	headerRetryAfter = "Retry-After"
-)
-
 var (
 	contentType     = []byte("application/json")
 	cacheControlKey = []byte("Cache-Control")
@@ -158,25 +132,12 @@ var (
 
 // Write makes e the answer, under a fresh request id, which it returns for the log.
 func (e *Exception) Write(ctx *fasthttp.RequestCtx) (requestID string) {
-	requestID = uuid.NewString()
-	r := &ctx.Response
-	r.Reset()
-	r.SetStatusCode(e.Status)
-	r.Header.SetContentTypeBytes(contentType)
-	r.Header.SetCanonical(cacheControlKey, noStore)
-	r.Header.Set(headerErrorType, e.Name)
-	r.Header.Set(headerRequestID, requestID)
-	if e.RetryAfter > 0 {
-		r.Header.Set(headerRetryAfter, retryAfter(e.RetryAfter))
-	}
-	r.SetBodyRaw(e.appendBody(nil))
-	return requestID
+	return e.WriteException(ctx, e.appendMembers)
 }
 
-// appendBody appends the body. A device learns the state that its report did not fit (AWS.md §7, Rejected payload).
-func (e *Exception) appendBody(dst []byte) []byte {
-	dst = append(dst, `{"message":`...)
-	dst = appendString(dst, e.Message)
+// appendMembers appends what is told beside the message. A device learns the state that its report did not fit
+// (AWS.md §7, Rejected payload).
+func (e *Exception) appendMembers(dst []byte) []byte {
 	if e.ResourceARN != "" {
 		dst = appendString(append(dst, `,"resourceArn":`...), e.ResourceARN)
 	}
@@ -186,12 +147,5 @@ func (e *Exception) appendBody(dst []byte) []byte {
 	if e.State != nil {
 		dst = appendState(append(dst, `,"executionState":`...), e.State)
 	}
-	return append(dst, '}')
-}
-
-// retryAfter returns whole seconds between d and twice d, at random, so that a fleet that was turned away together does
-// not come back together.
-func retryAfter(d time.Duration) string {
-	d += rand.N(d)
-	return strconv.FormatInt(max(1, int64(d.Round(time.Second)/time.Second)), 10)
+	return dst
 }

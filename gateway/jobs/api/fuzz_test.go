@@ -66,7 +66,7 @@ func FuzzInput(f *testing.F) {
 		args.Parse(query)
 		in, refused := op.read(map[string]string{"jobId": "j"}, &args, []byte(body))
 		if refused != nil {
-			if refused.Status != http.StatusBadRequest || refused.Name != "InvalidRequestException" {
+			if refused.Status != http.StatusBadRequest || refused.Code != "InvalidRequest" {
 				t.Errorf("%q: %v", body, refused)
 			}
 			return

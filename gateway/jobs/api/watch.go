@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"jobgate/gateway/edge"
 	"jobgate/presigner"
 )
 
@@ -102,7 +103,7 @@ func answerError(res *http.Response) error {
 	if json.Unmarshal(body, &said) != nil || said.Message == "" {
 		return fmt.Errorf("status %d", res.StatusCode)
 	}
-	return fmt.Errorf("%s: %s", res.Header.Get(headerErrorType), said.Message)
+	return fmt.Errorf("%s: %s", res.Header.Get(edge.HeaderErrorType), said.Message)
 }
 
 // readEvents reads server-sent events: of their lines only the data count.

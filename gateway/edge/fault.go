@@ -1,0 +1,108 @@
+package edge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+)
+
+// Fault is an answer that is an error. Message goes to the client and never holds a secret, a path of the machine or a
+// Go type; Err goes to the log.
+type Fault struct {
+	Status     int
+	Code       string        // AWS's name without "Exception": "ResourceNotFound"
+	Message    string        // what is wrong, with the value and the limit
+	RetryAfter time.Duration // > 0: when to come back, jittered on the wire
+	Err        error         // the cause; nil if Message says it all
+}
+
+// Error returns the text for the log.
+func (f *Fault) Error() string {
+	if f.Err == nil {
+		return f.Code + ": " + f.Message
+	}
+	return f.Code + ": " + f.Message + ": " + f.Err.Error()
+}
+
+// Unwrap returns the cause.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// FaultOf returns the Fault that err is or wraps; anything else, nil too, is a failure of the gateway's own, 500.
+func FaultOf(err error) *Fault {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return &Fault{Status: http.StatusInternalServerError, Code: "InternalFailure", Message: "the gateway failed; its log says why", Err: err}
+}
+
+// The headers of faults, as fasthttp spells them.
+const (
+	HeaderErrorType  = "X-Amzn-Errortype"
+	HeaderRequestID  = "X-Amzn-Requestid"
+	headerRetryAfter = "Retry-After"
+)
+
+// Write makes f the answer, {"code":…,"message":…}, under a fresh request id, which it returns for the log. Headers that
+// were set before stay.
+func (f *Fault) Write(ctx *fasthttp.RequestCtx) (requestID string) {
+	return f.write(ctx, f.AppendBody(nil))
+}
+
+// WriteException makes f the answer in the shape of AWS's own APIs, {"message":…}, and otherwise as Write does. members,
+// if not nil, appends further members, each with a comma before it. Nothing that was set before stays.
+func (f *Fault) WriteException(ctx *fasthttp.RequestCtx, members func(dst []byte) []byte) (requestID string) {
+	ctx.Response.Reset()
+	body := appendString([]byte(`{"message":`), f.Message)
+	if members != nil {
+		body = members(body)
+	}
+	return f.write(ctx, append(body, '}'))
+}
+
+// AppendBody appends the body that Write sends.
+func (f *Fault) AppendBody(dst []byte) []byte {
+	dst = appendString(append(dst, `{"code":`...), f.Code)
+	dst = appendString(append(dst, `,"message":`...), f.Message)
+	return append(dst, '}')
+}
+
+// write answers with a body that nobody changes any more.
+func (f *Fault) write(ctx *fasthttp.RequestCtx, body []byte) (requestID string) {
+	requestID = uuid.NewString()
+	r := &ctx.Response
+	r.ResetBody()
+	r.SetStatusCode(f.Status)
+	r.Header.SetContentType("application/json")
+	r.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	r.Header.Set(HeaderErrorType, f.Code+"Exception")
+	r.Header.Set(HeaderRequestID, requestID)
+	if f.RetryAfter > 0 {
+		r.Header.Set(headerRetryAfter, RetryAfter(f.RetryAfter))
+	}
+	r.SetBodyRaw(body)
+	return requestID
+}
+
+// appendString appends s as a JSON string, without escapes for HTML.
+func appendString(dst []byte, s string) []byte {
+	b := bytes.NewBuffer(dst)
+	encoder := json.NewEncoder(b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(s) // a string always encodes
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+// RetryAfter returns whole seconds between d and twice d, at random, so that a fleet that was turned away together does
+// not come back together. d must be positive.
+func RetryAfter(d time.Duration) string {
+	d += rand.N(d)
+	return strconv.FormatInt(max(1, int64(d.Round(time.Second)/time.Second)), 10)
+}
