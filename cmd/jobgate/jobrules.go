@@ -116,6 +116,9 @@ func (r *jobRules) load(ctx context.Context, url string) ([]byte, error) {
 
 // object reads an S3 URL as a placeholder for it would be read.
 func (r *jobRules) object(url string) (jobdoc.Object, error) {
+	if jobdoc.Scan([]byte(url)) >= 0 {
+		return jobdoc.Object{}, errors.New("it is a placeholder; give the URL alone, https://s3.<region>.amazonaws.com/<bucket>/<key>, which is read and not signed")
+	}
 	placeholder, err := presignDocument("GET", url)
 	if err != nil {
 		return jobdoc.Object{}, errors.New("it is not percent-encoded")

@@ -183,6 +183,8 @@ func TestJobs(t *testing.T) {
 	s.create(400, "presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.", "x", document, "")
 	s.create(400, "The role "+richARN+"er is not one that this gateway may assume", "x", document, richARN+"er")
 	s.create(400, refused, "x", strings.Replace(document, "/firmware/", "/secrets/", 1), richARN)
+	s.create(400, "documentSource is not the URL of an S3 object: it is a placeholder; give the URL alone", "x",
+		"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/b/doc.json}", richARN)
 	s.create(400, "documentSource is not the URL of an S3 object", "x", "http://169.254.169.254/latest/meta-data", richARN)
 	s.create(400, "Cannot read the job document from documentSource", "x", s.proxy.URL+"/"+s.bucket+"/documents/none.json", richARN)
 

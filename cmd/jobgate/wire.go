@@ -14,6 +14,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
+	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
@@ -149,6 +150,10 @@ func s3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) sourc
 	}
 	return source.S3Options{
 		Credentials: retrieve, Region: a.Region, BucketRegions: c.Presign.BucketRegions, Endpoint: s3,
+		DNSSuffix: func(region string) string {
+			_, suffix := jobdoc.PartitionOf(region)
+			return suffix
+		},
 		Skew: roles.Skew, OnDate: roles.ObserveDate, Timeout: c.Limits.UpstreamTimeout,
 	}
 }

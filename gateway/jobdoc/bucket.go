@@ -2,46 +2,6 @@ package jobdoc
 
 import "strings"
 
-// isRegion says whether s reads as an AWS region: "us-east-1", "us-gov-west-1".
-func isRegion(s string) bool {
-	words := strings.Split(s, "-")
-	if len(words) < 3 || len(words) > 5 {
-		return false
-	}
-	for _, word := range words[:len(words)-1] {
-		if word == "" || len(word) > 12 || strings.IndexFunc(word, func(r rune) bool { return r < 'a' || r > 'z' }) >= 0 {
-			return false
-		}
-	}
-	number := words[len(words)-1]
-	return len(words[0]) >= 2 && (len(number) == 1 || len(number) == 2) && digitsOnly(number)
-}
-
-func digitsOnly(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
-}
-
-// partitions maps the beginnings of region names to AWS's partitions; all others are
-// in partition aws. Bucket names are unique within a partition only.
-var partitions = []struct{ region, partition string }{
-	{"cn-", "aws-cn"},
-	{"us-gov-", "aws-us-gov"},
-	{"us-isob-", "aws-iso-b"},
-	{"us-isof-", "aws-iso-f"},
-	{"us-iso-", "aws-iso"},
-	{"eu-isoe-", "aws-iso-e"},
-	{"eusc-", "aws-eusc"},
-}
-
-func partitionOf(region string) string {
-	for _, p := range partitions {
-		if strings.HasPrefix(region, p.region) {
-			return p.partition
-		}
-	}
-	return "aws"
-}
-
 // Ends of bucket names that stand for something that this package does not sign for.
 const (
 	expressSuffix     = "--x-s3"

@@ -59,6 +59,9 @@ func (f *filler) object(o *object) *Error {
 	if err != nil {
 		return err
 	}
+	if err := f.options.Policy.checkSegments(o); err != nil {
+		return err
+	}
 	r := f.options.resolver()
 	region := r.regionOf(o.endpoint, o.bucket)
 	f.resource = append(appendResource(f.resource[:0], o.endpoint, o.bucket), key...)
@@ -66,7 +69,8 @@ func (f *filler) object(o *object) *Error {
 		return f.options.Policy.refusal(o.method, o.endpoint, region, f.resource)
 	}
 	f.path = presigner.AppendEscapedKey(appendPathPrefix(f.path[:0], o.endpoint, o.bucket), key)
-	f.target = presigner.Target{Origin: o.endpoint.origin, Host: o.endpoint.host, Region: region, Version: r.escapedVersion(o.version)}
+	at := r.located(o.endpoint, region)
+	f.target = presigner.Target{Origin: at.origin, Host: at.host, Region: region, Version: r.escapedVersion(o.version)}
 	if f.dst, err = f.context.appendURL(f.dst, o.method, &f.target, f.path); err != nil {
 		return err
 	}

@@ -4,10 +4,11 @@ package jobdoc
 // No key holds a NUL character.
 const hole = 0
 
-// globMatches says whether IAM's pattern matches text: '*' stands for any characters,
-// slashes included, and '?' for one. A hole is matched by '*' only, so that true
-// holds for every value.
-func globMatches[S string | []byte](pattern string, text S) bool {
+// GlobMatches says whether IAM's pattern matches the whole of text: '*' stands for any
+// characters, slashes included, and '?' for one. A NUL in text, which stands for a value
+// that is not known yet, is matched by '*' only, so that true holds for every value. It
+// allocates nothing.
+func GlobMatches[S string | []byte](pattern string, text S) bool {
 	p, t := 0, 0
 	star, resume := -1, 0 // the last '*', and where its text ends next time
 	for t < len(text) {

@@ -24,7 +24,7 @@ func TestHosts(t *testing.T) {
 	o := &jobdoc.Options{Resolver: mustResolver(t, jobdoc.ResolverConfig{
 		Endpoints:     []string{"http://127.0.0.1:9000", "https://Minio.Example.com:443/", "http://[::1]:9000", "http://plain.example.com:80"},
 		DefaultRegion: "eu-central-1",
-		BucketRegions: map[string]string{"fwm.old": "us-west-2"},
+		BucketRegions: map[string]string{"fwm.old": "us-west-2", "virginia": "us-east-1", "beijing": "cn-north-1", "garage": "garage"},
 	})}
 	f := func(url, host, region, bucket string, style presigner.Style) {
 		t.Helper()
@@ -48,6 +48,13 @@ func TestHosts(t *testing.T) {
 	f("https://fwm.old.s3.ap-southeast-2.amazonaws.com/a/b", "fwm.old.s3.ap-southeast-2.amazonaws.com", "ap-southeast-2", "fwm.old", virtual)
 	f("https://s3-us-west-2.amazonaws.com/fwm/a/b", "s3-us-west-2.amazonaws.com", "us-west-2", "fwm", path)
 	f("https://fwm.s3-us-gov-west-1.amazonaws.com/a/b", "fwm.s3-us-gov-west-1.amazonaws.com", "us-gov-west-1", "fwm", virtual)
+	f("https://fwm.s3-fips-us-gov-west-1.amazonaws.com/a/b", "fwm.s3-fips-us-gov-west-1.amazonaws.com", "us-gov-west-1", "fwm", virtual)
+	f("https://s3.us-iso-east-1.c2s.ic.gov/fwm/a/b", "s3.us-iso-east-1.c2s.ic.gov", "us-iso-east-1", "fwm", path)
+	f("https://fwm.s3.us-isob-east-1.sc2s.sgov.gov/a/b", "fwm.s3.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1", "fwm", virtual)
+	f("https://s3.eu-isoe-west-1.cloud.adc-e.uk/fwm/a/b", "s3.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1", "fwm", path)
+	f("https://s3.us-isof-south-1.csp.hci.ic.gov/fwm/a/b", "s3.us-isof-south-1.csp.hci.ic.gov", "us-isof-south-1", "fwm", path)
+	f("https://fwm.s3.eusc-de-east-1.amazonaws.eu/a/b", "fwm.s3.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1", "fwm", virtual)
+	f("https://s3.dualstack.eusc-de-east-1.amazonaws.eu/fwm/a/b", "s3.dualstack.eusc-de-east-1.amazonaws.eu", "eusc-de-east-1", "fwm", path)
 	f("https://s3.cn-north-1.amazonaws.com.cn/fwm/a/b", "s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "fwm", path)
 	f("https://fwm.s3.cn-northwest-1.amazonaws.com.cn/a/b", "fwm.s3.cn-northwest-1.amazonaws.com.cn", "cn-northwest-1", "fwm", virtual)
 	f("https://s3.dualstack.eu-west-1.amazonaws.com/fwm/a/b", "s3.dualstack.eu-west-1.amazonaws.com", "eu-west-1", "fwm", path)
@@ -59,11 +66,15 @@ func TestHosts(t *testing.T) {
 	f("https://ota-123456789012.s3-accesspoint.us-west-2.amazonaws.com/a/b", "ota-123456789012.s3-accesspoint.us-west-2.amazonaws.com", "us-west-2", "ota", virtual)
 	f("https://o-t-a-123456789012.s3-accesspoint-fips.dualstack.us-west-2.amazonaws.com/a/b", "o-t-a-123456789012.s3-accesspoint-fips.dualstack.us-west-2.amazonaws.com", "us-west-2", "o-t-a", virtual)
 
-	// The global endpoint: the bucket decides the region.
-	f("https://s3.amazonaws.com/fwm/a/b", "s3.amazonaws.com", "eu-central-1", "fwm", path)
-	f("https://s3.amazonaws.com/fwm.old/a/b", "s3.amazonaws.com", "us-west-2", "fwm.old", path)
-	f("https://fwm.old.s3.amazonaws.com/a/b", "fwm.old.s3.amazonaws.com", "us-west-2", "fwm.old", virtual)
-	f("https://us-east-1.s3.amazonaws.com/a/b", "us-east-1.s3.amazonaws.com", "eu-central-1", "us-east-1", virtual)
+	// The global endpoint: the bucket decides the region, and the host with it.
+	f("https://s3.amazonaws.com/virginia/a/b", "s3.amazonaws.com", "us-east-1", "virginia", path)
+	f("https://virginia.s3.amazonaws.com/a/b", "virginia.s3.amazonaws.com", "us-east-1", "virginia", virtual)
+	f("https://s3.amazonaws.com/beijing/a/b", "s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "beijing", path)
+	f("https://s3.amazonaws.com/garage/a/b", "s3.amazonaws.com", "garage", "garage", path)
+	f("https://s3.amazonaws.com/fwm/a/b", "s3.eu-central-1.amazonaws.com", "eu-central-1", "fwm", path)
+	f("https://s3.amazonaws.com/fwm.old/a/b", "s3.us-west-2.amazonaws.com", "us-west-2", "fwm.old", path)
+	f("https://fwm.old.s3.amazonaws.com/a/b", "fwm.old.s3.us-west-2.amazonaws.com", "us-west-2", "fwm.old", virtual)
+	f("https://us-east-1.s3.amazonaws.com/a/b", "us-east-1.s3.eu-central-1.amazonaws.com", "eu-central-1", "us-east-1", virtual)
 
 	// Configured endpoints.
 	f("http://127.0.0.1:9000/fwm/a/b", "127.0.0.1:9000", "eu-central-1", "fwm", path)
@@ -100,6 +111,11 @@ func TestHostsRefused(t *testing.T) {
 		"s3-object-lambda.us-east-1.amazonaws.com", "x.s3-outposts.us-east-1.amazonaws.com", "s3-dualstack.us-east-1.amazonaws.com",
 		"dualstack.us-east-1.amazonaws.com", "s3.fips.us-east-1.amazonaws.com", "s3.us-east-1.dualstack.amazonaws.com",
 		"s3.amazonaws.com.cn", "fwm.s3.amazonaws.com.cn", "s3.us-east-1.amazonaws.com.cn", "s3.cn-north-1.amazonaws.com", "s3-cn-north-1.amazonaws.com", "fwm.s3-accelerate.amazonaws.com.cn",
+		"firmware.s3-website-us-east-1.amazonaws.com", "firmware.s3-control-us-east-1.amazonaws.com", "123456789012.s3-control.us-west-2.amazonaws.com",
+		"s3-object-lambda-us-east-1.amazonaws.com", "firmware.s3-website.eu-central-1.amazonaws.com", "s3-fips-us-east-1.amazonaws.com",
+		"s3.us-iso-east-1.amazonaws.com", "s3.us-isob-east-1.amazonaws.com", "s3.eu-isoe-west-1.amazonaws.com", "s3.us-isof-south-1.amazonaws.com",
+		"s3.eusc-de-east-1.amazonaws.com", "s3.eusc-fr-east-1.amazonaws.eu", "s3.eu-west-1.amazonaws.eu", "s3.amazonaws.eu", "s3.us-east-1.c2s.ic.gov",
+		"s3-fips.cn-north-1.amazonaws.com.cn", "s3-us-iso-east-1.c2s.ic.gov", "fwm.s3-accelerate.amazonaws.eu", "s3.zz-east-1.amazonaws.com", "s3.us-gov-iso-east-1.amazonaws.com",
 		"s3-accelerate.amazonaws.com", "a.b.s3-accelerate.amazonaws.com", "fwm.s3-accelerate.us-east-1.amazonaws.com",
 		"elasticbeanstalk-us-east-1.s3.amazonaws.com.attacker.net", "minio.example.com.evil.com", "evil.minio.example.com", "minio.example.co",
 	} {
@@ -126,8 +142,12 @@ func TestHostsRefused(t *testing.T) {
 	f("https:///fwm/k", stranger)
 	f("http://s3.us-east-1.amazonaws.com/fwm/k", "http is for configured endpoints only")
 	f("http://minio.example.com/fwm/k", stranger)
-	f("https://127.0.0.1:9000/fwm/k", "holds ':'")
-	f("http://127.0.0.1:9001/fwm/k", "holds ':'")
+	f("https://127.0.0.1:9000/fwm/k", `set AWS_ENDPOINT_URL_S3 or presign.endpoint to "https://127.0.0.1:9000"`)
+	f("http://127.0.0.1:9001/fwm/k", `set AWS_ENDPOINT_URL_S3 or presign.endpoint to "http://127.0.0.1:9001"`)
+	f("http://localhost:9000/b/k", `host "localhost:9000" is neither one of S3's nor a configured endpoint`)
+	f("http://[::1]:9001/fwm/k", `presign.endpoint to "http://[::1]:9001"`)
+	f("http://minio.local:/fwm/k", "holds ':'")
+	f("http://minio.local:99999/fwm/k", "holds ':'")
 	f("http://127.0.0.1/fwm/k", stranger)
 	f("ftp://s3.us-east-1.amazonaws.com/fwm/k", "scheme")
 	f("HTTPS://s3.us-east-1.amazonaws.com/fwm/k", "scheme")
@@ -257,6 +277,17 @@ func TestPolicy(t *testing.T) {
 	f("arn:aws:s3:::fwm/a*b*c", fwm+"aXbXbXc", true, true)
 	f("arn:aws:s3:::fwm/a*b*c", fwm+"aXbXbX", false, false)
 	f("arn:aws:s3:::fwm/[a]*", fwm+"a", false, false) // brackets are no wildcards of IAM's
+
+	// Segments of dots lead out of a prefix, at clients and at stores that resolve them.
+	for _, key := range []string{"../secret/x", "a/../../secret/x", "./x", "..", "a/.", "a/./b"} {
+		f("arn:aws:s3:::fwm/*", fwm+key, false, false)
+		f("*", fwm+key, true, true)
+	}
+	for _, key := range []string{"...", ".a/..b", "a../b.", "a/.../b", "${thingName}/..x"} {
+		f("arn:aws:s3:::fwm/*", fwm+key, true, true)
+	}
+	f("arn:aws:s3:::fwm/*", fwm+"${thingName}/../x", false, false)
+	f("arn:aws:s3:::fwm/*", fwm+"..${thingName}/x", true, true)
 
 	// Partitions: names of buckets are unique within one only.
 	const china = "https://s3.cn-north-1.amazonaws.com.cn/fwm/k"

@@ -32,7 +32,7 @@ func FuzzIsJSONValue(f *testing.F) {
 	})
 }
 
-// globMayMatch and globMatches are checked against each other: what matches for a
+// globMayMatch and GlobMatches are checked against each other: what matches for a
 // value may match, and what matches with a hole matches for every value.
 func FuzzGlob(f *testing.F) {
 	f.Add("a*b?c", "aXXbYc", "v")
@@ -51,14 +51,14 @@ func FuzzGlob(f *testing.F) {
 				filled = append(filled, text[i])
 			}
 		}
-		matches := globMatches(pattern, filled)
+		matches := GlobMatches(pattern, filled)
 		if exact := globMayMatch(pattern, filled); matches != exact {
-			t.Errorf("%q on %q: globMatches says %v, the automaton %v", pattern, filled, matches, exact)
+			t.Errorf("%q on %q: GlobMatches says %v, the automaton %v", pattern, filled, matches, exact)
 		}
 		if matches && !globMayMatch(pattern, []byte(text)) {
 			t.Errorf("%q on %q: no value may match, but %q does", pattern, text, value)
 		}
-		if globMatches(pattern, text) && !matches {
+		if GlobMatches(pattern, text) && !matches {
 			t.Errorf("%q on %q: every value matches, but %q does not", pattern, text, value)
 		}
 	})

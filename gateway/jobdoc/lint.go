@@ -26,7 +26,7 @@ func (w Warning) String() string {
 // be linted too. It returns 100 warnings at most. A nil o means the zero Options.
 func Lint(doc []byte, o *Options) []Warning {
 	o = o.orDefault()
-	l := linter{doc: doc, plain: o.PlainText || !looksLikeJSON(doc)}
+	l := linter{doc: doc, resolver: o.resolver(), plain: o.PlainText || !looksLikeJSON(doc)}
 	l.depths.reset(doc)
 	l.run()
 	if !o.PlainText {
@@ -37,6 +37,7 @@ func Lint(doc []byte, o *Options) []Warning {
 
 type linter struct {
 	doc      []byte
+	resolver *Resolver
 	plain    bool
 	depths   depths
 	masked   []byte // doc without its placeholders, of the same length
@@ -108,9 +109,11 @@ func (l *linter) placeholder(start, end int) {
 	case kindDownload, kindUpload:
 		l.asItStands(start, k, url)
 	case kindDownloadEncoded:
+		l.versionSpelling(start, url)
 	default:
 		return
 	}
+	l.globalEndpoint(start, k, url)
 	if depth == 0 && !l.plain {
 		l.warn(start, "the placeholder does not stand in a JSON string; with a URL in its place the document is not JSON")
 	}
@@ -133,6 +136,31 @@ func (l *linter) asItStands(start int, k kind, url []byte) {
 				return
 			}
 		}
+	}
+}
+
+// versionSpelling warns of a versionId in other letters, which is part of the key.
+func (l *linter) versionSpelling(start int, url []byte) {
+	const name = "%3FversionId%3D"
+	if i := indexFold(url, name); i >= 0 && !bytes.Contains(url, versionName) {
+		l.warn(start, "%q is part of the key; a version is written %s, in these letters", url[i:i+len(name)], name)
+	}
+}
+
+// globalEndpoint tells where a URL of the global endpoint leads in truth.
+func (l *linter) globalEndpoint(start int, k kind, url []byte) {
+	var o object
+	_ = o.read(l.resolver, k, bytes.ReplaceAll(url, []byte(`\/`), []byte("/"))) // Parse says what is wrong
+	if o.endpoint == nil {
+		return
+	}
+	host, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.ToLower(bytes.ReplaceAll(url, []byte(`\/`), []byte("/"))), []byte("https://")), []byte("/"))
+	if string(host) != globalHost && !bytes.HasSuffix(host, []byte("."+globalHost)) {
+		return
+	}
+	region := l.resolver.regionOf(o.endpoint, o.bucket)
+	if at := l.resolver.located(o.endpoint, region); at.host != string(host) && l.resolver.rewrite == nil {
+		l.warn(start, "%s answers for buckets in %s only and this one is in %s: the URL is made for %s", globalHost, globalRegion, region, at.host)
 	}
 }
 

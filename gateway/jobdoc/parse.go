@@ -72,7 +72,7 @@ func (c *compiler) object(o *object) *Error {
 		return err
 	}
 	h.ask = ask
-	h.setTarget(o, region)
+	h.setTarget(c.options.resolver(), o, region)
 	line, column := position(c.walker.doc, c.walker.start)
 	h.line, h.column = int32(min(line, math.MaxInt32)), int32(min(column, math.MaxInt32))
 	c.template.holes = append(c.template.holes, h)
@@ -86,6 +86,9 @@ func (c *compiler) object(o *object) *Error {
 // judge asks the policy for an object; ask is true where its answer depends on the
 // device.
 func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
+	if err := c.options.Policy.checkSegments(o); err != nil {
+		return false, err
+	}
 	resource := appendResource(nil, o.endpoint, o.bucket)
 	from := 0
 	for _, m := range o.marks {
@@ -104,7 +107,7 @@ func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
 
 // setTarget escapes the object's path, and moves its marks to where the values go in
 // the escaped path.
-func (h *urlHole) setTarget(o *object, region string) {
+func (h *urlHole) setTarget(r *Resolver, o *object, region string) {
 	path := appendPathPrefix(nil, o.endpoint, h.bucket)
 	h.keyAt = int32(len(path))
 	if len(o.marks) > 0 {
@@ -118,7 +121,8 @@ func (h *urlHole) setTarget(o *object, region string) {
 	}
 	path = presigner.AppendEscapedKey(path, o.key[from:])
 	h.target = presigner.Object{VersionID: h.version}.Target()
-	h.target.Origin, h.target.Host, h.target.Region = o.endpoint.origin, o.endpoint.host, region
+	at := r.located(o.endpoint, region)
+	h.target.Origin, h.target.Host, h.target.Region = at.origin, at.host, region
 	h.target.Path = string(path)
 }
 

@@ -16,6 +16,29 @@ type Policy struct {
 	setting            string
 }
 
+// checkSegments refuses a key in which a segment of dots leads out of what a pattern
+// allows. Where every object is allowed it leads nowhere.
+func (p *Policy) checkSegments(o *object) *Error {
+	if patterns, every := p.of(o.method); every || allowsAll(patterns) || !o.dotSegment() {
+		return nil
+	}
+	e := requestError("Not allowed to presign %s %q", o.method, clip(o.key))
+	e.Detail, e.Err = `a key with a segment "." or ".." is refused where patterns say what is allowed: stores and clients resolve it to another key`, ErrNotAllowed
+	return e
+}
+
+func allowsAll(patterns []pattern) bool {
+	for i := range patterns {
+		if patterns[i] == anything {
+			return true
+		}
+	}
+	return false
+}
+
+// anything is the pattern "*".
+var anything = pattern{"*", "*", "*", "*"}
+
 // pattern is one resource ARN of S3 with wildcards, split where no wildcard reaches
 // across.
 type pattern struct{ partition, region, account, resource string }
@@ -57,7 +80,7 @@ func parsePatterns(arns []string, setting string) ([]pattern, error) {
 
 func parsePattern(arn string) (p pattern, why string) {
 	if arn == "*" {
-		return pattern{"*", "*", "*", "*"}, ""
+		return anything, ""
 	}
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "s3" {
@@ -102,7 +125,7 @@ func (p *Policy) judge(m presigner.Method, e *endpoint, region string, resource 
 		if !patterns[i].covers(&where) {
 			continue
 		}
-		if globMatches(patterns[i].resource, resource) {
+		if GlobMatches(patterns[i].resource, resource) {
 			return always
 		}
 		if result == never && globMayMatch(patterns[i].resource, resource) {
@@ -120,7 +143,7 @@ func (p *Policy) allows(m presigner.Method, e *endpoint, region string, resource
 	}
 	where := placeOf(e, region)
 	for i := range patterns {
-		if patterns[i].covers(&where) && globMatches(patterns[i].resource, resource) {
+		if patterns[i].covers(&where) && GlobMatches(patterns[i].resource, resource) {
 			return true
 		}
 	}
@@ -149,7 +172,7 @@ func placeOf(e *endpoint, region string) pattern {
 
 // covers says whether the pattern's partition, region and account are the object's.
 func (p *pattern) covers(where *pattern) bool {
-	return globMatches(p.partition, where.partition) && globMatches(p.region, where.region) && globMatches(p.account, where.account)
+	return GlobMatches(p.partition, where.partition) && GlobMatches(p.region, where.region) && GlobMatches(p.account, where.account)
 }
 
 // refusal is the error for an object that is not allowed.

@@ -3,7 +3,9 @@ package jobdoc
 import (
 	"fmt"
 	"hash/maphash"
+	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"jobgate/presigner"
@@ -32,8 +34,9 @@ type Resolver struct {
 	rewrite    *endpoint
 	region     string
 	regions    map[string]string
-	resolved   table[resolved] // by hash of the host
-	versions   table[version]  // by hash of the version
+	global     map[string]*endpoint // by region: what stands for the global endpoint
+	resolved   table[resolved]      // by hash of the host
+	versions   table[version]       // by hash of the version
 	seed       maphash.Seed
 }
 
@@ -54,6 +57,7 @@ type endpoint struct {
 	region       string          // "": the bucket decides
 	bucket       string          // that the placeholder's host names; "": its path does
 	account      string          // of the access point that bucket is
+	global       bool            // path style at the global endpoint; see located
 }
 
 var awsOnly = &Resolver{region: defaultRegion, seed: maphash.MakeSeed()}
@@ -89,7 +93,31 @@ func NewResolver(c ResolverConfig) (*Resolver, error) {
 			return nil, fmt.Errorf("cannot use presign.bucket_regions %q: %q is not a region", bucket, region)
 		}
 	}
+	r.global = make(map[string]*endpoint, 1+len(r.regions))
+	r.setGlobal(r.region)
+	for _, region := range r.regions {
+		r.setGlobal(region)
+	}
 	return r, nil
+}
+
+// setGlobal says where URLs of the global endpoint lead whose bucket is in region.
+func (r *Resolver) setGlobal(region string) {
+	if host := regionalHost(region); host != "" && region != globalRegion && r.rewrite == nil {
+		r.global[region] = &endpoint{origin: "https://" + host, host: host, style: presigner.PathStyle, region: region}
+	}
+}
+
+// located returns the endpoint at which an object in region is asked for: e, but for the
+// global endpoint, which answers for one region only.
+func (r *Resolver) located(e *endpoint, region string) *endpoint {
+	if !e.global {
+		return e
+	}
+	if at := r.global[region]; at != nil {
+		return at
+	}
+	return e
 }
 
 func parseEndpoint(raw, setting string) (*endpoint, error) {
@@ -168,6 +196,9 @@ func (r *Resolver) resolve(name string, https bool) (*endpoint, *Error) {
 		}
 	}
 	if i := strings.IndexFunc(host, notOfHost); i >= 0 {
+		if isOwnServer(host) {
+			return nil, urlError("host %q is neither one of S3's nor a configured endpoint; if it is an S3 server of your own, set AWS_ENDPOINT_URL_S3 or presign.endpoint to %q", host, scheme+host)
+		}
 		return nil, urlError("the host holds %q", host[i])
 	}
 	l, err := parseAWSHost(host)
@@ -177,14 +208,44 @@ func (r *Resolver) resolve(name string, https bool) (*endpoint, *Error) {
 	if !https {
 		return nil, urlError("http is for configured endpoints only; AWS's URLs are https")
 	}
-	e := &endpoint{origin: scheme + host, host: host, region: l.region, bucket: l.bucket, account: l.account}
+	e := &endpoint{origin: scheme + host, host: host, region: l.region, bucket: l.bucket, account: l.account, global: l.global && l.bucket == ""}
 	if l.bucket != "" {
+		if at := r.regionOf(e, nil); l.global && at != globalRegion && regionalHost(at) != "" {
+			e.host = l.bucket + "." + regionalHost(at)
+			e.origin = scheme + e.host
+		}
 		e.style = presigner.HostStyle
 		if l.account != "" && r.rewrite != nil {
 			return nil, urlError("access point %q has no bucket to ask presign.endpoint for", l.bucket)
 		}
 	}
 	return r.rewritten(e), nil
+}
+
+// isOwnServer says whether a host outside AWS's domains is written with a port, as that
+// of an S3 server of one's own often is.
+func isOwnServer(host string) bool {
+	name, port, ok := cutLast(host, ':')
+	ip, bracketed := strings.CutPrefix(name, "[")
+	if bracketed {
+		_, err := netip.ParseAddr(strings.TrimSuffix(ip, "]"))
+		return ok && err == nil && isPort(port)
+	}
+	_, _, aws := cutSuffix(name)
+	return ok && !aws && name != "" && strings.IndexFunc(name, notOfHost) < 0 && isPort(port)
+}
+
+func cutLast(s string, sep byte) (before, after string, found bool) {
+	i := strings.LastIndexByte(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }
 
 func notOfHost(c rune) bool {

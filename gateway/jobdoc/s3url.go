@@ -139,6 +139,35 @@ func (o *object) readKey(url []byte, from int) *Error {
 	return nil
 }
 
+// dotSegment says whether a key has a segment "." or "..". S3 takes such a key
+// literally, but other stores and most HTTP clients resolve it: firmware/../secret/x
+// would lead out of what firmware/* allows. The value of a local placeholder makes no
+// segment of dots: see Values.
+func (o *object) dotSegment() bool {
+	from := 0
+	for from <= len(o.key) {
+		end := len(o.key)
+		if i := bytes.IndexByte(o.key[from:], '/'); i >= 0 {
+			end = from + i
+		}
+		if segment := o.key[from:end]; (string(segment) == "." || string(segment) == "..") && !o.markedWithin(from, end) {
+			return true
+		}
+		from = end + 1
+	}
+	return false
+}
+
+// markedWithin says whether the value of a local placeholder goes into key[from:end].
+func (o *object) markedWithin(from, end int) bool {
+	for _, m := range o.marks {
+		if from <= m.at && m.at <= end {
+			return true
+		}
+	}
+	return false
+}
+
 func (o *object) keyMissing() *Error {
 	if o.kind == kindUpload {
 		return urlError("the key is missing; write one, such as https://s3.<region>.amazonaws.com/<bucket>/${thingName}/${jobId}")

@@ -121,6 +121,12 @@ func TestLint(t *testing.T) {
 	f(`{"u":"${aws:iot:s3-presigned-url-upload:`+s3+`a%2Fb}"}`, nil, "s3-presigned-url-upload takes the key as it stands, %2F included")
 	f(`{"u":"${aws:iot:s3-presigned-url:`+s3+`a?versionId=1}"}`, nil, "knows no versionId")
 	f(`{"u":${aws:iot:s3-presigned-url:`+s3+`a}}`, nil, "line 1, column 6: the placeholder does not stand in a JSON string")
+	f(`{"u":"${aws:iot:s3-presigned-url-v2:`+s3+`a%3FVersionId%3Dabc}"}`, nil, `"%3FVersionId%3D" is part of the key; a version is written %3FversionId%3D`)
+	f(`{"u":"${aws:iot:s3-presigned-url-v2:`+s3+`a%3fversionid%3dabc}"}`, nil, `"%3fversionid%3d" is part of the key`)
+	elsewhere := &jobdoc.Options{Resolver: mustResolver(t, jobdoc.ResolverConfig{DefaultRegion: "eu-west-1", BucketRegions: map[string]string{"virginia": "us-east-1"}})}
+	f(`{"u":"${aws:iot:s3-presigned-url-v2:https://s3.amazonaws.com/fwm/${thingName}}"}`, elsewhere, "line 1, column 7: s3.amazonaws.com answers for buckets in us-east-1 only and this one is in eu-west-1: the URL is made for s3.eu-west-1.amazonaws.com")
+	f(`{"u":"${aws:iot:s3-presigned-url:https:\/\/fwm.s3.amazonaws.com\/a}"}`, elsewhere, "the URL is made for fwm.s3.eu-west-1.amazonaws.com")
+	f(`{"u":"${aws:iot:s3-presigned-url:https://s3.amazonaws.com/virginia/a}","v":"${aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/fwm/a}"}`, elsewhere)
 	f("{\"a\":\n  1,}", nil, "line 2, column 5: the document is not JSON, and is served all the same: invalid character '}'")
 	f(`{"a":`, nil, "line 1, column 5: the document is not JSON")
 	f("a: ${aws:iot:s3-presigned-url:"+s3+"a}", nil, "line 1, column 1: the document is not JSON")

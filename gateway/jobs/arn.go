@@ -1,6 +1,10 @@
 package jobs
 
-import "strings"
+import (
+	"strings"
+
+	"jobgate/gateway/jobdoc"
+)
 
 // Names forms and reads the ARNs of one region and account (AWS.md §5).
 type Names struct {
@@ -38,13 +42,8 @@ func (n Names) arn(account string, kind ResourceKind, name string) string {
 }
 
 func (n Names) partition() string {
-	switch {
-	case strings.HasPrefix(n.Region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(n.Region, "us-gov-"):
-		return "aws-us-gov"
-	}
-	return "aws"
+	name, _ := jobdoc.PartitionOf(n.Region)
+	return name
 }
 
 // resource is an ARN taken apart.

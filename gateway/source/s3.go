@@ -26,6 +26,10 @@ type S3Options struct {
 	// path; "" is AWS, with buckets in the host.
 	Endpoint string
 
+	// DNSSuffix returns the domain of a region's hosts, which differs between AWS's
+	// partitions; nil: amazonaws.com for all.
+	DNSSuffix func(region string) string
+
 	// Skew returns what to add to the local clock when signing; nil is nothing.
 	Skew func() time.Duration
 	// OnDate is told the Date of each answer of S3 to a signed request, when by the local
@@ -155,12 +159,12 @@ func (s *S3) request(ctx context.Context, bucket, key, region string, r *Request
 // objectURL returns the address of an object: bucket in the path of a server of one's own
 // and of a bucket whose dots no certificate covers, in the host otherwise.
 func (s *S3) objectURL(bucket, key, region string) *url.URL {
-	u := &url.URL{Scheme: "https", Host: bucket + ".s3." + region + "." + dnsSuffix(region), Path: "/" + key}
+	u := &url.URL{Scheme: "https", Host: bucket + ".s3." + region + "." + s.dnsSuffix(region), Path: "/" + key}
 	switch {
 	case s.endpoint != nil:
 		u.Scheme, u.Host, u.Path = s.endpoint.Scheme, s.endpoint.Host, "/"+bucket+"/"+key
 	case strings.Contains(bucket, "."):
-		u.Host, u.Path = "s3."+region+"."+dnsSuffix(region), "/"+bucket+"/"+key
+		u.Host, u.Path = "s3."+region+"."+s.dnsSuffix(region), "/"+bucket+"/"+key
 	}
 	u.RawPath = httpbinding.EscapePath(u.Path, false)
 	return u
@@ -173,24 +177,12 @@ func (s *S3) region(bucket string) string {
 	return s.options.Region
 }
 
-// dnsSuffix returns the domain of a region's partition.
-func dnsSuffix(region string) string {
-	for _, p := range partitions {
-		if strings.HasPrefix(region, p.prefix) {
-			return p.suffix
-		}
+// dnsSuffix returns the domain of a region's hosts.
+func (s *S3) dnsSuffix(region string) string {
+	if s.options.DNSSuffix == nil {
+		return "amazonaws.com"
 	}
-	return "amazonaws.com"
-}
-
-// partitions are AWS's partitions with domains of their own, by their regions' prefixes.
-var partitions = []struct{ prefix, suffix string }{
-	{"cn-", "amazonaws.com.cn"},
-	{"us-iso-", "c2s.ic.gov"},
-	{"us-isob-", "sc2s.sgov.gov"},
-	{"us-isof-", "csp.hci.ic.gov"},
-	{"eu-isoe-", "cloud.adc-e.uk"},
-	{"eusc-", "amazonaws.eu"},
+	return s.options.DNSSuffix(region)
 }
 
 // observe reports the server's clock. An answer that has no request id is not S3's, and one with an Age is out of a cache.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/gateway/jobdoc"
 )
 
 var testCredentials = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "hush-secret", SessionToken: "hush-token"}
@@ -18,7 +20,7 @@ var testCredentials = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKe
 func newS3(tb testing.TB, endpoint string, change ...func(*S3Options)) *S3 {
 	tb.Helper()
 	o := S3Options{
-		Region: "us-east-1", Endpoint: endpoint,
+		Region: "us-east-1", Endpoint: endpoint, DNSSuffix: dnsSuffix,
 		Credentials: func(context.Context) (aws.Credentials, error) { return testCredentials, nil },
 	}
 	for _, f := range change {
@@ -30,6 +32,11 @@ func newS3(tb testing.TB, endpoint string, change ...func(*S3Options)) *S3 {
 	}
 	tb.Cleanup(s.Close)
 	return s
+}
+
+func dnsSuffix(region string) string {
+	_, suffix := jobdoc.PartitionOf(region)
+	return suffix
 }
 
 func TestS3ObjectURL(t *testing.T) {
@@ -46,6 +53,7 @@ func TestS3ObjectURL(t *testing.T) {
 	f("", "dotted.bucket", "k", "eu-west-1", "https://s3.eu-west-1.amazonaws.com/dotted.bucket/k")
 	f("", "bucket", "k", "cn-north-1", "https://bucket.s3.cn-north-1.amazonaws.com.cn/k")
 	f("", "bucket", "k", "us-gov-west-1", "https://bucket.s3.us-gov-west-1.amazonaws.com/k")
+	f("", "bucket", "k", "eusc-de-east-1", "https://bucket.s3.eusc-de-east-1.amazonaws.eu/k")
 	f("", "bucket", "k", "us-isob-east-1", "https://bucket.s3.us-isob-east-1.sc2s.sgov.gov/k")
 	f("http://127.0.0.1:9000", "bucket", "a b//c", "us-east-1", "http://127.0.0.1:9000/bucket/a%20b//c")
 	f("https://minio.example.com/", "bucket", "k", "us-east-1", "https://minio.example.com/bucket/k")

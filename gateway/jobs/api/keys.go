@@ -12,6 +12,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"jobgate/gateway/jobdoc"
 	"jobgate/presigner"
 )
 
@@ -158,27 +159,5 @@ func (k *Keys) lookup(id string) (presigner.Credentials, bool) {
 
 // actsFor says whether the key may ask for thing.
 func (k *AccessKey) actsFor(thing []byte) bool {
-	return k.Things == "" || matchesName(k.Things, thing)
-}
-
-// matchesName says whether pattern, in which * is any run of characters, matches the whole of name.
-func matchesName(pattern string, name []byte) bool {
-	p, n := 0, 0
-	star, from := -1, 0
-	for n < len(name) {
-		switch {
-		case p < len(pattern) && pattern[p] == '*':
-			star, from = p, n
-			p++
-		case p < len(pattern) && pattern[p] == name[n]:
-			p++
-			n++
-		case star >= 0: // the last * takes one more
-			from++
-			p, n = star+1, from
-		default:
-			return false
-		}
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+	return k.Things == "" || jobdoc.GlobMatches(k.Things, thing) // ParseKeys lets no '?' in
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"jobgate/gateway/jobdoc"
 )
 
 const keyFileText = `
@@ -67,12 +69,13 @@ func TestParseKeysRefuses(t *testing.T) {
 	f(id+"s3cr3t}]", "secret has 6")
 	f(id+secret+"}, {id: AKIA1, secret: "+secret+"}]", "listed twice")
 	f(id+secret+", things: 'a/b'}]", "not a thing's name")
+	f(id+secret+", things: 'a?b'}]", "not a thing's name") // GlobMatches would let ? stand for any character
 }
 
 func TestMatchesName(t *testing.T) {
 	f := func(pattern, name string, want bool) {
 		t.Helper()
-		if got := matchesName(pattern, []byte(name)); got != want {
+		if got := jobdoc.GlobMatches(pattern, []byte(name)); got != want {
 			t.Errorf("%q of %q: %v", pattern, name, got)
 		}
 	}
