@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/wire"
 )
 
 // Append functions append, and cut back to what was there when they fail.
@@ -20,9 +21,9 @@ func TestAppend(t *testing.T) {
 	}
 	foo := func() []byte { return []byte("foo") }
 	f("string", appendString(foo(), `a"b`), `"a\"b"`)
-	f("seconds", appendSeconds(foo(), "at", time.Unix(7, 999)), `,"at":7`)
-	f("no seconds", appendSeconds(foo(), "at", time.Time{}), ``)
-	f("number", appendNumber(foo(), "n", -7), `,"n":-7`)
+	f("seconds", wire.AppendSeconds(foo(), "at", time.Unix(7, 999)), `,"at":7`)
+	f("no seconds", wire.AppendSeconds(foo(), "at", time.Time{}), ``)
+	f("number", wire.AppendNumber(foo(), "n", -7), `,"n":-7`)
 	f("execution", appendExecution(foo(), &e, testTime),
 		`{"jobId":"update-7","thingName":"sensor:1","status":"QUEUED","queuedAt":1795435200,"lastUpdatedAt":1795435200,"versionNumber":1,"executionNumber":1`)
 	f("state", appendState(foo(), &e), `{"status":"QUEUED","versionNumber":1}`)
