@@ -165,7 +165,8 @@ func (r *reader) property(p *Properties, where uint16) {
 		return
 	}
 	rule := rules[id]
-	if p.Has(Property(id)) && rule.kind != kindPair && !(Property(id) == SubscriptionID && where == in(PUBLISH)) {
+	again := rule.kind == kindPair || Property(id) == SubscriptionID && where == in(PUBLISH)
+	if p.Has(Property(id)) && !again {
 		r.fail(errTwice)
 		return
 	}

@@ -97,28 +97,27 @@ func malformed(text string) *Error { return &Error{MalformedPacket, text} }
 func protocol(text string) *Error  { return &Error{ProtocolError, text} }
 
 var (
-	errFlags      = malformed("the packet's type or its flags are none of the protocol's")
-	errVarint     = malformed("a length is not a variable byte integer in its shortest form")
-	errTooLarge   = &Error{PacketTooLarge, "the packet is larger than this server takes"}
-	errShort      = malformed("the packet ends before its content")
-	errLong       = malformed("the packet goes on after its content")
-	errText       = malformed("a string is not UTF-8, or holds U+0000")
-	errProperty   = malformed("a property is not one of the protocol's, or not one of this packet's")
-	errTwice      = protocol("a property is given twice")
-	errValue      = protocol("a property's value is out of its range")
-	errName       = malformed("the protocol's name is not MQTT")
-	errVersion    = &Error{UnsupportedVersion, "the protocol's version is neither 3.1.1 nor 5"}
-	errReserved   = malformed("a reserved bit is set")
-	errWill       = malformed("the will's flags contradict each other")
-	errPassword   = malformed("there is a password without a user name")
-	errNoID       = &Error{ClientIDNotValid, "the client id is empty, and the session is not a clean one"}
-	errQoS        = malformed("the QoS is 3")
-	errPacketID   = protocol("the packet identifier is 0")
-	errTopic      = &Error{TopicNameInvalid, "the topic name is empty or holds a wildcard"}
-	errNoFilter   = protocol("there is no topic filter")
-	errFilter     = &Error{TopicFilterInvalid, "a topic filter is not well formed"}
-	errDUP        = malformed("DUP is set with QoS 0")
-	errRetain     = protocol("the retain handling is 3")
-	errNoLocal    = protocol("No Local is set on a shared subscription")
-	errReasonCode = malformed("a reason code is not one of this packet's")
+	errFlags    = malformed("the packet's type or its flags are none of the protocol's")
+	errVarint   = malformed("a length is not a variable byte integer in its shortest form")
+	errTooLarge = &Error{PacketTooLarge, "the packet is larger than this server takes"}
+	errShort    = malformed("the packet ends before its content")
+	errLong     = malformed("the packet goes on after its content")
+	errText     = malformed("a string is not UTF-8, or holds U+0000")
+	errProperty = malformed("a property is not one of the protocol's, or not one of this packet's")
+	errTwice    = protocol("a property is given twice")
+	errValue    = protocol("a property's value is out of its range")
+	errName     = malformed("the protocol's name is not MQTT")
+	errVersion  = &Error{UnsupportedVersion, "the protocol's version is neither 3.1.1 nor 5"}
+	errReserved = malformed("a reserved bit is set")
+	errWill     = malformed("the will's flags contradict each other")
+	errPassword = malformed("there is a password without a user name")
+	errNoID     = &Error{ClientIDNotValid, "the client id is empty, and the session is not a clean one"}
+	errQoS      = malformed("the QoS is 3")
+	errPacketID = protocol("the packet identifier is 0")
+	errTopic    = &Error{TopicNameInvalid, "the topic name is empty or holds a wildcard"}
+	errNoFilter = protocol("there is no topic filter")
+	errFilter   = &Error{TopicFilterInvalid, "a topic filter is not well formed"}
+	errDUP      = malformed("DUP is set with QoS 0")
+	errRetain   = protocol("the retain handling is 3")
+	errNoLocal  = protocol("No Local is set on a shared subscription")
 )

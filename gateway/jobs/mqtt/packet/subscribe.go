@@ -187,7 +187,8 @@ func Match(filter, topic []byte) bool {
 			return true
 		}
 		name, topicRest, moreTopic := bytes.Cut(topic, slash)
-		if !(len(level) == 1 && level[0] == '+') && !bytes.Equal(level, name) {
+		any := len(level) == 1 && level[0] == '+'
+		if !any && !bytes.Equal(level, name) {
 			return false
 		}
 		switch {
