@@ -34,6 +34,7 @@ type certified struct {
 type certifiedResult struct {
 	Rate     float64
 	P50, P99 time.Duration
+	Good     int64
 	Failed   int64
 }
 
@@ -58,7 +59,7 @@ func certifiedTurn(ctx context.Context, o *options, c certified) (turn, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return turn{}, fmt.Errorf("the load's report %q: %w", text, err)
 	}
-	return turn{rate: r.Rate, p50: r.P50, p99: r.P99, failed: r.Failed}, nil
+	return turn{rate: r.Rate, p50: r.P50, p99: r.P99, good: r.Good, failed: r.Failed}, nil
 }
 
 // runCertified is that process.
@@ -94,7 +95,8 @@ func runCertified(what string) error {
 	if n := len(latencies); n > 0 {
 		r.P50, r.P99 = latencies[n/2], latencies[n*99/100]
 	}
-	r.Rate = float64(len(latencies)) / took.Seconds()
+	r.Good = int64(len(latencies))
+	r.Rate = float64(r.Good) / took.Seconds()
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 

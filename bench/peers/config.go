@@ -45,6 +45,8 @@ type settings struct {
 
 	Store   string // of the IoT Jobs service, which is on if this is set
 	Control int    // port of its control plane
+
+	unpinned bool // on all cores; not in the configuration
 }
 
 // write fills in conf/name and writes it into the run's folder, as out. It returns its

@@ -53,14 +53,17 @@ func compareGenerator(ctx context.Context, o *options) error {
 			return err
 		}
 		all := []*contestant{
-			{name: "wrk", reference: true, run: func(ctx context.Context) (turn, error) { return wrkWithCPU(ctx, o, target.url) }},
-			{name: "jobgate bench", goal: "≥ 0.90", run: func(ctx context.Context) (turn, error) {
+			{name: "wrk", reference: true, server: target.p, run: func(ctx context.Context) (turn, error) { return wrkWithCPU(ctx, o, target.url) }},
+			{name: "jobgate bench", goal: "≥ 0.90", server: target.p, run: func(ctx context.Context) (turn, error) {
 				r, err := bench(ctx, o, "--concurrency", strconv.Itoa(o.connections), "--duration", o.length.String(), "--warmup", "0s", target.url)
 				if err != nil {
 					return turn{}, err
 				}
 				cpu := time.Duration(r.Generator.CPUSeconds * 1e9 / float64(r.Counts.Good+r.Counts.Failed))
-				return turn{r.Rate(), r.Latency.Percentile(50), r.Latency.Percentile(99), r.Counts.Failed, cpu}, nil
+				return turn{
+					rate: r.Rate(), p50: r.Latency.Percentile(50), p99: r.Latency.Percentile(99),
+					good: r.Counts.Good, failed: r.Counts.Failed, cpu: cpu,
+				}, nil
 			}},
 		}
 		if err := takeTurns(ctx, o, all); err != nil {

@@ -51,80 +51,120 @@ func selected(o *options, all []*contestant) (some []*contestant) {
 	return some
 }
 
-// startAll starts every server. Those that are not asked cost nothing.
-func startAll(ctx context.Context, o *options, running *[]*process) ([]group, error) {
-	add := func(p *process, port int, err error) (*process, int, error) {
-		if p != nil {
-			*running = append(*running, p)
-		}
-		return p, port, err
-	}
-	upstream, upstreamPort, err := add(startPeer(o, o.loadCore, peerTemplate))
+// endpoint is a running server.
+type endpoint struct {
+	*process
+	port int
+}
+
+// contestant lets wrk ask the server for a path, or for what a script says.
+func (e endpoint) contestant(o *options, name, path, script string) *contestant {
+	return &contestant{name: name, server: e.process, run: func(ctx context.Context) (turn, error) {
+		return wrk(ctx, o, local(e.port, path), script)
+	}}
+}
+
+// against makes a contestant the one that the others are compared with.
+func against(c *contestant) *contestant {
+	c.reference = true
+	return c
+}
+
+// aiming gives a contestant its goal.
+func aiming(goal string, c *contestant) *contestant {
+	c.goal = goal
+	return c
+}
+
+// startUpstream starts the server of documents that are not filled yet, on the load's core.
+func startUpstream(ctx context.Context, o *options, running *[]*process) (port int, err error) {
+	p, port, err := startPeer(o, o.loadCore, peerTemplate)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	if _, err := upstream.answer(ctx, local(upstreamPort, "/")); err != nil {
-		return nil, err
-	}
-	jobgate, gatePort, err := add(startJobgate(o, o.serverCore, settings{Upstream: upstreamPort}))
+	*running = append(*running, p)
+	_, err = p.answer(ctx, local(port, "/"))
+	return port, err
+}
+
+// startFilling starts a jobgate before an upstream, and returns its answer at /hot.
+func startFilling(ctx context.Context, o *options, upstream int, running *[]*process) (e endpoint, hot []byte, err error) {
+	p, port, err := startJobgate(o, o.serverCore, settings{Upstream: upstream})
 	if err != nil {
-		return nil, err
+		return endpoint{}, nil, err
 	}
-	hot, err := jobgate.answer(ctx, local(gatePort, "/hot"))
-	if err != nil {
-		return nil, err
+	*running = append(*running, p)
+	if hot, err = p.answer(ctx, local(port, "/hot")); err != nil {
+		return endpoint{}, nil, err
 	}
 	if bytes.Contains(hot, []byte("${aws:iot:")) || !bytes.Contains(hot, []byte("X-Amz-Signature=")) {
-		return nil, fmt.Errorf("jobgate's answer is not a filled document: %d bytes", len(hot))
+		return endpoint{}, nil, fmt.Errorf("jobgate's answer is not a filled document: %d bytes", len(hot))
+	}
+	return endpoint{p, port}, hot, nil
+}
+
+// startAll starts every server. Those that are not asked cost nothing.
+func startAll(ctx context.Context, o *options, running *[]*process) ([]group, error) {
+	upstream, err := startUpstream(ctx, o, running)
+	if err != nil {
+		return nil, err
+	}
+	gate, hot, err := startFilling(ctx, o, upstream, running)
+	if err != nil {
+		return nil, err
 	}
 	if err := os.WriteFile(o.static(bareFile), hot, 0o644); err != nil { // for nginx's worker
 		return nil, err
 	}
-	w := func(port int, path, script string) func(context.Context) (turn, error) {
-		return func(ctx context.Context) (turn, error) { return wrk(ctx, o, local(port, path), script) }
-	}
-	ports := map[string]int{"jobgate": gatePort}
+	rivals := make(map[string]endpoint)
 	for _, name := range []string{peerFasthttp, peerHash, peerSigner, peerNetHTTP, peerNetPresigner} {
-		p, port, err := add(startPeer(o, o.serverCore, name))
+		p, port, err := startPeer(o, o.serverCore, name)
 		if err != nil {
 			return nil, err
 		}
+		*running = append(*running, p)
 		if err := sameSize(ctx, p, port, len(hot)); err != nil {
 			return nil, err
 		}
-		ports[name] = port
+		rivals[name] = endpoint{p, port}
 	}
 	for _, name := range []string{"nginx-file.conf", "nginx-proxy.conf"} {
-		p, port, err := add(startNginx(o, o.serverCore, name, settings{Upstream: upstreamPort}))
+		p, port, err := startNginx(o, o.serverCore, name, settings{Upstream: upstream})
 		if err != nil {
 			return nil, err
 		}
+		*running = append(*running, p)
 		if _, err := p.answer(ctx, local(port, "/"+bareFile)); err != nil {
 			return nil, err
 		}
-		ports[name] = port
+		rivals[name] = endpoint{p, port}
 	}
+	return groups(o, gate, rivals), nil
+}
+
+// groups are the comparisons of jobgate with its rivals.
+func groups(o *options, gate endpoint, rivals map[string]endpoint) []group {
 	return []group{
 		{title: "One signed document for all devices", all: []*contestant{
-			{name: "fasthttp, the same bytes", reference: true, run: w(ports[peerFasthttp], "/hot", "")},
-			{name: "jobgate", goal: "≥ 0.92, and ahead of nginx", run: w(gatePort, "/hot", "")},
-			{name: "nginx, a file with open_file_cache", run: w(ports["nginx-file.conf"], "/hot", "")},
-			{name: "net/http, the same bytes", run: w(ports[peerNetHTTP], "/hot", "")},
-			{name: "fasthttp, v4.Signer per request", run: w(ports[peerSigner], "/hot", "")},
-			{name: "net/http, s3.PresignClient per request", run: w(ports[peerNetPresigner], "/hot", "")},
+			against(rivals[peerFasthttp].contestant(o, "fasthttp, the same bytes", "/hot", "")),
+			aiming("≥ 0.92, and ahead of nginx", gate.contestant(o, "jobgate", "/hot", "")),
+			rivals["nginx-file.conf"].contestant(o, "nginx, a file with open_file_cache", "/hot", ""),
+			rivals[peerNetHTTP].contestant(o, "net/http, the same bytes", "/hot", ""),
+			rivals[peerSigner].contestant(o, "fasthttp, v4.Signer per request", "/hot", ""),
+			rivals[peerNetPresigner].contestant(o, "net/http, s3.PresignClient per request", "/hot", ""),
 		}},
 		{title: "A signed URL per device", all: []*contestant{
-			{name: "fasthttp, only hashing, as many bytes", reference: true, run: w(ports[peerHash], "/", names)},
-			{name: "jobgate", goal: "≥ 0.90", run: w(gatePort, "/", names)},
-			{name: "fasthttp, v4.Signer", run: w(ports[peerSigner], "/", names)},
-			{name: "net/http, s3.PresignClient", run: w(ports[peerNetPresigner], "/", names)},
+			against(rivals[peerHash].contestant(o, "fasthttp, only hashing, as many bytes", "/", names)),
+			aiming("≥ 0.90", gate.contestant(o, "jobgate", "/", names)),
+			rivals[peerSigner].contestant(o, "fasthttp, v4.Signer", "/", names),
+			rivals[peerNetPresigner].contestant(o, "net/http, s3.PresignClient", "/", names),
 		}},
 		{title: "Reverse proxy", all: []*contestant{
-			{name: "nginx, unfilled, upstream kept alive", reference: true, run: w(ports["nginx-proxy.conf"], "/fill/thing-1", "")},
-			{name: "jobgate, filling one placeholder", goal: "≥ 0.75", run: w(gatePort, "/fill/thing-1", "")},
-			{name: "jobgate, passing through", run: w(gatePort, "/plain/thing-1", "")},
+			against(rivals["nginx-proxy.conf"].contestant(o, "nginx, unfilled, upstream kept alive", "/fill/thing-1", "")),
+			aiming("≥ 0.75", gate.contestant(o, "jobgate, filling one placeholder", "/fill/thing-1", "")),
+			gate.contestant(o, "jobgate, passing through", "/plain/thing-1", ""),
 		}},
-	}, nil
+	}
 }
 
 func local(port int, path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", port, path) }

@@ -44,27 +44,43 @@ type jobsRun struct {
 	answers map[string][]byte // by path after the thing's name: what jobgate answers, to be answered by a bare server
 }
 
+func newJobsRun(o *options, store, sts string) *jobsRun {
+	return &jobsRun{options: o, store: store, sts: sts, small: o.groupSizes()[groupIdle], answers: make(map[string][]byte)}
+}
+
+// start starts the gateway on the store. mode is auth.mode, "" for none.
+func (r *jobsRun) start(ctx context.Context, mode string) (err error) {
+	r.gate, err = startJobsGate(ctx, r.options, settings{Store: r.store, Auth: mode, TLS: mode == "mtls"}, r.sts)
+	return err
+}
+
+// createSigned creates the job whose document holds a signed URL, and waits until it is queued.
+func (r *jobsRun) createSigned(ctx context.Context) error {
+	document, err := os.ReadFile(filepath.Join(r.folder, "document.json"))
+	if err != nil {
+		return err
+	}
+	if _, err := r.gate.createJob(ctx, jobSigned, groupSigned, string(document)); err != nil {
+		return err
+	}
+	return r.gate.queued(ctx, jobSigned, r.small)
+}
+
 // compareJobs measures the IoT Jobs service: a job on a group of many things, and what devices ask of it.
 //
 //	fill the store ─▶ start jobgate ─▶ CreateJob, rollout ─▶ heap ─▶ reads in turns ─▶ updates ─▶ the same with SigV4, mTLS
-//	 (in this process)                  devices meanwhile            beside fasthttp
+//	                                    devices meanwhile            beside fasthttp
 func compareJobs(ctx context.Context, o *options) error {
 	sts := httptest.NewServer(http.HandlerFunc(assumeRole))
 	defer sts.Close()
-	r := &jobsRun{
-		options: o, store: filepath.Join(o.folder, "jobs.db"), sts: sts.URL, small: max(1, min(someThings, o.things/20)), answers: make(map[string][]byte),
-	}
+	r := newJobsRun(o, filepath.Join(o.folder, "jobs.db"), sts.URL)
 	if err := r.measureEmpty(ctx); err != nil {
 		return err
 	}
-	begun := time.Now()
-	sizes := map[string]int{groupFleet: o.things, groupSigned: r.small, groupIdle: r.small}
-	if err := fillStore(ctx, r.store, sizes); err != nil {
+	if err := makeStore(ctx, o, r.store, r.sts); err != nil {
 		return err
 	}
-	o.progress("%d things registered in %s", o.things+2*r.small, time.Since(begun).Round(time.Millisecond))
-	var err error
-	if r.gate, err = startJobsGate(ctx, o, settings{Store: r.store}, r.sts); err != nil {
+	if err := r.start(ctx, ""); err != nil {
 		return err
 	}
 	defer func() { r.gate.stop() }()
@@ -97,14 +113,7 @@ func (r *jobsRun) measureEmpty(ctx context.Context) error {
 
 // rollOut creates the jobs, and watches what devices notice while the large one is queued.
 func (r *jobsRun) rollOut(ctx context.Context) error {
-	document, err := os.ReadFile(filepath.Join(r.folder, "document.json"))
-	if err != nil {
-		return err
-	}
-	if _, err := r.gate.createJob(ctx, jobSigned, groupSigned, string(document)); err != nil {
-		return err
-	}
-	if err := r.gate.queued(ctx, jobSigned, r.small); err != nil {
+	if err := r.createSigned(ctx); err != nil {
 		return err
 	}
 	idle, err := r.devices(ctx, func(ctx context.Context) error { return sleep(ctx, r.length) })
@@ -249,8 +258,8 @@ func (r *jobsRun) compareReads(ctx context.Context) error {
 
 // beside lets jobgate and, unless something has to be on disk, a bare server with the same answer take turns.
 func (r *jobsRun) beside(ctx context.Context, c deviceCall, i identity) error {
-	turns := func(port int) func(context.Context) (turn, error) {
-		return func(ctx context.Context) (turn, error) { return i.load(ctx, c, port) }
+	turns := func(name string, p *process, port int) *contestant {
+		return &contestant{name: name, server: p, run: func(ctx context.Context) (turn, error) { return i.load(ctx, c, port) }}
 	}
 	var all []*contestant
 	if c.body == "" {
@@ -266,9 +275,11 @@ func (r *jobsRun) beside(ctx context.Context, c deviceCall, i identity) error {
 		if err := listens(ctx, port); err != nil {
 			return err
 		}
-		all = append(all, &contestant{name: fmt.Sprintf("fasthttp, the same %d bytes", len(answer)), reference: true, run: turns(port)})
+		all = append(all, against(turns(fmt.Sprintf("fasthttp, the same %d bytes", len(answer)), bare, port)))
 	}
-	all = append(all, &contestant{name: "jobgate", goal: c.goal, reference: c.body != "", run: turns(r.gate.port)})
+	gate := aiming(c.goal, turns("jobgate", r.gate.process, r.gate.port))
+	gate.reference = c.body != "" // it stands alone
+	all = append(all, gate)
 	if err := takeTurns(ctx, r.options, all); err != nil {
 		return fmt.Errorf("%s: %w", c.title, err)
 	}

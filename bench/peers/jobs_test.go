@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -8,33 +11,7 @@ import (
 	"time"
 
 	"jobgate/bench/load"
-	"jobgate/gateway/jobs"
-	"jobgate/gateway/jobs/sqlite"
 )
-
-func TestFillStore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	if err := fillStore(t.Context(), path, map[string]int{groupFleet: fillChunk + 1, groupIdle: 1}); err != nil {
-		t.Fatal(err)
-	}
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = store.Close() }()
-	f := func(group string, want int) {
-		t.Helper()
-		members, _, err := store.Members(t.Context(), group, false, jobs.Page{Limit: 2 * fillChunk})
-		if err != nil || len(members) != want {
-			t.Fatalf("group %q has %d things, %v; want %d", group, len(members), err, want)
-		}
-		if last := thingName(group, want, want-1); members[want-1] != last {
-			t.Errorf("the last of group %q is %q, want %q", group, members[want-1], last)
-		}
-	}
-	f(groupFleet, fillChunk+1)
-	f(groupIdle, 1)
-}
 
 // TestThingName compares the names of wrk's scripts with those of the store and of jobgate bench.
 func TestThingName(t *testing.T) {
@@ -80,4 +57,43 @@ func TestSignedScript(t *testing.T) {
 	if n := strings.Count(script, "Credential="+operatorID+"/20231114/"+region+"/iot-jobs-data/aws4_request"); n != 2500 {
 		t.Errorf("%d requests are signed, want 2500", n)
 	}
+}
+
+// TestCopyStore copies the store of a process that has ended, and refuses one that has not.
+func TestCopyStore(t *testing.T) {
+	from, to := filepath.Join(t.TempDir(), "from.db"), filepath.Join(t.TempDir(), "to.db")
+	if err := copyStore(to, from); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a store that is not there is copied: %v", err)
+	}
+	for name, text := range map[string]string{from: "new", to: "older and longer"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copyStore(to, from); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(to); err != nil || string(text) != "new" {
+		t.Errorf("the copy holds %q, %v", text, err)
+	}
+	if err := os.WriteFile(from+"-wal", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyStore(to, from); err == nil {
+		t.Error("a store with changes beside it is copied without them")
+	}
+}
+
+// TestGroupSizes keeps the small groups small, and never empty.
+func TestGroupSizes(t *testing.T) {
+	f := func(things, small int) {
+		t.Helper()
+		got := (&options{things: things}).groupSizes()
+		if got[groupFleet] != things || got[groupSigned] != small || got[groupIdle] != small {
+			t.Errorf("the groups of %d things have %v, want the small ones with %d", things, got, small)
+		}
+	}
+	f(1, 1)
+	f(1000, 50)
+	f(1_000_000, someThings)
 }

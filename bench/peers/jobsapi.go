@@ -48,7 +48,11 @@ func startJobsGate(ctx context.Context, o *options, s settings, sts string) (g *
 	if err != nil {
 		return nil, err
 	}
-	p, err := start("jobgate", o.serverCore, append(awsEnvironment(), "AWS_ENDPOINT_URL_STS="+sts), o.jobgate, "serve", "--config", path)
+	core := o.serverCore
+	if s.unpinned {
+		core = anyCore
+	}
+	p, err := start("jobgate", core, append(awsEnvironment(), "AWS_ENDPOINT_URL_STS="+sts), o.jobgate, "serve", "--config", path)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +64,10 @@ func startJobsGate(ctx context.Context, o *options, s settings, sts string) (g *
 	return g, nil
 }
 
-// call sends an operator's request to the control plane, signed, and reads its answer into out.
+// operators keeps as many connections to control planes as fillGroups uses at once.
+var operators = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fillers}}
+
+// call sends an operator's request to the control plane, signed, and reads its answer into out unless that is nil.
 func (g *jobsGate) call(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -75,7 +82,7 @@ func (g *jobsGate) call(ctx context.Context, method, path string, in, out any) e
 	if err := v4.NewSigner().SignHTTP(ctx, key, req, hex.EncodeToString(hash[:]), "iot", region, time.Now()); err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := operators.Do(req)
 	if err != nil {
 		return err
 	}
@@ -87,6 +94,9 @@ func (g *jobsGate) call(ctx context.Context, method, path string, in, out any) e
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, text)
 	}
+	if out == nil {
+		return nil
+	}
 	return json.Unmarshal(text, out)
 }
 
@@ -96,7 +106,7 @@ func (g *jobsGate) createJob(ctx context.Context, id, group, document string) (t
 	err := g.call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
 		"targets": []string{"arn:aws:iot:" + region + ":000000000000:thinggroup/" + group}, "document": document,
 		"presignedUrlConfig": map[string]any{"roleArn": downloadRole, "expiresInSec": 3600},
-	}, new(struct{}))
+	}, nil)
 	return time.Since(begun), err
 }
 

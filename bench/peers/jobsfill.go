@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
-	"jobgate/bench/load"
-	"jobgate/gateway/jobs"
-	"jobgate/gateway/jobs/sqlite"
+	"golang.org/x/sync/errgroup"
 )
 
 // The groups of the jobs comparison, which are the prefixes of their things' names, too.
@@ -19,63 +22,94 @@ const (
 	someThings  = 10_000    // at most, in each of the small groups
 )
 
-// fillChunk is how many things are registered at once.
-const fillChunk = 5000
+// fillers is how many calls of the control plane are under way at once: enough for many of them to share a sync.
+const fillers = 256
 
-// fill is a store with the comparison's things.
-type fill struct {
-	store *sqlite.Store
-	now   time.Time
-}
-
-// fillStore makes a store at path whose groups have as many things as sizes says. It is closed when this returns.
-func fillStore(ctx context.Context, path string, sizes map[string]int) (err error) {
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: path, NoSync: true}) // on disk when it is closed
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	f := fill{store: store, now: time.Now()}
+// fillGroups makes groups with as many things as sizes says, by the calls that an operator has. That takes longer than
+// writing into the store, and works with the store of any jobgate.
+func (g *jobsGate) fillGroups(ctx context.Context, sizes map[string]int) error {
 	for name, n := range sizes {
-		if err := f.group(ctx, name, n); err != nil {
+		if err := g.call(ctx, http.MethodPost, "/thing-groups/"+name, struct{}{}, nil); err != nil {
+			return err
+		}
+		if err := g.fillGroup(ctx, name, n); err != nil {
 			return fmt.Errorf("cannot register the %d things of group %q: %w", n, name, err)
 		}
 	}
 	return nil
 }
 
-// group makes a group and its things, whose names are those of jobgate bench --thing-prefix NAME --things N.
-func (f *fill) group(ctx context.Context, name string, n int) error {
-	names, err := load.ParseNames(name, fmt.Sprint(n))
+// fillGroup registers a group's things, whose names are those of jobgate bench --thing-prefix NAME --things N.
+func (g *jobsGate) fillGroup(ctx context.Context, name string, n int) error {
+	all, ctx := errgroup.WithContext(ctx)
+	for first := range min(fillers, n) {
+		all.Go(func() error {
+			for i := first; i < n; i += fillers {
+				thing := thingName(name, n, i)
+				if err := g.call(ctx, http.MethodPost, "/things/"+thing, struct{}{}, nil); err != nil {
+					return err
+				}
+				member := map[string]string{"thingGroupName": name, "thingName": thing}
+				if err := g.call(ctx, http.MethodPut, "/thing-groups/addThingToThingGroup", member, nil); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+// groupSizes are how many things the groups have.
+func (o *options) groupSizes() map[string]int {
+	small := max(1, min(someThings, o.things/20))
+	return map[string]int{groupFleet: o.things, groupSigned: small, groupIdle: small}
+}
+
+// makeStore makes a store at path with all groups. With -keep it is copied from there, or kept there for the next time.
+func makeStore(ctx context.Context, o *options, path, sts string) error {
+	kept := ""
+	if o.keep != "" {
+		kept = filepath.Join(o.keep, fmt.Sprintf("jobs-%d.db", o.things))
+		if err := copyStore(path, kept); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	begun := time.Now()
+	g, err := startJobsGate(ctx, o, settings{Store: path, unpinned: true}, sts)
 	if err != nil {
 		return err
 	}
-	g := jobs.Group{Name: name, ID: uuid(0), Version: 1, CreatedAt: f.now}
-	if err := f.store.CreateGroup(ctx, g, nil); err != nil {
+	err = g.fillGroups(ctx, o.groupSizes())
+	g.stop() // the store is whole in its file then
+	if err != nil {
 		return err
 	}
-	for first := 0; first < n; first += fillChunk {
-		if err := f.chunk(ctx, &names, first, min(first+fillChunk, n)); err != nil {
-			return err
-		}
+	o.progress("things registered in %s", time.Since(begun).Round(time.Millisecond))
+	if kept != "" {
+		return copyStore(kept, path)
 	}
 	return nil
 }
 
-// chunk registers the things from first up to end.
-func (f *fill) chunk(ctx context.Context, names *load.Names, first, end int) error {
-	things, members := make([]jobs.Thing, 0, end-first), make([]string, 0, end-first)
-	for i := first; i < end; i++ {
-		name := string(names.AppendTo(nil, uint32(i)))
-		things = append(things, jobs.Thing{Name: name, ID: uuid(i), Version: 1, CreatedAt: f.now})
-		members = append(members, name)
+// copyStore copies the store of a process that has ended.
+func copyStore(to, from string) error {
+	if _, err := os.Stat(from + "-wal"); err == nil {
+		return fmt.Errorf("cannot copy the store %q: its process did not end cleanly and left a -wal file", from)
 	}
-	if err := f.store.CreateThings(ctx, things); err != nil {
-		return err
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("cannot copy the store: %w", err)
 	}
-	_, err := f.store.ChangeMembers(ctx, jobs.MemberChange{Things: members, Add: []string{names.Prefix}, Now: f.now})
-	return err
+	defer func() { _ = in.Close() }() // it is only read
+	// Under another name until it is whole: a run that is interrupted leaves no half of it to the next.
+	out, err := os.OpenFile(to+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot copy the store: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("cannot copy the store to %q: %w", to, err)
+	}
+	return os.Rename(to+".part", to)
 }
-
-// uuid is an identity as long as those that the service gives.
-func uuid(i int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", i) }

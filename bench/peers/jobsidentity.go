@@ -40,8 +40,7 @@ func (r *jobsRun) compareIdentities(ctx context.Context) error {
 		{"mtls", ", mTLS", peerFasthttpMTLS, r.certifiedLoad},
 	} {
 		r.gate.stop()
-		var err error
-		if r.gate, err = startJobsGate(ctx, r.options, settings{Store: r.store, Auth: i.mode, TLS: i.mode == "mtls"}, r.sts); err != nil {
+		if err := r.start(ctx, i.mode); err != nil {
 			return err
 		}
 		for _, c := range []deviceCall{describeCall, nothingCall, updateCall} {

@@ -12,7 +12,7 @@ import (
 
 // buildJobgate builds the command as it is in the tree around this module.
 func buildJobgate(out string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "./cmd/jobgate")
+	cmd := exec.Command("go", "build", "-o", out, "./cmd/jobgate")
 	cmd.Dir = filepath.Join("..", "..")
 	if text, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build jobgate (run this with go run -C bench/peers .): %w\n%s", err, text)

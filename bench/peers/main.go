@@ -7,6 +7,7 @@
 //	go run -C bench/peers . handshakes   TLS handshakes per second
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
+//	go run -C bench/peers . -before PATH compare   two jobgates: the server's CPU time a request
 //
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
 //	                 conf/*: jobgate.yaml, nginx-*.conf      wrk (taskset: load core)
@@ -43,6 +44,9 @@ type options struct {
 	keepAlive   string // of fleet
 	folder      string // of the run
 	jobgate     string // the binary
+	before      string // of compare
+	after       string // of compare
+	keep        string // folder of stores with things, for the next run
 	verbose     bool
 }
 
@@ -63,6 +67,7 @@ var comparisons = []comparison{
 	{"handshakes", false, compareHandshakes},
 	{"fleet", false, runFleet},
 	{"jobs", false, compareJobs},
+	{"compare", false, compareBinaries},
 }
 
 func main() {
@@ -92,6 +97,15 @@ func end(err error) {
 	os.Exit(0)
 }
 
+// comparisonNames lists the words of the command line.
+func comparisonNames() string {
+	var all []string
+	for _, c := range comparisons {
+		all = append(all, c.name)
+	}
+	return strings.Join(all, ", ")
+}
+
 func run(ctx context.Context) error {
 	o := new(options)
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds, in each of which everybody has a turn")
@@ -101,20 +115,31 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.loadCore, "load-core", 1, "core of the load and of upstreams")
 	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with")
 	flag.IntVar(&o.idle, "idle", 20000, "idle: connections")
-	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs: things in the job's group")
+	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs, compare: things in the job's group")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
+	flag.StringVar(&o.before, "before", "", "compare: the jobgate to compare with")
+	flag.StringVar(&o.after, "after", "", "compare: the jobgate that is compared, instead of one built from the tree")
+	flag.StringVar(&o.keep, "keep", "", "jobs, compare: folder in which the store with its things is kept for the next run with as many")
 	flag.StringVar(&o.jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")
 	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")
 	flag.Parse()
 	words := flag.Args()
 	for _, w := range words {
 		if !slices.ContainsFunc(comparisons, func(c comparison) bool { return c.name == w }) {
-			return fmt.Errorf("there is no comparison %q: http, url, template, generator, idle, handshakes, fleet, jobs", w)
+			return fmt.Errorf("there is no comparison %q: %s", w, comparisonNames())
 		}
 	}
-	if o.rounds < 1 || o.length < time.Second/10 || o.connections < 1 || o.idle < 1 {
-		return errors.New("-rounds, -connections and -idle are at least 1, -duration at least 100ms")
+	for _, path := range []*string{&o.before, &o.after, &o.keep, &o.jobgate} {
+		if *path == "" {
+			continue
+		}
+		if full, err := filepath.Abs(*path); err == nil {
+			*path = full
+		}
+	}
+	if o.rounds < 1 || o.things < 1 || o.length < time.Second/10 || o.connections < 1 || o.idle < 1 {
+		return errors.New("-rounds, -connections, -idle and -things are at least 1, -duration at least 100ms")
 	}
 	if err := o.prepare(); err != nil {
 		return err
@@ -147,6 +172,9 @@ func (o *options) prepare() error {
 	}
 	if err := copyDocuments(folder); err != nil {
 		return err
+	}
+	if o.jobgate == "" {
+		o.jobgate = o.after
 	}
 	if o.jobgate != "" {
 		return nil

@@ -30,7 +30,7 @@ Transfer/sec:    230.00MB
 
 func TestParseWrk(t *testing.T) {
 	got, err := parseWrk(wrkOutput)
-	want := turn{rate: 150061.5, p50: 380 * time.Microsecond, p99: 1100 * time.Microsecond, failed: 12}
+	want := turn{rate: 150061.5, p50: 380 * time.Microsecond, p99: 1100 * time.Microsecond, good: 300116, failed: 12}
 	if err != nil || got != want {
 		t.Errorf("parseWrk: %+v, %v; want %+v", got, err, want)
 	}
@@ -67,8 +67,11 @@ func TestMedianAndRatio(t *testing.T) {
 	}
 	a := &contestant{turns: []turn{{rate: 50}, {rate: 80}, {rate: 30}}}
 	b := &contestant{turns: []turn{{rate: 100}, {rate: 100}, {rate: 100}}}
-	if mid, low, high := a.ratio(b); mid != 0.5 || low != 0.3 || high != 0.8 {
-		t.Errorf("the ratio is %g (%g … %g), want 0.5 (0.3 … 0.8)", mid, low, high)
+	if got := spread(a.ratios(b, rateOf)); got != "0.50 (0.30 … 0.80)" {
+		t.Errorf("the ratio is %s, want 0.50 (0.30 … 0.80)", got)
+	}
+	if got := spread(a.ratios(b, serverOf)); got != "not measured" {
+		t.Errorf("the ratio of nothing to nothing is %s", got)
 	}
 }
 

@@ -27,10 +27,17 @@ type process struct {
 	err  error         // how; after done
 }
 
+// anyCore lets a process run on all cores: for work that is not measured.
+const anyCore = -1
+
 // start runs a program pinned to one core. Its output is kept for when it fails.
 func start(name string, core int, environment []string, program string, args ...string) (*process, error) {
 	p := &process{name: name, done: make(chan struct{})}
-	p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), program}, args...)...)
+	if core == anyCore {
+		p.cmd = exec.Command(program, args...)
+	} else {
+		p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), program}, args...)...)
+	}
 	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = &p.log, &p.log, environment
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start %s: %w", name, err)
@@ -47,7 +54,7 @@ func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	select {
 	case <-p.done:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second): // a large store takes its time to close
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}

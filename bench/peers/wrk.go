@@ -14,6 +14,7 @@ import (
 var (
 	wrkRate    = regexp.MustCompile(`(?m)^Requests/sec:\s+([0-9.]+)`)
 	wrkLatency = regexp.MustCompile(`(?m)^\s+(50|99)%\s+([0-9.]+(?:us|ms|s|m))$`)
+	wrkTotal   = regexp.MustCompile(`(?m)^\s+([0-9]+) requests in `)
 	wrkBad     = regexp.MustCompile(`Non-2xx or 3xx responses: ([0-9]+)`)
 	wrkSocket  = regexp.MustCompile(`Socket errors: connect ([0-9]+), read ([0-9]+), write ([0-9]+), timeout ([0-9]+)`)
 )
@@ -95,7 +96,18 @@ func parseWrk(text string) (t turn, err error) {
 			t.p99 = d
 		}
 	}
-	for _, m := range append(wrkBad.FindAllStringSubmatch(text, -1), wrkSocket.FindAllStringSubmatch(text, -1)...) {
+	if m := wrkTotal.FindStringSubmatch(text); m != nil {
+		if t.good, err = strconv.ParseInt(m[1], 10, 64); err != nil {
+			return t, err
+		}
+	}
+	if m := wrkBad.FindStringSubmatch(text); m != nil {
+		if t.failed, err = strconv.ParseInt(m[1], 10, 64); err != nil {
+			return t, err
+		}
+		t.good -= t.failed
+	}
+	for _, m := range wrkSocket.FindAllStringSubmatch(text, -1) {
 		for _, number := range m[1:] {
 			n, err := strconv.ParseInt(number, 10, 64)
 			if err != nil {
