@@ -12,13 +12,18 @@ const swapAttempts = 16
 
 // GetPending answers GetPendingJobExecutions. The lists lie in buf's array if it is large enough.
 func (s *Service) GetPending(ctx context.Context, thing string, buf []Execution) (PendingExecutions, error) {
+	return s.GetPendingIn(ctx, thing, Namespace{}, buf)
+}
+
+// GetPendingIn is GetPending for the jobs of a namespace.
+func (s *Service) GetPendingIn(ctx context.Context, thing string, namespace Namespace, buf []Execution) (PendingExecutions, error) {
 	list, err := s.store.Pending(ctx, buf[:0], thing)
 	if err != nil {
 		return PendingExecutions{}, err
 	}
 	running, n := 0, 0
 	for i := range list {
-		if !list[i].Visible() || n == s.limits.MaxPending {
+		if !list[i].Visible() || !namespace.has(list[i].Job) || n == s.limits.MaxPending {
 			continue
 		}
 		if list[i].Status == InProgress {
@@ -34,7 +39,7 @@ func (s *Service) GetPending(ctx context.Context, thing string, buf []Execution)
 // is AWS's empty answer, not an error.
 func (s *Service) Describe(ctx context.Context, r DescribeExecutionRequest) (d Described, found bool, err error) {
 	if r.JobID == Next {
-		found, err = s.next(ctx, r.Thing, &d.Execution)
+		found, err = s.next(ctx, r.Thing, r.Namespace, &d.Execution)
 	} else {
 		found = true
 		d.Execution, err = s.describable(ctx, r)
@@ -48,7 +53,7 @@ func (s *Service) Describe(ctx context.Context, r DescribeExecutionRequest) (d D
 
 // describable returns an execution that its device may read; one that has ended it may not (AWS.md §4, TerminalState).
 func (s *Service) describable(ctx context.Context, r DescribeExecutionRequest) (Execution, error) {
-	e, err := s.reported(ctx, r.Thing, r.JobID, r.Number)
+	e, err := s.reported(ctx, r.Thing, r.JobID, r.Number, r.Namespace)
 	if err != nil {
 		return e, err
 	}
@@ -62,17 +67,18 @@ func (s *Service) describable(ctx context.Context, r DescribeExecutionRequest) (
 	return e, nil
 }
 
-// reported returns an execution as far as its device can see it: those of a job under deletion are gone.
-func (s *Service) reported(ctx context.Context, thing, jobID string, number int64) (Execution, error) {
+// reported returns an execution as far as its device can see it: those of a job under deletion are gone, and whoever asks
+// for one of a namespace gets none of another. Without a namespace all are found by their id.
+func (s *Service) reported(ctx context.Context, thing, jobID string, number int64, namespace Namespace) (Execution, error) {
 	e, err := s.store.Execution(ctx, thing, jobID, number)
-	if err == nil && e.Job.Status == JobDeleting {
+	if err == nil && (e.Job.Status == JobDeleting || namespace.ID != "" && !namespace.has(e.Job)) {
 		return e, Errorf(ErrNotFound, "Job %s is not there for thing %s.", jobID, thing)
 	}
 	return e, err
 }
 
 // next finds a thing's next pending execution.
-func (s *Service) next(ctx context.Context, thing string, e *Execution) (bool, error) {
+func (s *Service) next(ctx context.Context, thing string, namespace Namespace, e *Execution) (bool, error) {
 	buf := s.scratch.Get().(*[]Execution)
 	defer func() {
 		clear(*buf)
@@ -84,7 +90,7 @@ func (s *Service) next(ctx context.Context, thing string, e *Execution) (bool, e
 	}
 	*buf = list
 	for i := range list {
-		if list[i].Visible() {
+		if list[i].Visible() && namespace.has(list[i].Job) {
 			*e = list[i]
 			return true, nil
 		}
@@ -99,7 +105,7 @@ func (s *Service) StartNext(ctx context.Context, now time.Time, r StartNextReque
 	now = stored(now)
 	for range swapAttempts {
 		var e Execution
-		if found, err = s.next(ctx, r.Thing, &e); err != nil || !found {
+		if found, err = s.next(ctx, r.Thing, r.Namespace, &e); err != nil || !found {
 			return Described{}, false, err
 		}
 		rep := report{status: InProgress, stepMinutes: r.StepMinutes}
@@ -122,7 +128,7 @@ func (s *Service) Update(ctx context.Context, now time.Time, r UpdateExecutionRe
 		rep.details, rep.hasDetails = NewStatusDetails(r.Details), true
 	}
 	for range swapAttempts {
-		e, err := s.reported(ctx, r.Thing, r.JobID, r.Number)
+		e, err := s.reported(ctx, r.Thing, r.JobID, r.Number, r.Namespace)
 		if err != nil {
 			return Described{}, err
 		}

@@ -6,20 +6,32 @@ type PendingExecutions struct {
 	Queued     []Execution
 }
 
+// Namespace picks among a thing's executions by their job's namespace, as AWS's topics of a namespace do. The zero
+// Namespace picks all of them.
+type Namespace struct {
+	ID   string // "" with Only: jobs without a namespace
+	Only bool
+}
+
+// has says whether a job is one of n's.
+func (n Namespace) has(j *Job) bool { return !n.Only || j.NamespaceID == n.ID }
+
 // StartNextRequest asks for the next pending execution to be started.
 type StartNextRequest struct {
 	Thing       string
 	Details     map[string]string // set if the execution is started now, not if it runs already
 	StepMinutes int64             // step timer, 1..10080; 0 = none
+	Namespace   Namespace
 	Before      Before
 }
 
 // DescribeExecutionRequest asks for one execution as its device sees it.
 type DescribeExecutionRequest struct {
-	Thing    string
-	JobID    string // "$next" is the next pending one
-	Number   int64  // 0 = the latest
-	Document bool   // fill Described.Document
+	Thing     string
+	JobID     string // "$next" is the next pending one
+	Number    int64  // 0 = the latest
+	Document  bool   // fill Described.Document
+	Namespace Namespace
 }
 
 // Next is the JobID that stands for the next pending execution (AWS.md §4).
@@ -35,6 +47,7 @@ type UpdateExecutionRequest struct {
 	ExpectedVersion int64             // 0 = any, see NoVersion
 	StepMinutes     int64             // 1..10080 sets the step timer, -1 stops it, 0 leaves it
 	Document        bool              // fill Described.Document
+	Namespace       Namespace
 	Before          Before
 }
 

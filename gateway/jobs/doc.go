@@ -34,5 +34,7 @@
 //   - Maintenance windows take AWS's cron expressions of six fields, or crontab's of five, in UTC (ParseCron).
 //   - The in-progress and step timers end an execution within a second or so of running out.
 //   - documentParameters are put into the document when the job is created; an optional one that is not given is empty.
+//   - Over HTTP a device is offered the jobs of all namespaces. AWS's topics of a namespace offer that namespace's jobs,
+//     its other topics those without one.
 //   - There is no software package catalog: destinationPackageVersions is refused.
 package jobs

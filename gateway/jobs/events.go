@@ -21,6 +21,7 @@ const (
 	EventJobDeleted    EventType = "job.deleted"
 	EventExecution     EventType = "execution.updated" // Status says what it became
 	EventExecutionGone EventType = "execution.deleted"
+	EventThingDeleted  EventType = "thing.deleted" // nothing but Event.Thing
 	EventMissed        EventType = "events.missed" // nothing but Event.Missed: nothing has come since (Subscription.Missed)
 )
 
@@ -33,7 +34,7 @@ type Event struct {
 	Counts Counts    // of the job; only in events of jobs
 	Reason string    // the job's reason code
 
-	Thing   string // only in events of executions
+	Thing   string // only in events of executions and things
 	Number  int64
 	Version int64
 	Status  Status

@@ -55,10 +55,12 @@ func (s *Service) ListThings(ctx context.Context, q ThingQuery, p Page) ([]Thing
 // DeleteThing answers DeleteThing: the thing leaves its groups, and what is pending for it is REMOVED. version 0 is any.
 func (s *Service) DeleteThing(ctx context.Context, now time.Time, name string, version int64) error {
 	removed, err := s.store.DeleteThing(ctx, name, version, stored(now))
-	if err == nil {
-		s.settleNow(ctx, now, removed)
+	if err != nil {
+		return err
 	}
-	return err
+	s.settleNow(ctx, now, removed)
+	s.events.publish(&Event{Type: EventThingDeleted, Time: now, Thing: name})
+	return nil
 }
 
 // settleNow is settleAll for a change that one caller waits for: the jobs take their next step at once.

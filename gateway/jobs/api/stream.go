@@ -74,7 +74,7 @@ func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 		return unavailable("There are as many event streams as the gateway allows.", 10*time.Second, nil)
 	}
 	subscription := c.service.Events().Subscribe(streamBuffer, func(e *jobs.Event) bool {
-		return (jobID == "" || e.JobID == jobID) && (!onlyJobs || e.Thing == "")
+		return e.JobID != "" && (jobID == "" || e.JobID == jobID) && (!onlyJobs || e.Thing == "")
 	})
 	header := &ctx.Response.Header
 	header.SetContentType("text/event-stream")
