@@ -21,6 +21,7 @@ type depths struct {
 // level is how far the text of one depth was read: the string last found in it.
 type level struct {
 	read       int // up to here, the end of the last string included
+	open       int // where the last string's opening quote begins
 	start, end int // the text of the last string, without its quotes
 	document   bool
 }
@@ -56,6 +57,7 @@ func (d *depths) advance(depth int) bool {
 	for {
 		// Fast path: only quotes and backslashes can make a quote at any depth.
 		r.pos = skipPlain(d.doc, r.pos, depth == 0)
+		l.open = r.pos
 		u := r.next(depth)
 		if u == unitEnd {
 			l.start, l.end = len(d.doc)+1, len(d.doc)+1 // no place lies behind

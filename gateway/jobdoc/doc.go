@@ -21,7 +21,12 @@
 //	${aws:iot:s3-presigned-url-upload:URL}  upload (PUT); the key as it stands
 //	${aws:iot:parameter:NAME}               Options.Parameters[NAME]
 //	${aws:iot:package:…}                    known, not resolved yet: ErrNotResolved
-//	${aws:iot:code-sign-signature:…}        known, not resolved yet: ErrNotResolved
+//	${aws:iot:code-sign-signature:FILE}     a whole JSON string; becomes the object with the signature
+//	${aws:iot:code-sign-signature-value:FILE}  in a JSON string; becomes the signature in base64
+//
+// FILE is s3://<region>.<bucket>/<key>@<versionId>, the key as it stands. Signatures come
+// from Options.Signatures and become literal text; without it these placeholders are
+// refused with ErrNotResolved.
 //
 // In a key may stand ${thingName}, ${jobId} and ${executionNumber}, two of each at
 // most, and ${aws:iot:parameter:NAME}, whose value is put in as text before the URL

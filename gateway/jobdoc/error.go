@@ -19,7 +19,7 @@ const (
 var (
 	ErrTooLarge    = errors.New("jobdoc: over a limit")                 // see limits.*
 	ErrNotAllowed  = errors.New("jobdoc: object is not allowed")        // see presign.allow, allow_upload
-	ErrNotResolved = errors.New("jobdoc: placeholder not resolved yet") // package…, code-sign-signature
+	ErrNotResolved = errors.New("jobdoc: placeholder not resolved")     // package…; code-sign-signature without Options.Signatures
 	ErrParameter   = errors.New("jobdoc: parameter is not to be had")   // not in Options.Parameters, or unusable
 	ErrValue       = errors.New("jobdoc: value of a local placeholder") // missing or unusable: the request's fault
 	ErrNoSigner    = errors.New("jobdoc: no credentials to sign a URL") // Context.Signer is nil
@@ -130,7 +130,8 @@ func redact(raw []byte) string {
 			raw = raw[:i]
 		}
 	}
-	if indexFold(raw, "@") >= 0 || indexFold(raw, `\u0040`) >= 0 {
+	codeSign := bytes.HasPrefix(raw, append(marker[:len(marker):len(marker)], nameCodeSign...)) // its '@' begins a version
+	if !codeSign && (indexFold(raw, "@") >= 0 || indexFold(raw, `\u0040`) >= 0) {
 		raw = raw[:bytes.IndexByte(raw, ':')+1] // a password may stand before an '@'
 	}
 	shown := strings.Map(func(r rune) rune {

@@ -19,6 +19,8 @@ var fuzzSeeds = []string{
 	`["${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/${aws:iot:parameter:tricky}}"]`,
 	`{"n":${aws:iot:parameter:tricky},"m":${aws:iot:parameter:number}}`, `["${aws:${aws:iot:parameter:seam}x}"]`, `["${aws:iot:parameter:file}"]`,
 	`["${aws:iot:package:p:version:1:attributes}","${aws:iot:code-sign-signature:x}"]`,
+	`["${aws:iot:code-sign-signature:s3://us-east-1.fwm/a\"@v}","${aws:iot:code-sign-signature-value:s3://us-east-1.fwm/a@v}"]`,
+	`{"d":"[\"${aws:iot:code-sign-signature:s3:\\/\\/us-east-1.fwm\\/a@v}\"]"}`, `"${aws:iot:code-sign-signature:s3://us-east-1.fwm/a@v}"`,
 	"u: ${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/\"\\x}",
 	`"\"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/\\\"}\""`, `["\u005c\"${aws:iot:parameter:tricky}"]`,
 }
@@ -29,8 +31,13 @@ func fuzzOptions(f *testing.F, flags uint8) *jobdoc.Options {
 	if err != nil {
 		f.Fatal(err)
 	}
+	var signed jobdoc.CodeSignatures
+	if flags&8 != 0 {
+		signed = &signatures{}
+	}
 	return &jobdoc.Options{
-		Strict: flags&1 != 0, JSONString: flags&2 != 0, PlainText: flags&4 != 0, Policy: policy,
+		Signatures: signed,
+		Strict:     flags&1 != 0, JSONString: flags&2 != 0, PlainText: flags&4 != 0, Policy: policy,
 		Parameters: map[string]string{
 			"tricky": "a\"b\\c\n\x01{}'&", "number": "1e3", "seam": "iot:", "quote": `"`, "bytes": "\xff\xfe",
 			"file": "x ${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/file} y",
@@ -43,17 +50,17 @@ func fuzzOptions(f *testing.F, flags uint8) *jobdoc.Options {
 // byte for byte; JSON stays JSON; and with JSONString the result fits in a string.
 func FuzzFill(f *testing.F) {
 	for _, seed := range fuzzSeeds {
-		for flags := range uint8(8) {
+		for flags := range uint8(16) {
 			f.Add([]byte(seed), flags)
 		}
 	}
 	c := newContext(f)
-	var options [8]*jobdoc.Options
+	var options [16]*jobdoc.Options
 	for flags := range options {
 		options[flags] = fuzzOptions(f, uint8(flags))
 	}
 	f.Fuzz(func(t *testing.T, doc []byte, flags uint8) {
-		o := options[flags%8]
+		o := options[flags%16]
 		jobdoc.Lint(doc, o)
 		given := bytes.Clone(doc)
 		filled, err := jobdoc.Fill([]byte("foo"), doc, o, c)

@@ -16,9 +16,10 @@ const (
 	kindParameter
 	kindPackage
 	kindCodeSign
+	kindCodeSignValue
 )
 
-const knownKinds = "known are s3-presigned-url, s3-presigned-url-v2, s3-presigned-url-upload and parameter"
+const knownKinds = "known are s3-presigned-url, s3-presigned-url-v2, s3-presigned-url-upload, parameter and code-sign-signature"
 
 // classify splits the body of a placeholder into its kind and what follows the colon;
 // of an unknown kind it returns the whole body.
@@ -43,9 +44,13 @@ func classify(body []byte) (kind, []byte) {
 		if ok {
 			return kindPackage, rest
 		}
-	case "code-sign-signature":
+	case nameCodeSign:
 		if ok {
 			return kindCodeSign, rest
+		}
+	case nameCodeSignValue:
+		if ok {
+			return kindCodeSignValue, rest
 		}
 	}
 	return kindUnknown, body

@@ -47,6 +47,9 @@ func (w *walker) nested(k kind, inner []byte) *Error {
 		name, _, _ := bytes.Cut(body, colon)
 		return documentError(textSecondLayer, "iot:"+string(name))
 	}
+	if inside == kindCodeSign || inside == kindCodeSignValue {
+		return codeSignElsewhere(inside, "another placeholder")
+	}
 	return w.other(inside, rest)
 }
 

@@ -30,6 +30,9 @@ type Options struct {
 	Parameters map[string]string
 	// Resolver knows the S3 hosts; nil: AWS's, us-east-1 for the global endpoint.
 	Resolver *Resolver
+	// Signatures gives the signatures of code files; nil: code-sign placeholders are
+	// refused with ErrNotResolved.
+	Signatures CodeSignatures
 	// Policy says which objects may be signed; nil: every download, no upload.
 	Policy *Policy
 }

@@ -23,6 +23,7 @@ type walker struct {
 	sink    sink
 
 	start, end int  // the placeholder at hand
+	whole      span // the JSON string that the placeholder at hand takes the place of; zero: of none
 	count      int  // placeholders so far
 	parameters bool // a parameter's value went into the text
 
@@ -76,10 +77,16 @@ func (w *walker) walk() *Error {
 		if i < 0 {
 			return w.literal(from, len(w.doc))
 		}
-		if err := w.literal(from, from+i); err != nil {
+		w.start, w.whole = from+i, span{}
+		before := w.start
+		if bytes.HasPrefix(w.doc[w.start+len(marker):], codeSignPrefix) && w.options.Signatures != nil {
+			if s, ok := w.stringAround(); ok {
+				w.whole, before = s, s.start
+			}
+		}
+		if err := w.literal(from, before); err != nil {
 			return err
 		}
-		w.start = from + i
 		if err := w.placeholder(); err != nil {
 			return err.at(w.doc, w.start, max(w.end, w.start+len(marker)))
 		}
@@ -130,8 +137,8 @@ func (w *walker) other(k kind, rest []byte) *Error {
 		return w.url(k, rest)
 	case kindPackage:
 		return packageError(rest, false, w.standsAlone())
-	case kindCodeSign:
-		return notResolved("code-sign-signature", "sign the file first and write its signature into the document")
+	case kindCodeSign, kindCodeSignValue:
+		return w.codeSign(k, rest)
 	default:
 		return documentError("Unknown placeholder, ${aws:iot:%s}: %s", clip(rest), knownKinds)
 	}
@@ -262,6 +269,9 @@ func (w *walker) parameterText(escapes int) *Error {
 		k, rest := classify(value[from:end])
 		if k == kindParameter {
 			return parameterError("the value of a parameter holds another, ${aws:iot:parameter:%s}", clip(rest))
+		}
+		if k == kindCodeSign || k == kindCodeSignValue {
+			return codeSignElsewhere(k, "the value of a parameter")
 		}
 		if err := w.other(k, rest); err != nil {
 			return err
