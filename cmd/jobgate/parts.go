@@ -90,7 +90,7 @@ func rules(c *config.Config) map[string]gateway.RoleRules {
 	for name, r := range c.Roles {
 		rule := own
 		rule.MaxExpires = r.MaxExpires
-		if len(r.AllowUpload) > 0 {
+		if r.AllowUpload != nil { // written and empty: no uploads
 			rule.AllowUpload, rule.Setting = r.AllowUpload, "roles."+name
 		}
 		if len(r.Allow) > 0 {

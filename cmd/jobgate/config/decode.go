@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"reflect"
@@ -17,7 +18,7 @@ type decoder struct {
 	file    string
 	origins map[string]Origin
 	faults  Faults
-	anchors map[string]ast.Node
+	anchors []*ast.AnchorNode // of the file, in its order
 
 	unreadable bool // the file is not YAML: what it meant to say is not known
 }
@@ -25,30 +26,45 @@ type decoder struct {
 // decodeFile reads source into c.
 func (d *decoder) decodeFile(source []byte, c *Config) {
 	d.origins[""] = Origin{File: d.file, Line: 1, Column: 1}
-	tree, err := parser.ParseBytes(source, 0, parser.AllowDuplicateMapKey())
+	tree, err := parser.ParseBytes(bytes.TrimPrefix(source, byteOrderMark), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		d.unreadable = true
 		d.syntaxFault(err)
 		return
 	}
-	for i, doc := range tree.Docs {
+	read := false
+	for _, doc := range tree.Docs {
+		directive, isDirective := doc.Body.(*ast.DirectiveNode)
 		switch {
 		case doc.Body == nil:
-		case i > 0:
+		case isDirective:
+			d.directive(directive)
+		case read:
 			d.fault(doc.Body, "", "a second YAML document begins here", "", "keep one document a file")
 		default:
-			ast.Walk(anchorVisitor{d.anchors}, doc.Body)
+			read = true
+			ast.Walk(anchorVisitor{&d.anchors}, doc.Body)
 			d.decode(doc.Body, "", reflect.ValueOf(c).Elem(), "")
 		}
 	}
 }
 
-// anchorVisitor collects the nodes that aliases name.
-type anchorVisitor struct{ anchors map[string]ast.Node }
+// byteOrderMark may stand before YAML (YAML 1.2 §5.2).
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// directive accepts %YAML, whose versions the parser knows, and nothing that could change what the file means.
+func (d *decoder) directive(n *ast.DirectiveNode) {
+	if name := n.Name.GetToken().Value; name != "YAML" {
+		d.fault(n, "", fmt.Sprintf("the directive %%%s is not supported", name), "", "remove it")
+	}
+}
+
+// anchorVisitor collects the anchors that aliases name.
+type anchorVisitor struct{ anchors *[]*ast.AnchorNode }
 
 func (a anchorVisitor) Visit(n ast.Node) ast.Visitor {
 	if anchor, ok := n.(*ast.AnchorNode); ok {
-		a.anchors[anchor.Name.GetToken().Value] = anchor.Value
+		*a.anchors = append(*a.anchors, anchor)
 	}
 	return a
 }
@@ -63,10 +79,16 @@ func (d *decoder) syntaxFault(err error) {
 	d.faults = append(d.faults, Fault{Origin: d.origins[""], Problem: "is not YAML: " + err.Error()})
 }
 
-// decode stores node in v. A key without a value (null) leaves v as it is.
+// decode stores node in v. A key that is written has a value: null is a fault, and so is what cannot be resolved, so that
+// a mistake never reads as if the key were absent.
 func (d *decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
-	node = d.resolve(node)
+	at := node
+	node, ok := d.resolve(node, key)
+	if !ok {
+		return
+	}
 	if _, null := node.(*ast.NullNode); node == nil || null {
+		d.fault(at, key, "has no value", allowedOr(tag, v), "give it one, or remove the key")
 		return
 	}
 	switch {
@@ -75,26 +97,8 @@ func (d *decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect
 	case v.Kind() == reflect.Slice:
 		d.list(node, key, v, tag)
 	default:
-		d.mapping(node, key, v)
+		d.mapping(node, key, v, tag)
 	}
-}
-
-// resolve follows anchors, aliases and tags to the node that holds the value.
-func (d *decoder) resolve(node ast.Node) ast.Node {
-	// An alias may stand for an anchor that holds an alias; ten is more than anybody writes, and ends a circle.
-	for range 10 {
-		switch n := node.(type) {
-		case *ast.AnchorNode:
-			node = n.Value
-		case *ast.AliasNode:
-			node = d.anchors[n.Value.GetToken().Value]
-		case *ast.TagNode:
-			node = n.Value
-		default:
-			return node
-		}
-	}
-	return nil
 }
 
 func (d *decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
@@ -104,13 +108,12 @@ func (d *decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect
 		d.fault(node, key, fmt.Sprintf("%s is not a %s", kindOf(node), want), allowed(tag), "")
 		return
 	}
-	_, quoted := node.(*ast.StringNode)
-	if kind := v.Kind(); quoted && (kind == reflect.Bool || kind == reflect.Int) {
+	if kind := v.Kind(); isQuoted(node) && (kind == reflect.Bool || kind == reflect.Int) {
 		d.fault(node, key, fmt.Sprintf("%q is a string, not %s", text, article(want)), allowedOr(tag, v), "write it without quotes")
 		return
 	}
 	if problem, want := setScalar(v, tag, text); problem != "" {
-		d.fault(node, key, problem, want, "")
+		d.fault(node, key, problem, want, emptyMend(text, tag))
 	}
 }
 
@@ -120,6 +123,11 @@ func (d *decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.S
 		d.fault(node, key, kindOf(node)+" is not a list", "", "write - and the value, one a line, or [value, value]")
 		return
 	}
+	if len(seq.Values) == 0 && tag.Get("empty") == "refused" {
+		d.fault(node, key, "is empty", "", emptyMend("", tag))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values))) // written and empty is not the same as absent
 	for i, item := range seq.Values {
 		elem := reflect.New(v.Type().Elem()).Elem()
 		if elem.Kind() == reflect.Struct && !isScalar(elem.Type()) {
@@ -133,15 +141,23 @@ func (d *decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.S
 }
 
 // mapping decodes into a struct or a map with string keys.
-func (d *decoder) mapping(node ast.Node, key string, v reflect.Value) {
+func (d *decoder) mapping(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	values, ok := mappingValues(node)
 	if !ok {
 		d.fault(node, key, kindOf(node)+" is not a mapping", "", "write key: value lines")
 		return
 	}
+	if len(values) == 0 && tag.Get("empty") == "refused" {
+		d.fault(node, key, "is empty", "", emptyMend("", tag))
+		return
+	}
 	seen := make(map[string]*token.Position, len(values))
 	for _, pair := range values {
-		name := pair.Key.GetToken().Value
+		name, ok := keyText(pair.Key)
+		if !ok {
+			d.fault(pair.Key, key, fmt.Sprintf("%s is not a key", pair.Key), "", "write the key's name itself")
+			continue
+		}
 		child := join(key, name)
 		if at, dup := seen[name]; dup {
 			d.fault(pair.Key, child, fmt.Sprintf("is set twice, first at line %d", at.Line), "", "keep one of the two")

@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/goccy/go-yaml/ast"
 )
 
 // Scope says which rules across settings must hold.
@@ -46,7 +44,7 @@ func (l *Loaded) Origin(key string) Origin { return l.origins[key] }
 // Load reads the configuration: defaults, then the file, the environment and the flags, each over the one before.
 // When something is wrong it returns Faults with all of it; a file that cannot be read is its own error.
 func Load(o Options) (*Loaded, error) {
-	d := decoder{file: o.Path, origins: map[string]Origin{}, anchors: map[string]ast.Node{}}
+	d := decoder{file: o.Path, origins: map[string]Origin{}}
 	c := Default()
 	if o.Path != "" {
 		source := o.Source
@@ -133,19 +131,34 @@ func (d *decoder) flags(flags []Flag, c *Config) {
 func (d *decoder) override(at Origin, key, text string, c *Config) {
 	v, tag, ok := lookup(reflect.ValueOf(c).Elem(), key)
 	if !ok {
-		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: "is not a setting that one value spells"})
+		d.faults = append(d.faults, unknownSetting(at, key))
 		return
 	}
 	d.origins[key] = at
 	if problem, want := setScalar(v, tag, text); problem != "" {
-		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want})
+		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want, Mend: emptyMend(text, tag)})
 	}
+}
+
+// unknownSetting is the fault for a key that names no setting, or one that takes more than a value.
+func unknownSetting(at Origin, key string) Fault {
+	var scalars []string
+	for _, s := range Settings() {
+		if s.Env != "" {
+			scalars = append(scalars, s.Key)
+			continue
+		}
+		if top := topKey(s.Key); key == top || strings.HasPrefix(key, top+".") || strings.HasPrefix(key, top+"[") {
+			return Fault{Origin: at, Key: key, Problem: "takes more than one value", Mend: "set it in the file"}
+		}
+	}
+	return Fault{Origin: at, Key: key, Problem: "is not a known key", Mend: didYouMean(key, scalars)}
 }
 
 // Peek is what Load would find, unchecked, for asking a running gateway: faults in the file are not looked at, since the
 // gateway may run on what the file said before.
 func Peek(o Options) *Config {
-	d := decoder{file: o.Path, origins: map[string]Origin{}, anchors: map[string]ast.Node{}}
+	d := decoder{file: o.Path, origins: map[string]Origin{}}
 	c := Default()
 	if o.Path != "" {
 		source := o.Source

@@ -41,7 +41,8 @@ func TestLoadFaults(t *testing.T) {
 	f(served+"presign: {on_short_session: clip}", `jobgate.yaml:3:29: presign.on_short_session: "clip" is not a choice; allowed: clamp, refuse or ignore`)
 	f(served+"presign: 15m", `jobgate.yaml:3:10: presign: "15m" is not a mapping; write key: value lines`)
 	f(served+"presign: [a]", `jobgate.yaml:3:10: presign: a list is not a mapping; write key: value lines`)
-	f(served+"admin_debug: yes", `jobgate.yaml:3:14: admin_debug: "yes" is a string, not a bool; allowed: true or false; write it without quotes`)
+	f(served+"admin_debug: yes", `jobgate.yaml:3:14: admin_debug: "yes" is not a bool; allowed: true or false`)
+	f(served+"admin_debug: 'true'", `jobgate.yaml:3:14: admin_debug: "true" is a string, not a bool; allowed: true or false; write it without quotes`)
 	f(served+"admin: [x]", `jobgate.yaml:3:8: admin: a list is not a string`)
 	f(served+"admin: {x: y}", `jobgate.yaml:3:8: admin: a mapping is not a string`)
 	f(served+"routes: x", `jobgate.yaml:3:9: routes: "x" is not a list; write - and the value, one a line, or [value, value]`)
@@ -54,6 +55,27 @@ func TestLoadFaults(t *testing.T) {
 	f(served+"roles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", arn: x}}", `jobgate.yaml:3:54: roles.a.arn: is set twice, first at line 3; keep one of the two`)
 	f(served+"admin: [", "jobgate.yaml:3:8: is not YAML: sequence end token ']' not found")
 	f(served+"---\nadmin: a:1", "jobgate.yaml:4:1: a second YAML document begins here; keep one document a file")
+	f(served+"presign: {max_url_bytes: 1e1}", `jobgate.yaml:3:26: presign.max_url_bytes: "1e1" is not a whole number; allowed: 0..65536`)
+	f(served+"presign: {max_url_bytes: 12345678901234567890}", `jobgate.yaml:3:26: presign.max_url_bytes: "12345678901234567890" is out of range; allowed: 0..65536`)
+	f(served+"presign: {max_url_bytes: 123456789012345678901234}", `jobgate.yaml:3:26: presign.max_url_bytes: "123456789012345678901234" is out of range; allowed: 0..65536`)
+
+	// What stands before the document.
+	f("\xef\xbb\xbf"+served, "")
+	f("%YAML 1.2\n---\n"+served, "")
+	f("\xef\xbb\xbf%YAML 1.1\n---\n"+served+"...\n", "")
+	f("---\n"+served, "")
+	f("%YAML 2.0\n---\n"+served, `jobgate.yaml:1:7: is not YAML: unknown YAML version "2.0"`)
+	f("%TAG ! tag:x,2000:\n---\n"+served, `jobgate.yaml:1:1: the directive %TAG is not supported; remove it`)
+	f("%YAML 1.2\n---\n"+served+"---\nadmin: a:1", "jobgate.yaml:6:1: a second YAML document begins here; keep one document a file")
+
+	// What a name stands for.
+	f(served+"presign: {allow: *nowhere}", `jobgate.yaml:3:18: presign.allow: *nowhere names no anchor that stands before it; write the value itself, or define &nowhere above`)
+	f(served+"presign: {allow: *later, allow_upload: &later ['arn:aws:s3:::f/*']}", `jobgate.yaml:3:18: presign.allow: *later names no anchor that stands before it; write the value itself, or define &later above`)
+	f(served+"*key : x", `jobgate.yaml:3:1: *key is not a key; write the key's name itself`)
+	f(served+"<<: {listen: ':80'}", `jobgate.yaml:3:1: << is not a key; write the key's name itself`)
+	f(served+"sidecar_token_file: !file /t", `jobgate.yaml:3:21: sidecar_token_file: the tag !file is not supported; write the value without a tag`)
+	f(served+"tls: !!null ~", `jobgate.yaml:3:6: tls: the tag !!null is not supported; write the value without a tag`)
+	f(served+"memory: !!str low", "")
 	f(served+"lisen: x\npresign: {expires: 8d}\nmemory: tiny", strings.Join([]string{
 		`jobgate.yaml:3:1: lisen: is not a known key; did you mean "listen"?`,
 		`jobgate.yaml:4:20: presign.expires: "8d" is out of range; allowed: 60s..7d`,
@@ -76,7 +98,6 @@ func TestLoadLayers(t *testing.T) {
 	env := []string{"JOBGATE_PRESIGN_EXPIRES=20m"}
 	flag := []Flag{{"--expires", "presign.expires", "25m"}}
 	f("", nil, nil, "15m", "default")
-	f("presign: {expires: }", nil, nil, "15m", "j.yaml:3:19")
 	f("presign: {expires: 10m}", nil, nil, "10m", "j.yaml:3:20")
 	f("presign: {expires: 10m}", env, nil, "20m", "environment JOBGATE_PRESIGN_EXPIRES")
 	f("presign: {expires: 10m}", env, flag, "25m", "flag --expires")
@@ -95,7 +116,11 @@ func TestLoadOutside(t *testing.T) {
 	f([]string{"JOBGATE_ADMIN_DEBUG=yes"}, nil, `environment JOBGATE_ADMIN_DEBUG: admin_debug: "yes" is not a bool; allowed: true or false`)
 	f([]string{"JOBGATE_LISTEN=8080"}, nil, `environment JOBGATE_LISTEN: listen: "8080" is not an address; allowed: host:port or :port`)
 	f(nil, []Flag{{"--log-level", "log.level", "loud"}}, `flag --log-level: log.level: "loud" is not a choice; allowed: debug, info, warn or error`)
-	f(nil, []Flag{{"--x", "routes", "x"}}, `flag --x: routes: is not a setting that one value spells`)
+	f(nil, []Flag{{"--x", "routes", "x"}}, `flag --x: routes: takes more than one value; set it in the file`)
+	f(nil, []Flag{{"--set", "roles.a.arn", "x"}}, `flag --set: roles.a.arn: takes more than one value; set it in the file`)
+	f(nil, []Flag{{"--set", "presign.expire", "10m"}}, `flag --set: presign.expire: is not a known key; did you mean "presign.expires"?`)
+	f(nil, []Flag{{"--set", "zz", "10m"}}, `flag --set: zz: is not a known key`)
+	f(nil, []Flag{{"--set", "jobs.access_keys_file", ""}}, `flag --set: jobs.access_keys_file: is empty; say what it is, or remove the key`)
 }
 
 func TestLoadWarnings(t *testing.T) {

@@ -1,10 +1,80 @@
 package config
 
 import (
+	"fmt"
 	"reflect"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
+
+// resolve follows anchors, aliases and tags to the node that holds the value. Where one leads nowhere it records a fault
+// and returns false.
+func (d *decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
+	// An alias may stand for an anchor that holds an alias; ten is more than anybody writes, and ends a circle.
+	for range 10 {
+		switch n := node.(type) {
+		case *ast.AnchorNode:
+			node = n.Value
+		case *ast.AliasNode:
+			anchor := d.anchor(n)
+			if anchor == nil {
+				d.fault(n, key, fmt.Sprintf("%s names no anchor that stands before it", n), "", "write the value itself, or define &"+n.Value.GetToken().Value+" above")
+				return nil, false
+			}
+			node = anchor.Value
+		case *ast.TagNode:
+			if name := n.GetToken().Value; !coreTags[name] {
+				d.fault(n, key, fmt.Sprintf("the tag %s is not supported", name), "", "write the value without a tag")
+				return nil, false
+			}
+			node = n.Value
+		default:
+			return node, true
+		}
+	}
+	d.fault(node, key, "goes in a circle of aliases", "", "write the value itself")
+	return nil, false
+}
+
+// coreTags say what decoding finds anyway. Others stand for substitutions that nobody makes here.
+var coreTags = map[string]bool{"!!str": true, "!!int": true, "!!float": true, "!!bool": true, "!!seq": true, "!!map": true}
+
+// anchor is the last anchor of alias's name that stands before it (YAML 1.2 §7.1), or nil.
+func (d *decoder) anchor(alias *ast.AliasNode) *ast.AnchorNode {
+	var found *ast.AnchorNode
+	for _, a := range d.anchors {
+		if a.Name.GetToken().Value == alias.Value.GetToken().Value && a.Start.Position.Offset < alias.Start.Position.Offset {
+			found = a
+		}
+	}
+	return found
+}
+
+// keyText is the text of a mapping's key; false where the key is an alias, a merge (<<) or has a tag.
+func keyText(node ast.MapKeyNode) (string, bool) {
+	switch n := node.(type) {
+	case *ast.MappingKeyNode: // ? key
+		key, ok := n.Value.(ast.MapKeyNode)
+		if !ok {
+			return "", false
+		}
+		return keyText(key)
+	case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
+}
+
+// isQuoted says whether node is a string because its author wrote it as one.
+func isQuoted(node ast.Node) bool {
+	switch node.GetToken().Type {
+	case token.SingleQuoteType, token.DoubleQuoteType:
+		return true
+	}
+	_, literal := node.(*ast.LiteralNode)
+	return literal
+}
 
 // note records where key was written.
 func (d *decoder) note(key string, node ast.Node) {

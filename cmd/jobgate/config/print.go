@@ -65,6 +65,8 @@ func (p *printer) structure(v reflect.Value, key string, indent int) {
 
 func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string, indent int) {
 	switch {
+	case isUnset(v, tag): // there is no value that would say so
+		p.line(indent, "# "+name+": not set", "")
 	case isScalar(v.Type()):
 		p.line(indent, name+": "+spell(v, tag), key)
 	case v.Kind() == reflect.Struct:
@@ -88,6 +90,19 @@ func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string
 	}
 }
 
+// isUnset says whether v is as if its key were absent, where that is not the same as any value.
+func isUnset(v reflect.Value, tag reflect.StructTag) bool {
+	switch {
+	case !v.IsZero():
+		return false
+	case v.Kind() == reflect.Slice, tag.Get("empty") == "refused":
+		return true
+	case v.Type() == reflect.TypeFor[time.Duration](): // another setting speaks for it
+		return tag.Get("default") == ""
+	}
+	return v.Kind() == reflect.String && tag.Get("enum") != ""
+}
+
 func (p *printer) item(v reflect.Value, tag reflect.StructTag, key string, indent int) {
 	if isScalar(v.Type()) {
 		p.line(indent, "- "+spell(v, tag), key)
@@ -101,18 +116,12 @@ func (p *printer) item(v reflect.Value, tag reflect.StructTag, key string, inden
 func spell(v reflect.Value, tag reflect.StructTag) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
-		if x == 0 && tag.Get("default") == "" {
-			return "" // unset: another setting speaks for it
-		}
 		return FormatDuration(x)
 	case netip.Prefix:
 		return x.String()
 	case string:
 		if x != "" && tag.Get("secret") != "" {
 			return redacted
-		}
-		if x == "" && tag.Get("enum") != "" {
-			return ""
 		}
 		if strings.Contains(x, "://") {
 			x = redactURL(x)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -27,6 +28,9 @@ func setScalar(v reflect.Value, tag reflect.StructTag, text string) (problem, wa
 		return setInRange(p, s, tag, text, ParseSize)
 	case *int:
 		n, err := strconv.Atoi(text)
+		if errors.Is(err, strconv.ErrRange) {
+			return fmt.Sprintf("%q is out of range", text), allowed(tag)
+		}
 		if err != nil {
 			return fmt.Sprintf("%q is not a whole number", text), allowed(tag)
 		}
@@ -43,6 +47,9 @@ func setScalar(v reflect.Value, tag reflect.StructTag, text string) (problem, wa
 		}
 		*p = prefix
 	case *string:
+		if text == "" && tag.Get("empty") == "refused" {
+			return "is empty", allowed(tag)
+		}
 		if names := tag.Get("enum"); names != "" && !slices.Contains(strings.Split(names, "|"), text) {
 			return fmt.Sprintf("%q is not a choice", text), allowed(tag)
 		}
@@ -62,6 +69,14 @@ func setInRange[T int | Size | time.Duration](p *T, n T, tag reflect.StructTag, 
 	}
 	*p = n
 	return "", ""
+}
+
+// emptyMend is the mend for a setting that must not be empty.
+func emptyMend(text string, tag reflect.StructTag) string {
+	if text == "" && tag.Get("empty") == "refused" {
+		return "say what it is, or remove the key"
+	}
+	return ""
 }
 
 func durationWant(tag reflect.StructTag) string {

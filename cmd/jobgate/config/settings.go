@@ -17,15 +17,15 @@ type Config struct {
 	// Address of `POST /render`, or unix:///run/jobgate.sock (mode 0660); off unless set.
 	Sidecar string `yaml:"sidecar"`
 	// File with the bearer token that sidecar callers must send; required before the sidecar binds beyond loopback.
-	SidecarTokenFile string `yaml:"sidecar_token_file"`
+	SidecarTokenFile string `yaml:"sidecar_token_file" empty:"refused"`
 	// Address of the IoT Jobs control plane; used only with jobs.enabled; empty turns it off.
 	Control string `yaml:"control" default:"127.0.0.1:8082"`
 	// TLS of the control plane's listener.
-	ControlTLS ControlTLS `yaml:"control_tls"`
+	ControlTLS ControlTLS `yaml:"control_tls" empty:"refused"`
 	// TLS of the devices' listener.
-	TLS TLS `yaml:"tls"`
+	TLS TLS `yaml:"tls" empty:"refused"`
 	// How a device proves its name.
-	Auth Auth `yaml:"auth"`
+	Auth Auth `yaml:"auth" empty:"refused"`
 	// Base URLs that get what no route matches, untouched; several share the load.
 	Upstream []string `yaml:"upstream"`
 	// What devices may ask for; the first route that matches answers.
@@ -51,21 +51,21 @@ type Config struct {
 // TLS names the files of the devices' listener. They are read again when they change.
 type TLS struct {
 	// Certificate chain in PEM; turns TLS on for `listen`.
-	CertFile string `yaml:"cert_file"`
+	CertFile string `yaml:"cert_file" empty:"refused"`
 	// Private key in PEM.
-	KeyFile string `yaml:"key_file"`
+	KeyFile string `yaml:"key_file" empty:"refused"`
 	// Authorities that sign the devices' certificates, in PEM; `auth.mode: mtls` needs it.
-	ClientCAFile string `yaml:"client_ca_file"`
+	ClientCAFile string `yaml:"client_ca_file" empty:"refused"`
 }
 
 // ControlTLS names the files of the control plane's listener. They are read again when they change.
 type ControlTLS struct {
 	// Certificate chain in PEM; turns TLS on for `control`.
-	CertFile string `yaml:"cert_file"`
+	CertFile string `yaml:"cert_file" empty:"refused"`
 	// Private key in PEM.
-	KeyFile string `yaml:"key_file"`
+	KeyFile string `yaml:"key_file" empty:"refused"`
 	// Authorities in PEM; operators must then show a certificate of theirs, beside the signature of every request.
-	ClientCAFile string `yaml:"client_ca_file"`
+	ClientCAFile string `yaml:"client_ca_file" empty:"refused"`
 }
 
 // Auth says who a device is. Its name must equal the path's {thingName}, else 403.
@@ -89,7 +89,7 @@ type Route struct {
 	// Proxies to upstream and fills the placeholders of the JSON answer in flight.
 	Fill bool `yaml:"fill" default:"false"`
 	// Role that signs, a name under `roles`; else `presign.role`.
-	Role string `yaml:"role"`
+	Role string `yaml:"role" empty:"refused"`
 	// Life of a URL; else `presign.expires`.
 	Expires time.Duration `yaml:"expires" min:"60s" max:"7d"`
 	// Values of `${aws:iot:parameter:…}`.
@@ -111,13 +111,13 @@ type Role struct {
 	// Life asked of STS; at most 1h with source_role. When STS refuses it, 1h is asked and remembered.
 	SessionDuration time.Duration `yaml:"session_duration" default:"12h" min:"15m" max:"12h"`
 	// Session policy, JSON, that narrows what the session may do.
-	SessionPolicy string `yaml:"session_policy"`
+	SessionPolicy string `yaml:"session_policy" empty:"refused"`
 	// Role, by name, whose session assumes this one (role chaining).
 	SourceRole string `yaml:"source_role"`
 	// Longest life of a URL signed with this role.
 	MaxExpires time.Duration `yaml:"max_expires" default:"12h" min:"60s" max:"7d"`
 	// Objects it may sign for download, as S3 ARNs with `*` and `?`; replaces `presign.allow`.
-	Allow []string `yaml:"allow"`
+	Allow []string `yaml:"allow" empty:"refused"`
 	// Objects it may sign for upload (PUT); replaces `presign.allow_upload`.
 	AllowUpload []string `yaml:"allow_upload"`
 }
@@ -137,7 +137,7 @@ type Presign struct {
 	// Region by bucket, for `https://s3.amazonaws.com/…` of buckets that are not in the default region.
 	BucketRegions map[string]string `yaml:"bucket_regions"`
 	// Objects that may be signed for download, as S3 ARNs with `*` and `?`; required (here or in the role) with `fill`, `sidecar` or `jobs`.
-	Allow []string `yaml:"allow"`
+	Allow []string `yaml:"allow" empty:"refused"`
 	// Objects that may be signed for upload (PUT); nothing unless listed.
 	AllowUpload []string `yaml:"allow_upload"`
 	// Warns and counts when a URL is longer, for devices with small buffers (FreeRTOS: 1500); 0 never does.

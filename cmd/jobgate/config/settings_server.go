@@ -15,7 +15,7 @@ type Jobs struct {
 	// Host that DescribeEndpoint answers; else that of `listen`, or if it names none the host that the operator called.
 	DataEndpoint string `yaml:"data_endpoint"`
 	// File with the access keys that may call the control plane and, with `auth.mode: sigv4`, the data plane; required before `control` binds beyond loopback. Without it, a key is made and printed once.
-	AccessKeysFile string `yaml:"access_keys_file"`
+	AccessKeysFile string `yaml:"access_keys_file" empty:"refused"`
 }
 
 // Cache is the template cache.

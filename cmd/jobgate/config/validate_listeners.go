@@ -119,6 +119,7 @@ func (v *validator) tls() {
 // auth decides the mode where it was left out, and checks what each mode needs.
 func (v *validator) auth() {
 	c, a := v.c, &v.c.Auth
+	v.authHeader(a.Header)
 	if a.Mode == "" {
 		if reachable(c.Listen) {
 			v.fault("auth.mode", fmt.Sprintf("is not set, and listen %q is reachable from other machines", c.Listen), "mtls, sigv4, header or none",
@@ -140,12 +141,31 @@ func (v *validator) auth() {
 		if len(a.TrustedProxies) == 0 {
 			v.fault("auth.mode", `"header" needs the peers whose header is believed`, "", "set auth.trusted_proxies")
 		}
-		if !headerPattern.MatchString(a.Header) {
-			v.fault("auth.header", fmt.Sprintf("%q is not a header name", a.Header), "", "write one like X-Thing-Name")
-		}
 	case "sigv4":
 		if c.Jobs.AccessKeysFile == "" {
 			v.fault("auth.mode", `"sigv4" needs the access keys that may sign`, "", "set jobs.access_keys_file")
 		}
+	}
+}
+
+// ownedHeaders have a meaning of their own in HTTP, to the gateway or to balancers: none of them can carry a name.
+var ownedHeaders = map[string]bool{
+	"accept": true, "accept-charset": true, "accept-encoding": true, "accept-language": true, "authorization": true, "cache-control": true, "connection": true,
+	"content-encoding": true, "content-length": true, "content-range": true, "content-type": true, "cookie": true, "date": true, "expect": true,
+	"forwarded": true, "host": true, "http2-settings": true, "if-match": true, "if-modified-since": true, "if-none-match": true, "if-range": true,
+	"if-unmodified-since": true, "keep-alive": true, "max-forwards": true, "origin": true, "pragma": true, "proxy-authenticate": true,
+	"proxy-authorization": true, "proxy-connection": true, "range": true, "referer": true, "set-cookie": true, "te": true, "trailer": true,
+	"transfer-encoding": true, "upgrade": true, "user-agent": true, "via": true, "warning": true,
+	"x-amz-content-sha256": true, "x-amz-date": true, "x-amz-security-token": true,
+	"x-forwarded-for": true, "x-forwarded-host": true, "x-forwarded-proto": true,
+}
+
+// authHeader checks the name of the header that carries a thing's name.
+func (v *validator) authHeader(name string) {
+	switch {
+	case !headerPattern.MatchString(name):
+		v.fault("auth.header", fmt.Sprintf("%q is not a header name", name), "", "write one like X-Thing-Name")
+	case ownedHeaders[strings.ToLower(name)]:
+		v.fault("auth.header", fmt.Sprintf("%q has a meaning of its own in HTTP", name), "", "let the balancer set one like X-Thing-Name")
 	}
 }

@@ -3,9 +3,11 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +24,8 @@ var (
 	regionPattern       = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]+)+$`)
 	bucketPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`)
 	headerPattern       = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	hostNamePattern     = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$`)
+	allDigits           = regexp.MustCompile(`(^|\.)(0[xX][0-9A-Fa-f]*|[0-9]+)$`) // an IPv4 address, well or badly written, to what resolves it
 	endpointHostPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
 )
 
@@ -121,10 +125,34 @@ func (v *validator) baseURL(key, text string) bool {
 		v.fault(key, "carries a user name or password", want, "leave it out: this URL is logged")
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
 		v.fault(key, fmt.Sprintf("%q has a path or query", redactURL(text)), want, "the path comes from the request")
+	case hostProblem(u) != "":
+		v.fault(key, fmt.Sprintf("%q %s", redactURL(text), hostProblem(u)), want, "")
 	default:
 		return true
 	}
 	return false
+}
+
+// hostProblem says why clients would not send u's host as it is written; "" when they do. A signature holds for the bytes
+// that were signed, so a host that a client respells (RFC 3986 §6.2.3, IDNA) would never be accepted.
+func hostProblem(u *url.URL) string {
+	host, port := u.Hostname(), u.Port()
+	switch n, err := strconv.ParseUint(port, 10, 16); {
+	case strings.HasSuffix(u.Host, ":"):
+		return "has an empty port"
+	case port != "" && (err != nil || n == 0 || port[0] == '0'):
+		return fmt.Sprintf("has the port %q, which is not 1..65535 without leading zeros", port)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Zone() == "" {
+		return ""
+	}
+	if strings.HasPrefix(u.Host, "[") {
+		return "has no IPv6 address in its brackets"
+	}
+	if !hostNamePattern.MatchString(host) || len(host) > 253 || allDigits.MatchString(host) {
+		return "has a host that is not a DNS name in ASCII (write xn--… for other letters) or an IP address"
+	}
+	return ""
 }
 
 // signingScope checks that text which strangers can influence is signed only within an allow-list.

@@ -48,6 +48,12 @@ func TestValidate(t *testing.T) {
 	f(served+"auth: {mode: mtls}", `jobgate.yaml:3:14: auth.mode: "mtls" needs the authorities that sign the devices' certificates; set tls.client_ca_file`)
 	f(served+"auth: {mode: header}", `jobgate.yaml:3:14: auth.mode: "header" needs the peers whose header is believed; set auth.trusted_proxies`)
 	f(served+"auth: {mode: header, header: 'a b', trusted_proxies: [10.0.0.0/8]}", `jobgate.yaml:3:30: auth.header: "a b" is not a header name; write one like X-Thing-Name`)
+	f(served+"auth: {header: Content-length}", `jobgate.yaml:3:16: auth.header: "Content-length" has a meaning of its own in HTTP; let the balancer set one like X-Thing-Name`)
+	for _, name := range []string{"Host", "Connection", "Transfer-Encoding", "TE", "authorization", "X-Forwarded-For", "Upgrade"} {
+		if got := faultsOf(t, served+"auth: {mode: header, trusted_proxies: [10.0.0.0/8], header: "+name+"}", nil); !strings.Contains(got, "has a meaning of its own in HTTP") {
+			t.Errorf("auth.header %s: %q", name, got)
+		}
+	}
 	f(served+"auth: {mode: sigv4}", `jobgate.yaml:3:14: auth.mode: "sigv4" needs the access keys that may sign; set jobs.access_keys_file`)
 
 	// Upstreams.
@@ -57,7 +63,8 @@ func TestValidate(t *testing.T) {
 	f(serve+"upstream: ['http://h', 'http://h']", `jobgate.yaml:2:24: upstream[1]: "http://h" is upstream[0] again; write each upstream once`)
 
 	// Roles.
-	f(served+"roles: {a: }", `jobgate.yaml:3:9: roles.a.arn: is missing; write arn: arn:aws:iam::ACCOUNT:role/NAME`)
+	f(served+"roles: {a: }", `jobgate.yaml:3:11: roles.a: has no value; give it one, or remove the key`)
+	f(served+"roles: {a: {}}", `jobgate.yaml:3:9: roles.a.arn: is missing; write arn: arn:aws:iam::ACCOUNT:role/NAME`)
 	f(served+"roles: {a: {arn: role/a}}", `jobgate.yaml:3:18: roles.a.arn: "role/a" is not a role's ARN; allowed: arn:aws:iam::ACCOUNT:role/NAME`)
 	f(served+strings.Replace(roleA, "}}", ", session_name: 'a b'}}", 1), `jobgate.yaml:3:68: roles.a.session_name: "a b" is not a session name; allowed: 2 to 64 of A-Z a-z 0-9 _ + = , . @ -`)
 	f(served+strings.Replace(roleA, "}}", ", session_duration: 13h}}", 1), `jobgate.yaml:3:72: roles.a.session_duration: "13h" is out of range; allowed: 15m..12h`)
@@ -86,6 +93,18 @@ func TestValidate(t *testing.T) {
 	f(served+"presign: {quantum: 1500ms}", `jobgate.yaml:3:20: presign.quantum: "1.5s" is not whole seconds; SigV4's clock ticks in seconds`)
 	f(served+"presign: {quantum: 500ms}", `jobgate.yaml:3:20: presign.quantum: "500ms" is out of range; allowed: 1s..12h`)
 	f(served+"presign: {endpoint: minio:9000}", `jobgate.yaml:3:21: presign.endpoint: "minio:9000" is not a base URL; allowed: http://host:port or https://host:port`)
+	f(served+"presign: {endpoint: 'http://h:99999'}", `jobgate.yaml:3:21: presign.endpoint: "http://h:99999" has the port "99999", which is not 1..65535 without leading zeros; allowed: http://host:port or https://host:port`)
+	f(served+"presign: {endpoint: 'http://h:0443'}", `jobgate.yaml:3:21: presign.endpoint: "http://h:0443" has the port "0443", which is not 1..65535 without leading zeros; allowed: http://host:port or https://host:port`)
+	f(served+"presign: {endpoint: 'http://h:'}", `jobgate.yaml:3:21: presign.endpoint: "http://h:" has an empty port; allowed: http://host:port or https://host:port`)
+	f(served+"presign: {endpoint: 'http://bücher.example'}", `jobgate.yaml:3:21: presign.endpoint: "http://bücher.example" has a host that is not a DNS name in ASCII (write xn--… for other letters) or an IP address; allowed: http://host:port or https://host:port`)
+	for _, host := range []string{"h.", "-h", "a..b", "h%41", "[::1%25lo]", "127.1", "0x7f000001", "127.0.0.01", "h:0", "h:80x", "[v1.x]", "a b"} {
+		if got := faultsOf(t, served+"presign: {endpoint: 'http://"+host+"'}", nil); !strings.Contains(got, "presign.endpoint: ") {
+			t.Errorf("presign.endpoint http://%s: %q", host, got)
+		}
+	}
+	for _, host := range []string{"h", "H:9000", "my_minio:9000", "[::1]:9000", "127.0.0.1:1", "xn--bcher-kva.example", "a-b.c-d.example:65535", "h:443", "h:80"} {
+		f(served+"presign: {endpoint: 'https://"+host+"'}", "")
+	}
 	f(served+"presign: {bucket_regions: {firmware: Frankfurt}}", `jobgate.yaml:3:38: presign.bucket_regions.firmware: "Frankfurt" is not a region; allowed: a name like eu-west-1`)
 	f(served+"presign: {allow: [x]}", `jobgate.yaml:3:19: presign.allow[0]: "x": it is written arn:aws:s3:::bucket/key, with * and ? as wildcards`)
 
