@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -111,22 +109,6 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	}
 	w.start()
 	return nil
-}
-
-// prepareFile creates the database file if it is not there, and the one for its lock, readable by their owner only: documents
-// and the store's secrets are in them. SQLite makes the others as it finds this one. It returns the path without symbolic links,
-// as SQLite sees it, so that two ways to one file have one lock.
-func prepareFile(path string) (string, error) {
-	for _, name := range []string{path, path + "-lock"} {
-		f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
-			return "", err
-		}
-		if err := f.Close(); err != nil {
-			return "", err
-		}
-	}
-	return filepath.EvalSymlinks(path)
 }
 
 // connect opens a connection for writing.

@@ -1,0 +1,71 @@
+package sqlite
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestLostFile: changes that were answered lie in the -wal until they are moved; without its database it is not
+// overwritten by a new one.
+func TestLostFile(t *testing.T) {
+	f := func(database []byte, missing bool, wal, want string) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "jobs.db")
+		if !missing {
+			if err := os.WriteFile(path, database, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(path+"-wal", []byte(wal), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(t.Context(), Options{Path: path, NoSync: true})
+		if err == nil {
+			err = s.Close()
+		}
+		if got := errorText(err); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("got %q, want …%s…", got, want)
+		}
+		if left, _ := os.ReadFile(path + "-wal"); want != "" && string(left) != wal {
+			t.Errorf("the -wal was changed to %q", left)
+		}
+	}
+	f(nil, true, "changes", "the file is missing, but")
+	f(nil, false, "changes", "the file is empty, but")
+	f(nil, true, "", "")
+	f(nil, false, "", "")
+}
+
+// TestHardLink: two names of one file would have two locks.
+func TestHardLink(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	s, err := Open(t.Context(), Options{Path: path, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := filepath.Join(t.TempDir(), "other.db")
+	if err := os.Link(path, other); err != nil {
+		t.Skip("no hard links between these folders:", err)
+	}
+	for _, name := range []string{other, path} {
+		second, err := Open(t.Context(), Options{Path: name, NoSync: true})
+		if err == nil {
+			_ = second.Close()
+		}
+		if !strings.Contains(errorText(err), "has 2 names") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
