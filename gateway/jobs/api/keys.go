@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/presigner"
@@ -44,10 +47,10 @@ type Keys struct {
 // keyFile is the file's format.
 type keyFile struct {
 	AccessKeys []struct {
-		ID       string `yaml:"id"`
-		Secret   string `yaml:"secret"`
-		ReadOnly bool   `yaml:"read_only"`
-		Things   string `yaml:"things"`
+		ID       string  `yaml:"id"`
+		Secret   string  `yaml:"secret"`
+		ReadOnly bool    `yaml:"read_only"`
+		Things   *string `yaml:"things"` // nil: the key is not written
 	} `yaml:"access_keys"`
 }
 
@@ -86,19 +89,25 @@ func ParseKeys(text []byte) (*Keys, error) {
 	}
 	k := &Keys{byID: make(map[string]*AccessKey, len(f.AccessKeys))}
 	for i, e := range f.AccessKeys {
+		things := ""
+		if e.Things != nil {
+			things = *e.Things
+		}
 		switch {
+		case e.Things != nil && things == "":
+			return nil, fmt.Errorf("access_keys[%d] (%s): things is empty; name them, or remove it for an operator's key", i, e.ID)
 		case !isName([]byte(e.ID), 128, false):
 			return nil, fmt.Errorf("access_keys[%d]: id has %d characters; it takes 1 to 128 of [a-zA-Z0-9_-]", i, len(e.ID))
 		case len(e.Secret) < 16 || len(e.Secret) > 128:
 			return nil, fmt.Errorf("access_keys[%d] (%s): secret has %d characters; it takes 16 to 128", i, e.ID, len(e.Secret))
 		case k.byID[e.ID] != nil:
 			return nil, fmt.Errorf("access_keys[%d]: id %s is listed twice", i, e.ID)
-		case e.Things != "" && !isName([]byte(strings.ReplaceAll(e.Things, "*", "")+"x"), maxThingName+1, true):
-			return nil, fmt.Errorf("access_keys[%d] (%s): things %q is not a thing's name with *", i, e.ID, e.Things)
+		case things != "" && !isName([]byte(strings.ReplaceAll(things, "*", "")+"x"), maxThingName+1, true):
+			return nil, fmt.Errorf("access_keys[%d] (%s): things %q is not a thing's name with *", i, e.ID, things)
 		}
 		k.byID[e.ID] = &AccessKey{
 			Credentials: presigner.Credentials{AccessKeyID: e.ID, SecretAccessKey: e.Secret},
-			ReadOnly:    e.ReadOnly, Things: e.Things,
+			ReadOnly:    e.ReadOnly, Things: things,
 		}
 	}
 	return k, nil
@@ -114,10 +123,43 @@ func decodeKeys(text []byte) (f keyFile, err error) {
 			err = errNotYAML
 		}
 	}()
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")) // YAML 1.2 §5.2
+	if err := refuseNull(text); err != nil {
+		return f, err
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict()).Decode(&f); err != nil {
 		return f, withoutSource(err)
 	}
 	return f, nil
+}
+
+// refuseNull returns an error for a key that is written without a value, which the decoder would take for an absent one:
+// absent, things and read_only grant more.
+func refuseNull(text []byte) error {
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return withoutSource(err)
+	}
+	var null nullFinder
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			ast.Walk(&null, doc.Body)
+		}
+	}
+	if null.at == nil {
+		return nil
+	}
+	return fmt.Errorf("%d:%d: a key has no value; give it one, or remove the key", null.at.Line, null.at.Column)
+}
+
+// nullFinder finds the first null of a file.
+type nullFinder struct{ at *token.Position }
+
+func (f *nullFinder) Visit(n ast.Node) ast.Visitor {
+	if _, null := n.(*ast.NullNode); null && f.at == nil {
+		f.at = n.GetToken().Position
+	}
+	return f
 }
 
 // withoutSource returns a YAML error's place and message; its own text would quote the file, secrets and all.

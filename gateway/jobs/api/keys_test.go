@@ -44,6 +44,15 @@ func TestLoadKeys(t *testing.T) {
 	}
 }
 
+// What may stand before a YAML document may stand before the keys.
+func TestParseKeysPrologue(t *testing.T) {
+	for _, before := range []string{"\xef\xbb\xbf", "---\n", "%YAML 1.2\n---\n", "\xef\xbb\xbf%YAML 1.2\n---\n"} {
+		if keys, err := ParseKeys([]byte(before + keyFileText)); err != nil || keys.Len() != 3 {
+			t.Errorf("%q: %v", before, err)
+		}
+	}
+}
+
 // What is wrong with a file is said with its place and without what stands there.
 func TestParseKeysRefuses(t *testing.T) {
 	f := func(text, want string) {
@@ -70,6 +79,18 @@ func TestParseKeysRefuses(t *testing.T) {
 	f(id+secret+"}, {id: AKIA1, secret: "+secret+"}]", "listed twice")
 	f(id+secret+", things: 'a/b'}]", "not a thing's name")
 	f(id+secret+", things: 'a?b'}]", "not a thing's name") // GlobMatches would let ? stand for any character
+
+	// A mistake never makes a device's key an operator's.
+	f(id+secret+", things: ''}]", "things is empty")
+	f("access_keys:\n  - id: AKIA1\n    secret: "+secret+"\n    things:", "4:13: a key has no value")
+	f("access_keys:\n  - id: AKIA1\n    secret: "+secret+"\n    things: ~", "4:13: a key has no value")
+	f(id+secret+", read_only: }]", "a key has no value")
+	f(id+secret+", things: *nowhere}]", "")
+	f(id+secret+", things: []}]", "")
+	f(id+secret+", things: {}}]", "")
+	f(id+secret+", things: !!null x}]", "")
+	f(id+secret+", thing: x, <<: *nowhere}]", "")
+	f("access_keys: *nowhere", "")
 }
 
 func TestMatchesName(t *testing.T) {
