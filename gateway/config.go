@@ -10,6 +10,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -88,12 +89,10 @@ type Limits struct {
 
 // Jobs is the IoT Jobs data plane on the device listener.
 type Jobs interface {
-	// Matches reports whether method and path, as sent, are an operation of the data plane.
-	Matches(method, path []byte) bool
-	// Serve answers the operation. Where authenticated is true the device is proven to be
-	// thing, or, if thing is nil, Auth.Verify has found out who signed the request, and
-	// the service says what that caller may do. Else the path is believed.
-	Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool)
+	// Match reports whether method and x's Target are an operation of the data plane.
+	Match(method []byte, x *api.Exchange) bool
+	// Serve answers the operation that x matched.
+	Serve(ctx *fasthttp.RequestCtx, x *api.Exchange)
 }
 
 func (c *Config) validate() error {

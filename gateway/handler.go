@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -11,7 +12,9 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/linger"
+	"jobgate/gateway/target"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
@@ -45,10 +48,11 @@ type Handler struct {
 type exchange struct {
 	now       time.Time // the request's one reading of the clock
 	who       identity
-	path      pathParts
+	asked     target.Target
 	vars      variables
 	key       []byte // of the template in the cache
 	target    []byte // URL at the upstream
+	jobs      api.Exchange
 	forwarded []byte // X-Forwarded-For
 	body      []byte // an upstream's answer while it is filled
 	render    jobdoc.Context
@@ -72,14 +76,16 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 	if err := h.admit(); err != nil {
 		return err
 	}
-	path := requestPath(ctx.Request.Header.RequestURI())
-	if x.who, err = h.identify(ctx, x.now); err != nil {
+	if err = h.parse(ctx, x); err != nil {
 		return err
 	}
-	if h.jobs != nil && h.jobs.Matches(ctx.Method(), path) {
+	if x.who, err = h.identify(ctx, x); err != nil {
+		return err
+	}
+	if h.jobs != nil && h.jobs.Match(ctx.Method(), &x.jobs) {
 		return h.serveJobs(ctx, x)
 	}
-	r := h.router.match(path, x)
+	r := h.router.match(x)
 	if r == nil {
 		x.durations = h.proxied
 		return h.proxy(ctx, x, nil)
@@ -105,13 +111,31 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 	return h.answer(ctx, x, r, d)
 }
 
+// parse takes the request's target apart. Where devices prove who they are, a path must have one spelling: nobody behind
+// the gateway may read another thing's name in it than the gateway did.
+func (h *Handler) parse(ctx *fasthttp.RequestCtx, x *exchange) *Error {
+	x.jobs.Target = &x.asked
+	err := x.asked.Parse(ctx.Request.Header.RequestURI())
+	switch {
+	case err != nil && bytes.Equal(ctx.Method(), methodConnect): // its target is host and port
+		return errMethod("those that may pass")
+	case err == nil && h.auth.Mode != AuthNone:
+		err = x.asked.Spelling()
+	}
+	if err != nil {
+		return errBadRequest("%v", err)
+	}
+	return nil
+}
+
 // serveJobs hands an operation of the IoT Jobs data plane to the service.
 func (h *Handler) serveJobs(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	x.durations = h.jobsDurations
 	if err := h.bufferBody(ctx); err != nil {
 		return err
 	}
-	h.jobs.Serve(ctx, x.now, x.who.name(), h.auth.Mode != AuthNone)
+	x.jobs.Now, x.jobs.Thing, x.jobs.Authenticated = x.now, x.who.name(), h.auth.Mode != AuthNone
+	h.jobs.Serve(ctx, &x.jobs)
 	return nil
 }
 
@@ -152,6 +176,7 @@ func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
 	h.counters.inFlight.Add(-1)
 	x.durations[outcomeOf(ctx.Response.StatusCode())].Observe(time.Since(x.now).Seconds())
 	x.render = jobdoc.Context{}
+	x.jobs.Release()
 	exchanges.Put(x)
 }
 

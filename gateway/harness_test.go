@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"jobgate/gateway"
+	"jobgate/gateway/jobs/api"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
@@ -218,6 +219,8 @@ func verifyURL(t testing.TB, raw, method string, now time.Time) presigner.Verifi
 // panicking is a jobs service with a bug.
 type panicking struct{}
 
-func (panicking) Matches(_, path []byte) bool { return string(path) == "/things/t/jobs" }
+func (panicking) Match(_ []byte, x *api.Exchange) bool {
+	return string(x.Target.Path()) == "/things/t/jobs"
+}
 
-func (panicking) Serve(*fasthttp.RequestCtx, time.Time, []byte, bool) { panic("boom") }
+func (panicking) Serve(*fasthttp.RequestCtx, *api.Exchange) { panic("boom") }

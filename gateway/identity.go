@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/target"
 )
 
 // AuthMode says how a device proves its name.
@@ -42,7 +43,7 @@ type Auth struct {
 
 	// Verify checks a request's signature for AuthSigV4 and says who signed it. Its errors
 	// are *Error.
-	Verify func(ctx *fasthttp.RequestCtx, now time.Time) (Caller, error)
+	Verify func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (Caller, error)
 }
 
 // Caller is who signed a request.
@@ -87,7 +88,7 @@ func (i identity) name() []byte {
 
 // identify returns the proven name of the device, none with AuthNone. The header of
 // AuthHeader is removed from requests of peers that are not trusted to set it.
-func (h *Handler) identify(ctx *fasthttp.RequestCtx, now time.Time) (identity, *Error) {
+func (h *Handler) identify(ctx *fasthttp.RequestCtx, x *exchange) (identity, *Error) {
 	switch h.auth.Mode {
 	case AuthMTLS:
 		return h.certificateName(ctx)
@@ -110,7 +111,7 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, now time.Time) (identity, *
 		if err := h.bufferBody(ctx); err != nil {
 			return identity{}, err
 		}
-		caller, err := h.auth.Verify(ctx, now)
+		caller, err := h.auth.Verify(ctx, &x.asked, x.now)
 		if err != nil {
 			return identity{}, edge.FaultOf(err)
 		}

@@ -14,15 +14,19 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway"
+	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/target"
 )
 
 // telling is a jobs service that tells what it was told of who asks.
 type telling struct{}
 
-func (telling) Matches(_, path []byte) bool { return string(path) == "/things/t1/jobs" }
+func (telling) Match(_ []byte, x *api.Exchange) bool {
+	return string(x.Target.Path()) == "/things/t1/jobs"
+}
 
-func (telling) Serve(ctx *fasthttp.RequestCtx, _ time.Time, thing []byte, authenticated bool) {
-	_, _ = fmt.Fprintf(ctx, "%q %v %q", thing, authenticated, ctx.PostBody())
+func (telling) Serve(ctx *fasthttp.RequestCtx, x *api.Exchange) {
+	_, _ = fmt.Fprintf(ctx, "%q %v %q", x.Thing, x.Authenticated, ctx.PostBody())
 }
 
 // key is a Caller that acts for one thing.
@@ -36,7 +40,7 @@ func TestSignedRequests(t *testing.T) {
 	denied := &gateway.Error{Status: 403, Code: "InvalidSignature", Message: "no"}
 	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {
 		c.Jobs = telling{}
-		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, _ time.Time) (gateway.Caller, error) {
+		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, _ *target.Target, _ time.Time) (gateway.Caller, error) {
 			signer := string(ctx.Request.Header.Peek("Authorization"))
 			if signer == "" {
 				return nil, denied
@@ -66,6 +70,60 @@ func TestSignedRequests(t *testing.T) {
 	open := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Jobs = telling{} })
 	if r := open.do("PUT", "/things/t1/jobs", "body"); r.body != `"" false "body"` {
 		t.Errorf("auth.mode none: %s", r.body)
+	}
+}
+
+// TestOneSpelling: where devices prove who they are, a path that somebody behind the gateway could read as another one is
+// refused before a route, the jobs service or an upstream sees it; elsewhere it passes as it was sent.
+func TestOneSpelling(t *testing.T) {
+	seen := make(chan string, 1)
+	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.RequestURI }))
+	defer backend.Close()
+	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
+		withUpstream(backend.URL)(c, g)
+		c.Jobs = telling{}
+		c.Auth = gateway.Auth{Mode: gateway.AuthHeader, Header: "X-Thing-Name", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
+	})
+	open := newGateway(t, withUpstream(backend.URL))
+	s, _ := runServer(t, g, nil)
+	f := func(uri string, passed string) {
+		t.Helper()
+		r := roundTrip(t, dial(t, s.Addr("listen")), "GET", uri, "", "X-Thing-Name: t1")
+		got := ""
+		select {
+		case got = <-seen:
+		default:
+		}
+		if got != passed || passed == "" && (r.StatusCode != 400 || !strings.Contains(r.body, "InvalidRequest")) {
+			t.Errorf("%s: %d %s, the upstream saw %q, want %q", uri, r.StatusCode, r.body, got, passed)
+		}
+		if r := open.do("GET", uri, ""); r.StatusCode == 400 {
+			t.Errorf("auth.mode none: %s: %d %s", uri, r.StatusCode, r.body)
+		}
+		select {
+		case <-seen:
+		default:
+			t.Errorf("auth.mode none: %s did not pass", uri)
+		}
+	}
+	f("/api/devices/t1/log", "/api/devices/t1/log")
+	f("/api/devices/t1/log/?x=//../%2f", "/api/devices/t1/log/?x=//../%2f")
+	f("http://elsewhere.example/api/devices/t1/log", "/api/devices/t1/log")
+	f("http://elsewhere.example?x", "/?x")
+	f("//api/devices/victim/log", "")
+	f("/api/./devices/victim/log", "")
+	f("/x/../api/devices/victim/log", "")
+	f("/x/..;/api/devices/victim/log", "")
+	f("/api/devices/victim%2flog", "")
+	f("/api/devices/victim%5clog", "")
+	f("/api/devices\\victim/log", "")
+	f("/x/%2e%2e/api/devices/victim/log", "")
+	f("/api/devices/victim/log%00", "")
+	if r := roundTrip(t, dial(t, s.Addr("listen")), "GET", "/api/devices/victim%zz", "", "X-Thing-Name: t1"); !strings.Contains(r.body, "percent-encoded") {
+		t.Errorf("a broken escape: %d %s", r.StatusCode, r.body)
+	}
+	if r := roundTrip(t, dial(t, s.Addr("listen")), "PUT", "http://elsewhere.example/things/t1/jobs", "", "X-Thing-Name: t1"); r.body != `"t1" true ""` {
+		t.Errorf("a job's path in absolute form: %d %s", r.StatusCode, r.body)
 	}
 }
 

@@ -83,7 +83,7 @@ func (h *Handler) try(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Reque
 	var last *upstream
 	for attempt := 1; ; attempt++ {
 		u := h.upstreams.pick(x.now, last)
-		x.target = appendTarget(x.target[:0], u, ctx.Request.Header.RequestURI())
+		x.target = appendTarget(x.target[:0], u, x.asked.Origin())
 		req.SetRequestURIBytes(x.target)
 		req.Header.SetHost(u.host)
 		answer.StreamBody = true
@@ -132,19 +132,9 @@ func safeMethod(method []byte) bool {
 	return false
 }
 
-// appendTarget appends the URL of a request at u: the device's own request target, the
-// origin-form part of it (RFC 9112 §3.2.1).
+// appendTarget appends the URL of a request at u: the device's own request target, in
+// origin form (RFC 9112 §3.2.1).
 func appendTarget(dst []byte, u *upstream, target []byte) []byte {
-	if len(target) > 0 && target[0] != '/' {
-		if i := bytes.Index(target, schemeEnd); i >= 0 {
-			target = target[i+len(schemeEnd):]
-			if i = bytes.IndexAny(target, "/?"); i < 0 {
-				target = slash
-			} else {
-				target = target[i:]
-			}
-		}
-	}
 	dst = append(dst, "http://"...) // TLS is the connection's own matter, see upstream.secure
 	dst = append(dst, u.host...)
 	return append(dst, target...)
@@ -153,12 +143,6 @@ func appendTarget(dst []byte, u *upstream, target []byte) []byte {
 // forward fills req with what goes to the upstream.
 func (h *Handler) forward(ctx *fasthttp.RequestCtx, x *exchange, req *fasthttp.Request, fill bool) *Error {
 	in := &ctx.Request
-	switch target := in.Header.RequestURI(); {
-	case bytes.IndexByte(target, '#') >= 0:
-		return errBadRequest("a request target has no fragment (RFC 9112 §3.2)")
-	case string(target) == "*":
-		return errBadRequest("the request target is * and no path")
-	}
 	if bytes.Equal(in.Header.Method(), methodConnect) || bytes.Equal(in.Header.Method(), methodTrace) {
 		return errMethod("those that may pass")
 	}

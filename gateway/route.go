@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 )
@@ -76,104 +75,22 @@ func (p *pathPattern) shadows(q *pathPattern) bool {
 	return true
 }
 
-// pathParts is a request's path taken apart: split at raw slashes, each segment
-// decoded once. Its slices are valid until the request is done.
-type pathParts struct {
-	parts   [maxSegments][]byte
-	n       int
-	scratch []byte // decoded segments
-}
-
-// maxSegments bounds the segments of a path that routes can match; longer paths
-// go to the upstream.
-const maxSegments = 24
-
-// split takes the path of a request target apart. It reports false for a path that
-// no route can match: too many segments or a broken escape.
-func (p *pathParts) split(path []byte) bool {
-	p.n, p.scratch = 0, p.scratch[:0]
-	if len(path) == 0 || path[0] != '/' {
-		return false
-	}
-	start, escaped := 1, false
-	for i := 1; i <= len(path); i++ {
-		if i < len(path) && path[i] != '/' {
-			escaped = escaped || path[i] == '%'
-			continue
-		}
-		if p.n == maxSegments {
-			return false
-		}
-		part := path[start:i]
-		if escaped {
-			from := len(p.scratch)
-			var ok bool
-			if p.scratch, ok = appendDecoded(p.scratch, part); !ok {
-				return false
-			}
-			part = p.scratch[from:]
-		}
-		p.parts[p.n] = part
-		p.n++
-		start, escaped = i+1, false
-	}
-	return true
-}
-
-var slash = []byte{'/'}
-
-// appendDecoded appends s with its %XX escapes decoded once.
-func appendDecoded(dst, s []byte) ([]byte, bool) {
-	for i := 0; i < len(s); i++ {
-		if s[i] != '%' {
-			dst = append(dst, s[i])
-			continue
-		}
-		if i+2 >= len(s) {
-			return dst, false
-		}
-		hi, lo := unhex[s[i+1]], unhex[s[i+2]]
-		if hi < 0 || lo < 0 {
-			return dst, false
-		}
-		dst = append(dst, byte(hi<<4|lo))
-		i += 2
-	}
-	return dst, true
-}
-
-var unhex = func() (t [256]int8) {
-	for c := range t {
-		switch {
-		case c >= '0' && c <= '9':
-			t[c] = int8(c - '0')
-		case c >= 'a' && c <= 'f':
-			t[c] = int8(c - 'a' + 10)
-		case c >= 'A' && c <= 'F':
-			t[c] = int8(c - 'A' + 10)
-		default:
-			t[c] = -1
-		}
-	}
-	return t
-}()
-
 // variables holds the values of a route's path variables, valid as long as the request.
 type variables [maxVariables][]byte
 
-// match reports whether the path is p's and fills vars. The values are not yet validated.
-func (p *pathPattern) match(path *pathParts, vars *variables) bool {
-	if path.n != len(p.segments) {
+// match reports whether the path of these segments is p's and fills vars. The values are not yet validated.
+func (p *pathPattern) match(path [][]byte, vars *variables) bool {
+	if len(path) != len(p.segments) {
 		return false
 	}
 	for i, s := range p.segments {
-		if s.variable < 0 && string(path.parts[i]) != s.literal {
+		if s.variable < 0 && string(path[i]) != s.literal {
 			return false
 		}
 	}
 	for i, s := range p.segments {
 		if s.variable >= 0 {
-			vars[s.variable] = path.parts[i]
+			vars[s.variable] = path[i]
 		}
 	}
 	return true
@@ -208,24 +125,3 @@ var nameByte = func() (t [256]bool) {
 	}
 	return t
 }()
-
-// requestPath returns the path of a request target as sent, without its query; the
-// authority of an absolute-form target (RFC 9112 §3.2.2) is left out.
-func requestPath(target []byte) []byte {
-	if len(target) > 0 && target[0] != '/' {
-		if i := bytes.Index(target, schemeEnd); i >= 0 {
-			target = target[i+len(schemeEnd):]
-			i = bytes.IndexByte(target, '/')
-			if i < 0 {
-				return slash
-			}
-			target = target[i:]
-		}
-	}
-	if i := bytes.IndexByte(target, '?'); i >= 0 {
-		target = target[:i]
-	}
-	return target
-}
-
-var schemeEnd = []byte("://")

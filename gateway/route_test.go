@@ -3,6 +3,8 @@ package gateway
 import (
 	"strings"
 	"testing"
+
+	"jobgate/gateway/target"
 )
 
 func TestParsePathRefuses(t *testing.T) {
@@ -28,13 +30,13 @@ func TestMatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := func(target, thing, job string, want bool) {
+	f := func(uri, thing, job string, want bool) {
 		t.Helper()
-		var path pathParts
+		var asked target.Target
 		var vars variables
-		got := path.split(requestPath([]byte(target))) && p.match(&path, &vars) && p.validate(&vars) == nil
+		got := asked.Parse([]byte(uri)) == nil && p.match(asked.Segments(), &vars) && p.validate(&vars) == nil
 		if got != want || got && (string(vars[0]) != thing || string(vars[1]) != job) {
-			t.Errorf("%q: got %v %q %q, want %v %q %q", target, got, vars[0], vars[1], want, thing, job)
+			t.Errorf("%q: got %v %q %q, want %v %q %q", uri, got, vars[0], vars[1], want, thing, job)
 		}
 	}
 	f("/things/t-1/jobs/j_1/document", "t-1", "j_1", true)
@@ -80,20 +82,20 @@ func TestShadows(t *testing.T) {
 	f("/{x}/b", "/a/{y}", false)
 }
 
-func FuzzSplit(f *testing.F) {
+func FuzzMatch(f *testing.F) {
 	for _, seed := range []string{"/things/t/jobs/j", "//", "/%", "/a%2fb", "x://y/z", "/" + strings.Repeat("a/", 40)} {
 		f.Add(seed)
 	}
 	p, _ := parsePath("/things/{thingName}/jobs/{jobId}")
-	f.Fuzz(func(t *testing.T, target string) {
-		var path pathParts
+	f.Fuzz(func(t *testing.T, uri string) {
+		var asked target.Target
 		var vars variables
-		if !path.split(requestPath([]byte(target))) || !p.match(&path, &vars) || p.validate(&vars) != nil {
+		if asked.Parse([]byte(uri)) != nil || !p.match(asked.Segments(), &vars) || p.validate(&vars) != nil {
 			return
 		}
 		for _, v := range vars[:2] {
 			if strings.ContainsAny(string(v), "/\\%?#\x00 ") || string(v) == ".." {
-				t.Errorf("%q: variable %q could leave its segment", target, v)
+				t.Errorf("%q: variable %q could leave its segment", uri, v)
 			}
 		}
 	})

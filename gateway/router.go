@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
 	"jobgate/cache"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
+	"jobgate/gateway/target"
 	"jobgate/presigner/role"
 )
 
@@ -32,7 +34,7 @@ type route struct {
 
 // router finds the route of a path: the first of those with as many segments that matches.
 type router struct {
-	bySegments [maxSegments + 1][]*route
+	bySegments [target.MaxSegments + 1][]*route
 }
 
 func (t *router) add(r *route) {
@@ -40,13 +42,14 @@ func (t *router) add(r *route) {
 	t.bySegments[n] = append(t.bySegments[n], r)
 }
 
-// match returns the route of path, nil if there is none, and leaves its variables in x.
-func (t *router) match(path []byte, x *exchange) *route {
-	if !x.path.split(path) {
+// match returns the route of x's path, nil if there is none, and leaves its variables in x.
+func (t *router) match(x *exchange) *route {
+	if err := x.asked.Spelling(); err != nil && errors.Is(err, target.ErrEscape) {
 		return nil
 	}
-	for _, r := range t.bySegments[x.path.n] {
-		if r.pattern.match(&x.path, &x.vars) {
+	path := x.asked.Segments()
+	for _, r := range t.bySegments[len(path)] {
+		if r.pattern.match(path, &x.vars) {
 			return r
 		}
 	}
@@ -68,8 +71,8 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(pattern.segments) > maxSegments {
-		return nil, fmt.Errorf("it has %d segments, the limit is %d", len(pattern.segments), maxSegments)
+	if len(pattern.segments) > target.MaxSegments {
+		return nil, fmt.Errorf("it has %d segments, the limit is %d", len(pattern.segments), target.MaxSegments)
 	}
 	r := &route{
 		path: config.Path, pattern: pattern, fill: config.Fill, expires: config.Expires,

@@ -89,7 +89,10 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	if err := h.sidecar.authenticate(ctx); err != nil {
 		return err
 	}
-	if string(requestPath(ctx.Request.Header.RequestURI())) != "/render" {
+	if err := x.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+		return errBadRequest("%v", err)
+	}
+	if string(x.asked.Path()) != "/render" {
 		return &Error{Status: http.StatusNotFound, Code: "ResourceNotFound", Message: "the sidecar answers POST /render only"}
 	}
 	if !ctx.IsPost() {

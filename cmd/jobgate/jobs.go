@@ -16,6 +16,7 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
 
@@ -174,9 +175,9 @@ func exportLine(key *presigner.Credentials, region string) string {
 }
 
 // signedBy says who signed a device's request (auth.mode: sigv4).
-func signedBy(v *api.Verifier) func(*fasthttp.RequestCtx, time.Time) (gateway.Caller, error) {
-	return func(ctx *fasthttp.RequestCtx, now time.Time) (gateway.Caller, error) {
-		caller, e := v.Identify(ctx, now)
+func signedBy(v *api.Verifier) func(*fasthttp.RequestCtx, *target.Target, time.Time) (gateway.Caller, error) {
+	return func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
+		caller, e := v.Identify(ctx, asked, now)
 		if e != nil {
 			return nil, &e.Fault
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"jobgate/gateway/target"
 )
 
 // Warning is something in a document that is served all the same, but is probably not
@@ -131,7 +133,7 @@ func (l *linter) asItStands(start int, k kind, url []byte) {
 	}
 	for i := range url {
 		if url[i] == '%' {
-			if _, ok := appendDecoded(nil, url[i:min(i+3, len(url))]); ok {
+			if _, ok := target.AppendDecoded(nil, url[i:min(i+3, len(url))]); ok {
 				l.warn(start, "%s takes the key as it stands, %s included; percent-encoded keys are for s3-presigned-url-v2", name, url[i:i+3])
 				return
 			}

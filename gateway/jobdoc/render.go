@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
 
@@ -89,7 +90,7 @@ func (t *Template) fillPath(x *renderScratch, h *urlHole, c *Context) *Error {
 		return nil
 	}
 	x.resource = appendResource(x.resource[:0], h.endpoint, h.bucket)
-	x.resource, _ = appendDecoded(x.resource, x.path[h.keyAt:])
+	x.resource, _ = target.AppendDecoded(x.resource, x.path[h.keyAt:])
 	if !t.policy.allows(h.method, h.endpoint, h.target.Region, x.resource) {
 		return t.policy.refusal(h.method, h.endpoint, h.target.Region, x.resource)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"unicode/utf8"
 
+	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
 
@@ -189,16 +190,16 @@ func (o *object) decodeKey() *Error {
 	from := 0
 	for i := range o.marks {
 		m := &o.marks[i]
-		if o.scratch, ok = appendDecoded(o.scratch, text[from:m.at]); !ok {
+		if o.scratch, ok = target.AppendDecoded(o.scratch, text[from:m.at]); !ok {
 			return badEncoding()
 		}
 		from, m.at = m.at, len(o.scratch)
 	}
-	if o.scratch, ok = appendDecoded(o.scratch, text[from:]); !ok {
+	if o.scratch, ok = target.AppendDecoded(o.scratch, text[from:]); !ok {
 		return badEncoding()
 	}
 	end := len(o.scratch)
-	if o.scratch, ok = appendDecoded(o.scratch, version); !ok {
+	if o.scratch, ok = target.AppendDecoded(o.scratch, version); !ok {
 		return badEncoding()
 	}
 	o.key, o.version = o.scratch[:end:end], o.scratch[end:]
@@ -210,26 +211,4 @@ func (o *object) decodeKey() *Error {
 
 func badEncoding() *Error {
 	return urlError("a %% in a -v2 URL is not followed by two hex digits; a %% in a key is written %%25")
-}
-
-// appendDecoded appends text with its %XX decoded; false if one is malformed.
-func appendDecoded[S string | []byte](dst []byte, text S) ([]byte, bool) {
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c != '%' {
-			dst = append(dst, c)
-			continue
-		}
-		if i+2 >= len(text) {
-			return dst, false
-		}
-		high, ok1 := unhex(text[i+1])
-		low, ok2 := unhex(text[i+2])
-		if !ok1 || !ok2 {
-			return dst, false
-		}
-		dst = append(dst, high<<4|low)
-		i += 2
-	}
-	return dst, true
 }

@@ -1,6 +1,9 @@
 package jobdoc
 
-import "jobgate/presigner"
+import (
+	"jobgate/gateway/target"
+	"jobgate/presigner"
+)
 
 // Template is a compiled document: its literal text, and holes for URLs. It is
 // immutable and safe for concurrent use, and it retains nothing of the bytes that it
@@ -104,11 +107,11 @@ func (h *urlHole) key() string {
 	var key []byte
 	from := int(h.keyAt)
 	for _, m := range h.marks {
-		key, _ = appendDecoded(key, h.target.Path[from:m.at])
+		key, _ = target.AppendDecoded(key, h.target.Path[from:m.at])
 		key = append(append(append(key, dollarBrace...), m.name.String()...), '}')
 		from = m.at
 	}
-	key, _ = appendDecoded(key, h.target.Path[from:])
+	key, _ = target.AppendDecoded(key, h.target.Path[from:])
 	return string(key)
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/linger"
+	"jobgate/gateway/target"
 )
 
 // ControlConfig is what the control plane needs.
@@ -70,6 +70,19 @@ type call struct {
 	operation *operation
 	in        input
 	host      string // that the client called
+}
+
+// controlExchange is the scratch space of one request of the control listener, pooled.
+type controlExchange struct {
+	asked target.Target
+	data  Exchange // of a request to the data plane
+}
+
+var controlExchanges = sync.Pool{New: func() any { return new(controlExchange) }}
+
+func (x *controlExchange) release() {
+	x.data.Release()
+	controlExchanges.Put(x)
 }
 
 // handlers are the operations by name. A test compares them with the model.
@@ -174,20 +187,26 @@ func (c *Control) Handle(ctx *fasthttp.RequestCtx) {
 
 // serve is one request, top to bottom: who, what, may they, is it well formed, do it.
 func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *Exception {
-	caller, err := c.config.Verifier.Verify(ctx, now, ServiceControl, ServiceData)
+	x := controlExchanges.Get().(*controlExchange)
+	defer x.release()
+	if err := x.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+		return invalidRequest("The request cannot be read: %v.", err)
+	}
+	caller, err := c.config.Verifier.Verify(ctx, &x.asked, now, ServiceControl, ServiceData)
 	if err != nil {
 		return err
 	}
-	path, query, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
 	switch {
 	case caller.Service == ServiceData:
-		c.data.serveFor(ctx, now, caller)
+		x.data.Now, x.data.Target, x.data.Authenticated = now, &x.asked, true
+		c.data.Match(ctx.Method(), &x.data)
+		c.data.serveFor(ctx, &x.data, true, caller)
 		return nil
-	case string(path) == StreamPath && ctx.IsGet():
+	case string(x.asked.Path()) == StreamPath && ctx.IsGet():
 		*name = "Watch"
 		return c.watch(ctx, caller)
 	}
-	route, variables, err := c.route(string(ctx.Method()), string(path))
+	route, variables, err := c.route(string(ctx.Method()), &x.asked)
 	if err != nil {
 		return err
 	}
@@ -196,7 +215,7 @@ func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *
 		return err
 	}
 	var args fasthttp.Args
-	args.ParseBytes(query)
+	args.ParseBytes(x.asked.Query())
 	in, err := route.read(variables, &args, ctx.Request.Body())
 	if err != nil {
 		return err
@@ -208,7 +227,7 @@ func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *
 		return route.exceptionOf(failure)
 	}
 	if route.method != http.MethodGet {
-		c.log.log.Info("jobs: operator's change", "operation", route.name, "access_key", caller.ID(), "path", string(path))
+		c.log.log.Info("jobs: operator's change", "operation", route.name, "access_key", caller.ID(), "path", string(x.asked.Path()))
 	}
 	return respond(ctx, route.operation, answer)
 }
@@ -230,16 +249,14 @@ func respond(ctx *fasthttp.RequestCtx, op *operation, answer any) *Exception {
 	return nil
 }
 
-// route finds the operation of a method and a path as sent, and the path's variables, decoded.
-func (c *Control) route(method, path string) (*controlRoute, map[string]string, *Exception) {
-	raw := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	segments := make([]string, len(raw))
-	for i, s := range raw {
-		decoded, ok := appendDecoded(nil, []byte(s))
-		if !ok {
-			return nil, nil, invalidRequest("The path is not percent-encoded.")
-		}
-		segments[i] = strings.ToValidUTF8(string(decoded), "?")
+// route finds the operation of a method and a path, and the path's variables.
+func (c *Control) route(method string, asked *target.Target) (*controlRoute, map[string]string, *Exception) {
+	if errors.Is(asked.Spelling(), target.ErrEscape) {
+		return nil, nil, invalidRequest("The path is not percent-encoded.")
+	}
+	segments := make([]string, len(asked.Segments()))
+	for i, s := range asked.Segments() {
+		segments[i] = strings.ToValidUTF8(string(s), "?")
 	}
 	i := slices.IndexFunc(c.routes, func(r controlRoute) bool { return r.matches(method, segments) })
 	if i < 0 {

@@ -7,7 +7,6 @@ import (
 	"hash/maphash"
 	"log/slog"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +15,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/target"
 )
 
 // DataService is what the data plane needs of the IoT Jobs service; *jobs.Service has it.
@@ -89,40 +89,37 @@ func (nobody) Grant(context.Context, string, time.Duration, time.Time) (Grant, e
 	return Grant{}, errors.New("no role may sign for jobs")
 }
 
-// exchange is the scratch space of one request, pooled.
-type exchange struct {
-	target   dataTarget // its segments decoded
-	now      time.Time
-	decoded  []byte
-	query    fasthttp.Args
-	pending  []jobs.Execution
-	document []byte // rendered, in an answer that is made up after the store has agreed
+// Exchange is one request of a device, and its scratch space. The listener that serves the request owns it, and keeps it
+// for the requests that follow; its zero value is ready.
+type Exchange struct {
+	Now    time.Time      // the request's one reading of the clock
+	Target *target.Target // the request's, parsed
+	// Authenticated says that the device is proven to be Thing, or, where Thing is nil, that Verifier.Identify has found
+	// out who signed the request. Else the path is believed.
+	Authenticated bool
+	Thing         []byte
+
+	operation  dataOperation
+	thing, job []byte // of the path, decoded
+	query      fasthttp.Args
+	pending    []jobs.Execution
+	document   []byte // rendered, in an answer that is made up after the store has agreed
 }
 
-var exchanges = sync.Pool{New: func() any { return new(exchange) }}
-
-// Matches reports whether method and path, as sent and without a query, are an operation of the data plane. It
-// allocates nothing.
-func (d *Data) Matches(method, path []byte) bool {
-	return parseDataPath(method, path).operation != noDataOperation
+// Match reports whether method and x's Target are an operation of the data plane, and keeps in x which one. It allocates
+// nothing.
+func (d *Data) Match(method []byte, x *Exchange) bool {
+	return x.match(method) != noDataOperation
 }
 
-// Serve answers an operation that Matches. authenticated says that the device is proven to be thing, or, where thing is
-// nil, that Verifier.Identify has found out who signed the request; else the path is believed. now is the request's one
-// reading of the clock.
-func (d *Data) Serve(ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool) {
-	answered := d.answer(ctx, now, func(x *exchange) *Exception {
-		switch {
-		case !authenticated || len(thing) > 0 && bytes.Equal(thing, x.target.thing):
-			return nil
-		case thing == nil:
-			return callerOf(ctx).mayReport(x)
-		}
-		return errOtherThing
-	})
-	if answered && authenticated && thing == nil {
-		nameRequest(ctx)
+// Serve answers the operation that x matched.
+func (d *Data) Serve(ctx *fasthttp.RequestCtx, x *Exchange) {
+	signed := x.Authenticated && x.Thing == nil
+	var caller *Caller
+	if signed {
+		caller = callerOf(ctx)
 	}
+	d.serveFor(ctx, x, signed, caller)
 }
 
 // nameRequest gives an answer to a signed request, which is an SDK's, the request id that its caller is shown. Devices that sign
@@ -133,74 +130,68 @@ func nameRequest(ctx *fasthttp.RequestCtx) {
 
 var errOtherThing = exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
 
-// serveFor answers a request that caller has signed.
-func (d *Data) serveFor(ctx *fasthttp.RequestCtx, now time.Time, caller *Caller) {
-	if d.answer(ctx, now, caller.mayReport) {
-		nameRequest(ctx)
-	}
-}
-
-// answer is one request, top to bottom; false if it was refused.
-func (d *Data) answer(ctx *fasthttp.RequestCtx, now time.Time, authorize func(*exchange) *Exception) bool {
-	x := exchanges.Get().(*exchange)
-	defer x.release()
-	x.now = now
-	err := x.parse(ctx)
+// serveFor answers a request that caller has signed, or, if it is not signed, that comes from whom x says.
+func (d *Data) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, caller *Caller) {
+	err := x.validate()
 	if err == nil {
-		err = authorize(x)
+		err = x.authorize(signed, caller)
 	}
 	if err == nil {
 		err = d.serve(ctx, x)
 	}
 	if err != nil {
-		d.log.refused(ctx, now, dataOperationNames[x.target.operation], err, err.Write(ctx))
-		return false
+		d.log.refused(ctx, x.Now, dataOperationNames[x.operation], err, err.Write(ctx))
+		return
 	}
 	ctx.Response.Header.SetContentTypeBytes(contentType)
 	ctx.Response.Header.SetCanonical(cacheControlKey, noStore)
-	return true
+	if signed {
+		nameRequest(ctx)
+	}
+}
+
+// authorize says whether who asks may do so for x's thing.
+func (x *Exchange) authorize(signed bool, caller *Caller) *Exception {
+	switch {
+	case signed:
+		return caller.mayReport(x)
+	case !x.Authenticated || len(x.Thing) > 0 && bytes.Equal(x.Thing, x.thing):
+		return nil
+	}
+	return errOtherThing
 }
 
 // maxKept bounds the buffer that a pooled exchange keeps, in bytes.
 const maxKept = 1 << 20
 
-// release gives x back, without what it refers to.
-func (x *exchange) release() {
+// Release lets go of what the request left in x, which is then ready for another.
+func (x *Exchange) Release() {
+	if x.operation == noDataOperation {
+		return
+	}
 	clear(x.pending)
-	x.target = dataTarget{}
+	x.operation, x.Thing, x.thing, x.job = noDataOperation, nil, nil, nil
 	if cap(x.document) > maxKept {
 		x.document = nil
 	}
-	exchanges.Put(x)
 }
 
-// parse takes the path and the query apart and checks the names.
-func (x *exchange) parse(ctx *fasthttp.RequestCtx) *Exception {
-	path, query, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
-	x.query.ParseBytes(query)
-	t := parseDataPath(ctx.Method(), path)
-	if t.operation == noDataOperation {
+// validate checks the names of the path, and takes the query apart.
+func (x *Exchange) validate() *Exception {
+	x.query.ParseBytes(x.Target.Query())
+	switch {
+	case x.operation == noDataOperation:
 		return exception(http.StatusNotFound, "UnknownOperation", "There is no such operation.")
+	case errors.Is(x.Target.Spelling(), target.ErrEscape):
+		return invalidRequest("The path is not percent-encoded.")
 	}
-	// Fast path: nothing is encoded.
-	if bytes.IndexByte(path, '%') >= 0 {
-		var ok1, ok2 bool
-		x.decoded, ok1 = appendDecoded(x.decoded[:0], t.thing)
-		n := len(x.decoded)
-		x.decoded, ok2 = appendDecoded(x.decoded, t.job)
-		if !ok1 || !ok2 {
-			return invalidRequest("The path is not percent-encoded.")
-		}
-		t.thing, t.job = x.decoded[:n], x.decoded[n:]
-	}
-	x.target = t
 	var f faults
-	if !isName(t.thing, maxThingName, true) {
-		f.list = append(f.list, nameFault("thingName", t.thing, "[a-zA-Z0-9:_-]{1,128}"))
+	if !isName(x.thing, maxThingName, true) {
+		f.list = append(f.list, nameFault("thingName", x.thing, "[a-zA-Z0-9:_-]{1,128}"))
 	}
-	isNext := bytes.Equal(t.job, next) && t.operation != update
-	if t.operation != getPending && !isNext && !isName(t.job, maxJobID, false) {
-		f.list = append(f.list, nameFault("jobId", t.job, "[a-zA-Z0-9_-]{1,64}"))
+	isNext := bytes.Equal(x.job, next) && x.operation != update
+	if x.operation != getPending && !isNext && !isName(x.job, maxJobID, false) {
+		f.list = append(f.list, nameFault("jobId", x.job, "[a-zA-Z0-9_-]{1,64}"))
 	}
 	return f.exception()
 }
@@ -211,10 +202,10 @@ func nameFault(member string, value []byte, pattern string) string {
 }
 
 // serve does the operation and leaves its answer in the response.
-func (d *Data) serve(ctx *fasthttp.RequestCtx, x *exchange) *Exception {
+func (d *Data) serve(ctx *fasthttp.RequestCtx, x *Exchange) *Exception {
 	var err error
 	body := ctx.Response.SwapBody(nil)[:0]
-	switch x.target.operation {
+	switch x.operation {
 	case getPending:
 		body, err = d.getPending(x, body)
 	case describe:
@@ -226,7 +217,7 @@ func (d *Data) serve(ctx *fasthttp.RequestCtx, x *exchange) *Exception {
 	}
 	ctx.Response.SwapBody(body)
 	if err != nil {
-		return d.model[x.target.operation].exceptionOf(err)
+		return d.model[x.operation].exceptionOf(err)
 	}
 	return nil
 }

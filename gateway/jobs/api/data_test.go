@@ -12,28 +12,35 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/target"
 )
 
 // ask does one request of an unauthenticated device.
 func ask(d *Data, method, uri, body string) *fasthttp.Response {
 	var ctx fasthttp.RequestCtx
 	request(&ctx, method, uri, body)
-	d.Serve(&ctx, testTime, nil, false)
+	new(device).serve(d, &ctx, testTime, nil, false)
 	return &ctx.Response
 }
 
-func TestMatches(t *testing.T) {
+func TestMatch(t *testing.T) {
 	d, _, _ := newFake(t, plainDocument)
 	f := func(method, path string, want dataOperation) {
 		t.Helper()
-		if got := parseDataPath([]byte(method), []byte(path)).operation; got != want {
-			t.Errorf("%s %s: got %s, want %s", method, path, dataOperationNames[got], dataOperationNames[want])
+		var asked target.Target
+		if err := asked.Parse([]byte(path)); err != nil {
+			t.Fatal(err)
 		}
-		if got := d.Matches([]byte(method), []byte(path)); got != (want != noDataOperation) {
-			t.Errorf("%s %s: Matches says %v", method, path, got)
+		x := Exchange{Target: &asked}
+		if got := d.Match([]byte(method), &x); got != (want != noDataOperation) {
+			t.Errorf("%s %s: Match says %v", method, path, got)
+		}
+		if x.operation != want {
+			t.Errorf("%s %s: got %s, want %s", method, path, dataOperationNames[x.operation], dataOperationNames[want])
 		}
 	}
 	f("GET", "/things/t/jobs", getPending)
+	f("GET", "http://elsewhere.example/things/t/jobs?a=b", getPending)
 	f("GET", "/things/t/jobs/j", describe)
 	f("GET", "/things/t/jobs/$next", describe)
 	f("GET", "/things/t%3A1/jobs/%24next", describe)
@@ -244,7 +251,7 @@ func TestServeAuthenticated(t *testing.T) {
 		t.Helper()
 		var ctx fasthttp.RequestCtx
 		request(&ctx, "GET", uri, "")
-		d.Serve(&ctx, testTime, []byte(thing), true)
+		new(device).serve(d, &ctx, testTime, []byte(thing), true)
 		if got := ctx.Response.StatusCode(); got != status {
 			t.Errorf("%s as %q: %d, want %d", uri, thing, got, status)
 		}

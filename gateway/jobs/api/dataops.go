@@ -13,8 +13,8 @@ import (
 // for is answered, or ends by its own timeout.
 
 // getPending appends the answer to GetPendingJobExecutions.
-func (d *Data) getPending(x *exchange, body []byte) ([]byte, error) {
-	p, err := d.service.GetPending(context.Background(), string(x.target.thing), x.pending[:0])
+func (d *Data) getPending(x *Exchange, body []byte) ([]byte, error) {
+	p, err := d.service.GetPending(context.Background(), string(x.thing), x.pending[:0])
 	if err != nil {
 		return body, err
 	}
@@ -27,7 +27,7 @@ func (d *Data) getPending(x *exchange, body []byte) ([]byte, error) {
 }
 
 // keep keeps the lists' array for the next request, if it is not an unusually large one.
-func (x *exchange) keep(p jobs.PendingExecutions) {
+func (x *Exchange) keep(p jobs.PendingExecutions) {
 	const most = 32
 	list := p.InProgress
 	if list == nil {
@@ -39,12 +39,12 @@ func (x *exchange) keep(p jobs.PendingExecutions) {
 }
 
 // describe appends the answer to DescribeJobExecution; `{}` when the next execution is asked for and nothing is pending.
-func (d *Data) describe(x *exchange, body []byte) ([]byte, error) {
-	r := jobs.DescribeExecutionRequest{Thing: string(x.target.thing), Document: true}
-	if string(x.target.job) == jobs.Next {
+func (d *Data) describe(x *Exchange, body []byte) ([]byte, error) {
+	r := jobs.DescribeExecutionRequest{Thing: string(x.thing), Document: true}
+	if string(x.job) == jobs.Next {
 		r.JobID = jobs.Next
 	} else {
-		r.JobID = string(x.target.job)
+		r.JobID = string(x.job)
 	}
 	// Fast path: no query. It gives an answer with the document of the latest execution.
 	if x.query.Len() > 0 {
@@ -60,7 +60,7 @@ func (d *Data) describe(x *exchange, body []byte) ([]byte, error) {
 		return append(body, '{', '}'), nil
 	}
 	body = append(body, `{"execution":`...)
-	body = appendExecution(body, &described.Execution, x.now)
+	body = appendExecution(body, &described.Execution, x.Now)
 	if described.Document.Template != nil {
 		if body, err = d.appendDocument(body, &described, x); err != nil {
 			return body, err
@@ -70,9 +70,9 @@ func (d *Data) describe(x *exchange, body []byte) ([]byte, error) {
 }
 
 // appendDocument appends the document as a member of an execution.
-func (d *Data) appendDocument(body []byte, described *jobs.Described, x *exchange) ([]byte, error) {
+func (d *Data) appendDocument(body []byte, described *jobs.Described, x *Exchange) ([]byte, error) {
 	body = append(body, `,"jobDocument":"`...)
-	body, err := d.documents.appendTo(body, &described.Document, &described.Execution, x.now)
+	body, err := d.documents.appendTo(body, &described.Document, &described.Execution, x.Now)
 	if err != nil {
 		return body, renderingFailed(err)
 	}
@@ -80,7 +80,7 @@ func (d *Data) appendDocument(body []byte, described *jobs.Described, x *exchang
 }
 
 // describeQuery reads the query of DescribeJobExecution.
-func (x *exchange) describeQuery(r *jobs.DescribeExecutionRequest) error {
+func (x *Exchange) describeQuery(r *jobs.DescribeExecutionRequest) error {
 	if v := x.query.Peek("includeJobDocument"); v != nil {
 		switch string(v) {
 		case "true":
@@ -101,9 +101,9 @@ func (x *exchange) describeQuery(r *jobs.DescribeExecutionRequest) error {
 }
 
 // input reads and checks the body of an operation, and its path.
-func (d *Data) input(ctx *fasthttp.RequestCtx, x *exchange) (input, *Exception) {
-	variables := map[string]string{"thingName": string(x.target.thing), "jobId": string(x.target.job)}
-	in, err := d.model[x.target.operation].read(variables, &x.query, ctx.Request.Body())
+func (d *Data) input(ctx *fasthttp.RequestCtx, x *Exchange) (input, *Exception) {
+	variables := map[string]string{"thingName": string(x.thing), "jobId": string(x.job)}
+	in, err := d.model[x.operation].read(variables, &x.query, ctx.Request.Body())
 	if err != nil {
 		return in, err
 	}
@@ -125,15 +125,15 @@ func (in input) details() map[string]string { return in.pairs("statusDetails") }
 
 // startNext appends the answer to StartNextPendingJobExecution. The document is rendered before the execution is
 // started, so that one that cannot be signed starts nothing.
-func (d *Data) startNext(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byte, error) {
+func (d *Data) startNext(ctx *fasthttp.RequestCtx, x *Exchange, body []byte) ([]byte, error) {
 	in, bad := d.input(ctx, x)
 	if bad != nil {
 		return body, bad
 	}
 	waiting, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
-	described, found, err := d.service.StartNext(waiting, x.now, jobs.StartNextRequest{
-		Thing: string(x.target.thing), Details: in.details(), StepMinutes: in.long("stepTimeoutInMinutes"),
+	described, found, err := d.service.StartNext(waiting, x.Now, jobs.StartNextRequest{
+		Thing: string(x.thing), Details: in.details(), StepMinutes: in.long("stepTimeoutInMinutes"),
 		Before: d.renderInto(x),
 	})
 	if err != nil {
@@ -143,19 +143,19 @@ func (d *Data) startNext(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]
 		return append(body, '{', '}'), nil
 	}
 	body = append(body, `{"execution":`...)
-	body = appendExecution(body, &described.Execution, x.now)
+	body = appendExecution(body, &described.Execution, x.Now)
 	body = append(body, `,"jobDocument":"`...)
 	body = append(body, x.document...)
 	return append(body, '"', '}', '}'), nil
 }
 
 // renderInto returns a jobs.Before that renders the document into x.document.
-func (d *Data) renderInto(x *exchange) jobs.Before {
+func (d *Data) renderInto(x *Exchange) jobs.Before {
 	return func(described *jobs.Described) (err error) {
 		if described.Document.Template == nil {
 			return nil
 		}
-		x.document, err = d.documents.appendTo(x.document[:0], &described.Document, &described.Execution, x.now)
+		x.document, err = d.documents.appendTo(x.document[:0], &described.Document, &described.Execution, x.Now)
 		if err != nil {
 			return renderingFailed(err)
 		}
@@ -164,7 +164,7 @@ func (d *Data) renderInto(x *exchange) jobs.Before {
 }
 
 // update appends the answer to UpdateJobExecution.
-func (d *Data) update(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byte, error) {
+func (d *Data) update(ctx *fasthttp.RequestCtx, x *Exchange, body []byte) ([]byte, error) {
 	in, bad := d.input(ctx, x)
 	if bad != nil {
 		return body, bad
@@ -176,14 +176,14 @@ func (d *Data) update(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byt
 	waiting, cancel := context.WithTimeout(context.Background(), d.timeout)
 	defer cancel()
 	r := jobs.UpdateExecutionRequest{
-		Thing: string(x.target.thing), JobID: string(x.target.job), Number: in.long("executionNumber"),
+		Thing: string(x.thing), JobID: string(x.job), Number: in.long("executionNumber"),
 		Status: status, Details: in.details(), ExpectedVersion: in.expectedVersion(),
 		StepMinutes: in.long("stepTimeoutInMinutes"), Document: in.flag("includeJobDocument", false),
 	}
 	if r.Document {
 		r.Before = d.renderInto(x)
 	}
-	described, err := d.service.Update(waiting, x.now, r)
+	described, err := d.service.Update(waiting, x.Now, r)
 	if err != nil {
 		return body, err
 	}
@@ -191,7 +191,7 @@ func (d *Data) update(ctx *fasthttp.RequestCtx, x *exchange, body []byte) ([]byt
 }
 
 // appendUpdated appends what an update asked to be told.
-func (x *exchange) appendUpdated(body []byte, described *jobs.Described, state, document bool) []byte {
+func (x *Exchange) appendUpdated(body []byte, described *jobs.Described, state, document bool) []byte {
 	body = append(body, '{')
 	if state {
 		body = appendState(append(body, `"executionState":`...), &described.Execution)

@@ -18,86 +18,40 @@ const (
 var dataOperationNames = [...]string{"", "GetPendingJobExecutions", "DescribeJobExecution", "StartNextPendingJobExecution", "UpdateJobExecution"}
 
 var (
-	thingsPrefix = []byte("/things/")
-	jobsSegment  = []byte("jobs")
-	next         = []byte("$next")
-	nextEncoded  = []byte("%24next")
+	thingsSegment = []byte("things")
+	jobsSegment   = []byte("jobs")
+	next          = []byte("$next")
 )
 
-// dataTarget is what a path of the data plane names, its segments as sent.
-type dataTarget struct {
-	operation  dataOperation
-	thing, job []byte
-}
-
-// parseDataPath takes a path as sent apart; the operation is noDataOperation when it is not the data plane's. It
-// allocates nothing.
-func parseDataPath(method, path []byte) (t dataTarget) {
-	rest, ok := bytes.CutPrefix(path, thingsPrefix)
-	if !ok {
-		return t
+// match finds out which operation of the data plane a method and a path are, and for which thing and job.
+func (x *Exchange) match(method []byte) dataOperation {
+	x.operation, x.thing, x.job = noDataOperation, nil, nil
+	path := x.Target.Segments()
+	if len(path) != 3 && len(path) != 4 || !bytes.Equal(path[0], thingsSegment) || !bytes.Equal(path[2], jobsSegment) || len(path[1]) == 0 {
+		return noDataOperation
 	}
-	thing, rest, ok := bytes.Cut(rest, slash)
-	if !ok || len(thing) == 0 {
-		return t
+	x.thing = path[1]
+	switch {
+	case len(path) == 3:
+		if string(method) == "GET" {
+			x.operation = getPending
+		}
+		return x.operation
+	case len(path[3]) == 0:
+		return noDataOperation
 	}
-	segment, job, more := bytes.Cut(rest, slash)
-	if !bytes.Equal(segment, jobsSegment) || more && (len(job) == 0 || bytes.IndexByte(job, '/') >= 0) {
-		return t
-	}
-	t.thing, t.job = thing, job
+	x.job = path[3]
 	switch string(method) {
 	case "GET":
-		t.operation = describe
-		if !more {
-			t.operation = getPending
-		}
+		x.operation = describe
 	case "PUT":
-		if bytes.Equal(job, next) || bytes.EqualFold(job, nextEncoded) && bytes.HasSuffix(job, next[1:]) {
-			t.operation = startNext
+		if bytes.Equal(x.job, next) {
+			x.operation = startNext
 		}
 	case "POST":
-		if more {
-			t.operation = update
-		}
+		x.operation = update
 	}
-	return t
-}
-
-var slash = []byte("/")
-
-// appendDecoded appends a segment with its percent-encoding undone, once. ok is false for one that is not encoded
-// right.
-func appendDecoded(dst, segment []byte) (decoded []byte, ok bool) {
-	for i := 0; i < len(segment); i++ {
-		c := segment[i]
-		if c == '%' {
-			if i+2 >= len(segment) {
-				return dst, false
-			}
-			high, low := unhex(segment[i+1]), unhex(segment[i+2])
-			if high > 15 || low > 15 {
-				return dst, false
-			}
-			c = high<<4 | low
-			i += 2
-		}
-		dst = append(dst, c)
-	}
-	return dst, true
-}
-
-// unhex returns the value of a hexadecimal digit, 255 for what is none.
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
+	return x.operation
 }
 
 // isName says whether s is a name of 1 to limit characters of [a-zA-Z0-9_-], and ':' where colon says so: what the

@@ -16,7 +16,7 @@ import (
 func askAt(d *Data, at time.Time, method, uri string) *fasthttp.Response {
 	var ctx fasthttp.RequestCtx
 	request(&ctx, method, uri, `{"status":"IN_PROGRESS","includeJobDocument":true}`)
-	d.Serve(&ctx, at, nil, false)
+	new(device).serve(d, &ctx, at, nil, false)
 	return &ctx.Response
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
 
@@ -124,6 +125,23 @@ func newFake(tb testing.TB, document string) (*Data, *fakeService, *fakeSigning)
 		tb.Fatal(err)
 	}
 	return d, service, signing
+}
+
+// device is the listener's part of a request: it keeps the exchange, and parses the target.
+type device struct {
+	asked target.Target
+	x     Exchange
+}
+
+// serve answers the request in ctx as one of thing's, which is proven where authenticated says so.
+func (v *device) serve(d *Data, ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool) {
+	defer v.x.Release()
+	if err := v.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+		panic(err)
+	}
+	v.x.Now, v.x.Target, v.x.Thing, v.x.Authenticated = now, &v.asked, thing, authenticated
+	d.Match(ctx.Method(), &v.x)
+	d.Serve(ctx, &v.x)
 }
 
 // request prepares a request as the server would hand it over.

@@ -31,8 +31,6 @@ func TestAppend(t *testing.T) {
 	f("summaries", appendSummaries(foo(), []jobs.Execution{e, e}),
 		`[{"jobId":"update-7","queuedAt":1795435200,"lastUpdatedAt":1795435200,"versionNumber":1,"executionNumber":1},`+
 			`{"jobId":"update-7","queuedAt":1795435200,"lastUpdatedAt":1795435200,"versionNumber":1,"executionNumber":1}]`)
-	decoded, _ := appendDecoded(foo(), []byte("a%20b"))
-	f("decoded", decoded, "a b")
 
 	document := &service.described.Document
 	e.Thing = ".." // not a value for a key

@@ -22,6 +22,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/target"
 )
 
 // countingStore counts the calls that may change something.
@@ -236,11 +237,14 @@ func (p *plane) ok(s signature, method, uri, body string) map[string]any {
 // checkOutput checks an answer against the model: what it holds is there, of its type and within its bounds.
 func (p *plane) checkOutput(s signature, method, uri string, answer map[string]any) {
 	p.t.Helper()
-	path, _, _ := strings.Cut(uri, "?")
+	var asked target.Target
+	if err := asked.Parse([]byte(uri)); err != nil {
+		p.t.Fatal(err)
+	}
 	var op *operation
 	if s.service == ServiceData {
-		op = p.control.data.model[parseDataPath([]byte(method), []byte(path)).operation]
-	} else if route, _, err := p.control.route(method, path); err == nil {
+		op = p.control.data.model[(&Exchange{Target: &asked}).match([]byte(method))]
+	} else if route, _, err := p.control.route(method, &asked); err == nil {
 		op = route.operation
 	}
 	output := shape{kind: kindStructure, members: op.output}

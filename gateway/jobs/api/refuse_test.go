@@ -137,10 +137,14 @@ func TestIdentify(t *testing.T) {
 		t.Helper()
 		var ctx fasthttp.RequestCtx
 		s.prepare(t, &ctx, p.now, "GET", uri, "")
-		if _, err := p.control.config.Verifier.Identify(&ctx, p.now); err != nil {
+		var v device
+		if err := v.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.control.config.Verifier.Identify(&ctx, &v.asked, p.now); err != nil {
 			err.Write(&ctx)
 		} else {
-			p.control.data.Serve(&ctx, p.now, nil, true)
+			v.serve(p.control.data, &ctx, p.now, nil, true)
 		}
 		if got := ctx.Response.StatusCode(); got != want {
 			t.Errorf("%s by %s: %d %s, want %d", uri, s.id, got, ctx.Response.Body(), want)
@@ -157,7 +161,7 @@ func TestIdentify(t *testing.T) {
 	f(signature{none: true}, "/things/sensor:a1/jobs", 403)
 	var ctx fasthttp.RequestCtx
 	request(&ctx, "GET", "/things/other/jobs", "")
-	if p.control.data.Serve(&ctx, p.now, nil, true); ctx.Response.StatusCode() != http.StatusForbidden {
+	if new(device).serve(p.control.data, &ctx, p.now, nil, true); ctx.Response.StatusCode() != http.StatusForbidden {
 		t.Errorf("nobody identified: %d", ctx.Response.StatusCode())
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
 
@@ -54,11 +55,11 @@ func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }
 
 // Verify returns who signed the request, for one of services. An error's Status, Name and Message are AWS's own answer
 // to such a request. now is the request's reading of the clock.
-func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, now time.Time, services ...string) (*Caller, *Exception) {
+func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, services ...string) (*Caller, *Exception) {
 	keys := v.keys.Load()
 	header := &ctx.Request.Header
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
-		Method: string(header.Method()), RequestURI: string(header.RequestURI()), Body: ctx.Request.Body(),
+		Method: string(header.Method()), RequestURI: string(asked.Origin()), Body: ctx.Request.Body(),
 		Time: now, Lookup: keys.lookup, Keys: &keys.signing,
 		Values: func(name string) []string {
 			all := header.PeekAll(name)
@@ -100,8 +101,8 @@ type callerKey struct{}
 
 // Identify is Verify for the device listener (auth.mode: sigv4): it also leaves the caller in ctx, for Data.Serve. A
 // request for a document that is not a job's may be signed for either service.
-func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, now time.Time) (*Caller, *Exception) {
-	caller, err := v.Verify(ctx, now, ServiceData, ServiceControl)
+func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (*Caller, *Exception) {
+	caller, err := v.Verify(ctx, asked, now, ServiceData, ServiceControl)
 	if err == nil {
 		ctx.SetUserValue(callerKey{}, caller)
 	}
@@ -138,18 +139,18 @@ func signatureException(err error, now time.Time) *Exception {
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
 // mayReport says whether the caller may do x's operation of the data plane for x's thing. Nobody may not.
-func (c *Caller) mayReport(x *exchange) *Exception {
+func (c *Caller) mayReport(x *Exchange) *Exception {
 	if c == nil {
 		return errOtherThing
 	}
 	if c.Service != ServiceData {
 		return wrongService(ServiceData, c.Service)
 	}
-	if !c.ActsFor(x.target.thing) {
-		return c.denied(dataOperationNames[x.target.operation], "things of that name")
+	if !c.ActsFor(x.thing) {
+		return c.denied(dataOperationNames[x.operation], "things of that name")
 	}
-	if c.key.ReadOnly && (x.target.operation == startNext || x.target.operation == update) {
-		return c.denied(dataOperationNames[x.target.operation], "operations that change something")
+	if c.key.ReadOnly && (x.operation == startNext || x.operation == update) {
+		return c.denied(dataOperationNames[x.operation], "operations that change something")
 	}
 	return nil
 }
