@@ -49,7 +49,11 @@ full. --concurrency makes it a closed loop, which finds the highest throughput.
   jobgate bench --scenario life.yaml --rate 500/s --assert 'p99<5ms,errors<0.1%' http://127.0.0.1:8080`,
 		Args: cobra.MatchAll(cobra.ArbitraryArgs, func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return fmt.Errorf("cannot run against %d targets %q: it takes one URL (a value of --verify needs its =); see jobgate bench --help", len(args), args)
+				shown := make([]string, len(args))
+				for i, arg := range args {
+					shown[i] = report.Target(arg)
+				}
+				return fmt.Errorf("cannot run against %d targets %q: it takes one URL (a value of --verify needs its =); see jobgate bench --help", len(args), shown)
 			}
 			return nil
 		}),
@@ -102,11 +106,14 @@ func verdict(res *report.Result) error {
 	if v := res.Verified; v != nil && v.Failed > 0 {
 		return fmt.Errorf("%w: %d of %d URLs; the first: %s", ErrVerify, v.Failed, v.URLs, v.Example)
 	}
-	if res.Interrupted {
-		return nil // it may have had no time for more
+	if res.Interrupted && res.Counts.Good+res.Counts.Failed == 0 {
+		return nil // it had no time for an answer
 	}
 	if res.Counts.Good == 0 {
 		return errors.New("bench: there was no good answer")
+	}
+	if res.Interrupted {
+		return nil // it may have had no time for more
 	}
 	if v := res.Verified; v != nil && v.URLs > 0 && v.Opened+v.Signatures+v.Skipped == 0 {
 		return fmt.Errorf("%w: nothing was verified: of %d presigned URLs in %d answers none was opened and none is signed with a key given", ErrVerify, v.URLs, v.Documents)

@@ -212,3 +212,52 @@ func TestRefusedInput(t *testing.T) {
 	f("cannot read report", "diff", filepath.Join(dir, "none"), keys)
 	f("not a report of this version", "merge", keys)
 }
+
+// A run that was interrupted fails if there were answers and none was good.
+func TestVerdictOfInterrupted(t *testing.T) {
+	f := func(good, failed int64, want bool) {
+		t.Helper()
+		res := &report.Result{Interrupted: true, Counts: report.Counts{Good: good, Failed: failed}}
+		if err := verdict(res); (err != nil) != want {
+			t.Errorf("%d good and %d failed until the interrupt: %v", good, failed, err)
+		}
+	}
+	f(0, 0, false)
+	f(0, 5, true)
+	f(1, 5, false)
+}
+
+// No report and no error has what a URL's query or its user says: they may be secrets.
+func TestReportKeepsNoSecret(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	secret := func(what, text string) {
+		t.Helper()
+		if strings.Contains(text, "s3cr3t") {
+			t.Errorf("%s shows the secret:\n%s", what, text)
+		}
+	}
+	out, err := execute(t, "--concurrency", "1", "--count", "5", "--warmup", "0s", "--json", filepath.Join(dir, "r.json"), "--html", filepath.Join(dir, "r.html"),
+		serve(t, "{}")+"/a?token=s3cr3t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contains(t, out, "/a?…")
+	secret("the table", out)
+	for _, name := range []string{"r.json", "r.html"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		secret(name, string(text))
+	}
+	for _, url := range []string{"http://user:s3cr3t@127.0.0.1:1/", "http://us%zzer:s3cr3t@h/?s3cr3t", "ftp://h/?s3cr3t", "http://127.0.0.1:1/?t=s3cr3t", "/?s3cr3t"} {
+		if _, err := execute(t, "--concurrency", "1", "--count", "1", url); err == nil {
+			t.Errorf("%s was run", url)
+		} else {
+			secret("the error of "+url, err.Error())
+		}
+	}
+	_, err = execute(t, "http://h/", "http://user:s3cr3t@h/")
+	secret("the error of two targets", err.Error())
+}

@@ -68,7 +68,11 @@ func barLine(l load.Live, width int) string {
 		done = l.Elapsed.Seconds() / l.Total.Seconds()
 		of = fmt.Sprintf("%.0f/%.0f s", l.Elapsed.Seconds(), l.Total.Seconds())
 	}
-	figures := fmt.Sprintf("%s  %s  p50 %s  p99 %s  errors %s", of, report.Rate(l.Rate), report.Duration(l.P50), report.Duration(l.P99), report.Count(l.Failed))
+	latency := "no good answer"
+	if l.Timed > 0 {
+		latency = fmt.Sprintf("p50 %s  p99 %s", report.Duration(l.P50), report.Duration(l.P99))
+	}
+	figures := fmt.Sprintf("%s  %s  %s  errors %s", of, report.Rate(l.Rate), latency, report.Count(l.Failed))
 	bar := min(barWidth, width-utf8.RuneCountInString(figures)-1)
 	if bar < 4 {
 		return cut(figures, width)

@@ -15,7 +15,7 @@ func TestBarFits(t *testing.T) {
 	t.Parallel()
 	lives := []load.Live{
 		{Warmup: true, Elapsed: -2 * time.Second},
-		{Elapsed: 5 * time.Second, Total: 10 * time.Second, Rate: 20000, P50: time.Millisecond, P99: 12 * time.Millisecond},
+		{Elapsed: 5 * time.Second, Total: 10 * time.Second, Rate: 20000, Timed: 9, P50: time.Millisecond, P99: 12 * time.Millisecond},
 		{Count: 1_000_000, Done: 500_000, Good: 2_000_000, Failed: 123_456, Rate: 123_456},
 		{Elapsed: time.Hour, Total: time.Second},
 	}
@@ -28,6 +28,12 @@ func TestBarFits(t *testing.T) {
 	}
 	if got := barLine(lives[1], 100); !strings.HasPrefix(got, strings.Repeat("█", 12)+strings.Repeat("░", 12)+" 5/10 s  20,000/s") {
 		t.Errorf("the line is %q, want half of a bar of 24", got)
+	}
+	if got := barLine(lives[1], 100); !strings.Contains(got, "  p50 1.00 ms  p99 12.0 ms  ") {
+		t.Errorf("the line is %q, want its percentiles", got)
+	}
+	if got := barLine(lives[2], 120); !strings.Contains(got, "  no good answer  ") || strings.Contains(got, "p50") {
+		t.Errorf("the line is %q, want that there is no latency", got)
 	}
 	if got := barLine(lives[2], 120); !strings.Contains(got, " 500,000/1,000,000 ") {
 		t.Errorf("the line is %q, want half of the flows", got)

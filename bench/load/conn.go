@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,7 +87,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	if d.tls == nil {
 		return nc, nil
 	}
-	tc := tls.Client(nc, d.tls)
+	tc := tls.Client(newHasty(nc), d.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // the handshake's error says why
 		return nil, tlsError{err}
@@ -159,6 +161,14 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	c.in += int64(n)
 	c.failed = err
 	return n, err
+}
+
+// unasked says whether the target has closed the connection, or has sent something that it was not asked for, as a 408
+// before the first request: either ends the connection. Its deadline must not have passed.
+func (c *conn) unasked() bool {
+	var p [1]byte
+	n, err := c.peek(p[:])
+	return n > 0 || err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // extend makes the connection fail between timeout and 9/8 of it from now. Moving a

@@ -9,7 +9,7 @@ import (
 // describe fills in the part of a report that repeats what was asked for.
 func (p *Plan) describe() report.Plan {
 	d := report.Plan{
-		Target: p.URL, Scenario: p.Scenario, Loop: report.ClosedLoop, Connections: p.Connections,
+		Target: report.Target(p.URL), Scenario: p.Scenario, Loop: report.ClosedLoop, Connections: p.Connections,
 		Warmup: p.Warmup.Seconds(), KeepAlive: p.KeepAlive, Timeout: p.Timeout.Seconds(),
 	}
 	if p.Unix != "" {

@@ -53,6 +53,7 @@ func (c *recent) add(i report.Interval, l *Live) {
 }
 
 func (c *recent) summarise(l *Live) {
+	l.Timed = c.latency.Count()
 	l.Rate, l.P50, l.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"jobgate/bench/report"
 )
 
 // Step is one request of a flow.
@@ -68,6 +70,7 @@ type Live struct {
 	Elapsed, Total time.Duration // Total is 0 if the run ends by count
 	Warmup         bool
 	Rate           float64 // good answers per second, of the last interval
+	Timed          int64   // answers that the percentiles are of; 0: there are none
 	P50, P99       time.Duration
 	Good, Failed   int64 // since the measured part began
 	Count, Done    int64 // of a run by count (else 0): asked for, and done of them
@@ -142,10 +145,10 @@ func (p *Plan) parseTarget() (u *url.URL, err error) {
 	}
 	u, err = url.Parse(origin)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use target %q: %w", p.URL, err)
+		return nil, fmt.Errorf("cannot use target %q: it is not a URL", report.Target(p.URL)) // err repeats it as it stands
 	}
 	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {
-		return nil, fmt.Errorf("cannot use target %q: it is not http://host[:port]/path or https://…", p.URL)
+		return nil, fmt.Errorf("cannot use target %q: it is not http://host[:port]/path or https://… (a user's name and password go into a header: see --header)", report.Target(p.URL))
 	}
 	return u, nil
 }

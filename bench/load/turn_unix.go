@@ -3,9 +3,11 @@
 package load
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 )
 
@@ -54,7 +56,7 @@ func (t *turn) take(request, p []byte) (sent, n int, err error) {
 // onDescriptor is called until it returns true, each time after the descriptor became ready again.
 func (t *turn) onDescriptor(fd uintptr) bool {
 	if t.request != nil {
-		t.sent, t.err = retried(write, int(fd), t.request)
+		t.sent, t.err = retried(syscall.Write, int(fd), t.request)
 		whole := t.sent == len(t.request)
 		t.request = nil
 		if errors.Is(t.err, syscall.EAGAIN) {
@@ -62,7 +64,7 @@ func (t *turn) onDescriptor(fd uintptr) bool {
 		}
 		return !whole
 	}
-	t.n, t.err = retried(read, int(fd), t.buf)
+	t.n, t.err = retried(syscall.Read, int(fd), t.buf)
 	if errors.Is(t.err, syscall.EAGAIN) {
 		t.err = nil
 		return false
@@ -71,6 +73,67 @@ func (t *turn) onDescriptor(fd uintptr) bool {
 		t.err = io.EOF
 	}
 	return true
+}
+
+// readNow reads what is there already. With nothing there, its error is os.ErrDeadlineExceeded.
+func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
+	if failed := raw.Read(func(fd uintptr) bool {
+		n, err = retried(syscall.Read, int(fd), p)
+		return true
+	}); failed != nil {
+		return 0, failed
+	}
+	switch {
+	case errors.Is(err, syscall.EAGAIN):
+		return 0, os.ErrDeadlineExceeded
+	case n == 0 && err == nil:
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// hasty is the connection below TLS. While now is set, its Read does not wait: TLS takes the time-out that it returns
+// then for temporary, and goes on later with what it has.
+type hasty struct {
+	net.Conn
+	raw syscall.RawConn
+	now bool
+}
+
+// newHasty returns nc itself if it has no descriptor.
+func newHasty(nc net.Conn) net.Conn {
+	sc, ok := nc.(syscall.Conn)
+	if !ok {
+		return nc
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return nc
+	}
+	return &hasty{Conn: nc, raw: raw}
+}
+
+func (h *hasty) Read(p []byte) (int, error) {
+	if h.now {
+		return readNow(h.raw, p)
+	}
+	return h.Conn.Read(p)
+}
+
+// peek reads what the target has sent already, at most into p, as readNow does. A connection without a descriptor has
+// never anything there.
+func (c *conn) peek(p []byte) (int, error) {
+	if c.turn != nil {
+		return readNow(c.turn.raw, p)
+	}
+	if tc, ok := c.nc.(*tls.Conn); ok {
+		if below, ok := tc.NetConn().(*hasty); ok {
+			below.now = true
+			defer func() { below.now = false }()
+			return tc.Read(p)
+		}
+	}
+	return 0, os.ErrDeadlineExceeded
 }
 
 // retried makes a system call again when a signal interrupts it.

@@ -117,6 +117,9 @@ func (w *worker) exchange(step *compiledStep, s *sample) {
 	if after := w.run.plan.ReconnectAfter; w.conn != nil && after > 0 && s.sent-w.conn.opened > after {
 		w.drop()
 	}
+	if w.conn != nil && w.ended(s.sent) {
+		w.drop() // nothing was sent on it: the request goes out on another, whatever its method
+	}
 	for {
 		if w.conn == nil {
 			s.reopened = s.reopened || w.dialled
@@ -145,6 +148,20 @@ func (w *worker) exchange(step *compiledStep, s *sample) {
 			return
 		}
 	}
+}
+
+// quiet is from how long a silence on the target's closing or speaking unasked is looked for before a request: looking
+// takes a system call, which a busy connection can do without.
+const quiet = time.Millisecond
+
+// ended says whether the target has ended the connection since its last answer or, what it does to the same effect, has
+// sent something that nobody asked for.
+func (w *worker) ended(now time.Duration) bool {
+	c := w.conn
+	if c.answers > 0 && now-max(w.free, c.opened) < quiet {
+		return false
+	}
+	return c.extend(now, w.run.plan.Timeout) == nil && c.unasked()
 }
 
 // roundTrip writes w.out and reads an answer into w.resp.

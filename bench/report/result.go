@@ -49,7 +49,7 @@ type Result struct {
 
 // Plan is what was asked for, as far as a reader needs it to judge the figures.
 type Plan struct {
-	Target      string  `json:"target"` // scheme://host[:port] and, without a scenario, the path's template
+	Target      string  `json:"target"` // scheme://host[:port] and, without a scenario, the path's template; see Target
 	Scenario    string  `json:"scenario,omitempty"`
 	Loop        string  `json:"loop"`
 	Arrivals    string  `json:"arrivals,omitempty"` // poisson | constant
@@ -199,5 +199,6 @@ func ReadJSON(rd io.Reader) (*Result, error) {
 	if r.Latency == nil || (r.Plan.Loop != OpenLoop && r.Plan.Loop != ClosedLoop) {
 		return nil, fmt.Errorf("%w: its latency or its loop is missing", ErrFormat)
 	}
+	r.Plan.Target = Target(r.Plan.Target) // earlier releases kept all of it
 	return r, nil
 }

@@ -1,0 +1,133 @@
+//go:build unix
+
+package load
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const requestTimeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+// waitUnasked waits until the target's word, or its end, has come.
+func waitUnasked(t *testing.T, c *conn) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !c.unasked(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("what the target did is not noticed")
+		}
+	}
+}
+
+func TestUnasked(t *testing.T) {
+	c, target := pair(t)
+	if c.unasked() {
+		t.Error("a silent connection is taken for one that has ended")
+	}
+	if _, err := io.WriteString(target, "HTTP/1.1 408"); err != nil {
+		t.Fatal(err)
+	}
+	waitUnasked(t, c)
+
+	c, target = pair(t)
+	if err := target.Close(); err != nil {
+		t.Fatal(err)
+	}
+	waitUnasked(t, c)
+}
+
+// TestUnaskedTLS looks below TLS 1.3, whose server sends session tickets after the handshake, and asks afterwards.
+func TestUnaskedTLS(t *testing.T) {
+	url, config := serveTLS(t, nil)
+	config.ServerName = "example.com"
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	plain, err := net.Dial("tcp", strings.TrimPrefix(url, "https://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tc := tls.Client(newHasty(plain), config)
+	defer func() { _ = tc.Close() }() // the test has what it wants
+	if err := tc.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	w, _ := closedWorker(t, url)
+	c := newConn(tc, 0, w.br)
+	for range 100 {
+		if c.unasked() {
+			t.Fatal("a session ticket is taken for an answer")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for range 3 {
+		if err := c.send([]byte("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.resp.Read(c.br); err != nil || w.resp.StatusCode() != 200 {
+			t.Fatalf("the answer is %d, %v", w.resp.StatusCode(), err)
+		}
+		if c.unasked() {
+			t.Error("an answered connection is taken for one that has ended")
+		}
+	}
+}
+
+// closedWorker is the worker of a closed loop, without a connection.
+func closedWorker(t *testing.T, url string) (*worker, arrival) {
+	t.Helper()
+	r, target, err := prepare(closedPlan(t, url, 1, time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock = newClock()
+	if r.dialer, err = newDialer(t.Context(), r.plan, target); err != nil {
+		t.Fatal(err)
+	}
+	return newWorker(r, 0), arrival{}
+}
+
+// TestTimeoutBeforeRequest has a target that ends silent connections by a 408, as HTTP servers may: it is not the
+// answer to the request that comes next, which goes out on a new connection, even a POST.
+func TestTimeoutBeforeRequest(t *testing.T) {
+	t.Parallel()
+	n := 0
+	url := serveRaw(t, func(c net.Conn) {
+		if n++; n == 1 {
+			_, _ = io.WriteString(c, requestTimeout)
+			return
+		}
+		answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")(c)
+	})
+	w, a := closedWorker(t, url)
+	w.run.flows[0].steps[0].request.method = "POST"
+	if err := w.connect(0); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.conn.extend(0, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	waitForBytes(t, w.conn)
+	a.due = w.run.clock.now()
+	w.do(a)
+	w.drop()
+	res := w.run.recorder.result()
+	if res.Counts.Good != 1 || res.Counts.Failed != 0 || res.Counts.Reconnects != 1 {
+		t.Errorf("%d good, %d failed, %d reconnects: %v", res.Counts.Good, res.Counts.Failed, res.Counts.Reconnects, res.Errors)
+	}
+}
+
+// waitForBytes waits until bytes have come, and leaves them where they are.
+func waitForBytes(t *testing.T, c *conn) {
+	t.Helper()
+	if err := c.turn.raw.Read(func(fd uintptr) bool {
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK)
+		return n > 0 && err == nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
