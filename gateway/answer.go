@@ -20,7 +20,7 @@ func matchesETag(header, etag []byte) bool {
 		return false
 	}
 	for {
-		tag, rest, more := bytes.Cut(header, comma)
+		tag, rest, more := bytes.Cut(header, []byte(","))
 		tag = bytes.TrimSpace(tag)
 		if string(tag) == "*" || bytes.Equal(bytes.TrimPrefix(tag, weakPrefix), etag) {
 			return true

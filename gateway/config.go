@@ -42,14 +42,15 @@ type Config struct {
 
 // Route is one entry of routes.
 type Route struct {
-	Path        string // "/things/{thingName}/jobs/{jobId}/document"
-	Document    string // URL of the template, "s3://job-documents/{jobId}.json"; "" with Fill
-	Fill        bool   // proxied, the placeholders in JSON answers filled in flight
-	Strict      bool   // AWS's own refusals
-	Role        string // a name in Roles; "" is the gateway's own credentials
-	Expires     time.Duration
-	Parameters  map[string]string
-	ContentType string // instead of the source's
+	Path         string // "/things/{thingName}/jobs/{jobId}/document"
+	Document     string // URL of the template, "s3://job-documents/{jobId}.json"; "" with Fill
+	Fill         bool   // proxied, the placeholders in JSON answers filled in flight
+	PassUnfilled bool   // with Fill: answers that cannot be filled pass, and are not 502
+	Strict       bool   // AWS's own refusals
+	Role         string // a name in Roles; "" is the gateway's own credentials
+	Expires      time.Duration
+	Parameters   map[string]string
+	ContentType  string // instead of the source's
 }
 
 // RoleRules say what may be signed with a role.
@@ -127,10 +128,8 @@ func New(c Config) (*Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.Upstream) > 0 {
-		if h.upstreams, err = newBalancer(c.Upstream, c.Limits.UpstreamTimeout, c.LowMemory); err != nil {
-			return nil, err
-		}
+	if h.upstream, err = h.newProxy(&c); err != nil {
+		return nil, err
 	}
 	if err = h.addRoutes(&c); err != nil {
 		return nil, err
@@ -143,8 +142,8 @@ func New(c Config) (*Handler, error) {
 
 // Close frees what the Handler holds, once no request uses it any more.
 func (h *Handler) Close() {
-	if h.upstreams != nil {
-		h.upstreams.close()
+	if h.upstream != nil {
+		h.upstream.Close()
 	}
 }
 

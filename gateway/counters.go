@@ -6,32 +6,45 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/proxy"
 )
 
 // counters are the resolved children that requests count with.
 type counters struct {
-	inFlight         *atomic.Int64
-	shedInFlight     prometheus.Counter
-	shedConnections  prometheus.Counter
-	signed, reused   prometheus.Counter
-	longURLs         prometheus.Counter
-	panics           prometheus.Counter
-	unfilledTooLarge prometheus.Counter
-	unfilledEncoding prometheus.Counter
-	logLimit         *edge.LogLimit
+	inFlight        *atomic.Int64
+	shedInFlight    prometheus.Counter
+	shedConnections prometheus.Counter
+	signed, reused  prometheus.Counter
+	longURLs        prometheus.Counter
+	panics          prometheus.Counter
+	unfilled        [proxy.Reasons][2]prometheus.Counter // refused, passed
+	logLimit        *edge.LogLimit
 }
 
 func (m *Metrics) counters() *counters {
-	return &counters{
-		inFlight:         &m.requests,
-		shedInFlight:     m.shed.WithLabelValues("in_flight"),
-		shedConnections:  m.shed.WithLabelValues("connections"),
-		signed:           m.urls.WithLabelValues("signed"),
-		reused:           m.urls.WithLabelValues("reused"),
-		longURLs:         m.longURLs,
-		panics:           m.panics,
-		unfilledTooLarge: m.unfilled.WithLabelValues("too_large"),
-		unfilledEncoding: m.unfilled.WithLabelValues("content_encoding"),
-		logLimit:         &m.logLimit,
+	c := &counters{
+		inFlight:        &m.requests,
+		shedInFlight:    m.shed.WithLabelValues("in_flight"),
+		shedConnections: m.shed.WithLabelValues("connections"),
+		signed:          m.urls.WithLabelValues("signed"),
+		reused:          m.urls.WithLabelValues("reused"),
+		longURLs:        m.longURLs,
+		panics:          m.panics,
+		logLimit:        &m.logLimit,
 	}
+	for reason := range proxy.Reasons {
+		for i, action := range []string{"refused", "passed"} {
+			c.unfilled[reason][i] = m.unfilled.WithLabelValues(reason.String(), action)
+		}
+	}
+	return c
+}
+
+// countUnfilled counts an answer of a fill route that could not be filled.
+func (c *counters) countUnfilled(reason proxy.Reason, passed bool) {
+	i := 0
+	if passed {
+		i = 1
+	}
+	c.unfilled[reason][i].Inc()
 }

@@ -140,10 +140,10 @@ func (r *route) compile(loaded *source.Document) (*document, error) {
 		contentType = r.content
 	}
 	if len(contentType) == 0 {
-		contentType = jsonType
+		contentType = []byte("application/json")
 	}
 	options := r.options
-	options.PlainText = !isJSON(contentType)
+	options.PlainText = !jobdoc.IsJSON(contentType)
 	template, err := jobdoc.Parse(loaded.Body, &options)
 	if err != nil {
 		return nil, documentError(err)

@@ -128,11 +128,12 @@ func TestVersionsOfHTTP(t *testing.T) {
 			t.Errorf("%s in chunks to a device of %s: %.200s", path, version, all)
 		}
 	}
+	f("HTTP/1.0", "/other", typed+strings.Repeat("x", 1<<20+1), `{"code":"HTTPVersionNotSupported"`)
+	f("HTTP/1.0", "/api/t1/job", typed+strings.Repeat("x", 1<<20+1), `{"code":"BadGateway"`)
 	for _, path := range []string{"/other", "/api/t1/job"} {
 		f("HTTP/1.1", path, typed+"all of it", "all of it")
 		f("HTTP/1.0", path, typed+"all of it", "all of it")
 		f("HTTP/1.0", path, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nall\r\n0\r\n\r\n", "all")
-		f("HTTP/1.0", path, typed+strings.Repeat("x", 1<<20+1), `{"code":"HTTPVersionNotSupported"`)
 		f("HTTP/1.0", path, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nal", `{"code":"BadGateway"`)
 	}
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -14,6 +13,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/linger"
+	"jobgate/gateway/proxy"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -26,7 +26,7 @@ type Handler struct {
 	limits    Limits
 	presign   Presign
 	router    router
-	upstreams *balancer // nil: nothing is proxied
+	upstream  *proxy.Proxy // nil: nothing is proxied
 	roles     *role.Set
 	resolver  *jobdoc.Resolver
 	policies  map[string]*jobdoc.Policy // by role
@@ -51,10 +51,10 @@ type exchange struct {
 	asked     target.Target
 	vars      variables
 	key       []byte // of the template in the cache
-	target    []byte // URL at the upstream
+	target    []byte // Cache-Control
+	forward   proxy.Request
+	filler    filler
 	jobs      api.Exchange
-	forwarded []byte // X-Forwarded-For
-	body      []byte // an upstream's answer while it is filled
 	render    jobdoc.Context
 	durations *durations // of the route that matched
 }
@@ -117,7 +117,7 @@ func (h *Handler) parse(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	x.jobs.Target = &x.asked
 	err := x.asked.Parse(ctx.Request.Header.RequestURI())
 	switch {
-	case err != nil && bytes.Equal(ctx.Method(), methodConnect): // its target is host and port
+	case err != nil && string(ctx.Method()) == fasthttp.MethodConnect: // its target is host and port
 		return errMethod("those that may pass")
 	case err == nil && h.auth.Mode != AuthNone:
 		err = x.asked.Spelling()
@@ -144,7 +144,7 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	if !ctx.Request.IsBodyStream() {
 		return nil
 	}
-	body, err := appendLimited(nil, ctx.RequestBodyStream(), h.limits.MaxBody+1)
+	body, err := edge.AppendLimited(nil, ctx.RequestBodyStream(), h.limits.MaxBody+1)
 	switch {
 	case err != nil || cutOff(ctx):
 		return errBadRequest("the body broke off")
@@ -175,7 +175,7 @@ func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
 	}
 	h.counters.inFlight.Add(-1)
 	x.durations[outcomeOf(ctx.Response.StatusCode())].Observe(time.Since(x.now).Seconds())
-	x.render = jobdoc.Context{}
+	x.render, x.filler = jobdoc.Context{}, filler{}
 	x.jobs.Release()
 	exchanges.Put(x)
 }

@@ -48,6 +48,8 @@ type Auth struct {
 
 // Caller is who signed a request.
 type Caller interface {
+	// Name is what an upstream is told: the thing that the caller acts for if it is one alone, else the caller's own id.
+	Name() string
 	// ActsFor says whether the caller may ask for what is thing's.
 	ActsFor(thing []byte) bool
 }
@@ -84,6 +86,15 @@ func (i identity) name() []byte {
 		return []byte(i.text)
 	}
 	return i.bytes
+}
+
+// appendName appends what an upstream is told of the device: its name, or what the caller who signed the request is
+// called; nothing if nothing is proven.
+func (i identity) appendName(dst []byte) []byte {
+	if i.caller != nil {
+		return append(dst, i.caller.Name()...)
+	}
+	return append(append(dst, i.text...), i.bytes...)
 }
 
 // identify returns the proven name of the device, none with AuthNone. The header of

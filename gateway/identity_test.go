@@ -32,6 +32,8 @@ func (telling) Serve(ctx *fasthttp.RequestCtx, x *api.Exchange) {
 // key is a Caller that acts for one thing.
 type key string
 
+func (k key) Name() string { return string(k) }
+
 func (k key) ActsFor(thing []byte) bool { return string(k) == string(thing) }
 
 // TestSignedRequests checks that with auth.mode sigv4 nothing is served before the

@@ -118,7 +118,7 @@ func NewMetrics(version, revision string) *Metrics {
 		stsDuration: prometheus.NewHistogram(named(slow, "jobgate_sts_duration_seconds", "Time of one request for a role session.")),
 		reloaded:    prometheus.NewGauge(gauge("jobgate_config_last_reload_successful", "1 if the last attempt to load the configuration worked, else 0.")),
 		panics:      prometheus.NewCounter(counter("jobgate_panics_total", "Panics caught while answering; each is a bug.")),
-		unfilled:    prometheus.NewCounterVec(counter("jobgate_fill_skipped_total", "Answers of a fill route passed on untouched, by reason."), []string{"reason"}),
+		unfilled:    prometheus.NewCounterVec(counter("jobgate_fill_skipped_total", "Answers of a fill route that could not be filled, by reason and by what became of them: refused with 502, or passed (unfilled: pass)."), []string{"reason", "action"}),
 	}
 	inFlight := prometheus.NewGaugeFunc(gauge("jobgate_requests_in_flight", "Requests that are being answered."),
 		func() float64 { return float64(m.requests.Load()) })

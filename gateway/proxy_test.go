@@ -181,18 +181,15 @@ func TestFillInFlight(t *testing.T) {
 	}
 	same(ask(200, "application/json", "", `{"nothing":"to fill"}`), 200, `{"nothing":"to fill"}`)
 	same(ask(404, "application/json", "", filled), 404, filled)
-	same(ask(200, "text/html", "", filled), 200, filled)
-	same(ask(200, "application/json", "br", filled), 200, filled)
-	large := `{"x":"` + strings.Repeat("x", 1<<20) + filled[1:]
-	same(ask(200, "application/json", "", large), 200, large)
+	same(ask(200, "text/html", "", "<p>nothing to fill"), 200, "<p>nothing to fill")
 	chunked.Store(false)
-	same(ask(200, "application/json", "", large), 200, large)
 	refused := func(text, message string) {
 		t.Helper()
 		if r := ask(200, "application/json", "", text); r.StatusCode != 502 || !strings.Contains(r.body, message) || strings.Contains(r.body, "X-Amz") {
 			t.Errorf("got %d %s, want 502 with %q", r.StatusCode, r.body, message)
 		}
 	}
+	refused(`{"x":"`+strings.Repeat("x", 1<<20)+filled[1:], "limits.max_document")
 	refused(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/other/k}"}`, "presign.allow")
 	refused(`{"a":"${aws:iot:s3-presigned-url-upload:https://s3.us-east-1.amazonaws.com/firmware/k}"}`, "allow_upload")
 	refused(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com.evil.example/firmware/k}"}`, "evil")

@@ -110,6 +110,12 @@ func (h *Handler) sign(ctx context.Context, now time.Time, r *role.Role, expires
 	return nil
 }
 
+// signingTime is when a URL begins that belongs to no template: with its quantum.
+func (h *Handler) signingTime(now time.Time) time.Time {
+	start := now.Add(h.roles.Skew()).Unix()
+	return time.Unix(start-start%int64(h.presign.Quantum/time.Second), 0)
+}
+
 // session returns the role's session. A role that has none yet, or one that has ended, is
 // waited for, together with all who ask, unless it is known to be failing.
 func (h *Handler) session(ctx context.Context, now time.Time, r *role.Role) (*role.Session, *Error) {

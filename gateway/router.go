@@ -15,17 +15,18 @@ import (
 
 // route is a compiled Route.
 type route struct {
-	path      string
-	pattern   pathPattern
-	fill      bool
-	document  *source.Pattern // nil with fill
-	source    source.Source
-	keyed     []int // the variables that stand in document
-	options   jobdoc.Options
-	role      *role.Role
-	expires   time.Duration
-	content   []byte // content type instead of the source's, nil: the source's
-	keyPrefix []byte // of the cache: the same for routes that load and read templates alike
+	path         string
+	pattern      pathPattern
+	fill         bool
+	passUnfilled bool            // see Route.PassUnfilled
+	document     *source.Pattern // nil with fill
+	source       source.Source
+	keyed        []int // the variables that stand in document
+	options      jobdoc.Options
+	role         *role.Role
+	expires      time.Duration
+	content      []byte // content type instead of the source's, nil: the source's
+	keyPrefix    []byte // of the cache: the same for routes that load and read templates alike
 
 	thingName, jobID, executionNumber int // indices of the path variables; -1: none
 	durations                         *durations
@@ -75,7 +76,7 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 		return nil, fmt.Errorf("it has %d segments, the limit is %d", len(pattern.segments), target.MaxSegments)
 	}
 	r := &route{
-		path: config.Path, pattern: pattern, fill: config.Fill, expires: config.Expires,
+		path: config.Path, pattern: pattern, fill: config.Fill, passUnfilled: config.PassUnfilled, expires: config.Expires,
 		thingName: pattern.index("thingName"), jobID: pattern.index("jobId"), executionNumber: pattern.index("executionNumber"),
 		durations: c.Metrics.route(config.Path),
 	}

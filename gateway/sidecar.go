@@ -162,7 +162,7 @@ type sidecarCall struct {
 
 func (s *sidecar) parse(ctx *fasthttp.RequestCtx) (sidecarCall, *Error) {
 	call := sidecarCall{lines: isNDJSON(ctx.Request.Header.ContentType())}
-	if !call.lines && !isJSON(ctx.Request.Header.ContentType()) {
+	if !call.lines && !jobdoc.IsJSON(ctx.Request.Header.ContentType()) {
 		return call, &Error{
 			Status: http.StatusUnsupportedMediaType, Code: "UnsupportedMediaType",
 			Message: fmt.Sprintf("the content type must be application/json or application/x-ndjson, got %.80q", ctx.Request.Header.ContentType()),
@@ -249,7 +249,7 @@ func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidec
 }
 
 func isNDJSON(contentType []byte) bool {
-	mediaType, _, _ := bytes.Cut(contentType, semicolon)
+	mediaType, _, _ := bytes.Cut(contentType, []byte(";"))
 	mediaType = bytes.TrimSpace(mediaType)
 	return bytes.EqualFold(mediaType, []byte("application/x-ndjson")) || bytes.EqualFold(mediaType, []byte("application/jsonl"))
 }

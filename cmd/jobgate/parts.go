@@ -147,7 +147,7 @@ func routes(c *config.Config) []gateway.Route {
 	all := make([]gateway.Route, len(c.Routes))
 	for i, r := range c.Routes {
 		all[i] = gateway.Route{
-			Path: r.Path, Document: r.Document, Fill: r.Fill, Strict: r.Strict, ContentType: r.ContentType, Parameters: r.Parameters,
+			Path: r.Path, Document: r.Document, Fill: r.Fill, PassUnfilled: r.Unfilled == "pass", Strict: r.Strict, ContentType: r.ContentType, Parameters: r.Parameters,
 			Role: cmp.Or(r.Role, c.Presign.Role), Expires: cmp.Or(r.Expires, c.Presign.Expires),
 		}
 	}

@@ -25,6 +25,7 @@ func TestRoutes(t *testing.T) {
 	f("{path: /x}", `jobgate.yaml:5:10: routes[0]: answers nothing; set document or fill: true`)
 	f("{path: /x, fill: true, "+doc+"}", `jobgate.yaml:5:27: routes[0].fill: stands beside document; a route serves a document or fills the upstream's answer, not both`)
 	f("{path: /x, fill: true, content_type: a/b}", `jobgate.yaml:5:47: routes[0].content_type: "a/b" has no effect with fill; the upstream says it`)
+	f("{path: /x, unfilled: pass, "+doc+"}", `jobgate.yaml:5:31: routes[0].unfilled: "pass" has no effect without fill; set fill: true, or remove it`)
 	f("{path: /x, content_type: json, "+doc+"}", `jobgate.yaml:5:35: routes[0].content_type: "json" is not a media type; allowed: type/subtype`)
 	f("{path: /x, role: b, "+doc+"}", `jobgate.yaml:5:27: routes[0].role: "b" is not one of roles; allowed: a; did you mean "a"?`)
 	f("{path: /x, role: a, expires: 13h, "+doc+"}", `jobgate.yaml:5:39: routes[0].expires: "13h" is longer than roles.a.max_expires; allowed: 60s..12h`)

@@ -88,6 +88,8 @@ type Route struct {
 	Document string `yaml:"document"`
 	// Proxies to upstream and fills the placeholders of the JSON answer in flight.
 	Fill bool `yaml:"fill" default:"false"`
+	// What becomes of an answer that `fill` cannot examine (another encoding or charset, too large, a part, a placeholder in what is not JSON): `refuse` answers 502, `pass` lets it through as it is.
+	Unfilled string `yaml:"unfilled" default:"refuse" enum:"refuse|pass"`
 	// Role that signs, a name under `roles`; else `presign.role`.
 	Role string `yaml:"role" empty:"refused"`
 	// Life of a URL; else `presign.expires`.

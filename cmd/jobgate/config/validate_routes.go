@@ -138,6 +138,9 @@ func (v *validator) answer(key string, r Route, variables []string) {
 	case r.Document != "":
 		v.document(key+".document", r.Document, variables)
 	}
+	if r.Unfilled == "pass" && !r.Fill {
+		v.fault(key+".unfilled", `"pass" has no effect without fill`, "", "set fill: true, or remove it")
+	}
 	if r.ContentType != "" && r.Fill {
 		v.fault(key+".content_type", fmt.Sprintf("%q has no effect with fill", r.ContentType), "", "the upstream says it")
 	}

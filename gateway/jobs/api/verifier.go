@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,6 +50,14 @@ type Caller struct {
 
 // ID returns the access key id.
 func (c *Caller) ID() string { return c.key.Credentials.AccessKeyID }
+
+// Name returns the thing that the caller acts for, if it is one and no pattern, else the access key id.
+func (c *Caller) Name() string {
+	if c.key.Things != "" && !strings.Contains(c.key.Things, "*") {
+		return c.key.Things
+	}
+	return c.ID()
+}
 
 // ActsFor says whether the caller may ask for what is thing's.
 func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }

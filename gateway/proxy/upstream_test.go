@@ -1,4 +1,4 @@
-package gateway
+package proxy
 
 import (
 	"crypto/x509"
@@ -37,28 +37,33 @@ func TestUpstreamBreaksOff(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			roots := x509.NewCertPool()
+			u := newUpstream(parsed, 5*time.Second, 4096)
 			if server == secure {
-				roots.AddCert(secure.Certificate())
+				u.tls.RootCAs = x509.NewCertPool()
+				u.tls.RootCAs.AddCert(secure.Certificate())
 			}
-			u := newUpstream(parsed, 5*time.Second, false)
-			u.tls.RootCAs = roots
-			var req fasthttp.Request
-			var resp fasthttp.Response
-			req.SetRequestURI("http://" + u.host + "/")
-			if err := u.do(&req, &resp); err != nil {
+			c, err := u.connect(false)
+			if err != nil {
 				t.Fatalf("%s: %v", server.URL, err)
 			}
-			got, err := io.ReadAll(resp.BodyStream())
+			c.begin()
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			var ctx fasthttp.RequestCtx
+			if err := c.readHead(&ctx); err != nil {
+				t.Fatalf("%s: %v", server.URL, err)
+			}
+			got, err := io.ReadAll(&c.body)
 			if string(got) != body || !errors.Is(err, want) {
 				t.Errorf("%s: got %q, %v; want %q, %v", server.URL, got, err, body, want)
 			}
-			_ = resp.CloseBodyStream()
+			c.end(false)
 		}
 	}
 	const chunked = "Transfer-Encoding: chunked\r\n\r\n"
-	f(chunked+"5\r\nhello\r\n", "hello", io.ErrUnexpectedEOF)
+	f(chunked+"5\r\nhello\r\n", "hello", errCut)
 	f(chunked+"5\r\nhello\r\n0\r\n\r\n", "hello", nil)
-	f("Content-Length: 9\r\n\r\nhello", "hello", io.ErrUnexpectedEOF)
+	f(chunked+"5\r\nhelloA0\r\n\r\n", "hello", errChunk)
+	f(chunked+"5\nhello\r\n0\r\n\r\n", "", errChunk)
+	f("Content-Length: 9\r\n\r\nhello", "hello", errCut)
 	f("\r\nhello", "hello", nil)
 }

@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"bufio"
+	"net"
+	"sync"
+	"time"
+)
+
+// conn is a connection to an upstream. One request at a time uses it.
+type conn struct {
+	net.Conn // deadlines moved along, and above them TLS, where the upstream speaks it
+	upstream *upstream
+	watch    watch
+	reader   *bufio.Reader // while a request uses it
+	body     body          // of the answer that is being read
+	reusable bool          // as far as the answer's head says
+	sent     int64         // bytes of the present request that were written
+	keep     time.Duration // how long the upstream keeps it, as it says
+	expires  time.Time     // when it is too old for another request
+}
+
+func newConn(u *upstream, socket net.Conn) *conn {
+	c := &conn{upstream: u, Conn: &patient{Conn: socket, timeout: u.timeout}, keep: maxIdle}
+	c.watch.start(socket)
+	return c
+}
+
+// Write counts what it writes.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.sent += int64(n)
+	return n, err
+}
+
+// readers are those of connections in use: an idle one has no buffer.
+var readers sync.Pool
+
+// begin readies c for a request.
+func (c *conn) begin() {
+	c.sent = 0
+	if r, ok := readers.Get().(*bufio.Reader); ok && r.Size() == c.upstream.buffer {
+		r.Reset(c)
+		c.reader = r
+		return
+	}
+	c.reader = bufio.NewReaderSize(c, c.upstream.buffer)
+}
+
+// end gives c back to its pool or, unless it may be used again, closes it.
+func (c *conn) end(reusable bool) {
+	r := c.reader
+	c.reader = nil
+	reusable = reusable && r.Buffered() == 0 // else it has said something unasked
+	r.Reset(nil)
+	readers.Put(r)
+	if !reusable {
+		_ = c.Close()
+		return
+	}
+	c.expires = time.Now().Add(c.keep)
+	c.upstream.pool.put(c)
+}
+
+// patient gives every read and write a deadline of its own, so that a long body may take its time while a silent peer
+// may not. A deadline costs more than reading the clock, so it moves in steps of an eighth of the timeout: a peer has
+// the timeout at least, and an eighth more at most.
+type patient struct {
+	net.Conn
+	timeout           time.Duration
+	readMoved, writes time.Time // when the deadlines were last moved
+}
+
+func (c *patient) Read(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(c.readMoved) >= c.timeout/8 {
+		c.readMoved = now
+		if err := c.SetReadDeadline(now.Add(c.timeout + c.timeout/8)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *patient) Write(p []byte) (int, error) {
+	if now := time.Now(); now.Sub(c.writes) >= c.timeout/8 {
+		c.writes = now
+		if err := c.SetWriteDeadline(now.Add(c.timeout + c.timeout/8)); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Write(p)
+}

@@ -1,0 +1,329 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
+)
+
+// Config is what a Proxy is made of.
+type Config struct {
+	Upstreams []string // base URLs, "http://host:port"; one at least
+	Limits    Limits
+	// IdentityHeader is the name of the header that tells an upstream who the device is proven to be; "": none. What
+	// the device itself says there never passes.
+	IdentityHeader string
+	LowMemory      bool // small buffers
+	// Unfilled is told of each answer of a fill route that could not be filled, and whether it passed; nil: nobody is.
+	Unfilled func(Reason, bool)
+}
+
+// Limits bound what one request may cost.
+type Limits struct {
+	UpstreamTimeout time.Duration // for connecting, and for each wait for the upstream
+	ReadTimeout     time.Duration // for each wait for a part of a request's body; 0: as the connection has it
+	MaxBody         int           // bytes of a request's body
+	MaxDocument     int           // bytes of an answer that is to be filled
+	MaxHeld         int           // bytes of an answer that has to be read whole for a device of HTTP/1.0
+	// CutOff says, at the end of a request's body, whether it is the connection that has ended.
+	CutOff func(*fasthttp.RequestCtx) bool
+}
+
+// Proxy passes requests to upstreams. It is safe for concurrent use.
+type Proxy struct {
+	limits         Limits
+	balancer       *balancer
+	rules          map[string]rule
+	identityHeader string
+	unfilled       func(Reason, bool)
+}
+
+// New returns a Proxy to c's upstreams. It asks nobody.
+func New(c Config) (*Proxy, error) {
+	if len(c.Upstreams) == 0 {
+		return nil, errors.New("cannot make a proxy: it needs an upstream")
+	}
+	buffer := 16 << 10
+	if c.LowMemory {
+		buffer = 4 << 10
+	}
+	b, err := newBalancer(c.Upstreams, c.Limits.UpstreamTimeout, buffer)
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{limits: c.Limits, balancer: b, rules: rules(c.IdentityHeader), identityHeader: c.IdentityHeader, unfilled: c.Unfilled}
+	if p.unfilled == nil {
+		p.unfilled = func(Reason, bool) {}
+	}
+	if p.limits.CutOff == nil {
+		p.limits.CutOff = func(*fasthttp.RequestCtx) bool { return false }
+	}
+	return p, nil
+}
+
+// Close closes the idle connections; those in use end with their requests.
+func (p *Proxy) Close() { p.balancer.close() }
+
+// Request says how one request is passed on.
+type Request struct {
+	Now      time.Time // the request's one reading of the clock
+	Target   []byte    // the request's, in origin form (RFC 9112 §3.2.1): "/path?query"
+	Identity []byte    // who the device is proven to be; empty: nobody. Valid during Serve
+	Trusted  bool      // the peer is believed what it says in X-Forwarded-*
+	Fill     Filler    // fills the answer; nil: it passes untouched
+	// PassUnfilled lets answers pass that Fill would have to see and cannot; else they are 502.
+	PassUnfilled bool
+}
+
+// Filler fills the placeholders of an answer.
+type Filler interface {
+	// Fill appends document, in which there is at least one placeholder, to dst, with all of them filled. On an error
+	// it returns dst as it was.
+	Fill(dst, document []byte) ([]byte, *edge.Fault)
+}
+
+// exchange is the scratch space of one request, pooled.
+type exchange struct {
+	head      []byte   // headers for the upstream
+	buf       []byte   // what is written at once
+	tokens    [][]byte // of Connection
+	forwarded []byte   // X-Forwarded-For
+	document  []byte   // an answer that is to be filled
+	upload    upload
+}
+
+var exchanges = sync.Pool{New: func() any { return new(exchange) }}
+
+// Serve passes ctx's request to an upstream and its answer to ctx's response. With a Fault the response is as it was
+// before, save that it may have headers of the gateway's own.
+func (p *Proxy) Serve(ctx *fasthttp.RequestCtx, r *Request) *edge.Fault {
+	switch string(ctx.Method()) {
+	case fasthttp.MethodConnect, fasthttp.MethodTrace:
+		return errMethod()
+	}
+	x := exchanges.Get().(*exchange)
+	defer x.free()
+	f := x.upload.open(ctx, &p.limits)
+	if f != nil {
+		return f
+	}
+	if x.head, f = p.appendHead(x.head[:0], ctx, x, r); f != nil {
+		return f
+	}
+	c, err := p.try(ctx, x, r)
+	if err == nil {
+		f = p.answer(ctx, x, r, c)
+	} else {
+		f = upstreamFault(err)
+	}
+	if f != nil {
+		ctx.Response.Reset() // nothing of the upstream's belongs to an error of ours
+	}
+	return f
+}
+
+func (x *exchange) free() {
+	x.upload.source, x.upload.ctx = nil, nil
+	clear(x.tokens[:cap(x.tokens)])
+	exchanges.Put(x)
+}
+
+// maxAttempts is how often a request is sent at most: a connection that has just ended and an upstream that has just
+// gone away are survived, a dead backend is not flooded.
+const maxAttempts = 3
+
+// try sends the request to one upstream after the other until one answers or nothing is left that may be tried. It
+// returns the connection, with the answer's head in ctx's response and its body still to be read.
+//
+// A request is sent again, on a new connection, when nothing of it was written, or when its method is idempotent
+// (RFC 9110 §9.2.2); never when the upstream let the time pass.
+func (p *Proxy) try(ctx *fasthttp.RequestCtx, x *exchange, r *Request) (*conn, error) {
+	var last *upstream
+	for attempt := 1; ; attempt++ {
+		u := p.balancer.pick(r.Now, last)
+		x.buf = append(appendFirstLine(x.buf[:0], ctx.Method(), r.Target, u), x.head...)
+		c, sent, err := x.attempt(ctx, u, attempt > 1)
+		if err == nil {
+			u.worked()
+			return c, nil
+		}
+		var upload *uploadError
+		if errors.As(err, &upload) {
+			return nil, err // the device's fault, not u's
+		}
+		u.failed(time.Now())
+		again := !isTimeout(err) && (!sent || idempotent(ctx.Method()))
+		if !again || attempt == maxAttempts || !x.upload.rewind() {
+			return nil, err
+		}
+		last = u
+	}
+}
+
+// idempotent reports whether a request may be sent twice (RFC 9110 §9.2.2).
+func idempotent(method []byte) bool {
+	switch string(method) {
+	case fasthttp.MethodGet, fasthttp.MethodHead, fasthttp.MethodOptions, fasthttp.MethodPut, fasthttp.MethodDelete:
+		return true
+	}
+	return false
+}
+
+// attempt sends the request, whose head is in x.buf, to u and reads the head of the answer. sent says whether any of it
+// was written.
+func (x *exchange) attempt(ctx *fasthttp.RequestCtx, u *upstream, fresh bool) (_ *conn, sent bool, err error) {
+	c, err := u.connect(fresh)
+	if err != nil {
+		return nil, false, err
+	}
+	c.begin()
+	x.buf, err = x.upload.send(c, x.buf, len(x.buf))
+	broken := err
+	if err == nil || c.mayHaveAnswered(err) {
+		err = c.readHead(ctx)
+	}
+	if err == nil {
+		c.reusable = c.reusable && broken == nil
+		return c, true, nil
+	}
+	sent = c.sent > 0
+	c.end(false)
+	return nil, sent, cmpErr(broken, err)
+}
+
+// mayHaveAnswered reports whether, although sending ended with err, there may be an answer: an upstream may refuse a
+// request before it has read all of it, and close (RFC 9112 §9.3).
+func (c *conn) mayHaveAnswered(err error) bool {
+	var upload *uploadError
+	return c.sent > 0 && !errors.As(err, &upload) && !isTimeout(err)
+}
+
+// cmpErr returns the first error, which is the cause of the second.
+func cmpErr(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}
+
+// readHead reads the head of the final answer into ctx's response (RFC 9110 §15.2) and readies c.body.
+func (c *conn) readHead(ctx *fasthttp.RequestCtx) error {
+	h := &ctx.Response.Header
+	for range maxInterim {
+		if err := h.Read(c.reader); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = errCut
+			}
+			return err
+		}
+		switch code := h.StatusCode(); {
+		case code == fasthttp.StatusSwitchingProtocols:
+			return errSwitched
+		case code < 100:
+			return fmt.Errorf("the upstream's status is %d", code)
+		case code >= 200:
+			return c.open(ctx)
+		}
+	}
+	return errInterim
+}
+
+// maxInterim is how many interim answers are read before the final one.
+const maxInterim = 16
+
+var (
+	errSwitched = errors.New("the upstream answers 101 Switching Protocols, which nobody asked for")
+	errInterim  = errors.New("the upstream gives interim answers without end")
+	errSpace    = errors.New("the name of a header in the upstream's answer holds a space (RFC 9112 §5.1)")
+)
+
+// open judges the head of an answer, takes from it what belongs to c alone (RFC 9110 §7.6.1), and readies c.body.
+func (c *conn) open(ctx *fasthttp.RequestCtx) error {
+	h := &ctx.Response.Header
+	var drop dropped
+	for name, value := range h.All() {
+		if spaced(name) {
+			return errSpace
+		}
+		if drop.add(name) && string(name) == fasthttp.HeaderKeepAlive {
+			c.hear(value)
+		}
+	}
+	c.reusable = !h.ConnectionClose()
+	c.body = body{r: c.reader, framing: closing}
+	switch length := h.ContentLength(); {
+	case ctx.IsHead() || bodiless(h.StatusCode()):
+		c.body = body{r: c.reader, ended: true}
+	case length >= 0:
+		c.body.framing, c.body.left = fixed, length
+	case length == -1:
+		c.body.framing = chunked
+	default:
+		c.reusable = false
+	}
+	drop.remove(h)
+	h.SetNoDefaultContentType(true)
+	h.SetProtocol(protocol) // not the upstream's, RFC 9112 §2.3
+	return nil
+}
+
+func bodiless(status int) bool {
+	return status == fasthttp.StatusNoContent || status == fasthttp.StatusNotModified
+}
+
+// dropped is a set of an answer's headers that do not pass, as bits: indices into droppedNames.
+type dropped uint8
+
+var droppedNames = [...]string{"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer", "Upgrade"}
+
+// add puts a header into the set if it does not pass, and reports whether that is so. Most pass, so that looking at
+// each once is cheaper than deleting what is not there.
+func (d *dropped) add(name []byte) bool {
+	for i, known := range droppedNames {
+		if string(name) == known {
+			*d |= 1 << i
+			return true
+		}
+	}
+	return false
+}
+
+// remove deletes the set's headers from h, and those that Connection names.
+func (d dropped) remove(h *fasthttp.ResponseHeader) {
+	if d&1 != 0 {
+		var names []string
+		for _, token := range connectionTokens(nil, h.PeekAll(fasthttp.HeaderConnection)) {
+			names = append(names, string(token))
+		}
+		for _, name := range names {
+			if !describesBody(name) {
+				h.Del(name)
+			}
+		}
+	}
+	for i, name := range droppedNames {
+		if d&(1<<i) != 0 {
+			h.Del(name)
+		}
+	}
+	h.ResetConnectionClose()
+}
+
+// describesBody reports whether a header is needed to read the body, whatever Connection says of it.
+func describesBody(name string) bool {
+	for _, known := range []string{fasthttp.HeaderContentLength, fasthttp.HeaderTransferEncoding, fasthttp.HeaderContentType, fasthttp.HeaderContentEncoding} {
+		if bytes.EqualFold([]byte(known), []byte(name)) {
+			return true
+		}
+	}
+	return false
+}
+
+var protocol = []byte("HTTP/1.1")
