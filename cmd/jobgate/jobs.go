@@ -15,6 +15,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
@@ -36,12 +37,14 @@ type jobsService struct {
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
 func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
 	j := &jobsService{ended: make(chan struct{})}
-	if j.store, err = sqlite.Open(ctx, sqlite.Options{Path: c.Jobs.Store, Log: log}); err != nil {
+	engine, err := sqlite.Open(ctx, sqlite.Options{Path: c.Jobs.Store, Log: log})
+	if err != nil {
 		if errors.Is(err, jobs.ErrStoreInUse) {
 			err = fmt.Errorf("%w: another jobgate has it open; see jobs.store", err)
 		}
 		return nil, err
 	}
+	j.store = jobstore.Over(engine)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, j.store.Close())

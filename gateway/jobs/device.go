@@ -72,7 +72,7 @@ func (s *Service) describable(ctx context.Context, r DescribeExecutionRequest) (
 func (s *Service) reported(ctx context.Context, thing, jobID string, number int64, namespace Namespace) (Execution, error) {
 	e, err := s.store.Execution(ctx, thing, jobID, number)
 	if err == nil && (e.Job.Status == JobDeleting || namespace.ID != "" && !namespace.has(e.Job)) {
-		return e, Errorf(ErrNotFound, "Job %s is not there for thing %s.", jobID, thing)
+		return e, Errorf(ErrNotFound, "Job %s does not exist for thing %s.", jobID, thing)
 	}
 	return e, err
 }

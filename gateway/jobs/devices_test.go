@@ -93,7 +93,7 @@ func TestUnknownNames(t *testing.T) {
 	_, _, err = f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "k"})
 	f.is(err, jobs.ErrNotFound, "Job k")
 	_, _, err = f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "j", Number: 2})
-	f.is(err, jobs.ErrNotFound, "Job j is not there for thing a")
+	f.is(err, jobs.ErrNotFound, "Job j does not exist for thing a")
 	_, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "nobody", JobID: "j", Status: jobs.InProgress})
 	f.is(err, jobs.ErrNotFound, "nobody")
 	_, err = f.DescribeJob(bg, f.now, "k")

@@ -3,6 +3,8 @@ package jobs
 import (
 	"errors"
 	"fmt"
+
+	"jobgate/gateway/jobs/engine"
 )
 
 // Kinds of failure. Compare with errors.Is; the edge maps each to AWS's exception of its plane (AWS.md §4, §5).
@@ -20,11 +22,11 @@ var (
 	// changes, its disk being full; the edge answers 503.
 	ErrUnavailable = errors.New("jobs: unavailable")
 	// ErrClosed is returned by a store that was closed; the edge answers 503.
-	ErrClosed = errors.New("jobs: store is closed")
+	ErrClosed = engine.ErrClosed
 	// ErrStoreInUse is returned by an engine that admits one handle at a time.
-	ErrStoreInUse = errors.New("jobs: store is in use")
+	ErrStoreInUse = engine.ErrInUse
 	// ErrStoreNewer is returned on opening a store that a newer version wrote.
-	ErrStoreNewer = errors.New("jobs: store was written by a newer version")
+	ErrStoreNewer = engine.ErrNewer
 )
 
 // Error is a failure with a message for the client. It is one of the kinds above (errors.Is), and carries what AWS's

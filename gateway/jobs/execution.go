@@ -96,10 +96,31 @@ func (d StatusDetails) Map() map[string]string {
 	return m
 }
 
+// reasonKey is the detail in which a device says why an execution ended as it did; maxReason bounds what is kept of it.
+const (
+	reasonKey = "reason"
+	maxReason = 256
+)
+
+// Reason returns why the execution ended, as its device said in the detail "reason": its first 256 bytes, "" if it said
+// nothing.
+func (e *Execution) Reason() string {
+	if !strings.Contains(string(e.Details), `"`+reasonKey+`"`) { // Fast path: most have none
+		return ""
+	}
+	reason := e.Details.Map()[reasonKey]
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	}
+	return reason
+}
+
 // Execution is one attempt of a job on a thing, as it was when it was read. It is a plain value.
 type Execution struct {
-	Thing   string
-	Job     *Job  // shared and immutable
+	Thing    string
+	ThingRow int64 // the store's number of the thing; never used again
+	Job      *Job  // shared and immutable
+
 	Number  int64 // counts the attempts on this thing from 1
 	Version int64 // grows by one on every change, begins at 1
 	Status  Status

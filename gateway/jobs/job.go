@@ -77,6 +77,7 @@ const (
 // Job is one state of a job. A *Job is immutable: who changes one copies it and hands it to Store.SwapJob. Stores keep
 // it as JSON under the names of its tags.
 type Job struct {
+	Row     int64  `json:"-"` // the store's number of the job, never used again: two jobs of one ID differ in it
 	ID      string `json:"id,omitempty"`
 	Version int64  `json:"version,omitempty"` // of this record; grows by one on every SwapJob, begins at 1
 

@@ -40,11 +40,7 @@ func (s *Service) change(ctx context.Context, now time.Time, id, namespaceID str
 
 // DescribeJob answers DescribeJob.
 func (s *Service) DescribeJob(ctx context.Context, now time.Time, id string) (JobDetail, error) {
-	j, err := s.store.Job(ctx, id)
-	if err != nil {
-		return JobDetail{}, err
-	}
-	p, err := s.store.Progress(ctx, id)
+	j, p, err := s.store.State(ctx, id)
 	if err != nil {
 		return JobDetail{}, err
 	}
@@ -88,26 +84,13 @@ func (s *Service) ListJobs(ctx context.Context, q JobQuery, p Page) ([]JobSummar
 		return nil, "", err
 	}
 	summaries := make([]JobSummary, len(list))
-	for i, j := range list {
-		summaries[i] = JobSummary{Job: j, ARN: s.names.JobARN(j.ID), GroupID: s.groupID(ctx, j)}
-		if j.concurrent(&Progress{}) { // it may be; most have ended
-			p, err := s.store.Progress(ctx, j.ID)
-			summaries[i].Concurrent = err == nil && j.concurrent(&p)
+	for i := range list {
+		j := list[i].Job
+		summaries[i] = JobSummary{
+			Job: j, ARN: s.names.JobARN(j.ID), GroupID: list[i].GroupID, Concurrent: j.concurrent(&list[i].Progress),
 		}
 	}
 	return summaries, next, nil
-}
-
-// groupID returns the ID of the first group that j targets; "" if there is none any more.
-func (s *Service) groupID(ctx context.Context, j *Job) string {
-	for _, t := range j.Targets {
-		if t.Group {
-			if g, err := s.store.Group(ctx, t.Name); err == nil {
-				return g.ID
-			}
-		}
-	}
-	return ""
 }
 
 // UpdateJob answers UpdateJob. A new timeout holds for executions that start later.

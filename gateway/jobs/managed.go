@@ -110,7 +110,7 @@ func (s *Service) DescribeManagedTemplate(name, version string) (ManagedTemplate
 func managedTemplate(name, version string) (ManagedTemplate, error) {
 	i := slices.IndexFunc(managedTemplates, func(t ManagedTemplate) bool { return t.Name == name })
 	if i < 0 || (version != "" && version != managedVersion) {
-		return ManagedTemplate{}, Errorf(ErrNotFound, "Managed job template %s is not there.", strings.TrimSuffix(name+":"+version, ":"))
+		return ManagedTemplate{}, Errorf(ErrNotFound, "Managed job template %s does not exist.", strings.TrimSuffix(name+":"+version, ":"))
 	}
 	return managedTemplates[i], nil
 }

@@ -135,11 +135,7 @@ func (s *Service) begin(ctx context.Context, now time.Time, jobID string) {
 
 // chunked says whether a job has chunks of work before it.
 func (s *Service) chunked(ctx context.Context, jobID string) (bool, error) {
-	p, err := s.store.Progress(ctx, jobID)
-	if err != nil {
-		return false, err
-	}
-	j, err := s.store.Job(ctx, jobID)
+	j, p, err := s.store.State(ctx, jobID)
 	if err != nil {
 		return false, err
 	}

@@ -11,6 +11,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
 
@@ -37,6 +38,14 @@ type fixture struct {
 	now   time.Time
 }
 
+func openStore(path string) (jobs.Store, error) {
+	e, err := sqlite.Open(bg, sqlite.Options{Path: path, NoSync: true})
+	if err != nil {
+		return nil, err
+	}
+	return rules.Over(e), nil
+}
+
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, path: filepath.Join(t.TempDir(), "jobs.db"), now: noon}
@@ -48,7 +57,7 @@ func newFixture(t *testing.T) *fixture {
 func (f *fixture) open() {
 	f.Helper()
 	var err error
-	f.store, err = sqlite.Open(bg, sqlite.Options{Path: f.path, NoSync: true})
+	f.store, err = openStore(f.path)
 	f.ok(err)
 	f.Service, err = jobs.New(jobs.Config{
 		Store: f.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Roles: roles{}, Endpoint: "localhost:8080",

@@ -2,21 +2,13 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
 
 // step takes the one step that planJob says, and says whether there was one.
 func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, error) {
-	j, err := s.store.Job(ctx, jobID)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	p, err := s.store.Progress(ctx, jobID)
+	j, p, err := s.store.State(ctx, jobID)
 	if err != nil {
 		return false, ignoreRace(err)
 	}

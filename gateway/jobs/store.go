@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Store keeps jobs, executions, things and groups. An engine that implements it must pass the suite of
-// gateway/jobs/storetest.
+// Store keeps jobs, executions, things and groups. Package rules implements it over an engine; the two must pass the
+// suite of gateway/jobs/storetest.
 //
 // All methods are safe for concurrent use. A method that changes something returns once the change is on disk, and what
 // it changed is seen by every call that begins after that. The clock is an argument. Names that do not exist give
@@ -105,7 +105,7 @@ type JobStore interface {
 	Job(ctx context.Context, id string) (*Job, error)
 	JobDocument(ctx context.Context, id string) (string, error)
 	// Jobs lists the newest first.
-	Jobs(ctx context.Context, q JobQuery, p Page) (jobs []*Job, next string, err error)
+	Jobs(ctx context.Context, q JobQuery, p Page) (jobs []ListedJob, next string, err error)
 	// ActiveJobs returns the jobs with work before them: not terminal, or with a sweep outstanding. Order is by creation.
 	ActiveJobs(ctx context.Context) ([]*Job, error)
 	// SwapJob replaces the record whose version is next.Version-1 and that was created when next was; ErrVersionConflict
@@ -113,6 +113,8 @@ type JobStore interface {
 	// begins the sweep from the start.
 	SwapJob(ctx context.Context, next Job) (*Job, error)
 	Progress(ctx context.Context, id string) (Progress, error)
+	// State is Job and Progress, as they are at one time.
+	State(ctx context.Context, id string) (*Job, Progress, error)
 	// Totals returns the counts over all jobs.
 	Totals(ctx context.Context) (Counts, error)
 
@@ -124,6 +126,13 @@ type JobStore interface {
 	// RemoveJob deletes a job whose executions are all gone, with its document and tags; ErrInvalidStateTransition
 	// unless it is being deleted and none is left.
 	RemoveJob(ctx context.Context, id string) error
+}
+
+// ListedJob is a job in a listing.
+type ListedJob struct {
+	Job      *Job
+	Progress Progress
+	GroupID  string // of the first group that it targets; "" if there is none any more
 }
 
 // NewJob is what CreateJob stores.
@@ -212,7 +221,7 @@ type ExecutionQuery struct {
 type Swap struct {
 	Old, New Execution
 	// Next, if not nil, is a further attempt, with New.Number+1 and in state QUEUED, that supersedes New in the same
-	// step. Such a swap does not apply if the job no longer Retries.
+	// step. Such a swap does not apply if the job has changed since it was read: it may no longer Retry.
 	Next    *Execution
 	Applied bool // set by the store
 }

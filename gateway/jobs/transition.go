@@ -98,7 +98,7 @@ func (e *Execution) Remove(now time.Time) Execution { return e.successor(Removed
 
 // Renew returns the attempt that follows e when its thing joins the job's targets again; for engines.
 func (e *Execution) Renew(now time.Time) Execution {
-	return Execution{Thing: e.Thing, Job: e.Job, Number: e.Number + 1, Version: 1, QueuedAt: now, UpdatedAt: now}
+	return Execution{Thing: e.Thing, ThingRow: e.ThingRow, Job: e.Job, Number: e.Number + 1, Version: 1, QueuedAt: now, UpdatedAt: now}
 }
 
 // successor returns e in another state, one version on. Timers end with the execution.

@@ -21,6 +21,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/target"
 )
@@ -120,7 +121,7 @@ func newPlane(t *testing.T) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &plane{t: t, store: &countingStore{Store: engine}, now: testTime}
+	p := &plane{t: t, store: &countingStore{Store: rules.Over(engine)}, now: testTime}
 	t.Cleanup(func() {
 		if err := engine.Close(); err != nil {
 			t.Error(err)

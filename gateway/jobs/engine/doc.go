@@ -37,7 +37,7 @@
 //
 // # Timers
 //
-// An execution's timer is the earlier of Deadline and Step that is set. Due serves them by time. They are the engine's
+// The timer of an execution that has not ended is the earlier of Deadline and Step that is set. Due serves them by time. They are the engine's
 // to index apart from the executions' rows, which change too often for an index on a time.
 //
 // # Ended executions

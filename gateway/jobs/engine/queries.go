@@ -73,7 +73,9 @@ type Walk struct {
 	Stops    []Target // a group is its direct members, a thing itself
 	At       int
 	After    int64 // 0: from the first
-	Serial   int64 // memberships up to this serial; 0: all
+	BySerial bool  // Serial is set
+	Serial   int64 // memberships up to this serial
+	Ending   bool  // meets those of groups that are GroupEnding, too
 	Distinct bool  // leaves out things that an earlier stop has, too
 	Job      int64 // fills Visit.Found with the thing's execution of this job; 0: does not
 	Names    bool  // fills Visit.Name

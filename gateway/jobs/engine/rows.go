@@ -141,12 +141,19 @@ type Execution struct {
 	Deadline, Step           int64
 	Details                  string
 
+	// Reason is why it ended. It is written to the line of ended executions; reading may leave it out, and who writes a row again
+	// that was read writes no further line.
+	Reason string
+
 	Name string // the thing's; only where a method says so, and never written
 	Of   *Job   // likewise
 }
 
-// Timer returns when the execution's timer runs out; 0 = it has none.
+// Timer returns when the execution's timer runs out; 0 = it has none, as one that has ended.
 func (e *Execution) Timer() int64 {
+	if e.Status >= FirstEnded {
+		return 0
+	}
 	if e.Deadline == 0 || (e.Step != 0 && e.Step < e.Deadline) {
 		return e.Step
 	}
@@ -170,9 +177,8 @@ type Change struct {
 	New Execution // Job and Thing are the Key's
 	// Past, if not nil, is kept as an attempt; New has a higher number then. It is the row that was there, or what became of it
 	// in the same step.
-	Past   *Execution
-	Reason string // of the end of Past, else of New, if that has ended: the line of ended executions
-	Entry  []byte // payload for the feed, if the change applies; nil: none. It is in the job's order
+	Past  *Execution
+	Entry []byte // payload for the feed, if the change applies; nil: none. It is in the job's order
 
 	Applied bool       // set by the engine
 	Found   *Execution // set by Tx.Apply if Number is 0 and there is a row

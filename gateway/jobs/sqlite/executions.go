@@ -1,99 +1,143 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
-	"strconv"
+	"errors"
+	"slices"
 	"strings"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
-// Pending implements jobs.ExecutionStore. It answers from memory.
-func (s *Store) Pending(_ context.Context, dst []jobs.Execution, thing string) ([]jobs.Execution, error) {
+// Pending implements engine.Engine. It answers from memory.
+func (s *Store) Pending(_ context.Context, dst []engine.Execution, thing string) ([]engine.Execution, error) {
 	if s.shut.Load() {
-		return dst, jobs.ErrClosed
+		return dst, engine.ErrClosed
 	}
 	dst, ok := s.view.pending(dst, thing)
 	if !ok {
-		return dst, noThing(thing)
+		return dst, engine.ErrNotFound
 	}
 	return dst, nil
 }
 
-// Execution implements jobs.ExecutionStore. One that has not ended is answered from memory.
-func (s *Store) Execution(ctx context.Context, thing, jobID string, number int64) (jobs.Execution, error) {
+// Execution implements engine.Engine. One that has not ended is answered from memory.
+func (s *Store) Execution(ctx context.Context, thing, jobID string) (x engine.Execution, err error) {
 	if s.shut.Load() {
-		return jobs.Execution{}, jobs.ErrClosed
+		return x, engine.ErrClosed
 	}
-	if e, ok := s.view.execution(thing, jobID); ok && (number == 0 || number == e.Number) {
-		return e, nil
+	if x, ok := s.view.execution(thing, jobID); ok {
+		return x, nil
 	}
-	var e jobs.Execution
-	err := s.read(ctx, func(c *sqlite.Conn) error {
-		id, known, err := value(c, "SELECT id FROM things WHERE name = ?", thing)
+	err = s.read(ctx, func(c *sqlite.Conn) error {
+		r := reader{c}
+		thingID, known, err := value(c, "SELECT id FROM things WHERE name = ?", thing)
 		if err != nil {
 			return err
 		}
-		if !known {
-			return noThing(thing)
-		}
-		j, err := findJob(c, jobID)
+		state, err := r.findJob(jobID)
 		if err != nil {
 			return err
 		}
-		r, ok, err := findRow(c, j.seq, id, number)
-		if err == nil && !ok {
-			err = noExecution(thing, jobID)
+		rows, err := r.Executions([]engine.Key{{Job: state.Job.Seq, Thing: thingID}})
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			e = r.execution(thing, j.job)
+		if !known || len(rows) == 0 {
+			return engine.ErrNotFound
 		}
-		return err
+		x = rows[0]
+		x.Name, x.Of = thing, state.Job
+		return nil
 	})
-	return e, err
+	return x, err
 }
 
-// findRow reads an execution, or an attempt; number 0 is the latest.
-func findRow(c *sqlite.Conn, job, thing, number int64) (r row, found bool, err error) {
-	read := func(stmt *sqlite.Stmt) error {
-		r, found = scanRow(stmt), true
+// Due implements engine.Engine.
+func (s *Store) Due(_ context.Context, now int64, limit int) ([]engine.Execution, int64, error) {
+	if s.shut.Load() {
+		return nil, 0, engine.ErrClosed
+	}
+	due, next := s.view.due(now, limit)
+	return due, next, nil
+}
+
+// Executions implements engine.ExecutionReader.
+func (r reader) Executions(keys []engine.Key) (list []engine.Execution, err error) {
+	add := func(stmt *sqlite.Stmt) error {
+		list = append(list, scanRow(stmt))
 		return nil
 	}
-	err = numbers(c, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND thing = ?", read, job, thing)
-	if err == nil && found && number != 0 && r.number != number {
-		found = false
-		err = numbers(c, "SELECT "+executionColumns+" FROM attempts WHERE job = ? AND thing = ? AND number = ?", read, job, thing, number)
+	for _, k := range keys {
+		err := numbers(r.conn, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND thing = ?", add, k.Job, k.Thing)
+		if err != nil {
+			return nil, err
+		}
 	}
-	return r, found, err
+	return list, nil
 }
 
-// OfJob implements jobs.ExecutionStore. The order is by the things' ids.
-func (s *Store) OfJob(ctx context.Context, jobID string, q jobs.ExecutionQuery, p jobs.Page) (list []jobs.Execution, next string, err error) {
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		j, err := findJob(c, jobID)
+// Attempts implements engine.ExecutionReader.
+func (r reader) Attempts(k engine.Key) (list []engine.Execution, err error) {
+	err = numbers(r.conn, "SELECT "+executionColumns+" FROM attempts WHERE job = ? AND thing = ? ORDER BY number",
+		func(stmt *sqlite.Stmt) error {
+			list = append(list, scanRow(stmt))
+			return nil
+		}, k.Job, k.Thing)
+	return list, err
+}
+
+// PendingOf implements engine.ExecutionReader.
+func (r reader) PendingOf(things []int64) (list []engine.Execution, err error) {
+	for _, id := range things {
+		err := numbers(r.conn, "SELECT "+prefixed("e", executionColumns)+`, t.name FROM executions e JOIN things t ON t.id = e.thing
+			WHERE e.thing = ? AND e.status < ? ORDER BY e.job`, func(stmt *sqlite.Stmt) error {
+			x := scanRow(stmt)
+			x.Name = stmt.ColumnText(executionWidth)
+			list = append(list, x)
+			return nil
+		}, id, engine.FirstEnded)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		after, _ := strconv.ParseInt(p.After, 10, 64)
-		last := int64(0)
-		err = numbers(c, "SELECT "+prefixed("e", executionColumns)+", t.name FROM executions e JOIN things t ON t.id = e.thing"+
-			" WHERE e.job = ?1 AND e.thing > ?2 AND (?3 < 0 OR e.status = ?3) ORDER BY e.thing LIMIT ?4",
-			func(stmt *sqlite.Stmt) error {
-				if len(list) == p.Limit {
-					next = strconv.FormatInt(last, 10)
-					return nil
-				}
-				r := scanRow(stmt)
-				last = r.thing
-				list = append(list, r.execution(stmt.ColumnText(executionWidth), j.job))
+	}
+	slices.SortStableFunc(list, func(a, b engine.Execution) int { return cmp.Compare(a.Job, b.Job) })
+	return list, r.addJobs(list)
+}
+
+// addJobs fills Of.
+func (r reader) addJobs(list []engine.Execution) error {
+	known := make(map[int64]*engine.Job)
+	for i := range list {
+		x := &list[i]
+		if known[x.Job] == nil {
+			err := numbers(r.conn, "SELECT "+jobColumns+" FROM jobs WHERE seq = ?", func(stmt *sqlite.Stmt) error {
+				known[x.Job] = scanJob(stmt).Job
 				return nil
-			}, j.seq, after, statusFilter(q), int64(p.Limit)+1)
-		return err
-	})
-	return list, next, err
+			}, x.Job)
+			if err != nil {
+				return err
+			}
+		}
+		x.Of = known[x.Job]
+	}
+	return nil
+}
+
+// ListOfJob implements engine.ExecutionReader.
+func (r reader) ListOfJob(job int64, q engine.ExecutionQuery, after int64, limit int) (list []engine.Execution, err error) {
+	err = numbers(r.conn, "SELECT "+prefixed("e", executionColumns)+`, t.name FROM executions e JOIN things t ON t.id = e.thing
+			WHERE e.job = ?1 AND e.thing > ?2 AND (?3 = 0 OR (?3 >> e.status) & 1) ORDER BY e.thing LIMIT ?4`,
+		func(stmt *sqlite.Stmt) error {
+			x := scanRow(stmt)
+			x.Name = stmt.ColumnText(executionWidth)
+			list = append(list, x)
+			return nil
+		}, job, after, int64(q.Statuses), int64(limit))
+	return list, err
 }
 
 // prefixed puts a table's name before each of a list of columns.
@@ -101,137 +145,56 @@ func prefixed(table, columns string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
 
-// statusFilter is a query's status, or -1 for all.
-func statusFilter(q jobs.ExecutionQuery) int64 {
-	if q.ByStatus {
-		return int64(q.Status)
+// ListOfThing implements engine.ExecutionReader.
+func (r reader) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.AttemptKey, limit int) (list []engine.Execution, err error) {
+	if before.Job == 0 {
+		before.Job = 1<<63 - 1
 	}
-	return -1
-}
-
-// OfThing implements jobs.ExecutionStore.
-func (s *Store) OfThing(ctx context.Context, thing string, q jobs.ExecutionQuery, p jobs.Page) (list []jobs.Execution, next string, err error) {
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		id, known, err := value(c, "SELECT id FROM things WHERE name = ?", thing)
-		if err != nil {
-			return err
-		}
-		if !known {
-			return noThing(thing)
-		}
-		list, next, err = ofThing(c, id, thing, q, p)
-		return err
-	})
-	return list, next, err
-}
-
-// ofThing lists a thing's executions and attempts, the newest first. The cursor is the last job and number.
-func ofThing(c *sqlite.Conn, id int64, thing string, q jobs.ExecutionQuery, p jobs.Page) (list []jobs.Execution, next string, err error) {
-	job, num := cursor(p.After)
-	known := make(map[int64]*jobs.Job)
-	var last row
-	err = query(c, `SELECT `+prefixed("e", executionColumns)+`, j.record FROM (
+	err = query(r.conn, `SELECT `+prefixed("e", executionColumns)+` FROM (
 			SELECT * FROM executions WHERE thing = ?1 UNION ALL SELECT * FROM attempts WHERE thing = ?1
 		) e JOIN jobs j ON j.seq = e.job
-		WHERE (e.job, e.number) < (?2, ?3) AND (?4 < 0 OR e.status = ?4) AND (?5 = '' OR j.id = ?5)
+		WHERE (e.job, e.number) < (?2, ?3) AND (?4 = 0 OR (?4 >> e.status) & 1) AND (?5 = '' OR j.id = ?5)
 			AND (?6 = '' OR j.namespace = ?6)
 		ORDER BY e.job DESC, e.number DESC LIMIT ?7`,
 		func(stmt *sqlite.Stmt) error {
-			if len(list) == p.Limit {
-				next = strconv.FormatInt(last.job, 10) + "." + strconv.FormatInt(last.number, 10)
-				return nil
-			}
-			last = scanRow(stmt)
-			if known[last.job] == nil {
-				j, err := decodeJob(stmt.ColumnText(executionWidth))
-				if err != nil {
-					return err
-				}
-				known[last.job] = j
-			}
-			list = append(list, last.execution(thing, known[last.job]))
+			list = append(list, scanRow(stmt))
 			return nil
-		}, id, job, num, statusFilter(q), q.JobID, q.NamespaceID, p.Limit+1)
-	return list, next, err
-}
-
-// cursor reads two numbers; without them, it is beyond everything.
-func cursor(after string) (a, b int64) {
-	x, y, _ := strings.Cut(after, ".")
-	a, err := strconv.ParseInt(x, 10, 64)
+		}, thing, before.Job, before.Number, int64(q.Statuses), q.JobID, q.Namespace, limit)
 	if err != nil {
-		return 1<<63 - 1, 0
+		return nil, err
 	}
-	b, _ = strconv.ParseInt(y, 10, 64)
-	return a, b
+	return list, r.addJobs(list)
 }
 
-// Due implements jobs.ExecutionStore.
-func (s *Store) Due(_ context.Context, now time.Time, limit int) ([]jobs.Execution, time.Time, error) {
-	if s.shut.Load() {
-		return nil, time.Time{}, jobs.ErrClosed
-	}
-	due, next := s.view.due(millis(now), limit)
-	return due, instant(next), nil
+// Ended implements engine.ExecutionReader. The lines are the executions' own rows: a table of its own would cost each report
+// a second row, to spare a rare look through a job.
+func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
+	err = query(r.conn, `SELECT e.thing, t.name, e.number, e.status, e.reason FROM executions e JOIN things t ON t.id = e.thing
+			WHERE e.job = ?1 AND e.thing > ?2 AND e.status >= ?3 AND (?4 = 0 OR (?4 >> e.status) & 1) AND (?5 = 0 OR e.reason = ?6)
+			ORDER BY e.thing LIMIT ?7`,
+		func(stmt *sqlite.Stmt) error {
+			list = append(list, engine.Ended{
+				Thing: stmt.ColumnInt64(0), Name: stmt.ColumnText(1), Number: stmt.ColumnInt64(2),
+				Status: uint8(stmt.ColumnInt64(3)), Reason: stmt.ColumnText(4),
+			})
+			return nil
+		}, q.Job, q.After, engine.FirstEnded, int64(q.Statuses), flag(q.ByReason), q.Reason, q.Limit)
+	return list, err
 }
 
-// DeleteExecution implements jobs.ExecutionStore.
-func (s *Store) DeleteExecution(ctx context.Context, e jobs.Execution) error {
-	return s.write(ctx, func(t *tx) error { return t.deleteExecution(&e) })
+// Reasons implements engine.ExecutionReader.
+func (r reader) Reasons(job int64, statuses engine.StatusSet, limit int) (list []engine.ReasonCount, err error) {
+	err = query(r.conn, `SELECT status, reason, count(*) n FROM executions
+			WHERE job = ?1 AND status >= ?2 AND (?3 = 0 OR (?3 >> status) & 1)
+			GROUP BY status, reason ORDER BY n DESC, status, reason LIMIT ?4`,
+		func(stmt *sqlite.Stmt) error {
+			list = append(list, engine.ReasonCount{
+				Status: uint8(stmt.ColumnInt64(0)), Reason: stmt.ColumnText(1), Count: stmt.ColumnInt64(2),
+			})
+			return nil
+		}, job, engine.FirstEnded, int64(statuses), limit)
+	return list, err
 }
 
-func (t *tx) deleteExecution(e *jobs.Execution) error {
-	j, err := findJob(t.conn, e.Job.ID)
-	if err != nil {
-		return err
-	}
-	thing, known, err := value(t.conn, "SELECT id FROM things WHERE name = ?", e.Thing)
-	if err != nil {
-		return err
-	}
-	latest, ok, err := findRow(t.conn, j.seq, thing, 0)
-	switch {
-	case err != nil:
-		return err
-	case !j.job.CreatedAt.Equal(e.Job.CreatedAt):
-		return executionChanged
-	case !known || !ok:
-		return noExecution(e.Thing, e.Job.ID)
-	case latest.number == e.Number && latest.version == e.Version:
-		if err := t.deleteLatest(&latest); err != nil {
-			return err
-		}
-		return t.purgeThings(thing, thing)
-	}
-	err = numbers(t.conn, "DELETE FROM attempts WHERE job = ? AND thing = ? AND number = ? AND version = ?", nil, j.seq, thing, e.Number, e.Version)
-	if err == nil && t.conn.Changes() == 0 {
-		err = executionChanged
-	}
-	return err
-}
-
-// executionChanged is an execution that is no longer as it was read.
-var executionChanged = jobs.Errorf(jobs.ErrVersionConflict, "The job execution has changed.")
-
-// deleteLatest removes a thing's latest execution. The attempt before it, if there is one, is the latest then.
-func (t *tx) deleteLatest(r *row) error {
-	if err := numbers(t.conn, "DELETE FROM executions WHERE job = ? AND thing = ?", nil, r.job, r.thing); err != nil {
-		return err
-	}
-	t.count(r.job, r.status, -1)
-	if !r.status.Terminal() {
-		t.drop(r.thing, r.job, nil)
-	}
-	var before row
-	found := false
-	err := numbers(t.conn, "SELECT "+executionColumns+" FROM attempts WHERE job = ? AND thing = ? ORDER BY number DESC LIMIT 1",
-		func(stmt *sqlite.Stmt) error { before, found = scanRow(stmt), true; return nil }, r.job, r.thing)
-	if err != nil || !found {
-		return err
-	}
-	t.count(before.job, before.status, 1)
-	if err := numbers(t.conn, "DELETE FROM attempts WHERE job = ? AND thing = ? AND number = ?", nil, r.job, r.thing, before.number); err != nil {
-		return err
-	}
-	return insertRow(t.conn, "INSERT INTO executions ("+executionColumns+") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)", &before)
-}
+// errEnough ends a statement before its last row.
+var errEnough = errors.New("enough rows")

@@ -15,19 +15,50 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/rules"
 )
 
 var bg = context.Background()
 
-func open(t *testing.T, path string) *Store {
+// store is the rules over an engine.
+type store struct {
+	*rules.Store
+	engine *Store
+	spy    *spy
+}
+
+// spy is the engine, but that after, if not nil, runs at the end of each transaction, in it.
+type spy struct {
+	*Store
+	after func(*tx) error
+}
+
+func (s *spy) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
+	if s.after == nil {
+		return s.Store.Update(ctx, w, change)
+	}
+	return s.change(ctx, s.queue, nil, func(t *tx) error {
+		if err := change(t); err != nil {
+			return err
+		}
+		return s.after(t)
+	})
+}
+
+func open(t *testing.T, path string) store {
 	t.Helper()
-	s, err := Open(bg, Options{Path: path, NoSync: true})
+	e, err := Open(bg, Options{Path: path, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
-	return s
+	t.Cleanup(func() { _ = e.Close() })
+	watched := &spy{Store: e}
+	return store{Store: rules.Over(watched), engine: e, spy: watched}
 }
+
+// write changes the database by hand.
+func (s store) write(do func(*tx) error) error { return s.engine.change(bg, s.engine.queue, nil, do) }
 
 func things(prefix string, n int) []jobs.Thing {
 	list := make([]jobs.Thing, n)
@@ -44,7 +75,7 @@ func TestDiskFull(t *testing.T) {
 	s := open(t, path)
 	limit := func(pages int) {
 		t.Helper()
-		if err := s.write(bg, func(x *tx) error { return query(x.conn, fmt.Sprintf("PRAGMA max_page_count = %d", pages), nil) }); err != nil {
+		if err := s.write(func(x *tx) error { return query(x.conn, fmt.Sprintf("PRAGMA max_page_count = %d", pages), nil) }); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,12 +169,9 @@ func TestFailureLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	failed := errors.New("at the end")
-	err := s.write(bg, func(x *tx) error {
-		if err := x.queueChunk(&jobs.QueueChunk{JobID: "j", Limit: 1, Now: time.Now()}, new(jobs.QueueResult)); err != nil {
-			t.Error(err)
-		}
-		return failed
-	})
+	s.spy.after = func(*tx) error { return failed }
+	_, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 1, Now: time.Now()})
+	s.spy.after = nil
 	if !errors.Is(err, failed) {
 		t.Fatal(err)
 	}
@@ -186,7 +214,7 @@ func TestOpenRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 2", jobs.ErrStoreNewer)
+	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 3", jobs.ErrStoreNewer)
 	f("other", "CREATE TABLE t (x)", "another program", nil)
 	f("another", "PRAGMA application_id = 7", "another program", nil)
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {

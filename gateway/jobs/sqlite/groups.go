@@ -1,226 +1,197 @@
 package sqlite
 
 import (
-	"context"
-	"time"
-
 	"zombiezen.com/go/sqlite"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
-// group finds a thing group by its name.
-func group(c *sqlite.Conn, name string) (id, version int64, err error) {
-	err = query(c, "SELECT id, version FROM groups WHERE name = ? AND deleted = 0", func(stmt *sqlite.Stmt) error {
-		id, version = stmt.ColumnInt64(0), stmt.ColumnInt64(1)
-		return nil
-	}, name)
-	if err == nil && id == 0 {
-		err = noGroup(name)
+const groupColumns = "id, name, uuid, parent, description, attributes, version, created, deleted"
+
+func scanGroup(stmt *sqlite.Stmt) engine.Group {
+	return engine.Group{
+		ID: stmt.ColumnInt64(0), Name: stmt.ColumnText(1), UUID: stmt.ColumnText(2), Parent: stmt.ColumnInt64(3),
+		Description: stmt.ColumnText(4), Attributes: stmt.ColumnText(5), Version: stmt.ColumnInt64(6),
+		Created: stmt.ColumnInt64(7), State: engine.GroupState(stmt.ColumnInt64(8)),
 	}
-	return id, version, err
 }
 
-// lineage calls each with a group and its ancestors, the group first.
-func lineage(c *sqlite.Conn, id int64, each func(id int64, name string)) error {
-	return numbers(c, `WITH RECURSIVE up (id, name, parent, depth) AS (
+// Groups implements engine.ThingReader.
+func (r reader) Groups(names []string) (list []engine.Group, err error) {
+	for _, name := range names {
+		err := query(r.conn, "SELECT "+groupColumns+" FROM groups WHERE name = ? AND deleted = 0", func(stmt *sqlite.Stmt) error {
+			list = append(list, scanGroup(stmt))
+			return nil
+		}, name)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, r.addAncestors(list)
+}
+
+// addAncestors fills Above of groups.
+func (r reader) addAncestors(list []engine.Group) error {
+	for i := range list {
+		if list[i].Parent == 0 {
+			continue
+		}
+		above, err := r.above(list[i].Parent)
+		if err != nil {
+			return err
+		}
+		list[i].Above = above
+	}
+	return nil
+}
+
+// above returns a group and its ancestors, the group first.
+func (r reader) above(id int64) (list []engine.Ancestor, err error) {
+	err = numbers(r.conn, `WITH RECURSIVE up (id, name, parent, depth) AS (
 			SELECT id, name, parent, 0 FROM groups WHERE id = ?
 			UNION ALL SELECT g.id, g.name, g.parent, up.depth + 1 FROM groups g JOIN up ON g.id = up.parent
 		) SELECT id, name FROM up ORDER BY depth`, func(stmt *sqlite.Stmt) error {
-		each(stmt.ColumnInt64(0), stmt.ColumnText(1))
+		list = append(list, engine.Ancestor{ID: stmt.ColumnInt64(0), Name: stmt.ColumnText(1)})
 		return nil
 	}, id)
+	return list, err
 }
 
-// family is a group and all its descendants, as a subquery over ?1.
+// family is a group and all its live descendants, as a subquery over ?1.
 const family = `WITH RECURSIVE down (id) AS (
 	SELECT ?1 UNION ALL SELECT g.id FROM groups g JOIN down ON g.parent = down.id WHERE g.deleted = 0
 )`
 
-// CreateGroup implements jobs.ThingStore.
-func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) error {
-	return s.write(ctx, func(t *tx) error {
-		var parent int64
-		if g.Parent != "" {
-			var err error
-			if parent, _, err = group(t.conn, g.Parent); err != nil {
-				return err
-			}
-			depth := 1
-			if err := lineage(t.conn, parent, func(int64, string) { depth++ }); err != nil {
-				return err
-			}
-			if depth > jobs.MaxGroupDepth {
-				return jobs.Errorf(jobs.ErrInvalidRequest, "Thing groups may stand at most %d deep.", jobs.MaxGroupDepth)
-			}
-		}
-		attributes, err := encodeMap(g.Attributes)
-		if err != nil {
-			return err
-		}
-		err = query(t.conn, `INSERT INTO groups (name, uuid, parent, description, attributes, version, created)
-			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, nil,
-			g.Name, g.ID, parent, g.Description, attributes, g.Version, millis(g.CreatedAt))
-		if err != nil {
-			return err
-		}
-		if t.conn.Changes() == 0 {
-			return jobs.Errorf(jobs.ErrAlreadyExists, "Thing group %s already exists.", g.Name)
-		}
-		return t.setTags(jobs.Resource{Kind: jobs.KindGroup, Name: g.Name}, tags)
-	})
-}
-
-const groupColumns = "id, name, uuid, description, attributes, version, created"
-
-// scanGroups reads the groups that a statement yields, with their ancestors.
-func scanGroups(c *sqlite.Conn, limit int, text string, args ...any) (list []jobs.Group, more bool, err error) {
-	var ids []int64
-	err = query(c, text, func(stmt *sqlite.Stmt) error {
-		if len(list) == limit {
-			more = true
-			return nil
-		}
-		g := jobs.Group{
-			Name: stmt.ColumnText(1), ID: stmt.ColumnText(2), Description: stmt.ColumnText(3),
-			Version: stmt.ColumnInt64(5), CreatedAt: instant(stmt.ColumnInt64(6)),
-		}
-		var err error
-		g.Attributes, err = decodeMap(stmt.ColumnText(4))
-		list, ids = append(list, g), append(ids, stmt.ColumnInt64(0))
-		return err
-	}, args...)
-	for i := 0; i < len(list) && err == nil; i++ {
-		g := &list[i]
-		err = lineage(c, ids[i], func(id int64, name string) {
-			if id != ids[i] {
-				g.Ancestors = append([]string{name}, g.Ancestors...)
-			}
-		})
-		if n := len(g.Ancestors); n > 0 {
-			g.Parent = g.Ancestors[n-1]
-		}
+// ListGroups implements engine.ThingReader.
+func (r reader) ListGroups(q engine.GroupQuery, after string, limit int) (list []engine.Group, err error) {
+	from := int64(0)
+	which := "?1 = 0"
+	switch {
+	case q.Below != 0:
+		which, from = "id IN (SELECT id FROM down) AND id <> ?1", q.Below
+	case q.ByParent:
+		which, from = "parent = ?1", q.Parent
 	}
-	return list, more, err
-}
-
-// Group implements jobs.ThingStore.
-func (s *Store) Group(ctx context.Context, name string) (g jobs.Group, err error) {
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		list, _, err := scanGroups(c, 1, "SELECT "+groupColumns+" FROM groups WHERE name = ? AND deleted = 0", name)
-		if err == nil && len(list) == 0 {
-			err = noGroup(name)
-		}
-		if err == nil {
-			g = list[0]
-		}
-		return err
-	})
-	return g, err
-}
-
-// Groups implements jobs.ThingStore.
-func (s *Store) Groups(ctx context.Context, q jobs.GroupQuery, p jobs.Page) (list []jobs.Group, next string, err error) {
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		var parent int64
-		var err error
-		if q.Parent != "" {
-			if parent, _, err = group(c, q.Parent); err != nil {
-				return err
-			}
-		}
-		which := "parent = ?1"
-		switch {
-		case q.Recursive && q.Parent != "":
-			which = "id IN (SELECT id FROM down) AND id <> ?1"
-		case q.Recursive:
-			which = "?1 = 0"
-		}
-		var more bool
-		list, more, err = scanGroups(c, p.Limit, family+" SELECT "+groupColumns+" FROM groups WHERE "+which+
-			" AND deleted = 0 AND name > ?2 AND substr(name, 1, length(?3)) = ?3 ORDER BY name LIMIT ?4",
-			parent, p.After, q.Prefix, p.Limit+1)
-		if more {
-			next = list[len(list)-1].Name
-		}
-		return err
-	})
-	return list, next, err
-}
-
-// DeleteGroup implements jobs.ThingStore.
-func (s *Store) DeleteGroup(ctx context.Context, name string, version int64, _ time.Time) error {
-	return s.write(ctx, func(t *tx) error {
-		id, have, err := group(t.conn, name)
-		if err != nil {
-			return err
-		}
-		if version != 0 && version != have {
-			return jobs.Errorf(jobs.ErrVersionConflict, "Thing group %s has version %d, expected was %d.", name, have, max(version, 0))
-		}
-		children, _, err := value(t.conn, "SELECT count(*) FROM groups WHERE parent = ? AND deleted = 0", id)
-		if err != nil {
-			return err
-		}
-		if children > 0 {
-			return jobs.Errorf(jobs.ErrInvalidRequest, "Thing group %s has child groups.", name)
-		}
-		if err := numbers(t.conn, "UPDATE groups SET deleted = 1 WHERE id = ?", nil, id); err != nil {
-			return err
-		}
-		return t.removeTags(jobs.Resource{Kind: jobs.KindGroup, Name: name}, nil)
-	})
-}
-
-// SweepGroups implements jobs.ThingStore.
-func (s *Store) SweepGroups(ctx context.Context, limit int, now time.Time) (removed []jobs.Execution, more bool, err error) {
-	deleted := int64(0)
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		deleted, _, err = value(c, "SELECT count(*) FROM groups WHERE deleted = 1")
-		return err
-	})
-	if err != nil || deleted == 0 {
-		return nil, false, err
-	}
-	err = s.writeSet(ctx, limit, func(t *tx) error {
-		removed, more, err = t.sweepGroup(limit, now)
-		return err
-	})
-	return removed, more, err
-}
-
-// sweepGroup ends memberships of one deleted group. The last chunk removes its row, or marks it as swept (2) when jobs
-// name it.
-func (t *tx) sweepGroup(limit int, now time.Time) ([]jobs.Execution, bool, error) {
-	id, found, err := value(t.conn, "SELECT id FROM groups WHERE deleted = 1 ORDER BY id LIMIT 1")
-	if err != nil || !found {
-		return nil, false, err
-	}
-	var members []member
-	err = numbers(t.conn, "SELECT m.thing, t.name FROM members m JOIN things t ON t.id = m.thing WHERE m.grp = ? ORDER BY m.thing LIMIT ?",
+	err = query(r.conn, family+" SELECT "+groupColumns+" FROM groups WHERE "+which+`
+			AND deleted = ?2 AND name > ?3 AND substr(name, 1, length(?4)) = ?4
+			AND (?5 = 0 OR id IN (SELECT grp FROM members WHERE thing = ?5)) ORDER BY name, id LIMIT ?6`,
 		func(stmt *sqlite.Stmt) error {
-			members = append(members, member{stmt.ColumnInt64(0), stmt.ColumnText(1)})
+			list = append(list, scanGroup(stmt))
 			return nil
-		}, id, int64(limit))
+		}, from, int64(q.State), after, q.Prefix, q.Of, limit)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	var result jobs.MemberResult
-	if len(members) > 0 {
-		if err := t.moveMembers(&move{swept: id, now: now, result: &result}, members, nil, []int64{id}); err != nil {
-			return nil, false, err
+	return list, r.addAncestors(list)
+}
+
+// Families implements engine.ThingReader.
+func (r reader) Families(groups []int64) ([][]int64, error) {
+	families := make([][]int64, len(groups))
+	for i, id := range groups {
+		err := numbers(r.conn, family+" SELECT id FROM down ORDER BY id", func(stmt *sqlite.Stmt) error {
+			families[i] = append(families[i], stmt.ColumnInt64(0))
+			return nil
+		}, id)
+		if err != nil {
+			return nil, err
 		}
 	}
-	if len(members) == limit {
-		return result.Removed, true, nil
+	return families, nil
+}
+
+// PutGroups implements engine.Tx.
+func (t *tx) PutGroups(groups []engine.Group) error {
+	for i := range groups {
+		g := &groups[i]
+		if g.ID != 0 {
+			err := query(t.conn, `UPDATE groups SET name = ?, uuid = ?, parent = ?, description = ?, attributes = ?,
+				version = ?, created = ?, deleted = ? WHERE id = ?`, nil,
+				g.Name, g.UUID, g.Parent, g.Description, g.Attributes, g.Version, g.Created, int64(g.State), g.ID)
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		id, found, err := value(t.conn, `INSERT INTO groups (name, uuid, parent, description, attributes, version, created, deleted)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
+			g.Name, g.UUID, g.Parent, g.Description, g.Attributes, g.Version, g.Created, int64(g.State))
+		if err != nil {
+			return err
+		}
+		if !found {
+			return engine.ErrExists
+		}
+		g.ID = id
 	}
-	err = numbers(t.conn, "DELETE FROM groups WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM targets WHERE is_group = 1 AND ref = ?1)", nil, id)
-	if err == nil && t.conn.Changes() == 0 {
-		err = numbers(t.conn, "UPDATE groups SET deleted = 2 WHERE id = ?", nil, id)
+	return nil
+}
+
+// PurgeGroups implements engine.Tx.
+func (t *tx) PurgeGroups(ids []int64) error {
+	for _, id := range ids {
+		err := numbers(t.conn, `DELETE FROM groups WHERE id = ?1 AND deleted = 2
+			AND NOT EXISTS (SELECT 1 FROM targets WHERE is_group = 1 AND ref = ?1)`, nil, id)
+		if err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// Memberships implements engine.ThingReader.
+func (r reader) Memberships(things []int64) (list []engine.Membership, err error) {
+	for _, thing := range things {
+		err := numbers(r.conn, `SELECT m.grp, g.deleted FROM members m JOIN groups g ON g.id = m.grp
+			WHERE m.thing = ? AND g.deleted <> 2`, func(stmt *sqlite.Stmt) error {
+			list = append(list, engine.Membership{
+				Thing: thing, Group: stmt.ColumnInt64(0), State: engine.GroupState(stmt.ColumnInt64(1)),
+			})
+			return nil
+		}, thing)
+		if err != nil {
+			return nil, err
+		}
+	}
+	lines := make(map[int64][]int64)
+	for i := range list {
+		m := &list[i]
+		line, known := lines[m.Group]
+		if !known {
+			above, err := r.above(m.Group)
+			if err != nil {
+				return nil, err
+			}
+			for _, a := range above[1:] {
+				line = append(line, a.ID)
+			}
+			lines[m.Group] = line
+		}
+		m.Above = line
+	}
+	return list, nil
+}
+
+// MoveMembers implements engine.Tx.
+func (t *tx) MoveMembers(add, remove []engine.Member) (joined []engine.Member, err error) {
+	serial, _, err := value(t.conn, "UPDATE meta SET value = value + 1 WHERE name = 'serial' RETURNING value")
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	rest, _, err := value(t.conn, "SELECT count(*) FROM groups WHERE deleted = 1")
-	return result.Removed, rest > 0, err
+	for _, m := range remove {
+		if err := numbers(t.conn, "DELETE FROM members WHERE grp = ? AND thing = ?", nil, m.Group, m.Thing); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range add {
+		err := numbers(t.conn, "INSERT INTO members (grp, thing, serial) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", nil,
+			m.Group, m.Thing, serial)
+		if err != nil {
+			return nil, err
+		}
+		if t.conn.Changes() > 0 {
+			joined = append(joined, m)
+		}
+	}
+	return joined, nil
 }

@@ -1,216 +1,261 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
+	"fmt"
 	"slices"
-	"strconv"
 
 	"zombiezen.com/go/sqlite"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
-// CreateJob implements jobs.JobStore.
-func (s *Store) CreateJob(ctx context.Context, n jobs.NewJob) (*jobs.Job, error) {
-	j := n.Job
-	err := s.write(ctx, func(t *tx) error { return t.createJob(&j, &n) })
-	if err != nil {
-		return nil, err
+// jobColumns are the columns that scanJob reads.
+const jobColumns = `seq, record, serial, c0, c1, c2, c3, c4, c5, c6, c7, notified, chunks, started, done, swept, pace,
+	target, at_group, at_thing, sweep_thing, id, version, status, selection, sweep, namespace, active, created, ended`
+
+func scanJob(stmt *sqlite.Stmt) engine.State {
+	s := engine.State{Job: &engine.Job{
+		Seq: stmt.ColumnInt64(0), Record: stmt.ColumnText(1), Serial: stmt.ColumnInt64(2),
+		ID: stmt.ColumnText(21), Version: stmt.ColumnInt64(22), Status: uint8(stmt.ColumnInt64(23)),
+		Selection: uint8(stmt.ColumnInt64(24)), Sweep: uint8(stmt.ColumnInt64(25)), Namespace: stmt.ColumnText(26),
+		Active: stmt.ColumnBool(27), Created: stmt.ColumnInt64(28), Ended: stmt.ColumnInt64(29),
+	}}
+	p := &s.Progress
+	for i := range p.Counts {
+		p.Counts[i] = stmt.ColumnInt64(3 + i)
 	}
-	return &j, nil
+	p.Notified, p.Chunks = stmt.ColumnInt64(11), stmt.ColumnInt64(12)
+	p.Started, p.Done, p.Swept = stmt.ColumnBool(13), stmt.ColumnBool(14), stmt.ColumnBool(15)
+	p.Pace, p.Target = stmt.ColumnInt64(16), stmt.ColumnInt(17)
+	p.AtGroup, p.AtThing, p.SweepThing = stmt.ColumnInt64(18), stmt.ColumnInt64(19), stmt.ColumnInt64(20)
+	return s
 }
 
-func (t *tx) createJob(j *jobs.Job, n *jobs.NewJob) error {
-	record, err := json.Marshal(j)
-	if err != nil {
-		return err
-	}
-	serial, _, err := value(t.conn, "SELECT value FROM meta WHERE name = 'serial'")
-	if err != nil {
-		return err
-	}
-	seq, _, err := value(t.conn, `INSERT INTO jobs (id, version, status, selection, sweep, namespace, record, serial)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq`,
-		j.ID, j.Version, int64(j.Status), int64(j.Selection), int64(j.Sweep), j.NamespaceID, string(record), serial)
-	if err != nil {
-		return err
-	}
-	if t.conn.Changes() == 0 {
-		return jobs.Errorf(jobs.ErrAlreadyExists, "Job %s already exists.", j.ID)
-	}
-	if err := query(t.conn, "INSERT INTO documents (job, document) VALUES (?, ?)", nil, seq, n.Document); err != nil {
-		return err
-	}
-	if err := t.addTargets(seq, 0, j.Targets); err != nil {
-		return err
-	}
-	t.after(func() { t.view.jobs.add(seq, j, jobs.Progress{}) })
-	return t.setTags(jobs.Resource{Kind: jobs.KindJob, Name: j.ID}, n.Tags)
-}
-
-// addTargets adds targets from a position on.
-func (t *tx) addTargets(seq int64, position int, targets []jobs.Target) error {
-	for i, goal := range targets {
-		var ref int64
-		var err error
-		if goal.Group {
-			ref, _, err = group(t.conn, goal.Name)
-		} else {
-			ref, _, err = t.thing(goal.Name)
-		}
-		if err != nil {
-			return err
-		}
-		err = numbers(t.conn, "INSERT INTO targets (job, position, is_group, ref) VALUES (?, ?, ?, ?)", nil,
-			seq, int64(position+i), flag(goal.Group), ref)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Job implements jobs.JobStore. One that is active is answered from memory.
-func (s *Store) Job(ctx context.Context, id string) (*jobs.Job, error) {
+// Job implements engine.Engine. One that is active is answered from memory.
+func (s *Store) Job(ctx context.Context, id string) (state engine.State, err error) {
 	if e := s.view.jobs.get(id); e != nil && !s.shut.Load() {
-		return e.job.Load(), nil
+		return e.state(), nil
 	}
-	r, err := s.readJob(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	return r.job, nil
-}
-
-func (s *Store) readJob(ctx context.Context, id string) (r *jobRow, err error) {
 	err = s.read(ctx, func(c *sqlite.Conn) error {
-		r, err = findJob(c, id)
+		state, err = reader{c}.findJob(id)
 		return err
 	})
-	return r, err
+	return state, err
 }
 
-// Progress implements jobs.JobStore. That of an active job is answered from memory.
-func (s *Store) Progress(ctx context.Context, id string) (jobs.Progress, error) {
-	if e := s.view.jobs.get(id); e != nil && !s.shut.Load() {
-		return e.getProgress(), nil
+func (r reader) findJob(id string) (s engine.State, err error) {
+	found := false
+	err = query(r.conn, "SELECT "+jobColumns+" FROM jobs WHERE id = ?", func(stmt *sqlite.Stmt) error {
+		s, found = scanJob(stmt), true
+		return nil
+	}, id)
+	if err == nil && !found {
+		err = engine.ErrNotFound
 	}
-	r, err := s.readJob(ctx, id)
-	if err != nil {
-		return jobs.Progress{}, err
+	return s, err
+}
+
+// Job implements engine.JobReader.
+func (r reader) Job(id string) (engine.State, error) {
+	s, err := r.findJob(id)
+	if err == nil {
+		s.Targets, err = r.targets(s.Job.Seq)
 	}
-	return r.progress, nil
+	return s, err
 }
 
-// JobDocument implements jobs.JobStore.
-func (s *Store) JobDocument(ctx context.Context, id string) (document string, err error) {
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		found := false
-		err := query(c, "SELECT d.document FROM jobs j JOIN documents d ON d.job = j.seq WHERE j.id = ?", func(stmt *sqlite.Stmt) error {
-			document, found = stmt.ColumnText(0), true
-			return nil
-		}, id)
-		if err == nil && !found {
-			err = noJob(id)
-		}
-		return err
-	})
-	return document, err
+func (r reader) targets(job int64) (list []engine.Target, err error) {
+	err = numbers(r.conn, "SELECT is_group, ref FROM targets WHERE job = ? ORDER BY position", func(stmt *sqlite.Stmt) error {
+		list = append(list, engine.Target{Group: stmt.ColumnBool(0), ID: stmt.ColumnInt64(1)})
+		return nil
+	}, job)
+	return list, err
 }
 
-// Jobs implements jobs.JobStore.
-func (s *Store) Jobs(ctx context.Context, q jobs.JobQuery, p jobs.Page) (list []*jobs.Job, next string, err error) {
-	before, err := strconv.ParseInt(p.After, 10, 64)
-	if err != nil {
+// ListJobs implements engine.JobReader.
+func (r reader) ListJobs(q engine.JobQuery, before int64, limit int) (list []engine.State, err error) {
+	if before == 0 {
 		before = 1<<63 - 1
 	}
-	last := int64(0)
-	err = s.read(ctx, func(c *sqlite.Conn) error {
-		return query(c, "SELECT "+jobColumns+` FROM jobs j WHERE seq < ?1 AND (?2 = 0 OR status = ?2) AND (?3 = 0 OR selection = ?3)
-				AND (?4 = '' OR namespace = ?4)
-				AND ((?5 = '' AND ?6 = '') OR EXISTS (SELECT 1 FROM targets t JOIN groups g ON g.id = t.ref
-					WHERE t.job = j.seq AND +t.is_group = 1 AND (?5 = '' OR g.name = ?5) AND (?6 = '' OR g.uuid = ?6)))
-			ORDER BY seq DESC LIMIT ?7`,
-			func(stmt *sqlite.Stmt) error {
-				if len(list) == p.Limit {
-					next = strconv.FormatInt(last, 10)
-					return nil
-				}
-				r, err := scanJob(stmt)
-				if err != nil {
-					return err
-				}
-				last = r.seq
-				list = append(list, r.job)
-				return nil
-			}, before, int64(q.Status), int64(q.Selection), q.NamespaceID, q.GroupName, q.GroupID, p.Limit+1)
-	})
-	return list, next, err
-}
-
-// ActiveJobs implements jobs.JobStore.
-func (s *Store) ActiveJobs(context.Context) ([]*jobs.Job, error) {
-	if s.shut.Load() {
-		return nil, jobs.ErrClosed
+	active := ""
+	if q.Active { // literally, so that its index is found
+		active = " AND active = 1"
 	}
-	return s.view.jobs.active(), nil
+	err = query(r.conn, "SELECT "+jobColumns+` FROM jobs j WHERE seq < ?1 AND (?2 = 0 OR status = ?2) AND (?3 = 0 OR selection = ?3)
+			AND (?4 = '' OR namespace = ?4) AND (?7 = 0 OR (ended <> 0 AND ended < ?7))
+			AND ((?5 = '' AND ?6 = '') OR EXISTS (SELECT 1 FROM targets t JOIN groups g ON g.id = t.ref
+				WHERE t.job = j.seq AND +t.is_group = 1 AND (?5 = '' OR g.name = ?5) AND (?6 = '' OR g.uuid = ?6)))`+active+`
+		ORDER BY seq DESC LIMIT ?8`,
+		func(stmt *sqlite.Stmt) error {
+			list = append(list, scanJob(stmt))
+			return nil
+		}, before, int64(q.Status), int64(q.Selection), q.Namespace, q.GroupName, q.GroupUUID, q.EndedBefore, limit)
+	return list, err
 }
 
-// Totals implements jobs.JobStore.
-func (s *Store) Totals(context.Context) (jobs.Counts, error) {
+// Targeting implements engine.JobReader.
+func (r reader) Targeting(q engine.TargetQuery) (list []engine.State, err error) {
+	known := make(map[int64]bool)
+	for _, group := range q.Groups {
+		err := numbers(r.conn, "SELECT "+jobColumns+` FROM jobs WHERE (?2 = 0 OR selection = ?2) AND (?3 = 0 OR (?3 >> status) & 1)
+			AND seq IN (SELECT job FROM targets WHERE is_group = 1 AND ref = ?1)`, func(stmt *sqlite.Stmt) error {
+			if s := scanJob(stmt); !known[s.Job.Seq] {
+				known[s.Job.Seq] = true
+				list = append(list, s)
+			}
+			return nil
+		}, group, int64(q.Selection), int64(q.Statuses))
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(list, func(a, b engine.State) int { return cmp.Compare(a.Job.Seq, b.Job.Seq) })
+	for i := range list {
+		if list[i].Targets, err = r.targets(list[i].Job.Seq); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// Totals implements engine.Engine.
+func (s *Store) Totals(context.Context) (engine.Counts, error) {
 	if s.shut.Load() {
-		return jobs.Counts{}, jobs.ErrClosed
+		return engine.Counts{}, engine.ErrClosed
 	}
 	return s.view.jobs.getTotals(), nil
 }
 
-// SwapJob implements jobs.JobStore.
-func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {
-	if err := s.write(ctx, func(t *tx) error { return t.swapJob(&next) }); err != nil {
-		return nil, err
+// Job, ListJobs and Targeting show a transaction's own counts.
+
+func (t *tx) Job(id string) (engine.State, error) {
+	if err := t.flush(); err != nil {
+		return engine.State{}, err
 	}
-	return &next, nil
+	return t.reader.Job(id)
 }
 
-func (t *tx) swapJob(next *jobs.Job) error {
-	r, err := findJob(t.conn, next.ID)
+func (t *tx) ListJobs(q engine.JobQuery, before int64, limit int) ([]engine.State, error) {
+	if err := t.flush(); err != nil {
+		return nil, err
+	}
+	return t.reader.ListJobs(q, before, limit)
+}
+
+func (t *tx) Targeting(q engine.TargetQuery) ([]engine.State, error) {
+	if err := t.flush(); err != nil {
+		return nil, err
+	}
+	return t.reader.Targeting(q)
+}
+
+// InsertJob implements engine.Tx.
+func (t *tx) InsertJob(j *engine.Job, targets []engine.Target) error {
+	var err error
+	if j.Serial, _, err = value(t.conn, "SELECT value FROM meta WHERE name = 'serial'"); err != nil {
+		return err
+	}
+	seq, found, err := value(t.conn, `INSERT INTO jobs (id, version, status, selection, sweep, namespace, record, serial, active, created, ended)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING seq`,
+		j.ID, j.Version, int64(j.Status), int64(j.Selection), int64(j.Sweep), j.Namespace, j.Record, j.Serial,
+		flag(j.Active), j.Created, j.Ended)
 	if err != nil {
 		return err
 	}
-	if r.job.Version != next.Version-1 || !r.job.CreatedAt.Equal(next.CreatedAt) {
-		return jobs.Errorf(jobs.ErrVersionConflict, "Job %s has version %d, expected was %d.", next.ID, r.job.Version, next.Version-1)
+	if !found {
+		return engine.ErrExists
 	}
-	known := len(r.job.Targets)
-	if len(next.Targets) < known || !slices.Equal(next.Targets[:known], r.job.Targets) {
-		return jobs.Errorf(jobs.ErrInvalidRequest, "Targets of job %s can only be added.", next.ID)
+	j.Seq = seq
+	t.after(func() { t.view.jobs.add(j, engine.Progress{}) })
+	return t.addTargets(seq, targets)
+}
+
+// addTargets adds targets behind those that are there.
+func (t *tx) addTargets(job int64, targets []engine.Target) error {
+	for _, goal := range targets {
+		err := numbers(t.conn, `INSERT INTO targets (job, position, is_group, ref)
+			SELECT ?1, coalesce(max(position) + 1, 0), ?2, ?3 FROM targets WHERE job = ?1`, nil, job, flag(goal.Group), goal.ID)
+		if err != nil {
+			return err
+		}
 	}
-	if err := t.addTargets(r.seq, known, next.Targets[known:]); err != nil {
-		return err
-	}
-	if len(next.Targets) > known {
-		r.progress.Done = false
-	}
-	if next.Sweep != r.job.Sweep {
-		r.progress.Swept, r.sweepThing = false, 0
-	}
-	if err := r.saveProgress(t.conn); err != nil {
-		return err
-	}
-	record, err := json.Marshal(next)
-	if err != nil {
-		return err
-	}
-	err = query(t.conn, "UPDATE jobs SET version = ?, status = ?, selection = ?, sweep = ?, namespace = ?, record = ? WHERE seq = ?", nil,
-		next.Version, int64(next.Status), int64(next.Selection), int64(next.Sweep), next.NamespaceID, string(record), r.seq)
-	if err != nil {
-		return err
-	}
-	if err := t.stageProgress(r); err != nil { // before the job: nobody may see its new sweep, and that the last one has ended
-		return err
-	}
-	t.jobs[r.seq] = next
-	seq, p := r.seq, r.progress
-	t.after(func() { t.view.jobs.set(seq, next, p) })
 	return nil
+}
+
+// PutJob implements engine.Tx.
+func (t *tx) PutJob(j *engine.Job, add []engine.Target) error {
+	err := query(t.conn, `UPDATE jobs SET version = ?, status = ?, selection = ?, sweep = ?, namespace = ?, record = ?,
+		active = ?, created = ?, ended = ? WHERE seq = ?`, nil,
+		j.Version, int64(j.Status), int64(j.Selection), int64(j.Sweep), j.Namespace, j.Record,
+		flag(j.Active), j.Created, j.Ended, j.Seq)
+	if err != nil {
+		return err
+	}
+	if err := t.addTargets(j.Seq, add); err != nil {
+		return err
+	}
+	t.jobs[j.Seq] = j
+	s, err := t.jobBySeq(j.Seq)
+	if err != nil {
+		return err
+	}
+	if err := t.flush(); err != nil { // nobody may see the job's new state before what the transaction did for it
+		return err
+	}
+	t.after(func() { t.view.jobs.set(j, s.Progress) })
+	return nil
+}
+
+func (t *tx) jobBySeq(seq int64) (s engine.State, err error) {
+	err = numbers(t.conn, "SELECT "+jobColumns+" FROM jobs WHERE seq = ?", func(stmt *sqlite.Stmt) error {
+		s = scanJob(stmt)
+		return nil
+	}, seq)
+	if err == nil && s.Job == nil {
+		err = fmt.Errorf("job %d: %w", seq, engine.ErrNotFound)
+	}
+	return s, err
+}
+
+// PutProgress implements engine.Tx. It shows after the counts, which have a way of their own: nobody may see that a
+// rollout is done, and not yet what it has queued.
+func (t *tx) PutProgress(job int64, p *engine.Progress) error {
+	err := numbers(t.conn, `UPDATE jobs SET notified = ?, chunks = ?, started = ?, done = ?, swept = ?, pace = ?,
+		target = ?, at_group = ?, at_thing = ?, sweep_thing = ? WHERE seq = ?`, nil,
+		p.Notified, p.Chunks, flag(p.Started), flag(p.Done), flag(p.Swept), p.Pace,
+		int64(p.Target), p.AtGroup, p.AtThing, p.SweepThing, job)
+	if err != nil {
+		return err
+	}
+	if err := t.flush(); err != nil {
+		return err
+	}
+	shown := *p
+	t.after(func() { t.view.jobs.progress(job, shown) })
+	return nil
+}
+
+// DeleteJob implements engine.Tx.
+func (t *tx) DeleteJob(job int64) error {
+	if err := numbers(t.conn, "DELETE FROM targets WHERE job = ?", nil, job); err != nil {
+		return err
+	}
+	if err := numbers(t.conn, "DELETE FROM jobs WHERE seq = ?", nil, job); err != nil {
+		return err
+	}
+	t.after(func() {
+		if e := t.view.jobs.bySeq[job]; e != nil {
+			t.view.jobs.remove(e)
+		}
+	})
+	return nil
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
 }

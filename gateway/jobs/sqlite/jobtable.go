@@ -1,28 +1,33 @@
 package sqlite
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"sync/atomic"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // entry is a job in the view: one that is active, or has executions that have not ended.
 type entry struct {
 	seq  int64  // jobs.seq
 	slot uint32 // in the table
-	job  atomic.Pointer[jobs.Job]
+	job  atomic.Pointer[engine.Job]
 
-	mu       sync.Mutex
-	progress jobs.Progress
+	mu    sync.Mutex
+	shown engine.Progress
 }
 
-func (e *entry) getProgress() jobs.Progress {
+// state returns the job with its progress: not with less progress than the job knows of, which is read first.
+func (e *entry) state() engine.State {
+	j := e.job.Load()
+	return engine.State{Job: j, Progress: e.getProgress()}
+}
+
+func (e *entry) getProgress() engine.Progress {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.progress
+	return e.shown
 }
 
 // jobTable finds jobs by slot, without a lock, and by name.
@@ -34,7 +39,7 @@ type jobTable struct {
 	bySeq  map[int64]*entry // only the writer reads it
 	free   []uint32
 	next   uint32
-	totals jobs.Counts // of all jobs of the store, in the view or not
+	totals engine.Counts // of all jobs of the store, in the view or not
 }
 
 const jobChunkBits = 8
@@ -54,8 +59,8 @@ func (t *jobTable) get(id string) *entry {
 }
 
 // add gives a job a slot.
-func (t *jobTable) add(seq int64, j *jobs.Job, p jobs.Progress) {
-	e := &entry{seq: seq, progress: p}
+func (t *jobTable) add(j *engine.Job, p engine.Progress) {
+	e := &entry{seq: j.Seq, shown: p}
 	e.job.Store(j)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +71,7 @@ func (t *jobTable) add(seq int64, j *jobs.Job, p jobs.Progress) {
 		t.next++
 		t.room(e.slot)
 	}
-	t.byID[j.ID], t.bySeq[seq] = e, e
+	t.byID[j.ID], t.bySeq[j.Seq] = e, e
 	(*t.chunks.Load())[e.slot>>jobChunkBits][e.slot&(1<<jobChunkBits-1)].Store(e)
 }
 
@@ -84,21 +89,21 @@ func (t *jobTable) room(slot uint32) {
 }
 
 // set shows a job's new state; a job that is not in the view comes into it with its progress.
-func (t *jobTable) set(seq int64, j *jobs.Job, p jobs.Progress) {
-	if e := t.bySeq[seq]; e != nil {
+func (t *jobTable) set(j *engine.Job, p engine.Progress) {
+	if e := t.bySeq[j.Seq]; e != nil {
 		e.job.Store(j)
 		return
 	}
-	t.add(seq, j, p)
+	t.add(j, p)
 }
 
 // retire takes a job out that has no work before it and no execution that has not ended.
 func (t *jobTable) retire(seq int64) {
 	e := t.bySeq[seq]
-	if e == nil || isActive(e.job.Load()) {
+	if e == nil || e.job.Load().Active {
 		return
 	}
-	if p := e.getProgress(); p.Counts.Pending() == 0 {
+	if p := e.getProgress(); pendingIn(&p.Counts) == 0 {
 		t.remove(e)
 	}
 }
@@ -112,33 +117,22 @@ func (t *jobTable) remove(e *entry) {
 	t.free = append(t.free, e.slot)
 }
 
-// active lists the jobs with work before them, by creation.
-func (t *jobTable) active() []*jobs.Job {
-	t.mu.RLock()
-	entries := make([]*entry, 0, len(t.byID))
-	for _, e := range t.byID {
-		if isActive(e.job.Load()) {
-			entries = append(entries, e)
-		}
+// progress shows how far a job is, but for its counts, which have a way of their own.
+func (t *jobTable) progress(seq int64, p engine.Progress) {
+	if e := t.bySeq[seq]; e != nil {
+		e.mu.Lock()
+		p.Counts = e.shown.Counts
+		e.shown = p
+		e.mu.Unlock()
 	}
-	t.mu.RUnlock()
-	slices.SortFunc(entries, func(a, b *entry) int { return cmp.Compare(a.seq, b.seq) })
-	list := make([]*jobs.Job, len(entries))
-	for i, e := range entries {
-		list[i] = e.job.Load()
-	}
-	return list
 }
 
-// isActive says whether a job has work before it: jobs.JobStore.ActiveJobs.
-func isActive(j *jobs.Job) bool { return !j.Status.Terminal() || j.Sweep != jobs.SweepNone }
-
 // count adds a change to a job's counts and to the totals.
-func (t *jobTable) count(seq int64, delta *jobs.Counts) {
+func (t *jobTable) count(seq int64, delta *engine.Counts) {
 	if e := t.bySeq[seq]; e != nil {
 		e.mu.Lock()
 		for i, n := range delta {
-			e.progress.Counts[i] += n
+			e.shown.Counts[i] += n
 		}
 		e.mu.Unlock()
 	}
@@ -149,8 +143,16 @@ func (t *jobTable) count(seq int64, delta *jobs.Counts) {
 	}
 }
 
-func (t *jobTable) getTotals() jobs.Counts {
+func (t *jobTable) getTotals() engine.Counts {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.totals
+}
+
+// pendingIn returns how many executions have not ended.
+func pendingIn(c *engine.Counts) (n int64) {
+	for _, v := range c[:engine.FirstEnded] {
+		n += v
+	}
+	return n
 }

@@ -37,7 +37,7 @@ func TestKill(t *testing.T) {
 	answered := newAnswers()
 	for i := range kills {
 		runChild(t, path, i, answered)
-		store, err := sqlite.Open(bg, sqlite.Options{Path: path})
+		store, err := openStore(sqlite.Options{Path: path})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestKillChild(t *testing.T) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
-	store, err := sqlite.Open(bg, sqlite.Options{Path: path})
+	store, err := openStore(sqlite.Options{Path: path})
 	if err != nil {
 		t.Fatal(err)
 	}

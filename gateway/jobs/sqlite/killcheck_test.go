@@ -7,11 +7,10 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobs"
-	"jobgate/gateway/jobs/sqlite"
 )
 
 // check compares a store with what was answered.
-func (a *answers) check(t *testing.T, store *sqlite.Store) {
+func (a *answers) check(t *testing.T, store jobs.Store) {
 	t.Helper()
 	for id := range a.jobs {
 		j, err := store.Job(bg, id)
@@ -35,8 +34,8 @@ func (a *answers) check(t *testing.T, store *sqlite.Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, j := range list {
-			counts := a.checkJob(t, store, j)
+		for _, listed := range list {
+			counts := a.checkJob(t, store, listed.Job)
 			for i, n := range counts {
 				totals[i] += n
 			}
@@ -54,7 +53,7 @@ func (a *answers) check(t *testing.T, store *sqlite.Store) {
 }
 
 // checkStopped looks for executions that were canceled: one of the attempts is, and no later one but by joining again.
-func (a *answers) checkStopped(t *testing.T, store *sqlite.Store) {
+func (a *answers) checkStopped(t *testing.T, store jobs.Store) {
 	t.Helper()
 	for key := range a.stopped {
 		thing, job := key[0], key[1]
@@ -77,7 +76,7 @@ func (a *answers) checkStopped(t *testing.T, store *sqlite.Store) {
 }
 
 // checkMembers compares memberships with what was answered.
-func (a *answers) checkMembers(t *testing.T, store *sqlite.Store) {
+func (a *answers) checkMembers(t *testing.T, store jobs.Store) {
 	t.Helper()
 	members, _, err := store.Members(bg, "all", false, jobs.Page{Limit: killThings})
 	if err != nil {
@@ -91,7 +90,7 @@ func (a *answers) checkMembers(t *testing.T, store *sqlite.Store) {
 }
 
 // checkJob compares a job's counts with its executions, and what devices are shown with what is stored.
-func (a *answers) checkJob(t *testing.T, store *sqlite.Store, j *jobs.Job) (counts jobs.Counts) {
+func (a *answers) checkJob(t *testing.T, store jobs.Store, j *jobs.Job) (counts jobs.Counts) {
 	t.Helper()
 	seen := make(map[string]bool)
 	for page := (jobs.Page{Limit: 250}); ; {
@@ -128,7 +127,7 @@ func (a *answers) checkJob(t *testing.T, store *sqlite.Store, j *jobs.Job) (coun
 }
 
 // checkAnswers looks for writes that were answered and are lost.
-func (a *answers) checkAnswers(t *testing.T, store *sqlite.Store) {
+func (a *answers) checkAnswers(t *testing.T, store jobs.Store) {
 	t.Helper()
 	for key, last := range a.executions {
 		thing, job, _ := strings.Cut(key, " ")

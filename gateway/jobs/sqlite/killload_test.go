@@ -11,13 +11,12 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
-	"jobgate/gateway/jobs/sqlite"
 )
 
 // child is the load of TestKillChild.
 type child struct {
 	service    *jobs.Service
-	store      *sqlite.Store
+	store      jobs.Store
 	generation string
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // load builds the view from the database. Only jobs that have executions which have not ended are walked through.
@@ -21,14 +21,11 @@ func (v *view) load(ctx context.Context, c *sqlite.Conn) error {
 		return fmt.Errorf("load things: %w", err)
 	}
 	var pending []int64
-	err = query(c, "SELECT "+jobColumns+" FROM jobs WHERE status IN (1, 2, 5) OR sweep <> 0 OR c0 + c1 > 0 ORDER BY seq",
+	err = query(c, "SELECT "+jobColumns+" FROM jobs WHERE active = 1 OR c0 + c1 > 0 ORDER BY seq",
 		func(stmt *sqlite.Stmt) error {
-			r, err := scanJob(stmt)
-			if err != nil {
-				return err
-			}
-			if v.jobs.add(r.seq, r.job, r.progress); r.progress.Counts.Pending() > 0 {
-				pending = append(pending, r.seq)
+			s := scanJob(stmt)
+			if v.jobs.add(s.Job, s.Progress); pendingIn(&s.Progress.Counts) > 0 {
+				pending = append(pending, s.Job.Seq)
 			}
 			return nil
 		})
@@ -55,9 +52,9 @@ func (v *view) load(ctx context.Context, c *sqlite.Conn) error {
 
 func (v *view) loadExecutions(c *sqlite.Conn, seq int64) error {
 	e := v.jobs.bySeq[seq]
-	return numbers(c, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND status <= ?", func(stmt *sqlite.Stmt) error {
-		r := scanRow(stmt)
-		v.put(&r, e)
+	return numbers(c, "SELECT "+executionColumns+" FROM executions WHERE job = ? AND status < ?", func(stmt *sqlite.Stmt) error {
+		x := scanRow(stmt)
+		v.put(&x, e)
 		return nil
-	}, seq, int64(jobs.InProgress))
+	}, seq, engine.FirstEnded)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // TestPublishedInOrder looks at a job between the steps in which a change is published, as whoever plans its next step
@@ -21,12 +22,9 @@ func TestPublishedInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	steps := 0
-	publish := func(change func(x *tx) error, check func(j *jobs.Job, p jobs.Progress)) {
+	publish := func(change func() error, check func(j *engine.Job, p engine.Progress)) {
 		t.Helper()
-		err := s.write(bg, func(x *tx) error {
-			if err := change(x); err != nil {
-				return err
-			}
+		s.spy.after = func(x *tx) error {
 			var each []staged
 			for _, step := range x.staged {
 				each = append(each, step, staged{what: stagedDo, do: func() {
@@ -37,34 +35,39 @@ func TestPublishedInOrder(t *testing.T) {
 			}
 			x.staged = each
 			return nil
-		})
-		if err != nil {
+		}
+		if err := change(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	publish(func(x *tx) error {
-		return x.queueChunk(&jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()}, new(jobs.QueueResult))
-	}, func(_ *jobs.Job, p jobs.Progress) {
-		if p.Done && p.Counts.Pending() == 0 {
+	publish(func() error {
+		_, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()})
+		return err
+	}, func(_ *engine.Job, p engine.Progress) {
+		if p.Done && pendingIn(&p.Counts) == 0 {
 			t.Errorf("the rollout is done, and nothing is pending: %+v", p)
 		}
 	})
-	swap := func(version int64, sweep jobs.Sweep) func(x *tx) error {
+	swap := func(version int64, sweep jobs.Sweep) func() error {
 		next := j
 		next.Version, next.Status, next.Stopped, next.Sweep = version, jobs.JobCanceled, true, sweep
-		return func(x *tx) error { return x.swapJob(&next) }
+		return func() error {
+			_, err := s.SwapJob(bg, next)
+			return err
+		}
 	}
-	ignore := func(*jobs.Job, jobs.Progress) {}
+	ignore := func(*engine.Job, engine.Progress) {}
 	publish(swap(2, jobs.SweepCancelQueued), ignore)
-	publish(func(x *tx) error {
-		return x.sweepJob(&jobs.SweepChunk{JobID: "j", Limit: 9, Now: time.Now()}, new(jobs.SweepResult))
-	}, func(_ *jobs.Job, p jobs.Progress) {
+	publish(func() error {
+		_, err := s.SweepJob(bg, jobs.SweepChunk{JobID: "j", Limit: 9, Now: time.Now()})
+		return err
+	}, func(_ *engine.Job, p engine.Progress) {
 		if p.Swept && p.Counts[jobs.Queued] > 0 {
 			t.Errorf("it is swept, and one is queued: %+v", p)
 		}
 	})
-	publish(swap(3, jobs.SweepCancelAll), func(j *jobs.Job, p jobs.Progress) {
-		if j.Sweep == jobs.SweepCancelAll && p.Swept {
+	publish(swap(3, jobs.SweepCancelAll), func(j *engine.Job, p engine.Progress) {
+		if j.Sweep == uint8(jobs.SweepCancelAll) && p.Swept {
 			t.Error("a sweep that has not begun is said to have ended")
 		}
 	})

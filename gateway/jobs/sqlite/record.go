@@ -1,9 +1,7 @@
 package sqlite
 
 import (
-	"time"
-
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // record is an execution that has not ended, as the view keeps it: 64 bytes, no pointers, so that millions cost the
@@ -15,7 +13,7 @@ type record struct {
 	next                     uint32 // the thing's next record, as slot+1; 0 = none
 	number, version          uint32
 	timer                    uint32 // second of the entry in the timers' heap; 0 = none
-	status                   jobs.Status
+	status                   uint8
 	retry, retryTimedOut     uint8
 	flags                    uint8
 }
@@ -28,85 +26,32 @@ const (
 
 // due returns when the record's timer runs out, in milliseconds; 0 = no timer.
 func (r *record) due() int64 {
-	switch {
-	case r.status != jobs.InProgress:
-		return 0
-	case r.deadline == 0 || (r.step != 0 && r.step < r.deadline):
-		return r.step
-	}
-	return r.deadline
+	x := engine.Execution{Deadline: r.deadline, Step: r.step}
+	return x.Timer()
 }
 
-// row is an execution as the database keeps it.
-type row struct {
-	job                                      int64 // jobs.seq
-	thing                                    int64 // things.id
-	number                                   int64
-	version                                  int64
-	status                                   jobs.Status
-	retry, retryTimedOut                     int
-	forced                                   bool
-	queued, started, updated, deadline, step int64
-	details                                  jobs.StatusDetails
-}
-
-// rowOf returns e as a row.
-func rowOf(e *jobs.Execution, job, thing int64) row {
-	return row{
-		job: job, thing: thing, number: e.Number, version: e.Version, status: e.Status,
-		retry: e.Retry, retryTimedOut: e.RetryTimedOut, forced: e.Forced, details: e.Details,
-		queued: millis(e.QueuedAt), started: millis(e.StartedAt), updated: millis(e.UpdatedAt),
-		deadline: millis(e.Deadline), step: millis(e.StepDeadline),
-	}
-}
-
-// execution returns r as an execution of a thing and a job.
-func (r *row) execution(thing string, j *jobs.Job) jobs.Execution {
-	return jobs.Execution{
-		Thing: thing, Job: j, Number: r.number, Version: r.version, Status: r.status,
-		Retry: r.retry, RetryTimedOut: r.retryTimedOut, Forced: r.forced, Details: r.details,
-		QueuedAt: instant(r.queued), StartedAt: instant(r.started), UpdatedAt: instant(r.updated),
-		Deadline: instant(r.deadline), StepDeadline: instant(r.step),
-	}
-}
-
-// record returns r as the view keeps it, of the job in a slot.
-func (r *row) record(slot uint32) record {
+// recordOf returns a row as the view keeps it, of the job in a slot.
+func recordOf(x *engine.Execution, slot uint32) record {
 	rec := record{
-		queued: r.queued, started: r.started, updated: r.updated, deadline: r.deadline, step: r.step,
-		job: slot, number: uint32(r.number), version: uint32(r.version), status: r.status,
-		retry: uint8(r.retry), retryTimedOut: uint8(r.retryTimedOut),
+		queued: x.Queued, started: x.Started, updated: x.Updated, deadline: x.Deadline, step: x.Step,
+		job: slot, number: uint32(x.Number), version: uint32(x.Version), status: x.Status,
+		retry: uint8(x.Retry), retryTimedOut: uint8(x.RetryTimedOut),
 	}
-	if r.forced {
+	if x.Forced {
 		rec.flags |= flagForced
 	}
-	if r.details != "" {
+	if x.Details != "" {
 		rec.flags |= flagDetails
 	}
 	return rec
 }
 
-// execution returns r as an execution.
-func (r *record) execution(thing string, j *jobs.Job, details jobs.StatusDetails) jobs.Execution {
-	return jobs.Execution{
-		Thing: thing, Job: j, Number: int64(r.number), Version: int64(r.version), Status: r.status,
+// execution returns r as a row.
+func (r *record) execution(thing uint32, name string, j *engine.Job, details string) engine.Execution {
+	return engine.Execution{
+		Job: j.Seq, Thing: int64(thing), Number: int64(r.number), Version: int64(r.version), Status: r.status,
 		Retry: int(r.retry), RetryTimedOut: int(r.retryTimedOut), Forced: r.flags&flagForced != 0, Details: details,
-		QueuedAt: instant(r.queued), StartedAt: instant(r.started), UpdatedAt: instant(r.updated),
-		Deadline: instant(r.deadline), StepDeadline: instant(r.step),
+		Queued: r.queued, Started: r.started, Updated: r.updated, Deadline: r.deadline, Step: r.step,
+		Name: name, Of: j,
 	}
-}
-
-// millis is how times are kept; the zero time is 0.
-func millis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
-}
-
-func instant(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
 }

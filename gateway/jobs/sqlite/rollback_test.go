@@ -27,7 +27,7 @@ func TestRolledBack(t *testing.T) {
 	if _, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	err := s.write(bg, func(x *tx) error {
+	err := s.write(func(x *tx) error {
 		return query(x.conn, `CREATE TEMP TRIGGER boom BEFORE UPDATE ON main.executions WHEN NEW.details = 'boom'
 			BEGIN SELECT RAISE(ROLLBACK, 'boom'); END`, nil)
 	})
@@ -48,14 +48,14 @@ func TestRolledBack(t *testing.T) {
 	// The three wait for the writer while it is busy, and so make one group.
 	results := make(chan error, 3)
 	busy, begun := make(chan struct{}), make(chan struct{})
-	go func() { results <- s.write(bg, func(*tx) error { close(begun); <-busy; return nil }) }()
+	go func() { results <- s.write(func(*tx) error { close(begun); <-busy; return nil }) }()
 	<-begun
 	go func() { results <- s.Swap(bg, good) }()
-	for len(s.queue) < 1 {
+	for len(s.engine.queue) < 1 {
 		time.Sleep(time.Millisecond)
 	}
 	go func() { results <- s.Swap(bg, bad) }()
-	for len(s.queue) < 2 {
+	for len(s.engine.queue) < 2 {
 		time.Sleep(time.Millisecond)
 	}
 	close(busy)
@@ -105,7 +105,7 @@ func TestDeletedThingGoes(t *testing.T) {
 	}
 	rows := func() (n int64) {
 		t.Helper()
-		err := s.read(bg, func(c *sqlite.Conn) (err error) {
+		err := s.engine.read(bg, func(c *sqlite.Conn) (err error) {
 			n, _, err = value(c, "SELECT count(*) FROM things")
 			return err
 		})

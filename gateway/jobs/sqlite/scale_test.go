@@ -31,7 +31,7 @@ func fleetSize() int {
 type fleet struct {
 	testing.TB
 	path    string
-	store   *sqlite.Store
+	store   jobs.Store
 	service *jobs.Service
 	names   []string
 }
@@ -47,7 +47,7 @@ func newFleet(t testing.TB, things int) *fleet {
 func (f *fleet) open() {
 	f.Helper()
 	var err error
-	f.store, err = sqlite.Open(bg, sqlite.Options{Path: f.path})
+	f.store, err = openStore(sqlite.Options{Path: f.path})
 	f.ok(err)
 	f.service, err = jobs.New(jobs.Config{Store: f.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	f.ok(err)

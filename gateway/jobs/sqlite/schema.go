@@ -6,7 +6,7 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // applicationID marks the files of this store (PRAGMA application_id): "jbgt".
@@ -158,6 +158,38 @@ CREATE TABLE secrets (
 	name  TEXT PRIMARY KEY,
 	value BLOB NOT NULL
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE vals ( -- documents, templates, tags, secrets: what the engine does not look into
+	space TEXT NOT NULL,
+	key   TEXT NOT NULL,
+	value BLOB NOT NULL,
+	PRIMARY KEY (space, key)
+) WITHOUT ROWID;
+INSERT INTO vals SELECT 'document', CAST(job AS TEXT), CAST(document AS BLOB) FROM documents;
+INSERT INTO vals SELECT 'template', id, CAST(record AS BLOB) FROM templates;
+INSERT INTO vals SELECT 'tag/' || kind || '/' || name, key, CAST(value AS BLOB) FROM tags;
+INSERT INTO vals SELECT 'secret', name, value FROM secrets;
+DROP TABLE documents;
+DROP TABLE templates;
+DROP TABLE tags;
+DROP TABLE secrets;
+
+ALTER TABLE jobs ADD COLUMN active INTEGER NOT NULL DEFAULT 0; -- it has work before it
+ALTER TABLE jobs ADD COLUMN created INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE jobs ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+UPDATE jobs SET active = status IN (1, 2, 5) OR sweep <> 0,
+	created = coalesce(CAST(round(1000 * unixepoch(json_extract(record, '$.createdAt'), 'subsec')) AS INTEGER), 0),
+	ended = coalesce(CAST(round(1000 * unixepoch(json_extract(record, '$.completedAt'), 'subsec')) AS INTEGER), 0);
+DROP INDEX jobs_active;
+CREATE INDEX jobs_active ON jobs (seq) WHERE active = 1;
+CREATE INDEX jobs_shown ON jobs (seq) WHERE active = 1 OR c0 + c1 > 0;
+
+ALTER TABLE executions ADD COLUMN reason TEXT NOT NULL DEFAULT ''; -- why it ended
+ALTER TABLE attempts ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+UPDATE executions SET reason = substr(coalesce(json_extract(details, '$.reason'), ''), 1, 256)
+	WHERE status > 1 AND details LIKE '%"reason"%';
+UPDATE attempts SET reason = substr(coalesce(json_extract(details, '$.reason'), ''), 1, 256)
+	WHERE status > 1 AND details LIKE '%"reason"%';
 `}
 
 // storeVersion returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
@@ -175,7 +207,7 @@ func storeVersion(c *sqlite.Conn) (int64, error) {
 	case id != applicationID && (id != 0 || version != 0 || !empty(c)):
 		return 0, fmt.Errorf("the file is a database of another program; see jobs.store")
 	case version > int64(len(migrations)):
-		return 0, fmt.Errorf("version %d, this program knows %d: %w", version, len(migrations), jobs.ErrStoreNewer)
+		return 0, fmt.Errorf("version %d, this program knows %d: %w", version, len(migrations), engine.ErrNewer)
 	}
 	return version, nil
 }

@@ -3,8 +3,6 @@ package sqlite
 import (
 	"encoding/binary"
 	"sync"
-
-	"jobgate/gateway/jobs"
 )
 
 // shard holds the things whose names hash to it. Slots are indices into its slices. The writer changes a shard under mu;
@@ -16,7 +14,7 @@ type shard struct {
 	names   []byte  // those that are too long to stand in their thing, one after the other
 	dead    int     // bytes of names that belong to nobody
 	records []record
-	details map[uint32]jobs.StatusDetails // by slot of the record
+	details map[uint32]string // by slot of the record
 
 	freeRecord uint32 // head of the list of free records, as slot+1
 }
@@ -175,7 +173,7 @@ func (s *shard) record(slot, job uint32) (uint32, bool) {
 
 // put keeps r as a thing's execution of r.job, in place of the one before it, whose timer it inherits. It returns the
 // record's slot.
-func (s *shard) put(slot uint32, r record, details jobs.StatusDetails) uint32 {
+func (s *shard) put(slot uint32, r record, details string) uint32 {
 	at, ok := s.record(slot, r.job)
 	if ok {
 		r.next, r.timer = s.records[at].next, s.records[at].timer
@@ -195,7 +193,7 @@ func (s *shard) put(slot uint32, r record, details jobs.StatusDetails) uint32 {
 	}
 	if details != "" {
 		if s.details == nil {
-			s.details = make(map[uint32]jobs.StatusDetails)
+			s.details = make(map[uint32]string)
 		}
 		s.details[at] = details
 	} else if s.details != nil {

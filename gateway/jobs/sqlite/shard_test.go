@@ -5,9 +5,10 @@ import (
 	"math/rand/v2"
 	"testing"
 	"unsafe"
-
-	"jobgate/gateway/jobs"
 )
+
+// longestName is the longest that a thing has.
+const longestName = 128
 
 // TestSizes holds the sizes that the memory of a million things is counted from.
 func TestSizes(t *testing.T) {
@@ -31,7 +32,7 @@ func TestShard(t *testing.T) {
 	model := make(map[string]*state)
 	names := make([]string, 300)
 	for i := range names {
-		names[i] = fmt.Sprintf("%0*d", 1+random.IntN(maxThingName), i)
+		names[i] = fmt.Sprintf("%0*d", 1+random.IntN(longestName), i)
 	}
 	for i := range 100_000 {
 		name := names[random.IntN(len(names))]
@@ -55,10 +56,10 @@ func TestShard(t *testing.T) {
 			s.remove(slot)
 			delete(model, name)
 		case random.IntN(2) == 0:
-			details := jobs.StatusDetails("")
+			details := ""
 			flags := uint8(0)
 			if random.IntN(2) == 0 {
-				details, flags = jobs.StatusDetails(fmt.Sprint(i)), flagDetails
+				details, flags = fmt.Sprint(i), flagDetails
 			}
 			at := s.put(slot, record{job: job, version: uint32(i), flags: flags}, details)
 			if s.detailsOf(at, &s.records[at]) != details {
@@ -82,7 +83,7 @@ func TestShard(t *testing.T) {
 			}
 		}
 	}
-	if len(s.things) > 3*len(names) || len(s.records) > 5*len(names) || len(s.names) > 2*len(names)*maxThingName {
+	if len(s.things) > 3*len(names) || len(s.records) > 5*len(names) || len(s.names) > 2*len(names)*longestName {
 		t.Errorf("%d things, %d records, %d bytes of names: what was freed is not used again", len(s.things), len(s.records), len(s.names))
 	}
 }

@@ -5,6 +5,8 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"jobgate/gateway/jobs/engine"
 )
 
 // query runs a statement that is prepared once, and hands its rows to each (nil: there are none).
@@ -51,34 +53,35 @@ func value(c *sqlite.Conn, text string, args ...any) (n int64, found bool, err e
 }
 
 // executionColumns are the columns of executions and attempts, in the order of scanRow and bindRow.
-const executionColumns = `job, thing, number, version, status, retry, retry_timed_out, forced, queued, started, updated, deadline, step, details`
+const executionColumns = `job, thing, number, version, status, retry, retry_timed_out, forced, queued, started, updated, deadline, step, details, reason`
 
-// Where things are among executionColumns.
+// executionHoles are as many parameters; executionWidth is how many.
 const (
-	statusColumn   = 4
-	executionWidth = 14
+	executionHoles = "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+	executionWidth = 15
 )
 
 // scanRow reads executionColumns, which are a statement's first.
-func scanRow(stmt *sqlite.Stmt) row {
-	return row{
-		job: stmt.ColumnInt64(0), thing: stmt.ColumnInt64(1), number: stmt.ColumnInt64(2),
-		version: stmt.ColumnInt64(3), status: status(stmt, statusColumn),
-		retry: stmt.ColumnInt(5), retryTimedOut: stmt.ColumnInt(6), forced: stmt.ColumnBool(7),
-		queued: stmt.ColumnInt64(8), started: stmt.ColumnInt64(9), updated: stmt.ColumnInt64(10),
-		deadline: stmt.ColumnInt64(11), step: stmt.ColumnInt64(12), details: details(stmt, 13),
+func scanRow(stmt *sqlite.Stmt) engine.Execution {
+	return engine.Execution{
+		Job: stmt.ColumnInt64(0), Thing: stmt.ColumnInt64(1), Number: stmt.ColumnInt64(2),
+		Version: stmt.ColumnInt64(3), Status: uint8(stmt.ColumnInt64(4)),
+		Retry: stmt.ColumnInt(5), RetryTimedOut: stmt.ColumnInt(6), Forced: stmt.ColumnBool(7),
+		Queued: stmt.ColumnInt64(8), Started: stmt.ColumnInt64(9), Updated: stmt.ColumnInt64(10),
+		Deadline: stmt.ColumnInt64(11), Step: stmt.ColumnInt64(12), Details: stmt.ColumnText(13), Reason: stmt.ColumnText(14),
 	}
 }
 
 // bindRow binds executionColumns to a statement's parameters.
-func bindRow(stmt *sqlite.Stmt, r *row) {
+func bindRow(stmt *sqlite.Stmt, x *engine.Execution) {
 	for i, n := range [...]int64{
-		r.job, r.thing, r.number, r.version, int64(r.status), int64(r.retry), int64(r.retryTimedOut), flag(r.forced),
-		r.queued, r.started, r.updated, r.deadline, r.step,
+		x.Job, x.Thing, x.Number, x.Version, int64(x.Status), int64(x.Retry), int64(x.RetryTimedOut), flag(x.Forced),
+		x.Queued, x.Started, x.Updated, x.Deadline, x.Step,
 	} {
 		stmt.BindInt64(i+1, n)
 	}
-	stmt.BindText(executionWidth, string(r.details))
+	stmt.BindText(14, x.Details)
+	stmt.BindText(15, x.Reason)
 }
 
 // inSavepoint runs do, and undoes what it did to the database if it fails.

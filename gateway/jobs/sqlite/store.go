@@ -11,7 +11,7 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // Options say where a store is.
@@ -24,7 +24,7 @@ type Options struct {
 	NoSync bool
 }
 
-// Store is the engine. It implements jobs.Store.
+// Store is the engine.
 type Store struct {
 	log   *slog.Logger
 	lock  *sqlite.Conn  // holds Path-lock
@@ -43,7 +43,7 @@ type Store struct {
 	closeErr error
 }
 
-var _ jobs.Store = (*Store)(nil)
+var _ engine.Engine = (*Store)(nil)
 
 // readers is the number of read connections.
 const readers = 4
@@ -142,14 +142,14 @@ func takeLock(path string) (*sqlite.Conn, error) {
 	c.SetBusyTimeout(0)
 	if err := sqlitex.ExecuteTransient(c, "BEGIN EXCLUSIVE", nil); err != nil {
 		if code := sqlite.ErrCode(err).ToPrimary(); code == sqlite.ResultBusy || code == sqlite.ResultLocked {
-			err = jobs.ErrStoreInUse
+			err = engine.ErrInUse
 		}
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
-// Close implements jobs.Store. It waits for the changes under way, moves the write-ahead log into the database and
+// Close implements engine.Engine. It waits for the changes under way, moves the write-ahead log into the database and
 // closes the files.
 func (s *Store) Close() error {
 	s.closed.Do(func() {
@@ -168,12 +168,12 @@ func (s *Store) Close() error {
 // read runs do with a read connection. All of do sees one state of the database.
 func (s *Store) read(ctx context.Context, do func(c *sqlite.Conn) error) (err error) {
 	if s.shut.Load() {
-		return jobs.ErrClosed
+		return engine.ErrClosed
 	}
 	c, err := s.reads.Take(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			return jobs.ErrClosed
+			return engine.ErrClosed
 		}
 		return ctx.Err()
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/jobs/storetest"
 )
@@ -14,9 +15,18 @@ import (
 var engine = storetest.Engine{New: func(t testing.TB) storetest.Opener {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	return func() (jobs.Store, error) {
-		return sqlite.Open(context.Background(), sqlite.Options{Path: path, NoSync: true})
+		return openStore(sqlite.Options{Path: path, NoSync: true})
 	}
 }}
+
+// openStore opens the rules over this engine.
+func openStore(o sqlite.Options) (jobs.Store, error) {
+	e, err := sqlite.Open(context.Background(), o)
+	if err != nil {
+		return nil, err
+	}
+	return rules.Over(e), nil
+}
 
 func TestStore(t *testing.T) { storetest.Run(t, engine) }
 

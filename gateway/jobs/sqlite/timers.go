@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // timers orders the executions that may time out by when they do. An execution has one entry, as a rule: its record
@@ -109,7 +109,7 @@ func (s *shard) armed(hash uint32, t timer) (slot, at uint32, ok bool) {
 }
 
 // due returns up to limit executions whose timers have run out.
-func (v *view) due(now int64, limit int) (list []jobs.Execution, next int64) {
+func (v *view) due(now int64, limit int) (list []engine.Execution, next int64) {
 	v.dropStale()
 	for len(list) < limit {
 		t, first, ok := v.timers.pop(now)
@@ -124,7 +124,7 @@ func (v *view) due(now int64, limit int) (list []jobs.Execution, next int64) {
 }
 
 // ranOut returns the execution of an entry that came up, if it is due; it enters it again if it is still pending.
-func (v *view) ranOut(t timer, now int64) (e jobs.Execution, due bool) {
+func (v *view) ranOut(t timer, now int64) (e engine.Execution, due bool) {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)
 	s.mu.Lock()
@@ -140,7 +140,7 @@ func (v *view) ranOut(t timer, now int64) (e jobs.Execution, due bool) {
 		return e, false
 	}
 	if due = when <= now; due {
-		e = r.execution(string(s.name(owner)), v.jobs.at(r.job).job.Load(), s.detailsOf(at, r))
+		e = r.execution(t.thing, string(s.name(owner)), v.jobs.at(r.job).job.Load(), s.detailsOf(at, r))
 		when = now + again.Milliseconds()
 	}
 	r.timer = seconds(when)

@@ -5,20 +5,20 @@ import (
 	"testing"
 	"time"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // TestTimersOfTheEnded starts and ends many executions with a week's time: what they leave behind is little, and who
 // still runs keeps its timer.
 func TestTimersOfTheEnded(t *testing.T) {
 	v := newView()
-	v.jobs.add(1, &jobs.Job{ID: "j"}, jobs.Progress{})
+	v.jobs.add(&engine.Job{Seq: 1, ID: "j"}, engine.Progress{})
 	e := v.jobs.bySeq[1]
 	const running, rounds = 50, 40_000
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
 	week := int64(7 * 24 * time.Hour / time.Millisecond)
 	run := func(thing, now int64) {
-		v.put(&row{job: 1, thing: thing, number: 1, version: 2, status: jobs.InProgress, deadline: now + week}, e)
+		v.put(&engine.Execution{Job: 1, Thing: thing, Number: 1, Version: 2, Status: 1, Deadline: now + week}, e)
 	}
 	for id := range int64(running + 100) {
 		v.addThing(id+1, fmt.Sprint("t", id+1))

@@ -3,28 +3,35 @@ package sqlite
 import (
 	"zombiezen.com/go/sqlite"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // tx is the transaction of a group: the database as the group's changes left it, and what is to be published once it is
 // committed.
 type tx struct {
-	store *Store
-	conn  *sqlite.Conn
-	view  *view
+	reader
+	view *view
 
 	breath *breath // of a large change; else nil
 	staged []staged
-	deltas map[int64]*jobs.Counts // by jobs.seq: not in the database yet
-	jobs   map[int64]*jobs.Job    // changed by this group
+	deltas map[int64]*engine.Counts // by jobs.seq: not in the database yet
+	jobs   map[int64]*engine.Job    // changed by this group
 }
+
+var _ engine.Tx = (*tx)(nil)
+
+// reader reads from a connection. All that it reads between BEGIN and COMMIT is of one state.
+type reader struct {
+	conn *sqlite.Conn
+}
+
+var _ engine.Reader = reader{}
 
 // staged is something to publish, in its turn.
 type staged struct {
 	what  stagedKind
-	entry *entry // stagedPut, stagedDrop; nil: the view's entry of row.job
-	row   row    // stagedPut; of stagedDrop, job and thing
-	count *jobs.Counts
+	row   engine.Execution // stagedPut; of stagedDrop, job and thing
+	count *engine.Counts
 	do    func() // stagedDo
 }
 
@@ -46,13 +53,13 @@ func (t *tx) reset() {
 	if t.staged = t.staged[:0]; cap(t.staged) > keepStaged {
 		t.staged = nil
 	}
-	t.deltas, t.jobs = make(map[int64]*jobs.Counts), make(map[int64]*jobs.Job)
+	t.deltas, t.jobs = make(map[int64]*engine.Counts), make(map[int64]*engine.Job)
 }
 
-// make makes one change.
-func (t *tx) make(r *request) error {
-	if r.do == nil && len(r.swaps) == 1 && r.swaps[0].Next == nil { // Fast path: it is one statement
-		return t.swap(&r.swaps[0])
+// run makes one change.
+func (t *tx) run(r *request) error {
+	if r.do == nil && len(r.changes) == 1 && r.changes[0].Past == nil { // Fast path: it is one statement
+		return t.apply(&r.changes[0])
 	}
 	if err := t.flush(); err != nil { // the change sees the counts, and if it fails its own are all there are
 		return err
@@ -62,30 +69,25 @@ func (t *tx) make(r *request) error {
 		if r.do != nil {
 			return r.do(t)
 		}
-		for i := range r.swaps {
-			if err := t.swap(&r.swaps[i]); err != nil {
-				return err
-			}
-		}
-		return nil
+		return t.Apply(r.changes)
 	})
 	if err != nil {
 		clear(t.staged[mark:])
 		t.staged = t.staged[:mark]
 		clear(t.deltas)
-		for i := range r.swaps {
-			r.swaps[i].Applied = false
+		for i := range r.changes {
+			r.changes[i].Applied = false
 		}
 	}
 	return err
 }
 
 // put stages an execution that has not ended.
-func (t *tx) put(r *row, e *entry) { t.stage(staged{what: stagedPut, entry: e, row: *r}) }
+func (t *tx) put(x *engine.Execution) { t.stage(staged{what: stagedPut, row: *x}) }
 
 // drop stages the end of an execution.
-func (t *tx) drop(thing, job int64, e *entry) {
-	t.stage(staged{what: stagedDrop, entry: e, row: row{thing: thing, job: job}})
+func (t *tx) drop(thing, job int64) {
+	t.stage(staged{what: stagedDrop, row: engine.Execution{Thing: thing, Job: job}})
 }
 
 // after stages anything else.
@@ -99,13 +101,13 @@ func (t *tx) stage(s staged) {
 }
 
 // count adds n executions of a status to a job's counts.
-func (t *tx) count(job int64, s jobs.Status, n int64) {
+func (t *tx) count(job int64, status uint8, n int64) {
 	c := t.deltas[job]
 	if c == nil {
-		c = new(jobs.Counts)
+		c = new(engine.Counts)
 		t.deltas[job] = c
 	}
-	c[s] += n
+	c[status] += n
 }
 
 // flush writes the counts to the jobs.
@@ -117,7 +119,7 @@ func (t *tx) flush() error {
 		if err != nil {
 			return err
 		}
-		t.staged = append(t.staged, staged{what: stagedCount, row: row{job: job}, count: c})
+		t.staged = append(t.staged, staged{what: stagedCount, row: engine.Execution{Job: job}, count: c})
 	}
 	clear(t.deltas)
 	return nil
@@ -130,33 +132,26 @@ func (t *tx) publish() {
 		s := &t.staged[i]
 		switch s.what {
 		case stagedPut:
-			if e := t.entryOf(s); e != nil {
+			if e := v.jobs.bySeq[s.row.Job]; e != nil {
 				v.put(&s.row, e)
 			}
 		case stagedDrop:
-			if e := t.entryOf(s); e != nil {
-				v.drop(s.row.thing, e)
+			if e := v.jobs.bySeq[s.row.Job]; e != nil {
+				v.drop(s.row.Thing, e)
 			}
 		case stagedCount:
-			v.jobs.count(s.row.job, s.count)
+			v.jobs.count(s.row.Job, s.count)
 		case stagedDo:
 			s.do()
 		}
 	}
 	for i := range t.staged {
 		if s := &t.staged[i]; s.what == stagedCount {
-			v.jobs.retire(s.row.job)
+			v.jobs.retire(s.row.Job)
 		}
 	}
 	for job := range t.jobs {
 		v.jobs.retire(job)
 	}
 	t.reset()
-}
-
-func (t *tx) entryOf(s *staged) *entry {
-	if s.entry != nil {
-		return s.entry
-	}
-	return t.view.jobs.bySeq[s.row.job]
 }

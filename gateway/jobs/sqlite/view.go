@@ -2,9 +2,8 @@ package sqlite
 
 import (
 	"hash/maphash"
-	"slices"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // shards is how many parts the things are divided into: enough that readers and the writer seldom meet.
@@ -34,8 +33,8 @@ func (v *view) hash(name string) uint32 { return uint32(maphash.String(v.seed, n
 
 func (v *view) shardOf(hash uint32) *shard { return &v.shards[hash>>(32-shardBits)] }
 
-// pending appends a thing's executions to dst, in the order of jobs.Execution.Before; false if it is unknown.
-func (v *view) pending(dst []jobs.Execution, name string) ([]jobs.Execution, bool) {
+// pending appends a thing's executions to dst; false if it is unknown.
+func (v *view) pending(dst []engine.Execution, name string) ([]engine.Execution, bool) {
 	hash := v.hash(name)
 	s := v.shardOf(hash)
 	s.mu.RLock()
@@ -44,23 +43,14 @@ func (v *view) pending(dst []jobs.Execution, name string) ([]jobs.Execution, boo
 	if !ok {
 		return dst, false
 	}
-	from := len(dst)
 	for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
 		r := &s.records[at-1]
-		dst = append(dst, r.execution(name, v.jobs.at(r.job).job.Load(), s.detailsOf(at-1, r)))
-	}
-	if len(dst)-from > 1 {
-		slices.SortFunc(dst[from:], func(a, b jobs.Execution) int {
-			if a.Before(&b) {
-				return -1
-			}
-			return 1
-		})
+		dst = append(dst, r.execution(s.things[slot].id, name, v.jobs.at(r.job).job.Load(), s.detailsOf(at-1, r)))
 	}
 	return dst, true
 }
 
-func (s *shard) detailsOf(at uint32, r *record) jobs.StatusDetails {
+func (s *shard) detailsOf(at uint32, r *record) string {
 	if r.flags&flagDetails == 0 {
 		return ""
 	}
@@ -68,47 +58,22 @@ func (s *shard) detailsOf(at uint32, r *record) jobs.StatusDetails {
 }
 
 // execution returns a thing's pending execution of a job.
-func (v *view) execution(name, jobID string) (jobs.Execution, bool) {
+func (v *view) execution(name, jobID string) (engine.Execution, bool) {
 	hash := v.hash(name)
 	s := v.shardOf(hash)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	slot, ok := find(s, hash, name)
 	if !ok {
-		return jobs.Execution{}, false
+		return engine.Execution{}, false
 	}
 	for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
 		r := &s.records[at-1]
 		if j := v.jobs.at(r.job).job.Load(); j.ID == jobID {
-			return r.execution(name, j, s.detailsOf(at-1, r)), true
+			return r.execution(s.things[slot].id, name, j, s.detailsOf(at-1, r)), true
 		}
 	}
-	return jobs.Execution{}, false
-}
-
-// locate finds a thing's id and its pending execution's job. Only the writer calls it: it takes no lock.
-func (v *view) locate(name, jobID string) (id int64, e *entry, ok bool) {
-	hash := v.hash(name)
-	s := v.shardOf(hash)
-	slot, ok := find(s, hash, name)
-	if !ok {
-		return 0, nil, false
-	}
-	for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
-		if e := v.jobs.at(s.records[at-1].job); e.job.Load().ID == jobID {
-			return int64(s.things[slot].id), e, true
-		}
-	}
-	return 0, nil, false
-}
-
-// nameOf returns the name of a thing by its id; "" if it is unknown. Only the writer calls it.
-func (v *view) nameOf(id int64) string {
-	s, slot, ok := v.byID(id)
-	if !ok {
-		return ""
-	}
-	return string(s.name(&s.things[slot]))
+	return engine.Execution{}, false
 }
 
 // byID finds a thing by its id. Only the writer calls it: it takes no lock of the shard's.
@@ -119,8 +84,11 @@ func (v *view) byID(id int64) (s *shard, slot uint32, ok bool) {
 	return s, slot, ok
 }
 
-// addThing makes a thing known.
+// addThing makes a thing known, if it is not.
 func (v *view) addThing(id int64, name string) {
+	if _, _, known := v.byID(id); known {
+		return
+	}
 	hash := v.hash(name)
 	v.ids.set(uint32(id), hash)
 	s := v.shardOf(hash)
@@ -141,14 +109,14 @@ func (v *view) removeThing(id int64) {
 }
 
 // put shows an execution that has not ended, and sets its timer.
-func (v *view) put(r *row, e *entry) {
-	s, slot, ok := v.byID(r.thing)
+func (v *view) put(x *engine.Execution, e *entry) {
+	s, slot, ok := v.byID(x.Thing)
 	if !ok {
 		return
 	}
-	rec := r.record(e.slot)
+	rec := recordOf(x, e.slot)
 	s.mu.Lock()
-	at := s.put(slot, rec, r.details)
+	at := s.put(slot, rec, x.Details)
 	due, armed := rec.due(), s.records[at].timer
 	arm := due != 0 && (armed == 0 || seconds(due) < armed)
 	if arm {
@@ -156,7 +124,7 @@ func (v *view) put(r *row, e *entry) {
 	}
 	s.mu.Unlock()
 	if arm {
-		v.timers.push(timer{at: due, thing: uint32(r.thing), job: e.slot})
+		v.timers.push(timer{at: due, thing: uint32(x.Thing), job: e.slot})
 	}
 }
 

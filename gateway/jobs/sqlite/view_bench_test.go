@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
 
-	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 )
 
 // BenchmarkView finds one of a million things by name, as a request of its device does: what that takes is the memory's
@@ -16,10 +15,10 @@ import (
 func BenchmarkView(b *testing.B) {
 	const things = 1_000_000
 	v := newView()
-	v.jobs.add(1, &jobs.Job{ID: "job", Status: jobs.JobInProgress, CreatedAt: time.Unix(1, 0)}, jobs.Progress{})
+	v.jobs.add(&engine.Job{Seq: 1, ID: "job", Active: true}, engine.Progress{})
 	for i := range things {
 		v.addThing(int64(i+1), fmt.Sprintf("thing-%06d", i))
-		v.put(&row{job: 1, thing: int64(i + 1), number: 1, version: 1, queued: 1}, v.jobs.bySeq[1])
+		v.put(&engine.Execution{Job: 1, Thing: int64(i + 1), Number: 1, Version: 1, Queued: 1}, v.jobs.bySeq[1])
 	}
 	names := make([]string, 1<<12) // few enough to stay in the caches, seen seldom enough that their things do not
 	f := func(name string, find func(name string) bool) {
@@ -38,7 +37,7 @@ func BenchmarkView(b *testing.B) {
 			}
 		})
 	}
-	var buf [8]jobs.Execution
+	var buf [8]engine.Execution
 	f("execution", func(name string) bool { _, ok := v.execution(name, "job"); return ok })
 	f("pending", func(name string) bool { _, ok := v.pending(buf[:0], name); return ok })
 }

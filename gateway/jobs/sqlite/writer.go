@@ -36,7 +36,7 @@ type writer struct {
 
 // start runs the writer until the queue is closed.
 func (w *writer) start() {
-	w.tx = tx{store: w.store, conn: w.conn, view: w.store.view}
+	w.tx = tx{reader: reader{w.conn}, view: w.store.view}
 	w.tx.reset()
 	w.wake, w.stop = make(chan struct{}, 1), make(chan struct{})
 	w.ended.Add(1)
@@ -58,14 +58,14 @@ func (w *writer) run() {
 		case !ok:
 			quick = nil
 		case large:
-			w.set(r)
+			w.large(r)
 		default:
 			letArrive(quick)
 			w.group(r, quick)
 			select {
 			case r, ok = <-sets:
 				if ok {
-					w.set(r)
+					w.large(r)
 				}
 			default:
 			}
@@ -103,8 +103,8 @@ func letArrive(queue <-chan *request) {
 	}
 }
 
-// set makes a large change, in a transaction of its own.
-func (w *writer) set(r *request) {
+// large makes a large change, in a transaction of its own.
+func (w *writer) large(r *request) {
 	w.tx.breath = w.breath
 	w.group(r, nil)
 	w.tx.breath = nil
@@ -116,7 +116,7 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	w.batch = append(w.batch[:0], first)
 	err := query(w.conn, "BEGIN IMMEDIATE", nil)
 	if err == nil {
-		if err = w.make(queue); err == nil {
+		if err = w.execute(queue); err == nil {
 			err = w.tx.flush()
 		}
 		if err == nil {
@@ -153,13 +153,13 @@ func (w *writer) complain(err error) {
 	}
 }
 
-// make makes the changes of the batch, and takes further ones into it while there are any. Its error is that SQLite has
+// execute makes the changes of the batch, and takes further ones into it while there are any. Its error is that SQLite has
 // taken back the transaction: nothing may be written as if it were still there.
-func (w *writer) make(queue <-chan *request) error {
+func (w *writer) execute(queue <-chan *request) error {
 	begun := time.Now()
 	for i := 0; i < len(w.batch); i++ {
 		r := w.batch[i]
-		r.err = w.tx.make(r)
+		r.err = w.tx.run(r)
 		if w.conn.AutocommitEnabled() {
 			return fmt.Errorf("the transaction was rolled back: %w", r.err)
 		}

@@ -5,17 +5,19 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"jobgate/gateway/jobs/engine"
 )
 
 // TestOrder has two large sets before the writer when a device reports: it waits for the one that is being made, and not
 // for the other.
 func TestOrder(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db")).engine
 	var order []string // written by the writer only
 	begun, busy := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 3)
 	set := func(name string) {
-		done <- s.writeSet(bg, smallSet+1, func(*tx) error {
+		done <- s.Update(bg, engine.Work{Rows: smallSet + 1}, func(engine.Tx) error {
 			order = append(order, name)
 			if name == "first set" {
 				close(begun)
@@ -31,7 +33,7 @@ func TestOrder(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	go func() {
-		done <- s.writeSet(bg, smallSet, func(*tx) error { order = append(order, "report"); return nil })
+		done <- s.Update(bg, engine.Work{Rows: smallSet}, func(engine.Tx) error { order = append(order, "report"); return nil })
 	}()
 	for len(s.queue) < 1 {
 		time.Sleep(time.Millisecond)

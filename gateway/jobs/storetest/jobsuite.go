@@ -27,6 +27,7 @@ func testJobs(s *suite) {
 	}
 	made, err := s.CreateJob(bg, jobs.NewJob{Job: j, Document: `{"x":1}`, Tags: []jobs.Tag{{Key: "k", Value: "v"}}})
 	s.ok(err)
+	j.Row = made.Row
 	s.sameJob(made, &j)
 	check := func() {
 		s.Helper()
@@ -151,7 +152,7 @@ func testListJobs(s *suite) {
 			list, next, err := s.Jobs(bg, q, page)
 			s.ok(err)
 			for _, j := range list {
-				ids = append(ids, j.ID)
+				ids = append(ids, j.Job.ID)
 			}
 			if page.After = next; next == "" {
 				break

@@ -34,7 +34,7 @@ func testSwap(s *suite) {
 	s.same("version", s.execution("a", "j").Version, 2)
 
 	other := running
-	other.Thing = "nobody"
+	other.Thing, other.ThingRow = "nobody", running.ThingRow+1000
 	apply(jobs.Swap{Old: other, New: other}, false)
 
 	ended := running
@@ -85,19 +85,18 @@ func testSwapRetry(s *suite) {
 	s.things("a")
 	s.job("j", jobs.Snapshot, thing("a"))
 	s.roll("j", 1)
-	retry := func() bool {
-		e := s.execution("a", "j")
+	retry := func(e jobs.Execution) bool {
 		failed := e
 		failed.Status, failed.Version = jobs.Failed, e.Version+1
 		next := jobs.Execution{
-			Thing: "a", Job: e.Job, Number: e.Number + 1, Version: 1, QueuedAt: s.later(time.Second), UpdatedAt: s.now,
+			Thing: "a", ThingRow: e.ThingRow, Job: e.Job, Number: e.Number + 1, Version: 1, QueuedAt: s.later(time.Second), UpdatedAt: s.now,
 			Retry: e.Retry + 1, RetryTimedOut: 1,
 		}
 		swaps := []jobs.Swap{{Old: e, New: failed, Next: &next}}
 		s.ok(s.Swap(bg, swaps))
 		return swaps[0].Applied
 	}
-	s.same("applied", retry(), true)
+	s.same("applied", retry(s.execution("a", "j")), true)
 	e := s.execution("a", "j")
 	s.same("next", []any{e.Number, e.Version, e.Status, e.Retry, e.RetryTimedOut}, []any{2, 1, jobs.Queued, 1, 1})
 	past, err := s.Execution(bg, "a", "j", 1)
@@ -108,8 +107,9 @@ func testSwapRetry(s *suite) {
 	s.same("pending", s.pending("a"), []string{"j#2 QUEUED v1"})
 	s.same("retry", s.execution("a", "j").Retry, 1)
 
+	e = s.execution("a", "j") // before the job is canceled
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued })
-	s.same("applied after the job was canceled", retry(), false)
+	s.same("applied after the job was canceled", retry(e), false)
 	s.same("pending", s.pending("a"), []string{"j#2 QUEUED v1"})
 }
 

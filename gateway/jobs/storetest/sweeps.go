@@ -167,7 +167,8 @@ func testClosed(s *suite) {
 	s.is(err, jobs.ErrClosed)
 	_, _, err = s.Due(bg, s.now, 1)
 	s.is(err, jobs.ErrClosed)
-	s.is(s.Swap(bg, make([]jobs.Swap, 1)), jobs.ErrClosed)
+	nobody := jobs.Execution{Job: new(jobs.Job)}
+	s.is(s.Swap(bg, []jobs.Swap{{Old: nobody, New: nobody}}), jobs.ErrClosed)
 	s.Store = s.handle()
 	_, err = s.Thing(bg, "a")
 	s.ok(err)

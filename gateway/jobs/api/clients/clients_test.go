@@ -23,6 +23,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/presigner"
 	"jobgate/presigner/miniotest"
@@ -64,8 +65,9 @@ func TestClients(t *testing.T) {
 
 // serve runs the service on loopback and returns the control listener's address and an operator's keys.
 func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, operator presigner.Credentials) {
-	store, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db")})
+	engine, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db")})
 	must(t, err)
+	store := rules.Over(engine)
 	t.Cleanup(func() { must(t, store.Close()) })
 	resolver, err := jobdoc.NewResolver(jobdoc.ResolverConfig{Endpoints: []string{s3}})
 	must(t, err)

@@ -1,0 +1,67 @@
+package rules_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/memory"
+	"jobgate/gateway/jobs/rules"
+	"jobgate/gateway/jobs/storetest"
+)
+
+// over is the rules over a database in memory, in some mood.
+func over(m memory.Moods) storetest.Engine {
+	return storetest.Engine{Shared: true, New: func(testing.TB) storetest.Opener {
+		db := memory.New(m)
+		return func() (jobs.Store, error) { return rules.Over(db.Open()), nil }
+	}}
+}
+
+// TestRules runs the laws of the service over an engine that is kind, and over one that is not.
+func TestRules(t *testing.T) {
+	t.Run("kind", func(t *testing.T) { storetest.Run(t, over(memory.Moods{})) })
+	t.Run("conflicts", func(t *testing.T) { storetest.Run(t, over(memory.Moods{Seed: 1, Conflicts: 30})) })
+}
+
+// often says how often a test is repeated: as the environment says, else few times.
+func often(variable string, few int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil {
+		return n
+	}
+	if testing.Short() {
+		return max(1, few/4)
+	}
+	return few
+}
+
+// TestModel compares the service with a model. JOBS_MODEL says how many operations.
+func TestModel(t *testing.T) {
+	operations := often("JOBS_MODEL", 4000)
+	storetest.Model(t, over(memory.Moods{}), storetest.ModelOptions{Seed: 1, Operations: operations / 2})
+	storetest.Model(t, over(memory.Moods{Seed: 2, Conflicts: 20}), storetest.ModelOptions{Seed: 2, Operations: operations / 4})
+	storetest.Model(t, over(memory.Moods{}), storetest.ModelOptions{Seed: 3, Operations: operations / 4, Chunk: 2})
+}
+
+// TestStorm lets everything happen at once. JOBS_STORMS says how often.
+func TestStorm(t *testing.T) {
+	moods := []memory.Moods{{}, {Conflicts: 20}, {Conflicts: 20, Lost: 5, Delay: 50 * time.Microsecond}}
+	for i := range often("JOBS_STORMS", 3) {
+		m := moods[i%len(moods)]
+		db := memory.New(memory.Moods{Seed: uint64(i)})
+		engine := storetest.Engine{Shared: true, New: func(testing.TB) storetest.Opener {
+			return func() (jobs.Store, error) { return rules.Over(db.Open()), nil }
+		}}
+		storetest.Storm(t, engine, storetest.StormOptions{Seed: uint64(i), Operations: 200, Moods: func(on bool) {
+			if !on {
+				m = memory.Moods{}
+			}
+			db.Set(m)
+		}})
+		if t.Failed() {
+			t.Fatalf("in storm %d", i)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+)
+
+// Store implements jobs.Store over an engine.
+type Store struct {
+	engine engine.Engine
+	lists  sync.Pool // *[]engine.Execution
+	change sync.Pool // *[]engine.Change
+}
+
+var _ jobs.Store = (*Store)(nil)
+
+// Over returns the store that an engine keeps. Closing it closes the engine.
+func Over(e engine.Engine) *Store {
+	return &Store{
+		engine: e,
+		lists:  sync.Pool{New: func() any { return new([]engine.Execution) }},
+		change: sync.Pool{New: func() any { return new([]engine.Change) }},
+	}
+}
+
+// Close implements jobs.Store.
+func (s *Store) Close() error { return s.engine.Close() }
+
+// view reads one state of the rows.
+func (s *Store) view(ctx context.Context, read func(r engine.Reader) error) error {
+	return problem(s.engine.View(ctx, read))
+}
+
+// update changes about n rows in a transaction. change may run several times.
+func (s *Store) update(ctx context.Context, n int, change func(t engine.Tx) error) error {
+	return problem(s.engine.Update(ctx, engine.Work{Rows: n}, change))
+}
+
+// problem makes an engine's error what a client is told.
+func problem(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, engine.ErrUnavailable):
+		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "The change cannot be stored at present."), err)
+	case errors.Is(err, engine.ErrUnknown):
+		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "Whether the change was stored is not known; read it again."), err)
+	case errors.Is(err, engine.ErrFull):
+		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrLimitExceeded, "The store is full."), err)
+	}
+	return err
+}
+
+func noJob(id string) error { return jobs.Errorf(jobs.ErrNotFound, "Job %s does not exist.", id) }
+
+func noThing(name string) error {
+	return jobs.Errorf(jobs.ErrNotFound, "Thing %s does not exist.", name)
+}
+
+func noGroup(name string) error {
+	return jobs.Errorf(jobs.ErrNotFound, "Thing group %s does not exist.", name)
+}
+
+func noTemplate(id string) error {
+	return jobs.Errorf(jobs.ErrNotFound, "Job template %s does not exist.", id)
+}
+
+func noExecution(thing, job string) error {
+	return jobs.Errorf(jobs.ErrNotFound, "Job %s does not exist for thing %s.", job, thing)
+}
+
+// page cuts a list of one more than a page holds to the page, and returns the cursor behind it.
+func page[R any](rows []R, limit int, cursor func(*R) string) (list []R, next string) {
+	if len(rows) <= limit {
+		return rows, ""
+	}
+	return rows[:limit], cursor(&rows[limit-1])
+}
+
+// cursor writes and pair reads two numbers; without them they are 0.
+func cursor(a, b int64) string { return strconv.FormatInt(a, 10) + "." + strconv.FormatInt(b, 10) }
+
+func pair(cursor string) (a, b int64) {
+	x, y, _ := strings.Cut(cursor, ".")
+	return number(x), number(y)
+}
+
+func number(cursor string) int64 {
+	n, _ := strconv.ParseInt(cursor, 10, 64)
+	return n
+}
+
+// millis is how times are kept; the zero time is 0.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func instant(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}

@@ -1,0 +1,160 @@
+package sqlite
+
+import (
+	"context"
+
+	"zombiezen.com/go/sqlite"
+
+	"jobgate/gateway/jobs/engine"
+)
+
+// Apply implements engine.Engine.
+func (s *Store) Apply(ctx context.Context, changes []engine.Change) error {
+	for i := range changes {
+		changes[i].Applied = false
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	if len(changes) > smallSet {
+		return s.change(ctx, s.sets, changes, nil)
+	}
+	return s.change(ctx, s.queue, changes, nil)
+}
+
+// Apply implements engine.Tx.
+func (t *tx) Apply(changes []engine.Change) error {
+	for i := range changes {
+		if err := t.apply(&changes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply makes a change, if the database still has the row that it expects; then the status that it had with it is the one
+// that was counted.
+func (t *tx) apply(c *engine.Change) error {
+	c.Applied, c.Found = false, nil
+	if c.JobVersion != 0 {
+		version, err := t.jobVersion(c.Job)
+		if err != nil || version != c.JobVersion {
+			return err
+		}
+	}
+	c.New.Job, c.New.Thing = c.Job, c.Thing
+	applied, err := t.replace(c)
+	if err != nil || !applied {
+		return err
+	}
+	c.Applied = true
+	if c.Number != 0 {
+		t.count(c.Job, c.Status, -1)
+	}
+	t.count(c.Job, c.New.Status, 1)
+	if c.Past != nil {
+		past := *c.Past
+		past.Job, past.Thing = c.Job, c.Thing
+		if err := insertRow(t.conn, "INSERT INTO attempts ("+executionColumns+") VALUES ("+executionHoles+")", &past); err != nil {
+			return err
+		}
+	}
+	if c.New.Status >= engine.FirstEnded {
+		t.drop(c.Thing, c.Job)
+	} else {
+		t.put(&c.New)
+	}
+	return nil
+}
+
+// updateExecution is the hot statement: another state of the same attempt.
+const updateExecution = `UPDATE executions SET version = ?, status = ?, forced = ?, started = ?, updated = ?, deadline = ?,
+	step = ?, details = ?, reason = ? WHERE job = ? AND thing = ? AND number = ? AND version = ?`
+
+// replace writes the row of a change.
+func (t *tx) replace(c *engine.Change) (bool, error) {
+	switch {
+	case c.Number == 0:
+		err := insertRow(t.conn, "INSERT INTO executions ("+executionColumns+") VALUES ("+executionHoles+") ON CONFLICT DO NOTHING", &c.New)
+		if err != nil || t.conn.Changes() == 1 {
+			return err == nil, err
+		}
+		rows, err := t.Executions([]engine.Key{c.Key})
+		if len(rows) > 0 {
+			c.Found = &rows[0]
+		}
+		return false, err
+	case c.New.Number != c.Number: // another attempt
+		err := numbers(t.conn, "DELETE FROM executions WHERE job = ? AND thing = ? AND number = ? AND version = ?", nil,
+			c.Job, c.Thing, c.Number, c.Version)
+		if err != nil || t.conn.Changes() == 0 {
+			return false, err
+		}
+		err = insertRow(t.conn, "INSERT INTO executions ("+executionColumns+") VALUES ("+executionHoles+")", &c.New)
+		return err == nil, err
+	}
+	stmt, err := t.conn.Prepare(updateExecution)
+	if err != nil {
+		return false, err
+	}
+	x := &c.New
+	for i, n := range [...]int64{x.Version, int64(x.Status), flag(x.Forced), x.Started, x.Updated, x.Deadline, x.Step} {
+		stmt.BindInt64(i+1, n)
+	}
+	stmt.BindText(8, x.Details)
+	stmt.BindText(9, x.Reason)
+	for i, n := range [...]int64{c.Job, c.Thing, c.Number, c.Version} {
+		stmt.BindInt64(10+i, n)
+	}
+	if err := rows(stmt, nil); err != nil {
+		return false, err
+	}
+	return t.conn.Changes() == 1, nil
+}
+
+func insertRow(c *sqlite.Conn, text string, x *engine.Execution) error {
+	stmt, err := c.Prepare(text)
+	if err != nil {
+		return err
+	}
+	bindRow(stmt, x)
+	return rows(stmt, nil)
+}
+
+// jobVersion returns a job's version as this group left it; 0 if it is gone.
+func (t *tx) jobVersion(seq int64) (int64, error) {
+	version, _, err := value(t.conn, "SELECT version FROM jobs WHERE seq = ?", seq)
+	return version, err
+}
+
+// DeleteExecutions implements engine.Tx.
+func (t *tx) DeleteExecutions(list []engine.Execution) (n int, err error) {
+	for i := range list {
+		x := &list[i]
+		err := numbers(t.conn, "DELETE FROM executions WHERE job = ? AND thing = ? AND number = ? AND version = ?", nil,
+			x.Job, x.Thing, x.Number, x.Version)
+		if err != nil {
+			return n, err
+		}
+		if t.conn.Changes() == 0 {
+			continue
+		}
+		n++
+		t.count(x.Job, x.Status, -1)
+		t.drop(x.Thing, x.Job)
+	}
+	return n, nil
+}
+
+// DeleteAttempts implements engine.Tx.
+func (t *tx) DeleteAttempts(keys []engine.AttemptKey) (n int, err error) {
+	for _, k := range keys {
+		err := numbers(t.conn, "DELETE FROM attempts WHERE job = ?1 AND thing = ?2 AND (?3 = 0 OR number = ?3)", nil,
+			k.Job, k.Thing, k.Number)
+		if err != nil {
+			return n, err
+		}
+		n += t.conn.Changes()
+	}
+	return n, nil
+}
