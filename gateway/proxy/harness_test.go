@@ -140,6 +140,7 @@ type upstream struct {
 	mu          sync.Mutex
 	requests    []string
 	connections atomic.Int64
+	ended       atomic.Int64 // of them
 	answer      atomic.Value // string
 	close       atomic.Bool  // after each answer
 }
@@ -166,7 +167,10 @@ func newUpstream(t testing.TB) *upstream {
 }
 
 func (u *upstream) serve(conn net.Conn) {
-	defer func() { _ = conn.Close() }()
+	defer func() {
+		_ = conn.Close()
+		u.ended.Add(1)
+	}()
 	var raw bytes.Buffer
 	r := bufio.NewReader(io.TeeReader(conn, &raw))
 	for {

@@ -1,0 +1,103 @@
+package proxy_test
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+)
+
+// TestDesync sends the request heads of http-desync-guardian, each with a body that is a second request to whoever
+// reads the first one otherwise. An upstream sees at most what the gateway has read: whole requests of one framing,
+// and none of those that are severe.
+func TestDesync(t *testing.T) {
+	files, err := filepath.Glob("../testdata/http-desync/tests/*.yaml")
+	if err != nil || len(files) != 10 {
+		t.Fatalf("want 10 files: %d, %v", len(files), err)
+	}
+	u := newUpstream(t)
+	g := newGate(t, nil, u.url)
+	seen := map[string]int{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var cases []struct {
+			Name, URI, Method, Version string
+			Headers                    []struct{ Name, Value string }
+			Expected                   struct{ Tier string }
+		}
+		if err := yaml.Unmarshal(data, &cases); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range cases {
+			head := c.Method + " " + c.URI + " " + c.Version + "\r\nHost: gateway.test\r\n"
+			for _, h := range c.Headers {
+				head += h.Name + ": " + h.Value + "\r\n"
+			}
+			answers := sendAll(t, g.address, head+"\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+			seen[c.Expected.Tier]++
+			for _, raw := range u.taken() {
+				checkFraming(t, c.Name, raw)
+				if c.Expected.Tier == "Severe" && !strings.HasPrefix(raw, "GET /smuggled") {
+					t.Errorf("%s is severe, and the upstream saw %q", c.Name, raw)
+				}
+			}
+			if c.Expected.Tier == "Severe" && strings.HasPrefix(answers, "HTTP/1.1 2") {
+				t.Errorf("%s is severe, and was answered %.100q", c.Name, answers)
+			}
+		}
+	}
+	if seen["Severe"] < 50 || len(seen) < 4 {
+		t.Errorf("found %v", seen)
+	}
+}
+
+// sendAll sends raw, ends, and returns all that comes back.
+func sendAll(t *testing.T, address, raw string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.WriteString(conn, raw)
+	_ = conn.(*net.TCPConn).CloseWrite()
+	all, _ := io.ReadAll(conn)
+	return string(all)
+}
+
+// checkFraming demands of a request, as the upstream saw it, one framing, names that are names, and nothing after it.
+func checkFraming(t *testing.T, name, raw string) {
+	t.Helper()
+	framings := 0
+	for _, line := range fields(raw) {
+		field, _, ok := strings.Cut(line, ": ")
+		if strings.EqualFold(field, "Content-Length") || strings.EqualFold(field, "Transfer-Encoding") {
+			framings++
+		}
+		if !ok || strings.ContainsAny(field, " \t\x00") {
+			t.Errorf("%s: the upstream saw %q", name, line)
+		}
+	}
+	r := bufio.NewReader(bytes.NewReader([]byte(raw)))
+	request, err := http.ReadRequest(r)
+	if err != nil || framings > 1 {
+		t.Errorf("%s: the upstream saw %q: %v", name, raw, err)
+		return
+	}
+	_, err = io.Copy(io.Discard, request.Body)
+	if rest, _ := io.ReadAll(r); err == nil && len(rest) > 0 {
+		t.Errorf("%s: the upstream saw %q after the request", name, rest)
+	}
+}

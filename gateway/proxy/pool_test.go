@@ -1,0 +1,155 @@
+package proxy_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func post(method, header, body string) string {
+	return fmt.Sprintf("%s /x HTTP/1.1\r\nHost: gate\r\n%sContent-Length: %d\r\n\r\n%s", method, header, len(body), body)
+}
+
+// TestIdleConnectionEnds: a connection that the upstream has closed meanwhile is not used, whatever the method.
+func TestIdleConnectionEnds(t *testing.T) {
+	u := newUpstream(t)
+	u.close.Store(true) // without saying so in its answers
+	g := newGate(t, nil, u.url)
+	for i := range 50 {
+		for _, method := range []string{"POST", "PATCH", "GET", "PUT"} {
+			if a := g.send(post(method, "", "{}")); a.StatusCode != 200 {
+				t.Fatalf("%s %d: %d %s", method, i, a.StatusCode, a.body)
+			}
+			for u.ended.Load() < u.connections.Load() {
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+	}
+}
+
+// TestConnectionsAreKept: the upstream's connections are the gateway's own matter.
+func TestConnectionsAreKept(t *testing.T) {
+	u := newUpstream(t)
+	g := newGate(t, nil, u.url)
+	for _, header := range []string{"", "Connection: close\r\n", "Connection: keep-alive, X-A\r\n", "Connection: X-A, close\r\n"} {
+		for _, version := range []string{"1.1", "1.0"} {
+			raw := strings.Replace(post("POST", header, "{}"), "HTTP/1.1", "HTTP/"+version, 1)
+			for range 3 {
+				if a := g.send(raw); a.StatusCode != 200 {
+					t.Fatalf("%q: %d", raw, a.StatusCode)
+				}
+			}
+		}
+	}
+	if n := u.connections.Load(); n != 1 {
+		t.Errorf("%d connections to the upstream, want 1", n)
+	}
+}
+
+// TestConnectionsThatEnd: one is not used again after an answer that ends it, that is not as long as it says, or that
+// something unasked follows.
+func TestConnectionsThatEnd(t *testing.T) {
+	u := newUpstream(t)
+	f := func(answer string, closes bool) {
+		t.Helper()
+		u.answer.Store(answer)
+		u.close.Store(closes)
+		g := newGate(t, nil, u.url)
+		before := u.connections.Load()
+		for range 3 {
+			if a := g.send("GET / HTTP/1.1\r\nHost: gate\r\n\r\n"); a.StatusCode != 200 || a.body != "ok" {
+				t.Fatalf("%q: %d %q", answer, a.StatusCode, a.body)
+			}
+		}
+		if n := u.connections.Load() - before; n != 3 {
+			t.Errorf("%q: %d connections for 3 requests, want 3", answer, n)
+		}
+	}
+	f("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", false)
+	f("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false)
+	f("HTTP/1.1 200 OK\r\n\r\nok", true)
+	f(ok+"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", false)
+	f("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n", false)
+}
+
+// TestKeepAliveIsHeard: a connection is not used when the upstream is about to close it, as it has said.
+func TestKeepAliveIsHeard(t *testing.T) {
+	u := newUpstream(t)
+	u.answer.Store("HTTP/1.1 200 OK\r\nKeep-Alive: max=100, timeout=1\r\nContent-Length: 2\r\n\r\nok")
+	g := newGate(t, nil, u.url)
+	for _, wait := range []time.Duration{0, 600 * time.Millisecond} {
+		time.Sleep(wait)
+		before := u.connections.Load()
+		if a := g.send(post("POST", "", "{}")); a.StatusCode != 200 || a.Header.Get("Keep-Alive") != "" {
+			t.Fatalf("%d %v", a.StatusCode, a.Header)
+		}
+		if u.connections.Load() == before {
+			t.Errorf("after %v the old connection was used", wait)
+		}
+	}
+}
+
+// TestRepeated: a request whose connection ends before the answer is sent again if it may be (RFC 9110 §9.2.2).
+func TestRepeated(t *testing.T) {
+	var asked atomic.Int64
+	ln := listen(t)
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // answers the second request of each kind
+				defer func() { _ = conn.Close() }()
+				r, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil {
+					return
+				}
+				body, _ := io.ReadAll(r.Body)
+				if asked.Add(1) > 1 {
+					_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+				}
+			}()
+		}
+	}()
+	g := newGate(t, nil, "http://"+ln.Addr().String())
+	f := func(method, body string, status int, times int64) {
+		t.Helper()
+		asked.Store(0)
+		a := g.send(post(method, "", body))
+		if a.StatusCode != status || status == 200 && method != "HEAD" && a.body != body || asked.Load() != times {
+			t.Errorf("%s with %d bytes: %d %.100q, asked %d times; want %d, %d times", method, len(body), a.StatusCode, a.body, asked.Load(), status, times)
+		}
+	}
+	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"} {
+		f(method, "", 200, 2)
+		f(method, "body", 200, 2)
+		f(method, strings.Repeat("body", 10_000), 200, 2)
+	}
+	f("PUT", strings.Repeat("body", 100_000), 502, 1) // too much to keep
+	for _, method := range []string{"POST", "PATCH", "PROPFIND"} {
+		f(method, "body", 502, 1)
+	}
+}
+
+// TestNothingWritten: where there is no connection at all, any request goes to the next upstream.
+func TestNothingWritten(t *testing.T) {
+	u := newUpstream(t)
+	dead, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = dead.Close()
+	g := newGate(t, nil, "http://"+dead.Addr().String(), u.url)
+	for range 4 {
+		if a := g.send(post("POST", "", strings.Repeat("x", 200_000))); a.StatusCode != 200 {
+			t.Errorf("%d %s", a.StatusCode, a.body)
+		}
+	}
+}
