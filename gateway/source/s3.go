@@ -135,22 +135,34 @@ const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b
 
 // request makes the signed request for an object.
 func (s *S3) request(ctx context.Context, bucket, key, region string, r *Request) (*http.Request, error) {
+	return s.sign(ctx, call{http.MethodGet, s.objectURL(bucket, key, region), region, r.ETag})
+}
+
+// call is a request for an object.
+type call struct {
+	method string
+	url    *url.URL
+	region string
+	etag   string // of the copy at hand, or ""
+}
+
+// sign makes the signed request for a call.
+func (s *S3) sign(ctx context.Context, c call) (*http.Request, error) {
 	credentials, err := s.options.Credentials(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("no credentials: %w", err)
 	}
-	u := s.objectURL(bucket, key, region)
-	req := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: http.Header{}}).WithContext(ctx)
+	req := (&http.Request{Method: c.method, URL: c.url, Host: c.url.Host, Header: http.Header{}}).WithContext(ctx)
 	req.Header.Set("User-Agent", userAgent)
 	req.Header.Set("X-Amz-Content-Sha256", emptyHash)
-	if r.ETag != "" {
-		req.Header.Set("If-None-Match", r.ETag)
+	if c.etag != "" {
+		req.Header.Set("If-None-Match", c.etag)
 	}
 	now := time.Now()
 	if s.options.Skew != nil {
 		now = now.Add(s.options.Skew())
 	}
-	if err := s.signer.SignHTTP(ctx, credentials, req, emptyHash, "s3", region, now); err != nil {
+	if err := s.signer.SignHTTP(ctx, credentials, req, emptyHash, "s3", c.region, now); err != nil {
 		return nil, fmt.Errorf("cannot sign: %w", err)
 	}
 	return req, nil

@@ -34,8 +34,15 @@ var ourFaults = map[string]string{
 
 // s3Failure returns the error of an answer that is neither 200 nor 304.
 func s3Failure(r *Request, resp *http.Response, region string) error {
+	class, _, text := readRefusal(resp, region)
+	return failure(class, r.URL, "%s", text)
+}
+
+// readRefusal returns the class of a refusal of S3, its code and what it says.
+func readRefusal(resp *http.Response, region string) (class error, code, text string) {
 	answer := readS3Error(resp.Body)
-	class, hint := ErrUnavailable, ourFaults[answer.Code]
+	hint := ourFaults[answer.Code]
+	class = ErrUnavailable
 	switch {
 	case resp.StatusCode == http.StatusNotFound:
 		class = ErrNotFound
@@ -45,13 +52,13 @@ func s3Failure(r *Request, resp *http.Response, region string) error {
 	if elsewhere := bucketRegion(resp, answer); elsewhere != "" && elsewhere != region {
 		hint = fmt.Sprintf("the bucket is in %q, asked for in %q: see AWS_REGION and presign.bucket_regions", elsewhere, region)
 	}
-	text := fmt.Sprintf("status %d", resp.StatusCode)
+	text = fmt.Sprintf("status %d", resp.StatusCode)
 	for _, s := range []string{answer.Code, answer.Message, hint} {
 		if s = printable(s, 300); s != "" {
 			text += "; " + s
 		}
 	}
-	return failure(class, r.URL, "%s (request %s)", text, printable(resp.Header.Get("X-Amz-Request-Id"), 64))
+	return class, answer.Code, text + " (request " + printable(resp.Header.Get("X-Amz-Request-Id"), 64) + ")"
 }
 
 // bucketRegion returns the region that an answer says the bucket is in, or "".
