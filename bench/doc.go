@@ -1,7 +1,7 @@
 // Package bench is the command "jobgate bench": it plays a fleet of devices against a
 // gateway and reports what they saw.
 //
-//	flags, scenario.yaml ──▶ load.Plan ──▶ load.Run ──▶ report.Result
+//	flags, scenario.yaml ──▶ plan.Plan ──▶ load.Run ──▶ report.Result
 //	                                          │            ├──▶ text, --json, --html
 //	                         progress bar ◀───┘            └──▶ --assert: exit code
 //	bench diff A.json B.json, bench merge A.json B.json … ──▶ report.Result

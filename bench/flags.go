@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/pflag"
+	"jobgate/bench/load/plan"
 
-	"jobgate/bench/load"
+	"github.com/spf13/pflag"
 )
 
 // flags are the options of bench run.
@@ -70,14 +70,14 @@ func (f *flags) registerRequest(set *pflag.FlagSet) {
 	set.StringVar(&f.thingPrefix, "thing-prefix", "thing-", "what a {thingName} begins with; its number follows")
 	set.StringVar(&f.jobs, "jobs", "1", "how many distinct {jobId} there are, or their range")
 	set.StringVar(&f.jobPrefix, "job-prefix", "job-", "what a {jobId} begins with; its number follows")
-	set.StringVar(&f.spread, "spread", load.Uniform, "how things are drawn: uniform, zipf, or sequential (each in turn)")
+	set.StringVar(&f.spread, "spread", plan.Uniform, "how things are drawn: uniform, zipf, or sequential (each in turn)")
 	set.Float64Var(&f.zipf, "zipf", 1.1, "exponent of --spread zipf, above 1")
 	set.Uint64Var(&f.seed, "seed", 1, "seed of names, arrivals and think times")
 }
 
 // plan turns the flags into a plan against url; changed says which ones were given.
-func (f *flags) plan(url string, changed func(string) bool) (*load.Plan, error) {
-	p := &load.Plan{
+func (f *flags) plan(url string, changed func(string) bool) (*plan.Plan, error) {
+	p := &plan.Plan{
 		URL: url, Unix: f.unix, Duration: f.duration, Count: f.count, Warmup: f.warmup, Seed: f.seed,
 		Connections: f.connections, ReconnectAfter: f.reconnectAfter, Timeout: f.timeout, MaxBody: f.maxBody,
 	}
@@ -100,7 +100,7 @@ func (f *flags) plan(url string, changed func(string) bool) (*load.Plan, error) 
 }
 
 // setLoop decides between the loops and how long they last.
-func (f *flags) setLoop(p *load.Plan, changed func(string) bool) error {
+func (f *flags) setLoop(p *plan.Plan, changed func(string) bool) error {
 	if f.count > 0 && !changed("duration") {
 		p.Duration = 0
 	}
@@ -111,7 +111,7 @@ func (f *flags) setLoop(p *load.Plan, changed func(string) bool) error {
 		p.Connections = f.concurrency
 		return nil
 	}
-	stages, err := load.ParseRate(f.rate)
+	stages, err := plan.ParseRate(f.rate)
 	if err != nil {
 		return fmt.Errorf("%w; see --rate", err)
 	}
@@ -138,24 +138,24 @@ func (f *flags) setLoop(p *load.Plan, changed func(string) bool) error {
 	return nil
 }
 
-func (f *flags) setNames(p *load.Plan) (err error) {
-	if p.Things, err = load.ParseNames(f.thingPrefix, f.things); err != nil {
+func (f *flags) setNames(p *plan.Plan) (err error) {
+	if p.Things, err = plan.ParseNames(f.thingPrefix, f.things); err != nil {
 		return fmt.Errorf("%w; see --things", err)
 	}
-	if p.Jobs, err = load.ParseNames(f.jobPrefix, f.jobs); err != nil {
+	if p.Jobs, err = plan.ParseNames(f.jobPrefix, f.jobs); err != nil {
 		return fmt.Errorf("%w; see --jobs", err)
 	}
 	switch f.spread {
-	case load.Uniform, load.Zipf, load.Sequential:
+	case plan.Uniform, plan.Zipf, plan.Sequential:
 	default:
-		return fmt.Errorf("cannot draw things %q: %s, %s or %s; see --spread", f.spread, load.Uniform, load.Zipf, load.Sequential)
+		return fmt.Errorf("cannot draw things %q: %s, %s or %s; see --spread", f.spread, plan.Uniform, plan.Zipf, plan.Sequential)
 	}
-	p.Things.Spread, p.Things.Skew, p.Jobs.Spread = f.spread, f.zipf, load.Uniform
+	p.Things.Spread, p.Things.Skew, p.Jobs.Spread = f.spread, f.zipf, plan.Uniform
 	return nil
 }
 
 // setFlows takes the requests from the scenario or, without one, from the flags.
-func (f *flags) setFlows(p *load.Plan, changed func(string) bool) error {
+func (f *flags) setFlows(p *plan.Plan, changed func(string) bool) error {
 	path := pathOf(p.URL)
 	if f.scenario != "" {
 		for _, name := range []string{"method", "body", "body-file", "status"} {
@@ -185,7 +185,7 @@ func (f *flags) setFlows(p *load.Plan, changed func(string) bool) error {
 		}
 		body = string(b)
 	}
-	p.Flows = []load.Flow{{Name: "request", Weight: 1, Steps: []load.Step{{Method: f.method, Path: path, Body: body, Status: f.status}}}}
+	p.Flows = []plan.Flow{{Name: "request", Weight: 1, Steps: []plan.Step{{Method: f.method, Path: path, Body: body, Status: f.status}}}}
 	return nil
 }
 
@@ -203,14 +203,14 @@ func pathOf(url string) string {
 	return path
 }
 
-func parseHeaders(lines []string) ([]load.Header, error) {
-	var headers []load.Header
+func parseHeaders(lines []string) ([]plan.Header, error) {
+	var headers []plan.Header
 	for _, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok {
 			return nil, fmt.Errorf("cannot read header %q: it is not 'Name: value'; see --header", line)
 		}
-		headers = append(headers, load.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+		headers = append(headers, plan.Header{Name: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
 	}
 	return headers, nil
 }

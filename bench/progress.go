@@ -8,9 +8,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"jobgate/bench/load/plan"
+
 	"github.com/mattn/go-isatty"
 
-	"jobgate/bench/load"
 	"jobgate/bench/report"
 )
 
@@ -35,7 +36,7 @@ func newProgress(w io.Writer, quiet bool) *progress {
 }
 
 // show replaces the line.
-func (p *progress) show(l load.Live) {
+func (p *progress) show(l plan.Live) {
 	if p.w == nil {
 		return
 	}
@@ -55,7 +56,7 @@ func (p *progress) clear() {
 
 // barLine is the bar with its figures, in at most width characters: the bar shrinks
 // first, and then the last figures go.
-func barLine(l load.Live, width int) string {
+func barLine(l plan.Live, width int) string {
 	if l.Warmup {
 		return cut(fmt.Sprintf("warming up, %s to go", (-l.Elapsed).Round(time.Second)), width)
 	}

@@ -11,17 +11,17 @@ import (
 	"strings"
 	"time"
 
+	"jobgate/bench/load/plan"
+
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-
-	"jobgate/bench/load"
 )
 
 // scenario is a read and checked scenario file.
 type scenario struct {
 	name    string
-	headers []load.Header
-	flows   []load.Flow
+	headers []plan.Header
+	flows   []plan.Flow
 }
 
 // The file's form. A placed value knows where it stands, for errors about what it
@@ -164,15 +164,15 @@ func inYAML(err yaml.Error) string {
 
 // flow checks one flow. Its steps are compiled here already, so that what is wrong in
 // one is told with its place.
-func (y *yamlFlow) flow(shared []load.Header) (load.Flow, error) {
-	f := load.Flow{Name: y.Name.text, Weight: 1}
+func (y *yamlFlow) flow(shared []plan.Header) (plan.Flow, error) {
+	f := plan.Flow{Name: y.Name.text, Weight: 1}
 	if f.Name == "" {
 		return f, &placedError{y.place(), errors.New("a flow has no name, as in name: poll")}
 	}
 	if y.Weight != nil {
 		f.Weight = *y.Weight
 	}
-	if err := load.CheckWeight(f.Weight); err != nil {
+	if err := plan.CheckWeight(f.Weight); err != nil {
 		return f, &placedError{y.Name, fmt.Errorf("flow %q: %w", f.Name, err)}
 	}
 	if len(y.Steps) == 0 {
@@ -189,7 +189,7 @@ func (y *yamlFlow) flow(shared []load.Header) (load.Flow, error) {
 			}
 		}
 		f.Steps = append(f.Steps, s)
-		if err := load.CheckFlow(f, shared); err != nil {
+		if err := plan.CheckFlow(f, shared); err != nil {
 			return f, &placedError{y.Steps[i].Request, err}
 		}
 	}
@@ -207,8 +207,8 @@ func (y *yamlFlow) place() placed {
 }
 
 // step turns one step into what load plays; its template is not checked yet.
-func (y *yamlStep) step(i int, flow placed) (load.Step, error) {
-	s := load.Step{Name: y.Name, Headers: sortedHeaders(y.Headers), Body: y.Body, Status: y.Status, Capture: y.Capture}
+func (y *yamlStep) step(i int, flow placed) (plan.Step, error) {
+	s := plan.Step{Name: y.Name, Headers: sortedHeaders(y.Headers), Body: y.Body, Status: y.Status, Capture: y.Capture}
 	if s.Name == "" {
 		s.Name = fmt.Sprint(i + 1)
 	}
@@ -246,11 +246,11 @@ func parseThink(text string) (least, most time.Duration, err error) {
 
 // sortedHeaders brings a mapping into an order, so that a scenario is always the same
 // bytes.
-func sortedHeaders(m map[string]string) []load.Header {
-	var all []load.Header
+func sortedHeaders(m map[string]string) []plan.Header {
+	var all []plan.Header
 	for name, value := range m {
-		all = append(all, load.Header{Name: name, Value: value})
+		all = append(all, plan.Header{Name: name, Value: value})
 	}
-	slices.SortFunc(all, func(a, b load.Header) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b plan.Header) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }

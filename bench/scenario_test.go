@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"jobgate/bench/load"
+	"jobgate/bench/load/plan"
 )
 
 const lifeYAML = `# a device's life
@@ -38,16 +38,16 @@ func TestScenario(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &scenario{
-		name: "a device's life", headers: []load.Header{{Name: "X-Fleet", Value: "test"}},
-		flows: []load.Flow{
-			{Name: "poll", Weight: 95, Steps: []load.Step{
+		name: "a device's life", headers: []plan.Header{{Name: "X-Fleet", Value: "test"}},
+		flows: []plan.Flow{
+			{Name: "poll", Weight: 95, Steps: []plan.Step{
 				{Name: "1", Method: "GET", Path: "/things/{thingName}/jobs/$next", Status: []int{200, 404}},
 			}},
-			{Name: "update", Weight: 5, Steps: []load.Step{
+			{Name: "update", Weight: 5, Steps: []plan.Step{
 				{Name: "start", Method: "PUT", Path: "/things/{thingName}/jobs/$next", Body: "{}", Capture: map[string]string{"jobId": "execution.jobId"}},
 				{
 					Name: "finish", Method: "POST", Path: "/things/{thingName}/jobs/{jobId}", Body: `{"status":"SUCCEEDED"}`,
-					Headers: []load.Header{{Name: "Content-Type", Value: "application/json"}}, Think: time.Second, ThinkMax: 5 * time.Second,
+					Headers: []plan.Header{{Name: "Content-Type", Value: "application/json"}}, Think: time.Second, ThinkMax: 5 * time.Second,
 				},
 			}},
 		},
@@ -104,7 +104,7 @@ func FuzzScenario(f *testing.F) {
 		s, err := parseScenario([]byte(yaml))
 		if err == nil {
 			for _, flow := range s.flows {
-				if err := load.CheckFlow(flow, s.headers); err != nil {
+				if err := plan.CheckFlow(flow, s.headers); err != nil {
 					t.Errorf("an accepted flow is refused: %v", err)
 				}
 			}

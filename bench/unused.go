@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"strings"
 
-	"jobgate/bench/load"
+	"jobgate/bench/load/plan"
 )
 
 // refuseUnused refuses flags that would have no effect: who gave them believes that
 // they have one.
-func (f *flags) refuseUnused(p *load.Plan, changed func(string) bool) error {
+func (f *flags) refuseUnused(p *plan.Plan, changed func(string) bool) error {
 	scheme, _, _ := strings.Cut(p.URL, "://")
 	plain := strings.EqualFold(scheme, "http")
 	for _, u := range []struct {
@@ -17,7 +17,7 @@ func (f *flags) refuseUnused(p *load.Plan, changed func(string) bool) error {
 		names  []string
 		why    string
 	}{
-		{f.spread != load.Zipf, []string{"zipf"}, "without --spread zipf"},
+		{f.spread != plan.Zipf, []string{"zipf"}, "without --spread zipf"},
 		{f.verify.how == "", []string{"verify-rate", "verify-keys", "verify-skip"}, "without --verify"},
 		{f.verify.how == "signature", []string{"verify-skip"}, "with --verify=signature, which opens no URL"},
 		{plain, []string{"cert-file", "key-file", "server-name"}, "with an http:// target"},
@@ -34,7 +34,7 @@ func (f *flags) refuseUnused(p *load.Plan, changed func(string) bool) error {
 }
 
 // refuseUnusedNames refuses names that no request has a place for.
-func refuseUnusedNames(p *load.Plan, changed func(string) bool) error {
+func refuseUnusedNames(p *plan.Plan, changed func(string) bool) error {
 	for _, hole := range []struct {
 		variable string
 		names    []string
@@ -54,8 +54,8 @@ func refuseUnusedNames(p *load.Plan, changed func(string) bool) error {
 	return nil
 }
 
-func usesHole(p *load.Plan, hole string) bool {
-	has := func(headers []load.Header) bool {
+func usesHole(p *plan.Plan, hole string) bool {
+	has := func(headers []plan.Header) bool {
 		for _, h := range headers {
 			if strings.Contains(h.Value, hole) {
 				return true

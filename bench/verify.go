@@ -5,9 +5,11 @@ import (
 	"os"
 	"strings"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"github.com/spf13/pflag"
 
-	"jobgate/bench/load"
 	"jobgate/presigner"
 )
 
@@ -26,11 +28,11 @@ func (f *verifyFlags) register(set *pflag.FlagSet) {
 }
 
 // plan returns what the flags ask for, or nil for nothing.
-func (f *verifyFlags) plan(p *load.Plan) (*load.Verify, error) {
+func (f *verifyFlags) plan(p *plan.Plan) (*answer.Verify, error) {
 	if f.how == "" {
 		return nil, nil
 	}
-	v := &load.Verify{PerSecond: f.perSecond, Open: f.how == "open", Skip: f.skip, Timeout: p.Timeout}
+	v := &answer.Verify{PerSecond: f.perSecond, Open: f.how == "open", Skip: f.skip, Timeout: p.Timeout}
 	if f.how != "open" && f.how != "signature" {
 		return nil, fmt.Errorf("cannot verify %q: open or signature; see --verify", f.how)
 	}

@@ -7,6 +7,9 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
 )
 
 // canned is a connection whose other end answers every request with the same bytes.
@@ -43,7 +46,7 @@ const cannedAnswer = "HTTP/1.1 200 OK\r\nServer: x\r\nDate: Mon, 01 Jan 2024 00:
 func cannedWorker(t testing.TB) (*worker, arrival) {
 	t.Helper()
 	p := openPlan(t, "http://host", 1000, time.Second)
-	p.Flows[0].Steps[0].Headers = []Header{{"X-Thing-Name", "{thingName}"}}
+	p.Flows[0].Steps[0].Headers = []plan.Header{{Name: "X-Thing-Name", Value: "{thingName}"}}
 	r, _, err := prepare(p)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +63,7 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { w.do(a) }); n != 0 {
 		t.Errorf("a request allocates %g times, want 0", n)
 	}
-	if w.run.recorder.shards[0].kinds[good] == 0 || w.run.recorder.shards[0].kinds[closed] != 0 {
+	if w.run.recorder.shards[0].kinds[answer.Good] == 0 || w.run.recorder.shards[0].kinds[answer.Closed] != 0 {
 		t.Errorf("the requests ended as %v", w.run.recorder.shards[0].kinds)
 	}
 }

@@ -12,11 +12,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-)
 
-// readBuffer is a connection's read buffer, and the most that an answer's headers may
-// take.
-const readBuffer = 8 << 10
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+)
 
 // dialer opens a run's connections. It is safe for concurrent use.
 type dialer struct {
@@ -33,7 +32,7 @@ type dialer struct {
 
 // newDialer resolves the target's name once, so that a run measures the target and
 // not the resolver.
-func newDialer(ctx context.Context, p *Plan, target *url.URL) (*dialer, error) {
+func newDialer(ctx context.Context, p *plan.Plan, target *url.URL) (*dialer, error) {
 	d := &dialer{network: "tcp", timeout: p.Timeout}
 	if target.Scheme == "https" {
 		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -90,7 +89,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	tc := tls.Client(newHasty(nc), d.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // the handshake's error says why
-		return nil, tlsError{err}
+		return nil, answer.TLSError{Err: err}
 	}
 	state := tc.ConnectionState()
 	d.handshakes.Add(1)

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"jobgate/bench/load/plan"
 )
 
 const (
@@ -27,7 +29,7 @@ const (
 type dispatcher struct {
 	run      *run
 	queue    chan arrival
-	arrivals *arrivals
+	arrivals *plan.Arrivals
 	pick     *chooser
 	sleeper  *sleeper
 	end      time.Duration // no arrival falls due from here on
@@ -63,8 +65,8 @@ func newDispatcher(r *run) (*dispatcher, error) {
 		return nil, err
 	}
 	d := &dispatcher{
-		run: r, queue: make(chan arrival, queueLength), sleeper: s, end: r.end, left: r.plan.most(),
-		arrivals: r.plan.schedule(), pick: newChooser(r, 0, 1),
+		run: r, queue: make(chan arrival, queueLength), sleeper: s, end: r.end, left: r.plan.Most(),
+		arrivals: r.plan.Schedule(), pick: newChooser(r, 0, 1),
 	}
 	d.advance()
 	return d, nil
@@ -72,7 +74,7 @@ func newDispatcher(r *run) (*dispatcher, error) {
 
 // advance draws the schedule's next arrival. Those of the warm-up do not count.
 func (d *dispatcher) advance() {
-	due, ok := d.arrivals.next()
+	due, ok := d.arrivals.Next()
 	d.pending = ok && due < d.end && d.left > 0
 	if !d.pending {
 		return
@@ -171,7 +173,7 @@ func (d *dispatcher) take(planned bool) arrival {
 		return heap.Pop(&d.thinking).(arrival)
 	}
 	a := d.next
-	if len(d.run.flows[a.flow].steps) > 1 {
+	if len(d.run.flows[a.flow].Steps) > 1 {
 		d.flows++
 	}
 	d.advance()

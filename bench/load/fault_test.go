@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"github.com/valyala/fasthttp"
 
 	"jobgate/bench/report"
@@ -20,12 +23,12 @@ import (
 // report.
 func TestHostileTargets(t *testing.T) {
 	t.Parallel()
-	f := func(name string, handle func(net.Conn), want kind) {
+	f := func(name string, handle func(net.Conn), want answer.Kind) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := openPlan(t, serveRaw(t, handle), 100, 100*time.Millisecond)
 			p.Timeout, p.MaxBody, p.Connections = 5*time.Second, 1000, 16
-			if want == timedOut {
+			if want == answer.TimedOut {
 				p.Timeout = 200 * time.Millisecond
 			}
 			res := mustRun(t, p)
@@ -40,9 +43,9 @@ func TestHostileTargets(t *testing.T) {
 		})
 	}
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-	f("never answers", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, timedOut)
-	f("stops within headers", answerRaw("HTTP/1.1 200 OK\r\nContent-"), timedOut)
-	f("stops within the body", answerRaw(ok+"Content-Length: 10\r\n\r\n12345"), timedOut)
+	f("never answers", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, answer.TimedOut)
+	f("stops within headers", answerRaw("HTTP/1.1 200 OK\r\nContent-"), answer.TimedOut)
+	f("stops within the body", answerRaw(ok+"Content-Length: 10\r\n\r\n12345"), answer.TimedOut)
 	f("drips", func(c net.Conn) {
 		for i := 0; ; i++ {
 			if _, err := c.Write([]byte{"HTTP/1.1 200 OK\r\nX: "[min(i, 19)]}); err != nil {
@@ -50,9 +53,9 @@ func TestHostileTargets(t *testing.T) {
 			}
 			time.Sleep(10 * time.Millisecond)
 		}
-	}, timedOut)
-	f("talks nonsense", answerRaw("\x00\x01\x02 hello\r\n\r\n"), garbage)
-	f("speaks TLS", answerRaw("\x15\x03\x01\x00\x02\x02\x0a\r\n\r\n"), garbage)
+	}, answer.TimedOut)
+	f("talks nonsense", answerRaw("\x00\x01\x02 hello\r\n\r\n"), answer.Garbage)
+	f("speaks TLS", answerRaw("\x15\x03\x01\x00\x02\x02\x0a\r\n\r\n"), answer.Garbage)
 	f("headers without end", func(c net.Conn) {
 		buf := make([]byte, 4096)
 		if _, err := c.Read(buf); err != nil {
@@ -63,22 +66,22 @@ func TestHostileTargets(t *testing.T) {
 				return
 			}
 		}
-	}, garbage)
-	f("closes at once", func(net.Conn) {}, closed)
-	f("closes after the request", func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }, closed)
-	f("closes within headers", answerOnce(ok), truncated)
-	f("closes within the body", answerOnce(ok+"Content-Length: 10\r\n\r\n12345"), truncated)
-	f("closes within a chunk", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\na\r\n12345"), truncated)
-	f("says more than it should", answerRaw(ok+"Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n"), garbage)
-	f("too large", answerRaw(ok+"Content-Length: 1001\r\n\r\n"+strings.Repeat(" ", 1001)), tooLarge)
-	f("too large in chunks", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\n3e9\r\n"+strings.Repeat(" ", 1001)+"\r\n0\r\n\r\n"), tooLarge)
-	f("not JSON", answerRaw(ok+"Content-Length: 5\r\n\r\n{\"a\":"), notJSON)
-	f("placeholder", answerRaw(ok+"Content-Length: 32\r\n\r\n{\"a\":\"${aws:iot:parameter:xyz}\"}"), placeholderLeft)
-	f("placeholder in gzip", answerRaw(zipped(`{"a":"${aws:iot:parameter:xyz}"}`)), placeholderLeft)
-	f("too large when unpacked", answerRaw(zipped(strings.Repeat(" ", 1001))), tooLarge)
-	f("not the coding that it says", answerRaw(ok+"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{\"a\": \"zip\"}"), garbage)
-	f("a coding that nobody knows", answerRaw(ok+"Content-Encoding: x\r\nContent-Length: 2\r\n\r\n{}"), garbage)
-	f("status", answerRaw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), wrongStatus)
+	}, answer.Garbage)
+	f("closes at once", func(net.Conn) {}, answer.Closed)
+	f("closes after the request", func(c net.Conn) { _, _ = c.Read(make([]byte, 4096)) }, answer.Closed)
+	f("closes within headers", answerOnce(ok), answer.Truncated)
+	f("closes within the body", answerOnce(ok+"Content-Length: 10\r\n\r\n12345"), answer.Truncated)
+	f("closes within a chunk", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\na\r\n12345"), answer.Truncated)
+	f("says more than it should", answerRaw(ok+"Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n"), answer.Garbage)
+	f("too large", answerRaw(ok+"Content-Length: 1001\r\n\r\n"+strings.Repeat(" ", 1001)), answer.TooLarge)
+	f("too large in chunks", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\n3e9\r\n"+strings.Repeat(" ", 1001)+"\r\n0\r\n\r\n"), answer.TooLarge)
+	f("not JSON", answerRaw(ok+"Content-Length: 5\r\n\r\n{\"a\":"), answer.NotJSON)
+	f("placeholder", answerRaw(ok+"Content-Length: 32\r\n\r\n{\"a\":\"${aws:iot:parameter:xyz}\"}"), answer.PlaceholderLeft)
+	f("placeholder in gzip", answerRaw(zipped(`{"a":"${aws:iot:parameter:xyz}"}`)), answer.PlaceholderLeft)
+	f("too large when unpacked", answerRaw(zipped(strings.Repeat(" ", 1001))), answer.TooLarge)
+	f("not the coding that it says", answerRaw(ok+"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{\"a\": \"zip\"}"), answer.Garbage)
+	f("a coding that nobody knows", answerRaw(ok+"Content-Encoding: x\r\nContent-Length: 2\r\n\r\n{}"), answer.Garbage)
+	f("status", answerRaw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), answer.WrongStatus)
 }
 
 // zipped is an answer with a body in gzip.
@@ -91,7 +94,7 @@ func zipped(body string) string {
 func TestCompressed(t *testing.T) {
 	t.Parallel()
 	p := openPlan(t, serveRaw(t, answerRaw(zipped(`{"job":{"id":"job-7"}}`))), 100, 100*time.Millisecond)
-	p.Flows[0].Steps = []Step{{Path: "/", Capture: map[string]string{"id": "job.id"}}, {Path: "/{id}"}}
+	p.Flows[0].Steps = []plan.Step{{Path: "/", Capture: map[string]string{"id": "job.id"}}, {Path: "/{id}"}}
 	if res := mustRun(t, p); res.Counts.Good < 10 || res.Counts.Skipped != 0 {
 		t.Errorf("%d of 10 answers are good, %d steps skipped: %v", res.Counts.Good, res.Counts.Skipped, res.Errors)
 	}
@@ -100,9 +103,9 @@ func TestCompressed(t *testing.T) {
 // Headers that are longer than the generator takes are told as that.
 func TestLongHeaders(t *testing.T) {
 	t.Parallel()
-	url := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", readBuffer)+"\r\nContent-Length: 0\r\n\r\n"))
+	url := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", answer.HeaderLimit)+"\r\nContent-Length: 0\r\n\r\n"))
 	res := mustRun(t, openPlan(t, url, 100, 100*time.Millisecond))
-	if failures(res, garbage) != 10 || !strings.Contains(res.Errors[0].Example, "headers take more than 8192 bytes") {
+	if failures(res, answer.Garbage) != 10 || !strings.Contains(res.Errors[0].Example, "headers take more than 8192 bytes") {
 		t.Errorf("the errors are %+v", res.Errors)
 	}
 }
@@ -156,7 +159,7 @@ func TestUnreachable(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	f := func(url string, want kind) {
+	f := func(url string, want answer.Kind) {
 		t.Helper()
 		p := openPlan(t, url, 100, time.Minute)
 		begin := time.Now()
@@ -169,9 +172,9 @@ func TestUnreachable(t *testing.T) {
 			t.Errorf("%s: it took %s to find out", url, took)
 		}
 	}
-	f("http://"+addr, refused)
-	f("http://name.invalid", connectFailed)
-	f("https://"+strings.TrimPrefix(serve(t, answerJSON), "http://"), tlsFailed)
+	f("http://"+addr, answer.Refused)
+	f("http://name.invalid", answer.ConnectFailed)
+	f("https://"+strings.TrimPrefix(serve(t, answerJSON), "http://"), answer.TLSFailed)
 }
 
 // A target that goes away in the middle: every request fails, none is forgotten.
@@ -185,12 +188,12 @@ func TestTargetGoesAway(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
 	time.AfterFunc(300*time.Millisecond, func() { _ = s.Close() })
-	f := func(p *Plan) *report.Result {
+	f := func(p *plan.Plan) *report.Result {
 		t.Helper()
 		p.URL = "http://" + l.Addr().String()
 		res := mustRun(t, p)
-		if res.Counts.Good == 0 || failures(res, refused) == 0 {
-			t.Errorf("%d good answers, %d refused connections: want both", res.Counts.Good, failures(res, refused))
+		if res.Counts.Good == 0 || failures(res, answer.Refused) == 0 {
+			t.Errorf("%d good answers, %d refused connections: want both", res.Counts.Good, failures(res, answer.Refused))
 		}
 		return res
 	}
@@ -223,7 +226,7 @@ func TestClosedLoopBacksOff(t *testing.T) {
 }
 
 func TestPlanRefuses(t *testing.T) {
-	f := func(change func(*Plan), want string) {
+	f := func(change func(*plan.Plan), want string) {
 		t.Helper()
 		p := openPlan(t, "http://127.0.0.1:1", 10, time.Second)
 		change(p)
@@ -231,27 +234,27 @@ func TestPlanRefuses(t *testing.T) {
 			t.Errorf("Run: %v, %v; want an error with %q", res, err, want)
 		}
 	}
-	f(func(p *Plan) { p.Flows = nil }, "without requests")
-	f(func(p *Plan) { p.Connections = 0 }, "0 connections")
-	f(func(p *Plan) { p.Timeout = 0 }, "timeout of 0s")
-	f(func(p *Plan) { p.KeepAlive = 1.5 }, "1.5")
-	f(func(p *Plan) { p.Duration = 0 }, "without an end")
-	f(func(p *Plan) { p.Warmup = -1 }, "below zero")
-	f(func(p *Plan) { p.Duration, p.Warmup = math.MaxInt64, time.Hour }, "longer than a year")
-	f(func(p *Plan) { p.Timeout = math.MaxInt64 }, "longer than a year")
-	f(func(p *Plan) { p.Flows[0].Steps[0].Think = math.MaxInt64 }, "longer than a year")
-	f(func(p *Plan) { p.Things.Spread, p.Things.Skew = Zipf, 1 }, "exponent of 1")
-	f(func(p *Plan) { p.Things = Names{} }, "without names")
-	f(func(p *Plan) { p.URL = "ftp://h/x" }, "ftp://h/x")
-	f(func(p *Plan) { p.URL = "127.0.0.1:80" }, "127.0.0.1:80")
-	f(func(p *Plan) { p.URL = "http:///x" }, "http:///x")
-	f(func(p *Plan) { p.URL = "http://h:x/" }, "http://h:x/")
-	f(func(p *Plan) { p.Flows[0].Weight = 0 }, "weight 0")
-	f(func(p *Plan) { p.Flows[0].Steps = nil }, "no steps")
-	f(func(p *Plan) { p.Flows[0].Steps[0].Path = "/{x}" }, "unknown variable {x}")
-	f(func(p *Plan) { p.Flows[0].Steps[0].Status = []int{99} }, "status 99")
-	f(func(p *Plan) { p.Flows[0].Steps[0].Capture = map[string]string{"a-b": "x"} }, `cannot capture "a-b"`)
-	f(func(p *Plan) { p.Headers = []Header{{"A B", "x"}} }, "A B")
+	f(func(p *plan.Plan) { p.Flows = nil }, "without requests")
+	f(func(p *plan.Plan) { p.Connections = 0 }, "0 connections")
+	f(func(p *plan.Plan) { p.Timeout = 0 }, "timeout of 0s")
+	f(func(p *plan.Plan) { p.KeepAlive = 1.5 }, "1.5")
+	f(func(p *plan.Plan) { p.Duration = 0 }, "without an end")
+	f(func(p *plan.Plan) { p.Warmup = -1 }, "below zero")
+	f(func(p *plan.Plan) { p.Duration, p.Warmup = math.MaxInt64, time.Hour }, "longer than a year")
+	f(func(p *plan.Plan) { p.Timeout = math.MaxInt64 }, "longer than a year")
+	f(func(p *plan.Plan) { p.Flows[0].Steps[0].Think = math.MaxInt64 }, "longer than a year")
+	f(func(p *plan.Plan) { p.Things.Spread, p.Things.Skew = plan.Zipf, 1 }, "exponent of 1")
+	f(func(p *plan.Plan) { p.Things = plan.Names{} }, "without names")
+	f(func(p *plan.Plan) { p.URL = "ftp://h/x" }, "ftp://h/x")
+	f(func(p *plan.Plan) { p.URL = "127.0.0.1:80" }, "127.0.0.1:80")
+	f(func(p *plan.Plan) { p.URL = "http:///x" }, "http:///x")
+	f(func(p *plan.Plan) { p.URL = "http://h:x/" }, "http://h:x/")
+	f(func(p *plan.Plan) { p.Flows[0].Weight = 0 }, "weight 0")
+	f(func(p *plan.Plan) { p.Flows[0].Steps = nil }, "no steps")
+	f(func(p *plan.Plan) { p.Flows[0].Steps[0].Path = "/{x}" }, "unknown variable {x}")
+	f(func(p *plan.Plan) { p.Flows[0].Steps[0].Status = []int{99} }, "status 99")
+	f(func(p *plan.Plan) { p.Flows[0].Steps[0].Capture = map[string]string{"a-b": "x"} }, `cannot capture "a-b"`)
+	f(func(p *plan.Plan) { p.Headers = []plan.Header{{Name: "A B", Value: "x"}} }, "A B")
 }
 
 func serveUnix(t testing.TB, socket string) {
@@ -272,7 +275,7 @@ func serveUnix(t testing.TB, socket string) {
 }
 
 func ExampleParseRate() {
-	stages, err := ParseRate("100/s:10s,1000..50000/s:60s")
+	stages, err := plan.ParseRate("100/s:10s,1000..50000/s:60s")
 	fmt.Println(stages, err)
 	// Output: [{100 100 10s} {1000 50000 1m0s}] <nil>
 }

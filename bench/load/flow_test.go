@@ -9,6 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
 )
 
 // fleet is a target that gives every thing one job, and notes what each does.
@@ -40,8 +43,8 @@ func (f *fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // life is a device's: start the next job, look at it, work, report.
-func life(think time.Duration) Flow {
-	return Flow{Name: "update", Weight: 1, Steps: []Step{
+func life(think time.Duration) plan.Flow {
+	return plan.Flow{Name: "update", Weight: 1, Steps: []plan.Step{
 		{Name: "start", Method: "PUT", Path: "/things/{thingName}/jobs/$next", Body: "{}", Capture: map[string]string{"jobId": "execution.jobId"}},
 		{Name: "describe", Path: "/things/{thingName}/jobs/{jobId}"},
 		{Name: "finish", Method: "POST", Path: "/things/{thingName}/jobs/{jobId}", Body: `{"status":"SUCCEEDED"}`, Think: think},
@@ -51,12 +54,12 @@ func life(think time.Duration) Flow {
 func TestFlows(t *testing.T) {
 	t.Parallel()
 	const think = 10 * time.Millisecond
-	f := func(name string, change func(*Plan)) {
+	f := func(name string, change func(*plan.Plan)) {
 		t.Run(name, func(t *testing.T) {
 			fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
 			p := openPlan(t, serve(t, fl.ServeHTTP), 200, 0)
-			p.Flows = []Flow{life(think)}
-			p.Things = mustNames(t, "thing-", "100", Sequential)
+			p.Flows = []plan.Flow{life(think)}
+			p.Things = mustNames(t, "thing-", "100", plan.Sequential)
 			p.Count, p.Duration = 100, 0
 			change(p)
 			res := mustRun(t, p)
@@ -74,9 +77,9 @@ func TestFlows(t *testing.T) {
 			fl.check(t, think)
 		})
 	}
-	f("open", func(*Plan) {})
-	f("open, two connections", func(p *Plan) { p.Connections = 2 })
-	f("closed", func(p *Plan) { p.Stages, p.Connections = nil, 1 })
+	f("open", func(*plan.Plan) {})
+	f("open, two connections", func(p *plan.Plan) { p.Connections = 2 })
+	f("closed", func(p *plan.Plan) { p.Stages, p.Connections = nil, 1 })
 }
 
 func (f *fleet) check(t *testing.T, think time.Duration) {
@@ -102,7 +105,7 @@ func TestFlowWithoutCapture(t *testing.T) {
 	fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
 	fl.empty.Store(true)
 	p := openPlan(t, serve(t, fl.ServeHTTP), 200, 0)
-	p.Flows = []Flow{life(0)}
+	p.Flows = []plan.Flow{life(0)}
 	p.Count, p.Duration = 50, 0
 	res := mustRun(t, p)
 	if c := res.Counts; c.Good != 50 || c.Skipped != 100 || c.Failed != 0 {
@@ -121,10 +124,10 @@ func TestFlowEndsWithFailure(t *testing.T) {
 		_, _ = io.WriteString(w, `{"execution":{"jobId":"j"}}`)
 	})
 	p := openPlan(t, url, 200, 0)
-	p.Flows = []Flow{life(0)}
+	p.Flows = []plan.Flow{life(0)}
 	p.Count, p.Duration = 50, 0
 	res := mustRun(t, p)
-	if c := res.Counts; c.Good != 50 || c.Failed != 50 || failures(res, wrongStatus) != 50 {
+	if c := res.Counts; c.Good != 50 || c.Failed != 50 || failures(res, answer.WrongStatus) != 50 {
 		t.Errorf("%d good, %d failed: %v; want 50 of each", c.Good, c.Failed, res.Errors)
 	}
 }
@@ -133,9 +136,9 @@ func TestMix(t *testing.T) {
 	t.Parallel()
 	p := openPlan(t, serve(t, answerJSON), 4000, 500*time.Millisecond)
 	p.Connections = 64
-	p.Flows = []Flow{
-		{Name: "poll", Weight: 3, Steps: []Step{{Path: "/a"}}},
-		{Name: "other", Weight: 1, Steps: []Step{{Path: "/b"}}},
+	p.Flows = []plan.Flow{
+		{Name: "poll", Weight: 3, Steps: []plan.Step{{Path: "/a"}}},
+		{Name: "other", Weight: 1, Steps: []plan.Step{{Path: "/b"}}},
 	}
 	res := mustRun(t, p)
 	if len(res.Operations) != 2 || res.Operations[0].Name != "poll" {
@@ -151,7 +154,7 @@ func TestThinkingAtTheEnd(t *testing.T) {
 	t.Parallel()
 	fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
 	p := openPlan(t, serve(t, fl.ServeHTTP), 100, 300*time.Millisecond)
-	p.Flows = []Flow{life(time.Minute)}
+	p.Flows = []plan.Flow{life(time.Minute)}
 	begin := time.Now()
 	res := mustRun(t, p)
 	if took := time.Since(begin); took > 20*time.Second {
@@ -165,9 +168,9 @@ func TestThinkingAtTheEnd(t *testing.T) {
 // A flow goes on until the run's end, also when no other is to begin any more.
 func TestFlowsGoOnUntilTheEnd(t *testing.T) {
 	t.Parallel()
-	f := func(p *Plan, want int64) {
+	f := func(p *plan.Plan, want int64) {
 		t.Helper()
-		p.Flows = []Flow{{Name: "update", Weight: 1, Steps: []Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 50 * time.Millisecond}}}}
+		p.Flows = []plan.Flow{{Name: "update", Weight: 1, Steps: []plan.Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 50 * time.Millisecond}}}}
 		if res := mustRun(t, p); res.Counts.Good != want {
 			t.Errorf("%d good answers, want %d: %v", res.Counts.Good, want, res.Errors)
 		}
@@ -193,11 +196,11 @@ func TestFlowEndsWithTheRun(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		answerJSON(w, r)
 	})
-	for _, p := range []*Plan{openPlan(t, url, 100, 300*time.Millisecond), closedPlan(t, url, 4, 300*time.Millisecond)} {
+	for _, p := range []*plan.Plan{openPlan(t, url, 100, 300*time.Millisecond), closedPlan(t, url, 4, 300*time.Millisecond)} {
 		p.Connections = 64
 		p.Flows[0].Steps = nil
 		for i := range 20 {
-			p.Flows[0].Steps = append(p.Flows[0].Steps, Step{Name: fmt.Sprint(i), Path: "/"})
+			p.Flows[0].Steps = append(p.Flows[0].Steps, plan.Step{Name: fmt.Sprint(i), Path: "/"})
 		}
 		for i, o := range mustRun(t, p).Operations {
 			if i > 3 && o.Good > 0 {
@@ -223,7 +226,7 @@ func TestMissedStepsCount(t *testing.T) {
 		defer close(block)
 		p := openPlan(t, url, 1000, 2*time.Second) // the queue is full after half of it
 		p.Timeout = time.Second
-		p.Flows = []Flow{{Name: "update", Weight: 1, Steps: []Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 1500 * time.Millisecond}}}}
+		p.Flows = []plan.Flow{{Name: "update", Weight: 1, Steps: []plan.Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 1500 * time.Millisecond}}}}
 		if c := mustRun(t, p).Counts; c.Intended != 2020 || c.Good != 20 {
 			return fmt.Errorf("%d requests fell due and %d were good, want 2000, the second steps of 20, and 20", c.Intended, c.Good)
 		}

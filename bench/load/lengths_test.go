@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"jobgate/bench/load/answer"
 )
 
 // What fell due is told by the time in which it did, not by that in which the run
@@ -40,8 +42,8 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 		p := openPlan(t, url, 500, time.Second)
 		p.Timeout = 2 * time.Second
 		res := mustRun(t, p)
-		if rate := res.Rate(); failures(res, timedOut) != 1 || rate < 450 {
-			return fmt.Errorf("%.0f/s good answers with %d timeouts, want nearly 500/s with 1", rate, failures(res, timedOut))
+		if rate := res.Rate(); failures(res, answer.TimedOut) != 1 || rate < 450 {
+			return fmt.Errorf("%.0f/s good answers with %d timeouts, want nearly 500/s with 1", rate, failures(res, answer.TimedOut))
 		}
 		return nil
 	})
@@ -58,7 +60,7 @@ func TestCPUShareIsOfTheSending(t *testing.T) {
 		p.Timeout = 4 * time.Second
 		res := mustRun(t, p)
 		g := res.Generator
-		if of := g.CPUSeconds / g.CPUShare / float64(runtime.GOMAXPROCS(0)); failures(res, timedOut) != 1 || math.Abs(of-1) > 1 {
+		if of := g.CPUSeconds / g.CPUShare / float64(runtime.GOMAXPROCS(0)); failures(res, answer.TimedOut) != 1 || math.Abs(of-1) > 1 {
 			return fmt.Errorf("the CPU share is of %.1f s, want the second in which requests were sent: %v", of, res.Errors)
 		}
 		return nil

@@ -3,20 +3,22 @@ package load
 import (
 	"time"
 
+	"jobgate/bench/load/plan"
+
 	"jobgate/bench/report"
 )
 
 // watch ends the intervals on time, and tells how the run goes, until it is over.
 func (r *run) watch(over <-chan struct{}) {
 	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
-		r.tell(Live{})
+		r.tell(plan.Live{})
 		if !r.sleep(min(next+time.Second, r.plan.Warmup), over) {
 			return
 		}
 	}
 	cpu, begun := cpuTime(), r.clock.now()
 	used := func() { r.cpu, r.wall = cpuTime()-cpu, r.clock.now()-begun }
-	var live Live
+	var live plan.Live
 	recent := newRecent()
 	for next := r.plan.Warmup + r.recorder.tick(); r.sleep(next, over); next += r.recorder.tick() {
 		recent.add(r.recorder.rotate(r.clock.now()), &live)
@@ -44,7 +46,7 @@ type recent struct {
 
 func newRecent() *recent { return &recent{latency: report.NewCoarseHistogram()} }
 
-func (c *recent) add(i report.Interval, l *Live) {
+func (c *recent) add(i report.Interval, l *plan.Live) {
 	c.latency.Merge(i.Latency)
 	c.good += i.Good
 	c.seconds += i.Seconds
@@ -52,7 +54,7 @@ func (c *recent) add(i report.Interval, l *Live) {
 	l.Failed += i.Failed
 }
 
-func (c *recent) summarise(l *Live) {
+func (c *recent) summarise(l *plan.Live) {
 	l.Timed = c.latency.Count()
 	l.Rate, l.P50, l.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
 }
@@ -70,7 +72,7 @@ func (r *run) sleep(until time.Duration, over <-chan struct{}) bool {
 }
 
 // tell passes on how the run goes.
-func (r *run) tell(l Live) {
+func (r *run) tell(l plan.Live) {
 	if r.plan.OnInterval == nil {
 		return
 	}
@@ -86,15 +88,15 @@ func (r *run) tell(l Live) {
 // flow has several steps, flows that were begun.
 func (r *run) counted(answered int64) int64 {
 	for _, f := range r.flows {
-		if len(f.steps) < 2 {
+		if len(f.Steps) < 2 {
 			continue
 		}
-		if !r.plan.open() {
+		if !r.plan.Open() {
 			return min(r.tickets.Load(), r.plan.Count)
 		}
 		r.recorder.mu.Lock()
 		defer r.recorder.mu.Unlock()
-		return r.plan.Count - r.recorder.planned.left
+		return r.plan.Count - r.recorder.planned.Left()
 	}
 	return answered
 }

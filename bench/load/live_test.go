@@ -7,12 +7,15 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
 )
 
 // A run by count counts flows, not the requests they are of.
 func TestLiveCountsFlows(t *testing.T) {
 	t.Parallel()
-	for _, p := range []*Plan{openPlan(t, serve(t, answerJSON), 200, 0), closedPlan(t, serve(t, answerJSON), 1, 0)} {
+	for _, p := range []*plan.Plan{openPlan(t, serve(t, answerJSON), 200, 0), closedPlan(t, serve(t, answerJSON), 1, 0)} {
 		p.Count = 300
 		p.Flows[0].Steps = append(p.Flows[0].Steps, p.Flows[0].Steps[0], p.Flows[0].Steps[0])
 		for i := range p.Flows[0].Steps {
@@ -20,7 +23,7 @@ func TestLiveCountsFlows(t *testing.T) {
 			p.Flows[0].Steps[i].Think = 2 * time.Millisecond
 		}
 		var most, calls atomic.Int64
-		p.OnInterval = func(l Live) {
+		p.OnInterval = func(l plan.Live) {
 			most.Store(max(most.Load(), l.Done))
 			calls.Add(1)
 		}
@@ -40,7 +43,7 @@ func TestLiveOfALongRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var calls atomic.Int64
-	p.OnInterval = func(l Live) {
+	p.OnInterval = func(l plan.Live) {
 		if calls.Add(1); l.Good > 0 {
 			cancel()
 		}
@@ -58,7 +61,7 @@ func TestIntervalsOfALongRun(t *testing.T) {
 	p := openPlan(t, "http://h", 200, 10*time.Minute)
 	r := newRecorder(p, []string{"request"})
 	for k := range 50 {
-		r.record(0, &sample{due: time.Duration(k) * time.Second, done: time.Duration(k) * time.Second, kind: good})
+		r.record(0, &sample{due: time.Duration(k) * time.Second, done: time.Duration(k) * time.Second, kind: answer.Good})
 		late := time.Duration(k%3) * time.Millisecond // a timer is
 		if i := r.rotate(time.Duration(k+1)*time.Second + late); i.Good != 1 || i.Seconds > 1.01 {
 			t.Errorf("the %dth second has %d good answers in %g s", k+1, i.Good, i.Seconds)

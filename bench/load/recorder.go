@@ -6,13 +6,16 @@ import (
 	"sync/atomic"
 	"time"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"jobgate/bench/report"
 )
 
 // sample is one finished request.
 type sample struct {
 	op       int
-	kind     kind
+	kind     answer.Kind
 	err      error // what happened, unless good
 	due      time.Duration
 	sent     time.Duration // when it was handed to a connection
@@ -35,8 +38,8 @@ type recorder struct {
 	mu        sync.Mutex // of what follows: the rotation against the end
 	intervals []report.Interval
 	width     time.Duration
-	planned   *dueCounter // open loop
-	seenDue   int64       // of due or, open loop, of follow
+	planned   *plan.DueCounter // open loop
+	seenDue   int64            // of due or, open loop, of follow
 	rotated   time.Duration
 	slot      time.Duration // of the last of intervals: its beginning in widths
 }
@@ -49,8 +52,8 @@ type shard struct {
 	service  *report.Histogram // open loop
 	lag      *report.Histogram // open loop
 	ops      []report.Operation
-	kinds    [kinds]int64
-	examples [kinds]string
+	kinds    [answer.Kinds]int64
+	examples [answer.Kinds]string
 	status   [1000]int64
 	sent     int64
 	waited   int64
@@ -70,8 +73,8 @@ type slice struct {
 
 func newSlice() *slice { return &slice{latency: report.NewCoarseHistogram()} }
 
-func newRecorder(p *Plan, operations []string) *recorder {
-	r := &recorder{open: p.open(), begin: p.Warmup, width: intervalFor(p.Duration), rotated: p.Warmup}
+func newRecorder(p *plan.Plan, operations []string) *recorder {
+	r := &recorder{open: p.Open(), begin: p.Warmup, width: intervalFor(p.Duration), rotated: p.Warmup}
 	for range 2 * runtime.GOMAXPROCS(0) {
 		s := &shard{latency: report.NewHistogram(), slice: newSlice()}
 		if r.open {
@@ -112,13 +115,13 @@ func (r *recorder) record(shard int, s *sample) {
 	if s.status > 0 {
 		sh.status[min(s.status, len(sh.status)-1)]++
 	}
-	if s.kind == abandoned {
+	if s.kind == answer.Abandoned {
 		return
 	}
-	if s.kind != good && sh.examples[s.kind] == "" {
-		sh.examples[s.kind] = example(inWords(s.kind, s.err))
+	if s.kind != answer.Good && sh.examples[s.kind] == "" {
+		sh.examples[s.kind] = answer.Example(answer.InWords(s.kind, s.err))
 	}
-	if s.kind == good {
+	if s.kind == answer.Good {
 		sh.lastGood = max(sh.lastGood, s.done)
 		sh.slice.good++
 		sh.ops[s.op].Good++
@@ -126,7 +129,7 @@ func (r *recorder) record(shard int, s *sample) {
 		sh.slice.failed++
 		sh.ops[s.op].Failed++
 	}
-	if s.kind == good || s.kind == timedOut || s.kind == connectTimeout {
+	if s.kind == answer.Good || s.kind == answer.TimedOut || s.kind == answer.ConnectTimeout {
 		sh.time(r.open, s)
 	}
 }
@@ -152,7 +155,7 @@ func (sh *shard) time(open bool, s *sample) {
 }
 
 // fail counts requests of the measured part that were never sent.
-func (r *recorder) fail(k kind, n int64, why error) {
+func (r *recorder) fail(k answer.Kind, n int64, why error) {
 	if n == 0 {
 		return
 	}
@@ -160,9 +163,9 @@ func (r *recorder) fail(k kind, n int64, why error) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.kinds[k] += n
-	if k != abandoned {
+	if k != answer.Abandoned {
 		sh.slice.failed += n
-		sh.examples[k] = example(why)
+		sh.examples[k] = answer.Example(why)
 	}
 }
 
@@ -196,7 +199,7 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 	if r.planned != nil {
 		// What fell due is counted by the schedule: a dispatcher that waits for a free
 		// connection takes it up later.
-		i.Intended, due = r.planned.upTo(now), &r.follow
+		i.Intended, due = r.planned.UpTo(now), &r.follow
 	}
 	seen := due.Load()
 	i.Intended, r.seenDue = i.Intended+seen-r.seenDue, seen

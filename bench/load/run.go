@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"jobgate/bench/report"
 )
 
@@ -21,15 +24,15 @@ const interruptGrace = 500 * time.Millisecond
 
 // run is a plan while it runs.
 type run struct {
-	plan       *Plan
-	flows      []compiledFlow
+	plan       *plan.Plan
+	flows      []plan.CompiledFlow
 	clock      clock
 	end        time.Duration // of sending; math.MaxInt64 for a run by count
 	hard       context.Context
 	abort      context.CancelCauseFunc // of hard: closes all connections
 	dialer     *dialer
 	recorder   *recorder
-	verifier   *verifier
+	verifier   *answer.Verifier
 	dispatcher *dispatcher // nil in a closed loop
 	workers    []*worker
 	tickets    atomic.Int64              // of a closed loop by count
@@ -41,7 +44,7 @@ type run struct {
 // what was measured so far if ctx ends before the plan does; the error beside a result
 // says why there is nothing in it (ErrUnreachable). It does not outlast the plan's end
 // by more than two timeouts and a little.
-func Run(ctx context.Context, p *Plan) (*report.Result, error) {
+func Run(ctx context.Context, p *plan.Plan) (*report.Result, error) {
 	r, target, err := prepare(p)
 	if err != nil {
 		return nil, err
@@ -55,7 +58,7 @@ func Run(ctx context.Context, p *Plan) (*report.Result, error) {
 			return res, nil
 		}
 		res.Counts.Intended, res.Counts.Failed = 1, 1
-		res.Errors = []report.Error{{Kind: connectKind(err).String(), Count: 1, Example: example(err)}}
+		res.Errors = []report.Error{{Kind: answer.ConnectKind(err).String(), Count: 1, Example: answer.Example(err)}}
 		return res, fmt.Errorf("%w %s: %w", ErrUnreachable, target.Host, err)
 	}
 	if err := r.play(ctx); err != nil {
@@ -67,15 +70,15 @@ func Run(ctx context.Context, p *Plan) (*report.Result, error) {
 }
 
 // prepare checks and compiles the plan.
-func prepare(p *Plan) (*run, *url.URL, error) {
-	if err := p.validate(); err != nil {
+func prepare(p *plan.Plan) (*run, *url.URL, error) {
+	if err := p.Validate(); err != nil {
 		return nil, nil, err
 	}
-	target, err := p.parseTarget()
+	target, err := p.Target()
 	if err != nil {
 		return nil, nil, err
 	}
-	flows, operations, err := p.compile(target.Host)
+	flows, operations, err := p.Compile(target.Host)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,8 +88,8 @@ func prepare(p *Plan) (*run, *url.URL, error) {
 	}
 	r.hard, r.abort = context.WithCancelCause(context.Background())
 	r.recorder = newRecorder(p, operations)
-	if p.open() {
-		r.recorder.planned = newDueCounter(p.schedule(), p.Warmup, r.end, p.most())
+	if p.Open() {
+		r.recorder.planned = plan.NewDueCounter(p.Schedule(), p.Warmup, r.end, p.Most())
 	}
 	return r, target, nil
 }
@@ -127,8 +130,8 @@ func (r *run) play(ctx context.Context) error {
 			w.conn.opened = 0
 		}
 	}
-	r.verifier = newVerifier(r)
-	defer r.verifier.close()
+	r.verifier = answer.NewVerifier(r.hard, r.plan.Verify)
+	defer r.verifier.Close()
 	measured := make(chan struct{})
 	var watch sync.WaitGroup
 	watch.Go(func() { r.watch(measured) })
@@ -170,7 +173,7 @@ func (r *run) connectAll(ctx context.Context) {
 // loop runs the workers and, in an open loop, the dispatcher.
 func (r *run) loop(ctx context.Context) error {
 	var wg sync.WaitGroup
-	if !r.plan.open() {
+	if !r.plan.Open() {
 		for i, w := range r.workers {
 			c := newChooser(r, i, len(r.workers))
 			wg.Go(func() { w.saturate(ctx, c) })
@@ -189,9 +192,9 @@ func (r *run) loop(ctx context.Context) error {
 	}
 	missed, err := d.dispatch(ctx)
 	if ctx.Err() != nil {
-		r.recorder.fail(abandoned, missed, errInterrupted)
+		r.recorder.fail(answer.Abandoned, missed, errInterrupted)
 	} else {
-		r.recorder.fail(unsent, missed, errUnsent)
+		r.recorder.fail(answer.Unsent, missed, errUnsent)
 	}
 	wg.Wait()
 	d.sleeper.close()
@@ -211,7 +214,7 @@ func (r *run) closeAll() {
 func (w *worker) serve(d *dispatcher) {
 	for a := range d.queue {
 		next, more := w.do(a)
-		if more || len(w.run.flows[a.flow].steps) > 1 {
+		if more || len(w.run.flows[a.flow].Steps) > 1 {
 			d.later(next, more)
 		}
 	}
@@ -258,7 +261,7 @@ func (r *run) pause(ctx context.Context, due time.Duration) bool {
 // fellDue counts a request of an open loop's measured part; follows says that it is
 // not of the schedule but a later step of a flow.
 func (r *run) fellDue(due time.Duration, follows bool) {
-	if !r.plan.open() || due < r.plan.Warmup {
+	if !r.plan.Open() || due < r.plan.Warmup {
 		return
 	}
 	r.recorder.due.Add(1)
@@ -269,8 +272,8 @@ func (r *run) fellDue(due time.Duration, follows bool) {
 
 // record adds a sample. What failed because the run was interrupted did not fail.
 func (r *run) record(worker int, s *sample) {
-	if s.kind != good && r.hard.Err() != nil {
-		s.kind = abandoned
+	if s.kind != answer.Good && r.hard.Err() != nil {
+		s.kind = answer.Abandoned
 	}
 	r.recorder.record(worker, s)
 }

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"jobgate/bench/report"
 )
 
@@ -63,7 +66,7 @@ func TestPoissonHoldsItsRate(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	t.Parallel()
-	f := func(p *Plan) {
+	f := func(p *plan.Plan) {
 		t.Helper()
 		p.Duration, p.Count, p.Warmup = 0, 500, 50*time.Millisecond
 		if res := mustRun(t, p); res.Counts.Good != 500 || res.Counts.Intended != 500 {
@@ -124,7 +127,7 @@ func TestOverload(t *testing.T) {
 	if res.Counts.Intended != 2500 {
 		t.Errorf("%d requests were intended, want 2500", res.Counts.Intended)
 	}
-	if n := failures(res, unsent); n < 2400 || n != res.Counts.Failed {
+	if n := failures(res, answer.Unsent); n < 2400 || n != res.Counts.Failed {
 		t.Errorf("%d requests are unsent of %d failed, want nearly all of 2500", n, res.Counts.Failed)
 	}
 	if res.Counts.Waited == 0 {
@@ -143,7 +146,7 @@ func TestRampAndSteps(t *testing.T) {
 		answerJSON(w, r)
 	})
 	p := openPlan(t, url, 0, 1200*time.Millisecond)
-	p.Stages = []Stage{{100, 100, 400 * time.Millisecond}, {1000, 1000, 400 * time.Millisecond}, {20000, 20000, 400 * time.Millisecond}}
+	p.Stages = []plan.Stage{{From: 100, To: 100, Length: 400 * time.Millisecond}, {From: 1000, To: 1000, Length: 400 * time.Millisecond}, {From: 20000, To: 20000, Length: 400 * time.Millisecond}}
 	p.Connections, p.Timeout = 8, time.Second // up to 2000/s
 	res := mustRun(t, p)
 	steps := res.Steps()
@@ -219,7 +222,7 @@ func TestInterrupt(t *testing.T) {
 	block := make(chan struct{})
 	url := serve(t, func(http.ResponseWriter, *http.Request) { <-block })
 	defer close(block)
-	f := func(p *Plan) {
+	f := func(p *plan.Plan) {
 		t.Helper()
 		p.Timeout = 20 * time.Second
 		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)

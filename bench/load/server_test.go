@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"jobgate/bench/report"
 )
 
@@ -97,19 +100,30 @@ func answerRaw(answer string) func(net.Conn) {
 	}
 }
 
-// openPlan is an open loop of constant arrivals; the test changes what it likes.
-func openPlan(t testing.TB, url string, rate float64, length time.Duration) *Plan {
+// mustNames is a range of names that is right.
+func mustNames(t testing.TB, prefix, text, spread string) plan.Names {
 	t.Helper()
-	return &Plan{
-		URL: url, Flows: []Flow{{Name: "request", Weight: 1, Steps: []Step{{Path: "/things/{thingName}"}}}},
-		Stages: []Stage{{From: rate, To: rate}}, Connections: 16, Duration: length,
-		Things: mustNames(t, "thing-", "1000", Uniform), Jobs: mustNames(t, "job-", "1", Uniform),
+	n, err := plan.ParseNames(prefix, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Spread, n.Skew = spread, 1.1
+	return n
+}
+
+// openPlan is an open loop of constant arrivals; the test changes what it likes.
+func openPlan(t testing.TB, url string, rate float64, length time.Duration) *plan.Plan {
+	t.Helper()
+	return &plan.Plan{
+		URL: url, Flows: []plan.Flow{{Name: "request", Weight: 1, Steps: []plan.Step{{Path: "/things/{thingName}"}}}},
+		Stages: []plan.Stage{{From: rate, To: rate}}, Connections: 16, Duration: length,
+		Things: mustNames(t, "thing-", "1000", plan.Uniform), Jobs: mustNames(t, "job-", "1", plan.Uniform),
 		KeepAlive: 1, Timeout: 5 * time.Second, MaxBody: 1 << 20, Seed: 1,
 	}
 }
 
 // closedPlan is a closed loop.
-func closedPlan(t testing.TB, url string, concurrency int, length time.Duration) *Plan {
+func closedPlan(t testing.TB, url string, concurrency int, length time.Duration) *plan.Plan {
 	t.Helper()
 	p := openPlan(t, url, 1, length)
 	p.Stages, p.Connections = nil, concurrency
@@ -132,7 +146,7 @@ func inARound(t testing.TB, try func() error) {
 
 // mustRun plays a plan within a time that no run may exceed, and checks what holds for
 // every result.
-func mustRun(t testing.TB, p *Plan) *report.Result {
+func mustRun(t testing.TB, p *plan.Plan) *report.Result {
 	t.Helper()
 	res, err := play(t, p)
 	if err != nil {
@@ -141,7 +155,7 @@ func mustRun(t testing.TB, p *Plan) *report.Result {
 	return res
 }
 
-func play(t testing.TB, p *Plan) (*report.Result, error) {
+func play(t testing.TB, p *plan.Plan) (*report.Result, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -163,7 +177,7 @@ func play(t testing.TB, p *Plan) (*report.Result, error) {
 }
 
 // failures returns how often a kind of error was counted.
-func failures(res *report.Result, k kind) int64 {
+func failures(res *report.Result, k answer.Kind) int64 {
 	i := slices.IndexFunc(res.Errors, func(e report.Error) bool { return e.Kind == k.String() })
 	if i < 0 {
 		return 0

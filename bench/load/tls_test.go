@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/bench/load/answer"
+
 	"jobgate/bench/report"
 )
 
@@ -71,7 +73,7 @@ func TestTLSRefusals(t *testing.T) {
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := failures(res, tlsFailed); n == 0 || n != res.Counts.Failed {
+		if n := failures(res, answer.TLSFailed); n == 0 || n != res.Counts.Failed {
 			t.Errorf("%s: %d of %d failures are of TLS: %v", name, n, res.Counts.Failed, res.Errors)
 		}
 	}
@@ -106,18 +108,18 @@ func TestSilentHandshake(t *testing.T) {
 	p.Timeout = 300 * time.Millisecond
 	res, err := play(t, p)
 	errIs(t, err, ErrUnreachable)
-	if failures(res, connectTimeout) != 1 {
+	if failures(res, answer.ConnectTimeout) != 1 {
 		t.Errorf("the report has %v, want one connect timeout", res.Errors)
 	}
 }
 
-func TestJudge(t *testing.T) {
+func TestAssess(t *testing.T) {
 	f := func(latency, lag time.Duration, cpu float64, wantLimited, wantWarned bool) {
 		t.Helper()
 		res := &report.Result{Plan: report.Plan{Loop: report.OpenLoop}, Latency: report.NewHistogram(), Lag: report.NewHistogram(), Generator: report.Generator{CPUShare: cpu}}
 		res.Latency.Record(latency)
 		res.Lag.Record(lag)
-		judge(res)
+		assess(res)
 		if limited := res.Generator.Limited != ""; limited != wantLimited {
 			t.Errorf("latency %s, own delay %s, CPU %g: limited is %t (%s)", latency, lag, cpu, limited, res.Generator.Limited)
 		}
@@ -132,7 +134,7 @@ func TestJudge(t *testing.T) {
 	f(10*time.Millisecond, 20*time.Microsecond, 0.97, true, false)
 
 	closed := &report.Result{Plan: report.Plan{Loop: report.ClosedLoop}, Latency: report.NewHistogram(), Generator: report.Generator{CPUShare: 0.99}}
-	judge(closed)
+	assess(closed)
 	if closed.Generator.Limited != "" || len(closed.Warnings) != 1 || !strings.Contains(closed.Warnings[0], "ceiling") {
 		t.Errorf("a closed loop that used all its CPU: %+v, %q", closed.Generator, closed.Warnings)
 	}

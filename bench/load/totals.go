@@ -3,6 +3,8 @@ package load
 import (
 	"strconv"
 
+	"jobgate/bench/load/answer"
+
 	"jobgate/bench/report"
 )
 
@@ -14,8 +16,8 @@ func (r *recorder) result() *report.Result {
 	}
 	c := &res.Counts
 	c.Intended, c.Skipped, c.Status = r.due.Load(), r.skipped.Load(), map[string]int64{}
-	var counts [kinds]int64
-	var examples [kinds]string
+	var counts [answer.Kinds]int64
+	var examples [answer.Kinds]string
 	for i, sh := range r.shards {
 		res.Latency.Merge(sh.latency)
 		if r.open {
@@ -61,14 +63,14 @@ func addOperations(res *report.Result, ops []report.Operation, first bool) {
 }
 
 // countKinds turns the kinds into the result's totals and errors.
-func countKinds(res *report.Result, counts [kinds]int64, examples [kinds]string) {
-	for k := range kinds {
+func countKinds(res *report.Result, counts [answer.Kinds]int64, examples [answer.Kinds]string) {
+	for k := range answer.Kinds {
 		n := counts[k]
 		switch {
 		case n == 0:
-		case k == good:
+		case k == answer.Good:
 			res.Counts.Good = n
-		case k == abandoned:
+		case k == answer.Abandoned:
 			res.Counts.Abandoned = n
 		default:
 			res.Counts.Failed += n

@@ -10,6 +10,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"jobgate/bench/load/answer"
 )
 
 // pair returns a worker's connection and the target's end of it.
@@ -30,7 +32,7 @@ func pair(t *testing.T) (*conn, net.Conn) {
 	}
 	target := <-accepted
 	t.Cleanup(func() { _ = errors.Join(l.Close(), nc.Close(), target.Close()) })
-	c := newConn(nc, 0, bufio.NewReaderSize(nil, readBuffer))
+	c := newConn(nc, 0, bufio.NewReaderSize(nil, answer.HeaderLimit))
 	if c.turn == nil {
 		t.Fatal("a TCP connection has no descriptor")
 	}
@@ -76,7 +78,7 @@ func TestTurn(t *testing.T) {
 
 // TestTurnFails meets targets that close, before the request and instead of an answer, or say nothing.
 func TestTurnFails(t *testing.T) {
-	f := func(want kind, target func(net.Conn)) {
+	f := func(want answer.Kind, target func(net.Conn)) {
 		t.Helper()
 		c, other := pair(t)
 		if err := c.nc.SetDeadline(time.Now().Add(500 * time.Millisecond)); err != nil {
@@ -86,18 +88,18 @@ func TestTurnFails(t *testing.T) {
 		if err := c.send([]byte("request")); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.br.ReadByte(); answerKind(err, false) != want {
+		if _, err := c.br.ReadByte(); answer.ExchangeKind(err, false) != want {
 			t.Errorf("the error is %v, want one that is %v", err, want)
 		}
 	}
-	f(closed, func(c net.Conn) { _ = c.Close() })
-	f(closed, func(c net.Conn) {
+	f(answer.Closed, func(c net.Conn) { _ = c.Close() })
+	f(answer.Closed, func(c net.Conn) {
 		go func() {
 			_, _ = c.Read(make([]byte, 7))
 			_ = c.Close()
 		}()
 	})
-	f(timedOut, func(net.Conn) {})
+	f(answer.TimedOut, func(net.Conn) {})
 }
 
 // TestTurnAllocatesNothing sends over a real connection.

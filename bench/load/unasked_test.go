@@ -104,7 +104,7 @@ func TestTimeoutBeforeRequest(t *testing.T) {
 		answerRaw("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")(c)
 	})
 	w, a := closedWorker(t, url)
-	w.run.flows[0].steps[0].request.method = "POST"
+	w.run.flows[0].Steps[0].Request.Method = "POST"
 	if err := w.connect(0); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"jobgate/bench/load/answer"
+	"jobgate/bench/load/plan"
+
 	"github.com/valyala/fasthttp"
 )
 
@@ -35,7 +38,7 @@ type worker struct {
 	resp     fasthttp.Response
 	out      []byte
 	scratch  []byte
-	values   values
+	values   plan.Values
 	free     time.Duration // when the connection became free
 	dialled  bool          // a connection was open before
 	stranded bool          // the last request found nobody to connect to
@@ -46,9 +49,9 @@ type worker struct {
 func newWorker(r *run, id int) *worker {
 	w := &worker{
 		run: r, id: id, rng: rand.New(rand.NewPCG(r.plan.Seed, uint64(id)+0x776f726b)),
-		br: bufio.NewReaderSize(nil, readBuffer),
+		br: bufio.NewReaderSize(nil, answer.HeaderLimit),
 	}
-	w.values.plan = r.plan
+	w.values.Plan = r.plan
 	w.resp.Header.DisableNormalizing()
 	return w
 }
@@ -59,22 +62,22 @@ func newWorker(r *run, id int) *worker {
 func (w *worker) do(a arrival) (next arrival, more bool) {
 	flow := &w.run.flows[a.flow]
 	for {
-		step := &flow.steps[a.step]
-		if len(step.capture) > 0 && a.captured == nil {
-			a.captured = make([][]byte, flow.captures)
+		step := &flow.Steps[a.step]
+		if step.Captures() && a.captured == nil {
+			a.captured = make([][]byte, flow.Captures)
 		}
-		if !w.request(&a, step) || a.step+1 == len(flow.steps) {
+		if !w.request(&a, step) || a.step+1 == len(flow.Steps) {
 			return arrival{}, false
 		}
 		a.step++
-		following := &flow.steps[a.step]
-		for _, slot := range following.request.captured {
+		following := &flow.Steps[a.step]
+		for _, slot := range following.Request.Captured {
 			if a.captured[slot] == nil {
-				w.run.recorder.skip(a.due, int64(len(flow.steps)-a.step))
+				w.run.recorder.skip(a.due, int64(len(flow.Steps)-a.step))
 				return arrival{}, false
 			}
 		}
-		think := following.think(w.rng)
+		think := following.Wait(w.rng)
 		if a.due = w.free + think; a.due >= w.run.end {
 			return arrival{}, false
 		}
@@ -86,34 +89,34 @@ func (w *worker) do(a arrival) (next arrival, more bool) {
 }
 
 // request sends one step and records how it went.
-func (w *worker) request(a *arrival, step *compiledStep) bool {
-	s := sample{op: step.op, due: a.due, free: w.free, sent: a.due} // in a closed loop it is due now
+func (w *worker) request(a *arrival, step *plan.CompiledStep) bool {
+	s := sample{op: step.Op, due: a.due, free: w.free, sent: a.due} // in a closed loop it is due now
 	if w.run.dispatcher != nil {
 		s.sent = w.run.clock.now()
 	}
-	w.values.thing, w.values.job, w.values.captured = a.thing, a.job, a.captured
+	w.values.Thing, w.values.Job, w.values.Captured = a.thing, a.job, a.captured
 	closing := w.run.plan.KeepAlive < 1 && w.rng.Float64() >= w.run.plan.KeepAlive
-	w.out, w.scratch = step.request.appendTo(w.out[:0], w.scratch, &w.values, closing)
+	w.out, w.scratch = step.Request.AppendTo(w.out[:0], w.scratch, &w.values, closing)
 	w.exchange(step, &s)
 	s.done = w.run.clock.now()
 	w.free = s.done
-	if s.kind == good {
-		if len(step.capture) > 0 {
-			step.take(w.resp.Body(), a.captured)
+	if s.kind == answer.Good {
+		if step.Captures() {
+			step.Take(w.resp.Body(), a.captured)
 		}
-		w.run.verifier.offer(w.resp.Body(), s.done)
+		w.run.verifier.Offer(w.resp.Body(), s.done)
 	}
 	if w.conn != nil && (closing || w.resp.ConnectionClose()) {
 		w.drop()
 	}
 	w.run.record(w.id, &s)
-	return s.kind == good
+	return s.kind == answer.Good
 }
 
 // exchange sends the request in w.out and reads its answer, on a new connection if
 // there is none or if the old one turns out to have been closed by the target, which
 // it may do at any time between two requests (RFC 9112 §9.3.1).
-func (w *worker) exchange(step *compiledStep, s *sample) {
+func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 	if after := w.run.plan.ReconnectAfter; w.conn != nil && after > 0 && s.sent-w.conn.opened > after {
 		w.drop()
 	}
@@ -125,7 +128,7 @@ func (w *worker) exchange(step *compiledStep, s *sample) {
 			s.reopened = s.reopened || w.dialled
 			s.err = w.connect(s.sent)
 			if w.stranded = s.err != nil; w.stranded {
-				s.kind = connectKind(s.err)
+				s.kind = answer.ConnectKind(s.err)
 				return
 			}
 		}
@@ -142,8 +145,8 @@ func (w *worker) exchange(step *compiledStep, s *sample) {
 			return
 		}
 		w.drop()
-		s.kind, s.err = answerKind(err, c.in > before), err
-		stale := s.kind == closed && c.opened < s.sent && step.idempotent() // opened before it was needed
+		s.kind, s.err = answer.ExchangeKind(err, c.in > before), err
+		stale := s.kind == answer.Closed && c.opened < s.sent && step.Idempotent() // opened before it was needed
 		if !stale {
 			return
 		}
@@ -165,19 +168,19 @@ func (w *worker) ended(now time.Duration) bool {
 }
 
 // roundTrip writes w.out and reads an answer into w.resp.
-func (w *worker) roundTrip(step *compiledStep, s *sample) error {
+func (w *worker) roundTrip(step *plan.CompiledStep, s *sample) error {
 	c := w.conn
 	if err := c.extend(s.sent, w.run.plan.Timeout); err != nil {
 		return err
 	}
 	if err := c.send(w.out); err != nil {
 		// What the target said before it closed says more than a broken pipe does.
-		if _, readErr := w.br.Peek(1); readErr != nil && answerKind(readErr, false) == tlsFailed {
+		if _, readErr := w.br.Peek(1); readErr != nil && answer.ExchangeKind(readErr, false) == answer.TLSFailed {
 			return readErr
 		}
 		return err
 	}
-	w.resp.SkipBody = step.request.method == "HEAD"
+	w.resp.SkipBody = step.Request.Method == "HEAD"
 	if err := w.resp.ReadLimitBody(w.br, w.run.plan.MaxBody); err != nil {
 		if c.failed != nil {
 			return c.failed
@@ -185,39 +188,39 @@ func (w *worker) roundTrip(step *compiledStep, s *sample) error {
 		return err
 	}
 	if w.br.Buffered() > 0 {
-		return errFollowed
+		return answer.ErrFollowed
 	}
 	return nil
 }
 
 // unpack replaces a compressed body by what it holds.
-func (w *worker) unpack() (kind, error) {
+func (w *worker) unpack() (answer.Kind, error) {
 	coding := w.resp.Header.ContentEncoding()
 	if len(coding) == 0 || len(w.resp.Body()) == 0 {
-		return good, nil
+		return answer.Good, nil
 	}
 	body, err := w.resp.BodyUncompressedWithLimit(w.run.plan.MaxBody)
 	if errors.Is(err, fasthttp.ErrBodyTooLarge) {
-		return tooLarge, err
+		return answer.TooLarge, err
 	} else if err != nil {
-		return garbage, fmt.Errorf("cannot unpack an answer of Content-Encoding %q: %w", coding, err)
+		return answer.Garbage, fmt.Errorf("cannot unpack an answer of Content-Encoding %q: %w", coding, err)
 	}
 	w.resp.SetBody(body)
-	return good, nil
+	return answer.Good, nil
 }
 
 // judge says whether the answer in w.resp is good. Most answers of a run are the one before, to the letter, and what was
 // good is good again: to compare them takes a tenth of the time.
-func (w *worker) judge(step *compiledStep) (kind, error) {
+func (w *worker) judge(step *plan.CompiledStep) (answer.Kind, error) {
 	w.judged++
 	deep, last, body := w.judged%256 == 1, &w.last, w.resp.Body()
 	if !deep && last.step == step && last.status == w.resp.StatusCode() &&
 		bytes.Equal(last.body, body) && bytes.Equal(last.contentType, w.resp.Header.ContentType()) {
-		return good, nil
+		return answer.Good, nil
 	}
-	k, err := step.check(&w.resp, deep)
+	k, err := answer.Check(&w.resp, step.Right, deep)
 	last.step = nil
-	if k == good && len(body) <= maxRemembered {
+	if k == answer.Good && len(body) <= maxRemembered {
 		last.step, last.status = step, w.resp.StatusCode()
 		last.body, last.contentType = append(last.body[:0], body...), append(last.contentType[:0], w.resp.Header.ContentType()...)
 	}
@@ -226,18 +229,13 @@ func (w *worker) judge(step *compiledStep) (kind, error) {
 
 // remembered is an answer that was good; step is nil if there is none.
 type remembered struct {
-	step              *compiledStep
+	step              *plan.CompiledStep
 	status            int
 	body, contentType []byte
 }
 
 // maxRemembered is the largest body that a worker remembers, in bytes.
 const maxRemembered = 16 << 10
-
-// idempotent says whether the request may be sent again when its connection broke.
-func (s *compiledStep) idempotent() bool {
-	return s.request.method == "GET" || s.request.method == "HEAD"
-}
 
 // connect opens the worker's connection.
 func (w *worker) connect(now time.Duration) error {

@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"jobgate/bench/load"
+	"jobgate/bench/load/plan"
 )
 
 // TestThingName compares the names of wrk's scripts with those of the store and of jobgate bench.
 func TestThingName(t *testing.T) {
 	for _, n := range []int{1, 10, 11, 1000, 1_000_000} {
-		names, err := load.ParseNames(groupFleet, strconv.Itoa(n))
+		names, err := plan.ParseNames(groupFleet, strconv.Itoa(n))
 		if err != nil {
 			t.Fatal(err)
 		}

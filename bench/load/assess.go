@@ -27,8 +27,8 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 		res.Generator.CPUSeconds = r.cpu.Seconds()
 		res.Generator.CPUShare = r.cpu.Seconds() / (r.wall.Seconds() * float64(runtime.GOMAXPROCS(0)))
 	}
-	res.Verified = r.verifier.result()
-	judge(res)
+	res.Verified = r.verifier.Result()
+	assess(res)
 }
 
 // lengths returns how long the measured part was, until the last answer that its rate
@@ -49,18 +49,18 @@ func (r *run) lengths(interrupted bool) (measured, due float64) {
 		done, fell = max(good, end), end
 	case done == 0:
 		done = r.clock.now()
-	case r.plan.open():
-		fell = min(max(fell, r.recorder.planned.next), done) // until the next would have
+	case r.plan.Open():
+		fell = min(max(fell, r.recorder.planned.Next()), done) // until the next would have
 	}
-	if r.plan.open() {
+	if r.plan.Open() {
 		due = max(fell-r.plan.Warmup, 0).Seconds()
 	}
 	return max(done-r.plan.Warmup, 0).Seconds(), due
 }
 
-// judge says whether the generator was the bottleneck, and warns of what else a
+// assess says whether the generator was the bottleneck, and warns of what else a
 // reader should know before he believes the figures.
-func judge(res *report.Result) {
+func assess(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
 	if v := res.Verified; v != nil && v.URLs == 0 {
@@ -105,8 +105,7 @@ func cpuModel() string {
 
 // describe fills in what does not come from the samples.
 func (r *run) describe(res *report.Result) {
-	res.Plan = r.plan.describe()
-	res.Plan.Names = r.names()
+	res.Plan = r.plan.Describe(r.flows)
 	res.Machines = []report.Machine{{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}}
 	res.Started = time.Now()
 	if r.dialer != nil {
@@ -115,28 +114,4 @@ func (r *run) describe(res *report.Result) {
 		res.Counts.Handshakes = r.dialer.handshakes.Load()
 		res.Counts.Resumed = r.dialer.resumed.Load()
 	}
-}
-
-// names says in words which names the requests were made with.
-func (r *run) names() string {
-	var things, jobs bool
-	for _, f := range r.flows {
-		for _, s := range f.steps {
-			for _, p := range append(s.request.head.parts, s.request.body.parts...) {
-				things = things || p.slot == slotThing
-				jobs = jobs || p.slot == slotJob
-			}
-		}
-	}
-	var words []string
-	if things {
-		words = append(words, describeNames("things", r.plan.Things))
-	}
-	if jobs {
-		words = append(words, describeNames("jobs", r.plan.Jobs))
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return strings.Join(words, ", ") + fmt.Sprintf(", seed %d", r.plan.Seed)
 }

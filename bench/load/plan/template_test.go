@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"bufio"
@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-func testValues(t testing.TB) *values {
-	return &values{
-		plan:  &Plan{Things: mustNames(t, "thing-", "100", Uniform), Jobs: mustNames(t, "job-", "10", Uniform)},
-		thing: 7, job: 3, captured: [][]byte{[]byte("j-77")},
+func testValues(t testing.TB) *Values {
+	return &Values{
+		Plan:  &Plan{Things: mustNames(t, "thing-", "100", Uniform), Jobs: mustNames(t, "job-", "10", Uniform)},
+		Thing: 7, Job: 3, Captured: [][]byte{[]byte("j-77")},
 	}
 }
 
@@ -60,7 +60,7 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, _ := r.appendTo(nil, nil, testValues(t), true)
+	out, _ := r.AppendTo(nil, nil, testValues(t), true)
 	got, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(out)))
 	if err != nil {
 		t.Fatal(err)

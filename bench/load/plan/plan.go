@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"crypto/tls"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"jobgate/bench/load/answer"
 	"jobgate/bench/report"
 )
 
@@ -44,7 +45,7 @@ type Plan struct {
 	Flows    []Flow
 	Headers  []Header // of every request, before the step's own
 
-	Stages      []Stage // open loop; none: closed loop
+	Stages      []Stage // Open loop; none: closed loop
 	Poisson     bool    // else constant arrivals
 	Connections int     // open loop: how many there are to wait for; closed loop: the concurrency
 	Duration    time.Duration
@@ -54,12 +55,12 @@ type Plan struct {
 	Jobs        Names
 	Seed        uint64
 
-	KeepAlive      float64       // share of requests that leave their connection open
-	ReconnectAfter time.Duration // a connection's age at which it is replaced, 0: never
-	Timeout        time.Duration // of connecting, and of a request from its send to its last byte
-	MaxBody        int           // bytes
-	TLS            *tls.Config   // for https; nil: the defaults
-	Verify         *Verify       // nil: answers are checked, but their URLs are not opened
+	KeepAlive      float64        // share of requests that leave their connection open
+	ReconnectAfter time.Duration  // a connection's age at which it is replaced, 0: never
+	Timeout        time.Duration  // of connecting, and of a request from its send to its last byte
+	MaxBody        int            // bytes
+	TLS            *tls.Config    // for https; nil: the defaults
+	Verify         *answer.Verify // nil: answers are checked, but their URLs are not opened
 
 	// OnInterval is told how the run goes, about once a second. It must not block.
 	OnInterval func(Live)
@@ -76,13 +77,13 @@ type Live struct {
 	Count, Done    int64 // of a run by count (else 0): asked for, and done of them
 }
 
-// compiledStep is a Step ready to be sent.
-type compiledStep struct {
+// CompiledStep is a Step ready to be sent.
+type CompiledStep struct {
 	*Step
-	request *request
-	status  map[int]bool // nil: 2xx
+	Request *Request
+	Right   map[int]bool // the statuses that are right; nil: 2xx
+	Op      int          // index among the operations of the report
 	capture []capture
-	op      int // index among the operations of the report
 }
 
 // capture is one value to take from an answer.
@@ -91,11 +92,11 @@ type capture struct {
 	path []string
 }
 
-// compiledFlow is a Flow ready to be sent.
-type compiledFlow struct {
-	steps    []compiledStep
-	until    float64 // the cumulated share of weights up to and with this flow
-	captures int
+// CompiledFlow is a Flow ready to be sent.
+type CompiledFlow struct {
+	Steps    []CompiledStep
+	Until    float64 // the cumulated share of weights up to and with this flow
+	Captures int     // slots that its steps fill
 }
 
 const (
@@ -106,8 +107,8 @@ const (
 	maxWeight = 1_000_000_000
 )
 
-// validate refuses what cannot be run, with the flag to turn.
-func (p *Plan) validate() error {
+// Validate refuses what cannot be run, with the flag to turn.
+func (p *Plan) Validate() error {
 	switch {
 	case len(p.Flows) == 0:
 		return errors.New("cannot run a plan without requests")
@@ -134,8 +135,8 @@ func (p *Plan) validate() error {
 	return nil
 }
 
-// parseTarget splits the plan's URL into what is dialled and what is sent as Host.
-func (p *Plan) parseTarget() (u *url.URL, err error) {
+// Target splits the plan's URL into what is dialled and what is sent as Host.
+func (p *Plan) Target() (u *url.URL, err error) {
 	// Only scheme and host are of interest, and the path may have {holes}.
 	origin := p.URL
 	if i := strings.Index(origin, "://"); i >= 0 {
@@ -153,9 +154,9 @@ func (p *Plan) parseTarget() (u *url.URL, err error) {
 	return u, nil
 }
 
-// compile prepares all flows for sending to host.
-func (p *Plan) compile(host string) ([]compiledFlow, []string, error) {
-	var flows []compiledFlow
+// Compile prepares all flows for sending to host.
+func (p *Plan) Compile(host string) ([]CompiledFlow, []string, error) {
+	var flows []CompiledFlow
 	var names []string
 	total := 0.0
 	for i := range p.Flows {
@@ -171,13 +172,13 @@ func (p *Plan) compile(host string) ([]compiledFlow, []string, error) {
 			names = append(names, operationName(f, &s))
 		}
 		total += f.Weight
-		c.until = total
+		c.Until = total
 		flows = append(flows, c)
 	}
 	for i := range flows {
-		flows[i].until /= total
+		flows[i].Until /= total
 	}
-	flows[len(flows)-1].until = 1
+	flows[len(flows)-1].Until = 1
 	return flows, names, nil
 }
 
@@ -192,8 +193,8 @@ func operationName(f *Flow, s *Step) string {
 }
 
 // compileFlow prepares a flow; its first step is operation op of the report.
-func compileFlow(f *Flow, host string, shared []Header, op int) (compiledFlow, error) {
-	c := compiledFlow{}
+func compileFlow(f *Flow, host string, shared []Header, op int) (CompiledFlow, error) {
+	c := CompiledFlow{}
 	known := variables{}
 	if len(f.Steps) == 0 {
 		return c, errors.New("it has no steps")
@@ -204,15 +205,15 @@ func compileFlow(f *Flow, host string, shared []Header, op int) (compiledFlow, e
 		if err != nil {
 			return c, fmt.Errorf("step %q: %w", s.Name, err)
 		}
-		step.op = op + i
-		c.steps = append(c.steps, step)
+		step.Op = op + i
+		c.Steps = append(c.Steps, step)
 	}
-	c.captures = len(known)
+	c.Captures = len(known)
 	return c, nil
 }
 
 // compileStep prepares a step; what it captures is added to known.
-func compileStep(s *Step, host string, shared []Header, known variables) (compiledStep, error) {
+func compileStep(s *Step, host string, shared []Header, known variables) (CompiledStep, error) {
 	method := s.Method
 	if method == "" {
 		method = "GET"
@@ -220,9 +221,9 @@ func compileStep(s *Step, host string, shared []Header, known variables) (compil
 	headers := append(append([]Header(nil), shared...), s.Headers...)
 	r, err := newRequest(method, host, s.Path, headers, s.Body, known)
 	if err != nil {
-		return compiledStep{}, err
+		return CompiledStep{}, err
 	}
-	step := compiledStep{Step: s, request: r}
+	step := CompiledStep{Step: s, Request: r}
 	if think := max(s.Think, s.ThinkMax); think > longest {
 		return step, fmt.Errorf("think time %s is longer than a year", think)
 	}
@@ -230,10 +231,10 @@ func compileStep(s *Step, host string, shared []Header, known variables) (compil
 		if code < 200 || code > 599 {
 			return step, fmt.Errorf("status %d is not within 200 and 599", code)
 		}
-		if step.status == nil {
-			step.status = map[int]bool{}
+		if step.Right == nil {
+			step.Right = map[int]bool{}
 		}
-		step.status[code] = true
+		step.Right[code] = true
 	}
 	for name, path := range s.Capture {
 		if holeName("{"+name+"}") != name {
@@ -252,30 +253,30 @@ func compileStep(s *Step, host string, shared []Header, known variables) (compil
 	return step, nil
 }
 
-// think draws how long a device waits before the step.
-func (s *Step) think(rng *rand.Rand) time.Duration {
+// Wait draws how long a device waits before the step.
+func (s *Step) Wait(rng *rand.Rand) time.Duration {
 	if s.ThinkMax > s.Think {
 		return s.Think + time.Duration(rng.Int64N(int64(s.ThinkMax-s.Think)))
 	}
 	return s.Think
 }
 
-// open says whether the plan is an open loop.
-func (p *Plan) open() bool { return len(p.Stages) > 0 }
+// Open says whether the plan is an open loop.
+func (p *Plan) Open() bool { return len(p.Stages) > 0 }
 
-// schedule returns an open loop's arrivals, the warm-up's at the first rate included.
+// Schedule returns an open loop's arrivals, the warm-up's at the first rate included.
 // It is the same ones each time.
-func (p *Plan) schedule() *arrivals {
+func (p *Plan) Schedule() *Arrivals {
 	stages := p.Stages
 	if p.Warmup > 0 {
 		from := max(stages[0].From, stages[0].To/100)
 		stages = append([]Stage{{From: from, To: from, Length: p.Warmup}}, stages...)
 	}
-	return newArrivals(stages, p.Poisson, p.Seed)
+	return NewArrivals(stages, p.Poisson, p.Seed)
 }
 
-// most returns how many arrivals of the measured part there may be.
-func (p *Plan) most() int64 {
+// Most returns how many arrivals of the measured part there may be.
+func (p *Plan) Most() int64 {
 	if p.Count > 0 {
 		return p.Count
 	}
@@ -294,4 +295,9 @@ func CheckWeight(w float64) error {
 func CheckFlow(f Flow, shared []Header) error {
 	_, err := compileFlow(&f, "localhost", shared, 0)
 	return err
+}
+
+// Idempotent says whether the request may be sent again when its connection broke.
+func (s *CompiledStep) Idempotent() bool {
+	return s.Request.Method == "GET" || s.Request.Method == "HEAD"
 }

@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"errors"
@@ -95,10 +95,10 @@ func parseNumber(text string, per float64) (float64, error) {
 	return f, nil
 }
 
-// arrivals draws the moments at which requests fall due, in order. With a rate λ(t)
+// Arrivals draws the moments at which requests fall due, in order. With a rate λ(t)
 // the n-th is where the integral of λ reaches n (constant), or reaches a sum of n
 // exponential gaps of mean one (a Poisson process, whatever the ramps).
-type arrivals struct {
+type Arrivals struct {
 	stages []Stage
 	rng    *rand.Rand // nil: constant
 	n      float64    // the integral up to the arrival drawn next
@@ -106,8 +106,9 @@ type arrivals struct {
 	offset time.Duration
 }
 
-func newArrivals(stages []Stage, poisson bool, seed uint64) *arrivals {
-	a := &arrivals{stages: stages}
+// NewArrivals draws those of stages, at random with equal gaps on average (poisson) or with equal gaps.
+func NewArrivals(stages []Stage, poisson bool, seed uint64) *Arrivals {
+	a := &Arrivals{stages: stages}
 	if poisson {
 		a.rng = rand.New(rand.NewPCG(seed, 0x61727269))
 		a.n = a.rng.ExpFloat64()
@@ -115,9 +116,9 @@ func newArrivals(stages []Stage, poisson bool, seed uint64) *arrivals {
 	return a
 }
 
-// next returns the next arrival, counted from the first stage's beginning; ok is
+// Next returns the next arrival, counted from the first stage's beginning; ok is
 // false once the stages are over.
-func (a *arrivals) next() (due time.Duration, ok bool) {
+func (a *Arrivals) Next() (due time.Duration, ok bool) {
 	for len(a.stages) > 0 {
 		s := &a.stages[0]
 		left := a.n - a.begun
@@ -160,30 +161,37 @@ func (s *Stage) when(n float64) time.Duration {
 	return time.Duration(after * float64(time.Second))
 }
 
-// dueCounter counts the arrivals of a schedule by the time they fall due.
-type dueCounter struct {
-	arrivals *arrivals
+// DueCounter counts the arrivals of a schedule by the time they fall due.
+type DueCounter struct {
+	arrivals *Arrivals
 	begin    time.Duration // earlier ones do not count
 	end      time.Duration // neither do those from here on
 	left     int64         // at most so many
-	next     time.Duration
+	next     time.Duration // when the next one falls due
 	more     bool
 }
 
-func newDueCounter(a *arrivals, begin, end time.Duration, most int64) *dueCounter {
-	c := &dueCounter{arrivals: a, begin: begin, end: end, left: most}
-	c.next, c.more = a.next()
+// NewDueCounter counts the arrivals from begin up to end, at most so many.
+func NewDueCounter(a *Arrivals, begin, end time.Duration, most int64) *DueCounter {
+	c := &DueCounter{arrivals: a, begin: begin, end: end, left: most}
+	c.next, c.more = a.Next()
 	return c
 }
 
-// upTo returns how many more fell due until now.
-func (c *dueCounter) upTo(now time.Duration) (n int64) {
+// Next returns when the next arrival falls due.
+func (c *DueCounter) Next() time.Duration { return c.next }
+
+// Left returns how many of the most are still to come.
+func (c *DueCounter) Left() int64 { return c.left }
+
+// UpTo returns how many more fell due until now.
+func (c *DueCounter) UpTo(now time.Duration) (n int64) {
 	for c.more && c.next <= now && c.next < c.end && c.left > 0 {
 		if c.next >= c.begin {
 			n++
 			c.left--
 		}
-		c.next, c.more = c.arrivals.next()
+		c.next, c.more = c.arrivals.Next()
 	}
 	return n
 }

@@ -1,4 +1,4 @@
-package load
+package answer
 
 import (
 	"bufio"
@@ -35,10 +35,9 @@ type Verify struct {
 	Timeout time.Duration
 }
 
-// verifier looks into answers beside the run. A nil verifier takes none.
-type verifier struct {
+// Verifier looks into answers beside a run. A nil Verifier takes none. Offer is safe for concurrent use.
+type Verifier struct {
 	how    *Verify
-	clock  clock
 	gap    time.Duration
 	next   atomic.Int64 // when the next answer is wanted
 	bodies chan []byte
@@ -49,13 +48,13 @@ type verifier struct {
 	found report.Verified
 }
 
-func newVerifier(r *run) *verifier {
-	how := r.plan.Verify
+// NewVerifier starts one that ends with ctx, or nil if nothing is to be verified. It is to be closed.
+func NewVerifier(ctx context.Context, how *Verify) *Verifier {
 	if how == nil {
 		return nil
 	}
-	v := &verifier{how: how, clock: r.clock, gap: time.Second / time.Duration(max(how.PerSecond, 1)), bodies: make(chan []byte, 64)}
-	ctx, cancel := context.WithCancel(r.hard)
+	v := &Verifier{how: how, gap: time.Second / time.Duration(max(how.PerSecond, 1)), bodies: make(chan []byte, 64)}
+	ctx, cancel := context.WithCancel(ctx)
 	v.stop = cancel
 	for range 2 {
 		v.wg.Go(func() {
@@ -67,8 +66,8 @@ func newVerifier(r *run) *verifier {
 	return v
 }
 
-// offer takes a copy of an answer if it is time for one.
-func (v *verifier) offer(body []byte, now time.Duration) {
+// Offer takes a copy of an answer if it is time for one; now is since the run began.
+func (v *Verifier) Offer(body []byte, now time.Duration) {
 	if v == nil {
 		return
 	}
@@ -82,9 +81,9 @@ func (v *verifier) offer(body []byte, now time.Duration) {
 	}
 }
 
-// close ends the verifier once what it has taken is looked into, but for what does
+// Close ends the verifier once what it has taken is looked into, but for what does
 // not answer within a timeout.
-func (v *verifier) close() {
+func (v *Verifier) Close() {
 	if v == nil {
 		return
 	}
@@ -95,8 +94,8 @@ func (v *verifier) close() {
 	v.stop()
 }
 
-// result returns what was found; after close.
-func (v *verifier) result() *report.Verified {
+// Result returns what was found; after close.
+func (v *Verifier) Result() *report.Verified {
 	if v == nil {
 		return nil
 	}
@@ -107,7 +106,7 @@ func (v *verifier) result() *report.Verified {
 }
 
 // look verifies all URLs of one answer.
-func (v *verifier) look(ctx context.Context, body []byte) {
+func (v *Verifier) look(ctx context.Context, body []byte) {
 	urls := presignedURLs(body)
 	v.mu.Lock()
 	v.found.Documents++
@@ -133,7 +132,7 @@ func (v *verifier) look(ctx context.Context, body []byte) {
 		if err != nil && ctx.Err() == nil {
 			v.found.Failed++
 			if v.found.Example == "" {
-				v.found.Example = example(err)
+				v.found.Example = Example(err)
 			}
 		}
 		v.mu.Unlock()
@@ -142,7 +141,7 @@ func (v *verifier) look(ctx context.Context, body []byte) {
 
 // signature recomputes a URL's signature if its key is known, and returns the method
 // it was made for: PUT if it is right for that, and else GET.
-func (v *verifier) signature(raw string) (method string, signed bool, err error) {
+func (v *Verifier) signature(raw string) (method string, signed bool, err error) {
 	if v.how.Lookup == nil {
 		return "GET", false, nil
 	}
@@ -175,7 +174,7 @@ func requestURI(raw string) string {
 
 // open asks for the first byte of the object behind a URL, on a connection of its own
 // and with the URL's bytes as they stand.
-func (v *verifier) open(ctx context.Context, raw string) (bool, error) {
+func (v *Verifier) open(ctx context.Context, raw string) (bool, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return false, errors.New("a URL in the answer cannot be parsed")
@@ -207,7 +206,7 @@ func (v *verifier) open(ctx context.Context, raw string) (bool, error) {
 	return false, fmt.Errorf("a URL at %s does not open: %w%s", u.Host, statusError(resp.StatusCode()), hint)
 }
 
-func (v *verifier) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
+func (v *Verifier) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 	port := u.Port()
 	if u.Scheme != "https" {
 		var d net.Dialer

@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"math"
@@ -51,9 +51,9 @@ func TestParseRateRefuses(t *testing.T) {
 
 // all returns the arrivals of stages in seconds.
 func all(stages []Stage, poisson bool, seed uint64) (due []float64) {
-	a := newArrivals(stages, poisson, seed)
+	a := NewArrivals(stages, poisson, seed)
 	for {
-		d, ok := a.next()
+		d, ok := a.Next()
 		if !ok {
 			return due
 		}
@@ -64,9 +64,9 @@ func all(stages []Stage, poisson bool, seed uint64) (due []float64) {
 // A request that falls due in a thousand years does not fall due now.
 func TestArrivalsOfATinyRate(t *testing.T) {
 	for _, poisson := range []bool{false, true} {
-		a := newArrivals([]Stage{{From: 1e-12, To: 1e-12}}, poisson, 1)
+		a := NewArrivals([]Stage{{From: 1e-12, To: 1e-12}}, poisson, 1)
 		for range 3 {
-			due, ok := a.next()
+			due, ok := a.Next()
 			if due < 0 || !ok {
 				t.Fatalf("an arrival falls due at %s (%t)", due, ok)
 			}
@@ -142,10 +142,10 @@ func TestArrivalsPoisson(t *testing.T) {
 
 func TestDueCounter(t *testing.T) {
 	stages := []Stage{{1000, 1000, 0}}
-	c := newDueCounter(newArrivals(stages, false, 0), time.Second, 3*time.Second, math.MaxInt64)
+	c := NewDueCounter(NewArrivals(stages, false, 0), time.Second, 3*time.Second, math.MaxInt64)
 	f := func(now time.Duration, want int64) {
 		t.Helper()
-		if got := c.upTo(now); got != want {
+		if got := c.UpTo(now); got != want {
 			t.Errorf("up to %s: %d more, want %d", now, got, want)
 		}
 	}
@@ -153,7 +153,7 @@ func TestDueCounter(t *testing.T) {
 	f(1999500*time.Microsecond, 1000)
 	f(2999500*time.Microsecond, 1000)
 	f(time.Hour, 0)
-	if got := newDueCounter(newArrivals(stages, true, 0), 0, math.MaxInt64, 123).upTo(time.Hour); got != 123 {
+	if got := NewDueCounter(NewArrivals(stages, true, 0), 0, math.MaxInt64, 123).UpTo(time.Hour); got != 123 {
 		t.Errorf("a run of 123 requests counts %d", got)
 	}
 }

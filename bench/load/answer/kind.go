@@ -1,4 +1,4 @@
-package load
+package answer
 
 import (
 	"context"
@@ -14,33 +14,33 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// kind is how a request ended.
-type kind uint8
+// Kind is how a request ended.
+type Kind uint8
 
 // A request that is not good failed, for one of these reasons.
 const (
-	good kind = iota
-	refused
-	connectTimeout
-	connectFailed
-	tlsFailed
-	exhausted
-	timedOut
-	closed
-	truncated
-	garbage
-	tooLarge
-	wrongStatus
-	placeholderLeft
-	notJSON
-	unsent
-	abandoned // not a failure: the run was interrupted
-	kinds     // how many there are
+	Good Kind = iota
+	Refused
+	ConnectTimeout
+	ConnectFailed
+	TLSFailed
+	Exhausted
+	TimedOut
+	Closed
+	Truncated
+	Garbage
+	TooLarge
+	WrongStatus
+	PlaceholderLeft
+	NotJSON
+	Unsent
+	Abandoned // not a failure: the run was interrupted
+	Kinds     // how many there are
 )
 
 // String returns the name that reports have.
-func (k kind) String() string {
-	return [kinds]string{
+func (k Kind) String() string {
+	return [Kinds]string{
 		"good", "refused", "connect timeout", "connect", "tls", "out of ports/files", "timeout", "closed", "truncated",
 		"garbage", "too large", "status", "placeholder left", "not JSON", "unsent", "abandoned",
 	}[k]
@@ -50,54 +50,59 @@ func (k kind) String() string {
 var (
 	errPlaceholder = errors.New("the answer has an unfilled ${aws:iot:…} placeholder")
 	errNotJSON     = errors.New("the answer says that it is JSON and is not")
-	errFollowed    = errors.New("the answer is followed by bytes that nobody asked for")
+	ErrFollowed    = errors.New("the answer is followed by bytes that nobody asked for")
 )
 
-// connectKind classifies what went wrong while connecting.
-func connectKind(err error) kind {
+// ConnectKind classifies what went wrong while connecting.
+func ConnectKind(err error) Kind {
 	var netErr net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return refused
+		return Refused
 	case errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return exhausted
+		return Exhausted
 	case isTLS(err):
-		return tlsFailed
+		return TLSFailed
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		return connectTimeout
+		return ConnectTimeout
 	}
-	return connectFailed
+	return ConnectFailed
 }
 
-// tlsError marks an error of the handshake.
-type tlsError struct{ error }
+// HeaderLimit is the most that an answer's headers may take, in bytes: a connection's read buffer.
+const HeaderLimit = 8 << 10
 
-func (e tlsError) Unwrap() error { return e.error }
+// TLSError marks an error of the handshake.
+type TLSError struct{ Err error }
+
+func (e TLSError) Error() string { return e.Err.Error() }
+
+func (e TLSError) Unwrap() error { return e.Err }
 
 // isTLS says whether err came from the handshake and is not just time running out.
 func isTLS(err error) bool {
-	var handshake tlsError
+	var handshake TLSError
 	return errors.As(err, &handshake) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// answerKind classifies what went wrong while sending a request or reading its
+// ExchangeKind classifies what went wrong while sending a request or reading its
 // answer, of which some bytes had come if begun.
-func answerKind(err error, begun bool) kind {
+func ExchangeKind(err error, begun bool) Kind {
 	var netErr net.Error
 	var op *net.OpError
 	switch {
 	case errors.As(err, &netErr) && netErr.Timeout(), errors.Is(err, os.ErrDeadlineExceeded):
-		return timedOut
+		return TimedOut
 	case errors.As(err, &op) && op.Op == "remote error":
-		return tlsFailed // an alert: TLS 1.3 refuses a client certificate after the client's handshake
+		return TLSFailed // an alert: TLS 1.3 refuses a client certificate after the client's handshake
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return tooLarge
+		return TooLarge
 	case isClosed(err) && !begun:
-		return closed
+		return Closed
 	case isClosed(err):
-		return truncated
+		return Truncated
 	}
-	return garbage
+	return Garbage
 }
 
 func isClosed(err error) bool {
@@ -105,16 +110,16 @@ func isClosed(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// inWords returns what happened for a kind whose error says too little.
-func inWords(k kind, err error) error {
+// InWords returns what happened for a kind whose error says too little.
+func InWords(k Kind, err error) error {
 	var small *fasthttp.ErrSmallBuffer
 	if errors.As(err, &small) {
-		return fmt.Errorf("the answer's headers take more than %d bytes", readBuffer)
+		return fmt.Errorf("the answer's headers take more than %d bytes", HeaderLimit)
 	}
 	switch plain := err == io.EOF || err == io.ErrUnexpectedEOF; { //nolint:errorlint // a wrapped one says more
-	case plain && k == truncated:
+	case plain && k == Truncated:
 		return errors.New("the target closed the connection within an answer")
-	case plain && k == closed:
+	case plain && k == Closed:
 		return errors.New("the target closed the connection without an answer")
 	}
 	return err
@@ -123,9 +128,9 @@ func inWords(k kind, err error) error {
 // presignedParts are the parts of a presigned URL's query, which no report may show.
 var presignedParts = regexp.MustCompile(`(?i)X-Amz-[a-z0-9-]+(=|%3D)[^&\s"'\\]*`)
 
-// example returns err as a short line that is safe to print: an answer's bytes may be
+// Example returns err as a short line that is safe to print: an answer's bytes may be
 // quoted in it.
-func example(err error) string {
+func Example(err error) string {
 	s := presignedParts.ReplaceAllString(err.Error(), "X-Amz-…")
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == 0xfffd {

@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"bytes"
@@ -113,44 +113,44 @@ func (t *template) captured() (slots []int) {
 	return slots
 }
 
-// values fill the holes of a template.
-type values struct {
-	plan       *Plan
-	thing, job uint32
-	captured   [][]byte // by slot; nil in a run without captures
+// Values fill the holes of a template.
+type Values struct {
+	Plan       *Plan
+	Thing, Job uint32   // indices of names
+	Captured   [][]byte // by slot; nil in a run without captures
 }
 
-func (t *template) appendTo(dst []byte, v *values) []byte {
+func (t *template) appendTo(dst []byte, v *Values) []byte {
 	for i := range t.parts {
 		p := &t.parts[i]
 		switch {
 		case p.variable == "":
 			dst = append(dst, p.literal...)
 		case p.slot == slotThing:
-			dst = v.plan.Things.AppendTo(dst, v.thing)
+			dst = v.Plan.Things.AppendTo(dst, v.Thing)
 		case p.slot == slotJob:
-			dst = v.plan.Jobs.AppendTo(dst, v.job)
+			dst = v.Plan.Jobs.AppendTo(dst, v.Job)
 		default:
-			dst = append(dst, v.captured[p.slot]...)
+			dst = append(dst, v.Captured[p.slot]...)
 		}
 	}
 	return dst
 }
 
-// request is an HTTP request compiled to bytes with holes. It is immutable.
-type request struct {
+// Request is an HTTP request compiled to bytes with holes. It is immutable.
+type Request struct {
 	head     template // request line and headers, each line ended
 	body     template
 	hasBody  bool
-	method   string
-	captured []int // slots it cannot do without
+	Method   string
+	Captured []int // slots it cannot do without
 }
 
 // Header is one header line of a request; its value may have {variables}.
 type Header struct{ Name, Value string }
 
 // newRequest compiles a request for path (with query) at host.
-func newRequest(method, host, path string, headers []Header, body string, known variables) (*request, error) {
+func newRequest(method, host, path string, headers []Header, body string, known variables) (*Request, error) {
 	if err := checkToken("method", method); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func newRequest(method, host, path string, headers []Header, body string, known 
 		}
 		fmt.Fprintf(&b, "%s: %s\r\n", h.Name, h.Value)
 	}
-	r := &request{method: method, hasBody: body != "" || method == "POST" || method == "PUT"}
+	r := &Request{Method: method, hasBody: body != "" || method == "POST" || method == "PUT"}
 	var err error
 	if r.head, err = compile(b.String(), known); err != nil {
 		return nil, err
@@ -188,7 +188,7 @@ func newRequest(method, host, path string, headers []Header, body string, known 
 	if r.body, err = compile(body, known); err != nil {
 		return nil, err
 	}
-	r.captured = append(r.head.captured(), r.body.captured()...)
+	r.Captured = append(r.head.captured(), r.body.captured()...)
 	return r, nil
 }
 
@@ -214,9 +214,9 @@ func checkToken(what, s string) error {
 	return nil
 }
 
-// appendTo appends the request's bytes. scratch holds the body meanwhile and is
+// AppendTo appends the request's bytes. scratch holds the body meanwhile and is
 // returned for the next call. It allocates nothing but what the two need.
-func (r *request) appendTo(dst, scratch []byte, v *values, closing bool) (out, grown []byte) {
+func (r *Request) AppendTo(dst, scratch []byte, v *Values, closing bool) (out, grown []byte) {
 	dst = r.head.appendTo(dst, v)
 	if closing {
 		dst = append(dst, "Connection: close\r\n"...)

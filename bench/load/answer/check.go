@@ -1,4 +1,4 @@
-package load
+package answer
 
 import (
 	"bytes"
@@ -14,28 +14,28 @@ var (
 	jsonTypes   = [][]byte{[]byte("/json"), []byte("+json"), []byte("/x-amz-json-1.0"), []byte("/x-amz-json-1.1")}
 )
 
-// check judges a complete answer. Deep also parses JSON, which costs about as much as
-// the rest of a request and so is done for a sample only.
-func (s *compiledStep) check(resp *fasthttp.Response, deep bool) (kind, error) {
+// Check judges a complete answer. Deep also parses JSON, which costs about as much as
+// the rest of a request and so is done for a sample only. right are the statuses that are, nil for 200 to 299.
+func Check(resp *fasthttp.Response, right map[int]bool, deep bool) (Kind, error) {
 	code := resp.StatusCode()
-	if s.status != nil && !s.status[code] || s.status == nil && (code < 200 || code > 299) {
-		return wrongStatus, statusError(code)
+	if right != nil && !right[code] || right == nil && (code < 200 || code > 299) {
+		return WrongStatus, statusError(code)
 	}
 	body := resp.Body()
 	isJSON := saysJSON(resp.Header.ContentType())
 	if len(body) == 0 {
 		if isJSON && !resp.SkipBody && code != fasthttp.StatusNoContent && code != fasthttp.StatusNotModified {
-			return notJSON, errNotJSON
+			return NotJSON, errNotJSON
 		}
-		return good, nil
+		return Good, nil
 	}
 	if hasPlaceholder(body) {
-		return placeholderLeft, errPlaceholder
+		return PlaceholderLeft, errPlaceholder
 	}
 	if isJSON && (!closesJSON(body) || deep && !json.Valid(body)) {
-		return notJSON, errNotJSON
+		return NotJSON, errNotJSON
 	}
-	return good, nil
+	return Good, nil
 }
 
 // saysJSON says whether a Content-Type is that of one JSON text, and not of several as

@@ -1,13 +1,13 @@
-package load
+package plan
 
 import (
 	"encoding/json"
 	"strconv"
 )
 
-// take fills the slots of a session from an answer. What is not there, or is nothing
+// Take fills the slots of a session from an answer. What is not there, or is nothing
 // that may stand in a path, leaves its slot nil.
-func (s *compiledStep) take(body []byte, captured [][]byte) {
+func (s *CompiledStep) Take(body []byte, captured [][]byte) {
 	for _, c := range s.capture {
 		captured[c.slot] = lookup(body, c.path)
 	}
@@ -49,3 +49,6 @@ func lookup(body []byte, path []string) []byte {
 	}
 	return []byte(text)
 }
+
+// Captures says whether the step takes anything out of its answer.
+func (s *CompiledStep) Captures() bool { return len(s.capture) > 0 }

@@ -1,13 +1,14 @@
-package load
+package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"jobgate/bench/report"
 )
 
-// describe fills in the part of a report that repeats what was asked for.
-func (p *Plan) describe() report.Plan {
+// Describe fills in the part of a report that repeats what was asked for.
+func (p *Plan) Describe(flows []CompiledFlow) report.Plan {
 	d := report.Plan{
 		Target: report.Target(p.URL), Scenario: p.Scenario, Loop: report.ClosedLoop, Connections: p.Connections,
 		Warmup: p.Warmup.Seconds(), KeepAlive: p.KeepAlive, Timeout: p.Timeout.Seconds(),
@@ -15,7 +16,7 @@ func (p *Plan) describe() report.Plan {
 	if p.Unix != "" {
 		d.Target += " by " + p.Unix
 	}
-	if p.open() {
+	if p.Open() {
 		d.Loop, d.Arrivals = report.OpenLoop, "constant"
 		if p.Poisson {
 			d.Arrivals = "Poisson"
@@ -24,6 +25,7 @@ func (p *Plan) describe() report.Plan {
 			d.Stages = append(d.Stages, report.Stage{From: s.From, To: s.To, Seconds: s.Length.Seconds()})
 		}
 	}
+	d.Names = p.names(flows)
 	return d
 }
 
@@ -40,4 +42,28 @@ func describeNames(what string, n Names) string {
 		s += fmt.Sprintf(" (%g)", n.Skew)
 	}
 	return s
+}
+
+// names says in words which names the requests were made with.
+func (p *Plan) names(flows []CompiledFlow) string {
+	var things, jobs bool
+	for _, f := range flows {
+		for _, s := range f.Steps {
+			for _, part := range append(s.Request.head.parts, s.Request.body.parts...) {
+				things = things || part.slot == slotThing
+				jobs = jobs || part.slot == slotJob
+			}
+		}
+	}
+	var words []string
+	if things {
+		words = append(words, describeNames("things", p.Things))
+	}
+	if jobs {
+		words = append(words, describeNames("jobs", p.Jobs))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return strings.Join(words, ", ") + fmt.Sprintf(", seed %d", p.Seed)
 }

@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"strings"
@@ -53,9 +53,9 @@ func TestParseNamesRefuses(t *testing.T) {
 func TestPicker(t *testing.T) {
 	const count = 1000
 	draw := func(spread string, seed uint64, part, parts int) (hits [count]int) {
-		p := newPicker(mustNames(t, "t", "1000", spread), seed, part, parts)
+		p := NewPicker(mustNames(t, "t", "1000", spread), seed, part, parts)
 		for range 100_000 {
-			hits[p.pick()]++
+			hits[p.Pick()]++
 		}
 		return hits
 	}

@@ -1,4 +1,4 @@
-package load
+package plan
 
 import (
 	"fmt"
@@ -76,8 +76,8 @@ func (n *Names) AppendTo(dst []byte, i uint32) []byte {
 	return dst
 }
 
-// picker draws indices below Names.Count. It is not safe for concurrent use.
-type picker struct {
+// Picker draws indices below Names.Count. It is not safe for concurrent use.
+type Picker struct {
 	count uint64
 	next  uint64 // Sequential
 	rng   *rand.Rand
@@ -85,11 +85,11 @@ type picker struct {
 	step  uint64 // 0: not Sequential
 }
 
-// newPicker returns the part-th of parts pickers of one run. They draw different
+// NewPicker returns the part-th of parts pickers of one run. They draw different
 // names; the same seed draws the same ones again.
-func newPicker(n Names, seed uint64, part, parts int) *picker {
+func NewPicker(n Names, seed uint64, part, parts int) *Picker {
 	rng := rand.New(rand.NewPCG(seed, uint64(part)+0x6e616d65))
-	p := &picker{count: n.Count, rng: rng}
+	p := &Picker{count: n.Count, rng: rng}
 	switch n.Spread {
 	case Zipf:
 		p.zipf = rand.NewZipf(rng, n.Skew, 1, n.Count-1)
@@ -99,7 +99,8 @@ func newPicker(n Names, seed uint64, part, parts int) *picker {
 	return p
 }
 
-func (p *picker) pick() uint32 {
+// Pick draws the next index.
+func (p *Picker) Pick() uint32 {
 	switch {
 	case p.zipf != nil:
 		return uint32(p.zipf.Uint64())
