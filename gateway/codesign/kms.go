@@ -51,6 +51,12 @@ func NewKMS(arn string, a aws.Config) (Key, error) {
 	return &kmsKey{arn: arn, client: client}, nil
 }
 
+// CheckKMSARN says what is wrong with the ARN of a key; nil if nothing is.
+func CheckKMSARN(arn string) error {
+	_, err := kmsRegion(arn)
+	return err
+}
+
 func kmsRegion(arn string) (string, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	switch {

@@ -81,7 +81,7 @@ func code(s string) string {
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	structs := map[string]*ast.StructType{}
-	for _, name := range []string{"settings.go", "settings_server.go"} {
+	for _, name := range []string{"settings.go", "settings_codesign.go", "settings_server.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
@@ -101,6 +101,9 @@ func fieldComments(t *testing.T) map[string]string {
 
 func collectComments(structs map[string]*ast.StructType, name, prefix string, comments map[string]string) {
 	for _, f := range structs[name].Fields.List {
+		if f.Tag == nil {
+			continue // not a setting
+		}
 		key := prefix + reflect.StructTag(strings.Trim(f.Tag.Value, "`")).Get("yaml")
 		comments[key] = strings.Join(strings.Fields(f.Doc.Text()), " ")
 		switch typ := f.Type.(type) {

@@ -18,6 +18,8 @@ type Config struct {
 	Sidecar string `yaml:"sidecar"`
 	// File with the bearer token that sidecar callers must send; required before the sidecar binds beyond loopback.
 	SidecarTokenFile string `yaml:"sidecar_token_file" empty:"refused"`
+	// Lets documents of sidecar callers hold code-sign placeholders; they get signatures that were made for jobs and templates, and cause none.
+	SidecarCodeSign bool `yaml:"sidecar_codesign" default:"false"`
 	// Address of the IoT Jobs control plane; used only with jobs.enabled; empty turns it off.
 	Control string `yaml:"control" default:"127.0.0.1:8082"`
 	// TLS of the control plane's listener.
@@ -34,6 +36,8 @@ type Config struct {
 	Roles map[string]Role `yaml:"roles"`
 	// How URLs are signed.
 	Presign Presign `yaml:"presign"`
+	// How code files are signed.
+	CodeSign CodeSign `yaml:"codesign" empty:"refused"`
 	// The embedded IoT Jobs service.
 	Jobs Jobs `yaml:"jobs"`
 	// The template cache.
@@ -90,6 +94,8 @@ type Route struct {
 	Fill bool `yaml:"fill" default:"false"`
 	// What becomes of an answer that `fill` cannot examine (another encoding or charset, too large, a part, a placeholder in what is not JSON): `refuse` answers 502, `pass` lets it through as it is.
 	Unfilled string `yaml:"unfilled" default:"refuse" enum:"refuse|pass"`
+	// With fill: lets the upstream's answers hold code-sign placeholders; they get signatures that were made for jobs and templates, and cause none.
+	CodeSign bool `yaml:"codesign" default:"false"`
 	// Role that signs, a name under `roles`; else `presign.role`.
 	Role string `yaml:"role" empty:"refused"`
 	// Life of a URL; else `presign.expires`.

@@ -40,6 +40,8 @@ type Limits struct {
 	MaxPlaceholders int `yaml:"max_placeholders" default:"100" min:"1" max:"10000"`
 	// Largest filled document.
 	MaxRendered Size `yaml:"max_rendered" default:"4MiB" min:"1KiB" max:"256MiB"`
+	// Largest object that is signed.
+	MaxSignedObject Size `yaml:"max_signed_object" default:"4GiB" min:"1KiB" max:"5TiB"`
 	// Loads at once from one source.
 	MaxSourceLoads int `yaml:"max_source_loads" default:"64" min:"1" max:"10000"`
 	// Largest request line and header; longer is 431.

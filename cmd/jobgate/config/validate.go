@@ -19,6 +19,7 @@ type validator struct {
 func (v *validator) validate(scope Scope) {
 	v.roles()
 	v.presign()
+	v.codesign()
 	if scope == Signing {
 		return
 	}
