@@ -1,11 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"jobgate/gateway/jobdoc"
 )
 
 // loadAWS reads what AWS's standard settings say: environment, shared config, web identity, ECS, IMDS. Nothing is asked
@@ -46,4 +51,83 @@ func s3Endpoint(ctx context.Context, c aws.Config) (string, error) {
 		}
 	}
 	return aws.ToString(c.BaseEndpoint), nil
+}
+
+// s3Host is where `s3://bucket/key` leads: the standard AWS settings, and the buckets that are elsewhere.
+type s3Host struct {
+	endpoint        string // AWS_ENDPOINT_URL_S3; "": AWS's own
+	region          string
+	bucketRegions   map[string]string
+	fips, dualStack bool
+}
+
+// fipsSource and dualStackSource are what the SDK's environment and shared config implement: AWS_USE_FIPS_ENDPOINT and
+// AWS_USE_DUALSTACK_ENDPOINT.
+type (
+	fipsSource interface {
+		GetUseFIPSEndpoint(ctx context.Context) (aws.FIPSEndpointState, bool, error)
+	}
+	dualStackSource interface {
+		GetUseDualStackEndpoint(ctx context.Context) (aws.DualStackEndpointState, bool, error)
+	}
+)
+
+// newS3Host reads the settings. The first source that says something counts, as in the SDK's service clients.
+func newS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions map[string]string) (s3Host, error) {
+	h := s3Host{endpoint: endpoint, region: c.Region, bucketRegions: bucketRegions}
+	for _, source := range c.ConfigSources {
+		if s, ok := source.(fipsSource); ok {
+			state, found, err := s.GetUseFIPSEndpoint(ctx)
+			if err != nil {
+				return h, fmt.Errorf("cannot read the AWS settings: %w", err)
+			}
+			if found {
+				h.fips = state == aws.FIPSEndpointStateEnabled
+				break
+			}
+		}
+	}
+	for _, source := range c.ConfigSources {
+		if s, ok := source.(dualStackSource); ok {
+			state, found, err := s.GetUseDualStackEndpoint(ctx)
+			if err != nil {
+				return h, fmt.Errorf("cannot read the AWS settings: %w", err)
+			}
+			if found {
+				h.dualStack = state == aws.DualStackEndpointStateEnabled
+				break
+			}
+		}
+	}
+	return h, nil
+}
+
+// hostBucket is a bucket that can stand in a host that has a wildcard certificate: a DNS label.
+var hostBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+
+// url is the URL of an object, as `aws s3 presign` writes it: the bucket in the host where it can stand there, in the path
+// at a configured endpoint. key is percent-encoded.
+func (h *s3Host) url(bucket, key string) string {
+	if h.endpoint != "" {
+		return strings.TrimSuffix(h.endpoint, "/") + "/" + bucket + "/" + key
+	}
+	name, region := "s3", cmp.Or(h.bucketRegions[bucket], h.region)
+	if h.fips {
+		name = "s3-fips"
+	}
+	if h.dualStack {
+		name += ".dualstack"
+	}
+	if region == "" && name != "s3" {
+		region = "us-east-1"
+	}
+	if region != "" {
+		name += "." + region
+	}
+	_, suffix := jobdoc.PartitionOf(region)
+	host := name + "." + suffix
+	if hostBucket.MatchString(bucket) {
+		return "https://" + bucket + "." + host + "/" + key
+	}
+	return "https://" + host + "/" + bucket + "/" + key
 }

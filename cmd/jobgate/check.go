@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,16 +18,17 @@ import (
 
 func newCheck() *cobra.Command {
 	var flags configFlags
-	var roleName string
-	var parameters []string
-	var strict, quiet bool
+	var given judgement
+	var quiet bool
 	cmd := &cobra.Command{
 		Use:   "check [flags] [DOCUMENT…]",
 		Short: "Validate the configuration and documents",
 		Long: `Reads the configuration as serve would, and each DOCUMENT as a route would, and says what is wrong: file, line,
 column, and how to mend it. Nothing is asked of AWS or any other server. The exit status is 1 if there is a fault.
 
-Documents are judged by the lists of objects of --role, or of presign.`,
+A document is judged by the routes that could serve it: those whose document: ends in a name that fits the file's, each
+with its role, parameters and strictness; by all routes if none fits; by presign alone if there are none. --role stands
+for the routes' own.`,
 		Example: `  jobgate check --config jobgate.yaml
   jobgate check documents/*.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -35,7 +37,7 @@ Documents are judged by the lists of objects of --role, or of presign.`,
 			if err != nil {
 				return err
 			}
-			if err := c.documents(loaded, roleName, parameters, strict, args); err != nil {
+			if err := c.documents(loaded, given, args); err != nil {
 				return err
 			}
 			if c.faults > 0 {
@@ -46,14 +48,14 @@ Documents are judged by the lists of objects of --role, or of presign.`,
 	}
 	flags.add(cmd, nil)
 	f := cmd.Flags()
-	f.StringVar(&roleName, "role", "", "judge documents by the lists of this role, a `NAME` under roles")
-	f.StringSliceVar(&parameters, "parameter", nil, "`NAME` of a parameter that documents will be given")
-	f.BoolVar(&strict, "strict", false, "refuse in documents what AWS refuses")
+	f.StringVar(&given.role, "role", "", "judge documents by what this role may sign, a `NAME` under roles, not by the routes' own")
+	f.StringSliceVar(&given.parameters, "parameter", nil, "`NAME` of a parameter that documents will be given")
+	f.BoolVar(&given.strict, "strict", false, "refuse in documents what AWS refuses")
 	f.BoolVarP(&quiet, "quiet", "q", false, "print faults and warnings only")
 	return cmd
 }
 
-// checker prints what it finds: faults and warnings to standard error, what is well to standard output.
+// checker prints what it finds: faults and warnings to standard error, what is in order to standard output.
 type checker struct {
 	cmd    *cobra.Command
 	quiet  bool
@@ -65,7 +67,7 @@ func (c *checker) fault(err error) {
 	_, _ = fmt.Fprintln(c.cmd.ErrOrStderr(), err)
 }
 
-func (c *checker) well(format string, args ...any) {
+func (c *checker) ok(format string, args ...any) {
 	if !c.quiet {
 		_, _ = fmt.Fprintf(c.cmd.OutOrStdout(), format+"\n", args...)
 	}
@@ -99,7 +101,7 @@ func (c *checker) configuration(flags *configFlags, documents bool) (*config.Loa
 		}
 	}
 	if o.Path != "" {
-		c.well("%s: well (%d routes, %d roles)", o.Path, len(loaded.Routes), len(loaded.Roles))
+		c.ok("%s: ok (%d routes, %d roles)", o.Path, len(loaded.Routes), len(loaded.Roles))
 	}
 	return loaded, nil
 }
@@ -127,11 +129,16 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 	return warnings
 }
 
+// judge is one way in which a document may be served.
+type judge struct {
+	as      string // in words, for a fault; "" where there is one way only
+	options jobdoc.Options
+}
+
 // documents checks each file.
-func (c *checker) documents(loaded *config.Loaded, roleName string, parameters []string, strict bool, files []string) error {
-	roleName = cmp.Or(roleName, loaded.Presign.Role)
-	if _, listed := loaded.Roles[roleName]; !listed && roleName != "" && c.faults == 0 {
-		return fmt.Errorf("cannot check for role %q: it is not one of roles", roleName)
+func (c *checker) documents(loaded *config.Loaded, given judgement, files []string) error {
+	if _, listed := loaded.Roles[given.role]; !listed && given.role != "" && c.faults == 0 {
+		return fmt.Errorf("cannot check for role %q: it is not one of roles", given.role)
 	}
 	settings, err := loadAWS(c.cmd.Context())
 	if err != nil {
@@ -141,34 +148,52 @@ func (c *checker) documents(loaded *config.Loaded, roleName string, parameters [
 	if err != nil {
 		return err
 	}
-	options, err := documentOptions(&loaded.Config, roleName, hosts(&loaded.Config, settings, s3))
-	if err != nil {
-		return err
-	}
-	options.Strict = strict
-	options.Parameters = givenParameters(loaded, parameters)
+	at := hosts(&loaded.Config, settings, s3)
 	for _, name := range files {
-		c.document(name, &options)
+		all, err := given.judges(loaded, at, name)
+		if err != nil {
+			return err
+		}
+		c.document(name, all)
 	}
 	return nil
 }
 
-// givenParameters are the parameters that a route gives, and those named on the command line.
-func givenParameters(loaded *config.Loaded, names []string) map[string]string {
-	all := map[string]string{}
-	for _, r := range loaded.Routes {
-		for name, value := range r.Parameters {
-			all[name] = value
-		}
-	}
-	for _, name := range names {
-		name, value, _ := strings.Cut(name, "=")
-		all[name] = value
-	}
-	return all
+// judgement is what the command line says of how documents are served.
+type judgement struct {
+	role       string
+	parameters []string // NAME or NAME=VALUE
+	strict     bool
 }
 
-func (c *checker) document(name string, options *jobdoc.Options) {
+// judges are the ways in which the file may be served.
+func (g *judgement) judges(loaded *config.Loaded, at jobdoc.ResolverConfig, file string) ([]judge, error) {
+	routes := judges(loaded.Routes, file)
+	if len(routes) == 0 {
+		routes = []config.Route{{}}
+	}
+	var all []judge
+	for _, r := range routes {
+		options, err := documentOptions(&loaded.Config, cmp.Or(g.role, r.Role, loaded.Presign.Role), at)
+		if err != nil {
+			return nil, err
+		}
+		options.Strict = g.strict || r.Strict
+		options.Parameters = maps.Clone(r.Parameters)
+		if options.Parameters == nil {
+			options.Parameters = map[string]string{}
+		}
+		for _, name := range g.parameters {
+			name, value, _ := strings.Cut(name, "=")
+			options.Parameters[name] = value
+		}
+		all = append(all, judge{r.Path, options})
+	}
+	return all, nil
+}
+
+// document says what is wrong with a file, each fault once, and by which routes where not all of them mind.
+func (c *checker) document(name string, all []judge) {
 	text, err := readDocument(c.cmd.InOrStdin(), name)
 	if err != nil {
 		c.fault(err)
@@ -177,18 +202,31 @@ func (c *checker) document(name string, options *jobdoc.Options) {
 	if name == "-" {
 		name = "stdin"
 	}
-	warnings := jobdoc.Lint(text, options)
-	slices.SortFunc(warnings, func(a, b jobdoc.Warning) int { return (a.Line-b.Line)<<16 + a.Column - b.Column })
-	for _, w := range warnings {
-		_, _ = fmt.Fprintf(c.cmd.ErrOrStderr(), "warning: %s:%d:%d: %s\n", name, w.Line, w.Column, w.Message)
-	}
-	template, err := jobdoc.Parse(text, options)
-	if err != nil {
-		var e *jobdoc.Error
-		if errors.As(err, &e) {
-			err = documentFault(name, err)
+	c.lint(name, text, &all[0].options)
+	var template *jobdoc.Template
+	var faults []string
+	minds := map[string][]string{}
+	for i := range all {
+		parsed, err := jobdoc.Parse(text, &all[i].options)
+		if err == nil {
+			template = parsed
+			continue
 		}
-		c.fault(err)
+		for line := range strings.Lines(documentFaults(name, text, &all[i].options, err).Error()) {
+			line = strings.TrimSuffix(line, "\n")
+			if minds[line] == nil {
+				faults = append(faults, line)
+			}
+			minds[line] = append(minds[line], all[i].as)
+		}
+	}
+	for _, f := range faults {
+		if routes := minds[f]; routes[0] != "" {
+			f += "; as " + strings.Join(routes, ", ") + " serves it"
+		}
+		c.fault(errors.New(f))
+	}
+	if len(faults) > 0 {
 		return
 	}
 	uploads, device := "", ""
@@ -198,5 +236,14 @@ func (c *checker) document(name string, options *jobdoc.Options) {
 	if template.PerDevice() {
 		device = ", different for each device"
 	}
-	c.well("%s: well (%d placeholders%s%s)", name, template.Placeholders(), uploads, device)
+	c.ok("%s: ok (%d placeholders%s%s)", name, template.Placeholders(), uploads, device)
+}
+
+// lint prints what may not be meant.
+func (c *checker) lint(name string, text []byte, options *jobdoc.Options) {
+	warnings := jobdoc.Lint(text, options)
+	slices.SortFunc(warnings, func(a, b jobdoc.Warning) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	for _, w := range warnings {
+		_, _ = fmt.Fprintf(c.cmd.ErrOrStderr(), "warning: %s:%d:%d: %s\n", name, w.Line, w.Column, w.Message)
+	}
 }

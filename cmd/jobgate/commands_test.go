@@ -104,11 +104,12 @@ func TestPresign(t *testing.T) {
 			t.Errorf("%s %s: %s", method, object, r.out)
 		}
 	}
-	f("GET", "s3://firmware/v7.bin", "s3.amazonaws.com", "/firmware/v7.bin", "")
+	f("GET", "s3://firmware/v7.bin", "firmware.s3.eu-west-1.amazonaws.com", "/v7.bin", "")
+	f("GET", "s3://my.firmware/v7.bin", "s3.eu-west-1.amazonaws.com", "/my.firmware/v7.bin", "")
 	f("GET", "https://s3.us-west-2.amazonaws.com/firmware/a%20b.bin", "s3.us-west-2.amazonaws.com", "/firmware/a b.bin", "")
 	f("GET", "https://firmware.s3.us-west-2.amazonaws.com/v7.bin?versionId=abc", "firmware.s3.us-west-2.amazonaws.com", "/v7.bin", "abc")
 	f("PUT", "https://s3.us-west-2.amazonaws.com/logs/a%20b.log", "s3.us-west-2.amazonaws.com", "/logs/a b.log", "")
-	f("put", "s3://logs/x", "s3.amazonaws.com", "/logs/x", "", "--expires", "90s")
+	f("put", "s3://logs/x", "logs.s3.eu-west-1.amazonaws.com", "/x", "", "--expires", "90s")
 }
 
 func TestPresignFaults(t *testing.T) {
@@ -139,13 +140,13 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%v: exit %d\ngot  %s\nwant %s", args, r.code, got, want)
 		}
 	}
-	f(0, "good.yaml: well (0 routes, 0 roles)\n", "", "--config", good)
+	f(0, "good.yaml: ok (0 routes, 0 roles)\n", "", "--config", good)
 	f(0, "", "", "--quiet", "--config", good)
 	f(1, "", "bad.yaml:2:1: upstreams: is not a known key; did you mean \"upstream\"?\nbad.yaml:3:20: presign.expires: \"8d\" is out of range; allowed: 60s..7d\n", "--config", bad)
-	f(0, "job.json: well (2 placeholders, different for each device)\n", "", "--parameter", "channel=x", document)
+	f(0, "job.json: ok (2 placeholders, different for each device)\n", "", "--parameter", "channel=x", document)
 	f(1, "", "job.json:2:", document)
 	f(1, "", "broken.json:2:8: ", broken)
-	f(1, "good.yaml: well (0 routes, 0 roles)\n", "broken.json:2:8: ", "--config", good, broken)
+	f(1, "good.yaml: ok (0 routes, 0 roles)\n", "broken.json:2:8: ", "--config", good, broken)
 	f(1, "", "cannot read the document: open none.json", "none.json")
 	f(1, "", "jobgate: cannot check for role \"x\": it is not one of roles", "--role", "x", document)
 	f(1, "", "there is nothing to serve; set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration\nauth.mode: is not set, and listen \":8080\" is reachable from other machines; allowed: mtls, sigv4, header or none; ")

@@ -119,7 +119,7 @@ func (r *jobRules) object(url string) (jobdoc.Object, error) {
 	if jobdoc.Scan([]byte(url)) >= 0 {
 		return jobdoc.Object{}, errors.New("it is a placeholder; give the URL alone, https://s3.<region>.amazonaws.com/<bucket>/<key>, which is read and not signed")
 	}
-	placeholder, err := presignDocument("GET", url)
+	placeholder, err := presignDocument("GET", url, &s3Host{})
 	if err != nil {
 		return jobdoc.Object{}, errors.New("it is not percent-encoded")
 	}

@@ -19,13 +19,13 @@ func newPresign() *cobra.Command {
 		Short: "Print one presigned URL",
 		Long: `Signs the URL of one S3 object and prints it. URL is percent-encoded, in any form that a job document may hold:
 https://s3.REGION.amazonaws.com/BUCKET/KEY, https://BUCKET.s3.REGION.amazonaws.com/KEY?versionId=ID,
-the configured endpoint's, or s3://BUCKET/KEY.`,
+the configured endpoint's, or s3://BUCKET/KEY, which is where the AWS settings say (AWS_REGION, AWS_ENDPOINT_URL_S3,
+AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
 		Example: `  jobgate presign s3://firmware/v7.bin
   jobgate presign --method PUT --expires 1h --role upload https://s3.eu-west-1.amazonaws.com/logs/thing-1.log`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			document, err := presignDocument(method, args[0])
-			if err != nil {
+			if _, err := presignDocument(method, args[0], &s3Host{}); err != nil {
 				return &usageError{cmd.CommandPath(), err}
 			}
 			signer, err := flags.newSigner(cmd)
@@ -34,6 +34,10 @@ the configured endpoint's, or s3://BUCKET/KEY.`,
 			}
 			defer signer.Close()
 			signer.options.PlainText = true
+			document, err := presignDocument(method, args[0], &signer.s3)
+			if err != nil {
+				return err
+			}
 			signed, err := signer.fill(cmd.Context(), []byte(document), jobdoc.Values{})
 			if err != nil {
 				return presignFault(args[0], err)
@@ -48,13 +52,14 @@ the configured endpoint's, or s3://BUCKET/KEY.`,
 	return cmd
 }
 
-// presignDocument is the document that holds nothing but the placeholder for a URL.
-func presignDocument(method, raw string) (string, error) {
+// presignDocument is the document that holds nothing but the placeholder for a URL. s3 says where s3:// leads.
+func presignDocument(method, raw string, s3 *s3Host) (string, error) {
 	if strings.ContainsAny(raw, "{}\r\n") {
 		return "", fmt.Errorf("cannot presign %q: it is not percent-encoded; write %%7B and %%7D for braces", raw)
 	}
-	if bucket, ok := strings.CutPrefix(raw, "s3://"); ok {
-		raw = "https://s3.amazonaws.com/" + bucket
+	if object, ok := strings.CutPrefix(raw, "s3://"); ok {
+		bucket, key, _ := strings.Cut(object, "/")
+		raw = s3.url(bucket, key)
 	}
 	switch strings.ToUpper(method) {
 	case "GET":

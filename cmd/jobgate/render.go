@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -14,9 +15,7 @@ import (
 
 func newRender() *cobra.Command {
 	var flags signFlags
-	var thingName, jobID, execution string
-	var parameters map[string]string
-	var strict bool
+	var as renderAs
 	cmd := &cobra.Command{
 		Use:   "render [flags] FILE",
 		Short: "Fill one document and print it",
@@ -25,6 +24,7 @@ func newRender() *cobra.Command {
 A document with presigned URLs needs credentials: those of --role, or of presign.role, or the gateway's own.`,
 		Example: `  jobgate render job.json
   jobgate render --role download --expires 1h --thing-name sensor-1 --job-id install-v7 job.json
+  jobgate render --config jobgate.yaml --path /things/sensor-1/jobs/install-v7/document job.json
   jobgate render --parameter channel=beta - < job.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -32,16 +32,16 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 			if err != nil {
 				return err
 			}
-			signer, err := flags.newSigner(cmd)
+			signer, err := flags.newRouteSigner(cmd, as.path, as.route)
 			if err != nil {
 				return err
 			}
 			defer signer.Close()
-			signer.options.Parameters, signer.options.Strict = parameters, strict
-			values := jobdoc.Values{ThingName: []byte(thingName), JobID: []byte(jobID), ExecutionNumber: []byte(execution)}
+			signer.options.Parameters, signer.options.Strict = as.parameters, as.strict
+			values := jobdoc.Values{ThingName: []byte(as.thingName), JobID: []byte(as.jobID), ExecutionNumber: []byte(cmp.Or(as.execution, "1"))}
 			filled, err := signer.fill(cmd.Context(), document, values)
 			if err != nil {
-				return documentFault(args[0], err)
+				return documentFaults(args[0], document, &signer.options, err)
 			}
 			_, err = cmd.OutOrStdout().Write(filled)
 			return err
@@ -49,12 +49,35 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 	}
 	flags.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&thingName, "thing-name", "", "`VALUE` of ${thingName}")
-	f.StringVar(&jobID, "job-id", "", "`VALUE` of ${jobId}")
-	f.StringVar(&execution, "execution-number", "1", "`VALUE` of ${executionNumber}")
-	f.StringToStringVar(&parameters, "parameter", nil, "`NAME=VALUE` of ${aws:iot:parameter:NAME}; may be given more than once")
-	f.BoolVar(&strict, "strict", false, "refuse what AWS refuses")
+	f.StringVar(&as.path, "path", "", "fill it as the route that answers `PATH`: with its role, life, parameters and path variables; flags come before these")
+	f.StringVar(&as.thingName, "thing-name", "", "`VALUE` of ${thingName}")
+	f.StringVar(&as.jobID, "job-id", "", "`VALUE` of ${jobId}")
+	f.StringVar(&as.execution, "execution-number", "", "`VALUE` of ${executionNumber} (default 1)")
+	f.StringToStringVar(&as.parameters, "parameter", nil, "`NAME=VALUE` of ${aws:iot:parameter:NAME}; may be given more than once")
+	f.BoolVar(&as.strict, "strict", false, "refuse what AWS refuses")
 	return cmd
+}
+
+// renderAs says for whom a document is filled.
+type renderAs struct {
+	path                        string // of a request; "": no route's
+	thingName, jobID, execution string
+	parameters                  map[string]string
+	strict                      bool
+}
+
+// route takes over from a route what no flag says.
+func (a *renderAs) route(r *config.Route, variables map[string]string) {
+	a.thingName = cmp.Or(a.thingName, variables["thingName"])
+	a.jobID = cmp.Or(a.jobID, variables["jobId"])
+	a.execution = cmp.Or(a.execution, variables["executionNumber"])
+	a.strict = a.strict || r.Strict
+	given := a.parameters
+	a.parameters = maps.Clone(r.Parameters)
+	if a.parameters == nil {
+		a.parameters = map[string]string{}
+	}
+	maps.Copy(a.parameters, given)
 }
 
 // maxRead bounds what is read of a document, far above what any limit allows to be filled.
@@ -76,20 +99,4 @@ func readDocument(stdin io.Reader, name string) ([]byte, error) {
 		return nil, fmt.Errorf("cannot read the document: %w", err)
 	}
 	return document, nil
-}
-
-// documentFault puts the place before what is wrong with a document: job.json:3:10: ….
-func documentFault(name string, err error) error {
-	var e *jobdoc.Error
-	if !errors.As(err, &e) {
-		return err
-	}
-	if name == "-" {
-		name = "stdin"
-	}
-	at := config.Fault{Origin: config.Origin{File: name, Line: max(1, e.Line), Column: max(1, e.Column)}, Problem: e.Text()}
-	if e.Placeholder != "" {
-		at.Problem += ": " + e.Placeholder
-	}
-	return at
 }

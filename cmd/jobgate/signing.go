@@ -34,6 +34,7 @@ func (f *signFlags) add(cmd *cobra.Command) {
 
 // oneSigner fills documents for one call, with one role and one life of URLs.
 type oneSigner struct {
+	s3      s3Host
 	options jobdoc.Options
 	roles   *role.Set
 	role    *role.Role
@@ -43,6 +44,12 @@ type oneSigner struct {
 
 // newSigner reads the configuration and makes ready to sign as the flags say. Close it.
 func (f *signFlags) newSigner(cmd *cobra.Command) (*oneSigner, error) {
+	return f.newRouteSigner(cmd, "", nil)
+}
+
+// newRouteSigner is newSigner for a document as the route of path serves it; found is told the route and its variables. An
+// empty path is no route.
+func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*config.Route, map[string]string)) (*oneSigner, error) {
 	o, err := f.options(cmd, config.Signing)
 	if err != nil {
 		return nil, err
@@ -52,21 +59,29 @@ func (f *signFlags) newSigner(cmd *cobra.Command) (*oneSigner, error) {
 		return nil, err
 	}
 	printWarnings(cmd.ErrOrStderr(), loaded.Warnings)
-	name := cmp.Or(f.role, loaded.Presign.Role)
+	route := new(config.Route)
+	if path != "" {
+		variables, err := matchRoute(loaded.Routes, path, &route)
+		if err != nil {
+			return nil, err
+		}
+		found(route, variables)
+	}
+	name := cmp.Or(f.role, route.Role, loaded.Presign.Role)
 	if _, listed := loaded.Roles[name]; !listed && name != "" {
 		return nil, fmt.Errorf("cannot sign with role %q: it is not one of roles", name)
 	}
-	expires, err := signExpires(&loaded.Config, name, f.expires)
+	expires, err := signExpires(&loaded.Config, name, f.expires, cmp.Or(route.Expires, loaded.Presign.Expires))
 	if err != nil {
 		return nil, err
 	}
 	return openSigner(cmd.Context(), loaded, name, expires, cmd.ErrOrStderr())
 }
 
-// signExpires reads --expires, within what the role allows.
-func signExpires(c *config.Config, name, text string) (time.Duration, error) {
+// signExpires reads --expires, within what the role allows; where it is not given, it is unless.
+func signExpires(c *config.Config, name, text string, unless time.Duration) (time.Duration, error) {
 	if text == "" {
-		return c.Presign.Expires, nil
+		return unless, nil
 	}
 	most := presigner.MaxExpires
 	if r, ok := c.Roles[name]; ok {
@@ -89,6 +104,10 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	if err != nil {
 		return nil, err
 	}
+	home, err := newS3Host(ctx, aws, s3, loaded.Presign.BucketRegions)
+	if err != nil {
+		return nil, err
+	}
 	options, err := documentOptions(&loaded.Config, name, hosts(&loaded.Config, aws, s3))
 	if err != nil {
 		return nil, err
@@ -103,7 +122,7 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	}
 	r, _ := roles.Role(name) // it was listed just now
 	roles.Start(ctx)
-	return &oneSigner{options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
+	return &oneSigner{s3: home, options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
 }
 
 // documentOptions are the rules by which documents are read that a role signs.
