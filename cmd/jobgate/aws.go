@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"strings"
 
@@ -14,9 +15,9 @@ import (
 )
 
 // loadAWS reads what AWS's standard settings say: environment, shared config, web identity, ECS, IMDS. Nothing is asked
-// of the network before credentials are needed.
-func loadAWS(ctx context.Context) (aws.Config, error) {
-	c, err := awsconfig.LoadDefaultConfig(ctx)
+// of the network before credentials are needed. What the SDK has to say goes to log.
+func loadAWS(ctx context.Context, log *slog.Logger) (aws.Config, error) {
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(sdkLog{log}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("cannot read the AWS settings: %w", err)
 	}

@@ -140,7 +140,7 @@ func (c *checker) documents(loaded *config.Loaded, given judgement, files []stri
 	if _, listed := loaded.Roles[given.role]; !listed && given.role != "" && c.faults == 0 {
 		return fmt.Errorf("cannot check for role %q: it is not one of roles", given.role)
 	}
-	settings, err := loadAWS(c.cmd.Context())
+	settings, err := loadAWS(c.cmd.Context(), commandLog(c.cmd.ErrOrStderr()))
 	if err != nil {
 		settings = aws.Config{} // documents can be judged without; serve will say what is wrong
 	}

@@ -130,9 +130,9 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	settings := func(context.Context) (aws.Config, error) {
+	settings := func(_ context.Context, log *slog.Logger) (aws.Config, error) {
 		return aws.Config{
-			Region: "us-east-1", BaseEndpoint: aws.String(d.storeURL),
+			Region: "us-east-1", BaseEndpoint: aws.String(d.storeURL), Logger: sdkLog{log},
 			Credentials: credentials.NewStaticCredentialsProvider(demoOwner.AccessKeyID, demoOwner.SecretAccessKey, ""),
 		}, nil
 	}

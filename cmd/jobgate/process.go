@@ -46,24 +46,38 @@ type parts struct {
 	handler *gateway.Handler
 }
 
+// awsSettings finds AWS's settings; what it has to say goes to the log.
+type awsSettings = func(context.Context, *slog.Logger) (aws.Config, error)
+
+// endpointWarnings warns where the gateway itself asks another S3 than devices will.
+func endpointWarnings(loaded *config.Loaded, s3 string) config.Faults {
+	if s3 == "" || loaded.Presign.Endpoint != "" {
+		return nil
+	}
+	return config.Faults{{
+		Key: "presign.endpoint", Problem: "is not set, and AWS_ENDPOINT_URL_S3 is: templates are read there, but devices are sent to the hosts that the placeholders name",
+		Mend: "set presign.endpoint to where devices reach that store",
+	}}
+}
+
 // start makes a gateway ready: every part is made, every address bound, nothing is served before run. settings finds
 // AWS's; log lines go to w.
-func start(ctx context.Context, o config.Options, settings func(context.Context) (aws.Config, error), w io.Writer) (_ *process, err error) {
+func start(ctx context.Context, o config.Options, settings awsSettings, w io.Writer) (_ *process, err error) {
 	// 1. What the operator wants, and where AWS is.
 	loaded, err := config.Load(o)
 	if err != nil {
 		return nil, err
 	}
 	p := &process{options: o, loaded: loaded, level: new(slog.LevelVar)}
-	if p.aws, err = settings(ctx); err != nil {
+	p.log = newLogger(w, loaded.Log, p.level)
+	if p.aws, err = settings(ctx, p.log); err != nil {
 		return nil, err
 	}
 	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
 		return nil, err
 	}
+	logWarnings(p.log, append(loaded.Warnings, endpointWarnings(loaded, p.s3)...))
 	// 2. What outlives a reload.
-	p.log = newLogger(w, loaded.Log, p.level)
-	logWarnings(p.log, loaded.Warnings)
 	build := buildVersion()
 	p.metrics = gateway.NewMetrics(build.version, build.revision)
 	defer func() {
@@ -109,7 +123,12 @@ func (p *process) run(ctx context.Context) error {
 	stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return errors.Join(err, p.close())
+	if err = errors.Join(err, p.close()); err != nil {
+		p.log.Error("stopped", "error", err)
+	} else {
+		p.log.Info("stopped")
+	}
+	return err
 }
 
 func (p *process) logAddresses() {

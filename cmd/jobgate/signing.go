@@ -96,7 +96,7 @@ func signExpires(c *config.Config, name, text string, unless time.Duration) (tim
 
 // openSigner starts the role's session and, with a chain, those that it comes from.
 func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires time.Duration, warn io.Writer) (*oneSigner, error) {
-	aws, err := loadAWS(ctx)
+	aws, err := loadAWS(ctx, commandLog(warn))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 
@@ -89,7 +90,7 @@ func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, re
 		}
 		o.Endpoint = controlURL(c, dialable(c.Control))
 	}
-	settings, err := loadAWS(ctx)
+	settings, err := loadAWS(ctx, commandLog(os.Stderr))
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func (p *process) dataPlane() gateway.Jobs {
 // wrong, serve would.
 func compile(ctx context.Context, c config.Config) (err error) {
 	p := &process{log: slog.New(slog.DiscardHandler), metrics: gateway.NewMetrics("", "")}
-	if p.aws, err = loadAWS(ctx); err != nil {
+	if p.aws, err = loadAWS(ctx, p.log); err != nil {
 		return err
 	}
 	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
