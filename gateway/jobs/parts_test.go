@@ -1,10 +1,12 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +49,26 @@ func TestARNs(t *testing.T) {
 	}
 	if got := n.TargetARN(Target{Group: true, Name: "g"}); got != n.GroupARN("g") {
 		t.Error(got)
+	}
+}
+
+// TestLogEnd: the operator reads in the log that a job has ended, and how.
+func TestLogEnd(t *testing.T) {
+	var out bytes.Buffer
+	s := &Service{log: slog.New(slog.NewTextHandler(&out, nil))}
+	j, counts := &Job{ID: "j", ReasonCode: "ABORTED"}, &Counts{}
+	counts[Succeeded], counts[Failed], counts[Queued] = 3, 2, 1
+	for _, e := range []EventType{EventJobCreated, EventJobProgress, EventJobUpdated} {
+		if s.tellJob(e, j, counts, time.Now()); out.Len() > 0 {
+			t.Errorf("%s: %s", e, out.String())
+		}
+	}
+	for _, e := range []EventType{EventJobCompleted, EventJobCanceling, EventJobCanceled} {
+		out.Reset()
+		s.tellJob(e, j, counts, time.Now())
+		if want := "event=" + string(e) + " job=j reason=ABORTED succeeded=3 failed=2 timed_out=0 rejected=0 canceled=0 pending=1\n"; !strings.HasSuffix(out.String(), want) {
+			t.Errorf("got %swant %s", out.String(), want)
+		}
 	}
 }
 

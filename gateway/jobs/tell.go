@@ -30,10 +30,21 @@ func (s *Service) tellExecution(t EventType, e *Execution) {
 	})
 }
 
-// tellJob publishes a change of a job.
+// tellJob publishes a change of a job, and logs its end.
 func (s *Service) tellJob(t EventType, j *Job, counts *Counts, now time.Time) {
+	s.logEnd(t, j, counts)
 	if s.events.Active() {
 		s.events.publish(&Event{Type: t, Time: now, JobID: j.ID, Job: j.Status, Counts: *counts, Reason: j.ReasonCode})
+	}
+}
+
+// logEnd tells the operator that a job is over, or about to be: few lines a job, whoever follows the events.
+func (s *Service) logEnd(t EventType, j *Job, counts *Counts) {
+	switch t {
+	case EventJobCompleted, EventJobCanceling, EventJobCanceled:
+		s.log.Info("job ended or ending", "event", string(t), "job", j.ID, "reason", j.ReasonCode,
+			"succeeded", counts[Succeeded], "failed", counts[Failed], "timed_out", counts[TimedOut], "rejected", counts[Rejected],
+			"canceled", counts[Canceled], "pending", counts.Pending())
 	}
 }
 
