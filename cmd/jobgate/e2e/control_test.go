@@ -53,11 +53,11 @@ func TestControlTLS(t *testing.T) {
 		return serve(t, folder, []string{"AWS_REGION=us-east-1"}, strings.NewReplacer("$DIR", folder, "$CA", clientCA).Replace(`
 presign: {allow: ["arn:aws:s3:::b/*"]}
 control: 127.0.0.1:0
-control_tls: {cert_file: $DIR/control.crt, key_file: $DIR/control.key, client_ca_file: "$CA"}
+control_tls: {cert_file: $DIR/control.crt, key_file: $DIR/control.key$CA}
 jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 `))
 	}
-	g := start(folder + "/operators.crt")
+	g := start(", client_ca_file: " + folder + "/operators.crt")
 	f := func(who string, c *http.Client, welcome bool) {
 		t.Helper()
 		res, err := operate(t, c, http.MethodGet, "https://"+g.address("control")+"/jobs")

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// awkwardKeys are the keys of botocore's vectors, and one of 1024 bytes.
+// awkwardKeys are the keys of botocore's vectors, but for those that a list of allowed objects refuses, and one of 1024 bytes.
 func awkwardKeys(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile("../../../presigner/testdata/presign.json")
@@ -25,12 +25,22 @@ func awkwardKeys(t *testing.T) []string {
 	keys := []string{strings.Repeat(strings.Repeat("é", 100)+"/", 4) + strings.Repeat("k", 220)}
 	seen := map[string]bool{}
 	for _, c := range cases {
-		if !seen[c.Key] {
+		if !seen[c.Key] && !hasDots(c.Key) {
 			keys = append(keys, c.Key)
 		}
 		seen[c.Key] = true
 	}
 	return keys
+}
+
+// hasDots says whether a key has a segment "." or "..", which is refused where patterns say what is allowed.
+func hasDots(key string) bool {
+	for segment := range strings.SplitSeq(key, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // notOnMinIO says that MinIO, which keeps objects as files, does not take a key that S3 takes.

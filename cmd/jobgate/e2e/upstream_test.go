@@ -61,7 +61,7 @@ routes: [{path: "/api/{thingName}/job", fill: true}]
 	if a := do(t, http.MethodPost, base+"/a%2Fb/../c?x=%20", "body"); a.body != "POST /a%2Fb/../c?x=%20 body" {
 		t.Errorf("the request was changed: %s", a.body)
 	}
-	refused(t, "an object outside of allow", get(t, base+"/api/sensor-3/job"), http.StatusBadGateway, "Not allowed to presign GET arn:aws:s3:::other/fw.bin")
+	refused(t, "an object outside of allow", get(t, base+"/api/sensor-3/job"), http.StatusBadGateway, "is refused where patterns say what is allowed")
 	refused(t, "PUT without allow_upload", get(t, base+"/api/sensor-4/job"), http.StatusBadGateway, "Not allowed to presign PUT")
 }
 
