@@ -1,0 +1,226 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"jobgate/gateway/jobs/engine"
+)
+
+// Engine keeps the rows of a jobs store in PostgreSQL. It is safe for concurrent use.
+type Engine struct {
+	options Options
+	hot     *pgxpool.Pool // lanes: reads and reports of devices
+	work    *pgxpool.Pool // everything else
+	jobs    jobCache
+	shard   int16 // of counts, for what goes by no lane
+
+	pending, described *lane[read]
+	writes             []*lane[write]
+
+	mu      sync.RWMutex // held for reading by calls under way in lanes
+	closed  bool
+	running sync.WaitGroup
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// enter begins a call that uses a lane; leave ends it.
+func (e *Engine) enter() error {
+	e.mu.RLock()
+	if e.closed {
+		e.mu.RUnlock()
+		return engine.ErrClosed
+	}
+	return nil
+}
+
+func (e *Engine) leave() { e.mu.RUnlock() }
+
+// Close implements engine.Engine.
+func (e *Engine) Close() error {
+	e.mu.Lock() // waits for the calls under way
+	already := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if already {
+		return nil
+	}
+	close(e.pending.in)
+	close(e.described.in)
+	for _, l := range e.writes {
+		close(l.in)
+	}
+	e.running.Wait()
+	e.hot.Close()
+	e.work.Close()
+	return nil
+}
+
+// observe tells how a call went.
+func (e *Engine) observe(operation string, start time.Time, rows int, err error) {
+	if e.options.Observe != nil {
+		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: err})
+	}
+}
+
+// call runs one call within the store's time-out.
+func (e *Engine) call(ctx context.Context, operation string, f func(ctx context.Context) error) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.leave()
+	ctx, cancel := context.WithTimeout(ctx, e.options.Timeout)
+	defer cancel()
+	start := time.Now()
+	_, err := retried(ctx, func() (struct{}, error) { return struct{}{}, f(ctx) })
+	e.observe(operation, start, 1, err)
+	return problem(err)
+}
+
+// Job implements engine.Engine.
+func (e *Engine) Job(ctx context.Context, id string) (s engine.State, err error) {
+	err = e.call(ctx, "job", func(ctx context.Context) error {
+		t := tx{ctx: ctx, engine: e, conn: poolConn{e.work}}
+		s, err = t.Job(id)
+		return err
+	})
+	return s, err
+}
+
+// Totals implements engine.Engine.
+func (e *Engine) Totals(ctx context.Context) (counts engine.Counts, err error) {
+	var list []int64
+	err = e.call(ctx, "totals", func(ctx context.Context) error {
+		return e.work.QueryRow(ctx, "SELECT "+sums+" FROM counts c").Scan(&list)
+	})
+	copy(counts[:], list)
+	return counts, err
+}
+
+// again is when executions that were due are looked at again, in milliseconds.
+const again = 1000
+
+// Due implements engine.Engine.
+func (e *Engine) Due(ctx context.Context, now int64, limit int) (due []engine.Execution, next int64, err error) {
+	err = e.call(ctx, "due", func(ctx context.Context) error {
+		t := tx{ctx: ctx, engine: e, conn: poolConn{e.work}}
+		due, err = t.joined(`(SELECT * FROM timers WHERE due <= $1 ORDER BY due, thing LIMIT $2) d
+			JOIN executions e ON e.thing = d.thing AND e.job = d.job JOIN things t ON t.id = e.thing JOIN jobs j ON j.seq = e.job
+			ORDER BY d.due, d.thing`, now, limit)
+		if err != nil {
+			return err
+		}
+		return e.work.QueryRow(ctx, "SELECT coalesce(min(due), 0) FROM timers WHERE due > $1", now).Scan(&next)
+	})
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case len(due) == limit:
+		next = now
+	case len(due) > 0 && (next == 0 || next > now+again):
+		next = now + again
+	}
+	return due, next, nil
+}
+
+// View implements engine.Engine.
+func (e *Engine) View(ctx context.Context, read func(engine.Reader) error) error {
+	return e.transaction(ctx, "view", engine.Work{}, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
+		func(t *tx) error { return read(t) })
+}
+
+// Update implements engine.Engine.
+func (e *Engine) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
+	return e.transaction(ctx, "update", w, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(t *tx) error { return change(t) })
+}
+
+// rowsInTime is how many rows a transaction may have for each store_timeout that it gets.
+const rowsInTime = 500
+
+func (e *Engine) transaction(ctx context.Context, operation string, w engine.Work, o pgx.TxOptions, f func(*tx) error) error {
+	if err := e.enter(); err != nil {
+		return err
+	}
+	defer e.leave()
+	ctx, cancel := context.WithTimeout(ctx, e.options.Timeout*time.Duration(1+w.Rows/rowsInTime))
+	defer cancel()
+	start := time.Now()
+	for n := 1; ; n++ {
+		own, err := e.once(ctx, w, o, f)
+		if repeatable(err) && pause(ctx, n) {
+			continue
+		}
+		e.observe(operation, start, w.Rows, err)
+		if own { // the function's own error
+			return err
+		}
+		return problem(err)
+	}
+}
+
+// once runs a transaction once. own says that the error is the function's, not the database's.
+func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f func(*tx) error) (own bool, err error) {
+	conn, err := e.work.BeginTx(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	t := &tx{ctx: ctx, engine: e, conn: conn, shard: e.shard, writes: o.AccessMode != pgx.ReadOnly}
+	rollback := func() {
+		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Rollback(late) // the connection is closed if this fails, which undoes as well
+	}
+	if w.Lease != nil {
+		if err := t.fence(w.Lease); err != nil {
+			rollback()
+			return errors.Is(err, engine.ErrFenced), err
+		}
+	}
+	if err := f(t); err != nil {
+		rollback()
+		if t.err != nil {
+			return false, t.err
+		}
+		return true, err
+	}
+	if !t.writes {
+		rollback()
+		return false, t.err
+	}
+	return false, e.commit(ctx, t, conn)
+}
+
+// commit ends a transaction. If the answer is lost it asks the server what became of it.
+func (e *Engine) commit(ctx context.Context, t *tx, conn pgx.Tx) error {
+	var xid *string
+	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id_if_assigned()::text").Scan(&xid); err != nil {
+		_ = conn.Rollback(context.WithoutCancel(ctx))
+		return err
+	}
+	err := conn.Commit(ctx)
+	if !lost(err) || xid == nil {
+		return err
+	}
+	status, lookUp := patient(ctx, func() (s *string, err error) {
+		err = e.work.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", *xid).Scan(&s)
+		if err == nil && s != nil && *s == "in progress" {
+			err = errInProgress
+		}
+		return s, err
+	})
+	switch {
+	case lookUp == nil && status != nil && *status == "committed":
+		return nil
+	case lookUp == nil && status != nil && *status == "aborted":
+		return errors.Join(engine.ErrUnavailable, err)
+	}
+	return errors.Join(engine.ErrUnknown, err)
+}
+
+var errInProgress = errors.New("jobs store: the transaction is in progress")

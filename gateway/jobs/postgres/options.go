@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Options say where a store is and how to use it.
+type Options struct {
+	URL          string        // postgres://user@host[,host]/database?…; libpq's environment and files say the rest
+	PasswordFile string        // "": PGPASSWORD, PGPASSFILE, PGSERVICE
+	Connections  int           // of this handle; 0: DefaultConnections
+	Timeout      time.Duration // longest that a call waits for the database; 0: DefaultTimeout
+	NoMigrate    bool          // a schema that is older than the program is refused, not migrated
+	Log          *slog.Logger  // nil: discards
+	Observe      func(Call)    // nil: nobody; called for each call to the database, by several goroutines
+}
+
+// Call is what Options.Observe is told.
+type Call struct {
+	Operation string // read, write, view, update, job, totals, due, lease, feed, prune
+	Took      time.Duration
+	Rows      int // how many requests went together in a read or a write
+	Err       error
+}
+
+// Defaults of Options, and the fewest connections that a handle works with.
+const (
+	DefaultConnections = 10
+	DefaultTimeout     = 3 * time.Second
+	MinConnections     = 4
+)
+
+// lanes is how the connections are shared out.
+func lanes(connections int) (reads, writes, work int) {
+	switch {
+	case connections < 6:
+		return 1, 1, connections - 3
+	case connections < 16:
+		return 2, 2, connections - 6
+	}
+	return 2, 4, connections - 8
+}
+
+// Open connects to a store, brings its schema to this program's version and returns a handle. The errors say what is
+// wrong with the address, the database or the rights, without a password.
+func Open(ctx context.Context, o Options) (*Engine, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Timeout == 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.Connections == 0 {
+		o.Connections = DefaultConnections
+	}
+	if o.Connections < MinConnections {
+		return nil, fmt.Errorf("cannot use %d connections to the jobs store: at least %d are needed; see jobs.store_connections", o.Connections, MinConnections)
+	}
+	config, err := parse(o)
+	if err != nil {
+		return nil, err
+	}
+	reads, writes, work := lanes(o.Connections)
+	e := &Engine{options: o, jobs: newJobCache(), shard: int16(rand.IntN(shards))} //nolint:gosec // spread, not a secret
+	if e.work, err = open(ctx, config, work, false); err != nil {
+		return nil, err
+	}
+	if err := prepare(ctx, e.work, &o); err != nil {
+		e.work.Close()
+		return nil, fmt.Errorf("cannot use jobs.store %s: %w", where(config.ConnConfig), hint(err))
+	}
+	if e.hot, err = open(ctx, config, 2*reads+writes, true); err != nil {
+		e.work.Close()
+		return nil, err
+	}
+	e.pending, e.described = newLane(maxReads, e.readPending), newLane(maxReads, e.readDescribed)
+	for range reads {
+		e.pending.serve(&e.running)
+		e.described.serve(&e.running)
+	}
+	for range writes {
+		shard := int16(rand.IntN(shards)) //nolint:gosec // spread, not a secret
+		l := newLane(maxWrites, func(batch []*write) { e.writeBatch(batch, shard) })
+		e.writes = append(e.writes, l)
+		l.serve(&e.running)
+	}
+	return e, nil
+}
+
+// shards is how many parts a job's counts may have.
+const shards = 64
+
+// parse reads the address and the password.
+func parse(o Options) (*pgxpool.Config, error) {
+	if u, err := url.Parse(o.URL); err == nil && u.User != nil {
+		if _, there := u.User.Password(); there {
+			return nil, errors.New("cannot use a password in jobs.store: it would show in logs and process lists; see jobs.store_password_file")
+		}
+	}
+	if strings.Contains(o.URL, "password=") {
+		return nil, errors.New("cannot use a password in jobs.store: it would show in logs and process lists; see jobs.store_password_file")
+	}
+	config, err := pgxpool.ParseConfig(o.URL)
+	if err != nil {
+		return nil, errors.New("cannot parse jobs.store: it must be like postgres://user@host/database?sslmode=verify-full") // the parser's error holds the URL
+	}
+	if o.PasswordFile != "" {
+		text, err := os.ReadFile(o.PasswordFile)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read jobs.store_password_file: %w", err)
+		}
+		config.ConnConfig.Password = strings.TrimRight(string(text), "\r\n")
+	}
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "jobgate"
+	}
+	config.ConnConfig.ConnectTimeout = o.Timeout
+	return config, nil
+}
+
+// where says which database it is, for the log: the host and the name, nothing else of the address.
+func where(c *pgx.ConnConfig) string { return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database) }
+
+// open makes a pool. The connections of lanes plan their few statements once, by index: a plan made while a table was
+// empty would read it from end to end for ever.
+func open(ctx context.Context, config *pgxpool.Config, size int, hot bool) (*pgxpool.Pool, error) {
+	config = config.Copy()
+	config.MaxConns = int32(size) //nolint:gosec // a setting's range
+	config.MinConns = 0
+	if hot && config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+			_, err := c.Exec(ctx, `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+				SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off`)
+			return err
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use jobs.store %s: %w", where(config.ConnConfig), err)
+	}
+	return pool, nil
+}

@@ -1,0 +1,228 @@
+// Package pgtest runs a PostgreSQL server for tests.
+//
+//	New(tb) ──► initdb, once a process ──► postgres on a loopback port ──► CREATE DATABASE, one a test ──► its URL
+//
+// It needs Debian's package postgresql, or any installation whose programs are found. The server is a child of the test
+// process and its data a temporary folder; both go with the process. initdb refuses root, so as root it runs as the user
+// postgres, else nobody.
+package pgtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// requireServers is the environment variable that turns a skipped test into a failed one.
+const requireServers = "JOBGATE_TEST_REQUIRE_SERVERS"
+
+// Server is a running PostgreSQL. Its superuser is postgres, without a password.
+type Server struct {
+	Port   int
+	Folder string // its data
+
+	programs string // the folder of the server's programs
+	as       *syscall.SysProcAttr
+	cmd      *exec.Cmd
+	ended    chan struct{}
+	log      bytes.Buffer
+}
+
+var shared struct {
+	once   sync.Once
+	server *Server
+	err    error
+	made   atomic.Int64
+}
+
+// New returns the URL of a new, empty database on the test process's server, which the first call starts.
+func New(tb testing.TB) string {
+	tb.Helper()
+	shared.once.Do(func() { shared.server, shared.err = Start(os.TempDir()) })
+	Require(tb, shared.err)
+	return shared.server.Database(tb, fmt.Sprintf("test%d", shared.made.Add(1)))
+}
+
+// Require skips the test if err says that there is no server, or fails it where servers are required.
+func Require(tb testing.TB, err error) {
+	tb.Helper()
+	switch {
+	case err == nil:
+	case os.Getenv(requireServers) != "":
+		tb.Fatalf("no PostgreSQL, and %s is set: %v", requireServers, err)
+	default:
+		tb.Skipf("no PostgreSQL (install Debian's package postgresql; set %s to make this a failure): %v", requireServers, err)
+	}
+}
+
+// Database makes an empty database and returns its URL.
+func (s *Server) Database(tb testing.TB, name string) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err == nil {
+		_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
+		err = errors.Join(err, conn.Close(ctx))
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s.URL(name)
+}
+
+// URL is where a database is.
+func (s *Server) URL(database string) string {
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
+}
+
+// Start makes a server with a folder under parent, and starts it.
+func Start(parent string) (*Server, error) {
+	s := &Server{}
+	if err := s.find(); err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp(parent, "jobgate-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	s.Folder = filepath.Join(folder, "data")
+	if err := s.runAs(folder); err != nil {
+		return nil, err
+	}
+	initdb := s.command("initdb", "-D", s.Folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+	if text, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w\n%s", err, text)
+	}
+	for range 5 { // another process may take the port first
+		if err = s.Run(); err == nil {
+			return s, nil
+		}
+	}
+	return nil, err
+}
+
+// find looks for the server's programs, of which Debian has a folder for each version.
+func (s *Server) find() error {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		s.programs = filepath.Dir(path)
+		return nil
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) == 0 {
+		return errors.New("initdb is not in PATH, nor under /usr/lib/postgresql")
+	}
+	version := func(path string) int { n, _ := strconv.Atoi(strings.Split(path, "/")[4]); return n }
+	s.programs = filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return cmp.Compare(version(a), version(b)) }))
+	return nil
+}
+
+// runAs chooses the user to run as, and gives it the folder.
+func (s *Server) runAs(folder string) error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	who, err := user.Lookup("postgres")
+	if err != nil {
+		if who, err = user.Lookup("nobody"); err != nil {
+			return err
+		}
+	}
+	uid, _ := strconv.Atoi(who.Uid)
+	gid, _ := strconv.Atoi(who.Gid)
+	s.as = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of the system
+	return os.Chown(folder, uid, gid)
+}
+
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(s.programs, name), args...) //nolint:gosec // the server's own programs
+	attr := syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	if s.as != nil {
+		attr.Credential = s.as.Credential
+	}
+	cmd.SysProcAttr, cmd.Dir = &attr, filepath.Dir(s.Folder)
+	return cmd
+}
+
+// Run starts the server, on the port that it had before if it ran before, and waits until it answers.
+func (s *Server) Run() error {
+	if s.Port == 0 || s.cmd == nil {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		s.Port = ln.Addr().(*net.TCPAddr).Port
+		_ = ln.Close()
+	}
+	args := []string{"-D", s.Folder, "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200"}
+	cmd := s.command("postgres", args...)
+	s.log.Reset()
+	cmd.Stdout, cmd.Stderr = &s.log, &s.log
+	ended := make(chan struct{})
+	started := make(chan error)
+	go func() { // the thread that starts the process must live as long as it: Pdeathsig goes by threads
+		runtime.LockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+			close(ended)
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	s.cmd, s.ended = cmd, ended
+	return s.wait(30 * time.Second)
+}
+
+// wait waits until the server takes connections.
+func (s *Server) wait(longest time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	for {
+		conn, err := pgx.Connect(ctx, s.URL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-s.ended:
+			s.cmd = nil
+			return fmt.Errorf("postgres ended: %s", s.log.String())
+		case <-ctx.Done():
+			return fmt.Errorf("postgres does not answer: %w", err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the server by a signal: SIGTERM waits for clients, SIGINT ends their connections, SIGQUIT ends at once,
+// without a checkpoint (pg_ctl's smart, fast, immediate).
+func (s *Server) Stop(signal syscall.Signal) {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Signal(signal)
+	<-s.ended
+}
+
+// PID is the server's process.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
