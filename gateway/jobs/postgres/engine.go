@@ -193,11 +193,11 @@ func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f fun
 		rollback()
 		return false, t.err
 	}
-	return false, e.commit(ctx, t, conn)
+	return false, e.commit(ctx, conn)
 }
 
 // commit ends a transaction. If the answer is lost it asks the server what became of it.
-func (e *Engine) commit(ctx context.Context, t *tx, conn pgx.Tx) error {
+func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	var xid *string
 	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id_if_assigned()::text").Scan(&xid); err != nil {
 		_ = conn.Rollback(context.WithoutCancel(ctx))

@@ -41,15 +41,17 @@ const (
 	MinConnections     = 4
 )
 
-// lanes is how the connections are shared out.
+// lanes is how the connections are shared out: reads for each of two kinds of requests, writes, and the rest.
 func lanes(connections int) (reads, writes, work int) {
 	switch {
-	case connections < 6:
-		return 1, 1, connections - 3
+	case connections < 9:
+		reads, writes = 1, 1
 	case connections < 16:
-		return 2, 2, connections - 6
+		reads, writes = 2, 2
+	default:
+		reads, writes = 2, 4
 	}
-	return 2, 4, connections - 8
+	return reads, writes, connections - 2*reads - writes
 }
 
 // Open connects to a store, brings its schema to this program's version and returns a handle. The errors say what is

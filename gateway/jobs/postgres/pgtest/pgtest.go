@@ -36,8 +36,9 @@ const requireServers = "JOBGATE_TEST_REQUIRE_SERVERS"
 
 // Server is a running PostgreSQL. Its superuser is postgres, without a password.
 type Server struct {
-	Port   int
-	Folder string // its data
+	Port     int
+	Folder   string // its data
+	Careless bool   // see Start
 
 	programs string // the folder of the server's programs
 	as       *syscall.SysProcAttr
@@ -56,7 +57,7 @@ var shared struct {
 // New returns the URL of a new, empty database on the test process's server, which the first call starts.
 func New(tb testing.TB) string {
 	tb.Helper()
-	shared.once.Do(func() { shared.server, shared.err = Start(os.TempDir()) })
+	shared.once.Do(func() { shared.server, shared.err = Start(os.TempDir(), true) })
 	Require(tb, shared.err)
 	return shared.server.Database(tb, fmt.Sprintf("test%d", shared.made.Add(1)))
 }
@@ -94,9 +95,10 @@ func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
 }
 
-// Start makes a server with a folder under parent, and starts it.
-func Start(parent string) (*Server, error) {
-	s := &Server{}
+// Start makes a server with a folder under parent, and starts it. A careless one does not wait for the disk: what was
+// committed outlives the server's process, not the machine.
+func Start(parent string, careless bool) (*Server, error) {
+	s := &Server{Careless: careless}
 	if err := s.find(); err != nil {
 		return nil, err
 	}
@@ -173,6 +175,9 @@ func (s *Server) Run() error {
 		_ = ln.Close()
 	}
 	args := []string{"-D", s.Folder, "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200"}
+	if s.Careless {
+		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off")
+	}
 	cmd := s.command("postgres", args...)
 	s.log.Reset()
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log

@@ -1,0 +1,53 @@
+package postgres_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/postgres"
+	"jobgate/gateway/jobs/postgres/pgtest"
+	"jobgate/gateway/jobs/rules"
+	"jobgate/gateway/jobs/storetest"
+)
+
+// database is the rules over a database of the test's own, which any number of handles may open.
+var database = storetest.Engine{Shared: true, New: func(tb testing.TB) storetest.Opener {
+	url := pgtest.New(tb)
+	return func() (jobs.Store, error) {
+		e, err := postgres.Open(tb.Context(), postgres.Options{URL: url, Connections: 6})
+		if err != nil {
+			return nil, err
+		}
+		return rules.Over(e), nil
+	}
+}}
+
+func TestStore(t *testing.T)   { storetest.Run(t, database) }
+func TestHandles(t *testing.T) { storetest.Handles(t, database) }
+
+// often says how often a test is repeated: as the environment says, else few times.
+func often(variable string, few int) int {
+	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil {
+		return n
+	}
+	return few
+}
+
+// TestModel compares the service with a model. JOBS_MODEL says how many operations.
+func TestModel(t *testing.T) {
+	n := often("JOBS_MODEL", 1000)
+	storetest.Model(t, database, storetest.ModelOptions{Seed: 1, Operations: n / 2})
+	storetest.Model(t, database, storetest.ModelOptions{Seed: 3, Operations: n / 2, Chunk: 2})
+}
+
+// TestStorm lets everything happen at once. JOBS_STORMS says how often.
+func TestStorm(t *testing.T) {
+	for i := range often("JOBS_STORMS", 1) {
+		storetest.Storm(t, database, storetest.StormOptions{Seed: uint64(i), Operations: 200})
+		if t.Failed() {
+			t.Fatalf("in storm %d", i)
+		}
+	}
+}
