@@ -2,18 +2,20 @@ package gateway
 
 import (
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/valyala/fasthttp"
+	"github.com/valyala/fasthttp/fasthttpadaptor"
+
+	"jobgate/gateway/edge"
 )
 
-// newAdmin returns the operators' server. It is net/http: nothing here is fast, and a
-// flood of devices does not reach it.
-func (s *Server) newAdmin() *http.Server {
+// admin answers operators. It is written for net/http, as what it shows is: nothing here is fast.
+func (s *Server) admin() edge.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Metrics.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -28,7 +30,11 @@ func (s *Server) newAdmin() *http.Server {
 	mux.HandleFunc("GET /debug/pprof/profile", s.debugOnly(pprof.Profile))
 	mux.HandleFunc("GET /debug/pprof/symbol", s.debugOnly(pprof.Symbol))
 	mux.HandleFunc("GET /debug/pprof/trace", s.debugOnly(pprof.Trace))
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, ErrorLog: slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug)}
+	serve := fasthttpadaptor.NewFastHTTPHandler(mux)
+	return func(ctx *fasthttp.RequestCtx) *edge.Route {
+		serve(ctx)
+		return nil
+	}
 }
 
 // debugOnly keeps what changes or shows the gateway's inside to processes of this
@@ -71,7 +77,7 @@ type RoleHealth struct {
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	readiness := s.handler.Load().Readiness()
-	if s.draining.Load() {
+	if s.group.Draining() {
 		readiness.Ready, readiness.Draining = false, true
 	}
 	status := http.StatusOK

@@ -6,9 +6,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"testing"
 	"time"
+
+	"jobgate/gateway"
 )
 
 // exchangeOnce sends request on a kept connection and reads the whole answer.
@@ -40,7 +43,7 @@ func exchangeOnce(tb testing.TB, conn net.Conn, request, buf []byte) int {
 
 func TestHotPathAllocatesNothing(t *testing.T) {
 	f := func(name, document string, quantum bool) {
-		g := newGateway(t, nil)
+		g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Log = slog.New(slog.DiscardHandler) }) // each request is logged at level debug
 		g.write("j1.json", document)
 		if !quantum {
 			g.at(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) // one rendering a second is not per request

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
 )
 
 // endless is a connection on which the same request comes n times; answers are thrown away.
@@ -39,9 +41,8 @@ func (*endless) SetReadDeadline(time.Time) error  { return nil }
 func (*endless) SetWriteDeadline(time.Time) error { return nil }
 
 // benchServer serves b.N requests for path on one connection of a server in memory.
-func benchServer(b *testing.B, handler fasthttp.RequestHandler, path string) {
+func benchServer(b *testing.B, server interface{ ServeConn(net.Conn) error }, path string) {
 	b.Helper()
-	server := &fasthttp.Server{Handler: handler, NoDefaultServerHeader: true, NoDefaultContentType: true, ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second}
 	conn := &endless{request: []byte("GET " + path + " HTTP/1.1\r\nHost: gateway.test\r\n\r\n"), n: b.N}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -51,28 +52,35 @@ func benchServer(b *testing.B, handler fasthttp.RequestHandler, path string) {
 	b.ReportMetric(float64(conn.written)/float64(b.N), "answer-B")
 }
 
+// served is g's Handler under the devices' HTTP layer.
+func served(g *testGateway) *edge.HTTP {
+	return edge.NewHTTP(edge.HTTPOptions{Handler: g.handler.Serve, MaxRequestHeader: 8 << 10, MaxBody: 1 << 20, ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, Streaming: true})
+}
+
 // BenchmarkServe is a whole request through the server, beside a bare handler that
 // writes the same bytes.
 func BenchmarkServe(b *testing.B) {
 	g := newGateway(b, nil)
 	g.write("j1.json", hot)
-	benchServer(b, g.handler.Serve, "/things/thing-0001/jobs/j1/document")
+	benchServer(b, served(g), "/things/thing-0001/jobs/j1/document")
 }
 
 func BenchmarkServe_BareFasthttp(b *testing.B) {
 	g := newGateway(b, nil)
 	g.write("j1.json", hot)
 	body := []byte(g.get("/things/thing-0001/jobs/j1/document").body)
-	benchServer(b, func(ctx *fasthttp.RequestCtx) {
+	bare := func(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.SetContentType("application/json")
 		ctx.Response.Header.Set("Cache-Control", "no-store")
 		ctx.SetBody(body)
-	}, "/things/thing-0001/jobs/j1/document")
+	}
+	server := &fasthttp.Server{Handler: bare, NoDefaultServerHeader: true, NoDefaultContentType: true, ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second}
+	benchServer(b, server, "/things/thing-0001/jobs/j1/document")
 }
 
 // BenchmarkServe_PerDevice signs one URL a request.
 func BenchmarkServe_PerDevice(b *testing.B) {
 	g := newGateway(b, nil)
 	g.write("j1.json", perDevice)
-	benchServer(b, g.handler.Serve, "/things/thing-0001/jobs/j1/document")
+	benchServer(b, served(g), "/things/thing-0001/jobs/j1/document")
 }

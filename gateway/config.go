@@ -119,7 +119,7 @@ func New(c Config) (*Handler, error) {
 		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs,
 		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
 		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.logLimit},
-		unmatched: c.Metrics.route("none"), proxied: c.Metrics.route("proxy"), jobsDurations: c.Metrics.route("jobs"),
+		unmatched: c.Metrics.Edge.Route("none", c.Log), proxied: c.Metrics.Edge.Route("proxy", c.Log), jobsDurations: c.Metrics.Edge.Route("jobs", c.Log),
 	}
 	if h.clock == nil {
 		h.clock = (*fasthttp.RequestCtx).Time

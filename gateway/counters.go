@@ -11,26 +11,22 @@ import (
 
 // counters are the resolved children that requests count with.
 type counters struct {
-	inFlight        *atomic.Int64
-	shedInFlight    prometheus.Counter
-	shedConnections prometheus.Counter
-	signed, reused  prometheus.Counter
-	longURLs        prometheus.Counter
-	panics          prometheus.Counter
-	unfilled        [proxy.Reasons][2]prometheus.Counter // refused, passed
-	logLimit        *edge.LogLimit
+	inFlight       *atomic.Int64
+	shedInFlight   prometheus.Counter
+	signed, reused prometheus.Counter
+	longURLs       prometheus.Counter
+	unfilled       [proxy.Reasons][2]prometheus.Counter // refused, passed
+	logLimit       *edge.LogLimit
 }
 
 func (m *Metrics) counters() *counters {
 	c := &counters{
-		inFlight:        &m.requests,
-		shedInFlight:    m.shed.WithLabelValues("in_flight"),
-		shedConnections: m.shed.WithLabelValues("connections"),
-		signed:          m.urls.WithLabelValues("signed"),
-		reused:          m.urls.WithLabelValues("reused"),
-		longURLs:        m.longURLs,
-		panics:          m.panics,
-		logLimit:        &m.logLimit,
+		inFlight:     &m.requests,
+		shedInFlight: m.Edge.Shed.WithLabelValues("in_flight"),
+		signed:       m.urls.WithLabelValues("signed"),
+		reused:       m.urls.WithLabelValues("reused"),
+		longURLs:     m.longURLs,
+		logLimit:     &m.logLimit,
 	}
 	for reason := range proxy.Reasons {
 		for i, action := range []string{"refused", "passed"} {

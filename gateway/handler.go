@@ -3,7 +3,6 @@ package gateway
 import (
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api"
-	"jobgate/gateway/linger"
 	"jobgate/gateway/proxy"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
@@ -39,9 +37,9 @@ type Handler struct {
 	clock     func(*fasthttp.RequestCtx) time.Time
 	counters  *counters
 
-	unmatched     *durations // requests refused before a route was found
-	proxied       *durations // requests that no route matched
-	jobsDurations *durations
+	unmatched     *edge.Route // requests refused before a route was found
+	proxied       *edge.Route // requests that no route matched
+	jobsDurations *edge.Route
 }
 
 // exchange is the scratch space of one request, pooled.
@@ -56,19 +54,20 @@ type exchange struct {
 	filler    filler
 	jobs      api.Exchange
 	render    jobdoc.Context
-	durations *durations // of the route that matched
+	durations *edge.Route // of the route that matched
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-// Serve answers one request of a device.
-func (h *Handler) Serve(ctx *fasthttp.RequestCtx) {
+// Serve answers one request of a device. It is an edge.Handler.
+func (h *Handler) Serve(ctx *fasthttp.RequestCtx) *edge.Route {
 	x := exchanges.Get().(*exchange)
 	x.now, x.who, x.durations = h.clock(ctx), identity{}, h.unmatched
-	defer h.finish(ctx, x)
+	defer h.finish(x)
 	if err := h.serve(ctx, x); err != nil {
 		h.refuse(ctx, x, err)
 	}
+	return x.durations
 }
 
 // serve is one request, top to bottom.
@@ -146,7 +145,9 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	}
 	body, err := edge.AppendLimited(nil, ctx.RequestBodyStream(), h.limits.MaxBody+1)
 	switch {
-	case err != nil || cutOff(ctx):
+	case edge.IsTimeout(err):
+		return errTimeout()
+	case err != nil || edge.CutOff(ctx):
 		return errBadRequest("the body broke off")
 	case len(body) > h.limits.MaxBody:
 		ctx.SetConnectionClose() // the rest is not read
@@ -165,16 +166,9 @@ func (h *Handler) admit() *Error {
 	return nil
 }
 
-// finish accounts for the request, caught panic or not, and gives its scratch back.
-func (h *Handler) finish(ctx *fasthttp.RequestCtx, x *exchange) {
-	if cause := recover(); cause != nil {
-		h.counters.panics.Inc()
-		h.log.Error("panic while answering", "panic", cause, "stack", string(debug.Stack()))
-		ctx.Response.Reset()
-		edge.FaultOf(nil).Write(ctx)
-	}
+// finish gives a request's scratch back, after a panic too.
+func (h *Handler) finish(x *exchange) {
 	h.counters.inFlight.Add(-1)
-	x.durations[outcomeOf(ctx.Response.StatusCode())].Observe(time.Since(x.now).Seconds())
 	x.render, x.filler = jobdoc.Context{}, filler{}
 	x.jobs.Release()
 	exchanges.Put(x)
@@ -188,7 +182,7 @@ const maxUnread = 256 << 10
 func (h *Handler) refuse(ctx *fasthttp.RequestCtx, x *exchange, e *Error) {
 	id := e.Write(ctx)
 	if ctx.Request.IsBodyStream() && (e.Status == http.StatusRequestEntityTooLarge || ctx.Request.Header.ContentLength() > maxUnread) {
-		linger.Answer(ctx)
+		edge.LetRead(ctx)
 	}
 	h.refusals.Refused(ctx, x.now, e, id)
 }

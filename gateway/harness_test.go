@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"jobgate/gateway"
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs/api"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -127,12 +128,13 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 }
 
 // serve runs handler behind a server set up as the real one, streaming as the devices' is.
-func (g *testGateway) serve(handler fasthttp.RequestHandler, streaming bool) {
+func (g *testGateway) serve(handler edge.Handler, streaming bool) {
 	ln := fasthttputil.NewInmemoryListener()
-	server := &fasthttp.Server{
-		Handler: handler, NoDefaultServerHeader: true, NoDefaultContentType: true, StreamRequestBody: streaming, DisablePreParseMultipartForm: true,
-		ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, MaxRequestBodySize: 1 << 20,
-	}
+	log := slog.New(slog.NewTextHandler(g.log, nil))
+	server := edge.NewHTTP(edge.HTTPOptions{
+		Handler: handler, Route: g.metrics.Edge.Route("none", log), Panics: g.metrics.Edge.Panics, Refusals: edge.Refusals{Log: log, Limit: new(edge.LogLimit)},
+		MaxRequestHeader: 8 << 10, MaxBody: 1 << 20, ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, Streaming: streaming,
+	})
 	go func() { _ = server.Serve(ln) }()
 	g.t.Cleanup(func() { _ = ln.Close() })
 	g.ln = ln

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -160,19 +159,15 @@ func (h *Handler) authorize(who identity, thing []byte) *Error {
 
 // trusted reports whether the peer is one of the trusted proxies.
 func (h *Handler) trusted(ctx *fasthttp.RequestCtx) bool {
-	peer := peerAddr(ctx.RemoteAddr())
+	return h.trusts(edge.PeerAddr(ctx.RemoteAddr()))
+}
+
+// trusts says the same of a peer's address.
+func (h *Handler) trusts(peer netip.Addr) bool {
 	for _, prefix := range h.auth.TrustedProxies {
 		if prefix.Contains(peer) {
 			return true
 		}
 	}
 	return false
-}
-
-// peerAddr returns the address of a TCP peer, the zero Addr for a Unix socket's.
-func peerAddr(addr net.Addr) netip.Addr {
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
 }

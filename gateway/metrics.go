@@ -11,24 +11,6 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// outcome is how a request ended, the label of the same name.
-type outcome uint8
-
-const (
-	outcomeOK outcome = iota
-	outcomeNotModified
-	outcomeBadRequest
-	outcomeDenied
-	outcomeNotFound
-	outcomeShed
-	outcomeUnavailable
-	outcomeBadGateway
-	outcomeError
-	outcomes
-)
-
-var outcomeNames = [outcomes]string{"ok", "not_modified", "bad_request", "denied", "not_found", "shed", "unavailable", "bad_gateway", "error"}
-
 // loadOutcome is how a load from a source ended, the label outcome.
 type loadOutcome uint8
 
@@ -42,38 +24,13 @@ const (
 
 var loadOutcomeNames = [loadOutcomes]string{"ok", "not_modified", "not_found", "error"}
 
-// outcomeOf sorts a status into an outcome.
-func outcomeOf(status int) outcome {
-	switch {
-	case status == 304:
-		return outcomeNotModified
-	case status < 400:
-		return outcomeOK
-	case status == 401 || status == 403:
-		return outcomeDenied
-	case status == 404 || status == 410:
-		return outcomeNotFound
-	case status == 429:
-		return outcomeShed
-	case status < 500:
-		return outcomeBadRequest
-	case status == 502 || status == 504:
-		return outcomeBadGateway
-	case status == 503:
-		return outcomeUnavailable
-	default:
-		return outcomeError
-	}
-}
-
 // Metrics are the gateway's Prometheus metrics. They outlive a reload. Children are
 // resolved when a configuration is loaded, never per request; no label holds a
 // device, a job or a key.
 type Metrics struct {
 	Registry *prometheus.Registry
+	Edge     *edge.Metrics // of the listeners and of requests
 
-	duration    *prometheus.HistogramVec
-	shed        *prometheus.CounterVec
 	source      *prometheus.HistogramVec
 	urls        *prometheus.CounterVec
 	longURLs    prometheus.Counter
@@ -81,7 +38,6 @@ type Metrics struct {
 	sts         *prometheus.CounterVec
 	stsDuration prometheus.Histogram
 	reloaded    prometheus.Gauge
-	panics      prometheus.Counter
 	unfilled    *prometheus.CounterVec
 
 	requests atomic.Int64 // in flight
@@ -92,14 +48,10 @@ type Metrics struct {
 // NewMetrics registers the gateway's metrics and Go's own in a registry of their own.
 // version and revision are what jobgate_build_info says.
 func NewMetrics(version, revision string) *Metrics {
-	fast := prometheus.HistogramOpts{
-		// From 5 µs, a rendering reused, to 10 s, an upstream at its limit.
-		Buckets:                        []float64{5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 2.5, 10},
-		NativeHistogramBucketFactor:    1.1,
+	slow := prometheus.HistogramOpts{
+		Buckets: prometheus.DefBuckets, NativeHistogramBucketFactor: 1.1,
 		NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
 	}
-	slow := fast
-	slow.Buckets = prometheus.DefBuckets
 	named := func(o prometheus.HistogramOpts, name, help string) prometheus.HistogramOpts {
 		o.Name, o.Help = name, help
 		return o
@@ -108,8 +60,7 @@ func NewMetrics(version, revision string) *Metrics {
 	gauge := func(name, help string) prometheus.GaugeOpts { return prometheus.GaugeOpts{Name: name, Help: help} }
 	m := &Metrics{
 		Registry:    prometheus.NewRegistry(),
-		duration:    prometheus.NewHistogramVec(named(fast, "jobgate_request_duration_seconds", "Time from a request's last header byte to its answer, by route and outcome."), []string{"route", "outcome"}),
-		shed:        prometheus.NewCounterVec(counter("jobgate_requests_shed_total", "Requests and connections turned away, by reason."), []string{"reason"}),
+		Edge:        edge.NewMetrics(),
 		source:      prometheus.NewHistogramVec(named(slow, "jobgate_source_duration_seconds", "Time of one load from a source, by kind of source and outcome."), []string{"source", "outcome"}),
 		urls:        prometheus.NewCounterVec(counter("jobgate_presigned_urls_total", "URLs handed out, by mode: signed for this answer, or reused within a quantum."), []string{"mode"}),
 		longURLs:    prometheus.NewCounter(counter("jobgate_presigned_urls_too_long_total", "URLs signed that are longer than presign.max_url_bytes.")),
@@ -117,15 +68,14 @@ func NewMetrics(version, revision string) *Metrics {
 		sts:         prometheus.NewCounterVec(counter("jobgate_sts_requests_total", "Requests for role sessions, by role and outcome."), []string{"role", "outcome"}),
 		stsDuration: prometheus.NewHistogram(named(slow, "jobgate_sts_duration_seconds", "Time of one request for a role session.")),
 		reloaded:    prometheus.NewGauge(gauge("jobgate_config_last_reload_successful", "1 if the last attempt to load the configuration worked, else 0.")),
-		panics:      prometheus.NewCounter(counter("jobgate_panics_total", "Panics caught while answering; each is a bug.")),
 		unfilled:    prometheus.NewCounterVec(counter("jobgate_fill_skipped_total", "Answers of a fill route that could not be filled, by reason and by what became of them: refused with 502, or passed (unfilled: pass)."), []string{"reason", "action"}),
 	}
 	inFlight := prometheus.NewGaugeFunc(gauge("jobgate_requests_in_flight", "Requests that are being answered."),
 		func() float64 { return float64(m.requests.Load()) })
 	build := prometheus.NewGaugeVec(gauge("jobgate_build_info", "1; the labels say what runs."), []string{"version", "revision", "goversion"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
-	m.Registry.MustRegister(build, m.duration, inFlight, m.shed, m.source, m.urls, m.longURLs, m.clamped,
-		m.sts, m.stsDuration, m.reloaded, m.panics, m.unfilled, &m.state,
+	m.Registry.MustRegister(build, m.Edge, inFlight, m.source, m.urls, m.longURLs, m.clamped,
+		m.sts, m.stsDuration, m.reloaded, m.unfilled, &m.state,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -151,17 +101,6 @@ func (m *Metrics) CountURLs() func(signed, reused int, tooLong bool) {
 			c.longURLs.Inc()
 		}
 	}
-}
-
-// durations are the resolved children of one route.
-type durations [outcomes]prometheus.Observer
-
-func (m *Metrics) route(name string) *durations {
-	var d durations
-	for o := range d {
-		d[o] = m.duration.WithLabelValues(name, outcomeNames[o])
-	}
-	return &d
 }
 
 // loads are the resolved children of one kind of source.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"jobgate/cache"
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
 	"jobgate/gateway/target"
@@ -29,7 +30,7 @@ type route struct {
 	keyPrefix    []byte // of the cache: the same for routes that load and read templates alike
 
 	thingName, jobID, executionNumber int // indices of the path variables; -1: none
-	durations                         *durations
+	durations                         *edge.Route
 	loads                             *loads
 }
 
@@ -78,7 +79,7 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 	r := &route{
 		path: config.Path, pattern: pattern, fill: config.Fill, passUnfilled: config.PassUnfilled, expires: config.Expires,
 		thingName: pattern.index("thingName"), jobID: pattern.index("jobId"), executionNumber: pattern.index("executionNumber"),
-		durations: c.Metrics.route(config.Path),
+		durations: c.Metrics.Edge.Route(config.Path, c.Log),
 	}
 	var known bool
 	if r.role, known = c.Roles.Role(config.Role); !known {

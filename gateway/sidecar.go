@@ -40,7 +40,7 @@ type sidecar struct {
 	Sidecar
 	allowed    map[string]sidecarRole
 	minExpires time.Duration // the least that a call may ask for
-	durations  *durations
+	durations  *edge.Route
 }
 
 // sidecarRole is a role that a call may name.
@@ -55,7 +55,7 @@ func newSidecar(h *Handler, c *Config) (*sidecar, error) {
 		return nil, nil //nolint:nilnil // off is no error
 	}
 	s := &sidecar{
-		Sidecar: *c.Sidecar, allowed: map[string]sidecarRole{}, durations: c.Metrics.route("sidecar"),
+		Sidecar: *c.Sidecar, allowed: map[string]sidecarRole{}, durations: c.Metrics.Edge.Route("sidecar", c.Log),
 		minExpires: max(minSidecarExpires, 2*c.Presign.Quantum),
 	}
 	for _, name := range c.Sidecar.Roles {
@@ -72,10 +72,10 @@ func newSidecar(h *Handler, c *Config) (*sidecar, error) {
 }
 
 // ServeSidecar answers one request at the sidecar's listener.
-func (h *Handler) ServeSidecar(ctx *fasthttp.RequestCtx) {
+func (h *Handler) ServeSidecar(ctx *fasthttp.RequestCtx) *edge.Route {
 	x := exchanges.Get().(*exchange)
 	x.now, x.who, x.durations = h.clock(ctx), identity{}, h.sidecar.durations
-	defer h.finish(ctx, x)
+	defer h.finish(x)
 	err := h.admit()
 	if err == nil {
 		err = h.serveSidecar(ctx, x)
@@ -83,6 +83,7 @@ func (h *Handler) ServeSidecar(ctx *fasthttp.RequestCtx) {
 	if err != nil {
 		h.refuse(ctx, x, err)
 	}
+	return x.durations
 }
 
 func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
@@ -128,8 +129,8 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 // this machine and no web page.
 func (s *sidecar) authenticate(ctx *fasthttp.RequestCtx) *Error {
 	if s.Token != nil {
-		given, isBearer := bytes.CutPrefix(ctx.Request.Header.Peek("Authorization"), []byte("Bearer "))
-		if !isBearer || !equalSecrets(given, s.Token()) {
+		scheme, given, _ := bytes.Cut(ctx.Request.Header.Peek("Authorization"), []byte(" "))
+		if !bytes.EqualFold(scheme, []byte("Bearer")) || !equalSecrets(bytes.TrimLeft(given, " "), s.Token()) { // RFC 9110 §11.1: the scheme has no case
 			ctx.Response.Header.Set("WWW-Authenticate", "Bearer")
 			return errUnauthorized("a call needs the sidecar's token: Authorization: Bearer …")
 		}

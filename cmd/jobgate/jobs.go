@@ -71,7 +71,6 @@ func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway
 	}
 	j.control, err = api.NewControl(api.ControlConfig{
 		Service: j.service, Data: j.data, Verifier: v, TokenKey: tokenKey, Log: log,
-		MaxBody: int(c.Limits.MaxBody), ReadTimeout: c.Limits.ReadTimeout, IdleTimeout: c.Limits.IdleTimeout,
 	})
 	if err != nil {
 		return nil, err
@@ -122,11 +121,11 @@ func (j *jobsService) close() error {
 }
 
 // listener is the control plane's, nil if it is off.
-func (j *jobsService) listener(c *config.Config) *gateway.Listener {
+func (j *jobsService) listener(c *config.Config) *gateway.Control {
 	if c.Control == "" {
 		return nil
 	}
-	l := &gateway.Listener{Address: c.Control, Server: j.control.Server(), Close: j.control.Close}
+	l := &gateway.Control{Address: c.Control, Options: j.control.HTTP(), Close: j.control.Close}
 	if t := c.ControlTLS; t.CertFile != "" {
 		l.TLS = &gateway.TLS{
 			Setting: "control_tls", CertFile: t.CertFile, KeyFile: t.KeyFile,

@@ -55,13 +55,19 @@ func (r *Refusals) Refused(ctx *fasthttp.RequestCtx, now time.Time, f *Fault, re
 	if !r.Log.Enabled(context.Background(), level) || level == slog.LevelWarn && !r.Limit.Allow(now) {
 		return
 	}
-	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?")) // a query may hold a signature
+
 	attrs := append([]slog.Attr{
 		slog.Int("status", f.Status), slog.String("error", f.Error()),
-		slog.String("method", string(ctx.Method())), slog.String("path", string(path)), slog.String("request_id", requestID),
+		slog.String("method", string(ctx.Method())), slog.String("path", pathOf(ctx)), slog.String("request_id", requestID),
 	}, more...)
 	if missed := r.Limit.Missed(); missed > 0 {
 		attrs = append(attrs, slog.Int64("not_logged", missed))
 	}
 	r.Log.LogAttrs(context.Background(), level, "request refused", attrs...)
+}
+
+// pathOf returns the target of ctx's request for the log, without its query, which may hold a signature.
+func pathOf(ctx *fasthttp.RequestCtx) string {
+	path, _, _ := bytes.Cut(ctx.Request.Header.RequestURI(), []byte("?"))
+	return string(path)
 }

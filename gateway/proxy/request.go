@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"net"
-	"net/netip"
 	"strconv"
 
 	"github.com/valyala/fasthttp"
@@ -66,7 +64,7 @@ const (
 
 // appendOwn appends what the gateway says of the request: who asked, how, and how long the body is.
 func (p *Proxy) appendOwn(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *Request, said seen) []byte {
-	if peer := peerAddr(ctx.RemoteAddr()); peer.IsValid() {
+	if peer := edge.PeerAddr(ctx.RemoteAddr()); peer.IsValid() {
 		x.forwarded = peer.AppendTo(x.forwarded)
 	} else {
 		x.forwarded = bytes.TrimSuffix(x.forwarded, []byte(", "))
@@ -118,14 +116,6 @@ func hostOf(h *fasthttp.RequestHeader) []byte {
 		}
 	}
 	return h.Host()
-}
-
-// peerAddr returns the address of a TCP peer, the zero Addr for a Unix socket's.
-func peerAddr(addr net.Addr) netip.Addr {
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		return tcp.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
 }
 
 var (

@@ -1,11 +1,11 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +16,8 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
-	"jobgate/gateway/linger"
 	"jobgate/gateway/target"
+	"jobgate/presigner"
 )
 
 // ControlConfig is what the control plane needs.
@@ -27,12 +27,9 @@ type ControlConfig struct {
 	Verifier *Verifier     // required
 	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
 	// store take each other's. nil is a random key: tokens end with the process.
-	TokenKey    []byte
-	MaxBody     int           // bytes of a request's body; 0: 1 MiB
-	ReadTimeout time.Duration // of a request; 0: 10 s
-	IdleTimeout time.Duration // of a connection between requests; 0: 75 s
-	Timeout     time.Duration // of an operation; 0: 30 s
-	MaxStreams  int           // event streams at once; 0: 64
+	TokenKey   []byte
+	Timeout    time.Duration // of an operation; 0: 30 s
+	MaxStreams int           // event streams at once; 0: 64
 	// StallTimeout ends the event stream of a client that reads nothing; 0: 30 s.
 	StallTimeout time.Duration
 	Log          *slog.Logger     // nil: discards
@@ -105,10 +102,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.MaxBody = orDefault(c.MaxBody, 1<<20)
 	c.MaxStreams = orDefault(c.MaxStreams, 64)
-	c.ReadTimeout = orDefault(c.ReadTimeout, 10*time.Second)
-	c.IdleTimeout = orDefault(c.IdleTimeout, 75*time.Second)
 	c.Timeout = orDefault(c.Timeout, 30*time.Second)
 	c.StallTimeout = orDefault(c.StallTimeout, stallTimeout)
 	if c.Clock == nil {
@@ -132,54 +126,44 @@ func orDefault[T int | time.Duration](v, otherwise T) T {
 	return otherwise
 }
 
-// Server returns a server for the control listener. Its owner calls Serve, and, at the end, Close of the Control and
-// Shutdown of the server.
-func (c *Control) Server() *fasthttp.Server {
-	return &fasthttp.Server{
-		Handler: c.Handle, ErrorHandler: c.handleError, Name: "jobgate", NoDefaultServerHeader: true,
-		ReadTimeout: c.config.ReadTimeout, IdleTimeout: c.config.IdleTimeout, // no WriteTimeout: it would end event streams
-		MaxRequestBodySize: c.config.MaxBody, ReadBufferSize: 16 << 10, // room for a header with a session token
-		DisablePreParseMultipartForm: true, // a body is what was signed, and is not looked into before that is known
-		Logger:                       discard{}, CloseOnShutdown: true,
+// HTTP is what the control listener does with requests: its owner adds the listener's limits, metrics and logs, and at
+// the end calls Close of the Control.
+func (c *Control) HTTP() edge.HTTPOptions {
+	return edge.HTTPOptions{
+		Handler: func(ctx *fasthttp.RequestCtx) *edge.Route {
+			c.Handle(ctx)
+			return nil
+		},
+		WriteFault: writeFault,
+		Admit:      c.admit,
 	}
 }
 
-// discard keeps fasthttp's own log silent: what it says, broken connections, is said by handleError at level debug.
-type discard struct{}
+// writeFault writes what the edge has to say as AWS's control plane would.
+func writeFault(ctx *fasthttp.RequestCtx, f *edge.Fault) (requestID string) {
+	if f.Status == http.StatusRequestEntityTooLarge {
+		f.Code = "RequestEntityTooLarge"
+	}
+	return f.WriteException(ctx, nil)
+}
 
-func (discard) Printf(string, ...any) {}
+// admit keeps the bodies of requests out that no key has signed: they would be read to be refused.
+func (c *Control) admit(header *fasthttp.RequestHeader) *edge.Fault {
+	if bytes.HasPrefix(header.Peek(fasthttp.HeaderAuthorization), signatureScheme) {
+		return nil
+	}
+	return &signatureException(presigner.ErrUnsigned, time.Time{}).Fault
+}
+
+var signatureScheme = []byte("AWS4-HMAC-SHA256 ")
 
 // Close ends the event streams. It may be called more than once.
 func (c *Control) Close() { c.close.Do(func() { close(c.closing) }) }
-
-// handleError answers what is no request, or too large a one.
-func (c *Control) handleError(ctx *fasthttp.RequestCtx, err error) {
-	e := invalidRequest("The request cannot be read.")
-	var small *fasthttp.ErrSmallBuffer
-	switch {
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		e = exception(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The request body is larger than %d bytes; see limits.max_body.", c.config.MaxBody)
-	case errors.As(err, &small):
-		e = exception(http.StatusRequestHeaderFieldsTooLarge, "RequestHeaderFieldsTooLarge", "The request header is too large.")
-	}
-	e.Err = err
-	c.log.refused(ctx, c.config.Clock(), "", e, e.Write(ctx))
-	ctx.SetConnectionClose()
-	if e.Status != http.StatusBadRequest { // there is more to come
-		linger.Answer(ctx)
-	}
-}
 
 // Handle answers one request.
 func (c *Control) Handle(ctx *fasthttp.RequestCtx) {
 	now := c.config.Clock()
 	name := ""
-	defer func() {
-		if cause := recover(); cause != nil {
-			c.log.log.Error("jobs: panic while answering", "panic", cause, "stack", string(debug.Stack()))
-			exception(http.StatusInternalServerError, "InternalFailure", "The gateway failed; its log says why.").Write(ctx)
-		}
-	}()
 	if err := c.serve(ctx, now, &name); err != nil {
 		c.log.refused(ctx, now, name, err, err.Write(ctx))
 	}

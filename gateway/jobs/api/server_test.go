@@ -14,8 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
-	"jobgate/gateway/linger"
 	"jobgate/presigner"
 )
 
@@ -27,14 +27,18 @@ func (p *plane) serve() (address string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	server := p.control.Server()
+	server := p.control.httpServer()
+	edged, err := edge.NewListener(listener, edge.Options{Name: "control"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(linger.Listener{Listener: listener}) }() // as the gateway does
+	go func() { done <- server.Serve(edged) }()
 	p.t.Cleanup(func() {
 		p.control.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := server.ShutdownWithContext(ctx); err != nil {
+		if err := server.Shutdown(ctx); err != nil {
 			p.t.Errorf("shutdown: %v", err)
 		}
 		if err := <-done; err != nil {
@@ -42,6 +46,13 @@ func (p *plane) serve() (address string) {
 		}
 	})
 	return listener.Addr().String()
+}
+
+// httpServer serves the plane as the gateway does.
+func (c *Control) httpServer() *edge.HTTP {
+	o := c.HTTP()
+	o.MaxRequestHeader, o.MaxBody, o.ReadTimeout, o.IdleTimeout = 16<<10, 1<<20, 10*time.Second, 75*time.Second
+	return edge.NewHTTP(o)
 }
 
 // raw sends bytes and returns the answer.
@@ -78,7 +89,12 @@ func TestServerRefuses(t *testing.T) {
 	}
 	before := p.store.writes.Load()
 	f("body too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", 413, "RequestEntityTooLargeException")
-	f("chunks too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100001\r\n"+strings.Repeat("x", 0x100001)+"\r\n0\r\n\r\n", 413, "RequestEntityTooLargeException")
+	chunks := "Transfer-Encoding: chunked\r\n\r\n100001\r\n" + strings.Repeat("x", 0x100001) + "\r\n0\r\n\r\n"
+	f("chunks too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n"+chunks, 413, "RequestEntityTooLargeException")
+	f("unsigned chunks", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\n"+chunks, 403, "MissingAuthenticationTokenException")
+	f("an unsigned body is not waited for", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", 403, "MissingAuthenticationTokenException")
+	f("nor asked for", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n", 403, "MissingAuthenticationTokenException")
+	f("one that is too large neither", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nContent-Length: 1048577\r\n\r\n", 413, "RequestEntityTooLargeException")
 	f("header too large", "GET /jobs HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 20000)+"\r\n\r\n", 431, "RequestHeaderFieldsTooLargeException")
 	f("no request", "\x16\x03\x01 hello\r\n\r\n", 400, "InvalidRequestException")
 	f("a form", "POST /tags HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2\r\n\r\n{}", 403, "MissingAuthenticationTokenException")

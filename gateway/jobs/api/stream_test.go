@@ -30,14 +30,14 @@ func (p *plane) stall() (shutdown func() error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := p.control.Server()
+	server := p.control.httpServer()
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(narrow{listener}) }()
 	shutdown = func() error {
 		p.control.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := server.ShutdownWithContext(ctx); err != nil {
+		if err := server.Shutdown(ctx); err != nil {
 			return err
 		}
 		return <-done

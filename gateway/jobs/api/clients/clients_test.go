@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
@@ -83,7 +84,9 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	server := control.Server()
+	o := control.HTTP()
+	o.MaxRequestHeader, o.MaxBody, o.ReadTimeout, o.IdleTimeout = 16<<10, 1<<20, 10*time.Second, 75*time.Second
+	server := edge.NewHTTP(o)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { service.Run(ctx) })
@@ -91,7 +94,7 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		control.Close()
-		must(t, server.Shutdown())
+		must(t, server.Shutdown(context.Background()))
 		must(t, <-ended)
 		stop()
 		running.Wait()

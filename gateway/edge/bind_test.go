@@ -1,4 +1,4 @@
-package gateway
+package edge
 
 import (
 	"errors"
@@ -25,16 +25,13 @@ func (l *scripted) Accept() (net.Conn, error) {
 // TestAcceptGoesOn: without a file to open for a connection the next ones wait, and listening does not end.
 func TestAcceptGoesOn(t *testing.T) {
 	var log strings.Builder
-	accept := func(errno syscall.Errno) error {
+	failed := func(errno syscall.Errno) error {
 		return &net.OpError{Op: "accept", Net: "tcp", Err: os.NewSyscallError("accept4", errno)}
 	}
 	broken := errors.New("broken")
-	l := &enduring{
-		Listener: &scripted{errs: []error{accept(syscall.EMFILE), accept(syscall.ENFILE), accept(syscall.ENOBUFS), accept(syscall.ENOMEM), broken}},
-		log:      slog.New(slog.NewTextHandler(&log, nil)),
-	}
-	if _, err := l.Accept(); !errors.Is(err, broken) {
-		t.Errorf("Accept ended with %v", err)
+	ln := &scripted{errs: []error{failed(syscall.EMFILE), failed(syscall.ENFILE), failed(syscall.ENOBUFS), failed(syscall.ENOMEM), broken}}
+	if _, err := accept(ln, slog.New(slog.NewTextHandler(&log, nil)), new(LogLimit)); !errors.Is(err, broken) {
+		t.Errorf("accept ended with %v", err)
 	}
 	if !strings.Contains(log.String(), "too many open files") {
 		t.Errorf("the log does not say why nobody is let in: %q", log.String())

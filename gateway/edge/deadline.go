@@ -1,14 +1,14 @@
-package gateway
+package edge
 
 import "time"
 
-// deadline moves one direction's deadline along with its use. Moving it costs more than
+// Deadline moves one direction's deadline along with its use. Moving it costs more than
 // reading the clock, so it moves in steps of an eighth: a peer has the timeout at least,
 // and an eighth more at most.
-type deadline struct{ moved time.Time }
+type Deadline struct{ moved time.Time }
 
-// next returns the deadline to set, if one is due. Not safe for concurrent use.
-func (d *deadline) next(timeout time.Duration) (at time.Time, due bool) {
+// Next returns the deadline to set, if one is due. Not safe for concurrent use.
+func (d *Deadline) Next(timeout time.Duration) (at time.Time, due bool) {
 	now := time.Now()
 	if now.Sub(d.moved) < timeout/8 {
 		return at, false
@@ -33,4 +33,27 @@ func (d *lateDeadline) next(slack time.Duration) (at time.Time, due bool) {
 		d.set = d.wanted.Add(slack)
 	}
 	return d.set, true
+}
+
+// leastRate is the least rate at which a request must arrive, in bytes a second: Apache's default (mod_reqtimeout,
+// MinRate=500).
+const leastRate = 500
+
+// pace keeps the read deadlines that a server moves on while a request arrives, for each part of a body, to the time that
+// the least rate allows: the first deadline, and a second more for each leastRate bytes.
+type pace struct {
+	first time.Time // the first deadline of this request
+	read  int64     // bytes since the request began
+}
+
+// limit returns t, or the last moment that the pace allows if that is earlier.
+func (p *pace) limit(t time.Time) time.Time {
+	if t.IsZero() || p.first.IsZero() {
+		p.first = t
+		return t
+	}
+	if last := p.first.Add(time.Duration(p.read) * time.Second / leastRate); t.After(last) {
+		return last
+	}
+	return t
 }

@@ -1,19 +1,14 @@
-package gateway
+package edge
 
 import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"os"
 	"sync/atomic"
 	"time"
-
-	"jobgate/gateway/linger"
 )
 
 // TLS names the files of a listener's certificate. They are read again when they change.
@@ -76,44 +71,6 @@ func (t TLS) load() (*tls.Config, error) {
 	return config, nil
 }
 
-func (c *certificates) listener(ln net.Listener) net.Listener { return &tlsListener{ln, c.base} }
-
-// tlsListener is crypto/tls's, but for its connections.
-type tlsListener struct {
-	net.Listener
-	config *tls.Config
-}
-
-// Accept returns the next connection, its handshake still to come.
-func (l *tlsListener) Accept() (net.Conn, error) {
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &tlsConn{Conn: tls.Server(conn, l.config)}, nil
-}
-
-// tlsConn knows whether its peer has ended, see cutOff.
-type tlsConn struct {
-	*tls.Conn
-	over bool
-}
-
-func (c *tlsConn) ended() bool { return c.over }
-
-// Linger is for linger.Answer.
-func (c *tlsConn) Linger() { linger.On(c.NetConn()) }
-
-// Read reports the end by itself, as a plain connection does, and not with the last bytes before it.
-func (c *tlsConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 && errors.Is(err, io.EOF) {
-		return n, nil
-	}
-	c.over = c.over || errors.Is(err, io.EOF)
-	return n, err
-}
-
 // watch loads the files again when they change, until ctx ends. Files that do not load
 // leave the certificate in use in its place.
 func (c *certificates) watch(ctx context.Context) {
@@ -148,4 +105,14 @@ func (c *certificates) modified() (times [3]time.Time) {
 		}
 	}
 	return times
+}
+
+// expiry returns when the certificate in use ends.
+func (c *certificates) expiry() time.Time {
+	for _, pair := range c.current.Load().Certificates {
+		if pair.Leaf != nil {
+			return pair.Leaf.NotAfter
+		}
+	}
+	return time.Time{}
 }

@@ -1,0 +1,268 @@
+package edge
+
+import (
+	"container/list"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// Conn is a connection of a Listener: one layer over the socket, or over the TLS connection on it, that owns deadlines
+// and the end. A server reads and writes it as any other.
+//
+// Read deadlines that a server sets take effect with the next Read, and an eighth of the shorter of its time-outs late at
+// most. Every piece of an answer has WriteTimeout for itself, so that a long answer may take its time while a client that
+// reads nothing may not; who sets a write deadline of his own, an event stream, has that one until he sets the zero time.
+//
+// A client that ends, fails or falls silent before it has sent anything is not answered: Read reports io.EOF, with which
+// servers let go without a byte.
+type Conn struct {
+	net.Conn // what is read and written: the socket, what strips its PROXY header, or TLS on either
+
+	sock     net.Conn  // has the deadlines
+	tls      *tls.Conn // nil: plain
+	proxied  *proxied  // nil: the peer may not speak for others
+	listener *Listener
+	place    *list.Element // in the listener's list
+
+	read  lateDeadline
+	write Deadline
+	pace  pace
+	state atomic.Int32
+
+	spoken   bool // a byte of a request was read
+	over     bool // see CutOff
+	lingers  bool
+	shaken   bool        // the handshake has ended
+	ownWrite atomic.Bool // the server has set a write Deadline
+	closed   atomic.Bool
+}
+
+// State is what a connection is doing.
+type State int32
+
+// A connection is Fresh until it has sent the first byte of a request, then Active while a request is read and answered,
+// and Idle between two.
+const (
+	Fresh State = iota
+	Active
+	Idle
+)
+
+// SetState tells what the connection does from now on. Servers call it as they call their own ConnState hooks, once a
+// change, from the connection's goroutine.
+func (c *Conn) SetState(s State) {
+	before := State(c.state.Swap(int32(s)))
+	if before == s {
+		return
+	}
+	if before == Fresh {
+		c.listener.fresh.Add(-1)
+	}
+	switch {
+	case s == Active:
+		c.pace = pace{}
+		c.listener.active.Add(1)
+	case before == Active:
+		c.listener.active.Add(-1)
+	}
+}
+
+// Of returns the Conn that conn is, or that TLS runs on; nil if it is another's.
+func Of(conn net.Conn) *Conn {
+	switch c := conn.(type) {
+	case *Conn:
+		return c
+	case *TLSConn:
+		return c.Conn
+	}
+	return nil
+}
+
+// Read reads into p.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.tls != nil && !c.shaken && c.handshake() != nil {
+		return 0, io.EOF
+	}
+	if at, due := c.read.next(c.listener.readSlack); due {
+		if err := c.sock.SetReadDeadline(at); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.spoken = true
+		c.pace.read += int64(n)
+		if errors.Is(err, io.EOF) {
+			err = nil // the end is reported by itself
+		}
+	}
+	if err == nil {
+		return n, nil
+	}
+	c.over = c.over || errors.Is(err, io.EOF)
+	if !c.spoken {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+// maxPiece is how much of an answer is written under one deadline, in bytes.
+const maxPiece = 64 << 10
+
+// Write writes p.
+func (c *Conn) Write(p []byte) (n int, err error) {
+	for {
+		if t := c.listener.WriteTimeout; t > 0 && !c.ownWrite.Load() {
+			if at, due := c.write.Next(t); due {
+				if err := c.sock.SetWriteDeadline(at); err != nil {
+					return n, err
+				}
+			}
+		}
+		m, err := c.Conn.Write(p[n:min(len(p), n+maxPiece)])
+		n += m
+		if err != nil || n == len(p) {
+			return n, err
+		}
+	}
+}
+
+// SetReadDeadline is for the reads that begin after it. While a request arrives it is kept to the least rate.
+func (c *Conn) SetReadDeadline(t time.Time) error {
+	if State(c.state.Load()) == Active {
+		t = c.pace.limit(t)
+	}
+	c.read.wanted = t
+	return nil
+}
+
+// SetWriteDeadline replaces the listener's for the writes that follow and the one under way, until it is called with the
+// zero time. It may be called while another goroutine writes.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	c.ownWrite.Store(!t.IsZero())
+	return c.sock.SetWriteDeadline(t)
+}
+
+// SetDeadline sets both.
+func (c *Conn) SetDeadline(t time.Time) error {
+	_ = c.SetReadDeadline(t) // only notes it
+	return c.SetWriteDeadline(t)
+}
+
+// RemoteAddr returns the client's address: what a trusted peer's PROXY header says, once the first byte was read, else
+// the peer's.
+func (c *Conn) RemoteAddr() net.Addr {
+	if c.proxied != nil && c.proxied.source != nil {
+		return c.proxied.source
+	}
+	return c.sock.RemoteAddr()
+}
+
+// Close closes the connection and gives its place to another.
+func (c *Conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	defer c.listener.left(c)
+	c.leave()
+	if !c.lingers {
+		return c.Conn.Close()
+	}
+	if c.tls != nil {
+		_ = c.tls.CloseWrite()
+	}
+	closeLingering(c.sock)
+	return nil
+}
+
+// leave counts the connection out of its state.
+func (c *Conn) leave() {
+	switch State(c.state.Load()) {
+	case Fresh:
+		c.listener.fresh.Add(-1)
+	case Active:
+		c.listener.active.Add(-1)
+	case Idle:
+	}
+}
+
+// What a client may still send when a connection lingers, and for how long: more than that is reset after all.
+const (
+	lingerTime  = time.Second
+	lingerBytes = 16 << 20
+)
+
+// closeLingering ends the writing, drops what the client still sends until it closes, and closes sock. A connection that
+// is closed with bytes of the client unread is reset, and a reset discards what the client has not read yet, the answer
+// among it.
+func closeLingering(sock net.Conn) {
+	if half, ok := sock.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && sock.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(sock, lingerBytes)) // ends with the client, the time or the bytes
+	}
+	_ = sock.Close()
+}
+
+// LetRead makes ctx's response the last of its connection, and lets the client read it though the request was not read to
+// its end: a 413 reaches a client that is still sending.
+func LetRead(ctx *fasthttp.RequestCtx) {
+	ctx.SetConnectionClose()
+	if c := Of(ctx.Conn()); c != nil {
+		c.lingers = true
+	}
+}
+
+// CutOff says, at the end of a request's streamed body, whether it is the connection that has ended. fasthttp tells
+// nobody that a chunked body lacks its last chunk, or another a part of its length. A connection whose request came whole
+// has not been read to its end.
+func CutOff(ctx *fasthttp.RequestCtx) bool {
+	c := Of(ctx.Conn())
+	return c != nil && c.over
+}
+
+// TLSConn is a Conn with TLS. It has what servers look for in one.
+type TLSConn struct{ *Conn }
+
+// Handshake does the handshake unless it was done.
+func (c *TLSConn) Handshake() error { return c.handshake() }
+
+// ConnectionState says what was negotiated.
+func (c *TLSConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
+
+// secure puts TLS on c.
+func (c *Conn) secure(config *tls.Config) *TLSConn {
+	c.tls = tls.Server(c.Conn, config)
+	c.Conn = c.tls
+	return &TLSConn{c}
+}
+
+var errHandshakeFailed = errors.New("the TLS handshake has failed")
+
+// handshake does the handshake once, within the read deadline, and accounts for its failure.
+func (c *Conn) handshake() error {
+	if c.shaken {
+		return c.tls.Handshake() // what was found the first time
+	}
+	c.shaken = true
+	if err := c.sock.SetDeadline(c.read.wanted); err != nil {
+		return err
+	}
+	c.read.set, c.write = c.read.wanted, Deadline{}
+	err := c.tls.Handshake()
+	_ = c.sock.SetWriteDeadline(time.Time{}) // the next write sets its own
+	if err == nil {
+		return nil
+	}
+	c.over = true
+	c.listener.handshakeFailed(c, err)
+	return errHandshakeFailed
+}
+
+// IsTimeout says whether a deadline has ended a read or a write.
+func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -1,0 +1,383 @@
+package edge_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
+)
+
+// site is a listener with an HTTP layer that runs until the test ends.
+type site struct {
+	*edge.Listener
+	metrics *edge.Metrics
+	log     *syncBuffer
+	stop    func() error // drains
+}
+
+// syncBuffer is a log that goroutines share.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// serve serves handler; change alters the options.
+func serve(t *testing.T, handler fasthttp.RequestHandler, change func(*edge.Options, *edge.HTTPOptions, *edge.Drain)) *site {
+	t.Helper()
+	s := &site{metrics: edge.NewMetrics(), log: new(syncBuffer)}
+	log := slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o := edge.Options{
+		Name: "listen", Address: "127.0.0.1:0", ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, WriteTimeout: 10 * time.Second,
+		Refuse: edge.RefuseHTTP, Metrics: s.metrics, Log: log,
+	}
+	h := edge.HTTPOptions{
+		Handler: func(ctx *fasthttp.RequestCtx) *edge.Route { handler(ctx); return nil },
+		Route:   s.metrics.Route("none", log), Refusals: edge.Refusals{Log: log, Limit: new(edge.LogLimit)}, Panics: s.metrics.Panics,
+		MaxRequestHeader: 4096, MaxBody: 1000, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute,
+	}
+	g := &edge.Group{Drain: edge.Drain{Timeout: 30 * time.Second}, Log: log}
+	if change != nil {
+		change(&o, &h, &g.Drain)
+	}
+	var err error
+	if s.Listener, err = edge.Listen(o); err != nil {
+		t.Fatal(err)
+	}
+	g.Add(edge.Member{Listener: s.Listener, Server: edge.NewHTTP(h)})
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- g.Run(ctx) }()
+	s.stop = sync.OnceValue(func() error {
+		cancel()
+		return <-ended
+	})
+	t.Cleanup(func() { _ = s.stop() })
+	return s
+}
+
+func (s *site) dial(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	return conn
+}
+
+// state returns the value of jobgate_connections.
+func (s *site) state(t *testing.T, state string) (n float64) {
+	t.Helper()
+	return gather(t, s.metrics, "jobgate_connections", state)
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("it did not come to this: %s", what)
+		}
+	}
+}
+
+func ok(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }
+
+const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+func answer(t *testing.T, r *bufio.Reader) (status int, body string) {
+	t.Helper()
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(text)
+}
+
+// A client that sends all of a request that is too large reads the answer to it, once, every time.
+func TestTooLargeArrives(t *testing.T) {
+	s := serve(t, ok, nil)
+	body := strings.Repeat("x", 4<<20)
+	for range 20 {
+		conn := s.dial(t)
+		if _, err := conn.Write([]byte("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 4194304\r\n\r\n" + body)); err != nil {
+			t.Fatal(err)
+		}
+		r := bufio.NewReader(conn)
+		if status, text := answer(t, r); status != http.StatusRequestEntityTooLarge || !strings.Contains(text, "limits.max_body") {
+			t.Fatalf("%d %s", status, text)
+		}
+		if _, err := r.Peek(1); err == nil {
+			t.Error("more follows")
+		}
+		_ = conn.Close()
+	}
+}
+
+// What is not asked for is not answered; half a request is.
+func TestSilence(t *testing.T) {
+	s := serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
+		o.ReadTimeout, h.ReadTimeout, h.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond
+	})
+	f := func(what, sent, want string) {
+		t.Helper()
+		conn := s.dial(t)
+		_, _ = io.WriteString(conn, sent)
+		if got, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(got), want) || want == "" && len(got) > 0 {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+	}
+	f("nothing", "", "")
+	f("half a header", "GET / HTTP/1.1\r\nHo", "HTTP/1.1 408 ")
+	f("half a body", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 408 ")
+	f("half a chunked body", "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", "HTTP/1.1 408 ")
+
+	conn := s.dial(t) // kept alive: it ends after the answer, without another
+	_, _ = io.WriteString(conn, get)
+	r := bufio.NewReader(conn)
+	if status, _ := answer(t, r); status != 200 {
+		t.Fatal(status)
+	}
+	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
+		t.Errorf("an idle connection ends with %q, %v", rest, err)
+	}
+}
+
+func TestConnectionStates(t *testing.T) {
+	leave := make(chan struct{})
+	s := serve(t, func(ctx *fasthttp.RequestCtx) { <-leave }, nil)
+	f := func(what string, fresh, active, idle float64) {
+		t.Helper()
+		eventually(t, what, func() bool {
+			return s.state(t, "fresh") == fresh && s.state(t, "active") == active && s.state(t, "idle") == idle
+		})
+	}
+	silent, busy := s.dial(t), s.dial(t)
+	f("two came", 2, 0, 0)
+	_, _ = io.WriteString(busy, get)
+	f("one asks", 1, 1, 0)
+	leave <- struct{}{}
+	f("one was answered", 1, 0, 1)
+	_, _ = io.WriteString(busy, get)
+	f("and asks again", 1, 1, 0)
+	_ = silent.Close()
+	f("one left", 0, 1, 0)
+	close(leave)
+	_ = busy.Close()
+	f("all left", 0, 0, 0)
+}
+
+func TestConnectionLimit(t *testing.T) {
+	s := serve(t, ok, func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.MaxConnections = 1 })
+	first := s.dial(t)
+	eventually(t, "the first is let in", func() bool { return s.state(t, "fresh") == 1 })
+	for range 20 { // each has the answer, however fast the connection is closed
+		over := s.dial(t)
+		_, _ = io.WriteString(over, get)
+		if status, body := answer(t, bufio.NewReader(over)); status != 503 || !strings.Contains(body, "limits.max_connections") {
+			t.Fatalf("over the limit: %d %s", status, body)
+		}
+	}
+	if got := testutil.ToFloat64(s.metrics.Shed.WithLabelValues("connections")); got != 20 {
+		t.Errorf("%v shed", got)
+	}
+	_ = first.Close()
+	eventually(t, "its place is free", func() bool {
+		conn := s.dial(t)
+		defer func() { _ = conn.Close() }()
+		_, _ = io.WriteString(conn, get)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		return err == nil && res.StatusCode == 200
+	})
+}
+
+// A drain cuts off who does not send or does not read, and that is no failure; a request that hangs by itself is one.
+func TestDrainCutsOff(t *testing.T) {
+	entered, leave := make(chan struct{}, 1), make(chan struct{})
+	handler := func(ctx *fasthttp.RequestCtx) {
+		switch string(ctx.Path()) {
+		case "/large":
+			ctx.SetBody(make([]byte, 64<<20))
+		case "/slow":
+			entered <- struct{}{}
+			<-leave
+		}
+	}
+	drain := func(requests ...string) error {
+		s := serve(t, handler, func(_ *edge.Options, _ *edge.HTTPOptions, d *edge.Drain) { d.Timeout = 300 * time.Millisecond })
+		for _, request := range requests {
+			_, _ = io.WriteString(s.dial(t), request)
+		}
+		eventually(t, "all are there", func() bool {
+			return s.state(t, "fresh")+s.state(t, "active") >= float64(len(requests))
+		})
+		if len(requests) == 1 && strings.Contains(requests[0], "/slow") {
+			<-entered
+		}
+		return s.stop()
+	}
+	if err := drain("", "GET / HT", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", "GET /large HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Errorf("with clients that hang: %v", err)
+	}
+	if err := drain("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"); err == nil || !strings.Contains(err.Error(), "drain.timeout") {
+		t.Errorf("with a request that hangs: %v", err)
+	}
+	close(leave)
+}
+
+// An answer that nobody reads is cut; one that is read slowly arrives.
+func TestAnswerNeedsProgress(t *testing.T) {
+	const size = 24 << 20
+	s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBody(make([]byte, size)) }, func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) {
+		o.WriteTimeout = 300 * time.Millisecond
+	})
+	stuck := s.dial(t)
+	_, _ = io.WriteString(stuck, get)
+	eventually(t, "the connection is let go", func() bool { return s.state(t, "active") == 0 && s.state(t, "fresh") == 0 })
+
+	slow := s.dial(t)
+	_, _ = io.WriteString(slow, get)
+	n, began := 0, time.Now()
+	for buf := make([]byte, 1<<20); n < size; {
+		m, err := slow.Read(buf)
+		if n += m; err != nil {
+			t.Fatalf("after %d bytes and %v: %v", n, time.Since(began), err)
+		}
+		time.Sleep(5 * time.Millisecond) // a client on a slow line
+	}
+}
+
+// A request that comes at less than the least rate ends, though the server grants each part of it the whole time-out.
+func TestLeastRate(t *testing.T) {
+	l, err := edge.Listen(edge.Options{Name: "listen", Address: "127.0.0.1:0", ReadTimeout: 300 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	client, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if _, err := client.Write([]byte("x")); err != nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond) // 20 bytes a second
+		}
+	}()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	edge.Of(conn).SetState(edge.Active)
+	for buf := make([]byte, 1); err == nil; {
+		_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		_, err = conn.Read(buf)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("it ended with %v", err)
+	}
+	_ = conn.Close()
+	<-ended
+}
+
+func TestPanicIsAnswered(t *testing.T) {
+	s := serve(t, func(ctx *fasthttp.RequestCtx) {
+		if string(ctx.Path()) == "/panic" {
+			panic("boom")
+		}
+	}, nil)
+	conn := s.dial(t)
+	r := bufio.NewReader(conn)
+	_, _ = io.WriteString(conn, "GET /panic?secret HTTP/1.1\r\nHost: x\r\n\r\n")
+	if status, body := answer(t, r); status != 500 || !strings.Contains(body, "InternalFailure") || strings.Contains(body, "boom") {
+		t.Errorf("%d %s", status, body)
+	}
+	_, _ = io.WriteString(conn, get)
+	if status, _ := answer(t, r); status != 200 {
+		t.Errorf("the next request: %d", status)
+	}
+	if testutil.ToFloat64(s.metrics.Panics) != 1 {
+		t.Error("it is not counted")
+	}
+	eventually(t, "the log tells both requests", func() bool { return strings.Count(s.log.String(), "msg=request route=none") == 2 })
+	log := s.log.String()
+	if !strings.Contains(log, "boom") || !strings.Contains(log, "status=500") || !strings.Contains(log, "path=/panic") || strings.Contains(log, "secret") {
+		t.Error(log)
+	}
+}
+
+// proxyV2 is a PROXY protocol header for a client at 192.0.2.7:4242.
+const proxyV2 = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + "\xc0\x00\x02\x07" + "\x7f\x00\x00\x01" + "\x10\x92" + "\x1f\x90"
+
+func TestProxyProtocol(t *testing.T) {
+	trusted := func(netip.Addr) bool { return true }
+	f := func(what string, trust func(netip.Addr) bool, sent, want string) {
+		t.Helper()
+		s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(ctx.RemoteAddr().String()) },
+			func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
+				o.Trusted, o.ReadTimeout, h.ReadTimeout = trust, 2*time.Second, 2*time.Second
+			})
+		conn := s.dial(t)
+		for i := range len(sent) { // however it is cut into packets
+			_, _ = conn.Write([]byte{sent[i]})
+		}
+		got, _ := io.ReadAll(io.LimitReader(conn, 12))
+		if want == "" || strings.HasPrefix(want, "HTTP") {
+			if string(got) != want {
+				t.Errorf("%s: %q, want %q", what, got, want)
+			}
+			return
+		}
+		if _, body := answer(t, bufio.NewReader(io.MultiReader(bytes.NewReader(got), conn))); !strings.HasPrefix(body, want) {
+			t.Errorf("%s: %q, want %q", what, body, want)
+		}
+	}
+	const tlv = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x11" + "\xc0\x00\x02\x07" + "\x7f\x00\x00\x01" + "\x10\x92" + "\x1f\x90" + "\x04\x00\x02ab"
+	const v6 = "\r\n\r\n\x00\r\nQUIT\n\x21\x21\x00\x24" + "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" + "\x10\x92" + "\x1f\x90"
+	const local = "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
+	f("a header", trusted, proxyV2+get, "192.0.2.7:4242")
+	f("with TLVs", trusted, tlv+get, "192.0.2.7:4242")
+	f("IPv6", trusted, v6+get, "[2001:db8::1]:4242")
+	f("a health check's", trusted, local+get, "127.0.0.1:")
+	f("none", trusted, get, "127.0.0.1:")
+	f("empty lines before a request", trusted, "\r\n\r\n"+get, "127.0.0.1:")
+	f("a stranger's", nil, proxyV2+get, "HTTP/1.1 400")
+	f("version 3", trusted, strings.Replace(proxyV2, "\x21", "\x31", 1)+get, "")
+	f("too short for its family", trusted, "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x04\xc0\x00\x02\x07"+get, "")
+	f("half a header", trusted, proxyV2[:20], "")
+}

@@ -1,0 +1,140 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Server serves the connections of a Listener. *HTTP is one.
+type Server interface {
+	// Serve returns nil once Shutdown was called or l is closed.
+	Serve(l net.Listener) error
+	// Shutdown ends what is idle, waits for what is under way and returns nil, or ctx's error when that ends before. What
+	// it leaves the Group cuts off.
+	Shutdown(ctx context.Context) error
+}
+
+// Member is a listener with its server.
+type Member struct {
+	Listener *Listener
+	Server   Server
+	Stop     func() // ends what does not end by itself, streams of events; nil: all does
+	Last     bool   // stops when the others have: the operators'
+}
+
+// Drain says how a Group ends.
+type Drain struct {
+	Delay   time.Duration // between the drain's beginning and the end of listening
+	Timeout time.Duration // for what is under way then
+}
+
+// Group runs listeners from their start to their end. Add all Members before Run.
+type Group struct {
+	Drain    Drain
+	Log      *slog.Logger
+	members  []Member
+	draining atomic.Bool
+}
+
+// Add makes m one of the group.
+func (g *Group) Add(m Member) { g.members = append(g.members, m) }
+
+// Draining says whether the drain has begun.
+func (g *Group) Draining() bool { return g.draining.Load() }
+
+// Addr returns the address of a member by its listener's name, nil if there is none.
+func (g *Group) Addr(name string) net.Addr {
+	for _, m := range g.members {
+		if m.Listener.Name == name {
+			return m.Listener.Addr()
+		}
+	}
+	return nil
+}
+
+// Close closes the listeners of a group that does not run.
+func (g *Group) Close() {
+	for _, m := range g.members {
+		_ = m.Listener.Close()
+	}
+}
+
+// Run serves until ctx ends or a member breaks, then drains: the delay passes, listening ends, idle connections close,
+// requests under way finish. It returns nil when everybody who was owed an answer and took it has it: a client that does
+// not send its request to the end, or does not read, is cut off at the drain's end and is no failure.
+func (g *Group) Run(ctx context.Context) error {
+	broken := make(chan error, len(g.members))
+	var serving sync.WaitGroup
+	watching, stop := context.WithCancel(context.Background())
+	defer stop()
+	for _, m := range g.members {
+		serving.Go(func() {
+			if err := m.Server.Serve(m.Listener); err != nil {
+				broken <- fmt.Errorf("cannot serve %s: %w", m.Listener.Name, err)
+			}
+		})
+		if m.Listener.certs != nil {
+			go m.Listener.certs.watch(watching)
+		}
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		g.draining.Store(true)
+		g.Log.Info("draining", "delay", g.Drain.Delay, "timeout", g.Drain.Timeout)
+		time.Sleep(g.Drain.Delay)
+	case err = <-broken:
+		g.draining.Store(true)
+	}
+	err = errors.Join(err, g.shutdown())
+	serving.Wait()
+	return err
+}
+
+// shutdown ends the members, all at once, but those that are last.
+func (g *Group) shutdown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), g.Drain.Timeout)
+	defer cancel()
+	return errors.Join(g.end(ctx, false), g.end(ctx, true))
+}
+
+func (g *Group) end(ctx context.Context, last bool) error {
+	failures := make([]error, len(g.members))
+	var ending sync.WaitGroup
+	for i, m := range g.members {
+		if m.Last == last {
+			ending.Go(func() { failures[i] = m.end(ctx, g.Drain.Timeout) })
+		}
+	}
+	ending.Wait()
+	return errors.Join(failures...)
+}
+
+// cutGrace is how long servers have to notice that the connections that they wait for were cut off.
+const cutGrace = 2 * time.Second
+
+// end drains one member. Whoever waits for his client when ctx ends is cut off; what is under way even then waits for
+// something else, and is a request that was lost.
+func (m *Member) end(ctx context.Context, timeout time.Duration) error {
+	_ = m.Listener.Close() // Shutdown does not, when Serve has yet to begin
+	if m.Stop != nil {
+		m.Stop()
+	}
+	err := m.Server.Shutdown(ctx)
+	if err == nil || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	m.Listener.cut()
+	for end := time.Now().Add(cutGrace); time.Now().Before(end); time.Sleep(cutGrace / 200) {
+		if m.Listener.open.Load() == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("cannot drain %s within drain.timeout %v: %d connections still have a request under way", m.Listener.Name, timeout, m.Listener.open.Load())
+}

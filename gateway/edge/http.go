@@ -1,0 +1,243 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+)
+
+// Handler answers a request and returns the route that accounts for it, nil for HTTPOptions.Route.
+type Handler func(ctx *fasthttp.RequestCtx) *Route
+
+// HTTPOptions describe what a listener that speaks HTTP does with requests.
+type HTTPOptions struct {
+	Handler Handler
+	// WriteFault encodes an answer to what is no request, or one that cannot be taken; nil: (*Fault).Write. It returns the
+	// request id.
+	WriteFault func(ctx *fasthttp.RequestCtx, f *Fault) string
+	// Admit looks at a request's header before its body is read. A Fault keeps the body out: Handler, which must refuse the
+	// request by its header, sees none, and the connection closes. nil: everybody is admitted.
+	Admit    func(h *fasthttp.RequestHeader) *Fault
+	Route    *Route      // accounts for what no route of Handler's does; nil: nothing does
+	Draining func() bool // asks clients to connect anew, elsewhere; nil: never
+
+	MaxRequestHeader int // bytes of request line and header
+	MaxBody          int // bytes; 0: no bodies
+	ReadTimeout      time.Duration
+	IdleTimeout      time.Duration
+	LowMemory        bool // buffers of idle connections are freed
+	Streaming        bool // Handler reads the body as it comes
+
+	Refusals Refusals
+	Panics   interface{ Inc() } // counts panics; nil: nothing does
+}
+
+// HTTP is the HTTP layer of a listener: every limit of fasthttp is set, panics are caught, counted and answered with 500,
+// requests are accounted for, and what is no request is answered in the listener's own shape. It is a Server.
+type HTTP struct {
+	o      HTTPOptions
+	server *fasthttp.Server
+}
+
+// NewHTTP returns the HTTP layer for o.
+func NewHTTP(o HTTPOptions) *HTTP {
+	if o.WriteFault == nil {
+		o.WriteFault = func(ctx *fasthttp.RequestCtx, f *Fault) string { return f.Write(ctx) }
+	}
+	h := &HTTP{o: o}
+	h.server = &fasthttp.Server{
+		Handler:                      h.serve,
+		ErrorHandler:                 h.malformed,
+		HeaderReceived:               h.headerReceived(),
+		ExpectHandler:                h.expect,
+		ConnState:                    setState,
+		Logger:                       quiet{},
+		SecureErrorLogMessage:        true,
+		Concurrency:                  1 << 23, // the listener's limit is kept at accept
+		ReadBufferSize:               o.MaxRequestHeader,
+		ReadTimeout:                  o.ReadTimeout,
+		IdleTimeout:                  o.IdleTimeout,
+		MaxRequestBodySize:           max(o.MaxBody, 1), // 0 is fasthttp's 4 MiB
+		MaxIdleWorkerDuration:        10 * time.Second,
+		ReduceMemoryUsage:            o.LowMemory,
+		StreamRequestBody:            o.Streaming && !o.LowMemory,
+		CloseOnShutdown:              true,
+		NoDefaultServerHeader:        true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true, // a body is not looked into before it is known who sent it
+	}
+	return h
+}
+
+// quiet drops fasthttp's own log lines: they hold bytes of requests.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}
+
+// setState tells a connection what fasthttp does with it.
+func setState(conn net.Conn, state fasthttp.ConnState) {
+	c := Of(conn)
+	if c == nil {
+		return
+	}
+	switch state {
+	case fasthttp.StateActive:
+		c.SetState(Active)
+	case fasthttp.StateIdle:
+		c.SetState(Idle)
+	case fasthttp.StateNew, fasthttp.StateHijacked, fasthttp.StateClosed:
+	}
+}
+
+// Serve serves what l accepts until Shutdown.
+func (h *HTTP) Serve(l net.Listener) error { return h.server.Serve(l) }
+
+// ServeConn serves one connection until it ends, and closes it.
+func (h *HTTP) ServeConn(conn net.Conn) error { return h.server.ServeConn(conn) }
+
+// Shutdown ends the serving: idle connections close, requests in flight finish, until ctx ends.
+func (h *HTTP) Shutdown(ctx context.Context) error { return h.server.ShutdownWithContext(ctx) }
+
+// serve answers one request.
+func (h *HTTP) serve(ctx *fasthttp.RequestCtx) {
+	route := h.o.Route
+	defer h.finish(ctx, &route)
+	if r := h.o.Handler(ctx); r != nil {
+		route = r
+	}
+}
+
+// finish is after every request, one that panicked too.
+func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
+	if cause := recover(); cause != nil {
+		if h.o.Panics != nil {
+			h.o.Panics.Inc()
+		}
+		h.log().Error("panic while answering", "panic", cause, "stack", string(debug.Stack()))
+		ctx.Response.Reset()
+		h.o.WriteFault(ctx, FaultOf(nil))
+	}
+	if h.o.Admit != nil && h.o.Admit(&ctx.Request.Header) != nil { // its body, if it has one, is still to come
+		LetRead(ctx)
+	}
+	if *route != nil {
+		(*route).Done(ctx, ctx.Time())
+	}
+	if h.o.Draining != nil && h.o.Draining() { // says so while the client can still connect anew elsewhere
+		ctx.SetConnectionClose()
+	}
+}
+
+func (h *HTTP) log() *slog.Logger {
+	if h.o.Refusals.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return h.o.Refusals.Log
+}
+
+// refuse answers a request that Handler does not get to see, as the last of its connection.
+func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, f *Fault) {
+	id := h.o.WriteFault(ctx, f)
+	ctx.SetConnectionClose()
+	if h.o.Route != nil {
+		h.o.Route.Done(ctx, time.Now())
+	}
+	if h.o.Refusals.Log != nil {
+		h.o.Refusals.Refused(ctx, time.Now(), f, id)
+	}
+}
+
+// malformed answers what fasthttp could not read.
+func (h *HTTP) malformed(ctx *fasthttp.RequestCtx, err error) {
+	f, more := h.faultOf(ctx, err)
+	h.refuse(ctx, f)
+	if more {
+		LetRead(ctx)
+	}
+}
+
+// faultOf says what is wrong with a request, and whether there is more of it to come.
+func (h *HTTP) faultOf(ctx *fasthttp.RequestCtx, err error) (f *Fault, more bool) {
+	var small *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.As(err, &small):
+		return &Fault{
+			Status: http.StatusRequestHeaderFieldsTooLarge, Code: "RequestHeaderFieldsTooLarge",
+			Message: fmt.Sprintf("request line and header are larger than %d bytes, the gateway's limits.max_request_header", h.o.MaxRequestHeader), Err: err,
+		}, true
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return tooLarge(h.o.MaxBody), true
+	case IsTimeout(err), timedOut(err):
+		return &Fault{Status: http.StatusRequestTimeout, Code: "RequestTimeout", Message: "the request did not arrive within limits.read_timeout"}, false
+	}
+	return &Fault{Status: http.StatusBadRequest, Code: "InvalidRequest", Message: "the request is not valid HTTP/1.1"}, false
+}
+
+// refuseBody says, by its header, why a request's body is not read, nil if it is.
+func (h *HTTP) refuseBody(header *fasthttp.RequestHeader) *Fault {
+	if header.ContentLength() > h.o.MaxBody {
+		return tooLarge(h.o.MaxBody)
+	}
+	if h.o.Admit != nil {
+		return h.o.Admit(header)
+	}
+	return nil
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func tooLarge(limit int) *Fault {
+	return &Fault{
+		Status: http.StatusRequestEntityTooLarge, Code: "RequestTooLarge",
+		Message: fmt.Sprintf("the body is larger than %d bytes, the gateway's limits.max_body", limit),
+	}
+}
+
+// headerReceived keeps bodies out of memory that Admit does not want.
+func (h *HTTP) headerReceived() func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
+	if h.o.Admit == nil {
+		return nil
+	}
+	return func(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+		if header.ContentLength() <= h.o.MaxBody && h.o.Admit(header) != nil {
+			header.SetContentLength(0)
+			header.SetConnectionClose()
+			c.MaxRequestBodySize = 1 // 0 is the server's; GET keeps its length
+		}
+		return c
+	}
+}
+
+// expect answers Expect: 100-continue (RFC 9110 §10.1.1): a body that would be refused is not asked for.
+func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
+	f := h.refuseBody(&ctx.Request.Header)
+	if f == nil {
+		return fasthttp.StatusContinue
+	}
+	h.refuse(ctx, f)
+	LetRead(ctx)
+	return f.Status
+}
+
+// RefuseHTTP answers a connection over the limit of a listener that speaks HTTP (Options.Refuse). A client takes an answer
+// only to a request that it has sent.
+func RefuseHTTP(conn net.Conn) {
+	if n, _ := conn.Read(make([]byte, 1024)); n == 0 {
+		return
+	}
+	body := (&Fault{Code: "ServiceUnavailable", Message: "the gateway is at its limit of connections; see limits.max_connections"}).AppendBody(nil)
+	_, _ = fmt.Fprintf(conn, "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nX-Amzn-ErrorType: ServiceUnavailableException\r\n"+
+		"X-Amzn-RequestId: %s\r\nCache-Control: no-store\r\nRetry-After: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s",
+		uuid.NewString(), RetryAfter(2*time.Second), len(body), body)
+}

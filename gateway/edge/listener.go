@@ -1,0 +1,175 @@
+package edge
+
+import (
+	"container/list"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options describe a listener.
+type Options struct {
+	Name    string // of the setting that holds the address, and the metrics' label: "listen", "admin"
+	Address string // "host:port" or "unix:///path"
+	TLS     *TLS   // nil: plain
+
+	MaxConnections int           // at once; 0: no limit
+	ReadTimeout    time.Duration // for the first byte of a new connection, TLS handshake included; 0: none
+	IdleTimeout    time.Duration // that the server sets between requests; it says how exact read deadlines must be
+	WriteTimeout   time.Duration // between two pieces of an answer that the client takes; 0: none
+
+	// Trusted says whose PROXY protocol header (version 2) is believed; nil: nobody's. Such a peer may send one, and need
+	// not. It must be safe for concurrent use.
+	Trusted func(netip.Addr) bool
+	// Refuse answers a connection over the limit, which is closed after it; nil, and with TLS: it is closed without a
+	// byte. It runs in a goroutine of its own, with deadlines set.
+	Refuse func(net.Conn)
+
+	Metrics *Metrics // nil: none
+	Log     *slog.Logger
+}
+
+// Listener accepts connections within its limit. Each is a *Conn, or with TLS a *TLSConn.
+type Listener struct {
+	Options
+	ln        net.Listener
+	certs     *certificates // nil: plain
+	readSlack time.Duration // by how much a read deadline may be late
+
+	open     atomic.Int64 // connections that were let in and are not closed
+	fresh    atomic.Int64 // those of them that have not sent a byte of a request
+	active   atomic.Int64 // those of them with a request under way
+	warnings LogLimit
+
+	mu    sync.Mutex
+	conns list.List // of *Conn: those that are open
+}
+
+// Listen binds a listener, so that an address in use is an error here.
+func Listen(o Options) (*Listener, error) {
+	ln, err := bind(o.Address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot bind %s %q: %w", o.Name, o.Address, err)
+	}
+	l, err := NewListener(ln, o)
+	if err != nil {
+		_ = ln.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// NewListener makes ln a Listener. Options.Address is not used.
+func NewListener(ln net.Listener, o Options) (*Listener, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics()
+	}
+	l := &Listener{Options: o, ln: ln, readSlack: o.ReadTimeout / 8}
+	if o.IdleTimeout > 0 {
+		l.readSlack = min(o.ReadTimeout, o.IdleTimeout) / 8
+	}
+	if o.TLS != nil {
+		var err error
+		if l.certs, err = newCertificates(*o.TLS, o.Log); err != nil {
+			return nil, err
+		}
+	}
+	o.Metrics.watch(l)
+	return l, nil
+}
+
+// Addr returns the address that is bound.
+func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
+
+// Close ends the listening; connections stay. It may be called more than once.
+func (l *Listener) Close() error { return l.ln.Close() }
+
+// Accept returns the next connection within the limit. One goroutine calls it.
+func (l *Listener) Accept() (net.Conn, error) {
+	for {
+		sock, err := accept(l.ln, l.Log, &l.warnings)
+		if err != nil {
+			return nil, err
+		}
+		if n := l.open.Add(1); l.MaxConnections == 0 || n <= int64(l.MaxConnections) {
+			return l.admit(sock), nil
+		}
+		l.open.Add(-1)
+		l.Metrics.shedConnections.Inc()
+		l.refuse(sock)
+	}
+}
+
+// admit makes sock a connection of l.
+func (l *Listener) admit(sock net.Conn) net.Conn {
+	c := &Conn{Conn: sock, sock: sock, listener: l}
+	l.fresh.Add(1)
+	if l.ReadTimeout > 0 {
+		c.read.wanted = time.Now().Add(l.ReadTimeout)
+	}
+	if l.Trusted != nil && l.Trusted(PeerAddr(sock.RemoteAddr())) {
+		c.proxied = &proxied{Conn: sock}
+		c.Conn = c.proxied
+	}
+	l.mu.Lock()
+	c.place = l.conns.PushBack(c)
+	l.mu.Unlock()
+	if l.certs == nil {
+		return c
+	}
+	return c.secure(l.certs.base)
+}
+
+// left takes c off the list.
+func (l *Listener) left(c *Conn) {
+	l.open.Add(-1)
+	l.mu.Lock()
+	l.conns.Remove(c.place)
+	l.mu.Unlock()
+}
+
+// cut closes the sockets of all connections, so that whoever waits for a client is told at once. The server closes the
+// connections then.
+func (l *Listener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for e := l.conns.Front(); e != nil; e = e.Next() {
+		_ = e.Value.(*Conn).sock.Close()
+	}
+}
+
+// maxRefusing is how many connections over a limit are answered at once, on all listeners; more are closed without a
+// byte. Each takes a file of those that no listener has a share in.
+const maxRefusing = 32
+
+// refuse turns a connection away without making others wait.
+func (l *Listener) refuse(sock net.Conn) {
+	refusing := &l.Metrics.refusing
+	if n := refusing.Add(1); l.Refuse == nil || l.certs != nil || n > maxRefusing {
+		refusing.Add(-1)
+		_ = sock.Close()
+		return
+	}
+	go func() {
+		defer refusing.Add(-1)
+		_ = sock.SetDeadline(time.Now().Add(time.Second))
+		l.Refuse(sock)
+		// Closed with bytes unread, the connection would be reset, and the answer lost.
+		closeLingering(sock)
+	}()
+}
+
+// PeerAddr returns the address of a TCP peer, the zero Addr for a Unix socket's.
+func PeerAddr(addr net.Addr) netip.Addr {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return tcp.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}

@@ -1,0 +1,183 @@
+package edge
+
+import (
+	"context"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
+)
+
+// Metrics are the metrics of all listeners and of the requests that arrive there. It is a prometheus.Collector.
+type Metrics struct {
+	Shed   *prometheus.CounterVec // jobgate_requests_shed_total, by reason
+	Panics prometheus.Counter     // jobgate_panics_total
+
+	duration        *prometheus.HistogramVec
+	handshakes      *prometheus.CounterVec
+	shedConnections prometheus.Counter
+	refusing        atomic.Int64 // connections that are being turned away
+
+	mu        sync.Mutex
+	listeners []*Listener
+}
+
+var (
+	connectionsDesc = prometheus.NewDesc("jobgate_connections",
+		"Open connections, by listener and state: fresh has not sent a request yet, active has one under way, idle is between two.", []string{"listener", "state"}, nil)
+	certificateDesc = prometheus.NewDesc("jobgate_tls_certificate_expiry_seconds",
+		"Unix time at which the listener's certificate in use ends.", []string{"listener"}, nil)
+)
+
+// NewMetrics returns Metrics that are not registered yet.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		Shed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jobgate_requests_shed_total", Help: "Requests and connections turned away, by reason.",
+		}, []string{"reason"}),
+		Panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "jobgate_panics_total", Help: "Panics caught while answering; each is a bug.",
+		}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "jobgate_request_duration_seconds", Help: "Time from a request's last header byte to its answer, by route and outcome.",
+			// From 5 µs, a rendering reused, to 10 s, an upstream at its limit.
+			Buckets:                        []float64{5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 2.5, 10},
+			NativeHistogramBucketFactor:    1.1,
+			NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"route", "outcome"}),
+		handshakes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jobgate_tls_handshake_errors_total", Help: "TLS handshakes that failed, by listener and reason.",
+		}, []string{"listener", "reason"}),
+	}
+	m.shedConnections = m.Shed.WithLabelValues("connections")
+	return m
+}
+
+// watch makes the metrics show l from now on.
+func (m *Metrics) watch(l *Listener) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listeners = append(m.listeners, l)
+	if l.certs != nil {
+		for _, reason := range handshakeReasons {
+			m.handshakes.WithLabelValues(l.Name, reason)
+		}
+	}
+}
+
+func (m *Metrics) handshakeFailed(listener, reason string) {
+	m.handshakes.WithLabelValues(listener, reason).Inc()
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(descs chan<- *prometheus.Desc) {
+	m.Shed.Describe(descs)
+	m.Panics.Describe(descs)
+	m.duration.Describe(descs)
+	m.handshakes.Describe(descs)
+	descs <- connectionsDesc
+	descs <- certificateDesc
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
+	m.Shed.Collect(metrics)
+	m.Panics.Collect(metrics)
+	m.duration.Collect(metrics)
+	m.handshakes.Collect(metrics)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.listeners {
+		fresh, active := l.fresh.Load(), l.active.Load()
+		idle := max(0, l.open.Load()-fresh-active) // read at three moments
+		for state, n := range map[string]int64{"fresh": fresh, "active": active, "idle": idle} {
+			metrics <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(n), l.Name, state)
+		}
+		if l.certs != nil {
+			metrics <- prometheus.MustNewConstMetric(certificateDesc, prometheus.GaugeValue, float64(l.certs.expiry().Unix()), l.Name)
+		}
+	}
+}
+
+// outcome is how a request ended, the label of the same name.
+type outcome uint8
+
+const (
+	outcomeOK outcome = iota
+	outcomeNotModified
+	outcomeBadRequest
+	outcomeDenied
+	outcomeNotFound
+	outcomeShed
+	outcomeUnavailable
+	outcomeBadGateway
+	outcomeError
+	outcomes
+)
+
+var outcomeNames = [outcomes]string{"ok", "not_modified", "bad_request", "denied", "not_found", "shed", "unavailable", "bad_gateway", "error"}
+
+// outcomeOf sorts a status into an outcome.
+func outcomeOf(status int) outcome {
+	switch {
+	case status == 304:
+		return outcomeNotModified
+	case status < 400:
+		return outcomeOK
+	case status == 401 || status == 403:
+		return outcomeDenied
+	case status == 404 || status == 410:
+		return outcomeNotFound
+	case status == 429:
+		return outcomeShed
+	case status < 500:
+		return outcomeBadRequest
+	case status == 502 || status == 504:
+		return outcomeBadGateway
+	case status == 503:
+		return outcomeUnavailable
+	default:
+		return outcomeError
+	}
+}
+
+// Route accounts for the requests of one route: their metrics, and the log of each at level debug. It is safe for
+// concurrent use.
+type Route struct {
+	name      string
+	log       *slog.Logger
+	durations [outcomes]prometheus.Observer
+}
+
+// Route returns the account of requests under a label of the operator's own choice, never a device's or a job's.
+// Resolve it when a configuration is loaded, not per request.
+func (m *Metrics) Route(name string, log *slog.Logger) *Route {
+	r := &Route{name: name, log: log}
+	for o := range r.durations {
+		r.durations[o] = m.duration.WithLabelValues(name, outcomeNames[o])
+	}
+	return r
+}
+
+// Done accounts for a request that began at a time and is answered in ctx.
+func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time) {
+	took := time.Since(began)
+	r.durations[outcomeOf(ctx.Response.StatusCode())].Observe(took.Seconds())
+	if r.log != nil && r.log.Enabled(context.Background(), slog.LevelDebug) {
+		r.logRequest(ctx, took)
+	}
+}
+
+func (r *Route) logRequest(ctx *fasthttp.RequestCtx, took time.Duration) {
+	id := string(ctx.Response.Header.Peek(HeaderRequestID))
+	if id == "" { // answers of devices without a fault have none
+		id = strconv.FormatUint(ctx.ID(), 16)
+	}
+	r.log.LogAttrs(context.Background(), slog.LevelDebug, "request", slog.String("route", r.name), slog.Int("status", ctx.Response.StatusCode()),
+		slog.Duration("duration", took), slog.String("request_id", id), slog.String("method", string(ctx.Method())),
+		slog.String("path", pathOf(ctx)), slog.String("peer", ctx.RemoteAddr().String()))
+}

@@ -1,0 +1,18 @@
+//go:build unix
+
+package edge
+
+import (
+	"math"
+	"syscall"
+)
+
+// OpenFiles returns how many files the process may have open; 0 if nothing limits them. Go has raised the soft limit to
+// the hard one before main begins.
+func OpenFiles() int {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil || uint64(limit.Cur) > math.MaxInt32 {
+		return 0
+	}
+	return int(limit.Cur) //nolint:unconvert // its type differs by system
+}

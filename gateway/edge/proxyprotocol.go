@@ -1,0 +1,105 @@
+package edge
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+)
+
+// proxied is a socket whose peer may begin with a PROXY protocol header, version 2, and speak for another so:
+//
+//	\r\n\r\n\0\r\nQUIT\n │ version, command │ family, transport │ length (2) │ addresses and more, of that length
+//
+// (proxy-protocol.txt §2.2). What does not begin so is left as it is.
+type proxied struct {
+	net.Conn
+	begun  bool
+	early  []byte   // what was read and belongs to the client
+	source net.Addr // the client's; nil: the peer's own
+}
+
+const (
+	proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
+	proxyFixed     = 16
+	maxProxyBody   = 4 << 10 // addresses and TLVs, the client's certificate not among them
+)
+
+var errProxyHeader = errors.New("the PROXY protocol header is malformed")
+
+// Read reads what comes after the header.
+func (p *proxied) Read(b []byte) (int, error) {
+	if !p.begun {
+		p.begun = true
+		if err := p.begin(); err != nil {
+			return 0, err
+		}
+	}
+	if len(p.early) > 0 {
+		n := copy(b, p.early)
+		p.early = p.early[n:]
+		return n, nil
+	}
+	return p.Conn.Read(b)
+}
+
+// CloseWrite ends the writing.
+func (p *proxied) CloseWrite() error {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return net.ErrClosed
+}
+
+// begin reads the header, or finds that there is none.
+func (p *proxied) begin() error {
+	head := make([]byte, 0, proxyFixed)
+	for len(head) < proxyFixed {
+		n, err := p.Conn.Read(head[len(head):proxyFixed])
+		head = head[:len(head)+n]
+		if !startsAlike(head) {
+			p.early = head
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	body := make([]byte, binary.BigEndian.Uint16(head[14:]))
+	if head[12]>>4 != 2 || head[12]&0xf > 1 || len(body) > maxProxyBody {
+		return errProxyHeader
+	}
+	if _, err := io.ReadFull(p.Conn, body); err != nil {
+		return err
+	}
+	if head[12]&0xf == 0 { // LOCAL: the peer's own, a health check
+		return nil
+	}
+	return p.parse(head[13], body)
+}
+
+// startsAlike says whether head may be, or become, that of a PROXY header.
+func startsAlike(head []byte) bool {
+	n := min(len(head), len(proxySignature))
+	return string(head[:n]) == proxySignature[:n]
+}
+
+// parse takes the client's address from the header's second part.
+func (p *proxied) parse(family byte, body []byte) error {
+	var size int
+	switch family >> 4 {
+	case 1:
+		size = 4
+	case 2:
+		size = 16
+	default: // unspecified, or a Unix socket: nothing to learn
+		return nil
+	}
+	if len(body) < 2*size+4 {
+		return errProxyHeader
+	}
+	source, _ := netip.AddrFromSlice(body[:size]) // of a right size
+	p.source = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, binary.BigEndian.Uint16(body[2*size:])))
+	return nil
+}

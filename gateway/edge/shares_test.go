@@ -1,0 +1,34 @@
+package edge_test
+
+import (
+	"slices"
+	"testing"
+
+	"jobgate/gateway/edge"
+)
+
+func TestDivide(t *testing.T) {
+	devices, sidecar, control, admin := edge.Share{Weight: 12}, edge.Share{Weight: 2}, edge.Share{Weight: 2}, edge.Share{}
+	limited := edge.Share{Weight: 12, Max: 50}
+	f := func(limit int, want []int, shares ...edge.Share) {
+		t.Helper()
+		if got := edge.Divide(limit, shares...); !slices.Equal(got, want) {
+			t.Errorf("%d files: %v, want %v", limit, got, want)
+		}
+	}
+	f(256, []int{108, 18, 18, 16}, devices, sidecar, control, admin)
+	f(256, []int{50, 18, 18, 16}, limited, sidecar, control, admin)
+	f(256, []int{144, 16}, devices, admin)
+	f(1<<20, []int{917184, 256}, devices, admin)
+	f(0, []int{50, 0}, limited, admin) // nothing limits files
+	f(64, []int{4, 16}, devices, admin)
+	for limit := 200; limit < 5000; limit++ { // never more than there are
+		sum := 0
+		for _, n := range edge.Divide(limit, devices, devices, sidecar, control, admin) {
+			sum += n
+		}
+		if sum > limit-limit/8-64 {
+			t.Fatalf("%d files: %d connections", limit, sum)
+		}
+	}
+}
