@@ -1,0 +1,248 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"jobgate/gateway/jobs/mqtt/packet"
+)
+
+// conn is one client's connection.
+type conn struct {
+	server  *Server
+	net     net.Conn
+	session *session                // nil before CONNECT; for whoever has the turn
+	held    atomic.Pointer[session] // the same, for all others
+
+	// turn is held by whoever handles the client's packets or writes to it.
+	turn sync.Mutex
+	connection
+	unacked []uint16 // messages with QoS 1 on their way
+	nextID  uint16
+	writeBy int64 // Unix seconds: the write deadline in force
+
+	dirty  atomic.Bool  // what is pending may have changed
+	queued atomic.Bool  // it is in the queue
+	closed atomic.Bool  // whoever sets it lets go of the session
+	seen   atomic.Int64 // Unix seconds: when the last packet came
+	begun  atomic.Bool  // CONNECT was accepted
+}
+
+// connection is what CONNECT agreed on.
+type connection struct {
+	version     packet.Version
+	idle        uint32 // seconds without a packet after which the client is gone
+	window      uint16 // messages with QoS 1 that it takes at once
+	maxPacket   uint32 // bytes that it takes; 0: no bound
+	certificate int64  // Unix seconds: when its certificate ends; 0: it has none
+}
+
+// buffers are those of packets that are being read or written.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
+
+// maxKept bounds the buffers that are pooled, in bytes.
+const maxKept = 64 << 10
+
+func keep(b *[]byte) {
+	if cap(*b) <= maxKept {
+		*b = (*b)[:cap(*b)]
+		buffers.Put(b)
+	}
+}
+
+// serve is a connection's life, from its first byte to its end.
+func (c *conn) serve() {
+	defer c.server.recover(c)
+	reason := c.open()
+	for reason == nil {
+		reason = c.receive()
+	}
+	c.end(reason)
+}
+
+// open reads CONNECT and answers it. What is wrong before that is answered with nothing.
+func (c *conn) open() error {
+	deadline := time.Now().Add(c.server.config.ReadTimeout)
+	_ = c.net.SetDeadline(deadline) // a connection that is broken says so when it is read
+	if s, ok := c.net.(secured); ok {
+		ctx, cancel := context.WithDeadline(context.Background(), deadline)
+		defer cancel()
+		if err := s.HandshakeContext(ctx); err != nil {
+			return err
+		}
+	}
+	b := buffers.Get().(*[]byte)
+	defer func() { keep(b) }()
+	used := 0
+	for {
+		n, err := c.net.Read((*b)[used:])
+		used += n
+		p, size, bad := packet.Split((*b)[:used], c.server.packetLimit)
+		switch {
+		case bad != nil:
+			return bad
+		case used > 0 && (*b)[0]>>4 != byte(packet.CONNECT):
+			return errNotConnect
+		case size > 0:
+			return c.begin(p, (*b)[size:used])
+		case err != nil:
+			return err
+		}
+		grow(b, used)
+	}
+}
+
+var errNotConnect = &packet.Error{Reason: packet.ProtocolError, Text: "the first packet is not a CONNECT"}
+
+// grow makes room behind the used bytes of a buffer.
+func grow(b *[]byte, used int) {
+	if used == len(*b) {
+		larger := make([]byte, 2*len(*b))
+		copy(larger, *b)
+		*b = larger
+	}
+}
+
+// begin takes the CONNECT, and the packets that came with it.
+func (c *conn) begin(p packet.Packet, rest []byte) error {
+	c.turn.Lock()
+	out := buffers.Get().(*[]byte)
+	defer keep(out)
+	w := writer{conn: c, out: (*out)[:0]}
+	reason := c.connect(p, &w)
+	if reason == nil {
+		_ = c.net.SetDeadline(time.Time{})
+		c.writeBy = 0
+	}
+	*out = w.flush()
+	c.release()
+	if reason != nil || len(rest) == 0 {
+		return reason
+	}
+	b := buffers.Get().(*[]byte)
+	for len(*b) < len(rest) {
+		grow(b, len(*b))
+	}
+	return c.handle(b, copy(*b, rest))
+}
+
+// receive waits for bytes and handles the packets among them. It holds no buffer while it waits.
+func (c *conn) receive() error {
+	b, n, err := c.wait()
+	if err != nil {
+		return err
+	}
+	return c.handle(b, n)
+}
+
+// handle handles the packets in the first used bytes of b, and reads on until the last of them is whole. It gives b back.
+func (c *conn) handle(b *[]byte, used int) error {
+	defer func() { keep(b) }()
+	late := false
+	for {
+		done, reason := c.packets((*b)[:used])
+		if reason != nil {
+			return reason
+		}
+		if used = copy(*b, (*b)[done:used]); used == 0 {
+			if late {
+				_ = c.net.SetReadDeadline(time.Time{})
+			}
+			return nil
+		}
+		if !late || done > 0 { // a packet has begun: its rest has a time
+			late = true
+			_ = c.net.SetReadDeadline(time.Now().Add(c.server.config.ReadTimeout))
+		}
+		grow(b, used)
+		n, err := c.net.Read((*b)[used:])
+		if used += n; n == 0 && err != nil {
+			return err
+		}
+	}
+}
+
+// packets handles the whole packets at the beginning of b, in one turn, and returns how many bytes they take.
+func (c *conn) packets(b []byte) (done int, reason error) {
+	c.turn.Lock()
+	defer c.release()
+	out := buffers.Get().(*[]byte)
+	defer keep(out)
+	w := writer{conn: c, out: (*out)[:0], now: time.Now()}
+	for reason == nil {
+		p, n, err := packet.Split(b[done:], c.server.packetLimit)
+		if err != nil {
+			reason = err
+			break
+		}
+		if n == 0 {
+			break
+		}
+		done += n
+		c.seen.Store(w.now.Unix())
+		reason = c.packet(p, &w)
+	}
+	if reason != nil {
+		w.disconnect(reason)
+	}
+	*out = w.flush()
+	if reason == nil {
+		reason = w.err
+	}
+	return done, reason
+}
+
+// release ends a turn. What changed meanwhile is looked at now.
+func (c *conn) release() {
+	c.turn.Unlock()
+	if c.dirty.Load() && c.begun.Load() {
+		c.server.enqueue(c)
+	}
+}
+
+// end closes the connection and lets go of its session, once.
+func (c *conn) end(reason error) {
+	if c.closed.Swap(true) {
+		return
+	}
+	_ = c.net.Close()
+	c.server.ended(c, reason)
+}
+
+// kick ends a connection from outside, with a reason for a client of MQTT 5 that is not being written to.
+func (c *conn) kick(reason packet.Reason) {
+	if c.begun.Load() && c.turn.TryLock() {
+		c.farewell(reason)
+		c.turn.Unlock()
+	}
+	c.end(&packet.Error{Reason: reason, Text: reason.String()})
+}
+
+// dismiss is kick after what the client has asked for was answered.
+func (c *conn) dismiss(reason packet.Reason) {
+	c.turn.Lock()
+	c.farewell(reason)
+	c.turn.Unlock()
+	c.end(&packet.Error{Reason: reason, Text: reason.String()})
+}
+
+// farewell tells a client of MQTT 5 why its connection ends. c.turn is held.
+func (c *conn) farewell(reason packet.Reason) {
+	if c.begun.Load() && c.version == packet.V5 && !c.closed.Load() {
+		_ = c.net.SetWriteDeadline(time.Now().Add(kickTime))
+		_, _ = c.net.Write(packet.AppendDisconnect(nil, c.version, &packet.Disconnect{Reason: reason}))
+	}
+}
+
+// kickTime is how long a client has to take the reason why it is disconnected.
+const kickTime = 200 * time.Millisecond
+
+// isTimeout says whether an error is a deadline that has passed.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}

@@ -1,0 +1,272 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/jobs/mqtt/packet"
+)
+
+// Server serves MQTT to devices. It is safe for concurrent use.
+type Server struct {
+	config      Config
+	packetLimit int // of packets from clients, in bytes
+	dispatcher  *dispatch.Dispatcher
+	sessions    registry
+	queue       queue
+	rate        rate
+	stats
+
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	opening   map[*conn]struct{} // those of conns that have not sent CONNECT
+	listeners map[net.Listener]struct{}
+	closing   bool
+	stop      context.CancelFunc // of what runs beside the connections
+	running   sync.WaitGroup     // that, and connections being served
+}
+
+// New returns a Server, which follows the service's changes from now on. Close ends it.
+func New(c Config) (*Server, error) {
+	if err := c.setDefaults(); err != nil {
+		return nil, err
+	}
+	d, err := dispatch.New(dispatch.Config{Service: c.Service, Documents: c.Documents, Log: c.Log})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		config: c, packetLimit: c.MaxPayload + packetOverhead, dispatcher: d,
+		conns: map[*conn]struct{}{}, opening: map[*conn]struct{}{}, listeners: map[net.Listener]struct{}{},
+	}
+	s.queue.work = s.deliver
+	s.rate.perSecond = int64(c.ConnectRate)
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	events := c.Service.Events().Subscribe(followBuffer, wanted)
+	s.running.Add(2)
+	go func() {
+		defer s.running.Done()
+		s.follow(ctx, events)
+	}()
+	go func() {
+		defer s.running.Done()
+		s.sweep(ctx)
+	}()
+	return s, nil
+}
+
+// ErrClosed is returned by Serve after Shutdown or Close.
+var ErrClosed = errors.New("mqtt: the server is closed")
+
+// Serve accepts connections until the listener or the Server is closed. Connections with TLS have their handshake made
+// here. It returns the listener's error, ErrClosed if the Server was closed.
+func (s *Server) Serve(ln net.Listener) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return errors.Join(ErrClosed, ln.Close())
+	}
+	s.listeners[ln] = struct{}{}
+	s.mu.Unlock()
+	for {
+		conn, err := ln.Accept()
+		var passing net.Error
+		switch {
+		case err == nil:
+			s.ServeConn(conn)
+		case errors.As(err, &passing) && !errors.Is(err, net.ErrClosed): // no more files, for example
+			time.Sleep(acceptPause)
+		default:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.listeners, ln)
+			if s.closing {
+				return ErrClosed
+			}
+			return err
+		}
+	}
+}
+
+// acceptPause is how long nothing is accepted after the system could not.
+const acceptPause = 20 * time.Millisecond
+
+// maxOpening is how many connections may be before their CONNECT. One more ends one of them, not itself: who sends
+// nothing keeps nobody out.
+const maxOpening = 4096
+
+// ServeConn serves one connection, and returns at once.
+func (s *Server) ServeConn(nc net.Conn) {
+	c := &conn{server: s, net: nc}
+	s.mu.Lock()
+	full := s.config.MaxConnections > 0 && len(s.conns) >= s.config.MaxConnections
+	if full || s.closing {
+		s.mu.Unlock()
+		if full {
+			s.refuse(packet.ServerBusy)
+		}
+		_ = nc.Close()
+		return
+	}
+	var odd *conn
+	if len(s.opening) >= maxOpening {
+		for odd = range s.opening {
+			break
+		}
+		delete(s.opening, odd)
+	}
+	s.conns[c], s.opening[c] = struct{}{}, struct{}{}
+	s.running.Add(1)
+	s.mu.Unlock()
+	if odd != nil {
+		odd.end(&packet.Error{Reason: packet.ServerBusy, Text: "too many connections have not sent CONNECT"})
+	}
+	go func() {
+		defer s.running.Done()
+		c.serve()
+	}()
+}
+
+// opened takes a connection out of those before their CONNECT.
+func (s *Server) opened(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.opening, c)
+}
+
+// ended takes a connection out, and its session from it.
+func (s *Server) ended(c *conn, reason error) {
+	s.mu.Lock()
+	delete(s.conns, c)
+	delete(s.opening, c)
+	s.mu.Unlock()
+	held := c.held.Load()
+	if held != nil {
+		s.sessions.detach(c, time.Now())
+	}
+	var bad *packet.Error
+	if errors.As(reason, &bad) {
+		s.refuse(bad.Reason)
+	} else if errors.Is(reason, errUnread) {
+		s.refuse(unread)
+	}
+	if s.config.Log.Enabled(context.Background(), slog.LevelDebug) {
+		thing := ""
+		if held != nil {
+			thing = held.thing
+		}
+		s.config.Log.Debug("mqtt: connection ended", "thing", thing, "remote", c.net.RemoteAddr().String(), "reason", reason.Error())
+	}
+}
+
+// recover turns a panic into the end of one connection.
+func (s *Server) recover(c *conn) {
+	if cause := recover(); cause != nil {
+		s.config.Log.Error("mqtt: panic", "panic", cause, "stack", string(debug.Stack()))
+		s.panics.Add(1)
+		c.end(errPanic)
+	}
+}
+
+var errPanic = errors.New("mqtt: panic")
+
+// enqueue lets a connection be told of changes, unless it waits for that already.
+func (s *Server) enqueue(c *conn) {
+	if !c.queued.Swap(true) {
+		s.queue.push(c)
+	}
+}
+
+// background runs f beside the connections, as long as the Server is not closed.
+func (s *Server) background(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return
+	}
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		f()
+	}()
+}
+
+// each calls f for every connection there is, without holding anything.
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	list := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		list = append(list, c)
+	}
+	s.mu.Unlock()
+	for _, c := range list {
+		f(c)
+	}
+}
+
+// Recheck ends the connections whose certificates are not valid any more, by what valid says: for a change of the
+// authorities, or of what is revoked.
+func (s *Server) Recheck(valid func(leaf *x509.Certificate, intermediates []*x509.Certificate) bool) {
+	s.each(func(c *conn) {
+		tls, ok := c.net.(secured)
+		if !ok || !c.begun.Load() {
+			return
+		}
+		chain := tls.ConnectionState().PeerCertificates
+		if len(chain) > 0 && !valid(chain[0], chain[1:]) {
+			s.background(func() { c.kick(packet.NotAuthorized) })
+		}
+	})
+}
+
+// Shutdown ends the listeners and tells the clients to go elsewhere, each after what it has asked for was answered. If that
+// takes longer than ctx lives, it ends the rest at once and returns ctx's error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.refuseMore()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.endAll(func(c *conn) { c.dismiss(packet.ServerShuttingDown) })
+	}()
+	select {
+	case <-done:
+		s.Close()
+		return nil
+	case <-ctx.Done():
+		s.Close()
+		return ctx.Err()
+	}
+}
+
+// Close ends the Server at once, and waits for what it was doing.
+func (s *Server) Close() {
+	s.refuseMore()
+	s.stop()
+	s.endAll(func(c *conn) { c.end(ErrClosed) })
+	s.running.Wait()
+	s.queue.end()
+}
+
+// refuseMore ends what accepts connections.
+func (s *Server) refuseMore() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = true
+	for ln := range s.listeners {
+		_ = ln.Close()
+	}
+}
+
+func (s *Server) endAll(end func(*conn)) {
+	var ending sync.WaitGroup
+	s.each(func(c *conn) { ending.Go(func() { end(c) }) })
+	ending.Wait()
+}

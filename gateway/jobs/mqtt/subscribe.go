@@ -1,0 +1,117 @@
+package mqtt
+
+import (
+	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/jobs/mqtt/packet"
+)
+
+// subscribe answers SUBSCRIBE: a filter that keeps to the thing's jobs is granted, with QoS 1 at most.
+func (c *conn) subscribe(p packet.Packet, w *writer) error {
+	var m packet.Subscribe
+	if err := packet.ParseSubscribe(p, c.version, &m); err != nil {
+		return err
+	}
+	if m.Properties.Has(packet.SubscriptionID) {
+		return &packet.Error{Reason: packet.SubscriptionIDs, Text: "subscription identifiers are not served"}
+	}
+	var room [16]packet.Reason
+	reasons := room[:0]
+	s := c.session
+	s.mu.Lock()
+	if s.conn != c {
+		s.mu.Unlock()
+		return &packet.Error{Reason: packet.SessionTakenOver, Text: "the session was taken over"}
+	}
+	for one, ok := m.Next(); ok; one, ok = m.Next() {
+		reason := c.grant(&one)
+		if reason > packet.GrantedQoS1 {
+			c.server.refuse(reason)
+		}
+		reasons = append(reasons, reason)
+	}
+	fresh := s.settle()
+	s.mu.Unlock()
+	if fresh {
+		c.look()
+	}
+	w.out = packet.AppendSuback(w.out, c.version, m.ID, reasons)
+	w.more()
+	return w.err
+}
+
+// grant takes one subscription. c.session.mu is held.
+func (c *conn) grant(one *packet.Subscription) packet.Reason {
+	switch {
+	case packet.Shared(one.Filter):
+		return packet.SharedNotSupported
+	case !dispatch.OwnFilter(dispatch.DefaultPrefix, c.session.thing, one.Filter):
+		return packet.NotAuthorized
+	}
+	qos := min(one.QoS, 1)
+	if !c.session.subscribe(c.behindThing(one.Filter), qos) {
+		return packet.QuotaExceeded
+	}
+	return packet.Reason(qos)
+}
+
+// behindThing returns what of a topic or a filter of the thing's own stands behind its name.
+func (c *conn) behindThing(topic []byte) []byte {
+	return topic[len(dispatch.DefaultPrefix)+len("/things/")+len(c.session.thing)+1:]
+}
+
+func (c *conn) unsubscribe(p packet.Packet, w *writer) error {
+	var m packet.Subscribe
+	if err := packet.ParseSubscribe(p, c.version, &m); err != nil {
+		return err
+	}
+	var room [16]packet.Reason
+	reasons := room[:0]
+	s := c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for one, ok := m.Next(); ok; one, ok = m.Next() {
+		reason := packet.NoSubscriptionExisted
+		if dispatch.OwnFilter(dispatch.DefaultPrefix, s.thing, one.Filter) && s.unsubscribe(c.behindThing(one.Filter)) {
+			reason = packet.Success
+		}
+		reasons = append(reasons, reason)
+	}
+	s.settle()
+	w.out = packet.AppendUnsuback(w.out, c.version, m.ID, reasons)
+	return nil
+}
+
+// look finds out what was pending when the device subscribed: that it asks for itself, and only what comes later is told.
+// c.turn is held.
+func (c *conn) look() {
+	s := c.session
+	for {
+		s.mu.Lock()
+		var namespace string
+		missing := false
+		for i := range s.notices {
+			if s.notices[i].fresh {
+				namespace, missing = s.notices[i].namespace, true
+				break
+			}
+		}
+		s.mu.Unlock()
+		if !missing {
+			return
+		}
+		p, err := c.server.dispatcher.Pending(s.thing, namespace, nil)
+		if err != nil {
+			p = dispatch.Pending{} // nothing is, or it is told too much
+		}
+		s.mu.Lock()
+		for i := range s.notices {
+			if n := &s.notices[i]; n.fresh && n.namespace == namespace {
+				n.fresh, n.told = false, p.Set
+				if n.next {
+					n.told = p.Next
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+}
