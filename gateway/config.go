@@ -11,6 +11,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/overload"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -31,6 +32,7 @@ type Config struct {
 	Sources   map[string]source.Source // by scheme: s3, http, https; folders are opened by New
 	Documents *Documents               // outlives the Handler
 	Jobs      Jobs                     // nil: off
+	Overload  *overload.Gate           // outlives the Handler; nil: off
 
 	Metrics   *Metrics
 	Log       *slog.Logger
@@ -116,7 +118,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs,
+		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs, overload: c.Overload,
 		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
 		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.logLimit},
 		unmatched: c.Metrics.Edge.Route("none", c.Log), proxied: c.Metrics.Edge.Route("proxy", c.Log), jobsDurations: c.Metrics.Edge.Route("jobs", c.Log),

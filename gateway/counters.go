@@ -13,6 +13,7 @@ import (
 type counters struct {
 	inFlight       *atomic.Int64
 	shedInFlight   prometheus.Counter
+	shedOverload   prometheus.Counter
 	signed, reused prometheus.Counter
 	longURLs       prometheus.Counter
 	unfilled       [proxy.Reasons][2]prometheus.Counter // refused, passed
@@ -23,6 +24,7 @@ func (m *Metrics) counters() *counters {
 	c := &counters{
 		inFlight:     &m.requests,
 		shedInFlight: m.Edge.Shed.WithLabelValues("in_flight"),
+		shedOverload: m.Edge.Shed.WithLabelValues("overload"),
 		signed:       m.urls.WithLabelValues("signed"),
 		reused:       m.urls.WithLabelValues("reused"),
 		longURLs:     m.longURLs,

@@ -11,6 +11,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/overload"
 	"jobgate/gateway/proxy"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
@@ -31,6 +32,7 @@ type Handler struct {
 	documents *Documents
 	sidecar   *sidecar        // nil: off
 	jobs      Jobs            // nil: off
+	overload  *overload.Gate  // nil: off
 	memo      *presigner.Memo // of URLs in documents that come from elsewhere
 	log       *slog.Logger
 	refusals  edge.Refusals
@@ -157,14 +159,22 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	return nil
 }
 
-// admit turns the request away when limits.max_in_flight are being answered already.
+// admit turns the request away when limits.max_in_flight are being answered already, or when more come than the
+// processor can serve.
 func (h *Handler) admit() *Error {
 	if n := h.counters.inFlight.Add(1); h.limits.MaxInFlight > 0 && n > int64(h.limits.MaxInFlight) {
 		h.counters.shedInFlight.Inc()
 		return errUnavailable("the gateway is at its limit of requests in flight", time.Second, nil)
 	}
+	if h.overload != nil && !h.overload.Admit() {
+		h.counters.shedOverload.Inc()
+		return errOverload
+	}
 	return nil
 }
+
+// errOverload is one for all: there are many.
+var errOverload = errUnavailable("more requests come than the gateway can answer", 2*time.Second, nil)
 
 // finish gives a request's scratch back, after a panic too.
 func (h *Handler) finish(x *exchange) {

@@ -14,6 +14,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/overload"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -27,6 +28,7 @@ type process struct {
 	level     *slog.LevelVar
 	log       *slog.Logger
 	metrics   *gateway.Metrics
+	overload  *overload.Gate
 	documents *gateway.Documents
 	verifier  *api.Verifier          // of signed requests; nil: there are no access keys
 	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
@@ -80,6 +82,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	// 2. What outlives a reload.
 	build := buildVersion()
 	p.metrics = gateway.NewMetrics(build.version, build.revision)
+	p.overload = overload.New()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -162,6 +165,9 @@ func (p *process) enforce(made parts) {
 // close ends everything but the listeners; the store of the jobs last.
 func (p *process) close() (err error) {
 	p.parts.close()
+	if p.overload != nil {
+		p.overload.Close()
+	}
 	if p.documents != nil {
 		p.documents.Close()
 	}

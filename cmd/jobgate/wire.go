@@ -56,7 +56,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 			Quantum: c.Presign.Quantum, Expires: c.Presign.Expires, Role: c.Presign.Role, MaxURLBytes: c.Presign.MaxURLBytes,
 			Hosts: hosts(c, p.aws, p.s3),
 		},
-		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(),
+		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
 		Metrics: p.metrics, Log: p.log, LowMemory: c.Memory == "low",
 	})
 	return made, err
