@@ -133,7 +133,10 @@ func (r *rollout) stop(target int, goal engine.Target) {
 // take chooses who gets the job, and sees how far the rollout has come: to its end, if nobody is left who could get it.
 func (r *rollout) take(visits []engine.Visit) (changes []engine.Change) {
 	p := &r.state.Progress
-	given := make(map[int64]bool, len(visits)) // a thing may be in several groups
+	var given map[int64]bool
+	if len(r.walk.Stops) > 1 { // a thing may be in several groups
+		given = make(map[int64]bool, len(visits))
+	}
 	for i := range visits {
 		v := &visits[i]
 		fits := eligible(v.Found, false) && !given[v.Thing]
@@ -145,7 +148,9 @@ func (r *rollout) take(visits []engine.Visit) (changes []engine.Change) {
 		if !fits {
 			continue
 		}
-		given[v.Thing] = true
+		if given != nil {
+			given[v.Thing] = true
+		}
 		e, c := enqueue(r.job, *v, r.c.Now)
 		changes = append(changes, c)
 		if v.Found != nil {

@@ -55,7 +55,7 @@ func (t *tx) apply(c *engine.Change) error {
 	if c.Past != nil {
 		past := *c.Past
 		past.Job, past.Thing = c.Job, c.Thing
-		if err := insertRow(t.conn, "INSERT INTO attempts ("+executionColumns+") VALUES ("+executionHoles+")", &past); err != nil {
+		if err := insertRow(t.conn, insertAttempt, &past); err != nil {
 			return err
 		}
 	}
@@ -67,17 +67,25 @@ func (t *tx) apply(c *engine.Change) error {
 	return nil
 }
 
-// updateExecution is the hot statement: another state of the same attempt.
-const updateExecution = `UPDATE executions SET version = ?, status = ?, forced = ?, started = ?, updated = ?, deadline = ?,
-	step = ?, details = ?, reason = ? WHERE job = ? AND thing = ? AND number = ? AND version = ?`
+// The statements that write executions. A row that was just queued has no texts, and most that end have no reason: to bind
+// an empty text costs as much as ten numbers, so it is not bound.
+const (
+	insertQueued    = "INSERT INTO executions (" + executionColumns + ") VALUES (" + numberHoles + ", '', '') ON CONFLICT DO NOTHING"
+	insertExecution = "INSERT INTO executions (" + executionColumns + ") VALUES (" + numberHoles + ", ?, ?) ON CONFLICT DO NOTHING"
+	insertAttempt   = "INSERT INTO attempts (" + executionColumns + ") VALUES (" + numberHoles + ", ?, ?)"
+
+	updateExecution = `UPDATE executions SET version = ?, status = ?, forced = ?, started = ?, updated = ?, deadline = ?,
+		step = ?, details = ? WHERE job = ? AND thing = ? AND number = ? AND version = ?`
+	updateReason = "UPDATE executions SET reason = ? WHERE job = ? AND thing = ?"
+)
 
 // replace writes the row of a change.
 func (t *tx) replace(c *engine.Change) (bool, error) {
 	switch {
 	case c.Number == 0:
-		err := insertRow(t.conn, "INSERT INTO executions ("+executionColumns+") VALUES ("+executionHoles+") ON CONFLICT DO NOTHING", &c.New)
-		if err != nil || t.conn.Changes() == 1 {
-			return err == nil, err
+		inserted, err := t.insert(&c.New)
+		if err != nil || inserted {
+			return inserted, err
 		}
 		rows, err := t.Executions([]engine.Key{c.Key})
 		if len(rows) > 0 {
@@ -90,9 +98,27 @@ func (t *tx) replace(c *engine.Change) (bool, error) {
 		if err != nil || t.conn.Changes() == 0 {
 			return false, err
 		}
-		err = insertRow(t.conn, "INSERT INTO executions ("+executionColumns+") VALUES ("+executionHoles+")", &c.New)
-		return err == nil, err
+		return t.insert(&c.New)
 	}
+	updated, err := t.update(c)
+	if err == nil && updated && c.New.Reason != "" {
+		err = query(t.conn, updateReason, nil, c.New.Reason, c.Job, c.Thing)
+	}
+	return updated, err
+}
+
+// insert inserts an execution unless there is one.
+func (t *tx) insert(x *engine.Execution) (bool, error) {
+	text := insertExecution
+	if x.Details == "" && x.Reason == "" {
+		text = insertQueued
+	}
+	err := insertRow(t.conn, text, x)
+	return err == nil && t.conn.Changes() == 1, err
+}
+
+// update is the hot statement: another state of the same attempt.
+func (t *tx) update(c *engine.Change) (bool, error) {
 	stmt, err := t.conn.Prepare(updateExecution)
 	if err != nil {
 		return false, err
@@ -102,9 +128,8 @@ func (t *tx) replace(c *engine.Change) (bool, error) {
 		stmt.BindInt64(i+1, n)
 	}
 	stmt.BindText(8, x.Details)
-	stmt.BindText(9, x.Reason)
 	for i, n := range [...]int64{c.Job, c.Thing, c.Number, c.Version} {
-		stmt.BindInt64(10+i, n)
+		stmt.BindInt64(9+i, n)
 	}
 	if err := rows(stmt, nil); err != nil {
 		return false, err
@@ -112,12 +137,17 @@ func (t *tx) replace(c *engine.Change) (bool, error) {
 	return t.conn.Changes() == 1, nil
 }
 
+// insertRow binds a row to a statement with all of executionColumns, or with its numbers only.
 func insertRow(c *sqlite.Conn, text string, x *engine.Execution) error {
 	stmt, err := c.Prepare(text)
 	if err != nil {
 		return err
 	}
-	bindRow(stmt, x)
+	bindNumbers(stmt, x)
+	if stmt.BindParamCount() == executionWidth {
+		stmt.BindText(executionWidth-1, x.Details)
+		stmt.BindText(executionWidth, x.Reason)
+	}
 	return rows(stmt, nil)
 }
 

@@ -18,7 +18,7 @@ func TestModel(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("JOBS_MODEL")); err == nil {
 		operations = n
 	}
-	storetest.Model(t, engine, storetest.ModelOptions{Seed: 1, Operations: operations / 2})
-	storetest.Model(t, engine, storetest.ModelOptions{Seed: 2, Operations: operations / 4})
-	storetest.Model(t, engine, storetest.ModelOptions{Seed: 3, Operations: operations / 4, Chunk: 2})
+	storetest.Model(t, overSQLite, storetest.ModelOptions{Seed: 1, Operations: operations / 2})
+	storetest.Model(t, overSQLite, storetest.ModelOptions{Seed: 2, Operations: operations / 4})
+	storetest.Model(t, overSQLite, storetest.ModelOptions{Seed: 3, Operations: operations / 4, Chunk: 2})
 }

@@ -55,9 +55,10 @@ func value(c *sqlite.Conn, text string, args ...any) (n int64, found bool, err e
 // executionColumns are the columns of executions and attempts, in the order of scanRow and bindRow.
 const executionColumns = `job, thing, number, version, status, retry, retry_timed_out, forced, queued, started, updated, deadline, step, details, reason`
 
-// executionHoles are as many parameters; executionWidth is how many.
+// numberHoles are parameters for those of executionColumns that are numbers, all but the last two; executionWidth is how
+// many columns there are.
 const (
-	executionHoles = "?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+	numberHoles    = "?,?,?,?,?,?,?,?,?,?,?,?,?"
 	executionWidth = 15
 )
 
@@ -72,16 +73,14 @@ func scanRow(stmt *sqlite.Stmt) engine.Execution {
 	}
 }
 
-// bindRow binds executionColumns to a statement's parameters.
-func bindRow(stmt *sqlite.Stmt, x *engine.Execution) {
+// bindNumbers binds the numbers of executionColumns to a statement's parameters.
+func bindNumbers(stmt *sqlite.Stmt, x *engine.Execution) {
 	for i, n := range [...]int64{
 		x.Job, x.Thing, x.Number, x.Version, int64(x.Status), int64(x.Retry), int64(x.RetryTimedOut), flag(x.Forced),
 		x.Queued, x.Started, x.Updated, x.Deadline, x.Step,
 	} {
 		stmt.BindInt64(i+1, n)
 	}
-	stmt.BindText(14, x.Details)
-	stmt.BindText(15, x.Reason)
 }
 
 // inSavepoint runs do, and undoes what it did to the database if it fails.

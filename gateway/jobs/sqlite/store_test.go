@@ -6,13 +6,15 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/enginetest"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/jobs/storetest"
 )
 
-// engine is SQLite for the suites. It does not sync: they do not pull the plug.
-var engine = storetest.Engine{New: func(t testing.TB) storetest.Opener {
+// overSQLite is SQLite for the suites. It does not sync: they do not pull the plug.
+var overSQLite = storetest.Engine{New: func(t testing.TB) storetest.Opener {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	return func() (jobs.Store, error) {
 		return openStore(sqlite.Options{Path: path, NoSync: true})
@@ -28,13 +30,13 @@ func openStore(o sqlite.Options) (jobs.Store, error) {
 	return rules.Over(e), nil
 }
 
-func TestStore(t *testing.T) { storetest.Run(t, engine) }
+func TestStore(t *testing.T) { storetest.Run(t, overSQLite) }
 
 // TestHandles runs the suite's test of two handles over one that has two names: this engine has no second, and the test
 // has to hold for the next engine.
 func TestHandles(t *testing.T) {
 	shared := storetest.Engine{Shared: true, New: func(t testing.TB) storetest.Opener {
-		store, err := engine.New(t)()
+		store, err := overSQLite.New(t)()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,3 +54,12 @@ func TestHandles(t *testing.T) {
 type named struct{ jobs.Store }
 
 func (named) Close() error { return nil }
+
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, func(t testing.TB) enginetest.Open {
+		path := filepath.Join(t.TempDir(), "jobs.db")
+		return func() (engine.Engine, error) {
+			return sqlite.Open(context.Background(), sqlite.Options{Path: path, NoSync: true})
+		}
+	})
+}

@@ -17,7 +17,7 @@ func TestStorm(t *testing.T) {
 		storms = 1
 	}
 	for i := range storms {
-		storetest.Storm(t, engine, storetest.StormOptions{Seed: uint64(i), Operations: 300})
+		storetest.Storm(t, overSQLite, storetest.StormOptions{Seed: uint64(i), Operations: 300})
 		if t.Failed() {
 			t.Fatalf("in storm %d", i)
 		}

@@ -1,0 +1,239 @@
+// Package enginetest checks the laws of an engine: rows, transactions, cursors, sums. It knows no rule of jobs; it is what
+// a new engine starts with. What the rules make of an engine, package storetest checks.
+package enginetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"testing"
+
+	"jobgate/gateway/jobs/engine"
+)
+
+// Open opens a handle on the test's store.
+type Open func() (engine.Engine, error)
+
+// Run checks the laws. fresh makes an empty store for one test, and returns what opens it; each call is a further handle.
+// A store that is not shared has one at a time.
+func Run(t *testing.T, fresh func(t testing.TB) Open) {
+	for name, law := range map[string]func(*suite){
+		"Things": testThings, "Groups": testGroups, "Members": testMembers, "Walk": testWalk,
+		"Jobs": testJobs, "ListJobs": testListJobs, "Apply": testApply, "ApplyTogether": testApplyTogether,
+		"Attempts": testAttempts, "Pending": testPending, "Listings": testListings, "Ended": testEnded, "Due": testDue,
+		"Values": testValues, "Rollback": testRollback, "OwnWrites": testOwnWrites, "Serializable": testSerializable,
+		"Durable": testDurable, "Closed": testClosed, "Handles": testHandles, "Leases": testLeases, "Feed": testFeed,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &suite{T: t, open: fresh(t)}
+			s.Engine = s.handle()
+			law(s)
+		})
+	}
+}
+
+var bg = context.Background()
+
+// suite is one test with its engine. Its helpers end the test on an error.
+type suite struct {
+	*testing.T
+	engine.Engine
+	open  Open
+	inner atomic.Bool // in a transaction's function, which may run on the engine's goroutine
+}
+
+// broken is a law that does not hold, on its way out of a transaction.
+type broken string
+
+func (b broken) Error() string { return string(b) }
+
+// Fatalf ends the test; in a transaction, once that has ended.
+func (s *suite) Fatalf(format string, args ...any) {
+	s.Helper()
+	if s.inner.Load() {
+		panic(broken(fmt.Sprintf(format, args...)))
+	}
+	s.T.Fatalf(format, args...)
+}
+
+// inside runs the function of a transaction.
+func (s *suite) inside(do func()) (err error) {
+	s.inner.Store(true)
+	defer func() {
+		s.inner.Store(false)
+		switch b := recover().(type) {
+		case nil:
+		case broken:
+			err = b
+		default:
+			panic(b)
+		}
+	}()
+	do()
+	return nil
+}
+
+func (s *suite) handle() engine.Engine {
+	s.Helper()
+	e, err := s.open()
+	s.ok(err)
+	s.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			s.Errorf("Close: %v", err)
+		}
+	})
+	return e
+}
+
+func (s *suite) ok(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatalf("%v", err)
+	}
+}
+
+func (s *suite) is(err, kind error) {
+	s.Helper()
+	if !errors.Is(err, kind) {
+		s.Fatalf("error is %v, want %v", err, kind)
+	}
+}
+
+func (s *suite) same(what string, got, want any) {
+	s.Helper()
+	if !reflect.DeepEqual(got, want) {
+		s.Fatalf("%s:\n got %+v\nwant %+v", what, got, want)
+	}
+}
+
+// update changes something; it must work.
+func (s *suite) update(change func(t engine.Tx)) {
+	s.Helper()
+	s.ok(s.Update(bg, engine.Work{Rows: 1}, func(t engine.Tx) error { return s.inside(func() { change(t) }) }))
+}
+
+// view reads something.
+func (s *suite) view(read func(r engine.Reader)) {
+	s.Helper()
+	s.ok(s.View(bg, func(r engine.Reader) error { return s.inside(func() { read(r) }) }))
+}
+
+// things registers things and returns their IDs.
+func (s *suite) things(names ...string) (ids []int64) {
+	s.Helper()
+	s.update(func(t engine.Tx) {
+		rows := make([]engine.Thing, len(names))
+		for i, name := range names {
+			rows[i] = engine.Thing{Name: name, UUID: "uuid-" + name, Version: 1, Created: 1}
+		}
+		s.ok(t.PutThings(rows))
+		ids = ids[:0]
+		for i := range rows {
+			ids = append(ids, rows[i].ID)
+		}
+	})
+	return ids
+}
+
+// group makes a group with members and returns its ID.
+func (s *suite) group(name string, parent int64, members ...int64) (id int64) {
+	s.Helper()
+	s.update(func(t engine.Tx) {
+		rows := []engine.Group{{Name: name, UUID: "uuid-" + name, Parent: parent, Version: 1, Created: 1}}
+		s.ok(t.PutGroups(rows))
+		id = rows[0].ID
+		_, err := t.MoveMembers(membersOf(id, members...), nil)
+		s.ok(err)
+	})
+	return id
+}
+
+func membersOf(group int64, things ...int64) (list []engine.Member) {
+	for _, id := range things {
+		list = append(list, engine.Member{Group: group, Thing: id})
+	}
+	return list
+}
+
+// job makes a job and returns its row's number.
+func (s *suite) job(id string, targets ...engine.Target) (seq int64) {
+	s.Helper()
+	s.update(func(t engine.Tx) {
+		j := &engine.Job{ID: id, Version: 1, Status: 2, Selection: 1, Active: true, Created: 1, Record: `{"id":"` + id + `"}`}
+		s.ok(t.InsertJob(j, targets))
+		seq = j.Seq
+	})
+	return seq
+}
+
+// queued is a change that queues an execution.
+func queued(job, thing int64) engine.Change {
+	return engine.Change{Key: engine.Key{Job: job, Thing: thing}, New: engine.Execution{Number: 1, Version: 1, Queued: 1, Updated: 1}}
+}
+
+// becomes is a change of an execution that is as x says.
+func becomes(x engine.Execution, status uint8) engine.Change {
+	next := x
+	next.Version, next.Status = x.Version+1, status
+	return engine.Change{
+		Key: engine.Key{Job: x.Job, Thing: x.Thing}, Number: x.Number, Version: x.Version, Status: x.Status, New: next,
+	}
+}
+
+// queue queues a job for things.
+func (s *suite) queue(job int64, things ...int64) {
+	s.Helper()
+	s.update(func(t engine.Tx) {
+		var changes []engine.Change
+		for _, id := range things {
+			changes = append(changes, queued(job, id))
+		}
+		s.ok(t.Apply(changes))
+	})
+}
+
+// execution reads a thing's latest one.
+func (s *suite) execution(thing, job string) engine.Execution {
+	s.Helper()
+	x, err := s.Execution(bg, thing, job)
+	s.ok(err)
+	return x
+}
+
+// apply makes one change on its own, and says whether it was made.
+func (s *suite) apply(c engine.Change) bool {
+	s.Helper()
+	changes := []engine.Change{c}
+	s.ok(s.Apply(bg, changes))
+	return changes[0].Applied
+}
+
+// counts looks at those of job "j".
+func (s *suite) counts(want engine.Counts) {
+	s.Helper()
+	state, err := s.Job(bg, "j")
+	s.ok(err)
+	s.same("counts of j", state.Progress.Counts, want)
+}
+
+// names returns what some rows are called.
+func names[R any](rows []R, name func(R) string) string {
+	text := ""
+	for i, row := range rows {
+		if i > 0 {
+			text += " "
+		}
+		text += name(row)
+	}
+	return text
+}
+
+// numbered returns names of things.
+func numbered(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("t%03d", i))
+	}
+	return list
+}

@@ -1,0 +1,258 @@
+package enginetest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs/engine"
+)
+
+// testRollback lets a transaction fail after it has written everything there is.
+func testRollback(s *suite) {
+	ids := s.things("a", "b")
+	job := s.job("j", engine.Target{ID: ids[0]})
+	s.queue(job, ids[0])
+	failed := errors.New("at the end")
+	everything := func(t engine.Tx) {
+		x := s.latest(t, engine.Key{Job: job, Thing: ids[0]})
+		s.ok(t.PutThings([]engine.Thing{{Name: "c", UUID: "u", Version: 1}, {ID: ids[1], Name: "b", UUID: "u", Version: 9, Deleted: true}}))
+		groups := []engine.Group{{Name: "g", UUID: "u", Version: 1}}
+		s.ok(t.PutGroups(groups))
+		_, err := t.MoveMembers(membersOf(groups[0].ID, ids...), nil)
+		s.ok(err)
+		s.ok(t.InsertJob(&engine.Job{ID: "k", Version: 1, Active: true}, nil))
+		s.ok(t.PutJob(&engine.Job{Seq: job, ID: "j", Version: 2, Record: "{}"}, []engine.Target{{ID: ids[1]}}))
+		s.ok(t.PutProgress(job, &engine.Progress{Chunks: 5}))
+		s.ok(t.Apply([]engine.Change{becomes(x, ended), queued(job, ids[1])}))
+		s.ok(t.PutValues([]engine.Value{{Space: "x", Key: "k", Value: []byte("v")}}))
+	}
+	err := s.Update(bg, engine.Work{}, func(t engine.Tx) error {
+		if err := s.inside(func() { everything(t) }); err != nil {
+			return err
+		}
+		return failed
+	})
+	s.is(err, failed)
+	state, err := s.Job(bg, "j")
+	s.ok(err)
+	s.same("job", []any{state.Job.Version, state.Progress}, []any{int64(1), engine.Progress{Counts: engine.Counts{waits: 1}}})
+	_, err = s.Job(bg, "k")
+	s.is(err, engine.ErrNotFound)
+	s.same("execution", s.execution("a", "j").Version, int64(1))
+	list, err := s.Pending(bg, nil, "b")
+	s.same("of b", []any{len(list), err}, []any{0, nil})
+	_, err = s.Pending(bg, nil, "c")
+	s.is(err, engine.ErrNotFound)
+	s.view(func(r engine.Reader) {
+		groups, err := r.Groups([]string{"g"})
+		s.ok(err)
+		values, err := r.Values("x", []string{"k"})
+		s.ok(err)
+		s.same("left", []int{len(groups), len(values)}, []int{0, 0})
+	})
+	totals, err := s.Totals(bg)
+	s.ok(err)
+	s.same("totals", totals, engine.Counts{waits: 1})
+}
+
+// testOwnWrites reads in a transaction what it wrote, its counts too.
+func testOwnWrites(s *suite) {
+	ids := s.things("a", "b")
+	s.update(func(t engine.Tx) {
+		j := &engine.Job{ID: "j", Version: 1, Status: 2, Active: true, Record: "{}"}
+		s.ok(t.InsertJob(j, nil))
+		s.ok(t.Apply([]engine.Change{queued(j.Seq, ids[0]), queued(j.Seq, ids[1])}))
+		s.ok(t.Apply([]engine.Change{becomes(s.latest(t, engine.Key{Job: j.Seq, Thing: ids[0]}), ended)}))
+		state, err := t.Job("j")
+		s.ok(err)
+		s.same("counts", state.Progress.Counts, engine.Counts{waits: 1, ended: 1})
+		pending, err := t.PendingOf(ids)
+		s.ok(err)
+		s.same("pending", names(pending, func(x engine.Execution) string { return x.Name }), "b")
+	})
+}
+
+// testSerializable lets many add to one number, each in a transaction that reads and writes it.
+func testSerializable(s *suite) {
+	const workers, rounds = 6, 10
+	read := func(r engine.Reader) (int, error) {
+		values, err := r.Values("x", []string{"n"})
+		if err != nil || len(values) == 0 {
+			return 0, err
+		}
+		return strconv.Atoi(string(values[0].Value))
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range rounds {
+				err := s.Update(bg, engine.Work{}, func(t engine.Tx) error {
+					n, err := read(t)
+					if err != nil {
+						return err
+					}
+					return t.PutValues([]engine.Value{{Space: "x", Key: "n", Value: []byte(strconv.Itoa(n + 1))}})
+				})
+				if err != nil {
+					s.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.view(func(r engine.Reader) {
+		n, err := read(r)
+		s.ok(err)
+		s.same("sum", n, workers*rounds)
+	})
+}
+
+// testDurable closes the engine and opens it again.
+func testDurable(s *suite) {
+	ids := s.things("a", "b")
+	job := s.job("j")
+	s.queue(job, ids...)
+	c := becomes(s.execution("a", "j"), runs)
+	c.New.Deadline, c.New.Details = 1000, `{"a":"b"}`
+	s.same("applied", s.apply(c), true)
+	s.same("applied", s.apply(becomes(s.execution("b", "j"), ended)), true)
+	s.ok(s.Close())
+	s.Engine = s.handle()
+	s.counts(engine.Counts{runs: 1, ended: 1})
+	list, err := s.Pending(bg, nil, "a")
+	s.ok(err)
+	s.same("pending", []any{len(list), list[0].Version, list[0].Details}, []any{1, int64(2), `{"a":"b"}`})
+	due, _, err := s.Due(bg, 1000, 9)
+	s.ok(err)
+	s.same("due", len(due), 1)
+	totals, err := s.Totals(bg)
+	s.ok(err)
+	s.same("totals", totals, engine.Counts{runs: 1, ended: 1})
+}
+
+func testClosed(s *suite) {
+	s.ok(s.Close())
+	s.ok(s.Close())
+	_, err := s.Pending(bg, nil, "a")
+	s.is(err, engine.ErrClosed)
+	_, err = s.Execution(bg, "a", "j")
+	s.is(err, engine.ErrClosed)
+	_, err = s.Job(bg, "j")
+	s.is(err, engine.ErrClosed)
+	s.is(s.View(bg, func(engine.Reader) error { return nil }), engine.ErrClosed)
+	s.is(s.Update(bg, engine.Work{}, func(engine.Tx) error { return nil }), engine.ErrClosed)
+	s.is(s.Apply(bg, make([]engine.Change, 1)), engine.ErrClosed)
+	s.Engine = s.handle()
+}
+
+// testHandles lets two handles alternate: what one commits the other sees.
+func testHandles(s *suite) {
+	if !s.Shared() {
+		_, err := s.open()
+		s.is(err, engine.ErrInUse)
+		return
+	}
+	first, second := s.Engine, s.handle()
+	ids := s.things("a")
+	s.queue(s.job("j"), ids...)
+	for i := range 10 {
+		x := s.execution("a", "j")
+		s.same("version", x.Version, int64(i+1))
+		s.same("applied", s.apply(becomes(x, runs)), true)
+		if s.Engine = second; i%2 == 1 {
+			s.Engine = first
+		}
+	}
+	s.update(func(t engine.Tx) {
+		state, err := t.Job("j")
+		s.ok(err)
+		next := copyOf(state.Job)
+		next.Version, next.Record = 2, `{"n":2}`
+		s.ok(t.PutJob(next, nil))
+	})
+	s.Engine = first
+	list, err := s.Pending(bg, nil, "a")
+	s.ok(err)
+	s.same("its job", list[0].Of.Record, `{"n":2}`)
+}
+
+func testLeases(s *suite) {
+	first, held, err := s.Acquire(bg, "work", "one", time.Minute)
+	s.ok(err)
+	s.same("held", held, true)
+	again, held, err := s.Acquire(bg, "work", "one", time.Minute)
+	s.ok(err)
+	s.same("prolonged", []any{held, again.Term}, []any{true, first.Term})
+	s.ok(s.Update(bg, engine.Work{Lease: &first}, func(engine.Tx) error { return nil }))
+	if !s.Shared() {
+		return
+	}
+	other, held, err := s.Acquire(bg, "work", "two", time.Minute)
+	s.ok(err)
+	s.same("of another", []any{held, other.Holder}, []any{false, "one"})
+	s.ok(s.Release(bg, first))
+	other, held, err = s.Acquire(bg, "work", "two", time.Minute)
+	s.ok(err)
+	if !held || other.Term <= first.Term {
+		s.Fatalf("after its release: %v %+v", held, other)
+	}
+	err = s.Update(bg, engine.Work{Lease: &first}, func(t engine.Tx) error {
+		return t.PutValues([]engine.Value{{Space: "x", Key: "k", Value: []byte("v")}})
+	})
+	s.is(err, engine.ErrFenced)
+	s.view(func(r engine.Reader) {
+		values, err := r.Values("x", []string{"k"})
+		s.ok(err)
+		s.same("values", len(values), 0)
+	})
+}
+
+// testFeed publishes in many transactions at once: each entry is read once, and those of a job come in their order.
+func testFeed(s *suite) {
+	if !s.Shared() {
+		return
+	}
+	_, cursor, err := s.Feed(bg, "", 10, 0)
+	s.ok(err)
+	const jobs, rounds = 4, 15
+	var wg sync.WaitGroup
+	for job := range int64(jobs) {
+		wg.Go(func() {
+			for i := range rounds {
+				err := s.Update(bg, engine.Work{}, func(t engine.Tx) error {
+					return t.Publish([]engine.Entry{{Job: job + 1, Origin: "me", Payload: fmt.Append(nil, i)}})
+				})
+				if err != nil {
+					s.Error(err)
+				}
+			}
+		})
+	}
+	next := make(map[int64]int)
+	for read := 0; read < jobs*rounds; {
+		entries, after, err := s.Feed(bg, cursor, 7, 10*time.Second)
+		s.ok(err)
+		if len(entries) == 0 {
+			s.Fatalf("%d of %d entries came", read, jobs*rounds)
+		}
+		for _, e := range entries {
+			s.same("the order of a job", string(e.Payload), strconv.Itoa(next[e.Job]))
+			next[e.Job]++
+		}
+		read, cursor = read+len(entries), after
+	}
+	wg.Wait()
+	ids := s.things("a")
+	c := queued(s.job("j"), ids[0])
+	c.Entry = []byte("queued")
+	s.update(func(t engine.Tx) { s.ok(t.Apply([]engine.Change{c})) })
+	entries, _, err := s.Feed(bg, cursor, 7, 10*time.Second)
+	s.ok(err)
+	s.same("of a change", []any{len(entries), string(entries[0].Payload), entries[0].Job}, []any{1, "queued", c.Job})
+	s.ok(s.PruneFeed(bg, -time.Hour))
+	_, _, err = s.Feed(bg, cursor, 7, 0)
+	s.is(err, engine.ErrMissed)
+}
