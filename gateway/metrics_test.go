@@ -15,11 +15,11 @@ import (
 	"jobgate/gateway"
 )
 
-var update = flag.Bool("update", false, "write the README's tables instead of comparing them")
+var update = flag.Bool("update", false, "write the tables of METRICS.md instead of comparing them")
 
 var descPattern = regexp.MustCompile(`fqName: "(jobgate_[a-z_]+)", help: "([^"]*)".* variableLabels: \{([^}]*)\}`)
 
-// TestMetricsTable compares the README's table of metrics with what the code registers.
+// TestMetricsTable compares the table of METRICS.md with what the code registers.
 func TestMetricsTable(t *testing.T) {
 	m := gateway.NewMetrics("test", "test")
 	descs := make(chan *prometheus.Desc, 1000)
@@ -35,29 +35,29 @@ func TestMetricsTable(t *testing.T) {
 	}
 	slices.Sort(rows)
 	table := "| metric | labels | meaning |\n| --- | --- | --- |\n" + strings.Join(rows, "\n") + "\n"
-	compareWithREADME(t, "metrics", table)
+	compareWithDocument(t, "metrics", table)
 }
 
-// compareWithREADME compares, or with -update writes, what stands between the README's
+// compareWithDocument compares, or with -update writes, what stands between METRICS.md's
 // markers of that name.
-func compareWithREADME(t *testing.T, name, want string) {
+func compareWithDocument(t *testing.T, name, want string) {
 	t.Helper()
-	const path = "../README.md"
-	readme, err := os.ReadFile(path)
+	const path = "METRICS.md"
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
-	before, rest, ok1 := strings.Cut(string(readme), begin)
+	before, rest, ok1 := strings.Cut(string(text), begin)
 	got, after, ok2 := strings.Cut(rest, end)
 	if !ok1 || !ok2 {
-		t.Fatalf("the README has no %s … %s", strings.TrimSpace(begin), end)
+		t.Fatalf("METRICS.md has no %s … %s", strings.TrimSpace(begin), end)
 	}
 	if got == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("the README's table of %s is not the code's; write it with: go test ./gateway -run TestMetricsTable -update\n%s", name, want)
+		t.Fatalf("METRICS.md's table of %s is not the code's; write it with: go test ./gateway -run TestMetricsTable -update\n%s", name, want)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@
 //
 // The structs of settings.go are the one description of the configuration: their yaml tags name the keys and, joined
 // by "_" and in capitals, the environment variables; their default, min, max and enum tags are what decoding applies
-// and what the README's table shows, beside the fields' comments. Reading is strict. Each fault carries where the
+// and what the table of SETTINGS.md shows, beside the fields' comments. Reading is strict. Each fault carries where the
 // value was written (file:line:column, variable or flag), the key, the value, what is allowed and how to mend it, and
 // all faults are reported at once.
 package config

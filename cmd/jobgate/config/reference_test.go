@@ -13,34 +13,34 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the settings table into the README")
+var update = flag.Bool("update", false, "write the settings table into SETTINGS.md")
 
 const (
-	readme     = "../../../README.md"
+	reference  = "SETTINGS.md"
 	tableBegin = "<!-- settings -->\n"
 	tableEnd   = "<!-- /settings -->"
 )
 
-// TestReadmeTable proves that the README's settings table is what the structs say. With -update it writes the table.
-func TestReadmeTable(t *testing.T) {
-	page, err := os.ReadFile(readme)
+// TestSettingsTable proves that the settings table of SETTINGS.md is what the structs say. With -update it writes the table.
+func TestSettingsTable(t *testing.T) {
+	page, err := os.ReadFile(reference)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, rest, begun := bytes.Cut(page, []byte(tableBegin))
 	table, after, ended := bytes.Cut(rest, []byte(tableEnd))
 	if !begun || !ended {
-		t.Fatalf("README.md has no %s … %s", strings.TrimSpace(tableBegin), tableEnd)
+		t.Fatalf("SETTINGS.md has no %s … %s", strings.TrimSpace(tableBegin), tableEnd)
 	}
 	want := settingsTable(t)
 	if string(table) == want {
 		return
 	}
 	if !*update {
-		t.Fatalf("README.md's settings table is not what the structs say; run go test ./cmd/jobgate/config -run ReadmeTable -update\nwant:\n%s", want)
+		t.Fatalf("the table of SETTINGS.md is not what the structs say; run go test ./cmd/jobgate/config -run SettingsTable -update\nwant:\n%s", want)
 	}
 	page = bytes.Join([][]byte{before, []byte(tableBegin), []byte(want), []byte(tableEnd), after}, nil)
-	if err := os.WriteFile(readme, page, 0o644); err != nil {
+	if err := os.WriteFile(reference, page, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

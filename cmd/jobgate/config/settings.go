@@ -6,7 +6,7 @@ import (
 )
 
 // Config is the whole configuration. Load returns it checked; it is not changed afterwards and so is safe for
-// concurrent reading. The fields' comments are the README's settings table.
+// concurrent reading. The fields' comments are the table of SETTINGS.md.
 type Config struct {
 	// Address of the devices' listener; empty turns it off.
 	Listen string `yaml:"listen" default:":8080"`
