@@ -125,8 +125,8 @@ func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 		ctx.Response.Reset()
 		h.o.WriteFault(ctx, FaultOf(nil))
 	}
-	if h.o.Admit != nil && h.o.Admit(&ctx.Request.Header) != nil { // its body, if it has one, is still to come
-		LetRead(ctx)
+	if h.o.Admit != nil && ctx.Request.Header.ConnectionClose() && h.o.Admit(&ctx.Request.Header) != nil {
+		LetRead(ctx) // there may be a body to come, see headerReceived
 	}
 	if *route != nil {
 		(*route).Done(ctx, ctx.Time())
@@ -210,7 +210,9 @@ func (h *HTTP) headerReceived() func(*fasthttp.RequestHeader) fasthttp.RequestCo
 		return nil
 	}
 	return func(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-		if header.ContentLength() <= h.o.MaxBody && h.o.Admit(header) != nil {
+		length := header.ContentLength()
+		hasBody := length > 0 && length <= h.o.MaxBody || length == -1 // -1: chunked
+		if hasBody && h.o.Admit(header) != nil {
 			header.SetContentLength(0)
 			header.SetConnectionClose()
 			c.MaxRequestBodySize = 1 // 0 is the server's; GET keeps its length

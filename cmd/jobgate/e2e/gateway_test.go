@@ -64,8 +64,14 @@ type gateway struct {
 // when the test ends, if it still runs.
 func serve(t *testing.T, folder string, env []string, config string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, log: &lockedBuffer{}, ended: make(chan struct{}), config: newConfig(t, folder, config)}
-	g.cmd = command(t, folder, env, "serve", "--config", g.config)
+	path := newConfig(t, folder, config)
+	return launch(t, command(t, folder, env, "serve", "--config", path), path)
+}
+
+// launch is serve with a command that is made already.
+func launch(t *testing.T, cmd *exec.Cmd, config string) *gateway {
+	t.Helper()
+	g := &gateway{t: t, cmd: cmd, log: &lockedBuffer{}, ended: make(chan struct{}), config: config}
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
 	logs.watch(g.log)
 	if err := g.cmd.Start(); err != nil {

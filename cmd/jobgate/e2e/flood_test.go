@@ -1,0 +1,175 @@
+package e2e_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// allListeners is a gateway with every listener on, and a large document.
+const allListeners = `
+presign: {allow: ["arn:aws:s3:::b/*"]}
+control: 127.0.0.1:0
+sidecar: 127.0.0.1:0
+jobs: {enabled: true, store: $DIR/jobs.db}
+routes: [{path: /doc, document: "file://$DIR/doc.json"}]
+`
+
+// flood opens n connections to address, as many as are let in, and sends each the same.
+func flood(t *testing.T, address string, n int, sent string) {
+	t.Helper()
+	for range n {
+		conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_ = conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+		_, _ = io.WriteString(conn, sent)
+	}
+}
+
+// answers says that a listener answers a new connection.
+func answers(t *testing.T, url string) {
+	t.Helper()
+	c := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	a, err := ask(c, http.MethodGet, url, "")
+	if err != nil || a.status != http.StatusOK {
+		t.Errorf("%s: %d %v", url, a.status, err)
+	}
+}
+
+// TestFloods has 256 files and many more connections: a flood of one listener leaves the others alone.
+func TestFloods(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("it needs a shell's ulimit -n")
+	}
+	t.Parallel()
+	folder := t.TempDir()
+	writeFile(t, folder, "doc.json", `{}`)
+	config := newConfig(t, folder, strings.ReplaceAll(allListeners, "$DIR", folder))
+	start := func() *gateway {
+		cmd := command(t, folder, []string{"AWS_REGION=us-east-1"}, "serve", "--config", config)
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 256 && exec "$0" "$@"`, binary}, cmd.Args[1:]...)
+		return launch(t, cmd, config)
+	}
+	g := start()
+	flood(t, g.address("control"), 300, "")
+	flood(t, g.sidecar, 300, "")
+	for _, url := range []string{"http://" + g.admin + "/healthz", "http://" + g.admin + "/metrics", "http://" + g.devices + "/doc"} {
+		answers(t, url)
+	}
+	if n := g.metric(`jobgate_connections{listener="control",state="fresh"}`); n == 0 || n > 60 {
+		t.Errorf("control has %v silent connections", n)
+	}
+	flood(t, g.devices, 600, "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n")
+	answers(t, "http://"+g.admin+"/healthz")
+	answers(t, "http://"+g.admin+"/metrics")
+	if n := g.metric(`jobgate_requests_shed_total{reason="connections"}`); n < 700 {
+		t.Errorf("%v connections were turned away", n)
+	}
+	g.signal(syscall.SIGTERM)
+	if code := g.wait(); code != 0 {
+		t.Errorf("exit %d, want 0", code)
+	}
+}
+
+// TestDrainWithHangingClients ends a gateway on whose every listener clients are silent, send half a request, a slow
+// body, or read no answers.
+func TestDrainWithHangingClients(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	writeFile(t, folder, "doc.json", `{"x": "`+strings.Repeat("x", 900<<10)+`"}`)
+	g := serve(t, folder, []string{"AWS_REGION=us-east-1", "JOBGATE_DRAIN_TIMEOUT=2s"}, strings.ReplaceAll(allListeners, "$DIR", folder)+"limits: {read_timeout: 50s, idle_timeout: 60s}\n")
+	many := func(n int, request string) string { return strings.Repeat(request, n) }
+	body := `{"x": "` + strings.Repeat("x", 900<<10) + `"}`
+	render := fmt.Sprintf("POST /render HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	unread := map[string]string{
+		g.devices: many(20, "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"), g.sidecar: many(20, render),
+		g.admin: many(1000, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), g.address("control"): many(50000, "GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n"),
+	}
+	for address, requests := range unread {
+		flood(t, address, 5, "")
+		flood(t, address, 5, "POST /render HTTP/1.1\r\nHost: local")
+		flood(t, address, 5, "POST /render HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nContent-Length: 100\r\n\r\n{")
+		go flood(t, address, 1, requests)
+	}
+	for _, listener := range []string{"listen", "sidecar", "control", "admin"} {
+		eventually(t, listener+" has clients that hang", func() bool { return g.metric(`jobgate_connections{listener="`+listener+`",state="active"}`) >= 11 })
+	}
+	began := time.Now()
+	g.signal(syscall.SIGTERM)
+	if code := g.wait(); code != 0 {
+		t.Errorf("exit %d after %v, want 0", code, time.Since(began))
+	}
+}
+
+// TestProxyProtocol has a real haproxy in front, which tells the device's address by the PROXY protocol.
+func TestProxyProtocol(t *testing.T) {
+	haproxy, err := exec.LookPath("haproxy")
+	if err != nil {
+		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") == "1" {
+			t.Fatal("haproxy is not installed: apt-get install haproxy")
+		}
+		t.Skip("haproxy is not installed: apt-get install haproxy")
+	}
+	t.Parallel()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.Header.Get("X-Forwarded-For"))
+	}))
+	t.Cleanup(backend.Close)
+	folder := t.TempDir()
+	g := serve(t, folder, []string{"AWS_REGION=us-east-1"}, "upstream: [\""+backend.URL+"\"]\nauth: {mode: none, trusted_proxies: [127.0.0.1/32]}\n")
+	config := writeFile(t, folder, "haproxy.cfg", fmt.Sprintf(`
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+listen front
+  bind fd@3
+  server gateway %s send-proxy-v2
+`, g.devices))
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // haproxy takes it over, so that it has a free port
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	file, err := listener.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	cmd := exec.Command(haproxy, "-db", "-f", config)
+	cmd.ExtraFiles = []*os.File{file}
+	var log lockedBuffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = file.Close()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // it was killed
+	})
+	f := func(address, from, want string) {
+		t.Helper()
+		dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		c := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+		a, err := ask(c, http.MethodGet, "http://"+address+"/x", "")
+		if err != nil || a.status != http.StatusOK || a.body != want {
+			t.Errorf("from %s: %d %q %v, want %q\n%s", from, a.status, a.body, err, want, log.String())
+		}
+	}
+	f(address, "127.0.0.2", "127.0.0.2")   // what haproxy says
+	f(g.devices, "127.0.0.1", "127.0.0.1") // never required
+}
