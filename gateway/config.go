@@ -12,6 +12,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/overload"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -28,11 +29,11 @@ type Config struct {
 	Sidecar  *Sidecar // nil: off
 
 	Roles     *role.Set
-	Rules     map[string]RoleRules     // by role, "" among them
-	Sources   map[string]source.Source // by scheme: s3, http, https; folders are opened by New
-	Documents *Documents               // outlives the Handler
-	Jobs      Jobs                     // nil: off
-	Overload  *overload.Gate           // outlives the Handler; nil: off
+	Rules     map[string]signing.RoleRules // by role, "" among them
+	Sources   map[string]source.Source     // by scheme: s3, http, https; folders are opened by New
+	Documents *Documents                   // outlives the Handler
+	Jobs      Jobs                         // nil: off
+	Overload  *overload.Gate               // outlives the Handler; nil: off
 
 	Metrics   *Metrics
 	Log       *slog.Logger
@@ -53,16 +54,6 @@ type Route struct {
 	Expires      time.Duration
 	Parameters   map[string]string
 	ContentType  string // instead of the source's
-}
-
-// RoleRules say what may be signed with a role.
-type RoleRules struct {
-	// Allow and AllowUpload are S3 ARNs with wildcards, see jobdoc.NewPolicy. Empty, Allow
-	// is every object for documents of the operator's own sources, and none for text that
-	// strangers can influence; AllowUpload is none.
-	Allow, AllowUpload []string
-	Setting            string        // where they stand, "presign" or "roles.download", for errors
-	MaxExpires         time.Duration // the longest lifetime that a sidecar call may ask for
 }
 
 // Presign is what holds for all URLs.
@@ -126,7 +117,7 @@ func New(c Config) (*Handler, error) {
 	if h.clock == nil {
 		h.clock = (*fasthttp.RequestCtx).Time
 	}
-	err := h.compileRules(&c)
+	err := h.newSigning(&c)
 	if err != nil {
 		return nil, err
 	}
@@ -149,26 +140,26 @@ func (h *Handler) Close() {
 	}
 }
 
-// compileRules makes the resolver and the policies that reading documents needs.
-func (h *Handler) compileRules(c *Config) (err error) {
-	if h.resolver, err = jobdoc.NewResolver(c.Presign.Hosts); err != nil {
-		return err
+// newSigning makes what signs, and the rules by which documents are read.
+func (h *Handler) newSigning(c *Config) (err error) {
+	h.permits, err = signing.NewPermits(c.Presign.Hosts, c.Rules, signing.Limits{
+		MaxDocument: c.Limits.MaxDocument, MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: c.Limits.MaxRendered,
+	})
+	h.signing = signing.Renderer{
+		Authority: signing.Sessions{Roles: c.Roles}, Quantum: c.Presign.Quantum, Timeout: c.Limits.UpstreamTimeout, Count: h.countURLs,
 	}
-	h.policies = make(map[string]*jobdoc.Policy, len(c.Rules))
-	for name, rules := range c.Rules {
-		if h.policies[name], err = jobdoc.NewPolicy(rules.Allow, rules.AllowUpload, rules.Setting); err != nil {
-			return err
-		}
+	if c.Presign.Quantum > time.Second {
+		h.signing.Tag = appendETag
 	}
-	return nil
+	return err
 }
 
-// options are the rules by which documents of a role are read.
-func (h *Handler) options(roleName string, parameters map[string]string, strict bool) jobdoc.Options {
-	return jobdoc.Options{
-		Strict: strict, Parameters: parameters, Resolver: h.resolver, Policy: h.policies[roleName],
-		MaxDocument: h.limits.MaxDocument, MaxPlaceholders: h.limits.MaxPlaceholders, MaxRendered: h.limits.MaxRendered,
+// options are the rules by which documents of a role are read; the role must be in use.
+func (h *Handler) options(c *Config, roleName string) (jobdoc.Options, error) {
+	if _, known := c.Roles.Role(roleName); !known {
+		return jobdoc.Options{}, fmt.Errorf("role %q is not one of roles", roleName)
 	}
+	return h.permits.Options(roleName)
 }
 
 func (h *Handler) addRoutes(c *Config) error {

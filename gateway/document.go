@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"hash/maphash"
-	"sync/atomic"
 	"time"
 
 	"jobgate/cache"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 )
 
@@ -16,10 +16,9 @@ import (
 type document struct {
 	template    *jobdoc.Template
 	contentType []byte
-	offset      int64  // seconds by which its quanta begin off the round ones
 	etag        string // of the source, to ask whether it is still good
 	modified    string
-	rendering   atomic.Pointer[rendering]
+	slot        signing.Slot
 }
 
 // documentOverhead is what a document takes beside its template and validators.
@@ -155,7 +154,7 @@ func (r *route) compile(loaded *source.Document) (*document, error) {
 	}
 	return &document{
 		template: template, contentType: contentType, etag: loaded.ETag, modified: loaded.LastModified,
-		offset: int64(maphash.Bytes(offsetSeed, loaded.Body) >> 33),
+		slot: signing.Slot{Offset: int64(maphash.Bytes(offsetSeed, loaded.Body) >> 33)},
 	}, nil
 }
 

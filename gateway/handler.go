@@ -13,6 +13,7 @@ import (
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/proxy"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -27,8 +28,8 @@ type Handler struct {
 	router    router
 	upstream  *proxy.Proxy // nil: nothing is proxied
 	roles     *role.Set
-	resolver  *jobdoc.Resolver
-	policies  map[string]*jobdoc.Policy // by role
+	permits   *signing.Permits
+	signing   signing.Renderer
 	documents *Documents
 	sidecar   *sidecar        // nil: off
 	jobs      Jobs            // nil: off

@@ -23,6 +23,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/signing"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
@@ -107,7 +108,7 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 		Routes:  []gateway.Route{{Path: documentPath, Document: "file://" + g.folder + "/{jobId}.json", Expires: 15 * time.Minute}},
 		Limits:  defaultLimits,
 		Presign: gateway.Presign{Quantum: time.Second, Expires: 15 * time.Minute},
-		Rules:   map[string]gateway.RoleRules{"": {Setting: "presign", MaxExpires: 12 * time.Hour}},
+		Rules:   map[string]signing.RoleRules{"": {Setting: "presign", MaxExpires: 12 * time.Hour}},
 		Roles:   roles, Documents: documents, Metrics: g.metrics,
 		Log: slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock: func(ctx *fasthttp.RequestCtx) time.Time {

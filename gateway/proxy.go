@@ -48,16 +48,14 @@ type filler struct {
 
 // Fill implements proxy.Filler.
 func (f *filler) Fill(dst, document []byte) ([]byte, *Error) {
-	m := rendering{signed: f.h.signingTime(f.x.now)}
-	if err := f.h.sign(f.ctx, f.x.now, f.r.role, f.r.expires, &m); err != nil {
+	o := f.h.order(f.x, f.r)
+	if err := f.h.signOnce(f.ctx, f.x, &o); err != nil {
 		return dst, err
 	}
-	f.h.prepare(f.x, f.r, &m)
-	f.x.render.Memo = f.h.memo
 	body, err := jobdoc.Fill(dst, document, &f.r.options, &f.x.render)
 	if err != nil {
 		return body, documentError(err)
 	}
-	f.h.countSigned(f.x)
+	f.h.signing.CountFresh(&f.x.render)
 	return body, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"jobgate/gateway"
+	"jobgate/gateway/signing"
 )
 
 // echo answers with what it was sent.
@@ -40,7 +41,7 @@ func withUpstream(urls ...string) func(*gateway.Config, *testGateway) {
 	return func(c *gateway.Config, _ *testGateway) {
 		c.Upstream = urls
 		c.Routes = append(c.Routes, gateway.Route{Path: "/api/{thingName}/job", Fill: true, Expires: 15 * time.Minute})
-		c.Rules[""] = gateway.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign"}
+		c.Rules[""] = signing.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign"}
 	}
 }
 

@@ -12,171 +12,89 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/signing"
 	"jobgate/presigner/role"
 )
 
-// rendering is a template's state within one quantum: who signs, from when and for how
-// long, and, unless the document differs from device to device, the document itself.
-// It is immutable; its body may be written to any number of connections.
-type rendering struct {
-	start    int64 // Unix seconds: when its URLs begin
-	end      int64 // Unix seconds: when the next rendering is due, the session's end at the latest
-	signed   time.Time
-	session  *role.Session // nil: nothing to sign
-	lifetime time.Duration
-	clamped  bool
-	urls     int
-	body     []byte // nil: rendered per device
-	etag     []byte // with body, when the quantum is longer than a second
-}
-
 // answer renders d and writes it.
 func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *document) *Error {
+	o := h.order(x, r)
+	o.Template = d.template
 	// Fast path: what this quantum's first request rendered is every device's document.
-	m, err := h.moment(ctx, x, r, d)
+	m, fresh, err := h.signing.Moment(ctx, &d.slot, &o)
 	if err != nil {
-		return err
+		return renderError(err)
 	}
-	if m.body != nil {
-		ctx.Response.SetBodyRaw(m.body)
-		if x.render.Signed == 0 { // else this request rendered it, and has counted that
-			h.counters.reused.Add(float64(m.urls))
+	if m.Body != nil {
+		if fresh {
+			h.documents.Grow(r.key(x), int64(cap(m.Body)))
 		}
-		return h.finishAnswer(ctx, x, d, m, m.etag)
+		ctx.Response.SetBodyRaw(m.Body)
+		return h.finishAnswer(ctx, x, d, m, m.ETag)
 	}
 	// Slow path: local placeholders, signed for this device into the response's own buffer.
-	body, err := h.render(x, r, d, m, ctx.Response.SwapBody(nil)[:0])
+	body, err := h.signing.AppendTo(ctx.Response.SwapBody(nil)[:0], m, &o)
 	ctx.Response.SwapBody(body)
 	if err != nil {
-		return err
+		return renderError(err)
 	}
 	var etag []byte
-	if h.presign.Quantum > time.Second {
-		x.key = appendETag(x.key[:0], body)
+	if h.signing.Tag != nil {
+		x.key = h.signing.Tag(x.key[:0], body)
 		etag = x.key // the cache is done with
 	}
 	return h.finishAnswer(ctx, x, d, m, etag)
 }
 
-// moment returns the rendering of d's present quantum, made by the first who asks.
-func (h *Handler) moment(ctx context.Context, x *exchange, r *route, d *document) (*rendering, *Error) {
-	quantum := int64(h.presign.Quantum / time.Second)
-	signing := x.now.Add(h.roles.Skew())
-	start := signing.Unix()
-	start -= (start + d.offset%quantum) % quantum // boundaries differ from template to template
-	m := d.rendering.Load()
-	if m != nil && m.start == start && !m.clamped && signing.Unix() < m.end {
-		return m, nil
-	}
-	fresh := &rendering{start: start, end: start + quantum, signed: time.Unix(start, 0), urls: d.template.Placeholders()}
-	if d.template.Signs() {
-		if err := h.sign(ctx, x.now, r.role, r.expires, fresh); err != nil {
-			return nil, err
-		}
-		if ends := fresh.session.Expires; !ends.IsZero() {
-			fresh.end = min(fresh.end, ends.Unix())
-		}
-	}
-	if m != nil && m.start == start && m.session == fresh.session {
-		return m, nil // clamped, and no longer session is to be had
-	}
-	if !d.template.PerDevice() {
-		body, err := h.render(x, r, d, fresh, nil)
-		if err != nil {
-			return nil, err
-		}
-		fresh.body = body
-		if quantum > 1 {
-			fresh.etag = appendETag(nil, body)
-		}
-		h.documents.Grow(r.key(x), int64(cap(body)))
-	}
-	d.rendering.Store(fresh)
-	return fresh, nil
+// order is what x's request asks to be signed on r: by whom, for how long, and the values of its path.
+func (h *Handler) order(x *exchange, r *route) signing.Order {
+	return signing.Order{Role: r.role, Expires: r.expires, At: h.signing.Time(x.now), Values: r.values(x)}
 }
 
-// sign decides which session of the role signs m's URLs and for how long. The URLs begin
-// with their quantum, but are handed out now.
-func (h *Handler) sign(ctx context.Context, now time.Time, r *role.Role, expires time.Duration, m *rendering) *Error {
-	session, err := h.session(ctx, now, r)
-	if err != nil {
-		return err
+// signOnce leaves in x.render how to sign text that comes from elsewhere.
+func (h *Handler) signOnce(ctx context.Context, x *exchange, o *signing.Order) *Error {
+	var err error
+	if x.render, err = h.signing.Once(ctx, o); err != nil {
+		return renderError(err)
 	}
-	lifetime, clamped, cause := r.Lifetime(session, expires, m.signed)
-	if cause != nil {
-		return errUnavailable("the role session ends before the URLs would", time.Second, cause)
-	}
-	m.session, m.lifetime, m.clamped = session, lifetime, clamped
+	x.render.Memo = h.memo
 	return nil
 }
 
-// signingTime is when a URL begins that belongs to no template: with its quantum.
-func (h *Handler) signingTime(now time.Time) time.Time {
-	start := now.Add(h.roles.Skew()).Unix()
-	return time.Unix(start-start%int64(h.presign.Quantum/time.Second), 0)
+// renderError answers for a document that cannot be rendered or signed.
+func renderError(err error) *Error {
+	var fault *jobdoc.Error
+	switch {
+	case errors.As(err, &fault), errors.Is(err, jobdoc.ErrValue):
+		return documentError(err)
+	case errors.Is(err, role.ErrShortSession), errors.Is(err, role.ErrMaxExpires):
+		return errUnavailable("the role session ends before the URLs would", time.Second, err)
+	}
+	return errUnavailable("no credentials available at present", signing.RetryAfter(err), err)
 }
 
-// session returns the role's session. A role that has none yet, or one that has ended, is
-// waited for, together with all who ask, unless it is known to be failing.
-func (h *Handler) session(ctx context.Context, now time.Time, r *role.Role) (*role.Session, *Error) {
-	if s := r.Session(); s != nil && (s.Expires.IsZero() || now.Add(h.roles.Skew()).Before(s.Expires)) {
-		return s, nil
-	}
-	waiting, cancel := context.WithTimeout(ctx, h.limits.UpstreamTimeout)
-	defer cancel()
-	s, err := r.Wait(waiting)
-	if err != nil {
-		var unavailable *role.UnavailableError
-		retry := time.Second
-		if errors.As(err, &unavailable) {
-			retry = max(retry, unavailable.RetryAfter)
-		}
-		return nil, errUnavailable("no credentials are to be had at present", retry, err)
-	}
-	return s, nil
-}
-
-// render appends d as it stands for the device of x to dst.
-func (h *Handler) render(x *exchange, r *route, d *document, m *rendering, dst []byte) ([]byte, *Error) {
-	h.prepare(x, r, m)
-	body, err := d.template.AppendTo(dst, &x.render)
-	if err != nil {
-		return body, documentError(err)
-	}
-	h.countSigned(x)
-	return body, nil
-}
-
-// prepare leaves in x.render what m and the path say about the URLs to be signed.
-func (h *Handler) prepare(x *exchange, r *route, m *rendering) {
-	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime}
-	if m.session != nil {
-		x.render.Signer = m.session.Signer
-	}
-	r.values(x)
-}
-
-// countSigned accounts for the URLs that x.render has just signed.
-func (h *Handler) countSigned(x *exchange) {
-	h.counters.signed.Add(float64(x.render.Signed))
-	if h.presign.MaxURLBytes == 0 || x.render.LongestURL <= h.presign.MaxURLBytes {
+// countURLs accounts for what an answer handed out.
+func (h *Handler) countURLs(s signing.Signed) {
+	h.counters.signed.Add(float64(s.Fresh))
+	h.counters.reused.Add(float64(s.Reused))
+	if h.presign.MaxURLBytes == 0 || s.Longest <= h.presign.MaxURLBytes {
 		return
 	}
 	h.counters.longURLs.Inc()
-	if h.counters.logLimit.Allow(x.now) {
-		h.log.Warn("a presigned URL is longer than presign.max_url_bytes", "bytes", x.render.LongestURL, "max_url_bytes", h.presign.MaxURLBytes)
+	if h.counters.logLimit.Allow(time.Now()) {
+		h.log.Warn("a presigned URL is longer than presign.max_url_bytes", "bytes", s.Longest, "max_url_bytes", h.presign.MaxURLBytes)
 	}
 }
 
 // finishAnswer writes the headers of a document whose body stands in the response.
-func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *document, m *rendering, etag []byte) *Error {
+func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *document, m *signing.Rendering, etag []byte) *Error {
 	header := &ctx.Response.Header
 	header.SetContentTypeBytes(d.contentType)
 	if h.presign.Quantum <= time.Second {
 		header.SetCanonical(cacheControl, noStore)
 		return nil
 	}
-	left := max(0, m.end-x.now.Add(h.roles.Skew()).Unix())
+	left := max(0, m.End-h.signing.Time(x.now).Unix())
 	x.target = strconv.AppendInt(append(x.target[:0], "private, max-age="...), left, 10)
 	header.SetCanonical(cacheControl, x.target)
 	header.SetCanonical(etagName, etag)

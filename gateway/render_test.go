@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"jobgate/gateway"
+	"jobgate/gateway/signing"
 	"jobgate/presigner/role"
 )
 
@@ -22,7 +23,7 @@ func TestSessionEndsWithinQuantum(t *testing.T) {
 			c.Presign.Quantum = time.Hour
 			c.Routes[0].Expires = 2 * time.Hour
 			c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 2 * time.Hour}
-			c.Rules[""] = gateway.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign", MaxExpires: 12 * time.Hour}
+			c.Rules[""] = signing.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign", MaxExpires: 12 * time.Hour}
 			roles, err := role.New(role.Options{
 				AWS: aws.Config{Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 					return aws.Credentials{AccessKeyID: static.AccessKeyID, SecretAccessKey: static.SecretAccessKey, SessionToken: static.SessionToken, CanExpire: true, Expires: end}, nil

@@ -11,7 +11,6 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
 	"jobgate/gateway/target"
-	"jobgate/presigner/role"
 )
 
 // route is a compiled Route.
@@ -24,7 +23,7 @@ type route struct {
 	source       source.Source
 	keyed        []int // the variables that stand in document
 	options      jobdoc.Options
-	role         *role.Role
+	role         string
 	expires      time.Duration
 	content      []byte // content type instead of the source's, nil: the source's
 	keyPrefix    []byte // of the cache: the same for routes that load and read templates alike
@@ -77,20 +76,19 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 		return nil, fmt.Errorf("it has %d segments, the limit is %d", len(pattern.segments), target.MaxSegments)
 	}
 	r := &route{
-		path: config.Path, pattern: pattern, fill: config.Fill, passUnfilled: config.PassUnfilled, expires: config.Expires,
+		path: config.Path, pattern: pattern, fill: config.Fill, passUnfilled: config.PassUnfilled, role: config.Role, expires: config.Expires,
 		thingName: pattern.index("thingName"), jobID: pattern.index("jobId"), executionNumber: pattern.index("executionNumber"),
 		durations: c.Metrics.Edge.Route(config.Path, c.Log),
 	}
-	var known bool
-	if r.role, known = c.Roles.Role(config.Role); !known {
-		return nil, fmt.Errorf("role %q is not one of roles", config.Role)
+	if r.options, err = h.options(c, config.Role); err != nil {
+		return nil, err
 	}
-	r.options = h.options(config.Role, config.Parameters, config.Strict)
+	r.options.Parameters, r.options.Strict = config.Parameters, config.Strict
 	if config.ContentType != "" {
 		r.content = []byte(config.ContentType)
 	}
 	if config.Fill {
-		return r, r.checkFill(c, config)
+		return r, h.checkFill(c, config)
 	}
 	return r, r.setDocument(c, config)
 }
@@ -120,13 +118,13 @@ func (r *route) setDocument(c *Config, config *Route) (err error) {
 }
 
 // checkFill refuses to fill text of strangers without a list of what may be signed.
-func (r *route) checkFill(c *Config, config *Route) error {
+func (h *Handler) checkFill(c *Config, config *Route) error {
 	switch {
 	case config.Document != "":
 		return fmt.Errorf("it has both document and fill")
 	case len(c.Upstream) == 0:
 		return fmt.Errorf("fill needs an upstream")
-	case len(c.Rules[config.Role].Allow) == 0:
+	case !h.permits.Lists(config.Role):
 		return fmt.Errorf("fill needs a list of the objects that may be signed; see presign.allow")
 	}
 	return nil
@@ -161,10 +159,8 @@ func (r *route) thing(x *exchange) []byte {
 	return x.vars[r.thingName]
 }
 
-// values gives the local placeholders their values: the path variables of their names.
-func (r *route) values(x *exchange) {
-	v := &x.render.Values
-	*v = jobdoc.Values{}
+// values are those of the local placeholders: the path variables of their names.
+func (r *route) values(x *exchange) (v jobdoc.Values) {
 	if r.thingName >= 0 {
 		v.ThingName = x.vars[r.thingName]
 	}
@@ -174,4 +170,5 @@ func (r *route) values(x *exchange) {
 	if r.executionNumber >= 0 {
 		v.ExecutionNumber = x.vars[r.executionNumber]
 	}
+	return v
 }

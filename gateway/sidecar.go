@@ -13,7 +13,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
-	"jobgate/presigner/role"
+	"jobgate/gateway/signing"
 )
 
 // Sidecar configures POST /render, by which a fleet backend has its documents filled.
@@ -45,7 +45,6 @@ type sidecar struct {
 
 // sidecarRole is a role that a call may name.
 type sidecarRole struct {
-	role       *role.Role
 	options    jobdoc.Options
 	maxExpires time.Duration
 }
@@ -59,14 +58,14 @@ func newSidecar(h *Handler, c *Config) (*sidecar, error) {
 		minExpires: max(minSidecarExpires, 2*c.Presign.Quantum),
 	}
 	for _, name := range c.Sidecar.Roles {
-		r, known := c.Roles.Role(name)
-		if !known {
-			return nil, fmt.Errorf("cannot serve the sidecar: role %q is not one of roles", name)
+		options, err := h.options(c, name)
+		if err != nil {
+			return nil, fmt.Errorf("cannot serve the sidecar: %w", err)
 		}
-		if len(c.Rules[name].Allow) == 0 {
+		if !h.permits.Lists(name) {
 			return nil, fmt.Errorf("cannot serve the sidecar: role %q needs a list of the objects that may be signed; see presign.allow", name)
 		}
-		s.allowed[name] = sidecarRole{role: r, options: h.options(name, nil, false), maxExpires: c.Rules[name].MaxExpires}
+		s.allowed[name] = sidecarRole{options: options, maxExpires: c.Rules[name].MaxExpires}
 	}
 	return s, nil
 }
@@ -104,11 +103,10 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	if err != nil {
 		return err
 	}
-	m := rendering{signed: h.signingTime(x.now)}
-	if err := h.sign(ctx, x.now, call.role, call.expires, &m); err != nil {
+	call.At = h.signing.Time(x.now)
+	if err := h.signOnce(ctx, x, &call.Order); err != nil {
 		return err
 	}
-	x.render = jobdoc.Context{Time: m.signed, Expires: m.lifetime, Signer: m.session.Signer, Values: call.values, Memo: h.memo}
 	ctx.Response.Header.SetContentTypeBytes(ctx.Request.Header.ContentType())
 	ctx.Response.Header.SetCanonical(cacheControl, noStore)
 	if call.lines {
@@ -121,7 +119,7 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 		e.Status = http.StatusBadRequest // the caller's own document
 		return e
 	}
-	h.countSigned(x)
+	h.signing.CountFresh(&x.render)
 	return nil
 }
 
@@ -154,10 +152,8 @@ func isLoopbackHost(hostport string) bool {
 
 // sidecarCall is what the query and header of a call say.
 type sidecarCall struct {
-	role    *role.Role
+	signing.Order
 	options jobdoc.Options
-	expires time.Duration
-	values  jobdoc.Values
 	lines   bool // NDJSON: a document a line
 }
 
@@ -194,7 +190,7 @@ func (s *sidecar) parse(ctx *fasthttp.RequestCtx) (sidecarCall, *Error) {
 	if !known {
 		return call, errForbidden(fmt.Sprintf("role %.80q is not one of the gateway's roles", roleName))
 	}
-	call.role, call.options = allowed.role, allowed.options
+	call.Role, call.options = roleName, allowed.options
 	call.options.Parameters = parameters
 	return call, s.setExpires(&call, expires, allowed.maxExpires)
 }
@@ -202,24 +198,24 @@ func (s *sidecar) parse(ctx *fasthttp.RequestCtx) (sidecarCall, *Error) {
 func (c *sidecarCall) set(name string, value []byte) {
 	switch name {
 	case "thingName":
-		c.values.ThingName = value
+		c.Values.ThingName = value
 	case "jobId":
-		c.values.JobID = value
+		c.Values.JobID = value
 	default:
-		c.values.ExecutionNumber = value
+		c.Values.ExecutionNumber = value
 	}
 }
 
 func (s *sidecar) setExpires(call *sidecarCall, text string, most time.Duration) *Error {
 	if text == "" {
-		call.expires = min(s.DefaultExpires, most)
+		call.Expires = min(s.DefaultExpires, most)
 		return nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < s.minExpires || d > most {
 		return errBadRequest("expires must be a duration from %v to %v, the role's max_expires, such as 15m; got %.40q", s.minExpires, most, text)
 	}
-	call.expires = d
+	call.Expires = d
 	return nil
 }
 
@@ -241,7 +237,7 @@ func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidec
 		if dst, err = jobdoc.Fill(dst, line, &call.options, &x.render); err != nil {
 			dst = documentError(err).AppendBody(dst)
 		} else {
-			h.countSigned(x)
+			h.signing.CountFresh(&x.render)
 		}
 		dst = append(dst, '\n')
 	}

@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"jobgate/gateway"
+	"jobgate/gateway/signing"
 )
 
 func newSidecar(t *testing.T, change func(*gateway.Config)) *testGateway {
 	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {
-		c.Rules[""] = gateway.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign", MaxExpires: time.Hour}
+		c.Rules[""] = signing.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign", MaxExpires: time.Hour}
 		c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
 		if change != nil {
 			change(c)

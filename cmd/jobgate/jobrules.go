@@ -13,7 +13,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
@@ -21,10 +21,10 @@ import (
 // jobRules say which roles may sign for jobs, what they may sign, and how a documentSource is read: one configuration's
 // word. They are immutable.
 type jobRules struct {
-	roles   *role.Set
-	signers map[string]jobSigner // by the role's ARN
-	unsaid  jobdoc.Options       // for documents of jobs that name no role
-	maxURL  int                  // presign.max_url_bytes
+	sessions signing.Sessions
+	signers  map[string]jobSigner // by the role's ARN
+	unsaid   jobdoc.Options       // for documents of jobs that name no role
+	maxURL   int                  // presign.max_url_bytes
 
 	s3          source.S3Options
 	maxDocument int64
@@ -32,67 +32,30 @@ type jobRules struct {
 
 // jobSigner is a role that jobs may name.
 type jobSigner struct {
-	role    *role.Role
+	role    string // its name
 	options jobdoc.Options
 }
 
 func newJobRules(c *config.Config, a aws.Config, s3 string, roles *role.Set) (*jobRules, error) {
-	h := hosts(c, a, s3)
+	permits, err := newPermits(c, hosts(c, a, s3))
+	if err != nil {
+		return nil, err
+	}
 	r := &jobRules{
-		roles: roles, signers: make(map[string]jobSigner, len(c.Roles)), maxURL: c.Presign.MaxURLBytes,
+		sessions: signing.Sessions{Roles: roles}, signers: make(map[string]jobSigner, len(c.Roles)), maxURL: c.Presign.MaxURLBytes,
 		s3: s3Options(c, a, s3, roles), maxDocument: int64(c.Limits.MaxDocument),
 	}
 	for name, listed := range c.Roles {
-		options, err := documentOptions(c, name, h)
+		options, err := permits.Options(name)
 		if err != nil {
 			return nil, err
 		}
-		signer, _ := roles.Role(name) // every listed role is in use where jobs are
-		r.signers[listed.ARN] = jobSigner{signer, options}
+		r.signers[listed.ARN] = jobSigner{name, options}
 	}
 	// Nothing is signed without a role. A policy that allows all leaves that to be said, in AWS's words, by the service.
-	var err error
-	if r.unsaid, err = documentOptions(c, "", h); err != nil {
-		return nil, err
-	}
-	r.unsaid.Policy, err = jobdoc.NewPolicy([]string{"*"}, []string{"*"}, "presign")
+	r.unsaid, err = permits.Unsigned()
 	return r, err
 }
-
-// grant returns who signs for a job's role, and for how long.
-func (r *jobRules) grant(ctx context.Context, arn string, expires time.Duration, at time.Time) (api.Grant, error) {
-	signer, listed := r.signers[arn]
-	if !listed {
-		return api.Grant{}, fmt.Errorf("cannot sign for a job with role %q: it is not one of roles", arn)
-	}
-	session, err := signer.role.Wait(ctx)
-	if err != nil {
-		return api.Grant{}, comeBack(err)
-	}
-	if most := signer.role.Config().MaxExpires; most > 0 {
-		expires = min(expires, most.Truncate(time.Second))
-	}
-	lifetime, clamped, err := signer.role.Lifetime(session, expires, at)
-	if err != nil {
-		return api.Grant{}, comeBack(err)
-	}
-	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, nil
-}
-
-// comeBack makes an error say when to come back, if it knows.
-func comeBack(err error) error {
-	var unavailable *role.UnavailableError
-	if errors.As(err, &unavailable) {
-		return later{unavailable}
-	}
-	return err
-}
-
-// later is a role that has no session yet.
-type later struct{ *role.UnavailableError }
-
-// RetryAfterDelay returns when the role will have been tried again.
-func (e later) RetryAfterDelay() time.Duration { return e.RetryAfter }
 
 // load reads a documentSource, an object in S3, as cache.role. It asks S3 and nobody else: the URL is a stranger's.
 func (r *jobRules) load(ctx context.Context, url string) ([]byte, error) {
@@ -147,14 +110,14 @@ func (r *jobRules) object(url string) (jobdoc.Object, error) {
 const maxSource = 64 << 20
 
 // jobRulesInForce are the rules of the configuration in force; a reload puts others there. It is jobs.Roles and
-// api.Signing, safe for concurrent use.
+// signing.Authority, safe for concurrent use.
 type jobRulesInForce struct {
 	current atomic.Pointer[jobRules]
 }
 
 var (
-	_ jobs.Roles  = (*jobRulesInForce)(nil)
-	_ api.Signing = (*jobRulesInForce)(nil)
+	_ jobs.Roles        = (*jobRulesInForce)(nil)
+	_ signing.Authority = (*jobRulesInForce)(nil)
 )
 
 // DocumentOptions implements jobs.Roles.
@@ -167,12 +130,18 @@ func (f *jobRulesInForce) DocumentOptions(roleARN string) (jobdoc.Options, bool)
 	return signer.options, listed
 }
 
-// Skew implements api.Signing.
-func (f *jobRulesInForce) Skew() time.Duration { return f.current.Load().roles.Skew() }
+// Skew implements signing.Authority.
+func (f *jobRulesInForce) Skew() time.Duration { return f.current.Load().sessions.Skew() }
 
-// Grant implements api.Signing.
-func (f *jobRulesInForce) Grant(ctx context.Context, roleARN string, expires time.Duration, at time.Time) (api.Grant, error) {
-	return f.current.Load().grant(ctx, roleARN, expires, at)
+// Grant implements signing.Authority, by the ARNs of roles.
+func (f *jobRulesInForce) Grant(ctx context.Context, t signing.Terms) (signing.Grant, error) {
+	r := f.current.Load()
+	signer, listed := r.signers[t.Role]
+	if !listed {
+		return signing.Grant{}, fmt.Errorf("cannot sign for a job with role %q: it is not one of roles", t.Role)
+	}
+	t.Role = signer.role
+	return r.sessions.Grant(ctx, t)
 }
 
 func (f *jobRulesInForce) fetch(ctx context.Context, url string) ([]byte, error) {

@@ -15,8 +15,10 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	jobdocuments "jobgate/gateway/jobs/documents"
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
@@ -59,8 +61,11 @@ func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway
 	}
 	count := m.CountURLs()
 	j.data, err = api.NewData(api.DataConfig{
-		Service: j.service, Signing: &j.rules, Quantum: c.Presign.Quantum, Log: log,
-		Count: func(s api.Signed) { count(s.Fresh, s.Reused, j.rules.tooLong(s.Longest)) },
+		Service: j.service, Log: log,
+		Documents: jobdocuments.New(jobdocuments.Config{
+			Authority: &j.rules, Quantum: c.Presign.Quantum,
+			Count: func(s signing.Signed) { count(s.Fresh, s.Reused, j.rules.tooLong(s.Longest)) },
+		}),
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/signing"
 	"jobgate/presigner/role"
 )
 
@@ -84,9 +85,9 @@ func shortSession(c *config.Config) role.Mode {
 }
 
 // rules says what may be signed with each of the roles, "" among them. A role's own lists replace those of presign.
-func rules(c *config.Config) map[string]gateway.RoleRules {
-	own := gateway.RoleRules{Allow: c.Presign.Allow, AllowUpload: c.Presign.AllowUpload, Setting: "presign", MaxExpires: max(ownMaxExpires, c.Presign.Expires)}
-	all := map[string]gateway.RoleRules{"": own}
+func rules(c *config.Config) map[string]signing.RoleRules {
+	own := signing.RoleRules{Allow: c.Presign.Allow, AllowUpload: c.Presign.AllowUpload, Setting: "presign", MaxExpires: max(ownMaxExpires, c.Presign.Expires)}
+	all := map[string]signing.RoleRules{"": own}
 	for name, r := range c.Roles {
 		rule := own
 		rule.MaxExpires = r.MaxExpires

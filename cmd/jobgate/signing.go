@@ -12,6 +12,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/signing"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
@@ -125,21 +126,23 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	return &oneSigner{s3: home, options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
 }
 
-// documentOptions are the rules by which documents are read that a role signs.
-func documentOptions(c *config.Config, name string, h jobdoc.ResolverConfig) (jobdoc.Options, error) {
-	resolver, err := jobdoc.NewResolver(h)
-	if err != nil {
-		return jobdoc.Options{}, err
-	}
-	rule := rules(c)[name]
-	policy, err := jobdoc.NewPolicy(rule.Allow, rule.AllowUpload, rule.Setting)
-	if err != nil {
-		return jobdoc.Options{}, err
-	}
-	return jobdoc.Options{
-		Resolver: resolver, Policy: policy,
+// newPermits says what each role may sign, and how documents are read.
+func newPermits(c *config.Config, h jobdoc.ResolverConfig) (*signing.Permits, error) {
+	return signing.NewPermits(h, rules(c), signing.Limits{
 		MaxDocument: int(c.Limits.MaxDocument), MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: int(c.Limits.MaxRendered),
-	}, nil
+	})
+}
+
+// documentOptions are the rules by which documents are read that a role signs; presign's where the role is not listed.
+func documentOptions(c *config.Config, name string, h jobdoc.ResolverConfig) (jobdoc.Options, error) {
+	permits, err := newPermits(c, h)
+	if err != nil {
+		return jobdoc.Options{}, err
+	}
+	if _, listed := c.Roles[name]; !listed {
+		name = ""
+	}
+	return permits.Options(name)
 }
 
 // Close ends the role's session keeping.
@@ -164,19 +167,20 @@ func (s *oneSigner) fill(ctx context.Context, document []byte, values jobdoc.Val
 func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sessionTimeout)
 	defer cancel()
-	session, err := s.role.Wait(ctx)
-	if err != nil {
-		return credentialsError(s.role.Config().Name, err)
+	name := s.role.Config().Name
+	if _, err := s.role.Wait(ctx); err != nil { // the skew is known after it
+		return credentialsError(name, err)
 	}
-	c.Time = time.Now().Add(s.roles.Skew())
-	granted, clamped, err := s.role.Lifetime(session, s.expires, c.Time)
+	sessions := signing.Sessions{Roles: s.roles}
+	c.Time = time.Now().Add(sessions.Skew())
+	granted, err := sessions.Grant(ctx, signing.Terms{Role: name, Expires: s.expires, Begin: c.Time, Now: c.Time})
 	if err != nil {
 		return err
 	}
-	if clamped {
-		_, _ = fmt.Fprintf(s.warn, "warning: the URLs live %s, not %s: the session that signs them ends then\n", granted.Round(time.Second), s.expires)
+	if granted.Clamped {
+		_, _ = fmt.Fprintf(s.warn, "warning: the URLs live %s, not %s: the session that signs them ends then\n", granted.Lifetime.Round(time.Second), s.expires)
 	}
-	c.Signer, c.Expires = session.Signer, granted
+	c.Signer, c.Expires = granted.Signer, granted.Lifetime
 	return nil
 }
 

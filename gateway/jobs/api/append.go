@@ -9,5 +9,5 @@ import (
 // AppendDocument appends d as it stands for e's device, escaped to stand in a JSON string, its URLs signed: what the data
 // plane's answers hold, for another wire. On an error it returns dst as it was. It is safe for concurrent use.
 func (d *Data) AppendDocument(dst []byte, document *jobs.Document, e *jobs.Execution, now time.Time) ([]byte, error) {
-	return d.documents.appendTo(dst, document, e, now)
+	return d.documents.AppendTo(dst, document, e, now)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"hash/maphash"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,8 +12,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
-	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/target"
 )
 
@@ -28,18 +27,16 @@ type DataService interface {
 
 // DataConfig is what the data plane needs.
 type DataConfig struct {
-	Service DataService   // required
-	Signing Signing       // nil: no document may hold a placeholder for S3
-	Quantum time.Duration // presign.quantum: whole seconds; 0 is one
-	Count   func(Signed)  // of URLs handed out, for metrics; nil: none
-	Log     *slog.Logger  // nil: discards
-	Timeout time.Duration // how long a request may wait for a cold role or the store; 0: 10 s
+	Service   DataService         // required
+	Documents *documents.Renderer // required
+	Log       *slog.Logger        // nil: discards
+	Timeout   time.Duration       // how long a request may wait for a cold role or the store; 0: 10 s
 }
 
 // Data is the IoT Jobs data plane over HTTP (AWS.md §4). It is safe for concurrent use.
 type Data struct {
 	service   DataService
-	documents documents
+	documents *documents.Renderer
 	model     map[dataOperation]*operation
 	log       *limitedLog
 	timeout   time.Duration
@@ -51,24 +48,14 @@ func NewData(c DataConfig) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Service == nil {
-		return nil, errors.New("cannot serve the jobs data plane: no service")
-	}
-	if c.Quantum == 0 {
-		c.Quantum = time.Second
-	}
-	if c.Signing == nil {
-		c.Signing = nobody{}
-	}
-	if c.Count == nil {
-		c.Count = func(Signed) {}
+	if c.Service == nil || c.Documents == nil {
+		return nil, errors.New("cannot serve the jobs data plane: Service and Documents are required")
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
 	}
 	d := &Data{
-		service: c.Service, model: map[dataOperation]*operation{}, log: newLimitedLog(c.Log), timeout: c.Timeout,
-		documents: documents{signing: c.Signing, timeout: c.Timeout, quantum: max(1, int64(c.Quantum/time.Second)), count: c.Count, seed: maphash.MakeSeed()},
+		service: c.Service, documents: c.Documents, model: map[dataOperation]*operation{}, log: newLimitedLog(c.Log), timeout: c.Timeout,
 	}
 	for i, name := range dataOperationNames {
 		for _, op := range m.operations {
@@ -78,15 +65,6 @@ func NewData(c DataConfig) (*Data, error) {
 		}
 	}
 	return d, nil
-}
-
-// nobody signs for no role.
-type nobody struct{}
-
-func (nobody) Skew() time.Duration { return 0 }
-
-func (nobody) Grant(context.Context, string, time.Duration, time.Time) (Grant, error) {
-	return Grant{}, errors.New("no role may sign for jobs")
 }
 
 // Exchange is one request of a device, and its scratch space. The listener that serves the request owns it, and keeps it
@@ -220,18 +198,4 @@ func (d *Data) serve(ctx *fasthttp.RequestCtx, x *Exchange) *Exception {
 		return d.model[x.operation].exceptionOf(err)
 	}
 	return nil
-}
-
-// renderingFailed is a document that cannot be handed out: 503, and the execution stays as it was.
-func renderingFailed(err error) error {
-	var fault *jobdoc.Error
-	if errors.As(err, &fault) {
-		return unavailable("The job document cannot be filled for this thing: "+fault.Text(), time.Minute, err)
-	}
-	after := time.Second
-	var later interface{ RetryAfterDelay() time.Duration }
-	if errors.As(err, &later) {
-		after = later.RetryAfterDelay()
-	}
-	return unavailable("The job document's URLs cannot be signed at present.", after, err)
 }

@@ -72,9 +72,9 @@ func (d *Data) describe(x *Exchange, body []byte) ([]byte, error) {
 // appendDocument appends the document as a member of an execution.
 func (d *Data) appendDocument(body []byte, described *jobs.Described, x *Exchange) ([]byte, error) {
 	body = append(body, `,"jobDocument":"`...)
-	body, err := d.documents.appendTo(body, &described.Document, &described.Execution, x.Now)
+	body, err := d.documents.AppendTo(body, &described.Document, &described.Execution, x.Now)
 	if err != nil {
-		return body, renderingFailed(err)
+		return body, err
 	}
 	return append(body, '"'), nil
 }
@@ -155,11 +155,8 @@ func (d *Data) renderInto(x *Exchange) jobs.Before {
 		if described.Document.Template == nil {
 			return nil
 		}
-		x.document, err = d.documents.appendTo(x.document[:0], &described.Document, &described.Execution, x.Now)
-		if err != nil {
-			return renderingFailed(err)
-		}
-		return nil
+		x.document, err = d.documents.AppendTo(x.document[:0], &described.Document, &described.Execution, x.Now)
+		return err
 	}
 }
 

@@ -68,6 +68,10 @@ func (op *operation) exceptionOf(err error) *Exception {
 	if errors.As(err, &e) {
 		return e
 	}
+	var f *edge.Fault
+	if errors.As(err, &f) {
+		return &Exception{Fault: *f}
+	}
 	for _, k := range kinds {
 		if errors.Is(err, k.kind) {
 			return op.named(k.names, err)

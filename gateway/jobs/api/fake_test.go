@@ -10,6 +10,8 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/documents"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
@@ -69,7 +71,7 @@ func (s *fakeService) Update(_ context.Context, _ time.Time, r jobs.UpdateExecut
 
 // fakeSigning signs with one session.
 type fakeSigning struct {
-	grant  Grant
+	grant  signing.Grant
 	err    error
 	grants int
 	skew   time.Duration
@@ -77,11 +79,11 @@ type fakeSigning struct {
 
 func (s *fakeSigning) Skew() time.Duration { return s.skew }
 
-func (s *fakeSigning) Grant(_ context.Context, _ string, expires time.Duration, _ time.Time) (Grant, error) {
+func (s *fakeSigning) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
 	s.grants++
 	g := s.grant
 	if g.Lifetime == 0 {
-		g.Lifetime = expires
+		g.Lifetime = t.Expires
 	}
 	return g, s.err
 }
@@ -119,12 +121,12 @@ func newDescribed(tb testing.TB, document string) jobs.Described {
 // newFake returns a data plane over a fake service that has one execution with document for everybody.
 func newFake(tb testing.TB, document string) (*Data, *fakeService, *fakeSigning) {
 	service := &fakeService{described: newDescribed(tb, document), found: true}
-	signing := &fakeSigning{grant: Grant{Signer: newSigner(tb, "ASIAEXAMPLE")}}
-	d, err := NewData(DataConfig{Service: service, Signing: signing})
+	authority := &fakeSigning{grant: signing.Grant{Signer: newSigner(tb, "ASIAEXAMPLE")}}
+	d, err := NewData(DataConfig{Service: service, Documents: documents.New(documents.Config{Authority: authority})})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return d, service, signing
+	return d, service, authority
 }
 
 // device is the listener's part of a request: it keeps the exchange, and parses the target.

@@ -34,12 +34,12 @@ func TestAppend(t *testing.T) {
 
 	document := &service.described.Document
 	e.Thing = ".." // not a value for a key
-	got, err := d.documents.appendTo(foo(), document, &e, testTime)
+	got, err := d.documents.AppendTo(foo(), document, &e, testTime)
 	if f("document that fails", got, ""); err == nil {
 		t.Error("a document with a wrong value was rendered")
 	}
 	signing.err, e.Thing = errors.New("down"), "a"
-	got, err = d.documents.appendTo(foo(), document, &e, testTime.Add(time.Hour))
+	got, err = d.documents.AppendTo(foo(), document, &e, testTime.Add(time.Hour))
 	if f("document unsigned", got, ""); err == nil {
 		t.Error("a document was signed by nobody")
 	}

@@ -21,8 +21,10 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
 )
 
@@ -140,7 +142,7 @@ func newPlane(t *testing.T) *plane {
 		t.Fatal(err)
 	}
 	data, err := NewData(DataConfig{
-		Service: p.service, Signing: &fakeSigning{grant: Grant{Signer: newSigner(t, "ASIAEXAMPLE")}},
+		Service: p.service, Documents: documents.New(documents.Config{Authority: &fakeSigning{grant: signing.Grant{Signer: newSigner(t, "ASIAEXAMPLE")}}}),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,8 +24,10 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/signing"
 	"jobgate/presigner"
 	"jobgate/presigner/miniotest"
 	"jobgate/presigner/role"
@@ -77,7 +79,7 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	keys, operator := api.GenerateKeys()
 	verifier, err := api.NewVerifier(region, keys)
 	must(t, err)
-	data, err := api.NewData(api.DataConfig{Service: service, Signing: newSigning(t, s3, minio.Root)})
+	data, err := api.NewData(api.DataConfig{Service: service, Documents: documents.New(documents.Config{Authority: newAuthority(t, s3, minio.Root)})})
 	must(t, err)
 	control, err := api.NewControl(api.ControlConfig{Service: service, Data: data, Verifier: verifier})
 	must(t, err)
@@ -109,13 +111,10 @@ func (l listed) DocumentOptions(arn string) (jobdoc.Options, bool) {
 	return jobdoc.Options{Resolver: l.resolver}, arn == "" || arn == roleARN
 }
 
-// signing signs with roleARN's sessions.
-type signing struct {
-	set  *role.Set
-	role *role.Role
-}
+// authority signs with roleARN's sessions.
+type authority struct{ signing.Sessions }
 
-func newSigning(t *testing.T, sts string, root aws.Credentials) signing {
+func newAuthority(t *testing.T, sts string, root aws.Credentials) authority {
 	set, err := role.New(role.Options{
 		AWS: aws.Config{
 			Region: region, BaseEndpoint: aws.String(sts),
@@ -126,25 +125,15 @@ func newSigning(t *testing.T, sts string, root aws.Credentials) signing {
 	must(t, err)
 	set.Start(t.Context())
 	t.Cleanup(set.Close)
-	r, ok := set.Role("download")
-	if !ok {
-		t.Fatal("no role")
-	}
-	return signing{set, r}
+	return authority{signing.Sessions{Roles: set}}
 }
 
-func (s signing) Skew() time.Duration { return s.set.Skew() }
-
-func (s signing) Grant(ctx context.Context, arn string, expires time.Duration, at time.Time) (api.Grant, error) {
-	if arn != roleARN {
-		return api.Grant{}, fmt.Errorf("role %q is not listed", arn)
+func (a authority) Grant(ctx context.Context, t signing.Terms) (signing.Grant, error) {
+	if t.Role != roleARN {
+		return signing.Grant{}, fmt.Errorf("role %q is not listed", t.Role)
 	}
-	session, err := s.role.Wait(ctx)
-	if err != nil {
-		return api.Grant{}, err
-	}
-	lifetime, clamped, err := s.role.Lifetime(session, expires, at)
-	return api.Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, err
+	t.Role = "download"
+	return a.Sessions.Grant(ctx, t)
 }
 
 func must(t *testing.T, err error) {

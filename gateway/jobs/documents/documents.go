@@ -1,0 +1,146 @@
+// Package documents renders the documents of jobs for a device, with signed URLs: the same for every wire that hands them
+// out.
+//
+//	jobs.Document, jobs.Execution ──► Renderer.AppendTo ──► JSON text, escaped to stand in a string
+//	                                     └─ signing: one rendering a quantum, shared by all devices unless they differ
+package documents
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"jobgate/gateway/edge"
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/signing"
+)
+
+// Renderer renders jobs' documents. It is safe for concurrent use.
+type Renderer struct {
+	signing signing.Renderer
+
+	slots  sync.Map // *jobdoc.Template → *signing.Slot
+	seed   maphash.Seed
+	pruned atomic.Int64 // Unix seconds: when slots were last looked through
+}
+
+// Config is what a Renderer needs.
+type Config struct {
+	Authority signing.Authority    // by the roles' ARNs; nil: no document may hold a placeholder for S3
+	Quantum   time.Duration        // presign.quantum: whole seconds; 0 is one
+	Timeout   time.Duration        // how long a request may wait for a cold role; 0: 10 s
+	Count     func(signing.Signed) // of URLs handed out, for metrics; nil: none
+}
+
+// New returns a Renderer for c.
+func New(c Config) *Renderer {
+	if c.Authority == nil {
+		c.Authority = nobody{}
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	return &Renderer{
+		signing: signing.Renderer{Authority: c.Authority, Quantum: max(time.Second, c.Quantum), Timeout: c.Timeout, Count: c.Count},
+		seed:    maphash.MakeSeed(),
+	}
+}
+
+// nobody signs for no role.
+type nobody struct{}
+
+func (nobody) Skew() time.Duration { return 0 }
+
+func (nobody) Grant(context.Context, signing.Terms) (signing.Grant, error) {
+	return signing.Grant{}, errors.New("no role may sign for jobs")
+}
+
+// AppendTo appends d as it stands for e's device, escaped to stand in a JSON string. On an error, a *edge.Fault of 503, it
+// returns dst as it was. now is the request's reading of the clock. It does not end with the connection, but by its own
+// timeout.
+func (r *Renderer) AppendTo(dst []byte, d *jobs.Document, e *jobs.Execution, now time.Time) ([]byte, error) {
+	if !d.Template.Signs() {
+		return failed(d.Template.AppendTo(dst, &jobdoc.Context{}))
+	}
+	o := signing.Order{Template: d.Template, Role: d.RoleARN, Expires: d.Expires, At: r.signing.Time(now)}
+	var x *scratch
+	if d.Template.PerDevice() {
+		x = scratches.Get().(*scratch)
+		defer scratches.Put(x)
+		o.Values = x.values(e)
+	}
+	s, kept := r.slot(d.Template, e.Job.ID)
+	m, _, err := r.signing.Moment(context.Background(), s, &o)
+	if err != nil {
+		return failed(dst, err)
+	}
+	if !kept {
+		r.slots.LoadOrStore(d.Template, s) // lost to another's: that one renders the same bytes
+		r.prune(m.Begin)
+	}
+	// Fast path: what this quantum's first request rendered is every device's document.
+	if m.Body != nil {
+		return append(dst, m.Body...), nil
+	}
+	// Slow path: local placeholders, signed for this device.
+	return failed(r.signing.AppendTo(dst, m, &o))
+}
+
+// failed makes err, if it is one, what the device is told: to come back. The execution stays as it was.
+func failed(dst []byte, err error) ([]byte, error) {
+	if err == nil {
+		return dst, nil
+	}
+	f := &edge.Fault{
+		Status: http.StatusServiceUnavailable, Code: "ServiceUnavailable", Message: "The job document's URLs cannot be signed at present.",
+		RetryAfter: signing.RetryAfter(err), Err: err,
+	}
+	var fault *jobdoc.Error
+	if errors.As(err, &fault) {
+		f.Message, f.RetryAfter = "The job document cannot be filled for this thing: "+fault.Text(), time.Minute
+	}
+	return dst, f
+}
+
+// scratch holds the values of local placeholders.
+type scratch struct{ thing, job, number []byte }
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func (x *scratch) values(e *jobs.Execution) jobdoc.Values {
+	x.thing = append(x.thing[:0], e.Thing...)
+	x.job = append(x.job[:0], e.Job.ID...)
+	x.number = strconv.AppendInt(x.number[:0], e.Number, 10)
+	return jobdoc.Values{ThingName: x.thing, JobID: x.job, ExecutionNumber: x.number}
+}
+
+// slot returns a template's slot; kept is false for a new one.
+func (r *Renderer) slot(t *jobdoc.Template, jobID string) (s *signing.Slot, kept bool) {
+	if s, ok := r.slots.Load(t); ok {
+		return s.(*signing.Slot), true
+	}
+	return &signing.Slot{Offset: int64(maphash.String(r.seed, jobID) >> 33)}, false
+}
+
+// pruneEvery is how often slots out of use are dropped, and how long after its quantum one is out of use, in seconds.
+const pruneEvery = 60
+
+// prune drops the slots of templates that nobody has asked for in a while, such as those of jobs that are gone.
+func (r *Renderer) prune(now int64) {
+	last := r.pruned.Load()
+	if now-last < pruneEvery || !r.pruned.CompareAndSwap(last, now) {
+		return
+	}
+	r.slots.Range(func(t, s any) bool {
+		if m := s.(*signing.Slot).Current(); m != nil && m.End+pruneEvery < now {
+			r.slots.CompareAndDelete(t, s)
+		}
+		return true
+	})
+}

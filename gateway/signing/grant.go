@@ -1,0 +1,81 @@
+package signing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"jobgate/presigner"
+	"jobgate/presigner/role"
+)
+
+// Terms are what a grant is asked for.
+type Terms struct {
+	Role    string        // as the Authority knows it: a name under roles, or an ARN
+	Expires time.Duration // of the URLs
+	Begin   time.Time     // when the URLs begin
+	Now     time.Time     // when they are handed out
+}
+
+// Grant is a session's leave to sign.
+type Grant struct {
+	Signer   *presigner.Signer // its address identifies the session; nil: nothing is to be signed
+	Lifetime time.Duration     // of the URLs
+	Clamped  bool              // Lifetime is shorter than what was asked for, because the session ends
+	Ends     time.Time         // when the session does; zero: never
+}
+
+// Authority says who signs for a role. It must be safe for concurrent use.
+type Authority interface {
+	// Skew is what to add to the local clock to get AWS's time. It is quick.
+	Skew() time.Duration
+	// Grant returns who signs at t.Now, and for how long. A cold role may be waited for, not longer than ctx lives.
+	// RetryAfter says of its errors when to come back.
+	Grant(ctx context.Context, t Terms) (Grant, error)
+}
+
+// Sessions is the Authority of a set of roles, by their names; "" is the gateway's own credentials.
+type Sessions struct{ Roles *role.Set }
+
+// Skew implements Authority.
+func (s Sessions) Skew() time.Duration { return s.Roles.Skew() }
+
+// Grant implements Authority. A role that has no session yet, or one that has ended, is waited for, together with all who
+// ask, unless it is known to be failing. No URL lives longer than the role's max_expires.
+func (s Sessions) Grant(ctx context.Context, t Terms) (Grant, error) {
+	r, listed := s.Roles.Role(t.Role)
+	if !listed {
+		return Grant{}, unknownRole(t.Role)
+	}
+	session := r.Session()
+	if session == nil || !session.Expires.IsZero() && !t.Now.Before(session.Expires) {
+		var err error
+		if session, err = r.Wait(ctx); err != nil {
+			return Grant{}, err
+		}
+	}
+	expires := t.Expires
+	if most := r.Config().MaxExpires; most > 0 {
+		expires = min(expires, most.Truncate(time.Second))
+	}
+	lifetime, clamped, err := r.Lifetime(session, expires, t.Begin)
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, nil
+}
+
+func unknownRole(name string) error {
+	return fmt.Errorf("cannot sign with role %q: it is not one of roles", name)
+}
+
+// RetryAfter returns when a request that could not be signed for err should come back: when the role will have been tried
+// again, a second at least.
+func RetryAfter(err error) time.Duration {
+	var unavailable *role.UnavailableError
+	if errors.As(err, &unavailable) {
+		return max(time.Second, unavailable.RetryAfter)
+	}
+	return time.Second
+}

@@ -1,0 +1,224 @@
+package signing
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/gateway/jobdoc"
+	"jobgate/presigner"
+	"jobgate/presigner/role"
+)
+
+var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// fixed is an Authority with one session that says for what it was asked.
+type fixed struct {
+	granted Grant
+	asked   []Terms
+}
+
+func (*fixed) Skew() time.Duration { return time.Minute }
+
+func (f *fixed) Grant(_ context.Context, t Terms) (Grant, error) {
+	f.asked = append(f.asked, t)
+	g := f.granted
+	if g.Lifetime == 0 {
+		g.Lifetime = t.Expires
+	}
+	return g, nil
+}
+
+func newSigner(tb testing.TB) *presigner.Signer {
+	s, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 900)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
+func parse(tb testing.TB, text string) *jobdoc.Template {
+	t, err := jobdoc.Parse([]byte(text), &jobdoc.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+const (
+	shared    = `{"u":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/a.bin}"}`
+	perDevice = `{"u":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}.bin}"}`
+)
+
+// A document and text that passes, asked for at one time, begin at one time and live equally long.
+func TestOneRule(t *testing.T) {
+	f := func(quantum, expires, after time.Duration, begin time.Duration) {
+		t.Helper()
+		authority := &fixed{granted: Grant{Signer: newSigner(t)}}
+		r := Renderer{Authority: authority, Quantum: quantum}
+		o := Order{Template: parse(t, shared), Role: "download", Expires: expires, At: start.Add(after)}
+		var s Slot
+		m, fresh, err := r.Moment(context.Background(), &s, &o)
+		if err != nil || !fresh {
+			t.Fatal(fresh, err)
+		}
+		c, err := r.Once(context.Background(), &o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := start.Add(begin); m.Begin != want.Unix() || !c.Time.Equal(want) || m.Grant.Lifetime != expires || c.Expires != expires {
+			t.Errorf("quantum %v, expires %v: a document begins at %d for %v, passing text at %d for %v, want %d", quantum, expires, m.Begin, m.Grant.Lifetime, c.Time.Unix(), c.Expires, want.Unix())
+		}
+		for _, terms := range authority.asked {
+			if terms.Role != "download" || !terms.Now.Equal(o.At) || !terms.Begin.Equal(start.Add(begin)) {
+				t.Errorf("quantum %v: asked for %+v", quantum, terms)
+			}
+		}
+	}
+	f(0, time.Hour, 1500*time.Millisecond, time.Second)
+	f(time.Second, time.Hour, 1500*time.Millisecond, time.Second)
+	f(10*time.Minute, time.Hour, 19*time.Minute, 10*time.Minute)
+	f(10*time.Minute, time.Minute, 59*time.Second, 30*time.Second) // half of the URL's life
+	f(10*time.Minute, time.Second, time.Second, time.Second)
+}
+
+// What is kept follows the quantum, the life that is asked for, the session's end, and a longer session.
+func TestMomentFollows(t *testing.T) {
+	authority := &fixed{granted: Grant{Signer: newSigner(t), Ends: start.Add(5 * time.Minute)}}
+	var counted Signed
+	r := Renderer{Authority: authority, Quantum: 10 * time.Minute, Count: func(s Signed) { counted.Fresh += s.Fresh; counted.Reused += s.Reused }, Tag: func(dst, _ []byte) []byte { return append(dst, "tag"...) }}
+	var s Slot
+	o := Order{Template: parse(t, shared), Expires: time.Hour, At: start}
+	f := func(what string, want bool) {
+		t.Helper()
+		m, fresh, err := r.Moment(context.Background(), &s, &o)
+		if err != nil || fresh != want || string(m.ETag) != "tag" || s.Current() != m {
+			t.Errorf("%s: fresh %v, want %v; %v", what, fresh, want, err)
+		}
+	}
+	f("the first", true)
+	o.At = start.Add(299 * time.Second)
+	f("within the quantum", false)
+	o.At = start.Add(300 * time.Second)
+	authority.granted = Grant{Signer: newSigner(t), Clamped: true, Lifetime: time.Minute}
+	f("after the session's end", true)
+	f("clamped, the same session", false)
+	authority.granted = Grant{Signer: newSigner(t)}
+	f("another session", true)
+	f("again", false)
+	o.Expires = 2 * time.Hour
+	f("another life", true)
+	o.At = start.Add(600 * time.Second)
+	f("the next quantum", true)
+	if counted.Fresh != 5 || counted.Reused != 3 {
+		t.Errorf("counted %+v", counted)
+	}
+}
+
+func TestPerDevice(t *testing.T) {
+	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}}
+	var s Slot
+	o := Order{Template: parse(t, perDevice), Expires: time.Hour, At: r.Time(start), Values: jobdoc.Values{ThingName: []byte("t1")}}
+	m, _, err := r.Moment(context.Background(), &s, &o)
+	if err != nil || m.Body != nil {
+		t.Fatalf("%s, %v", m.Body, err)
+	}
+	text, err := r.AppendTo([]byte("foo"), m, &o)
+	if err != nil || !strings.HasPrefix(string(text), `foo{"u":"https://s3.us-east-1.amazonaws.com/firmware/t1.bin?`) || !strings.Contains(string(text), "20261123T120100Z") {
+		t.Errorf("%v: %s", err, text)
+	}
+	o.Values.ThingName = []byte("..")
+	if text, err = r.AppendTo([]byte("foo"), m, &o); err == nil || string(text) != "foo" {
+		t.Errorf("a wrong value: %v: %s", err, text)
+	}
+}
+
+func newRoles(t *testing.T, ends time.Time, now *time.Time, mode role.Mode) *role.Set {
+	set, err := role.New(role.Options{
+		AWS: aws.Config{Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token", CanExpire: true, Expires: ends}, nil
+		})},
+		Roles: []role.Config{{Expires: time.Hour, MaxExpires: 2 * time.Hour}}, OnShortSession: mode,
+		Now: func() time.Time { return *now },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Start(context.Background())
+	t.Cleanup(set.Close)
+	return set
+}
+
+func TestSessions(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	set := newRoles(t, now.Add(90*time.Minute), &now, role.Clamp)
+	f := func(name string, expires, after, lifetime time.Duration, clamped bool, want string) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		at := now.Add(after)
+		g, err := Sessions{set}.Grant(ctx, Terms{Role: name, Expires: expires, Begin: at, Now: at})
+		if want != "" {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q for %v: %v, want %q", name, expires, err, want)
+			}
+			return
+		}
+		if err != nil || g.Lifetime != lifetime || g.Clamped != clamped || g.Signer == nil || !g.Ends.Equal(now.Add(90*time.Minute)) {
+			t.Errorf("%q for %v: %+v, %v", name, expires, g, err)
+		}
+	}
+	f("", time.Hour, 0, time.Hour, false, "")
+	f("", time.Hour, time.Hour, 30*time.Minute, true, "")
+	f("", 7*24*time.Hour, 0, 90*time.Minute, true, "") // the role's max_expires, and then the session
+	f("other", time.Hour, 0, 0, false, `role "other"`)
+}
+
+func TestRetryAfter(t *testing.T) {
+	f := func(err error, want time.Duration) {
+		t.Helper()
+		if got := RetryAfter(err); got != want {
+			t.Errorf("%v: %v, want %v", err, got, want)
+		}
+	}
+	f(errors.New("x"), time.Second)
+	f(&role.UnavailableError{RetryAfter: 20 * time.Second}, 20*time.Second)
+	f(&role.UnavailableError{}, time.Second)
+}
+
+// Absence grants nothing: a role without rules signs nothing, and one without a list signs no text of strangers.
+func TestPermits(t *testing.T) {
+	p, err := NewPermits(jobdoc.ResolverConfig{DefaultRegion: "us-east-1"}, map[string]RoleRules{
+		"": {Setting: "presign"}, "download": {Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "roles.download"},
+	}, Limits{MaxDocument: 1 << 20, MaxPlaceholders: 10, MaxRendered: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Lists("") || !p.Lists("download") || p.Lists("other") {
+		t.Error("the wrong roles list objects")
+	}
+	if _, err := p.Options("other"); err == nil {
+		t.Error("a role without rules has options")
+	}
+	f := func(name, document string, want bool) {
+		t.Helper()
+		o, err := p.Options(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = jobdoc.Parse([]byte(document), &o); (err == nil) != want {
+			t.Errorf("%q: %s: %v", name, document, err)
+		}
+	}
+	f("", shared, true)
+	f("download", shared, true)
+	f("download", strings.ReplaceAll(shared, "firmware", "secrets"), false)
+	f("", strings.ReplaceAll(shared, "s3-presigned-url-v2", "s3-presigned-url-upload"), false)
+	if _, err := NewPermits(jobdoc.ResolverConfig{}, map[string]RoleRules{"": {Allow: []string{"x"}, Setting: "presign"}}, Limits{}); err == nil {
+		t.Error("a list that is none is taken")
+	}
+}
