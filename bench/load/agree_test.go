@@ -71,6 +71,7 @@ func wrk(t *testing.T, path, url string) map[float64]time.Duration {
 // else the machine does, at different times: one round in which they agree is proof
 // that they measure the same.
 func TestAgreesWithWrk(t *testing.T) {
+	needsQuiet(t)
 	path := tool(t, "wrk")
 	url := serve(t, steady())
 	for range 10 {

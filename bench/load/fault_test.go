@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,7 @@ func TestHostileTargets(t *testing.T) {
 			p := openPlan(t, serveRaw(t, handle), 100, 100*time.Millisecond)
 			p.Timeout, p.MaxBody, p.Connections = 5*time.Second, 1000, 16
 			if want == answer.TimedOut {
-				p.Timeout = 200 * time.Millisecond
+				p.Timeout = time.Second
 			}
 			res := mustRun(t, p)
 			if n := failures(res, want); n != 10 || res.Counts.Good != 0 {
@@ -184,10 +185,16 @@ func TestTargetGoesAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: http.HandlerFunc(answerJSON), ReadHeaderTimeout: time.Second}
+	var n atomic.Int64
+	s := &http.Server{ReadHeaderTimeout: time.Minute}
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answerJSON(w, r)
+		if n.Add(1) == 100 {
+			go func() { _ = s.Close() }() // Serve says how it went
+		}
+	})
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l) }()
-	time.AfterFunc(300*time.Millisecond, func() { _ = s.Close() })
 	f := func(p *plan.Plan) *report.Result {
 		t.Helper()
 		p.URL = "http://" + l.Addr().String()

@@ -213,7 +213,7 @@ func TestFlowEndsWithTheRun(t *testing.T) {
 // What fell due and found no connection is counted, the steps of devices that thought
 // included.
 func TestMissedStepsCount(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	inARound(t, func() error {
 		var n atomic.Int64
 		block := make(chan struct{})

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestOfferedRateOfAnOverload(t *testing.T) {
 		answerJSON(w, r)
 	})
 	p := openPlan(t, url, 1000, 500*time.Millisecond)
-	p.Connections, p.Timeout = 2, 500*time.Millisecond
+	p.Connections, p.Timeout = 2, 2*time.Second
 	res := mustRun(t, p)
 	if rate := res.Offered(); math.Abs(rate-1000) > 20 {
 		t.Errorf("%.0f/s fell due, want the 1000/s asked for", rate)
@@ -35,7 +36,7 @@ func TestOfferedRateOfAnOverload(t *testing.T) {
 
 // One answer that never comes does not halve the rate of all others.
 func TestTimeoutMakesNoRunLonger(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	inARound(t, func() error {
 		url, end := silentOnce(t, 450)
 		defer end()
@@ -52,7 +53,7 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 // While a run waits for its last answers the generator has nothing to do: that does not
 // make it look idle while it sent.
 func TestCPUShareIsOfTheSending(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	inARound(t, func() error {
 		url, end := silentOnce(t, 100)
 		defer end()
@@ -81,7 +82,7 @@ func TestOfferedRateOfACount(t *testing.T) {
 
 // A target that fell silent before the interrupt has not answered for all that time.
 func TestInterruptedRateHasTheSilence(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	inARound(t, func() error {
 		begin := time.Now()
 		block := make(chan struct{})
@@ -107,7 +108,7 @@ func TestInterruptedRateHasTheSilence(t *testing.T) {
 
 // A stall is seen in a closed loop's intervals too, where nobody asks meanwhile.
 func TestStallIsInTheIntervals(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	begin := time.Now()
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if d := time.Since(begin); d > 400*time.Millisecond && d < 1100*time.Millisecond {
@@ -136,7 +137,7 @@ func TestInterruptWhileConnecting(t *testing.T) {
 	defer func() { _ = l.Close() }() // nothing was written
 	p := openPlan(t, "https://"+l.Addr().String(), 100, time.Minute)
 	p.Timeout = 20 * time.Second // the handshake's: nobody answers it
-	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+	ctx, cancel := interruptAfter(200 * time.Millisecond)
 	defer cancel()
 	begin := time.Now()
 	res, err := Run(ctx, p)
@@ -173,7 +174,7 @@ func TestInterruptWhileConnectingTheOthers(t *testing.T) {
 	defer s.Close()
 	p := openPlan(t, s.URL, 100, time.Minute)
 	p.Timeout, p.TLS = 20*time.Second, s.Client().Transport.(*http.Transport).TLSClientConfig
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	ctx, cancel := interruptAfter(500 * time.Millisecond)
 	defer cancel()
 	begin := time.Now()
 	res, err := Run(ctx, p)
@@ -183,4 +184,34 @@ func TestInterruptWhileConnectingTheOthers(t *testing.T) {
 	if took := time.Since(begin); took > 15*time.Second {
 		t.Errorf("the run ended %s after it began, want soon after 0.5 s", took)
 	}
+}
+
+// TestLengths is what the three tests of lengths above are about, without a clock: how long a run was that sent for a
+// second, by when its answers came.
+func TestLengths(t *testing.T) {
+	f := func(name string, good, timeout, stopped time.Duration, measured, due float64) {
+		t.Helper()
+		r, _, err := prepare(openPlan(t, "http://h", 500, time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.clock = clock{time.Now().Add(-time.Hour)} // it is long over
+		r.recorder.record(0, &sample{kind: answer.Good, due: good / 2, done: good})
+		if timeout > 0 {
+			r.recorder.record(1, &sample{kind: answer.TimedOut, err: os.ErrDeadlineExceeded, due: good / 2, done: timeout})
+		}
+		if stopped > 0 {
+			at := r.clock.start.Add(stopped)
+			r.stopped.Store(&at)
+		}
+		gotMeasured, gotDue := r.lengths(stopped > 0)
+		if math.Abs(gotMeasured-measured) > 1e-6 || math.Abs(gotDue-due) > 1e-6 {
+			t.Errorf("%s: %g s measured, %g s of them sending; want %g and %g", name, gotMeasured, gotDue, measured, due)
+		}
+	}
+	f("all in time", 900*time.Millisecond, 0, 0, 1, 1)
+	f("a last answer after the end", 1200*time.Millisecond, 0, 0, 1.2, 1)
+	f("a timeout after the end", 900*time.Millisecond, 3*time.Second, 0, 1, 1)
+	f("interrupted in a silence", 300*time.Millisecond, 0, 800*time.Millisecond, 0.8, 0.8)
+	f("interrupted after the end", 300*time.Millisecond, 0, 3*time.Second, 1, 1)
 }

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -90,8 +89,8 @@ func stalling() http.HandlerFunc {
 	}
 }
 
-// The reason for the open loop: one second in ten stands still, and one request in ten
-// waits for up to that second. A closed loop has but one request a connection waiting.
+// The reason for the open loop: a tenth of the time the target stands still, and one request in ten waits for up to
+// that long.
 func TestOpenLoopShowsStalls(t *testing.T) {
 	t.Parallel()
 	open := mustRun(t, openPlan(t, serve(t, stalling()), 500, 2*time.Second))
@@ -101,6 +100,11 @@ func TestOpenLoopShowsStalls(t *testing.T) {
 	if p95 := open.Latency.Percentile(95); p95 < 70*time.Millisecond {
 		t.Errorf("open loop: p95 is %s, want about half of the 200ms stall", p95)
 	}
+}
+
+// A closed loop has but one request a connection waiting, and hardly sees it.
+func TestClosedLoopMissesStalls(t *testing.T) {
+	needsQuiet(t)
 	var closed *report.Result
 	inARound(t, func() error {
 		closed = mustRun(t, closedPlan(t, serve(t, stalling()), 2, 2*time.Second))
@@ -122,7 +126,7 @@ func TestOverload(t *testing.T) {
 		answerJSON(w, r)
 	})
 	p := openPlan(t, url, 5000, 500*time.Millisecond)
-	p.Connections, p.Timeout = 2, 300*time.Millisecond // 40/s of 5000/s
+	p.Connections, p.Timeout = 2, 1500*time.Millisecond // 40/s of 5000/s
 	res := mustRun(t, p)
 	if res.Counts.Intended != 2500 {
 		t.Errorf("%d requests were intended, want 2500", res.Counts.Intended)
@@ -133,14 +137,16 @@ func TestOverload(t *testing.T) {
 	if res.Counts.Waited == 0 {
 		t.Error("no request is said to have waited for a connection")
 	}
-	last := res.Intervals[len(res.Intervals)-1]
-	if first := res.Intervals[1]; math.Abs(float64(first.Intended)-500) > 60 || last.At < 0.4 {
-		t.Errorf("the second tenth of a second has %d intended requests, want about 500 although nobody took them", first.Intended)
+	for k, i := range res.Intervals { // which are a tenth of a second each, or what a busy machine makes of it
+		sending := min(i.At+i.Seconds, 0.5) - min(i.At, 0.5)
+		if math.Abs(float64(i.Intended)-5000*sending) > 60 {
+			t.Errorf("interval %d has %d intended requests in %g s, want 5000/s although nobody took them", k, i.Intended, sending)
+		}
 	}
 }
 
 func TestRampAndSteps(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(4 * time.Millisecond)
 		answerJSON(w, r)
@@ -188,7 +194,7 @@ func TestKeepAlive(t *testing.T) {
 }
 
 func TestReconnectAfter(t *testing.T) {
-	t.Parallel()
+	needsQuiet(t)
 	inARound(t, func() error {
 		p := openPlan(t, serve(t, answerJSON), 500, time.Second)
 		p.Connections, p.ReconnectAfter = 2, 100*time.Millisecond
@@ -225,7 +231,7 @@ func TestInterrupt(t *testing.T) {
 	f := func(p *plan.Plan) {
 		t.Helper()
 		p.Timeout = 20 * time.Second
-		ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+		ctx, cancel := interruptAfter(300 * time.Millisecond)
 		defer cancel()
 		begin := time.Now()
 		res, err := Run(ctx, p)

@@ -44,6 +44,19 @@ func writeAuthority(folder string) error {
 	return writePair(folder, "ca.pem", "ca-key.pem", pair)
 }
 
+// writeDevice makes a device's certificate in the run's folder: device.pem and device-key.pem.
+func writeDevice(folder string) error {
+	devices, err := readAuthority(folder)
+	if err != nil {
+		return err
+	}
+	pair, err := devices.issue("device")
+	if err != nil {
+		return err
+	}
+	return writePair(folder, "device.pem", "device-key.pem", pair)
+}
+
 // readAuthority reads what writeAuthority made.
 func readAuthority(folder string) (*authority, error) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "ca.pem"), filepath.Join(folder, "ca-key.pem"))

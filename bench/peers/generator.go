@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"time"
@@ -13,8 +14,14 @@ import (
 
 // bench runs jobgate bench on the load's core and returns its report.
 func bench(ctx context.Context, o *options, args ...string) (*report.Result, error) {
+	return benchWith(ctx, o, nil, args...)
+}
+
+// benchWith is bench with more in its environment.
+func benchWith(ctx context.Context, o *options, environment []string, args ...string) (*report.Result, error) {
 	args = append([]string{"-c", strconv.Itoa(o.loadCore), o.jobgate, "bench", "--quiet", "--json", "-"}, args...)
 	cmd := exec.CommandContext(ctx, "taskset", args...)
+	cmd.Env = append(os.Environ(), environment...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	text, err := cmd.Output()

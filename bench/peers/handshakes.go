@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-	"time"
 )
 
-// compareHandshakes lets each request open a connection of its own: TLS handshakes per
-// second, with and without resuming sessions.
+// sameGroup makes Go's clients leave out the key exchanges that OpenSSL 3.0 does not know, so that they agree on X25519
+// with every server.
+const sameGroup = "GODEBUG=tlsmlkem=0,tlssecpmlkem=0"
+
+// compareHandshakes lets each request open a connection of its own: TLS handshakes a second and the server's CPU time
+// for each, with and without resuming sessions. All servers have the same key, and agree on the same group.
 func compareHandshakes(ctx context.Context, o *options) error {
 	if err := o.bareAnswer(ctx); err != nil {
 		return err
@@ -26,50 +29,46 @@ func compareHandshakes(ctx context.Context, o *options) error {
 		return err
 	}
 	defer nginx.stop()
-	fmt.Printf("## TLS handshakes\n\nOne request a connection, %d at once; server on core %d, clients on core %d, %s a turn. ECDSA P-256, TLS 1.3.\n\n", o.connections, o.serverCore, o.loadCore, o.length)
-	t := newTable("<server", "<sessions", "handshakes/s", "resumed", "server's core", "clients' core")
-	for _, s := range []struct {
-		name string
-		p    *process
-		port int
-	}{{"jobgate", gate, gatePort}, {"nginx", nginx, nginxPort}} {
-		url := fmt.Sprintf("https://127.0.0.1:%d/hot", s.port)
-		if _, err := s.p.answer(ctx, url); err != nil {
+	servers := []endpoint{{nginx, nginxPort}, {gate, gatePort}}
+	fmt.Printf("## TLS handshakes\n\nOne request a connection, %d at once; server on core %d, clients on core %d, %s a turn. ECDSA P-256, TLS 1.3, X25519.\n\n", o.connections, o.serverCore, o.loadCore, o.length)
+	for _, e := range servers {
+		if _, err := e.answer(ctx, e.secure()); err != nil {
 			return err
 		}
-		for _, resume := range []bool{false, true} {
-			row, err := handshakeRow(ctx, o, s.name, s.p, url, resume)
-			if err != nil {
-				return err
-			}
-			t.add(row...)
-		}
 	}
-	fmt.Print(t)
-	fmt.Println("Where the clients' core is at 100 %, the figure is theirs and the server can do more.")
-	fmt.Println()
+	for _, resume := range []bool{false, true} {
+		var all []*contestant
+		for _, e := range servers {
+			all = append(all, &contestant{name: e.name, server: e.process, run: func(ctx context.Context) (turn, error) {
+				return handshakes(ctx, o, e.secure(), resume)
+			}})
+		}
+		against(all[0])
+		if err := takeTurns(ctx, o, all); err != nil {
+			return err
+		}
+		printTurns(map[bool]string{false: "New sessions", true: "Resumed sessions"}[resume], all)
+	}
+	fmt.Print("The server's CPU time is of a connection with its handshake and one request. The clients cost more than the server: they are the rate's limit.\n\n")
 	return nil
 }
 
-func handshakeRow(ctx context.Context, o *options, name string, p *process, url string, resume bool) ([]string, error) {
-	var rates []float64
-	var resumed, server, client float64
-	for range o.rounds {
-		cpu, begin := p.cpu(), time.Now()
-		r, err := bench(ctx, o, "--concurrency", strconv.Itoa(o.connections), "--keep-alive", "0%", "--duration", o.length.String(), "--warmup", "0s",
-			"--insecure", "--tls-resume="+strconv.FormatBool(resume), url)
-		if err != nil {
-			return nil, err
-		}
-		if r.Counts.Failed > 0 {
-			return nil, fmt.Errorf("%s: %d requests failed: %v", name, r.Counts.Failed, r.Errors)
-		}
-		rates = append(rates, float64(r.Counts.Handshakes)/r.Seconds)
-		resumed = float64(r.Counts.Resumed) / float64(r.Counts.Handshakes)
-		server, client = (p.cpu()-cpu).Seconds()/time.Since(begin).Seconds(), r.Generator.CPUShare
-		o.progress("%s, resumption %t: %.0f handshakes/s", name, resume, rates[len(rates)-1])
+// secure is where the server answers over TLS.
+func (e endpoint) secure() string { return fmt.Sprintf("https://127.0.0.1:%d/hot", e.port) }
+
+// handshakes opens a connection for each request, and makes sure that sessions are resumed, but for those of the first
+// connections, or are not.
+func handshakes(ctx context.Context, o *options, url string, resume bool) (turn, error) {
+	r, err := benchWith(ctx, o, []string{sameGroup}, "--concurrency", strconv.Itoa(o.connections), "--keep-alive", "0%", "--duration", o.length.String(),
+		"--warmup", "0s", "--insecure", "--tls-resume="+strconv.FormatBool(resume), url)
+	if err != nil {
+		return turn{}, err
 	}
-	sessions := map[bool]string{false: "new", true: "resumed"}[resume]
-	percent := func(f float64) string { return fmt.Sprintf("%.0f %%", f*100) }
-	return []string{name, sessions, thousands(median(rates)), percent(resumed), percent(server), percent(client)}, nil
+	if share := float64(r.Counts.Resumed) / float64(r.Counts.Handshakes); resume && share < 0.5 || !resume && share > 0 {
+		return turn{}, fmt.Errorf("%.0f %% of the handshakes at %s resumed a session, with resumption %t", share*100, url, resume)
+	}
+	return turn{
+		rate: float64(r.Counts.Handshakes) / r.Seconds, p50: r.Latency.Percentile(50), p99: r.Latency.Percentile(99),
+		good: r.Counts.Good, failed: r.Counts.Failed,
+	}, nil
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -26,12 +27,21 @@ const holdPeer = "hold-peer"
 type holding struct {
 	Port, Connections int
 	TLS               bool
+	Folder            string        // of the devices' authority; "": no certificates
+	Every             time.Duration // each connection asks again at this interval; 0: never
+}
+
+// held is what such a process reports when it ends.
+type held struct {
+	Answers, Failed int64
+	P50, P99        time.Duration
 }
 
 // holder is the process, seen from the other side.
 type holder struct {
-	cmd   *exec.Cmd
-	input io.Closer
+	cmd    *exec.Cmd
+	input  io.Closer
+	output *bufio.Reader
 }
 
 // holdConnections starts a process that opens connections, asks once on each, and keeps them. It returns when all are open.
@@ -58,12 +68,21 @@ func holdConnections(ctx context.Context, o *options, what holding) (*holder, er
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	h := &holder{cmd, input}
-	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // it has ended
+	h := &holder{cmd, input, bufio.NewReader(output)}
+	if _, err := h.output.ReadString('\n'); err != nil { // it has ended
 		h.stop()
 		return nil, fmt.Errorf("the idle connections: %w\n%s", err, &stderr)
 	}
 	return h, nil
+}
+
+// end stops asking, and returns what came of it. The connections are closed.
+func (h *holder) end() (r held, err error) {
+	if err := h.input.Close(); err != nil {
+		return r, err
+	}
+	err = json.NewDecoder(h.output).Decode(&r)
+	return r, errors.Join(err, h.cmd.Wait())
 }
 
 // stop closes the connections.
@@ -81,21 +100,32 @@ func runHolder(text string) error {
 	if _, err := raiseFiles(uint64(what.Connections) + spare); err != nil {
 		return err
 	}
-	conns, err := openIdle(context.Background(), what.Port, what.Connections, what.TLS)
+	conns, err := what.open(context.Background())
 	if err != nil {
 		return err
 	}
 	fmt.Println(len(conns))
-	_, err = io.Copy(io.Discard, os.Stdin)
-	return err
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends it
+		cancel()
+	}()
+	return json.NewEncoder(os.Stdout).Encode(what.ask(ctx, conns))
 }
 
 // perAddress is how many connections come from one source address, which has some 28,000 ports.
 const perAddress = 20000
 
-// openIdle opens n connections and asks once on each.
-func openIdle(ctx context.Context, port, n int, secure bool) ([]net.Conn, error) {
-	conns := make([]net.Conn, n)
+// open opens the connections and asks once on each.
+func (h *holding) open(ctx context.Context) ([]net.Conn, error) {
+	var devices *authority
+	if h.Folder != "" {
+		var err error
+		if devices, err = readAuthority(h.Folder); err != nil {
+			return nil, err
+		}
+	}
+	conns := make([]net.Conn, h.Connections)
 	slots := make(chan struct{}, 64)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -110,7 +140,7 @@ func openIdle(ctx context.Context, port, n int, secure bool) ([]net.Conn, error)
 		}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			c, err := askOnce(ctx, i, port, secure)
+			c, err := h.connect(ctx, devices, i)
 			conns[i] = c
 			if err != nil {
 				mu.Lock()
@@ -123,35 +153,88 @@ func openIdle(ctx context.Context, port, n int, secure bool) ([]net.Conn, error)
 	return conns, errors.Join(failed, ctx.Err())
 }
 
-// askOnce opens the i-th connection and asks on it. What it needed for that is
+// connect opens the i-th connection and asks on it. What it needed for that is
 // garbage afterwards, but for the connection.
-func askOnce(ctx context.Context, i, port int, secure bool) (net.Conn, error) {
+func (h *holding) connect(ctx context.Context, devices *authority, i int) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/perAddress))}, KeepAlive: -1,
 		Control: portAtConnect,
 	}
-	c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
 	if err != nil {
 		return nil, err
 	}
-	if secure {
-		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // the certificate was made for this run
+	if h.TLS {
+		config := &tls.Config{InsecureSkipVerify: true} // the certificate was made for this run
+		if devices != nil {
+			certificate, err := devices.issue(fmt.Sprintf("device-%d", i))
+			if err != nil {
+				return c, err
+			}
+			config.Certificates = []tls.Certificate{certificate}
+		}
+		c = tls.Client(c, config)
 	}
+	return c, askOnce(c)
+}
+
+// askOnce asks on a connection, and wants a good answer.
+func askOnce(c net.Conn) error {
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		return c, err
+		return err
 	}
 	if _, err := io.WriteString(c, "GET /hot HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"); err != nil {
-		return c, err
+		return err
 	}
 	resp, err := http.ReadResponse(bufio.NewReaderSize(c, 4096), nil)
 	if err != nil {
-		return c, err
+		return err
 	}
 	_, err = io.Copy(io.Discard, resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = errors.New(resp.Status)
 	}
-	return c, errors.Join(err, c.SetDeadline(time.Time{}))
+	return errors.Join(err, c.SetDeadline(time.Time{}))
+}
+
+// askers is how many of the connections may wait for their answers at once.
+const askers = 64
+
+// ask asks on each connection once in every interval, evenly spread, until ctx ends; at once if there is no interval.
+func (h *holding) ask(ctx context.Context, conns []net.Conn) (r held) {
+	if h.Every == 0 {
+		<-ctx.Done()
+		return r
+	}
+	var mu sync.Mutex
+	var took []time.Duration
+	var wg sync.WaitGroup
+	begun := time.Now()
+	for first := range min(askers, len(conns)) {
+		wg.Go(func() {
+			for i := first; ; i += askers {
+				due := begun.Add(time.Duration(float64(h.Every) * float64(i) / float64(len(conns))))
+				if sleep(ctx, time.Until(due)) != nil {
+					return
+				}
+				sent := time.Now()
+				err := askOnce(conns[i%len(conns)])
+				mu.Lock()
+				if err == nil {
+					took = append(took, time.Since(sent))
+				} else {
+					r.Failed++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	slices.Sort(took)
+	if n := len(took); n > 0 {
+		r.Answers, r.P50, r.P99 = int64(n), took[n/2], took[n*99/100]
+	}
+	return r
 }
 
 // portAtConnect lets the kernel choose the port when it knows the target (ip(7),

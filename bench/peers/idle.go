@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 const (
 	spare  = 100              // descriptors that are not idle connections, on either side
-	settle = 10 * time.Second // from the last connection to the measurement
+	settle = 20 * time.Second // from the last connection to the measurement
 )
 
 // raiseFiles lets this process and those that it starts open n files each, as far as
@@ -31,62 +32,85 @@ func raiseFiles(n uint64) (uint64, error) {
 	return want.Cur, nil
 }
 
+// The ways in which devices connect.
+const (
+	plainKind = "plain"
+	tlsKind   = "TLS"
+	mtlsKind  = "mTLS" // each with a certificate of its own
+)
+
 // idleServer is one row of compareIdle.
 type idleServer struct {
-	name  string
-	tls   bool
-	start func() (*process, int, error)
-	goal  string
+	name, kind string
+	start      func() (*process, int, error)
+	goal       string
+}
+
+// idleServers are all that are compared, each connection of them one of each.
+func idleServers(o *options, each int) (all []idleServer) {
+	goals := map[string]string{plainKind: "≤ 2.5 KB", tlsKind: "≤ 12 KB", mtlsKind: "≤ 16 KB"}
+	for _, kind := range []string{plainKind, tlsKind, mtlsKind} {
+		s := settings{TLS: kind != plainKind, Connections: each + spare/2}
+		if kind == mtlsKind {
+			s.Auth = "mtls"
+		}
+		low := s
+		low.Memory = "low"
+		all = append(all,
+			idleServer{"jobgate", kind, func() (*process, int, error) { return startJobgate(o, o.serverCore, s) }, goals[kind]},
+			idleServer{"jobgate, memory: low", kind, func() (*process, int, error) { return startJobgate(o, o.serverCore, low) }, ""},
+			idleServer{"nginx", kind, func() (*process, int, error) { return startNginx(o, o.serverCore, "nginx-file.conf", s) }, ""})
+	}
+	return all
+}
+
+// newIdleRun shares the connections among as many processes of each server as their open files need.
+func newIdleRun(ctx context.Context, o *options) (*idleRun, error) {
+	files, err := raiseFiles(uint64(o.idle) + spare)
+	if err != nil {
+		return nil, err
+	}
+	most := int(files) - spare // connections of one process
+	r := &idleRun{options: o, files: files, processes: (o.idle + most - 1) / most}
+	r.each = o.idle / r.processes
+	for _, prepare := range []func() error{
+		func() error { return o.bareAnswer(ctx) },
+		func() error { return writeCertificate(o.folder) },
+		func() error { return writeAuthority(o.folder) },
+		func() error { return writeDevice(o.folder) },
+	} {
+		if err := prepare(); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// head says how the connections are shared.
+func (r *idleRun) head(title string) {
+	fmt.Printf("## %s %s\n\n", thousands(float64(r.each*r.processes)), title)
+	if r.processes > 1 {
+		fmt.Printf("A process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE: %d processes of each server share them. The active ones ask the first.\n", thousands(float64(r.files)), r.processes)
+	}
 }
 
 // compareIdle opens many connections, asks once on each and leaves them open: how much
 // memory does the server hold for each, and what do the active ones notice?
 func compareIdle(ctx context.Context, o *options) error {
-	files, err := raiseFiles(uint64(o.idle) + spare)
+	r, err := newIdleRun(ctx, o)
 	if err != nil {
 		return err
 	}
-	most := int(files) - spare // connections of one process
-	r := idleRun{options: o, processes: (o.idle + most - 1) / most}
-	r.each = o.idle / r.processes
-	if err := o.bareAnswer(ctx); err != nil {
-		return err
-	}
-	if err := writeCertificate(o.folder); err != nil {
-		return err
-	}
-	var servers []idleServer
-	for _, secure := range []bool{false, true} {
-		gate := func(memory string) func() (*process, int, error) {
-			return func() (*process, int, error) {
-				return startJobgate(o, o.serverCore, settings{Memory: memory, TLS: secure})
-			}
-		}
-		goals := []string{"≤ 20 KB", "≤ 8 KB"}
-		if secure {
-			goals = []string{"", ""}
-		}
-		servers = append(servers,
-			idleServer{"jobgate", secure, gate("normal"), goals[0]},
-			idleServer{"jobgate, memory: low", secure, gate("low"), goals[1]},
-			idleServer{"nginx", secure, func() (*process, int, error) {
-				return startNginx(o, o.serverCore, "nginx-file.conf", settings{TLS: secure, Connections: r.each + spare/2})
-			}, ""})
-	}
-	n := r.each * r.processes
-	fmt.Printf("## %s idle connections\n\n", thousands(float64(n)))
-	if r.processes > 1 {
-		fmt.Printf("A process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE: %d processes of each server share them. The active ones ask the first.\n", thousands(float64(files)), r.processes)
-	}
-	fmt.Printf("Each asked once and stays open; memory is the growth of the server's resident set, %s after the last one.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", settle)
-	t := newTable("<server", "<", "memory per connection", "<goal", "resident before", "with them", "active p50, p99 before", "meanwhile")
-	for _, s := range servers {
+	r.head("idle connections")
+	fmt.Printf("Each asked once and stays open; memory is the growth of the server's resident set, %s after the last one. With mTLS each has a certificate of its own.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", settle)
+	t := newTable("<server", "<", "memory per connection", "<goal", "resident before", "with them", "after they have left", "active p50, p99 before", "meanwhile")
+	for _, s := range idleServers(o, r.each) {
 		if !strings.Contains(s.name, o.only) {
 			continue
 		}
 		row, err := r.row(ctx, s)
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
+			return fmt.Errorf("%s, %s: %w", s.name, s.kind, err)
 		}
 		t.add(row...)
 	}
@@ -97,26 +121,64 @@ func compareIdle(ctx context.Context, o *options) error {
 // idleRun is the comparison under way.
 type idleRun struct {
 	*options
-	processes int // of each server
-	each      int // connections of each of them
+	files     uint64 // that a process may open
+	processes int    // of each server
+	each      int    // connections of each of them
+}
+
+// startServers starts the processes of a server, and waits until they listen.
+func (r *idleRun) startServers(ctx context.Context, s idleServer) (servers []*process, ports []int, err error) {
+	for range r.processes {
+		p, port, err := s.start()
+		if err == nil {
+			servers, ports = append(servers, p), append(ports, port)
+			err = listens(ctx, port)
+		}
+		if err != nil {
+			stopAll(servers)
+			return nil, nil, err
+		}
+	}
+	return servers, ports, nil
+}
+
+func stopAll(servers []*process) {
+	for _, p := range servers {
+		p.stop()
+	}
+}
+
+// hold opens the connections to the processes of a server, which ask again at an interval unless that is 0.
+func (r *idleRun) hold(ctx context.Context, s idleServer, ports []int, every time.Duration) (holders []*holder, err error) {
+	for _, port := range ports {
+		what := holding{Port: port, Connections: r.each, TLS: s.kind != plainKind, Every: every}
+		if s.kind == mtlsKind {
+			what.Folder = r.folder
+		}
+		h, err := holdConnections(ctx, r.options, what)
+		if err != nil {
+			letGo(holders)
+			return nil, err
+		}
+		holders = append(holders, h)
+	}
+	return holders, nil
+}
+
+func letGo(holders []*holder) {
+	for _, h := range holders {
+		h.stop()
+	}
 }
 
 // row measures one server.
 func (r *idleRun) row(ctx context.Context, s idleServer) ([]string, error) {
-	var servers []*process
-	var ports []int
-	for range r.processes {
-		p, port, err := s.start()
-		if err != nil {
-			return nil, err
-		}
-		defer p.stop()
-		if _, err := p.answer(ctx, s.url(port)); err != nil {
-			return nil, err
-		}
-		servers, ports = append(servers, p), append(ports, port)
+	servers, ports, err := r.startServers(ctx, s)
+	if err != nil {
+		return nil, err
 	}
-	before, err := active(ctx, r.options, s.url(ports[0]))
+	defer stopAll(servers)
+	before, err := r.active(ctx, s, ports[0])
 	if err != nil {
 		return nil, err
 	}
@@ -124,32 +186,38 @@ func (r *idleRun) row(ctx context.Context, s idleServer) ([]string, error) {
 		return nil, err
 	}
 	empty := resident(servers)
-	for _, port := range ports {
-		h, err := holdConnections(ctx, r.options, holding{Port: port, Connections: r.each, TLS: s.tls})
-		if err != nil {
-			return nil, err
-		}
-		defer h.stop()
+	holders, err := r.hold(ctx, s, ports, 0)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { letGo(holders) }()
 	if err := sleep(ctx, settle); err != nil {
 		return nil, err
 	}
 	full := resident(servers)
 	n := r.each * r.processes
-	r.progress("%s, TLS %t: %d KB before, %d KB with %d connections", s.name, s.tls, empty/1024, full/1024, n)
-	meanwhile, err := active(ctx, r.options, s.url(ports[0]))
+	r.progress("%s, %s: %d KB before, %d KB with %d connections", s.name, s.kind, empty/1024, full/1024, n)
+	meanwhile, err := r.active(ctx, s, ports[0])
 	if err != nil {
 		return nil, err
 	}
-	kind := map[bool]string{false: "plain", true: "TLS"}[s.tls]
-	size := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
-	each := fmt.Sprintf("%.1f KB", float64(full-empty)/float64(n)/1024)
-	return []string{s.name, kind, each, s.goal, size(empty), size(full), before, meanwhile}, nil
+	letGo(holders)
+	holders = nil
+	if err := sleep(ctx, settle); err != nil {
+		return nil, err
+	}
+	return []string{s.name, s.kind, perConnection(full-empty, n), s.goal, inMegabytes(empty), inMegabytes(full), inMegabytes(resident(servers)), before, meanwhile}, nil
 }
+
+func perConnection(grown int64, n int) string {
+	return fmt.Sprintf("%.1f KB", float64(grown)/float64(n)/1024)
+}
+
+func inMegabytes(n int64) string { return fmt.Sprintf("%.1f MB", megabytes(n)) }
 
 // url is where a process of the server answers.
 func (s idleServer) url(port int) string {
-	if s.tls {
+	if s.kind != plainKind {
 		return fmt.Sprintf("https://127.0.0.1:%d/hot", port)
 	}
 	return local(port, "/hot")
@@ -164,15 +232,19 @@ func resident(servers []*process) (total int64) {
 }
 
 // active is the latency of a moderate load, as words.
-func active(ctx context.Context, o *options, url string) (string, error) {
-	r, err := bench(ctx, o, "--rate", "1000/s", "--connections", "32", "--duration", o.length.String(), "--warmup", "1s", "--insecure", url)
+func (r *idleRun) active(ctx context.Context, s idleServer, port int) (string, error) {
+	args := []string{"--rate", "1000/s", "--connections", "32", "--duration", r.length.String(), "--warmup", "1s", "--insecure"}
+	if s.kind == mtlsKind {
+		args = append(args, "--cert-file", filepath.Join(r.folder, "device.pem"), "--key-file", filepath.Join(r.folder, "device-key.pem"))
+	}
+	res, err := bench(ctx, r.options, append(args, s.url(port))...)
 	if err != nil {
 		return "", err
 	}
-	if r.Generator.Limited != "" {
+	if res.Generator.Limited != "" {
 		return "not measured", nil
 	}
-	return shortDuration(float64(r.Latency.Percentile(50))) + ", " + shortDuration(float64(r.Latency.Percentile(99))), nil
+	return shortDuration(float64(res.Latency.Percentile(50))) + ", " + shortDuration(float64(res.Latency.Percentile(99))), nil
 }
 
 // bareAnswer puts jobgate's answer where nginx and the bare servers find it.

@@ -4,7 +4,8 @@
 //	go run -C bench/peers .              the comparisons: http, url, template
 //	go run -C bench/peers . generator    jobgate bench beside wrk
 //	go run -C bench/peers . idle         memory per idle connection, latency meanwhile
-//	go run -C bench/peers . handshakes   TLS handshakes per second
+//	go run -C bench/peers . polling      the same of connections that ask once a minute
+//	go run -C bench/peers . handshakes   TLS handshakes per second, and their CPU time
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
 //	go run -C bench/peers . -before PATH compare   two jobgates: the server's CPU time a request
@@ -37,9 +38,10 @@ type options struct {
 	connections int
 	serverCore  int
 	loadCore    int
-	only        string // contestants whose name contains this, and the references
-	idle        int    // connections of idle
-	things      int    // of fleet and jobs
+	only        string        // contestants whose name contains this, and the references
+	idle        int           // connections of idle and polling
+	every       time.Duration // of polling
+	things      int           // of fleet and jobs
 	fleet       time.Duration
 	keepAlive   string // of fleet
 	folder      string // of the run
@@ -64,6 +66,7 @@ var comparisons = []comparison{
 	{"template", true, compareTemplate},
 	{"generator", false, compareGenerator},
 	{"idle", false, compareIdle},
+	{"polling", false, comparePolling},
 	{"handshakes", false, compareHandshakes},
 	{"fleet", false, runFleet},
 	{"jobs", false, compareJobs},
@@ -114,8 +117,9 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.serverCore, "server-core", 0, "core of the server under test")
 	flag.IntVar(&o.loadCore, "load-core", 1, "core of the load and of upstreams")
 	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with")
-	flag.IntVar(&o.idle, "idle", 20000, "idle: connections")
+	flag.IntVar(&o.idle, "idle", 20000, "idle, polling: connections; several processes of each server share what one may not open")
 	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs, compare: things in the job's group")
+	flag.DurationVar(&o.every, "every", time.Minute, "polling: how often each connection asks")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
 	flag.StringVar(&o.before, "before", "", "compare: the jobgate to compare with")
