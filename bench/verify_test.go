@@ -115,7 +115,7 @@ func TestVerify(t *testing.T) {
 	}
 	f(document(get), true, 0, 0, 0, "--verify=signature", "--verify-keys", other)
 	f(document(), false, 0, 0, 0, "--verify")
-	out, err := execute(t, "--count", "2", "--warmup", "0s", "--verify", serve(t, document()))
+	out, err := execute(t, "--count", "2", "--warmup", "0s", "--verify", "--verify-rate", "1", serve(t, document()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestVerifyOpensAWholeObject(t *testing.T) {
 		_, _ = w.Write(make([]byte, 4<<20)) // the verifier does not read all of it
 	}))
 	t.Cleanup(object.Close)
-	out, err := execute(t, "--count", "2", "--warmup", "0s", "--verify", serve(t, `{"url":"`+object.URL+`/v7.bin?X-Amz-Signature=ab"}`))
+	out, err := execute(t, "--count", "2", "--warmup", "0s", "--verify", "--verify-rate", "1", serve(t, `{"url":"`+object.URL+`/v7.bin?X-Amz-Signature=ab"}`))
 	if err != nil {
 		t.Error(err)
 	}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -226,13 +227,18 @@ func TestTargetCloses(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
 	block := make(chan struct{})
-	url := serve(t, func(http.ResponseWriter, *http.Request) { <-block })
+	var interrupt atomic.Pointer[context.CancelFunc]
+	url := serve(t, func(http.ResponseWriter, *http.Request) {
+		(*interrupt.Load())()
+		<-block
+	})
 	defer close(block)
 	f := func(p *plan.Plan) {
 		t.Helper()
 		p.Timeout = 20 * time.Second
-		ctx, cancel := interruptAfter(300 * time.Millisecond)
+		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
+		interrupt.Store(&cancel)
 		begin := time.Now()
 		res, err := Run(ctx, p)
 		if err != nil {

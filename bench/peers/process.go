@@ -195,7 +195,7 @@ func startNginx(o *options, core int, configuration string, s settings) (*proces
 }
 
 // startPeer starts one of this program's own servers on a free port.
-func startPeer(o *options, core int, name string, args ...string) (*process, int, error) {
+func startPeer(o *options, core int, name string) (*process, int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, 0, err
@@ -204,7 +204,7 @@ func startPeer(o *options, core int, name string, args ...string) (*process, int
 	if err != nil {
 		return nil, 0, err
 	}
-	args = append([]string{servePeer, name, fmt.Sprintf("127.0.0.1:%d", port), o.folder}, args...)
+	args := []string{servePeer, name, fmt.Sprintf("127.0.0.1:%d", port), o.folder}
 	p, err := start(name, core, os.Environ(), self, args...)
 	return p, port, err
 }
