@@ -17,7 +17,6 @@ import (
 	"jobgate/gateway/jobs/api"
 	jobdocuments "jobgate/gateway/jobs/documents"
 	jobstore "jobgate/gateway/jobs/rules"
-	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
@@ -39,11 +38,8 @@ type jobsService struct {
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
 func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
 	j := &jobsService{ended: make(chan struct{})}
-	engine, err := sqlite.Open(ctx, sqlite.Options{Path: c.Jobs.Store, Log: log})
+	engine, err := openEngine(ctx, &c.Jobs, log)
 	if err != nil {
-		if errors.Is(err, jobs.ErrStoreInUse) {
-			err = fmt.Errorf("%w: another jobgate has it open; see jobs.store", err)
-		}
 		return nil, err
 	}
 	j.store = jobstore.Over(engine)

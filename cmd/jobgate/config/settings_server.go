@@ -6,8 +6,14 @@ import "time"
 type Jobs struct {
 	// Runs the service: the data plane on `listen`, the control plane on `control`.
 	Enabled bool `yaml:"enabled" default:"false"`
-	// Database file.
+	// Database: a file of this process's own, or `postgres://user@host/database` that any number of gateways share. The URL holds no password.
 	Store string `yaml:"store" default:"./jobgate.db"`
+	// File with the password of a shared database; else what libpq's environment and files say (PGPASSWORD, PGPASSFILE, PGSERVICE).
+	StorePasswordFile string `yaml:"store_password_file" empty:"refused"`
+	// Connections of this gateway to a shared database; 0: 10.
+	StoreConnections int `yaml:"store_connections" default:"0" min:"0" max:"1000"`
+	// Longest that a call waits for a shared database.
+	StoreTimeout time.Duration `yaml:"store_timeout" default:"3s" min:"100ms" max:"1m"`
 	// Region in the ARNs it makes.
 	Region string `yaml:"region" default:"us-east-1"`
 	// Account in the ARNs it makes; twelve digits.

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -20,6 +22,7 @@ func (v *validator) jobs() {
 	if j.Store == "" {
 		v.fault("jobs.store", "is empty", "", "name the database file, or leave it out for ./jobgate.db")
 	}
+	v.store()
 	if j.DataEndpoint != "" && !endpointHostPattern.MatchString(j.DataEndpoint) {
 		v.fault("jobs.data_endpoint", fmt.Sprintf("%q is not a host", j.DataEndpoint), "host or host:port, without a scheme", "")
 	}
@@ -33,6 +36,40 @@ func (v *validator) jobs() {
 		v.fault("jobs.enabled", "the jobs' data plane has no listener", "", "set listen")
 	}
 	v.jobRoles()
+}
+
+// SharedStore says whether the store is a database that gateways share.
+func (j *Jobs) SharedStore() bool {
+	return strings.HasPrefix(j.Store, "postgres://") || strings.HasPrefix(j.Store, "postgresql://")
+}
+
+// minStoreConnections is the fewest that a gateway works with.
+const minStoreConnections = 4
+
+// store checks where jobs are kept.
+func (v *validator) store() {
+	j := &v.c.Jobs
+	if !j.SharedStore() {
+		if scheme, _, ok := strings.Cut(j.Store, "://"); ok {
+			v.fault("jobs.store", fmt.Sprintf("%q is not a kind of store", scheme+"://"), "a file's path, or postgres://user@host/database", "")
+		}
+		if j.StorePasswordFile != "" {
+			v.warn("jobs.store_password_file", "has no effect: jobs.store is a file", "")
+		}
+		return
+	}
+	if u, err := url.Parse(j.Store); err != nil || passwordIn(u) {
+		mend := "leave the password out; see jobs.store_password_file"
+		v.fault("jobs.store", "is not a URL like postgres://user@host/database, or holds a password", "", mend)
+	}
+	if n := j.StoreConnections; n != 0 && n < minStoreConnections {
+		v.fault("jobs.store_connections", fmt.Sprintf("%d are too few", n), fmt.Sprintf("0, or at least %d", minStoreConnections), "")
+	}
+}
+
+func passwordIn(u *url.URL) bool {
+	_, there := u.User.Password()
+	return there || u.Query().Has("password")
 }
 
 // jobsExpires is the longest life of a job's URLs, and the one that they have unless the job says otherwise.

@@ -101,7 +101,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, scripts []string, o *Optio
 		if err == nil {
 			break
 		}
-		if c := code(err); (c != "23505" && c != "42P07" && c != "XX000") || n > 20 || !pause(ctx, n) {
+		if c := code(err); (c != "23505" && c != "42P07" && c != "42710") || n > 20 || !pause(ctx, n) {
 			return err
 		}
 	}
