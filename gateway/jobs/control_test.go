@@ -133,6 +133,7 @@ func TestCancelAndDeleteExecutions(t *testing.T) {
 	f.ok(remove("a", 1, false))
 	f.same("job", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
 	f.ok(remove("c", 1, true))
+	f.pass(0)
 	f.same("job", f.status("j"), "COMPLETED CANCELED:1") // nothing is left to wait for
 	f.same("next", f.next("c"), "nothing")
 }
@@ -245,6 +246,7 @@ func TestSchedule(t *testing.T) {
 	f.pass(time.Hour)
 	f.same("at the end", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
 	f.says("a", "j", jobs.Succeeded)
+	f.pass(0)
 	f.same("when all have ended", f.status("j"), "COMPLETED SUCCEEDED:1 CANCELED:1")
 }
 

@@ -180,7 +180,7 @@ func (s *Service) swap(ctx context.Context, now time.Time, one Swap) error {
 	}
 	s.tellSwap(&swaps[0])
 	if one.New.Status.Terminal() {
-		s.settle(ctx, now, one.New.Job.ID)
+		s.agenda.want(one.New.Job.ID) // who drives the job sees whether it was the last, or one failure too many
 	} else if due, ok := one.New.Due(); ok {
 		s.agenda.expect(due)
 	}

@@ -55,7 +55,8 @@ func TestLifeOfAnExecution(t *testing.T) {
 	f.same("something to start", found, false)
 
 	f.says("b", "j", jobs.Failed)
-	f.same("job", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1") // at once
+	f.pass(0) // who drives the job completes it, not the report
+	f.same("job", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1")
 }
 
 // TestSigningFails is issue 3: what cannot be signed leaves the execution as it was.
@@ -175,5 +176,6 @@ func TestRetries(t *testing.T) {
 	f.ok(err)
 	f.same("the first", first.Status, jobs.Failed)
 	f.says("a", "j", jobs.Failed)
+	f.pass(0)
 	f.same("job", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1")
 }

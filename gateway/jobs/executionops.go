@@ -80,7 +80,7 @@ func (s *Service) DeleteExecution(ctx context.Context, now time.Time, r DeleteEx
 			if s.events.Active() {
 				s.tellExecution(EventExecutionGone, &e)
 			}
-			s.settle(ctx, now, r.JobID)
+			s.agenda.want(r.JobID)
 		}
 		return err
 	}

@@ -109,7 +109,7 @@ func (s *Service) changeMembers(ctx context.Context, c MemberChange) error {
 		return err
 	}
 	s.tellExecutions(r.Queued)
-	s.settleNow(ctx, c.Now, r.Removed)
+	s.settleAll(r.Removed)
 	return nil
 }
 

@@ -104,18 +104,6 @@ func (s *Service) allJobs(ctx context.Context, ids []string) ([]string, error) {
 	return ids, nil
 }
 
-// settle lets a job take its next step at once when a report may have ended it, so that who reports the last execution
-// finds the job completed; else the job waits for its turn.
-func (s *Service) settle(ctx context.Context, now time.Time, jobID string) {
-	p, err := s.store.Progress(ctx, jobID)
-	if err != nil || p.Counts.Pending() > 0 {
-		s.agenda.want(jobID)
-		return
-	}
-	s.begin(ctx, now, jobID)
-	s.forget(jobID)
-}
-
 // begin takes a job's next step at once, and leaves the others to Run. What goes wrong is Run's to try again.
 func (s *Service) begin(ctx context.Context, now time.Time, jobID string) {
 	for range swapAttempts {

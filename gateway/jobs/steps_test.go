@@ -73,6 +73,7 @@ func TestNothingRetriedAfterTheEnd(t *testing.T) {
 	f.pass(2 * time.Hour)
 	f.same("at the end", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
 	f.says("a", "j", jobs.Failed)
+	f.pass(0)
 	f.same("afterwards", f.status("j"), "COMPLETED FAILED:1 CANCELED:1")
 }
 
@@ -103,6 +104,7 @@ func TestSlowRolloutCompletes(t *testing.T) {
 	f.same("halfway", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
 	f.pass(time.Minute)
 	f.says("b", "j", jobs.Succeeded)
+	f.pass(0)
 	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
 }
 

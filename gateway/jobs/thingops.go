@@ -58,15 +58,7 @@ func (s *Service) DeleteThing(ctx context.Context, now time.Time, name string, v
 	if err != nil {
 		return err
 	}
-	s.settleNow(ctx, now, removed)
+	s.settleAll(removed)
 	s.events.publish(&Event{Type: EventThingDeleted, Time: now, Thing: name})
 	return nil
-}
-
-// settleNow is settleAll for a change that one caller waits for: the jobs take their next step at once.
-func (s *Service) settleNow(ctx context.Context, now time.Time, ended []Execution) {
-	s.tellExecutions(ended)
-	for i := range ended {
-		s.settle(ctx, stored(now), ended[i].Job.ID)
-	}
 }

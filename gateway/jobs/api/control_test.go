@@ -55,6 +55,7 @@ func TestLifeOfAJob(t *testing.T) {
 	checkException(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"FAILED"}`), 409, "InvalidStateTransitionException", "")
 
 	p.ok(operator.asDevice(), "POST", "/things/sensor:a2/jobs/update-7", `{"status":"FAILED"}`)
+	p.tick()
 	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/update-7", ""), "job.status", "COMPLETED",
 		"job.jobProcessDetails.numberOfSucceededThings", "1", "job.jobProcessDetails.numberOfFailedThings", "1")
 	expect(t, "ListJobs", p.ok(operator, "GET", "/jobs?status=COMPLETED", ""), "jobs",

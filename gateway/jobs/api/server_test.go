@@ -152,6 +152,7 @@ func TestWatch(t *testing.T) {
 	device := operator.asDevice()
 	p.ok(device, "PUT", "/things/a/jobs/$next", "{}")
 	p.ok(device, "POST", "/things/a/jobs/j1", `{"status":"SUCCEEDED"}`)
+	p.tick()
 	all()
 	one()
 	onlyJobs()
