@@ -22,6 +22,7 @@ type ServerConfig struct {
 	Sidecar    string   // "host:port" or "unix:///path"; "": none
 	Control    *Control // the IoT Jobs control plane; nil: none
 	TLS        *TLS     // of the devices' listener; nil: plain
+	Services   []Service
 	Limits     Limits
 	LowMemory  bool          // memory: low
 	Streaming  bool          // request bodies may be streamed to an upstream
@@ -47,6 +48,15 @@ type Control struct {
 	Close func()
 }
 
+// Service is a listener of devices with a server of its own that speaks something else than HTTP.
+type Service struct {
+	Name, Address  string // the setting that holds the address, and the metrics' label
+	TLS            *TLS   // nil: plain
+	MaxConnections int    // 0: its share of what is left
+	Server         edge.Server
+	Stop           func() // nil: see edge.Member
+}
+
 // Server owns the listeners and swaps Handlers beneath them.
 type Server struct {
 	config  ServerConfig
@@ -70,6 +80,9 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 		shares[i] = edge.Share{Weight: l.weight, Max: l.max}
 	}
 	for i, most := range edge.Divide(edge.OpenFiles(), shares...) {
+		if all[i].max > most {
+			c.Log.Warn("the limit of open files (ulimit -n) leaves fewer connections than limits.max_connections", "listener", all[i].name, "max_connections", all[i].max, "left", most)
+		}
 		all[i].max = most
 		if err = s.add(all[i]); err != nil {
 			return nil, err
@@ -107,6 +120,12 @@ func (s *Server) listeners() []*listener {
 			},
 		})
 	}
+	for _, service := range c.Services {
+		all = append(all, &listener{
+			name: service.Name, address: service.Address, tls: service.TLS, trusts: true, weight: deviceWeight, max: service.MaxConnections,
+			Member: edge.Member{Server: service.Server, Stop: service.Stop},
+		})
+	}
 	if c.Sidecar != "" {
 		all = append(all, &listener{
 			name: "sidecar", address: c.Sidecar, weight: operatorWeight,
@@ -142,22 +161,30 @@ func (s *Server) add(l *listener) (err error) {
 		ReadTimeout: c.Limits.ReadTimeout, IdleTimeout: c.Limits.IdleTimeout, WriteTimeout: c.Limits.WriteTimeout,
 		Metrics: c.Metrics.Edge, Log: c.Log,
 	}
+	if l.Server != nil {
+		o.Refuse = nil // it does not speak HTTP
+	}
 	if l.trusts {
 		o.Trusted = func(peer netip.Addr) bool { return s.handler.Load().trusts(peer) }
 	}
 	if l.Listener, err = edge.Listen(o); err != nil {
 		return err
 	}
-	h := l.http
+	s.group.Add(s.served(l))
+	return nil
+}
+
+// served returns l with its server.
+func (s *Server) served(l *listener) edge.Member {
+	if l.Server != nil {
+		return l.Member
+	}
+	c, h := &s.config, l.http
 	h.MaxRequestHeader, h.MaxBody, h.LowMemory = c.Limits.MaxRequestHeader, c.Limits.MaxBody, c.LowMemory
 	h.ReadTimeout, h.IdleTimeout, h.Panics = c.Limits.ReadTimeout, c.Limits.IdleTimeout, c.Metrics.Edge.Panics
 	h.Refusals.Log, h.Refusals.Limit = c.Log, &c.Metrics.logLimit
 	l.Server = edge.NewHTTP(h)
-	s.group.Add(l.Member)
-	if l.max > 0 {
-		c.Log.Debug("listening", "listener", l.name, "max_connections", l.max)
-	}
-	return nil
+	return l.Member
 }
 
 // Swap puts h in the place of the Handler in force. Requests under way end as they began.

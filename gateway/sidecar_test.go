@@ -98,6 +98,8 @@ func TestSidecarToken(t *testing.T) {
 		}
 	}
 	f(200, "Authorization: Bearer let me in")
+	f(200, "Authorization: bearer let me in") // RFC 9110 §11.1
+	f(200, "authorization: BEARER  let me in")
 	f(401)
 	f(401, "Authorization: Bearer let me i")
 	f(401, "Authorization: Bearer ")

@@ -107,11 +107,7 @@ func (p *process) watched() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var files []string
-	names := []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile}
-	for _, name := range p.loaded.CodeSign.Names() {
-		names = append(names, p.loaded.CodeSign.Profiles[name].KeyFile)
-	}
-	for _, name := range names {
+	for _, name := range []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile} {
 		if name != "" {
 			files = append(files, name)
 		}

@@ -344,8 +344,11 @@ func TestPanicIsAnswered(t *testing.T) {
 // proxyV2 is a PROXY protocol header for a client at 192.0.2.7:4242.
 const proxyV2 = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x0c" + "\xc0\x00\x02\x07" + "\x7f\x00\x00\x01" + "\x10\x92" + "\x1f\x90"
 
+func trustAll(netip.Addr) bool { return true }
+
+func reader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
+
 func TestProxyProtocol(t *testing.T) {
-	trusted := func(netip.Addr) bool { return true }
 	f := func(what string, trust func(netip.Addr) bool, sent, want string) {
 		t.Helper()
 		s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(ctx.RemoteAddr().String()) },
@@ -370,14 +373,14 @@ func TestProxyProtocol(t *testing.T) {
 	const tlv = "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x11" + "\xc0\x00\x02\x07" + "\x7f\x00\x00\x01" + "\x10\x92" + "\x1f\x90" + "\x04\x00\x02ab"
 	const v6 = "\r\n\r\n\x00\r\nQUIT\n\x21\x21\x00\x24" + "\x20\x01\x0d\xb8\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01" + "\x10\x92" + "\x1f\x90"
 	const local = "\r\n\r\n\x00\r\nQUIT\n\x20\x00\x00\x00"
-	f("a header", trusted, proxyV2+get, "192.0.2.7:4242")
-	f("with TLVs", trusted, tlv+get, "192.0.2.7:4242")
-	f("IPv6", trusted, v6+get, "[2001:db8::1]:4242")
-	f("a health check's", trusted, local+get, "127.0.0.1:")
-	f("none", trusted, get, "127.0.0.1:")
-	f("empty lines before a request", trusted, "\r\n\r\n"+get, "127.0.0.1:")
+	f("a header", trustAll, proxyV2+get, "192.0.2.7:4242")
+	f("with TLVs", trustAll, tlv+get, "192.0.2.7:4242")
+	f("IPv6", trustAll, v6+get, "[2001:db8::1]:4242")
+	f("a health check's", trustAll, local+get, "127.0.0.1:")
+	f("none", trustAll, get, "127.0.0.1:")
+	f("empty lines before a request", trustAll, "\r\n\r\n"+get, "127.0.0.1:")
 	f("a stranger's", nil, proxyV2+get, "HTTP/1.1 400")
-	f("version 3", trusted, strings.Replace(proxyV2, "\x21", "\x31", 1)+get, "")
-	f("too short for its family", trusted, "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x04\xc0\x00\x02\x07"+get, "")
-	f("half a header", trusted, proxyV2[:20], "")
+	f("version 3", trustAll, strings.Replace(proxyV2, "\x21", "\x31", 1)+get, "")
+	f("too short for its family", trustAll, "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x04\xc0\x00\x02\x07"+get, "")
+	f("half a header", trustAll, proxyV2[:20], "")
 }

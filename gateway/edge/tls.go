@@ -17,6 +17,7 @@ type TLS struct {
 	CertFile, KeyFile string
 	ClientCAFile      string // not "": client certificates are verified against it
 	RequireClientCert bool
+	NextProtos        []string // by ALPN; nil: http/1.1
 }
 
 // certificates keeps the configuration that new connections get.
@@ -52,7 +53,10 @@ func (t TLS) load() (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot load the certificate of %[1]s.cert_file %[2]q and %[1]s.key_file %[3]q: %[4]w", t.Setting, t.CertFile, t.KeyFile, err)
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: []string{"http/1.1"}}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}, NextProtos: t.NextProtos}
+	if t.NextProtos == nil {
+		config.NextProtos = []string{"http/1.1"}
+	}
 	if t.ClientCAFile == "" {
 		return config, nil
 	}

@@ -32,11 +32,8 @@ type Config struct {
 	Endpoint string  // what DescribeEndpoint answers: host[:port]
 	Roles    Roles   // nil: no role is listed, so no document may sign
 	Fetch    Fetcher // nil: documentSource is refused
-	// Signatures makes signatures of the code files in a document that is being created,
-	// until ctx ends; nil: as DocumentOptions say.
-	Signatures func(ctx context.Context) jobdoc.CodeSignatures
-	Limits     Limits
-	Log        *slog.Logger // nil: discards
+	Limits   Limits
+	Log      *slog.Logger // nil: discards
 }
 
 // Limits bound what one request or one step may cost; 0 is the default.
@@ -62,7 +59,6 @@ type Service struct {
 	endpoint string
 	roles    Roles
 	fetch    Fetcher
-	sign     func(ctx context.Context) jobdoc.CodeSignatures
 	limits   Limits
 	log      *slog.Logger
 
@@ -88,7 +84,7 @@ func New(c Config) (*Service, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, sign: c.Signatures, log: c.Log,
+		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, log: c.Log,
 		limits: Limits{
 			MaxDocument: orDefault(c.Limits.MaxDocument, DefaultMaxDocument),
 			ChunkSize:   orDefault(c.Limits.ChunkSize, DefaultChunkSize),

@@ -173,3 +173,50 @@ listen front
 	f(address, "127.0.0.2", "127.0.0.2")   // what haproxy says
 	f(g.devices, "127.0.0.1", "127.0.0.1") // never required
 }
+
+// TestEveryListener sends each listener what is no request, or half of one.
+func TestEveryListener(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	writeFile(t, folder, "doc.json", `{}`)
+	g := serve(t, folder, []string{"AWS_REGION=us-east-1"}, strings.ReplaceAll(allListeners, "$DIR", folder)+
+		"limits: {read_timeout: 1s, max_request_header: 2KiB, max_body: 4KiB}\nupstream: [\"http://127.0.0.1:1\"]\n") // which makes devices' bodies streams
+	header := "POST /render HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n"
+	addresses := map[string]string{"listen": g.devices, "sidecar": g.sidecar, "control": g.address("control"), "admin": g.admin}
+	for name, address := range addresses {
+		if rest, err := io.ReadAll(dial(t, address)); err != nil || len(rest) > 0 {
+			t.Errorf("%s: a connection that sends nothing ends with %q, %v", name, rest, err)
+		}
+		f := func(what, sent string, want int) {
+			t.Helper()
+			if a := raw(t, address, sent); a.status != want || !strings.Contains(a.body, `"message":"`) || a.header.Get("X-Amzn-RequestId") == "" {
+				t.Errorf("%s: %s: %d %s, want %d", name, what, a.status, a.body, want)
+			}
+		}
+		f("half a header", header[:60], http.StatusRequestTimeout)
+		f("too long a header", header+"X-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
+		f("a body that is too large", header+"Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n", http.StatusRequestEntityTooLarge)
+		if name != "listen" { // there the route says what becomes of a body
+			f("half a body", header+"Content-Length: 100\r\n\r\n{", http.StatusRequestTimeout)
+			f("half a chunked body", header+"Transfer-Encoding: chunked\r\n\r\n5\r\n{", http.StatusRequestTimeout)
+		}
+	}
+	half := raw(t, g.devices, "PUT /things/a/jobs/$next HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{")
+	if half.status != http.StatusRequestTimeout {
+		t.Errorf("half a chunked body of a job's operation: %d %s", half.status, half.body)
+	}
+	if a := raw(t, g.devices, "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"); a.status != http.StatusOK {
+		t.Errorf("a document: %d %s", a.status, a.body)
+	}
+	if a := raw(t, g.address("control"), "GET /jobs HTTP/1.1\r\nHost: x\r\n\r\n"); a.status != http.StatusForbidden {
+		t.Errorf("an unsigned call: %d %s", a.status, a.body)
+	}
+	if n := g.metric(`jobgate_request_duration_seconds_count{outcome="denied",route="control"}`); n < 1 {
+		t.Errorf("control has refused %v callers", n)
+	}
+	for _, line := range []string{
+		`level=WARN msg="request refused" status=403 error="MissingAuthenticationToken: `, `level=DEBUG msg=request route=/doc status=200 duration=`, `msg=request route=control status=403`,
+	} {
+		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.log.String(), line) })
+	}
+}

@@ -112,6 +112,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 		config: c, service: c.Service, data: c.Data, tokens: newTokens(c.TokenKey), log: newLimitedLog(c.Log),
 		streams: make(chan struct{}, c.MaxStreams), closing: make(chan struct{}),
 	}
+	control.log.refusals.WarnDenied = true // operators are few, and meant to get in
 	serve := handlers()
 	for _, op := range m.operations {
 		control.routes = append(control.routes, controlRoute{op, serve[op.name]})

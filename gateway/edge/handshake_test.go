@@ -1,0 +1,144 @@
+package edge_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
+)
+
+// certificate is a self-signed certificate for 127.0.0.1, which serves as its own authority too.
+func certificate(t *testing.T, ends time.Time) (files edge.TLS, pair tls.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "edge"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: ends,
+		DNSNames: []string{"edge.test"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	write := func(name, kind string, der []byte) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	files = edge.TLS{Setting: "tls", CertFile: write("cert.pem", "CERTIFICATE", der), KeyFile: write("key.pem", "PRIVATE KEY", private)}
+	if pair, err = tls.LoadX509KeyPair(files.CertFile, files.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	return files, pair
+}
+
+// Each failed handshake is counted by its reason, and none gets an answer that is not TLS.
+func TestHandshakeErrors(t *testing.T) {
+	ends := time.Now().Add(time.Hour)
+	files, pair := certificate(t, ends)
+	files.ClientCAFile, files.RequireClientCert = files.CertFile, true
+	_, stranger := certificate(t, ends)
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	s := serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
+		o.TLS, o.ReadTimeout, h.ReadTimeout = &files, 2*time.Second, 2*time.Second
+	})
+	client := func(change func(*tls.Config)) func(t *testing.T) {
+		c := &tls.Config{RootCAs: roots, ServerName: "edge.test", Certificates: []tls.Certificate{pair}}
+		change(c)
+		return func(t *testing.T) {
+			conn := tls.Client(s.dial(t), c)
+			_, _ = io.WriteString(conn, get)
+			if answer, err := io.ReadAll(conn); err == nil && len(answer) > 0 {
+				t.Errorf("answered %q", answer)
+			}
+		}
+	}
+	says := func(text string) func(t *testing.T) {
+		return func(t *testing.T) {
+			conn := s.dial(t)
+			_, _ = io.WriteString(conn, text)
+			if answer, _ := io.ReadAll(conn); strings.HasPrefix(string(answer), "HTTP") {
+				t.Errorf("answered %q", answer)
+			}
+		}
+	}
+	for _, c := range []struct {
+		reason string
+		try    func(t *testing.T)
+	}{
+		{"timeout", says("")},
+		{"timeout", says("\x16\x03\x01\x01\x00")},
+		{"not_tls", says(get)},
+		{"closed", func(t *testing.T) { _ = s.dial(t).Close() }},
+		{"client_certificate", client(func(c *tls.Config) { c.Certificates = nil })},
+		{"client_certificate", client(func(c *tls.Config) { c.Certificates = []tls.Certificate{stranger} })},
+		{"refused_by_client", client(func(c *tls.Config) { c.RootCAs = x509.NewCertPool() })},
+		{"protocol", client(func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS11 })},
+		{"protocol", client(func(c *tls.Config) { c.NextProtos = []string{"spdy/3"} })},
+	} {
+		before := gather(t, s.metrics, "jobgate_tls_handshake_errors_total", c.reason)
+		c.try(t)
+		eventually(t, c.reason+" is counted", func() bool {
+			return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", c.reason) == before+1
+		})
+	}
+	if log := s.log.String(); !strings.Contains(log, `level=WARN msg="a TLS handshake failed" listener=listen peer=127.0.0.1:`) || !strings.Contains(log, "reason=not_tls") {
+		t.Error(log)
+	}
+	if got := gather(t, s.metrics, "jobgate_tls_certificate_expiry_seconds", "listen"); got != float64(ends.Unix()) {
+		t.Errorf("the certificate ends at %v, want %d", got, ends.Unix())
+	}
+	eventually(t, "nobody is left", func() bool { return s.state(t, "fresh")+s.state(t, "active")+s.state(t, "idle") == 0 })
+}
+
+// TLS behind the PROXY protocol, kept alive: the server knows the connection for TLS, and whom it speaks to.
+func TestTLSBehindProxy(t *testing.T) {
+	files, pair := certificate(t, time.Now().Add(time.Hour))
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	s := serve(t, func(ctx *fasthttp.RequestCtx) {
+		if ctx.IsTLS() && ctx.TLSConnectionState() != nil {
+			ctx.SetBodyString(ctx.RemoteAddr().String())
+		}
+	}, func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.TLS, o.Trusted = &files, trustAll })
+	conn := s.dial(t)
+	_, _ = io.WriteString(conn, proxyV2)
+	secure := tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "edge.test"})
+	answers := reader(secure)
+	for range 2 {
+		_, _ = io.WriteString(secure, get)
+		if status, body := answer(t, answers); status != http.StatusOK || body != "192.0.2.7:4242" {
+			t.Fatalf("%d %q", status, body)
+		}
+	}
+	// Too large for what the server reads: the answer arrives through TLS too.
+	_, _ = io.WriteString(secure, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"+strings.Repeat("x", 2000000))
+	if status, _ := answer(t, answers); status != http.StatusRequestEntityTooLarge {
+		t.Error(status)
+	}
+}
