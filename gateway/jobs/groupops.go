@@ -5,6 +5,8 @@ import (
 	"errors"
 	"maps"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // CreateGroup answers CreateThingGroup. As with AWS, creating a group that is there already, just like that, succeeds.
@@ -13,7 +15,7 @@ func (s *Service) CreateGroup(ctx context.Context, now time.Time, r CreateGroupR
 		return GroupDetail{}, Errorf(ErrInvalidRequest, "A thing group has at most %d tags.", MaxTags)
 	}
 	g := Group{
-		Name: r.Name, ID: newUUID(), Parent: r.Parent, Description: r.Description,
+		Name: r.Name, ID: uuid.NewString(), Parent: r.Parent, Description: r.Description,
 		Attributes: r.Attributes, Version: 1, CreatedAt: stored(now),
 	}
 	err := s.store.CreateGroup(ctx, g, r.Tags)

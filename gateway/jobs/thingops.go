@@ -5,12 +5,14 @@ import (
 	"errors"
 	"maps"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // CreateThing answers CreateThing. As with AWS, creating a thing that is there already, just like that, succeeds.
 func (s *Service) CreateThing(ctx context.Context, now time.Time, r CreateThingRequest) (ThingDetail, error) {
 	t := Thing{
-		Name: r.Name, ID: newUUID(), TypeName: r.TypeName, BillingGroup: r.BillingGroup,
+		Name: r.Name, ID: uuid.NewString(), TypeName: r.TypeName, BillingGroup: r.BillingGroup,
 		Attributes: r.Attributes, Version: 1, CreatedAt: stored(now),
 	}
 	err := s.store.CreateThings(ctx, []Thing{t})
