@@ -211,8 +211,10 @@ func TestMan(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	page, err := os.ReadFile(filepath.Join(folder, "jobgate-render.1"))
-	if err != nil || !strings.Contains(string(page), ".SH SYNOPSIS\n.B jobgate render [flags] FILE\n") || !strings.Contains(string(page), `.B \-\-thing\-name VALUE`) {
-		t.Errorf("%v\n%s", err, page)
+	for _, want := range []string{".SH SYNOPSIS\n\\fBjobgate render [flags] FILE\\fP\n", `\fB--thing-name\fP=""`, ".SH EXAMPLE\n"} {
+		if err != nil || !strings.Contains(string(page), want) {
+			t.Errorf("%q is not in it: %v\n%s", want, err, page)
+		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, "jobgate-man.1")); err == nil {
 		t.Error("a page for a hidden command")
