@@ -6,6 +6,7 @@
 //	                         progress bar ◀───┘            └──▶ --assert: exit code
 //	bench diff A.json B.json, bench merge A.json B.json … ──▶ report.Result
 //
-// Package load does the work, package report the writing. The comparisons with peers
+// Package load does the work (load/plan: what is sent and when; load/answer: whether what
+// comes back is right), package report the writing. The comparisons with peers
 // are a module of their own, bench/peers.
 package bench

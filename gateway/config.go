@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,7 @@ type Config struct {
 	Documents *Documents                   // outlives the Handler
 	Jobs      Jobs                         // nil: off
 	Overload  *overload.Gate               // outlives the Handler; nil: off
+	CodeSign  CodeSigning                  // nil: code-sign placeholders are refused
 
 	Metrics   *Metrics
 	Log       *slog.Logger
@@ -48,12 +50,24 @@ type Route struct {
 	Path         string // "/things/{thingName}/jobs/{jobId}/document"
 	Document     string // URL of the template, "s3://job-documents/{jobId}.json"; "" with Fill
 	Fill         bool   // proxied, the placeholders in JSON answers filled in flight
+	CodeSign     bool   // with Fill: code-sign placeholders get the signatures that are kept
 	PassUnfilled bool   // with Fill: answers that cannot be filled pass, and are not 502
 	Strict       bool   // AWS's own refusals
 	Role         string // a name in Roles; "" is the gateway's own credentials
 	Expires      time.Duration
 	Parameters   map[string]string
 	ContentType  string // instead of the source's
+}
+
+// CodeSigning gives the signatures of code files.
+type CodeSigning interface {
+	// Making makes signatures of the files in a template of the operator's own, until ctx
+	// ends.
+	Making(ctx context.Context) jobdoc.CodeSignatures
+	// Kept gives those that were made, for text that strangers can influence.
+	Kept() jobdoc.CodeSignatures
+	// Generation changes with the keys and with what they may sign.
+	Generation() string
 }
 
 // Presign is what holds for all URLs.
@@ -109,7 +123,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs, overload: c.Overload,
+		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs, overload: c.Overload, codesign: c.CodeSign,
 		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
 		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.logLimit},
 		unmatched: c.Metrics.Edge.Route("none", c.Log), proxied: c.Metrics.Edge.Route("proxy", c.Log), jobsDurations: c.Metrics.Edge.Route("jobs", c.Log),

@@ -110,7 +110,11 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 	case loaded.NotModified:
 		return nil, cache.ErrNotModified
 	default:
-		return r.compile(&loaded)
+		var signatures jobdoc.CodeSignatures
+		if h.codesign != nil {
+			signatures = h.codesign.Making(ctx)
+		}
+		return r.compile(&loaded, signatures)
 	}
 }
 
@@ -133,7 +137,7 @@ func (h *Handler) sourceError(r *route, err error, now time.Time) *Error {
 }
 
 // compile parses a template and checks that the route has the values it needs.
-func (r *route) compile(loaded *source.Document) (*document, error) {
+func (r *route) compile(loaded *source.Document, signatures jobdoc.CodeSignatures) (*document, error) {
 	contentType := []byte(loaded.ContentType)
 	if r.content != nil {
 		contentType = r.content
@@ -143,6 +147,7 @@ func (r *route) compile(loaded *source.Document) (*document, error) {
 	}
 	options := r.options
 	options.PlainText = !jobdoc.IsJSON(contentType)
+	options.Signatures = signatures
 	template, err := jobdoc.Parse(loaded.Body, &options)
 	if err != nil {
 		return nil, documentError(err)

@@ -34,6 +34,7 @@ type Handler struct {
 	sidecar   *sidecar        // nil: off
 	jobs      Jobs            // nil: off
 	overload  *overload.Gate  // nil: off
+	codesign  CodeSigning     // nil: no code file is signed
 	memo      *presigner.Memo // of URLs in documents that come from elsewhere
 	log       *slog.Logger
 	refusals  edge.Refusals

@@ -3,7 +3,6 @@ package gateway
 import (
 	"github.com/valyala/fasthttp"
 
-	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/proxy"
 )
@@ -17,7 +16,7 @@ func (h *Handler) newProxy(c *Config) (*proxy.Proxy, error) {
 		Upstreams: c.Upstream, IdentityHeader: c.Auth.Header, LowMemory: c.LowMemory, Unfilled: h.counters.countUnfilled,
 		Limits: proxy.Limits{
 			UpstreamTimeout: c.Limits.UpstreamTimeout, ReadTimeout: c.Limits.ReadTimeout, MaxBody: c.Limits.MaxBody,
-			MaxDocument: c.Limits.MaxDocument, MaxHeld: c.Limits.MaxRendered, CutOff: edge.CutOff,
+			MaxDocument: c.Limits.MaxDocument, MaxHeld: c.Limits.MaxRendered,
 		},
 	})
 }

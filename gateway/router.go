@@ -87,6 +87,9 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 	if config.ContentType != "" {
 		r.content = []byte(config.ContentType)
 	}
+	if config.Fill && config.CodeSign && c.CodeSign != nil {
+		r.options.Signatures = c.CodeSign.Kept()
+	}
 	if config.Fill {
 		return r, h.checkFill(c, config)
 	}
@@ -138,6 +141,9 @@ func cacheKeyPrefix(r *Route, c *Config) []byte {
 	// Everything is plain data, and fmt prints maps in the order of their keys.
 	_, _ = fmt.Fprintf(digest, "%q %#v %#v %#v", r.Path, *r, c.Presign, c.Rules[r.Role])
 	_, _ = fmt.Fprintf(digest, "%d %d %d", c.Limits.MaxDocument, c.Limits.MaxPlaceholders, c.Limits.MaxRendered)
+	if c.CodeSign != nil {
+		_, _ = digest.Write([]byte(c.CodeSign.Generation()))
+	}
 	return digest.Sum(nil)[:16]
 }
 

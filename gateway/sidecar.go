@@ -29,6 +29,8 @@ type Sidecar struct {
 	Roles          []string
 	DefaultRole    string
 	DefaultExpires time.Duration
+	// CodeSign lets documents hold code-sign placeholders: they get signatures that are kept.
+	CodeSign bool
 }
 
 // minSidecarExpires is the least lifetime that a call may ask for, as in presign.expires. Two quanta
@@ -64,6 +66,9 @@ func newSidecar(h *Handler, c *Config) (*sidecar, error) {
 		}
 		if !h.permits.Lists(name) {
 			return nil, fmt.Errorf("cannot serve the sidecar: role %q needs a list of the objects that may be signed; see presign.allow", name)
+		}
+		if c.Sidecar.CodeSign && c.CodeSign != nil {
+			options.Signatures = c.CodeSign.Kept()
 		}
 		s.allowed[name] = sidecarRole{options: options, maxExpires: c.Rules[name].MaxExpires}
 	}
@@ -116,7 +121,9 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	ctx.Response.SwapBody(body)
 	if cause != nil {
 		e := documentError(cause)
-		e.Status = http.StatusBadRequest // the caller's own document
+		if e.Status == http.StatusBadGateway {
+			e.Status = http.StatusBadRequest // the caller's own document
+		}
 		return e
 	}
 	h.signing.CountFresh(&x.render)
@@ -259,6 +266,8 @@ func documentError(err error) *Error {
 	switch {
 	case errors.Is(err, jobdoc.ErrValue):
 		return &Error{Status: http.StatusBadRequest, Code: "InvalidRequest", Message: err.Error()}
+	case errors.Is(err, jobdoc.ErrNotSigned):
+		return errUnavailable("the signature of a code file is not available now", time.Second, err)
 	case errors.As(err, &e):
 		return errDocument(e.Error(), nil)
 	default:

@@ -109,7 +109,7 @@ func (c *checker) configuration(flags *configFlags, documents bool) (*config.Loa
 // missingFiles warns of files that the configuration names and that are not on this machine, which need not be the one
 // that will serve.
 func missingFiles(l *config.Loaded) (warnings config.Faults) {
-	for _, f := range []struct{ key, name string }{
+	files := []struct{ key, name string }{
 		{"tls.cert_file", l.TLS.CertFile},
 		{"tls.key_file", l.TLS.KeyFile},
 		{"tls.client_ca_file", l.TLS.ClientCAFile},
@@ -118,7 +118,11 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 		{"control_tls.client_ca_file", l.ControlTLS.ClientCAFile},
 		{"sidecar_token_file", l.SidecarTokenFile},
 		{"jobs.access_keys_file", l.Jobs.AccessKeysFile},
-	} {
+	}
+	for _, name := range l.CodeSign.Names() {
+		files = append(files, struct{ key, name string }{"codesign.profiles." + name + ".key_file", l.CodeSign.Profiles[name].KeyFile})
+	}
+	for _, f := range files {
 		if f.name == "" {
 			continue
 		}

@@ -28,6 +28,20 @@ type jobRules struct {
 
 	s3          source.S3Options
 	maxDocument int64
+	codes       *codeSigner // nil: no code file is signed
+}
+
+// sign lets documents of jobs hold code-sign placeholders. Devices get what is kept; see jobs.Config.Signatures.
+func (r *jobRules) sign(codes *codeSigner) {
+	if codes == nil {
+		return
+	}
+	r.codes = codes
+	r.unsaid.Signatures = codes.Kept()
+	for arn, signer := range r.signers {
+		signer.options.Signatures = codes.Kept()
+		r.signers[arn] = signer
+	}
 }
 
 // jobSigner is a role that jobs may name.
@@ -142,6 +156,14 @@ func (f *jobRulesInForce) Grant(ctx context.Context, t signing.Terms) (signing.G
 	}
 	t.Role = signer.role
 	return r.sessions.Grant(ctx, t)
+}
+
+// signatures makes signatures for a document that is created; nil if no code file is signed.
+func (f *jobRulesInForce) signatures(ctx context.Context) jobdoc.CodeSignatures {
+	if codes := f.current.Load().codes; codes != nil {
+		return codes.Making(ctx)
+	}
+	return nil
 }
 
 func (f *jobRulesInForce) fetch(ctx context.Context, url string) ([]byte, error) {

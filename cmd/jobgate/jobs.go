@@ -33,6 +33,8 @@ type jobsService struct {
 
 	stop  context.CancelFunc // of the loop that does what is due; nil before it begins
 	ended chan struct{}
+
+	stopSigning context.CancelFunc // of the loop that signs running jobs' code files
 }
 
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
@@ -50,7 +52,7 @@ func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway
 	}()
 	j.service, err = jobs.New(jobs.Config{
 		Store: j.store, Names: jobs.Names{Region: c.Jobs.Region, Account: c.Jobs.Account}, Endpoint: dataEndpoint(c),
-		Roles: &j.rules, Fetch: j.rules.fetch, Limits: jobs.Limits{MaxDocument: maxSource}, Log: log,
+		Roles: &j.rules, Fetch: j.rules.fetch, Signatures: j.rules.signatures, Limits: jobs.Limits{MaxDocument: maxSource}, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -96,9 +98,18 @@ func dataEndpoint(c *config.Config) string {
 }
 
 // enforce puts the rules of a configuration in force. Documents are compiled again as they are asked for.
-func (j *jobsService) enforce(r *jobRules) {
+// The code files of running jobs are signed with its keys in the background.
+func (j *jobsService) enforce(r *jobRules, log *slog.Logger) {
 	j.rules.current.Store(r)
 	j.service.ForgetDocuments()
+	if j.stopSigning != nil {
+		j.stopSigning()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	j.stopSigning = stop
+	if r.codes != nil {
+		go j.resign(ctx, r.codes, log)
+	}
 }
 
 // start begins what is due by time: rollouts, time-outs, schedules.
@@ -114,6 +125,9 @@ func (j *jobsService) start() {
 // close ends the loop and the event streams, and closes the store, which is on disk then.
 func (j *jobsService) close() error {
 	j.control.Close()
+	if j.stopSigning != nil {
+		j.stopSigning()
+	}
 	if j.stop != nil {
 		j.stop()
 		<-j.ended

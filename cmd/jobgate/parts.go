@@ -48,6 +48,11 @@ func rolesInUse(c *config.Config) map[string]time.Duration {
 	if c.Cache.Role != "" {
 		use(c.Cache.Role, 0)
 	}
+	for _, p := range c.CodeSign.Profiles {
+		if p.Role != "" {
+			use(p.Role, 0)
+		}
+	}
 	for _, name := range slices.Collect(maps.Keys(used)) {
 		for next := c.Roles[name].SourceRole; next != ""; next = c.Roles[next].SourceRole {
 			use(next, 0)
@@ -149,7 +154,7 @@ func routes(c *config.Config) []gateway.Route {
 	for i, r := range c.Routes {
 		all[i] = gateway.Route{
 			Path: r.Path, Document: r.Document, Fill: r.Fill, PassUnfilled: r.Unfilled == "pass", Strict: r.Strict, ContentType: r.ContentType, Parameters: r.Parameters,
-			Role: cmp.Or(r.Role, c.Presign.Role), Expires: cmp.Or(r.Expires, c.Presign.Expires),
+			CodeSign: r.CodeSign, Role: cmp.Or(r.Role, c.Presign.Role), Expires: cmp.Or(r.Expires, c.Presign.Expires),
 		}
 	}
 	return all

@@ -33,6 +33,7 @@ type process struct {
 	verifier  *api.Verifier          // of signed requests; nil: there are no access keys
 	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
 	jobs      *jobsService           // nil: off
+	codesign  *codeSigning
 	server    *gateway.Server
 
 	mu     sync.Mutex // one reload at a time; guards what follows
@@ -45,6 +46,7 @@ type parts struct {
 	roles   *role.Set
 	sources map[string]source.Source // by scheme
 	jobs    *jobRules                // nil: off
+	codes   *codeSigner              // nil: no code file is signed
 	handler *gateway.Handler
 }
 
@@ -98,6 +100,9 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		if p.jobs, err = openJobs(ctx, &loaded.Config, p.verifier, p.metrics, p.log); err != nil {
 			return nil, err
 		}
+	}
+	if err = p.openCodeSigning(); err != nil {
+		return nil, err
 	}
 	// 3. What one configuration makes.
 	if p.parts, err = p.wire(&loaded.Config, nil); err != nil {
@@ -157,8 +162,13 @@ func (p *process) openKeys(c *config.Config) error {
 
 // enforce puts the parts of a configuration in force in what outlives it.
 func (p *process) enforce(made parts) {
+	if made.codes != nil {
+		for _, warning := range made.codes.warnings {
+			p.log.Warn(warning)
+		}
+	}
 	if p.jobs != nil {
-		p.jobs.enforce(made.jobs)
+		p.jobs.enforce(made.jobs, p.log)
 	}
 }
 

@@ -107,7 +107,11 @@ func (p *process) watched() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var files []string
-	for _, name := range []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile} {
+	names := []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile}
+	for _, name := range p.loaded.CodeSign.Names() {
+		names = append(names, p.loaded.CodeSign.Profiles[name].KeyFile)
+	}
+	for _, name := range names {
 		if name != "" {
 			files = append(files, name)
 		}

@@ -35,11 +35,16 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	if err != nil {
 		return made, err
 	}
+	// Code signing: whose signatures documents may hold.
+	if made.codes, err = p.codesign.open(c, made.roles); err != nil {
+		return made, err
+	}
 	// Jobs: what they may ask to be signed.
 	if c.Jobs.Enabled {
 		if made.jobs, err = newJobRules(c, p.aws, p.s3, made.roles); err != nil {
 			return made, err
 		}
+		made.jobs.sign(made.codes)
 	}
 	// Sources: where templates come from.
 	if made.sources, err = p.openSources(c, made.roles); err != nil {
@@ -57,7 +62,8 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 			Hosts: hosts(c, p.aws, p.s3),
 		},
 		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
-		Metrics: p.metrics, Log: p.log, LowMemory: c.Memory == "low",
+		CodeSign: made.codes.forGateway(),
+		Metrics:  p.metrics, Log: p.log, LowMemory: c.Memory == "low",
 	})
 	return made, err
 }
@@ -86,10 +92,19 @@ func compile(ctx context.Context, c config.Config) (err error) {
 	if _, err := os.Stat(c.SidecarTokenFile); err != nil {
 		c.SidecarTokenFile = "" // likewise
 	}
+	c.CodeSign.Profiles = maps.Clone(c.CodeSign.Profiles)
+	for name, profile := range c.CodeSign.Profiles {
+		if _, err := os.Stat(profile.KeyFile); err != nil && profile.KMSKey == "" {
+			delete(c.CodeSign.Profiles, name) // likewise
+		}
+	}
 	if _, err := os.Stat(c.Jobs.AccessKeysFile); err != nil {
 		c.Jobs.AccessKeysFile = "" // likewise
 	}
 	if err := p.openKeys(&c); err != nil {
+		return err
+	}
+	if err := p.openCodeSigning(); err != nil {
 		return err
 	}
 	if p.documents, err = gateway.NewDocuments(documents(&c)); err != nil {
@@ -110,6 +125,7 @@ func (p parts) close() {
 	if p.roles != nil {
 		p.roles.Close()
 	}
+	p.codes.close()
 	for _, s := range p.sources {
 		if closer, ok := s.(interface{ Close() }); ok {
 			closer.Close()
@@ -169,7 +185,7 @@ func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 	s := &gateway.Sidecar{
 		Loopback:    !strings.HasPrefix(c.Sidecar, "unix://"),
 		Roles:       slices.Sorted(maps.Keys(c.Roles)),
-		DefaultRole: c.Presign.Role, DefaultExpires: c.Presign.Expires,
+		DefaultRole: c.Presign.Role, DefaultExpires: c.Presign.Expires, CodeSign: c.SidecarCodeSign,
 	}
 	if c.Presign.Role == "" {
 		s.Roles = append(s.Roles, "")

@@ -241,8 +241,8 @@ func ParseCodeFile(text string) (CodeFile, error) {
 	return f, nil
 }
 
-// CodeFiles returns the files that doc's code-sign placeholders name, each once, as far
-// as the document can be read. A nil o means the zero Options.
+// CodeFiles returns the files that doc's code-sign placeholders name, each once,
+// whatever is wrong with its other placeholders. A nil o means the zero Options.
 func CodeFiles(doc []byte, o *Options) []CodeFile {
 	if Scan(doc) < 0 {
 		return nil
@@ -250,7 +250,10 @@ func CodeFiles(doc []byte, o *Options) []CodeFile {
 	recording := *o.orDefault()
 	r := &recorder{seen: map[CodeFile]bool{}}
 	recording.Signatures = r
-	_, _ = Parse(doc, &recording) // whoever parses it next is told what is wrong
+	w := newWalker(doc, &recording, r)
+	defer w.free()
+	w.lenient = true
+	_ = w.walk() // whoever parses it next is told what is wrong
 	return r.files
 }
 
@@ -259,6 +262,9 @@ type recorder struct {
 	files []CodeFile
 	seen  map[CodeFile]bool
 }
+
+func (*recorder) literal([]byte, int)   {}
+func (*recorder) object(*object) *Error { return nil }
 
 // CodeSignature implements CodeSignatures.
 func (r *recorder) CodeSignature(f CodeFile) (CodeSignature, error) {

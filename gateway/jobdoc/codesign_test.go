@@ -166,6 +166,10 @@ func TestCodeFiles(t *testing.T) {
 	if len(files) != 2 || files[0].String() != "s3://us-east-1.fwm/a@1" || files[1].String() != "s3://eu-west-1.other/b@2" {
 		t.Errorf("files %v", files)
 	}
+	doc = `["${aws:iot:s3-presigned-url:http://nowhere/x}","${aws:iot:unknown}","` + codeSign + `s3://us-east-1.fwm/a@1}","${aws:iot:"]`
+	if files := jobdoc.CodeFiles([]byte(doc), nil); len(files) != 1 {
+		t.Errorf("files %v", files)
+	}
 	if files := jobdoc.CodeFiles([]byte(`{"a":1}`), nil); files != nil {
 		t.Errorf("files %v", files)
 	}

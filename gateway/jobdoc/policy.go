@@ -150,6 +150,12 @@ func (p *Policy) allows(m presigner.Method, e *endpoint, region string, resource
 	return false
 }
 
+// AllowsFile says whether the policy's downloads cover a code file.
+func (p *Policy) AllowsFile(f CodeFile) bool {
+	e := endpoint{bucket: f.Bucket}
+	return p.allows(presigner.GET, &e, f.Region, append(appendResource(nil, &e, ""), f.Key...))
+}
+
 // of returns the patterns for a method, and whether everything is allowed.
 func (p *Policy) of(m presigner.Method) (patterns []pattern, every bool) {
 	switch {

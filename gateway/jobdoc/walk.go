@@ -25,6 +25,7 @@ type walker struct {
 	start, end int  // the placeholder at hand
 	whole      span // the JSON string that the placeholder at hand takes the place of; zero: of none
 	count      int  // placeholders so far
+	lenient    bool // what is wrong with a placeholder does not matter
 	parameters bool // a parameter's value went into the text
 
 	json   jsonState
@@ -53,7 +54,7 @@ const maxScratch = 16 << 10
 func newWalker(doc []byte, o *Options, s sink) *walker {
 	w := walkers.Get().(*walker)
 	w.doc, w.options, w.sink = doc, o, s
-	w.count, w.parameters, w.json = 0, false, jsonUnknown
+	w.count, w.lenient, w.parameters, w.json = 0, false, false, jsonUnknown
 	return w
 }
 
@@ -87,7 +88,12 @@ func (w *walker) walk() *Error {
 		if err := w.literal(from, before); err != nil {
 			return err
 		}
-		if err := w.placeholder(); err != nil {
+		err := w.placeholder()
+		if err != nil && w.lenient {
+			w.end = max(w.end, w.start+len(marker))
+			continue
+		}
+		if err != nil {
 			return err.at(w.doc, w.start, max(w.end, w.start+len(marker)))
 		}
 	}

@@ -65,7 +65,7 @@ func (s *Service) newJob(ctx context.Context, now time.Time, r *CreateJobRequest
 			return nil, "", err
 		}
 	}
-	if err := s.validateDocument(document, settings.Presign); err != nil {
+	if err := s.signDocument(ctx, document, settings.Presign); err != nil {
 		return nil, "", err
 	}
 	j := &Job{

@@ -95,9 +95,23 @@ func (j *Job) expires() time.Duration {
 	return time.Duration(j.Presign.ExpiresInSec) * time.Second
 }
 
+// SignTimeout is how long a creation waits for the signatures of code files. They are made all the same, and whoever
+// asks again finds them.
+const SignTimeout = 20 * time.Second
+
+// signDocument is validateDocument for a document that comes to be: signatures that it needs are made.
+func (s *Service) signDocument(ctx context.Context, document string, presign *PresignedURLConfig) error {
+	if s.sign == nil {
+		return s.validateDocument(document, presign, nil)
+	}
+	ctx, cancel := context.WithTimeout(ctx, SignTimeout)
+	defer cancel()
+	return s.validateDocument(document, presign, s.sign(ctx))
+}
+
 // validateDocument says what AWS would say of a document at CreateJob: whether it is JSON, its placeholders read, and
-// its role may sign what it asks for.
-func (s *Service) validateDocument(document string, presign *PresignedURLConfig) error {
+// its role may sign what it asks for. signatures are those of its code files; nil: that are kept.
+func (s *Service) validateDocument(document string, presign *PresignedURLConfig, signatures jobdoc.CodeSignatures) error {
 	role := ""
 	if presign != nil {
 		role = presign.RoleARN
@@ -107,9 +121,14 @@ func (s *Service) validateDocument(document string, presign *PresignedURLConfig)
 		return Errorf(ErrInvalidRequest, "The role %s is not one that this gateway may assume; see roles in its configuration.", role)
 	}
 	options.JSONString = true
+	if signatures != nil {
+		options.Signatures = signatures
+	}
 	t, err := jobdoc.Parse([]byte(document), &options)
 	var de *jobdoc.Error
 	switch {
+	case errors.As(err, &de) && errors.Is(err, jobdoc.ErrNotSigned):
+		return Errorf(ErrUnavailable, "%s; try again.", de.Text())
 	case errors.As(err, &de):
 		return Errorf(ErrInvalidRequest, "%s", de.Text())
 	case err != nil:

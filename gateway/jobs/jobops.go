@@ -132,7 +132,7 @@ func (s *Service) updated(ctx context.Context, j *Job, r *UpdateJobRequest) (*Jo
 		if err != nil {
 			return nil, err
 		}
-		if err := s.validateDocument(document, next.Presign); err != nil {
+		if err := s.validateDocument(document, next.Presign, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"jobgate/gateway/jobdoc"
 )
 
 // ManagedTemplate is one of AWS's own job templates (AWS.md §5).
@@ -139,7 +141,11 @@ func managedOrigin(nameAndVersion string, r *CreateJobRequest) (origin, error) {
 	if err := t.check(r.DocumentParameters); err != nil {
 		return origin{}, err
 	}
-	return origin{document: fillParameters(t.Document, r.DocumentParameters), description: t.Description}, nil
+	document := fillParameters(t.Document, r.DocumentParameters)
+	if len(jobdoc.CodeFiles([]byte(document), nil)) > len(jobdoc.CodeFiles([]byte(t.Document), nil)) {
+		return origin{}, Errorf(ErrInvalidRequest, "A document parameter cannot hold a code-sign placeholder; write it into a document of your own.")
+	}
+	return origin{document: document, description: t.Description}, nil
 }
 
 // check says whether values are what t takes.

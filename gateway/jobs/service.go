@@ -30,8 +30,11 @@ type Config struct {
 	Endpoint string  // what DescribeEndpoint answers: host[:port]
 	Roles    Roles   // nil: no role is listed, so no document may sign
 	Fetch    Fetcher // nil: documentSource is refused
-	Limits   Limits
-	Log      *slog.Logger // nil: discards
+	// Signatures makes signatures of the code files in a document that is being created,
+	// until ctx ends; nil: as DocumentOptions say.
+	Signatures func(ctx context.Context) jobdoc.CodeSignatures
+	Limits     Limits
+	Log        *slog.Logger // nil: discards
 }
 
 // Limits bound what one request or one step may cost; 0 is the default.
@@ -57,6 +60,7 @@ type Service struct {
 	endpoint string
 	roles    Roles
 	fetch    Fetcher
+	sign     func(ctx context.Context) jobdoc.CodeSignatures
 	limits   Limits
 	log      *slog.Logger
 
@@ -82,7 +86,7 @@ func New(c Config) (*Service, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Service{
-		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, log: c.Log,
+		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, sign: c.Signatures, log: c.Log,
 		limits: Limits{
 			MaxDocument: orDefault(c.Limits.MaxDocument, DefaultMaxDocument),
 			ChunkSize:   orDefault(c.Limits.ChunkSize, DefaultChunkSize),

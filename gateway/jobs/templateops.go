@@ -58,7 +58,7 @@ func (s *Service) newTemplate(ctx context.Context, now time.Time, r *CreateTempl
 	if _, err := validateSchedule(withWindows(nil, t.MaintenanceWindows), now); err != nil {
 		return nil, err
 	}
-	if err := s.validateDocument(t.Document, settings.Presign); err != nil {
+	if err := s.signDocument(ctx, t.Document, settings.Presign); err != nil {
 		return nil, err
 	}
 	t.Presign, t.Rollout, t.Abort, t.Timeout, t.Retry = settings.Presign, settings.Rollout, settings.Abort, settings.Timeout, settings.Retry

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"jobgate/gateway/edge"
 )
 
 // conn is a connection to an upstream. One request at a time uses it.
@@ -63,18 +65,16 @@ func (c *conn) end(reusable bool) {
 }
 
 // patient gives every read and write a deadline of its own, so that a long body may take its time while a silent peer
-// may not. A deadline costs more than reading the clock, so it moves in steps of an eighth of the timeout: a peer has
-// the timeout at least, and an eighth more at most.
+// may not.
 type patient struct {
 	net.Conn
-	timeout           time.Duration
-	readMoved, writes time.Time // when the deadlines were last moved
+	timeout     time.Duration
+	read, write edge.Deadline
 }
 
 func (c *patient) Read(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(c.readMoved) >= c.timeout/8 {
-		c.readMoved = now
-		if err := c.SetReadDeadline(now.Add(c.timeout + c.timeout/8)); err != nil {
+	if at, due := c.read.Next(c.timeout); due {
+		if err := c.SetReadDeadline(at); err != nil {
 			return 0, err
 		}
 	}
@@ -82,9 +82,8 @@ func (c *patient) Read(p []byte) (int, error) {
 }
 
 func (c *patient) Write(p []byte) (int, error) {
-	if now := time.Now(); now.Sub(c.writes) >= c.timeout/8 {
-		c.writes = now
-		if err := c.SetWriteDeadline(now.Add(c.timeout + c.timeout/8)); err != nil {
+	if at, due := c.write.Next(c.timeout); due {
+		if err := c.SetWriteDeadline(at); err != nil {
 			return 0, err
 		}
 	}

@@ -32,8 +32,6 @@ type Limits struct {
 	MaxBody         int           // bytes of a request's body
 	MaxDocument     int           // bytes of an answer that is to be filled
 	MaxHeld         int           // bytes of an answer that has to be read whole for a device of HTTP/1.0
-	// CutOff says, at the end of a request's body, whether it is the connection that has ended.
-	CutOff func(*fasthttp.RequestCtx) bool
 }
 
 // Proxy passes requests to upstreams. It is safe for concurrent use.
@@ -61,9 +59,6 @@ func New(c Config) (*Proxy, error) {
 	p := &Proxy{limits: c.Limits, balancer: b, rules: rules(c.IdentityHeader), identityHeader: c.IdentityHeader, unfilled: c.Unfilled}
 	if p.unfilled == nil {
 		p.unfilled = func(Reason, bool) {}
-	}
-	if p.limits.CutOff == nil {
-		p.limits.CutOff = func(*fasthttp.RequestCtx) bool { return false }
 	}
 	return p, nil
 }

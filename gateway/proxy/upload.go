@@ -112,7 +112,7 @@ func (u *upload) receive(p []byte) (int, error) {
 	switch u.left -= n; {
 	case u.left < 0:
 		return 0, &uploadError{errTooLarge(u.limits.MaxBody)}
-	case err == nil, err == io.EOF && !u.limits.CutOff(u.ctx):
+	case err == nil, err == io.EOF && !edge.CutOff(u.ctx):
 		return n, err
 	case isTimeout(err):
 		return n, &uploadError{errSlowRequest()}

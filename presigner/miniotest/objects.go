@@ -43,6 +43,12 @@ func (s *Server) PutObject(tb testing.TB, bucket, key string, body []byte) (vers
 	return res.header.Get("X-Amz-Version-Id")
 }
 
+// DeleteVersion removes one version of an object for good.
+func (s *Server) DeleteVersion(tb testing.TB, bucket, key, versionID string) {
+	tb.Helper()
+	s.must(tb, http.MethodDelete, s.URL+"/"+bucket+"/"+escapeKey(key)+"?versionId="+versionID, nil)
+}
+
 // TryPutObject is [Server.PutObject] for keys that MinIO may refuse: S3 takes keys such as
 // "./x/../y", MinIO keeps objects as files and does not. It returns the status and, of a
 // refusal, the answer's body.

@@ -125,7 +125,19 @@ func (t *tx) MoveMembers(add, remove []engine.Member) ([]engine.Member, error) {
 		SELECT DISTINCT a.grp, a.thing, s.serial
 		FROM unnest($1::bigint[], $2::bigint[]) AS a (grp, thing), (SELECT nextval('serials') AS serial OFFSET 0) s
 		ON CONFLICT (grp, thing) DO NOTHING RETURNING grp, thing`, groups, things)
-	return collect(rows, err, func(rows pgx.Rows, m *engine.Member) error { return rows.Scan(&m.Group, &m.Thing) })
+	made, err := collect(rows, err, func(rows pgx.Rows, m *engine.Member) error { return rows.Scan(&m.Group, &m.Thing) })
+	fresh := make(map[engine.Member]bool, len(made))
+	for _, m := range made {
+		fresh[m] = true
+	}
+	var joined []engine.Member
+	for _, m := range add { // in the caller's order
+		if fresh[m] {
+			joined = append(joined, m)
+			delete(fresh, m)
+		}
+	}
+	return joined, err
 }
 
 func memberArrays(members []engine.Member) (groups, things []int64) {

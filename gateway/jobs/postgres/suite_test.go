@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/enginetest"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
@@ -23,6 +25,16 @@ var database = storetest.Engine{Shared: true, New: func(tb testing.TB) storetest
 		return rules.Over(e), nil
 	}
 }}
+
+// TestEngine proves the laws of an engine.
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, func(tb testing.TB) enginetest.Open {
+		url := pgtest.New(tb)
+		return func() (engine.Engine, error) {
+			return postgres.Open(tb.Context(), postgres.Options{URL: url, Connections: 6})
+		}
+	})
+}
 
 func TestStore(t *testing.T)   { storetest.Run(t, database) }
 func TestHandles(t *testing.T) { storetest.Handles(t, database) }

@@ -74,6 +74,9 @@ func (t *tx) walk(w *engine.Walk, at, end, limit int) ([]engine.Visit, error) {
 		var found bool
 		err := rows.Scan(&v.Stop, &v.Name, &v.Thing, &found, &x.Number, &x.Version, &x.Status, &x.Forced, &x.Retry, &x.RetryTimedOut,
 			&x.Queued, &x.Started, &x.Updated, &x.Deadline, &x.Step, &x.Details)
+		if !w.Names {
+			v.Name = ""
+		}
 		if found {
 			x.Job, x.Thing = w.Job, v.Thing
 			v.Found = &x

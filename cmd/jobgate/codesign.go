@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway"
+	"jobgate/gateway/codesign"
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/source"
+	"jobgate/presigner/role"
+)
+
+// codeSigner is code signing as one configuration says, in the words of those who read documents.
+type codeSigner struct {
+	signer     *codesign.Signer
+	sources    []*source.S3
+	generation string
+	warnings   []string
+}
+
+var _ gateway.CodeSigning = (*codeSigner)(nil)
+
+// openCodeSigning makes what outlives a reload of code signing.
+func (p *process) openCodeSigning() error {
+	p.codesign = &codeSigning{aws: p.aws, s3: p.s3, meter: codesign.NewMeter(), log: p.log}
+	var store codesign.Keep
+	if p.jobs != nil {
+		store = keep(p.jobs.store)
+	}
+	p.codesign.shelf = codesign.NewShelf(store, p.log)
+	return p.metrics.Registry.Register(p.codesign.meter)
+}
+
+// codeSigning is what the signers of all configurations share.
+type codeSigning struct {
+	aws   aws.Config
+	s3    string
+	shelf *codesign.Shelf
+	meter *codesign.Meter
+	log   *slog.Logger
+}
+
+// open reads the keys of a configuration's profiles; nil if it has none.
+func (s *codeSigning) open(c *config.Config, roles *role.Set) (_ *codeSigner, err error) {
+	if len(c.CodeSign.Profiles) == 0 {
+		return nil, nil //nolint:nilnil // off is no error
+	}
+	made := &codeSigner{}
+	defer func() {
+		if err != nil {
+			made.close()
+		}
+	}()
+	o := codesign.Config{
+		Endpoint: s.s3, MaxObject: int64(c.Limits.MaxSignedObject), Shelf: s.shelf, Metrics: s.meter.Metrics(), Log: s.log,
+	}
+	generation := sha256.New()
+	for _, name := range c.CodeSign.Names() {
+		if _, here := c.CodeSign.Profiles[name]; !here {
+			continue // check drops those whose keys are on another machine
+		}
+		profile, s3, err := s.profile(c, name, roles)
+		if err != nil {
+			return nil, err
+		}
+		made.sources = append(made.sources, s3)
+		p := c.CodeSign.Profiles[name]
+		if profile.Key, err = made.key(p, s.aws); err != nil {
+			return nil, fmt.Errorf("codesign.profiles.%s: %w", name, err)
+		}
+		o.Profiles = append(o.Profiles, profile)
+		_, _ = fmt.Fprintf(generation, "%q %q %q\n", name, profile.Key.ID(), p.Allow) // a digest takes everything
+	}
+	made.generation = hex.EncodeToString(generation.Sum(nil))
+	made.signer, err = codesign.New(o)
+	return made, err
+}
+
+// profile makes one profile, but for its key.
+func (s *codeSigning) profile(c *config.Config, name string, roles *role.Set) (codesign.Profile, *source.S3, error) {
+	p := c.CodeSign.Profiles[name]
+	policy, err := jobdoc.NewPolicy(p.Allow, nil, "codesign.profiles."+name)
+	if err != nil {
+		return codesign.Profile{}, nil, err
+	}
+	o := s3Options(c, s.aws, s.s3, roles)
+	if o.Credentials = s.aws.Credentials.Retrieve; p.Role != "" {
+		r, _ := roles.Role(p.Role) // rolesInUse lists it
+		o.Credentials = r.Retrieve
+	}
+	s3, err := source.NewS3(o)
+	if err != nil {
+		return codesign.Profile{}, nil, err
+	}
+	return codesign.Profile{
+		Name: name, Open: s3.Open, Exists: s3.Exists,
+		Allow: func(f codesign.File) bool { return policy.AllowsFile(jobdoc.CodeFile(f)) },
+	}, s3, nil
+}
+
+// key reads a profile's key.
+func (s *codeSigner) key(p config.CodeSignProfile, a aws.Config) (codesign.Key, error) {
+	if p.KMSKey != "" {
+		return codesign.NewKMS(p.KMSKey, a)
+	}
+	k, err := codesign.LoadKeyFile(p.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	if k.Warning != "" {
+		s.warnings = append(s.warnings, k.Warning)
+	}
+	return k, nil
+}
+
+func (s *codeSigner) close() {
+	if s == nil {
+		return
+	}
+	for _, s3 := range s.sources {
+		s3.Close()
+	}
+}
+
+// forGateway returns s as the gateway takes it, where nil is off.
+func (s *codeSigner) forGateway() gateway.CodeSigning {
+	if s == nil {
+		return nil
+	}
+	return s
+}
+
+// Making implements gateway.CodeSigning.
+func (s *codeSigner) Making(ctx context.Context) jobdoc.CodeSignatures {
+	return codeSignatures(func(f codesign.File) (codesign.Signature, error) { return s.signer.Sign(ctx, f) })
+}
+
+// Kept implements gateway.CodeSigning. Whoever asks for what is not kept, or is not allowed any more, is to come back:
+// signatures are made for others.
+func (s *codeSigner) Kept() jobdoc.CodeSignatures {
+	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
+		signature, err := s.signer.Kept(context.Background(), f)
+		if errors.Is(err, codesign.ErrNotAllowed) {
+			err = fmt.Errorf("%w: %w", codesign.ErrUnavailable, err)
+		}
+		return signature, err
+	})
+}
+
+// Generation implements gateway.CodeSigning.
+func (s *codeSigner) Generation() string { return s.generation }
+
+// codeSignatures is a way to a signature in jobdoc's terms.
+type codeSignatures func(f codesign.File) (codesign.Signature, error)
+
+// CodeSignature implements jobdoc.CodeSignatures.
+func (sign codeSignatures) CodeSignature(f jobdoc.CodeFile) (jobdoc.CodeSignature, error) {
+	s, err := sign(codesign.File(f))
+	if errors.Is(err, codesign.ErrUnavailable) {
+		err = fmt.Errorf("%w: %s", jobdoc.ErrNotSigned, strings.TrimPrefix(err.Error(), codesign.ErrUnavailable.Error()+": "))
+	}
+	return jobdoc.CodeSignature{Size: s.Size, Value: s.Value, Algorithm: s.Algorithm}, err
+}
+
+// keep is the store's place for signatures, nil if it has none.
+func keep(store jobs.Store) codesign.Keep {
+	k, _ := store.(codesign.Keep)
+	return k
+}
+
+// resignEvery is how long what could not be signed waits.
+const resignEvery = 30 * time.Second
+
+// resign signs the code files of running jobs for the keys in force, until all are signed or ctx ends: devices are told
+// to come back until then.
+func (j *jobsService) resign(ctx context.Context, signer *codeSigner, log *slog.Logger) {
+	for {
+		err := j.resignOnce(ctx, signer)
+		if ctx.Err() != nil || err == nil {
+			return
+		}
+		log.Warn("code files of running jobs are not signed yet; devices that ask for them are answered 503", "error", err, "again_in", resignEvery.String())
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(resignEvery):
+		}
+	}
+}
+
+// resignOnce returns the first error after which another attempt may succeed.
+func (j *jobsService) resignOnce(ctx context.Context, signer *codeSigner) (again error) {
+	for _, status := range []jobs.JobStatus{jobs.JobInProgress, jobs.JobScheduled} {
+		page := jobs.Page{Limit: 100}
+		for {
+			list, next, err := j.service.ListJobs(ctx, jobs.JobQuery{Status: status}, page)
+			if err != nil {
+				return fmt.Errorf("cannot list the jobs: %w", err)
+			}
+			for i := range list {
+				if err := j.resignJob(ctx, signer, list[i].Job.ID); errors.Is(err, codesign.ErrUnavailable) && again == nil {
+					again = err
+				}
+			}
+			if page.After = next; next == "" {
+				break
+			}
+		}
+	}
+	return again
+}
+
+func (j *jobsService) resignJob(ctx context.Context, signer *codeSigner, id string) (failed error) {
+	document, err := j.service.JobDocument(ctx, id, false)
+	if err != nil {
+		return nil //nolint:nilerr // it was deleted meanwhile, or devices are told that the store is down
+	}
+	for _, f := range jobdoc.CodeFiles([]byte(document), nil) {
+		if _, err := signer.signer.Kept(ctx, codesign.File(f)); err == nil {
+			continue
+		}
+		if _, err := signer.signer.Sign(ctx, codesign.File(f)); err != nil && failed == nil {
+			failed = err // the signer logged it
+		}
+	}
+	return failed
+}

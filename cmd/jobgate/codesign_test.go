@@ -1,0 +1,347 @@
+package main
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/gateway/codesign"
+	"jobgate/presigner/miniotest"
+)
+
+// signingKey writes a private key and returns its public half.
+func signingKey(t *testing.T, path string, signer crypto.Signer) crypto.PublicKey {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := os.WriteFile(path+".new", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	return signer.Public()
+}
+
+func ecKey(t *testing.T) crypto.Signer {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// signedDocument is what a device gets of a document with a placeholder of each kind.
+type signedDocument struct {
+	URL   string
+	Sig   signatureObject
+	Value []byte
+}
+
+type signatureObject struct {
+	RawPayloadSize     int
+	Signature          []byte
+	SignatureAlgorithm string
+	PayloadLocation    struct {
+		S3 struct{ BucketName, Key, Version string }
+	}
+}
+
+// codeSite is a gateway with jobs and code signing before MinIO, in whose bucket a file has two versions.
+type codeSite struct {
+	*jobsSite
+	minio    *miniotest.Server
+	key      string // the key file
+	public   crypto.PublicKey
+	old, new string // versions of firmware/v7.bin
+}
+
+const codeSignConfig = `
+codesign: {profiles: {firmware: {key_file: %q, role: rich, allow: ["arn:aws:s3:::%s/firmware/*"]}}}
+routes: [{path: "/templates/{jobId}", document: "file://%s/{jobId}.json", role: rich}]
+`
+
+func newCodeSite(t *testing.T) *codeSite {
+	t.Helper()
+	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
+	s.minio.EnableVersioning(t, s.bucket)
+	s.old = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version one"))
+	s.new = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version two!"))
+	s.key = filepath.Join(s.folder, "firmware.pem")
+	s.public = signingKey(t, s.key, ecKey(t))
+	s.write("firmware/*")
+	s.start()
+	s.operate(200, `"thingName":"sensor-1"`, "POST", "/things/sensor-1", "{}")
+	return s
+}
+
+// write writes the configuration, in which the profile allows a pattern of keys.
+func (s *codeSite) write(allow string) {
+	s.t.Helper()
+	s.configure(func(text string) string {
+		return text + strings.Replace(fmt.Sprintf(codeSignConfig, s.key, s.bucket, s.folder), "/firmware/*", "/"+allow, 1)
+	})
+}
+
+// reload puts what stands in the files in force.
+func (s *codeSite) reload(want int) string {
+	s.t.Helper()
+	status, body := fetch(s.t, "POST", "http://"+s.d.address("admin")+"/-/reload")
+	if status != want {
+		s.t.Fatalf("reload: %d %s", status, body)
+	}
+	return body
+}
+
+func (s *codeSite) text(key, version string) string {
+	file := "s3://us-east-1." + s.bucket + "/" + key + "@" + version
+	url := s.proxy.URL + "/" + s.bucket + "/" + key + "%3FversionId%3D" + version
+	return `{"url":"${aws:iot:s3-presigned-url-v2:` + url + `}","sig":"${aws:iot:code-sign-signature:` + file + `}","value":"${aws:iot:code-sign-signature-value:` + file + `}"}`
+}
+
+// fetch asks for a job's document as the device does.
+func (s *codeSite) fetch(job string) (int, signedDocument, string) {
+	s.t.Helper()
+	status, body := s.ask(aws.Credentials{}, "", "listen", "GET", "/things/sensor-1/jobs/"+job, "")
+	var answer struct{ Execution struct{ JobDocument string } }
+	var d signedDocument
+	if status == 200 {
+		if err := json.Unmarshal([]byte(body), &answer); err != nil {
+			s.t.Fatalf("%s: %v", body, err)
+		}
+		if err := json.Unmarshal([]byte(answer.Execution.JobDocument), &d); err != nil {
+			s.t.Fatalf("%s: %v", body, err)
+		}
+	}
+	return status, d, body
+}
+
+// verify checks that the job's document leads to a file whose signature is the public key's.
+func (s *codeSite) verify(job, content, version string, public crypto.PublicKey) {
+	s.t.Helper()
+	status, d, body := s.fetch(job)
+	if status != 200 {
+		s.t.Fatalf("%s: %d %s", job, status, body)
+	}
+	s.verifyDocument(d, content, version, public)
+}
+
+func (s *codeSite) verifyDocument(d signedDocument, content, version string, public crypto.PublicKey) {
+	s.t.Helper()
+	digest := sha256.Sum256([]byte(content))
+	if !codesign.Verify(public, digest, d.Sig.Signature) || string(d.Value) != string(d.Sig.Signature) {
+		s.t.Errorf("the signature of %q does not verify: %+v", content, d)
+	}
+	if at := d.Sig.PayloadLocation.S3; d.Sig.RawPayloadSize != len(content) || at.BucketName != s.bucket || at.Key != "firmware/v7.bin" || at.Version != version {
+		s.t.Errorf("the object says %+v", d.Sig)
+	}
+	if got, file := fetch(s.t, "GET", d.URL); version != "" && (got != 200 || file != content) && content != "gone" {
+		s.t.Errorf("the URL leads to %d %s", got, file)
+	}
+}
+
+// reads counts how often the objects were read.
+func (s *codeSite) reads() int { return s.proxy.Count(miniotest.Get, "/"+s.bucket+"/firmware/v7.bin") }
+
+// TestCodeSign is the life of signatures against real S3: versions, keys, allow, a restart.
+func TestCodeSign(t *testing.T) {
+	s := newCodeSite(t)
+	before := s.reads()
+	s.create(200, `"jobId":"old"`, "old", s.text("firmware/v7.bin", s.old), richARN)
+	s.create(200, `"jobId":"new"`, "new", s.text("firmware/v7.bin", s.new), richARN)
+	s.create(200, `"jobId":"again"`, "again", s.text("firmware/v7.bin", s.old), richARN)
+	if n := s.reads() - before; n != 2 {
+		t.Errorf("%d reads for two versions", n)
+	}
+	s.verify("old", "version one", s.old, s.public)
+	s.verify("new", "version two!", s.new, s.public)
+	s.verify("$next", "version one", s.old, s.public)
+	s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version three"))
+	s.verify("old", "version one", s.old, s.public)
+
+	// Templates of the operator's own.
+	writeFile(t, s.folder, "release.json", s.text("firmware/v7.bin", s.old))
+	_, body := fetch(t, "GET", "http://"+s.d.address("listen")+"/templates/release")
+	var d signedDocument
+	if err := json.Unmarshal([]byte(body), &d); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	s.verifyDocument(d, "version one", s.old, s.public)
+
+	// What cannot be signed is told when the job is created.
+	const invalid = "InvalidRequestException"
+	s.minio.PutObject(t, s.bucket, "secrets/key", []byte("secret"))
+	s.create(400, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket+"/secrets/key", "x",
+		`{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.`+s.bucket+`/secrets/key@`+s.old+`}"}`, richARN)
+	s.create(400, "not found", "x", s.text("firmware/none.bin", s.old), richARN)
+	s.create(400, "not found", "x", s.text("firmware/v7.bin", "11111111-2222-3333-4444-555555555555"), richARN)
+	s.create(400, invalid, "x", s.text("firmware/v7.bin", "null"), richARN)
+
+	// Another key: devices get its signatures, and the objects are not read again for it.
+	before = s.reads()
+	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := signingKey(t, s.key, rsaKey)
+	s.reload(200)
+	eventually(t, func() string { _, d, _ := s.fetch("old"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
+	s.verify("old", "version one", s.old, public)
+	eventually(t, func() string { _, d, _ := s.fetch("new"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
+	if n := s.reads() - before; n != 1 { // the download by the URL
+		t.Errorf("%d reads for another key", n)
+	}
+	_, body = fetch(t, "GET", "http://"+s.d.address("listen")+"/templates/release")
+	if err := json.Unmarshal([]byte(body), &d); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	s.verifyDocument(d, "version one", s.old, public)
+
+	// A bad key leaves the one before in force.
+	for name, text := range map[string]string{"empty": "", "no key": "x", "encrypted": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"} {
+		writeFile(t, s.folder, "firmware.pem", text)
+		if body := s.reload(400); !strings.Contains(body, "firmware.pem") {
+			t.Errorf("%s: %s", name, body)
+		}
+		s.verify("old", "version one", s.old, public)
+	}
+	s.public = signingKey(t, s.key, rsaKey)
+
+	// Taken out of allow, devices have to wait; put back, they get what was kept.
+	s.write("elsewhere/*")
+	s.reload(200)
+	if status, _, body := s.fetch("old"); status != 503 {
+		t.Errorf("outside allow: %d %s", status, body)
+	}
+	if log := s.d.log.String(); !strings.Contains(log, "document of job old") || !strings.Contains(log, "no profile of codesign.profiles allows") {
+		t.Error("outside allow: the log does not say so")
+	}
+	s.write("firmware/*")
+	s.reload(200)
+	s.verify("old", "version one", s.old, s.public)
+
+	// A deleted version is not for new jobs; what runs goes on.
+	s.minio.DeleteVersion(t, s.bucket, "firmware/v7.bin", s.old)
+	s.create(400, "not found", "x", s.text("firmware/v7.bin", s.old), richARN)
+	if status, _, body := s.fetch("old"); status != 200 {
+		t.Errorf("an existing job: %d %s", status, body)
+	}
+
+	if _, body := fetch(t, "GET", "http://"+s.d.address("admin")+"/metrics"); !strings.Contains(body, `jobgate_codesign_signatures_total{outcome="made"} `) || !strings.Contains(body, "jobgate_codesign_bytes_total ") {
+		t.Errorf("metrics: %s", body)
+	}
+	s.stop()
+
+	// After a restart running jobs have their signatures again.
+	s.start()
+	eventually(t, func() string { status, _, _ := s.fetch("new"); return fmt.Sprint(status) }, "200")
+	s.verify("new", "version two!", s.new, s.public)
+	s.stop()
+}
+
+// Text that strangers can influence causes no signature: a sidecar's call, a backend's answer, a device's statusDetails,
+// the value of a parameter. Where it is switched on, the first two get those that are kept.
+func TestCodeSignStrangers(t *testing.T) {
+	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
+	s.minio.EnableVersioning(t, s.bucket)
+	s.old = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version one"))
+	s.new = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version two!"))
+	s.key = filepath.Join(s.folder, "firmware.pem")
+	s.public = signingKey(t, s.key, ecKey(t))
+	kept, unsigned := s.text("firmware/v7.bin", s.old), s.text("firmware/v7.bin", s.new)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, map[string]string{"/api/kept": kept, "/api/unsigned": unsigned}[r.URL.Path])
+	}))
+	defer backend.Close()
+	configure := func(on bool) {
+		s.configure(func(text string) string {
+			text += fmt.Sprintf(codeSignConfig, s.key, s.bucket, s.folder)
+			fill := fmt.Sprintf("routes:\n  - {path: \"/api/{name}\", fill: true, role: rich, codesign: %v}\n", on)
+			text = text[:strings.Index(text, "routes:")] + fill
+			return text + fmt.Sprintf("sidecar: 127.0.0.1:0\nsidecar_codesign: %v\nupstream: [%q]\n", on, backend.URL)
+		})
+	}
+	configure(false)
+	s.start()
+	s.operate(200, `"thingName":"sensor-1"`, "POST", "/things/sensor-1", "{}")
+	s.create(200, `"jobId":"j"`, "j", kept, richARN)
+	before := s.reads()
+	sidecar := func(document, query string) (int, string) {
+		t.Helper()
+		resp, err := http.Post("http://"+s.d.address("sidecar")+"/render?role=rich"+query, "application/json", strings.NewReader(document))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	refused := func(what string, want, status int, body, text string) {
+		t.Helper()
+		if status != want || !strings.Contains(body, text) || strings.Contains(body, "SHA256with") {
+			t.Errorf("%s: %d %s", what, status, body)
+		}
+	}
+	const off = "code signing is not configured for this document"
+	status, body := sidecar(kept, "")
+	refused("sidecar, off", 400, status, body, off)
+	status, body = fetch(t, "GET", "http://"+s.d.address("listen")+"/api/kept")
+	refused("backend, off", 502, status, body, off)
+
+	configure(true)
+	s.reload(200)
+	for name, get := range map[string]func() (int, string){
+		"sidecar": func() (int, string) { return sidecar(kept, "") },
+		"backend": func() (int, string) { return fetch(t, "GET", "http://"+s.d.address("listen")+"/api/kept") },
+	} {
+		status, body := get()
+		var d signedDocument
+		if err := json.Unmarshal([]byte(body), &d); status != 200 || err != nil {
+			t.Fatalf("%s: %d %s", name, status, body)
+		}
+		before++ // the download
+		s.verifyDocument(d, "version one", s.old, s.public)
+	}
+	status, body = sidecar(unsigned, "")
+	refused("sidecar, not kept", 503, status, body, "not available now")
+	status, body = fetch(t, "GET", "http://"+s.d.address("listen")+"/api/unsigned")
+	refused("backend, not kept", 503, status, body, "not available now")
+	status, body = sidecar(`["${aws:iot:parameter:x}"]`, "&parameter.x=%24%7Baws:iot:code-sign-signature-value:s3://us-east-1."+s.bucket+"/firmware/v7.bin@"+s.old+"%7D")
+	refused("parameter", 400, status, body, "value of a parameter")
+
+	// A device's words are not read as a document.
+	details := `{"status":"IN_PROGRESS","includeJobExecutionState":true,"statusDetails":{"x":"${aws:iot:code-sign-signature-value:s3://us-east-1.` + s.bucket + `/firmware/v7.bin@` + s.new + `}"}}`
+	if status, body := s.ask(aws.Credentials{}, "", "listen", "POST", "/things/sensor-1/jobs/j", details); status != 200 || !strings.Contains(body, "${aws:iot:code-sign") {
+		t.Errorf("statusDetails: %d %s", status, body)
+	}
+	s.operate(400, "A document parameter cannot hold a code-sign placeholder", "PUT", "/jobs/managed", `{"targets":["arn:aws:iot:us-east-1:000000000000:thing/sensor-1"],`+
+		`"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0","documentParameters":{"downloadUrl":"${aws:iot:code-sign-signature-value:s3://us-east-1.`+s.bucket+`/firmware/v7.bin@`+s.new+`}","filePath":"/tmp/x"}}`)
+	if n := s.reads() - before; n != 0 {
+		t.Errorf("%d reads for strangers", n)
+	}
+	s.stop()
+}
