@@ -33,7 +33,7 @@ type Verification struct {
 	Host       string                   // the Host header
 	RequestURI string                   // path and query, as sent
 	Header     func(name string) string // other signed headers, by lower-case name; nil if there are none
-	Service    string                   // "" is "s3"
+	Service    string                   // "" is "s3"; of any other the canonical path is the path as sent, encoded once more
 	Payload    string                   // the payload's hash in hex; "" is S3's UNSIGNED-PAYLOAD
 	Time       time.Time                // now
 	Lookup     func(accessKeyID string) (Credentials, bool)
@@ -84,7 +84,11 @@ func Verify(v Verification) (Verified, error) {
 	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), []byte(q.values["X-Amz-Security-Token"])) != 1 {
 		return Verified{}, ErrToken
 	}
-	want := q.signature(&v, path, credentials.SecretAccessKey)
+	signed := path
+	if v.Service != "s3" {
+		signed = rawPath
+	}
+	want := q.signature(&v, signed, credentials.SecretAccessKey)
 	if !hmac.Equal([]byte(want), []byte(q.values["X-Amz-Signature"])) {
 		return Verified{}, ErrSignature
 	}

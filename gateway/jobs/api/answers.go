@@ -47,7 +47,7 @@ type job struct {
 	NamespaceID   string      `json:"namespaceId,omitempty"`
 	TemplateARN   string      `json:"jobTemplateArn,omitempty"`
 	IsConcurrent  bool        `json:"isConcurrent"`
-	settings
+	jobSettings
 	Parameters map[string]string      `json:"documentParameters,omitempty"`
 	Scheduling *jobs.SchedulingConfig `json:"schedulingConfig,omitempty"`
 	Rollouts   []scheduledRollout     `json:"scheduledJobRollouts,omitempty"`
@@ -60,6 +60,28 @@ type settings struct {
 	Abort   *jobs.AbortConfig        `json:"abortConfig,omitempty"`
 	Timeout *jobs.TimeoutConfig      `json:"timeoutConfig,omitempty"`
 	Retry   *jobs.RetryConfig        `json:"jobExecutionsRetryConfig,omitempty"`
+}
+
+// jobSettings are a job's: AWS shows those that are empty, but for two, also where nothing was given (AWS CLI examples of
+// describe-job).
+type jobSettings struct {
+	Presign jobs.PresignedURLConfig `json:"presignedUrlConfig"`
+	Rollout jobs.RolloutConfig      `json:"jobExecutionsRolloutConfig"`
+	Abort   *jobs.AbortConfig       `json:"abortConfig,omitempty"`
+	Timeout jobs.TimeoutConfig      `json:"timeoutConfig"`
+	Retry   *jobs.RetryConfig       `json:"jobExecutionsRetryConfig,omitempty"`
+}
+
+func jobSettingsOf(j *jobs.Job) jobSettings {
+	return jobSettings{orZero(j.Presign), orZero(j.Rollout), j.Abort, orZero(j.Timeout), j.Retry}
+}
+
+// orZero returns what p points to, the zero value for nil.
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 type scheduledRollout struct {
@@ -94,8 +116,8 @@ func describedOf(d *jobs.JobDetail) described {
 		ForceCanceled: j.ForceCanceled, ReasonCode: j.ReasonCode, Comment: j.Comment, Targets: d.TargetARNs,
 		Description: j.Description, CreatedAt: epoch{j.CreatedAt}, UpdatedAt: epoch{j.UpdatedAt}, CompletedAt: epoch{j.CompletedAt},
 		Details: progressOf(d), NamespaceID: j.NamespaceID, TemplateARN: j.TemplateARN, IsConcurrent: d.Concurrent,
-		settings:   settings{j.Presign, j.Rollout, j.Abort, j.Timeout, j.Retry},
-		Parameters: j.DocumentParameters, Scheduling: j.Scheduling,
+		jobSettings: jobSettingsOf(j),
+		Parameters:  j.DocumentParameters, Scheduling: j.Scheduling,
 	}
 	for _, start := range d.NextRollouts {
 		answer.Rollouts = append(answer.Rollouts, scheduledRollout{start})
@@ -126,17 +148,17 @@ func jobSummaryOf(s *jobs.JobSummary) jobSummary {
 }
 
 type execution struct {
-	JobID         string         `json:"jobId"`
-	Status        string         `json:"status"`
-	ForceCanceled bool           `json:"forceCanceled,omitempty"`
-	Details       *statusDetails `json:"statusDetails,omitempty"`
-	ThingARN      string         `json:"thingArn"`
-	QueuedAt      epoch          `json:"queuedAt,omitzero"`
-	StartedAt     epoch          `json:"startedAt,omitzero"`
-	UpdatedAt     epoch          `json:"lastUpdatedAt,omitzero"`
-	Number        int64          `json:"executionNumber"`
-	Version       int64          `json:"versionNumber"`
-	SecondsLeft   *int64         `json:"approximateSecondsBeforeTimedOut,omitempty"`
+	JobID         string        `json:"jobId"`
+	Status        string        `json:"status"`
+	ForceCanceled bool          `json:"forceCanceled,omitempty"`
+	Details       statusDetails `json:"statusDetails"`
+	ThingARN      string        `json:"thingArn"`
+	QueuedAt      epoch         `json:"queuedAt,omitzero"`
+	StartedAt     epoch         `json:"startedAt,omitzero"`
+	UpdatedAt     epoch         `json:"lastUpdatedAt,omitzero"`
+	Number        int64         `json:"executionNumber"`
+	Version       int64         `json:"versionNumber"`
+	SecondsLeft   *int64        `json:"approximateSecondsBeforeTimedOut,omitempty"`
 }
 
 type statusDetails struct {
@@ -149,9 +171,7 @@ func executionOf(s *jobs.ExecutionSummary, now time.Time) execution {
 		QueuedAt: epoch{s.QueuedAt}, StartedAt: epoch{s.StartedAt}, UpdatedAt: epoch{s.UpdatedAt},
 		Number: s.Number, Version: s.Version,
 	}
-	if m := s.Details.Map(); m != nil {
-		e.Details = &statusDetails{m}
-	}
+	e.Details.Map = orEmpty(s.Details.Map())
 	if left, ok := s.SecondsLeft(now); ok {
 		e.SecondsLeft = &left
 	}
@@ -164,7 +184,7 @@ type executionSummary struct {
 	StartedAt    epoch  `json:"startedAt,omitzero"`
 	UpdatedAt    epoch  `json:"lastUpdatedAt,omitzero"`
 	Number       int64  `json:"executionNumber"`
-	RetryAttempt int    `json:"retryAttempt,omitempty"`
+	RetryAttempt int    `json:"retryAttempt"`
 }
 
 // listedExecution is an entry of both listings of executions: of a job's, which name the thing, or of a thing's, which

@@ -150,7 +150,7 @@ func writeFault(ctx *fasthttp.RequestCtx, f *edge.Fault) (requestID string) {
 
 // admit keeps the bodies of requests out that no key has signed: they would be read to be refused.
 func (c *Control) admit(header *fasthttp.RequestHeader) *edge.Fault {
-	if bytes.HasPrefix(header.Peek(fasthttp.HeaderAuthorization), signatureScheme) {
+	if bytes.HasPrefix(header.Peek(fasthttp.HeaderAuthorization), signatureScheme) || bytes.Contains(header.RequestURI(), querySignature) {
 		return nil
 	}
 	return &signatureException(presigner.ErrUnsigned, time.Time{}).Fault
@@ -245,9 +245,21 @@ func (c *Control) route(method string, asked *target.Target) (*controlRoute, map
 	}
 	i := slices.IndexFunc(c.routes, func(r controlRoute) bool { return r.matches(method, segments) })
 	if i < 0 {
-		return nil, nil, exception(http.StatusNotFound, "UnknownOperation", "There is no operation %s of that path.", method)
+		return nil, nil, exception(http.StatusNotFound, "UnknownOperation", "%s", unknownOperation(method, segments))
 	}
 	return &c.routes[i], c.routes[i].variables(segments), nil
+}
+
+// unknownOperation says which of AWS's operations is not there.
+func unknownOperation(method string, segments []string) string {
+	if m, err := absentModel(); err == nil {
+		for _, op := range m.operations {
+			if op.matches(method, segments) {
+				return "The operation " + op.name + " is not available: this gateway has those of IoT Jobs, and of things and groups what they need."
+			}
+		}
+	}
+	return "There is no operation " + method + " of that path."
 }
 
 // matches says whether op is that of a method and a path's segments.

@@ -100,9 +100,9 @@ func TestExecutionOperations(t *testing.T) {
 	p.createJob("j", "a", "b", "c")
 	p.ok(operator.asDevice(), "PUT", "/things/a/jobs/$next", "{}")
 	expect(t, "for job", p.ok(operator, "GET", "/jobs/j/things?status=IN_PROGRESS", ""), "executionSummaries",
-		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"startedAt":1795435200.25,"status":"IN_PROGRESS"},"thingArn":"`+account+`thing/a"}]`)
+		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"retryAttempt":0,"startedAt":1795435200.25,"status":"IN_PROGRESS"},"thingArn":"`+account+`thing/a"}]`)
 	expect(t, "for thing", p.ok(operator, "GET", "/things/b/jobs?jobId=j", ""), "executionSummaries",
-		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"status":"QUEUED"},"jobId":"j"}]`)
+		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"retryAttempt":0,"status":"QUEUED"},"jobId":"j"}]`)
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel", ""), 409, "InvalidStateTransitionException", "force")
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":7}`), 409, "VersionConflictException", "version 2")
 	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":0}`), 409, "VersionConflictException", "expected was 0")
@@ -230,6 +230,10 @@ func TestUnknownOperations(t *testing.T) {
 		t.Helper()
 		checkException(t, method+" "+uri, p.do(s, method, uri, ""), http.StatusNotFound, "UnknownOperationException", "")
 	}
+	message := p.do(operator, "PUT", "/things/a/principals", "").Body()
+	if !strings.Contains(string(message), "AttachThingPrincipal") {
+		t.Errorf("an operation of AWS's that is not there is not named: %s", message)
+	}
 	f(operator, "GET", "/")
 	f(operator, "GET", "/job")
 	f(operator, "POST", "/jobs/j")
@@ -240,4 +244,48 @@ func TestUnknownOperations(t *testing.T) {
 	f(operator, "HEAD", "/jobs")
 	f(operator, "POST", StreamPath)
 	f(sensor, "GET", "/jobs")
+}
+
+// What was not given is shown all the same where AWS shows it, empty: see the AWS CLI's examples.
+func TestEmptyIsShown(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a")
+	p.ok(operator, "PUT", "/jobs/j", `{"targets":["`+account+`thing/a"],"document":"{}"}`)
+	expect(t, "job", p.ok(operator, "GET", "/jobs/j", ""), "job.presignedUrlConfig", `{}`, "job.jobExecutionsRolloutConfig", `{}`, "job.timeoutConfig", `{}`)
+	expect(t, "execution", p.ok(operator, "GET", "/things/a/jobs/j", ""), "execution.statusDetails", `{"detailsMap":{}}`)
+}
+
+// Keys of tags that begin like AWS's own are refused, in whatever case.
+func TestTagsOfAWS(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a")
+	p.createJob("j", "a")
+	f := func(key string, want int) {
+		t.Helper()
+		r := p.do(operator, "POST", "/tags", `{"resourceArn":"`+account+`job/j","tags":[{"Key":"`+key+`","Value":"v"}]}`)
+		if r.StatusCode() != want {
+			t.Errorf("%q: %d %s, want %d", key, r.StatusCode(), r.Body(), want)
+		}
+	}
+	f("aws:x", 400)
+	f("AWS:x", 400)
+	f("Aws:", 400)
+	f("aws", 200)
+	f("awsx:y", 200)
+}
+
+// A parameter of a managed template's document may be as long as AWS's newest model lets it be.
+func TestLongDocumentParameters(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a")
+	f := func(n int, want string) {
+		t.Helper()
+		r := p.do(operator, "PUT", "/jobs/j", `{"targets":["`+account+`thing/a"],"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Reboot:1.0","documentParameters":{"x":"`+strings.Repeat("x", n)+`"}}`)
+		if got := strings.Contains(string(r.Body()), "length less than or equal to 30720"); got != (want != "") {
+			t.Errorf("%d characters: %d %.300s", n, r.StatusCode(), r.Body())
+		}
+	}
+	f(513, "")
+	f(30720, "")
+	f(30721, "too long")
 }

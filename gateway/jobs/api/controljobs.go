@@ -54,8 +54,8 @@ func (q *call) tags() ([]jobs.Tag, error) {
 		if seen[t.Key] {
 			return nil, invalidRequest("The tag key %s is given twice.", t.Key)
 		}
-		if strings.HasPrefix(t.Key, "aws:") {
-			return nil, invalidRequest("The tag key %s is AWS's own: keys of others do not begin with aws:.", t.Key)
+		if len(t.Key) >= 4 && strings.EqualFold(t.Key[:4], "aws:") {
+			return nil, invalidRequest("The tag key %s is AWS's own: keys of others do not begin with aws:, in whatever case.", t.Key)
 		}
 		seen[t.Key] = true
 	}

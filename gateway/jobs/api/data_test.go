@@ -186,12 +186,17 @@ func TestDataRefuses(t *testing.T) {
 	bad("POST", at, `{"status":"FAILED","statusDetails":{"a":"`+strings.Repeat("x", 1025)+`"}}`, "Map value")
 	bad("POST", at, `{"status":"FAILED","statusDetails":{"a":""}}`, "Map value")
 	bad("POST", at, `{"status":"FAILED","statusDetails":{"a":"1","b":"1","c":"1","d":"1","e":"1","f":"1","g":"1","h":"1","i":"1","j":"1","k":"1"}}`, "limit is 10")
-	bad("POST", at, `{"status":"FAILED","expectedVersion":"1"}`, "'expectedVersion'")
+	bad("POST", at, `{"status":"FAILED","expectedVersion":"1x"}`, "'expectedVersion'")
+	bad("POST", at, `{"status":"FAILED","expectedVersion":""}`, "'expectedVersion'")
+	bad("POST", at, `{"status":"FAILED","expectedVersion":"1.5"}`, "'expectedVersion'")
+	bad("POST", at, `{"status":"FAILED","expectedVersion":"null"}`, "'expectedVersion'")
 	bad("POST", at, `{"status":"FAILED","expectedVersion":1.5}`, "'expectedVersion'")
 	bad("POST", at, `{"status":"FAILED","stepTimeoutInMinutes":10081}`, "'stepTimeoutInMinutes'")
 	bad("POST", at, `{"status":"FAILED","stepTimeoutInMinutes":-2}`, "'stepTimeoutInMinutes'")
 	bad("POST", at, `{"status":"FAILED","stepTimeoutInMinutes":0}`, "stepTimeoutInMinutes")
-	bad("POST", at, `{"status":"FAILED","includeJobDocument":"true"}`, "'includeJobDocument'")
+	bad("POST", at, `{"status":"FAILED","stepTimeoutInMinutes":"10081"}`, "'stepTimeoutInMinutes'")
+	bad("POST", at, `{"status":"FAILED","includeJobDocument":"yes"}`, "'includeJobDocument'")
+	bad("POST", at, `{"status":1}`, "'status'")
 	bad("POST", at, `{"status":"FAILED","executionNumber":0}`, "'executionNumber'")
 	bad("PUT", "/things/t/jobs/$next", `{"stepTimeoutInMinutes":-1}`, "'stepTimeoutInMinutes'")
 	bad("PUT", "/things/t/jobs/$next", `{"statusDetails":"x"}`, "'statusDetails'")
@@ -260,4 +265,28 @@ func TestServeAuthenticated(t *testing.T) {
 	f("/things/sensor%3A1/jobs", "sensor:1", 200)
 	f("/things/sensor:1/jobs", "sensor:2", 403)
 	f("/things/sensor:1/jobs", "", 403)
+}
+
+// AWS's own device library writes numbers and booleans in quotes, and AWS takes them.
+func TestQuotedNumbers(t *testing.T) {
+	d, service, _ := newFake(t, plainDocument)
+	f := func(body string, want jobs.UpdateExecutionRequest) {
+		t.Helper()
+		service.updated = nil
+		r := ask(d, "POST", "/things/e1/jobs/x1", body)
+		if r.StatusCode() != http.StatusOK || service.updated == nil {
+			t.Errorf("%s: %d %s", body, r.StatusCode(), r.Body())
+			return
+		}
+		got := *service.updated
+		if got.ExpectedVersion != want.ExpectedVersion || got.Number != want.Number || got.StepMinutes != want.StepMinutes || got.Document != want.Document {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	f(`{"status":"IN_PROGRESS","expectedVersion":"1","clientToken":"c"}`, jobs.UpdateExecutionRequest{ExpectedVersion: 1})
+	f(`{"status":"IN_PROGRESS","executionNumber":"1"}`, jobs.UpdateExecutionRequest{Number: 1})
+	f(`{"status":"IN_PROGRESS","stepTimeoutInMinutes":"5"}`, jobs.UpdateExecutionRequest{StepMinutes: 5})
+	f(`{"status":"IN_PROGRESS","stepTimeoutInMinutes":"-1"}`, jobs.UpdateExecutionRequest{StepMinutes: -1})
+	f(`{"status":"IN_PROGRESS","includeJobDocument":"true","includeJobExecutionState":"false"}`, jobs.UpdateExecutionRequest{Document: true})
+	f(`{"status":"IN_PROGRESS","expectedVersion":2,"includeJobDocument":false}`, jobs.UpdateExecutionRequest{ExpectedVersion: 2})
 }

@@ -39,6 +39,9 @@ func (op *operation) read(variables map[string]string, query *fasthttp.Args, bod
 			}
 		default:
 			value = members[m.name]
+			if text, isText := value.(string); isText && op.quoted {
+				value = m.shape.fromText(text)
+			}
 		}
 		if value != nil || m.required {
 			in.values[m.name] = m.shape.check(&f, m.name, value)

@@ -15,10 +15,22 @@ var controlText string
 //go:embed model/data.txt
 var dataText string
 
+//go:embed model/absent.txt
+var absentText string
+
 // The models are read once, when first used, and never change. Faults in them are found by the package's tests.
 var (
 	controlModel = sync.OnceValues(func() (*model, error) { return parseModel(controlText) })
-	dataModel    = sync.OnceValues(func() (*model, error) { return parseModel(dataText) })
+	dataModel    = sync.OnceValues(func() (*model, error) {
+		m, err := parseModel(dataText)
+		if err == nil {
+			for _, op := range m.operations {
+				op.quoted = true
+			}
+		}
+		return m, err
+	})
+	absentModel = sync.OnceValues(func() (*model, error) { return parseModel(absentText) })
 )
 
 // model is a plane's operations, in the order of the text.
@@ -35,6 +47,7 @@ type operation struct {
 	input      []member
 	output     []member
 	exceptions map[string]int // status by name, without the suffix "Exception"
+	quoted     bool           // numbers and booleans of the body may stand in quotes, as AWS's device library writes them
 }
 
 // member is a member of an input, an output or a structure.

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/valyala/fasthttp"
 )
 
@@ -230,4 +235,44 @@ func TestSharedTokens(t *testing.T) {
 	if cursor, err := three.cursor(q); !errors.Is(err, errToken) {
 		t.Errorf("a token of another key: %q, %v", cursor, err)
 	}
+}
+
+// The data plane takes a signature in the query, as AWS does; the control plane does not.
+func TestSignedInQuery(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("sensor:a1", "other")
+	f := func(s signature, method, uri, body, tampered string, want int) {
+		t.Helper()
+		req, err := http.NewRequest(method, "http://localhost"+uri, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		query := req.URL.Query()
+		query.Set("X-Amz-Expires", "60")
+		req.URL.RawQuery = query.Encode()
+		digest := sha256.Sum256([]byte(body))
+		signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: s.id, SecretAccessKey: s.secret}, req,
+			hex.EncodeToString(digest[:]), s.service, testNames.Region, p.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ctx fasthttp.RequestCtx
+		request(&ctx, method, strings.TrimPrefix(signed, "http://localhost"), body+tampered)
+		ctx.Request.Header.SetContentLength(len(body)) // it is signed, too
+		p.control.Handle(&ctx)
+		if got := ctx.Response.StatusCode(); got != want {
+			t.Errorf("%s %s by %s for %s: %d %s, want %d", method, uri, s.id, s.service, got, ctx.Response.Body(), want)
+		}
+	}
+	device := sensor
+	device.service = ServiceData
+	f(device, "GET", "/things/sensor:a1/jobs", "", "", 200)
+	f(device, "GET", "/things/sensor%3Aa1/jobs/$next?includeJobDocument=false", "", "", 200)
+	f(device, "PUT", "/things/sensor:a1/jobs/$next", "{}", "", 200)
+	f(device, "PUT", "/things/sensor:a1/jobs/$next", "{}", " ", 403)
+	f(device, "GET", "/things/other/jobs", "", "", 403)
+	wrong := device
+	wrong.secret = "another"
+	f(wrong, "GET", "/things/sensor:a1/jobs", "", "", 403)
+	f(operator, "GET", "/jobs", "", "", 400) // another service is not signed for in the query
 }

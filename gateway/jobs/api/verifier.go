@@ -1,6 +1,9 @@
 package api
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -67,6 +70,9 @@ func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }
 func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, services ...string) (*Caller, *Exception) {
 	keys := v.keys.Load()
 	header := &ctx.Request.Header
+	if slices.Contains(services, ServiceData) && signedInQuery(header, asked) {
+		return v.verifyQuery(ctx, asked, now, keys)
+	}
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: string(header.Method()), RequestURI: string(asked.Origin()), Body: ctx.Request.Body(),
 		Time: now, Lookup: keys.lookup, Keys: &keys.signing,
@@ -82,9 +88,8 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	if err != nil {
 		return nil, signatureException(err, now)
 	}
-	if verified.Region != v.region {
-		return nil, exception(http.StatusForbidden, "InvalidSignature",
-			"Credential should be scoped to a valid region, not %q: this gateway's is %q; see jobs.region.", verified.Region, v.region)
+	if err := v.inRegion(verified.Region); err != nil {
+		return nil, err
 	}
 	if verified.Service == serviceGateway {
 		verified.Service = ServiceControl
@@ -93,6 +98,40 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 		return &Caller{Service: verified.Service, key: keys.byID[verified.AccessKeyID]}, nil
 	}
 	return nil, wrongService(services[0], verified.Service)
+}
+
+var querySignature = []byte("X-Amz-Signature=")
+
+// signedInQuery says whether a request carries its signature in its query, and none in its header.
+func signedInQuery(header *fasthttp.RequestHeader, asked *target.Target) bool {
+	return bytes.Contains(asked.Query(), querySignature) && len(header.Peek(fasthttp.HeaderAuthorization)) == 0
+}
+
+// verifyQuery is Verify for a request of the data plane that is signed in its query (SigV4, "Authenticating Requests: Using
+// Query Parameters"). The hash of its body is signed, as everywhere but in S3.
+func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys) (*Caller, *Exception) {
+	digest := sha256.Sum256(ctx.Request.Body())
+	verified, err := presigner.Verify(presigner.Verification{
+		Method: string(ctx.Method()), Host: string(ctx.Request.Header.Host()), RequestURI: string(asked.Origin()),
+		Header:  func(name string) string { return string(ctx.Request.Header.Peek(name)) },
+		Service: ServiceData, Payload: hex.EncodeToString(digest[:]), Time: now, Lookup: keys.lookup,
+	})
+	if err != nil {
+		return nil, signatureException(err, now)
+	}
+	if err := v.inRegion(verified.Region); err != nil {
+		return nil, err
+	}
+	return &Caller{Service: ServiceData, key: keys.byID[verified.AccessKeyID]}, nil
+}
+
+// inRegion refuses a scope of another region than jobs.region: its ARNs would be another's.
+func (v *Verifier) inRegion(region string) *Exception {
+	if region == v.region {
+		return nil
+	}
+	return exception(http.StatusForbidden, "InvalidSignature",
+		"Credential should be scoped to a valid region, not %q: this gateway's is %q; see jobs.region.", region, v.region)
 }
 
 func wrongService(want, got string) *Exception {
@@ -131,7 +170,7 @@ func signatureException(err error, now time.Time) *Exception {
 	case errors.Is(err, presigner.ErrUnsigned):
 		e = exception(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
 	case errors.Is(err, presigner.ErrMalformed):
-		e = exception(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header.")
+		e = exception(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header, or, for the data plane, all of them in its query.")
 	case errors.Is(err, presigner.ErrAccessKey), errors.Is(err, presigner.ErrToken):
 		e = exception(http.StatusForbidden, "UnrecognizedClient", "The security token included in the request is invalid.")
 	case errors.Is(err, presigner.ErrExpired):

@@ -201,6 +201,9 @@ func (op *operation) refusals() (list []violation) {
 			if m.place != "" && (!isText || m.place == "uri" && text == "") || v.what == "a number" && m.place != "" || m.place != "" && v.what == "text" {
 				continue // cannot be said in a path or a query, or is no fault there
 			}
+			if op.quoted && v.what == "text" && m.shape.kind != kindString && isText {
+				v.value = "1x" // in quotes a number is one, and a boolean, too
+			}
 			add(v.what, v.value)
 		}
 		if m.place == "query" && m.shape.kind == kindBoolean {
