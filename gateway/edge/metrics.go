@@ -166,10 +166,15 @@ func (m *Metrics) Route(name string, log *slog.Logger) *Route {
 // Done accounts for a request that began at a time and is answered in ctx.
 func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time) {
 	took := time.Since(began)
-	r.durations[outcomeOf(ctx.Response.StatusCode())].Observe(took.Seconds())
+	r.Observe(ctx.Response.StatusCode(), took)
 	if r.log != nil && r.log.Enabled(context.Background(), slog.LevelDebug) {
 		r.logRequest(ctx, took)
 	}
+}
+
+// Observe accounts for a request that was answered with the likes of an HTTP status, for servers that speak something else.
+func (r *Route) Observe(status int, took time.Duration) {
+	r.durations[outcomeOf(status)].Observe(took.Seconds())
 }
 
 func (r *Route) logRequest(ctx *fasthttp.RequestCtx, took time.Duration) {

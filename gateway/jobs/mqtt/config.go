@@ -1,7 +1,6 @@
 package mqtt
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -74,6 +73,6 @@ func (c *Config) setDefaults() error {
 
 // secured is a connection with TLS, crypto/tls's or one around it.
 type secured interface {
-	HandshakeContext(ctx context.Context) error
+	Handshake() error
 	ConnectionState() tls.ConnectionState
 }

@@ -1,13 +1,13 @@
 package mqtt
 
 import (
-	"context"
 	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
@@ -15,6 +15,7 @@ import (
 type conn struct {
 	server  *Server
 	net     net.Conn
+	edge    *edge.Conn              // net, or what its TLS is on; nil: net is another's
 	session *session                // nil before CONNECT; for whoever has the turn
 	held    atomic.Pointer[session] // the same, for all others
 
@@ -30,6 +31,7 @@ type conn struct {
 	closed atomic.Bool  // whoever sets it lets go of the session
 	seen   atomic.Int64 // Unix seconds: when the last packet came
 	begun  atomic.Bool  // CONNECT was accepted
+	first  [1]byte      // see wait
 }
 
 // connection is what CONNECT agreed on.
@@ -66,12 +68,9 @@ func (c *conn) serve() {
 
 // open reads CONNECT and answers it. What is wrong before that is answered with nothing.
 func (c *conn) open() error {
-	deadline := time.Now().Add(c.server.config.ReadTimeout)
-	_ = c.net.SetDeadline(deadline) // a connection that is broken says so when it is read
+	_ = c.net.SetDeadline(time.Now().Add(c.server.config.ReadTimeout)) // a connection that is broken says so when it is read
 	if s, ok := c.net.(secured); ok {
-		ctx, cancel := context.WithDeadline(context.Background(), deadline)
-		defer cancel()
-		if err := s.HandshakeContext(ctx); err != nil {
+		if err := s.Handshake(); err != nil {
 			return err
 		}
 	}
@@ -132,11 +131,20 @@ func (c *conn) begin(p packet.Packet, rest []byte) error {
 
 // receive waits for bytes and handles the packets among them. It holds no buffer while it waits.
 func (c *conn) receive() error {
+	c.state(edge.Idle)
 	b, n, err := c.wait()
 	if err != nil {
 		return err
 	}
+	c.state(edge.Active)
 	return c.handle(b, n)
+}
+
+// state tells the connection's listener what the connection is doing.
+func (c *conn) state(s edge.State) {
+	if c.edge != nil {
+		c.edge.SetState(s)
+	}
 }
 
 // handle handles the packets in the first used bytes of b, and reads on until the last of them is whole. It gives b back.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/mqtt"
@@ -75,7 +76,9 @@ func newFixture(t testing.TB, edit func(*mqtt.Config)) *fixture {
 	if f.server, err = mqtt.New(c); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ln, err := edge.Listen(edge.Options{
+		Name: "mqtt", Address: "127.0.0.1:0", ReadTimeout: patience, IdleTimeout: patience, WriteTimeout: patience,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +87,7 @@ func newFixture(t testing.TB, edit func(*mqtt.Config)) *fixture {
 	go func() { served <- f.server.Serve(ln) }()
 	t.Cleanup(func() {
 		f.server.Close()
-		if err := <-served; !errors.Is(err, mqtt.ErrClosed) {
+		if err := <-served; err != nil {
 			t.Errorf("Serve ended with %v", err)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs/mqtt/dispatch"
 	"jobgate/gateway/jobs/mqtt/packet"
 )
@@ -63,16 +64,15 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// ErrClosed is returned by Serve after Shutdown or Close.
-var ErrClosed = errors.New("mqtt: the server is closed")
+var errClosed = errors.New("mqtt: the server is closed")
 
-// Serve accepts connections until the listener or the Server is closed. Connections with TLS have their handshake made
-// here. It returns the listener's error, ErrClosed if the Server was closed.
+// Serve accepts connections until the listener or the Server is closed, and returns nil then. Connections with TLS have
+// their handshake made here.
 func (s *Server) Serve(ln net.Listener) error {
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()
-		return errors.Join(ErrClosed, ln.Close())
+		return ln.Close()
 	}
 	s.listeners[ln] = struct{}{}
 	s.mu.Unlock()
@@ -88,8 +88,8 @@ func (s *Server) Serve(ln net.Listener) error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			delete(s.listeners, ln)
-			if s.closing {
-				return ErrClosed
+			if s.closing || errors.Is(err, net.ErrClosed) {
+				return nil
 			}
 			return err
 		}
@@ -105,7 +105,7 @@ const maxOpening = 4096
 
 // ServeConn serves one connection, and returns at once.
 func (s *Server) ServeConn(nc net.Conn) {
-	c := &conn{server: s, net: nc}
+	c := &conn{server: s, net: nc, edge: edge.Of(nc)}
 	s.mu.Lock()
 	full := s.config.MaxConnections > 0 && len(s.conns) >= s.config.MaxConnections
 	if full || s.closing {
@@ -250,7 +250,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 func (s *Server) Close() {
 	s.refuseMore()
 	s.stop()
-	s.endAll(func(c *conn) { c.end(ErrClosed) })
+	s.endAll(func(c *conn) { c.end(errClosed) })
 	s.running.Wait()
 	s.queue.end()
 }

@@ -8,8 +8,7 @@ func (c *conn) wait() (*[]byte, int, error) {
 		return b, n, err
 	}
 	// A TLS connection keeps what it has decrypted: one byte shows that there is something, the rest is there.
-	var first [1]byte
-	n, err := c.net.Read(first[:])
+	n, err := c.net.Read(c.first[:])
 	if n == 0 {
 		if err == nil {
 			err = io.ErrNoProgress
@@ -17,6 +16,6 @@ func (c *conn) wait() (*[]byte, int, error) {
 		return nil, 0, err
 	}
 	b := buffers.Get().(*[]byte)
-	(*b)[0] = first[0]
+	(*b)[0] = c.first[0]
 	return b, 1, nil
 }

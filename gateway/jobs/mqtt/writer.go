@@ -24,8 +24,9 @@ func (w *writer) flush() []byte {
 	if len(w.out) == 0 || w.err != nil {
 		return w.out[:cap(w.out)]
 	}
-	// The deadline is moved on once a second at most, which costs less than a timer for each write.
-	if now, timeout := time.Now(), c.server.config.WriteTimeout; c.begun.Load() && time.Unix(c.writeBy, 0).Sub(now) < timeout {
+	// The deadline is moved on once a second at most, which costs less than a timer for each write. Connections of edge
+	// have one of their own.
+	if now, timeout := time.Now(), c.server.config.WriteTimeout; c.edge == nil && c.begun.Load() && time.Unix(c.writeBy, 0).Sub(now) < timeout {
 		c.writeBy = now.Add(timeout).Unix() + 2
 		_ = c.net.SetWriteDeadline(time.Unix(c.writeBy, 0))
 	}
