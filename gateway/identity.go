@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"crypto/x509"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -32,6 +33,19 @@ const (
 	SANDNS
 	SANURI
 )
+
+// Of returns the thing's name that stands in a certificate; false if there is none, or more than one.
+func (n CertificateName) Of(leaf *x509.Certificate) (thing string, ok bool) {
+	switch {
+	case n == SubjectCN:
+		return leaf.Subject.CommonName, leaf.Subject.CommonName != ""
+	case n == SANDNS && len(leaf.DNSNames) == 1:
+		return leaf.DNSNames[0], true
+	case n == SANURI && len(leaf.URIs) == 1:
+		return leaf.URIs[0].String(), true
+	}
+	return "", false
+}
 
 // Auth is how devices identify themselves.
 type Auth struct {
@@ -136,14 +150,8 @@ func (h *Handler) certificateName(ctx *fasthttp.RequestCtx) (identity, *Error) {
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
 		return identity{}, errUnauthorized("a client certificate of the gateway's certificate authority is required")
 	}
-	leaf := state.PeerCertificates[0]
-	switch {
-	case h.auth.ThingName == SubjectCN && leaf.Subject.CommonName != "":
-		return identity{text: leaf.Subject.CommonName}, nil
-	case h.auth.ThingName == SANDNS && len(leaf.DNSNames) == 1:
-		return identity{text: leaf.DNSNames[0]}, nil
-	case h.auth.ThingName == SANURI && len(leaf.URIs) == 1:
-		return identity{text: leaf.URIs[0].String()}, nil
+	if name, ok := h.auth.ThingName.Of(state.PeerCertificates[0]); ok {
+		return identity{text: name}, nil
 	}
 	return identity{}, errUnauthorized("the client certificate names no thing, or more than one, where auth.thing_name looks")
 }

@@ -116,6 +116,10 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 		{"control_tls.cert_file", l.ControlTLS.CertFile},
 		{"control_tls.key_file", l.ControlTLS.KeyFile},
 		{"control_tls.client_ca_file", l.ControlTLS.ClientCAFile},
+		{"mqtt.tls.cert_file", l.MQTT.TLS.CertFile},
+		{"mqtt.tls.key_file", l.MQTT.TLS.KeyFile},
+		{"mqtt.tls.client_ca_file", l.MQTT.TLS.ClientCAFile},
+		{"mqtt.tls.crl_file", l.MQTT.TLS.CRLFile},
 		{"sidecar_token_file", l.SidecarTokenFile},
 		{"jobs.access_keys_file", l.Jobs.AccessKeysFile},
 	}

@@ -129,15 +129,19 @@ func auth(c *config.Config, v *api.Verifier) gateway.Auth {
 	default:
 		a.Mode = gateway.AuthNone
 	}
-	switch c.Auth.ThingName {
-	case "san_dns":
-		a.ThingName = gateway.SANDNS
-	case "san_uri":
-		a.ThingName = gateway.SANURI
-	default:
-		a.ThingName = gateway.SubjectCN
-	}
+	a.ThingName = certificateName(c.Auth.ThingName)
 	return a
+}
+
+// certificateName is auth.thing_name, or mqtt.auth.thing_name.
+func certificateName(setting string) gateway.CertificateName {
+	switch setting {
+	case "san_dns":
+		return gateway.SANDNS
+	case "san_uri":
+		return gateway.SANURI
+	}
+	return gateway.SubjectCN
 }
 
 // limits bounds requests. A device that reads no answer has as long as one that sends no request.

@@ -34,6 +34,7 @@ type process struct {
 	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
 	jobs      *jobsService           // nil: off
 	codesign  *codeSigning
+	mqtt      *mqttService // nil: off
 	server    *gateway.Server
 
 	mu     sync.Mutex // one reload at a time; guards what follows
@@ -100,6 +101,11 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		if p.jobs, err = openJobs(ctx, &loaded.Config, p.verifier, p.metrics, p.log); err != nil {
 			return nil, err
 		}
+		if loaded.MQTT.Listen != "" {
+			if p.mqtt, err = openMQTT(&loaded.Config, p.jobs, p.metrics, p.log); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err = p.openCodeSigning(); err != nil {
 		return nil, err
@@ -124,6 +130,9 @@ func (p *process) run(ctx context.Context) error {
 	if p.jobs != nil {
 		p.jobs.start()
 	}
+	if p.mqtt != nil {
+		p.mqtt.start()
+	}
 	p.logAddresses()
 	watching, stop := context.WithCancel(ctx)
 	go watchFiles(watching, p.watched, func() { _ = p.reload() }) // it logs its own errors
@@ -141,7 +150,7 @@ func (p *process) run(ctx context.Context) error {
 
 func (p *process) logAddresses() {
 	args := []any{"version", buildVersion().version}
-	for _, name := range []string{"listen", "admin", "sidecar", "control"} {
+	for _, name := range []string{"listen", "mqtt", "admin", "sidecar", "control"} {
 		if addr := p.server.Addr(name); addr != nil {
 			args = append(args, name, addr.String())
 		}
@@ -180,6 +189,9 @@ func (p *process) close() (err error) {
 	}
 	if p.documents != nil {
 		p.documents.Close()
+	}
+	if p.mqtt != nil {
+		p.mqtt.close()
 	}
 	if p.jobs != nil {
 		err = p.jobs.close()

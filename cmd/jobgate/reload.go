@@ -82,6 +82,7 @@ func needRestart(was, is *config.Config) []string {
 		{"auth.mode (from or to mtls)", (was.Auth.Mode == "mtls") != (is.Auth.Mode == "mtls")},
 		{"upstream (from or to none)", (len(was.Upstream) > 0) != (len(is.Upstream) > 0)},
 		{"jobs", was.Jobs != is.Jobs},
+		{"mqtt", was.MQTT != is.MQTT},
 		{"presign.quantum (with jobs)", is.Jobs.Enabled && was.Presign.Quantum != is.Presign.Quantum},
 		{"limits.max_request_header", was.Limits.MaxRequestHeader != is.Limits.MaxRequestHeader},
 		{"limits.max_body", was.Limits.MaxBody != is.Limits.MaxBody},

@@ -220,5 +220,8 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	if p.jobs != nil {
 		s.Control = p.jobs.listener(c)
 	}
+	if p.mqtt != nil {
+		s.MQTT = p.mqtt.listener(c)
+	}
 	return s
 }

@@ -81,7 +81,7 @@ func code(s string) string {
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
 	structs := map[string]*ast.StructType{}
-	for _, name := range []string{"settings.go", "settings_codesign.go", "settings_server.go"} {
+	for _, name := range []string{"settings.go", "settings_codesign.go", "settings_mqtt.go", "settings_server.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

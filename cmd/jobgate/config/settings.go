@@ -40,6 +40,8 @@ type Config struct {
 	CodeSign CodeSign `yaml:"codesign" empty:"refused"`
 	// The embedded IoT Jobs service.
 	Jobs Jobs `yaml:"jobs"`
+	// Devices that speak MQTT with the IoT Jobs service.
+	MQTT MQTT `yaml:"mqtt" empty:"refused"`
 	// The template cache.
 	Cache Cache `yaml:"cache"`
 	// Bounds on what one request, document or listener may cost.

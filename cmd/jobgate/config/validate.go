@@ -31,6 +31,7 @@ func (v *validator) validate(scope Scope) {
 	v.signingScope()
 	v.quantum()
 	v.jobs()
+	v.mqtt()
 	v.limits()
 }
 

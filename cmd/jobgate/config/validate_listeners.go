@@ -43,7 +43,7 @@ func (v *validator) listeners() {
 	}
 	used := map[string]string{}
 	for _, l := range []struct{ key, address string }{
-		{"listen", c.Listen}, {"admin", c.Admin}, {"sidecar", c.Sidecar}, {"control", control},
+		{"listen", c.Listen}, {"admin", c.Admin}, {"mqtt.listen", c.MQTT.Listen}, {"sidecar", c.Sidecar}, {"control", control},
 	} {
 		if l.address == "" {
 			continue

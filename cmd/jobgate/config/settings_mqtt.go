@@ -1,0 +1,88 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// MQTT is how devices speak with the IoT Jobs service over MQTT; used only with jobs.enabled.
+type MQTT struct {
+	// Address of the gateway's own MQTT listener, `:8883`; off unless set.
+	Listen string `yaml:"listen"`
+	// TLS of that listener.
+	TLS MQTTTLS `yaml:"tls" empty:"refused"`
+	// How a device proves its name there.
+	Auth MQTTAuth `yaml:"auth" empty:"refused"`
+	// Largest payload that a device may publish.
+	MaxPayload Size `yaml:"max_payload" default:"128KiB" min:"1KiB" max:"16MiB"`
+	// Longest that a session outlives its connection.
+	SessionExpiry time.Duration `yaml:"session_expiry" default:"1h" min:"0s" max:"7d"`
+	// CONNECTs a second that are let in; 0: as many as the processor takes.
+	ConnectRate int `yaml:"connect_rate" default:"0" min:"0" max:"1000000"`
+}
+
+// MQTTTLS names the files of the MQTT listener. They are read again when they change.
+type MQTTTLS struct {
+	// Certificate chain in PEM; without it, the listener has the files of `tls`.
+	CertFile string `yaml:"cert_file" empty:"refused"`
+	// Private key in PEM.
+	KeyFile string `yaml:"key_file" empty:"refused"`
+	// Authorities that sign the devices' certificates, in PEM.
+	ClientCAFile string `yaml:"client_ca_file" empty:"refused"`
+	// Certificates that are revoked, as lists of those authorities in PEM or DER.
+	CRLFile string `yaml:"crl_file" empty:"refused"`
+}
+
+// MQTTAuth says who a device is that connects with MQTT.
+type MQTTAuth struct {
+	// `mtls`: the certificate names the thing. `none`: the client id does; the default on loopback, elsewhere it must be written out.
+	Mode string `yaml:"mode" enum:"mtls|none"`
+	// With mtls: where the certificate holds the thing's name.
+	ThingName string `yaml:"thing_name" default:"subject_cn" enum:"subject_cn|san_dns|san_uri"`
+}
+
+// MQTTFiles returns the files of the MQTT listener: its own, or those of `tls`.
+func (c *Config) MQTTFiles() MQTTTLS {
+	if t := c.MQTT.TLS; t.CertFile != "" {
+		return t
+	}
+	files := MQTTTLS{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, CRLFile: c.MQTT.TLS.CRLFile}
+	if c.MQTT.TLS.ClientCAFile != "" {
+		files.ClientCAFile = c.MQTT.TLS.ClientCAFile
+	}
+	return files
+}
+
+// mqtt checks the listener of devices that speak MQTT.
+func (v *validator) mqtt() {
+	m, files := &v.c.MQTT, v.c.MQTTFiles()
+	if m.Auth.Mode == "" && m.Listen != "" && reachable(m.Listen) {
+		v.fault("mqtt.auth.mode", fmt.Sprintf("is not set, and mqtt.listen %q is reachable from other machines", m.Listen), "mtls or none",
+			"write none only when any client may be any device")
+	}
+	if (m.TLS.CertFile == "") != (m.TLS.KeyFile == "") {
+		v.fault("mqtt.tls", "a certificate and its key come together", "", "set both mqtt.tls.cert_file and mqtt.tls.key_file")
+	}
+	if m.Listen == "" {
+		return
+	}
+	if !v.c.Jobs.Enabled {
+		v.fault("mqtt.listen", fmt.Sprintf("%q has nothing to serve: jobs are off", m.Listen), "", "set jobs.enabled: true, or remove mqtt.listen")
+	}
+	switch m.Auth.Mode {
+	case "mtls":
+		if files.CertFile == "" || files.ClientCAFile == "" {
+			v.fault("mqtt.auth.mode", `"mtls" needs TLS and the authorities that sign the devices' certificates`, "", "set mqtt.tls, or tls, with client_ca_file")
+		}
+	case "none":
+		if reachable(m.Listen) {
+			v.warn("mqtt.auth.mode", fmt.Sprintf("any client that reaches %s may be any device", m.Listen), "use mtls")
+		}
+	}
+	if m.TLS.CRLFile != "" && m.Auth.Mode != "mtls" {
+		v.fault("mqtt.tls.crl_file", fmt.Sprintf("%q revokes nothing: certificates are not looked at", m.TLS.CRLFile), "", "set mqtt.auth.mode: mtls")
+	}
+	if m.Auth.Mode == "" {
+		m.Auth.Mode = "none"
+	}
+}

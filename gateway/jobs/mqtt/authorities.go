@@ -1,0 +1,178 @@
+package mqtt
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// Authorities say which certificates of devices are valid, beyond the handshake: those of the authorities in a file that
+// are not revoked. The files are read again when they change. It is safe for concurrent use.
+type Authorities struct {
+	options AuthoritiesOptions
+	current atomic.Pointer[trust]
+	seen    [2]time.Time
+}
+
+// AuthoritiesOptions name the files, and what in a certificate names the thing.
+type AuthoritiesOptions struct {
+	CAFile  string // authorities in PEM
+	CRLFile string // lists of revoked certificates, PEM or DER; "": none is revoked
+	// Name returns the name of the thing that a certificate is of; false if it names none.
+	Name func(leaf *x509.Certificate) (thing string, ok bool)
+	Log  *slog.Logger
+}
+
+// trust is what the files say.
+type trust struct {
+	roots   *x509.CertPool
+	revoked map[string]bool // by issuer and serial number
+}
+
+// LoadAuthorities reads the files.
+func LoadAuthorities(o AuthoritiesOptions) (*Authorities, error) {
+	a := &Authorities{options: o}
+	t, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	a.current.Store(t)
+	a.seen = a.modified()
+	return a, nil
+}
+
+var (
+	errRevoked = errors.New("the certificate is revoked")
+	errNoName  = errors.New("the certificate names no thing, or more than one, where mqtt.auth.thing_name looks")
+)
+
+// Identify is for Config.Identify.
+func (a *Authorities) Identify(leaf *x509.Certificate) (thing string, err error) {
+	if a.current.Load().revoked[serial(leaf.RawIssuer, leaf.SerialNumber.String())] {
+		return "", errRevoked
+	}
+	thing, ok := a.options.Name(leaf)
+	if !ok {
+		return "", errNoName
+	}
+	return thing, nil
+}
+
+// valid says whether a certificate is valid now.
+func (t *trust) valid(leaf *x509.Certificate, intermediates []*x509.Certificate) bool {
+	pool := x509.NewCertPool()
+	for _, c := range intermediates {
+		pool.AddCert(c)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: t.roots, Intermediates: pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return err == nil && !t.revoked[serial(leaf.RawIssuer, leaf.SerialNumber.String())]
+}
+
+func serial(issuer []byte, number string) string { return string(issuer) + "/" + number }
+
+// authoritiesCheck is how often the files are looked at.
+const authoritiesCheck = 5 * time.Second
+
+// Watch reads the files again when they change, until ctx ends, and ends the connections of s whose certificates are not
+// valid any more. Files that cannot be read leave what was read before in force.
+func (a *Authorities) Watch(ctx context.Context, s *Server) {
+	tick := time.NewTicker(authoritiesCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			a.look(s)
+		}
+	}
+}
+
+func (a *Authorities) look(s *Server) {
+	now := a.modified()
+	if now == a.seen {
+		return
+	}
+	a.seen = now
+	t, err := a.load()
+	if err != nil {
+		a.options.Log.Error("mqtt: the authorities in force stay", "error", err)
+		return
+	}
+	a.current.Store(t)
+	a.options.Log.Info("mqtt: authorities reloaded", "client_ca_file", a.options.CAFile, "revoked", len(t.revoked))
+	s.Recheck(t.valid)
+}
+
+// modified returns the files' modification times, zero for one that is not there.
+func (a *Authorities) modified() (times [2]time.Time) {
+	for i, name := range []string{a.options.CAFile, a.options.CRLFile} {
+		if info, err := os.Stat(name); err == nil {
+			times[i] = info.ModTime()
+		}
+	}
+	return times
+}
+
+func (a *Authorities) load() (*trust, error) {
+	text, err := os.ReadFile(a.options.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read mqtt.tls.client_ca_file: %w", err)
+	}
+	t := &trust{roots: x509.NewCertPool(), revoked: map[string]bool{}}
+	var issuers []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
+			t.roots.AddCert(c)
+			issuers = append(issuers, c)
+		}
+	}
+	if len(issuers) == 0 {
+		return nil, fmt.Errorf("cannot use mqtt.tls.client_ca_file %q: it holds no certificate in PEM", a.options.CAFile)
+	}
+	if a.options.CRLFile == "" {
+		return t, nil
+	}
+	if text, err = os.ReadFile(a.options.CRLFile); err != nil {
+		return nil, fmt.Errorf("cannot read mqtt.tls.crl_file: %w", err)
+	}
+	return t, t.revoke(a.options.CRLFile, text, issuers)
+}
+
+// revoke takes the lists of a file, each signed by one of the issuers.
+func (t *trust) revoke(file string, text []byte, issuers []*x509.Certificate) error {
+	lists := [][]byte{text}
+	if block, rest := pem.Decode(text); block != nil {
+		for lists = nil; block != nil; block, rest = pem.Decode(rest) {
+			lists = append(lists, block.Bytes)
+		}
+	}
+	for _, der := range lists {
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			return fmt.Errorf("cannot use mqtt.tls.crl_file %q: %w", file, err)
+		}
+		if !signedByOne(list, issuers) {
+			return fmt.Errorf("cannot use mqtt.tls.crl_file %q: the list of %s is signed by none of mqtt.tls.client_ca_file", file, list.Issuer)
+		}
+		for _, e := range list.RevokedCertificateEntries {
+			t.revoked[serial(list.RawIssuer, e.SerialNumber.String())] = true
+		}
+	}
+	return nil
+}
+
+func signedByOne(list *x509.RevocationList, issuers []*x509.Certificate) bool {
+	for _, c := range issuers {
+		if list.CheckSignatureFrom(c) == nil {
+			return true
+		}
+	}
+	return false
+}
