@@ -75,11 +75,11 @@ func (s *mqttService) close() {
 var mqttProtocols = []string{"x-amzn-mqtt-ca", "mqtt"}
 
 // listener is the server's listener.
-func (s *mqttService) listener(c *config.Config) *gateway.MQTT {
-	l := &gateway.MQTT{Address: c.MQTT.Listen, Server: s.server}
+func (s *mqttService) listener(c *config.Config) gateway.Service {
+	l := gateway.Service{Name: "mqtt", Address: c.MQTT.Listen, MaxConnections: c.Limits.MaxConnections, Server: s.server}
 	if files := c.MQTTFiles(); files.CertFile != "" {
 		l.TLS = &gateway.TLS{
-			Setting: "mqtt.tls", CertFile: files.CertFile, KeyFile: files.KeyFile, Protocols: mqttProtocols,
+			Setting: "mqtt.tls", CertFile: files.CertFile, KeyFile: files.KeyFile, NextProtos: mqttProtocols,
 			ClientCAFile: files.ClientCAFile, RequireClientCert: c.MQTT.Auth.Mode == "mtls",
 		}
 	}

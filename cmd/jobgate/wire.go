@@ -221,7 +221,7 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 		s.Control = p.jobs.listener(c)
 	}
 	if p.mqtt != nil {
-		s.MQTT = p.mqtt.listener(c)
+		s.Services = append(s.Services, p.mqtt.listener(c))
 	}
 	return s
 }
