@@ -34,6 +34,27 @@ func TestMomentAllocatesNothing(t *testing.T) {
 	f(perDevice)
 }
 
+// TestGrantAllocatesNothing: the limit on waiting for a session costs a request nothing that has no need to wait.
+func TestGrantAllocatesNothing(t *testing.T) {
+	authority := &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}
+	r := Renderer{Authority: authority, Timeout: time.Second, Count: func(Signed) {}}
+	o := Order{Expires: time.Hour, At: start}
+	if n := testing.AllocsPerRun(1000, func() {
+		if _, err := r.grant(context.Background(), &o, start.Unix()); err != nil {
+			t.Fatal(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// still is an Authority that keeps nothing.
+type still struct{ granted Grant }
+
+func (*still) Skew() time.Duration { return 0 }
+
+func (s *still) Grant(context.Context, Terms) (Grant, error) { return s.granted, nil }
+
 func BenchmarkMoment(b *testing.B) {
 	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(b)}}, Count: func(Signed) {}}
 	o := Order{Template: parse(b, shared), Expires: time.Hour, At: start}

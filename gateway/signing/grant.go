@@ -16,6 +16,7 @@ type Terms struct {
 	Expires time.Duration // of the URLs
 	Begin   time.Time     // when the URLs begin
 	Now     time.Time     // when they are handed out
+	Wait    time.Duration // for a session, at most; 0: as long as the context allows
 }
 
 // Grant is a session's leave to sign.
@@ -50,8 +51,9 @@ func (s Sessions) Grant(ctx context.Context, t Terms) (Grant, error) {
 	}
 	session := r.Session()
 	if session == nil || !session.Expires.IsZero() && !t.Now.Before(session.Expires) {
+		// Slow path: the time limit costs more than all the rest.
 		var err error
-		if session, err = r.Wait(ctx); err != nil {
+		if session, err = wait(ctx, r, t.Wait); err != nil {
 			return Grant{}, err
 		}
 	}
@@ -64,6 +66,16 @@ func (s Sessions) Grant(ctx context.Context, t Terms) (Grant, error) {
 		return Grant{}, err
 	}
 	return Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, nil
+}
+
+// wait waits for a session of r, for a time at most.
+func wait(ctx context.Context, r *role.Role, most time.Duration) (*role.Session, error) {
+	if most > 0 {
+		waiting, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		ctx = waiting
+	}
+	return r.Wait(ctx)
 }
 
 func unknownRole(name string) error {

@@ -114,12 +114,7 @@ func (r *Renderer) Once(ctx context.Context, o *Order) (jobdoc.Context, error) {
 
 // grant asks the authority who signs URLs that begin at begin.
 func (r *Renderer) grant(ctx context.Context, o *Order, begin int64) (Grant, error) {
-	if r.Timeout > 0 {
-		waiting, cancel := context.WithTimeout(ctx, r.Timeout)
-		defer cancel()
-		ctx = waiting
-	}
-	return r.Authority.Grant(ctx, Terms{Role: o.Role, Expires: o.Expires, Begin: time.Unix(begin, 0), Now: o.At})
+	return r.Authority.Grant(ctx, Terms{Role: o.Role, Expires: o.Expires, Begin: time.Unix(begin, 0), Now: o.At, Wait: r.Timeout})
 }
 
 // quantum returns the length of the quanta of URLs that live for expires, in seconds: a URL keeps half of its life.
