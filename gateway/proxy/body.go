@@ -22,7 +22,6 @@ type body struct {
 	r       *bufio.Reader
 	framing framing
 	left    int  // bytes: of the body with fixed, of the chunk with chunked
-	inChunk bool // the end of a chunk is still to be read
 	ended   bool // the body's end has been read
 	err     error
 }

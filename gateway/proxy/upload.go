@@ -85,7 +85,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.receive(p)
 	if err != nil {
 		u.err = err // bytes that come with it are sent first, or not at all: what follows is an error in any case
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			u.source, u.err = nil, nil
 		}
 	}
