@@ -187,6 +187,11 @@ func (g *judgement) judges(loaded *config.Loaded, at jobdoc.ResolverConfig, file
 			return nil, err
 		}
 		options.Strict = g.strict || r.Strict
+		if !r.Fill || r.CodeSign {
+			if options.Signatures, err = allowedFiles(&loaded.Config); err != nil {
+				return nil, err
+			}
+		}
 		options.Parameters = maps.Clone(r.Parameters)
 		if options.Parameters == nil {
 			options.Parameters = map[string]string{}

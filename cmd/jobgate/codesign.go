@@ -24,6 +24,7 @@ import (
 // codeSigner is code signing as one configuration says, in the words of those who read documents.
 type codeSigner struct {
 	signer     *codesign.Signer
+	profiles   []codesign.Profile
 	sources    []*source.S3
 	generation string
 	warnings   []string
@@ -82,9 +83,22 @@ func (s *codeSigning) open(c *config.Config, roles *role.Set) (_ *codeSigner, er
 		o.Profiles = append(o.Profiles, profile)
 		_, _ = fmt.Fprintf(generation, "%q %q %q\n", name, profile.Key.ID(), p.Allow) // a digest takes everything
 	}
+	made.profiles = o.Profiles
 	made.generation = hex.EncodeToString(generation.Sum(nil))
 	made.signer, err = codesign.New(o)
 	return made, err
+}
+
+// own is for a key that no profile has: it reads with the gateway's own credentials, whatever it is asked to.
+func (s *codeSigning) own(c *config.Config, roles *role.Set) (*codeSigner, error) {
+	o := s3Options(c, s.aws, s.s3, roles)
+	o.Credentials = s.aws.Credentials.Retrieve
+	s3, err := source.NewS3(o)
+	if err != nil {
+		return nil, err
+	}
+	all := codesign.Profile{Open: s3.Open, Exists: s3.Exists, Allow: func(codesign.File) bool { return true }}
+	return &codeSigner{sources: []*source.S3{s3}, profiles: []codesign.Profile{all}}, nil
 }
 
 // profile makes one profile, but for its key.
@@ -171,6 +185,29 @@ func (sign codeSignatures) CodeSignature(f jobdoc.CodeFile) (jobdoc.CodeSignatur
 		err = fmt.Errorf("%w: %s", jobdoc.ErrNotSigned, strings.TrimPrefix(err.Error(), codesign.ErrUnavailable.Error()+": "))
 	}
 	return jobdoc.CodeSignature{Size: s.Size, Value: s.Value, Algorithm: s.Algorithm}, err
+}
+
+// allowedFiles judges code files for check: it says whether a profile would sign them, and gives no signature.
+func allowedFiles(c *config.Config) (jobdoc.CodeSignatures, error) {
+	if len(c.CodeSign.Profiles) == 0 {
+		return nil, nil //nolint:nilnil // off is no error
+	}
+	var policies []*jobdoc.Policy
+	for _, name := range c.CodeSign.Names() {
+		p, err := jobdoc.NewPolicy(c.CodeSign.Profiles[name].Allow, nil, "codesign.profiles."+name)
+		if err != nil {
+			return nil, err
+		}
+		policies = append(policies, p)
+	}
+	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
+		for _, p := range policies {
+			if p.AllowsFile(jobdoc.CodeFile(f)) {
+				return codesign.Signature{}, nil
+			}
+		}
+		return codesign.Signature{}, fmt.Errorf("%w: no profile of codesign.profiles allows arn:aws:s3:::%s/%s", codesign.ErrNotAllowed, f.Bucket, f.Key)
+	}), nil
 }
 
 // keep is the store's place for signatures, nil if it has none.

@@ -26,6 +26,8 @@ type Key interface {
 	ID() string
 	// Sign signs the SHA-256 of a file. It may ask a server.
 	Sign(ctx context.Context, digest [sha256.Size]byte) (Signed, error)
+	// PublicKey returns what verifies its signatures. It may ask a server.
+	PublicKey(ctx context.Context) (crypto.PublicKey, error)
 }
 
 // Signed is what a key makes of a digest.
@@ -115,8 +117,10 @@ func (k *localKey) prove() error {
 // ID implements Key.
 func (k *localKey) ID() string { return k.id }
 
-// Public returns the public key.
-func (k *localKey) Public() crypto.PublicKey { return k.signer.Public() }
+// PublicKey implements Key.
+func (k *localKey) PublicKey(context.Context) (crypto.PublicKey, error) {
+	return k.signer.Public(), nil
+}
 
 // Sign implements Key.
 func (k *localKey) Sign(_ context.Context, digest [sha256.Size]byte) (Signed, error) {

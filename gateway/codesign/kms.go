@@ -92,6 +92,17 @@ func (k *kmsKey) Sign(ctx context.Context, digest [sha256.Size]byte) (Signed, er
 	return Signed{Value: out.Signature, Algorithm: p.algorithm}, nil
 }
 
+// PublicKey implements Key.
+func (k *kmsKey) PublicKey(ctx context.Context) (crypto.PublicKey, error) {
+	ctx, cancel := context.WithTimeout(ctx, kmsTimeout)
+	defer cancel()
+	p, err := k.describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.public, nil
+}
+
 // describe asks KMS for the public key, once.
 func (k *kmsKey) describe(ctx context.Context) (*kmsPublic, error) {
 	k.mu.Lock()

@@ -219,6 +219,9 @@ func appendSignature(dst []byte, f *CodeFile, s *CodeSignature) []byte {
 	dst = base64.StdEncoding.AppendEncode(dst, s.Value)
 	dst = append(dst, `","signatureAlgorithm":"`...)
 	dst = append(dst, s.Algorithm...)
+	if *f == (CodeFile{}) {
+		return append(dst, `"}`...)
+	}
 	dst = append(dst, `","payloadLocation":{"s3":{"bucketName":"`...)
 	dst = append(dst, f.Bucket...)
 	dst = append(dst, `","key":"`...)
@@ -229,7 +232,7 @@ func appendSignature(dst []byte, f *CodeFile, s *CodeSignature) []byte {
 }
 
 // SignatureObject returns the JSON object that a code-sign-signature placeholder for f
-// becomes.
+// becomes. The zero CodeFile is one that is not in S3: the object says no location.
 func SignatureObject(f CodeFile, s CodeSignature) []byte { return appendSignature(nil, &f, &s) }
 
 // ParseCodeFile reads what a code-sign placeholder names, s3://region.bucket/key@version.

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"jobgate/gateway/codesign"
+)
+
+// testKey is the path of a key in package codesign's testdata.
+func testKey(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("..", "..", "gateway", "codesign", "testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCodeSignCommand(t *testing.T) {
+	folder := t.TempDir()
+	key, public := filepath.Join(folder, "key.pem"), testKey(t, "ec-p256-public.pem")
+	text, err := os.ReadFile(testKey(t, "ec-p256-sec1.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(key, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := writeFile(t, folder, "v7.bin", "version 7")
+	f := func(wantCode int, wantOut, wantErr, stdin string, args ...string) string {
+		t.Helper()
+		r := jobgate(t, stdin, testAWS, append([]string{"codesign"}, args...)...)
+		if r.code != wantCode || !strings.Contains(r.out, wantOut) || !strings.Contains(r.err, wantErr) {
+			t.Errorf("%v: exit %d\nout %s\nerr %s", args, r.code, r.out, r.err)
+		}
+		return r.out
+	}
+	object := f(0, `{"rawPayloadSize":9,"signature":"`, "", "", "--key-file", key, file)
+	if !strings.HasSuffix(object, `","signatureAlgorithm":"SHA256withECDSA"}`+"\n") {
+		t.Errorf("object %s", object)
+	}
+	value := f(0, "", "", "", "--key-file", key, "--format", "value", file)
+	k, err := codesign.LoadKeyFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, signature := range []string{object, value} {
+		f(0, file+": ok (9 bytes, key "+k.ID(), "", signature, "--key-file", key, "--verify", "-", file)
+		f(0, ": ok", "", "", "--key-file", public, "--verify", writeFile(t, folder, "sig", signature), file)
+	}
+	flipped := writeFile(t, folder, "flipped.bin", "version 6")
+	f(1, "", "does not verify: the file was changed, or another key signed it", value, "--key-file", public, "--verify", "-", flipped)
+	f(1, "", "is of a file of 9 bytes, this one has 10", object, "--key-file", public, "--verify", "-", writeFile(t, folder, "long.bin", "version 7!"))
+	f(1, "", "neither the object of a code-sign-signature placeholder nor base64", "{}", "--key-file", public, "--verify", "-", file)
+	f(1, "", "a public key and no private key", "", "--key-file", public, file)
+	f(1, "", "there is no key: give --key-file", "", file)
+	f(1, "", "no such file", "", "--key-file", key, filepath.Join(folder, "none"))
+	f(1, "", "names no version", "", "--key-file", key, "s3://us-east-1.firmware/v7.bin")
+	f(2, "", "want object or value", "", "--key-file", key, "--format", "pem", file)
+	f(2, "", "give one", "", "--key-file", key, "--profile", "x", file)
+
+	profiles := writeFile(t, folder, "jobgate.yaml", "codesign:\n  profiles:\n    a: {key_file: "+key+", allow: ['arn:aws:s3:::firmware/*']}\n")
+	f(0, "SHA256withECDSA", "", "", "--config", profiles, file)
+	f(0, "SHA256withECDSA", "", "", "--config", profiles, "--profile", "a", file)
+	f(1, "", `"b": it is not one of codesign.profiles`, "", "--config", profiles, "--profile", "b", file)
+	f(1, "", "no profile of codesign.profiles allows it", "", "--config", profiles, "s3://us-east-1.secrets/x@1")
+}
+
+// check judges code-sign placeholders by the profiles' allow, and reads their keys.
+func TestCheckCodeSign(t *testing.T) {
+	folder := t.TempDir()
+	text, err := os.ReadFile(testKey(t, "ec-p256-sec1.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(folder, "key.pem")
+	if err := os.WriteFile(key, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	weak := testKey(t, "rsa-1024.pem")
+	config := func(key string) string {
+		return writeFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\ncodesign:\n  profiles:\n    a: {key_file: "+key+", allow: ['arn:aws:s3:::firmware/*']}\n")
+	}
+	f := func(wantCode int, want, config string, documents ...string) {
+		t.Helper()
+		r := jobgate(t, "", testAWS, append([]string{"check", "--config", config}, documents...)...)
+		if r.code != wantCode || !strings.Contains(r.out+r.err, want) {
+			t.Errorf("exit %d\nout %s\nerr %s\nwant %s", r.code, r.out, r.err, want)
+		}
+	}
+	good := writeFile(t, folder, "good.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
+	outside := writeFile(t, folder, "outside.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.secrets/v7.bin@v1}"}`)
+	f(0, "good.json", config(key), good)
+	f(1, "outside.json:1:9: Cannot sign the code file", config(key), outside)
+	f(1, "no profile of codesign.profiles allows arn:aws:s3:::secrets/v7.bin", config(key), outside)
+	f(1, "2048", config(weak))
+	f(0, "cannot be read on this machine", config(filepath.Join(folder, "none.pem")))
+}
