@@ -255,24 +255,3 @@ func TestOpenRefused(t *testing.T) {
 	}
 	open(t, filepath.Join(dir, "newer"))
 }
-
-// A store of the first version is brought to this one, with what it holds.
-func TestMigration(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "jobs.db")
-	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
-	if err != nil {
-		t.Fatal(err)
-	}
-	first := migrations[0] + `; INSERT INTO templates VALUES ('old', '{"id":"old","description":"of before"}');
-		PRAGMA application_id = 1784833908; PRAGMA user_version = 1`
-	if err := errors.Join(sqlitex.ExecuteScript(c, first, nil), c.Close()); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, path)
-	if old, err := s.Template(bg, "old"); err != nil || old.Description != "of before" {
-		t.Errorf("%+v, %v", old, err)
-	}
-	if secret, err := s.Secret(bg, "one"); err != nil || len(secret) != jobs.SecretSize {
-		t.Errorf("%d bytes, %v", len(secret), err)
-	}
-}
