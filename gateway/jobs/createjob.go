@@ -24,7 +24,7 @@ func (s *Service) CreateJob(ctx context.Context, now time.Time, r CreateJobReque
 		return JobRef{}, err
 	}
 	s.forget(made.ID)
-	s.tellJob(EventJobCreated, made, &Counts{}, now)
+	s.publishJob(EventJobCreated, made, &Counts{}, now)
 	s.begin(ctx, now, made.ID)
 	return s.ref(made), nil
 }

@@ -178,11 +178,11 @@ func (s *Service) swap(ctx context.Context, now time.Time, one Swap) error {
 	if !swaps[0].Applied {
 		return errLostRace
 	}
-	s.tellSwap(&swaps[0])
+	s.publishSwap(&swaps[0])
 	if one.New.Status.Terminal() {
-		s.agenda.want(one.New.Job.ID) // who drives the job sees whether it was the last, or one failure too many
+		s.scheduler.want(one.New.Job.ID) // who drives the job sees whether it was the last, or one failure too many
 	} else if due, ok := one.New.Due(); ok {
-		s.agenda.expect(due)
+		s.scheduler.expect(due)
 	}
 	return nil
 }

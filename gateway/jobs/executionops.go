@@ -78,9 +78,9 @@ func (s *Service) DeleteExecution(ctx context.Context, now time.Time, r DeleteEx
 		if err == nil {
 			e.UpdatedAt = now
 			if s.events.Active() {
-				s.tellExecution(EventExecutionGone, &e)
+				s.publishExecution(EventExecutionGone, &e)
 			}
-			s.agenda.want(r.JobID)
+			s.scheduler.want(r.JobID)
 		}
 		return err
 	}

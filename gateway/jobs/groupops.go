@@ -76,7 +76,7 @@ func (s *Service) DeleteGroup(ctx context.Context, now time.Time, name string, v
 	}
 	if _, err := s.sweepGroups(ctx, stored(now)); err != nil { // the first chunk at once; the others are Run's
 		s.log.Warn("jobs: cannot end memberships", "group", name, "error", err)
-		s.agenda.wantGroups()
+		s.scheduler.wantGroups()
 	}
 	return nil
 }
@@ -110,7 +110,7 @@ func (s *Service) changeMembers(ctx context.Context, c MemberChange) error {
 	if err != nil {
 		return err
 	}
-	s.tellExecutions(r.Queued)
+	s.publishExecutions(r.Queued)
 	s.settleAll(r.Removed)
 	return nil
 }

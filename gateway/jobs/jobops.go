@@ -111,8 +111,8 @@ func (s *Service) UpdateJob(ctx context.Context, now time.Time, r UpdateJobReque
 	if err != nil {
 		return err
 	}
-	s.tellJob(EventJobUpdated, j, &p.Counts, now)
-	s.agenda.want(j.ID)
+	s.publishJob(EventJobUpdated, j, &p.Counts, now)
+	s.scheduler.want(j.ID)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (s *Service) CancelJob(ctx context.Context, now time.Time, r CancelJobReque
 	if err != nil {
 		return JobRef{}, err
 	}
-	s.tellJob(EventJobCanceling, j, &p.Counts, now)
+	s.publishJob(EventJobCanceling, j, &p.Counts, now)
 	s.begin(ctx, now, j.ID)
 	return s.ref(j), nil
 }
@@ -191,7 +191,7 @@ func (s *Service) DeleteJob(ctx context.Context, now time.Time, r DeleteJobReque
 		return err
 	}
 	s.forget(j.ID)
-	s.tellJob(EventJobDeleting, j, &Counts{}, now)
+	s.publishJob(EventJobDeleting, j, &Counts{}, now)
 	s.begin(ctx, now, j.ID)
 	return nil
 }
@@ -242,7 +242,7 @@ func (s *Service) AssociateTargets(ctx context.Context, now time.Time, r Associa
 	if err != nil {
 		return JobRef{}, err
 	}
-	s.tellJob(EventJobUpdated, j, &p.Counts, now)
+	s.publishJob(EventJobUpdated, j, &p.Counts, now)
 	s.begin(ctx, now, j.ID)
 	return s.ref(j), nil
 }

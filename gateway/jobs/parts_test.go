@@ -59,13 +59,13 @@ func TestLogEnd(t *testing.T) {
 	j, counts := &Job{ID: "j", ReasonCode: "ABORTED"}, &Counts{}
 	counts[Succeeded], counts[Failed], counts[Queued] = 3, 2, 1
 	for _, e := range []EventType{EventJobCreated, EventJobProgress, EventJobUpdated} {
-		if s.tellJob(e, j, counts, time.Now()); out.Len() > 0 {
+		if s.publishJob(e, j, counts, time.Now()); out.Len() > 0 {
 			t.Errorf("%s: %s", e, out.String())
 		}
 	}
 	for _, e := range []EventType{EventJobCompleted, EventJobCanceling, EventJobCanceled} {
 		out.Reset()
-		s.tellJob(e, j, counts, time.Now())
+		s.publishJob(e, j, counts, time.Now())
 		if want := "event=" + string(e) + " job=j reason=ABORTED succeeded=3 failed=2 timed_out=0 rejected=0 canceled=0 pending=1\n"; !strings.HasSuffix(out.String(), want) {
 			t.Errorf("got %swant %s", out.String(), want)
 		}

@@ -8,24 +8,59 @@ import (
 )
 
 // Run drives timers, rollouts and sweeps until ctx ends. It logs what goes wrong and tries again; every step is in the
-// store when the next begins.
+// store when the next begins. Where several processes share the store, the one that leads drives; the others stand by.
 func (s *Service) Run(ctx context.Context) {
+	defer s.resign()
 	for ctx.Err() == nil {
+		if !s.leads(ctx) {
+			continue
+		}
 		worked, err := s.round(ctx, time.Now())
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("jobs: cannot take a step", "error", err)
 			worked = false
 		}
 		if !worked {
-			s.pause(ctx, s.agenda.next())
+			s.pause(ctx, s.scheduler.next())
 		}
 	}
 }
 
-// pause waits until t, or until something is put on the agenda; for gather in any case, so that a thousand reports are
+// leads says whether this process drives; if not, it returns when it is time to ask again.
+func (s *Service) leads(ctx context.Context) bool {
+	leads, again, err := s.store.Lead(ctx)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("jobs: cannot find out who drives the jobs", "error", err)
+	}
+	if s.leading.Store(leads); leads {
+		return true
+	}
+	s.scheduler.take(time.Now()) // it is another's work
+	select {
+	case <-ctx.Done():
+	case <-time.After(max(again, gatherFor)):
+	}
+	s.scheduler.lookAtAll() // should this process lead now
+	return false
+}
+
+// resign hands over at the end of Run.
+func (s *Service) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.store.Resign(ctx); err != nil && !errors.Is(err, ErrClosed) {
+		s.log.Warn("jobs: cannot hand over to another gateway at once", "error", err)
+	}
+	s.leading.Store(false)
+}
+
+// Leads says whether this process drives timers, rollouts and sweeps at present, for metrics.
+func (s *Service) Leads() bool { return s.leading.Load() }
+
+// pause waits until t, or until something is put on the schedule; for gatherFor in any case, so that a thousand reports are
 // one look at their job.
 func (s *Service) pause(ctx context.Context, t time.Time) {
-	timer := time.NewTimer(gather)
+	timer := time.NewTimer(gatherFor)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -36,7 +71,7 @@ func (s *Service) pause(ctx context.Context, t time.Time) {
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-s.agenda.kick:
+	case <-s.scheduler.kick:
 	}
 }
 
@@ -44,7 +79,7 @@ func (s *Service) pause(ctx context.Context, t time.Time) {
 // clock of their own; do not run both.
 func (s *Service) Tick(ctx context.Context, now time.Time) error {
 	for {
-		s.agenda.lookAtAll()
+		s.scheduler.lookAtAll()
 		worked, err := s.round(ctx, now)
 		if err != nil || !worked {
 			return err
@@ -64,7 +99,7 @@ func (s *Service) round(ctx context.Context, now time.Time) (worked bool, err er
 		}
 	}
 	done(s.timeOut(ctx, now))
-	ids, groups, all := s.agenda.take(now)
+	ids, groups, all := s.scheduler.take(now)
 	if all {
 		active, failure := s.allJobs(ctx, ids)
 		ids = active
@@ -79,7 +114,7 @@ func (s *Service) round(ctx context.Context, now time.Time) (worked bool, err er
 		}
 		stepped, failure := s.step(ctx, now, id)
 		if failure != nil {
-			s.agenda.later(id, now.Add(time.Second))
+			s.scheduler.later(id, now.Add(time.Second))
 		}
 		done(stepped, failure)
 	}
@@ -118,7 +153,7 @@ func (s *Service) begin(ctx context.Context, now time.Time, jobID string) {
 			break
 		}
 	}
-	s.agenda.want(jobID)
+	s.scheduler.want(jobID)
 }
 
 // chunked says whether a job has chunks of work before it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jobgate/gateway/jobdoc"
@@ -66,7 +67,8 @@ type Service struct {
 
 	events    Events
 	documents documents
-	agenda    agenda
+	scheduler scheduler
+	leading   atomic.Bool
 	scratch   sync.Pool // *[]Execution
 }
 
@@ -92,7 +94,10 @@ func New(c Config) (*Service, error) {
 			ChunkSize:   orDefault(c.Limits.ChunkSize, DefaultChunkSize),
 			MaxPending:  orDefault(c.Limits.MaxPending, DefaultMaxPending),
 		},
-		agenda: agenda{kick: make(chan struct{}, 1)},
+		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
+	}
+	if c.Store.Shared() {
+		s.scheduler.every = lookShared
 	}
 	s.scratch.New = func() any { list := make([]Execution, 0, 8); return &list }
 	return s, nil

@@ -22,10 +22,10 @@ func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, 
 		return false, fmt.Errorf("cannot take a step of job %q: %w", jobID, err)
 	}
 	if stepped {
-		s.agenda.want(jobID)
+		s.scheduler.want(jobID)
 		return true, nil
 	}
-	s.agenda.later(jobID, next.wake)
+	s.scheduler.later(jobID, next.wake)
 	if j.Status.Terminal() && j.Sweep == SweepNone && p.Counts.Pending() == 0 { // nobody asks for its document any more
 		s.forget(jobID)
 	}
@@ -41,13 +41,13 @@ func (s *Service) take(ctx context.Context, now time.Time, j *Job, p *Progress, 
 		err := s.store.RemoveJob(ctx, j.ID)
 		if err == nil {
 			s.forget(j.ID)
-			s.tellJob(EventJobDeleted, j, &p.Counts, now)
+			s.publishJob(EventJobDeleted, j, &p.Counts, now)
 		}
 		return err == nil, ignoreRace(err)
 	case next.sweep:
 		r, err := s.store.SweepJob(ctx, SweepChunk{JobID: j.ID, Limit: s.limits.ChunkSize, Now: now, Names: s.events.Active()})
 		if err == nil && j.Sweep != SweepDelete {
-			s.tellExecutions(r.Executions)
+			s.publishExecutions(r.Executions)
 		}
 		return err == nil, ignoreRace(err)
 	case next.queue.n > 0:
@@ -56,7 +56,7 @@ func (s *Service) take(ctx context.Context, now time.Time, j *Job, p *Progress, 
 			Pace: next.queue.pace, Each: next.queue.each,
 		})
 		if err == nil {
-			s.tellQueued(j, &r, now)
+			s.publishQueued(j, &r, now)
 		}
 		return err == nil, ignoreRace(err)
 	}
@@ -69,20 +69,20 @@ func (s *Service) takeSwap(ctx context.Context, now time.Time, p *Progress, next
 	if err != nil {
 		return false, ignoreRace(err)
 	}
-	s.tellJob(next.event, j, &p.Counts, now)
+	s.publishJob(next.event, j, &p.Counts, now)
 	return true, nil
 }
 
 // timeOut ends a chunk of the executions whose timers have run out.
 func (s *Service) timeOut(ctx context.Context, now time.Time) (bool, error) {
-	if !s.agenda.timersDue(now) {
+	if !s.scheduler.timersDue(now) {
 		return false, nil
 	}
 	due, next, err := s.store.Due(ctx, now, s.limits.ChunkSize)
 	if err != nil {
 		return false, fmt.Errorf("cannot find timers that ran out: %w", err)
 	}
-	s.agenda.timerAt(next)
+	s.scheduler.timerAt(next)
 	if len(due) == 0 {
 		return false, nil
 	}
@@ -100,8 +100,8 @@ func (s *Service) timeOut(ctx context.Context, now time.Time) (bool, error) {
 	}
 	for i := range swaps {
 		if swaps[i].Applied {
-			s.tellSwap(&swaps[i])
-			s.agenda.want(swaps[i].New.Job.ID)
+			s.publishSwap(&swaps[i])
+			s.scheduler.want(swaps[i].New.Job.ID)
 		}
 	}
 	return true, nil
@@ -114,16 +114,16 @@ func (s *Service) sweepGroups(ctx context.Context, now time.Time) (bool, error) 
 		return false, fmt.Errorf("cannot end the memberships of deleted groups: %w", err)
 	}
 	if more {
-		s.agenda.wantGroups()
+		s.scheduler.wantGroups()
 	}
 	s.settleAll(removed)
 	return more || len(removed) > 0, nil
 }
 
-// settleAll tells of executions that ended, and puts their jobs on the agenda.
+// settleAll tells of executions that ended, and puts their jobs on the schedule.
 func (s *Service) settleAll(ended []Execution) {
-	s.tellExecutions(ended)
+	s.publishExecutions(ended)
 	for i := range ended {
-		s.agenda.want(ended[i].Job.ID)
+		s.scheduler.want(ended[i].Job.ID)
 	}
 }

@@ -22,6 +22,14 @@ type Store interface {
 	LabelStore
 	SecretStore
 
+	// Shared says whether other processes may change the store.
+	Shared() bool
+	// Lead says whether this handle is to do the background work, and when to ask again: it goes by a lease, which passes
+	// to another within leaseTime of its holder's last call. A store that is not shared has one handle, which leads.
+	Lead(ctx context.Context) (leads bool, again time.Duration, err error)
+	// Resign lets another handle lead at once.
+	Resign(ctx context.Context) error
+
 	// Close ends the store after the changes under way; calls that follow return ErrClosed.
 	Close() error
 }

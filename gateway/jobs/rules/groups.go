@@ -229,7 +229,7 @@ func (s *Store) SweepGroups(ctx context.Context, limit int, now time.Time) (remo
 	if err != nil || none {
 		return nil, false, err
 	}
-	err = s.update(ctx, limit, func(t engine.Tx) error {
+	err = s.background(ctx, limit, func(t engine.Tx) error {
 		rows, err := t.ListGroups(ending, "", 2)
 		if err != nil || len(rows) == 0 {
 			removed, more = nil, false

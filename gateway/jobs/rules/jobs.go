@@ -300,7 +300,7 @@ func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {
 
 // RemoveJob implements jobs.JobStore.
 func (s *Store) RemoveJob(ctx context.Context, id string) error {
-	return s.update(ctx, 1, func(t engine.Tx) error {
+	return s.background(ctx, 1, func(t engine.Tx) error {
 		state, j, err := findJob(t, id)
 		if err != nil {
 			return err

@@ -33,7 +33,7 @@ func enqueue(j *jobs.Job, v engine.Visit, now time.Time) (jobs.Execution, engine
 
 // QueueChunk implements jobs.JobStore.
 func (s *Store) QueueChunk(ctx context.Context, c jobs.QueueChunk) (result jobs.QueueResult, err error) {
-	err = s.update(ctx, c.Limit, func(t engine.Tx) error {
+	err = s.background(ctx, c.Limit, func(t engine.Tx) error {
 		r := rollout{tx: t, c: &c}
 		err := r.run()
 		result = r.result

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,6 +19,7 @@ type Store struct {
 	engine engine.Engine
 	lists  sync.Pool // *[]engine.Execution
 	change sync.Pool // *[]engine.Change
+	lead   lead
 }
 
 var _ jobs.Store = (*Store)(nil)
@@ -25,7 +27,7 @@ var _ jobs.Store = (*Store)(nil)
 // Over returns the store that an engine keeps. Closing it closes the engine.
 func Over(e engine.Engine) *Store {
 	return &Store{
-		engine: e,
+		engine: e, lead: lead{holder: rand.Text()},
 		lists:  sync.Pool{New: func() any { return new([]engine.Execution) }},
 		change: sync.Pool{New: func() any { return new([]engine.Change) }},
 	}
@@ -44,6 +46,11 @@ func (s *Store) update(ctx context.Context, n int, change func(t engine.Tx) erro
 	return problem(s.engine.Update(ctx, engine.Work{Rows: n}, change))
 }
 
+// background is update for a step of the background work.
+func (s *Store) background(ctx context.Context, n int, change func(t engine.Tx) error) error {
+	return problem(s.engine.Update(ctx, s.work(n), change))
+}
+
 // problem makes an engine's error what a client is told.
 func problem(err error) error {
 	switch {
@@ -53,6 +60,8 @@ func problem(err error) error {
 		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "The change cannot be stored at present."), err)
 	case errors.Is(err, engine.ErrUnknown):
 		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "Whether the change was stored is not known; read it again."), err)
+	case errors.Is(err, engine.ErrFenced):
+		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrVersionConflict, "Another gateway drives the jobs now."), err)
 	case errors.Is(err, engine.ErrFull):
 		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrLimitExceeded, "The store is full."), err)
 	}

@@ -9,7 +9,7 @@ import (
 
 // SweepJob implements jobs.JobStore.
 func (s *Store) SweepJob(ctx context.Context, c jobs.SweepChunk) (result jobs.SweepResult, err error) {
-	err = s.update(ctx, c.Limit, func(t engine.Tx) error {
+	err = s.background(ctx, c.Limit, func(t engine.Tx) error {
 		w := sweep{tx: t, c: &c}
 		err := w.run()
 		result = w.result

@@ -5,27 +5,30 @@ import (
 	"time"
 )
 
-// agenda says which jobs want a look, and when. It is a memory of what the store knows: a job that is not on it is
-// looked at within lookEvery all the same, which is also how changes by other gateways are found.
-type agenda struct {
+// scheduler says which jobs want a look, and when. It is a memory of what the store knows: a job that it does not name is
+// looked at within lookEvery all the same, or, where several gateways share the store, within lookShared, which is how
+// changes by the others are found.
+type scheduler struct {
 	kick chan struct{} // wakes Run
 
 	mu    sync.Mutex
 	jobs  map[string]time.Time // when each job wants to be looked at; the zero time is at once
 	timer time.Time            // the first timer of an execution; zero: none known
 	full  time.Time            // when all jobs are looked at
+	every time.Duration        // how often they are: lookEvery or lookShared
 
 	groups bool // groups were deleted
 }
 
-// Pauses of Run: how often all jobs are looked at, and how long reports may gather before it looks at their job.
+// Pauses of Run: how often all jobs are looked at, and how long reports may gatherFor before it looks at their job.
 const (
-	lookEvery = 15 * time.Second
-	gather    = 20 * time.Millisecond
+	lookEvery  = 15 * time.Second
+	lookShared = time.Second
+	gatherFor  = 20 * time.Millisecond
 )
 
-// want puts a job on the agenda at once.
-func (a *agenda) want(jobID string) {
+// want puts a job on the schedule at once.
+func (a *scheduler) want(jobID string) {
 	a.mu.Lock()
 	if a.jobs == nil {
 		a.jobs = make(map[string]time.Time)
@@ -35,8 +38,8 @@ func (a *agenda) want(jobID string) {
 	a.wake()
 }
 
-// later puts a job on the agenda at t, unless it is wanted already.
-func (a *agenda) later(jobID string, t time.Time) {
+// later puts a job on the schedule at t, unless it is wanted already.
+func (a *scheduler) later(jobID string, t time.Time) {
 	if t.IsZero() {
 		return
 	}
@@ -51,7 +54,7 @@ func (a *agenda) later(jobID string, t time.Time) {
 }
 
 // expect says that a timer of an execution runs out at t.
-func (a *agenda) expect(t time.Time) {
+func (a *scheduler) expect(t time.Time) {
 	a.mu.Lock()
 	sooner := a.timer.IsZero() || t.Before(a.timer)
 	if sooner {
@@ -63,7 +66,7 @@ func (a *agenda) expect(t time.Time) {
 	}
 }
 
-func (a *agenda) wake() {
+func (a *scheduler) wake() {
 	select {
 	case a.kick <- struct{}{}:
 	default:
@@ -71,7 +74,7 @@ func (a *agenda) wake() {
 }
 
 // timerAt says that the store knows of no timer before t (zero: of none).
-func (a *agenda) timerAt(t time.Time) {
+func (a *scheduler) timerAt(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !t.IsZero() && (a.timer.IsZero() || t.Before(a.timer)) {
@@ -80,7 +83,7 @@ func (a *agenda) timerAt(t time.Time) {
 }
 
 // timersDue says whether the store has to be asked for timers that ran out; who asks calls timerAt with the answer.
-func (a *agenda) timersDue(now time.Time) bool {
+func (a *scheduler) timersDue(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if (a.timer.IsZero() || a.timer.After(now)) && !a.lookDue(now) {
@@ -90,8 +93,8 @@ func (a *agenda) timersDue(now time.Time) bool {
 	return true
 }
 
-// wantGroups puts the sweep of deleted groups on the agenda.
-func (a *agenda) wantGroups() {
+// wantGroups puts the sweep of deleted groups on the schedule.
+func (a *scheduler) wantGroups() {
 	a.mu.Lock()
 	a.groups = true
 	a.mu.Unlock()
@@ -99,19 +102,19 @@ func (a *agenda) wantGroups() {
 }
 
 // lookDue says whether it is time to look at all jobs, which it also is when the clock was set back. a.mu is held.
-func (a *agenda) lookDue(now time.Time) bool {
-	return !a.full.After(now) || a.full.After(now.Add(lookEvery))
+func (a *scheduler) lookDue(now time.Time) bool {
+	return !a.full.After(now) || a.full.After(now.Add(a.every))
 }
 
 // lookAtAll lets the next take return everything.
-func (a *agenda) lookAtAll() {
+func (a *scheduler) lookAtAll() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.full = time.Time{}
 }
 
 // take returns the jobs whose time has come, whether groups are to be swept, and whether it is time to look at all.
-func (a *agenda) take(now time.Time) (ids []string, groups, all bool) {
+func (a *scheduler) take(now time.Time) (ids []string, groups, all bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, at := range a.jobs {
@@ -121,15 +124,15 @@ func (a *agenda) take(now time.Time) (ids []string, groups, all bool) {
 		}
 	}
 	if all = a.lookDue(now); all {
-		a.full = now.Add(lookEvery)
+		a.full = now.Add(a.every)
 	}
 	groups = a.groups || all
 	a.groups = false
 	return ids, groups, all
 }
 
-// next returns when something on the agenda comes due.
-func (a *agenda) next() time.Time {
+// next returns when something on the schedule comes due.
+func (a *scheduler) next() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.groups {

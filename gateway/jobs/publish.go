@@ -2,36 +2,36 @@ package jobs
 
 import "time"
 
-// tellSwap publishes a change of one execution, and the attempt that follows it.
-func (s *Service) tellSwap(swap *Swap) {
+// publishSwap publishes a change of one execution, and the attempt that follows it.
+func (s *Service) publishSwap(swap *Swap) {
 	if !s.events.Active() {
 		return
 	}
-	s.tellExecution(EventExecution, &swap.New)
+	s.publishExecution(EventExecution, &swap.New)
 	if swap.Next != nil {
-		s.tellExecution(EventExecution, swap.Next)
+		s.publishExecution(EventExecution, swap.Next)
 	}
 }
 
-// tellExecutions publishes changes of many executions.
-func (s *Service) tellExecutions(list []Execution) {
+// publishExecutions publishes changes of many executions.
+func (s *Service) publishExecutions(list []Execution) {
 	if !s.events.Active() {
 		return
 	}
 	for i := range list {
-		s.tellExecution(EventExecution, &list[i])
+		s.publishExecution(EventExecution, &list[i])
 	}
 }
 
-func (s *Service) tellExecution(t EventType, e *Execution) {
+func (s *Service) publishExecution(t EventType, e *Execution) {
 	s.events.publish(&Event{
 		Type: t, Time: e.UpdatedAt, JobID: e.Job.ID, Job: e.Job.Status,
 		Thing: e.Thing, Number: e.Number, Version: e.Version, Status: e.Status, Retry: e.Retry,
 	})
 }
 
-// tellJob publishes a change of a job, and logs its end.
-func (s *Service) tellJob(t EventType, j *Job, counts *Counts, now time.Time) {
+// publishJob publishes a change of a job, and logs its end.
+func (s *Service) publishJob(t EventType, j *Job, counts *Counts, now time.Time) {
 	s.logEnd(t, j, counts)
 	if s.events.Active() {
 		s.events.publish(&Event{Type: t, Time: now, JobID: j.ID, Job: j.Status, Counts: *counts, Reason: j.ReasonCode})
@@ -48,14 +48,14 @@ func (s *Service) logEnd(t EventType, j *Job, counts *Counts) {
 	}
 }
 
-// tellQueued publishes the executions that a chunk of a rollout queued, and the job's progress.
-func (s *Service) tellQueued(j *Job, r *QueueResult, now time.Time) {
+// publishQueued publishes the executions that a chunk of a rollout queued, and the job's progress.
+func (s *Service) publishQueued(j *Job, r *QueueResult, now time.Time) {
 	if !s.events.Active() {
 		return
 	}
 	for _, thing := range r.Things {
 		e := Execution{Thing: thing, Job: j, Number: 1, Version: 1, UpdatedAt: now}
-		s.tellExecution(EventExecution, &e)
+		s.publishExecution(EventExecution, &e)
 	}
-	s.tellJob(EventJobProgress, j, &r.Progress.Counts, now)
+	s.publishJob(EventJobProgress, j, &r.Progress.Counts, now)
 }

@@ -1,0 +1,80 @@
+package rules
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs/engine"
+)
+
+// The lease by which one handle leads. It is prolonged each time that leaseAsk has passed, and trusted until leaseMargin
+// before it could be gone by the database's clock.
+const (
+	leaseName   = "drive"
+	leaseTime   = 8 * time.Second
+	leaseAsk    = 2 * time.Second
+	leaseStand  = time.Second // how often those who stand by ask
+	leaseMargin = time.Second
+)
+
+// lead is a handle's view of the lease.
+type lead struct {
+	mu     sync.Mutex
+	holder string // this handle, in the lease
+	lease  engine.Lease
+	asked  time.Time // when it was last prolonged
+	until  time.Time // it leads; zero: it does not
+}
+
+// Shared implements jobs.Store.
+func (s *Store) Shared() bool { return s.engine.Shared() }
+
+// Lead implements jobs.Store.
+func (s *Store) Lead(ctx context.Context) (leads bool, again time.Duration, err error) {
+	if !s.engine.Shared() {
+		return true, leaseAsk, nil
+	}
+	l := &s.lead
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if now.Before(l.until) && now.Sub(l.asked) < leaseAsk {
+		return true, leaseAsk, nil
+	}
+	lease, held, err := s.engine.Acquire(ctx, leaseName, l.holder, leaseTime)
+	switch {
+	case err != nil: // what it holds is good for as long as it was
+		return now.Before(l.until), leaseStand, problem(err)
+	case !held:
+		l.until = time.Time{}
+		return false, leaseStand, nil
+	}
+	l.lease, l.asked, l.until = lease, now, now.Add(lease.Left-leaseMargin)
+	return now.Before(l.until), leaseAsk, nil
+}
+
+// Resign implements jobs.Store.
+func (s *Store) Resign(ctx context.Context) error {
+	l := &s.lead
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.until.IsZero() {
+		return nil
+	}
+	l.until = time.Time{}
+	return problem(s.engine.Release(ctx, l.lease))
+}
+
+// work is a step of the background: it is fenced by the lease if this handle leads.
+func (s *Store) work(rows int) engine.Work {
+	w := engine.Work{Rows: rows}
+	l := &s.lead
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Now().Before(l.until) {
+		lease := l.lease
+		w.Lease = &lease
+	}
+	return w
+}

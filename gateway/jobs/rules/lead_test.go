@@ -1,0 +1,87 @@
+package rules_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/memory"
+	"jobgate/gateway/jobs/rules"
+)
+
+// gateway is one of several over a database.
+type gateway struct {
+	*jobs.Service
+	stop func() // ends Run
+}
+
+func newGateway(t *testing.T, db *memory.Database) *gateway {
+	t.Helper()
+	s, err := jobs.New(jobs.Config{Store: rules.Over(db.Open()), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Run(ctx) })
+	return &gateway{s, func() { cancel(); wg.Wait() }}
+}
+
+// TestLead lets one of two gateways drive: what the other is told is seen within a second; who stops hands over at once,
+// and of one that was killed the lease runs out.
+func TestLead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := memory.New(memory.Moods{})
+		if _, held, err := db.Open().Acquire(t.Context(), "drive", "killed", 8*time.Second); err != nil || !held {
+			t.Fatal(held, err)
+		}
+		a := newGateway(t, db)
+		defer a.stop()
+		wait := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
+		wait(7 * time.Second)
+		if a.Leads() {
+			t.Error("a gateway leads while another's lease lasts")
+		}
+		wait(3 * time.Second)
+		b := newGateway(t, db)
+		wait(time.Second)
+		if !a.Leads() || b.Leads() {
+			t.Errorf("ten seconds after the death of the leader: %v %v, want a to lead", a.Leads(), b.Leads())
+		}
+		status := func(id string) string {
+			d, err := b.DescribeJob(t.Context(), time.Now(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d.Job.Status.String()
+		}
+		run := func(id string) {
+			t.Helper()
+			r := jobs.CreateJobRequest{ID: id, Document: "{}", Targets: []string{b.Names().ThingARN("t")}}
+			if _, err := b.CreateJob(t.Context(), time.Now(), r); err != nil {
+				t.Fatal(err)
+			}
+			_, err := b.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: "t", JobID: id, Status: jobs.Succeeded})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wait(1100 * time.Millisecond); status(id) != "COMPLETED" {
+				t.Errorf("a second after its last report job %s is %s", id, status(id))
+			}
+		}
+		if _, err := b.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "t"}); err != nil {
+			t.Fatal(err)
+		}
+		run("one") // b is told, a drives
+		a.stop()
+		wait(1100 * time.Millisecond)
+		if a.Leads() || !b.Leads() {
+			t.Errorf("a second after its end: %v %v, want b to lead", a.Leads(), b.Leads())
+		}
+		run("two")
+		b.stop()
+	})
+}
