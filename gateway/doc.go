@@ -8,12 +8,12 @@
 //	                        │
 //	                        └─ no route, or one with fill: the reverse proxy
 //
-// A Handler is one configuration's request handling and immutable; a Server owns
+// account is edge.HTTP's, which is around it. A Handler is one configuration's request handling and immutable; a Server owns
 // what outlives a reload (listeners, metrics, drain) and swaps Handlers.
 //
 //	route.go     paths and variables        proxy.go     the reverse proxy
-//	identity.go  who the device is          upstream.go  balancing and passive health
+//	identity.go  who the device is          edge/        what is under every listener
 //	document.go  templates in the cache     sidecar.go   POST /render
 //	render.go    reuse within a quantum     admin.go     metrics, health, reload
-//	answer.go    headers, ETag, errors      server.go    listeners and shutdown
+//	answer.go    headers, ETag, errors      server.go    which listeners there are
 package gateway

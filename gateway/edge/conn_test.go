@@ -176,7 +176,7 @@ func TestSilence(t *testing.T) {
 
 func TestConnectionStates(t *testing.T) {
 	leave := make(chan struct{})
-	s := serve(t, func(ctx *fasthttp.RequestCtx) { <-leave }, nil)
+	s := serve(t, func(*fasthttp.RequestCtx) { <-leave }, nil)
 	f := func(what string, fresh, active, idle float64) {
 		t.Helper()
 		eventually(t, what, func() bool {

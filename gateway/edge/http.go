@@ -157,7 +157,7 @@ func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, f *Fault) {
 
 // malformed answers what fasthttp could not read.
 func (h *HTTP) malformed(ctx *fasthttp.RequestCtx, err error) {
-	f, more := h.faultOf(ctx, err)
+	f, more := h.faultOf(err)
 	h.refuse(ctx, f)
 	if more {
 		LetRead(ctx)
@@ -165,7 +165,7 @@ func (h *HTTP) malformed(ctx *fasthttp.RequestCtx, err error) {
 }
 
 // faultOf says what is wrong with a request, and whether there is more of it to come.
-func (h *HTTP) faultOf(ctx *fasthttp.RequestCtx, err error) (f *Fault, more bool) {
+func (h *HTTP) faultOf(err error) (f *Fault, more bool) {
 	var small *fasthttp.ErrSmallBuffer
 	switch {
 	case errors.As(err, &small):
