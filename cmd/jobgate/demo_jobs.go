@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/access"
 )
 
 // The job that an operator creates in the demo, with a placeholder in its document, and what is put into the lines
@@ -126,7 +126,7 @@ func (d *demo) operate(ctx context.Context, method, path, body string) ([]byte, 
 	answer, err := send(ctx, method, d.controlURL()+path, body, func(r *http.Request) error {
 		sum := sha256.Sum256([]byte(body))
 		key := aws.Credentials{AccessKeyID: d.gateway.madeKey.AccessKeyID, SecretAccessKey: d.gateway.madeKey.SecretAccessKey}
-		return v4.NewSigner().SignHTTP(ctx, key, r, hex.EncodeToString(sum[:]), api.ServiceControl, d.gateway.loaded.Jobs.Region, time.Now())
+		return v4.NewSigner().SignHTTP(ctx, key, r, hex.EncodeToString(sum[:]), access.ServiceControl, d.gateway.loaded.Jobs.Region, time.Now())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the control plane for %s %s: %w", method, path, err)

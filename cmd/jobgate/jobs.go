@@ -15,6 +15,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/access"
 	jobdocuments "jobgate/gateway/jobs/documents"
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/signing"
@@ -38,7 +39,7 @@ type jobsService struct {
 }
 
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
-func openJobs(ctx context.Context, c *config.Config, v *api.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
+func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
 	j := &jobsService{ended: make(chan struct{})}
 	engine, err := openEngine(ctx, &c.Jobs, log)
 	if err != nil {
@@ -161,13 +162,13 @@ func controlURL(c *config.Config, address string) string {
 // accessKeys are who may sign requests to the planes: those of jobs.access_keys_file. Without a file, which the
 // configuration allows on loopback only, they are one key made now, which is returned too. All are nil where nothing is
 // signed.
-func accessKeys(c *config.Config) (*api.Keys, *presigner.Credentials, error) {
+func accessKeys(c *config.Config) (*access.Keys, *presigner.Credentials, error) {
 	switch {
 	case c.Jobs.AccessKeysFile != "":
-		keys, err := api.LoadKeys(c.Jobs.AccessKeysFile)
+		keys, err := access.LoadKeys(c.Jobs.AccessKeysFile)
 		return keys, nil, err
 	case c.Jobs.Enabled || c.Auth.Mode == "sigv4":
-		keys, made := api.GenerateKeys()
+		keys, made := access.GenerateKeys()
 		return keys, &made, nil
 	}
 	return nil, nil, nil
@@ -192,11 +193,11 @@ func exportLine(key *presigner.Credentials, region string) string {
 }
 
 // signedBy says who signed a device's request (auth.mode: sigv4).
-func signedBy(v *api.Verifier) func(*fasthttp.RequestCtx, *target.Target, time.Time) (gateway.Caller, error) {
+func signedBy(v *access.Verifier) func(*fasthttp.RequestCtx, *target.Target, time.Time) (gateway.Caller, error) {
 	return func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
 		caller, e := v.Identify(ctx, asked, now)
 		if e != nil {
-			return nil, &e.Fault
+			return nil, e
 		}
 		return caller, nil
 	}

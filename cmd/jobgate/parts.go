@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/signing"
 	"jobgate/presigner/role"
 )
@@ -117,7 +117,7 @@ func hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
 }
 
 // auth is who the device is. v checks signed requests.
-func auth(c *config.Config, v *api.Verifier) gateway.Auth {
+func auth(c *config.Config, v *access.Verifier) gateway.Auth {
 	a := gateway.Auth{Header: c.Auth.Header, TrustedProxies: c.Auth.TrustedProxies}
 	switch c.Auth.Mode {
 	case "mtls":

@@ -13,7 +13,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
@@ -30,7 +30,7 @@ type process struct {
 	metrics   *gateway.Metrics
 	overload  *overload.Gate
 	documents *gateway.Documents
-	verifier  *api.Verifier          // of signed requests; nil: there are no access keys
+	verifier  *access.Verifier       // of signed requests; nil: there are no access keys
 	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
 	jobs      *jobsService           // nil: off
 	codesign  *codeSigning
@@ -165,7 +165,7 @@ func (p *process) openKeys(c *config.Config) error {
 		return err
 	}
 	p.madeKey = made
-	p.verifier, err = api.NewVerifier(c.Jobs.Region, keys)
+	p.verifier, err = access.NewVerifier(c.Jobs.Region, keys)
 	return err
 }
 

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -16,15 +15,15 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/target"
-	"jobgate/presigner"
 )
 
 // ControlConfig is what the control plane needs.
 type ControlConfig struct {
-	Service  *jobs.Service // required
-	Data     *Data         // required: answers requests scoped to iot-jobs-data
-	Verifier *Verifier     // required
+	Service  *jobs.Service    // required
+	Data     *Data            // required: answers requests scoped to iot-jobs-data
+	Verifier *access.Verifier // required
 	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
 	// store take each other's. nil is a random key: tokens end with the process.
 	TokenKey   []byte
@@ -136,7 +135,7 @@ func (c *Control) HTTP() edge.HTTPOptions {
 			return nil
 		},
 		WriteFault: writeFault,
-		Admit:      c.admit,
+		Admit:      access.Admit,
 	}
 }
 
@@ -147,16 +146,6 @@ func writeFault(ctx *fasthttp.RequestCtx, f *edge.Fault) (requestID string) {
 	}
 	return f.WriteException(ctx, nil)
 }
-
-// admit keeps the bodies of requests out that no key has signed: they would be read to be refused.
-func (c *Control) admit(header *fasthttp.RequestHeader) *edge.Fault {
-	if bytes.HasPrefix(header.Peek(fasthttp.HeaderAuthorization), signatureScheme) || bytes.Contains(header.RequestURI(), querySignature) {
-		return nil
-	}
-	return &signatureException(presigner.ErrUnsigned, time.Time{}).Fault
-}
-
-var signatureScheme = []byte("AWS4-HMAC-SHA256 ")
 
 // Close ends the event streams. It may be called more than once.
 func (c *Control) Close() { c.close.Do(func() { close(c.closing) }) }
@@ -177,12 +166,12 @@ func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *
 	if err := x.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
 		return invalidRequest("The request cannot be read: %v.", err)
 	}
-	caller, err := c.config.Verifier.Verify(ctx, &x.asked, now, ServiceControl, ServiceData)
-	if err != nil {
-		return err
+	caller, fault := c.config.Verifier.Verify(ctx, &x.asked, now, access.ServiceControl, access.ServiceData)
+	if fault != nil {
+		return asException(fault)
 	}
 	switch {
-	case caller.Service == ServiceData:
+	case caller.Service == access.ServiceData:
 		x.data.Now, x.data.Target, x.data.Authenticated = now, &x.asked, true
 		c.data.Match(ctx.Method(), &x.data)
 		c.data.serveFor(ctx, &x.data, true, caller)
@@ -196,8 +185,8 @@ func (c *Control) serve(ctx *fasthttp.RequestCtx, now time.Time, name *string) *
 		return err
 	}
 	*name = route.name
-	if err := caller.mayOperate(route.name, route.method); err != nil {
-		return err
+	if fault := caller.MayOperate(route.name, route.method); fault != nil {
+		return asException(fault)
 	}
 	var args fasthttp.Args
 	args.ParseBytes(x.asked.Query())

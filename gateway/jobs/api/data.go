@@ -13,7 +13,9 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/jobs/documents"
+	"jobgate/gateway/jobs/wire"
 	"jobgate/gateway/target"
 )
 
@@ -72,7 +74,7 @@ func NewData(c DataConfig) (*Data, error) {
 type Exchange struct {
 	Now    time.Time      // the request's one reading of the clock
 	Target *target.Target // the request's, parsed
-	// Authenticated says that the device is proven to be Thing, or, where Thing is nil, that Verifier.Identify has found
+	// Authenticated says that the device is proven to be Thing, or, where Thing is nil, that access.Verifier.Identify has found
 	// out who signed the request. Else the path is believed.
 	Authenticated bool
 	Thing         []byte
@@ -93,9 +95,9 @@ func (d *Data) Match(method []byte, x *Exchange) bool {
 // Serve answers the operation that x matched.
 func (d *Data) Serve(ctx *fasthttp.RequestCtx, x *Exchange) {
 	signed := x.Authenticated && x.Thing == nil
-	var caller *Caller
+	var caller *access.Caller
 	if signed {
-		caller = callerOf(ctx)
+		caller = access.CallerOf(ctx)
 	}
 	d.serveFor(ctx, x, signed, caller)
 }
@@ -106,10 +108,8 @@ func nameRequest(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set(edge.HeaderRequestID, uuid.NewString())
 }
 
-var errOtherThing = exception(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
-
 // serveFor answers a request that caller has signed, or, if it is not signed, that comes from whom x says.
-func (d *Data) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, caller *Caller) {
+func (d *Data) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, caller *access.Caller) {
 	err := x.validate()
 	if err == nil {
 		err = x.authorize(signed, caller)
@@ -129,14 +129,16 @@ func (d *Data) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, call
 }
 
 // authorize says whether who asks may do so for x's thing.
-func (x *Exchange) authorize(signed bool, caller *Caller) *Exception {
+func (x *Exchange) authorize(signed bool, caller *access.Caller) *Exception {
 	switch {
 	case signed:
-		return caller.mayReport(x)
+		return asException(caller.MayReport(access.Report{
+			Operation: dataOperationNames[x.operation], Thing: x.thing, Changes: x.operation == startNext || x.operation == update,
+		}))
 	case !x.Authenticated || len(x.Thing) > 0 && bytes.Equal(x.Thing, x.thing):
 		return nil
 	}
-	return errOtherThing
+	return asException(access.OtherThing())
 }
 
 // maxKept bounds the buffer that a pooled exchange keeps, in bytes.
@@ -164,11 +166,11 @@ func (x *Exchange) validate() *Exception {
 		return invalidRequest("The path is not percent-encoded.")
 	}
 	var f faults
-	if !isName(x.thing, maxThingName, true) {
+	if !wire.IsName(x.thing, wire.MaxThingName, true) {
 		f.list = append(f.list, nameFault("thingName", x.thing, "[a-zA-Z0-9:_-]{1,128}"))
 	}
 	isNext := bytes.Equal(x.job, next) && x.operation != update
-	if x.operation != getPending && !isNext && !isName(x.job, maxJobID, false) {
+	if x.operation != getPending && !isNext && !wire.IsName(x.job, wire.MaxJobID, false) {
 		f.list = append(f.list, nameFault("jobId", x.job, "[a-zA-Z0-9_-]{1,64}"))
 	}
 	return f.exception()

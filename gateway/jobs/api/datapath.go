@@ -53,26 +53,3 @@ func (x *Exchange) match(method []byte) dataOperation {
 	}
 	return x.operation
 }
-
-// isName says whether s is a name of 1 to limit characters of [a-zA-Z0-9_-], and ':' where colon says so: what the
-// model's patterns of thing names and job ids say, without a regular expression.
-func isName(s []byte, limit int, colon bool) bool {
-	if len(s) == 0 || len(s) > limit {
-		return false
-	}
-	for _, c := range s {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
-		case c == ':' && colon:
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// The longest names (AWS.md §4, Types).
-const (
-	maxThingName = 128
-	maxJobID     = 64
-)

@@ -25,6 +25,14 @@ func exception(status int, name, format string, args ...any) *Exception {
 	return &Exception{Fault: edge.Fault{Status: status, Code: name, Message: fmt.Sprintf(format, args...)}}
 }
 
+// asException returns f as an exception, nil for nil.
+func asException(f *edge.Fault) *Exception {
+	if f == nil {
+		return nil
+	}
+	return &Exception{Fault: *f}
+}
+
 func invalidRequest(format string, args ...any) *Exception {
 	return exception(http.StatusBadRequest, "InvalidRequest", format, args...)
 }
@@ -70,7 +78,7 @@ func (op *operation) exceptionOf(err error) *Exception {
 	}
 	var f *edge.Fault
 	if errors.As(err, &f) {
-		return &Exception{Fault: *f}
+		return asException(f)
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.kind) {

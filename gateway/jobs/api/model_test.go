@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"jobgate/gateway/jobs/wire"
 )
 
 // modelDiffers lists where the model differs from the facts' copy of AWS's, and why.
@@ -207,10 +209,10 @@ func FuzzIsName(f *testing.F) {
 	f.Add(strings.Repeat("x", 64))
 	f.Add(strings.Repeat("x", 129))
 	f.Fuzz(func(t *testing.T, s string) {
-		if got, want := isName([]byte(s), maxThingName, true), thing.stringFaults(s) == nil; got != want {
+		if got, want := wire.IsName([]byte(s), wire.MaxThingName, true), thing.stringFaults(s) == nil; got != want {
 			t.Errorf("thing %q: %v, the model says %v", s, got, want)
 		}
-		if got, want := isName([]byte(s), maxJobID, false), job.stringFaults(s) == nil; got != want {
+		if got, want := wire.IsName([]byte(s), wire.MaxJobID, false), job.stringFaults(s) == nil; got != want {
 			t.Errorf("job %q: %v, the model says %v", s, got, want)
 		}
 	})

@@ -21,6 +21,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
@@ -133,11 +134,11 @@ func newPlane(t *testing.T) *plane {
 	if p.service, err = jobs.New(jobs.Config{Store: p.store, Names: testNames, Roles: oneRole{}, Fetch: documentSource}); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := ParseKeys([]byte(keyFileText))
+	keys, err := access.ParseKeys([]byte(keyFileText))
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := NewVerifier(testNames.Region, keys)
+	verifier, err := access.NewVerifier(testNames.Region, keys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,12 +166,12 @@ type signature struct {
 var (
 	operator  = signature{id: "AKIAOPERATOR00000001", secret: "operators-secret-0001"}
 	dashboard = signature{id: "AKIADASHBOARD0000001", secret: "dashboards-secret-01"}
-	sensor    = signature{id: "AKIASENSOR0000000001", secret: "sensors-secret-00001", service: ServiceData}
+	sensor    = signature{id: "AKIASENSOR0000000001", secret: "sensors-secret-00001", service: access.ServiceData}
 )
 
 // asDevice returns s for the data plane.
 func (s signature) asDevice() signature {
-	s.service = ServiceData
+	s.service = access.ServiceData
 	return s
 }
 
@@ -181,7 +182,7 @@ func (s signature) prepare(tb testing.TB, ctx *fasthttp.RequestCtx, now time.Tim
 		tb.Fatal(err)
 	}
 	if s.service == "" {
-		s.service = ServiceControl
+		s.service = access.ServiceControl
 	}
 	if s.region == "" {
 		s.region = testNames.Region
@@ -253,7 +254,7 @@ func (p *plane) checkOutput(s signature, method, uri string, answer map[string]a
 		p.t.Fatal(err)
 	}
 	var op *operation
-	if s.service == ServiceData {
+	if s.service == access.ServiceData {
 		op = p.control.data.model[(&Exchange{Target: &asked}).match([]byte(method))]
 	} else if route, _, err := p.control.route(method, &asked); err == nil {
 		op = route.operation
@@ -299,3 +300,13 @@ func expect(t *testing.T, what string, answer map[string]any, pairs ...string) {
 		}
 	}
 }
+
+const keyFileText = `
+access_keys:
+  - id: AKIAOPERATOR00000001
+    secret: operators-secret-0001
+  - {id: AKIADASHBOARD0000001, secret: dashboards-secret-01, read_only: true}
+  - id: AKIASENSOR0000000001
+    secret: sensors-secret-00001
+    things: "sensor*:a*"
+`

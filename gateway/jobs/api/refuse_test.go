@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobs/api/access"
 )
 
 // Every operation refuses every malformed member, in AWS's shape, and changes nothing.
@@ -162,7 +164,7 @@ func TestIdentify(t *testing.T) {
 	f(sensor, "/things/other/jobs", 403)
 	f(operator.asDevice(), "/things/other/jobs", 200)
 	f(operator, "/things/other/jobs", 403)
-	f(signature{id: sensor.id, secret: "x", service: ServiceData}, "/things/sensor:a1/jobs", 403)
+	f(signature{id: sensor.id, secret: "x", service: access.ServiceData}, "/things/sensor:a1/jobs", 403)
 	f(signature{none: true}, "/things/sensor:a1/jobs", 403)
 	var ctx fasthttp.RequestCtx
 	request(&ctx, "GET", "/things/other/jobs", "")
@@ -265,7 +267,7 @@ func TestSignedInQuery(t *testing.T) {
 		}
 	}
 	device := sensor
-	device.service = ServiceData
+	device.service = access.ServiceData
 	f(device, "GET", "/things/sensor:a1/jobs", "", "", 200)
 	f(device, "GET", "/things/sensor%3Aa1/jobs/$next?includeJobDocument=false", "", "", 200)
 	f(device, "PUT", "/things/sensor:a1/jobs/$next", "{}", "", 200)

@@ -16,6 +16,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/presigner"
 )
 
@@ -238,7 +239,7 @@ func TestWatchEndsWithItsKey(t *testing.T) {
 // setKeys replaces the access keys.
 func (p *plane) setKeys(file string) {
 	p.t.Helper()
-	keys, err := ParseKeys([]byte(file))
+	keys, err := access.ParseKeys([]byte(file))
 	if err != nil {
 		p.t.Fatal(err)
 	}

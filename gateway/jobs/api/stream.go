@@ -10,6 +10,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/wire"
 )
 
 // StreamPath is the event stream's path on the control listener. No operation's path begins like it.
@@ -59,13 +61,13 @@ func eventOf(e *jobs.Event) Event {
 
 // watch answers with the event stream: from now on, until the client or its key goes, or the Control closes. The query's
 // jobId keeps to one job, executions=false to events of jobs.
-func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
-	if err := caller.mayOperate("Watch", http.MethodGet); err != nil {
-		return err
+func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *access.Caller) *Exception {
+	if fault := caller.MayOperate("Watch", http.MethodGet); fault != nil {
+		return asException(fault)
 	}
 	args := ctx.QueryArgs()
 	jobID, onlyJobs := string(args.Peek("jobId")), string(args.Peek("executions")) == "false"
-	if jobID != "" && !isName([]byte(jobID), maxJobID, false) {
+	if jobID != "" && !wire.IsName([]byte(jobID), wire.MaxJobID, false) {
 		return invalidRequest("jobId is not a job's id.")
 	}
 	select {
@@ -99,7 +101,7 @@ func (c *Control) watch(ctx *fasthttp.RequestCtx, caller *Caller) *Exception {
 // follower is one event stream under way.
 type follower struct {
 	*Control
-	caller *Caller
+	caller *access.Caller
 	conn   net.Conn
 	events *jobs.Subscription
 	ended  chan struct{} // closed by stream
@@ -119,7 +121,7 @@ func (f *follower) stream(w *bufio.Writer) {
 		}
 		select {
 		case e := <-f.events.C():
-			if !f.config.Verifier.admits(f.caller) {
+			if !f.config.Verifier.Admits(f.caller) {
 				return
 			}
 			f.writeEvent(w, &e)
@@ -131,7 +133,7 @@ func (f *follower) stream(w *bufio.Writer) {
 				f.writeEvent(w, &jobs.Event{Type: jobs.EventMissed, Time: time.Now(), Missed: n})
 			}
 		case <-ticker.C:
-			if !f.config.Verifier.admits(f.caller) {
+			if !f.config.Verifier.Admits(f.caller) {
 				return
 			}
 			f.write(w, ":\n\n")

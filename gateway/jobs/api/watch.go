@@ -18,6 +18,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/presigner"
 )
 
@@ -89,7 +90,7 @@ func (o *WatchOptions) request(ctx context.Context) (*http.Request, error) {
 	credentials := aws.Credentials{
 		AccessKeyID: o.Credentials.AccessKeyID, SecretAccessKey: o.Credentials.SecretAccessKey, SessionToken: o.Credentials.SessionToken,
 	}
-	err = v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(empty[:]), ServiceControl, o.Region, time.Now())
+	err = v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(empty[:]), access.ServiceControl, o.Region, time.Now())
 	if err != nil {
 		return nil, fmt.Errorf("cannot sign the request to %q: %w", o.Endpoint, err)
 	}

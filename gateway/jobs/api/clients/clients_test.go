@@ -24,6 +24,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
@@ -76,8 +77,8 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	must(t, err)
 	service, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: region, Account: "000000000000"}, Roles: listed{resolver}})
 	must(t, err)
-	keys, operator := api.GenerateKeys()
-	verifier, err := api.NewVerifier(region, keys)
+	keys, operator := access.GenerateKeys()
+	verifier, err := access.NewVerifier(region, keys)
 	must(t, err)
 	data, err := api.NewData(api.DataConfig{Service: service, Documents: documents.New(documents.Config{Authority: newAuthority(t, s3, minio.Root)})})
 	must(t, err)

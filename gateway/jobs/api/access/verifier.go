@@ -1,10 +1,11 @@
-package api
+package access
 
 import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway/edge"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
@@ -67,7 +69,7 @@ func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }
 
 // Verify returns who signed the request, for one of services. An error's Status, Name and Message are AWS's own answer
 // to such a request. now is the request's reading of the clock.
-func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, services ...string) (*Caller, *Exception) {
+func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, services ...string) (*Caller, *edge.Fault) {
 	keys := v.keys.Load()
 	header := &ctx.Request.Header
 	if slices.Contains(services, ServiceData) && signedInQuery(header, asked) {
@@ -86,7 +88,7 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 		},
 	})
 	if err != nil {
-		return nil, signatureException(err, now)
+		return nil, signatureFault(err, now)
 	}
 	if err := v.inRegion(verified.Region); err != nil {
 		return nil, err
@@ -100,7 +102,18 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	return nil, wrongService(services[0], verified.Service)
 }
 
-var querySignature = []byte("X-Amz-Signature=")
+var (
+	signatureScheme = []byte("AWS4-HMAC-SHA256 ")
+	querySignature  = []byte("X-Amz-Signature=")
+)
+
+// Admit refuses a request whose header shows that it is not signed at all, before its body is read; nil is not yet proof.
+func Admit(header *fasthttp.RequestHeader) *edge.Fault {
+	if bytes.HasPrefix(header.Peek(fasthttp.HeaderAuthorization), signatureScheme) || bytes.Contains(header.RequestURI(), querySignature) {
+		return nil
+	}
+	return signatureFault(presigner.ErrUnsigned, time.Time{})
+}
 
 // signedInQuery says whether a request carries its signature in its query, and none in its header.
 func signedInQuery(header *fasthttp.RequestHeader, asked *target.Target) bool {
@@ -109,7 +122,7 @@ func signedInQuery(header *fasthttp.RequestHeader, asked *target.Target) bool {
 
 // verifyQuery is Verify for a request of the data plane that is signed in its query (SigV4, "Authenticating Requests: Using
 // Query Parameters"). The hash of its body is signed, as everywhere but in S3.
-func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys) (*Caller, *Exception) {
+func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys) (*Caller, *edge.Fault) {
 	digest := sha256.Sum256(ctx.Request.Body())
 	verified, err := presigner.Verify(presigner.Verification{
 		Method: string(ctx.Method()), Host: string(ctx.Request.Header.Host()), RequestURI: string(asked.Origin()),
@@ -117,7 +130,7 @@ func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, n
 		Service: ServiceData, Payload: hex.EncodeToString(digest[:]), Time: now, Lookup: keys.lookup,
 	})
 	if err != nil {
-		return nil, signatureException(err, now)
+		return nil, signatureFault(err, now)
 	}
 	if err := v.inRegion(verified.Region); err != nil {
 		return nil, err
@@ -126,20 +139,20 @@ func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, n
 }
 
 // inRegion refuses a scope of another region than jobs.region: its ARNs would be another's.
-func (v *Verifier) inRegion(region string) *Exception {
+func (v *Verifier) inRegion(region string) *edge.Fault {
 	if region == v.region {
 		return nil
 	}
-	return exception(http.StatusForbidden, "InvalidSignature",
+	return fault(http.StatusForbidden, "InvalidSignature",
 		"Credential should be scoped to a valid region, not %q: this gateway's is %q; see jobs.region.", region, v.region)
 }
 
-func wrongService(want, got string) *Exception {
-	return exception(http.StatusForbidden, "InvalidSignature", "Credential should be scoped to correct service: %q, not %q.", want, got)
+func wrongService(want, got string) *edge.Fault {
+	return fault(http.StatusForbidden, "InvalidSignature", "Credential should be scoped to correct service: %q, not %q.", want, got)
 }
 
-// admits says whether the key that the caller signed with is still listed, and for the same.
-func (v *Verifier) admits(c *Caller) bool {
+// Admits says whether the key that the caller signed with is still listed, and for the same.
+func (v *Verifier) Admits(c *Caller) bool {
 	key := v.keys.Load().byID[c.ID()]
 	return key != nil && *key == *c.key
 }
@@ -149,7 +162,7 @@ type callerKey struct{}
 
 // Identify is Verify for the device listener (auth.mode: sigv4): it also leaves the caller in ctx, for Data.Serve. A
 // request for a document that is not a job's may be signed for either service.
-func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (*Caller, *Exception) {
+func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (*Caller, *edge.Fault) {
 	caller, err := v.Verify(ctx, asked, now, ServiceData, ServiceControl)
 	if err == nil {
 		ctx.SetUserValue(callerKey{}, caller)
@@ -157,54 +170,70 @@ func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, asked *target.Target, now 
 	return caller, err
 }
 
-// callerOf returns who Identify has found, nil if nobody.
-func callerOf(ctx *fasthttp.RequestCtx) *Caller {
+// CallerOf returns who Identify has found, nil if nobody.
+func CallerOf(ctx *fasthttp.RequestCtx) *Caller {
 	caller, _ := ctx.UserValue(callerKey{}).(*Caller)
 	return caller
 }
 
-// signatureException says in AWS's words what is wrong with a signature.
-func signatureException(err error, now time.Time) *Exception {
-	var e *Exception
+// signatureFault says in AWS's words what is wrong with a signature.
+func signatureFault(err error, now time.Time) *edge.Fault {
+	var e *edge.Fault
 	switch {
 	case errors.Is(err, presigner.ErrUnsigned):
-		e = exception(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
+		e = fault(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
 	case errors.Is(err, presigner.ErrMalformed):
-		e = exception(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header, or, for the data plane, all of them in its query.")
+		e = fault(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header, or, for the data plane, all of them in its query.")
 	case errors.Is(err, presigner.ErrAccessKey), errors.Is(err, presigner.ErrToken):
-		e = exception(http.StatusForbidden, "UnrecognizedClient", "The security token included in the request is invalid.")
+		e = fault(http.StatusForbidden, "UnrecognizedClient", "The security token included in the request is invalid.")
 	case errors.Is(err, presigner.ErrExpired):
-		e = exception(http.StatusForbidden, "InvalidSignature", "Signature expired: the request is dated more than %v before %s.", presigner.MaxHeaderSkew, stamp(now))
+		e = fault(http.StatusForbidden, "InvalidSignature", "Signature expired: the request is dated more than %v before %s.", presigner.MaxHeaderSkew, stamp(now))
 	case errors.Is(err, presigner.ErrNotYetValid):
-		e = exception(http.StatusForbidden, "InvalidSignature", "Signature not yet current: the request is dated more than %v after %s.", presigner.MaxHeaderSkew, stamp(now))
+		e = fault(http.StatusForbidden, "InvalidSignature", "Signature not yet current: the request is dated more than %v after %s.", presigner.MaxHeaderSkew, stamp(now))
 	default:
-		e = exception(http.StatusForbidden, "InvalidSignature", "The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.")
+		e = fault(http.StatusForbidden, "InvalidSignature", "The request signature we calculated does not match the signature you provided. Check your secret access key and signing method.")
 	}
 	e.Err = err
 	return e
 }
 
+func fault(status int, code, format string, args ...any) *edge.Fault {
+	return &edge.Fault{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
-// mayReport says whether the caller may do x's operation of the data plane for x's thing. Nobody may not.
-func (c *Caller) mayReport(x *Exchange) *Exception {
+// Report is an operation of the data plane that somebody wants to do.
+type Report struct {
+	Operation string
+	Thing     []byte
+	Changes   bool // it changes something
+}
+
+// MayReport says whether the caller may do an operation of the data plane. Nobody may not.
+func (c *Caller) MayReport(r Report) *edge.Fault {
 	if c == nil {
-		return errOtherThing
+		return OtherThing()
 	}
 	if c.Service != ServiceData {
 		return wrongService(ServiceData, c.Service)
 	}
-	if !c.ActsFor(x.thing) {
-		return c.denied(dataOperationNames[x.operation], "things of that name")
+	if !c.ActsFor(r.Thing) {
+		return c.denied(r.Operation, "things of that name")
 	}
-	if c.key.ReadOnly && (x.operation == startNext || x.operation == update) {
-		return c.denied(dataOperationNames[x.operation], "operations that change something")
+	if c.key.ReadOnly && r.Changes {
+		return c.denied(r.Operation, "operations that change something")
 	}
 	return nil
 }
 
-// mayOperate says whether the caller may do an operation of the control plane.
-func (c *Caller) mayOperate(name, method string) *Exception {
+// OtherThing refuses a device that asks for another thing's.
+func OtherThing() *edge.Fault {
+	return fault(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
+}
+
+// MayOperate says whether the caller may do an operation of the control plane.
+func (c *Caller) MayOperate(name, method string) *edge.Fault {
 	if c.key.Things != "" {
 		return c.denied(name, "operations of the control plane")
 	}
@@ -214,7 +243,7 @@ func (c *Caller) mayOperate(name, method string) *Exception {
 	return nil
 }
 
-func (c *Caller) denied(operation, what string) *Exception {
-	return exception(http.StatusForbidden, "AccessDenied",
+func (c *Caller) denied(operation, what string) *edge.Fault {
+	return fault(http.StatusForbidden, "AccessDenied",
 		"Access key %s is not authorized to perform %s:%s: it is not for %s; see jobs.access_keys_file.", c.ID(), c.Service, operation, what)
 }

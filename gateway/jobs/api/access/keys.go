@@ -1,4 +1,4 @@
-package api
+package access
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs/wire"
 	"jobgate/presigner"
 )
 
@@ -96,13 +97,13 @@ func ParseKeys(text []byte) (*Keys, error) {
 		switch {
 		case e.Things != nil && things == "":
 			return nil, fmt.Errorf("access_keys[%d] (%s): things is empty; name them, or remove it for an operator's key", i, e.ID)
-		case !isName([]byte(e.ID), 128, false):
+		case !wire.IsName([]byte(e.ID), 128, false):
 			return nil, fmt.Errorf("access_keys[%d]: id has %d characters; it takes 1 to 128 of [a-zA-Z0-9_-]", i, len(e.ID))
 		case len(e.Secret) < 16 || len(e.Secret) > 128:
 			return nil, fmt.Errorf("access_keys[%d] (%s): secret has %d characters; it takes 16 to 128", i, e.ID, len(e.Secret))
 		case k.byID[e.ID] != nil:
 			return nil, fmt.Errorf("access_keys[%d]: id %s is listed twice", i, e.ID)
-		case things != "" && !isName([]byte(strings.ReplaceAll(things, "*", "")+"x"), maxThingName+1, true):
+		case things != "" && !wire.IsName([]byte(strings.ReplaceAll(things, "*", "")+"x"), wire.MaxThingName+1, true):
 			return nil, fmt.Errorf("access_keys[%d] (%s): things %q is not a thing's name with *", i, e.ID, things)
 		}
 		k.byID[e.ID] = &AccessKey{
