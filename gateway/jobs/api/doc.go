@@ -3,7 +3,7 @@
 //	device listener ──► Data.Serve ──────────┐
 //	                                         ├─ datapath.go   which operation
 //	control listener ─► Control.Handle       ├─ dataops.go    the four operations, written append style (json.go)
-//	   │ access: who signed, for what         ├─ documents.go  jobDocument: one rendering a quantum, signed by Signing
+//	   │ access: who signed, for what        ├─ ../documents  jobDocument: one rendering a quantum
 //	   ├─ iot-jobs-data ─► Data ─────────────┘
 //	   ├─ /-/jobs/events ─► stream.go ─► Watch (watch.go)
 //	   └─ iot ─► route ─► input.go, validate.go ─► control*.go ─► jobs.Service ─► answers.go

@@ -20,8 +20,8 @@ import (
 	"jobgate/presigner"
 )
 
-// AccessKey is a key that requests may be signed with, and what it is good for. It prints redacted.
-type AccessKey struct {
+// Key is a key that requests may be signed with, and what it is good for. It prints redacted.
+type Key struct {
 	Credentials presigner.Credentials
 	ReadOnly    bool   // operations that change something are denied
 	Things      string // "" is an operator's key; else a device's, see Keys
@@ -41,7 +41,7 @@ type AccessKey struct {
 //
 // A key is replaced by listing the old and the new one until every client has the new one.
 type Keys struct {
-	byID    map[string]*AccessKey
+	byID    map[string]*Key
 	signing presigner.SigningKeys
 }
 
@@ -88,7 +88,7 @@ func ParseKeys(text []byte) (*Keys, error) {
 	if len(f.AccessKeys) == 0 {
 		return nil, errors.New("access_keys lists none")
 	}
-	k := &Keys{byID: make(map[string]*AccessKey, len(f.AccessKeys))}
+	k := &Keys{byID: make(map[string]*Key, len(f.AccessKeys))}
 	for i, e := range f.AccessKeys {
 		things := ""
 		if e.Things != nil {
@@ -106,7 +106,7 @@ func ParseKeys(text []byte) (*Keys, error) {
 		case things != "" && !wire.IsName([]byte(strings.ReplaceAll(things, "*", "")+"x"), wire.MaxThingName+1, true):
 			return nil, fmt.Errorf("access_keys[%d] (%s): things %q is not a thing's name with *", i, e.ID, things)
 		}
-		k.byID[e.ID] = &AccessKey{
+		k.byID[e.ID] = &Key{
 			Credentials: presigner.Credentials{AccessKeyID: e.ID, SecretAccessKey: e.Secret},
 			ReadOnly:    e.ReadOnly, Things: things,
 		}
@@ -185,7 +185,7 @@ func GenerateKeys() (*Keys, presigner.Credentials) {
 		AccessKeyID:     "JG" + rand.Text()[:18],
 		SecretAccessKey: base64.RawURLEncoding.EncodeToString(secret[:]),
 	}
-	return &Keys{byID: map[string]*AccessKey{c.AccessKeyID: {Credentials: c}}}, c
+	return &Keys{byID: map[string]*Key{c.AccessKeyID: {Credentials: c}}}, c
 }
 
 // Len returns how many keys there are.
@@ -201,6 +201,6 @@ func (k *Keys) lookup(id string) (presigner.Credentials, bool) {
 }
 
 // actsFor says whether the key may ask for thing.
-func (k *AccessKey) actsFor(thing []byte) bool {
+func (k *Key) actsFor(thing []byte) bool {
 	return k.Things == "" || jobdoc.GlobMatches(k.Things, thing) // ParseKeys lets no '?' in
 }

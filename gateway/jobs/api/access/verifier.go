@@ -50,7 +50,7 @@ func (v *Verifier) SetKeys(keys *Keys) { v.keys.Store(keys) }
 // Caller is who signed a request.
 type Caller struct {
 	Service string // of the credential scope
-	key     *AccessKey
+	key     *Key
 }
 
 // ID returns the access key id.
