@@ -67,6 +67,11 @@ func newService(t testing.TB) *jobs.Service {
 
 func newFixture(t testing.TB, edit func(*mqtt.Config)) *fixture {
 	t.Helper()
+	return newFixtureWith(t, edit, patience)
+}
+
+func newFixtureWith(t testing.TB, edit func(*mqtt.Config), writeTimeout time.Duration) *fixture {
+	t.Helper()
 	f := &fixture{TB: t, Service: newService(t)}
 	c := mqtt.Config{Service: f.Service, Documents: plain{}, SessionExpiry: time.Hour}
 	if edit != nil {
@@ -77,7 +82,7 @@ func newFixture(t testing.TB, edit func(*mqtt.Config)) *fixture {
 		t.Fatal(err)
 	}
 	ln, err := edge.Listen(edge.Options{
-		Name: "mqtt", Address: "127.0.0.1:0", ReadTimeout: patience, IdleTimeout: patience, WriteTimeout: patience,
+		Name: "mqtt", Address: "127.0.0.1:0", ReadTimeout: patience, IdleTimeout: patience, WriteTimeout: writeTimeout,
 	})
 	if err != nil {
 		t.Fatal(err)
