@@ -45,6 +45,7 @@ that goes with it.`,
 	f.StringVar(&d.listen, "listen", "", "`ADDRESS` of the gateway (default 127.0.0.1:8080, or the next free port)")
 	f.StringVar(&d.admin, "admin", "", "`ADDRESS` for operators (default 127.0.0.1:9090, or the next free port)")
 	f.StringVar(&d.control, "control", "", "`ADDRESS` of the IoT Jobs control plane (default 127.0.0.1:8082, or the next free port)")
+	f.StringVar(&d.mqtt, "mqtt", "", "`ADDRESS` for devices that speak MQTT (default 127.0.0.1:1883, or the next free port)")
 	f.StringVar(&d.logLevel, "log-level", "warn", "`LEVEL` of the gateway's log: debug, info, warn or error")
 	f.BoolVar(&d.once, "once", false, "do what the printed lines do, print what came back, and end")
 	return cmd
@@ -52,8 +53,8 @@ that goes with it.`,
 
 // demo is the command's flags, and what it runs.
 type demo struct {
-	listen, admin, control, logLevel string
-	once                             bool
+	listen, admin, control, mqtt, logLevel string
+	once                                   bool
 
 	folder   string
 	storeURL string
@@ -130,6 +131,10 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	mqtt, err := freeAddress(d.mqtt, "127.0.0.1:1883")
+	if err != nil {
+		return err
+	}
 	settings := func(_ context.Context, log *slog.Logger) (aws.Config, error) {
 		return aws.Config{
 			Region: "us-east-1", BaseEndpoint: aws.String(d.storeURL), Logger: sdkLog{log},
@@ -139,6 +144,7 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	o := config.Options{Path: "demo.yaml", Source: []byte(demoConfiguration(d.storeURL, d.folder)), Flags: []config.Flag{
 		{Name: "--listen", Key: "listen", Text: listen},
 		{Name: "--control", Key: "control", Text: control},
+		{Name: "--mqtt", Key: "mqtt.listen", Text: mqtt},
 		{Name: "--admin", Key: "admin", Text: admin},
 		{Name: "--log-level", Key: "log.level", Text: d.logLevel},
 	}}
@@ -201,6 +207,7 @@ func (d *demo) explain(out io.Writer) {
 
   gateway       %s
   IoT Jobs      %s  (the control plane; devices ask the gateway)
+  MQTT          %s  (devices that are told of their jobs)
   operators     %s/metrics  (also /healthz, /readyz, /config)
   object store  %s  (S3 and STS; its files: %s)
 
@@ -215,7 +222,7 @@ func (d *demo) explain(out io.Writer) {
 %s
 The template of the first document, before its URLs are signed: %s
 Ctrl-C ends the demo.
-`, d.url(), d.controlURL(), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.jobLines(), d.templateFile())
+`, d.url(), d.controlURL(), d.gateway.server.Addr("mqtt"), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.jobLines(), d.templateFile())
 }
 
 // get asks for url and returns the body of a 200.

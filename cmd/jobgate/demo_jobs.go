@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -21,10 +22,11 @@ import (
 // The job that an operator creates in the demo, with a placeholder in its document, and what is put into the lines
 // that do it.
 const (
-	demoUpdate   = "update-1"
-	demoRole     = "arn:aws:iam::123456789012:role/download"
-	demoTarget   = "arn:aws:iot:us-east-1:000000000000:thing/" + demoThing
-	demoDocument = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + demoFirmware + `}"}`
+	demoUpdate     = "update-1"
+	demoMQTTUpdate = "update-2"
+	demoRole       = "arn:aws:iam::123456789012:role/download"
+	demoTarget     = "arn:aws:iot:us-east-1:000000000000:thing/" + demoThing
+	demoDocument   = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + demoFirmware + `}"}`
 )
 
 // demoJobLines are the life of a job, as the AWS CLI spells it.
@@ -46,13 +48,26 @@ const demoJobLines = `3. The same as an IoT job, with the AWS CLI. As the operat
 5. The job is complete:
 
      aws --endpoint-url CONTROL iot describe-job --job-id JOB --query job.status
+
+6. A device that speaks MQTT waits until it is told of a job (its client id is its name, so one client at a time):
+
+     mosquitto_sub CLIENT -C 1 -t '$aws/things/THING/jobs/notify-next' >notice.json & sleep 1
+     aws --endpoint-url CONTROL iot create-job --job-id MJOB --targets TARGET \
+       --presigned-url-config roleArn=ROLE \
+       --document 'DOCUMENT'
+     wait; cat notice.json
+     mosquitto_rr CLIENT -t '$aws/things/THING/jobs/start-next' -e '$aws/things/THING/jobs/start-next/accepted' -m '{}'
+     mosquitto_pub CLIENT -t '$aws/things/THING/jobs/MJOB/update' -m '{"status":"SUCCEEDED"}'
+     aws --endpoint-url CONTROL iot describe-job --job-id MJOB --query job.status
 `
 
 func (d *demo) controlURL() string { return "http://" + d.gateway.server.Addr("control").String() }
 
 // jobLines are demoJobLines for this demo's addresses and key.
 func (d *demo) jobLines() string {
+	host, port, _ := net.SplitHostPort(d.gateway.server.Addr("mqtt").String()) // an address has both
 	return strings.NewReplacer(
+		"CLIENT", "-h "+host+" -p "+port+" -i "+demoThing+" -q 1", "MJOB", demoMQTTUpdate,
 		"EXPORT", exportLine(d.gateway.madeKey, d.gateway.loaded.Jobs.Region), "CONTROL", d.controlURL(), "GATEWAY", d.url(),
 		"THING", demoThing, "JOB", demoUpdate, "TARGET", demoTarget, "ROLE", demoRole, "DOCUMENT", demoDocument, "FIRMWARE", demoFirmware,
 	).Replace(demoJobLines)

@@ -10,7 +10,7 @@ import (
 )
 
 // anyPort are flags that let the demo listen where there is room.
-var anyPort = []string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--control", "127.0.0.1:0"}
+var anyPort = []string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--control", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
 
 func TestDemoOnce(t *testing.T) {
 	r := jobgate(t, "", nil, append([]string{"demo", "--once"}, anyPort...)...)
@@ -22,7 +22,7 @@ func TestDemoOnce(t *testing.T) {
 
 // TestDemo pastes what the demo prints into a shell.
 func TestDemo(t *testing.T) {
-	requirePrograms(t, "curl", "aws")
+	requirePrograms(t, "curl", "aws", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
 	// A home in AWS must not matter: the demo has an account of its own.
 	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)
 	text := eventually(t, d.out.String, "Ctrl-C ends the demo.")
@@ -45,13 +45,19 @@ func TestDemo(t *testing.T) {
 	f(6, "200, 262144 bytes\n")
 	f(7)
 	f(8, `"COMPLETED"`)
+	f(9) // a device waits
+	f(10, `"jobId": "update-2"`)
+	f(11, `"execution":{"jobId":"update-2"`, `"jobDocument":{"operation":"install","url":"http://127.0.0.1:`, "X-Amz-Signature=")
+	f(12, `"status":"IN_PROGRESS"`)
+	f(13)
+	f(14, `"COMPLETED"`)
 	if info, err := os.Stat(filepath.Join(folder, "v7.bin")); err != nil || info.Size() != 262144 {
 		t.Errorf("v7.bin: %v %v", info, err)
 	}
 	_, after, _ := strings.Cut(text, "operators     ")
 	metrics, _, _ := strings.Cut(after, "  ")
 	if _, body := fetch(t, "GET", strings.TrimSpace(metrics)); !strings.Contains(body, `jobgate_sts_requests_total{outcome="ok",role="download"} 1`) ||
-		!strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 1`) {
+		!strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) {
 		t.Errorf("%s:\n%s", metrics, body)
 	}
 	d.signal(syscall.SIGINT)
