@@ -17,6 +17,7 @@ import (
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
@@ -212,8 +213,10 @@ func allowedFiles(c *config.Config) (jobdoc.CodeSignatures, error) {
 
 // keep is the store's place for signatures, nil if it has none.
 func keep(store jobs.Store) codesign.Keep {
-	k, _ := store.(codesign.Keep)
-	return k
+	if s, ok := store.(*jobstore.Store); ok {
+		return s.Signatures()
+	}
+	return nil
 }
 
 // resignEvery is how long what could not be signed waits.

@@ -268,10 +268,14 @@ func TestCodeSign(t *testing.T) {
 	}
 	s.stop()
 
-	// After a restart running jobs have their signatures again.
+	// After a restart running jobs have their signatures, without a read of the objects.
+	before = s.reads()
 	s.start()
 	eventually(t, func() string { status, _, _ := s.fetch("new"); return fmt.Sprint(status) }, "200")
 	s.verify("new", "version two!", s.new, s.public)
+	if n := s.reads() - before; n != 1 { // the download
+		t.Errorf("%d reads after a restart", n)
+	}
 	s.stop()
 }
 

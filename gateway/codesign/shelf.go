@@ -2,6 +2,8 @@ package codesign
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -64,7 +66,7 @@ func (s *Shelf) find(ctx context.Context, place string) *record {
 	if r != nil || s.keep == nil {
 		return r
 	}
-	text, found, err := s.keep.Get(ctx, place)
+	text, found, err := s.keep.Get(ctx, keyOf(place))
 	if err != nil {
 		s.log.Warn("cannot read a kept signature", "error", err)
 	}
@@ -83,6 +85,12 @@ func (s *Shelf) find(ctx context.Context, place string) *record {
 	}
 	s.set(place, r)
 	return r
+}
+
+// keyOf is what a place's record is kept by: places are as long as keys of S3.
+func keyOf(place string) string {
+	sum := sha256.Sum256([]byte(place))
+	return hex.EncodeToString(sum[:])
 }
 
 // add puts a signature beside those that are there. The store may be told later than
@@ -104,7 +112,7 @@ func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, s
 	}
 	text, err := json.Marshal(r)
 	if err == nil {
-		err = s.keep.Put(ctx, place, text)
+		err = s.keep.Put(ctx, keyOf(place), text)
 	}
 	if err != nil && !errors.Is(err, context.Canceled) {
 		s.log.Warn("cannot keep a signature; it is made again after a restart", "error", err)

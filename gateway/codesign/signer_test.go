@@ -282,7 +282,7 @@ func TestKeep(t *testing.T) {
 	}
 
 	// A store that fails or holds nonsense costs a signature, not the answer.
-	keep.values[s.place(firmware)] = []byte("{")
+	keep.values[keyOf(s.place(firmware))] = []byte("{")
 	keep.fault = errors.New("disk full")
 	if _, err := s.Sign(ctx, firmware); err != nil {
 		t.Errorf("with a broken store: %v", err)
