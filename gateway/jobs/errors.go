@@ -25,6 +25,8 @@ var (
 	ErrClosed = engine.ErrClosed
 	// ErrStoreInUse is returned by an engine that admits one handle at a time.
 	ErrStoreInUse = engine.ErrInUse
+	// ErrFeedMissed is returned by Store.Feed if what follows the cursor was dropped.
+	ErrFeedMissed = engine.ErrMissed
 	// ErrStoreNewer is returned on opening a store that a newer version wrote.
 	ErrStoreNewer = engine.ErrNewer
 )

@@ -44,7 +44,8 @@ type Event struct {
 }
 
 // Events hands changes to whoever follows them. It never waits for a subscriber: what does not fit in a subscriber's
-// buffer is dropped and counted in the next event's Missed. It sees the changes that this process makes.
+// buffer is dropped and counted in the next event's Missed. It sees the changes that this process makes; of a shared store,
+// those that all of its gateways make, while Run follows them.
 type Events struct {
 	mu   sync.RWMutex
 	subs map[*Subscription]struct{}
@@ -121,6 +122,17 @@ func (e *Events) publish(ev *Event) {
 		if s.filter == nil || s.filter(ev) {
 			s.offer(*ev)
 		}
+	}
+}
+
+// lose counts an event as missed by all subscribers: it is not known how many there were.
+func (e *Events) lose() {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for s := range e.subs {
+		s.mu.Lock()
+		s.missed++
+		s.mu.Unlock()
 	}
 }
 

@@ -71,13 +71,13 @@ func (s *Service) DeleteExecution(ctx context.Context, now time.Time, r DeleteEx
 		if e.Status == InProgress && !r.Force {
 			return e.refused("An execution in state IN_PROGRESS is deleted with force only.")
 		}
+		e.UpdatedAt = now
 		err = s.store.DeleteExecution(ctx, e)
 		if errors.Is(err, ErrVersionConflict) {
 			continue
 		}
 		if err == nil {
-			e.UpdatedAt = now
-			if s.events.Active() {
+			if s.direct() {
 				s.publishExecution(EventExecutionGone, &e)
 			}
 			s.scheduler.want(r.JobID)

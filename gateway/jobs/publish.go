@@ -2,9 +2,13 @@ package jobs
 
 import "time"
 
+// direct says whether there is somebody to be told of a change by who makes it. Of a shared store's changes all are told
+// by its feed, so that they come in one order on every gateway.
+func (s *Service) direct() bool { return !s.shared && s.events.Active() }
+
 // publishSwap publishes a change of one execution, and the attempt that follows it.
 func (s *Service) publishSwap(swap *Swap) {
-	if !s.events.Active() {
+	if !s.direct() {
 		return
 	}
 	s.publishExecution(EventExecution, &swap.New)
@@ -15,7 +19,7 @@ func (s *Service) publishSwap(swap *Swap) {
 
 // publishExecutions publishes changes of many executions.
 func (s *Service) publishExecutions(list []Execution) {
-	if !s.events.Active() {
+	if !s.direct() {
 		return
 	}
 	for i := range list {
@@ -33,7 +37,7 @@ func (s *Service) publishExecution(t EventType, e *Execution) {
 // publishJob publishes a change of a job, and logs its end.
 func (s *Service) publishJob(t EventType, j *Job, counts *Counts, now time.Time) {
 	s.logEnd(t, j, counts)
-	if s.events.Active() {
+	if s.direct() {
 		s.events.publish(&Event{Type: t, Time: now, JobID: j.ID, Job: j.Status, Counts: *counts, Reason: j.ReasonCode})
 	}
 }
@@ -50,7 +54,7 @@ func (s *Service) logEnd(t EventType, j *Job, counts *Counts) {
 
 // publishQueued publishes the executions that a chunk of a rollout queued, and the job's progress.
 func (s *Service) publishQueued(j *Job, r *QueueResult, now time.Time) {
-	if !s.events.Active() {
+	if !s.direct() {
 		return
 	}
 	for _, thing := range r.Things {

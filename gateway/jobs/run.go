@@ -4,17 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
 // Run drives timers, rollouts and sweeps until ctx ends. It logs what goes wrong and tries again; every step is in the
 // store when the next begins. Where several processes share the store, the one that leads drives; the others stand by.
 func (s *Service) Run(ctx context.Context) {
+	if s.shared {
+		var following sync.WaitGroup
+		defer following.Wait()
+		following.Go(func() { s.follow(ctx) })
+	}
 	defer s.resign()
 	for ctx.Err() == nil {
 		if !s.leads(ctx) {
 			continue
 		}
+		s.prune(ctx, time.Now())
 		worked, err := s.round(ctx, time.Now())
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("jobs: cannot take a step", "error", err)

@@ -6,8 +6,8 @@ import (
 )
 
 // scheduler says which jobs want a look, and when. It is a memory of what the store knows: a job that it does not name is
-// looked at within lookEvery all the same, or, where several gateways share the store, within lookShared, which is how
-// changes by the others are found.
+// looked at within lookEvery all the same, or, where several gateways share the store, within lookShared: their feed says
+// what the others change, but something may hold it back.
 type scheduler struct {
 	kick chan struct{} // wakes Run
 
@@ -23,7 +23,7 @@ type scheduler struct {
 // Pauses of Run: how often all jobs are looked at, and how long reports may gatherFor before it looks at their job.
 const (
 	lookEvery  = 15 * time.Second
-	lookShared = time.Second
+	lookShared = 5 * time.Second
 	gatherFor  = 20 * time.Millisecond
 )
 

@@ -69,7 +69,10 @@ type Service struct {
 	documents documents
 	scheduler scheduler
 	leading   atomic.Bool
-	scratch   sync.Pool // *[]Execution
+	shared    bool         // other gateways may change the store
+	caughtUp  atomic.Int64 // when the feed was last read to its end, ns; 0: not yet
+	pruned    time.Time    // when the feed was last pruned; Run's
+	scratch   sync.Pool    // *[]Execution
 }
 
 // New returns a Service over c.Store. Run has to be started for timers, rollouts and sweeps to proceed.
@@ -97,6 +100,7 @@ func New(c Config) (*Service, error) {
 		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
 	}
 	if c.Store.Shared() {
+		s.shared = true
 		s.scheduler.every = lookShared
 	}
 	s.scratch.New = func() any { list := make([]Execution, 0, 8); return &list }

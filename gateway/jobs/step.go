@@ -45,14 +45,14 @@ func (s *Service) take(ctx context.Context, now time.Time, j *Job, p *Progress, 
 		}
 		return err == nil, ignoreRace(err)
 	case next.sweep:
-		r, err := s.store.SweepJob(ctx, SweepChunk{JobID: j.ID, Limit: s.limits.ChunkSize, Now: now, Names: s.events.Active()})
+		r, err := s.store.SweepJob(ctx, SweepChunk{JobID: j.ID, Limit: s.limits.ChunkSize, Now: now, Names: s.direct()})
 		if err == nil && j.Sweep != SweepDelete {
 			s.publishExecutions(r.Executions)
 		}
 		return err == nil, ignoreRace(err)
 	case next.queue.n > 0:
 		r, err := s.store.QueueChunk(ctx, QueueChunk{
-			JobID: j.ID, After: p.Chunks, Limit: next.queue.n, Now: now, Names: s.events.Active(),
+			JobID: j.ID, After: p.Chunks, Limit: next.queue.n, Now: now, Names: s.direct(),
 			Pace: next.queue.pace, Each: next.queue.each,
 		})
 		if err == nil {

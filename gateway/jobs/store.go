@@ -29,6 +29,12 @@ type Store interface {
 	Lead(ctx context.Context) (leads bool, again time.Duration, err error)
 	// Resign lets another handle lead at once.
 	Resign(ctx context.Context) error
+	// Feed returns up to limit notices of what was changed after a cursor ("" = what is to come), by any handle, and the
+	// cursor behind them. It waits up to wait for the first. Those of one job come in the order in which they were made.
+	// ErrFeedMissed if the cursor's place was pruned. A store that is not shared has none.
+	Feed(ctx context.Context, after string, limit int, wait time.Duration) (notices []Notice, next string, err error)
+	// PruneFeed drops notices that are older than age.
+	PruneFeed(ctx context.Context, age time.Duration) error
 
 	// Close ends the store after the changes under way; calls that follow return ErrClosed.
 	Close() error

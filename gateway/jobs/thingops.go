@@ -61,6 +61,8 @@ func (s *Service) DeleteThing(ctx context.Context, now time.Time, name string, v
 		return err
 	}
 	s.settleAll(removed)
-	s.events.publish(&Event{Type: EventThingDeleted, Time: now, Thing: name})
+	if s.direct() {
+		s.events.publish(&Event{Type: EventThingDeleted, Time: now, Thing: name})
+	}
 	return nil
 }

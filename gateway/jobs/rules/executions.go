@@ -209,6 +209,10 @@ func (s *Store) Swap(ctx context.Context, swaps []jobs.Swap) error {
 			continue
 		}
 		c := change(&w.Old, &w.New)
+		var err error
+		if c.Entry, err = s.entry(w); err != nil {
+			return err
+		}
 		if w.Next != nil {
 			past := c.New
 			c.Past, c.New, c.JobVersion = &past, row(w.Next), w.Old.Job.Version
@@ -263,6 +267,9 @@ func (s *Store) DeleteExecution(ctx context.Context, e jobs.Execution) error {
 		}
 		if len(latest) == 0 {
 			return executionGone(t, &e)
+		}
+		if err := s.publish(t, jobs.NoticeExecutions(jobs.EventExecutionGone, []jobs.Execution{e})...); err != nil {
+			return err
 		}
 		past, err := t.Attempts(key)
 		if err != nil {

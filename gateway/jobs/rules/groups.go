@@ -240,7 +240,7 @@ func (s *Store) SweepGroups(ctx context.Context, limit int, now time.Time) (remo
 			return err
 		}
 		more = !done || len(rows) > 1
-		return nil
+		return s.publishExecutions(t, removed)
 	})
 	return removed, more, err
 }

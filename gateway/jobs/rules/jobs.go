@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
@@ -114,7 +115,10 @@ func (s *Store) CreateJob(ctx context.Context, n jobs.NewJob) (*jobs.Job, error)
 		if err := t.PutValues([]engine.Value{document}); err != nil {
 			return err
 		}
-		return setTags(t, jobs.Resource{Kind: jobs.KindJob, Name: j.ID}, n.Tags)
+		if err := setTags(t, jobs.Resource{Kind: jobs.KindJob, Name: j.ID}, n.Tags); err != nil {
+			return err
+		}
+		return s.publish(t, jobs.NoticeJob(jobs.EventJobCreated, &j, &jobs.Counts{}, j.CreatedAt))
 	})
 	if err != nil {
 		return nil, err
@@ -290,7 +294,14 @@ func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {
 			return err
 		}
 		row.Serial = state.Job.Serial
-		return t.PutJob(row, added)
+		if err := t.PutJob(row, added); err != nil {
+			return err
+		}
+		event, counts := j.Becomes(&next), jobs.Counts(state.Progress.Counts)
+		if event == jobs.EventJobDeleting {
+			counts = jobs.Counts{} // they are going
+		}
+		return s.publish(t, jobs.NoticeJob(event, &next, &counts, next.UpdatedAt))
 	})
 	if err != nil {
 		return nil, err
@@ -321,7 +332,12 @@ func (s *Store) RemoveJob(ctx context.Context, id string) error {
 		if err := removeTags(t, jobs.Resource{Kind: jobs.KindJob, Name: id}); err != nil {
 			return err
 		}
-		return purge(t, state.Targets)
+		if err := purge(t, state.Targets); err != nil {
+			return err
+		}
+		gone := jobs.NoticeJob(jobs.EventJobDeleted, j, new(jobs.Counts), time.Time{})
+		gone.At = 0 // when it is read
+		return s.publish(t, gone)
 	})
 }
 

@@ -28,11 +28,11 @@ type lead struct {
 }
 
 // Shared implements jobs.Store.
-func (s *Store) Shared() bool { return s.engine.Shared() }
+func (s *Store) Shared() bool { return s.shared }
 
 // Lead implements jobs.Store.
 func (s *Store) Lead(ctx context.Context) (leads bool, again time.Duration, err error) {
-	if !s.engine.Shared() {
+	if !s.shared {
 		return true, leaseAsk, nil
 	}
 	l := &s.lead

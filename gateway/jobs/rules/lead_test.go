@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/memory"
 	"jobgate/gateway/jobs/rules"
 )
@@ -20,7 +21,12 @@ type gateway struct {
 
 func newGateway(t *testing.T, db *memory.Database) *gateway {
 	t.Helper()
-	s, err := jobs.New(jobs.Config{Store: rules.Over(db.Open()), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	return newGatewayOver(t, db.Open())
+}
+
+func newGatewayOver(t *testing.T, e engine.Engine) *gateway {
+	t.Helper()
+	s, err := jobs.New(jobs.Config{Store: rules.Over(e), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,13 @@ func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result 
 		if m.things, err = liveThings(t, c.Things); err != nil {
 			return err
 		}
-		result, err = m.run()
-		return err
+		if result, err = m.run(); err != nil {
+			return err
+		}
+		if err := s.publishExecutions(t, result.Queued); err != nil {
+			return err
+		}
+		return s.publishExecutions(t, result.Removed)
 	})
 	return result, err
 }

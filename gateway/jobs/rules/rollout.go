@@ -34,9 +34,13 @@ func enqueue(j *jobs.Job, v engine.Visit, now time.Time) (jobs.Execution, engine
 // QueueChunk implements jobs.JobStore.
 func (s *Store) QueueChunk(ctx context.Context, c jobs.QueueChunk) (result jobs.QueueResult, err error) {
 	err = s.background(ctx, c.Limit, func(t engine.Tx) error {
-		r := rollout{tx: t, c: &c}
+		r := rollout{tx: t, c: &c, tells: s.shared}
 		err := r.run()
 		result = r.result
+		if err == nil && r.tells {
+			progress := jobs.NoticeJob(jobs.EventJobProgress, r.job, &result.Progress.Counts, c.Now)
+			err = s.publish(t, append(jobs.NoticeExecutions(jobs.EventExecution, r.queued), progress)...)
+		}
 		return err
 	})
 	return result, err
@@ -55,6 +59,8 @@ type rollout struct {
 	walk   engine.Walk
 	of     []int // the target of each stop
 	result jobs.QueueResult
+	tells  bool             // the store's gateways are told
+	queued []jobs.Execution // what was queued, if somebody is told
 }
 
 func (r *rollout) run() error {
@@ -103,7 +109,7 @@ func (r *rollout) route() error {
 			return err
 		}
 	}
-	r.walk = engine.Walk{Job: r.job.Row, Names: r.c.Names, Limit: max(r.c.Limit, minScan) + 1}
+	r.walk = engine.Walk{Job: r.job.Row, Names: r.c.Names || r.tells, Limit: max(r.c.Limit, minScan) + 1}
 	if r.job.Selection == jobs.Snapshot {
 		r.walk.BySerial, r.walk.Serial = true, r.state.Job.Serial
 	}
@@ -153,6 +159,9 @@ func (r *rollout) take(visits []engine.Visit) (changes []engine.Change) {
 		}
 		e, c := enqueue(r.job, *v, r.c.Now)
 		changes = append(changes, c)
+		if r.tells {
+			r.queued = append(r.queued, e)
+		}
 		if v.Found != nil {
 			p.Counts[v.Found.Status]--
 		}

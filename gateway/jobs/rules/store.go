@@ -20,6 +20,7 @@ type Store struct {
 	lists  sync.Pool // *[]engine.Execution
 	change sync.Pool // *[]engine.Change
 	lead   lead
+	shared bool // other handles may change the store, and are told what this one does
 }
 
 var _ jobs.Store = (*Store)(nil)
@@ -27,7 +28,7 @@ var _ jobs.Store = (*Store)(nil)
 // Over returns the store that an engine keeps. Closing it closes the engine.
 func Over(e engine.Engine) *Store {
 	return &Store{
-		engine: e, lead: lead{holder: rand.Text()},
+		engine: e, lead: lead{holder: rand.Text()}, shared: e.Shared(),
 		lists:  sync.Pool{New: func() any { return new([]engine.Execution) }},
 		change: sync.Pool{New: func() any { return new([]engine.Change) }},
 	}

@@ -10,9 +10,12 @@ import (
 // SweepJob implements jobs.JobStore.
 func (s *Store) SweepJob(ctx context.Context, c jobs.SweepChunk) (result jobs.SweepResult, err error) {
 	err = s.background(ctx, c.Limit, func(t engine.Tx) error {
-		w := sweep{tx: t, c: &c}
+		w := sweep{tx: t, c: &c, tells: s.shared}
 		err := w.run()
 		result = w.result
+		if err == nil {
+			err = s.publishExecutions(t, w.changed)
+		}
 		return err
 	})
 	return result, err
@@ -24,7 +27,9 @@ type sweep struct {
 	c      *jobs.SweepChunk
 	job    *jobs.Job
 	result jobs.SweepResult
+	tells  bool // the store's gateways are told
 
+	changed []jobs.Execution   // what those to be canceled become, if somebody is told
 	changes []engine.Change    // executions to be canceled
 	gone    []engine.Execution // executions to be deleted
 }
@@ -78,6 +83,9 @@ func (w *sweep) one(row *engine.Execution) {
 	w.changes = append(w.changes, change(&before, &e))
 	if w.c.Names {
 		w.result.Executions = append(w.result.Executions, e)
+	}
+	if w.tells {
+		w.changed = append(w.changed, e)
 	}
 }
 

@@ -159,7 +159,13 @@ func (s *Store) DeleteThing(ctx context.Context, name string, version int64, now
 		if err := t.PutThings([]engine.Thing{row}); err != nil {
 			return err
 		}
-		return t.PurgeThings([]int64{row.ID})
+		if err := t.PurgeThings([]int64{row.ID}); err != nil {
+			return err
+		}
+		if err := s.publishExecutions(t, removed); err != nil {
+			return err
+		}
+		return s.publish(t, jobs.Notice{Type: jobs.EventThingDeleted, At: millis(now), Thing: name})
 	})
 	return removed, err
 }

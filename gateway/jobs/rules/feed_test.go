@@ -1,0 +1,229 @@
+package rules_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/memory"
+)
+
+// alone is an engine that nobody else changes.
+type alone struct{ engine.Engine }
+
+func (alone) Shared() bool { return false }
+
+// lives plays every kind of change on gateways in turn, with a second after each.
+func lives(t *testing.T, gateways ...*gateway) {
+	turn := 0
+	do := func(f func(g *gateway) error) {
+		t.Helper()
+		if err := f(gateways[turn%len(gateways)]); err != nil {
+			t.Fatal(err)
+		}
+		turn++
+		time.Sleep(time.Second)
+		synctest.Wait()
+	}
+	thing := func(name string) {
+		do(func(g *gateway) error {
+			_, err := g.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: name})
+			return err
+		})
+	}
+	create := func(id string, r jobs.CreateJobRequest) {
+		do(func(g *gateway) error {
+			r.ID, r.Document = id, "{}"
+			_, err := g.CreateJob(t.Context(), time.Now(), r)
+			return err
+		})
+	}
+	report := func(name, id string, status jobs.Status) {
+		do(func(g *gateway) error {
+			_, err := g.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: name, JobID: id, Status: status})
+			return err
+		})
+	}
+	names := gateways[0].Names()
+	for _, name := range []string{"a", "b", "c"} {
+		thing(name)
+	}
+	do(func(g *gateway) error {
+		_, err := g.CreateGroup(t.Context(), time.Now(), jobs.CreateGroupRequest{Name: "g"})
+		return err
+	})
+	member := jobs.MemberRequest{Thing: "a", Group: "g"}
+	do(func(g *gateway) error { return g.AddToGroup(t.Context(), time.Now(), member) })
+
+	create("done", jobs.CreateJobRequest{Targets: []string{names.ThingARN("a"), names.ThingARN("b")}})
+	report("a", "done", jobs.InProgress)
+	report("a", "done", jobs.Succeeded)
+	report("b", "done", jobs.Succeeded) // which completes the job
+
+	retry := jobs.Settings{Retry: &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 1}}}}
+	create("retried", jobs.CreateJobRequest{Targets: []string{names.ThingARN("a")}, Settings: retry})
+	report("a", "retried", jobs.Failed)
+
+	abort := jobs.Settings{Abort: &jobs.AbortConfig{CriteriaList: []jobs.AbortCriteria{
+		{FailureType: jobs.FailureAll, Action: jobs.ActionCancel, ThresholdPercentage: 1, MinNumberOfExecutedThings: 1},
+	}}}
+	create("aborted", jobs.CreateJobRequest{Targets: []string{names.ThingARN("a"), names.ThingARN("b")}, Settings: abort})
+	report("a", "aborted", jobs.Failed)
+
+	create("continuous", jobs.CreateJobRequest{Targets: []string{names.GroupARN("g")}, Selection: jobs.Continuous})
+	do(func(g *gateway) error {
+		return g.AddToGroup(t.Context(), time.Now(), jobs.MemberRequest{Thing: "b", Group: "g"})
+	})
+	do(func(g *gateway) error { return g.RemoveFromGroup(t.Context(), time.Now(), member) })
+	do(func(g *gateway) error {
+		text := "described"
+		return g.UpdateJob(t.Context(), time.Now(), jobs.UpdateJobRequest{ID: "continuous", Description: &text})
+	})
+	do(func(g *gateway) error {
+		_, err := g.AssociateTargets(t.Context(), time.Now(), jobs.AssociateTargetsRequest{ID: "continuous", Targets: []string{names.ThingARN("c")}})
+		return err
+	})
+	do(func(g *gateway) error {
+		return g.CancelExecution(t.Context(), time.Now(), jobs.CancelExecutionRequest{Thing: "c", JobID: "continuous"})
+	})
+	do(func(g *gateway) error {
+		return g.DeleteExecution(t.Context(), time.Now(), jobs.DeleteExecutionRequest{Thing: "c", JobID: "continuous", Number: 1})
+	})
+	do(func(g *gateway) error { return g.DeleteGroup(t.Context(), time.Now(), "g", 0) })
+	do(func(g *gateway) error {
+		_, err := g.CancelJob(t.Context(), time.Now(), jobs.CancelJobRequest{ID: "continuous", Force: true, ReasonCode: "ENOUGH"})
+		return err
+	})
+	create("timed", jobs.CreateJobRequest{
+		Targets: []string{names.ThingARN("c")}, Settings: jobs.Settings{Timeout: &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 1}},
+	})
+	report("c", "timed", jobs.InProgress)
+	time.Sleep(time.Minute)
+	do(func(g *gateway) error {
+		return g.DeleteJob(t.Context(), time.Now(), jobs.DeleteJobRequest{ID: "continuous", Force: true})
+	})
+	do(func(g *gateway) error { return g.DeleteThing(t.Context(), time.Now(), "a", 0) })
+}
+
+// follow collects what a gateway's events tell, but for when.
+func follow(g *gateway) (told func() []string) {
+	events := g.Events().Subscribe(1000, nil)
+	return func() (list []string) {
+		for len(events.C()) > 0 {
+			e := <-events.C()
+			list = append(list, fmt.Sprintf("%s %s %s %v %q %s %d.%d %s retry %d missed %d",
+				e.Type, e.JobID, e.Job, e.Counts, e.Reason, e.Thing, e.Number, e.Version, e.Status, e.Retry, e.Missed))
+		}
+		return list
+	}
+}
+
+// TestFeed plays the same changes on one gateway, and on two in turn that share a store: both tell what the one tells, in
+// its order.
+func TestFeed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one := newGatewayOver(t, alone{memory.New(memory.Moods{}).Open()})
+		want := follow(one)
+		lives(t, one)
+		one.stop()
+		list := want()
+		if len(list) < 40 {
+			t.Fatalf("only %d events: %q", len(list), list)
+		}
+
+		db := memory.New(memory.Moods{})
+		a := newGateway(t, db)
+		defer a.stop()
+		b := newGateway(t, db)
+		defer b.stop()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		ofA, ofB := follow(a), follow(b)
+		lives(t, a, b)
+		for name, got := range map[string][]string{"a": ofA(), "b": ofB()} {
+			for i := range max(len(got), len(list)) {
+				if i >= len(got) || i >= len(list) || got[i] != list[i] {
+					t.Fatalf("event %d of %s is not as a gateway alone tells it:\n%q\nwant\n%q", i, name, got[i:min(len(got), i+3)], list[i:min(len(list), i+3)])
+				}
+			}
+		}
+		if lag := b.FeedLag(); lag > time.Second {
+			t.Errorf("lag is %v", lag)
+		}
+	})
+}
+
+// TestFeedPruned lets a gateway fall so far behind that the feed no longer holds what it has to read: its followers are
+// told that they missed some, and the next event comes.
+func TestFeedPruned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := memory.New(memory.Moods{})
+		a := newGateway(t, db)
+		defer a.stop()
+		slow := &stalled{Engine: db.Open()}
+		b := newGatewayOver(t, slow)
+		defer b.stop()
+		time.Sleep(time.Second)
+		events := b.Events().Subscribe(10, nil)
+		slow.stall(5 * time.Minute)
+		for i := range 5 {
+			if _, err := a.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: fmt.Sprint("t", i)}); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.DeleteThing(t.Context(), time.Now(), fmt.Sprint("t", i), 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(6 * time.Minute)
+		synctest.Wait()
+		if n := events.Missed(); n == 0 {
+			t.Error("a follower was not told that it missed events")
+		}
+		if _, err := a.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "last"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.DeleteThing(t.Context(), time.Now(), "last", 0); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		var got []string
+		for len(events.C()) > 0 {
+			got = append(got, (<-events.C()).Thing)
+		}
+		if !slices.Equal(got, []string{"last"}) {
+			t.Errorf("then it saw %q", got)
+		}
+	})
+}
+
+// stalled is an engine whose feed stands still for a while.
+type stalled struct {
+	engine.Engine
+	mu    sync.Mutex
+	until time.Time
+}
+
+func (s *stalled) stall(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = time.Now().Add(d)
+}
+
+func (s *stalled) Feed(ctx context.Context, after string, limit int, wait time.Duration) ([]engine.Entry, string, error) {
+	entries, next, err := s.Engine.Feed(ctx, after, limit, wait)
+	s.mu.Lock()
+	until := s.until
+	s.mu.Unlock()
+	if d := time.Until(until); d > 0 {
+		time.Sleep(d)
+		return nil, after, nil
+	}
+	return entries, next, err
+}
