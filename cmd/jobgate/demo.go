@@ -219,10 +219,15 @@ func (d *demo) explain(out io.Writer) {
 
      curl -s "$(curl -s %s | sed -n 's/.*"url": "\([^"]*\)".*/\1/p')" -o %s -w '%%{http_code}, %%{size_download} bytes\n'
 
+3. Verify it with the fleet's public key:
+
+     curl -s %s | sed -n 's/.*"signature": "\([^"]*\)".*/\1/p' | base64 -d > v7.sig
+     openssl dgst -sha256 -verify %s -signature v7.sig %s
+
 %s
 The template of the first document, before its URLs are signed: %s
 Ctrl-C ends the demo.
-`, d.url(), d.controlURL(), d.gateway.server.Addr("mqtt"), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.jobLines(), d.templateFile())
+`, d.url(), d.controlURL(), d.gateway.server.Addr("mqtt"), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.documentURL(), d.publicKeyFile(), demoFirmware, d.jobLines(), d.templateFile())
 }
 
 // get asks for url and returns the body of a 200.

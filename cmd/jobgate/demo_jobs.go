@@ -30,7 +30,7 @@ const (
 )
 
 // demoJobLines are the life of a job, as the AWS CLI spells it.
-const demoJobLines = `3. The same as an IoT job, with the AWS CLI. As the operator, create it:
+const demoJobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, create it:
 
      EXPORT
      aws --endpoint-url CONTROL iot create-thing --thing-name THING
@@ -38,18 +38,18 @@ const demoJobLines = `3. The same as an IoT job, with the AWS CLI. As the operat
        --presigned-url-config roleArn=ROLE \
        --document 'DOCUMENT'
 
-4. As the device, ask for the next job, download its file, and report:
+5. As the device, ask for the next job, download its file, and report:
 
      aws --endpoint-url GATEWAY iot-jobs-data describe-job-execution --thing-name THING --job-id '$next' \
        --query execution.jobDocument --output text | tee JOB.json
      curl -s "$(sed 's/.*"url":"\([^"]*\)".*/\1/' JOB.json)" -o FIRMWARE -w '%{http_code}, %{size_download} bytes\n'
      aws --endpoint-url GATEWAY iot-jobs-data update-job-execution --thing-name THING --job-id JOB --status SUCCEEDED
 
-5. The job is complete:
+6. The job is complete:
 
      aws --endpoint-url CONTROL iot describe-job --job-id JOB --query job.status
 
-6. A device that speaks MQTT waits until it is told of a job (its client id is its name, so one client at a time):
+7. A device that speaks MQTT waits until it is told of a job (its client id is its name, so one client at a time):
 
      mosquitto_sub CLIENT -C 1 -t '$aws/things/THING/jobs/notify-next' >notice.json & sleep 1
      aws --endpoint-url CONTROL iot create-job --job-id MJOB --targets TARGET \

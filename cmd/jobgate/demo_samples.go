@@ -3,14 +3,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	cryptorand "crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"jobgate/gateway/codesign"
 )
 
 // What the demo's fleet consists of.
@@ -19,6 +27,7 @@ const (
 	demoJob          = "install-v7"
 	demoFirmware     = "v7.bin"
 	demoFirmwareSize = 256 << 10
+	demoVersion      = "7MeMeJsBkC0nJf2gV1demo" // of the firmware, as S3 would spell one
 )
 
 // demoConfiguration is the gateway's configuration, as an operator would write it.
@@ -35,6 +44,12 @@ roles:
     allow_upload: ["arn:aws:s3:::device-logs/*"]
 presign:
   endpoint: STORE          # the object store stands in for S3
+codesign:
+  profiles:
+    firmware:              # devices check their firmware with firmware-public.pem
+      key_file: FOLDER/.keys/firmware.pem
+      role: download
+      allow: ["arn:aws:s3:::firmware/*"]
 jobs:
   enabled: true
   store: FOLDER/jobs.db
@@ -47,40 +62,73 @@ func writeSamples(folder string) error {
 	firmware := make([]byte, demoFirmwareSize)
 	random := rand.NewChaCha8([32]byte{7}) // the same bytes every time
 	_, _ = random.Read(firmware)           // it never fails
+	private, public, err := demoKey()
+	if err != nil {
+		return err
+	}
 	files := map[string][]byte{
-		"firmware/" + demoFirmware:           firmware,
-		"job-documents/" + demoJob + ".json": []byte(demoTemplate(firmware)),
-		"device-logs/README.txt":             []byte("Devices upload their logs here.\n"),
+		"firmware/" + demoFirmware:                               firmware,
+		".versions/firmware/" + demoFirmware + "/" + demoVersion: firmware,
+		".keys/firmware.pem":                                     private,
+		".keys/firmware-public.pem":                              public,
+		"job-documents/" + demoJob + ".json":                     []byte(demoTemplate(firmware)),
+		"device-logs/README.txt":                                 []byte("Devices upload their logs here.\n"),
 	}
 	for name, content := range files {
 		full := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 			return fmt.Errorf("cannot write the demo's samples: %w", err)
 		}
-		if err := os.WriteFile(full, content, 0o644); err != nil {
+		mode := os.FileMode(0o644)
+		if name == ".keys/firmware.pem" {
+			mode = 0o600
+		}
+		if err := os.WriteFile(full, content, mode); err != nil {
 			return fmt.Errorf("cannot write the demo's samples: %w", err)
 		}
 	}
 	return nil
 }
 
-// demoTemplate is a job document as AWS IoT Jobs would take it, with one placeholder for a download and one for an
-// upload whose key differs from device to device.
+// demoKey makes the key that signs the demo's firmware.
+func demoKey() (private, public []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
+	}
+	publicDER, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
+	}
+	private = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	return private, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}), nil
+}
+
+// publicKeyFile is where the demo's devices would have their public key.
+func (d *demo) publicKeyFile() string { return filepath.Join(d.folder, ".keys", "firmware-public.pem") }
+
+// demoTemplate is a job document as AWS IoT Jobs would take it, with one placeholder for a download, one for the file's
+// signature, and one for an upload whose key differs from device to device.
 func demoTemplate(firmware []byte) string {
 	return fmt.Sprintf(`{
   "version": "1.0",
   "operation": "install",
   "firmware": {
-    "name": "%s",
-    "size": %d,
-    "sha256": "%x",
-    "url": "${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/%s}"
+    "name": "%[1]s",
+    "size": %[2]d,
+    "sha256": "%[3]x",
+    "url": "${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/%[1]s%%3FversionId%%3D%[4]s}",
+    "signature": "${aws:iot:code-sign-signature-value:s3://us-east-1.firmware/%[1]s@%[4]s}"
   },
   "log": {
     "upload": "${aws:iot:s3-presigned-url-upload:https://s3.us-east-1.amazonaws.com/device-logs/${thingName}/${jobId}.log}"
   }
 }
-`, demoFirmware, len(firmware), sha256.Sum256(firmware), demoFirmware)
+`, demoFirmware, len(firmware), sha256.Sum256(firmware), demoVersion)
 }
 
 func (d *demo) templateFile() string {
@@ -99,7 +147,10 @@ func (d *demo) play(ctx context.Context, out io.Writer) error {
 	}
 	_, _ = fmt.Fprintf(out, "GET %s\n%s", d.documentURL(), document)
 	var job struct {
-		Firmware struct{ URL, SHA256 string }
+		Firmware struct {
+			URL, SHA256 string
+			Signature   []byte
+		}
 	}
 	if err := json.Unmarshal(document, &job); err != nil {
 		return fmt.Errorf("cannot read the document: %w", err)
@@ -113,5 +164,17 @@ func (d *demo) play(ctx context.Context, out io.Writer) error {
 		return fmt.Errorf("cannot use the firmware: it is not the file that the document describes")
 	}
 	_, _ = fmt.Fprintf(out, "GET its firmware.url: %d bytes, SHA-256 as the document says\n", len(firmware))
+	text, err := os.ReadFile(d.publicKeyFile())
+	if err != nil {
+		return fmt.Errorf("cannot verify the firmware: %w", err)
+	}
+	public, err := codesign.ParsePublic(text)
+	if err != nil {
+		return fmt.Errorf("cannot verify the firmware: %w", err)
+	}
+	if !codesign.Verify(public, sum, job.Firmware.Signature) {
+		return errors.New("cannot use the firmware: its signature does not verify")
+	}
+	_, _ = fmt.Fprintf(out, "its firmware.signature verifies\n")
 	return d.playJob(ctx, out, firmware)
 }

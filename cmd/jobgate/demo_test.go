@@ -14,7 +14,7 @@ var anyPort = []string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--c
 
 func TestDemoOnce(t *testing.T) {
 	r := jobgate(t, "", nil, append([]string{"demo", "--once"}, anyPort...)...)
-	if r.code != 0 || r.err != "" || !strings.Contains(r.out, "262144 bytes, SHA-256 as the document says\n") ||
+	if r.code != 0 || r.err != "" || !strings.Contains(r.out, "262144 bytes, SHA-256 as the document says\nits firmware.signature verifies\n") ||
 		!strings.HasSuffix(r.out, "262144 bytes, the same; reported SUCCEEDED\nDescribeJob update-1: COMPLETED\n") {
 		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
 	}
@@ -22,7 +22,7 @@ func TestDemoOnce(t *testing.T) {
 
 // TestDemo pastes what the demo prints into a shell.
 func TestDemo(t *testing.T) {
-	requirePrograms(t, "curl", "aws", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
+	requirePrograms(t, "curl", "aws", "openssl", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
 	// A home in AWS must not matter: the demo has an account of its own.
 	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)
 	text := eventually(t, d.out.String, "Ctrl-C ends the demo.")
@@ -38,19 +38,20 @@ func TestDemo(t *testing.T) {
 	}
 	f(0, `"url": "http://127.0.0.1:`, "/device-logs/sensor-1/install-v7.log?")
 	f(1, "200, 262144 bytes\n")
-	f(2) // the export
-	f(3, `"thingName": "sensor-1"`)
-	f(4, `"jobId": "update-1"`)
-	f(5, `{"operation":"install","url":"http://127.0.0.1:`, "/firmware/v7.bin?", "X-Amz-Signature=")
-	f(6, "200, 262144 bytes\n")
-	f(7)
-	f(8, `"COMPLETED"`)
-	f(9) // a device waits
-	f(10, `"jobId": "update-2"`)
-	f(11, `"execution":{"jobId":"update-2"`, `"jobDocument":{"operation":"install","url":"http://127.0.0.1:`, "X-Amz-Signature=")
-	f(12, `"status":"IN_PROGRESS"`)
-	f(13)
-	f(14, `"COMPLETED"`)
+	f(3, "Verified OK\n")
+	f(4) // the export
+	f(5, `"thingName": "sensor-1"`)
+	f(6, `"jobId": "update-1"`)
+	f(7, `{"operation":"install","url":"http://127.0.0.1:`, "/firmware/v7.bin?", "X-Amz-Signature=")
+	f(8, "200, 262144 bytes\n")
+	f(9)
+	f(10, `"COMPLETED"`)
+	f(11) // a device waits
+	f(12, `"jobId": "update-2"`)
+	f(13, `"execution":{"jobId":"update-2"`, `"jobDocument":{"operation":"install","url":"http://127.0.0.1:`, "X-Amz-Signature=")
+	f(14, `"status":"IN_PROGRESS"`)
+	f(15)
+	f(16, `"COMPLETED"`)
 	if info, err := os.Stat(filepath.Join(folder, "v7.bin")); err != nil || info.Size() != 262144 {
 		t.Errorf("v7.bin: %v %v", info, err)
 	}
