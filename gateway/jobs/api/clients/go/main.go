@@ -181,6 +181,9 @@ func (l *life) device(ctx context.Context) error {
 }
 
 func (l *life) change(ctx context.Context) error {
+	if err := l.completed(ctx); err != nil {
+		return err
+	}
 	list, err := l.client.ListJobExecutionsForJob(ctx, &iot.ListJobExecutionsForJobInput{JobId: &l.name, Status: types.JobExecutionStatusSucceeded})
 	if err != nil {
 		return err
@@ -209,6 +212,21 @@ func (l *life) change(ctx context.Context) error {
 		same("listed", found, true), same("tags", len(tags.Tags), 1), same("tag", *tags.Tags[0].Key, "stage"),
 		fails[*types.InvalidRequestException]("UpdateJob of one that has ended", updated),
 	)
+}
+
+// completed waits until the job is completed, which the gateway decides within a second of the last report.
+func (l *life) completed(ctx context.Context) error {
+	for {
+		described, err := l.client.DescribeJob(ctx, &iot.DescribeJobInput{JobId: &l.name})
+		if err != nil || described.Job.Status == types.JobStatusCompleted {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the job is %s: %w", described.Job.Status, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // listed says whether a listing, page by page, has the job.
