@@ -201,7 +201,7 @@ func TestServeFaults(t *testing.T) {
 	}
 	f("jobgate: cannot read the configuration: open none.yaml: no such file or directory\n", "--config", "none.yaml")
 	f(`jobgate: flag --listen: listen: "8080" is not an address; allowed: host:port or :port`, "--config", s.config, "--listen", "8080")
-	f("jobgate: cannot listen on listen ", "--config", s.config, "--listen", strings.TrimPrefix(taken.URL, "http://"))
+	f("jobgate: cannot bind listen ", "--config", s.config, "--listen", strings.TrimPrefix(taken.URL, "http://"))
 	sidecar := writeFile(t, s.folder, "sidecar.yaml", "listen: ''\nadmin: ''\nsidecar: 127.0.0.1:0\npresign: {allow: ['arn:aws:s3:::firmware/*']}\n")
 	short := writeFile(t, s.folder, "token", "secret\n")
 	f("jobgate: cannot read sidecar_token_file: open none: no such file or directory\n", "--config", sidecar, "--set", "sidecar_token_file=none")
