@@ -1,6 +1,6 @@
 // Package jobs is the IoT Jobs service: what a job is, what becomes of it, and where it is kept.
 //
-//	operator ──► api ──► Service ──► Store          one call: read, decide, swap
+//	operator ──► api ──► Service ──► Store ──► rules ──► engine: sqlite, …      one call: read, decide, swap
 //	device   ──► api ──►    │          ▲
 //	                        ├─ transition.go        what an execution becomes   (pure)
 //	                        ├─ plan.go              what a job becomes          (pure)
@@ -9,8 +9,12 @@
 // The Service reads a state, decides with pure functions and swaps the new state in by its version; when another change
 // came between, it reads again. The Store keeps states and does work on sets, in chunks that save how far they came.
 // Nothing else remembers anything: a timer is a column, a rollout is a cursor, so a restart loses none, and several
-// gateways can share a store whose engine allows it. Package sqlite is the embedded engine, package storetest the suite
-// that every engine passes, package api the wire.
+// gateways can share a store whose engine allows it: one of them runs Run's steps, by a lease. That a job is completed,
+// or that an abort rule holds, is decided there, within a second of the report, and not by the report.
+//
+// Package rules implements Store over an engine (package engine): what stands in rows is decided there. Package sqlite is
+// the embedded engine, memory the one of tests; package enginetest has the laws of an engine, package storetest those of
+// the store and of the service on any engine; package api is the wire.
 //
 // The clock is read once by whoever calls and handed down; stores keep milliseconds.
 //

@@ -73,8 +73,5 @@ func (w *writer) close() error {
 			errs = append(errs, c.Close())
 		}
 	}
-	if w.breath != nil {
-		w.breath.close()
-	}
 	return errors.Join(errs...)
 }

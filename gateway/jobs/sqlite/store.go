@@ -101,9 +101,6 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if w.breath, err = newBreath(); err != nil {
-		return err
-	}
 	if err = s.view.load(ctx, w.conn); err != nil {
 		return err
 	}

@@ -24,7 +24,6 @@ type writer struct {
 	checkpoints *sqlite.Conn
 	tx          tx
 	batch       []*request
-	breath      *breath
 	failed      int       // changes of groups that failed, and that no line in the log has told of
 	complained  time.Time // when the last one did
 
@@ -105,9 +104,9 @@ func letArrive(queue <-chan *request) {
 
 // large makes a large change, in a transaction of its own.
 func (w *writer) large(r *request) {
-	w.tx.breath = w.breath
+	w.tx.large = true
 	w.group(r, nil)
-	w.tx.breath = nil
+	w.tx.large = false
 }
 
 // group makes first and the changes that wait in a queue (nil: no others) in one transaction, publishes them, and

@@ -1,5 +1,5 @@
-// Package storetest is the suite that every engine of jobs.Store passes, and a model test that runs the whole service
-// over an engine.
+// Package storetest is the suite of the rules over an engine (jobs.Store), and a model test and storms that run the whole
+// service over it. The laws of an engine by itself are in package enginetest.
 //
 //	Engine ──► Run     what each method of the interface promises, one by one
 //	      └──► Model   random operations against a small model in memory

@@ -1,0 +1,47 @@
+package sqlite
+
+import (
+	"os"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// BenchmarkYield has one processor and a change that computes for 20 ms, with half a millisecond between the times that it yields, when
+// something comes for somebody who waits on a connection: wait-ms is until he has it, an operation is the change.
+func BenchmarkYield(b *testing.B) { benchmarkYield(b, runtime.Gosched) }
+
+// BenchmarkYield_None is the change alone.
+func BenchmarkYield_None(b *testing.B) { benchmarkYield(b, func() {}) }
+
+func benchmarkYield(b *testing.B, yield func()) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	r, w, err := os.Pipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _, _ = r.Close(), w.Close() }()
+	came := make(chan time.Time)
+	go func() {
+		for one := make([]byte, 1); ; {
+			if _, err := r.Read(one); err != nil {
+				return
+			}
+			came <- time.Now()
+		}
+	}()
+	var waited time.Duration
+	for b.Loop() {
+		sent := time.Now()
+		if _, err := w.Write([]byte{1}); err != nil {
+			b.Fatal(err)
+		}
+		for range 40 {
+			for begun := time.Now(); time.Since(begun) < 500*time.Microsecond; {
+			}
+			yield()
+		}
+		waited += (<-came).Sub(sent)
+	}
+	b.ReportMetric(waited.Seconds()*1000/float64(b.N), "wait-ms")
+}
