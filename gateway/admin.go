@@ -65,6 +65,15 @@ type Readiness struct {
 	Ready    bool         `json:"ready"`
 	Draining bool         `json:"draining,omitempty"`
 	Roles    []RoleHealth `json:"roles,omitempty"`
+	Store    *StoreHealth `json:"store,omitempty"` // of the jobs; it says nothing about Ready, for documents are served without it
+}
+
+// StoreHealth is the jobs store's part of it.
+type StoreHealth struct {
+	Kind  string     `json:"kind"`  // sqlite or postgres
+	State string     `json:"state"` // ok or failing
+	Since *time.Time `json:"since,omitempty"`
+	Error string     `json:"error,omitempty"`
 }
 
 // RoleHealth is one role's part of it.
@@ -79,6 +88,10 @@ func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
 	readiness := s.handler.Load().Readiness()
 	if s.group.Draining() {
 		readiness.Ready, readiness.Draining = false, true
+	}
+	if s.config.Store != nil {
+		health := s.config.Store()
+		readiness.Store = &health
 	}
 	status := http.StatusOK
 	if !readiness.Ready {

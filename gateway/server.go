@@ -24,10 +24,11 @@ type ServerConfig struct {
 	TLS        *TLS     // of the devices' listener; nil: plain
 	Services   []Service
 	Limits     Limits
-	LowMemory  bool          // memory: low
-	Streaming  bool          // request bodies may be streamed to an upstream
-	DrainDelay time.Duration // between not being ready and the end of listening
-	DrainLimit time.Duration // for the requests in flight after that
+	LowMemory  bool               // memory: low
+	Streaming  bool               // request bodies may be streamed to an upstream
+	DrainDelay time.Duration      // between not being ready and the end of listening
+	DrainLimit time.Duration      // for the requests in flight after that
+	Store      func() StoreHealth // of the jobs; nil: there is none
 	Reload     func(context.Context) error
 	Dump       func() []byte // the configuration in force, without secrets
 	Metrics    *Metrics

@@ -28,6 +28,7 @@ import (
 type jobsService struct {
 	rules   jobRulesInForce
 	store   jobs.Store
+	health  *storeHealth
 	service *jobs.Service
 	data    *api.Data
 	control *api.Control
@@ -41,11 +42,11 @@ type jobsService struct {
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
 func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
 	j := &jobsService{ended: make(chan struct{})}
-	engine, err := openEngine(ctx, &c.Jobs, log)
+	engine, health, err := openEngine(ctx, &c.Jobs, log)
 	if err != nil {
 		return nil, err
 	}
-	j.store = jobstore.Over(engine)
+	j.store, j.health = jobstore.Over(engine), health
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, j.store.Close())
@@ -81,6 +82,10 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 	}
 	if err = m.Registry.Register(api.NewCollector(j.service)); err != nil {
 		return nil, fmt.Errorf("cannot count the jobs' executions: %w", err)
+	}
+	j.health.service = j.service
+	if err = m.Registry.Register(j.health); err != nil {
+		return nil, fmt.Errorf("cannot measure the jobs store: %w", err)
 	}
 	return j, nil
 }

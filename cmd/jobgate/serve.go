@@ -13,6 +13,7 @@ import (
 
 func newServe() *cobra.Command {
 	var flags configFlags
+	var noMigrate bool
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
 		Short: "Run the gateway",
@@ -28,6 +29,9 @@ fault leaves the running configuration in place.`,
 			o, err := flags.options(cmd, config.Serving)
 			if err != nil {
 				return err
+			}
+			if noMigrate {
+				o.Flags = append(o.Flags, config.Flag{Name: "--no-migrate", Key: "jobs.store_migrate", Text: "false"})
 			}
 			p, err := start(cmd.Context(), o, loadAWS, cmd.ErrOrStderr())
 			if err != nil {
@@ -47,6 +51,7 @@ fault leaves the running configuration in place.`,
 		"log.level":  "`LEVEL`: debug, info, warn or error",
 		"log.format": "`FORMAT`: text or json",
 	})
+	cmd.Flags().BoolVar(&noMigrate, "no-migrate", false, "refuse a jobs database whose schema is old, instead of migrating it")
 	return cmd
 }
 

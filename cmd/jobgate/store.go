@@ -14,22 +14,28 @@ import (
 )
 
 // openEngine opens what keeps the jobs: a file, or a database that gateways share.
-func openEngine(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine, error) {
+func openEngine(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine, *storeHealth, error) {
 	if c.SharedStore() {
+		h := newStoreHealth("postgres", log)
 		e, err := postgres.Open(ctx, postgres.Options{
-			URL: c.Store, PasswordFile: c.StorePasswordFile, Connections: c.StoreConnections, Timeout: c.StoreTimeout, Log: log,
+			URL: c.Store, PasswordFile: c.StorePasswordFile, Connections: c.StoreConnections, Timeout: c.StoreTimeout,
+			NoMigrate: !c.StoreMigrate, Log: log,
+			Observe: func(call postgres.Call) { h.observe(call.Operation, call.Took, call.Err) },
 		})
 		if err != nil {
-			return nil, err // not a nil *postgres.Engine
+			return nil, nil, err
 		}
-		return e, nil
+		h.connections = e.Connections
+		return e, h, nil
 	}
+	h := newStoreHealth("sqlite", log)
 	e, err := sqlite.Open(ctx, sqlite.Options{Path: c.Store, Log: log})
 	if err != nil {
 		if errors.Is(err, jobs.ErrStoreInUse) {
 			err = fmt.Errorf("%w: another jobgate has it open; see jobs.store", err)
 		}
-		return nil, err
+		return nil, nil, err
 	}
-	return e, nil
+	h.check = e.Check
+	return &measured{e, h}, h, nil
 }

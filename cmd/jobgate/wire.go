@@ -219,6 +219,7 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	}
 	if p.jobs != nil {
 		s.Control = p.jobs.listener(c)
+		s.Store = p.jobs.health.state
 	}
 	if p.mqtt != nil {
 		s.Services = append(s.Services, p.mqtt.listener(c))

@@ -14,6 +14,8 @@ type Jobs struct {
 	StoreConnections int `yaml:"store_connections" default:"0" min:"0" max:"1000"`
 	// Longest that a call waits for a shared database.
 	StoreTimeout time.Duration `yaml:"store_timeout" default:"3s" min:"100ms" max:"1m"`
+	// Brings the schema of a shared database to this program's version at the start; if false, `jobgate store migrate` does (`serve --no-migrate`).
+	StoreMigrate bool `yaml:"store_migrate" default:"true"`
 	// Region in the ARNs it makes.
 	Region string `yaml:"region" default:"us-east-1"`
 	// Account in the ARNs it makes; twelve digits.

@@ -65,8 +65,18 @@ func (e *Engine) Close() error {
 // observe tells how a call went.
 func (e *Engine) observe(operation string, start time.Time, rows int, err error) {
 	if e.options.Observe != nil {
-		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: err})
+		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: problem(err)})
 	}
+}
+
+// Connections returns how many connections are in use and how many wait to be used, of all pools.
+func (e *Engine) Connections() (busy, idle int) {
+	for _, pool := range []*pgxpool.Pool{e.hot, e.work} {
+		s := pool.Stat()
+		busy += int(s.AcquiredConns() + s.ConstructingConns())
+		idle += int(s.IdleConns())
+	}
+	return busy, idle
 }
 
 // call runs one call within the store's time-out.
@@ -156,10 +166,11 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 		if repeatable(err) && pause(ctx, n) {
 			continue
 		}
-		e.observe(operation, start, w.Rows, err)
 		if own { // the function's own error
+			e.observe(operation, start, w.Rows, nil)
 			return err
 		}
+		e.observe(operation, start, w.Rows, err)
 		return problem(err)
 	}
 }

@@ -27,6 +27,26 @@ func prepareFile(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
+// Check says whether the database's file is still the one that was opened. SQLite goes on without it: what is changed then
+// is lost when the process ends.
+func (s *Store) Check() error {
+	s.known.Lock()
+	defer s.known.Unlock()
+	info, err := os.Stat(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the file %q was deleted or moved: what has changed since is lost when this process ends; put it back, or stop jobgate and restore a backup", s.path)
+	case err != nil:
+		return fmt.Errorf("cannot look at the file: %w", err)
+	case !os.SameFile(info, s.file):
+		return fmt.Errorf("the file %q is another than the one that was opened: changes still go to the old one; stop jobgate before you replace its store", s.path)
+	case info.Size() < s.file.Size():
+		return fmt.Errorf("the file %q was cut from %d to %d bytes: stop jobgate and restore a backup", s.path, s.file.Size(), info.Size())
+	}
+	s.file = info
+	return nil
+}
+
 // checkFile refuses a database that has lost its file and one that has two names: SQLite would begin an empty database
 // over the changes of a lost one, and each name would have a log and a lock of its own.
 func checkFile(path string) error {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -41,6 +43,10 @@ type Store struct {
 	writerMu sync.RWMutex   // guards shut against writers.Add
 	done     chan struct{}  // closed when writer and checkpointer have ended
 	closeErr error
+
+	path  string // without symbolic links
+	known sync.Mutex
+	file  fs.FileInfo // the database's when it was last looked at
 }
 
 var _ engine.Engine = (*Store)(nil)
@@ -102,6 +108,10 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if err = s.view.load(ctx, w.conn); err != nil {
+		return err
+	}
+	s.path = o.Path
+	if s.file, err = os.Stat(o.Path); err != nil {
 		return err
 	}
 	w.start()

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"jobgate/gateway"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+)
+
+// storeHealth measures the jobs store and remembers whether it works. It is safe for concurrent use.
+type storeHealth struct {
+	kind        string
+	log         *slog.Logger
+	service     *jobs.Service
+	check       func() error            // looks at the store's file; nil: there is none
+	connections func() (busy, idle int) // nil: there are none
+
+	durations *prometheus.HistogramVec
+	errors    *prometheus.CounterVec
+
+	mu    sync.Mutex
+	err   error // of the last call, or of the check; nil: it works
+	since time.Time
+}
+
+var (
+	descConnections = prometheus.NewDesc("jobgate_store_connections", "Connections to the jobs database, by state: busy or idle.", []string{"state"}, nil)
+	descLease       = prometheus.NewDesc("jobgate_lease_held", "1 if this gateway does the background work of the jobs, else 0.", []string{"work"}, nil)
+	descLag         = prometheus.NewDesc("jobgate_feed_lag_seconds", "Time since this gateway had read all changes of the gateways that share the store.", nil, nil)
+)
+
+func newStoreHealth(kind string, log *slog.Logger) *storeHealth {
+	return &storeHealth{
+		kind: kind, log: log,
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "jobgate_store_duration_seconds", Help: "Time of one call to the jobs store, by operation and outcome.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"operation", "outcome"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "jobgate_store_errors_total", Help: "Calls to the jobs store that failed, by kind.",
+		}, []string{"kind"}),
+	}
+}
+
+// kindOf says what kind of failure of the store an error is; "" if it is none: a row that is not there, a caller that left.
+func kindOf(err error) string {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, engine.ErrClosed), errors.Is(err, engine.ErrNotFound),
+		errors.Is(err, engine.ErrExists), errors.Is(err, engine.ErrFenced), errors.Is(err, engine.ErrMissed):
+		return ""
+	case errors.Is(err, engine.ErrUnknown):
+		return "unknown"
+	case errors.Is(err, engine.ErrUnavailable):
+		return "unavailable"
+	case errors.Is(err, engine.ErrFull):
+		return "full"
+	}
+	return "other"
+}
+
+// observe counts a call.
+func (h *storeHealth) observe(operation string, took time.Duration, err error) {
+	kind, outcome := kindOf(err), "ok"
+	switch {
+	case kind != "":
+		outcome = "error"
+		h.errors.WithLabelValues(kind).Inc()
+		h.becomes(err)
+	case errors.Is(err, context.Canceled):
+		outcome = "canceled"
+	default:
+		h.becomes(nil)
+	}
+	h.durations.WithLabelValues(operation, outcome).Observe(took.Seconds())
+}
+
+// becomes notes how the last call went, and logs when that changes.
+func (h *storeHealth) becomes(err error) {
+	h.mu.Lock()
+	changed := (err == nil) != (h.err == nil)
+	if h.err = err; changed {
+		h.since = time.Now()
+	}
+	h.mu.Unlock()
+	switch {
+	case changed && err != nil:
+		h.log.Error("the jobs store fails", "error", err)
+	case changed:
+		h.log.Info("the jobs store works again")
+	}
+}
+
+// look checks the store's file.
+func (h *storeHealth) look() error {
+	if h.check == nil {
+		return nil
+	}
+	err := h.check()
+	if err != nil {
+		h.errors.WithLabelValues("file").Inc()
+	}
+	return err
+}
+
+// state is the store's part of /readyz.
+func (h *storeHealth) state() gateway.StoreHealth {
+	file := h.look()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	state := gateway.StoreHealth{Kind: h.kind, State: "ok"}
+	err := h.err
+	if file != nil {
+		err = file
+	}
+	if err != nil {
+		state.State, state.Error = "failing", err.Error()
+		if !h.since.IsZero() && h.err != nil {
+			since := h.since
+			state.Since = &since
+		}
+	}
+	return state
+}
+
+// Describe implements prometheus.Collector.
+func (h *storeHealth) Describe(ch chan<- *prometheus.Desc) {
+	h.durations.Describe(ch)
+	h.errors.Describe(ch)
+	ch <- descConnections
+	ch <- descLease
+	ch <- descLag
+}
+
+// Collect implements prometheus.Collector.
+func (h *storeHealth) Collect(ch chan<- prometheus.Metric) {
+	_ = h.look() // it is counted
+	h.durations.Collect(ch)
+	h.errors.Collect(ch)
+	held := 0.0
+	if h.service.Leads() {
+		held = 1
+	}
+	ch <- prometheus.MustNewConstMetric(descLease, prometheus.GaugeValue, held, "jobs")
+	if h.connections == nil {
+		return
+	}
+	busy, idle := h.connections()
+	ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(busy), "busy")
+	ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(idle), "idle")
+	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, h.service.FeedLag().Seconds())
+}
+
+// measured is an engine whose calls that go to the disk are measured. Devices' reads, which it answers from memory, are
+// not.
+type measured struct {
+	engine.Engine
+	health *storeHealth
+}
+
+// Apply implements engine.Engine.
+func (m *measured) Apply(ctx context.Context, changes []engine.Change) error {
+	start := time.Now()
+	err := m.Engine.Apply(ctx, changes)
+	m.health.observe("write", time.Since(start), err)
+	return err
+}
+
+// View implements engine.Engine.
+func (m *measured) View(ctx context.Context, read func(engine.Reader) error) error {
+	start := time.Now()
+	var own error
+	err := m.Engine.View(ctx, func(r engine.Reader) error { own = read(r); return own })
+	m.health.observe("view", time.Since(start), notOwn(err, own))
+	return err
+}
+
+// Update implements engine.Engine.
+func (m *measured) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
+	start := time.Now()
+	var own error
+	err := m.Engine.Update(ctx, w, func(t engine.Tx) error { own = change(t); return own })
+	m.health.observe("update", time.Since(start), notOwn(err, own))
+	return err
+}
+
+// notOwn returns an engine's error; that of the function which it ran is the caller's.
+func notOwn(err, own error) error {
+	if own != nil && errors.Is(err, own) && kindOf(own) == "other" {
+		return nil
+	}
+	return err
+}
