@@ -166,11 +166,11 @@ func (s *Service) report(ctx context.Context, now time.Time, e *Execution, r rep
 	if unchanged {
 		return d, nil
 	}
-	return d, s.swap(ctx, now, Swap{Old: *e, New: d.Execution, Next: follower})
+	return d, s.swap(ctx, Swap{Old: *e, New: d.Execution, Next: follower})
 }
 
 // swap stores one change of an execution, tells of it, and lets its job take the step that follows.
-func (s *Service) swap(ctx context.Context, now time.Time, one Swap) error {
+func (s *Service) swap(ctx context.Context, one Swap) error {
 	swaps := [1]Swap{one}
 	if err := s.store.Swap(ctx, swaps[:]); err != nil {
 		return err

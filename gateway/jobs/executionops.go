@@ -50,7 +50,7 @@ func (s *Service) CancelExecution(ctx context.Context, now time.Time, r CancelEx
 		if err != nil {
 			return err
 		}
-		if err := s.swap(ctx, now, Swap{Old: e, New: next}); !errors.Is(err, errLostRace) {
+		if err := s.swap(ctx, Swap{Old: e, New: next}); !errors.Is(err, errLostRace) {
 			return err
 		}
 	}
