@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"strconv"
 	"time"
 
@@ -97,4 +98,20 @@ func (d *Dispatcher) AppendNext(dst []byte, thing string, now time.Time, limit i
 
 func appendTimestamp(dst []byte, now time.Time) []byte {
 	return strconv.AppendInt(append(dst, `"timestamp":`...), now.Unix(), 10)
+}
+
+// Namespaces returns the namespaces of the jobs that are pending for a thing, without the jobs that have none.
+func (d *Dispatcher) Namespaces(thing string) (list []string, err error) {
+	p, err := d.service.GetPendingIn(context.Background(), thing, jobs.Namespace{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, executions := range [][]jobs.Execution{p.InProgress, p.Queued} {
+		for i := range executions {
+			if n := executions[i].Job.NamespaceID; n != "" && !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
+	}
+	return list, nil
 }

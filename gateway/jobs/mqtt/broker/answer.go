@@ -1,0 +1,65 @@
+package broker
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/eclipse/paho.golang/paho"
+
+	"jobgate/gateway/jobs/mqtt/dispatch"
+)
+
+// request is a message of a device.
+type request struct {
+	client *paho.Client // that it came by
+	packet *paho.Publish
+	topic  dispatch.Topic
+}
+
+// publishWait is how long the broker has to take a message.
+const publishWait = 10 * time.Second
+
+// serve handles the requests of a lane, one after the other, until ctx ends.
+func (b *Client) serve(ctx context.Context, lane <-chan request) {
+	var buffer []byte
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-lane:
+			buffer = b.answer(ctx, &r, buffer[:0])
+		}
+	}
+}
+
+// answer answers one request and acknowledges it. One whose answer the broker does not take is not acknowledged: it will
+// be delivered again, to this gateway or to another.
+func (b *Client) answer(ctx context.Context, r *request, buffer []byte) []byte {
+	thing := string(r.topic.Thing)
+	if strings.HasPrefix(thing, probeThing) || r.packet.Retain || !dispatch.IsThingName(r.topic.Thing) {
+		_ = r.client.Ack(r.packet) // the connection may be gone
+		return buffer
+	}
+	asked := dispatch.Request{Thing: thing, Topic: r.topic, Payload: r.packet.Payload, Now: time.Now()}
+	buffer, code := b.dispatcher.Answer(buffer, &asked)
+	b.config.Request(code, time.Since(asked.Now))
+	suffix := "/accepted"
+	if code != dispatch.Accepted {
+		suffix = "/rejected"
+	}
+	if err := b.publish(ctx, r.packet.Topic+suffix, min(r.packet.QoS, 1), buffer); err != nil {
+		b.config.Log.Warn("mqtt: the broker did not take an answer", "broker", b.address.Host, "thing", thing, "error", err)
+		return buffer
+	}
+	_ = r.client.Ack(r.packet)
+	return buffer
+}
+
+// publish hands a message to the broker; with QoS 1 it waits until that has taken it.
+func (b *Client) publish(ctx context.Context, topic string, qos byte, payload []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, publishWait)
+	defer cancel()
+	_, err := b.manager.Publish(ctx, &paho.Publish{Topic: topic, QoS: qos, Payload: payload})
+	return err
+}

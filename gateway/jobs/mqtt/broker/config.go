@@ -1,0 +1,98 @@
+package broker
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/mqtt/dispatch"
+)
+
+// Service is the IoT Jobs service; *jobs.Service has it.
+type Service interface {
+	dispatch.Service
+	Events() *jobs.Events
+}
+
+// Config is what a Client needs.
+type Config struct {
+	Service   Service            // required
+	Documents dispatch.Documents // required
+
+	URL      string      // mqtt://host:1883 or mqtts://host:8883
+	TLS      *tls.Config // for mqtts; nil: the system's authorities
+	Prefix   string      // what stands before /things/…; "": $aws
+	Share    string      // group of the shared subscription; "": a plain one
+	Username string
+	Password func() ([]byte, error) // read at each connection; nil: none
+
+	// Notifies says whether this gateway is the one that publishes notices at present; nil: it is.
+	Notifies func() bool
+	// Request is told of every request that was answered, for metrics; nil: nobody is.
+	Request func(code dispatch.Code, took time.Duration)
+	Log     *slog.Logger // nil: discards
+}
+
+// address checks the configuration and returns where the broker is.
+func (c *Config) address() (*url.URL, error) {
+	if c.Service == nil || c.Documents == nil {
+		return nil, errors.New("cannot use a broker: no jobs service, or nobody who renders documents")
+	}
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts" {
+		return nil, fmt.Errorf("cannot use the broker %q: it is not an address like mqtts://host:8883; see mqtt.broker.url", c.URL)
+	}
+	if u.User != nil {
+		return nil, fmt.Errorf("cannot use the broker at %s: its address holds a password; see mqtt.broker.username and mqtt.broker.password_file", u.Host)
+	}
+	if c.Prefix == "" {
+		c.Prefix = dispatch.DefaultPrefix
+	}
+	if strings.ContainsAny(c.Prefix, "+#\x00") || strings.HasSuffix(c.Prefix, "/") {
+		return nil, fmt.Errorf("cannot use the prefix %q: it holds a wildcard, or ends in a slash; see mqtt.broker.prefix", c.Prefix)
+	}
+	if strings.ContainsAny(c.Share, "/+#") {
+		return nil, fmt.Errorf("cannot use the group %q: it holds a wildcard or a slash; see mqtt.broker.share", c.Share)
+	}
+	if c.Request == nil {
+		c.Request = func(dispatch.Code, time.Duration) {}
+	}
+	if c.Notifies == nil {
+		c.Notifies = func() bool { return true }
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return u, nil
+}
+
+// requests are the topics that devices publish to, behind the prefix.
+var requests = []string{
+	"/things/+/jobs/get", "/things/+/jobs/start-next", "/things/+/jobs/+/get", "/things/+/jobs/+/update",
+	"/things/+/jobs/+/+/get", "/things/+/jobs/+/+/update", // of a namespace
+}
+
+// filters returns what is subscribed to, in a group if there is one.
+func filters(prefix, share string) []string {
+	list := make([]string, len(requests))
+	for i, r := range requests {
+		if list[i] = prefix + r; share != "" {
+			list[i] = "$share/" + share + "/" + list[i]
+		}
+	}
+	return list
+}
+
+// random returns a word that nobody else uses.
+func random() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}

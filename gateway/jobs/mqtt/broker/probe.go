@@ -1,0 +1,200 @@
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+)
+
+// finding is what a probe found out about a broker.
+type finding struct {
+	shares   bool // a shared subscription on the prefix delivers
+	stranger access
+}
+
+// access is whether a client without a name and a password can write to a thing's topics.
+type access uint8
+
+const (
+	notChecked access = iota // it is not known: nothing came, and nothing was refused
+	keptOut
+	letIn
+)
+
+// probeThing begins the name of the thing that probes are sent to; no gateway answers for it.
+const probeThing = "jobgate-probe-"
+
+// probeWait is how long a probe may take to come back.
+const probeWait = 2 * time.Second
+
+// probe sends messages to a topic of a thing that does not exist and looks which of them come back.
+func (b *Client) probe(ctx context.Context) (finding, error) {
+	thing := probeThing + random()
+	arrived := make(chan string, 16)
+	own, err := b.dial(ctx, "jobgate-probe-"+random(), true, func(p paho.PublishReceived) (bool, error) {
+		select {
+		case arrived <- string(p.Packet.Payload):
+		default:
+		}
+		return true, nil
+	})
+	if err != nil {
+		return finding{}, err
+	}
+	defer func() { _ = own.Disconnect(&paho.Disconnect{}) }() // it was of use
+	f := finding{shares: true}
+	topic := b.config.Prefix + "/things/" + thing + "/jobs/" + random() + "/get"
+	if share := b.config.Share; share != "" {
+		f.shares = b.comesBack(ctx, own, "$share/"+share+"-probe-"+random()+"/"+b.config.Prefix+"/things/+/jobs/+/get", topic, arrived)
+	}
+	f.stranger = b.strangers(ctx, own, topic, arrived)
+	return f, nil
+}
+
+// comesBack says whether a message to a topic arrives by a filter.
+func (b *Client) comesBack(ctx context.Context, c *paho.Client, filter, topic string, arrived <-chan string) bool {
+	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}}
+	if _, err := c.Subscribe(ctx, subscription); err != nil {
+		return false
+	}
+	defer func() { _, _ = c.Unsubscribe(ctx, &paho.Unsubscribe{Topics: []string{filter}}) }() // the connection ends soon
+	word := random()
+	if _, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(word)}); err != nil {
+		return false
+	}
+	return comes(word, arrived)
+}
+
+// comes waits for a word.
+func comes(word string, arrived <-chan string) bool {
+	timer := time.NewTimer(probeWait)
+	defer timer.Stop()
+	for {
+		select {
+		case got := <-arrived:
+			if got == word {
+				return true
+			}
+		case <-timer.C:
+			return false
+		}
+	}
+}
+
+// strangers says whether a client that shows nothing can write to a topic. own listens to it.
+func (b *Client) strangers(ctx context.Context, own *paho.Client, topic string, arrived <-chan string) access {
+	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: 1}}}
+	if _, err := own.Subscribe(ctx, subscription); err != nil {
+		return notChecked
+	}
+	other, err := b.dial(ctx, "stranger-"+random(), false, nil)
+	var refused *refusal
+	if errors.As(err, &refused) {
+		return keptOut
+	}
+	if err != nil {
+		return notChecked
+	}
+	defer func() { _ = other.Disconnect(&paho.Disconnect{}) }() // it was of use
+	word := random()
+	response, err := other.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(word)})
+	if response != nil && response.ReasonCode >= 0x80 {
+		return keptOut
+	}
+	if err != nil {
+		return notChecked
+	}
+	if comes(word, arrived) {
+		return letIn
+	}
+	return notChecked
+}
+
+// refusal is a CONNECT that the broker has answered with a reason.
+type refusal struct{ error }
+
+// dial connects to the broker once: as the gateway, or showing nothing.
+func (b *Client) dial(ctx context.Context, id string, known bool, handle func(paho.PublishReceived) (bool, error)) (*paho.Client, error) {
+	conn, err := b.open(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	config := paho.ClientConfig{ClientID: id, Conn: conn}
+	if handle != nil {
+		config.OnPublishReceived = []func(paho.PublishReceived) (bool, error){handle}
+	}
+	c := paho.NewClient(config)
+	connect := &paho.Connect{ClientID: id, KeepAlive: 30, CleanStart: true}
+	if known && b.config.Username != "" {
+		connect.Username, connect.UsernameFlag = b.config.Username, true
+	}
+	if known && b.config.Password != nil {
+		if connect.Password, err = b.config.Password(); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		connect.PasswordFlag = true
+	}
+	ack, err := c.Connect(ctx, connect)
+	if err != nil {
+		_ = conn.Close()
+		if ack != nil && ack.ReasonCode >= 0x80 {
+			return nil, &refusal{err}
+		}
+		return nil, err
+	}
+	return c, nil
+}
+
+// open dials. Who shows nothing shows no certificate either.
+func (b *Client) open(ctx context.Context, known bool) (net.Conn, error) {
+	host := b.address.Host
+	if b.address.Scheme == "mqtt" {
+		if b.address.Port() == "" {
+			host = net.JoinHostPort(b.address.Hostname(), "1883")
+		}
+		return new(net.Dialer).DialContext(ctx, "tcp", host)
+	}
+	if b.address.Port() == "" {
+		host = net.JoinHostPort(b.address.Hostname(), "8883")
+	}
+	config := b.config.TLS.Clone()
+	if config == nil {
+		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if !known {
+		config.Certificates, config.GetClientCertificate = nil, nil
+	}
+	conn, err := (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", host)
+	if err != nil {
+		return nil, err
+	}
+	return packets.NewThreadSafeConn(conn), nil
+}
+
+// report says in one line what a probe found.
+func (b *Client) report(f finding) {
+	share, strangers := "works", "not checked"
+	switch {
+	case b.config.Share == "":
+		share = "off"
+	case !f.shares:
+		share = "swallowed by the broker: this gateway subscribes by itself, and must be the only one"
+	}
+	switch f.stranger {
+	case keptOut:
+		strangers = "kept out"
+	case letIn:
+		strangers = "can write to every thing's topics: the broker needs an ACL"
+	case notChecked:
+	}
+	log := b.config.Log.Info
+	if !f.shares || f.stranger == letIn {
+		log = b.config.Log.Warn
+	}
+	log("mqtt: probed the broker", "broker", b.address.Host, "prefix", b.config.Prefix, "shared_subscription", share, "strangers", strangers)
+}
