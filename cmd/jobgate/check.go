@@ -120,6 +120,10 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 		{"mqtt.tls.key_file", l.MQTT.TLS.KeyFile},
 		{"mqtt.tls.client_ca_file", l.MQTT.TLS.ClientCAFile},
 		{"mqtt.tls.crl_file", l.MQTT.TLS.CRLFile},
+		{"mqtt.broker.password_file", l.MQTT.Broker.PasswordFile},
+		{"mqtt.broker.ca_file", l.MQTT.Broker.CAFile},
+		{"mqtt.broker.cert_file", l.MQTT.Broker.CertFile},
+		{"mqtt.broker.key_file", l.MQTT.Broker.KeyFile},
 		{"sidecar_token_file", l.SidecarTokenFile},
 		{"jobs.access_keys_file", l.Jobs.AccessKeysFile},
 	}

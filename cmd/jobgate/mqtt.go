@@ -1,49 +1,109 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"time"
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
 	"jobgate/gateway/jobs/mqtt"
+	"jobgate/gateway/jobs/mqtt/broker"
 	"jobgate/gateway/jobs/mqtt/dispatch"
 )
 
 // mqttService is the IoT Jobs service for devices that speak MQTT.
 type mqttService struct {
-	server      *mqtt.Server
+	server      *mqtt.Server      // nil: off
+	broker      *broker.Client    // nil: off
 	authorities *mqtt.Authorities // nil: certificates are not looked at
 	stop        context.CancelFunc
 }
 
-// openMQTT makes the server that mqtt.listen asks for.
-func openMQTT(c *config.Config, j *jobsService, m *gateway.Metrics, log *slog.Logger) (*mqttService, error) {
+// openMQTT makes the server that mqtt.listen asks for, and the client that mqtt.broker does.
+func openMQTT(c *config.Config, j *jobsService, m *gateway.Metrics, log *slog.Logger) (_ *mqttService, err error) {
 	s := &mqttService{stop: func() {}}
+	route := m.Edge.Route("mqtt", log)
+	request := func(code dispatch.Code, took time.Duration) { route.Observe(codeStatus[code], took) }
+	if c.MQTT.Listen != "" {
+		if err = s.openServer(c, j, request, log); err != nil {
+			return nil, err
+		}
+		if err = m.Registry.Register(s.server.Collector()); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	if c.MQTT.Broker.URL != "" {
+		if err = s.openBroker(&c.MQTT.Broker, j, request, log); err != nil {
+			s.close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// openServer makes the gateway's own front.
+func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
 	o := mqtt.Config{
 		Service: j.service, Documents: j.data, MaxPayload: int(c.MQTT.MaxPayload), SessionExpiry: c.MQTT.SessionExpiry,
-		ConnectRate: c.MQTT.ConnectRate, ReadTimeout: c.Limits.ReadTimeout, WriteTimeout: c.Limits.ReadTimeout, Log: log,
+		ConnectRate: c.MQTT.ConnectRate, ReadTimeout: c.Limits.ReadTimeout, WriteTimeout: c.Limits.ReadTimeout,
+		Request: request, Log: log,
 	}
-	route := m.Edge.Route("mqtt", log)
-	o.Request = func(code dispatch.Code, took time.Duration) { route.Observe(codeStatus[code], took) }
 	if c.MQTT.Auth.Mode == "mtls" {
 		files, name := c.MQTTFiles(), certificateName(c.MQTT.Auth.ThingName)
-		var err error
 		s.authorities, err = mqtt.LoadAuthorities(mqtt.AuthoritiesOptions{
 			CAFile: files.ClientCAFile, CRLFile: files.CRLFile, Name: name.Of, Log: log,
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
 		o.Identify = s.authorities.Identify
 	}
-	var err error
-	if s.server, err = mqtt.New(o); err != nil {
-		return nil, err
+	s.server, err = mqtt.New(o)
+	return err
+}
+
+// openBroker makes the gateway a client of the fleet's broker.
+func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
+	o := broker.Config{
+		Service: j.service, Documents: j.data, URL: c.URL, Prefix: c.Prefix, Share: c.Share, Username: c.Username,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Request: request, Log: log,
 	}
-	return s, m.Registry.Register(s.server.Collector())
+	if c.PasswordFile != "" {
+		o.Password = func() ([]byte, error) {
+			text, err := os.ReadFile(c.PasswordFile)
+			return bytes.TrimRight(text, "\r\n"), err
+		}
+		if _, err := o.Password(); err != nil {
+			return fmt.Errorf("cannot read mqtt.broker.password_file: %w", err)
+		}
+	}
+	if c.CAFile != "" {
+		pem, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return fmt.Errorf("cannot read mqtt.broker.ca_file: %w", err)
+		}
+		o.TLS.RootCAs = x509.NewCertPool()
+		if !o.TLS.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("cannot use mqtt.broker.ca_file %q: it holds no certificate in PEM", c.CAFile)
+		}
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return fmt.Errorf("cannot load the certificate of mqtt.broker.cert_file %q: %w", c.CertFile, err)
+		}
+		o.TLS.Certificates = []tls.Certificate{pair}
+	}
+	s.broker, err = broker.New(o)
+	return err
 }
 
 // codeStatus says which outcome a request counts under that was rejected with a code.
@@ -65,10 +125,15 @@ func (s *mqttService) start() {
 	go s.authorities.Watch(ctx, s.server)
 }
 
-// close ends the server and every connection that is left.
+// close ends the client and the server, and every connection that is left.
 func (s *mqttService) close() {
 	s.stop()
-	s.server.Close()
+	if s.broker != nil {
+		s.broker.Close()
+	}
+	if s.server != nil {
+		s.server.Close()
+	}
 }
 
 // mqttProtocols are what AWS's clients ask for with ALPN, and what IANA has registered.

@@ -101,7 +101,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		if p.jobs, err = openJobs(ctx, &loaded.Config, p.verifier, p.metrics, p.log); err != nil {
 			return nil, err
 		}
-		if loaded.MQTT.Listen != "" {
+		if loaded.MQTT.Listen != "" || loaded.MQTT.Broker.URL != "" {
 			if p.mqtt, err = openMQTT(&loaded.Config, p.jobs, p.metrics, p.log); err != nil {
 				return nil, err
 			}

@@ -221,7 +221,7 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 		s.Control = p.jobs.listener(c)
 		s.Store = p.jobs.health.state
 	}
-	if p.mqtt != nil {
+	if p.mqtt != nil && p.mqtt.server != nil {
 		s.Services = append(s.Services, p.mqtt.listener(c))
 	}
 	return s

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 )
 
@@ -19,6 +21,28 @@ type MQTT struct {
 	SessionExpiry time.Duration `yaml:"session_expiry" default:"1h" min:"0s" max:"7d"`
 	// CONNECTs a second that are let in; 0: as many as the processor takes.
 	ConnectRate int `yaml:"connect_rate" default:"0" min:"0" max:"1000000"`
+	// A broker that the fleet already has, instead of the listener or beside it.
+	Broker MQTTBroker `yaml:"broker" empty:"refused"`
+}
+
+// MQTTBroker is a broker whose client the gateway is.
+type MQTTBroker struct {
+	// Address, `mqtts://host:8883` or `mqtt://host:1883`; off unless set.
+	URL string `yaml:"url"`
+	// What stands before /things/… in its topics: `dev/$aws` where devices have a mount point.
+	Prefix string `yaml:"prefix" default:"$aws"`
+	// Group of the shared subscription by which gateways share the requests; empty is a plain subscription, of one gateway.
+	Share string `yaml:"share" default:"jobgate"`
+	// User name that the gateway has there.
+	Username string `yaml:"username"`
+	// File with its password; read at each connection.
+	PasswordFile string `yaml:"password_file" empty:"refused"`
+	// Authorities that sign the broker's certificate, in PEM; empty: the system's.
+	CAFile string `yaml:"ca_file" empty:"refused"`
+	// The gateway's own certificate for the broker, in PEM.
+	CertFile string `yaml:"cert_file" empty:"refused"`
+	// Its private key in PEM.
+	KeyFile string `yaml:"key_file" empty:"refused"`
 }
 
 // MQTTTLS names the files of the MQTT listener. They are read again when they change.
@@ -63,6 +87,7 @@ func (v *validator) mqtt() {
 	if (m.TLS.CertFile == "") != (m.TLS.KeyFile == "") {
 		v.fault("mqtt.tls", "a certificate and its key come together", "", "set both mqtt.tls.cert_file and mqtt.tls.key_file")
 	}
+	v.mqttBroker()
 	if m.Listen == "" {
 		return
 	}
@@ -84,5 +109,34 @@ func (v *validator) mqtt() {
 	}
 	if m.Auth.Mode == "" {
 		m.Auth.Mode = "none"
+	}
+}
+
+// mqttBroker checks the broker.
+func (v *validator) mqttBroker() {
+	b := &v.c.MQTT.Broker
+	if (b.CertFile == "") != (b.KeyFile == "") {
+		v.fault("mqtt.broker", "a certificate and its key come together", "", "set both mqtt.broker.cert_file and mqtt.broker.key_file")
+	}
+	if b.URL == "" {
+		return
+	}
+	if !v.c.Jobs.Enabled {
+		v.fault("mqtt.broker.url", fmt.Sprintf("%q has nothing to serve: jobs are off", b.URL), "", "set jobs.enabled: true, or remove mqtt.broker")
+	}
+	u, err := url.Parse(b.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts":
+		v.fault("mqtt.broker.url", fmt.Sprintf("%q is not the address of a broker", b.URL), "mqtts://host:8883 or mqtt://host:1883", "")
+	case u.User != nil:
+		v.fault("mqtt.broker.url", "holds a password", "", "set mqtt.broker.username and mqtt.broker.password_file")
+	case u.Scheme == "mqtt" && !IsLoopback(u.Host) && u.Port() != "":
+		v.warn("mqtt.broker.url", fmt.Sprintf("what is said to %s can be read and changed on its way", u.Host), "use mqtts")
+	}
+	if strings.ContainsAny(b.Prefix, "+#") || strings.HasSuffix(b.Prefix, "/") || b.Prefix == "" {
+		v.fault("mqtt.broker.prefix", fmt.Sprintf("%q is not the beginning of a topic", b.Prefix), "a topic without wildcards and without a slash at its end", "")
+	}
+	if strings.ContainsAny(b.Share, "/+#") {
+		v.fault("mqtt.broker.share", fmt.Sprintf("%q is not the name of a group", b.Share), "a word without /, + and #", "")
 	}
 }
