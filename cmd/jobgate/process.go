@@ -173,7 +173,7 @@ func (p *process) openKeys(c *config.Config) error {
 func (p *process) enforce(made parts) {
 	if made.codes != nil {
 		for _, warning := range made.codes.warnings {
-			p.log.Warn(warning)
+			p.log.Warn("a signing key is not protected", "problem", warning)
 		}
 	}
 	if p.jobs != nil {

@@ -102,7 +102,7 @@ func (r *objectReader) accept(resp *http.Response) error {
 	given := resp.Header.Get("X-Amz-Version-Id")
 	switch {
 	case resp.StatusCode != http.StatusOK:
-		class, code, text := readRefusal(resp, r.object.Region)
+		code, text, class := readRefusal(resp, r.object.Region)
 		if code == "InvalidArgument" || code == "MethodNotAllowed" { // a malformed version id, and that of a delete marker
 			class = ErrNotFound
 		}
@@ -134,9 +134,9 @@ func (r *objectReader) Read(p []byte) (int, error) {
 	r.left -= int64(n)
 	r.timer.Reset(r.stall)
 	switch {
-	case err == io.EOF && r.left > 0: //nolint:errorlint // readers return io.EOF itself
+	case err == io.EOF && r.left > 0:
 		return n, objectFailure(ErrUnavailable, r.object, "the answer ended %d bytes early", r.left)
-	case err == io.EOF || err == nil: //nolint:errorlint // likewise
+	case err == io.EOF || err == nil:
 		return n, err
 	}
 	return n, objectFailure(ErrUnavailable, r.object, "%w", causeOf(r.ctx, innermost(err)))

@@ -34,12 +34,12 @@ var ourFaults = map[string]string{
 
 // s3Failure returns the error of an answer that is neither 200 nor 304.
 func s3Failure(r *Request, resp *http.Response, region string) error {
-	class, _, text := readRefusal(resp, region)
+	_, text, class := readRefusal(resp, region)
 	return failure(class, r.URL, "%s", text)
 }
 
-// readRefusal returns the class of a refusal of S3, its code and what it says.
-func readRefusal(resp *http.Response, region string) (class error, code, text string) {
+// readRefusal returns the code of a refusal of S3, what it says, and its class.
+func readRefusal(resp *http.Response, region string) (code, text string, class error) {
 	answer := readS3Error(resp.Body)
 	hint := ourFaults[answer.Code]
 	class = ErrUnavailable
@@ -58,7 +58,7 @@ func readRefusal(resp *http.Response, region string) (class error, code, text st
 			text += "; " + s
 		}
 	}
-	return class, answer.Code, text + " (request " + printable(resp.Header.Get("X-Amz-Request-Id"), 64) + ")"
+	return answer.Code, text + " (request " + printable(resp.Header.Get("X-Amz-Request-Id"), 64) + ")", class
 }
 
 // bucketRegion returns the region that an answer says the bucket is in, or "".
