@@ -179,11 +179,19 @@ func (s *codeSigner) Generation() string { return s.generation }
 // codeSignatures is a way to a signature in jobdoc's terms.
 type codeSignatures func(f codesign.File) (codesign.Signature, error)
 
+// notSigned is a jobdoc.ErrNotSigned in words for clients.
+type notSigned string
+
+func (e notSigned) Error() string { return string(e) }
+
+// Unwrap returns jobdoc.ErrNotSigned.
+func (notSigned) Unwrap() error { return jobdoc.ErrNotSigned }
+
 // CodeSignature implements jobdoc.CodeSignatures.
 func (sign codeSignatures) CodeSignature(f jobdoc.CodeFile) (jobdoc.CodeSignature, error) {
 	s, err := sign(codesign.File(f))
 	if errors.Is(err, codesign.ErrUnavailable) {
-		err = fmt.Errorf("%w: %s", jobdoc.ErrNotSigned, strings.TrimPrefix(err.Error(), codesign.ErrUnavailable.Error()+": "))
+		err = notSigned(strings.TrimPrefix(err.Error(), codesign.ErrUnavailable.Error()+": "))
 	}
 	return jobdoc.CodeSignature{Size: s.Size, Value: s.Value, Algorithm: s.Algorithm}, err
 }

@@ -164,12 +164,12 @@ func (f *codesignFlags) open(cmd *cobra.Command, name string) (t codeTarget, err
 		t.digest, err = hashFile(name)
 		return t, err
 	}
-	profiles, stop, err := f.openProfiles(cmd)
+	signer, stop, err := f.openCodeSigner(cmd)
 	if err != nil {
 		return t, err
 	}
 	defer stop()
-	p, err := f.choose(profiles, inS3, t.file)
+	p, err := f.choose(signer.profiles, inS3, t.file)
 	if err != nil {
 		return t, err
 	}
@@ -211,8 +211,9 @@ func (f *codesignFlags) readKey(cmd *cobra.Command, t *codeTarget) error {
 	return err
 }
 
-// openProfiles opens the configuration's profiles and, for objects, the roles that read them.
-func (f *codesignFlags) openProfiles(cmd *cobra.Command) (_ []codesign.Profile, stop func(), err error) {
+// openCodeSigner opens the configuration's profiles and the roles that read objects, for one call of a command. Without
+// profiles it has no signer, and reads with the gateway's own credentials.
+func (f *configFlags) openCodeSigner(cmd *cobra.Command) (_ *codeSigner, stop func(), err error) {
 	o, err := f.options(cmd, config.Signing)
 	if err != nil {
 		return nil, nil, err
@@ -252,7 +253,7 @@ func (f *codesignFlags) openProfiles(cmd *cobra.Command) (_ []codesign.Profile, 
 		roles.Close()
 		return nil, nil, err
 	}
-	return signer.profiles, func() { signer.close(); roles.Close() }, nil
+	return signer, func() { signer.close(); roles.Close() }, nil
 }
 
 // choose returns the profile that signs, or only reads where there is a key already.

@@ -205,6 +205,12 @@ func TestCodeSign(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
+	// So does render.
+	r := jobgate(t, `{"sig":"${aws:iot:code-sign-signature:`+file+`}"}`, s.proxy.Env(), "render", "--config", filepath.Join(s.folder, "jobgate.yaml"), "-")
+	if err := json.Unmarshal([]byte(r.out), &d); err != nil || !codesign.Verify(s.public, sha256.Sum256([]byte("version one")), d.Sig.Signature) {
+		t.Errorf("%+v: %v", r, err)
+	}
+
 	// What cannot be signed is told when the job is created.
 	const invalid = "InvalidRequestException"
 	s.minio.PutObject(t, s.bucket, "secrets/key", []byte("secret"))

@@ -37,6 +37,16 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 				return err
 			}
 			defer signer.Close()
+			if len(jobdoc.CodeFiles(document, nil)) > 0 {
+				codes, stop, err := flags.openCodeSigner(cmd)
+				if err != nil {
+					return err
+				}
+				defer stop()
+				if codes.signer != nil {
+					signer.options.Signatures = codes.Making(cmd.Context())
+				}
+			}
 			signer.options.Parameters, signer.options.Strict = as.parameters, as.strict
 			values := jobdoc.Values{ThingName: []byte(as.thingName), JobID: []byte(as.jobID), ExecutionNumber: []byte(cmp.Or(as.execution, "1"))}
 			filled, err := signer.fill(cmd.Context(), document, values)
