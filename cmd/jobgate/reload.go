@@ -33,7 +33,7 @@ func (p *process) swap() error {
 	if err != nil {
 		return err
 	}
-	if settings := needRestart(&p.loaded.Config, &loaded.Config); len(settings) > 0 {
+	if settings := config.NeedRestart(&p.loaded.Config, &loaded.Config); len(settings) > 0 {
 		return fmt.Errorf("cannot reload: %s changed, which needs a restart; nothing was changed", strings.Join(settings, ", "))
 	}
 	keys, _, err := accessKeys(&loaded.Config)
@@ -63,41 +63,6 @@ func (p *process) swap() error {
 	p.parts, p.loaded = made, loaded
 	time.AfterFunc(oldRequests, before.close)
 	return nil
-}
-
-// needRestart names the settings that differ and that the listeners or the log were made with.
-func needRestart(was, is *config.Config) []string {
-	var changed []string
-	for _, s := range []struct {
-		key     string
-		differs bool
-	}{
-		{"listen", was.Listen != is.Listen},
-		{"admin", was.Admin != is.Admin},
-		{"admin_debug", was.AdminDebug != is.AdminDebug},
-		{"sidecar", was.Sidecar != is.Sidecar},
-		{"control", was.Control != is.Control},
-		{"control_tls", was.ControlTLS != is.ControlTLS},
-		{"tls", was.TLS != is.TLS},
-		{"auth.mode (from or to mtls)", (was.Auth.Mode == "mtls") != (is.Auth.Mode == "mtls")},
-		{"upstream (from or to none)", (len(was.Upstream) > 0) != (len(is.Upstream) > 0)},
-		{"jobs", was.Jobs != is.Jobs},
-		{"mqtt", was.MQTT != is.MQTT},
-		{"presign.quantum (with jobs)", is.Jobs.Enabled && was.Presign.Quantum != is.Presign.Quantum},
-		{"limits.max_request_header", was.Limits.MaxRequestHeader != is.Limits.MaxRequestHeader},
-		{"limits.max_body", was.Limits.MaxBody != is.Limits.MaxBody},
-		{"limits.max_connections", was.Limits.MaxConnections != is.Limits.MaxConnections},
-		{"limits.read_timeout", was.Limits.ReadTimeout != is.Limits.ReadTimeout},
-		{"limits.idle_timeout", was.Limits.IdleTimeout != is.Limits.IdleTimeout},
-		{"memory", was.Memory != is.Memory},
-		{"drain", was.Drain != is.Drain},
-		{"log.format", was.Log.Format != is.Log.Format},
-	} {
-		if s.differs {
-			changed = append(changed, s.key)
-		}
-	}
-	return changed
 }
 
 // watchEvery is how often the files are looked at. Kubernetes takes longer to bring a changed ConfigMap to the node.

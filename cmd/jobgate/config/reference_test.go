@@ -65,6 +65,9 @@ func settingsTable(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| Setting | Type | Default | Allowed | Meaning | Environment |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, s := range Settings() {
+		if s.Restart {
+			comments[s.Key] += " Needs a restart."
+		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", s.Key, s.Type, code(s.Default), strings.ReplaceAll(s.Allowed, "..", " … "), strings.ReplaceAll(comments[s.Key], "|", "\\|"), code(s.Env))
 	}
 	return b.String()

@@ -14,27 +14,29 @@ type Setting struct {
 	Type    string // string, bool, int, duration, size, CIDR, list of …, map of …
 	Default string // as the file would spell it; empty: unset
 	Allowed string // range or choice; empty: any
+	Restart bool   // a running gateway does not take a change over
 }
 
 // Settings lists every setting in the order of the file.
 func Settings() []Setting {
-	return settingsOf(reflect.TypeFor[Config](), "", true)
+	return settingsOf(reflect.TypeFor[Config](), "", true, false)
 }
 
-// settingsOf lists the leaves below t, whose keys begin with prefix; scalar leaves get a variable where env is true.
-func settingsOf(t reflect.Type, prefix string, env bool) []Setting {
+// settingsOf lists the leaves below t, whose keys begin with prefix; scalar leaves get a variable where env is true, and
+// restart is what holds them all.
+func settingsOf(t reflect.Type, prefix string, env, restart bool) []Setting {
 	var all []Setting
 	for f := range fields(t) {
-		key := prefix + f.Tag.Get("yaml")
+		key, restart := prefix+f.Tag.Get("yaml"), restart || f.Tag.Get("restart") != ""
 		switch {
 		case f.Type.Kind() == reflect.Struct && !isScalar(f.Type):
-			all = append(all, settingsOf(f.Type, key+".", env)...)
+			all = append(all, settingsOf(f.Type, key+".", env, restart)...)
 		case f.Type.Kind() == reflect.Map && !isScalar(f.Type.Elem()):
-			all = append(all, settingsOf(f.Type.Elem(), key+".NAME.", false)...)
+			all = append(all, settingsOf(f.Type.Elem(), key+".NAME.", false, restart)...)
 		case f.Type.Kind() == reflect.Slice && !isScalar(f.Type.Elem()):
-			all = append(all, settingsOf(f.Type.Elem(), key+"[].", false)...)
+			all = append(all, settingsOf(f.Type.Elem(), key+"[].", false, restart)...)
 		default:
-			s := Setting{Key: key, Type: typeName(f.Type), Default: f.Tag.Get("default"), Allowed: allowed(f.Tag)}
+			s := Setting{Key: key, Type: typeName(f.Type), Default: f.Tag.Get("default"), Allowed: allowed(f.Tag), Restart: restart}
 			if env && isScalar(f.Type) {
 				s.Env = envName(key)
 			}

@@ -9,23 +9,23 @@ import (
 // concurrent reading. The fields' comments are the table of SETTINGS.md.
 type Config struct {
 	// Address of the devices' listener; empty turns it off.
-	Listen string `yaml:"listen" default:":8080"`
+	Listen string `yaml:"listen" default:":8080" restart:"yes"`
 	// Address of the operators' listener: /metrics, /healthz, /readyz; empty turns it off.
-	Admin string `yaml:"admin" default:"127.0.0.1:9090"`
+	Admin string `yaml:"admin" default:"127.0.0.1:9090" restart:"yes"`
 	// Serves /-/reload, /config and /debug/pprof to peers that are not on loopback, too.
-	AdminDebug bool `yaml:"admin_debug" default:"false"`
+	AdminDebug bool `yaml:"admin_debug" default:"false" restart:"yes"`
 	// Address of `POST /render`, or unix:///run/jobgate.sock (mode 0660); off unless set.
-	Sidecar string `yaml:"sidecar"`
+	Sidecar string `yaml:"sidecar" restart:"yes"`
 	// File with the bearer token that sidecar callers must send; required before the sidecar binds beyond loopback.
 	SidecarTokenFile string `yaml:"sidecar_token_file" empty:"refused"`
 	// Lets documents of sidecar callers hold code-sign placeholders; they get signatures that were made for jobs and templates, and cause none.
 	SidecarCodeSign bool `yaml:"sidecar_codesign" default:"false"`
 	// Address of the IoT Jobs control plane; used only with jobs.enabled; empty turns it off.
-	Control string `yaml:"control" default:"127.0.0.1:8082"`
+	Control string `yaml:"control" default:"127.0.0.1:8082" restart:"yes"`
 	// TLS of the control plane's listener.
-	ControlTLS ControlTLS `yaml:"control_tls" empty:"refused"`
+	ControlTLS ControlTLS `yaml:"control_tls" empty:"refused" restart:"yes"`
 	// TLS of the devices' listener.
-	TLS TLS `yaml:"tls" empty:"refused"`
+	TLS TLS `yaml:"tls" empty:"refused" restart:"yes"`
 	// How a device proves its name.
 	Auth Auth `yaml:"auth" empty:"refused"`
 	// Base URLs that get what no route matches, untouched; several share the load.
@@ -39,17 +39,17 @@ type Config struct {
 	// How code files are signed.
 	CodeSign CodeSign `yaml:"codesign" empty:"refused"`
 	// The embedded IoT Jobs service.
-	Jobs Jobs `yaml:"jobs"`
+	Jobs Jobs `yaml:"jobs" restart:"yes"`
 	// Devices that speak MQTT with the IoT Jobs service.
-	MQTT MQTT `yaml:"mqtt" empty:"refused"`
+	MQTT MQTT `yaml:"mqtt" empty:"refused" restart:"yes"`
 	// The template cache.
 	Cache Cache `yaml:"cache"`
 	// Bounds on what one request, document or listener may cost.
 	Limits Limits `yaml:"limits"`
 	// `low` frees the buffers of idle connections, at some cost in speed.
-	Memory string `yaml:"memory" default:"normal" enum:"normal|low"`
+	Memory string `yaml:"memory" default:"normal" enum:"normal|low" restart:"yes"`
 	// Shutdown.
-	Drain Drain `yaml:"drain"`
+	Drain Drain `yaml:"drain" restart:"yes"`
 	// Logs, to standard error.
 	Log Log `yaml:"log"`
 }

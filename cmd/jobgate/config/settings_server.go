@@ -53,17 +53,17 @@ type Limits struct {
 	// Loads at once from one source.
 	MaxSourceLoads int `yaml:"max_source_loads" default:"64" min:"1" max:"10000"`
 	// Largest request line and header; longer is 431.
-	MaxRequestHeader Size `yaml:"max_request_header" default:"8KiB" min:"1KiB" max:"1MiB"`
+	MaxRequestHeader Size `yaml:"max_request_header" default:"8KiB" min:"1KiB" max:"1MiB" restart:"yes"`
 	// Largest request body; longer is 413.
-	MaxBody Size `yaml:"max_body" default:"1MiB" min:"0B" max:"1GiB"`
+	MaxBody Size `yaml:"max_body" default:"1MiB" min:"0B" max:"1GiB" restart:"yes"`
 	// Device connections at once; 0: as many as the open-files limit allows.
-	MaxConnections int `yaml:"max_connections" default:"0" min:"0" max:"10000000"`
+	MaxConnections int `yaml:"max_connections" default:"0" min:"0" max:"10000000" restart:"yes"`
 	// Device requests at once; more are answered 503 with Retry-After; 0: no bound.
 	MaxInFlight int `yaml:"max_in_flight" default:"0" min:"0" max:"10000000"`
 	// Time to send a request.
-	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s" min:"100ms" max:"1h"`
+	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s" min:"100ms" max:"1h" restart:"yes"`
 	// Life of a keep-alive connection between requests.
-	IdleTimeout time.Duration `yaml:"idle_timeout" default:"75s" min:"100ms" max:"24h"`
+	IdleTimeout time.Duration `yaml:"idle_timeout" default:"75s" min:"100ms" max:"24h" restart:"yes"`
 	// Time the upstream has to answer.
 	UpstreamTimeout time.Duration `yaml:"upstream_timeout" default:"10s" min:"100ms" max:"1h"`
 }
@@ -81,5 +81,5 @@ type Log struct {
 	// Least level that is logged.
 	Level string `yaml:"level" default:"info" enum:"debug|info|warn|error"`
 	// Lines for people or for machines.
-	Format string `yaml:"format" default:"text" enum:"text|json"`
+	Format string `yaml:"format" default:"text" enum:"text|json" restart:"yes"`
 }
