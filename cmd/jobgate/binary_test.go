@@ -49,7 +49,7 @@ type result struct {
 // command prepares the binary, in an empty folder, with an environment of its own: no AWS settings of this machine.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a busy machine takes its time
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Dir = t.TempDir()
@@ -134,7 +134,7 @@ func (d *daemon) wait() int {
 	d.t.Helper()
 	select {
 	case <-d.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		d.t.Fatal("the process did not end")
 	}
 	return d.cmd.ProcessState.ExitCode()
@@ -143,7 +143,7 @@ func (d *daemon) wait() int {
 // eventually waits until read returns text that holds want.
 func eventually(t *testing.T, read func() string, want string) string {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
+	deadline := time.Now().Add(3 * time.Minute)
 	for {
 		text := read()
 		if strings.Contains(text, want) {

@@ -19,7 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobgate/cmd/jobgate/config"
-	"jobgate/cmd/jobgate/objectstore"
+	"jobgate/cmd/jobgate/demo/objectstore"
 	"jobgate/presigner"
 )
 

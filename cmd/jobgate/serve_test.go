@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"jobgate/cmd/jobgate/objectstore"
+	"jobgate/cmd/jobgate/demo/objectstore"
 )
 
 // fetch asks for url and returns status and body.
