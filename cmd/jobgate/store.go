@@ -26,6 +26,9 @@ func openEngine(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.E
 			return nil, nil, err
 		}
 		h.connections = e.Connections
+		if err := usable(ctx, e); err != nil {
+			return nil, nil, errors.Join(err, e.Close())
+		}
 		return e, h, nil
 	}
 	h := newStoreHealth("sqlite", log)
@@ -36,6 +39,28 @@ func openEngine(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.E
 		}
 		return nil, nil, err
 	}
-	h.check = e.Check
+	h.check = e.Look
+	if fenced, err := e.Fenced(ctx); err != nil || fenced {
+		if err == nil {
+			err = fmt.Errorf("cannot use the jobs store %q: it was moved by jobgate store copy; see jobs.store, or jobgate store unfence", c.Store)
+		}
+		return nil, nil, errors.Join(err, e.Close())
+	}
+	if err := usable(ctx, e); err != nil {
+		return nil, nil, errors.Join(err, e.Close())
+	}
 	return &measured{e, h}, h, nil
+}
+
+// usable refuses a store that a copy has not finished.
+func usable(ctx context.Context, e engine.Engine) error {
+	var values []engine.Value
+	err := e.View(ctx, func(r engine.Reader) (err error) {
+		values, err = r.ListValues(engine.CopySpace, "", 1)
+		return err
+	})
+	if err == nil && len(values) > 0 {
+		err = errors.New("cannot use the jobs store: a copy into it has not ended; run jobgate store copy again")
+	}
+	return err
 }

@@ -27,9 +27,9 @@ func prepareFile(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// Check says whether the database's file is still the one that was opened. SQLite goes on without it: what is changed then
+// Look says whether the database's file is still the one that was opened. SQLite goes on without it: what is changed then
 // is lost when the process ends.
-func (s *Store) Check() error {
+func (s *Store) Look() error {
 	s.known.Lock()
 	defer s.known.Unlock()
 	info, err := os.Stat(s.path)

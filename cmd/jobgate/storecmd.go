@@ -1,0 +1,313 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres"
+	"jobgate/gateway/jobs/sqlite"
+)
+
+// storeTimeout is how long the commands wait for a database that is silent.
+const storeTimeout = 30 * time.Second
+
+func newStore() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "store",
+		Short: "Move, back up, check and migrate the jobs store",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newStoreCopy(), newStoreBackup(), newStoreCheck(), newStoreMigrate(), newStoreUnfence())
+	return cmd
+}
+
+// storeFlags say which store a command is about: a flag's, else the configuration's.
+type storeFlags struct {
+	configFlags
+	store, password string
+}
+
+func (f *storeFlags) register(cmd *cobra.Command) {
+	f.add(cmd, nil)
+	cmd.Flags().StringVar(&f.store, "store", "", "`STORE`: a file, or postgres://user@host/database (default: jobs.store of the configuration)")
+	cmd.Flags().StringVar(&f.password, "password-file", "", "`FILE` with the database's password (default: jobs.store_password_file)")
+}
+
+// resolve returns the store and its password file.
+func (f *storeFlags) resolve(cmd *cobra.Command) (store, password string, err error) {
+	if f.store != "" {
+		return f.store, f.password, nil
+	}
+	o, err := f.options(cmd, config.Signing)
+	if err != nil {
+		return "", "", err
+	}
+	loaded, err := config.Load(o)
+	if err != nil {
+		return "", "", err
+	}
+	if f.password != "" {
+		return loaded.Jobs.Store, f.password, nil
+	}
+	return loaded.Jobs.Store, loaded.Jobs.StorePasswordFile, nil
+}
+
+// isDatabase says whether a store is a shared database.
+func isDatabase(store string) bool { return (&config.Jobs{Store: store}).SharedStore() }
+
+// openCopier opens a store for a command. A file must exist unless it may be made.
+func openCopier(ctx context.Context, store, password string, may openMode, log *slog.Logger) (engine.Copier, error) {
+	if isDatabase(store) {
+		e, err := postgres.Open(ctx, postgres.Options{URL: store, PasswordFile: password, Timeout: storeTimeout, NoMigrate: may != openMake, Log: log})
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	if _, err := os.Stat(store); err != nil && may != openMake {
+		return nil, fmt.Errorf("cannot open the jobs store %q: %w", store, err)
+	}
+	e, err := sqlite.Open(ctx, sqlite.Options{Path: store, Log: log})
+	if err != nil {
+		if errors.Is(err, jobs.ErrStoreInUse) {
+			err = fmt.Errorf("%w: stop the gateway that has it open", err)
+		}
+		return nil, err
+	}
+	return e, nil
+}
+
+type openMode uint8
+
+const (
+	openThere openMode = iota // it must exist
+	openMake                  // it may be made and migrated
+)
+
+func newStoreCopy() *cobra.Command {
+	var from, to, fromPassword, toPassword string
+	cmd := &cobra.Command{
+		Use:   "copy --from STORE --to STORE",
+		Short: "Move all jobs, things and secrets to another store",
+		Long: `Copies a jobs store into an empty one, a file or a database either way.
+
+The source is fenced first: gateways on a database answer 503 to changes from then on, and go on answering reads; a file must
+not be open, and no gateway opens it afterwards. The fence stays; jobgate store unfence lifts it. A copy that ended early goes
+on where it was when the same command is run again. Gateways refuse a store that a copy has not finished.`,
+		Example: `  jobgate store copy --from ./jobgate.db --to postgres://jobgate@db/jobgate?sslmode=verify-full --to-password-file /run/secrets/db
+  jobgate store copy --from postgres://jobgate@db/jobgate --to ./jobgate.db`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from == "" || to == "" {
+				return &usageError{cmd.CommandPath(), errors.New("--from and --to are required")}
+			}
+			return copyStore(cmd.Context(), endpoint{from, fromPassword}, endpoint{to, toPassword}, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&from, "from", "", "`STORE` to copy: a file, or postgres://user@host/database")
+	cmd.Flags().StringVar(&to, "to", "", "`STORE` to fill; it must be empty")
+	cmd.Flags().StringVar(&fromPassword, "from-password-file", "", "`FILE` with the password of --from")
+	cmd.Flags().StringVar(&toPassword, "to-password-file", "", "`FILE` with the password of --to")
+	return cmd
+}
+
+// endpoint is a store with its password file.
+type endpoint struct{ store, password string }
+
+func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) {
+	log := slog.New(slog.DiscardHandler)
+	source, err := openCopier(ctx, from.store, from.password, openThere, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	target, err := openCopier(ctx, to.store, to.password, openMake, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	name := from.store
+	if !isDatabase(name) {
+		if name, err = filepath.Abs(name); err != nil {
+			return err
+		}
+	}
+	if err := source.Fence(ctx, true); err != nil {
+		return fmt.Errorf("cannot fence %s: %w", from.store, err)
+	}
+	_, _ = fmt.Fprintf(w, "%s takes no changes any more\n", from.store)
+	rows := 0
+	err = engine.Copy(ctx, source, target, name, func(_ string, n int) { rows += n })
+	if errors.Is(err, engine.ErrNotEmpty) {
+		return errors.Join(fmt.Errorf("cannot copy into %s: %w; name an empty store", to.store, err), source.Fence(ctx, false))
+	}
+	if err != nil {
+		return fmt.Errorf("%w; run the command again to go on, or jobgate store unfence --store %s to give it up", err, from.store)
+	}
+	report, err := target.Check(ctx)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "copied %d rows to %s\n", rows, to.store)
+	return printReport(w, &report)
+}
+
+func newStoreBackup() *cobra.Command {
+	var flags storeFlags
+	cmd := &cobra.Command{
+		Use:   "backup FILE",
+		Short: "Copy a store's file beside the running gateway",
+		Long: `Writes the file of the jobs store, as it is at one moment, to FILE, which must not exist; only its owner may read it. The gateway
+goes on meanwhile. A database is backed up by its own means: pg_dump, or the server's base backups.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			store, _, err := flags.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			if isDatabase(store) {
+				return errors.New("cannot back up a database: use pg_dump, or the server's base backups")
+			}
+			if err := sqlite.Backup(store, args[0]); err != nil {
+				return fmt.Errorf("cannot back up %q to %q: %w", store, args[0], err)
+			}
+			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
+			return nil
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}
+
+// errFaults is a store that does not add up.
+var errFaults = errors.New("the store does not add up; keep a copy of it before you change anything")
+
+func newStoreCheck() *cobra.Command {
+	var flags storeFlags
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Count what a store holds and say what does not add up",
+		Long:  "Checks counts, orphans, timers and versions, beside running gateways. Exit status 1 if something does not add up.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, password, err := flags.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			report, err := checkStore(cmd.Context(), store, password)
+			if err != nil {
+				return err
+			}
+			return printReport(cmd.OutOrStdout(), &report)
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}
+
+func checkStore(ctx context.Context, store, password string) (r engine.Report, err error) {
+	if !isDatabase(store) {
+		if r, err = sqlite.CheckFile(store); err != nil {
+			err = fmt.Errorf("cannot check %q: %w", store, err)
+		}
+		return r, err
+	}
+	e, err := openCopier(ctx, store, password, openThere, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	return e.Check(ctx)
+}
+
+// printReport prints what a check found. The error is that something does not add up.
+func printReport(w io.Writer, r *engine.Report) error {
+	_, _ = fmt.Fprintf(w, "schema version %d\n", r.Version)
+	for _, t := range engine.Tables {
+		if n, there := r.Rows[t.Name]; there {
+			_, _ = fmt.Fprintf(w, "%-10s %d\n", t.Name, n)
+		}
+	}
+	if len(r.Faults) == 0 {
+		_, _ = fmt.Fprintln(w, "ok")
+		return nil
+	}
+	faults := slices.Clone(r.Faults)
+	slices.SortFunc(faults, func(a, b engine.Fault) int { return strings.Compare(a.What, b.What) })
+	for _, f := range faults {
+		_, _ = fmt.Fprintf(w, "%d %s\n", f.Rows, f.What)
+	}
+	return errFaults
+}
+
+func newStoreMigrate() *cobra.Command {
+	var flags storeFlags
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring a store's schema to this program's version",
+		Long: `Does what serve does at its start, for installations where serve has --no-migrate. Gateways of the release before go on beside the
+new schema.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, password, err := flags.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			if !isDatabase(store) {
+				if _, err := os.Stat(store); err != nil {
+					return fmt.Errorf("cannot migrate %q: %w", store, err)
+				}
+			}
+			e, err := openCopier(cmd.Context(), store, password, openMake, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+			if err != nil {
+				return err
+			}
+			r, err := e.Check(cmd.Context())
+			if err = errors.Join(err, e.Close()); err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "schema version %d\n", r.Version)
+			return nil
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}
+
+func newStoreUnfence() *cobra.Command {
+	var flags storeFlags
+	cmd := &cobra.Command{
+		Use:   "unfence",
+		Short: "Let gateways change a store again that was copied",
+		Long:  "Lifts the fence that jobgate store copy put up. Do so only when no gateway uses the copy: each store would have a truth of its own.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			store, password, err := flags.resolve(cmd)
+			if err != nil {
+				return err
+			}
+			e, err := openCopier(cmd.Context(), store, password, openThere, slog.New(slog.DiscardHandler))
+			if err != nil {
+				return err
+			}
+			err = e.Fence(cmd.Context(), false)
+			return errors.Join(err, e.Close())
+		},
+	}
+	flags.register(cmd)
+	return cmd
+}

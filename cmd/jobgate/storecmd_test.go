@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/postgres/pgtest"
+	jobstore "jobgate/gateway/jobs/rules"
+	"jobgate/gateway/jobs/sqlite"
+)
+
+// storeFile is a file with a job on 3 things.
+func storeFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "jobs.db")
+	e, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := jobstore.Over(e)
+	s, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var targets []string
+	for i := range 3 {
+		name := fmt.Sprint("t", i)
+		if _, err := s.CreateThing(context.Background(), time.Now(), jobs.CreateThingRequest{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+		targets = append(targets, s.Names().ThingARN(name))
+	}
+	if _, err := s.CreateJob(context.Background(), time.Now(), jobs.CreateJobRequest{ID: "j", Document: "{}", Targets: targets}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func (r *result) want(t *testing.T, code int, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if r.code != code || !strings.Contains(r.out+r.err, text) {
+			t.Errorf("exit %d with %q, want %d with %q", r.code, r.out+r.err, code, text)
+		}
+	}
+}
+
+// TestStoreMoves moves a file to a database and back, by the commands.
+func TestStoreMoves(t *testing.T) {
+	file, url := storeFile(t), pgtest.New(t)
+	run := func(args ...string) *result {
+		r := jobgate(t, "", nil, append([]string{"store"}, args...)...)
+		return &r
+	}
+	run("check", "--store", file).want(t, 0, "executions 3", "ok")
+	run("copy", "--from", file).want(t, 2, "--to")
+	run("copy", "--from", file, "--to", url).want(t, 0, "takes no changes any more", "executions 3", "ok")
+	run("check", "--store", url).want(t, 0, "executions 3", "ok")
+	run("copy", "--from", file, "--to", url).want(t, 1, "not empty")
+	back := filepath.Join(t.TempDir(), "back.db")
+	run("copy", "--from", url, "--to", back).want(t, 0, "ok")
+	info, err := os.Stat(back)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the copy is %v, %v", info.Mode(), err)
+	}
+	run("copy", "--from", url, "--to", "postgres://u:secret@localhost/x").want(t, 1, "jobs.store_password_file")
+	run("migrate", "--store", filepath.Join(t.TempDir(), "none.db")).want(t, 1, "no such file")
+}
+
+// TestStoreMoved lets no gateway open a file that was moved.
+func TestStoreMoved(t *testing.T) {
+	file := storeFile(t)
+	back := filepath.Join(t.TempDir(), "back.db")
+	r := jobgate(t, "", nil, "store", "copy", "--from", file, "--to", back)
+	r.want(t, 0, "ok")
+	yaml := writeFile(t, t.TempDir(), "jobgate.yaml", "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: "+file+"}\n")
+	r = jobgate(t, "", nil, "serve", "--config", yaml)
+	r.want(t, 1, "was moved by jobgate store copy")
+	r = jobgate(t, "", nil, "store", "unfence", "--store", file)
+	r.want(t, 0, "")
+	d := startDaemon(t, nil, "serve", "--config", yaml)
+	d.address("admin")
+	r = jobgate(t, "", nil, "store", "copy", "--from", file, "--to", filepath.Join(t.TempDir(), "x.db"))
+	r.want(t, 1, "stop the gateway that has it open")
+	copied := filepath.Join(t.TempDir(), "backup.db")
+	r = jobgate(t, "", nil, "store", "backup", "--store", file, copied)
+	r.want(t, 0, "ok")
+	r = jobgate(t, "", nil, "store", "check", "--store", copied)
+	r.want(t, 0, "executions 3", "ok")
+	info, err := os.Stat(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("the backup is %v", info.Mode())
+	}
+	r = jobgate(t, "", nil, "store", "backup", "--config", yaml, copied)
+	r.want(t, 1, "exists already")
+	r = jobgate(t, "", nil, "store", "check", "--store", file)
+	r.want(t, 0, "ok")
+}

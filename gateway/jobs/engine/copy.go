@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Kind is what a column of a Table holds, and how it is handed over.
+type Kind uint8
+
+// Kinds of columns.
+const (
+	Int   Kind = iota // int64
+	Bool              // int64, 0 or 1
+	Text              // string
+	Bytes             // []byte
+)
+
+// Column is a column of a Table.
+type Column struct {
+	Name string
+	Kind Kind
+}
+
+// Table is a set of rows as engines hand them to each other when a store moves. The first Key columns name a row.
+type Table struct {
+	Name    string
+	Key     int
+	Columns []Column
+}
+
+func table(name string, key int, columns ...Column) Table { return Table{name, key, columns} }
+
+func ints(names ...string) (list []Column) {
+	for _, name := range names {
+		list = append(list, Column{name, Int})
+	}
+	return list
+}
+
+func texts(names ...string) (list []Column) {
+	for _, name := range names {
+		list = append(list, Column{name, Text})
+	}
+	return list
+}
+
+func bools(names ...string) (list []Column) {
+	for _, name := range names {
+		list = append(list, Column{name, Bool})
+	}
+	return list
+}
+
+func columns(parts ...[]Column) (list []Column) {
+	for _, p := range parts {
+		list = append(list, p...)
+	}
+	return list
+}
+
+// execution are the columns of executions and attempts.
+var execution = columns(ints("job", "thing", "number", "version", "status"), bools("forced"),
+	ints("retry", "retry_timed_out", "queued", "started", "updated", "deadline", "step"), texts("details", "reason"))
+
+// Tables is a whole store, but for leases and the feed: what is counted or indexed is made anew from these rows. "last" has
+// the highest numbers that were given, by what they number: things, groups, jobs, serials.
+var Tables = []Table{
+	table("things", 1, columns(ints("id"), texts("name", "uuid", "type", "billing", "attributes"), ints("version", "created"), bools("deleted"))...),
+	table("groups", 1, columns(ints("id"), texts("name", "uuid"), ints("parent"), texts("description", "attributes"), ints("version", "created", "state"))...),
+	table("members", 2, ints("grp", "thing", "serial")...),
+	table("jobs", 1, columns(ints("seq"), texts("id"), ints("version", "status", "selection", "sweep"), texts("namespace"), bools("active"),
+		ints("created", "ended", "serial"), texts("record"), ints("notified", "chunks"), bools("started", "done", "swept"),
+		ints("pace", "target", "at_group", "at_thing", "sweep_thing"))...),
+	table("targets", 2, columns(ints("job", "position"), bools("is_group"), ints("ref"))...),
+	table("executions", 2, execution...),
+	table("attempts", 3, execution...),
+	table("values", 2, columns(texts("space", "key"), []Column{{"value", Bytes}})...),
+	table("last", 1, columns(texts("name"), ints("number"))...),
+}
+
+// Copier is an engine whose rows can be carried to another.
+type Copier interface {
+	Engine
+	// Fence keeps everybody from changing the store, at once and for good, until it is lifted.
+	Fence(ctx context.Context, on bool) error
+	// Export returns up to limit rows of a table by their keys, those behind a key (nil: from the first).
+	Export(ctx context.Context, t *Table, after []any, limit int) (rows [][]any, err error)
+	// Import adds rows, and puts values in the same transaction.
+	Import(ctx context.Context, t *Table, rows [][]any, mark []Value) error
+	// Finish makes what is counted and indexed from the rows that were imported, and deletes the values of a space.
+	Finish(ctx context.Context, space string) error
+	// Check looks at the store as a whole: it returns how many rows there are, and what does not add up.
+	Check(ctx context.Context) (Report, error)
+}
+
+// Report is what a check found.
+type Report struct {
+	Version int64            // of the schema
+	Rows    map[string]int64 // by table
+	Faults  []Fault
+}
+
+// Fault is something in a store that does not add up.
+type Fault struct {
+	What string // "executions of jobs that do not exist"
+	Rows int64
+}
+
+// CopySpace is the space in which a store that is being copied into keeps how far that is. As long as it holds a value, no
+// gateway may use the store.
+const CopySpace = "copy"
+
+// ErrNotEmpty: a store that is to be copied into has rows already.
+var ErrNotEmpty = errors.New("jobs engine: not empty")
+
+// copied is how many rows go at once.
+const copied = 2000
+
+// Copy carries all rows of a store into an empty one. One that ended early goes on where it was: source says by a name
+// whether it is the same. The source must be fenced. done is told of each part; nil: nobody.
+func Copy(ctx context.Context, from, to Copier, source string, done func(table string, rows int)) error {
+	marks := map[string][]any{}
+	begun, err := copyMarks(ctx, to, source, marks)
+	if err != nil {
+		return err
+	}
+	if !begun {
+		if err := isEmpty(ctx, to); err != nil {
+			return err
+		}
+	}
+	for i := range Tables {
+		t := &Tables[i]
+		if err := copyTable(ctx, from, to, t, source, marks[t.Name], done); err != nil {
+			return fmt.Errorf("cannot copy %s: %w", t.Name, err)
+		}
+	}
+	return to.Finish(ctx, CopySpace)
+}
+
+// copyMarks reads how far a copy is that began before.
+func copyMarks(ctx context.Context, to Copier, source string, marks map[string][]any) (begun bool, err error) {
+	err = to.View(ctx, func(r Reader) error {
+		values, err := r.ListValues(CopySpace, "", 100)
+		begun = len(values) > 0
+		for _, v := range values {
+			if v.Key == "source" {
+				if string(v.Value) != source {
+					return fmt.Errorf("the target holds a part of %s: finish that copy, or begin with an empty store", v.Value)
+				}
+				continue
+			}
+			var key []json.RawMessage
+			if err := json.Unmarshal(v.Value, &key); err != nil {
+				return err
+			}
+			t := find(v.Key)
+			if t == nil || len(key) != t.Key {
+				return fmt.Errorf("the target's mark %q is not one of this program", v.Key)
+			}
+			marks[v.Key] = nil
+			for i, text := range key {
+				var n int64
+				var s string
+				if t.Columns[i].Kind == Text {
+					err = json.Unmarshal(text, &s)
+					marks[v.Key] = append(marks[v.Key], s)
+				} else {
+					err = json.Unmarshal(text, &n)
+					marks[v.Key] = append(marks[v.Key], n)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return begun, err
+}
+
+func find(name string) *Table {
+	for i := range Tables {
+		if Tables[i].Name == name {
+			return &Tables[i]
+		}
+	}
+	return nil
+}
+
+// isEmpty refuses a store that has rows.
+func isEmpty(ctx context.Context, to Copier) error {
+	for i := range Tables {
+		t := &Tables[i]
+		if t.Name == "last" {
+			continue
+		}
+		rows, err := to.Export(ctx, t, nil, 1)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			return fmt.Errorf("%w: it has %s", ErrNotEmpty, t.Name)
+		}
+	}
+	return nil
+}
+
+func copyTable(ctx context.Context, from, to Copier, t *Table, source string, after []any, done func(string, int)) error {
+	for {
+		rows, err := from.Export(ctx, t, after, copied)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		after = rows[len(rows)-1][:t.Key]
+		key, err := json.Marshal(after)
+		if err != nil {
+			return err
+		}
+		mark := []Value{{CopySpace, "source", []byte(source)}, {CopySpace, t.Name, key}}
+		if err := to.Import(ctx, t, rows, mark); err != nil {
+			return err
+		}
+		if done != nil {
+			done(t.Name, len(rows))
+		}
+		if len(rows) < copied {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,208 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres"
+	"jobgate/gateway/jobs/postgres/pgtest"
+	"jobgate/gateway/jobs/rules"
+	"jobgate/gateway/jobs/sqlite"
+)
+
+// lived fills a store with what every table may hold.
+func lived(t *testing.T, s jobs.Store) {
+	t.Helper()
+	service, err := jobs.New(jobs.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	must(t, err)
+	ctx, now := t.Context(), time.Now()
+	names := service.Names()
+	for i := range 5000 {
+		if i%1000 == 0 {
+			var list []jobs.Thing
+			for k := range 1000 {
+				list = append(list, jobs.Thing{Name: fmt.Sprintf("t%04d", i+k), ID: fmt.Sprint("id", i+k), Version: 1, CreatedAt: now.UTC(), Attributes: map[string]string{"a": fmt.Sprint(i)}})
+			}
+			must(t, s.CreateThings(ctx, list))
+		}
+	}
+	for _, g := range []jobs.CreateGroupRequest{{Name: "top", Tags: []jobs.Tag{{Key: "k", Value: "v"}}}, {Name: "below", Parent: "top"}, {Name: "lowest", Parent: "below"}, {Name: "gone"}} {
+		_, err := service.CreateGroup(ctx, now, g)
+		must(t, err)
+	}
+	for i := range 10 {
+		must(t, service.AddToGroup(ctx, now, jobs.MemberRequest{Thing: fmt.Sprintf("t%04d", i), Group: "lowest"}))
+	}
+	settings := jobs.Settings{
+		Timeout: &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 10},
+		Retry:   &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 1}}},
+	}
+	for i, targets := range [][]string{{names.GroupARN("top")}, {names.ThingARN("t0000"), names.ThingARN("t0001"), names.ThingARN("t4999")}, {names.GroupARN("gone")}} {
+		_, err := service.CreateJob(ctx, now, jobs.CreateJobRequest{
+			ID: fmt.Sprint("j", i), Targets: targets, Document: `{"a":1}`, Settings: settings, Tags: []jobs.Tag{{Key: "x", Value: "ü"}},
+		})
+		must(t, err)
+	}
+	for _, r := range []jobs.UpdateExecutionRequest{
+		{Thing: "t0000", JobID: "j0", Status: jobs.InProgress},
+		{Thing: "t0001", JobID: "j0", Status: jobs.Succeeded},
+		{Thing: "t0002", JobID: "j0", Status: jobs.Failed, Details: map[string]string{"reason": "no space"}},
+		{Thing: "t0000", JobID: "j1", Status: jobs.InProgress, StepMinutes: 1},
+		{Thing: "t0001", JobID: "j1", Status: jobs.Rejected, Details: map[string]string{"reason": "no thanks"}},
+	} {
+		_, err := service.Update(ctx, now, r)
+		must(t, err)
+	}
+	must(t, service.DeleteGroup(ctx, now, "gone", 0))
+	must(t, service.DeleteThing(ctx, now, "t4999", 0))
+	must(t, service.DeleteThing(ctx, now, "t4998", 0))
+	_, err = service.Secret(ctx, "a secret")
+	must(t, err)
+	must(t, service.Tick(ctx, now))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dump is every row of a store.
+func dump(t *testing.T, e engine.Copier) map[string][][]any {
+	t.Helper()
+	all := map[string][][]any{}
+	for i := range engine.Tables {
+		rows, err := e.Export(t.Context(), &engine.Tables[i], nil, 1_000_000)
+		must(t, err)
+		all[engine.Tables[i].Name] = rows
+	}
+	return all
+}
+
+// halting is an engine whose imports fail after some.
+type halting struct {
+	engine.Copier
+	left int
+}
+
+func (h *halting) Import(ctx context.Context, t *engine.Table, rows [][]any, mark []engine.Value) error {
+	if h.left--; h.left < 0 {
+		return errors.New("halted")
+	}
+	return h.Copier.Import(ctx, t, rows, mark)
+}
+
+func sound(t *testing.T, e engine.Copier) {
+	t.Helper()
+	r, err := e.Check(t.Context())
+	must(t, err)
+	if len(r.Faults) > 0 {
+		t.Errorf("the store does not add up: %+v", r.Faults)
+	}
+	if r.Rows["things"] < 4998 || r.Rows["executions"] != 13 || r.Rows["attempts"] != 1 {
+		t.Errorf("rows: %v", r.Rows)
+	}
+}
+
+// TestCopy moves a store from a file to a database, with an end and a resumption in between, and back to another file:
+// nothing is lost, and the copy goes on living.
+func TestCopy(t *testing.T) {
+	open := func(name string) *sqlite.Store {
+		e, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), name), NoSync: true})
+		must(t, err)
+		t.Cleanup(func() { _ = e.Close() })
+		return e
+	}
+	file := open("a.db")
+	lived(t, rules.Over(file))
+	sound(t, file)
+	url := pgtest.New(t)
+	shared, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	must(t, err)
+	defer func() { _ = shared.Close() }()
+
+	if err := engine.Copy(t.Context(), file, &halting{shared, 5}, "a", nil); err == nil || !strings.Contains(err.Error(), "halted") {
+		t.Fatalf("a copy that is halted: %v", err)
+	}
+	if err := engine.Copy(t.Context(), file, shared, "b", nil); err == nil || !strings.Contains(err.Error(), "part of a") {
+		t.Errorf("a copy from another source: %v", err)
+	}
+	must(t, engine.Copy(t.Context(), file, shared, "a", nil))
+	sound(t, shared)
+	if err := engine.Copy(t.Context(), file, shared, "a", nil); !errors.Is(err, engine.ErrNotEmpty) {
+		t.Errorf("a copy into a store that is not empty: %v", err)
+	}
+	want := dump(t, file)
+	if got := dump(t, shared); !reflect.DeepEqual(got, want) {
+		for name := range want {
+			if !reflect.DeepEqual(got[name], want[name]) {
+				t.Errorf("%s: %d rows, want %d: %.500v\nwant %.500v", name, len(got[name]), len(want[name]), got[name], want[name])
+			}
+		}
+	}
+	back := open("b.db")
+	must(t, engine.Copy(t.Context(), shared, back, "c", nil))
+	sound(t, back)
+	if got := dump(t, back); !reflect.DeepEqual(got, want) {
+		t.Error("what came back is not what went")
+	}
+
+	// It goes on: rows get numbers of their own, the report of a device is taken, a group's line is known.
+	service, err := jobs.New(jobs.Config{Store: rules.Over(shared), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	must(t, err)
+	_, err = service.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: "t0000", JobID: "j0", Status: jobs.Succeeded})
+	must(t, err)
+	_, err = service.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "new"})
+	must(t, err)
+	_, err = service.CreateJob(t.Context(), time.Now(), jobs.CreateJobRequest{ID: "new", Document: "{}", Targets: []string{service.Names().GroupARN("top")}})
+	must(t, err)
+	d, err := service.DescribeGroup(t.Context(), "lowest")
+	must(t, err)
+	if fmt.Sprint(d.Ancestors) != "[top below]" && fmt.Sprint(d.Ancestors) != "[below top]" {
+		t.Errorf("ancestors: %v", d.Ancestors)
+	}
+	if r, err := shared.Check(t.Context()); err != nil || len(r.Faults) > 0 {
+		t.Errorf("then: %+v %v", r.Faults, err)
+	}
+}
+
+// TestFence makes a database read-only for a gateway that is at work on it, and lifts that again.
+func TestFence(t *testing.T) {
+	url := pgtest.New(t)
+	gateway, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	must(t, err)
+	defer func() { _ = gateway.Close() }()
+	put := func() error {
+		return gateway.Update(t.Context(), engine.Work{Rows: 1}, func(tx engine.Tx) error {
+			return tx.PutThings([]engine.Thing{{Name: fmt.Sprint("t", time.Now().UnixNano())}})
+		})
+	}
+	must(t, put())
+	mover, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	must(t, err)
+	defer func() { _ = mover.Close() }()
+	must(t, mover.Fence(t.Context(), true))
+	for range 5 {
+		if err := put(); !errors.Is(err, engine.ErrUnavailable) {
+			t.Errorf("a change behind the fence: %v", err)
+		}
+	}
+	if err := gateway.View(t.Context(), func(r engine.Reader) error { _, err := r.ListThings(engine.ThingQuery{}, "", 1); return err }); err != nil {
+		t.Errorf("a read behind the fence: %v", err)
+	}
+	must(t, mover.Fence(t.Context(), false))
+	deadline := time.Now().Add(5 * time.Second)
+	for err = put(); err != nil && time.Now().Before(deadline); err = put() {
+		time.Sleep(50 * time.Millisecond)
+	}
+	must(t, err)
+}
