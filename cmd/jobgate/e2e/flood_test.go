@@ -89,7 +89,7 @@ func TestDrainWithHangingClients(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	writeFile(t, folder, "doc.json", `{"x": "`+strings.Repeat("x", 900<<10)+`"}`)
-	g := serve(t, folder, []string{"AWS_REGION=us-east-1", "JOBGATE_DRAIN_TIMEOUT=2s"}, strings.ReplaceAll(allListeners, "$DIR", folder)+"limits: {read_timeout: 50s, idle_timeout: 60s}\n")
+	g := serve(t, folder, []string{"AWS_REGION=us-east-1", "JOBGATE_DRAIN_TIMEOUT=2s"}, strings.ReplaceAll(allListeners, "$DIR", folder)+"limits: {read_timeout: 10m, idle_timeout: 10m}\n")
 	many := func(n int, request string) string { return strings.Repeat(request, n) }
 	body := `{"x": "` + strings.Repeat("x", 900<<10) + `"}`
 	render := fmt.Sprintf("POST /render HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
