@@ -253,6 +253,7 @@ func CodeFiles(doc []byte, o *Options) []CodeFile {
 	recording := *o.orDefault()
 	r := &recorder{seen: map[CodeFile]bool{}}
 	recording.Signatures = r
+	recording.MaxDocument, recording.MaxPlaceholders = len(doc), len(doc) // limits are Parse's matter
 	w := newWalker(doc, &recording, r)
 	defer w.free()
 	w.lenient = true

@@ -170,6 +170,10 @@ func TestCodeFiles(t *testing.T) {
 	if files := jobdoc.CodeFiles([]byte(doc), nil); len(files) != 1 {
 		t.Errorf("files %v", files)
 	}
+	doc = `["` + strings.Repeat("${aws:iot:unknown}", 200) + strings.Repeat("x", 2<<20) + `","` + codeSign + `s3://us-east-1.fwm/a@1}"]`
+	if files := jobdoc.CodeFiles([]byte(doc), nil); len(files) != 1 {
+		t.Errorf("over every limit: files %v", files)
+	}
 	if files := jobdoc.CodeFiles([]byte(`{"a":1}`), nil); files != nil {
 		t.Errorf("files %v", files)
 	}
