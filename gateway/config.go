@@ -11,7 +11,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
@@ -98,9 +98,9 @@ type Limits struct {
 // Jobs is the IoT Jobs data plane on the device listener.
 type Jobs interface {
 	// Match reports whether method and x's Target are an operation of the data plane.
-	Match(method []byte, x *api.Exchange) bool
+	Match(method []byte, x *data.Exchange) bool
 	// Serve answers the operation that x matched.
-	Serve(ctx *fasthttp.RequestCtx, x *api.Exchange)
+	Serve(ctx *fasthttp.RequestCtx, x *data.Exchange)
 }
 
 func (c *Config) validate() error {

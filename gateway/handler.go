@@ -10,7 +10,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/proxy"
 	"jobgate/gateway/signing"
@@ -56,7 +56,7 @@ type exchange struct {
 	target    []byte // Cache-Control
 	forward   proxy.Request
 	filler    filler
-	jobs      api.Exchange
+	jobs      data.Exchange
 	render    jobdoc.Context
 	durations *edge.Route // of the route that matched
 }

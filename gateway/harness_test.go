@@ -22,7 +22,7 @@ import (
 
 	"jobgate/gateway"
 	"jobgate/gateway/edge"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/signing"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -222,8 +222,8 @@ func verifyURL(t testing.TB, raw, method string, now time.Time) presigner.Verifi
 // panicking is a jobs service with a bug.
 type panicking struct{}
 
-func (panicking) Match(_ []byte, x *api.Exchange) bool {
+func (panicking) Match(_ []byte, x *data.Exchange) bool {
 	return string(x.Target.Path()) == "/things/t/jobs"
 }
 
-func (panicking) Serve(*fasthttp.RequestCtx, *api.Exchange) { panic("boom") }
+func (panicking) Serve(*fasthttp.RequestCtx, *data.Exchange) { panic("boom") }

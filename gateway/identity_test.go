@@ -14,18 +14,18 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/target"
 )
 
 // telling is a jobs service that tells what it was told of who asks.
 type telling struct{}
 
-func (telling) Match(_ []byte, x *api.Exchange) bool {
+func (telling) Match(_ []byte, x *data.Exchange) bool {
 	return string(x.Target.Path()) == "/things/t1/jobs"
 }
 
-func (telling) Serve(ctx *fasthttp.RequestCtx, x *api.Exchange) {
+func (telling) Serve(ctx *fasthttp.RequestCtx, x *data.Exchange) {
 	_, _ = fmt.Fprintf(ctx, "%q %v %q", x.Thing, x.Authenticated, ctx.PostBody())
 }
 

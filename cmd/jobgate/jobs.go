@@ -16,6 +16,9 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/control"
+	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/jobs/api/events"
 	jobdocuments "jobgate/gateway/jobs/documents"
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/signing"
@@ -30,8 +33,8 @@ type jobsService struct {
 	store   jobs.Store
 	health  *storeHealth
 	service *jobs.Service
-	data    *api.Data
-	control *api.Control
+	data    *data.Plane
+	control *api.Listener
 
 	stop  context.CancelFunc // of the loop that does what is due; nil before it begins
 	ended chan struct{}
@@ -60,7 +63,7 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 		return nil, err
 	}
 	count := m.CountURLs()
-	j.data, err = api.NewData(api.DataConfig{
+	j.data, err = data.New(data.Config{
 		Service: j.service, Log: log,
 		Documents: jobdocuments.New(jobdocuments.Config{
 			Authority: &j.rules, Quantum: c.Presign.Quantum,
@@ -70,14 +73,7 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 	if err != nil {
 		return nil, err
 	}
-	tokenKey, err := j.service.Secret(ctx, api.TokenSecret)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the store's key of page tokens: %w", err)
-	}
-	j.control, err = api.NewControl(api.ControlConfig{
-		Service: j.service, Data: j.data, Verifier: v, TokenKey: tokenKey, Log: log,
-	})
-	if err != nil {
+	if j.control, err = j.newControl(ctx, v, log); err != nil {
 		return nil, err
 	}
 	if err = m.Registry.Register(api.NewCollector(j.service)); err != nil {
@@ -88,6 +84,23 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 		return nil, fmt.Errorf("cannot measure the jobs store: %w", err)
 	}
 	return j, nil
+}
+
+// newControl returns what the control listener serves.
+func (j *jobsService) newControl(ctx context.Context, v *access.Verifier, log *slog.Logger) (*api.Listener, error) {
+	tokenKey, err := j.service.Secret(ctx, control.TokenSecret)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the store's key of page tokens: %w", err)
+	}
+	operations, err := control.New(control.Config{Service: j.service, TokenKey: tokenKey, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	stream, err := events.New(events.Config{Service: j.service, Verifier: v, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{Control: operations, Data: j.data, Events: stream, Verifier: v, Log: log})
 }
 
 // dataEndpoint is what DescribeEndpoint answers: where devices reach the data plane, "" if the configuration does not

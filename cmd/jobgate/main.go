@@ -4,7 +4,7 @@
 //	              ├─▶ demo   ──▶ objectstore, then the same
 //	              ├─▶ render, presign ──▶ config.Load ──▶ one role, one document
 //	              ├─▶ check  ──▶ config.Load, jobdoc.Parse
-//	              ├─▶ jobs watch ──▶ api.Watch
+//	              ├─▶ jobs watch ──▶ events.Watch
 //	              └─▶ bench, health, version, completion
 //
 // It is the only package that knows every other: what they need of each other is handed over in wire.go and jobs.go, in the order

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"jobgate/cmd/jobgate/config"
-	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/api/events"
 	"jobgate/presigner"
 )
 
@@ -39,7 +39,7 @@ func newWatch() *cobra.Command {
 	var asJSON bool
 	var region string
 	var certificate clientCertificate
-	var o api.WatchOptions
+	var o events.Options
 	cmd := &cobra.Command{
 		Use:   "watch [flags]",
 		Short: "Follow the changes of jobs and executions as they happen",
@@ -63,7 +63,7 @@ control_tls.client_ca_file asks operators for one, --cert-file and --key-file sh
 				return err
 			}
 			o.Connected = func() { _, _ = fmt.Fprintf(cmd.ErrOrStderr(), "following the jobs of %s\n", o.Endpoint) }
-			err = api.Watch(ctx, o, func(e api.Event) error { return printEvent(cmd.OutOrStdout(), &e, asJSON) })
+			err = events.Watch(ctx, o, func(e events.Event) error { return printEvent(cmd.OutOrStdout(), &e, asJSON) })
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -83,7 +83,7 @@ control_tls.client_ca_file asks operators for one, --cert-file and --key-file sh
 }
 
 // prepareWatch finds whom to ask, with which key and certificate. fromFile says that c is more than defaults.
-func prepareWatch(ctx context.Context, o *api.WatchOptions, c *config.Config, region string, fromFile bool, certificate *clientCertificate) error {
+func prepareWatch(ctx context.Context, o *events.Options, c *config.Config, region string, fromFile bool, certificate *clientCertificate) error {
 	if o.Endpoint == "" {
 		if c.Control == "" {
 			return fmt.Errorf("cannot follow the jobs: the configuration turns control off")
@@ -138,7 +138,7 @@ func (c *clientCertificate) load() ([]tls.Certificate, error) {
 }
 
 // printEvent writes one line.
-func printEvent(w io.Writer, e *api.Event, asJSON bool) error {
+func printEvent(w io.Writer, e *events.Event, asJSON bool) error {
 	if asJSON {
 		line, err := json.Marshal(e)
 		if err != nil {
@@ -155,7 +155,7 @@ func printEvent(w io.Writer, e *api.Event, asJSON bool) error {
 //
 //	2026-11-23T12:00:00.123Z job.progress update-1 IN_PROGRESS QUEUED=1 SUCCEEDED=2
 //	2026-11-23T12:00:00.125Z execution.updated update-1 sensor-1 SUCCEEDED number=1 version=3
-func eventLine(e *api.Event) string {
+func eventLine(e *events.Event) string {
 	words := []string{e.Time.UTC().Format("2006-01-02T15:04:05.000Z07:00"), e.Type, e.JobID}
 	count := func(name string, n int64) { words = append(words, fmt.Sprintf("%s=%d", name, n)) }
 	if e.ThingName != "" {

@@ -15,8 +15,8 @@ const (
 // ValidateDetails says what AWS's model says of statusDetails: how many there are, [a-zA-Z0-9:_-]{1,128} for a name, 1 to
 // 1024 characters that are no control characters for a value.
 func ValidateDetails(details map[string]string) error {
-	if n := len(details); n > MaxStatusDetails {
-		return Errorf(ErrInvalidRequest, "statusDetails has %d name/value pairs, the limit is %d.", n, MaxStatusDetails)
+	if err := CountDetails(details); err != nil {
+		return err
 	}
 	for name, value := range details {
 		if !isDetailName(name) {
@@ -30,6 +30,14 @@ func ValidateDetails(details map[string]string) error {
 				return Errorf(ErrInvalidRequest, "The value of %s in statusDetails holds a control character.", name)
 			}
 		}
+	}
+	return nil
+}
+
+// CountDetails says whether a report has too many name/value pairs. Over HTTP the model has checked the pairs themselves.
+func CountDetails(details map[string]string) error {
+	if n := len(details); n > MaxStatusDetails {
+		return Errorf(ErrInvalidRequest, "statusDetails has %d name/value pairs, the limit is %d.", n, MaxStatusDetails)
 	}
 	return nil
 }

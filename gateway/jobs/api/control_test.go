@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"jobgate/gateway/jobs/api/events"
+	"jobgate/gateway/jobs/api/exception/exceptiontest"
 )
 
 const account = "arn:aws:iot:us-east-1:123456789012:"
@@ -46,13 +49,13 @@ func TestLifeOfAJob(t *testing.T) {
 	expect(t, "DescribeJobExecution", p.ok(operator, "GET", "/things/sensor%3Aa1/jobs/update-7", ""),
 		"execution.thingArn", account+"thing/sensor:a1", "execution.statusDetails.detailsMap", `{"step":"download"}`,
 		"execution.startedAt", "1795435200.25", "execution.executionNumber", "1")
-	checkException(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"SUCCEEDED","expectedVersion":0}`), 409,
+	exceptiontest.Check(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"SUCCEEDED","expectedVersion":0}`), 409,
 		"InvalidStateTransitionException", "version 2, expected was 0")
 	expect(t, "UpdateJobExecution", p.ok(sensor, "POST", "/things/sensor%3Aa1/jobs/update-7",
 		`{"status":"SUCCEEDED","expectedVersion":2,"includeJobExecutionState":true}`),
 		"executionState.status", "SUCCEEDED", "executionState.versionNumber", "3")
-	checkException(t, "Describe", p.do(sensor, "GET", "/things/sensor:a1/jobs/update-7", ""), 410, "TerminalStateException", "")
-	checkException(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"FAILED"}`), 409, "InvalidStateTransitionException", "")
+	exceptiontest.Check(t, "Describe", p.do(sensor, "GET", "/things/sensor:a1/jobs/update-7", ""), 410, "TerminalStateException", "")
+	exceptiontest.Check(t, "Update", p.do(sensor, "POST", "/things/sensor:a1/jobs/update-7", `{"status":"FAILED"}`), 409, "InvalidStateTransitionException", "")
 
 	p.ok(operator.asDevice(), "POST", "/things/sensor:a2/jobs/update-7", `{"status":"FAILED"}`)
 	p.tick()
@@ -61,7 +64,7 @@ func TestLifeOfAJob(t *testing.T) {
 	expect(t, "ListJobs", p.ok(operator, "GET", "/jobs?status=COMPLETED", ""), "jobs",
 		`[{"completedAt":1795435200.25,"createdAt":1795435200.25,"isConcurrent":false,"jobArn":"`+account+`job/update-7","jobId":"update-7","lastUpdatedAt":1795435200.25,"status":"COMPLETED","targetSelection":"SNAPSHOT"}]`)
 	p.ok(operator, "DELETE", "/jobs/update-7", "")
-	checkException(t, "gone", p.do(operator, "GET", "/jobs/update-7", ""), 404, "ResourceNotFoundException", "")
+	exceptiontest.Check(t, "gone", p.do(operator, "GET", "/jobs/update-7", ""), 404, "ResourceNotFoundException", "")
 }
 
 func TestJobChanges(t *testing.T) {
@@ -90,7 +93,7 @@ func TestJobChanges(t *testing.T) {
 	expect(t, "CancelJob", p.ok(operator, "PUT", "/jobs/j/cancel?force=true", `{"reasonCode":"R_1","comment":"why"}`), "description", "e")
 	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/j", ""), "job.status", "CANCELED", "job.forceCanceled", "true",
 		"job.reasonCode", "R_1", "job.comment", "why")
-	checkException(t, "again", p.do(operator, "PUT", "/jobs/j/cancel", ""), 400, "InvalidRequestException", "CANCELED")
+	exceptiontest.Check(t, "again", p.do(operator, "PUT", "/jobs/j/cancel", ""), 400, "InvalidRequestException", "CANCELED")
 	p.ok(operator, "DELETE", "/jobs/j?force=true&namespaceId=ns", "")
 }
 
@@ -103,16 +106,16 @@ func TestExecutionOperations(t *testing.T) {
 		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"retryAttempt":0,"startedAt":1795435200.25,"status":"IN_PROGRESS"},"thingArn":"`+account+`thing/a"}]`)
 	expect(t, "for thing", p.ok(operator, "GET", "/things/b/jobs?jobId=j", ""), "executionSummaries",
 		`[{"jobExecutionSummary":{"executionNumber":1,"lastUpdatedAt":1795435200.25,"queuedAt":1795435200.25,"retryAttempt":0,"status":"QUEUED"},"jobId":"j"}]`)
-	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel", ""), 409, "InvalidStateTransitionException", "force")
-	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":7}`), 409, "VersionConflictException", "version 2")
-	checkException(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":0}`), 409, "VersionConflictException", "expected was 0")
+	exceptiontest.Check(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel", ""), 409, "InvalidStateTransitionException", "force")
+	exceptiontest.Check(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":7}`), 409, "VersionConflictException", "version 2")
+	exceptiontest.Check(t, "cancel", p.do(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":0}`), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "PUT", "/things/a/jobs/j/cancel?force=true", `{"expectedVersion":2,"statusDetails":{"by":"me"}}`)
 	expect(t, "Describe", p.ok(operator, "GET", "/things/a/jobs/j?executionNumber=1", ""), "execution.status", "CANCELED",
 		"execution.forceCanceled", "true", "execution.statusDetails.detailsMap", `{"by":"me"}`)
 	p.ok(operator, "DELETE", "/things/b/jobs/j/executionNumber/1", "")
-	checkException(t, "deleted", p.do(operator, "GET", "/things/b/jobs/j", ""), 404, "ResourceNotFoundException", "")
-	checkException(t, "delete", p.do(operator, "DELETE", "/things/b/jobs/j/executionNumber/0", ""), 400, "InvalidRequestException", "executionNumber")
-	checkException(t, "details", p.do(operator, "PUT", "/things/c/jobs/j/cancel",
+	exceptiontest.Check(t, "deleted", p.do(operator, "GET", "/things/b/jobs/j", ""), 404, "ResourceNotFoundException", "")
+	exceptiontest.Check(t, "delete", p.do(operator, "DELETE", "/things/b/jobs/j/executionNumber/0", ""), 400, "InvalidRequestException", "executionNumber")
+	exceptiontest.Check(t, "details", p.do(operator, "PUT", "/things/c/jobs/j/cancel",
 		`{"statusDetails":{"a":"1","b":"1","c":"1","d":"1","e":"1","f":"1","g":"1","h":"1","i":"1","j":"1","k":"1"}}`), 400, "InvalidRequestException", "limit is 10")
 }
 
@@ -121,13 +124,13 @@ func TestTemplates(t *testing.T) {
 	p.createThings("a")
 	expect(t, "create", p.ok(operator, "PUT", "/job-templates/t1", `{"description":"d","document":"{}","maintenanceWindows":[{"startTime":"cron(0 0 ? * MON *)","durationInMinutes":60}],
 		"tags":[{"Key":"a","Value":"b"}]}`), "jobTemplateArn", account+"jobtemplate/t1", "jobTemplateId", "t1")
-	checkException(t, "again", p.do(operator, "PUT", "/job-templates/t1", `{"description":"d","document":"{}"}`), 409, "ConflictException", "exists")
+	exceptiontest.Check(t, "again", p.do(operator, "PUT", "/job-templates/t1", `{"description":"d","document":"{}"}`), 409, "ConflictException", "exists")
 	expect(t, "describe", p.ok(operator, "GET", "/job-templates/t1", ""), "description", "d", "document", "{}", "createdAt", "1795435200.25",
 		"maintenanceWindows", `[{"durationInMinutes":60,"startTime":"cron(0 0 ? * MON *)"}]`)
 	expect(t, "list", p.ok(operator, "GET", "/job-templates", ""), "jobTemplates",
 		`[{"createdAt":1795435200.25,"description":"d","jobTemplateArn":"`+account+`jobtemplate/t1","jobTemplateId":"t1"}]`)
 	p.ok(operator, "DELETE", "/job-templates/t1", "")
-	checkException(t, "gone", p.do(operator, "GET", "/job-templates/t1", ""), 404, "ResourceNotFoundException", "")
+	exceptiontest.Check(t, "gone", p.do(operator, "GET", "/job-templates/t1", ""), 404, "ResourceNotFoundException", "")
 
 	names := []string{}
 	for token := ""; ; {
@@ -145,7 +148,7 @@ func TestTemplates(t *testing.T) {
 	}
 	expect(t, "managed", p.ok(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=1.0", ""),
 		"templateArn", "arn:aws:iot:us-east-1::jobtemplate/AWS-Reboot:1.0", "templateVersion", "1.0", "environments", `["LINUX"]`)
-	checkException(t, "managed", p.do(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=9.9", ""), 404, "ResourceNotFoundException", "")
+	exceptiontest.Check(t, "managed", p.do(operator, "GET", "/managed-job-templates/AWS-Reboot?templateVersion=9.9", ""), 404, "ResourceNotFoundException", "")
 	p.ok(operator, "PUT", "/jobs/m", `{"targets":["`+account+`thing/a"],"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0",
 		"documentParameters":{"downloadUrl":"https://example.com/x","filePath":"/tmp/x"}}`)
 	expect(t, "before substitution", p.ok(operator, "GET", "/jobs/m/job-document?beforeSubstitution=true", ""), "document",
@@ -159,7 +162,7 @@ func TestThingsAndGroups(t *testing.T) {
 	p.ok(operator, "POST", "/things/a", `{"thingTypeName":"meter","billingGroupName":"bg","attributePayload":{"attributes":{"rev":"7"},"merge":true}}`)
 	expect(t, "DescribeThing", p.ok(operator, "GET", "/things/a", ""), "thingName", "a", "defaultClientId", "a", "thingTypeName", "meter",
 		"billingGroupName", "bg", "attributes", `{"rev":"7"}`, "version", "1", "thingArn", account+"thing/a")
-	checkException(t, "CreateThing", p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`), 409, "ResourceAlreadyExistsException", "different")
+	exceptiontest.Check(t, "CreateThing", p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`), 409, "ResourceAlreadyExistsException", "different")
 	exists := p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`)
 	if body := string(exists.Body()); !strings.Contains(body, `"resourceArn":"`+account+`thing/a"`) || !strings.Contains(body, `"resourceId":"`) {
 		t.Errorf("CreateThing again: %s", body)
@@ -167,7 +170,7 @@ func TestThingsAndGroups(t *testing.T) {
 	p.createThings("b", "c:1")
 	expect(t, "ListThings", p.ok(operator, "GET", "/things?attributeName=rev&attributeValue=7", ""), "things",
 		`[{"attributes":{"rev":"7"},"thingArn":"`+account+`thing/a","thingName":"a","thingTypeName":"meter","version":1}]`)
-	checkException(t, "ListThings", p.do(operator, "GET", "/things?attributeValue=7", ""), 400, "InvalidRequestException", "attributeName")
+	exceptiontest.Check(t, "ListThings", p.do(operator, "GET", "/things?attributeValue=7", ""), 400, "InvalidRequestException", "attributeName")
 	p.ok(operator, "POST", "/things/d", `{"attributePayload":{"attributes":{"tag":"a=b[1]"}}}`)
 	expect(t, "ListThings", p.ok(operator, "GET", "/things?attributeName=tag&attributeValue=a%3Db%5B1%5D", ""), "things",
 		`[{"attributes":{"tag":"a=b[1]"},"thingArn":"`+account+`thing/d","thingName":"d","version":1}]`)
@@ -190,14 +193,14 @@ func TestThingsAndGroups(t *testing.T) {
 		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"},{"groupArn":"`+account+`thinggroup/world","groupName":"world"}]`)
 	p.ok(operator, "PUT", "/thing-groups/removeThingFromThingGroup", `{"thingName":"a","thingGroupName":"leaf"}`)
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["c:1"]`)
-	checkException(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")
-	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=9", ""), 409, "VersionConflictException", "")
-	checkException(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
+	exceptiontest.Check(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")
+	exceptiontest.Check(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=9", ""), 409, "VersionConflictException", "")
+	exceptiontest.Check(t, "DeleteThingGroup", p.do(operator, "DELETE", "/thing-groups/leaf?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
 	p.ok(operator, "DELETE", "/thing-groups/leaf", "")
-	checkException(t, "DeleteThing", p.do(operator, "DELETE", "/things/b?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
+	exceptiontest.Check(t, "DeleteThing", p.do(operator, "DELETE", "/things/b?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/things/b?expectedVersion=1", "")
-	checkException(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
+	exceptiontest.Check(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
 }
 
 func TestTags(t *testing.T) {
@@ -209,10 +212,10 @@ func TestTags(t *testing.T) {
 	expect(t, "list", p.ok(operator, "GET", list, ""), "tags", `[{"Key":"a","Value":""},{"Key":"b","Value":"2"}]`)
 	p.ok(operator, "POST", "/untag", `{"resourceArn":"`+arn+`","tagKeys":["b"]}`)
 	expect(t, "list", p.ok(operator, "GET", list, ""), "tags", `[{"Key":"a","Value":""}]`)
-	checkException(t, "twice", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"b"},{"Key":"b"}]}`), 400, "InvalidRequestException", "twice")
-	checkException(t, "aws's", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"aws:b"}]}`), 400, "InvalidRequestException", "aws:b")
-	checkException(t, "token", p.do(operator, "GET", list+"&nextToken=x", ""), 400, "InvalidRequestException", "nextToken")
-	checkException(t, "absent", p.do(operator, "GET", "/tags?resourceArn="+url.QueryEscape(account+"job/none"), ""), 404, "ResourceNotFoundException", "")
+	exceptiontest.Check(t, "twice", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"b"},{"Key":"b"}]}`), 400, "InvalidRequestException", "twice")
+	exceptiontest.Check(t, "aws's", p.do(operator, "POST", "/tags", `{"resourceArn":"`+arn+`","tags":[{"Key":"aws:b"}]}`), 400, "InvalidRequestException", "aws:b")
+	exceptiontest.Check(t, "token", p.do(operator, "GET", list+"&nextToken=x", ""), 400, "InvalidRequestException", "nextToken")
+	exceptiontest.Check(t, "absent", p.do(operator, "GET", "/tags?resourceArn="+url.QueryEscape(account+"job/none"), ""), 404, "ResourceNotFoundException", "")
 }
 
 func TestDescribeEndpoint(t *testing.T) {
@@ -221,14 +224,14 @@ func TestDescribeEndpoint(t *testing.T) {
 	older := operator
 	older.service = "execute-api"
 	expect(t, "none", p.ok(older, "GET", "/endpoint", ""), "endpointAddress", "localhost")
-	checkException(t, "other", p.do(operator, "GET", "/endpoint?endpointType=iot:CredentialProvider", ""), 400, "InvalidRequestException", "iot:Jobs")
+	exceptiontest.Check(t, "other", p.do(operator, "GET", "/endpoint?endpointType=iot:CredentialProvider", ""), 400, "InvalidRequestException", "iot:Jobs")
 }
 
 func TestUnknownOperations(t *testing.T) {
 	p := newPlane(t)
 	f := func(s signature, method, uri string) {
 		t.Helper()
-		checkException(t, method+" "+uri, p.do(s, method, uri, ""), http.StatusNotFound, "UnknownOperationException", "")
+		exceptiontest.Check(t, method+" "+uri, p.do(s, method, uri, ""), http.StatusNotFound, "UnknownOperationException", "")
 	}
 	message := p.do(operator, "PUT", "/things/a/principals", "").Body()
 	if !strings.Contains(string(message), "AttachThingPrincipal") {
@@ -242,7 +245,7 @@ func TestUnknownOperations(t *testing.T) {
 	f(operator, "GET", "/things//jobs")
 	f(operator, "PUT", "/things/a/jobs/$next")
 	f(operator, "HEAD", "/jobs")
-	f(operator, "POST", StreamPath)
+	f(operator, "POST", events.Path)
 	f(sensor, "GET", "/jobs")
 }
 

@@ -22,11 +22,16 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/control"
+	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/jobs/api/events"
+	"jobgate/gateway/jobs/api/model"
 	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
+	"jobgate/presigner"
 )
 
 // countingStore counts the calls that may change something.
@@ -109,11 +114,14 @@ func (oneRole) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
 
 // plane is a control plane, with its data plane, over a store of its own.
 type plane struct {
-	t       *testing.T
-	store   *countingStore
-	service *jobs.Service
-	control *Control
-	now     time.Time
+	t        *testing.T
+	store    *countingStore
+	service  *jobs.Service
+	data     *data.Plane
+	verifier *access.Verifier
+	events   events.Config
+	control  *Listener
+	now      time.Time
 }
 
 var testNames = jobs.Names{Region: "us-east-1", Account: "123456789012"}
@@ -138,23 +146,56 @@ func newPlane(t *testing.T) *plane {
 	if err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := access.NewVerifier(testNames.Region, keys)
+	if p.verifier, err = access.NewVerifier(testNames.Region, keys); err != nil {
+		t.Fatal(err)
+	}
+	p.data, err = data.New(data.Config{Service: p.service, Documents: documents.New(documents.Config{Authority: fakeSigning{newSigner(t)}})})
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := NewData(DataConfig{
-		Service: p.service, Documents: documents.New(documents.Config{Authority: &fakeSigning{grant: signing.Grant{Signer: newSigner(t, "ASIAEXAMPLE")}}}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.control, err = NewControl(ControlConfig{Service: p.service, Data: data, Verifier: verifier, Clock: func() time.Time { return p.now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.control.Close)
+	p.events = events.Config{Service: p.service, Verifier: p.verifier}
+	p.listen()
 	return p
 }
+
+// listen makes the listener's handler anew.
+func (p *plane) listen() {
+	p.t.Helper()
+	operations, err := control.New(control.Config{Service: p.service})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	stream, err := events.New(p.events)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.control, err = New(Config{Control: operations, Data: p.data, Events: stream, Verifier: p.verifier, Clock: func() time.Time { return p.now }})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(p.control.Close)
+}
+
+// fakeSigning signs with one session.
+type fakeSigning struct{ signer *presigner.Signer }
+
+func (fakeSigning) Skew() time.Duration { return 0 }
+
+func (s fakeSigning) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
+	return signing.Grant{Signer: s.signer, Lifetime: t.Expires}, nil
+}
+
+func newSigner(tb testing.TB) *presigner.Signer {
+	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "t"})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signer
+}
+
+var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)
+
+const testRole = "arn:aws:iam::123456789012:role/download"
 
 // signature says how a request is signed; its zero value is the operator's, for the control plane.
 type signature struct {
@@ -249,27 +290,52 @@ func (p *plane) ok(s signature, method, uri, body string) map[string]any {
 // checkOutput checks an answer against the model: what it holds is there, of its type and within its bounds.
 func (p *plane) checkOutput(s signature, method, uri string, answer map[string]any) {
 	p.t.Helper()
-	var asked target.Target
-	if err := asked.Parse([]byte(uri)); err != nil {
-		p.t.Fatal(err)
-	}
-	var op *operation
-	if s.service == access.ServiceData {
-		op = p.control.data.model[(&Exchange{Target: &asked}).match([]byte(method))]
-	} else if route, _, err := p.control.route(method, &asked); err == nil {
-		op = route.operation
-	}
-	output := shape{kind: kindStructure, members: op.output}
-	var f faults
-	clean := output.check(&f, op.name, answer)
-	if len(f.list) > 0 && answer != nil {
-		p.t.Errorf("%s answers %v", op.name, f.list)
+	op := operationOf(p.t, s, method, uri)
+	output := model.Shape{Kind: model.KindStructure, Members: op.Output}
+	var f model.Faults
+	clean := output.Check(&f, op.Name, answer)
+	if len(f.List) > 0 && answer != nil {
+		p.t.Errorf("%s answers %v", op.Name, f.List)
 	}
 	before, _ := json.Marshal(answer)
 	after, _ := json.Marshal(clean)
 	if answer != nil && string(before) != string(after) {
-		p.t.Errorf("%s answers what the model does not know:\n%s\nmodel: %s", op.name, before, after)
+		p.t.Errorf("%s answers what the model does not know:\n%s\nmodel: %s", op.Name, before, after)
 	}
+}
+
+// operationOf returns the operation of a method and a path, of the plane that s signs for.
+func operationOf(t *testing.T, s signature, method, uri string) *model.Operation {
+	t.Helper()
+	var asked target.Target
+	if err := asked.Parse([]byte(uri)); err != nil {
+		t.Fatal(err)
+	}
+	segments := make([]string, len(asked.Segments()))
+	for i, segment := range asked.Segments() {
+		segments[i] = string(segment)
+	}
+	for _, op := range operationsOf(t, s) {
+		if op.Matches(method, segments) {
+			return op
+		}
+	}
+	t.Fatalf("there is no operation %s %s", method, uri)
+	return nil
+}
+
+// operationsOf returns the operations of the plane that s signs for.
+func operationsOf(t *testing.T, s signature) []*model.Operation {
+	t.Helper()
+	read := model.Control
+	if s.service == access.ServiceData {
+		read = model.Data
+	}
+	m, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Operations
 }
 
 // get returns a member of an answer by its path, "job.status".

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -18,57 +17,62 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/jobs/api/events"
+	"jobgate/gateway/jobs/api/exception/exceptiontest"
+	"jobgate/gateway/jobs/api/model"
+	"jobgate/gateway/jobs/api/model/modeltest"
+	"jobgate/gateway/target"
 )
 
 // Every operation refuses every malformed member, in AWS's shape, and changes nothing.
 func TestEveryMalformedMember(t *testing.T) {
 	p := newPlane(t)
-	f := func(s signature, op *operation) {
-		refusals := op.refusals()
-		if len(refusals) == 0 && len(op.input) > 0 {
-			t.Errorf("%s: nothing to refuse", op.name)
+	f := func(s signature, op *model.Operation) {
+		refusals := modeltest.Refusals(op)
+		if len(refusals) == 0 && len(op.Input) > 0 {
+			t.Errorf("%s: nothing to refuse", op.Name)
 		}
 		for _, v := range refusals {
-			uri, body := op.form(v.value.(map[string]any))
+			uri, body := modeltest.Form(op, v.Value.(map[string]any))
 			before := p.store.writes.Load()
-			r := p.do(s, op.method, uri, body)
-			name, _, _ := strings.Cut(v.what, " ")
-			checkException(t, op.name+" "+v.what, r, http.StatusBadRequest, "InvalidRequestException", name)
+			r := p.do(s, op.Method, uri, body)
+			name, _, _ := strings.Cut(v.What, " ")
+			exceptiontest.Check(t, op.Name+" "+v.What, r, http.StatusBadRequest, "InvalidRequestException", name)
 			if p.store.writes.Load() != before {
-				t.Errorf("%s %s: something changed", op.name, v.what)
+				t.Errorf("%s %s: something changed", op.Name, v.What)
 			}
 		}
-		t.Logf("%s: %d refusals", op.name, len(refusals))
+		t.Logf("%s: %d refusals", op.Name, len(refusals))
 	}
-	for _, route := range p.control.routes {
-		f(operator, route.operation)
-	}
-	for _, op := range p.control.data.model {
-		f(operator.asDevice(), op)
+	for _, s := range []signature{operator, operator.asDevice()} {
+		for _, op := range operationsOf(t, s) {
+			f(s, op)
+		}
 	}
 }
 
 // Bodies that are no members at all.
 func TestEveryMalformedBody(t *testing.T) {
 	p := newPlane(t)
-	f := func(s signature, op *operation) {
-		if !op.hasBody() {
+	f := func(s signature, op *model.Operation) {
+		if !op.HasBody() {
 			return
 		}
-		uri, _ := op.form(op.base())
+		uri, _ := modeltest.Form(op, modeltest.Base(op))
 		for _, body := range []string{"[]", "null", "1", `"x"`, "{", `{"a":`, `{"a":1}}`, "{} x", "\x00", "{\"a\":\"\xff\"}", `{"a":"\ud83d"}`, `{"a":"\ude00\ud83d"}`, `{"a":"\\\ud83dx"}`, strings.Repeat("[", 20000)} {
 			before := p.store.writes.Load()
-			checkException(t, fmt.Sprintf("%s %.20q", op.name, body), p.do(s, op.method, uri, body), http.StatusBadRequest, "InvalidRequestException", "body")
+			exceptiontest.Check(t, fmt.Sprintf("%s %.20q", op.Name, body), p.do(s, op.Method, uri, body), http.StatusBadRequest, "InvalidRequestException", "body")
 			if p.store.writes.Load() != before {
-				t.Errorf("%s %.20q: something changed", op.name, body)
+				t.Errorf("%s %.20q: something changed", op.Name, body)
 			}
 		}
 	}
-	for _, route := range p.control.routes {
-		f(operator, route.operation)
+	for _, s := range []signature{operator, operator.asDevice()} {
+		for _, op := range operationsOf(t, s) {
+			f(s, op)
+		}
 	}
-	f(operator.asDevice(), p.control.data.model[update])
-	f(operator.asDevice(), p.control.data.model[startNext])
 }
 
 // Who has not signed as they must gets no further, whatever they ask.
@@ -92,11 +96,11 @@ func TestEverySignatureFault(t *testing.T) {
 	before := p.store.writes.Load()
 	for _, what := range slices.Sorted(maps.Keys(faults)) {
 		fault := faults[what]
-		for _, route := range p.control.routes {
-			uri, body := route.form(route.base())
-			checkException(t, route.name+" "+what, p.do(fault.s, route.method, uri, body), fault.status, fault.name, "")
+		for _, op := range operationsOf(t, operator) {
+			uri, body := modeltest.Form(op, modeltest.Base(op))
+			exceptiontest.Check(t, op.Name+" "+what, p.do(fault.s, op.Method, uri, body), fault.status, fault.name, "")
 		}
-		checkException(t, "watch "+what, p.do(fault.s, "GET", StreamPath, ""), fault.status, fault.name, "")
+		exceptiontest.Check(t, "watch "+what, p.do(fault.s, "GET", events.Path, ""), fault.status, fault.name, "")
 	}
 	if p.store.writes.Load() != before {
 		t.Error("something changed")
@@ -109,11 +113,11 @@ func TestPermissions(t *testing.T) {
 	p.createThings("sensor:a1", "other")
 	p.createJob("j", "sensor:a1", "other")
 	before := p.store.writes.Load()
-	for _, route := range p.control.routes {
-		uri, body := route.form(route.base())
-		r := p.do(dashboard, route.method, uri, body)
-		if denied := r.StatusCode() == http.StatusForbidden; denied == (route.method == "GET") {
-			t.Errorf("%s with a read-only key: %d", route.name, r.StatusCode())
+	for _, op := range operationsOf(t, operator) {
+		uri, body := modeltest.Form(op, modeltest.Base(op))
+		r := p.do(dashboard, op.Method, uri, body)
+		if denied := r.StatusCode() == http.StatusForbidden; denied == (op.Method == "GET") {
+			t.Errorf("%s with a read-only key: %d", op.Name, r.StatusCode())
 		}
 	}
 	f := func(s signature, method, uri, body string, status int) {
@@ -144,14 +148,14 @@ func TestIdentify(t *testing.T) {
 		t.Helper()
 		var ctx fasthttp.RequestCtx
 		s.prepare(t, &ctx, p.now, "GET", uri, "")
-		var v device
-		if err := v.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+		var asked target.Target
+		if err := asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.control.config.Verifier.Identify(&ctx, &v.asked, p.now); err != nil {
+		if _, err := p.verifier.Identify(&ctx, &asked, p.now); err != nil {
 			err.Write(&ctx)
 		} else {
-			v.serve(p.control.data, &ctx, p.now, nil, true)
+			p.serveDevice(&ctx, &asked)
 		}
 		if got := ctx.Response.StatusCode(); got != want {
 			t.Errorf("%s by %s: %d %s, want %d", uri, s.id, got, ctx.Response.Body(), want)
@@ -167,10 +171,21 @@ func TestIdentify(t *testing.T) {
 	f(signature{id: sensor.id, secret: "x", service: access.ServiceData}, "/things/sensor:a1/jobs", 403)
 	f(signature{none: true}, "/things/sensor:a1/jobs", 403)
 	var ctx fasthttp.RequestCtx
-	request(&ctx, "GET", "/things/other/jobs", "")
-	if new(device).serve(p.control.data, &ctx, p.now, nil, true); ctx.Response.StatusCode() != http.StatusForbidden {
+	var asked target.Target
+	if err := asked.Parse([]byte("/things/other/jobs")); err != nil {
+		t.Fatal(err)
+	}
+	if p.serveDevice(&ctx, &asked); ctx.Response.StatusCode() != http.StatusForbidden {
 		t.Errorf("nobody identified: %d", ctx.Response.StatusCode())
 	}
+}
+
+// serveDevice answers a request of whoever was identified, as the device listener does.
+func (p *plane) serveDevice(ctx *fasthttp.RequestCtx, asked *target.Target) {
+	x := data.Exchange{Now: p.now, Target: asked, Authenticated: true}
+	defer x.Release()
+	p.data.Match(ctx.Method(), &x)
+	p.data.Serve(ctx, &x)
 }
 
 // Tokens are good for their listing, and only as they were given.
@@ -201,7 +216,7 @@ func TestTokens(t *testing.T) {
 	f := func(what, uri, token string) {
 		t.Helper()
 		r := p.do(operator, "GET", uri+"nextToken="+url.QueryEscape(token), "")
-		checkException(t, what, r, http.StatusBadRequest, "InvalidRequestException", "nextToken")
+		exceptiontest.Check(t, what, r, http.StatusBadRequest, "InvalidRequestException", "nextToken")
 	}
 	changed := []byte(token)
 	changed[len(changed)/2] ^= 1
@@ -216,27 +231,6 @@ func TestTokens(t *testing.T) {
 	other := newPlane(t)
 	other.createThings("a", "b")
 	f("of another key", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
-}
-
-// Control planes over one key take each other's tokens, and no two tokens are the same.
-func TestSharedTokens(t *testing.T) {
-	key, err := newPlane(t).service.Secret(t.Context(), TokenSecret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	one, two, three := newTokens(key), newTokens(key), newTokens(nil)
-	q := &call{operation: &operation{name: "ListThings"}, in: input{values: map[string]any{"thingTypeName": "t"}}}
-	token := one.token(q, "a cursor")
-	if token == one.token(q, "a cursor") {
-		t.Error("two tokens are the same")
-	}
-	q.in.values["nextToken"] = token
-	if cursor, err := two.cursor(q); cursor != "a cursor" || err != nil {
-		t.Errorf("another's token: %q, %v", cursor, err)
-	}
-	if cursor, err := three.cursor(q); !errors.Is(err, errToken) {
-		t.Errorf("a token of another key: %q, %v", cursor, err)
-	}
 }
 
 // The data plane takes a signature in the query, as AWS does; the control plane does not.
@@ -259,7 +253,10 @@ func TestSignedInQuery(t *testing.T) {
 			t.Fatal(err)
 		}
 		var ctx fasthttp.RequestCtx
-		request(&ctx, method, strings.TrimPrefix(signed, "http://localhost"), body+tampered)
+		ctx.Request.Header.SetMethod(method)
+		ctx.Request.Header.SetRequestURI(strings.TrimPrefix(signed, "http://localhost"))
+		ctx.Request.Header.SetHost("localhost")
+		ctx.Request.SetBodyString(body + tampered)
 		ctx.Request.Header.SetContentLength(len(body)) // it is signed, too
 		p.control.Handle(&ctx)
 		if got := ctx.Response.StatusCode(); got != want {

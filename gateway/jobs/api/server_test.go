@@ -17,6 +17,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/events"
 	"jobgate/presigner"
 )
 
@@ -50,7 +51,7 @@ func (p *plane) serve() (address string) {
 }
 
 // httpServer serves the plane as the gateway does.
-func (c *Control) httpServer() *edge.HTTP {
+func (c *Listener) httpServer() *edge.HTTP {
 	o := c.HTTP()
 	o.MaxRequestHeader, o.MaxBody, o.ReadTimeout, o.IdleTimeout = 16<<10, 1<<20, 10*time.Second, 75*time.Second
 	return edge.NewHTTP(o)
@@ -112,11 +113,11 @@ func TestWatch(t *testing.T) {
 	p := newPlane(t)
 	address := p.serve()
 	p.createThings("a")
-	o := WatchOptions{
+	o := events.Options{
 		Endpoint: "http://" + address, Region: testNames.Region,
 		Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret},
 	}
-	f := func(change func(*WatchOptions), want ...string) (finish func()) {
+	f := func(change func(*events.Options), want ...string) (finish func()) {
 		t.Helper()
 		options, got, done := o, []string{}, make(chan error, 1)
 		change(&options)
@@ -124,7 +125,7 @@ func TestWatch(t *testing.T) {
 		connected := make(chan struct{})
 		options.Connected = func() { close(connected) }
 		go func() {
-			done <- Watch(ctx, options, func(e Event) error {
+			done <- events.Watch(ctx, options, func(e events.Event) error {
 				if e.Type == "job.progress" { // as often as the rollout likes
 					return nil
 				}
@@ -144,10 +145,10 @@ func TestWatch(t *testing.T) {
 			}
 		}
 	}
-	all := f(func(*WatchOptions) {}, "job.created j1", "execution.updated j1 QUEUED", "job.created j2", "execution.updated j2 QUEUED",
+	all := f(func(*events.Options) {}, "job.created j1", "execution.updated j1 QUEUED", "job.created j2", "execution.updated j2 QUEUED",
 		"execution.updated j1 IN_PROGRESS", "execution.updated j1 SUCCEEDED", "job.completed j1")
-	one := f(func(o *WatchOptions) { o.JobID = "j2" }, "job.created j2", "execution.updated j2 QUEUED")
-	onlyJobs := f(func(o *WatchOptions) { o.OnlyJobs = true }, "job.created j1", "job.created j2", "job.completed j1")
+	one := f(func(o *events.Options) { o.JobID = "j2" }, "job.created j2", "execution.updated j2 QUEUED")
+	onlyJobs := f(func(o *events.Options) { o.OnlyJobs = true }, "job.created j1", "job.created j2", "job.completed j1")
 	p.createJob("j1", "a")
 	p.createJob("j2", "a")
 	device := operator.asDevice()
@@ -162,22 +163,22 @@ func TestWatch(t *testing.T) {
 func TestWatchFails(t *testing.T) {
 	p := newPlane(t)
 	address := p.serve()
-	f := func(o WatchOptions, want string) {
+	f := func(o events.Options, want string) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := Watch(ctx, o, func(Event) error { return nil }); err == nil || !strings.Contains(err.Error(), want) {
+		if err := events.Watch(ctx, o, func(events.Event) error { return nil }); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want …%s…", err, want)
 		}
 	}
 	good := presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret}
-	f(WatchOptions{Endpoint: "localhost"}, "not an address")
-	f(WatchOptions{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Credentials: good}, "refused")
-	f(WatchOptions{Endpoint: "http://" + address, Region: "eu-west-1", Credentials: good}, "InvalidSignatureException: Credential should be scoped")
-	f(WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: presigner.Credentials{AccessKeyID: sensor.id, SecretAccessKey: sensor.secret}}, "AccessDenied")
-	f(WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, JobID: "a b"}, "jobId")
-	o := WatchOptions{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, Connected: p.control.Close}
-	if err := Watch(context.Background(), o, func(Event) error { return nil }); !errors.Is(err, ErrStreamEnded) {
+	f(events.Options{Endpoint: "localhost"}, "not an address")
+	f(events.Options{Endpoint: "http://127.0.0.1:1", Region: "us-east-1", Credentials: good}, "refused")
+	f(events.Options{Endpoint: "http://" + address, Region: "eu-west-1", Credentials: good}, "InvalidSignatureException: Credential should be scoped")
+	f(events.Options{Endpoint: "http://" + address, Region: "us-east-1", Credentials: presigner.Credentials{AccessKeyID: sensor.id, SecretAccessKey: sensor.secret}}, "AccessDenied")
+	f(events.Options{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, JobID: "a b"}, "jobId")
+	o := events.Options{Endpoint: "http://" + address, Region: "us-east-1", Credentials: good, Connected: p.control.Close}
+	if err := events.Watch(context.Background(), o, func(events.Event) error { return nil }); !errors.Is(err, events.ErrStreamEnded) {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -216,7 +217,7 @@ func TestWatchEndsWithItsKey(t *testing.T) {
 		p.createJob("j", "a")
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		o := WatchOptions{
+		o := events.Options{
 			Endpoint: "http://" + address, Region: testNames.Region,
 			Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret},
 			Connected: func() {
@@ -226,14 +227,14 @@ func TestWatchEndsWithItsKey(t *testing.T) {
 				}
 			},
 		}
-		if err := Watch(ctx, o, func(Event) error { return errEnough }); !errors.Is(err, want) {
+		if err := events.Watch(ctx, o, func(events.Event) error { return errEnough }); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", what, err, want)
 		}
 		p.setKeys(keyFileText)
 	}
 	f("the same", keyFileText, errEnough)
-	f("gone", strings.ReplaceAll(keyFileText, operator.id, "AKIAOPERATOR00000002"), ErrStreamEnded)
-	f("another secret", strings.ReplaceAll(keyFileText, operator.secret, "operators-secret-0002"), ErrStreamEnded)
+	f("gone", strings.ReplaceAll(keyFileText, operator.id, "AKIAOPERATOR00000002"), events.ErrStreamEnded)
+	f("another secret", strings.ReplaceAll(keyFileText, operator.secret, "operators-secret-0002"), events.ErrStreamEnded)
 }
 
 // setKeys replaces the access keys.
@@ -243,5 +244,5 @@ func (p *plane) setKeys(file string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.control.config.Verifier.SetKeys(keys)
+	p.verifier.SetKeys(keys)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/gateway/jobs/api/events"
 	"jobgate/presigner"
 )
 
@@ -42,11 +43,11 @@ func (p *plane) stall() (shutdown func() error) {
 		}
 		return <-done
 	}
-	o := WatchOptions{
+	o := events.Options{
 		Endpoint: "http://" + listener.Addr().String(), Region: testNames.Region,
 		Credentials: presigner.Credentials{AccessKeyID: operator.id, SecretAccessKey: operator.secret},
 	}
-	req, err := o.request(t.Context())
+	req, err := o.Request(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func (p *plane) stall() (shutdown func() error) {
 func TestStalledFollowerAtTheEnd(t *testing.T) {
 	p := newPlane(t)
 	shutdown := p.stall()
-	if len(p.control.streams) != 1 {
+	if p.control.config.Events.Open() != 1 {
 		t.Fatal("there is no stream")
 	}
 	begun := time.Now()
@@ -88,14 +89,15 @@ func TestStalledFollowerAtTheEnd(t *testing.T) {
 // A follower that has stopped reading does not keep its place for ever.
 func TestStalledFollowerGoes(t *testing.T) {
 	p := newPlane(t)
-	p.control.config.StallTimeout = 100 * time.Millisecond
+	p.events.StallTimeout = 100 * time.Millisecond
+	p.listen()
 	shutdown := p.stall()
-	for end := time.Now().Add(30 * time.Second); len(p.control.streams) > 0; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); p.control.config.Events.Open() > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the stream is still there")
 		}
 	}
-	if p.control.service.Events().Active() {
+	if p.service.Events().Active() {
 		t.Error("it still follows")
 	}
 	if err := shutdown(); err != nil {

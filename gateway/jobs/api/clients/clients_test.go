@@ -25,6 +25,9 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/control"
+	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/jobs/api/events"
 	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
@@ -80,14 +83,18 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	keys, operator := access.GenerateKeys()
 	verifier, err := access.NewVerifier(region, keys)
 	must(t, err)
-	data, err := api.NewData(api.DataConfig{Service: service, Documents: documents.New(documents.Config{Authority: newAuthority(t, s3, minio.Root)})})
+	devices, err := data.New(data.Config{Service: service, Documents: documents.New(documents.Config{Authority: newAuthority(t, s3, minio.Root)})})
 	must(t, err)
-	control, err := api.NewControl(api.ControlConfig{Service: service, Data: data, Verifier: verifier})
+	operations, err := control.New(control.Config{Service: service})
+	must(t, err)
+	stream, err := events.New(events.Config{Service: service, Verifier: verifier})
+	must(t, err)
+	handler, err := api.New(api.Config{Control: operations, Data: devices, Events: stream, Verifier: verifier})
 	must(t, err)
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	o := control.HTTP()
+	o := handler.HTTP()
 	o.MaxRequestHeader, o.MaxBody, o.ReadTimeout, o.IdleTimeout = 16<<10, 1<<20, 10*time.Second, 75*time.Second
 	server := edge.NewHTTP(o)
 	ctx, stop := context.WithCancel(context.Background())
@@ -96,7 +103,7 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
-		control.Close()
+		handler.Close()
 		must(t, server.Shutdown(context.Background()))
 		must(t, <-ended)
 		stop()

@@ -1,0 +1,179 @@
+// Package control is the IoT Jobs control plane (AWS.md §5): the operations of service iot that operators call.
+//
+//	Call ─► route ─► model.Operation.Read ─► handler (jobs.go, executions.go, templates.go, things.go, groups.go, tags.go)
+//	                                          │ inputs.go: structures as package jobs has them
+//	                                          └─► jobs.Service ─► answers.go: AWS's member names ─► JSON
+//
+// Who calls is known before: package access.
+package control
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/exception"
+	"jobgate/gateway/jobs/api/model"
+	"jobgate/gateway/jobs/wire"
+	"jobgate/gateway/target"
+)
+
+// Config is what the control plane needs.
+type Config struct {
+	Service *jobs.Service // required
+	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
+	// store take each other's. nil is a random key: tokens end with the process.
+	TokenKey []byte
+	Timeout  time.Duration // of an operation; 0: 30 s
+	Log      *slog.Logger  // nil: discards; one line for each change
+}
+
+// Plane does the operations. It is safe for concurrent use.
+type Plane struct {
+	service *jobs.Service
+	routes  []route
+	absent  []*model.Operation
+	tokens  tokens
+	timeout time.Duration
+	log     *slog.Logger
+}
+
+// route is an operation and what does it.
+type route struct {
+	*model.Operation
+	serve handler
+}
+
+// handler does an operation. Its answer, nil for none, is encoded as JSON.
+type handler func(c *Plane, call *call) (answer any, err error)
+
+// call is one request of the control plane.
+type call struct {
+	ctx       context.Context
+	now       time.Time
+	operation *model.Operation
+	in        model.Input
+	host      string // that the client called
+}
+
+// handlers are the operations by name. A test compares them with the model.
+func handlers() map[string]handler {
+	all := map[string]handler{"DescribeEndpoint": describeEndpoint}
+	for _, group := range []map[string]handler{jobHandlers, executionHandlers, templateHandlers, thingHandlers, groupHandlers, tagHandlers} {
+		for name, h := range group {
+			all[name] = h
+		}
+	}
+	return all
+}
+
+// New returns the control plane for c.
+func New(c Config) (*Plane, error) {
+	if c.Service == nil {
+		return nil, errors.New("cannot serve the jobs control plane: Service is required")
+	}
+	known, err := model.Control()
+	if err != nil {
+		return nil, err
+	}
+	absent, err := model.Absent()
+	if err != nil {
+		return nil, err
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	p := &Plane{service: c.Service, absent: absent.Operations, tokens: newTokens(c.TokenKey), timeout: c.Timeout, log: c.Log}
+	serve := handlers()
+	for _, op := range known.Operations {
+		p.routes = append(p.routes, route{op, serve[op.Name]})
+	}
+	return p, nil
+}
+
+// Serve answers caller's request, at now, for the target asked. operation is the operation's name for the log, "" if there
+// is none.
+func (c *Plane) Serve(ctx *fasthttp.RequestCtx, asked *target.Target, caller *access.Caller, now time.Time) (operation string, _ *exception.Exception) {
+	route, variables, err := c.route(string(ctx.Method()), asked)
+	if err != nil {
+		return "", err
+	}
+	if fault := caller.MayOperate(route.Name, route.Method); fault != nil {
+		return route.Name, exception.From(fault)
+	}
+	var args fasthttp.Args
+	args.ParseBytes(asked.Query())
+	in, err := route.Read(variables, &args, ctx.Request.Body())
+	if err != nil {
+		return route.Name, err
+	}
+	timeout, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	answer, failure := route.serve(c, &call{ctx: timeout, now: now, operation: route.Operation, in: in, host: string(ctx.Host())})
+	if failure == nil {
+		failure = respond(ctx, answer)
+	}
+	if failure != nil {
+		return route.Name, exception.Of(route.Exceptions, failure)
+	}
+	if route.Method != http.MethodGet {
+		c.log.Info("jobs: operator's change", "operation", route.Name, "access_key", caller.ID(), "path", string(asked.Path()))
+	}
+	return route.Name, nil
+}
+
+// respond writes an answer that is not an error.
+func respond(ctx *fasthttp.RequestCtx, answer any) error {
+	header := &ctx.Response.Header
+	header.Set(edge.HeaderRequestID, uuid.NewString())
+	header.SetCanonical([]byte("Cache-Control"), []byte("no-store"))
+	header.SetContentType("application/json")
+	if answer == nil {
+		return nil
+	}
+	body, err := wire.Encode(answer)
+	if err != nil {
+		return err
+	}
+	ctx.Response.SetBodyRaw(body)
+	return nil
+}
+
+// route finds the operation of a method and a path, and the path's variables.
+func (c *Plane) route(method string, asked *target.Target) (*route, map[string]string, *exception.Exception) {
+	if errors.Is(asked.Spelling(), target.ErrEscape) {
+		return nil, nil, exception.InvalidRequest("The path is not percent-encoded.")
+	}
+	segments := make([]string, len(asked.Segments()))
+	for i, s := range asked.Segments() {
+		segments[i] = strings.ToValidUTF8(string(s), "?")
+	}
+	i := slices.IndexFunc(c.routes, func(r route) bool { return r.Matches(method, segments) })
+	if i < 0 {
+		return nil, nil, exception.New(http.StatusNotFound, "UnknownOperation", "%s", c.unknown(method, segments))
+	}
+	return &c.routes[i], c.routes[i].Variables(segments), nil
+}
+
+// unknown says which of AWS's operations is not there.
+func (c *Plane) unknown(method string, segments []string) string {
+	for _, op := range c.absent {
+		if op.Matches(method, segments) {
+			return "The operation " + op.Name + " is not available: this gateway has those of IoT Jobs, and of things and groups what they need."
+		}
+	}
+	return "There is no operation " + method + " of that path."
+}

@@ -1,0 +1,80 @@
+package data
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobs/api/exception/exceptiontest"
+	"jobgate/gateway/jobs/documents"
+	"jobgate/presigner/role"
+)
+
+// askAt does one request of `$next` with its document at a time.
+func askAt(d *Plane, at time.Time, method, uri string) *fasthttp.Response {
+	var ctx fasthttp.RequestCtx
+	request(&ctx, method, uri, `{"status":"IN_PROGRESS","includeJobDocument":true}`)
+	new(device).serve(d, &ctx, at, nil, false)
+	return &ctx.Response
+}
+
+const nextOf1 = "/things/sensor:1/jobs/$next"
+
+// signedURL returns the first URL of a document within an answer.
+func signedURL(t *testing.T, r *fasthttp.Response) string {
+	t.Helper()
+	_, after, ok := strings.Cut(string(r.Body()), "https://")
+	if !ok {
+		t.Fatalf("no URL in %s", r.Body())
+	}
+	url, _, _ := strings.Cut(after, `\"`)
+	return url
+}
+
+// A document that cannot be signed is a 503, from every operation that hands one out, and nothing was stored.
+func TestSigningFails(t *testing.T) {
+	d, service, signing := newFake(t, sharedDocument)
+	f := func(method, uri, message string) {
+		t.Helper()
+		r := askAt(d, testTime, method, uri)
+		exceptiontest.Check(t, method, r, http.StatusServiceUnavailable, "ServiceUnavailableException", message)
+		if len(r.Header.Peek("Retry-After")) == 0 {
+			t.Errorf("%s: no Retry-After", method)
+		}
+		if service.updated != nil {
+			t.Errorf("%s: stored", method)
+		}
+	}
+	signing.err = &role.UnavailableError{RetryAfter: 20 * time.Second, Reason: "STS is down: secret detail"}
+	f("GET", nextOf1, "cannot be signed")
+	f("PUT", nextOf1, "cannot be signed")
+	f("POST", "/things/sensor:1/jobs/update-7", "cannot be signed")
+	if after := string(askAt(d, testTime, "GET", nextOf1).Header.Peek("Retry-After")); after < "20" || after > "40" {
+		t.Errorf("Retry-After %s, want 20 to 40", after)
+	}
+	signing.err, signing.grant.Lifetime = nil, 8*24*time.Hour
+	f("GET", nextOf1, "cannot be filled")
+	if body := string(askAt(d, testTime, "GET", nextOf1).Body()); strings.Contains(body, "secret") {
+		t.Errorf("the cause is told: %s", body)
+	}
+	service.described.Document.Template = newTemplate(t, perDeviceDocument)
+	signing.grant.Lifetime, service.described.Execution.Thing = 0, ".."
+	f("GET", nextOf1, "cannot be filled")
+}
+
+// Nobody signs unless somebody was named to.
+func TestNoSigning(t *testing.T) {
+	service := &fakeService{described: newDescribed(t, sharedDocument), found: true}
+	d, err := New(Config{Service: service, Documents: documents.New(documents.Config{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	exceptiontest.Check(t, "signed", askAt(d, testTime, "GET", nextOf1), 503, "ServiceUnavailableException", "cannot be signed")
+	service.described.Document.Template = newTemplate(t, plainDocument)
+	if r := askAt(d, testTime, "GET", nextOf1); r.StatusCode() != http.StatusOK {
+		t.Errorf("plain: %d", r.StatusCode())
+	}
+}

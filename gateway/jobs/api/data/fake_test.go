@@ -1,0 +1,157 @@
+package data
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/documents"
+	"jobgate/gateway/signing"
+	"jobgate/gateway/target"
+	"jobgate/presigner"
+)
+
+var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)
+
+const testRole = "arn:aws:iam::123456789012:role/download"
+
+// fakeService is a service with one job for every thing, or none.
+type fakeService struct {
+	described jobs.Described
+	found     bool
+	err       error
+	updated   *jobs.UpdateExecutionRequest
+}
+
+func (s *fakeService) GetPending(_ context.Context, thing string, buf []jobs.Execution) (jobs.PendingExecutions, error) {
+	if !s.found {
+		return jobs.PendingExecutions{InProgress: buf[:0], Queued: buf[:0]}, s.err
+	}
+	e := s.described.Execution
+	e.Thing = thing
+	buf = append(buf[:0], e)
+	return jobs.PendingExecutions{InProgress: buf[:0], Queued: buf}, s.err
+}
+
+func (s *fakeService) Describe(_ context.Context, r jobs.DescribeExecutionRequest) (jobs.Described, bool, error) {
+	d := s.described
+	if !r.Document {
+		d.Document = jobs.Document{}
+	}
+	return d, s.found, s.err
+}
+
+func (s *fakeService) StartNext(_ context.Context, now time.Time, r jobs.StartNextRequest) (jobs.Described, bool, error) {
+	d := s.described
+	d.Execution.Status, d.Execution.Version, d.Execution.StartedAt = jobs.InProgress, 2, now
+	if s.found && s.err == nil {
+		if err := r.Before(&d); err != nil {
+			return jobs.Described{}, false, err
+		}
+	}
+	return d, s.found, s.err
+}
+
+func (s *fakeService) Update(_ context.Context, _ time.Time, r jobs.UpdateExecutionRequest) (jobs.Described, error) {
+	d := s.described
+	d.Execution.Status, d.Execution.Version, d.Execution.Details = r.Status, 2, jobs.NewStatusDetails(r.Details)
+	if r.Before != nil && s.err == nil {
+		if err := r.Before(&d); err != nil {
+			return jobs.Described{}, err
+		}
+	}
+	s.updated = &r
+	return d, s.err
+}
+
+// fakeSigning signs with one session.
+type fakeSigning struct {
+	grant  signing.Grant
+	err    error
+	grants int
+	skew   time.Duration
+}
+
+func (s *fakeSigning) Skew() time.Duration { return s.skew }
+
+func (s *fakeSigning) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
+	s.grants++
+	g := s.grant
+	if g.Lifetime == 0 {
+		g.Lifetime = t.Expires
+	}
+	return g, s.err
+}
+
+func newSigner(tb testing.TB, id string) *presigner.Signer {
+	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: id, SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 900)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signer
+}
+
+const (
+	sharedDocument    = `{"steps":[{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}]}`
+	perDeviceDocument = `{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}/${jobId}/${executionNumber}.bin}"}`
+	plainDocument     = `{"text":"nothing \"signed\""}`
+)
+
+func newTemplate(tb testing.TB, text string) *jobdoc.Template {
+	t, err := jobdoc.Parse([]byte(text), &jobdoc.Options{JSONString: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return t
+}
+
+func newDescribed(tb testing.TB, document string) jobs.Described {
+	job := &jobs.Job{ID: "update-7", Status: jobs.JobInProgress, CreatedAt: testTime}
+	return jobs.Described{
+		Execution: jobs.Execution{Thing: "sensor:1", Job: job, Number: 1, Version: 1, QueuedAt: testTime, UpdatedAt: testTime},
+		Document:  jobs.Document{Template: newTemplate(tb, document), RoleARN: testRole, Expires: time.Hour},
+	}
+}
+
+// newFake returns a data plane over a fake service that has one execution with document for everybody.
+func newFake(tb testing.TB, document string) (*Plane, *fakeService, *fakeSigning) {
+	service := &fakeService{described: newDescribed(tb, document), found: true}
+	authority := &fakeSigning{grant: signing.Grant{Signer: newSigner(tb, "ASIAEXAMPLE")}}
+	d, err := New(Config{Service: service, Documents: documents.New(documents.Config{Authority: authority})})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return d, service, authority
+}
+
+// device is the listener's part of a request: it keeps the exchange, and parses the target.
+type device struct {
+	asked target.Target
+	x     Exchange
+}
+
+// serve answers the request in ctx as one of thing's, which is proven where authenticated says so.
+func (v *device) serve(d *Plane, ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool) {
+	defer v.x.Release()
+	if err := v.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+		panic(err)
+	}
+	v.x.Now, v.x.Target, v.x.Thing, v.x.Authenticated = now, &v.asked, thing, authenticated
+	d.Match(ctx.Method(), &v.x)
+	d.Serve(ctx, &v.x)
+}
+
+// request prepares a request as the server would hand it over.
+func request(ctx *fasthttp.RequestCtx, method, uri, body string) {
+	ctx.Request.Reset()
+	ctx.Response.Reset()
+	ctx.Request.Header.SetMethod(method)
+	ctx.Request.Header.SetRequestURI(uri)
+	ctx.Request.Header.SetHost("localhost")
+	ctx.Request.SetBodyString(body)
+}

@@ -1,0 +1,220 @@
+// Package data is the IoT Jobs data plane over HTTP (AWS.md §4): the four operations of devices.
+//
+//	Match (match.go) ─► Serve: names, who may ─► operations.go ─► jobs.Service ─► package wire, append style
+//	                                              └─ jobDocument: ../../documents, one rendering a quantum
+package data
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/exception"
+	"jobgate/gateway/jobs/api/model"
+	"jobgate/gateway/jobs/documents"
+	"jobgate/gateway/jobs/wire"
+	"jobgate/gateway/target"
+)
+
+// Service is what the data plane needs of the IoT Jobs service; *jobs.Service has it.
+type Service interface {
+	GetPending(ctx context.Context, thing string, buf []jobs.Execution) (jobs.PendingExecutions, error)
+	Describe(ctx context.Context, r jobs.DescribeExecutionRequest) (d jobs.Described, found bool, err error)
+	StartNext(ctx context.Context, now time.Time, r jobs.StartNextRequest) (d jobs.Described, found bool, err error)
+	Update(ctx context.Context, now time.Time, r jobs.UpdateExecutionRequest) (jobs.Described, error)
+}
+
+// Config is what the data plane needs.
+type Config struct {
+	Service   Service             // required
+	Documents *documents.Renderer // required
+	Log       *slog.Logger        // nil: discards
+	Timeout   time.Duration       // how long a request may wait for a cold role or the store; 0: 10 s
+}
+
+// Plane is the IoT Jobs data plane over HTTP (AWS.md §4). It is safe for concurrent use.
+type Plane struct {
+	service   Service
+	documents *documents.Renderer
+	model     map[operation]*model.Operation
+	log       *exception.Log
+	timeout   time.Duration
+}
+
+// New returns the data plane for c.
+func New(c Config) (*Plane, error) {
+	m, err := model.Data()
+	if err != nil {
+		return nil, err
+	}
+	if c.Service == nil || c.Documents == nil {
+		return nil, errors.New("cannot serve the jobs data plane: Service and Documents are required")
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 10 * time.Second
+	}
+	d := &Plane{
+		service: c.Service, documents: c.Documents, model: map[operation]*model.Operation{}, log: exception.NewLog(c.Log), timeout: c.Timeout,
+	}
+	for i, name := range names {
+		for _, op := range m.Operations {
+			if op.Name == name {
+				d.model[operation(i)] = op
+			}
+		}
+	}
+	return d, nil
+}
+
+// Exchange is one request of a device, and its scratch space. The listener that serves the request owns it, and keeps it
+// for the requests that follow; its zero value is ready.
+type Exchange struct {
+	Now    time.Time      // the request's one reading of the clock
+	Target *target.Target // the request's, parsed
+	// Authenticated says that the device is proven to be Thing, or, where Thing is nil, that access.Verifier.Identify has found
+	// out who signed the request. Else the path is believed.
+	Authenticated bool
+	Thing         []byte
+
+	operation  operation
+	thing, job []byte // of the path, decoded
+	query      fasthttp.Args
+	pending    []jobs.Execution
+	document   []byte // rendered, in an answer that is made up after the store has agreed
+}
+
+// Match reports whether method and x's Target are an operation of the data plane, and keeps in x which one. It allocates
+// nothing.
+func (d *Plane) Match(method []byte, x *Exchange) bool {
+	return x.match(method) != none
+}
+
+// Serve answers the operation that x matched.
+func (d *Plane) Serve(ctx *fasthttp.RequestCtx, x *Exchange) {
+	signed := x.Authenticated && x.Thing == nil
+	var caller *access.Caller
+	if signed {
+		caller = access.CallerOf(ctx)
+	}
+	d.serveFor(ctx, x, signed, caller)
+}
+
+// ServeFor answers the operation that x matched for caller, who has signed the request.
+func (d *Plane) ServeFor(ctx *fasthttp.RequestCtx, x *Exchange, caller *access.Caller) {
+	d.serveFor(ctx, x, true, caller)
+}
+
+// nameRequest gives an answer to a signed request, which is an SDK's, the request id that its caller is shown. Devices that sign
+// nothing get one with errors only.
+func nameRequest(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(edge.HeaderRequestID, uuid.NewString())
+}
+
+// serveFor answers a request that caller has signed, or, if it is not signed, that comes from whom x says.
+func (d *Plane) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, caller *access.Caller) {
+	err := x.validate()
+	if err == nil {
+		err = x.authorize(signed, caller)
+	}
+	if err == nil {
+		err = d.serve(ctx, x)
+	}
+	if err != nil {
+		d.log.Refused(ctx, x.Now, names[x.operation], err, err.Write(ctx))
+		return
+	}
+	ctx.Response.Header.SetContentTypeBytes(contentType)
+	ctx.Response.Header.SetCanonical(cacheControlKey, noStore)
+	if signed {
+		nameRequest(ctx)
+	}
+}
+
+// authorize says whether who asks may do so for x's thing.
+func (x *Exchange) authorize(signed bool, caller *access.Caller) *exception.Exception {
+	switch {
+	case signed:
+		return exception.From(caller.MayReport(access.Report{
+			Operation: names[x.operation], Thing: x.thing, Changes: x.operation == startNext || x.operation == update,
+		}))
+	case !x.Authenticated || len(x.Thing) > 0 && bytes.Equal(x.Thing, x.thing):
+		return nil
+	}
+	return exception.From(access.OtherThing())
+}
+
+var (
+	contentType     = []byte("application/json")
+	cacheControlKey = []byte("Cache-Control")
+	noStore         = []byte("no-store")
+)
+
+// maxKept bounds the buffer that a pooled exchange keeps, in bytes.
+const maxKept = 1 << 20
+
+// Release lets go of what the request left in x, which is then ready for another.
+func (x *Exchange) Release() {
+	if x.operation == none {
+		return
+	}
+	clear(x.pending)
+	x.operation, x.Thing, x.thing, x.job = none, nil, nil, nil
+	if cap(x.document) > maxKept {
+		x.document = nil
+	}
+}
+
+// validate checks the names of the path, and takes the query apart.
+func (x *Exchange) validate() *exception.Exception {
+	x.query.ParseBytes(x.Target.Query())
+	switch {
+	case x.operation == none:
+		return exception.New(http.StatusNotFound, "UnknownOperation", "There is no such operation.")
+	case errors.Is(x.Target.Spelling(), target.ErrEscape):
+		return exception.InvalidRequest("The path is not percent-encoded.")
+	}
+	var f model.Faults
+	if !wire.IsName(x.thing, wire.MaxThingName, true) {
+		f.List = append(f.List, nameFault("thingName", x.thing, "[a-zA-Z0-9:_-]{1,128}"))
+	}
+	isNext := bytes.Equal(x.job, next) && x.operation != update
+	if x.operation != getPending && !isNext && !wire.IsName(x.job, wire.MaxJobID, false) {
+		f.List = append(f.List, nameFault("jobId", x.job, "[a-zA-Z0-9_-]{1,64}"))
+	}
+	return f.Exception()
+}
+
+func nameFault(member string, value []byte, pattern string) string {
+	return "Value " + model.Shown(string(bytes.ToValidUTF8(value, []byte("?")))) + " at '" + member +
+		"' failed to satisfy constraint: Member must satisfy regular expression pattern: " + pattern
+}
+
+// serve does the operation and leaves its answer in the response.
+func (d *Plane) serve(ctx *fasthttp.RequestCtx, x *Exchange) *exception.Exception {
+	var err error
+	body := ctx.Response.SwapBody(nil)[:0]
+	switch x.operation {
+	case getPending:
+		body, err = d.getPending(x, body)
+	case describe:
+		body, err = d.describe(x, body)
+	case startNext:
+		body, err = d.startNext(ctx, x, body)
+	case update:
+		body, err = d.update(ctx, x, body)
+	}
+	ctx.Response.SwapBody(body)
+	if err != nil {
+		return exception.Of(d.model[x.operation].Exceptions, err)
+	}
+	return nil
+}
