@@ -48,6 +48,11 @@ func ParseStatus(name string) (Status, bool) {
 // Terminal says whether nothing can follow.
 func (s Status) Terminal() bool { return s > InProgress }
 
+// Executed says whether a device has ended the execution, or let it time out.
+func (s Status) Executed() bool {
+	return s == Succeeded || s == Failed || s == TimedOut || s == Rejected
+}
+
 // Counts are numbers of executions by status.
 type Counts [Statuses]int64
 

@@ -128,6 +128,38 @@ func (j *Job) Retries() bool {
 	return j.Pending() && j.Sweep == SweepNone && (!j.Ended || endSweep(j.Scheduling) == SweepNone)
 }
 
+// Retried is what retries hide from a job's counts, in which a thing counts once, by its latest attempt.
+type Retried struct {
+	Failed   int64 `json:"f,omitempty"` // attempts that FAILED and were followed by another
+	TimedOut int64 `json:"t,omitempty"` // those that TIMED_OUT
+	Things   int64 `json:"n,omitempty"` // things that have executed an attempt, and whose latest is not one of those executed
+}
+
+// Add counts a swap, which was applied; for engines.
+func (r *Retried) Add(w *Swap) {
+	if w.Next == nil {
+		if w.Old.Retry > 0 && w.New.Status.Executed() {
+			r.Things--
+		}
+		return
+	}
+	if w.New.Status == TimedOut {
+		r.TimedOut++
+	} else {
+		r.Failed++
+	}
+	if w.Old.Retry == 0 {
+		r.Things++
+	}
+}
+
+// Merge adds o to r.
+func (r *Retried) Merge(o *Retried) {
+	r.Failed += o.Failed
+	r.TimedOut += o.TimedOut
+	r.Things += o.Things
+}
+
 // Progress is what has been done for a job so far. The store keeps it beside the job and changes it in the same
 // transaction as the executions it counts.
 type Progress struct {
@@ -139,4 +171,6 @@ type Progress struct {
 	Swept    bool      // the job's Sweep has passed every execution
 	Target   int       // index of the target that the rollout is at
 	Pace     time.Time // the instant up to which the rollout rate has been used
+
+	Retried Retried // filled only for the plan of a job that retries and has abort rules; see JobStore.Retried
 }

@@ -161,19 +161,24 @@ func cancelJob(j *Job, force bool, now time.Time) *Job {
 	return &next
 }
 
-// abortCriterion returns the first rule that is met. Rules look at executions that devices ended or let time out.
+// abortCriterion returns the first rule that is met. Rules look at executions that devices ended or let time out, each
+// attempt for itself: one that is retried is a failure at once ("multiple retry failures", AWS.md §6). A thing counts as
+// executed once, when its first attempt has ended.
 func abortCriterion(j *Job, p *Progress) (*AbortCriteria, bool) {
 	if j.Abort == nil {
 		return nil, false
 	}
-	executed := p.Counts.Executed()
+	attempts := p.Counts
+	attempts[Failed] += p.Retried.Failed
+	attempts[TimedOut] += p.Retried.TimedOut
+	ended, things := attempts.Executed(), p.Counts.Executed()+p.Retried.Things
 	for i := range j.Abort.CriteriaList {
 		c := &j.Abort.CriteriaList[i]
-		if executed == 0 || executed < c.MinNumberOfExecutedThings {
+		if ended == 0 || things < c.MinNumberOfExecutedThings {
 			continue
 		}
 		hundredths := int64(math.Round(c.ThresholdPercentage * 100)) // AWS keeps two decimals; 0.07 times 10000 is above 700
-		if n := failures(&p.Counts, c.FailureType); n*10_000 >= hundredths*executed && n > 0 {
+		if n := failures(&attempts, c.FailureType); n*10_000 >= hundredths*ended && n > 0 {
 			return c, true
 		}
 	}

@@ -95,6 +95,22 @@ func TestAbortThreshold(t *testing.T) {
 	}
 }
 
+// TestAbortOfRetries counts each attempt, and each thing once.
+func TestAbortOfRetries(t *testing.T) {
+	f := func(percent float64, least int64, counts Counts, r Retried, want bool) {
+		t.Helper()
+		j := &Job{Abort: &AbortConfig{CriteriaList: []AbortCriteria{{FailureFailed, ActionCancel, percent, least}}}}
+		if _, hit := abortCriterion(j, &Progress{Counts: counts, Retried: r}); hit != want {
+			t.Errorf("%g%% of %d things, %v and %+v: aborts %v", percent, least, counts, r, hit)
+		}
+	}
+	f(1, 1, Counts{Queued: 5}, Retried{Failed: 1, Things: 1}, true)
+	f(1, 2, Counts{Queued: 5}, Retried{Failed: 9, Things: 1}, false) // one thing, ten times
+	f(50, 2, Counts{Succeeded: 2}, Retried{Failed: 2}, true)         // both at the second go
+	f(51, 2, Counts{Succeeded: 2}, Retried{Failed: 2}, false)
+	f(1, 1, Counts{Queued: 5}, Retried{TimedOut: 1, Things: 1}, false) // another rule's
+}
+
 // TestPlan goes through the life of jobs, one step after the other.
 func TestPlan(t *testing.T) {
 	f := func(j Job, p Progress, now time.Time, want string) {

@@ -174,3 +174,24 @@ func (f *fixture) next(thing string) string {
 	}
 	return fmt.Sprintf("%s#%d %s", d.Execution.Job.ID, d.Execution.Number, d.Execution.Status)
 }
+
+// TestAbortAtFirstFailure has a device fail a job that it may try eleven times: the abort rule sees the first.
+func TestAbortAtFirstFailure(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", numbered(3)...)
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureFailed, NumberOfRetries: 10}}}
+		r.Abort = &jobs.AbortConfig{CriteriaList: []jobs.AbortCriteria{{
+			FailureType: jobs.FailureFailed, Action: jobs.ActionCancel, ThresholdPercentage: 60, MinNumberOfExecutedThings: 2,
+		}}}
+	})
+	f.pass(time.Second)
+	f.says("t00", "j", jobs.Failed)
+	f.says("t00", "j", jobs.Failed)
+	f.pass(time.Second)
+	f.same("after one thing", f.status("j"), "IN_PROGRESS QUEUED:3")
+	f.restart()
+	f.says("t01", "j", jobs.Succeeded)
+	f.pass(time.Second)
+	f.same("after two of three attempts", f.status("j"), "CANCELED SUCCEEDED:1 CANCELED:2")
+}

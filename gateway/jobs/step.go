@@ -12,6 +12,11 @@ func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, 
 	if err != nil {
 		return false, ignoreRace(err)
 	}
+	if j.Abort != nil && j.Retry != nil && j.Pending() {
+		if p.Retried, err = s.store.Retried(ctx, j); err != nil {
+			return false, err
+		}
+	}
 	next, err := planJob(j, &p, now, s.limits.ChunkSize)
 	if err != nil {
 		s.log.Error("jobs: cannot plan", "job", jobID, "error", err) // the record is broken: leave it to the operator

@@ -129,6 +129,8 @@ type JobStore interface {
 	Progress(ctx context.Context, id string) (Progress, error)
 	// State is Job and Progress, as they are at one time.
 	State(ctx context.Context, id string) (*Job, Progress, error)
+	// Retried returns what a job's retries hide from its counts.
+	Retried(ctx context.Context, j *Job) (Retried, error)
 	// Totals returns the counts over all jobs.
 	Totals(ctx context.Context) (Counts, error)
 

@@ -203,27 +203,30 @@ func (s *Store) Swap(ctx context.Context, swaps []jobs.Swap) error {
 	buf := s.change.Get().(*[]engine.Change)
 	defer s.change.Put(buf)
 	changes := (*buf)[:0]
+	var again []*jobs.Swap // those that retries are counted by
 	for i := range swaps {
 		w := &swaps[i]
 		if w.Applied = false; !possible(w) {
 			continue
 		}
-		c := change(&w.Old, &w.New)
-		var err error
-		if c.Entry, err = s.entry(w); err != nil {
-			return err
+		if retries(w) {
+			again = append(again, w)
+			continue
 		}
-		if w.Next != nil {
-			past := c.New
-			c.Past, c.New, c.JobVersion = &past, row(w.Next), w.Old.Job.Version
+		c, err := s.swapped(w)
+		if err != nil {
+			return err
 		}
 		changes = append(changes, c)
 	}
-	err := s.engine.Apply(ctx, changes)
+	var err error
+	if len(changes) > 0 {
+		err = problem(s.engine.Apply(ctx, changes))
+	}
 	n := 0
 	for i := range swaps {
-		if possible(&swaps[i]) {
-			swaps[i].Applied = changes[n].Applied
+		if w := &swaps[i]; possible(w) && !retries(w) {
+			w.Applied = changes[n].Applied
 			n++
 		}
 	}
@@ -231,7 +234,39 @@ func (s *Store) Swap(ctx context.Context, swaps []jobs.Swap) error {
 	if *buf = changes[:0]; cap(changes) > keptChanges {
 		*buf = nil
 	}
-	return problem(err)
+	if len(again) > 0 {
+		err = errors.Join(err, s.swapAgain(ctx, again))
+	}
+	return err
+}
+
+// swapAgain makes the swaps that retries are counted by.
+func (s *Store) swapAgain(ctx context.Context, swaps []*jobs.Swap) error {
+	changes := make([]engine.Change, len(swaps))
+	for i, w := range swaps {
+		var err error
+		if changes[i], err = s.swapped(w); err != nil {
+			return err
+		}
+	}
+	err := s.swapRetries(ctx, swaps, changes)
+	for i, w := range swaps {
+		w.Applied = err == nil && changes[i].Applied
+	}
+	return err
+}
+
+// swapped is a swap as a change.
+func (s *Store) swapped(w *jobs.Swap) (c engine.Change, err error) {
+	c = change(&w.Old, &w.New)
+	if c.Entry, err = s.entry(w); err != nil {
+		return c, err
+	}
+	if w.Next != nil {
+		past := c.New
+		c.Past, c.New, c.JobVersion = &past, row(w.Next), w.Old.Job.Version
+	}
+	return c, nil
 }
 
 // possible says whether a swap can apply at all: nothing follows an end, and a job that ends retries nothing.

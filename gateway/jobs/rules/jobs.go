@@ -329,6 +329,11 @@ func (s *Store) RemoveJob(ctx context.Context, id string) error {
 		if err := t.DeleteValues(documents, []string{documentKey(j.Row)}); err != nil {
 			return err
 		}
+		if j.Retry != nil {
+			if err := t.DeleteValues(retried, retriedKeys(j.Row)); err != nil {
+				return err
+			}
+		}
 		if err := removeTags(t, jobs.Resource{Kind: jobs.KindJob, Name: id}); err != nil {
 			return err
 		}

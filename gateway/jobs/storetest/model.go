@@ -42,6 +42,9 @@ type modelJob struct {
 	queued  int64     // by the rollout
 	pace    time.Time // of the rollout
 	each    time.Duration
+
+	attempts jobs.Counts // that failed and were retried
+	trying   int64       // things that try again
 }
 
 // aim is what a job is for.
@@ -118,10 +121,18 @@ func (m *model) end(e *jobs.Execution, s jobs.Status) {
 	e.Deadline, e.StepDeadline = time.Time{}, time.Time{}
 }
 
+// execute ends an execution as its device did.
+func (m *model) execute(j *modelJob, e *jobs.Execution, s jobs.Status) {
+	m.end(e, s)
+	if e.Retry > 0 {
+		j.trying--
+	}
+}
+
 // fail ends an execution badly, and queues it again if the job says so.
 func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
 	e := j.latest(thing)
-	m.end(e, s)
+	m.execute(j, e, s)
 	if j.Retry == nil || !j.running() || (j.Ended && (j.Scheduling.EndBehavior == jobs.EndCancel || j.Scheduling.EndBehavior == jobs.EndForceCancel)) {
 		return
 	}
@@ -131,6 +142,8 @@ func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
 		}[c.FailureType]
 		if (c.FailureType == jobs.FailureAll || c.FailureType == s.String()) && int64(used) < c.NumberOfRetries {
 			past := *e
+			j.attempts[s]++
+			j.trying++
 			m.queue(j, thing)
 			next := j.latest(thing)
 			next.Retry, next.RetryTimedOut = past.Retry+1, past.RetryTimedOut
@@ -223,13 +236,18 @@ func (m *model) aborts(j *modelJob, c *jobs.Counts) bool {
 	if j.Abort == nil {
 		return false
 	}
+	things := c[jobs.Succeeded] + c[jobs.Failed] + c[jobs.TimedOut] + c[jobs.Rejected] + j.trying
+	ended := *c
+	ended[jobs.Failed] += j.attempts[jobs.Failed]
+	ended[jobs.TimedOut] += j.attempts[jobs.TimedOut]
+	c = &ended // each attempt counts
 	executed := c[jobs.Succeeded] + c[jobs.Failed] + c[jobs.TimedOut] + c[jobs.Rejected]
 	for _, rule := range j.Abort.CriteriaList {
 		bad := map[string]int64{
 			jobs.FailureFailed: c[jobs.Failed], jobs.FailureTimedOut: c[jobs.TimedOut], jobs.FailureRejected: c[jobs.Rejected],
 			jobs.FailureAll: c[jobs.Failed] + c[jobs.TimedOut] + c[jobs.Rejected],
 		}[rule.FailureType]
-		if bad > 0 && executed >= rule.MinNumberOfExecutedThings && float64(bad)/float64(executed) >= rule.ThresholdPercentage/100-1e-9 {
+		if bad > 0 && things >= rule.MinNumberOfExecutedThings && float64(bad)/float64(executed) >= rule.ThresholdPercentage/100-1e-9 {
 			return true
 		}
 	}

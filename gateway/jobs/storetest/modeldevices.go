@@ -87,7 +87,7 @@ func (m *model) update(r *jobs.UpdateExecutionRequest) error {
 	if r.Status == jobs.Failed {
 		m.fail(j, r.Thing, jobs.Failed)
 	} else {
-		m.end(e, r.Status)
+		m.execute(j, e, r.Status)
 	}
 	return nil
 }

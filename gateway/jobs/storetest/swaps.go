@@ -104,6 +104,9 @@ func testSwapRetry(s *suite) {
 	s.same("past", []any{past.Number, past.Version, past.Status}, []any{1, 2, jobs.Failed})
 	s.counts(jobs.Counts{jobs.Queued: 1})
 	s.reopen()
+	sum, err := s.Retried(bg, e.Job)
+	s.ok(err)
+	s.same("retried", sum, jobs.Retried{Failed: 1, Things: 1})
 	s.same("pending", s.pending("a"), []string{"j#2 QUEUED v1"})
 	s.same("retry", s.execution("a", "j").Retry, 1)
 
