@@ -102,7 +102,8 @@ func Start(parent string, careless bool) (*Server, error) {
 	if err := s.find(); err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp(parent, "jobgate-postgres-")
+	sweep(parent)
+	folder, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,33 @@ func Start(parent string, careless bool) (*Server, error) {
 		}
 	}
 	return nil, err
+}
+
+const folderPrefix = "jobgate-postgres-"
+
+// sweep removes folders of test processes that ended without removing them.
+func sweep(parent string) {
+	old, _ := filepath.Glob(filepath.Join(parent, folderPrefix+"*"))
+	for _, folder := range old {
+		info, err := os.Stat(folder)
+		if err != nil || time.Since(info.ModTime()) < time.Hour {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(folder, "data", "postmaster.pid"))
+		if err == nil {
+			line, _, _ := strings.Cut(string(text), "\n")
+			if pid, err := strconv.Atoi(line); err == nil && syscall.Kill(pid, 0) == nil {
+				continue
+			}
+		}
+		_ = os.RemoveAll(folder) // another may do it at the same time
+	}
+}
+
+// Remove ends the server at once and removes its folder.
+func (s *Server) Remove() {
+	s.Stop(syscall.SIGQUIT)
+	_ = os.RemoveAll(filepath.Dir(s.Folder))
 }
 
 // find looks for the server's programs, of which Debian has a folder for each version.
@@ -155,7 +183,16 @@ func (s *Server) runAs(folder string) error {
 }
 
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.programs, name), args...) //nolint:gosec // the server's own programs
+	program := filepath.Join(s.programs, name)
+	if _, err := os.Stat(program); err != nil { // initdb was a link: the others are where it leads, or in PATH
+		if real, err := filepath.EvalSymlinks(filepath.Join(s.programs, "initdb")); err == nil {
+			program = filepath.Join(filepath.Dir(real), name)
+		}
+		if path, err := exec.LookPath(name); err == nil {
+			program = path
+		}
+	}
+	cmd := exec.Command(program, args...) //nolint:gosec // the server's own programs
 	attr := syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
 	if s.as != nil {
 		attr.Credential = s.as.Credential
@@ -231,3 +268,6 @@ func (s *Server) Stop(signal syscall.Signal) {
 
 // PID is the server's process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
+
+// Address is where the server listens, "host:port".
+func (s *Server) Address() string { return fmt.Sprintf("127.0.0.1:%d", s.Port) }

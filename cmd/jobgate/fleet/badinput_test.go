@@ -1,0 +1,173 @@
+package fleet_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"jobgate/gateway/jobs/postgres"
+)
+
+// refusedStart runs a gateway that cannot start, and returns what it says.
+func refusedStart(t *testing.T, jobs string, args ...string) string {
+	t.Helper()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "jobgate.yaml")
+	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, "+jobs+"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--config", file}, args...)...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "AWS_EC2_METADATA_DISABLED=true"}
+	text, err := cmd.CombinedOutput()
+	if err == nil || ctx.Err() != nil {
+		t.Errorf("it started: %v", ctx.Err())
+	}
+	return string(text)
+}
+
+// TestBadInput names stores that a gateway cannot use: each error says what is wrong and what to do, and none holds a
+// password.
+func TestBadInput(t *testing.T) {
+	server, url := startServer(t)
+	admin, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = admin.Close(context.Background()) }()
+	execute := func(statements ...string) {
+		t.Helper()
+		for _, sql := range statements {
+			if _, err := admin.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	const password = "the-secret-of-the-test"
+	hba := filepath.Join(server.Folder, "pg_hba.conf")
+	text, err := os.ReadFile(hba)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(hba, []byte("host all locked 127.0.0.1/32 scram-sha-256\n"+string(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	execute("SELECT pg_reload_conf()", "CREATE ROLE locked LOGIN PASSWORD '"+password+"'", "CREATE ROLE weak LOGIN")
+	other := server.Database(t, "other")
+	newer := server.Database(t, "newer")
+	weak := strings.Replace(server.Database(t, "weak"), "postgres@", "weak@", 1)
+	inOther, err := pgx.Connect(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inOther.Exec(t.Context(), "CREATE TABLE theirs (a int)"); err != nil {
+		t.Fatal(err)
+	}
+	_ = inOther.Close(t.Context())
+	e, err := postgres.Open(t.Context(), postgres.Options{URL: newer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = e.Close()
+	inNewer, err := pgx.Connect(t.Context(), newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inNewer.Exec(t.Context(), "UPDATE jobgate_schema SET version = 1000, min_program = 999"); err != nil {
+		t.Fatal(err)
+	}
+	_ = inNewer.Close(t.Context())
+	standby, err := server.Standby()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(standby.Remove)
+	wrong := filepath.Join(t.TempDir(), "wrong")
+	if err := os.WriteFile(wrong, []byte(password+"x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := ln.Addr().String()
+	_ = ln.Close()
+
+	for name, c := range map[string]struct {
+		jobs string
+		args []string
+		want []string
+	}{
+		"unreachable": {jobs: `store: "postgres://u@` + closed + `/d"`, want: []string{closed, "refused"}},
+		"wrong password": {
+			jobs: fmt.Sprintf(`store: "postgres://locked@%s/jobgate", store_password_file: %s`, server.Address(), wrong),
+			want: []string{"password authentication failed", "jobs.store_password_file"},
+		},
+		"no password file": {
+			jobs: fmt.Sprintf(`store: "postgres://locked@%s/jobgate", store_password_file: %s`, server.Address(), wrong+"er"),
+			want: []string{"jobs.store_password_file", "no such file"},
+		},
+		"wrong database":       {jobs: `store: "` + strings.Replace(url, "/jobgate", "/none", 1) + `"`, want: []string{"none", "does not exist", "createdb"}},
+		"no rights":            {jobs: `store: "` + weak + `"`, want: []string{"permission denied", "must own the schema"}},
+		"newer schema":         {jobs: `store: "` + newer + `"`, want: []string{"version 999 and newer", "newer version"}},
+		"of another":           {jobs: `store: "` + other + `"`, want: []string{"another program", "search_path"}},
+		"standby":              {jobs: `store: "` + strings.Replace(url, server.Address(), standby.Address(), 1) + `"`, want: []string{"standby", "target_session_attrs=read-write"}},
+		"password":             {jobs: `store: "postgres://u:` + password + `@h/d"`, want: []string{"holds a password", "jobs.store_password_file"}},
+		"password as argument": {jobs: `store: "postgres://u@h/d?password=` + password + `"`, want: []string{"holds a password", "jobs.store_password_file"}},
+		"no migration":         {jobs: `store: "` + url + `"`, args: []string{"--no-migrate"}, want: []string{"jobgate store migrate", "--no-migrate"}},
+	} {
+		said := refusedStart(t, c.jobs, c.args...)
+		for _, want := range c.want {
+			if !strings.Contains(said, want) {
+				t.Errorf("%s: %q is not in\n%s", name, want, said)
+			}
+		}
+		if strings.Contains(said, password) || strings.Contains(said, "goroutine") {
+			t.Errorf("%s: it says too much:\n%s", name, said)
+		}
+	}
+}
+
+// TestRollingReplacement lets this program and one of a release later share a schema that the latter has expanded: a
+// column with a default, a table, a higher version. Both go on, and a gateway of this program starts on it.
+func TestRollingReplacement(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 2, url, url)
+	l := f.load("rolling", 4, 4)
+	l.works(10 * time.Second)
+	next, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = next.Close(context.Background()) }()
+	for _, sql := range []string{
+		"ALTER TABLE executions ADD COLUMN later text NOT NULL DEFAULT ''", "ALTER TABLE attempts ADD COLUMN later text NOT NULL DEFAULT ''",
+		"ALTER TABLE things ADD COLUMN later bigint NOT NULL DEFAULT 0", "ALTER TABLE groups ADD COLUMN later bigint NOT NULL DEFAULT 0",
+		"ALTER TABLE jobs ADD COLUMN later bigint NOT NULL DEFAULT 0", "ALTER TABLE progress ADD COLUMN later bigint NOT NULL DEFAULT 0",
+		"ALTER TABLE counts ADD COLUMN later bigint NOT NULL DEFAULT 0", "ALTER TABLE timers ADD COLUMN later bigint NOT NULL DEFAULT 0",
+		"ALTER TABLE ended ADD COLUMN later text NOT NULL DEFAULT ''", "ALTER TABLE feed ADD COLUMN later text NOT NULL DEFAULT ''",
+		"CREATE TABLE new_things (a int)",
+		"UPDATE jobgate_schema SET version = version + 1",
+	} {
+		if _, err := next.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.works(5*time.Second + late)
+	f.gateways[0].end(15) // SIGTERM
+	f.gateways[0].start()
+	l.works(5*time.Second + late)
+	l.verify()
+	again := f.load("again", 2, 2) // a job that is made on the expanded schema
+	again.works(10 * time.Second)
+	again.verify()
+}

@@ -1,0 +1,113 @@
+package fleet_test
+
+import (
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestGatewaysKilled kills gateways under load, and starts them again.
+func TestGatewaysKilled(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 3, url, url)
+	l := f.load("killed", 8, 4)
+	l.works(10 * time.Second)
+	for range 2 * faults() {
+		g := f.gateways[rand.IntN(len(f.gateways))]
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
+		g.end(syscall.SIGKILL)
+		g.start()
+		l.works(5*time.Second + late)
+	}
+	l.verify()
+}
+
+// TestHandover stops the gateway that does the background work: another does it at once.
+func TestHandover(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 2, url, url)
+	first := f.holder(11*time.Second+late, f.gateways...)
+	other := f.gateways[0]
+	if other == first {
+		other = f.gateways[1]
+	}
+	first.end(syscall.SIGTERM)
+	begun := time.Now()
+	f.holder(5*time.Second, other)
+	t.Logf("handed over within %v", time.Since(begun))
+}
+
+// TestHolderFrozen freezes the gateway that does the background work past its lease: another does it, and the first finds
+// that it lost the lease when it goes on.
+func TestHolderFrozen(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 2, url, url)
+	frozen := f.holder(11*time.Second+late, f.gateways...)
+	other := f.gateways[0]
+	if other == frozen {
+		other = f.gateways[1]
+	}
+	f.gateways = []*gateway{other} // which the load goes to
+	l := f.load("frozen", 4, 4)
+	l.works(10 * time.Second)
+	frozen.signal(syscall.SIGSTOP)
+	begun := time.Now()
+	f.holder(10*time.Second+late, other)
+	t.Logf("another holds the lease after %v", time.Since(begun))
+	frozen.signal(syscall.SIGCONT)
+	f.holder(5*time.Second+late, other, frozen)
+	f.gateways = []*gateway{other, frozen}
+	l.verify()
+}
+
+// TestDatabaseStopped stops the database at once, without a checkpoint, under load, and starts it again. Meanwhile job calls
+// are refused at once, and /readyz is 200 and tells it.
+func TestDatabaseStopped(t *testing.T) {
+	server, url := startServer(t)
+	f := newFleet(t, 2, url, url)
+	l := f.load("stopped", 8, 4)
+	for range faults() {
+		l.works(10 * time.Second)
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
+		server.Stop(syscall.SIGQUIT)
+		time.Sleep(100 * time.Millisecond)
+		begun := time.Now()
+		status, body, header := f.post(l.things[0], l.job, `{"status":"IN_PROGRESS"}`)
+		if took := time.Since(begun); status != 503 || header.Get("Retry-After") == "" || took > 2*time.Second+late/5 {
+			t.Errorf("while the database is down: %d %s after %v", status, body, took)
+		}
+		_, admin := f.gateways[0].at()
+		status, body, _ = get("http://" + admin + "/readyz")
+		if status != 200 || !strings.Contains(body, `"store":{"kind":"postgres","state":"failing"`) {
+			t.Errorf("/readyz while the database is down: %d %s", status, body)
+		}
+		if err := server.Run(); err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("answered again after %v", l.works(5*time.Second+late))
+	}
+	l.verify()
+}
+
+// TestStandbyPromoted kills the primary, of which a standby has every answered change, and promotes that.
+func TestStandbyPromoted(t *testing.T) {
+	primary, url := startServer(t)
+	standby, err := primary.Standby()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(standby.Remove)
+	both := strings.Replace(url, "/jobgate?", ","+standby.Address()+"/jobgate?target_session_attrs=read-write&", 1)
+	f := newFleet(t, 2, both, both)
+	l := f.load("promoted", 8, 4)
+	l.works(10 * time.Second)
+	time.Sleep(500 * time.Millisecond)
+	primary.Stop(syscall.SIGQUIT)
+	if err := standby.Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("answered again %v after the promotion", l.works(5*time.Second+late))
+	l.verify()
+}

@@ -1,0 +1,401 @@
+package fleet_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/postgres"
+	"jobgate/gateway/jobs/postgres/pgtest"
+	"jobgate/gateway/jobs/rules"
+)
+
+// binary is the built command, made by TestMain.
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "jobgate-fleet-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	binary = filepath.Join(folder, "jobgate")
+	build := exec.Command("go", "build", "-o", binary, "jobgate/cmd/jobgate")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot build the command:", err)
+		return 1
+	}
+	if err := flag.Set("test.parallel", "3"); err != nil { // the tests wait more than they compute
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// faults is how often a fault happens.
+func faults() int {
+	if n, err := strconv.Atoi(os.Getenv("JOBGATE_FLEET_FAULTS")); err == nil {
+		return n
+	}
+	return 1
+}
+
+// late is how much later than the design says something may happen on a machine that others use too.
+const late = 10 * time.Second
+
+// fleet is some gateways on one database.
+type fleet struct {
+	*testing.T
+	url      string // as the gateways have it
+	gateways []*gateway
+	service  *jobs.Service // of the test's own, which drives nothing
+	engine   *postgres.Engine
+}
+
+// gateway is a process, and the configuration to start it again.
+type gateway struct {
+	t      *testing.T
+	config string
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	log    *logBuffer
+	listen string // devices
+	admin  string
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// startServer starts a PostgreSQL that flushes to the disk, and makes a database. The test goes beside others.
+func startServer(t *testing.T) (*pgtest.Server, string) {
+	t.Helper()
+	t.Parallel()
+	s, err := pgtest.Start(os.TempDir(), false)
+	pgtest.Require(t, err)
+	t.Cleanup(s.Remove)
+	return s, s.Database(t, "jobgate")
+}
+
+// newFleet starts n gateways that reach the database at url; direct is how the test itself does.
+func newFleet(t *testing.T, n int, url, direct string) *fleet {
+	t.Helper()
+	f := &fleet{T: t, url: url}
+	var err error
+	if f.engine, err = postgres.Open(t.Context(), postgres.Options{URL: direct}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.engine.Close() })
+	f.service, err = jobs.New(jobs.Config{Store: rules.Over(f.engine), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		g := &gateway{t: t, config: filepath.Join(t.TempDir(), "jobgate.yaml"), log: &logBuffer{}}
+		text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + url + "\", store_timeout: 2s}\n"
+		if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.gateways = append(f.gateways, g)
+		g.start()
+	}
+	t.Cleanup(func() {
+		for _, g := range f.gateways {
+			g.end(syscall.SIGKILL)
+			if t.Failed() {
+				text := g.log.String()
+				t.Logf("a gateway's log:\n%s", text[max(0, len(text)-4000):])
+			}
+		}
+	})
+	return f
+}
+
+var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+) admin=(\S+)`)
+
+func (g *gateway) start() {
+	g.t.Helper()
+	from := len(g.log.String())
+	cmd := exec.Command(binary, "serve", "--config", g.config)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "AWS_EC2_METADATA_DISABLED=true"}
+	cmd.Stderr, cmd.Stdout = g.log, g.log
+	if err := cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		if m := addresses.FindStringSubmatch(g.log.String()[from:]); m != nil {
+			g.mu.Lock()
+			g.cmd, g.listen, g.admin = cmd, m[1], m[2]
+			g.mu.Unlock()
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	g.t.Fatalf("a gateway did not start:\n%s", g.log.String()[from:])
+}
+
+// end ends the process by a signal and waits for it.
+func (g *gateway) end(s syscall.Signal) {
+	g.mu.Lock()
+	cmd := g.cmd
+	g.cmd = nil
+	g.mu.Unlock()
+	if cmd != nil {
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+		_ = cmd.Process.Signal(s)
+		_ = cmd.Wait()
+	}
+}
+
+func (g *gateway) signal(s syscall.Signal) { _ = g.cmd.Process.Signal(s) }
+
+func (g *gateway) at() (listen, admin string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.listen, g.admin
+}
+
+var client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
+func get(url string) (status int, body string, header http.Header) {
+	r, err := client.Get(url) //nolint:noctx // the client has a time-out
+	if err != nil {
+		return 0, err.Error(), nil
+	}
+	defer func() { _ = r.Body.Close() }()
+	text, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(text), r.Header
+}
+
+// holds says whether the gateway does the background work.
+func (g *gateway) holds() bool {
+	_, admin := g.at()
+	_, body, _ := get("http://" + admin + "/metrics")
+	return strings.Contains(body, `jobgate_lease_held{work="jobs"} 1`)
+}
+
+// holder waits until exactly one of the gateways holds the lease.
+func (f *fleet) holder(within time.Duration, among ...*gateway) *gateway {
+	f.Helper()
+	var holding []*gateway
+	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		holding = nil
+		for _, g := range among {
+			if g.holds() {
+				holding = append(holding, g)
+			}
+		}
+		if len(holding) == 1 {
+			return holding[0]
+		}
+	}
+	f.Fatalf("%d gateways hold the lease after %v", len(holding), within)
+	return nil
+}
+
+// job makes a job for n new things, and waits until all are queued.
+func (f *fleet) job(id string, n int) (things []string) {
+	f.Helper()
+	var list []jobs.Thing
+	var targets []string
+	for i := range n {
+		name := fmt.Sprintf("%s-%d", id, i)
+		things = append(things, name)
+		targets = append(targets, f.service.Names().ThingARN(name))
+		list = append(list, jobs.Thing{Name: name, ID: name, Version: 1, CreatedAt: time.Now().UTC()})
+	}
+	if err := rules.Over(f.engine).CreateThings(context.Background(), list); err != nil {
+		f.Fatal(err)
+	}
+	if _, err := f.service.CreateJob(context.Background(), time.Now(), jobs.CreateJobRequest{ID: id, Document: "{}", Targets: targets}); err != nil {
+		f.Fatal(err)
+	}
+	return things
+}
+
+// load reports on a job's executions, over and over, on any gateway, until stop is called.
+type load struct {
+	f        *fleet
+	job      string
+	things   []string
+	answered []atomic.Int64 // by thing: the last report that was answered with 200
+	good     atomic.Int64   // how many were
+	lastGood atomic.Int64   // when, ns
+	refused  atomic.Int64   // 503 and 500
+	wrong    atomic.Pointer[string]
+	ctx      context.Context
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
+}
+
+func (f *fleet) load(id string, workers, each int) *load {
+	f.Helper()
+	l := &load{f: f, job: id, things: f.job(id, workers*each), answered: make([]atomic.Int64, workers*each)}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	for w := range workers {
+		l.wg.Go(func() {
+			for n := int64(1); l.ctx.Err() == nil; n++ {
+				i := w*each + rand.IntN(each)
+				l.report(i, n)
+			}
+		})
+	}
+	f.Cleanup(l.stop)
+	return l
+}
+
+func (l *load) stop() {
+	l.cancel()
+	l.wg.Wait()
+}
+
+// post reports on an execution.
+func (f *fleet) post(thing, job, body string) (int, string, http.Header) {
+	listen, _ := f.gateways[rand.IntN(len(f.gateways))].at()
+	r, err := client.Post("http://"+listen+"/things/"+thing+"/jobs/"+job, "application/json", strings.NewReader(body)) //nolint:noctx // the client has a time-out
+	if err != nil {
+		return 0, err.Error(), nil
+	}
+	defer func() { _ = r.Body.Close() }()
+	text, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(text), r.Header
+}
+
+func (l *load) report(i int, n int64) {
+	status, body, header := l.f.post(l.things[i], l.job, fmt.Sprintf(`{"status":"IN_PROGRESS","statusDetails":{"n":"%d"}}`, n))
+	switch {
+	case status == 200:
+		l.answered[i].Store(n)
+		l.good.Add(1)
+		l.lastGood.Store(time.Now().UnixNano())
+	case status == 0: // the gateway was killed
+		time.Sleep(5 * time.Millisecond)
+	case status == 503 && header.Get("Retry-After") != "":
+		l.refused.Add(1)
+		time.Sleep(5 * time.Millisecond)
+	case status == 404 && n < 10: // not queued yet
+		time.Sleep(20 * time.Millisecond)
+	default:
+		text := fmt.Sprintf("%d %s", status, body)
+		l.wrong.Store(&text)
+	}
+}
+
+// works waits until reports are answered after now.
+func (l *load) works(within time.Duration) time.Duration {
+	l.f.Helper()
+	begun := time.Now()
+	for time.Since(begun) < within {
+		if l.lastGood.Load() > begun.UnixNano() {
+			return time.Since(begun)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	l.f.Fatalf("no report was answered for %v", within)
+	return 0
+}
+
+// verify ends the load, and compares what was answered with the store. The job's executions end then, and so does the job.
+func (l *load) verify() {
+	f := l.f
+	f.Helper()
+	l.stop()
+	if text := l.wrong.Load(); text != nil {
+		f.Errorf("a report was answered with %s", *text)
+	}
+	if l.good.Load() == 0 {
+		f.Fatal("nothing was answered")
+	}
+	ctx := context.Background()
+	for i, thing := range l.things {
+		var e jobs.ExecutionSummary
+		var err error
+		for range 50 {
+			if e, err = f.service.Execution(ctx, thing, l.job, 0); err == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err != nil {
+			f.Fatal(err)
+		}
+		n, _ := strconv.ParseInt(e.Details.Map()["n"], 10, 64)
+		if answered := l.answered[i].Load(); n < answered {
+			f.Errorf("%s: report %d was answered, and %d is stored (version %d)", thing, answered, n, e.Version)
+		}
+	}
+	for _, thing := range l.things {
+		deadline := time.Now().Add(20 * time.Second)
+		for {
+			status, body, _ := f.post(thing, l.job, `{"status":"SUCCEEDED"}`)
+			if status == 200 || strings.Contains(body, "cannot become") { // an answer that was lost
+				break
+			}
+			if time.Now().After(deadline) {
+				f.Fatalf("%s cannot end: %d %s", thing, status, body)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	f.completes(l.job, 11*time.Second+late)
+	r, err := f.engine.Check(ctx)
+	if err != nil || len(r.Faults) > 0 {
+		f.Errorf("the store does not add up: %+v %v", r.Faults, err)
+	}
+	f.Logf("%d reports answered, %d refused with 503", l.good.Load(), l.refused.Load())
+}
+
+// completes waits until a job is completed.
+func (f *fleet) completes(id string, within time.Duration) {
+	f.Helper()
+	begun := time.Now()
+	var status string
+	for time.Since(begun) < within {
+		d, err := f.service.DescribeJob(context.Background(), time.Now(), id)
+		if err == nil {
+			if status = d.Job.Status.String(); status == "COMPLETED" {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	text, _ := json.Marshal(status)
+	f.Errorf("job %s is %s after %v", id, text, within)
+}
