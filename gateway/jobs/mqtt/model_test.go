@@ -1,0 +1,163 @@
+package mqtt_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/mqtt/packet"
+)
+
+// player is a device in the model, and what it believes its next job is.
+type player struct {
+	*client
+	thing  string
+	v      packet.Version
+	away   bool
+	listen bool // it has subscribed to notify-next, in this session
+	next   string
+}
+
+// TestModel plays operators and devices in random orders. Whatever happens, a device that listens soon believes what the
+// service knows: also if it was away, was taken over, or has not acknowledged.
+func TestModel(t *testing.T) {
+	runs := uint64(4)
+	if os.Getenv("MQTT_MODEL") != "" {
+		_, _ = fmt.Sscan(os.Getenv("MQTT_MODEL"), &runs) // what it is not stays 4
+	}
+	for seed := range runs {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { play(t, rand.New(rand.NewPCG(seed, 15))) })
+	}
+}
+
+func play(t *testing.T, r *rand.Rand) {
+	f := newFixture(t, nil)
+	players := make([]*player, 3)
+	for i := range players {
+		p := &player{thing: fmt.Sprintf("t%d", i), v: packet.Version(4 + i%2), away: true}
+		players[i] = p
+		f.things(p.thing)
+		p.come(f)
+	}
+	for step := range 60 {
+		p := players[r.IntN(len(players))]
+		switch r.IntN(7) {
+		case 0, 1:
+			f.create(fmt.Sprintf("job-%d", step), p.thing)
+		case 2: // an operator takes the next job away
+			if id := f.nextOf(p.thing); id != "" {
+				_, err := f.CancelJob(bg, time.Now(), jobs.CancelJobRequest{ID: id, Force: true})
+				f.ok(err)
+			}
+		case 3: // the device does it
+			if id := f.nextOf(p.thing); id != "" && !p.away {
+				p.publish(0, id+"/update", `{"status":"SUCCEEDED"}`)
+				p.until(func() bool { return f.nextOf(p.thing) != id })
+			}
+		case 4:
+			if !p.away {
+				_ = p.Close()
+			}
+			p.away = !p.away
+			if !p.away {
+				p.come(f)
+			}
+		case 5: // another connection takes its place
+			p.come(f)
+		case 6:
+			if !p.away && p.listen {
+				p.quietly()
+			}
+		}
+		for _, p := range players {
+			if !p.away {
+				p.until(func() bool { return p.next == f.nextOf(p.thing) })
+			}
+		}
+	}
+}
+
+// nextOf is what the service knows.
+func (f *fixture) nextOf(thing string) string {
+	f.Helper()
+	d, found, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: thing, JobID: jobs.Next})
+	f.ok(err)
+	if !found {
+		return ""
+	}
+	return d.Execution.Job.ID
+}
+
+// come connects to the session, and asks if it is a new one, as AWS's clients do.
+func (p *player) come(f *fixture) {
+	f.Helper()
+	p.client = f.connect(p.v, p.thing, func(m *packet.Connect) {
+		m.Clean = false
+		if p.v == packet.V5 {
+			m.Properties.SetNumber(packet.SessionExpiry, 300)
+		}
+	})
+	p.away = false
+	if p.ack.SessionPresent != p.listen {
+		f.Fatalf("%s: session present is %v", p.thing, p.ack.SessionPresent)
+	}
+	if !p.listen {
+		p.subscribe(1, "notify-next")
+		p.listen = true
+		p.publish(0, "$next/get", `{}`)
+		p.next = jobOf(p.message("$next/get/accepted"))
+	}
+}
+
+// until takes messages until something holds.
+func (p *player) until(holds func() bool) {
+	p.Helper()
+	for end := time.Now().Add(patience); !holds(); {
+		if time.Now().After(end) {
+			p.Fatalf("%s believes that its next job is %q", p.thing, p.next)
+		}
+		p.take(20 * time.Millisecond)
+	}
+}
+
+// take takes a message that comes soon, if there is one.
+func (p *player) take(wait time.Duration) {
+	p.Helper()
+	_ = p.SetReadDeadline(time.Now().Add(wait))
+	got, err := p.client.next()
+	if err != nil {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			p.Fatalf("%s: %v", p.thing, err)
+		}
+		return
+	}
+	p.believe(got)
+}
+
+func (p *player) believe(got packet.Packet) {
+	p.Helper()
+	var m packet.Publish
+	if got.Type != packet.PUBLISH || packet.ParsePublish(got, p.v, &m) != nil {
+		p.Fatalf("%s: got %d %q", p.thing, got.Type, got.Body)
+	}
+	if string(m.Topic) == p.topic("notify-next") {
+		p.next = jobOf(p.object(m.Payload))
+	}
+	if m.QoS == 1 {
+		p.send(packet.AppendPuback(nil, p.v, packet.Puback{ID: m.ID}))
+	}
+}
+
+// quietly takes what is there, up to the answer to a PINGREQ.
+func (p *player) quietly() {
+	p.Helper()
+	_ = p.SetReadDeadline(time.Now().Add(patience))
+	p.send(packet.AppendPingreq(nil))
+	for got := p.recv(); got.Type != packet.PINGRESP; got = p.recv() {
+		p.believe(got)
+	}
+}
