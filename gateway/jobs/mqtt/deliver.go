@@ -56,7 +56,7 @@ func (c *conn) tell(n notice, w *writer) {
 	if n.next {
 		mark = p.Next
 	}
-	if err == nil && mark == n.told {
+	if err == nil && mark == n.told && !n.again {
 		return
 	}
 	if n.qos == 1 && len(c.unacked) >= int(c.window) {
@@ -96,7 +96,7 @@ func (c *conn) told(n notice, mark dispatch.Mark, id uint16) {
 	}
 	for i := range s.notices {
 		if known := &s.notices[i]; known.next == n.next && known.namespace == n.namespace {
-			known.sent, known.id = mark, id
+			known.again, known.sent, known.id = false, mark, id
 			if id == 0 {
 				known.told = mark
 			}

@@ -70,8 +70,10 @@ func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry ui
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.expiry = c, expiry
-	for i := range s.notices { // what was on its way may not have arrived
-		s.notices[i].id, s.notices[i].sent = 0, 0
+	for i := range s.notices { // what was on its way may have arrived or not, and so what was not to be acknowledged
+		n := &s.notices[i]
+		n.again = n.again || n.id != 0 || n.qos == 0
+		n.id, n.sent = 0, 0
 	}
 	c.session = s
 	c.held.Store(s)

@@ -287,3 +287,20 @@ func longText(n int) string {
 	}
 	return string(b)
 }
+
+// TestUnacknowledgedAndUndone: a notice arrived and its acknowledgement did not, and then what it told was undone.
+func TestUnacknowledgedAndUndone(t *testing.T) {
+	f := newFixture(t, nil)
+	f.things("a")
+	persistent := func(m *packet.Connect) { m.Clean = false }
+	c := f.connect(packet.V311, "a", persistent)
+	c.subscribe(1, "notify-next")
+	f.create("one", "a")
+	c.unacknowledged("notify-next")
+	_ = c.Close()
+	f.ok(f.DeleteJob(bg, time.Now(), jobs.DeleteJobRequest{ID: "one", Force: true}))
+	c = f.connect(packet.V311, "a", persistent)
+	if got := jobOf(c.message("notify-next")); got != "" {
+		t.Fatalf("%q", got)
+	}
+}

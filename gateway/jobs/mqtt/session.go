@@ -34,6 +34,7 @@ type notice struct {
 	namespace string
 	qos       uint8
 	fresh     bool          // it is not known yet what was pending when the device subscribed
+	again     bool          // it is not known whether the last one arrived: the device is told whatever it may know
 	told      dispatch.Mark // what the device knows
 	sent      dispatch.Mark // what is on its way to it
 	id        uint16        // of the message on its way; 0: none is
@@ -120,7 +121,7 @@ func (s *session) settle() (fresh bool) {
 		n.qos = qos
 		for i := range s.notices {
 			if known := &s.notices[i]; known.next == n.next && known.namespace == n.namespace {
-				n.fresh, n.told, n.sent, n.id = known.fresh, known.told, known.sent, known.id
+				n.fresh, n.again, n.told, n.sent, n.id = known.fresh, known.again, known.told, known.sent, known.id
 				wanted = append(wanted, n)
 				return
 			}
