@@ -210,7 +210,8 @@ func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f fun
 // commit ends a transaction. If the answer is lost it asks the server what became of it.
 func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	var xid *string
-	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id_if_assigned()::text").Scan(&xid); err != nil {
+	var timeline string
+	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id_if_assigned()::text, "+timelineOf).Scan(&xid, &timeline); err != nil {
 		_ = conn.Rollback(context.WithoutCancel(ctx))
 		return err
 	}
@@ -219,6 +220,10 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 		return err
 	}
 	status, lookUp := patient(ctx, func() (s *string, err error) {
+		var now string
+		if err = e.work.QueryRow(ctx, "SELECT "+timelineOf).Scan(&now); err != nil || now != timeline {
+			return nil, err
+		}
 		err = e.work.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", *xid).Scan(&s)
 		if err == nil && s != nil && *s == "in progress" {
 			err = errInProgress
@@ -233,5 +238,9 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	}
 	return errors.Join(engine.ErrUnknown, err)
 }
+
+// timelineOf is the server's timeline. A standby that was promoted has another, and gives numbers of transactions that it
+// never saw to others.
+const timelineOf = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
 
 var errInProgress = errors.New("jobs store: the transaction is in progress")

@@ -247,11 +247,13 @@ func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard i
 		rows, err := e.hot.Query(ctx, swap, swapArgs(changes, shard)...)
 		return collect(rows, err, scanPlace)
 	})
-	if lost(err) {
+	switch {
+	case err == nil:
+		for _, n := range places {
+			changes[n-1].Applied = true
+		}
+	case lost(err): // rows may have come all the same: a server that is shut down sends what it has, committed or not
 		err = e.lookUp(ctx, changes, err)
-	}
-	for _, n := range places {
-		changes[n-1].Applied = true
 	}
 	e.observe("write", start, len(changes), err)
 	return problem(err)

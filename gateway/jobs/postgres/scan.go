@@ -20,7 +20,10 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.Rows, *T) error) ([]
 		}
 		list = append(list, one)
 	}
-	return list, rows.Err()
+	if err := rows.Err(); err != nil { // they may be those of a transaction that did not end
+		return nil, err
+	}
+	return list, nil
 }
 
 // executionColumns are those of executions and attempts, of a table e.
