@@ -36,6 +36,17 @@ type Conn struct {
 	pace  pace
 	state atomic.Int32
 
+	records *records // nil: plain
+	Owner   any      // is the server's own
+
+	// See parking. The listener's mu guards the first four.
+	parked   bool
+	fd, mark int32
+	ending   int32 // in parking.endings
+	awake    bool  // it is not parked before the next request
+	quiet    bool  // it has been silent for so long that it should be parked
+	expelled bool  // it ends with the next Read
+
 	spoken   bool // a byte of a request was read
 	over     bool // see CutOff
 	lingers  bool
@@ -67,7 +78,7 @@ func (c *Conn) SetState(s State) {
 	}
 	switch {
 	case s == Active:
-		c.pace = pace{}
+		c.pace, c.awake = pace{}, false
 		c.listener.active.Add(1)
 	case before == Active:
 		c.listener.active.Add(-1)
@@ -85,17 +96,21 @@ func Of(conn net.Conn) *Conn {
 	return nil
 }
 
-// Read reads into p.
+// Read reads into p. Where silent connections are parked, it reports io.EOF for one that should be.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.tls != nil && !c.shaken && c.handshake() != nil {
 		return 0, io.EOF
 	}
-	if at, due := c.read.next(c.listener.readSlack); due {
-		if err := c.sock.SetReadDeadline(at); err != nil {
-			return 0, err
+	by, parks := c.readBy()
+	n, err := c.readOnce(p, by)
+	if parks && n == 0 && IsTimeout(err) {
+		if c.records == nil || !c.records.inside() {
+			c.quiet = true
+			return 0, io.EOF
 		}
+		c.awake = true // half a record keeps its goroutine, and its deadline
+		n, err = c.readOnce(p, c.read.wanted)
 	}
-	n, err := c.Conn.Read(p)
 	if n > 0 {
 		c.spoken = true
 		c.pace.read += int64(n)
@@ -107,10 +122,39 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	c.over = c.over || errors.Is(err, io.EOF)
-	if !c.spoken {
+	if !c.spoken || c.awake {
 		return 0, io.EOF
 	}
 	return n, err
+}
+
+// readBy returns when the next read ends without a byte, and whether the connection is parked then.
+func (c *Conn) readBy() (by time.Time, parks bool) {
+	by = c.read.wanted
+	after := time.Duration(c.listener.parkAfter.Load())
+	if after == 0 || c.awake || State(c.state.Load()) != Idle {
+		return by, false
+	}
+	if by.IsZero() {
+		return time.Now().Add(after), true
+	}
+	if idle := c.listener.IdleTimeout; after < idle {
+		return by.Add(after - idle), true // the server has set it an IdleTimeout from now
+	}
+	return by, false
+}
+
+// readOnce reads into p until a deadline.
+func (c *Conn) readOnce(p []byte, by time.Time) (int, error) {
+	if c.expelled {
+		return 0, io.EOF
+	}
+	if at, due := c.read.next(by, c.listener.readSlack); due {
+		if err := c.sock.SetReadDeadline(at); err != nil {
+			return 0, err
+		}
+	}
+	return c.Conn.Read(p)
 }
 
 // maxPiece is how much of an answer is written under one deadline, in bytes.
@@ -136,8 +180,14 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 
 // SetReadDeadline is for the reads that begin after it. While a request arrives it is kept to the least rate.
 func (c *Conn) SetReadDeadline(t time.Time) error {
-	if State(c.state.Load()) == Active {
+	switch State(c.state.Load()) {
+	case Active:
 		t = c.pace.limit(t)
+	case Idle:
+		if c.awake { // its idle time began before it was parked
+			return nil
+		}
+	case Fresh:
 	}
 	c.read.wanted = t
 	return nil
@@ -165,11 +215,15 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.sock.RemoteAddr()
 }
 
-// Close closes the connection and gives its place to another.
+// Close closes the connection and gives its place to another, or parks it, see Listener.Park.
 func (c *Conn) Close() error {
+	if c.listener.parksByClose() && c.Park() {
+		return nil
+	}
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
+	c.listener.takeBack(c)
 	defer c.listener.left(c)
 	c.leave()
 	if !c.lingers {
@@ -180,6 +234,23 @@ func (c *Conn) Close() error {
 	}
 	closeLingering(c.sock)
 	return nil
+}
+
+// whole returns what servers serve: c, or the TLSConn that it is.
+func (c *Conn) whole() net.Conn {
+	if c.tls != nil {
+		return &TLSConn{c}
+	}
+	return c
+}
+
+// closeAtOnce closes a connection that nobody serves. It does not wait for a client that takes nothing: TLS says goodbye
+// if that fits the socket's buffer.
+func (c *Conn) closeAtOnce() {
+	if c.tls != nil && !writable(c.fd) {
+		c.Conn = c.sock
+	}
+	_ = c.Close()
 }
 
 // leave counts the connection out of its state.
@@ -236,10 +307,11 @@ func (c *TLSConn) Handshake() error { return c.handshake() }
 func (c *TLSConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // secure puts TLS on c.
-func (c *Conn) secure(config *tls.Config) *TLSConn {
-	c.tls = tls.Server(c.Conn, config)
+func (c *Conn) secure(config *tls.Config) net.Conn {
+	c.records = &records{Conn: c.Conn}
+	c.tls = tls.Server(c.records, config)
 	c.Conn = c.tls
-	return &TLSConn{c}
+	return c.whole()
 }
 
 var errHandshakeFailed = errors.New("the TLS handshake has failed")

@@ -22,15 +22,15 @@ func (d *Deadline) Next(timeout time.Duration) (at time.Time, due bool) {
 // which a request needs one, as a rule, and only when it differs from what is there by more than slack.
 type lateDeadline struct{ wanted, set time.Time }
 
-// next returns the deadline to set, if one is due: the one that is wanted at least, and slack more at most. It does not
-// read the clock. Not safe for concurrent use.
-func (d *lateDeadline) next(slack time.Duration) (at time.Time, due bool) {
-	late := d.set.Sub(d.wanted)
-	if d.wanted.IsZero() && d.set.IsZero() || !d.wanted.IsZero() && late >= 0 && late <= slack {
+// next returns the deadline to set, if one is due: by at least, and slack more at most. It does not read the clock. Not
+// safe for concurrent use.
+func (d *lateDeadline) next(by time.Time, slack time.Duration) (at time.Time, due bool) {
+	late := d.set.Sub(by)
+	if by.IsZero() && d.set.IsZero() || !by.IsZero() && late >= 0 && late <= slack {
 		return at, false
 	}
-	if d.set = d.wanted; !d.wanted.IsZero() {
-		d.set = d.wanted.Add(slack)
+	if d.set = by; !by.IsZero() {
+		d.set = by.Add(slack)
 	}
 	return d.set, true
 }

@@ -13,7 +13,7 @@ func TestLateDeadline(t *testing.T) {
 	f := func(after time.Duration, wanted time.Time, due bool) {
 		t.Helper()
 		d.wanted = wanted
-		at, isDue := d.next(slack)
+		at, isDue := d.next(d.wanted, slack)
 		switch {
 		case isDue != due:
 			t.Errorf("after %v: due is %v, want %v", after, isDue, due)

@@ -12,7 +12,8 @@
 // deadlines and its end, knows whether the client has ever sent anything and whether it is Fresh, Active or Idle, and
 // stands in its Listener's list. A Server that is not HTTP tells a Conn's state with Of(conn).SetState, in the goroutine
 // that serves it, and closes the Conn when it is done; nothing else is asked of it. Between SetState(Idle) and the next
-// Read nobody holds bytes of the connection but the server's own buffer: there a connection can be handed to a poller.
+// Read nobody holds bytes of the connection but the server's own buffer: there it is parked when it is silent, see
+// Listener.Park, and holds neither a goroutine nor a buffer until the kernel wakes it. CONNECTIONS.md says what it holds.
 //
 // A Group runs Listeners with their Servers, and drains them: at its end, whoever waits for a client is cut off.
 //

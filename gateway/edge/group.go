@@ -127,6 +127,7 @@ func (m *Member) end(ctx context.Context, timeout time.Duration) error {
 		m.Stop()
 	}
 	err := m.Server.Shutdown(ctx)
+	m.Listener.StopParking(ctx)
 	if err == nil || errors.Is(err, net.ErrClosed) {
 		return nil
 	}

@@ -1,13 +1,13 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,6 +45,10 @@ type HTTPOptions struct {
 type HTTP struct {
 	o      HTTPOptions
 	server *fasthttp.Server
+	woken  wakers
+
+	mu        sync.Mutex
+	listeners []*Listener // whose silent connections are parked
 }
 
 // NewHTTP returns the HTTP layer for o.
@@ -52,13 +56,13 @@ func NewHTTP(o HTTPOptions) *HTTP {
 	if o.WriteFault == nil {
 		o.WriteFault = func(ctx *fasthttp.RequestCtx, f *Fault) string { return f.Write(ctx) }
 	}
-	h := &HTTP{o: o}
+	h := &HTTP{o: o, woken: wakers{conns: make(chan net.Conn)}}
 	h.server = &fasthttp.Server{
 		Handler:                      h.serve,
 		ErrorHandler:                 h.malformed,
 		HeaderReceived:               h.headerReceived(),
 		ExpectHandler:                h.expect,
-		ConnState:                    setState,
+		ConnState:                    h.setState,
 		Logger:                       quiet{},
 		SecureErrorLogMessage:        true,
 		Concurrency:                  1 << 23, // the listener's limit is kept at accept
@@ -66,7 +70,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		ReadTimeout:                  o.ReadTimeout,
 		IdleTimeout:                  o.IdleTimeout,
 		MaxRequestBodySize:           max(o.MaxBody, 1), // 0 is fasthttp's 4 MiB
-		MaxIdleWorkerDuration:        10 * time.Second,
+		MaxIdleWorkerDuration:        workerIdle,
 		ReduceMemoryUsage:            o.LowMemory,
 		StreamRequestBody:            o.Streaming && !o.LowMemory,
 		CloseOnShutdown:              true,
@@ -81,30 +85,6 @@ func NewHTTP(o HTTPOptions) *HTTP {
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
-
-// setState tells a connection what fasthttp does with it.
-func setState(conn net.Conn, state fasthttp.ConnState) {
-	c := Of(conn)
-	if c == nil {
-		return
-	}
-	switch state {
-	case fasthttp.StateActive:
-		c.SetState(Active)
-	case fasthttp.StateIdle:
-		c.SetState(Idle)
-	case fasthttp.StateNew, fasthttp.StateHijacked, fasthttp.StateClosed:
-	}
-}
-
-// Serve serves what l accepts until Shutdown.
-func (h *HTTP) Serve(l net.Listener) error { return h.server.Serve(l) }
-
-// ServeConn serves one connection until it ends, and closes it.
-func (h *HTTP) ServeConn(conn net.Conn) error { return h.server.ServeConn(conn) }
-
-// Shutdown ends the serving: idle connections close, requests in flight finish, until ctx ends.
-func (h *HTTP) Shutdown(ctx context.Context) error { return h.server.ShutdownWithContext(ctx) }
 
 // serve answers one request.
 func (h *HTTP) serve(ctx *fasthttp.RequestCtx) {

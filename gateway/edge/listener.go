@@ -21,6 +21,7 @@ type Options struct {
 	ReadTimeout    time.Duration // for the first byte of a new connection, TLS handshake included; 0: none
 	IdleTimeout    time.Duration // that the server sets between requests; it says how exact read deadlines must be
 	WriteTimeout   time.Duration // between two pieces of an answer that the client takes; 0: none
+	ParkAfter      time.Duration // silence after which a connection is parked, see Listener.Park; 0: ten seconds
 
 	// Trusted says whose PROXY protocol header (version 2) is believed; nil: nobody's. Such a peer may send one, and need
 	// not. It must be safe for concurrent use.
@@ -45,8 +46,11 @@ type Listener struct {
 	active   atomic.Int64 // those of them with a request under way
 	warnings LogLimit
 
+	parkAfter atomic.Int64 // nanoseconds of silence; 0: none is parked
+	parking   atomic.Pointer[parking]
+
 	mu    sync.Mutex
-	conns list.List // of *Conn: those that are open
+	conns list.List // of *Conn: those that are open and not parked
 }
 
 // Listen binds a listener, so that an address in use is an error here.
@@ -75,6 +79,9 @@ func NewListener(ln net.Listener, o Options) (*Listener, error) {
 	if o.IdleTimeout > 0 {
 		l.readSlack = min(o.ReadTimeout, o.IdleTimeout) / 8
 	}
+	if o.ParkAfter > 0 {
+		l.readSlack = min(l.readSlack, o.ParkAfter/8)
+	}
 	if o.TLS != nil {
 		var err error
 		if l.certs, err = newCertificates(*o.TLS, o.Log); err != nil {
@@ -91,14 +98,14 @@ func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
 // Close ends the listening; connections stay. It may be called more than once.
 func (l *Listener) Close() error { return l.ln.Close() }
 
-// Accept returns the next connection within the limit. One goroutine calls it.
+// Accept returns the next connection within the limit; at the limit, the one that was parked the longest ends for it. One goroutine calls it.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		sock, err := accept(l.ln, l.Log, &l.warnings)
 		if err != nil {
 			return nil, err
 		}
-		if n := l.open.Add(1); l.MaxConnections == 0 || n <= int64(l.MaxConnections) {
+		if n := l.open.Add(1); l.MaxConnections == 0 || n <= int64(l.MaxConnections) || l.evict() {
 			return l.admit(sock), nil
 		}
 		l.open.Add(-1)
@@ -142,6 +149,11 @@ func (l *Listener) cut() {
 	defer l.mu.Unlock()
 	for e := l.conns.Front(); e != nil; e = e.Next() {
 		_ = e.Value.(*Conn).sock.Close()
+	}
+	if k := l.parking.Load(); k != nil {
+		for e := k.order.Front(); e != nil; e = e.Next() {
+			_ = e.Value.(*Conn).sock.Close()
+		}
 	}
 }
 

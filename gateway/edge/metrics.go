@@ -20,6 +20,7 @@ type Metrics struct {
 	duration        *prometheus.HistogramVec
 	handshakes      *prometheus.CounterVec
 	shedConnections prometheus.Counter
+	evicted         prometheus.Counter
 	refusing        atomic.Int64 // connections that are being turned away
 
 	mu        sync.Mutex
@@ -28,7 +29,7 @@ type Metrics struct {
 
 var (
 	connectionsDesc = prometheus.NewDesc("jobgate_connections",
-		"Open connections, by listener and state: fresh has not sent a request yet, active has one under way, idle is between two.", []string{"listener", "state"}, nil)
+		"Open connections, by listener and state: fresh has not sent a request yet, active has one under way, idle is between two, parked has been for long.", []string{"listener", "state"}, nil)
 	certificateDesc = prometheus.NewDesc("jobgate_tls_certificate_expiry_seconds",
 		"Unix time at which the listener's certificate in use ends.", []string{"listener"}, nil)
 )
@@ -37,7 +38,7 @@ var (
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		Shed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "jobgate_requests_shed_total", Help: "Requests and connections turned away, by reason.",
+			Name: "jobgate_requests_shed_total", Help: "Requests and connections turned away, by reason; evicted are parked connections that made room for new ones.",
 		}, []string{"reason"}),
 		Panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "jobgate_panics_total", Help: "Panics caught while answering; each is a bug.",
@@ -53,7 +54,7 @@ func NewMetrics() *Metrics {
 			Name: "jobgate_tls_handshake_errors_total", Help: "TLS handshakes that failed, by listener and reason.",
 		}, []string{"listener", "reason"}),
 	}
-	m.shedConnections = m.Shed.WithLabelValues("connections")
+	m.shedConnections, m.evicted = m.Shed.WithLabelValues("connections"), m.Shed.WithLabelValues("evicted")
 	return m
 }
 
@@ -93,8 +94,9 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	defer m.mu.Unlock()
 	for _, l := range m.listeners {
 		fresh, active := l.fresh.Load(), l.active.Load()
-		idle := max(0, l.open.Load()-fresh-active) // read at three moments
-		for state, n := range map[string]int64{"fresh": fresh, "active": active, "idle": idle} {
+		parked := int64(l.parked())
+		idle := max(0, l.open.Load()-fresh-active-parked) // read at four moments
+		for state, n := range map[string]int64{"fresh": fresh, "active": active, "idle": idle, "parked": parked} {
 			metrics <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(n), l.Name, state)
 		}
 		if l.certs != nil {

@@ -1,0 +1,189 @@
+package edge
+
+import (
+	"container/heap"
+	"container/list"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// parkAfter is how long a connection is silent before it is parked: well above the gaps in which devices that work ask.
+const parkAfter = 10 * time.Second
+
+// parking is what a Listener knows of its parked connections. One that is parked has no goroutine, no buffer and no
+// request's context; its listener's poller wakes it:
+//
+//	serving ─► silent for ParkAfter ─► Read: io.EOF ─► Close, or Park ─► parked
+//	   ▲                                                                  │ bytes, or the client's end
+//	   └─────────────── wake: a goroutine of the server's ◄───────────────┤
+//	                                                                      └ idle time-out, eviction, drain: closed
+//
+// The Listener's mu guards what is not atomic.
+type parking struct {
+	wake    func(net.Conn) // serves a connection again; it returns at once
+	byClose bool           // the server lets go of connections by Close, and need not know what becomes of them
+	poller  *poller
+	order   list.List // of *Conn: the longest parked first
+	byFD    []*Conn
+	endings endings
+	mark    int32 // of the last connection that was parked
+	stopped atomic.Bool
+	closed  chan struct{} // nobody wakes connections any more
+	done    chan struct{} // the parking has ended
+
+	freed    atomic.Int64 // connections that were parked or have left; see collect
+	collects collection
+}
+
+// Park begins the parking of silent connections, for a server that serves each of them again when wake is called with it.
+// wake must return at once. byClose: Read reports io.EOF when a connection should be parked, and the Close that follows
+// does it, which servers that know nothing of parking call. Otherwise the server calls Conn.Park.
+func (l *Listener) Park(wake func(net.Conn), byClose bool) {
+	after := l.ParkAfter
+	if after == 0 {
+		after = parkAfter
+	}
+	p, err := newPoller()
+	if err != nil {
+		return // as before, each has a goroutine
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.parking.Load() != nil {
+		p.close()
+		return
+	}
+	k := &parking{wake: wake, byClose: byClose, poller: p, closed: make(chan struct{}), done: make(chan struct{})}
+	l.parking.Store(k)
+	l.parkAfter.Store(int64(after))
+	go l.watchParked(k)
+	go l.tendParked(k, after)
+}
+
+// Park parks the connection if it was for its silence that Read has reported io.EOF, and says whether it did. Nothing of
+// the connection may be in use then but what writes to it, and from then on the caller has nothing to do with it, until it
+// is woken.
+func (c *Conn) Park() bool {
+	if !c.quiet {
+		return false
+	}
+	c.quiet = false
+	s, ok := c.sock.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false
+	}
+	parked := false
+	err = raw.Control(func(fd uintptr) { parked = c.listener.park(c, int32(fd)) }) //nolint:gosec // the system's are ints
+	return err == nil && parked
+}
+
+func (l *Listener) park(c *Conn, fd int32) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := l.parking.Load()
+	if k.stopped.Load() || c.closed.Load() {
+		return false
+	}
+	for int(fd) >= len(k.byFD) {
+		k.byFD = append(k.byFD, make([]*Conn, max(64, len(k.byFD)))...)
+	}
+	k.mark++
+	if k.poller.add(fd, k.mark) != nil {
+		return false
+	}
+	l.conns.Remove(c.place)
+	c.place = k.order.PushBack(c)
+	c.fd, c.mark, c.parked = fd, k.mark, true
+	k.byFD[fd] = c
+	if !c.read.wanted.IsZero() {
+		heap.Push(&k.endings, c)
+	}
+	k.freed.Add(1)
+	return true
+}
+
+// unpark takes c back. l.mu is held, and c's socket open.
+func (l *Listener) unpark(k *parking, c *Conn) {
+	if !k.stopped.Load() { // else the poller is closed, or will be
+		k.poller.remove(c.fd)
+	}
+	k.byFD[c.fd] = nil
+	k.order.Remove(c.place)
+	c.place = l.conns.PushBack(c)
+	if !c.read.wanted.IsZero() {
+		heap.Remove(&k.endings, int(c.ending))
+	}
+	c.parked, c.awake = false, true
+}
+
+// takeBack is for whoever closes a connection that may be parked.
+func (l *Listener) takeBack(c *Conn) {
+	k := l.parking.Load()
+	if k == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.parked {
+		l.unpark(k, c)
+	}
+	k.freed.Add(1)
+}
+
+// watchParked wakes connections until the poller is closed.
+func (l *Listener) watchParked(k *parking) {
+	defer close(k.closed)
+	var woken, ended []*Conn
+	for {
+		err := k.poller.wait(func(fd, mark int32, over bool) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			c := k.byFD[fd]
+			if c == nil || c.mark != mark { // closed since, and its descriptor may be another's
+				return
+			}
+			over = over && k.byClose && !unread(fd)
+			l.unpark(k, c)
+			if over {
+				ended = append(ended, c)
+			} else {
+				woken = append(woken, c)
+			}
+		})
+		for _, c := range woken {
+			k.wake(c.whole())
+		}
+		for _, c := range ended {
+			c.closeAtOnce()
+		}
+		clear(woken)
+		clear(ended)
+		woken, ended = woken[:0], ended[:0]
+		if err != nil {
+			return
+		}
+	}
+}
+
+// parksByClose says whether Close may park a connection.
+func (l *Listener) parksByClose() bool {
+	k := l.parking.Load()
+	return k != nil && k.byClose && !k.stopped.Load()
+}
+
+// parked returns how many connections are parked.
+func (l *Listener) parked() int {
+	k := l.parking.Load()
+	if k == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return k.order.Len()
+}

@@ -1,0 +1,310 @@
+//go:build linux
+
+package edge_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"net"
+	"os"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge"
+)
+
+const soon = 50 * time.Millisecond // after which tests park
+
+// parks makes a site park soon.
+func parks(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.ParkAfter = soon }
+
+func parksTLS(files edge.TLS) func(*edge.Options, *edge.HTTPOptions, *edge.Drain) {
+	return func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.ParkAfter, o.TLS = soon, &files }
+}
+
+// ask sends a request on conn and demands its answer.
+func ask(t *testing.T, conn net.Conn, request, want string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, request); err != nil {
+		t.Fatal(err)
+	}
+	if status, body := answer(t, bufio.NewReader(conn)); status != 200 || body != want {
+		t.Fatalf("%d %q, want %q", status, body, want)
+	}
+}
+
+func (s *site) parked(t *testing.T, n float64) {
+	t.Helper()
+	eventually(t, "connections are parked", func() bool { return s.state(t, "parked") == n })
+}
+
+// secure is dial with TLS. raw is what it runs on.
+func (s *site) secure(t *testing.T, config *tls.Config) (conn *tls.Conn, raw net.Conn) {
+	t.Helper()
+	raw = s.dial(t)
+	conn = tls.Client(raw, config)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	return conn, raw
+}
+
+func trusting(pair tls.Certificate) *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(pair.Leaf)
+	return &tls.Config{RootCAs: roots, ServerName: "edge.test"}
+}
+
+// goroutines returns how many goroutines run f.
+func goroutines(t *testing.T, f string) int {
+	t.Helper()
+	var b bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 2); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(b.String(), f+"(")
+}
+
+func echo(ctx *fasthttp.RequestCtx) {
+	ctx.Response.SetBody(append(append([]byte(nil), ctx.Path()...), ctx.PostBody()...))
+}
+
+// A parked connection has no goroutine, and answers as often as it is asked.
+func TestParked(t *testing.T) {
+	files, pair := certificate(t, time.Now().Add(time.Hour))
+	f := func(what string, s *site, dial func() net.Conn) {
+		t.Helper()
+		conns := []net.Conn{dial(), dial(), dial()}
+		for range 3 {
+			for _, c := range conns {
+				ask(t, c, "PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody", "/xbody")
+			}
+			s.parked(t, 3)
+			if n := s.state(t, "idle") + s.state(t, "active") + s.state(t, "fresh"); n != 0 {
+				t.Errorf("%s: %v connections are not parked", what, n)
+			}
+			eventually(t, "nobody serves them", func() bool { return goroutines(t, "fasthttp.(*Server).serveConnCounted") == 0 })
+		}
+		for _, c := range conns {
+			_ = c.Close()
+		}
+		eventually(t, "they leave", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+		if err := s.stop(); err != nil {
+			t.Error(err)
+		}
+	}
+	plain := serve(t, echo, parks)
+	f("plain", plain, func() net.Conn { return plain.dial(t) })
+	secure := serve(t, echo, parksTLS(files))
+	f("TLS", secure, func() net.Conn { c, _ := secure.secure(t, trusting(pair)); return c })
+}
+
+// What a client sends to a parked connection is a request like another, however it comes.
+func TestParkedRequests(t *testing.T) {
+	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
+		parks(o, h, d)
+		o.ReadTimeout, h.ReadTimeout = 500*time.Millisecond, 500*time.Millisecond
+	})
+	f := func(what, sent, want string) {
+		t.Helper()
+		conn := s.dial(t)
+		ask(t, conn, get, "/")
+		s.parked(t, 1)
+		_, _ = io.WriteString(conn, sent)
+		_ = conn.(*net.TCPConn).CloseWrite()
+		got, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(got), want) || want == "" && len(got) > 0 {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+		if n := strings.Count(string(got), "HTTP/1.1 200"); n != strings.Count(sent, "GET") && strings.HasPrefix(want, "HTTP/1.1 200") {
+			t.Errorf("%s: %d answers", what, n)
+		}
+		eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+	}
+	f("nothing, and the end", "", "")
+	f("pipelined", get+get+get, "HTTP/1.1 200 ")
+	f("no request", "what?\r\n\r\n", "HTTP/1.1 400 ")
+
+	conn := s.dial(t) // half a request has the time that a request has, and an answer to that
+	ask(t, conn, get, "/")
+	s.parked(t, 1)
+	_, _ = io.WriteString(conn, "GET / HT")
+	got, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 408 ") {
+		t.Errorf("half a request: %q, %v", got, err)
+	}
+	conn = s.dial(t) // one that arrives slowly is read
+	ask(t, conn, get, "/")
+	s.parked(t, 1)
+	for _, b := range get {
+		_, _ = conn.Write([]byte{byte(b)})
+	}
+	if status, _ := answer(t, bufio.NewReader(conn)); status != 200 {
+		t.Error(status)
+	}
+}
+
+// cutter passes bytes on up to a limit, which is raised later.
+type cutter struct {
+	net.Conn
+	pass int
+	held []byte
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	n := min(c.pass, len(p))
+	c.pass -= n
+	c.held = append(c.held, p[n:]...)
+	if _, err := c.Conn.Write(p[:n]); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// Half a TLS record keeps its goroutine and the idle time-out's deadline; with its other half it is a request.
+func TestParkedHalfRecord(t *testing.T) {
+	files, pair := certificate(t, time.Now().Add(time.Hour))
+	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
+		parksTLS(files)(o, h, d)
+		o.IdleTimeout, h.IdleTimeout = 2*time.Second, 2*time.Second
+	})
+	for _, parkFirst := range []bool{true, false} {
+		for _, rest := range []bool{true, false} {
+			half := &cutter{Conn: s.dial(t), pass: 1 << 20}
+			conn := tls.Client(half, trusting(pair))
+			ask(t, conn, get, "/")
+			if parkFirst {
+				s.parked(t, 1)
+			}
+			half.pass = 20
+			_, _ = io.WriteString(conn, get)
+			if !parkFirst {
+				time.Sleep(4 * soon) // it is not parked meanwhile: nothing shows that, but that it is not
+			}
+			eventually(t, "it is served", func() bool { return s.state(t, "idle") == 1 })
+			if rest {
+				_, _ = half.Conn.Write(half.held)
+				if status, _ := answer(t, bufio.NewReader(conn)); status != 200 {
+					t.Error(status)
+				}
+				_ = conn.Close()
+			} else if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
+				t.Errorf("at the end of the idle time: %q, %v", got, err)
+			}
+			eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+		}
+	}
+}
+
+// Parked connections end with the idle time-out, without a byte; TLS is ended in order.
+func TestParkedIdleTimeout(t *testing.T) {
+	files, pair := certificate(t, time.Now().Add(time.Hour))
+	short := func(o *edge.Options, h *edge.HTTPOptions) {
+		o.IdleTimeout, h.IdleTimeout = 500*time.Millisecond, 500*time.Millisecond
+	}
+	f := func(what string, conn net.Conn) {
+		t.Helper()
+		began := time.Now()
+		ask(t, conn, get, "/")
+		if got, err := io.ReadAll(conn); err != nil || len(got) > 0 || time.Since(began) < 500*time.Millisecond {
+			t.Errorf("%s: %q, %v after %v", what, got, err, time.Since(began))
+		}
+	}
+	f("plain", serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) { parks(o, h, d); short(o, h) }).dial(t))
+	secure, _ := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) { parksTLS(files)(o, h, d); short(o, h) }).secure(t, trusting(pair))
+	f("TLS", secure)
+}
+
+// At the limit a new connection takes the place of the one that was parked the longest.
+func TestEviction(t *testing.T) {
+	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) { parks(o, h, d); o.MaxConnections = 3 })
+	var conns []net.Conn
+	for i := range 3 {
+		conns = append(conns, s.dial(t))
+		ask(t, conns[i], get, "/")
+		s.parked(t, float64(i+1))
+	}
+	ask(t, conns[0], get, "/") // parked the shortest now
+	s.parked(t, 3)
+	newer := s.dial(t)
+	ask(t, newer, get, "/")
+	if got, err := io.ReadAll(conns[1]); err != nil || len(got) > 0 {
+		t.Errorf("the one that goes: %q, %v", got, err)
+	}
+	for _, c := range []net.Conn{conns[0], conns[2], newer} {
+		ask(t, c, get, "/")
+	}
+	if n := testutil.ToFloat64(s.metrics.Shed.WithLabelValues("evicted")); n != 1 {
+		t.Errorf("%v evicted", n)
+	}
+}
+
+// A drain ends parked connections, and does not wait for them.
+func TestParkedDrain(t *testing.T) {
+	files, pair := certificate(t, time.Now().Add(time.Hour))
+	plain, secure := serve(t, echo, parks), serve(t, echo, parksTLS(files))
+	a := plain.dial(t)
+	b, _ := secure.secure(t, trusting(pair))
+	for _, x := range []struct {
+		*site
+		conn net.Conn
+	}{{plain, a}, {secure, b}} {
+		ask(t, x.conn, get, "/")
+		x.parked(t, 1)
+		if err := x.stop(); err != nil {
+			t.Error(err)
+		}
+		if got, err := io.ReadAll(x.conn); err != nil || len(got) > 0 {
+			t.Errorf("%q, %v", got, err)
+		}
+		x.parked(t, 0)
+	}
+}
+
+// A certificate that is loaded while a connection is parked is for those that come after.
+func TestParkedReload(t *testing.T) {
+	files, pair := certificate(t, time.Now().Add(time.Hour))
+	s := serve(t, echo, parksTLS(files))
+	conn, _ := s.secure(t, trusting(pair))
+	ask(t, conn, get, "/")
+	s.parked(t, 1)
+	newer, newPair := certificate(t, time.Now().Add(2*time.Hour))
+	for from, to := range map[string]string{newer.CertFile: files.CertFile, newer.KeyFile: files.KeyFile} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the certificate is loaded", func() bool {
+		c, err := tls.Dial("tcp", s.Addr().String(), trusting(newPair))
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	ask(t, conn, get, "/")
+	if s.state(t, "active") != 0 {
+		t.Error("still active")
+	}
+}
+
+// Who a proxy speaks for is known of a parked connection too.
+func TestParkedProxyProtocol(t *testing.T) {
+	s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(ctx.RemoteAddr().String()) },
+		func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) { parks(o, h, d); o.Trusted = trustAll })
+	conn := s.dial(t)
+	ask(t, conn, proxyV2+get, "192.0.2.7:4242")
+	s.parked(t, 1)
+	ask(t, conn, get, "192.0.2.7:4242")
+}

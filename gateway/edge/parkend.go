@@ -1,0 +1,112 @@
+package edge
+
+import (
+	"container/heap"
+	"context"
+	"time"
+)
+
+// How parked connections end when neither the client nor a request ends their parking.
+
+// evict ends the connection that was parked the longest, and says whether there was one.
+func (l *Listener) evict() bool {
+	k := l.parking.Load()
+	if k == nil {
+		return false
+	}
+	l.mu.Lock()
+	longest := k.order.Front()
+	if longest == nil {
+		l.mu.Unlock()
+		return false
+	}
+	c := longest.Value.(*Conn)
+	l.unpark(k, c)
+	l.mu.Unlock()
+	l.Metrics.evicted.Inc()
+	l.expel(k, c)
+	return true
+}
+
+// expel ends a connection that is parked no longer. A server that must know of it is woken, and reads io.EOF.
+func (l *Listener) expel(k *parking, c *Conn) {
+	if k.byClose {
+		c.closeAtOnce()
+		return
+	}
+	c.expelled = true
+	k.wake(c.whole())
+}
+
+// endIdle ends the connections whose idle time is over.
+func (l *Listener) endIdle(k *parking, now time.Time) {
+	for {
+		l.mu.Lock()
+		if k.stopped.Load() || len(k.endings) == 0 || k.endings[0].read.wanted.After(now) {
+			l.mu.Unlock()
+			return
+		}
+		c := k.endings[0]
+		l.unpark(k, c)
+		l.mu.Unlock()
+		l.expel(k, c)
+	}
+}
+
+// StopParking ends the parking, and the connections that are parked: those that a server lets go of by Close. Once it
+// returns nobody calls wake. It does nothing the second time.
+func (l *Listener) StopParking(ctx context.Context) {
+	k := l.parking.Load()
+	if k == nil || k.stopped.Swap(true) {
+		return
+	}
+	l.parkAfter.Store(0)
+	l.mu.Lock()
+	k.poller.close()
+	l.mu.Unlock()
+	select {
+	case <-k.closed:
+	case <-ctx.Done():
+	}
+	close(k.done)
+	for k.byClose {
+		l.mu.Lock()
+		first := k.order.Front()
+		if first == nil {
+			l.mu.Unlock()
+			return
+		}
+		c := first.Value.(*Conn)
+		l.unpark(k, c)
+		l.mu.Unlock()
+		c.closeAtOnce()
+	}
+}
+
+// endings are the parked connections by the end of their idle time, a heap.
+type endings []*Conn
+
+var _ heap.Interface = (*endings)(nil)
+
+func (e endings) Len() int           { return len(e) }
+func (e endings) Less(i, j int) bool { return e[i].read.wanted.Before(e[j].read.wanted) }
+
+func (e endings) Swap(i, j int) {
+	e[i], e[j] = e[j], e[i]
+	e[i].ending, e[j].ending = int32(i), int32(j) //nolint:gosec // one for each descriptor at most
+}
+
+// Push and Pop are heap's.
+func (e *endings) Push(c any) {
+	c.(*Conn).ending = int32(len(*e)) //nolint:gosec // see Swap
+	*e = append(*e, c.(*Conn))
+}
+
+func (e *endings) Pop() any {
+	old := *e
+	last := len(old) - 1
+	c := old[last]
+	old[last] = nil
+	*e = old[:last]
+	return c
+}

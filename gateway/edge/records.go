@@ -1,0 +1,44 @@
+package edge
+
+import "net"
+
+// records is the socket below TLS. It follows the records that arrive (RFC 8446 §5.1), as crypto/tls does not say whether
+// it holds a part of one:
+//
+//	type (1) │ version (2) │ length (2) │ payload, of that length
+type records struct {
+	net.Conn
+	head uint8  // bytes of a header that have come
+	size uint16 // of the payload, as far as the header says
+	left uint16 // bytes of the payload that have not come
+}
+
+const recordHeader = 5
+
+// Read reads into p.
+func (r *records) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	r.follow(p[:n])
+	return n, err
+}
+
+func (r *records) follow(b []byte) {
+	for len(b) > 0 {
+		if r.left > 0 {
+			n := min(int(r.left), len(b))
+			r.left -= uint16(n) //nolint:gosec // at most left
+			b = b[n:]
+			continue
+		}
+		if r.head++; r.head >= recordHeader-1 {
+			r.size = r.size<<8 | uint16(b[0])
+		}
+		b = b[1:]
+		if r.head == recordHeader {
+			r.head, r.left, r.size = 0, r.size, 0
+		}
+	}
+}
+
+// inside says whether a record has begun and not ended.
+func (r *records) inside() bool { return r.head > 0 || r.left > 0 }
