@@ -24,3 +24,17 @@ func TestAppendURLAllocatesNothing(t *testing.T) {
 		t.Errorf("AppendURL allocates %v times a call, want 0", allocs)
 	}
 }
+
+// A verified request costs two allocations: its Authorization header, and its date.
+func TestVerifyHeaderAllocates(t *testing.T) {
+	v := headerRequest{method: "PUT", url: "http://localhost:8082/things/t%3A1/jobs/%24next", body: "{}"}.sign(t, headerTime)
+	v.Keys = new(presigner.SigningKeys)
+	allocs := testing.AllocsPerRun(1000, func() {
+		if _, err := presigner.VerifyHeader(v); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 2 {
+		t.Errorf("VerifyHeader allocates %v times a call, want 2", allocs)
+	}
+}

@@ -87,8 +87,8 @@ func FuzzVerifyHeader_Garbage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, authorization, date, uri string) {
 		_, err := presigner.VerifyHeader(presigner.HeaderVerification{
 			Method: "GET", RequestURI: uri, Time: headerTime,
-			Values: func(name string) []string {
-				return map[string][]string{"authorization": {authorization}, "x-amz-date": {date}}[name]
+			Values: func(name string) [][]byte {
+				return map[string][][]byte{"authorization": {[]byte(authorization)}, "x-amz-date": {[]byte(date)}}[name]
 			},
 			Lookup: func(string) (presigner.Credentials, bool) {
 				return presigner.Credentials{SecretAccessKey: "secret"}, true

@@ -1,13 +1,14 @@
 package presigner
 
 import (
-	"crypto/hmac"
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
-	"slices"
+	"hash"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -18,12 +19,13 @@ const MaxHeaderSkew = 5 * time.Minute
 // HeaderVerification is a request signed in its Authorization header, as it arrived.
 type HeaderVerification struct {
 	Method     string
-	RequestURI string                     // path and query, as sent
-	Values     func(name string) []string // all values of a header, by lower-case name; Host is one
-	Body       []byte                     // hashed here: a header that states the hash is not believed
-	Time       time.Time                  // now
-	Lookup     func(accessKeyID string) (Credentials, bool)
-	Keys       *SigningKeys // nil: every request's key is derived anew
+	RequestURI string // path and query, as sent
+	// Values returns all values of a header, by lower-case name; Host is one. They are valid until the next call.
+	Values func(name string) [][]byte
+	Body   []byte    // hashed here: a header that states the hash is not believed
+	Time   time.Time // now
+	Lookup func(accessKeyID string) (Credentials, bool)
+	Keys   *SigningKeys // nil: every request's key is derived anew
 }
 
 // VerifiedHeader says who signed a request, and for what.
@@ -32,15 +34,6 @@ type VerifiedHeader struct {
 	Region      string
 	Service     string
 	SignedAt    time.Time
-}
-
-// authorization is an Authorization header, taken apart.
-type authorization struct {
-	scope         []string // access key id, date, region, service, "aws4_request"
-	signedHeaders []string
-	signature     string
-	amzDate       string // the X-Amz-Date header
-	signedAt      time.Time
 }
 
 // VerifyHeader checks the signature of a request that is signed in its header (SigV4,
@@ -55,122 +48,213 @@ func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
 	}
 	switch {
 	case v.Time.Sub(a.signedAt) > MaxHeaderSkew:
-		return VerifiedHeader{}, fmt.Errorf("%w: it is dated %s, more than %v ago", ErrExpired, a.amzDate, MaxHeaderSkew)
+		return VerifiedHeader{}, fmt.Errorf("%w: it is dated %s, more than %v ago", ErrExpired, a.amzDate[:], MaxHeaderSkew)
 	case a.signedAt.Sub(v.Time) > MaxHeaderSkew:
-		return VerifiedHeader{}, fmt.Errorf("%w: it is dated %s, more than %v from now", ErrNotYetValid, a.amzDate, MaxHeaderSkew)
+		return VerifiedHeader{}, fmt.Errorf("%w: it is dated %s, more than %v from now", ErrNotYetValid, a.amzDate[:], MaxHeaderSkew)
 	}
-	credentials, ok := v.Lookup(a.scope[0])
+	credentials, ok := v.Lookup(a.accessKeyID)
 	if !ok {
-		return VerifiedHeader{}, fmt.Errorf("%w: %q", ErrAccessKey, a.scope[0])
+		return VerifiedHeader{}, fmt.Errorf("%w: %q", ErrAccessKey, a.accessKeyID)
 	}
-	token := []byte(canonicalValue(v.Values("x-amz-security-token")))
-	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), token) != 1 {
+	s := workspaces.Get().(*workspace)
+	defer workspaces.Put(s)
+	s.text = appendCanonicalValue(s.text[:0], v.Values("x-amz-security-token"))
+	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), s.text) != 1 {
 		return VerifiedHeader{}, ErrToken
 	}
-	canonical, err := a.canonicalRequest(&v)
+	if s.text, err = a.appendCanonicalRequest(s.text[:0], &v); err != nil {
+		return VerifiedHeader{}, err
+	}
+	scope := signingScope{credentials.SecretAccessKey, a.date, a.region, a.service}
+	key, known := v.Keys.get(scope)
+	if !known {
+		if key, err = newHMACState(scope.derive()); err != nil {
+			return VerifiedHeader{}, err
+		}
+	}
+	want, err := s.sign(&key, &a)
 	if err != nil {
 		return VerifiedHeader{}, err
 	}
-	scope := signingScope{credentials.SecretAccessKey, a.scope[1], a.scope[2], a.scope[3]}
-	key := v.Keys.get(scope)
-	known := key != nil
-	if !known {
-		key = scope.derive()
-	}
-	want := scope.sign(key, canonical, a.amzDate)
-	if !hmac.Equal([]byte(want), []byte(a.signature)) {
+	if subtle.ConstantTimeCompare(want, []byte(a.signature)) != 1 {
 		return VerifiedHeader{}, ErrSignature
 	}
 	if !known {
-		v.Keys.add(scope, key)
+		v.Keys.add(scope.clone(), key)
 	}
 	if !credentials.Expires.IsZero() && v.Time.After(credentials.Expires) {
 		return VerifiedHeader{}, fmt.Errorf("%w: its session ended at %s", ErrExpired, credentials.Expires.UTC().Format(time.RFC3339))
 	}
-	return VerifiedHeader{AccessKeyID: a.scope[0], Region: a.scope[2], Service: a.scope[3], SignedAt: a.signedAt}, nil
+	return VerifiedHeader{AccessKeyID: a.accessKeyID, Region: a.region, Service: a.service, SignedAt: a.signedAt}, nil
 }
 
 // ErrUnsigned is what VerifyHeader finds wrong with a request that carries no SigV4
 // Authorization header at all.
 var ErrUnsigned = fmt.Errorf("%w: there is no Authorization header of %s", ErrMalformed, algorithm)
 
-func parseAuthorization(values func(string) []string) (*authorization, error) {
+// authorization is an Authorization header, taken apart, and the X-Amz-Date header.
+type authorization struct {
+	accessKeyID, date, region, service string // the scope
+	signedHeaders                      string // names, with semicolons between
+	signature                          string
+	amzDate                            [len(amzDateLayout)]byte
+	signedAt                           time.Time
+}
+
+const amzDateLayout = "20060102T150405Z"
+
+func parseAuthorization(values func(string) [][]byte) (a authorization, err error) {
 	headers := values("authorization")
 	if len(headers) > 1 {
-		return nil, fmt.Errorf("%w: there are %d Authorization headers", ErrMalformed, len(headers))
+		return a, fmt.Errorf("%w: there are %d Authorization headers", ErrMalformed, len(headers))
 	}
-	if len(headers) == 0 || !strings.HasPrefix(headers[0], algorithm+" ") {
-		return nil, ErrUnsigned
+	if len(headers) == 0 || !bytes.HasPrefix(headers[0], []byte(algorithm+" ")) {
+		return a, ErrUnsigned
 	}
-	a := &authorization{}
-	for part := range strings.SplitSeq(headers[0][len(algorithm):], ",") {
+	scope := ""
+	for part := range strings.SplitSeq(string(headers[0][len(algorithm):]), ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		switch name {
 		case "Credential":
-			a.scope = strings.Split(value, "/")
+			scope = value
 		case "SignedHeaders":
-			a.signedHeaders = strings.Split(value, ";")
+			a.signedHeaders = value
 		case "Signature":
 			a.signature = value
 		}
 	}
-	if n := len(a.scope); n > 5 { // an access key id may hold slashes
-		a.scope = append([]string{strings.Join(a.scope[:n-4], "/")}, a.scope[n-4:]...)
-	}
 	switch {
-	case len(a.scope) != 5 || a.scope[4] != "aws4_request":
-		return nil, fmt.Errorf("%w: Credential's scope is not KEY/DATE/REGION/SERVICE/aws4_request", ErrMalformed)
-	case !slices.Contains(a.signedHeaders, "host"):
-		return nil, fmt.Errorf("%w: SignedHeaders lacks host", ErrMalformed)
+	case !a.parseScope(scope):
+		return a, fmt.Errorf("%w: Credential's scope is not KEY/DATE/REGION/SERVICE/aws4_request", ErrMalformed)
+	case !signs(a.signedHeaders, "host"):
+		return a, fmt.Errorf("%w: SignedHeaders lacks host", ErrMalformed)
 	case a.signature == "":
-		return nil, fmt.Errorf("%w: there is no Signature", ErrMalformed)
+		return a, fmt.Errorf("%w: there is no Signature", ErrMalformed)
 	}
 	return a, a.parseDate(values("x-amz-date"))
 }
 
-func (a *authorization) parseDate(dates []string) error {
+// parseScope takes a scope apart from its end: an access key id may hold slashes.
+func (a *authorization) parseScope(scope string) bool {
+	rest, ok := strings.CutSuffix(scope, scopeEnd)
+	for _, part := range []*string{&a.service, &a.region, &a.date} {
+		at := strings.LastIndexByte(rest, '/')
+		if at < 0 {
+			return false
+		}
+		rest, *part = rest[:at], rest[at+1:]
+	}
+	a.accessKeyID = rest
+	return ok
+}
+
+// signs says whether a list of signed headers holds name.
+func signs(list, name string) bool {
+	for signed := range strings.SplitSeq(list, ";") {
+		if signed == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *authorization) parseDate(dates [][]byte) error {
 	if len(dates) != 1 {
 		return fmt.Errorf("%w: there are %d X-Amz-Date headers", ErrMalformed, len(dates))
 	}
+	date := bytes.TrimSpace(dates[0])
 	var err error
-	a.amzDate = strings.TrimSpace(dates[0])
-	a.signedAt, err = time.Parse("20060102T150405Z", a.amzDate)
-	if err != nil || a.amzDate[:8] != a.scope[1] {
-		return fmt.Errorf("%w: X-Amz-Date %q is not a time on the scope's day", ErrMalformed, a.amzDate)
+	if copy(a.amzDate[:], date); len(date) == len(a.amzDate) && string(date[:8]) == a.date {
+		if a.signedAt, err = time.Parse(amzDateLayout, string(date)); err == nil {
+			return nil
+		}
 	}
-	return nil
+	return fmt.Errorf("%w: X-Amz-Date %q is not a time on the scope's day", ErrMalformed, date)
 }
 
-// canonicalRequest is step 1 of SigV4 for the request as it arrived.
-func (a *authorization) canonicalRequest(v *HeaderVerification) (string, error) {
-	digest := sha256.Sum256(v.Body)
-	payload := hex.EncodeToString(digest[:])
-	if stated := v.Values("x-amz-content-sha256"); len(stated) > 0 && canonicalValue(stated) != payload {
-		return "", fmt.Errorf("%w: X-Amz-Content-Sha256 is not the hash of the body", ErrSignature)
-	}
+// emptyPayload is the hash of no body.
+var emptyPayload = hex.AppendEncode(nil, sha256.New().Sum(nil))
+
+// appendCanonicalRequest appends step 1 of SigV4 for the request as it arrived.
+func (a *authorization) appendCanonicalRequest(dst []byte, v *HeaderVerification) ([]byte, error) {
 	path, rawQuery, _ := strings.Cut(v.RequestURI, "?")
-	query, err := canonicalQuery(rawQuery)
-	if err != nil {
-		return "", err
+	dst = append(append(dst, v.Method...), '\n')
+	dst = append(AppendEscapedKey(dst, path), '\n')
+	if rawQuery != "" {
+		query, err := canonicalQuery(rawQuery)
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, joinQuery(query)...)
 	}
-	var b strings.Builder
-	b.WriteString(v.Method + "\n" + string(AppendEscapedKey(nil, path)) + "\n" + joinQuery(query) + "\n")
-	for _, name := range a.signedHeaders {
-		b.WriteString(name + ":" + canonicalValue(v.Values(name)) + "\n")
+	dst = append(dst, '\n')
+	for name := range strings.SplitSeq(a.signedHeaders, ";") {
+		dst = append(append(dst, name...), ':')
+		dst = append(appendCanonicalValue(dst, v.Values(name)), '\n')
 	}
-	b.WriteString("\n" + strings.Join(a.signedHeaders, ";") + "\n" + payload)
-	return b.String(), nil
+	dst = append(append(append(dst, '\n'), a.signedHeaders...), '\n')
+	at := len(dst)
+	if len(v.Body) == 0 {
+		dst = append(dst, emptyPayload...)
+	} else {
+		digest := sha256.Sum256(v.Body)
+		dst = hex.AppendEncode(dst, digest[:])
+	}
+	if stated := v.Values("x-amz-content-sha256"); len(stated) > 0 {
+		end := len(dst)
+		dst = appendCanonicalValue(dst, stated)
+		if !bytes.Equal(dst[end:], dst[at:end]) {
+			return dst, fmt.Errorf("%w: X-Amz-Content-Sha256 is not the hash of the body", ErrSignature)
+		}
+		dst = dst[:end]
+	}
+	return dst, nil
 }
 
-// canonicalValue joins a header's values as SigV4 does: each trimmed, its runs of spaces
-// made one, with commas between.
-func canonicalValue(values []string) string {
-	if len(values) == 1 && !strings.ContainsAny(values[0], " \t\r\n") {
-		return values[0]
+// appendCanonicalValue joins a header's values as SigV4 does: each trimmed, its runs of
+// spaces made one, with commas between.
+func appendCanonicalValue(dst []byte, values [][]byte) []byte {
+	if len(values) == 1 && !bytes.ContainsAny(values[0], " \t\r\n") {
+		return append(dst, values[0]...)
 	}
-	trimmed := make([]string, len(values))
 	for i, v := range values {
-		trimmed[i] = strings.Join(strings.Fields(v), " ")
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		first := true
+		for word := range bytes.FieldsSeq(v) {
+			if !first {
+				dst = append(dst, ' ')
+			}
+			dst, first = append(dst, word...), false
+		}
 	}
-	return strings.Join(trimmed, ",")
+	return dst
+}
+
+// workspace is what one verification works with.
+type workspace struct {
+	text   []byte // the canonical request
+	toSign []byte
+	mac    []byte
+	hash   hash.Hash
+}
+
+var workspaces = sync.Pool{New: func() any { return &workspace{hash: sha256.New()} }}
+
+// sign returns the signature, in hexadecimal, of the canonical request in s.text: steps 2 and 4 of SigV4. It is valid
+// until s is used again.
+func (s *workspace) sign(key *hmacState, a *authorization) ([]byte, error) {
+	digest := sha256.Sum256(s.text)
+	b := append(append(append(s.toSign[:0], algorithm+"\n"...), a.amzDate[:]...), '\n')
+	b = append(append(b, a.date...), '/')
+	b = append(append(b, a.region...), '/')
+	b = append(append(b, a.service...), scopeEnd+"\n"...)
+	s.toSign = hex.AppendEncode(b, digest[:])
+	mac, err := key.sum(s.mac[:0], s.hash, s.toSign)
+	if err != nil {
+		return nil, err
+	}
+	s.mac = hex.AppendEncode(mac, mac)
+	return s.mac[len(mac):], nil
 }

@@ -2,6 +2,7 @@ package presigner
 
 import (
 	"maps"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -13,8 +14,8 @@ const maxSigningKeys = 1024
 // on the same day then costs one HMAC instead of five. Requests that are wrong leave nothing behind. The zero value is
 // ready; it is safe for concurrent use, and reading it takes no lock.
 type SigningKeys struct {
-	keys atomic.Pointer[map[signingScope][]byte] // immutable
-	mu   sync.Mutex                              // of those who replace it
+	keys atomic.Pointer[map[signingScope]hmacState] // immutable
+	mu   sync.Mutex                                 // of those who replace it
 }
 
 // signingScope is what a signing key is derived from.
@@ -22,24 +23,29 @@ type signingScope struct{ secret, date, region, service string }
 
 func (s *signingScope) derive() []byte { return deriveKey(s.secret, s.date, s.region, s.service) }
 
-// get returns a key, nil if it is not remembered.
-func (k *SigningKeys) get(s signingScope) []byte {
-	if k == nil {
-		return nil
-	}
-	if keys := k.keys.Load(); keys != nil {
-		return (*keys)[s]
-	}
-	return nil
+// clone returns s without the request that its parts are of.
+func (s *signingScope) clone() signingScope {
+	return signingScope{s.secret, strings.Clone(s.date), strings.Clone(s.region), strings.Clone(s.service)}
 }
 
-func (k *SigningKeys) add(s signingScope, key []byte) {
+// get returns a key, and whether it is remembered.
+func (k *SigningKeys) get(s signingScope) (key hmacState, known bool) {
+	if k == nil {
+		return key, false
+	}
+	if keys := k.keys.Load(); keys != nil {
+		key, known = (*keys)[s]
+	}
+	return key, known
+}
+
+func (k *SigningKeys) add(s signingScope, key hmacState) {
 	if k == nil {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	next := map[signingScope][]byte{}
+	next := map[signingScope]hmacState{}
 	if old := k.keys.Load(); old != nil && len(*old) < maxSigningKeys {
 		next = maps.Clone(*old)
 	}

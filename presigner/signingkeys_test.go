@@ -9,12 +9,20 @@ import (
 func TestSigningKeys(t *testing.T) {
 	var k SigningKeys
 	base := signingScope{"secret", "20261123", "eu-west-1", "iot"}
-	if k.get(base) != nil {
+	kept := func(k *SigningKeys, s signingScope) bool { _, known := k.get(s); return known }
+	state := func(s signingScope) hmacState {
+		key, err := newHMACState(s.derive())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	if kept(&k, base) {
 		t.Error("a key is there that nobody has added")
 	}
-	k.add(base, base.derive())
-	if got := k.get(base); string(got) != string(base.derive()) {
-		t.Errorf("the key is %x, want %x", got, base.derive())
+	k.add(base, state(base))
+	if got, _ := k.get(base); string(got.inner) != string(state(base).inner) || string(got.outer) != string(state(base).outer) {
+		t.Error("another key is kept than was added")
 	}
 	for _, other := range []signingScope{
 		{"secret2", base.date, base.region, base.service},
@@ -22,19 +30,19 @@ func TestSigningKeys(t *testing.T) {
 		{base.secret, base.date, "eu-west-2", base.service},
 		{base.secret, base.date, base.region, "iot-jobs-data"},
 	} {
-		if k.get(other) != nil {
+		if kept(&k, other) {
 			t.Errorf("the key of %+v is taken for that of %+v", base, other)
 		}
 	}
 	for i := range 3 * maxSigningKeys {
-		k.add(signingScope{secret: fmt.Sprint(i)}, []byte("key"))
+		k.add(signingScope{secret: fmt.Sprint(i)}, state(base))
 		if n := len(*k.keys.Load()); n > maxSigningKeys {
 			t.Fatalf("%d keys are remembered, want at most %d", n, maxSigningKeys)
 		}
 	}
 	var none *SigningKeys
-	none.add(base, base.derive())
-	if none.get(base) != nil {
+	none.add(base, state(base))
+	if kept(none, base) {
 		t.Error("nobody remembers a key")
 	}
 }

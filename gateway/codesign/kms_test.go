@@ -58,14 +58,14 @@ func (s *kmsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: r.Method, RequestURI: r.RequestURI, Body: body, Time: time.Now(),
-		Values: func(name string) []string {
+		Values: func(name string) (values [][]byte) {
 			if strings.EqualFold(name, "host") {
-				return []string{r.Host}
+				return [][]byte{[]byte(r.Host)}
 			}
-			if strings.EqualFold(name, "content-length") {
-				return []string{r.Header.Get("Content-Length")}
+			for _, value := range r.Header.Values(name) {
+				values = append(values, []byte(value))
 			}
-			return r.Header.Values(name)
+			return values
 		},
 		Lookup: func(id string) (presigner.Credentials, bool) {
 			return presigner.Credentials{AccessKeyID: id, SecretAccessKey: "hush-secret"}, id == "AKIDEXAMPLE"

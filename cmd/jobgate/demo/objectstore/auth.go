@@ -37,11 +37,14 @@ func (s *Store) authorize(r *http.Request) (object, error) {
 func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) (presigner.Credentials, error) {
 	v, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: r.Method, RequestURI: uri, Body: body, Time: s.now(), Lookup: s.credentials,
-		Values: func(name string) []string {
+		Values: func(name string) (values [][]byte) {
 			if name == "host" {
-				return []string{r.Host}
+				return [][]byte{[]byte(r.Host)}
 			}
-			return r.Header.Values(name)
+			for _, value := range r.Header.Values(name) {
+				values = append(values, []byte(value))
+			}
+			return values
 		},
 	})
 	if errors.Is(err, presigner.ErrExpired) || errors.Is(err, presigner.ErrNotYetValid) {

@@ -78,14 +78,7 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: string(header.Method()), RequestURI: string(asked.Origin()), Body: ctx.Request.Body(),
 		Time: now, Lookup: keys.lookup, Keys: &keys.signing,
-		Values: func(name string) []string {
-			all := header.PeekAll(name)
-			values := make([]string, len(all))
-			for i, v := range all {
-				values[i] = string(v)
-			}
-			return values
-		},
+		Values: header.PeekAll,
 	})
 	if err != nil {
 		return nil, signatureFault(err, now)
