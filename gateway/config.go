@@ -37,9 +37,8 @@ type Config struct {
 	Overload  *overload.Gate               // outlives the Handler; nil: off
 	CodeSign  CodeSigning                  // nil: code-sign placeholders are refused
 
-	Metrics   *Metrics
-	Log       *slog.Logger
-	LowMemory bool // memory: low
+	Metrics *Metrics
+	Log     *slog.Logger
 
 	// Clock returns the time of a request; nil is the time at which its header was read.
 	Clock func(*fasthttp.RequestCtx) time.Time

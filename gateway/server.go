@@ -24,7 +24,6 @@ type ServerConfig struct {
 	TLS        *TLS     // of the devices' listener; nil: plain
 	Services   []Service
 	Limits     Limits
-	LowMemory  bool               // memory: low
 	Streaming  bool               // request bodies may be streamed to an upstream
 	DrainDelay time.Duration      // between not being ready and the end of listening
 	DrainLimit time.Duration      // for the requests in flight after that
@@ -181,7 +180,7 @@ func (s *Server) served(l *listener) edge.Member {
 		return l.Member
 	}
 	c, h := &s.config, l.http
-	h.MaxRequestHeader, h.MaxBody, h.LowMemory = c.Limits.MaxRequestHeader, c.Limits.MaxBody, c.LowMemory
+	h.MaxRequestHeader, h.MaxBody = c.Limits.MaxRequestHeader, c.Limits.MaxBody
 	h.ReadTimeout, h.IdleTimeout, h.Panics = c.Limits.ReadTimeout, c.Limits.IdleTimeout, c.Metrics.Edge.Panics
 	h.Refusals.Log, h.Refusals.Limit = c.Log, &c.Metrics.logLimit
 	l.Server = edge.NewHTTP(h)

@@ -54,11 +54,8 @@ func idleServers(o *options, each int) (all []idleServer) {
 		if kind == mtlsKind {
 			s.Auth = "mtls"
 		}
-		low := s
-		low.Memory = "low"
 		all = append(all,
 			idleServer{"jobgate", kind, func() (*process, int, error) { return startJobgate(o, o.serverCore, s) }, goals[kind]},
-			idleServer{"jobgate, memory: low", kind, func() (*process, int, error) { return startJobgate(o, o.serverCore, low) }, ""},
 			idleServer{"nginx", kind, func() (*process, int, error) { return startNginx(o, o.serverCore, "nginx-file.conf", s) }, ""})
 	}
 	return all

@@ -63,7 +63,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 		},
 		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
 		CodeSign: made.codes.forGateway(),
-		Metrics:  p.metrics, Log: p.log, LowMemory: c.Memory == "low",
+		Metrics:  p.metrics, Log: p.log,
 	})
 	return made, err
 }
@@ -209,7 +209,7 @@ func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	s := gateway.ServerConfig{
 		Listen: c.Listen, Admin: c.Admin, AdminDebug: c.AdminDebug, Sidecar: c.Sidecar,
-		Limits: limits(c.Limits), LowMemory: c.Memory == "low", Streaming: len(c.Upstream) > 0,
+		Limits: limits(c.Limits), Streaming: len(c.Upstream) > 0,
 		DrainDelay: c.Drain.Delay, DrainLimit: c.Drain.Timeout,
 		Reload: func(context.Context) error { return p.reload() }, Dump: p.dump,
 		Metrics: p.metrics, Log: p.log,

@@ -51,21 +51,26 @@ func memoryIsNear() bool {
 // collection says when memory should be collected because many connections were parked or have left. A process that is
 // quiet then collects nothing by itself, and what served them, buffers and stacks, stays with it.
 type collection struct {
-	freed int64 // since the last one
-	last  time.Time
+	freed  int64 // since the last one
+	ebbing int   // calls in a row with few of them
+	last   time.Time
 }
 
 const (
 	massParking  = 1000 // connections whose buffers are worth a collection: 10 MB and more
 	collectEvery = 20 * time.Second
+	ebb          = 3 // calls: until then the goroutines that served them, which live for workerIdle more, have ended
 )
 
 // due takes how many connections were let go of since it was last called, in a tenth of the time after which they are
 // parked. A mass of them makes a collection due once no more follow, or, as far as more do, every collectEvery.
 func (c *collection) due(freed int64, now time.Time) bool {
 	c.freed += freed
-	ebbed := freed <= c.freed/16
-	if c.freed < massParking || !ebbed || now.Sub(c.last) < collectEvery {
+	c.ebbing++
+	if freed > c.freed/16 {
+		c.ebbing = 0
+	}
+	if c.freed < massParking || c.ebbing < ebb || now.Sub(c.last) < collectEvery {
 		return false
 	}
 	c.freed, c.last = 0, now

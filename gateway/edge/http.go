@@ -33,7 +33,6 @@ type HTTPOptions struct {
 	MaxBody          int // bytes; 0: no bodies
 	ReadTimeout      time.Duration
 	IdleTimeout      time.Duration
-	LowMemory        bool // buffers of idle connections are freed
 	Streaming        bool // Handler reads the body as it comes
 
 	Refusals Refusals
@@ -71,8 +70,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		IdleTimeout:                  o.IdleTimeout,
 		MaxRequestBodySize:           max(o.MaxBody, 1), // 0 is fasthttp's 4 MiB
 		MaxIdleWorkerDuration:        workerIdle,
-		ReduceMemoryUsage:            o.LowMemory,
-		StreamRequestBody:            o.Streaming && !o.LowMemory,
+		StreamRequestBody:            o.Streaming,
 		CloseOnShutdown:              true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,

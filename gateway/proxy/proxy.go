@@ -20,7 +20,6 @@ type Config struct {
 	// IdentityHeader is the name of the header that tells an upstream who the device is proven to be; "": none. What
 	// the device itself says there never passes.
 	IdentityHeader string
-	LowMemory      bool // small buffers
 	// Unfilled is told of each answer of a fill route that could not be filled, and whether it passed; nil: nobody is.
 	Unfilled func(Reason, bool)
 }
@@ -43,16 +42,15 @@ type Proxy struct {
 	unfilled       func(Reason, bool)
 }
 
+// upstreamBuffer is the size of a connection's buffers, in bytes.
+const upstreamBuffer = 16 << 10
+
 // New returns a Proxy to c's upstreams. It asks nobody.
 func New(c Config) (*Proxy, error) {
 	if len(c.Upstreams) == 0 {
 		return nil, errors.New("cannot make a proxy: it needs an upstream")
 	}
-	buffer := 16 << 10
-	if c.LowMemory {
-		buffer = 4 << 10
-	}
-	b, err := newBalancer(c.Upstreams, c.Limits.UpstreamTimeout, buffer)
+	b, err := newBalancer(c.Upstreams, c.Limits.UpstreamTimeout, upstreamBuffer)
 	if err != nil {
 		return nil, err
 	}

@@ -139,6 +139,7 @@ func TestLoadWarnings(t *testing.T) {
 	f(served, []string{"JOBGATE_UPSTREAM=http://x"}, `environment JOBGATE_UPSTREAM: upstream: the environment spells single values only, and this is ignored; set it in the file`)
 	f(served, []string{"JOBGATE_ROLES=x"}, `environment JOBGATE_ROLES: roles: the environment spells single values only, and this is ignored; set it in the file`)
 	f("listen: :8080\nupstream: [http://127.0.0.1:9000]\nauth: {mode: none}", nil, `j.yaml:3:14: auth.mode: any caller that reaches :8080 may ask for any device's documents; use mtls, sigv4 or header`)
+	f(served+"memory: low", nil, `j.yaml:3:9: memory: low has no effect: idle connections hold no buffers; remove it`)
 	f(served+"admin: :9090\nadmin_debug: true", nil, `j.yaml:4:14: admin_debug: anyone who reaches :9090 may reload, profile and read the configuration; bind admin to 127.0.0.1`)
 }
 

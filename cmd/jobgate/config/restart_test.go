@@ -22,7 +22,7 @@ func TestNeedRestart(t *testing.T) {
 	}
 	f("", "", "")
 	f("", "presign: {expires: 5m, quantum: 2s}\ncache: {fresh: 1s}\nlog: {level: debug}\nlimits: {max_in_flight: 5}", "")
-	f("", "admin: 127.0.0.1:1\nadmin_debug: true\nmemory: low\nlog: {format: json}", "admin, admin_debug, memory, log.format")
+	f("", "admin: 127.0.0.1:1\nadmin_debug: true\nmemory: low\nlog: {format: json}", "admin, admin_debug, log.format")
 	f("", "limits: {max_request_header: 9KiB, max_body: 2MiB, max_connections: 9, read_timeout: 1s, idle_timeout: 1s}",
 		"limits.max_request_header, limits.max_body, limits.max_connections, limits.read_timeout, limits.idle_timeout")
 	f("", "drain: {delay: 1s}\ntls: {cert_file: c, key_file: k}", "tls, drain")

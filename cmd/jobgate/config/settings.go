@@ -46,8 +46,8 @@ type Config struct {
 	Cache Cache `yaml:"cache"`
 	// Bounds on what one request, document or listener may cost.
 	Limits Limits `yaml:"limits"`
-	// `low` frees the buffers of idle connections, at some cost in speed.
-	Memory string `yaml:"memory" default:"normal" enum:"normal|low" restart:"yes"`
+	// Retired: idle connections hold no buffers. `low` has no effect and is warned about.
+	Memory string `yaml:"memory" default:"normal" enum:"normal|low"`
 	// Shutdown.
 	Drain Drain `yaml:"drain" restart:"yes"`
 	// Logs, to standard error.

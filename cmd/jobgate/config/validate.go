@@ -33,6 +33,9 @@ func (v *validator) validate(scope Scope) {
 	v.jobs()
 	v.mqtt()
 	v.limits()
+	if v.c.Memory == "low" {
+		v.warn("memory", "low has no effect: idle connections hold no buffers", "remove it")
+	}
 }
 
 // set says whether key was written anywhere.

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestLimits is a gateway with memory: low, at its limits of connections and requests.
+// TestLimits is a gateway at its limits of connections and requests.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -27,7 +27,6 @@ func TestLimits(t *testing.T) {
 	}))
 	t.Cleanup(backend.Close)
 	g := s.serve(`
-memory: low
 limits: {max_connections: 3, max_in_flight: 1}
 upstream: ["` + backend.URL + `"]
 routes:

@@ -61,8 +61,8 @@ func TestReload(t *testing.T) {
 	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusOK {
 		t.Errorf("JOBGATE_ADMIN stands over the file: %d %s", a.status, a.body)
 	}
-	reconfigure(reloadable + "memory: low\n")
-	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "memory changed, which needs a restart") || last() != 0 {
+	reconfigure(reloadable + "admin_debug: true\n")
+	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "admin_debug changed, which needs a restart") || last() != 0 {
 		t.Errorf("a setting that needs a restart: %d %s", a.status, a.body)
 	}
 	works("with a setting that needs a restart")
