@@ -1,260 +1,39 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
-	"os"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/spf13/cobra"
 
 	"jobgate/cmd/jobgate/config"
-	"jobgate/cmd/jobgate/demo/objectstore"
-	"jobgate/presigner"
+	"jobgate/cmd/jobgate/demo"
 )
 
-func newDemo() *cobra.Command {
-	d := demo{}
-	cmd := &cobra.Command{
-		Use:   "demo [flags]",
-		Short: "Try everything on this machine: no AWS account, no configuration",
-		Long: `Starts a gateway with its IoT Jobs service and, beside it, an object store with sample documents and a firmware file.
-The store speaks S3 and STS and verifies every signature, so what the gateway does is what it does with AWS: it assumes
-a role, reads a document's template, and signs the URLs in it.
-
-It prints the lines to try, with curl and with the AWS CLI, and runs until Ctrl-C. Its files are in a temporary folder
-that goes with it.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := untilSignal(cmd.Context(), func() {})
-			defer stop()
-			return d.run(ctx, cmd.OutOrStdout(), cmd.ErrOrStderr())
-		},
-	}
-	f := cmd.Flags()
-	f.StringVar(&d.listen, "listen", "", "`ADDRESS` of the gateway (default 127.0.0.1:8080, or the next free port)")
-	f.StringVar(&d.admin, "admin", "", "`ADDRESS` for operators (default 127.0.0.1:9090, or the next free port)")
-	f.StringVar(&d.control, "control", "", "`ADDRESS` of the IoT Jobs control plane (default 127.0.0.1:8082, or the next free port)")
-	f.StringVar(&d.mqtt, "mqtt", "", "`ADDRESS` for devices that speak MQTT (default 127.0.0.1:1883, or the next free port)")
-	f.StringVar(&d.logLevel, "log-level", "warn", "`LEVEL` of the gateway's log: debug, info, warn or error")
-	f.BoolVar(&d.once, "once", false, "do what the printed lines do, print what came back, and end")
-	return cmd
-}
-
-// demo is the command's flags, and what it runs.
-type demo struct {
-	listen, admin, control, mqtt, logLevel string
-	once                                   bool
-
-	folder   string
-	storeURL string
-	gateway  *process
-}
-
-// demoOwner are the keys of the demo's own account: they open nothing beyond this process.
-var demoOwner = presigner.Credentials{AccessKeyID: "AKIAJOBGATEDEMO00000", SecretAccessKey: "jobgate-demo-secret"}
-
-// run sets the stage, and plays until ctx ends.
-func (d *demo) run(ctx context.Context, out, log io.Writer) (err error) {
-	if d.folder, err = os.MkdirTemp("", "jobgate-demo-"); err != nil {
-		return fmt.Errorf("cannot make the demo's folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(d.folder)) }()
-	if err := writeSamples(d.folder); err != nil {
-		return err
-	}
-	closeStore, err := d.startStore(log)
-	if err != nil {
-		return err
-	}
-	defer closeStore()
-	if err := d.startGateway(ctx, log); err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- d.gateway.run(ctx) }()
-	if d.once {
-		err = d.play(ctx, out)
-		stop()
-		return errors.Join(err, <-ended)
-	}
-	if err := d.awaitReady(ctx); err != nil {
-		stop()
-		return errors.Join(err, <-ended)
-	}
-	d.explain(out)
-	return <-ended
-}
-
-// startStore serves the folder as S3, and STS, on a free port.
-func (d *demo) startStore(log io.Writer) (closeAll func(), err error) {
-	store, err := objectstore.New(objectstore.Config{Folder: d.folder, Owner: demoOwner})
+// startDemo makes the demo's gateway ready.
+func startDemo(ctx context.Context, o config.Options, settings aws.Config, log io.Writer) (*demo.Gateway, error) {
+	p, err := start(ctx, o, func(_ context.Context, log *slog.Logger) (aws.Config, error) {
+		settings.Logger = sdkLog{log}
+		return settings, nil
+	}, log)
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot start the object store: %w", err), store.Close())
-	}
-	d.storeURL = "http://" + ln.Addr().String()
-	server := &http.Server{Handler: store, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.NewTextHandler(log, nil), slog.LevelWarn)}
-	go func() { _ = server.Serve(ln) }() // it ends with Close, and its error says only that
-	return func() {
-		_ = server.Close()
-		_ = store.Close()
+	url := func(listener string) string { return "http://" + p.server.Addr(listener).String() }
+	region := p.loaded.Jobs.Region
+	return &demo.Gateway{
+		Devices: url("listen"), Control: url("control"), Admin: url("admin"), MQTT: p.server.Addr("mqtt").String(),
+		Key: *p.madeKey, Export: exportLine(p.madeKey, region), Region: region,
+		Ready: func(ctx context.Context) error {
+			_, err := askHealth(ctx, url("admin")+"/readyz")
+			return err
+		},
+		Run: p.run,
 	}, nil
 }
 
-// startGateway makes the gateway ready, from a configuration file as an operator would write it.
-func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
-	listen, err := freeAddress(d.listen, "127.0.0.1:8080")
-	if err != nil {
-		return err
-	}
-	control, err := freeAddress(d.control, "127.0.0.1:8082", listen)
-	if err != nil {
-		return err
-	}
-	admin, err := freeAddress(d.admin, "127.0.0.1:9090")
-	if err != nil {
-		return err
-	}
-	mqtt, err := freeAddress(d.mqtt, "127.0.0.1:1883")
-	if err != nil {
-		return err
-	}
-	settings := func(_ context.Context, log *slog.Logger) (aws.Config, error) {
-		return aws.Config{
-			Region: "us-east-1", BaseEndpoint: aws.String(d.storeURL), Logger: sdkLog{log},
-			Credentials: credentials.NewStaticCredentialsProvider(demoOwner.AccessKeyID, demoOwner.SecretAccessKey, ""),
-		}, nil
-	}
-	o := config.Options{Path: "demo.yaml", Source: []byte(demoConfiguration(d.storeURL, d.folder)), Flags: []config.Flag{
-		{Name: "--listen", Key: "listen", Text: listen},
-		{Name: "--control", Key: "control", Text: control},
-		{Name: "--mqtt", Key: "mqtt.listen", Text: mqtt},
-		{Name: "--admin", Key: "admin", Text: admin},
-		{Name: "--log-level", Key: "log.level", Text: d.logLevel},
-	}}
-	d.gateway, err = start(ctx, o, settings, log)
-	return err
-}
-
-// freeAddress is the address asked for, or else the first free one from standard on that is none of taken.
-func freeAddress(asked, standard string, taken ...string) (string, error) {
-	if asked != "" {
-		return asked, nil
-	}
-	host, port, _ := net.SplitHostPort(standard) // it is well formed
-	first, err := net.LookupPort("tcp", port)
-	if err != nil {
-		return "", err
-	}
-	for p := first; p < first+20; p++ {
-		address := net.JoinHostPort(host, fmt.Sprint(p))
-		if slices.Contains(taken, address) {
-			continue
-		}
-		ln, err := net.Listen("tcp", address)
-		if err != nil {
-			continue
-		}
-		return address, ln.Close()
-	}
-	return net.JoinHostPort(host, "0"), nil
-}
-
-// awaitReady waits until the gateway has its role session.
-func (d *demo) awaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
-	defer cancel()
-	for {
-		_, err := askHealth(ctx, d.adminURL()+"/readyz")
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("cannot run the demo: the gateway did not become ready: %w", err)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-func (d *demo) url() string      { return "http://" + d.gateway.server.Addr("listen").String() }
-func (d *demo) adminURL() string { return "http://" + d.gateway.server.Addr("admin").String() }
-
-// documentURL is where the sample thing asks for its sample job's document.
-func (d *demo) documentURL() string {
-	return d.url() + "/things/" + demoThing + "/jobs/" + demoJob + "/document"
-}
-
-// explain prints what runs and what to try.
-func (d *demo) explain(out io.Writer) {
-	_, _ = fmt.Fprintf(out, `jobgate demo: a gateway, and an object store that verifies every signature.
-
-  gateway       %s
-  IoT Jobs      %s  (the control plane; devices ask the gateway)
-  MQTT          %s  (devices that are told of their jobs)
-  operators     %s/metrics  (also /healthz, /readyz, /config)
-  object store  %s  (S3 and STS; its files: %s)
-
-1. Ask for the job document, as the device %s does:
-
-     curl -s %s
-
-2. Download the firmware behind the document's URL:
-
-     curl -s "$(curl -s %s | sed -n 's/.*"url": "\([^"]*\)".*/\1/p')" -o %s -w '%%{http_code}, %%{size_download} bytes\n'
-
-3. Verify it with the fleet's public key:
-
-     curl -s %s | sed -n 's/.*"signature": "\([^"]*\)".*/\1/p' | base64 -d > v7.sig
-     openssl dgst -sha256 -verify %s -signature v7.sig %s
-
-%s
-The template of the first document, before its URLs are signed: %s
-Ctrl-C ends the demo.
-`, d.url(), d.controlURL(), d.gateway.server.Addr("mqtt"), d.adminURL(), d.storeURL, d.folder, demoThing, d.documentURL(), d.documentURL(), demoFirmware, d.documentURL(), d.publicKeyFile(), demoFirmware, d.jobLines(), d.templateFile())
-}
-
-// get asks for url and returns the body of a 200.
-func get(ctx context.Context, url string) ([]byte, error) {
-	return send(ctx, http.MethodGet, url, "", nil)
-}
-
-// send sends a request, signed by sign if it is not nil, and returns the body of a 200.
-func send(ctx context.Context, method, url, body string, sign func(*http.Request) error) ([]byte, error) {
-	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if sign != nil {
-		if err := sign(r); err != nil {
-			return nil, err
-		}
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 15 * time.Second}
-	resp, err := client.Do(r)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = resp.Body.Close() }() // it was only read
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return nil, cmp.Or(err, fmt.Errorf("answered %d: %s", resp.StatusCode, answer))
-	}
-	return answer, nil
+// untilStopped is untilSignal for what has nothing to load again.
+func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	return untilSignal(ctx, func() {})
 }

@@ -1,7 +1,7 @@
 // Command jobgate answers device fleets with AWS IoT job documents whose presigned URLs it signs itself.
 //
 //	main ──▶ root ──▶ serve  ──▶ config.Load ──▶ wire (roles, sources, handler) ──▶ gateway.Server
-//	              ├─▶ demo   ──▶ objectstore, then the same
+//	              ├─▶ demo   ──▶ its object store, then the same
 //	              ├─▶ render, presign ──▶ config.Load ──▶ one role, one document
 //	              ├─▶ check  ──▶ config.Load, jobdoc.Parse
 //	              ├─▶ jobs watch ──▶ events.Watch

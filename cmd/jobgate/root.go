@@ -9,6 +9,7 @@ import (
 
 	"jobgate/bench"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/demo"
 )
 
 // newRoot builds the command tree.
@@ -29,7 +30,7 @@ Start with jobgate demo, which needs no AWS account and no configuration.`,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
-	root.AddCommand(newServe(), newDemo(), newRender(), newPresign(), newCodeSign(), newCheck(), bench.Command(), newJobs(), newStore(), newHealth(), newVersion(), newMan())
+	root.AddCommand(newServe(), demo.Command(startDemo, untilStopped), newRender(), newPresign(), newCodeSign(), newCheck(), bench.Command(), newJobs(), newStore(), newHealth(), newVersion(), newMan())
 	root.InitDefaultCompletionCmd()
 	markUsage(root)
 	return root

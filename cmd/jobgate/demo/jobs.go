@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -22,15 +22,15 @@ import (
 // The job that an operator creates in the demo, with a placeholder in its document, and what is put into the lines
 // that do it.
 const (
-	demoUpdate     = "update-1"
-	demoMQTTUpdate = "update-2"
-	demoRole       = "arn:aws:iam::123456789012:role/download"
-	demoTarget     = "arn:aws:iot:us-east-1:000000000000:thing/" + demoThing
-	demoDocument   = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + demoFirmware + `}"}`
+	update         = "update-1"
+	mqttUpdate     = "update-2"
+	roleARN        = "arn:aws:iam::123456789012:role/download"
+	target         = "arn:aws:iot:us-east-1:000000000000:thing/" + thing
+	updateDocument = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + firmwareName + `}"}`
 )
 
-// demoJobLines are the life of a job, as the AWS CLI spells it.
-const demoJobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, create it:
+// jobLines are the life of a job, as the AWS CLI spells it.
+const jobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, create it:
 
      EXPORT
      aws --endpoint-url CONTROL iot create-thing --thing-name THING
@@ -61,33 +61,31 @@ const demoJobLines = `4. The same as an IoT job, with the AWS CLI. As the operat
      aws --endpoint-url CONTROL iot describe-job --job-id MJOB --query job.status
 `
 
-func (d *demo) controlURL() string { return "http://" + d.gateway.server.Addr("control").String() }
-
-// jobLines are demoJobLines for this demo's addresses and key.
-func (d *demo) jobLines() string {
-	host, port, _ := net.SplitHostPort(d.gateway.server.Addr("mqtt").String()) // an address has both
+// lines are jobLines for this demo's addresses and key.
+func (d *demo) lines() string {
+	host, port, _ := net.SplitHostPort(d.gateway.MQTT) // an address has both
 	return strings.NewReplacer(
-		"CLIENT", "-h "+host+" -p "+port+" -i "+demoThing+" -q 1", "MJOB", demoMQTTUpdate,
-		"EXPORT", exportLine(d.gateway.madeKey, d.gateway.loaded.Jobs.Region), "CONTROL", d.controlURL(), "GATEWAY", d.url(),
-		"THING", demoThing, "JOB", demoUpdate, "TARGET", demoTarget, "ROLE", demoRole, "DOCUMENT", demoDocument, "FIRMWARE", demoFirmware,
-	).Replace(demoJobLines)
+		"CLIENT", "-h "+host+" -p "+port+" -i "+thing+" -q 1", "MJOB", mqttUpdate,
+		"EXPORT", d.gateway.Export, "CONTROL", d.gateway.Control, "GATEWAY", d.gateway.Devices,
+		"THING", thing, "JOB", update, "TARGET", target, "ROLE", roleARN, "DOCUMENT", updateDocument, "FIRMWARE", firmwareName,
+	).Replace(jobLines)
 }
 
 // playJob does what the lines do, without the AWS CLI: firmware is what the device has to find behind the job's URL.
 func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) error {
 	job, err := json.Marshal(map[string]any{
-		"targets": []string{demoTarget}, "document": demoDocument, "presignedUrlConfig": map[string]string{"roleArn": demoRole},
+		"targets": []string{target}, "document": updateDocument, "presignedUrlConfig": map[string]string{"roleArn": roleARN},
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := d.operate(ctx, http.MethodPost, "/things/"+demoThing, "{}"); err != nil {
+	if _, err := d.operate(ctx, http.MethodPost, "/things/"+thing, "{}"); err != nil {
 		return err
 	}
-	if _, err := d.operate(ctx, http.MethodPut, "/jobs/"+demoUpdate, string(job)); err != nil {
+	if _, err := d.operate(ctx, http.MethodPut, "/jobs/"+update, string(job)); err != nil {
 		return err
 	}
-	executions := d.url() + "/things/" + demoThing + "/jobs/"
+	executions := d.gateway.Devices + "/things/" + thing + "/jobs/"
 	next, err := get(ctx, executions+"$next")
 	if err != nil {
 		return fmt.Errorf("cannot get the job: %w", err)
@@ -100,7 +98,7 @@ func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) erro
 	if err := json.Unmarshal([]byte(described.Execution.JobDocument), &document); err != nil {
 		return fmt.Errorf("cannot read the job's document: %w", err)
 	}
-	_, _ = fmt.Fprintf(out, "CreateJob %s; GET %s$next\n%s\n", demoUpdate, executions, described.Execution.JobDocument)
+	_, _ = fmt.Fprintf(out, "CreateJob %s; GET %s$next\n%s\n", update, executions, described.Execution.JobDocument)
 	file, err := get(ctx, document.URL)
 	if err != nil {
 		return fmt.Errorf("cannot download the job's file: %w", err)
@@ -108,7 +106,7 @@ func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) erro
 	if !bytes.Equal(file, firmware) {
 		return fmt.Errorf("cannot use the job's file: its %d bytes are not those of the firmware", len(file))
 	}
-	if _, err := send(ctx, http.MethodPost, executions+demoUpdate, `{"status":"SUCCEEDED"}`, nil); err != nil {
+	if _, err := send(ctx, http.MethodPost, executions+update, `{"status":"SUCCEEDED"}`, nil); err != nil {
 		return fmt.Errorf("cannot report: %w", err)
 	}
 	_, _ = fmt.Fprintf(out, "GET its url: %d bytes, the same; reported SUCCEEDED\n", len(file))
@@ -118,7 +116,7 @@ func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) erro
 // awaitComplete asks until the job is COMPLETED, which follows the last report at once.
 func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		body, err := d.operate(ctx, http.MethodGet, "/jobs/"+demoUpdate, "")
+		body, err := d.operate(ctx, http.MethodGet, "/jobs/"+update, "")
 		if err != nil {
 			return err
 		}
@@ -127,7 +125,7 @@ func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 			return fmt.Errorf("cannot read the job's state: %w", err)
 		}
 		if answer.Job.Status == "COMPLETED" {
-			_, _ = fmt.Fprintf(out, "DescribeJob %s: COMPLETED\n", demoUpdate)
+			_, _ = fmt.Fprintf(out, "DescribeJob %s: COMPLETED\n", update)
 			return nil
 		}
 		if time.Now().After(deadline) {
@@ -138,10 +136,10 @@ func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 
 // operate asks the control plane, signed with the key that was made for it.
 func (d *demo) operate(ctx context.Context, method, path, body string) ([]byte, error) {
-	answer, err := send(ctx, method, d.controlURL()+path, body, func(r *http.Request) error {
+	answer, err := send(ctx, method, d.gateway.Control+path, body, func(r *http.Request) error {
 		sum := sha256.Sum256([]byte(body))
-		key := aws.Credentials{AccessKeyID: d.gateway.madeKey.AccessKeyID, SecretAccessKey: d.gateway.madeKey.SecretAccessKey}
-		return v4.NewSigner().SignHTTP(ctx, key, r, hex.EncodeToString(sum[:]), access.ServiceControl, d.gateway.loaded.Jobs.Region, time.Now())
+		key := aws.Credentials{AccessKeyID: d.gateway.Key.AccessKeyID, SecretAccessKey: d.gateway.Key.SecretAccessKey}
+		return v4.NewSigner().SignHTTP(ctx, key, r, hex.EncodeToString(sum[:]), access.ServiceControl, d.gateway.Region, time.Now())
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot ask the control plane for %s %s: %w", method, path, err)

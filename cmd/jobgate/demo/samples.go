@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -23,16 +23,16 @@ import (
 
 // What the demo's fleet consists of.
 const (
-	demoThing        = "sensor-1"
-	demoJob          = "install-v7"
-	demoFirmware     = "v7.bin"
-	demoFirmwareSize = 256 << 10
-	demoVersion      = "7MeMeJsBkC0nJf2gV1demo" // of the firmware, as S3 would spell one
+	thing           = "sensor-1"
+	job             = "install-v7"
+	firmwareName    = "v7.bin"
+	firmwareSize    = 256 << 10
+	firmwareVersion = "7MeMeJsBkC0nJf2gV1demo" // of the firmware, as S3 would spell one
 )
 
-// demoConfiguration is the gateway's configuration, as an operator would write it.
-func demoConfiguration(store, folder string) string {
-	return strings.NewReplacer("STORE", store, "FOLDER", folder, "ROLE", demoRole).Replace(`# What jobgate demo runs with.
+// configuration is the gateway's configuration, as an operator would write it.
+func configuration(store, folder string) string {
+	return strings.NewReplacer("STORE", store, "FOLDER", folder, "ROLE", roleARN).Replace(`# What jobgate demo runs with.
 routes:
   - path: /things/{thingName}/jobs/{jobId}/document
     document: s3://job-documents/{jobId}.json
@@ -59,20 +59,20 @@ drain: {delay: 0s}
 
 // writeSamples fills the store's folder: a bucket of firmware, one of templates, one for what devices upload.
 func writeSamples(folder string) error {
-	firmware := make([]byte, demoFirmwareSize)
+	firmware := make([]byte, firmwareSize)
 	random := rand.NewChaCha8([32]byte{7}) // the same bytes every time
 	_, _ = random.Read(firmware)           // it never fails
-	private, public, err := demoKey()
+	private, public, err := newKey()
 	if err != nil {
 		return err
 	}
 	files := map[string][]byte{
-		"firmware/" + demoFirmware:                               firmware,
-		".versions/firmware/" + demoFirmware + "/" + demoVersion: firmware,
-		".keys/firmware.pem":                                     private,
-		".keys/firmware-public.pem":                              public,
-		"job-documents/" + demoJob + ".json":                     []byte(demoTemplate(firmware)),
-		"device-logs/README.txt":                                 []byte("Devices upload their logs here.\n"),
+		"firmware/" + firmwareName:                                   firmware,
+		".versions/firmware/" + firmwareName + "/" + firmwareVersion: firmware,
+		".keys/firmware.pem":                                         private,
+		".keys/firmware-public.pem":                                  public,
+		"job-documents/" + job + ".json":                             []byte(template(firmware)),
+		"device-logs/README.txt":                                     []byte("Devices upload their logs here.\n"),
 	}
 	for name, content := range files {
 		full := filepath.Join(folder, filepath.FromSlash(name))
@@ -90,8 +90,8 @@ func writeSamples(folder string) error {
 	return nil
 }
 
-// demoKey makes the key that signs the demo's firmware.
-func demoKey() (private, public []byte, err error) {
+// newKey makes the key that signs the demo's firmware.
+func newKey() (private, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
@@ -111,9 +111,9 @@ func demoKey() (private, public []byte, err error) {
 // publicKeyFile is where the demo's devices would have their public key.
 func (d *demo) publicKeyFile() string { return filepath.Join(d.folder, ".keys", "firmware-public.pem") }
 
-// demoTemplate is a job document as AWS IoT Jobs would take it, with one placeholder for a download, one for the file's
+// template is a job document as AWS IoT Jobs would take it, with one placeholder for a download, one for the file's
 // signature, and one for an upload whose key differs from device to device.
-func demoTemplate(firmware []byte) string {
+func template(firmware []byte) string {
 	return fmt.Sprintf(`{
   "version": "1.0",
   "operation": "install",
@@ -128,11 +128,11 @@ func demoTemplate(firmware []byte) string {
     "upload": "${aws:iot:s3-presigned-url-upload:https://s3.us-east-1.amazonaws.com/device-logs/${thingName}/${jobId}.log}"
   }
 }
-`, demoFirmware, len(firmware), sha256.Sum256(firmware), demoVersion)
+`, firmwareName, len(firmware), sha256.Sum256(firmware), firmwareVersion)
 }
 
 func (d *demo) templateFile() string {
-	return filepath.Join(d.folder, "job-documents", demoJob+".json")
+	return filepath.Join(d.folder, "job-documents", job+".json")
 }
 
 // play does what explain prints: it gets the document, then the file behind its URL, and checks the file; then the same
