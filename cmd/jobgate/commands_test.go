@@ -184,8 +184,8 @@ func TestExamples(t *testing.T) {
 		}
 		count++
 	}
-	if count != 7 {
-		t.Errorf("%d configurations, want 7", count)
+	if count != 9 {
+		t.Errorf("%d configurations, want 9", count)
 	}
 }
 

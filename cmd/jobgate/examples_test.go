@@ -113,7 +113,7 @@ func objects(t *testing.T, file string) []map[string]any {
 // TestExampleServices: no Service leads to the admin listener, which answers whoever reaches it.
 func TestExampleServices(t *testing.T) {
 	services := 0
-	for _, f := range []string{"gateway", "jobs", "sidecar", "monitoring"} {
+	for _, f := range []string{"gateway", "jobs", "fleet", "sidecar", "monitoring"} {
 		for _, o := range objects(t, "examples/kubernetes/"+f+".yaml") {
 			if o["kind"] != "Service" {
 				continue
