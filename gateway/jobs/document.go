@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -164,6 +165,7 @@ func (s *Service) loadDocument(ctx context.Context, inline, source string) (stri
 		s.log.Warn("cannot fetch documentSource", "source", withoutQuery(source), "error", err)
 		return "", Errorf(ErrInvalidRequest, "Cannot read the job document from documentSource %s.", withoutQuery(source))
 	}
+	body = bytes.TrimPrefix(body, byteOrderMark)
 	if len(body) > s.limits.MaxDocument {
 		return "", Errorf(ErrInvalidRequest, "The job document has %d bytes, the limit is %d.", len(body), s.limits.MaxDocument)
 	}
@@ -172,6 +174,9 @@ func (s *Service) loadDocument(ctx context.Context, inline, source string) (stri
 	}
 	return string(body), nil
 }
+
+// byteOrderMark is what editors put before UTF-8; a parser of JSON may ignore it (RFC 8259 §8.1).
+var byteOrderMark = []byte("\uFEFF")
 
 // withoutQuery cuts off what may be a signature.
 func withoutQuery(url string) string {

@@ -47,6 +47,18 @@ func TestDocumentsAtCreateJob(t *testing.T) {
 	f.ok(f.tryCreate("j", signed(downloadRole)))
 }
 
+// A byte order mark is no part of a documentSource's document.
+func TestDocumentSourceWithMark(t *testing.T) {
+	f := newFixture(t)
+	f.things("g", "a")
+	f.create("j", func(r *jobs.CreateJobRequest) {
+		r.Document, r.DocumentSource = "", "https://s3.amazonaws.com/b/mark.json"
+	})
+	if got, err := f.JobDocument(bg, "j", false); err != nil || got != `{"from":"s3"}` {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
 func TestDocumentOfADevice(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")

@@ -62,8 +62,11 @@ func (f *fixture) open() {
 	f.Service, err = jobs.New(jobs.Config{
 		Store: f.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Roles: roles{}, Endpoint: "localhost:8080",
 		Fetch: func(_ context.Context, url string) ([]byte, error) {
-			if url == "https://s3.amazonaws.com/b/k.json" {
+			switch url {
+			case "https://s3.amazonaws.com/b/k.json":
 				return []byte(`{"from":"s3"}`), nil
+			case "https://s3.amazonaws.com/b/mark.json":
+				return []byte("\uFEFF" + `{"from":"s3"}`), nil
 			}
 			return nil, errors.New("no such object, and here is a secret")
 		},
