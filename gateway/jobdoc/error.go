@@ -17,12 +17,13 @@ const (
 
 // What an Error wraps, where a caller may want to tell the cases apart with errors.Is.
 var (
-	ErrTooLarge    = errors.New("jobdoc: over a limit")                 // see limits.*
-	ErrNotAllowed  = errors.New("jobdoc: object is not allowed")        // see presign.allow, allow_upload
-	ErrNotResolved = errors.New("jobdoc: placeholder not resolved")     // package…; code-sign-signature without Options.Signatures
-	ErrParameter   = errors.New("jobdoc: parameter is not to be had")   // not in Options.Parameters, or unusable
-	ErrValue       = errors.New("jobdoc: value of a local placeholder") // missing or unusable: the request's fault
-	ErrNoSigner    = errors.New("jobdoc: no credentials to sign a URL") // Context.Signer is nil
+	ErrTooLarge    = errors.New("jobdoc: over a limit")                   // see limits.*
+	ErrNotAllowed  = errors.New("jobdoc: object is not allowed")          // see presign.allow, allow_upload
+	ErrNotResolved = errors.New("jobdoc: placeholder not resolved")       // package…; code-sign-signature without Options.Signatures
+	ErrNoCatalog   = fmt.Errorf("%w: no package catalog", ErrNotResolved) // package…
+	ErrParameter   = errors.New("jobdoc: parameter is not to be had")     // not in Options.Parameters, or unusable
+	ErrValue       = errors.New("jobdoc: value of a local placeholder")   // missing or unusable: the request's fault
+	ErrNoSigner    = errors.New("jobdoc: no credentials to sign a URL")   // Context.Signer is nil
 )
 
 // Texts of AWS, as its documentation of jobs and software packages gives them.

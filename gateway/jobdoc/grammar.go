@@ -101,7 +101,9 @@ func packageError(rest []byte, nested, alone bool) *Error {
 	case what == "attributes" && len(parts) == 4 && (nested || !alone):
 		return documentError(textAllAttributes)
 	}
-	return notResolved("package", "write the value into the document, or use ${aws:iot:parameter:…}")
+	e := notResolved("package", "write the value into the document, or use ${aws:iot:parameter:…}")
+	e.Err = ErrNoCatalog
+	return e
 }
 
 func notResolved(name, mend string) *Error {

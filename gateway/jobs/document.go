@@ -130,6 +130,8 @@ func (s *Service) validateDocument(document string, presign *PresignedURLConfig,
 	switch {
 	case errors.As(err, &de) && errors.Is(err, jobdoc.ErrNotSigned):
 		return Errorf(ErrUnavailable, "%s; try again.", de.Text())
+	case errors.Is(err, jobdoc.ErrNoCatalog):
+		return Errorf(ErrInvalidRequest, "The job document has a package placeholder, and there is no software package catalog here: write the value into the document.")
 	case errors.As(err, &de):
 		return Errorf(ErrInvalidRequest, "%s", de.Text())
 	case err != nil:

@@ -65,6 +65,17 @@ func (s *Service) ListGroups(ctx context.Context, q GroupQuery, p Page) ([]Group
 	return s.groupDetails(groups), next, err
 }
 
+// UpdateGroup answers UpdateThingGroup with the group's new version. What is not given stays as it is. version 0 is
+// any.
+func (s *Service) UpdateGroup(ctx context.Context, r UpdateGroupRequest) (version int64, err error) {
+	return s.store.UpdateGroup(ctx, r.Name, r.Version, func(g *Group) {
+		if r.Description != nil {
+			g.Description = *r.Description
+		}
+		g.Attributes = r.Attributes.apply(g.Attributes)
+	})
+}
+
 // DeleteGroup answers DeleteThingGroup; a group that is not there is deleted already. Its things leave in chunks.
 func (s *Service) DeleteGroup(ctx context.Context, now time.Time, name string, version int64) error {
 	err := s.store.DeleteGroup(ctx, name, version, stored(now))

@@ -60,6 +60,7 @@ var managedTemplates = []ManagedTemplate{
 	handler("AWS-Restart-Application", "A managed job template for restarting one or more system services.",
 		"Restart-Application", "restart-services.sh",
 		required("services", "Space separated list of services to restart.", "service1 service2")),
+	runCommand(),
 	handler("AWS-Start-Application", "A managed job template for starting one or more system services.",
 		"Start-Application", "start-services.sh",
 		required("services", "Space separated list of services to start.", "service1 service2")),
@@ -87,6 +88,20 @@ func handler(name, description, action, script string, parameters ...DocumentPar
 		Parameters: append(parameters, runAsUser, pathToHandler),
 		Document: `{"version":"1.0","steps":[{"action":{"name":"` + action + `","type":"runHandler","input":{"handler":"` +
 			script + `"` + args + `,"path":"${aws:iot:parameter:pathToHandler}"},"runAsUser":"${aws:iot:parameter:runAsUser}"}}]}`,
+	}
+}
+
+// runCommand forms the template that runs a command on the device, without a script of its own.
+func runCommand() ManagedTemplate {
+	return ManagedTemplate{
+		Name: "AWS-Run-Command", Version: managedVersion, Description: "A managed job template for running a shell command.",
+		Environments: []string{"LINUX"},
+		Parameters: []DocumentParameter{
+			{Key: "command", Description: "Command to run on the device. A comma separates arguments; \\, is a comma.", Regex: "(.*?)", Example: "touch,/tmp/done"},
+			runAsUser,
+		},
+		Document: `{"version":"1.0","steps":[{"action":{"name":"Run-Command","type":"runCommand","input":{"command":` +
+			`"${aws:iot:parameter:command}"},"runAsUser":"${aws:iot:parameter:runAsUser}"}}]}`,
 	}
 }
 

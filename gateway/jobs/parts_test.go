@@ -125,8 +125,8 @@ func TestSettings(t *testing.T) {
 	for factor := 1.1; factor <= 5; factor += 0.1 { // as wrong in their last bits as sums are
 		f(rate(0, 1, factor, notified), "")
 	}
-	f(rate(0, 1, 2, RateIncreaseCriteria{}), "either")
-	f(rate(0, 1, 2, RateIncreaseCriteria{1, 1}), "either")
+	f(rate(0, 1, 2, RateIncreaseCriteria{}), "needs")
+	f(rate(0, 1, 2, RateIncreaseCriteria{1, 1}), "")
 	f(rate(0, 1, 2, RateIncreaseCriteria{NumberOfNotifiedThings: -1}), "at least 1")
 
 	abort := func(kind, action string, percent float64, least int64) Settings {
@@ -177,8 +177,8 @@ func TestManagedTemplates(t *testing.T) {
 	var s *Service
 	list, next := s.ListManagedTemplates("", Page{Limit: 5})
 	rest, end := s.ListManagedTemplates("", Page{After: next, Limit: 5})
-	if len(list) != 5 || len(rest) != 2 || end != "" {
-		t.Fatalf("%d and %d of 7, %q", len(list), len(rest), end)
+	if len(list) != 5 || len(rest) != 3 || end != "" {
+		t.Fatalf("%d and %d of 8, %q", len(list), len(rest), end)
 	}
 	for _, m := range append(list, rest...) {
 		if !json.Valid([]byte(m.Document)) || !strings.HasPrefix(m.Name, "AWS-") || m.Description == "" {
@@ -189,6 +189,10 @@ func TestManagedTemplates(t *testing.T) {
 				t.Errorf("%s does not use %s", m.Name, p.Key)
 			}
 		}
+	}
+	run, err := s.DescribeManagedTemplate("AWS-Run-Command", "1.0")
+	if err != nil || !strings.Contains(run.Document, `"type":"runCommand"`) || len(run.Parameters) != 2 || run.Parameters[0].Key != "command" || run.Parameters[0].Optional {
+		t.Errorf("AWS-Run-Command: %+v, %v", run, err)
 	}
 	if one, _ := s.ListManagedTemplates("AWS-Reboot", Page{Limit: 5}); len(one) != 1 {
 		t.Errorf("%v", one)

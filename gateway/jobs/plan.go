@@ -217,8 +217,9 @@ func ratePerMinute(c *RolloutConfig, p *Progress) float64 {
 	steps := int64(0)
 	if n := e.RateIncreaseCriteria.NumberOfNotifiedThings; n > 0 {
 		steps = p.Notified / n
-	} else if n := e.RateIncreaseCriteria.NumberOfSucceededThings; n > 0 {
-		steps = p.Counts[Succeeded] / n
+	}
+	if n := e.RateIncreaseCriteria.NumberOfSucceededThings; n > 0 { // whichever is reached first
+		steps = max(steps, p.Counts[Succeeded]/n)
 	}
 	return min(limit, float64(e.BaseRatePerMinute)*math.Pow(e.IncrementFactor, float64(steps)))
 }

@@ -68,6 +68,12 @@ func TestRolloutRateOfSuccess(t *testing.T) {
 	f(100, 75)
 	f(250, 112.5)
 	f(1_000_000, 1000) // AWS's maximum, if none is given
+
+	// With both numbers the rate rises when either is reached.
+	c.ExponentialRate.RateIncreaseCriteria.NumberOfNotifiedThings = 500_000
+	f(0, 112.5)
+	f(100, 112.5)
+	f(300, 168.75)
 }
 
 func TestAbortThreshold(t *testing.T) {

@@ -141,6 +141,22 @@ type CreateThingRequest struct {
 	Attributes   map[string]string
 }
 
+// UpdateThingRequest is UpdateThing's input.
+type UpdateThingRequest struct {
+	Name       string
+	TypeName   string // "" stays as it is
+	RemoveType bool
+	Attributes AttributeUpdate
+	Version    int64 // expected; 0 = any, see NoVersion
+}
+
+// AttributeUpdate is an attribute payload of an update: its values replace all attributes, or are merged with them.
+type AttributeUpdate struct {
+	Given  bool
+	Values map[string]string // "" removes an attribute
+	Merge  bool
+}
+
 // ThingDetail is a thing with its ARN.
 type ThingDetail struct {
 	Thing
@@ -154,6 +170,14 @@ type CreateGroupRequest struct {
 	Description string
 	Attributes  map[string]string
 	Tags        []Tag
+}
+
+// UpdateGroupRequest is UpdateThingGroup's input.
+type UpdateGroupRequest struct {
+	Name        string
+	Description *string // nil stays as it is
+	Attributes  AttributeUpdate
+	Version     int64 // expected; 0 = any, see NoVersion
 }
 
 // GroupDetail is a thing group with its ARN and those of its ancestors.

@@ -88,12 +88,10 @@ func validateSchedule(c *SchedulingConfig, now time.Time) (schedule, error) {
 		return s, Errorf(ErrInvalidRequest, "startTime must be at least 30 minutes from now.")
 	case s.start.After(now.Add(maxStart)):
 		return s, Errorf(ErrInvalidRequest, "startTime must be at most one year from now.")
-	case c.EndBehavior != "" && s.end.IsZero():
-		return s, Errorf(ErrInvalidRequest, "endBehavior needs an endTime.")
 	case !s.end.IsZero() && s.end.Before(from.Add(minLead)):
 		return s, Errorf(ErrInvalidRequest, "endTime must be at least 30 minutes after startTime and from now.")
-	case s.end.After(from.Add(maxEnd)):
-		return s, Errorf(ErrInvalidRequest, "endTime must be at most two years after startTime.")
+	case s.end.After(now.Add(maxEnd)):
+		return s, Errorf(ErrInvalidRequest, "endTime must be at most two years from now.")
 	case s.never(from):
 		return s, Errorf(ErrInvalidRequest, "No maintenance window of the job ever opens.")
 	}

@@ -98,7 +98,9 @@ func TestScheduleValidate(t *testing.T) {
 	f(SchedulingConfig{EndTime: "2026-03-01 12:29"}, "endTime must be at least 30 minutes")
 	f(SchedulingConfig{StartTime: "2026-03-01 13:00", EndTime: "2026-03-01 13:29"}, "endTime must be at least 30 minutes")
 	f(SchedulingConfig{EndTime: "2029-03-01 13:29"}, "two years")
-	f(SchedulingConfig{EndBehavior: EndCancel}, "needs an endTime")
+	f(SchedulingConfig{StartTime: "2027-03-01 12:00", EndTime: "2028-03-02 12:00"}, "")
+	f(SchedulingConfig{StartTime: "2027-03-01 12:00", EndTime: "2028-03-04 12:00"}, "two years from now")
+	f(SchedulingConfig{EndBehavior: EndCancel}, "") // without effect, as with AWS
 	f(SchedulingConfig{EndTime: "2026-03-02 12:29", EndBehavior: "EXPLODE"}, "Invalid endBehavior")
 	f(window("0 10 * * ? *", 1430), "")
 	f(window("0 10 * * ? *", 1431), "durationInMinutes")

@@ -58,12 +58,18 @@ type ThingStore interface {
 	// and NoVersion none, else ErrVersionConflict. It returns the executions that ended.
 	DeleteThing(ctx context.Context, name string, version int64, now time.Time) ([]Execution, error)
 
+	// UpdateThing changes a thing by change, which may run several times, and counts its version up. version is as for
+	// DeleteThing.
+	UpdateThing(ctx context.Context, name string, version int64, change func(*Thing)) error
+
 	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if that makes it deeper than
-	// MaxGroupDepth.
+	// MaxGroupDepth, or the parent does not exist.
 	CreateGroup(ctx context.Context, g Group, tags []Tag) error
 	Group(ctx context.Context, name string) (Group, error)
 	// Groups lists by name.
 	Groups(ctx context.Context, q GroupQuery, p Page) (groups []Group, next string, err error)
+	// UpdateGroup is UpdateThing for a group's description and attributes. It returns the new version.
+	UpdateGroup(ctx context.Context, name string, version int64, change func(*Group)) (int64, error)
 	// DeleteGroup hides the group at once; its memberships end in chunks by SweepGroups. ErrInvalidRequest while it
 	// has children.
 	DeleteGroup(ctx context.Context, name string, version int64, now time.Time) error
@@ -86,8 +92,9 @@ type ThingStore interface {
 type ThingQuery struct {
 	TypeName        string
 	AttributeName   string
-	AttributeValue  string
-	AttributePrefix bool // AttributeValue is a prefix
+	AttributeValue  string // "" = any, as long as the attribute is there, unless ByValue
+	AttributePrefix bool   // AttributeValue is a prefix
+	ByValue         bool   // AttributeValue is set, though it is ""
 }
 
 // GroupQuery filters Groups; zero members match all.

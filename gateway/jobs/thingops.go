@@ -54,9 +54,45 @@ func (s *Service) ListThings(ctx context.Context, q ThingQuery, p Page) ([]Thing
 	return list, next, err
 }
 
+// UpdateThing answers UpdateThing. version 0 is any.
+func (s *Service) UpdateThing(ctx context.Context, r UpdateThingRequest) error {
+	if r.RemoveType && r.TypeName != "" {
+		return Errorf(ErrInvalidRequest, "Either thingTypeName or removeThingType can be given, not both.")
+	}
+	return s.store.UpdateThing(ctx, r.Name, r.Version, func(t *Thing) {
+		if r.RemoveType {
+			t.TypeName = ""
+		} else if r.TypeName != "" {
+			t.TypeName = r.TypeName
+		}
+		t.Attributes = r.Attributes.apply(t.Attributes)
+	})
+}
+
+// apply returns attributes after the update. An attribute whose value is empty is removed.
+func (u *AttributeUpdate) apply(have map[string]string) map[string]string {
+	if !u.Given {
+		return have
+	}
+	attributes := make(map[string]string, len(have)+len(u.Values))
+	if u.Merge {
+		maps.Copy(attributes, have)
+	}
+	for name, value := range u.Values {
+		if attributes[name] = value; value == "" {
+			delete(attributes, name)
+		}
+	}
+	return attributes
+}
+
 // DeleteThing answers DeleteThing: the thing leaves its groups, and what is pending for it is REMOVED. version 0 is any.
+// A thing that is not there is deleted already.
 func (s *Service) DeleteThing(ctx context.Context, now time.Time, name string, version int64) error {
 	removed, err := s.store.DeleteThing(ctx, name, version, stored(now))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,8 @@ func (c *RolloutConfig) validate() error {
 		return Errorf(ErrInvalidRequest, "incrementFactor takes one digit after the decimal point.")
 	case by.NumberOfNotifiedThings < 0 || by.NumberOfSucceededThings < 0:
 		return Errorf(ErrInvalidRequest, "rateIncreaseCriteria takes numbers of at least 1.")
-	case (by.NumberOfNotifiedThings == 0) == (by.NumberOfSucceededThings == 0):
-		return Errorf(ErrInvalidRequest, "rateIncreaseCriteria takes either numberOfNotifiedThings or numberOfSucceededThings.")
+	case by.NumberOfNotifiedThings == 0 && by.NumberOfSucceededThings == 0:
+		return Errorf(ErrInvalidRequest, "rateIncreaseCriteria needs numberOfNotifiedThings or numberOfSucceededThings.")
 	}
 	return nil
 }

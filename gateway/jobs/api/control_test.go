@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -142,7 +143,7 @@ func TestTemplates(t *testing.T) {
 			break
 		}
 	}
-	want := "AWS-Download-File AWS-Install-Application AWS-Reboot AWS-Remove-Application AWS-Restart-Application AWS-Start-Application AWS-Stop-Application"
+	want := "AWS-Download-File AWS-Install-Application AWS-Reboot AWS-Remove-Application AWS-Restart-Application AWS-Run-Command AWS-Start-Application AWS-Stop-Application"
 	if strings.Join(names, " ") != want {
 		t.Errorf("managed templates: %v", names)
 	}
@@ -201,6 +202,64 @@ func TestThingsAndGroups(t *testing.T) {
 	exceptiontest.Check(t, "DeleteThing", p.do(operator, "DELETE", "/things/b?expectedVersion=0", ""), 409, "VersionConflictException", "expected was 0")
 	p.ok(operator, "DELETE", "/things/b?expectedVersion=1", "")
 	exceptiontest.Check(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
+}
+
+// Things and groups are updated as AWS's model says: what is given replaces, or is merged, and the version counts.
+func TestUpdates(t *testing.T) {
+	p := newPlane(t)
+	p.ok(operator, "POST", "/things/a", `{"thingTypeName":"meter","attributePayload":{"attributes":{"rev":"7","site":"x"}}}`)
+	f := func(body, typeName, attributes, version string) {
+		t.Helper()
+		p.ok(operator, "PATCH", "/things/a", body)
+		expect(t, body, p.ok(operator, "GET", "/things/a", ""), "thingTypeName", typeName, "attributes", attributes, "version", version)
+	}
+	f(`{"attributePayload":{"attributes":{"rev":"8","new":"1"},"merge":true}}`, "meter", `{"new":"1","rev":"8","site":"x"}`, "2")
+	f(`{"attributePayload":{"attributes":{"new":""},"merge":true},"expectedVersion":2}`, "meter", `{"rev":"8","site":"x"}`, "3")
+	f(`{"thingTypeName":"pump"}`, "pump", `{"rev":"8","site":"x"}`, "4")
+	f(`{"attributePayload":{"attributes":{"rev":"9"}},"removeThingType":true}`, "", `{"rev":"9"}`, "5")
+	f(`{"attributePayload":{"attributes":{}}}`, "", `{}`, "6")
+	exceptiontest.Check(t, "version", p.do(operator, "PATCH", "/things/a", `{"expectedVersion":2}`), 409, "VersionConflictException", "version 6")
+	exceptiontest.Check(t, "missing", p.do(operator, "PATCH", "/things/none", `{}`), 404, "ResourceNotFoundException", "none")
+	exceptiontest.Check(t, "both", p.do(operator, "PATCH", "/things/a", `{"thingTypeName":"x","removeThingType":true}`), 400, "InvalidRequestException", "not both")
+
+	p.ok(operator, "POST", "/thing-groups/world", `{"thingGroupProperties":{"thingGroupDescription":"top","attributePayload":{"attributes":{"x":"y"}}}}`)
+	p.ok(operator, "POST", "/thing-groups/leaf", `{"parentGroupName":"world"}`)
+	expect(t, "UpdateThingGroup", p.ok(operator, "PATCH", "/thing-groups/leaf", `{"thingGroupProperties":{"thingGroupDescription":"low"}}`), "version", "2")
+	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/leaf", ""), "thingGroupProperties.thingGroupDescription", "low",
+		"thingGroupMetadata.parentGroupName", "world", "version", "2")
+	p.ok(operator, "PATCH", "/thing-groups/world", `{"thingGroupProperties":{"attributePayload":{"attributes":{"z":"1"},"merge":true}},"expectedVersion":1}`)
+	expect(t, "DescribeThingGroup", p.ok(operator, "GET", "/thing-groups/world", ""), "thingGroupProperties.thingGroupDescription", "top",
+		"thingGroupProperties.attributePayload.attributes", `{"x":"y","z":"1"}`)
+	exceptiontest.Check(t, "version", p.do(operator, "PATCH", "/thing-groups/world", `{"thingGroupProperties":{},"expectedVersion":1}`), 409, "VersionConflictException", "version 2")
+	exceptiontest.Check(t, "missing", p.do(operator, "PATCH", "/thing-groups/none", `{"thingGroupProperties":{}}`), 404, "ResourceNotFoundException", "none")
+}
+
+// Operations answer with the exceptions that AWS's model lists for them.
+func TestMissingResources(t *testing.T) {
+	p := newPlane(t)
+	p.ok(operator, "DELETE", "/things/none", "")
+	exceptiontest.Check(t, "parent", p.do(operator, "POST", "/thing-groups/leaf", `{"parentGroupName":"none"}`), 400, "InvalidRequestException", "parent thing group none")
+	p.createThings("a")
+	document := `{"a":"${aws:iot:package:p:version:1:attributes:size}"}`
+	body, _ := json.Marshal(map[string]any{"targets": []string{account + "thing/a"}, "document": document})
+	exceptiontest.Check(t, "package", p.do(operator, "PUT", "/jobs/j", string(body)), 400, "InvalidRequestException", "no software package catalog")
+}
+
+// An empty attributeValue is a value.
+func TestListThingsByEmptyValue(t *testing.T) {
+	p := newPlane(t)
+	p.ok(operator, "POST", "/things/a", `{"attributePayload":{"attributes":{"site":""}}}`)
+	p.ok(operator, "POST", "/things/b", `{"attributePayload":{"attributes":{"site":"x"}}}`)
+	f := func(query string, want int) {
+		t.Helper()
+		if list := p.ok(operator, "GET", "/things?"+query, "")["things"].([]any); len(list) != want {
+			t.Errorf("%s: %v, want %d", query, list, want)
+		}
+	}
+	f("attributeName=site", 2)
+	f("attributeName=site&attributeValue=", 1)
+	f("attributeName=site&attributeValue=&usePrefixAttributeValue=true", 2)
+	f("attributeName=site&attributeValue=x", 1)
 }
 
 func TestTags(t *testing.T) {

@@ -50,6 +50,16 @@ func (s *countingStore) DeleteThing(ctx context.Context, name string, version in
 	return s.Store.DeleteThing(ctx, name, version, now)
 }
 
+func (s *countingStore) UpdateThing(ctx context.Context, name string, version int64, change func(*jobs.Thing)) error {
+	s.writes.Add(1)
+	return s.Store.UpdateThing(ctx, name, version, change)
+}
+
+func (s *countingStore) UpdateGroup(ctx context.Context, name string, version int64, change func(*jobs.Group)) (int64, error) {
+	s.writes.Add(1)
+	return s.Store.UpdateGroup(ctx, name, version, change)
+}
+
 func (s *countingStore) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) error {
 	s.writes.Add(1)
 	return s.Store.CreateGroup(ctx, g, tags)

@@ -4,8 +4,9 @@ package engine
 type ThingQuery struct {
 	TypeName        string
 	AttributeName   string
-	AttributeValue  string // "" = any, as long as the attribute is there
+	AttributeValue  string // "" = any, as long as the attribute is there, unless ByValue
 	AttributePrefix bool   // AttributeValue is a prefix
+	ByValue         bool   // AttributeValue is set, though it is ""
 }
 
 // GroupQuery filters a listing of groups; zero members match all that are live.

@@ -32,6 +32,7 @@ func testThings(s *suite) {
 		s.same("of a type", list(engine.ThingQuery{TypeName: "type"}, "", 9), "b")
 		s.same("with an attribute", list(engine.ThingQuery{AttributeName: "colour"}, "", 9), "b")
 		s.same("with a value", list(engine.ThingQuery{AttributeName: "colour", AttributeValue: "red"}, "", 9), "")
+		s.same("with the empty value", list(engine.ThingQuery{AttributeName: "colour", ByValue: true}, "", 9), "")
 		s.same("with a prefix", list(engine.ThingQuery{AttributeName: "colour", AttributeValue: "red", AttributePrefix: true}, "", 9), "b")
 		s.same("with an odd attribute", list(engine.ThingQuery{AttributeName: `a"b'c$.d`}, "", 9), "")
 	})

@@ -40,7 +40,7 @@ func hasAttribute(x *engine.Thing, q *engine.ThingQuery) bool {
 	if q.AttributePrefix {
 		return ok && strings.HasPrefix(v, q.AttributeValue)
 	}
-	return ok && (q.AttributeValue == "" || v == q.AttributeValue)
+	return ok && (q.AttributeValue == "" && !q.ByValue || v == q.AttributeValue)
 }
 
 // PutThings implements engine.Tx.

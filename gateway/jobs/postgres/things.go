@@ -64,7 +64,7 @@ func (t *tx) ListThings(q engine.ThingQuery, after string, limit int) ([]engine.
 		switch {
 		case q.AttributePrefix:
 			f.and(value+" LIKE ?", prefix(q.AttributeValue))
-		case q.AttributeValue != "":
+		case q.AttributeValue != "" || q.ByValue:
 			f.and(value+" = ?", q.AttributeValue)
 		}
 	}

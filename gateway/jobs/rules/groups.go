@@ -55,6 +55,9 @@ func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) 
 		}
 		if g.Parent != "" {
 			parent, err := liveGroup(t, g.Parent)
+			if errors.Is(err, jobs.ErrNotFound) { // the operation has no such exception
+				err = jobs.Errorf(jobs.ErrInvalidRequest, "The parent thing group %s does not exist.", g.Parent)
+			}
 			if err != nil {
 				return err
 			}
@@ -99,6 +102,31 @@ func (s *Store) Group(ctx context.Context, name string) (g jobs.Group, err error
 		return err
 	})
 	return g, err
+}
+
+// UpdateGroup implements jobs.ThingStore.
+func (s *Store) UpdateGroup(ctx context.Context, name string, version int64, change func(*jobs.Group)) (now int64, err error) {
+	err = s.update(ctx, 1, func(t engine.Tx) error {
+		row, err := liveGroup(t, name)
+		if err != nil {
+			return err
+		}
+		if err := expected("Thing group", name, row.Version, version); err != nil {
+			return err
+		}
+		group, err := groupOf(&row)
+		if err != nil {
+			return err
+		}
+		change(&group)
+		row.Version++
+		row.Description, now = group.Description, row.Version
+		if row.Attributes, err = encodeMap(group.Attributes); err != nil {
+			return err
+		}
+		return t.PutGroups([]engine.Group{row})
+	})
+	return now, err
 }
 
 // Groups implements jobs.ThingStore.

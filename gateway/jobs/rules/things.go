@@ -137,8 +137,8 @@ func (s *Store) DeleteThing(ctx context.Context, name string, version int64, now
 		if err != nil {
 			return err
 		}
-		if version != 0 && version != row.Version {
-			return jobs.Errorf(jobs.ErrVersionConflict, "Thing %s has version %d, expected was %d.", name, row.Version, max(version, 0))
+		if err := expected("Thing", name, row.Version, version); err != nil {
+			return err
 		}
 		if removed, err = removePending(t, row.ID, now); err != nil {
 			return err
@@ -168,6 +168,39 @@ func (s *Store) DeleteThing(ctx context.Context, name string, version int64, now
 		return s.publish(t, jobs.Notice{Type: jobs.EventThingDeleted, At: millis(now), Thing: name})
 	})
 	return removed, err
+}
+
+// UpdateThing implements jobs.ThingStore.
+func (s *Store) UpdateThing(ctx context.Context, name string, version int64, change func(*jobs.Thing)) error {
+	return s.update(ctx, 1, func(t engine.Tx) error {
+		row, err := liveThing(t, name)
+		if err != nil {
+			return err
+		}
+		if err := expected("Thing", name, row.Version, version); err != nil {
+			return err
+		}
+		thing, err := thingOf(&row)
+		if err != nil {
+			return err
+		}
+		change(&thing)
+		thing.Version++
+		changed, err := thingRow(&thing)
+		if err != nil {
+			return err
+		}
+		changed.ID = row.ID
+		return t.PutThings([]engine.Thing{changed})
+	})
+}
+
+// expected says whether a record has the version that is expected of it; 0 is any.
+func expected(kind, name string, have, want int64) error {
+	if want == 0 || want == have {
+		return nil
+	}
+	return jobs.Errorf(jobs.ErrVersionConflict, "%s %s has version %d, expected was %d.", kind, name, have, max(want, 0))
 }
 
 // removePending marks all pending executions of a thing REMOVED.

@@ -45,12 +45,12 @@ func (r reader) ListThings(q engine.ThingQuery, after string, limit int) (list [
 	err = query(r.conn, "SELECT "+thingColumns+` FROM things WHERE deleted = 0 AND name > ?1 AND (?2 = '' OR type = ?2)
 			AND (?3 = '' OR (attributes <> '' AND CASE ?5
 				WHEN 1 THEN substr(json_extract(attributes, ?3), 1, length(?4)) = ?4
-				ELSE json_extract(attributes, ?3) IS NOT NULL AND (?4 = '' OR json_extract(attributes, ?3) = ?4) END))
+				ELSE json_extract(attributes, ?3) IS NOT NULL AND (?4 = '' AND NOT ?7 OR json_extract(attributes, ?3) = ?4) END))
 		ORDER BY name LIMIT ?6`,
 		func(stmt *sqlite.Stmt) error {
 			list = append(list, scanThing(stmt))
 			return nil
-		}, after, q.TypeName, path, q.AttributeValue, flag(q.AttributePrefix), limit)
+		}, after, q.TypeName, path, q.AttributeValue, flag(q.AttributePrefix), limit, flag(q.ByValue))
 	return list, err
 }
 

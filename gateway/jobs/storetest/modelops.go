@@ -11,7 +11,7 @@ import (
 func (m *model) createGroup(name, parent string) error {
 	p := m.groups[parent]
 	if parent != "" && p == nil {
-		return jobs.ErrNotFound
+		return jobs.ErrInvalidRequest
 	}
 	depth := 1
 	for g := p; g != nil; g = g.parent {
@@ -113,7 +113,7 @@ func (m *model) changeGroups(thing string, add, remove []string) error {
 
 func (m *model) deleteThing(name string) error {
 	if m.things[name] == nil {
-		return jobs.ErrNotFound
+		return nil // it is deleted already
 	}
 	delete(m.things, name)
 	for _, j := range m.jobs {

@@ -68,9 +68,10 @@ func (m *model) allowed(j *modelJob) int {
 		steps := int64(0)
 		if by := e.RateIncreaseCriteria; by.NumberOfNotifiedThings > 0 {
 			steps = j.queued / by.NumberOfNotifiedThings
-		} else {
+		}
+		if by := e.RateIncreaseCriteria; by.NumberOfSucceededThings > 0 {
 			c := j.counts()
-			steps = c[jobs.Succeeded] / by.NumberOfSucceededThings
+			steps = max(steps, c[jobs.Succeeded]/by.NumberOfSucceededThings)
 		}
 		most := rate
 		if most == 0 {

@@ -50,8 +50,8 @@ func testThings(s *suite) {
 func testThingFilters(s *suite) {
 	s.ok(s.CreateThings(bg, []jobs.Thing{
 		{Name: "a", ID: "1", TypeName: "lamp", Attributes: map[string]string{"color": "red", "size.x": "4"}, Version: 1},
-		{Name: "b", ID: "2", TypeName: "lamp", Attributes: map[string]string{"color": "redish"}, Version: 1},
-		{Name: "c", ID: "3", TypeName: "pump", Attributes: map[string]string{"color": "Red"}, Version: 1},
+		{Name: "b", ID: "2", TypeName: "lamp", Attributes: map[string]string{"color": "redish", "empty": ""}, Version: 1},
+		{Name: "c", ID: "3", TypeName: "pump", Attributes: map[string]string{"color": "Red", "empty": "no"}, Version: 1},
 		{Name: "d", ID: "4", Version: 1},
 	}))
 	f := func(q jobs.ThingQuery, want ...string) {
@@ -71,6 +71,14 @@ func testThingFilters(s *suite) {
 	f(jobs.ThingQuery{AttributeName: "color", AttributeValue: "red", AttributePrefix: true}, "a", "b")
 	f(jobs.ThingQuery{AttributeName: "size.x", AttributeValue: "4"}, "a")
 	f(jobs.ThingQuery{TypeName: "pump", AttributeName: "color", AttributeValue: "red"})
+	s.ok(s.UpdateThing(bg, "d", 1, func(t *jobs.Thing) { t.TypeName = "fan" }))
+	s.is(s.UpdateThing(bg, "d", 1, func(*jobs.Thing) {}), jobs.ErrVersionConflict)
+	s.is(s.UpdateThing(bg, "none", 0, func(*jobs.Thing) {}), jobs.ErrNotFound)
+	f(jobs.ThingQuery{TypeName: "fan"}, "d")
+	f(jobs.ThingQuery{AttributeName: "empty"}, "b", "c")
+	f(jobs.ThingQuery{AttributeName: "empty", ByValue: true}, "b")
+	f(jobs.ThingQuery{AttributeName: "empty", ByValue: true, AttributePrefix: true}, "b", "c")
+	f(jobs.ThingQuery{AttributeName: "color", ByValue: true})
 	f(jobs.ThingQuery{AttributeName: `x"y`})
 }
 

@@ -7,6 +7,7 @@ import (
 
 var groupHandlers = map[string]handler{
 	"CreateThingGroup": createGroup, "DescribeThingGroup": describeGroup, "ListThingGroups": listGroups, "DeleteThingGroup": deleteGroup,
+	"UpdateThingGroup":     updateGroup,
 	"AddThingToThingGroup": addToGroup, "RemoveThingFromThingGroup": removeFromGroup, "ListThingsInThingGroup": listMembers,
 	"ListThingGroupsForThing": listGroupsOfThing, "UpdateThingGroupsForThing": updateGroupsOfThing, "CreateDynamicThingGroup": createDynamicGroup,
 }
@@ -40,6 +41,22 @@ func createGroup(c *Plane, q *call) (any, error) {
 		Description: properties.Text("thingGroupDescription"), Attributes: attributesOf(properties),
 	})
 	return groupRef{g.Name, g.ARN, g.ID}, err
+}
+
+// groupVersion is UpdateThingGroup's output.
+type groupVersion struct {
+	Version int64 `json:"version"`
+}
+
+func updateGroup(c *Plane, q *call) (any, error) {
+	properties, _ := q.in.Structure("thingGroupProperties")
+	r := jobs.UpdateGroupRequest{Name: q.in.Text("thingGroupName"), Attributes: attributeUpdateOf(properties), Version: q.in.ExpectedVersion()}
+	if properties.Has("thingGroupDescription") {
+		description := properties.Text("thingGroupDescription")
+		r.Description = &description
+	}
+	version, err := c.service.UpdateGroup(q.ctx, r)
+	return groupVersion{version}, err
 }
 
 func createDynamicGroup(*Plane, *call) (any, error) {

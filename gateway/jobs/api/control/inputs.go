@@ -95,3 +95,9 @@ func attributesOf(in model.Input) map[string]string {
 	payload, _ := in.Structure("attributePayload")
 	return payload.Pairs("attributes")
 }
+
+// attributeUpdateOf returns what an attribute payload changes.
+func attributeUpdateOf(in model.Input) jobs.AttributeUpdate {
+	payload, _ := in.Structure("attributePayload")
+	return jobs.AttributeUpdate{Given: payload.Has("attributes"), Values: payload.Pairs("attributes"), Merge: payload.Flag("merge", false)}
+}

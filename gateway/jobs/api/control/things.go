@@ -7,6 +7,7 @@ import (
 
 var thingHandlers = map[string]handler{
 	"CreateThing": createThing, "DescribeThing": describeThing, "ListThings": listThings, "DeleteThing": deleteThing,
+	"UpdateThing": updateThing,
 }
 
 // endpointAnswer is DescribeEndpoint's output.
@@ -91,7 +92,7 @@ func listThings(c *Plane, q *call) (any, error) {
 	}
 	list, cursor, err := c.service.ListThings(q.ctx, jobs.ThingQuery{
 		TypeName: q.in.Text("thingTypeName"), AttributeName: q.in.Text("attributeName"), AttributeValue: q.in.Text("attributeValue"),
-		AttributePrefix: q.in.Flag("usePrefixAttributeValue", false),
+		AttributePrefix: q.in.Flag("usePrefixAttributeValue", false), ByValue: q.in.Has("attributeValue"),
 	}, p)
 	if err != nil {
 		return nil, err
@@ -101,6 +102,13 @@ func listThings(c *Plane, q *call) (any, error) {
 		answer.Things[i] = listedThing{t.Name, t.TypeName, t.ARN, orEmpty(t.Attributes), t.Version}
 	}
 	return answer, nil
+}
+
+func updateThing(c *Plane, q *call) (any, error) {
+	return nil, c.service.UpdateThing(q.ctx, jobs.UpdateThingRequest{
+		Name: q.in.Text("thingName"), TypeName: q.in.Text("thingTypeName"), RemoveType: q.in.Flag("removeThingType", false),
+		Attributes: attributeUpdateOf(q.in), Version: q.in.ExpectedVersion(),
+	})
 }
 
 func deleteThing(c *Plane, q *call) (any, error) {

@@ -38,7 +38,7 @@ func TestModelAgreesWithAWS(t *testing.T) {
 	for _, op := range got.Operations {
 		byName[op.Name] = op
 	}
-	if len(want.Operations) != 36 || len(got.Operations) != len(want.Operations)+1 { // and CreateDynamicThingGroup
+	if len(want.Operations) != 38 || len(got.Operations) != len(want.Operations)+1 { // and CreateDynamicThingGroup
 		t.Errorf("the facts have %d operations, the model %d", len(want.Operations), len(got.Operations))
 	}
 	for _, op := range want.Operations {

@@ -117,7 +117,7 @@ func (x *exchange) answer(dst []byte) (_ []byte, err error) {
 		return dst, err
 	}
 	next := x.Topic.Operation == Describe && string(x.Topic.Job) == jobs.Next
-	if job := x.Topic.Job; job != nil && !next && !isName(job, maxJobID, false) {
+	if job := x.Topic.Job; job != nil && !next && !wire.IsName(job, wire.MaxJobID, false) {
 		return dst, invalid("The job id is not of the pattern [a-zA-Z0-9_-]{1,64}.")
 	}
 	switch x.Topic.Operation {

@@ -1,6 +1,10 @@
 package dispatch
 
-import "bytes"
+import (
+	"bytes"
+
+	"jobgate/gateway/jobs/wire"
+)
 
 // Operation is what a topic asks for.
 type Operation uint8
@@ -121,24 +125,5 @@ const (
 	NotifyNamespace = "notify-namespace-" // and the namespace
 )
 
-// isName says whether s is 1 to limit characters of [a-zA-Z0-9_-], and ':' where colon says so.
-func isName(s []byte, limit int, colon bool) bool {
-	for _, c := range s {
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
-		case c == ':' && colon:
-		default:
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= limit
-}
-
-// The longest names (AWS.md §4).
-const (
-	maxThingName = 128
-	maxJobID     = 64
-)
-
 // IsThingName says whether s can be a thing's name: [a-zA-Z0-9:_-]{1,128}.
-func IsThingName(s []byte) bool { return isName(s, maxThingName, true) }
+func IsThingName(s []byte) bool { return wire.IsName(s, wire.MaxThingName, true) }

@@ -261,7 +261,7 @@ func (l *life) templates(ctx context.Context) error {
 		return err
 	}
 	_, err = l.client.DeleteJobTemplate(ctx, &iot.DeleteJobTemplateInput{JobTemplateId: &l.name})
-	return errors.Join(err, same("description", *described.Description, "of the test"), same("managed", len(managed.ManagedJobTemplates), 7),
+	return errors.Join(err, same("description", *described.Description, "of the test"), same("managed", len(managed.ManagedJobTemplates), 8),
 		same("timeout", *described.TimeoutConfig.InProgressTimeoutInMinutes, 60), fails[*types.ConflictException]("CreateJobTemplate again", again))
 }
 

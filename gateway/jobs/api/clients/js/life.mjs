@@ -114,7 +114,7 @@ const conflict = await fails(iot.ConflictException, 409, operator.createJobTempl
 assert.equal(conflict.resourceId, run);
 assert.ok(jobTemplateArn.endsWith(`:jobtemplate/${run}`));
 await operator.deleteJobTemplate({ jobTemplateId: run });
-assert.equal((await operator.listManagedJobTemplates({})).managedJobTemplates.length, 7);
+assert.equal((await operator.listManagedJobTemplates({})).managedJobTemplates.length, 8);
 assert.equal((await operator.describeManagedJobTemplate({ templateName: "AWS-Reboot" })).templateVersion, "1.0");
 assert.ok((await operator.describeEndpoint({ endpointType: "iot:Jobs" })).endpointAddress);
 
