@@ -114,6 +114,11 @@ const (
 	KindStructure
 )
 
+// String returns the kind's name, as the model texts have it.
+func (k Kind) String() string {
+	return [...]string{"string", "boolean", "integer", "long", "double", "timestamp", "list", "map", "structure"}[k]
+}
+
 var kindNames = map[string]Kind{
 	"string": KindString, "boolean": KindBoolean, "integer": KindInteger, "long": KindLong,
 	"double": KindDouble, "timestamp": KindTimestamp,
