@@ -32,7 +32,7 @@ func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result 
 	return result, err
 }
 
-// move puts things into groups and takes them out of others, and does what that means for continuous jobs.
+// move puts things into groups and takes them out of others, and does what that means for jobs.
 type move struct {
 	tx          engine.Tx
 	things      []engine.Thing
@@ -42,14 +42,14 @@ type move struct {
 	line    map[int64][]int64        // a group and its ancestors
 	groups  map[int64]map[int64]bool // a thing's groups, as they are now
 	joined  map[int64][]int64        // groups that a thing was not in before
-	jobs    []moveJob                // the continuous jobs that the change concerns
+	jobs    []moveJob                // the jobs that the change concerns
 	targets []map[engine.Target]bool // theirs
 	found   map[engine.Key]*engine.Execution
 	result  jobs.MemberResult
 	changes []engine.Change
 }
 
-// moveJob is a continuous job.
+// moveJob is a job that has not ended.
 type moveJob struct {
 	*jobs.Job
 	progress engine.Progress
@@ -88,7 +88,7 @@ func (m *move) read() error {
 		ids[i], m.groups[thing.ID] = thing.ID, make(map[int64]bool)
 	}
 	q := engine.TargetQuery{
-		Selection: uint8(jobs.Continuous), Statuses: engine.SetOf(uint8(jobs.JobScheduled), uint8(jobs.JobInProgress)),
+		Statuses: engine.SetOf(uint8(jobs.JobScheduled), uint8(jobs.JobInProgress)),
 	}
 	for _, g := range slices.Concat(m.add, m.remove) {
 		line := []int64{g.ID}
@@ -197,6 +197,8 @@ func (m *move) one(thing *engine.Thing, job int, was, is bool) error {
 	switch {
 	case was && !is:
 		return m.leave(thing, j)
+	case j.Selection == jobs.Snapshot: // who joins after its creation does not get it
+		return nil
 	case is && !was:
 		return m.join(thing, j, true)
 	case is && !j.progress.Done && moved:

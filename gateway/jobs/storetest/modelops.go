@@ -53,16 +53,17 @@ func (m *model) deleteGroup(name string) error {
 func (m *model) move(thing string, change func()) {
 	was := make(map[*modelJob]bool)
 	for _, j := range m.jobs {
-		was[j] = m.targets(j, thing)
+		was[j] = m.member(j, thing)
 	}
 	change()
 	for _, j := range m.jobs {
-		is := m.targets(j, thing)
+		is := m.member(j, thing)
 		e := j.latest(thing)
 		switch {
-		case j.Selection != jobs.Continuous || !j.running() || is == was[j]:
+		case !j.running() || is == was[j]:
 		case !is && e != nil && !e.Status.Terminal():
 			m.end(e, jobs.Removed)
+		case j.Selection == jobs.Snapshot:
 		case is && j.started && !j.Stopped && (e == nil || e.Status.Terminal()):
 			m.queue(j, thing)
 		}
@@ -73,6 +74,22 @@ func (m *model) move(thing string, change func()) {
 			m.queue(j, thing)
 		}
 	}
+}
+
+// member says whether a thing is in a group that a job targets, whenever it joined it, or is a target itself.
+func (m *model) member(j *modelJob, thing string) bool {
+	t := m.things[thing]
+	if t == nil || j.aim.direct[thing] {
+		return t != nil
+	}
+	for g := range t.groups {
+		for ; g != nil; g = g.parent {
+			if j.aim.groups[g] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // joined says whether a thing has just joined a group that a job targets.

@@ -206,15 +206,19 @@ func testLeave(s *suite) {
 	s.later(time.Second)
 	s.same("b is in top still", len(s.leave("sub", "b").Removed), 0)
 	r := s.leave("sub", "c")
-	if len(r.Removed) != 1 || r.Removed[0].Status != jobs.Removed || r.Removed[0].Version != 3 || !r.Removed[0].UpdatedAt.Equal(s.now) {
+	if len(r.Removed) != 2 || r.Removed[0].Status != jobs.Removed || r.Removed[0].Version != 3 || !r.Removed[0].UpdatedAt.Equal(s.now) {
 		s.Fatalf("removed %+v", r.Removed)
 	}
-	s.same("c", s.pending("c"), []string{"snapshot#1 QUEUED v1"})
-	s.same("d is a target itself", len(s.leave("sub", "d").Removed), 0)
+	s.same("removed too", []any{r.Removed[1].Job.ID, r.Removed[1].Status}, []any{"snapshot", jobs.Removed})
+	s.same("c", s.pending("c"), []string(nil))
+	s.same("coming back", len(s.join("sub", "c").Queued), 1) // the continuous job alone
+	s.same("leaving", len(s.leave("sub", "c").Removed), 1)
+	r = s.leave("sub", "d") // which is a target of the continuous job itself
+	s.same("removed", []any{len(r.Removed), r.Removed[0].Job.ID}, []any{1, "snapshot"})
 	s.same("it leaves again", len(s.leave("sub", "c").Removed), 0)
 	s.counts(jobs.Counts{jobs.Queued: 3, jobs.Removed: 1})
 	s.becomes("a", "j", jobs.Succeeded)
-	s.same("what has ended stays", len(s.leave("top", "a").Removed), 0)
+	s.same("what has ended stays", len(s.leave("top", "a").Removed), 1) // the snapshot job's goes
 	s.counts(jobs.Counts{jobs.Queued: 2, jobs.Removed: 1, jobs.Succeeded: 1})
 }
 
