@@ -31,6 +31,7 @@ import (
 type jobsService struct {
 	rules   jobRulesInForce
 	store   jobs.Store
+	audit   *auditFile // nil: none
 	health  *storeHealth
 	service *jobs.Service
 	data    *data.Plane
@@ -52,12 +53,13 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 	j.store, j.health = jobstore.Over(engine), health
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, j.store.Close())
+			err = errors.Join(err, j.store.Close(), j.audit.Close())
 		}
 	}()
 	j.service, err = jobs.New(jobs.Config{
 		Store: j.store, Names: jobs.Names{Region: c.Jobs.Region, Account: c.Jobs.Account}, Endpoint: dataEndpoint(c),
 		Roles: &j.rules, Fetch: j.rules.fetch, Signatures: j.rules.signatures, Limits: jobs.Limits{MaxDocument: maxSource}, Log: log,
+		Retention: c.Jobs.Retention,
 	})
 	if err != nil {
 		return nil, err
@@ -73,7 +75,12 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 	if err != nil {
 		return nil, err
 	}
-	if j.control, err = j.newControl(ctx, v, log); err != nil {
+	audit, auditLog, err := openAudit(c.Jobs.AuditFile)
+	if err != nil {
+		return nil, err
+	}
+	j.audit = audit
+	if j.control, err = j.newControl(ctx, v, log, auditLog); err != nil {
 		return nil, err
 	}
 	if err = m.Registry.Register(api.NewCollector(j.service)); err != nil {
@@ -87,12 +94,12 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 }
 
 // newControl returns what the control listener serves.
-func (j *jobsService) newControl(ctx context.Context, v *access.Verifier, log *slog.Logger) (*api.Listener, error) {
+func (j *jobsService) newControl(ctx context.Context, v *access.Verifier, log, audit *slog.Logger) (*api.Listener, error) {
 	tokenKey, err := j.service.Secret(ctx, control.TokenSecret)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the store's key of page tokens: %w", err)
 	}
-	operations, err := control.New(control.Config{Service: j.service, TokenKey: tokenKey, Log: log})
+	operations, err := control.New(control.Config{Service: j.service, TokenKey: tokenKey, Log: log, Audit: audit})
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +158,7 @@ func (j *jobsService) close() error {
 		j.stop()
 		<-j.ended
 	}
-	return j.store.Close()
+	return errors.Join(j.store.Close(), j.audit.Close())
 }
 
 // listener is the control plane's, nil if it is off.

@@ -58,6 +58,11 @@ func (p *process) swap() error {
 		p.verifier.SetKeys(keys)
 	}
 	before := p.parts
+	if p.jobs != nil {
+		if err := p.jobs.audit.reopen(); err != nil { // lines go on to the file as it was
+			p.log.Error("cannot open the audit file anew", "error", err)
+		}
+	}
 	p.enforce(made)
 	p.server.Swap(made.handler)
 	p.parts, p.loaded = made, loaded

@@ -106,6 +106,7 @@ func (s *Service) round(ctx context.Context, now time.Time) (worked bool, err er
 		}
 	}
 	done(s.timeOut(ctx, now))
+	done(s.retain(ctx, now))
 	ids, groups, all := s.scheduler.take(now)
 	if all {
 		active, failure := s.allJobs(ctx, ids)

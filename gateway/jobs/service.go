@@ -35,7 +35,8 @@ type Config struct {
 	// until ctx ends; nil: as DocumentOptions say.
 	Signatures func(ctx context.Context) jobdoc.CodeSignatures
 	Limits     Limits
-	Log        *slog.Logger // nil: discards
+	Retention  time.Duration // jobs that ended longer ago are deleted; 0: never
+	Log        *slog.Logger  // nil: discards
 }
 
 // Limits bound what one request or one step may cost; 0 is the default.
@@ -72,7 +73,9 @@ type Service struct {
 	shared    bool         // other gateways may change the store
 	caughtUp  atomic.Int64 // when the feed was last read to its end, ns; 0: not yet
 	pruned    time.Time    // when the feed was last pruned; Run's
-	scratch   sync.Pool    // *[]Execution
+	retention time.Duration
+	retained  time.Time // when no job's retention was found to have passed; Run's
+	scratch   sync.Pool // *[]Execution
 }
 
 // New returns a Service over c.Store. Run has to be started for timers, rollouts and sweeps to proceed.
@@ -92,6 +95,7 @@ func New(c Config) (*Service, error) {
 	}
 	s := &Service{
 		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, sign: c.Signatures, log: c.Log,
+		retention: c.Retention,
 		limits: Limits{
 			MaxDocument: orDefault(c.Limits.MaxDocument, DefaultMaxDocument),
 			ChunkSize:   orDefault(c.Limits.ChunkSize, DefaultChunkSize),

@@ -79,7 +79,7 @@ type ThingStore interface {
 	// ChangeMembers moves things in and out of groups, all of them or none. For each continuous job whose rollout has
 	// begun: a thing that was not a target and is one now gets a new execution, unless one is pending; so does one that
 	// moves among the targets of a rollout that is not done, if it has none yet; a thing that was a target and is none
-	// any more has its pending execution REMOVED. A thing that leaves before a snapshot job's rollout has come to it
+	// any more has its pending execution REMOVED, of a snapshot job too. A thing that leaves before a snapshot job's rollout has come to it
 	// does not get the job.
 	ChangeMembers(ctx context.Context, c MemberChange) (MemberResult, error)
 	// Members lists the things of a group in a stable order; recursive includes those of its descendants.
@@ -172,6 +172,7 @@ type JobQuery struct {
 	GroupName   string // a target group
 	GroupID     string
 	NamespaceID string
+	EndedBefore time.Time // completed or canceled before it
 }
 
 // QueueChunk asks for up to Limit further executions.

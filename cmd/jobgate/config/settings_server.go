@@ -16,6 +16,10 @@ type Jobs struct {
 	StoreTimeout time.Duration `yaml:"store_timeout" default:"3s" min:"100ms" max:"1m"`
 	// Brings the schema of a shared database to this program's version at the start; if false, `jobgate store migrate` does (`serve --no-migrate`).
 	StoreMigrate bool `yaml:"store_migrate" default:"true"`
+	// Jobs that ended longer ago are deleted, with their executions; 0: never. A job whose executions still run is kept.
+	Retention time.Duration `yaml:"retention" default:"0s" min:"0s" max:"3650d"`
+	// File for operators' changes, a JSON object a line, beside the lines in the log; opened again on reload.
+	AuditFile string `yaml:"audit_file" empty:"refused"`
 	// Region in the ARNs it makes.
 	Region string `yaml:"region" default:"us-east-1"`
 	// Account in the ARNs it makes; twelve digits.

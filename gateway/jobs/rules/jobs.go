@@ -181,7 +181,7 @@ func (s *Store) Jobs(ctx context.Context, q jobs.JobQuery, p jobs.Page) (list []
 	err = s.view(ctx, func(r engine.Reader) error {
 		states, err := r.ListJobs(engine.JobQuery{
 			Status: uint8(q.Status), Selection: uint8(q.Selection), Namespace: q.NamespaceID,
-			GroupName: q.GroupName, GroupUUID: q.GroupID,
+			GroupName: q.GroupName, GroupUUID: q.GroupID, EndedBefore: millis(q.EndedBefore),
 		}, number(p.After), p.Limit+1)
 		if err != nil {
 			return err

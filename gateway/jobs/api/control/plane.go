@@ -36,6 +36,7 @@ type Config struct {
 	TokenKey []byte
 	Timeout  time.Duration // of an operation; 0: 30 s
 	Log      *slog.Logger  // nil: discards; one line for each change
+	Audit    *slog.Logger  // nil: none; gets the lines of changes too
 }
 
 // Plane does the operations. It is safe for concurrent use.
@@ -46,6 +47,8 @@ type Plane struct {
 	tokens  tokens
 	timeout time.Duration
 	log     *slog.Logger
+
+	auditLog *slog.Logger // nil: none
 }
 
 // route is an operation and what does it.
@@ -96,7 +99,7 @@ func New(c Config) (*Plane, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Plane{service: c.Service, absent: absent.Operations, tokens: newTokens(c.TokenKey), timeout: c.Timeout, log: c.Log}
+	p := &Plane{service: c.Service, absent: absent.Operations, tokens: newTokens(c.TokenKey), timeout: c.Timeout, log: c.Log, auditLog: c.Audit}
 	serve := handlers()
 	for _, op := range known.Operations {
 		p.routes = append(p.routes, route{op, serve[op.Name]})
@@ -111,28 +114,41 @@ func (c *Plane) Serve(ctx *fasthttp.RequestCtx, asked *target.Target, caller *ac
 	if err != nil {
 		return "", err
 	}
-	if fault := caller.MayOperate(route.Name, route.Method); fault != nil {
-		return route.Name, exception.From(fault)
+	var in model.Input
+	failure := c.run(ctx, &in, &exchange{route, variables, asked, caller, now})
+	c.audit(route, caller, resource(asked, variables, &in), failure)
+	return route.Name, failure
+}
+
+// exchange is a request whose operation is known.
+type exchange struct {
+	*route
+	variables map[string]string
+	asked     *target.Target
+	caller    *access.Caller
+	now       time.Time
+}
+
+// run does an operation, if its caller may, and writes the answer. It leaves the operation's input.
+func (c *Plane) run(ctx *fasthttp.RequestCtx, in *model.Input, x *exchange) (err *exception.Exception) {
+	if fault := x.caller.MayOperate(x.Name, x.Method); fault != nil {
+		return exception.From(fault)
 	}
 	var args fasthttp.Args
-	args.ParseBytes(asked.Query())
-	in, err := route.Read(variables, &args, ctx.Request.Body())
-	if err != nil {
-		return route.Name, err
+	args.ParseBytes(x.asked.Query())
+	if *in, err = x.Read(x.variables, &args, ctx.Request.Body()); err != nil {
+		return err
 	}
 	timeout, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
-	answer, failure := route.serve(c, &call{ctx: timeout, now: now, operation: route.Operation, in: in, host: string(ctx.Host())})
+	answer, failure := x.serve(c, &call{ctx: timeout, now: x.now, operation: x.Operation, in: *in, host: string(ctx.Host())})
 	if failure == nil {
 		failure = respond(ctx, answer)
 	}
 	if failure != nil {
-		return route.Name, exception.Of(route.Exceptions, failure)
+		return exception.Of(x.Exceptions, failure)
 	}
-	if route.Method != http.MethodGet {
-		c.log.Info("jobs: operator's change", "operation", route.Name, "access_key", caller.ID(), "path", string(asked.Path()))
-	}
-	return route.Name, nil
+	return nil
 }
 
 // respond writes an answer that is not an error.

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+)
+
+// auditFile is the file that operators' changes are written to, a JSON object a line. It is safe for concurrent use.
+type auditFile struct {
+	path string
+
+	mu   sync.Mutex
+	file *os.File
+}
+
+// openAudit opens the file, which only its owner can read, and returns a log of it. "" is none.
+func openAudit(path string) (*auditFile, *slog.Logger, error) {
+	if path == "" {
+		return nil, nil, nil
+	}
+	a := &auditFile{path: path}
+	if err := a.reopen(); err != nil {
+		return nil, nil, err
+	}
+	return a, slog.New(slog.NewJSONHandler(a, nil)), nil
+}
+
+// reopen goes on in the file that has the name now, which a rotation of logs may have changed.
+func (a *auditFile) reopen() error {
+	if a == nil {
+		return nil
+	}
+	file, err := os.OpenFile(a.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot open the audit file: %w; see jobs.audit_file", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.file != nil {
+		_ = a.file.Close()
+	}
+	a.file = file
+	return nil
+}
+
+// Write appends a line.
+func (a *auditFile) Write(line []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.file.Write(line)
+}
+
+// Close closes the file.
+func (a *auditFile) Close() error {
+	if a == nil {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.file.Close()
+}

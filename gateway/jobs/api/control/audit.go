@@ -1,0 +1,59 @@
+package control
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/exception"
+	"jobgate/gateway/jobs/api/model"
+	"jobgate/gateway/target"
+)
+
+// audited are the members that name what an operation changes, and the kinds of resource as ARNs have them.
+var audited = []struct{ member, kind string }{
+	{"jobId", "job"}, {"jobTemplateId", "jobtemplate"}, {"thingName", "thing"}, {"thingGroupName", "thinggroup"},
+	{"resourceArn", ""}, {"thingArn", ""}, {"thingGroupArn", ""},
+}
+
+// resource names what an operation changes: "job/update-1 thing/sensor-1". Where the input says nothing, it is the path.
+func resource(asked *target.Target, variables map[string]string, in *model.Input) string {
+	var names []string
+	for _, a := range audited {
+		value := in.Text(a.member)
+		if value == "" {
+			value = variables[a.member]
+		}
+		if value != "" && a.kind != "" {
+			value = a.kind + "/" + value
+		}
+		if value != "" {
+			names = append(names, value)
+		}
+	}
+	if len(names) == 0 {
+		return string(asked.Path())
+	}
+	return strings.Join(names, " ")
+}
+
+// audit writes the line of an operator's change, or of one that was refused or failed: by which key, what, of which
+// resource, and what came of it.
+func (c *Plane) audit(route *route, caller *access.Caller, resource string, failure *exception.Exception) {
+	if route.Method == http.MethodGet {
+		return
+	}
+	outcome := "done"
+	if failure != nil {
+		outcome = failure.Code
+	}
+	attributes := []any{
+		slog.String("access_key", caller.ID()), slog.String("operation", route.Name), slog.String("resource", resource),
+		slog.String("outcome", outcome),
+	}
+	c.log.Info("jobs: operator's change", attributes...)
+	if c.auditLog != nil {
+		c.auditLog.Info("operator's change", attributes...)
+	}
+}
