@@ -6,14 +6,13 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strconv"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/exception"
+	"jobgate/gateway/jobs/wire"
 )
 
 // Input is what an operation was given: validated, and nothing that its model does not know.
@@ -75,7 +74,7 @@ func (op *Operation) decodeBody(body []byte) (map[string]any, *exception.Excepti
 	if !utf8.Valid(body) {
 		return nil, exception.InvalidRequest("The request body is not UTF-8.")
 	}
-	if halfSurrogate(body) {
+	if wire.HalfSurrogate(body) {
 		return nil, exception.InvalidRequest("The request body holds half of a surrogate pair.")
 	}
 	var members map[string]any
@@ -88,40 +87,6 @@ func (op *Operation) decodeBody(body []byte) (map[string]any, *exception.Excepti
 		return nil, exception.InvalidRequest("The request body is more than a JSON object.")
 	}
 	return members, nil
-}
-
-// halfSurrogate says whether JSON text escapes half of a surrogate pair, which is no character: encoding/json would put
-// U+FFFD in its place, and a job document would not be the one that was sent.
-func halfSurrogate(text []byte) bool {
-	for i := 0; i < len(text); i++ {
-		if text[i] != '\\' {
-			continue
-		}
-		r := escaped(text[i:])
-		if i++; r < 0 { // the character that is escaped is not the next escape's backslash
-			continue
-		}
-		if i += 4; !utf16.IsSurrogate(r) {
-			continue
-		}
-		if utf16.DecodeRune(r, escaped(text[i+1:])) == utf8.RuneError {
-			return true
-		}
-		i += 6
-	}
-	return false
-}
-
-// escaped returns the code unit of the \uXXXX that text begins with, -1 if it does not.
-func escaped(text []byte) rune {
-	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
-		return -1
-	}
-	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
-	if err != nil {
-		return -1
-	}
-	return rune(n)
 }
 
 // HasBody says whether members of the input stand in a body.

@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/wire"
 )
 
 // input is what a payload says. Members that are null count as not given; those that are not known are passed over, as
@@ -44,6 +45,9 @@ func read(payload []byte) (in input, err error) {
 	}
 	if !isObject(payload) {
 		return in, fault(InvalidJSON, "The payload is not a JSON object.")
+	}
+	if wire.HalfSurrogate(payload) {
+		err = invalid("The payload holds half of a surrogate pair.")
 	}
 	members(payload, func(name, value []byte) {
 		if string(value) == "null" {

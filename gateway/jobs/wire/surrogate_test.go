@@ -1,11 +1,11 @@
-package model
+package wire
 
 import "testing"
 
 func TestHalfSurrogate(t *testing.T) {
 	f := func(text string, want bool) {
 		t.Helper()
-		if got := halfSurrogate([]byte(text)); got != want {
+		if got := HalfSurrogate([]byte(text)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
