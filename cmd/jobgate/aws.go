@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
+	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway/jobdoc"
 )
 
@@ -47,11 +48,20 @@ func s3Endpoint(ctx context.Context, c aws.Config) (string, error) {
 	for _, source := range c.ConfigSources {
 		if s, ok := source.(endpointSource); ok {
 			if url, found, err := s.GetServiceBaseEndpoint(ctx, "S3"); err != nil || found {
-				return url, err
+				return checkedEndpoint("AWS_ENDPOINT_URL_S3", url, err)
 			}
 		}
 	}
-	return aws.ToString(c.BaseEndpoint), nil
+	return checkedEndpoint("AWS_ENDPOINT_URL", aws.ToString(c.BaseEndpoint), nil)
+}
+
+// checkedEndpoint is url if the rules of presign.endpoint allow it: what is signed for a host that clients spell otherwise
+// is refused by every store.
+func checkedEndpoint(setting, url string, err error) (string, error) {
+	if err == nil && url != "" {
+		err = config.CheckBaseURL(setting, url)
+	}
+	return url, err
 }
 
 // s3Host is where `s3://bucket/key` leads: the standard AWS settings, and the buckets that are elsewhere.

@@ -61,6 +61,28 @@ func TestPresignPlaces(t *testing.T) {
 	}
 }
 
+// TestEndpointHosts: an endpoint of AWS's settings keeps the rules of presign.endpoint.
+func TestEndpointHosts(t *testing.T) {
+	document := writeFile(t, t.TempDir(), "job.json", "{}")
+	for endpoint, want := range map[string]string{
+		"http://bücher.example":  `"http://bücher.example" has a host that is not a DNS name in ASCII`,
+		"http://h:0443":          `has the port "0443", which is not 1..65535 without leading zeros`,
+		"http://h:":              "has an empty port",
+		"minio:9000":             `"minio:9000" is not a base URL; allowed: http://host:port or https://host:port`,
+		"http://user:s3cret@h:9": "carries a user name or password",
+	} {
+		for _, setting := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
+			env := append([]string{setting + "=" + endpoint}, presignKeys...)
+			for _, args := range [][]string{{"presign", "s3://bkt/k"}, {"check", document}} {
+				r := jobgate(t, "", env, args...)
+				if r.code != 1 || !strings.HasPrefix(r.err, "jobgate: "+setting+": ") || !strings.Contains(r.err, want) || strings.Contains(r.err, "s3cret@") {
+					t.Errorf("%s=%s %v: exit %d, %s", setting, endpoint, args, r.code, r.err)
+				}
+			}
+		}
+	}
+}
+
 // TestPresignPlacesAsAWS compares with `aws s3 presign`.
 func TestPresignPlacesAsAWS(t *testing.T) {
 	const aws = "/usr/bin/aws"

@@ -129,6 +129,7 @@ func readSignature(stdin io.Reader, name string) (givenSignature, error) {
 	if err != nil {
 		return givenSignature{}, err
 	}
+	text = bytes.TrimPrefix(text, []byte("\uFEFF")) // editors put it before UTF-8
 	g := givenSignature{size: -1}
 	var object struct {
 		RawPayloadSize *int64

@@ -47,7 +47,8 @@ func TestCodeSignCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, signature := range []string{object, value} {
+	const mark = "\uFEFF" // as some editors put it
+	for _, signature := range []string{object, value, mark + object, mark + value} {
 		f(0, file+": ok (9 bytes, key "+k.ID(), "", signature, "--key-file", key, "--verify", "-", file)
 		f(0, ": ok", "", "", "--key-file", public, "--verify", writeFile(t, folder, "sig", signature), file)
 	}

@@ -220,3 +220,15 @@ func TestMan(t *testing.T) {
 		t.Error("a page for a hidden command")
 	}
 }
+
+// A byte order mark before a document is no fault, and is handed on as serve does.
+func TestDocumentWithMark(t *testing.T) {
+	const marked = "\uFEFF" + `{"thing":"${aws:iot:parameter:name}"}`
+	file := writeFile(t, t.TempDir(), "job.json", marked)
+	if r := jobgate(t, "", testAWS, "check", "--parameter", "name", file); r.code != 0 || r.err != "" || !strings.Contains(r.out, "job.json: ok (") {
+		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
+	}
+	if r := jobgate(t, marked, testAWS, "render", "--parameter", "name=a", "-"); r.code != 0 || r.out != "\uFEFF"+`{"thing":"a"}` {
+		t.Errorf("exit %d: %q %s", r.code, r.out, r.err)
+	}
+}

@@ -116,21 +116,38 @@ func (v *validator) presign() {
 
 // baseURL checks for scheme and host and nothing else, and says whether that is so.
 func (v *validator) baseURL(key, text string) bool {
-	want := "http://host:port or https://host:port"
+	problem, mend := baseURLProblem(text)
+	if problem != "" {
+		v.fault(key, problem, wantBaseURL, mend)
+	}
+	return problem == ""
+}
+
+const wantBaseURL = "http://host:port or https://host:port"
+
+// CheckBaseURL says what is wrong with the base URL of a server, by the rules of presign.endpoint, where it comes from a
+// setting of others. The error names the setting and holds no password.
+func CheckBaseURL(setting, text string) error {
+	if problem, mend := baseURLProblem(text); problem != "" {
+		return Fault{Key: setting, Problem: problem, Allowed: wantBaseURL, Mend: mend}
+	}
+	return nil
+}
+
+// baseURLProblem says why text is not scheme and host and nothing else; "" if it is.
+func baseURLProblem(text string) (problem, mend string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		v.fault(key, fmt.Sprintf("%q is not a base URL", redactURL(text)), want, "")
+		return fmt.Sprintf("%q is not a base URL", redactURL(text)), ""
 	case u.User != nil:
-		v.fault(key, "carries a user name or password", want, "leave it out: this URL is logged")
+		return "carries a user name or password", "leave it out: this URL is logged"
 	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
-		v.fault(key, fmt.Sprintf("%q has a path or query", redactURL(text)), want, "the path comes from the request")
+		return fmt.Sprintf("%q has a path or query", redactURL(text)), "the path comes from the request"
 	case hostProblem(u) != "":
-		v.fault(key, fmt.Sprintf("%q %s", redactURL(text), hostProblem(u)), want, "")
-	default:
-		return true
+		return fmt.Sprintf("%q %s", redactURL(text), hostProblem(u)), ""
 	}
-	return false
+	return "", ""
 }
 
 // hostProblem says why clients would not send u's host as it is written; "" when they do. A signature holds for the bytes
