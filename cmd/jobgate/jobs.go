@@ -13,6 +13,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
+	"jobgate/gateway/console"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/api/access"
@@ -36,6 +37,7 @@ type jobsService struct {
 	service *jobs.Service
 	data    *data.Plane
 	control *api.Listener
+	console *console.Console // nil: off
 
 	stop  context.CancelFunc // of the loop that does what is due; nil before it begins
 	ended chan struct{}
@@ -82,6 +84,11 @@ func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gate
 	j.audit = audit
 	if j.control, err = j.newControl(ctx, v, log, auditLog); err != nil {
 		return nil, err
+	}
+	if c.ServesConsole() {
+		if j.console, err = console.New(); err != nil {
+			return nil, err
+		}
 	}
 	if err = m.Registry.Register(api.NewCollector(j.service)); err != nil {
 		return nil, fmt.Errorf("cannot count the jobs' executions: %w", err)
@@ -167,6 +174,9 @@ func (j *jobsService) listener(c *config.Config) *gateway.Control {
 		return nil
 	}
 	l := &gateway.Control{Address: c.Control, Options: j.control.HTTP(), Close: j.control.Close}
+	if j.console != nil {
+		l.Options = j.console.Front(l.Options)
+	}
 	if t := c.ControlTLS; t.CertFile != "" {
 		l.TLS = &gateway.TLS{
 			Setting: "control_tls", CertFile: t.CertFile, KeyFile: t.KeyFile,
@@ -209,6 +219,9 @@ func (p *process) printKey(w io.Writer) {
   %s
   aws --endpoint-url %s iot list-jobs
 `, exportLine(p.madeKey, p.loaded.Jobs.Region), controlURL(&p.loaded.Config, control.String()))
+	if p.loaded.ServesConsole() {
+		_, _ = fmt.Fprintf(w, "In a browser: %s%s\n", controlURL(&p.loaded.Config, control.String()), console.Root)
+	}
 }
 
 // exportLine makes AWS's tools sign with a key. A session token or a pager of the caller's own would be in the way.

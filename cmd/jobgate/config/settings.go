@@ -24,6 +24,8 @@ type Config struct {
 	Control string `yaml:"control" default:"127.0.0.1:8082" restart:"yes"`
 	// TLS of the control plane's listener.
 	ControlTLS ControlTLS `yaml:"control_tls" empty:"refused" restart:"yes"`
+	// Serves the operators' web page on `control`, under /console/; `auto`: where control is on loopback.
+	Console string `yaml:"console" default:"auto" enum:"auto|true|false" restart:"yes"`
 	// TLS of the devices' listener.
 	TLS TLS `yaml:"tls" empty:"refused" restart:"yes"`
 	// How a device proves its name.

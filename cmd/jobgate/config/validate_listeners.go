@@ -31,6 +31,14 @@ func reachable(address string) bool {
 	return err == nil && !IsLoopback(address)
 }
 
+// ServesConsole says whether the operators' web page is on.
+func (c *Config) ServesConsole() bool {
+	if !c.Jobs.Enabled || c.Control == "" {
+		return false
+	}
+	return c.Console == "true" || c.Console == "auto" && IsLoopback(c.Control)
+}
+
 // listeners checks the four addresses.
 func (v *validator) listeners() {
 	c := v.c
@@ -40,6 +48,9 @@ func (v *validator) listeners() {
 		if c.Control != "" && c.Control != Default().Control {
 			v.fault("control", fmt.Sprintf("%q has nothing to serve: jobs are off", c.Control), "", "set jobs.enabled: true, or remove control")
 		}
+	}
+	if c.Console == "true" && !(c.Jobs.Enabled && c.Control != "") {
+		v.fault("console", "has nothing to be served on: the control plane is off", "", "set jobs.enabled: true and control, or remove console")
 	}
 	used := map[string]string{}
 	for _, l := range []struct{ key, address string }{

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/jobs/api/control"
 	"jobgate/gateway/jobs/api/events"
 	"jobgate/gateway/jobs/api/exception/exceptiontest"
 )
@@ -315,6 +317,18 @@ func TestEmptyIsShown(t *testing.T) {
 	p.ok(operator, "PUT", "/jobs/j", `{"targets":["`+account+`thing/a"],"document":"{}"}`)
 	expect(t, "job", p.ok(operator, "GET", "/jobs/j", ""), "job.presignedUrlConfig", `{}`, "job.jobExecutionsRolloutConfig", `{}`, "job.timeoutConfig", `{}`)
 	expect(t, "execution", p.ok(operator, "GET", "/things/a/jobs/j", ""), "execution.statusDetails", `{"detailsMap":{}}`)
+}
+
+// A client learns what its key is for before it offers anything.
+func TestCaller(t *testing.T) {
+	p := newPlane(t)
+	expect(t, "operator", p.ok(operator, "GET", control.CallerPath, ""), "accessKeyId", `"`+operator.id+`"`, "readOnly", `false`, "region", `"us-east-1"`)
+	expect(t, "reader", p.ok(dashboard, "GET", control.CallerPath, ""), "readOnly", `true`)
+	device := sensor
+	device.service = access.ServiceControl
+	if status := p.do(device, "GET", control.CallerPath, "").StatusCode(); status != 403 {
+		t.Errorf("a device's key: got %d, want 403", status)
+	}
 }
 
 // Keys of tags that begin like AWS's own are refused, in whatever case.

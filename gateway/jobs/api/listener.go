@@ -111,6 +111,8 @@ func (l *Listener) serve(ctx *fasthttp.RequestCtx, now time.Time) (operation str
 		return "", nil
 	case string(x.asked.Path()) == events.Path && ctx.IsGet():
 		return "Watch", l.config.Events.Serve(ctx, caller)
+	case string(x.asked.Path()) == control.CallerPath && ctx.IsGet():
+		return l.config.Control.ServeCaller(ctx, caller)
 	}
 	return l.config.Control.Serve(ctx, &x.asked, caller, now)
 }

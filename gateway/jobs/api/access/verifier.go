@@ -56,6 +56,9 @@ type Caller struct {
 // ID returns the access key id.
 func (c *Caller) ID() string { return c.key.Credentials.AccessKeyID }
 
+// ReadOnly says whether the caller may only look.
+func (c *Caller) ReadOnly() bool { return c.key.ReadOnly }
+
 // Name returns the thing that the caller acts for, if it is one and no pattern, else the access key id.
 func (c *Caller) Name() string {
 	if c.key.Things != "" && !strings.Contains(c.key.Things, "*") {

@@ -1,0 +1,47 @@
+// The form that asks for an access key.
+
+import {h, replace} from './dom.js';
+import * as api from './api.js';
+import {derive, start} from './session.js';
+
+// signIn shows the form, and calls done once somebody has signed in. why is told above it.
+export function signIn(main, why, done) {
+	if (!window.isSecureContext || !crypto.subtle) {
+		replace(main, h('h1', null, 'Sign in'), h('p', {class: 'notice bad', role: 'alert'},
+			`This page came from ${location.origin} without encryption. Browsers sign requests over https or on this machine only: set control_tls, put the gateway behind TLS, or open a tunnel to its loopback address.`));
+		return;
+	}
+	const error = h('div', {role: 'alert'}, why && h('p', {class: 'notice'}, why));
+	const id = h('input', {id: 'key-id', name: 'username', autocomplete: 'username', required: true, spellcheck: 'false', autocapitalize: 'off'});
+	const secret = h('input', {id: 'secret', type: 'password', autocomplete: 'off', required: true});
+	const button = h('button', {class: 'primary'}, 'Sign in');
+	const form = h('form', {class: 'card narrow', onsubmit: async (event) => {
+		event.preventDefault();
+		const text = secret.value.trim();
+		secret.value = '';
+		button.disabled = true;
+		try {
+			const session = await open(id.value.trim(), text);
+			await start(session);
+			done();
+		} catch (refusal) {
+			replace(error, h('p', {class: 'notice bad'}, await api.explain(refusal)));
+			button.disabled = false;
+			secret.focus();
+		}
+	}},
+	h('label', {for: 'key-id'}, 'Access key ID'), id,
+	h('label', {for: 'secret'}, 'Secret access key'), secret,
+	h('p', {class: 'hint'}, 'The secret stays in this page: it becomes a signing key for today and tomorrow that cannot be read back, and is forgotten. Signing out wipes the key.'),
+	button);
+	replace(main, h('h1', null, 'Sign in'), error, form);
+	id.focus();
+}
+
+// open derives a session and asks the gateway who that is, once more in the gateway's own region if it names another.
+async function open(accessKeyId, secret) {
+	const first = await derive(accessKeyId, secret, 'us-east-1');
+	const told = await api.identify(first);
+	if (told.keys) return told;
+	return api.identify(await derive(accessKeyId, secret, told.region));
+}
