@@ -322,13 +322,16 @@ func TestEmptyIsShown(t *testing.T) {
 // A client learns what its key is for before it offers anything.
 func TestCaller(t *testing.T) {
 	p := newPlane(t)
-	expect(t, "operator", p.ok(operator, "GET", control.CallerPath, ""), "accessKeyId", `"`+operator.id+`"`, "readOnly", `false`, "region", `"us-east-1"`)
-	expect(t, "reader", p.ok(dashboard, "GET", control.CallerPath, ""), "readOnly", `true`)
-	device := sensor
-	device.service = access.ServiceControl
-	if status := p.do(device, "GET", control.CallerPath, "").StatusCode(); status != 403 {
-		t.Errorf("a device's key: got %d, want 403", status)
+	f := func(s signature, wantStatus int, want string) {
+		t.Helper()
+		s.service = access.ServiceControl
+		if res := p.do(s, "GET", control.CallerPath, ""); res.StatusCode() != wantStatus || !strings.Contains(string(res.Body()), want) {
+			t.Errorf("%s: got %d %s, want %d %s", s.id, res.StatusCode(), res.Body(), wantStatus, want)
+		}
 	}
+	f(operator, 200, `{"accessKeyId":"`+operator.id+`","readOnly":false,"region":"us-east-1"`)
+	f(dashboard, 200, `"readOnly":true`)
+	f(sensor, 403, "not authorized to perform iot:DescribeCaller")
 }
 
 // Keys of tags that begin like AWS's own are refused, in whatever case.
