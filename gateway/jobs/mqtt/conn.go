@@ -56,15 +56,29 @@ func keep(b *[]byte) {
 	}
 }
 
-// serve is a connection's life, from its first byte to its end.
+// serve is a connection's life, from its first byte until it is parked or ends.
 func (c *conn) serve() {
 	defer c.server.recover(c)
-	reason := c.open()
+	c.goOn(c.open())
+}
+
+// resume is the life of a connection that was parked.
+func (c *conn) resume() {
+	defer c.server.recover(c)
+	c.goOn(nil)
+}
+
+// goOn receives until there is a reason to end. A connection that is parked is another goroutine's from then on.
+func (c *conn) goOn(reason error) {
 	for reason == nil {
 		reason = c.receive()
 	}
-	c.end(reason)
+	if !errors.Is(reason, errParked) {
+		c.end(reason)
+	}
 }
+
+var errParked = errors.New("the connection is parked")
 
 // open reads CONNECT and answers it. What is wrong before that is answered with nothing.
 func (c *conn) open() error {
@@ -133,6 +147,9 @@ func (c *conn) begin(p packet.Packet, rest []byte) error {
 func (c *conn) receive() error {
 	c.state(edge.Idle)
 	b, n, err := c.wait()
+	if err != nil && c.edge != nil && c.edge.Park() {
+		return errParked
+	}
 	if err != nil {
 		return err
 	}

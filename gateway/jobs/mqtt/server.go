@@ -76,6 +76,9 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 	s.listeners[ln] = struct{}{}
 	s.mu.Unlock()
+	if l, ok := ln.(*edge.Listener); ok {
+		l.Park(s.wake, false)
+	}
 	for {
 		conn, err := ln.Accept()
 		var passing net.Error
@@ -106,6 +109,9 @@ const maxOpening = 4096
 // ServeConn serves one connection, and returns at once.
 func (s *Server) ServeConn(nc net.Conn) {
 	c := &conn{server: s, net: nc, edge: edge.Of(nc)}
+	if c.edge != nil {
+		c.edge.Owner = c
+	}
 	s.mu.Lock()
 	full := s.config.MaxConnections > 0 && len(s.conns) >= s.config.MaxConnections
 	if full || s.closing {
@@ -182,6 +188,13 @@ var errPanic = errors.New("mqtt: panic")
 func (s *Server) enqueue(c *conn) {
 	if !c.queued.Swap(true) {
 		s.queue.push(c)
+	}
+}
+
+// wake serves a connection that was parked. What Close ends needs no goroutine for it.
+func (s *Server) wake(nc net.Conn) {
+	if c, ok := edge.Of(nc).Owner.(*conn); ok {
+		s.background(c.resume)
 	}
 }
 

@@ -1,0 +1,71 @@
+//go:build linux
+
+package mqtt_test
+
+import (
+	"bytes"
+	"runtime/pprof"
+	"strings"
+	"testing"
+	"time"
+
+	"jobgate/gateway/edge"
+	"jobgate/gateway/jobs/mqtt/packet"
+)
+
+// serving returns how many goroutines serve connections.
+func serving(t *testing.T) int {
+	t.Helper()
+	var b bytes.Buffer
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 2); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Count(b.String(), "mqtt.(*conn).goOn(")
+}
+
+// A device that is silent costs no goroutine, is told of its jobs, and is answered when it asks.
+func TestParked(t *testing.T) {
+	both(t, func(t *testing.T, v packet.Version) {
+		f := newFixture(t, nil)
+		ln, err := edge.Listen(edge.Options{
+			Name: "mqtt", Address: "127.0.0.1:0", ReadTimeout: patience, IdleTimeout: patience, WriteTimeout: patience, ParkAfter: 50 * time.Millisecond,
+		})
+		f.ok(err)
+		f.address = ln.Addr().String()
+		served := make(chan error, 1)
+		go func() { served <- f.server.Serve(ln) }()
+		parked := func() {
+			t.Helper()
+			for end := time.Now().Add(time.Minute); serving(t) > 0; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("the connection still has a goroutine")
+				}
+			}
+		}
+		f.things("t")
+		c := f.connect(v, "t", nil)
+		c.subscribe(1, "notify")
+		for _, job := range []string{"a", "b"} {
+			parked()
+			f.create(job, "t")
+			c.message("notify")
+			parked()
+			c.send(packet.AppendPingreq(nil))
+			if p := c.recv(); p.Type != packet.PINGRESP {
+				t.Errorf("PINGREQ is answered with %v", p.Type)
+			}
+		}
+		parked()
+		f.connect(v, "t", nil) // takes its place
+		for {
+			if _, err := c.next(); err != nil {
+				if !closed(err) {
+					t.Error(err)
+				}
+				break
+			}
+		}
+		f.server.Close() // with one that is parked
+		f.ok(<-served)
+	})
+}
