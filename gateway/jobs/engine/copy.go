@@ -113,7 +113,7 @@ type Fault struct {
 // gateway may use the store.
 const CopySpace = "copy"
 
-// ErrNotEmpty: a store that is to be copied into has rows already.
+// ErrNotEmpty is returned for a store that is to be copied into and has rows already.
 var ErrNotEmpty = errors.New("jobs engine: not empty")
 
 // copied is how many rows go at once.
@@ -145,6 +145,9 @@ func Copy(ctx context.Context, from, to Copier, source string, done func(table s
 func copyMarks(ctx context.Context, to Copier, source string, marks map[string][]any) (begun bool, err error) {
 	err = to.View(ctx, func(r Reader) error {
 		values, err := r.ListValues(CopySpace, "", 100)
+		if err != nil {
+			return err
+		}
 		begun = len(values) > 0
 		for _, v := range values {
 			if v.Key == "source" {
