@@ -51,8 +51,8 @@ func (p *plane) serve() (address string) {
 }
 
 // httpServer serves the plane as the gateway does.
-func (c *Listener) httpServer() *edge.HTTP {
-	o := c.HTTP()
+func (l *Listener) httpServer() *edge.HTTP {
+	o := l.HTTP()
 	o.MaxRequestHeader, o.MaxBody, o.ReadTimeout, o.IdleTimeout = 16<<10, 1<<20, 10*time.Second, 75*time.Second
 	return edge.NewHTTP(o)
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+
 	"jobgate/gateway/jobs/api/exception"
 )
 

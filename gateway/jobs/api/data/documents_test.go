@@ -23,17 +23,6 @@ func askAt(d *Plane, at time.Time, method, uri string) *fasthttp.Response {
 
 const nextOf1 = "/things/sensor:1/jobs/$next"
 
-// signedURL returns the first URL of a document within an answer.
-func signedURL(t *testing.T, r *fasthttp.Response) string {
-	t.Helper()
-	_, after, ok := strings.Cut(string(r.Body()), "https://")
-	if !ok {
-		t.Fatalf("no URL in %s", r.Body())
-	}
-	url, _, _ := strings.Cut(after, `\"`)
-	return url
-}
-
 // A document that cannot be signed is a 503, from every operation that hands one out, and nothing was stored.
 func TestSigningFails(t *testing.T) {
 	d, service, signing := newFake(t, sharedDocument)
