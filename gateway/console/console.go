@@ -34,7 +34,7 @@ const Root = "/console/"
 // the page can then say so.
 const HeaderHost = "X-Jobgate-Host"
 
-// MaxBytes is what all files together may have, uncompressed.
+// MaxBytes bounds the size of all files together, uncompressed. A test holds it.
 const MaxBytes = 200_000
 
 // headers are on every answer of the console. Scripts and styles come from files beside the page only, and nothing may
