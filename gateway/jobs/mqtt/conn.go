@@ -238,11 +238,16 @@ func (c *conn) end(reason error) {
 	c.server.ended(c, reason)
 }
 
-// kick ends a connection from outside, with a reason for a client of MQTT 5 that is not being written to.
+// kick ends a connection from outside, with a reason for a client of MQTT 5, unless the client is one that does not take
+// what is written to it.
 func (c *conn) kick(reason packet.Reason) {
-	if c.begun.Load() && c.turn.TryLock() {
-		c.farewell(reason)
-		c.turn.Unlock()
+	for wait := time.Duration(0); c.begun.Load() && wait < kickTime; wait += kickPause {
+		if c.turn.TryLock() { // else it is busy with a packet, for a moment, or stuck
+			c.farewell(reason)
+			c.turn.Unlock()
+			break
+		}
+		time.Sleep(kickPause)
 	}
 	c.end(&packet.Error{Reason: reason, Text: reason.String()})
 }
@@ -263,8 +268,11 @@ func (c *conn) farewell(reason packet.Reason) {
 	}
 }
 
-// kickTime is how long a client has to take the reason why it is disconnected.
-const kickTime = 200 * time.Millisecond
+// kickTime is how long a client has to take the reason why it is disconnected; kickPause is between two tries.
+const (
+	kickTime  = 200 * time.Millisecond
+	kickPause = 5 * time.Millisecond
+)
 
 // isTimeout says whether an error is a deadline that has passed.
 func isTimeout(err error) bool {
