@@ -4,40 +4,25 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // binary is the built command, made by TestMain: the tests below drive it as a person would.
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(testMain(m))
-}
-
-func testMain(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "jobgate-test-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	binary = filepath.Join(folder, "jobgate")
-	build := exec.Command("go", "build", "-o", binary, ".")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "cannot build the command:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(gatetest.Main(func(built string) int {
+		binary = built
+		return m.Run()
+	}))
 }
 
 // result is what a command left.
@@ -53,10 +38,7 @@ func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Dir = t.TempDir()
-	c.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + c.Dir, "TMPDIR=" + c.Dir, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + filepath.Join(c.Dir, "none"), "AWS_SHARED_CREDENTIALS_FILE=" + filepath.Join(c.Dir, "none"),
-	}, env...)
+	c.Env = append(gatetest.Environment(c.Dir), env...)
 	return c
 }
 
@@ -78,33 +60,15 @@ func jobgate(t *testing.T, stdin string, env []string, args ...string) result {
 type daemon struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	log  *lockedBuffer // standard error
-	out  *lockedBuffer // standard output
+	log  *gatetest.Buffer // standard error
+	out  *gatetest.Buffer // standard output
 	done chan struct{}
-}
-
-// lockedBuffer is written by a process and read by a test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // startDaemon starts the binary; it is killed when the test ends, if it still runs.
 func startDaemon(t *testing.T, env []string, args ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, cmd: command(t, env, args...), log: &lockedBuffer{}, out: &lockedBuffer{}, done: make(chan struct{})}
+	d := &daemon{t: t, cmd: command(t, env, args...), log: &gatetest.Buffer{}, out: &gatetest.Buffer{}, done: make(chan struct{})}
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -181,5 +145,3 @@ func writeFile(t *testing.T, folder, name, text string) string {
 	}
 	return full
 }
-
-var _ io.Writer = (*lockedBuffer)(nil)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 var operatorKey = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
@@ -97,7 +99,7 @@ func follow(t *testing.T, g *gateway, bundle string, flags ...string) {
 	t.Helper()
 	env := []string{"AWS_ACCESS_KEY_ID=" + operatorKey.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + operatorKey.SecretAccessKey, "AWS_CA_BUNDLE=" + bundle}
 	watch := command(t, filepath.Dir(bundle), env, append([]string{"jobs", "watch", "--config", g.config, "--set", "control=" + g.address("control")}, flags...)...)
-	var said lockedBuffer
+	var said gatetest.Buffer
 	watch.Stderr = &said
 	if err := watch.Start(); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // allListeners is a gateway with every listener on, and a large document.
@@ -151,7 +153,7 @@ listen front
 	_ = listener.Close()
 	cmd := exec.Command(haproxy, "-db", "-f", config)
 	cmd.ExtraFiles = []*os.File{file}
-	var log lockedBuffer
+	var log gatetest.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

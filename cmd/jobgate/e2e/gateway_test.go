@@ -10,29 +10,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
-
-// lockedBuffer is written by a process and read by a test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // command prepares the binary, in folder, with an environment of its own: no AWS settings
 // of this machine, every listener on a free loopback port, no time lost at the end.
@@ -42,11 +25,9 @@ func command(t *testing.T, folder string, env []string, args ...string) *exec.Cm
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Dir = folder
-	c.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + filepath.Join(folder, "none"), "AWS_SHARED_CREDENTIALS_FILE=" + filepath.Join(folder, "none"),
-		"JOBGATE_LISTEN=127.0.0.1:0", "JOBGATE_ADMIN=127.0.0.1:0", "JOBGATE_DRAIN_DELAY=0s", "JOBGATE_LOG_LEVEL=debug",
-	}, env...)
+	c.Env = append(gatetest.Environment(folder),
+		"JOBGATE_LISTEN=127.0.0.1:0", "JOBGATE_ADMIN=127.0.0.1:0", "JOBGATE_DRAIN_DELAY=0s", "JOBGATE_LOG_LEVEL=debug")
+	c.Env = append(c.Env, env...)
 	return c
 }
 
@@ -55,7 +36,7 @@ type gateway struct {
 	t                       *testing.T
 	cmd                     *exec.Cmd
 	config                  string // path of its configuration file
-	log                     *lockedBuffer
+	log                     *gatetest.Buffer
 	ended                   chan struct{}
 	devices, admin, sidecar string // addresses, "" for a listener that is off
 }
@@ -71,7 +52,7 @@ func serve(t *testing.T, folder string, env []string, config string) *gateway {
 // launch is serve with a command that is made already.
 func launch(t *testing.T, cmd *exec.Cmd, config string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, cmd: cmd, log: &lockedBuffer{}, ended: make(chan struct{}), config: config}
+	g := &gateway{t: t, cmd: cmd, log: &gatetest.Buffer{}, ended: make(chan struct{}), config: config}
 	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
 	logs.watch(g.log)
 	if err := g.cmd.Start(); err != nil {
@@ -158,7 +139,7 @@ func run(t *testing.T, folder string, env []string, args ...string) (stdout, std
 	t.Helper()
 	c := command(t, folder, env, args...)
 	var out bytes.Buffer
-	errs := &lockedBuffer{}
+	errs := &gatetest.Buffer{}
 	logs.watch(errs)
 	c.Stdout, c.Stderr = &out, errs
 	err := c.Run()

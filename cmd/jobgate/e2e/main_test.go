@@ -4,34 +4,24 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // binary is the built command, made by TestMain.
 var binary string
 
 func TestMain(m *testing.M) {
-	os.Exit(testMain(m))
+	os.Exit(gatetest.Main(func(built string) int {
+		binary = built
+		return testMain(m)
+	}))
 }
 
 func testMain(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "jobgate-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	binary = filepath.Join(folder, "jobgate")
-	build := exec.Command("go", "build", "-o", binary, "jobgate/cmd/jobgate")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "cannot build the command:", err)
-		return 1
-	}
 	// The tests wait for sessions, time-outs and drains more than they compute.
 	if err := flag.Set("test.parallel", "6"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -51,12 +41,12 @@ var logs journal
 // journal collects logs and secrets while the tests run. It is safe for concurrent use.
 type journal struct {
 	mu      sync.Mutex
-	written []*lockedBuffer
+	written []*gatetest.Buffer
 	secrets map[string]bool
 }
 
 // watch adds a log.
-func (j *journal) watch(log *lockedBuffer) {
+func (j *journal) watch(log *gatetest.Buffer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.written = append(j.written, log)
@@ -93,7 +83,7 @@ func (j *journal) held(text string) []string {
 // leaks returns the lines of all logs that hold a secret.
 func (j *journal) leaks() []string {
 	j.mu.Lock()
-	written := append([]*lockedBuffer(nil), j.written...)
+	written := append([]*gatetest.Buffer(nil), j.written...)
 	j.mu.Unlock()
 	var found []string
 	for _, log := range written {

@@ -1,7 +1,6 @@
 package fleet_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -21,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
@@ -30,27 +30,15 @@ import (
 // binary is the built command, made by TestMain.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "jobgate-fleet-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	binary = filepath.Join(folder, "jobgate")
-	build := exec.Command("go", "build", "-o", binary, "jobgate/cmd/jobgate")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "cannot build the command:", err)
-		return 1
-	}
-	if err := flag.Set("test.parallel", "3"); err != nil { // the tests wait more than they compute
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(gatetest.Main(func(built string) int {
+		binary = built
+		if err := flag.Set("test.parallel", "3"); err != nil { // the tests wait more than they compute
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}))
 }
 
 // faults is how often a fault happens.
@@ -79,26 +67,9 @@ type gateway struct {
 	config string
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	log    *logBuffer
+	log    *gatetest.Buffer
 	listen string // devices
 	admin  string
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // startServer starts a PostgreSQL that flushes to the disk, and makes a database. The test goes beside others.
@@ -125,7 +96,7 @@ func newFleet(t *testing.T, n int, url, direct string) *fleet {
 		t.Fatal(err)
 	}
 	for range n {
-		g := &gateway{t: t, config: filepath.Join(t.TempDir(), "jobgate.yaml"), log: &logBuffer{}}
+		g := &gateway{t: t, config: filepath.Join(t.TempDir(), "jobgate.yaml"), log: &gatetest.Buffer{}}
 		text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + url + "\", store_timeout: 2s}\n"
 		if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
