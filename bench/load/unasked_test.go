@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"sync/atomic"
 	"strings"
 	"testing"
 	"time"
@@ -95,9 +96,9 @@ func closedWorker(t *testing.T, url string) (*worker, arrival) {
 // answer to the request that comes next, which goes out on a new connection, even a POST.
 func TestTimeoutBeforeRequest(t *testing.T) {
 	t.Parallel()
-	n := 0
+	var n atomic.Int64
 	url := serveRaw(t, func(c net.Conn) {
-		if n++; n == 1 {
+		if n.Add(1) == 1 {
 			_, _ = io.WriteString(c, requestTimeout)
 			return
 		}
