@@ -6,8 +6,8 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
-	"sync/atomic"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
