@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -40,7 +41,7 @@ func newClient(t *testing.T) func(method, target string, header map[string]strin
 	go func() { _ = h.Serve(l) }()
 	t.Cleanup(func() { _ = l.Close() })
 	client := &http.Client{
-		Transport:     &http.Transport{Dial: func(string, string) (net.Conn, error) { return l.Dial() }, DisableCompression: true},
+		Transport:     &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return l.Dial() }, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return func(method, target string, header map[string]string, body string) (*http.Response, []byte) {

@@ -49,7 +49,7 @@ func (v *validator) listeners() {
 			v.fault("control", fmt.Sprintf("%q has nothing to serve: jobs are off", c.Control), "", "set jobs.enabled: true, or remove control")
 		}
 	}
-	if c.Console == "true" && !(c.Jobs.Enabled && c.Control != "") {
+	if c.Console == "true" && (!c.Jobs.Enabled || c.Control == "") {
 		v.fault("console", "has nothing to be served on: the control plane is off", "", "set jobs.enabled: true and control, or remove console")
 	}
 	used := map[string]string{}

@@ -128,9 +128,10 @@ func (m *model) changeGroups(thing string, add, remove []string) error {
 	return nil
 }
 
-func (m *model) deleteThing(name string) error {
+// deleteThing does nothing if the thing is deleted already.
+func (m *model) deleteThing(name string) {
 	if m.things[name] == nil {
-		return nil // it is deleted already
+		return
 	}
 	delete(m.things, name)
 	for _, j := range m.jobs {
@@ -138,7 +139,6 @@ func (m *model) deleteThing(name string) error {
 			m.end(e, jobs.Removed)
 		}
 	}
-	return nil
 }
 
 // createJob adds j; its targets are names of things and groups.

@@ -178,7 +178,8 @@ func (r *run) deleteThing() {
 		}
 	}
 	r.log("deleteThing %s", name)
-	r.ok("DeleteThing", r.service.DeleteThing(bg, r.model.now, name, 0), r.model.deleteThing(name))
+	r.ok("DeleteThing", r.service.DeleteThing(bg, r.model.now, name, 0), nil)
+	r.model.deleteThing(name)
 }
 
 func (r *run) createGroup() {

@@ -13,8 +13,13 @@ import (
 
 // audited are the members that name what an operation changes, and the kinds of resource as ARNs have them.
 var audited = []struct{ member, kind string }{
-	{"jobId", "job"}, {"jobTemplateId", "jobtemplate"}, {"thingName", "thing"}, {"thingGroupName", "thinggroup"},
-	{"resourceArn", ""}, {"thingArn", ""}, {"thingGroupArn", ""},
+	{"jobId", "job"},
+	{"jobTemplateId", "jobtemplate"},
+	{"thingName", "thing"},
+	{"thingGroupName", "thinggroup"},
+	{"resourceArn", ""},
+	{"thingArn", ""},
+	{"thingGroupArn", ""},
 }
 
 // resource names what an operation changes: "job/update-1 thing/sensor-1". Where the input says nothing, it is the path.
