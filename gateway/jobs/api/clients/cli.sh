@@ -132,7 +132,7 @@ iot create-job --job-id "$run-t" --targets "$arn" --job-template-arn "$template"
 is 'from template' "$(iot get-job-document --job-id "$run-t" --query document)" '{"from":"template"}'
 iot delete-job --job-id "$run-t" --force
 iot delete-job-template --job-template-id "$run"
-is managed "$(iot list-managed-job-templates --query 'length(managedJobTemplates)')" 7
+is managed "$(iot list-managed-job-templates --query 'length(managedJobTemplates)')" 8
 managed=$(iot describe-managed-job-template --template-name AWS-Download-File --query templateArn)
 iot create-job --job-id "$run-m" --targets "$arn" --job-template-arn "$managed" \
 	--document-parameters downloadUrl=https://example.com/x,filePath=/tmp/x >/dev/null
