@@ -135,8 +135,8 @@ type ExecutionReader interface {
 	ListOfThing(thing int64, q ExecutionQuery, before AttemptKey, limit int) ([]Execution, error)
 	// Ended lists lines by thing, with Name.
 	Ended(q EndedQuery) ([]Ended, error)
-	// Reasons adds up a job's lines, the most frequent first.
-	Reasons(job int64, statuses StatusSet, limit int) ([]ReasonCount, error)
+	// Reasons adds up the lines that q asks for, of all things, the most frequent first; Limit bounds the sums.
+	Reasons(q EndedQuery) ([]ReasonCount, error)
 }
 
 // Tx writes rows too. Its methods are called one after the other.

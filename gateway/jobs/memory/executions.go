@@ -110,10 +110,12 @@ func (t *tx) Ended(q engine.EndedQuery) ([]engine.Ended, error) {
 }
 
 // Reasons implements engine.ExecutionReader.
-func (t *tx) Reasons(job int64, statuses engine.StatusSet, limit int) (list []engine.ReasonCount, err error) {
+func (t *tx) Reasons(q engine.EndedQuery) (list []engine.ReasonCount, err error) {
 	t.called("Reasons")
 	counts := make(map[engine.ReasonCount]int64)
-	for _, line := range t.lines(job, func(e *engine.Ended) bool { return statuses.Has(e.Status) }) {
+	for _, line := range t.lines(q.Job, func(e *engine.Ended) bool {
+		return q.Statuses.Has(e.Status) && (!q.ByReason || e.Reason == q.Reason)
+	}) {
 		counts[engine.ReasonCount{Status: line.Status, Reason: line.Reason}]++
 	}
 	for r, n := range counts {
@@ -123,7 +125,7 @@ func (t *tx) Reasons(job int64, statuses engine.StatusSet, limit int) (list []en
 	slices.SortFunc(list, func(a, b engine.ReasonCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Status, b.Status), cmp.Compare(a.Reason, b.Reason))
 	})
-	return list[:min(limit, len(list))], nil
+	return list[:min(q.Limit, len(list))], nil
 }
 
 // Apply implements engine.Tx.

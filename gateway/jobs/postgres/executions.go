@@ -154,22 +154,27 @@ func (t *tx) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.Att
 
 // Ended implements engine.ExecutionReader.
 func (t *tx) Ended(q engine.EndedQuery) ([]engine.Ended, error) {
-	var reason *string
-	if q.ByReason {
-		reason = &q.Reason
-	}
 	rows, err := t.query("SELECT l.thing, t.name, l.number, l.status, l.reason FROM "+lines+` l
-		JOIN things t ON t.id = l.thing ORDER BY l.thing LIMIT $4`, q.Job, q.After, statusArray(q.Statuses), q.Limit, reason)
+		JOIN things t ON t.id = l.thing ORDER BY l.thing LIMIT $4`, q.Job, q.After, statusArray(q.Statuses), q.Limit, reasonOf(&q))
 	return collect(rows, err, func(rows pgx.Rows, x *engine.Ended) error {
 		return rows.Scan(&x.Thing, &x.Name, &x.Number, &x.Status, &x.Reason)
 	})
 }
 
+// reasonOf is a query's reason, nil for any.
+func reasonOf(q *engine.EndedQuery) *string {
+	if q.ByReason {
+		return &q.Reason
+	}
+	return nil
+}
+
 // Reasons implements engine.ExecutionReader.
-func (t *tx) Reasons(job int64, statuses engine.StatusSet, limit int) ([]engine.ReasonCount, error) {
+func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
 	rows, err := t.query(`SELECT n.status, n.reason, count(*) FROM ended n
 		JOIN executions x ON x.thing = n.thing AND x.job = n.job AND x.number = n.number AND x.status = n.status
-		WHERE n.job = $1 AND n.status = ANY($2::smallint[]) GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT $3`, job, statusArray(statuses), limit)
+		WHERE n.job = $1 AND n.status = ANY($2::smallint[]) AND ($4::text IS NULL OR n.reason = $4)
+		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT $3`, q.Job, statusArray(q.Statuses), q.Limit, reasonOf(&q))
 	return collect(rows, err, func(rows pgx.Rows, x *engine.ReasonCount) error { return rows.Scan(&x.Status, &x.Reason, &x.Count) })
 }
 

@@ -166,11 +166,20 @@ func (r reader) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.
 	return list, r.addJobs(list)
 }
 
-// Ended implements engine.ExecutionReader. The lines are the executions' own rows: a table of its own would cost each report
-// a second row, to spare a rare look through a job.
+// unsuccessful is where executions that ended and did not succeed are looked for, if a query asks for no others: the index
+// of those alone. It has all that Ended and Reasons return.
+func unsuccessful(q *engine.EndedQuery) (index, where string) {
+	if q.Statuses == 0 || q.Statuses&engine.SetOf(0, 1, engine.FirstEnded) != 0 {
+		return "", ""
+	}
+	return " INDEXED BY executions_unsuccessful", " AND e.status > 2"
+}
+
+// Ended implements engine.ExecutionReader.
 func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
-	err = query(r.conn, `SELECT e.thing, t.name, e.number, e.status, e.reason FROM executions e JOIN things t ON t.id = e.thing
-			WHERE e.job = ?1 AND e.thing > ?2 AND e.status >= ?3 AND (?4 = 0 OR (?4 >> e.status) & 1) AND (?5 = 0 OR e.reason = ?6)
+	index, where := unsuccessful(&q)
+	err = query(r.conn, `SELECT e.thing, t.name, e.number, e.status, e.reason FROM executions e`+index+` JOIN things t ON t.id = e.thing
+			WHERE e.job = ?1 AND e.thing > ?2 AND e.status >= ?3 AND (?4 = 0 OR (?4 >> e.status) & 1) AND (?5 = 0 OR e.reason = ?6)`+where+`
 			ORDER BY e.thing LIMIT ?7`,
 		func(stmt *sqlite.Stmt) error {
 			list = append(list, engine.Ended{
@@ -183,16 +192,17 @@ func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
 }
 
 // Reasons implements engine.ExecutionReader.
-func (r reader) Reasons(job int64, statuses engine.StatusSet, limit int) (list []engine.ReasonCount, err error) {
-	err = query(r.conn, `SELECT status, reason, count(*) n FROM executions
-			WHERE job = ?1 AND status >= ?2 AND (?3 = 0 OR (?3 >> status) & 1)
-			GROUP BY status, reason ORDER BY n DESC, status, reason LIMIT ?4`,
+func (r reader) Reasons(q engine.EndedQuery) (list []engine.ReasonCount, err error) {
+	index, where := unsuccessful(&q)
+	err = query(r.conn, `SELECT e.status, e.reason, count(*) n FROM executions e`+index+`
+			WHERE e.job = ?1 AND e.status >= ?2 AND (?3 = 0 OR (?3 >> e.status) & 1) AND (?4 = 0 OR e.reason = ?5)`+where+`
+			GROUP BY e.status, e.reason ORDER BY n DESC, e.status, e.reason LIMIT ?6`,
 		func(stmt *sqlite.Stmt) error {
 			list = append(list, engine.ReasonCount{
 				Status: uint8(stmt.ColumnInt64(0)), Reason: stmt.ColumnText(1), Count: stmt.ColumnInt64(2),
 			})
 			return nil
-		}, job, engine.FirstEnded, int64(statuses), limit)
+		}, q.Job, engine.FirstEnded, int64(q.Statuses), flag(q.ByReason), q.Reason, q.Limit)
 	return list, err
 }
 

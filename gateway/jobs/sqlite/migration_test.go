@@ -110,7 +110,9 @@ func TestMigration(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			counts, err := r.Reasons(state.Job.Seq, engine.SetOf(uint8(jobs.Failed), uint8(jobs.Rejected)), 9)
+			counts, err := r.Reasons(engine.EndedQuery{
+				Job: state.Job.Seq, Statuses: engine.SetOf(uint8(jobs.Failed), uint8(jobs.Rejected)), Limit: 9,
+			})
 			if err != nil {
 				return err
 			}
@@ -166,7 +168,7 @@ func TestMigrationScale(t *testing.T) {
 	}
 	begun = time.Now()
 	err := s.engine.View(bg, func(r engine.Reader) error {
-		counts, err := r.Reasons(1, engine.SetOf(uint8(jobs.Failed)), 9)
+		counts, err := r.Reasons(engine.EndedQuery{Job: 1, Statuses: engine.SetOf(uint8(jobs.Failed)), Limit: 9})
 		if len(counts) != 1 || counts[0].Reason != "power" || counts[0].Count < int64(things/3) {
 			t.Errorf("reasons %+v", counts)
 		}

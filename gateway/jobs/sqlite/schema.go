@@ -190,6 +190,8 @@ UPDATE executions SET reason = substr(coalesce(json_extract(details, '$.reason')
 	WHERE status > 1 AND details LIKE '%"reason"%';
 UPDATE attempts SET reason = substr(coalesce(json_extract(details, '$.reason'), ''), 1, 256)
 	WHERE status > 1 AND details LIKE '%"reason"%';
+`, `
+CREATE INDEX executions_unsuccessful ON executions (job, thing, status, number, reason) WHERE status > 2; -- ended otherwise
 `}
 
 // storeVersion returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
