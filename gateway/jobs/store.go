@@ -19,6 +19,7 @@ type Store interface {
 	ThingStore
 	JobStore
 	ExecutionStore
+	FailureStore
 	LabelStore
 	SecretStore
 

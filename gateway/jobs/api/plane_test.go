@@ -337,15 +337,20 @@ func operationOf(t *testing.T, s signature, method, uri string) *model.Operation
 // operationsOf returns the operations of the plane that s signs for.
 func operationsOf(t *testing.T, s signature) []*model.Operation {
 	t.Helper()
-	read := model.Control
+	models := []func() (*model.Model, error){model.Control, model.Own}
 	if s.service == access.ServiceData {
-		read = model.Data
+		models = models[:1]
+		models[0] = model.Data
 	}
-	m, err := read()
-	if err != nil {
-		t.Fatal(err)
+	var all []*model.Operation
+	for _, read := range models {
+		m, err := read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m.Operations...)
 	}
-	return m.Operations
+	return all
 }
 
 // get returns a member of an answer by its path, "job.status".

@@ -228,12 +228,12 @@ func OtherThing() *edge.Fault {
 	return fault(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
 }
 
-// MayOperate says whether the caller may do an operation of the control plane.
-func (c *Caller) MayOperate(name, method string) *edge.Fault {
+// MayOperate says whether the caller may do an operation of the control plane; changes says that it changes something.
+func (c *Caller) MayOperate(name string, changes bool) *edge.Fault {
 	if c.key.Things != "" {
 		return c.denied(name, "operations of the control plane")
 	}
-	if c.key.ReadOnly && method != http.MethodGet {
+	if c.key.ReadOnly && changes {
 		return c.denied(name, "operations that change something")
 	}
 	return nil

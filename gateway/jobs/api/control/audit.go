@@ -2,7 +2,6 @@ package control
 
 import (
 	"log/slog"
-	"net/http"
 	"strings"
 
 	"jobgate/gateway/jobs/api/access"
@@ -46,7 +45,7 @@ func resource(asked *target.Target, variables map[string]string, in *model.Input
 // audit writes the line of an operator's change, or of one that was refused or failed: by which key, what, of which
 // resource, and what came of it.
 func (c *Plane) audit(route *route, caller *access.Caller, resource string, failure *exception.Exception) {
-	if route.Method == http.MethodGet {
+	if !route.Changes() {
 		return
 	}
 	outcome := "done"

@@ -1,8 +1,6 @@
 package control
 
 import (
-	"net/http"
-
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/jobs/api/access"
@@ -23,7 +21,7 @@ type callerAnswer struct {
 // ServeCaller answers a GET of CallerPath.
 func (c *Plane) ServeCaller(ctx *fasthttp.RequestCtx, caller *access.Caller) (operation string, _ *exception.Exception) {
 	const name = "DescribeCaller"
-	if fault := caller.MayOperate(name, http.MethodGet); fault != nil {
+	if fault := caller.MayOperate(name, false); fault != nil {
 		return name, exception.From(fault)
 	}
 	names := c.service.Names()

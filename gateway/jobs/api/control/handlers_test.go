@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/valyala/fasthttp"
@@ -18,8 +19,12 @@ func TestHandlersCoverTheModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	own, err := model.Own()
+	if err != nil {
+		t.Fatal(err)
+	}
 	serve := handlers()
-	for _, op := range m.Operations {
+	for _, op := range slices.Concat(m.Operations, own.Operations) {
 		if serve[op.Name] == nil {
 			t.Errorf("nothing does %s", op.Name)
 		}

@@ -1,6 +1,7 @@
 // Package control is the IoT Jobs control plane (AWS.md §5): the operations of service iot that operators call.
 //
-//	Call ─► route ─► model.Operation.Read ─► handler (jobs.go, executions.go, templates.go, things.go, groups.go, tags.go)
+//	Call ─► route ─► model.Operation.Read ─► handler (jobs.go, executions.go, templates.go, things.go, groups.go, tags.go;
+//	                                          │ own.go: those that AWS does not have)
 //	                                          │ inputs.go: structures as package jobs has them
 //	                                          └─► jobs.Service ─► answers.go: AWS's member names ─► JSON
 //
@@ -72,7 +73,7 @@ type call struct {
 // handlers are the operations by name. A test compares them with the model.
 func handlers() map[string]handler {
 	all := map[string]handler{"DescribeEndpoint": describeEndpoint}
-	for _, group := range []map[string]handler{jobHandlers, executionHandlers, templateHandlers, thingHandlers, groupHandlers, tagHandlers} {
+	for _, group := range []map[string]handler{jobHandlers, executionHandlers, templateHandlers, thingHandlers, groupHandlers, tagHandlers, ownHandlers} {
 		for name, h := range group {
 			all[name] = h
 		}
@@ -89,6 +90,10 @@ func New(c Config) (*Plane, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := model.Own()
+	if err != nil {
+		return nil, err
+	}
 	absent, err := model.Absent()
 	if err != nil {
 		return nil, err
@@ -101,7 +106,7 @@ func New(c Config) (*Plane, error) {
 	}
 	p := &Plane{service: c.Service, absent: absent.Operations, tokens: newTokens(c.TokenKey), timeout: c.Timeout, log: c.Log, auditLog: c.Audit}
 	serve := handlers()
-	for _, op := range known.Operations {
+	for _, op := range slices.Concat(known.Operations, own.Operations) {
 		p.routes = append(p.routes, route{op, serve[op.Name]})
 	}
 	return p, nil
@@ -131,7 +136,7 @@ type exchange struct {
 
 // run does an operation, if its caller may, and writes the answer. It leaves the operation's input.
 func (c *Plane) run(ctx *fasthttp.RequestCtx, in *model.Input, x *exchange) (err *exception.Exception) {
-	if fault := x.caller.MayOperate(x.Name, x.Method); fault != nil {
+	if fault := x.caller.MayOperate(x.Name, x.Changes()); fault != nil {
 		return exception.From(fault)
 	}
 	var args fasthttp.Args

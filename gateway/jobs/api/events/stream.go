@@ -8,7 +8,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -109,7 +108,7 @@ func (c *Stream) Close() { c.close.Do(func() { close(c.closing) }) }
 // Serve answers with the event stream: from now on, until the client or its key goes, or the Stream closes. The query's
 // jobId keeps to one job, executions=false to events of jobs.
 func (c *Stream) Serve(ctx *fasthttp.RequestCtx, caller *access.Caller) *exception.Exception {
-	if fault := caller.MayOperate("Watch", http.MethodGet); fault != nil {
+	if fault := caller.MayOperate("Watch", false); fault != nil {
 		return exception.From(fault)
 	}
 	args := ctx.QueryArgs()

@@ -1,7 +1,7 @@
 // Package model is what may be asked of the IoT Jobs API: AWS's own model, as text, and inputs that are checked by it.
 //
-//	control.txt, data.txt ─► Parse ─► Operation ─► Read (path, query, body) ─► Input, or an InvalidRequestException
-//	absent.txt            ─► names of the operations that are not there
+//	control.txt, data.txt, own.txt ─► Parse ─► Operation ─► Read (path, query, body) ─► Input, or an InvalidRequestException
+//	absent.txt                     ─► names of the operations that are not there
 //
 // Every length, pattern, enumeration and range of a member stands in the texts and nowhere else in the API; what members
 // mean together is for package jobs.
@@ -10,6 +10,7 @@ package model
 import (
 	_ "embed" // the model texts
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,6 +22,9 @@ var controlText string
 
 //go:embed data.txt
 var dataText string
+
+//go:embed own.txt
+var ownText string
 
 //go:embed absent.txt
 var absentText string
@@ -37,6 +41,7 @@ var (
 		}
 		return m, err
 	})
+	own    = sync.OnceValues(func() (*Model, error) { return Parse(ownText) })
 	absent = sync.OnceValues(func() (*Model, error) { return Parse(absentText) })
 )
 
@@ -45,6 +50,9 @@ func Control() (*Model, error) { return control() }
 
 // Data returns the data plane's operations.
 func Data() (*Model, error) { return data() }
+
+// Own returns the operations of the control listener that AWS does not have. Their paths begin with /-/.
+func Own() (*Model, error) { return own() }
 
 // Absent returns the operations of AWS's control plane that the gateway does not have: their names and paths.
 func Absent() (*Model, error) { return absent() }
@@ -63,6 +71,7 @@ type Operation struct {
 	Input      []Member
 	Output     []Member
 	Exceptions map[string]int // status by name, without the suffix "Exception"
+	Reads      bool           // it changes nothing, whatever its method
 	Quoted     bool           // numbers and booleans of the body may stand in quotes, as AWS's device library writes them
 }
 
@@ -78,6 +87,9 @@ func (op *Operation) Matches(method string, segments []string) bool {
 	}
 	return true
 }
+
+// Changes says whether the operation changes something.
+func (op *Operation) Changes() bool { return op.Method != http.MethodGet && !op.Reads }
 
 // Variables returns the path's variables by name.
 func (op *Operation) Variables(segments []string) map[string]string {
@@ -190,6 +202,8 @@ func (m *Model) addToOperation(op *Operation, line string) error {
 	what, rest, _ := strings.Cut(line, " ")
 	var err error
 	switch what {
+	case "reads":
+		op.Reads = true
 	case "in":
 		op.Input, err = m.addMember(op.Input, rest)
 	case "out":
@@ -202,7 +216,7 @@ func (m *Model) addToOperation(op *Operation, line string) error {
 			}
 		}
 	default:
-		err = fmt.Errorf("%q begins with none of in, out, err", line)
+		err = fmt.Errorf("%q begins with none of reads, in, out, err", line)
 	}
 	return err
 }

@@ -1,0 +1,70 @@
+package control
+
+import (
+	"jobgate/gateway/jobs"
+)
+
+// ownHandlers do the operations that AWS does not have (model/own.txt): what an operator asks of a job that AWS's API
+// answers with one call a device, or not at all.
+var ownHandlers = map[string]handler{
+	"ListJobFailures": listFailures,
+}
+
+// failureList is ListJobFailures' output.
+type failureList struct {
+	Failures  []failure     `json:"failures"`
+	Reasons   []reasonCount `json:"reasons,omitempty"` // on the first page alone
+	NextToken string        `json:"nextToken,omitempty"`
+}
+
+type failure struct {
+	ThingName string            `json:"thingName"`
+	Status    string            `json:"status"`
+	Number    int64             `json:"executionNumber"`
+	Reason    string            `json:"reason,omitempty"`
+	Details   map[string]string `json:"statusDetails,omitempty"`
+	UpdatedAt epoch             `json:"lastUpdatedAt"`
+}
+
+type reasonCount struct {
+	Status string `json:"status"`
+	Reason string `json:"reason"`
+	Count  int64  `json:"count"`
+}
+
+// maxReasons is how many reasons are told: more are as many as devices.
+const maxReasons = 50
+
+// failureQuery is what an operation's status and reason select; a reason of "" is that of failures without one.
+func (q *call) failureQuery() jobs.FailureQuery {
+	query := jobs.FailureQuery{ByReason: q.in.Has("reason"), Reason: q.in.Text("reason")}
+	if status, given := jobs.ParseStatus(q.in.Text("status")); given {
+		query.Statuses = []jobs.Status{status}
+	}
+	return query
+}
+
+func listFailures(c *Plane, q *call) (any, error) {
+	p, err := c.page(q)
+	if err != nil {
+		return nil, err
+	}
+	query := q.failureQuery()
+	list, cursor, err := c.service.ListFailures(q.ctx, q.in.Text("jobId"), query, p)
+	if err != nil {
+		return nil, err
+	}
+	answer := failureList{Failures: make([]failure, len(list)), NextToken: c.tokens.token(q, cursor)}
+	for i := range list {
+		e := &list[i]
+		answer.Failures[i] = failure{e.Thing, e.Status.String(), e.Number, e.Reason(), e.Details.Map(), epoch{e.UpdatedAt}}
+	}
+	if p.After != "" {
+		return answer, nil
+	}
+	counts, err := c.service.FailureReasons(q.ctx, q.in.Text("jobId"), query, maxReasons)
+	for _, r := range counts {
+		answer.Reasons = append(answer.Reasons, reasonCount{r.Status.String(), r.Reason, r.Count})
+	}
+	return answer, err
+}

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+
+	"jobgate/gateway/jobs/api/exception/exceptiontest"
+)
+
+// fail lets things report a status and details.
+func (p *plane) fail(job, status, details string, things ...string) {
+	p.t.Helper()
+	for _, thing := range things {
+		p.ok(operator.asDevice(), "POST", "/things/"+thing+"/jobs/"+job, `{"status":"`+status+`","statusDetails":`+details+`}`)
+	}
+}
+
+// TestFailures reads what failed as a dashboard does: with a read-only key, in pages, by status and by reason.
+func TestFailures(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a", "b", "c", "d", "e")
+	p.createJob("j", "a", "b", "c", "d", "e")
+	const hostile = `</script><img src=x onerror=alert(1)>`
+	p.fail("j", "FAILED", `{"reason":"disk is full","free":"0"}`, "a", "b")
+	p.fail("j", "REJECTED", `{"reason":"`+hostile+`"}`, "c")
+	p.fail("j", "FAILED", `{}`, "d")
+	p.fail("j", "SUCCEEDED", `{"reason":"disk is full"}`, "e")
+	all := p.ok(dashboard, "GET", "/-/jobs/j/failures", "")
+	expect(t, "failures", all, "failures", `[`+
+		`{"executionNumber":1,"lastUpdatedAt":1795435200.25,"reason":"disk is full","status":"FAILED","statusDetails":{"free":"0","reason":"disk is full"},"thingName":"a"},`+
+		`{"executionNumber":1,"lastUpdatedAt":1795435200.25,"reason":"disk is full","status":"FAILED","statusDetails":{"free":"0","reason":"disk is full"},"thingName":"b"},`+
+		`{"executionNumber":1,"lastUpdatedAt":1795435200.25,"reason":"\u003c/script\u003e\u003cimg src=x onerror=alert(1)\u003e","status":"REJECTED","statusDetails":{"reason":"\u003c/script\u003e\u003cimg src=x onerror=alert(1)\u003e"},"thingName":"c"},`+
+		`{"executionNumber":1,"lastUpdatedAt":1795435200.25,"status":"FAILED","thingName":"d"}]`,
+		"reasons", `[{"count":2,"reason":"disk is full","status":"FAILED"},{"count":1,"reason":"","status":"FAILED"},`+
+			`{"count":1,"reason":"\u003c/script\u003e\u003cimg src=x onerror=alert(1)\u003e","status":"REJECTED"}]`)
+
+	things := func(query string) (names string) {
+		for token := ""; ; {
+			page := p.ok(operator, "GET", "/-/jobs/j/failures?maxResults=1"+query+token, "")
+			list, _ := page["failures"].([]any)
+			for _, f := range list {
+				names += fmt.Sprint(f.(map[string]any)["thingName"])
+			}
+			if (page["reasons"] != nil) != (token == "" && len(list) > 0) {
+				t.Errorf("%s: reasons on page %q", query, token)
+			}
+			next, _ := page["nextToken"].(string)
+			if next == "" {
+				return names
+			}
+			token = "&nextToken=" + url.QueryEscape(next)
+		}
+	}
+	for query, want := range map[string]string{
+		"": "abcd", "&status=FAILED": "abd", "&status=TIMED_OUT": "", "&reason=disk+is+full": "ab", "&reason=": "d",
+		"&status=REJECTED&reason=disk%20is%20full": "",
+	} {
+		if got := things(query); got != want {
+			t.Errorf("%q: %s, want %s", query, got, want)
+		}
+	}
+	token := get(p.ok(operator, "GET", "/-/jobs/j/failures?maxResults=1", ""), "nextToken").(string)
+	exceptiontest.Check(t, "another listing's token", p.do(operator, "GET", "/-/jobs/j/failures?status=FAILED&nextToken="+url.QueryEscape(token), ""), 400, "InvalidRequestException", "nextToken")
+	exceptiontest.Check(t, "no failure", p.do(operator, "GET", "/-/jobs/j/failures?status=SUCCEEDED", ""), 400, "InvalidRequestException", "status")
+	exceptiontest.Check(t, "no job", p.do(operator, "GET", "/-/jobs/none/failures", ""), 404, "ResourceNotFoundException", "none")
+}

@@ -1,0 +1,38 @@
+package jobs
+
+import "context"
+
+// FailureStore finds what failed of a job. A thing's latest execution counts, as everywhere.
+type FailureStore interface {
+	// Failures lists a job's executions that failed in a stable order.
+	Failures(ctx context.Context, jobID string, q FailureQuery, p Page) (failed []Execution, next string, err error)
+	// Reasons adds up a job's failures by status and reason, the most frequent first, at most limit of them.
+	Reasons(ctx context.Context, jobID string, q FailureQuery, limit int) ([]ReasonCount, error)
+}
+
+// FailureQuery says which failures are meant; zero members match all.
+type FailureQuery struct {
+	Statuses []Status // some of Failures; none: all of them
+	ByReason bool     // Reason is set
+	Reason   string   // exactly this Execution.Reason; "": those without one
+}
+
+// Failures are the states of an execution that failed.
+func Failures() []Status { return []Status{Failed, TimedOut, Rejected} }
+
+// ReasonCount is how many executions ended with a status and a reason.
+type ReasonCount struct {
+	Status Status
+	Reason string
+	Count  int64
+}
+
+// ListFailures lists a job's executions that failed, with what their devices reported.
+func (s *Service) ListFailures(ctx context.Context, jobID string, q FailureQuery, p Page) ([]Execution, string, error) {
+	return s.store.Failures(ctx, jobID, q, p)
+}
+
+// FailureReasons adds up a job's failures by reason, the most frequent first.
+func (s *Service) FailureReasons(ctx context.Context, jobID string, q FailureQuery, limit int) ([]ReasonCount, error) {
+	return s.store.Reasons(ctx, jobID, q, limit)
+}
