@@ -6,10 +6,13 @@ import (
 	"hash/maphash"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"jobgate/cache"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
+	"jobgate/gateway/tracing"
 )
 
 // document is a job document's template as it was loaded, and its last rendering.
@@ -78,8 +81,9 @@ func (h *Handler) load(ctx context.Context, x *exchange, r *route, key []byte) (
 		return nil, errBadRequest("the path names no document: %v", errors.Unwrap(err))
 	}
 	request := source.Request{URL: string(url), Limit: int64(h.limits.MaxDocument)} // the load may outlive the request
+	span := tracing.Of(ctx)
 	loader := func(ctx context.Context, old *document, kept bool) (*document, error) {
-		return h.loadDocument(ctx, r, request, old, kept)
+		return h.loadDocument(tracing.With(ctx, span), r, request, old, kept)
 	}
 	d, err := h.documents.Load(ctx, cache.Request[*document]{Key: key, Now: x.now, Source: r.source.Name(), Loader: loader})
 	if err == nil {
@@ -102,7 +106,11 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 		request.ETag, request.LastModified = old.etag, old.modified
 	}
 	began := time.Now()
-	loaded, err := r.source.Load(ctx, request)
+	step, span := tracing.Start(ctx, "load from "+r.source.Name(), trace.SpanKindClient)
+	asked := tracing.ContextOf(step)
+	request.TraceParent, request.TraceState = asked.Parent, asked.State
+	loaded, err := r.source.Load(step, request)
+	span.End(err)
 	r.observeLoad(loaded.NotModified, err, time.Since(began))
 	switch {
 	case err != nil:

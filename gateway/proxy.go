@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"github.com/valyala/fasthttp"
+	"go.opentelemetry.io/otel/trace"
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/proxy"
+	"jobgate/gateway/tracing"
 )
 
 // newProxy makes what passes requests to c's upstreams, nil if there are none.
@@ -34,7 +36,19 @@ func (h *Handler) proxy(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Error 
 		x.filler = filler{h, ctx, x, r}
 		x.forward.Fill, x.forward.PassUnfilled = &x.filler, r.passUnfilled
 	}
-	return h.upstream.Serve(ctx, &x.forward)
+	step, span := tracing.Start(ctx, "upstream", trace.SpanKindClient)
+	if span == nil {
+		return h.upstream.Serve(ctx, &x.forward)
+	}
+	own := tracing.ContextOf(step)
+	x.forward.TraceParent, x.forward.TraceState = own.Parent, own.State
+	f := h.upstream.Serve(ctx, &x.forward)
+	if f != nil {
+		span.End(f)
+	} else {
+		span.End(nil)
+	}
+	return f
 }
 
 // filler fills the answer to one request of a fill route.

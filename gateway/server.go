@@ -31,6 +31,7 @@ type ServerConfig struct {
 	Reload     func(context.Context) error
 	Dump       func() []byte // the configuration in force, without secrets
 	Metrics    *Metrics
+	Spans      edge.Spans // of the requests of devices, callers and operators, not of admin's; nil: none
 	Log        *slog.Logger
 }
 
@@ -183,6 +184,9 @@ func (s *Server) served(l *listener) edge.Member {
 	h.MaxRequestHeader, h.MaxBody = c.Limits.MaxRequestHeader, c.Limits.MaxBody
 	h.ReadTimeout, h.IdleTimeout, h.Panics = c.Limits.ReadTimeout, c.Limits.IdleTimeout, c.Metrics.Edge.Panics
 	h.Refusals.Log, h.Refusals.Limit = c.Log, &c.Metrics.logLimit
+	if !l.Last { // probes and scrapes are not worth a trace
+		h.Spans = c.Spans
+	}
 	l.Server = edge.NewHTTP(h)
 	return l.Member
 }

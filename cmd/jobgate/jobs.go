@@ -46,11 +46,15 @@ type jobsService struct {
 }
 
 // openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
-func openJobs(ctx context.Context, c *config.Config, v *access.Verifier, m *gateway.Metrics, log *slog.Logger) (_ *jobsService, err error) {
+func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsService, err error) {
+	v, m, log := p.verifier, p.metrics, p.log
 	j := &jobsService{ended: make(chan struct{})}
 	engine, health, err := openEngine(ctx, &c.Jobs, log)
 	if err != nil {
 		return nil, err
+	}
+	if p.traces.Tracer != nil {
+		engine = traced(engine, health.kind)
 	}
 	j.store, j.health = jobstore.Over(engine), health
 	defer func() {

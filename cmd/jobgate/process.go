@@ -6,12 +6,15 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/telemetry"
 	"jobgate/gateway"
 	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/overload"
@@ -28,6 +31,7 @@ type process struct {
 	level     *slog.LevelVar
 	log       *slog.Logger
 	metrics   *gateway.Metrics
+	traces    telemetry.Traces
 	overload  *overload.Gate
 	documents *gateway.Documents
 	verifier  *access.Verifier       // of signed requests; nil: there are no access keys
@@ -84,6 +88,16 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	logWarnings(p.log, append(loaded.Warnings, endpointWarnings(loaded, p.s3)...))
 	// 2. What outlives a reload.
 	build := buildVersion()
+	if p.traces, err = telemetry.Open(ctx, os.Getenv, build.version, p.log); err != nil {
+		return nil, err
+	}
+	if t := p.traces.Tracer; t != nil {
+		next := p.aws.HTTPClient
+		if next == nil { // each of the SDK's clients would make this one
+			next = awshttp.NewBuildableClient()
+		}
+		p.aws.HTTPClient = t.Client(next)
+	}
 	p.metrics = gateway.NewMetrics(build.version, build.revision)
 	p.overload = overload.New()
 	defer func() {
@@ -98,7 +112,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		return nil, err
 	}
 	if loaded.Jobs.Enabled {
-		if p.jobs, err = openJobs(ctx, &loaded.Config, p.verifier, p.metrics, p.log); err != nil {
+		if p.jobs, err = p.openJobs(ctx, &loaded.Config); err != nil {
 			return nil, err
 		}
 		if loaded.MQTT.Listen != "" || loaded.MQTT.Broker.URL != "" {
@@ -195,6 +209,9 @@ func (p *process) close() (err error) {
 	}
 	if p.jobs != nil {
 		err = p.jobs.close()
+	}
+	if lost := p.traces.Close(); lost != nil {
+		p.log.Warn("traces are lost", "error", lost)
 	}
 	return err
 }

@@ -214,6 +214,9 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 		Reload: func(context.Context) error { return p.reload() }, Dump: p.dump,
 		Metrics: p.metrics, Log: p.log,
 	}
+	if p.traces.Tracer != nil {
+		s.Spans = p.traces.Tracer
+	}
 	if c.TLS.CertFile != "" {
 		s.TLS = &gateway.TLS{Setting: "tls", CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, ClientCAFile: c.TLS.ClientCAFile, RequireClientCert: c.Auth.Mode == "mtls"}
 	}

@@ -37,6 +37,15 @@ type HTTPOptions struct {
 
 	Refusals Refusals
 	Panics   interface{ Inc() } // counts panics; nil: nothing does
+	Spans    Spans              // follows requests; nil: nothing does
+}
+
+// Spans makes a span of each request that Handler sees. It is safe for concurrent use.
+type Spans interface {
+	Begin(ctx *fasthttp.RequestCtx)
+	// End ends the span that Begin began for ctx, under the name of the route that answered. It returns the id of the
+	// trace, "" if that is not kept.
+	End(ctx *fasthttp.RequestCtx, route string) string
 }
 
 // HTTP is the HTTP layer of a listener: every limit of fasthttp is set, panics are caught, counted and answered with 500,
@@ -87,6 +96,9 @@ func (quiet) Printf(string, ...any) {}
 // serve answers one request.
 func (h *HTTP) serve(ctx *fasthttp.RequestCtx) {
 	route := h.o.Route
+	if h.o.Spans != nil {
+		h.o.Spans.Begin(ctx)
+	}
 	defer h.finish(ctx, &route)
 	if r := h.o.Handler(ctx); r != nil {
 		route = r
@@ -106,8 +118,12 @@ func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 	if h.o.Admit != nil && ctx.Request.Header.ConnectionClose() && h.o.Admit(&ctx.Request.Header) != nil {
 		LetRead(ctx) // there may be a body to come, see headerReceived
 	}
+	trace := ""
+	if h.o.Spans != nil {
+		trace = h.o.Spans.End(ctx, (*route).Name())
+	}
 	if *route != nil {
-		(*route).Done(ctx, ctx.Time())
+		(*route).Done(ctx, ctx.Time(), trace)
 	}
 	if h.o.Draining != nil && h.o.Draining() { // says so while the client can still connect anew elsewhere
 		ctx.SetConnectionClose()
@@ -126,7 +142,7 @@ func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, f *Fault) {
 	id := h.o.WriteFault(ctx, f)
 	ctx.SetConnectionClose()
 	if h.o.Route != nil {
-		h.o.Route.Done(ctx, time.Now())
+		h.o.Route.Done(ctx, time.Now(), "")
 	}
 	if h.o.Refusals.Log != nil {
 		h.o.Refusals.Refused(ctx, time.Now(), f, id)

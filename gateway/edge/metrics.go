@@ -165,12 +165,25 @@ func (m *Metrics) Route(name string, log *slog.Logger) *Route {
 	return r
 }
 
-// Done accounts for a request that began at a time and is answered in ctx.
-func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time) {
+// Name is the label; that of a nil Route is "".
+func (r *Route) Name() string {
+	if r == nil {
+		return ""
+	}
+	return r.name
+}
+
+// Done accounts for a request that began at a time and is answered in ctx. trace is the id of the trace that shows it, an
+// exemplar of the metric; "": none does.
+func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time, trace string) {
 	took := time.Since(began)
-	r.Observe(ctx.Response.StatusCode(), took)
+	if trace == "" {
+		r.Observe(ctx.Response.StatusCode(), took)
+	} else if o, ok := r.durations[outcomeOf(ctx.Response.StatusCode())].(prometheus.ExemplarObserver); ok {
+		o.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"trace_id": trace})
+	}
 	if r.log != nil && r.log.Enabled(context.Background(), slog.LevelDebug) {
-		r.logRequest(ctx, took)
+		r.logRequest(ctx, took, trace)
 	}
 }
 
@@ -179,12 +192,18 @@ func (r *Route) Observe(status int, took time.Duration) {
 	r.durations[outcomeOf(status)].Observe(took.Seconds())
 }
 
-func (r *Route) logRequest(ctx *fasthttp.RequestCtx, took time.Duration) {
+func (r *Route) logRequest(ctx *fasthttp.RequestCtx, took time.Duration, trace string) {
 	id := string(ctx.Response.Header.Peek(HeaderRequestID))
 	if id == "" { // answers of devices without a fault have none
 		id = strconv.FormatUint(ctx.ID(), 16)
 	}
-	r.log.LogAttrs(context.Background(), slog.LevelDebug, "request", slog.String("route", r.name), slog.Int("status", ctx.Response.StatusCode()),
+	attrs := []slog.Attr{
+		slog.String("route", r.name), slog.Int("status", ctx.Response.StatusCode()),
 		slog.Duration("duration", took), slog.String("request_id", id), slog.String("method", string(ctx.Method())),
-		slog.String("path", pathOf(ctx)), slog.String("peer", ctx.RemoteAddr().String()))
+		slog.String("path", pathOf(ctx)), slog.String("peer", ctx.RemoteAddr().String()),
+	}
+	if trace != "" {
+		attrs = append(attrs, slog.String("trace_id", trace))
+	}
+	r.log.LogAttrs(context.Background(), slog.LevelDebug, "request", attrs...)
 }

@@ -16,6 +16,7 @@ const (
 	partial       // asks for less than the whole plain answer: dropped where that is to be filled
 	ours          // the gateway's own words: what others say of it is dropped
 	believed      // likewise, but what a trusted peer says of it passes
+	traced        // says what a request belongs to: dropped where the gateway says so itself
 )
 
 // rules are those of the headers that do not simply pass. Keys are as fasthttp spells names.
@@ -25,6 +26,7 @@ func rules(identity string) map[string]rule {
 		"Te": hop, "Trailer": hop, "Upgrade": hop, "Expect": hop, "Transfer-Encoding": hop, "Content-Length": hop, "Http2-Settings": hop,
 		"Accept-Encoding": partial, "Range": partial, "If-Range": partial, "If-Match": partial, "If-None-Match": partial,
 		"If-Modified-Since": partial, "If-Unmodified-Since": partial,
+		headerTraceParent: traced, headerTraceState: traced,
 		"Host": ours, "X-Forwarded-For": believed, "X-Forwarded-Proto": believed, "X-Forwarded-Host": believed, "Forwarded": believed,
 	}
 	if identity != "" {

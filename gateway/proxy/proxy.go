@@ -73,6 +73,8 @@ type Request struct {
 	Fill     Filler    // fills the answer; nil: it passes untouched
 	// PassUnfilled lets answers pass that Fill would have to see and cannot; else they are 502.
 	PassUnfilled bool
+	// TraceParent and TraceState replace the device's W3C headers of those names; "": those pass.
+	TraceParent, TraceState string
 }
 
 // Filler fills the placeholders of an answer.

@@ -28,7 +28,7 @@ func (p *Proxy) appendHead(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r 
 		}
 		said.note(name)
 		switch rule := p.ruleOf(name); {
-		case rule == hop, rule == ours, rule == partial && r.Fill != nil, rule == believed && !r.Trusted:
+		case rule == hop, rule == ours, rule == partial && r.Fill != nil, rule == believed && !r.Trusted, rule == traced && r.TraceParent != "":
 			continue
 		case len(x.tokens) > 0 && listed(x.tokens, name):
 			continue
@@ -60,6 +60,9 @@ const (
 	forwardedFor   = "X-Forwarded-For"
 	forwardedProto = "X-Forwarded-Proto"
 	forwardedHost  = "X-Forwarded-Host"
+
+	headerTraceParent = "Traceparent" // W3C Trace Context
+	headerTraceState  = "Tracestate"
 )
 
 // appendOwn appends what the gateway says of the request: who asked, how, and how long the body is.
@@ -84,6 +87,12 @@ func (p *Proxy) appendOwn(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *
 	}
 	if p.identityHeader != "" && len(r.Identity) > 0 {
 		dst = appendField(dst, p.identityHeader, r.Identity)
+	}
+	if r.TraceParent != "" {
+		dst = append(append(append(dst, headerTraceParent+": "...), r.TraceParent...), crlf...)
+		if r.TraceState != "" {
+			dst = append(append(append(dst, headerTraceState+": "...), r.TraceState...), crlf...)
+		}
 	}
 	switch {
 	case x.upload.length == 0 && !said.length && !wantsLength(ctx.Method()):

@@ -119,8 +119,20 @@ func prepare(req *fasthttp.Request, r *Request) error {
 	if r.LastModified != "" {
 		req.Header.Set(fasthttp.HeaderIfModifiedSince, r.LastModified)
 	}
+	if r.TraceParent != "" {
+		req.Header.Set(headerTraceParent, r.TraceParent)
+		if r.TraceState != "" {
+			req.Header.Set(headerTraceState, r.TraceState)
+		}
+	}
 	return nil
 }
+
+// The headers of W3C Trace Context.
+const (
+	headerTraceParent = "Traceparent"
+	headerTraceState  = "Tracestate"
+)
 
 // answer reads the response.
 func answer(resp *fasthttp.Response, r *Request) (Document, error) {

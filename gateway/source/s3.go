@@ -102,6 +102,12 @@ func (s *S3) Load(ctx context.Context, r Request) (Document, error) {
 	if err != nil {
 		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
 	}
+	if r.TraceParent != "" { // not signed, as a proxy on the way may make it its own
+		req.Header.Set(headerTraceParent, r.TraceParent)
+		if r.TraceState != "" {
+			req.Header.Set(headerTraceState, r.TraceState)
+		}
+	}
 	sent := time.Now()
 	resp, err := s.transport.RoundTrip(req)
 	if err != nil {

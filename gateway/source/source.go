@@ -46,6 +46,8 @@ type Request struct {
 	// ETag and LastModified are those of the copy at hand, if any: the answer may be
 	// that it is still good.
 	ETag, LastModified string
+	// TraceParent and TraceState are sent to servers as the W3C headers of those names; "": none.
+	TraceParent, TraceState string
 	// Limit is the largest body accepted, in bytes after decompression;
 	// [DefaultLimit] if 0.
 	Limit int64

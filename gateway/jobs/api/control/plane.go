@@ -27,6 +27,7 @@ import (
 	"jobgate/gateway/jobs/api/model"
 	"jobgate/gateway/jobs/wire"
 	"jobgate/gateway/target"
+	"jobgate/gateway/tracing"
 )
 
 // Config is what the control plane needs.
@@ -144,7 +145,7 @@ func (c *Plane) run(ctx *fasthttp.RequestCtx, in *model.Input, x *exchange) (err
 	if *in, err = x.Read(x.variables, &args, ctx.Request.Body()); err != nil {
 		return err
 	}
-	timeout, cancel := context.WithTimeout(context.Background(), c.timeout)
+	timeout, cancel := context.WithTimeout(tracing.Detached(ctx), c.timeout)
 	defer cancel()
 	answer, failure := x.serve(c, &call{ctx: timeout, now: x.now, operation: x.Operation, in: *in, host: string(ctx.Host())})
 	if failure == nil {

@@ -17,7 +17,7 @@ import (
 
 // getPending appends the answer to GetPendingJobExecutions.
 func (d *Plane) getPending(x *Exchange, body []byte) ([]byte, error) {
-	p, err := d.service.GetPending(context.Background(), string(x.thing), x.pending[:0])
+	p, err := d.service.GetPending(x.ctx, string(x.thing), x.pending[:0])
 	if err != nil {
 		return body, err
 	}
@@ -55,7 +55,7 @@ func (d *Plane) describe(x *Exchange, body []byte) ([]byte, error) {
 			return body, err
 		}
 	}
-	described, found, err := d.service.Describe(context.Background(), r)
+	described, found, err := d.service.Describe(x.ctx, r)
 	if err != nil {
 		return body, err
 	}
@@ -120,7 +120,7 @@ func (d *Plane) startNext(ctx *fasthttp.RequestCtx, x *Exchange, body []byte) ([
 	if err != nil {
 		return body, err
 	}
-	waiting, cancel := context.WithTimeout(context.Background(), d.timeout)
+	waiting, cancel := context.WithTimeout(x.ctx, d.timeout)
 	defer cancel()
 	described, found, err := d.service.StartNext(waiting, x.Now, jobs.StartNextRequest{
 		Thing: string(x.thing), Details: in.Pairs("statusDetails"), StepMinutes: in.Long("stepTimeoutInMinutes"),
@@ -160,7 +160,7 @@ func (d *Plane) update(ctx *fasthttp.RequestCtx, x *Exchange, body []byte) ([]by
 	if in.Has("stepTimeoutInMinutes") && in.Long("stepTimeoutInMinutes") == 0 {
 		return body, exception.InvalidRequest("stepTimeoutInMinutes must be between 1 and %d, or -1.", jobs.MaxTimeoutMinutes)
 	}
-	waiting, cancel := context.WithTimeout(context.Background(), d.timeout)
+	waiting, cancel := context.WithTimeout(x.ctx, d.timeout)
 	defer cancel()
 	r := jobs.UpdateExecutionRequest{
 		Thing: string(x.thing), JobID: string(x.job), Number: in.Long("executionNumber"),

@@ -23,6 +23,7 @@ import (
 	"jobgate/gateway/jobs/documents"
 	"jobgate/gateway/jobs/wire"
 	"jobgate/gateway/target"
+	"jobgate/gateway/tracing"
 )
 
 // Service is what the data plane needs of the IoT Jobs service; *jobs.Service has it.
@@ -85,6 +86,7 @@ type Exchange struct {
 	Authenticated bool
 	Thing         []byte
 
+	ctx        context.Context // with the request's span; it ends with no connection
 	operation  operation
 	thing, job []byte // of the path, decoded
 	query      fasthttp.Args
@@ -167,7 +169,7 @@ func (x *Exchange) Release() {
 		return
 	}
 	clear(x.pending)
-	x.operation, x.Thing, x.thing, x.job = none, nil, nil, nil
+	x.operation, x.Thing, x.thing, x.job, x.ctx = none, nil, nil, nil, nil
 	if cap(x.document) > maxKept {
 		x.document = nil
 	}
@@ -201,6 +203,7 @@ func nameFault(member string, value []byte, pattern string) string {
 // serve does the operation and leaves its answer in the response.
 func (d *Plane) serve(ctx *fasthttp.RequestCtx, x *Exchange) *exception.Exception {
 	var err error
+	x.ctx = tracing.Detached(ctx)
 	body := ctx.Response.SwapBody(nil)[:0]
 	switch x.operation {
 	case getPending:
