@@ -106,14 +106,14 @@ func overLimit(format string, value, limit int, setting string) *Error {
 // at completes e with the place of doc[start:end], unless it has one already.
 func (e *Error) at(doc []byte, start, end int) *Error {
 	if e.Line == 0 {
-		e.Line, e.Column = position(doc, start)
+		e.Line, e.Column = Position(doc, start)
 		e.Placeholder = redact(doc[start:end])
 	}
 	return e
 }
 
-// position returns the line and column of an offset, both from 1.
-func position(doc []byte, offset int) (line, column int) {
+// Position returns the line and column of an offset in doc, both from 1, the column in characters.
+func Position(doc []byte, offset int) (line, column int) {
 	before := doc[:offset]
 	line = 1 + bytes.Count(before, []byte{'\n'})
 	return line, 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])

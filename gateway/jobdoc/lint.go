@@ -53,7 +53,7 @@ func (l *linter) warn(offset int, format string, args ...any) {
 	if len(l.warnings) == maxWarnings {
 		return
 	}
-	line, column := position(l.doc, offset)
+	line, column := Position(l.doc, offset)
 	l.warnings = append(l.warnings, Warning{line, column, fmt.Sprintf(format, args...)})
 }
 

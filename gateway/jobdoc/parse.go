@@ -73,7 +73,7 @@ func (c *compiler) object(o *object) *Error {
 	}
 	h.ask = ask
 	h.setTarget(c.options.resolver(), o, region)
-	line, column := position(c.walker.doc, c.walker.start)
+	line, column := Position(c.walker.doc, c.walker.start)
 	h.line, h.column = int32(min(line, math.MaxInt32)), int32(min(column, math.MaxInt32))
 	c.template.holes = append(c.template.holes, h)
 	c.template.uploads = c.template.uploads || o.method == presigner.PUT
