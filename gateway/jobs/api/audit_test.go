@@ -51,6 +51,7 @@ func TestAudit(t *testing.T) {
 	}
 	f(operator, "POST", "/things/sensor-1", "{}", operator.id+" CreateThing thing/sensor-1 done")
 	f(operator, "GET", "/things/sensor-1", "", "")
+	f(operator, "POST", "/-/document/check", `{"document":"{"}`, "")
 	f(dashboard, "DELETE", "/things/sensor-1", "", dashboard.id+" DeleteThing thing/sensor-1 AccessDenied")
 	f(operator, "PUT", "/jobs/none/cancel", "{}", operator.id+" CancelJob job/none ResourceNotFound")
 	f(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingName":"sensor-1","thingGroupName":"none"}`,

@@ -1,8 +1,10 @@
 package api
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 	"testing"
 
 	"jobgate/gateway/jobs/api/exception/exceptiontest"
@@ -64,4 +66,22 @@ func TestFailures(t *testing.T) {
 	exceptiontest.Check(t, "another listing's token", p.do(operator, "GET", "/-/jobs/j/failures?status=FAILED&nextToken="+url.QueryEscape(token), ""), 400, "InvalidRequestException", "nextToken")
 	exceptiontest.Check(t, "no failure", p.do(operator, "GET", "/-/jobs/j/failures?status=SUCCEEDED", ""), 400, "InvalidRequestException", "status")
 	exceptiontest.Check(t, "no job", p.do(operator, "GET", "/-/jobs/none/failures", ""), 404, "ResourceNotFoundException", "none")
+}
+
+// TestCheckDocument lets a key that may only look have documents checked: nothing is changed, or written to the audit.
+func TestCheckDocument(t *testing.T) {
+	p := newPlane(t)
+	before := p.store.writes.Load()
+	f := func(document, want string) {
+		t.Helper()
+		body, _ := json.Marshal(map[string]string{"document": document})
+		expect(t, document, p.ok(dashboard, "POST", "/-/document/check", string(body)), "problems", want)
+	}
+	f(`{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}`, "[]")
+	f("{\"x\":1,\n \"url\":}", `[{"column":8,"line":2,"message":"The job document is not valid JSON: invalid character '}' looking for beginning of value."}]`)
+	exceptiontest.Check(t, "too much", p.do(dashboard, "POST", "/-/document/check", `{"document":"`+strings.Repeat("x", 1<<20+1)+`"}`), 400, "InvalidRequestException", "document")
+	exceptiontest.Check(t, "unknown role", p.do(dashboard, "POST", "/-/document/check", `{"document":"{}","roleArn":"arn:aws:iam::1:role/none"}`), 400, "InvalidRequestException", "role/none")
+	if p.store.writes.Load() != before {
+		t.Error("something changed")
+	}
 }

@@ -7,7 +7,7 @@ import (
 // ownHandlers do the operations that AWS does not have (model/own.txt): what an operator asks of a job that AWS's API
 // answers with one call a device, or not at all.
 var ownHandlers = map[string]handler{
-	"ListJobFailures": listFailures,
+	"ListJobFailures": listFailures, "CheckDocument": checkDocument,
 }
 
 // failureList is ListJobFailures' output.
@@ -65,6 +65,26 @@ func listFailures(c *Plane, q *call) (any, error) {
 	counts, err := c.service.FailureReasons(q.ctx, q.in.Text("jobId"), query, maxReasons)
 	for _, r := range counts {
 		answer.Reasons = append(answer.Reasons, reasonCount{r.Status.String(), r.Reason, r.Count})
+	}
+	return answer, err
+}
+
+// documentProblems is CheckDocument's output.
+type documentProblems struct {
+	Problems []problem `json:"problems"`
+}
+
+type problem struct {
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Message string `json:"message"`
+}
+
+func checkDocument(c *Plane, q *call) (any, error) {
+	found, err := c.service.CheckDocument(q.in.Text("document"), q.in.Text("roleArn"))
+	answer := documentProblems{make([]problem, len(found))}
+	for i, p := range found {
+		answer.Problems[i] = problem(p)
 	}
 	return answer, err
 }
