@@ -49,7 +49,7 @@ func TestHolderFrozen(t *testing.T) {
 	if other == frozen {
 		other = f.gateways[1]
 	}
-	f.gateways = []*gateway{other} // which the load goes to
+	f.ask(other)
 	l := f.load("frozen", 4, 4)
 	l.works(10 * time.Second)
 	frozen.signal(syscall.SIGSTOP)
@@ -58,7 +58,7 @@ func TestHolderFrozen(t *testing.T) {
 	t.Logf("another holds the lease after %v", time.Since(begun))
 	frozen.signal(syscall.SIGCONT)
 	f.holder(5*time.Second+late, other, frozen)
-	f.gateways = []*gateway{other, frozen}
+	f.ask(other, frozen)
 	l.verify()
 }
 

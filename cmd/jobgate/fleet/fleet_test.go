@@ -55,9 +55,10 @@ const late = 10 * time.Second
 // fleet is some gateways on one database.
 type fleet struct {
 	*testing.T
-	url      string // as the gateways have it
-	gateways []*gateway
-	service  *jobs.Service // of the test's own, which drives nothing
+	url      string                     // as the gateways have it
+	gateways []*gateway                 // all, fixed once newFleet returns
+	asked    atomic.Pointer[[]*gateway] // those that requests go to
+	service  *jobs.Service              // of the test's own, which drives nothing
 	engine   *postgres.Engine
 }
 
@@ -104,6 +105,7 @@ func newFleet(t *testing.T, n int, url, direct string) *fleet {
 		f.gateways = append(f.gateways, g)
 		g.start()
 	}
+	f.ask(f.gateways...)
 	t.Cleanup(func() {
 		for _, g := range f.gateways {
 			g.end(syscall.SIGKILL)
@@ -155,7 +157,13 @@ func (g *gateway) end(s syscall.Signal) {
 	}
 }
 
-func (g *gateway) signal(s syscall.Signal) { _ = g.cmd.Process.Signal(s) }
+func (g *gateway) signal(s syscall.Signal) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.cmd != nil {
+		_ = g.cmd.Process.Signal(s)
+	}
+}
 
 func (g *gateway) at() (listen, admin string) {
 	g.mu.Lock()
@@ -257,9 +265,13 @@ func (l *load) stop() {
 	l.wg.Wait()
 }
 
-// post reports on an execution.
+// ask sets the gateways that requests go to. A load may run meanwhile.
+func (f *fleet) ask(gateways ...*gateway) { f.asked.Store(&gateways) }
+
+// post reports on an execution, to any of the gateways that are asked.
 func (f *fleet) post(thing, job, body string) (int, string, http.Header) {
-	listen, _ := f.gateways[rand.IntN(len(f.gateways))].at()
+	asked := *f.asked.Load()
+	listen, _ := asked[rand.IntN(len(asked))].at()
 	r, err := client.Post("http://"+listen+"/things/"+thing+"/jobs/"+job, "application/json", strings.NewReader(body)) //nolint:noctx // the client has a time-out
 	if err != nil {
 		return 0, err.Error(), nil
