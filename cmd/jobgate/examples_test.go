@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jobgate/gateway"
+	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api"
+	"jobgate/gateway/jobs/mqtt"
 )
 
 // exampleConfigurations are the gateway configurations under examples, by file: those files themselves, and the
@@ -84,8 +87,10 @@ func knownMetrics() []string {
 	}()
 	var names []string
 	fq := regexp.MustCompile(`fqName: "([^"]+)"`)
-	jobsDescs := make(chan *prometheus.Desc, 10)
-	api.NewCollector(nil).Describe(jobsDescs)
+	jobsDescs := make(chan *prometheus.Desc, 50)
+	for _, c := range []prometheus.Collector{api.NewCollector(nil), newStoreHealth("postgres", slog.Default()), codesign.NewMeter(), new(mqtt.Server).Collector()} {
+		c.Describe(jobsDescs)
+	}
 	close(jobsDescs)
 	for d := range jobsDescs {
 		names = append(names, fq.FindStringSubmatch(d.String())[1])
@@ -94,6 +99,45 @@ func knownMetrics() []string {
 		names = append(names, fq.FindStringSubmatch(d.String())[1])
 	}
 	return names
+}
+
+// TestMetricsDocumented proves that METRICS.md or CODESIGN.md says what each metric means, and that the dashboard shows it
+// or an alert asks for it.
+func TestMetricsDocumented(t *testing.T) {
+	documents := readExample(t, "../../gateway/METRICS.md") + readExample(t, "../../gateway/codesign/CODESIGN.md")
+	shown := readExample(t, "examples/kubernetes/monitoring.yaml") + readExample(t, "examples/kubernetes/grafana-dashboard.json")
+	unseen := []string{"jobgate_build_info", "jobgate_cache_entries", "jobgate_cache_evictions_total", "jobgate_sts_duration_seconds", "jobgate_codesign_duration_seconds", "jobgate_codesign_bytes_total"} // to look up by hand
+	for _, name := range knownMetrics() {
+		if !strings.HasPrefix(name, "jobgate_") { // Go's own
+			continue
+		}
+		if !strings.Contains(documents, "| `"+name+"` |") {
+			t.Errorf("no document says what %s means", name)
+		}
+		if !strings.Contains(shown, name) && !slices.Contains(unseen, name) {
+			t.Errorf("neither alerts nor dashboard show %s", name)
+		}
+	}
+}
+
+// TestIncidents: each alert has a paragraph that says what to do, and each paragraph an alert.
+func TestIncidents(t *testing.T) {
+	rules, text := readExample(t, "examples/kubernetes/monitoring.yaml"), readExample(t, "INCIDENTS.md")
+	var alerts, paragraphs []string
+	for _, m := range regexp.MustCompile(`(?m)- alert: (\w+)$`).FindAllStringSubmatch(rules, -1) {
+		alerts = append(alerts, m[1])
+		if !strings.Contains(rules, "runbook: cmd/jobgate/INCIDENTS.md#"+strings.ToLower(m[1])+"\n") {
+			t.Errorf("%s does not name its paragraph", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^## (\w+)$`).FindAllStringSubmatch(text, -1) {
+		paragraphs = append(paragraphs, m[1])
+	}
+	slices.Sort(alerts)
+	slices.Sort(paragraphs)
+	if !slices.Equal(alerts, paragraphs) {
+		t.Errorf("alerts %v, paragraphs %v", alerts, paragraphs)
+	}
 }
 
 // objects are the Kubernetes objects of an example.
