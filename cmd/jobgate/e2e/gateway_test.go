@@ -17,11 +17,14 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
+// lifetime is how long a process of a test may take, at most: a busy machine takes its time.
+const lifetime = 5 * time.Minute
+
 // command prepares the binary, in folder, with an environment of its own: no AWS settings
 // of this machine, every listener on a free loopback port, no time lost at the end.
 func command(t *testing.T, folder string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // a busy machine takes its time
+	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	t.Cleanup(cancel)
 	c := exec.CommandContext(ctx, binary, args...)
 	c.Dir = folder
