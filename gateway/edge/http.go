@@ -68,7 +68,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 	h.server = &fasthttp.Server{
 		Handler:                      h.serve,
 		ErrorHandler:                 h.malformed,
-		HeaderReceived:               h.headerReceived(),
+		HeaderReceived:               h.headerReceived,
 		ExpectHandler:                h.expect,
 		ConnState:                    h.setState,
 		Logger:                       quiet{},
@@ -100,6 +100,11 @@ func (h *HTTP) serve(ctx *fasthttp.RequestCtx) {
 		h.o.Spans.Begin(ctx)
 	}
 	defer h.finish(ctx, &route)
+	if f := malformedFields(&ctx.Request.Header); f != nil {
+		h.answer(ctx, f)
+		LetRead(ctx)
+		return
+	}
 	if r := h.o.Handler(ctx); r != nil {
 		route = r
 	}
@@ -139,11 +144,16 @@ func (h *HTTP) log() *slog.Logger {
 
 // refuse answers a request that Handler does not get to see, as the last of its connection.
 func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, f *Fault) {
-	id := h.o.WriteFault(ctx, f)
+	h.answer(ctx, f)
 	ctx.SetConnectionClose()
 	if h.o.Route != nil {
 		h.o.Route.Done(ctx, time.Now(), "")
 	}
+}
+
+// answer answers with f and logs it.
+func (h *HTTP) answer(ctx *fasthttp.RequestCtx, f *Fault) {
+	id := h.o.WriteFault(ctx, f)
 	if h.o.Refusals.Log != nil {
 		h.o.Refusals.Refused(ctx, time.Now(), f, id)
 	}
@@ -180,10 +190,15 @@ func (h *HTTP) refuseBody(header *fasthttp.RequestHeader) *Fault {
 	if header.ContentLength() > h.o.MaxBody {
 		return tooLarge(h.o.MaxBody)
 	}
-	if h.o.Admit != nil {
-		return h.o.Admit(header)
+	return h.admit(header)
+}
+
+// admit looks at a request's header before its body is read.
+func (h *HTTP) admit(header *fasthttp.RequestHeader) *Fault {
+	if f := malformedFields(header); f != nil || h.o.Admit == nil {
+		return f
 	}
-	return nil
+	return h.o.Admit(header)
 }
 
 func timedOut(err error) bool {
@@ -198,21 +213,16 @@ func tooLarge(limit int) *Fault {
 	}
 }
 
-// headerReceived keeps bodies out of memory that Admit does not want.
-func (h *HTTP) headerReceived() func(*fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if h.o.Admit == nil {
-		return nil
+// headerReceived keeps bodies out of memory that admit does not want.
+func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	length := header.ContentLength()
+	hasBody := length > 0 && length <= h.o.MaxBody || length == -1 // -1: chunked
+	if hasBody && h.admit(header) != nil {
+		header.SetContentLength(0)
+		header.SetConnectionClose()
+		c.MaxRequestBodySize = 1 // 0 is the server's; GET keeps its length
 	}
-	return func(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-		length := header.ContentLength()
-		hasBody := length > 0 && length <= h.o.MaxBody || length == -1 // -1: chunked
-		if hasBody && h.o.Admit(header) != nil {
-			header.SetContentLength(0)
-			header.SetConnectionClose()
-			c.MaxRequestBodySize = 1 // 0 is the server's; GET keeps its length
-		}
-		return c
-	}
+	return c
 }
 
 // expect answers Expect: 100-continue (RFC 9110 §10.1.1): a body that would be refused is not asked for.

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -52,36 +53,32 @@ func newGate(t testing.TB, change func(*proxy.Config, *proxy.Request), upstreams
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &fasthttp.Server{
-		StreamRequestBody: true, NoDefaultServerHeader: true, NoDefaultContentType: true, DisablePreParseMultipartForm: true,
-		MaxRequestBodySize: 1 << 20, ReadTimeout: 10 * time.Second, Logger: silent{},
-		Handler: func(ctx *fasthttp.RequestCtx) {
+	server := edge.NewHTTP(edge.HTTPOptions{
+		Streaming: true, MaxRequestHeader: 4096, MaxBody: 1 << 20, ReadTimeout: 10 * time.Second,
+		Handler: func(ctx *fasthttp.RequestCtx) *edge.Route {
 			r := g.request
 			r.Now = ctx.Time()
 			var asked target.Target
 			if asked.Parse(ctx.Request.Header.RequestURI()) != nil && !ctx.IsConnect() {
 				ctx.SetStatusCode(400)
-				return
+				return nil
 			}
 			r.Target = asked.Origin()
 			if f := p.Serve(ctx, &r); f != nil {
 				f.Write(ctx)
 			}
+			return nil
 		},
-	}
+	})
 	ln := listen(t)
 	go func() { _ = server.Serve(ln) }()
 	t.Cleanup(func() {
-		_ = server.Shutdown()
+		_ = server.Shutdown(context.Background())
 		p.Close()
 	})
 	g.address = ln.Addr().String()
 	return g
 }
-
-type silent struct{}
-
-func (silent) Printf(string, ...any) {}
 
 func listen(t testing.TB) net.Listener {
 	t.Helper()

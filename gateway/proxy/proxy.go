@@ -109,9 +109,7 @@ func (p *Proxy) Serve(ctx *fasthttp.RequestCtx, r *Request) *edge.Fault {
 	if f != nil {
 		return f
 	}
-	if x.head, f = p.appendHead(x.head[:0], ctx, x, r); f != nil {
-		return f
-	}
+	x.head = p.appendHead(x.head[:0], ctx, x, r)
 	c, err := p.try(ctx, x, r)
 	if err == nil {
 		f = p.answer(ctx, x, r, c)

@@ -17,15 +17,12 @@ const (
 
 // appendHead appends all of the head of the request to u but its first line and Host, which differ from upstream to
 // upstream, and leaves in x how long the body is.
-func (p *Proxy) appendHead(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *Request) ([]byte, *edge.Fault) {
+func (p *Proxy) appendHead(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *Request) []byte {
 	in := &ctx.Request.Header
 	x.tokens = connectionTokens(x.tokens[:0], in.PeekAll(fasthttp.HeaderConnection))
 	x.forwarded = x.forwarded[:0]
 	said := seen{}
 	for name, value := range in.AllInOrder() {
-		if spaced(name) {
-			return dst, errRequest("a header's name holds a space (RFC 9112 §5.1)")
-		}
 		said.note(name)
 		switch rule := p.ruleOf(name); {
 		case rule == hop, rule == ours, rule == partial && r.Fill != nil, rule == believed && !r.Trusted, rule == traced && r.TraceParent != "":
@@ -39,7 +36,7 @@ func (p *Proxy) appendHead(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r 
 		dst = append(append(dst, name...), ": "...)
 		dst = append(append(dst, value...), crlf...)
 	}
-	return p.appendOwn(dst, ctx, x, r, said), nil
+	return p.appendOwn(dst, ctx, x, r, said)
 }
 
 // seen are headers that the device or its proxy has sent.

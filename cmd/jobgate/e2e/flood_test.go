@@ -195,11 +195,14 @@ func TestEveryListener(t *testing.T) {
 		}
 		f := func(what, sent string, want int) {
 			t.Helper()
-			if a := raw(t, address, sent); a.status != want || !strings.Contains(a.body, `"message":"`) || a.header.Get("X-Amzn-RequestId") == "" {
+			if a := raw(t, address, sent); a.status != want || !a.last || !strings.Contains(a.body, `"message":"`) || a.header.Get("X-Amzn-RequestId") == "" {
 				t.Errorf("%s: %s: %d %s, want %d", name, what, a.status, a.body, want)
 			}
 		}
 		f("half a header", header[:60], http.StatusRequestTimeout)
+		for _, line := range []string{"Foo : bar", "Foo\t: bar", "Foo bar: x", ": x", "Foo: a\r\n b", "Foo: a\x00b", "Foo: a\rb", "Foo: a\nBar: b"} {
+			f(fmt.Sprintf("the header line %q", line), header+line+"\r\nContent-Length: 1\r\n\r\nx", http.StatusBadRequest)
+		}
 		f("too long a header", header+"X-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
 		f("a body that is too large", header+"Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n", http.StatusRequestEntityTooLarge)
 		if name != "listen" { // there the route says what becomes of a body
