@@ -42,26 +42,12 @@ type VerifiedHeader struct {
 // once more, as every service but S3 has it; nothing is normalised. Errors are those of
 // Verify. It is safe for concurrent use; secrets are compared in constant time.
 func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
-	a, err := parseAuthorization(v.Values)
+	a, credentials, err := v.examine()
 	if err != nil {
 		return VerifiedHeader{}, err
 	}
-	switch {
-	case v.Time.Sub(a.signedAt) > MaxHeaderSkew:
-		return VerifiedHeader{}, fmt.Errorf("%w: it is dated %s, more than %v ago", ErrExpired, a.amzDate[:], MaxHeaderSkew)
-	case a.signedAt.Sub(v.Time) > MaxHeaderSkew:
-		return VerifiedHeader{}, fmt.Errorf("%w: it is dated %s, more than %v from now", ErrNotYetValid, a.amzDate[:], MaxHeaderSkew)
-	}
-	credentials, ok := v.Lookup(a.accessKeyID)
-	if !ok {
-		return VerifiedHeader{}, fmt.Errorf("%w: %q", ErrAccessKey, a.accessKeyID)
-	}
 	s := workspaces.Get().(*workspace)
 	defer workspaces.Put(s)
-	s.text = appendCanonicalValue(s.text[:0], v.Values("x-amz-security-token"))
-	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), s.text) != 1 {
-		return VerifiedHeader{}, ErrToken
-	}
 	if s.text, err = a.appendCanonicalRequest(s.text[:0], &v); err != nil {
 		return VerifiedHeader{}, err
 	}
@@ -86,6 +72,37 @@ func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
 		return VerifiedHeader{}, fmt.Errorf("%w: its session ended at %s", ErrExpired, credentials.Expires.UTC().Format(time.RFC3339))
 	}
 	return VerifiedHeader{AccessKeyID: a.accessKeyID, Region: a.region, Service: a.service, SignedAt: a.signedAt}, nil
+}
+
+// CheckHeader does what VerifyHeader does without the body: it checks the header's shape and time, the access key and the
+// session token, and not the signature. A request that fails here fails there.
+func CheckHeader(v HeaderVerification) error {
+	_, _, err := v.examine()
+	return err
+}
+
+// examine checks all that is said of a signature but the signature itself.
+func (v *HeaderVerification) examine() (a authorization, credentials Credentials, err error) {
+	if a, err = parseAuthorization(v.Values); err != nil {
+		return a, credentials, err
+	}
+	switch {
+	case v.Time.Sub(a.signedAt) > MaxHeaderSkew:
+		return a, credentials, fmt.Errorf("%w: it is dated %s, more than %v ago", ErrExpired, a.amzDate[:], MaxHeaderSkew)
+	case a.signedAt.Sub(v.Time) > MaxHeaderSkew:
+		return a, credentials, fmt.Errorf("%w: it is dated %s, more than %v from now", ErrNotYetValid, a.amzDate[:], MaxHeaderSkew)
+	}
+	credentials, ok := v.Lookup(a.accessKeyID)
+	if !ok {
+		return a, credentials, fmt.Errorf("%w: %q", ErrAccessKey, a.accessKeyID)
+	}
+	s := workspaces.Get().(*workspace)
+	defer workspaces.Put(s)
+	s.text = appendCanonicalValue(s.text[:0], v.Values("x-amz-security-token"))
+	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), s.text) != 1 {
+		return a, credentials, ErrToken
+	}
+	return a, credentials, nil
 }
 
 // ErrUnsigned is what VerifyHeader finds wrong with a request that carries no SigV4

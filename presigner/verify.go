@@ -49,8 +49,9 @@ type Verified struct {
 	Expires     time.Duration
 }
 
-// presignedQuery is a presigned request's query, taken apart.
+// presignedQuery is a presigned request's path and query, taken apart.
 type presignedQuery struct {
+	path, rawPath string // decoded, and as sent
 	canonical     string // sorted and escaped again, without the signature
 	values        map[string]string
 	signedHeaders []string
@@ -62,31 +63,13 @@ type presignedQuery struct {
 // Verify checks the signature of a presigned request and its time, as S3 does. It
 // is safe for concurrent use; secrets are compared in constant time.
 func Verify(v Verification) (Verified, error) {
-	if v.Service == "" {
-		v.Service = "s3"
-	}
-	if v.Payload == "" {
-		v.Payload = "UNSIGNED-PAYLOAD"
-	}
-	rawPath, rawQuery, _ := strings.Cut(v.RequestURI, "?")
-	path, err := url.PathUnescape(rawPath)
-	if err != nil || !strings.HasPrefix(path, "/") {
-		return Verified{}, fmt.Errorf("%w: the path is not an escaped path", ErrMalformed)
-	}
-	q, err := parsePresignedQuery(rawQuery, v.Service)
+	q, credentials, err := v.examine()
 	if err != nil {
 		return Verified{}, err
 	}
-	credentials, ok := v.Lookup(q.scope[0])
-	if !ok {
-		return Verified{}, fmt.Errorf("%w: %q", ErrAccessKey, q.scope[0])
-	}
-	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), []byte(q.values["X-Amz-Security-Token"])) != 1 {
-		return Verified{}, ErrToken
-	}
-	signed := path
+	signed := q.path
 	if v.Service != "s3" {
-		signed = rawPath
+		signed = q.rawPath
 	}
 	want := q.signature(&v, signed, credentials.SecretAccessKey)
 	if !hmac.Equal([]byte(want), []byte(q.values["X-Amz-Signature"])) {
@@ -96,9 +79,46 @@ func Verify(v Verification) (Verified, error) {
 		return Verified{}, err
 	}
 	return Verified{
-		AccessKeyID: q.scope[0], Region: q.scope[2], Path: path, VersionID: q.values["versionId"],
+		AccessKeyID: q.scope[0], Region: q.scope[2], Path: q.path, VersionID: q.values["versionId"],
 		SignedAt: q.signedAt, Expires: q.expires,
 	}, nil
+}
+
+// Check does what Verify does without the payload's hash: it checks the query's shape and time, the access key and the
+// session token, and not the signature. A request that fails here fails there.
+func Check(v Verification) error {
+	q, credentials, err := v.examine()
+	if err != nil {
+		return err
+	}
+	return q.checkTime(v.Time, credentials.Expires)
+}
+
+// examine checks all that is said of a signature but its time and the signature itself.
+func (v *Verification) examine() (q *presignedQuery, credentials Credentials, err error) {
+	if v.Service == "" {
+		v.Service = "s3"
+	}
+	if v.Payload == "" {
+		v.Payload = "UNSIGNED-PAYLOAD"
+	}
+	rawPath, rawQuery, _ := strings.Cut(v.RequestURI, "?")
+	path, err := url.PathUnescape(rawPath)
+	if err != nil || !strings.HasPrefix(path, "/") {
+		return nil, credentials, fmt.Errorf("%w: the path is not an escaped path", ErrMalformed)
+	}
+	if q, err = parsePresignedQuery(rawQuery, v.Service); err != nil {
+		return nil, credentials, err
+	}
+	q.path, q.rawPath = path, rawPath
+	credentials, ok := v.Lookup(q.scope[0])
+	if !ok {
+		return nil, credentials, fmt.Errorf("%w: %q", ErrAccessKey, q.scope[0])
+	}
+	if subtle.ConstantTimeCompare([]byte(credentials.SessionToken), []byte(q.values["X-Amz-Security-Token"])) != 1 {
+		return nil, credentials, ErrToken
+	}
+	return q, credentials, nil
 }
 
 func parsePresignedQuery(raw, service string) (*presignedQuery, error) {

@@ -19,6 +19,12 @@ import (
 
 var operatorKey = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
 
+// writeKeys writes keys.yaml, which lists operatorKey.
+func writeKeys(t *testing.T, folder string) {
+	t.Helper()
+	writeFile(t, folder, "keys.yaml", "access_keys: [{id: "+operatorKey.AccessKeyID+", secret: \""+operatorKey.SecretAccessKey+"\"}]\n")
+}
+
 // operate sends a request that an operator has signed, for an operation without a body.
 func operate(t *testing.T, c *http.Client, method, url string) (*http.Response, error) {
 	t.Helper()
@@ -50,7 +56,7 @@ func TestControlTLS(t *testing.T) {
 	renew("first")
 	writeFile(t, folder, "operators.crt", inPEM("CERTIFICATE", operators.cert.Raw))
 	bundle := writeFile(t, folder, "servers.crt", inPEM("CERTIFICATE", servers.cert.Raw))
-	writeFile(t, folder, "keys.yaml", "access_keys: [{id: "+operatorKey.AccessKeyID+", secret: \""+operatorKey.SecretAccessKey+"\"}]\n")
+	writeKeys(t, folder)
 	start := func(clientCA string) *gateway {
 		return serve(t, folder, []string{"AWS_REGION=us-east-1"}, strings.NewReplacer("$DIR", folder, "$CA", clientCA).Replace(`
 presign: {allow: ["arn:aws:s3:::b/*"]}

@@ -69,7 +69,9 @@ func (l *Listener) HTTP() edge.HTTPOptions {
 			return nil
 		},
 		WriteFault: writeFault,
-		Admit:      access.Admit,
+		Admit: func(header *fasthttp.RequestHeader) *edge.Fault {
+			return l.config.Verifier.Admit(header, l.config.Clock())
+		},
 	}
 }
 

@@ -92,11 +92,34 @@ func TestServerRefuses(t *testing.T) {
 	before := p.store.writes.Load()
 	f("body too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n", 413, "RequestEntityTooLargeException")
 	chunks := "Transfer-Encoding: chunked\r\n\r\n100001\r\n" + strings.Repeat("x", 0x100001) + "\r\n0\r\n\r\n"
-	f("chunks too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nAuthorization: AWS4-HMAC-SHA256 x\r\n"+chunks, 413, "RequestEntityTooLargeException")
+	signed := func(id string, at time.Time) string {
+		at = at.UTC()
+		return fmt.Sprintf("Authorization: AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/iot/aws4_request, SignedHeaders=host, Signature=0\r\nX-Amz-Date: %s\r\n",
+			id, at.Format("20060102"), at.Format("20060102T150405Z"))
+	}
+	f("chunks too large", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\n"+signed(operator.id, p.now)+chunks, 413, "RequestEntityTooLargeException")
 	f("unsigned chunks", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\n"+chunks, 403, "MissingAuthenticationTokenException")
 	f("an unsigned body is not waited for", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", 403, "MissingAuthenticationTokenException")
+	for _, bad := range []struct {
+		what, header string
+		status       int
+		name         string
+	}{
+		{"the signature is none", "Authorization: AWS4-HMAC-SHA256 x\r\n", 400, "IncompleteSignatureException"},
+		{"the date is missing", strings.Split(signed(operator.id, p.now), "X-Amz-Date")[0], 400, "IncompleteSignatureException"},
+		{"the key is unknown", signed("AKIANOBODY", p.now), 403, "UnrecognizedClientException"},
+		{"it is old", signed(operator.id, p.now.Add(-time.Hour)), 403, "InvalidSignatureException"},
+		{"it is of tomorrow", signed(operator.id, p.now.Add(24*time.Hour)), 403, "InvalidSignatureException"},
+	} {
+		for _, framing := range []string{"Content-Length: 1000000\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe", "Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n"} {
+			f("a body is not waited for where "+bad.what, "PUT /jobs/j HTTP/1.1\r\nHost: x\r\n"+bad.header+framing, bad.status, bad.name)
+		}
+	}
+	query := "?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIANOBODY%2F" + p.now.UTC().Format("20060102") + "%2Fus-east-1%2Fiot-jobs-data%2Faws4_request&X-Amz-Date=" +
+		p.now.UTC().Format("20060102T150405Z") + "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+	f("nor where the key in the query is", "PUT /things/a/jobs/$next"+query+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", 403, "UnrecognizedClientException")
 	f("nor asked for", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n", 403, "MissingAuthenticationTokenException")
-	f("one that is too large neither", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nAuthorization: AWS4-HMAC-SHA256 x\r\nContent-Length: 1048577\r\n\r\n", 413, "RequestEntityTooLargeException")
+	f("one that is too large neither", "PUT /jobs/j HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"+signed(operator.id, p.now)+"Content-Length: 1048577\r\n\r\n", 413, "RequestEntityTooLargeException")
 	f("header too large", "GET /jobs HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 20000)+"\r\n\r\n", 431, "RequestHeaderFieldsTooLargeException")
 	f("no request", "\x16\x03\x01 hello\r\n\r\n", 400, "InvalidRequestException")
 	f("a form", "POST /tags HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2\r\n\r\n{}", 403, "MissingAuthenticationTokenException")

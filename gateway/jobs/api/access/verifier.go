@@ -98,17 +98,26 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	return nil, wrongService(services[0], verified.Service)
 }
 
-var (
-	signatureScheme = []byte("AWS4-HMAC-SHA256 ")
-	querySignature  = []byte("X-Amz-Signature=")
-)
+var querySignature = []byte("X-Amz-Signature=")
 
-// Admit refuses a request whose header shows that it is not signed at all, before its body is read; nil is not yet proof.
-func Admit(header *fasthttp.RequestHeader) *edge.Fault {
-	if bytes.HasPrefix(header.Peek(fasthttp.HeaderAuthorization), signatureScheme) || bytes.Contains(header.RequestURI(), querySignature) {
-		return nil
+// Admit refuses a request that Verify will refuse, by its header, before its body is read: one that is not signed, or not
+// in the form of a signature, or not at about now, or with a key that is not listed. nil is not yet proof.
+func (v *Verifier) Admit(header *fasthttp.RequestHeader, now time.Time) *edge.Fault {
+	var asked target.Target
+	if err := asked.Parse(header.RequestURI()); err != nil {
+		return fault(http.StatusBadRequest, "InvalidRequest", "The request cannot be read: %v.", err)
 	}
-	return signatureFault(presigner.ErrUnsigned, time.Time{})
+	keys := v.keys.Load()
+	var err error
+	if signedInQuery(header, &asked) {
+		err = presigner.Check(queryVerification(header, &asked, now, keys))
+	} else {
+		err = presigner.CheckHeader(presigner.HeaderVerification{Time: now, Lookup: keys.lookup, Values: header.PeekAll})
+	}
+	if err != nil {
+		return signatureFault(err, now)
+	}
+	return nil
 }
 
 // signedInQuery says whether a request carries its signature in its query, and none in its header.
@@ -120,11 +129,9 @@ func signedInQuery(header *fasthttp.RequestHeader, asked *target.Target) bool {
 // Query Parameters"). The hash of its body is signed, as everywhere but in S3.
 func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys) (*Caller, *edge.Fault) {
 	digest := sha256.Sum256(ctx.Request.Body())
-	verified, err := presigner.Verify(presigner.Verification{
-		Method: string(ctx.Method()), Host: string(ctx.Request.Header.Host()), RequestURI: string(asked.Origin()),
-		Header:  func(name string) string { return string(ctx.Request.Header.Peek(name)) },
-		Service: ServiceData, Payload: hex.EncodeToString(digest[:]), Time: now, Lookup: keys.lookup,
-	})
+	query := queryVerification(&ctx.Request.Header, asked, now, keys)
+	query.Payload = hex.EncodeToString(digest[:])
+	verified, err := presigner.Verify(query)
 	if err != nil {
 		return nil, signatureFault(err, now)
 	}
@@ -132,6 +139,15 @@ func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, n
 		return nil, err
 	}
 	return &Caller{Service: ServiceData, key: keys.byID[verified.AccessKeyID]}, nil
+}
+
+// queryVerification is that of a request of the data plane, but for its payload.
+func queryVerification(header *fasthttp.RequestHeader, asked *target.Target, now time.Time, keys *Keys) presigner.Verification {
+	return presigner.Verification{
+		Method: string(header.Method()), Host: string(header.Host()), RequestURI: string(asked.Origin()),
+		Header:  func(name string) string { return string(header.Peek(name)) },
+		Service: ServiceData, Time: now, Lookup: keys.lookup,
+	}
 }
 
 // inRegion refuses a scope of another region than jobs.region: its ARNs would be another's.
