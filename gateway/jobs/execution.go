@@ -71,6 +71,17 @@ func (c *Counts) Total() int64 {
 	return n
 }
 
+// ByName returns those that are not 0 by AWS's names of the states.
+func (c *Counts) ByName() map[string]int64 {
+	m := make(map[string]int64, Statuses)
+	for s, n := range c {
+		if n != 0 {
+			m[Status(s).String()] = n
+		}
+	}
+	return m
+}
+
 // StatusDetails are the name/value pairs a device reports, as one JSON object of strings with sorted names; "" is none.
 // It is immutable and may be written to an answer as it stands.
 type StatusDetails string

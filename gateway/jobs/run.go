@@ -120,7 +120,7 @@ func (s *Service) round(ctx context.Context, now time.Time) (worked bool, err er
 		if ctx.Err() != nil {
 			return worked, ctx.Err()
 		}
-		stepped, failure := s.step(ctx, now, id)
+		stepped, failure := s.drive(ctx, now, id)
 		if failure != nil {
 			s.scheduler.later(id, now.Add(time.Second))
 		}
@@ -149,15 +149,19 @@ func (s *Service) allJobs(ctx context.Context, ids []string) ([]string, error) {
 
 // begin takes a job's next step at once, and leaves the others to Run. What goes wrong is Run's to try again.
 func (s *Service) begin(ctx context.Context, now time.Time, jobID string) {
-	for range swapAttempts {
-		stepped, err := s.step(ctx, now, jobID)
-		if err != nil {
+	for i := range swapAttempts {
+		stepped := false
+		j, p, err := s.store.State(ctx, jobID)
+		if err == nil && i > 0 && j.chunked(&p) {
+			break
+		}
+		if err == nil {
+			stepped, err = s.step(ctx, now, j, p)
+		}
+		if ignoreRace(err) != nil {
 			s.log.Warn("jobs: cannot take a step", "job", jobID, "error", err)
 		}
 		if err != nil || !stepped {
-			break
-		}
-		if busy, err := s.chunked(ctx, jobID); err != nil || busy {
 			break
 		}
 	}
@@ -165,12 +169,8 @@ func (s *Service) begin(ctx context.Context, now time.Time, jobID string) {
 }
 
 // chunked says whether a job has chunks of work before it.
-func (s *Service) chunked(ctx context.Context, jobID string) (bool, error) {
-	j, p, err := s.store.State(ctx, jobID)
-	if err != nil {
-		return false, err
-	}
-	return (j.Sweep != SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started), nil
+func (j *Job) chunked(p *Progress) bool {
+	return (j.Sweep != SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started)
 }
 
 // ignoreRace drops the errors that mean that another step came first.

@@ -68,6 +68,7 @@ type Service struct {
 
 	events    Events
 	documents documents
+	samples   samples
 	scheduler scheduler
 	leading   atomic.Bool
 	shared    bool         // other gateways may change the store

@@ -6,12 +6,19 @@ import (
 	"time"
 )
 
-// step takes the one step that planJob says, and says whether there was one.
-func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, error) {
+// drive takes a job's next step, and keeps its counts over time.
+func (s *Service) drive(ctx context.Context, now time.Time, jobID string) (bool, error) {
 	j, p, err := s.store.State(ctx, jobID)
 	if err != nil {
 		return false, ignoreRace(err)
 	}
+	s.sample(ctx, now, j, &p)
+	return s.step(ctx, now, j, p)
+}
+
+// step takes the one step that planJob says, and says whether there was one.
+func (s *Service) step(ctx context.Context, now time.Time, j *Job, p Progress) (_ bool, err error) {
+	jobID := j.ID
 	if j.Abort != nil && j.Retry != nil && j.Pending() {
 		if p.Retried, err = s.store.Retried(ctx, j); err != nil {
 			return false, err
@@ -33,6 +40,7 @@ func (s *Service) step(ctx context.Context, now time.Time, jobID string) (bool, 
 	s.scheduler.later(jobID, next.wake)
 	if j.Status.Terminal() && j.Sweep == SweepNone && p.Counts.Pending() == 0 { // nobody asks for its document any more
 		s.forget(jobID)
+		s.samples.forget(j.Row)
 	}
 	return false, nil
 }

@@ -20,6 +20,7 @@ type Store interface {
 	JobStore
 	ExecutionStore
 	FailureStore
+	SampleStore
 	LabelStore
 	SecretStore
 

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"jobgate/gateway/jobs/api/exception/exceptiontest"
 )
@@ -84,4 +85,20 @@ func TestCheckDocument(t *testing.T) {
 	if p.store.writes.Load() != before {
 		t.Error("something changed")
 	}
+}
+
+// TestProgress reads a job's counts over time.
+func TestProgress(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a", "b")
+	p.createJob("j", "a", "b")
+	p.tick()
+	p.now = p.now.Add(time.Minute)
+	p.fail("j", "FAILED", "{}", "a")
+	p.tick()
+	p.now = p.now.Add(time.Second)
+	expect(t, "progress", p.ok(dashboard, "GET", "/-/jobs/j/progress", ""), "progress",
+		`[{"executions":{},"time":1795435200.25},{"executions":{"QUEUED":2},"time":1795435200.25},`+
+			`{"executions":{"FAILED":1,"QUEUED":1},"time":1795435260.25},{"executions":{"FAILED":1,"QUEUED":1},"time":1795435261.25}]`)
+	exceptiontest.Check(t, "no job", p.do(operator, "GET", "/-/jobs/none/progress", ""), 404, "ResourceNotFoundException", "none")
 }

@@ -111,7 +111,7 @@ func (s *Store) CreateJob(ctx context.Context, n jobs.NewJob) (*jobs.Job, error)
 			return err
 		}
 		j.Row = row.Seq
-		document := engine.Value{Space: documents, Key: documentKey(row.Seq), Value: []byte(n.Document)}
+		document := engine.Value{Space: documents, Key: jobKey(row.Seq), Value: []byte(n.Document)}
 		if err := t.PutValues([]engine.Value{document}); err != nil {
 			return err
 		}
@@ -126,7 +126,8 @@ func (s *Store) CreateJob(ctx context.Context, n jobs.NewJob) (*jobs.Job, error)
 	return &j, nil
 }
 
-func documentKey(job int64) string { return strconv.FormatInt(job, 10) }
+// jobKey is the key of a job's values.
+func jobKey(job int64) string { return strconv.FormatInt(job, 10) }
 
 // resolve finds what targets name.
 func resolve(r engine.Reader, targets []jobs.Target) ([]engine.Target, error) {
@@ -164,7 +165,7 @@ func (s *Store) JobDocument(ctx context.Context, id string) (document string, er
 		if err != nil {
 			return err
 		}
-		values, err := r.Values(documents, []string{documentKey(state.Job.Seq)})
+		values, err := r.Values(documents, []string{jobKey(state.Job.Seq)})
 		if err == nil && len(values) == 0 {
 			err = noJob(id)
 		}
@@ -326,8 +327,10 @@ func (s *Store) RemoveJob(ctx context.Context, id string) error {
 		if err := t.DeleteJob(j.Row); err != nil {
 			return err
 		}
-		if err := t.DeleteValues(documents, []string{documentKey(j.Row)}); err != nil {
-			return err
+		for _, space := range []string{documents, progress} {
+			if err := t.DeleteValues(space, []string{jobKey(j.Row)}); err != nil {
+				return err
+			}
 		}
 		if j.Retry != nil {
 			if err := t.DeleteValues(retried, retriedKeys(j.Row)); err != nil {

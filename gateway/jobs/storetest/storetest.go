@@ -41,8 +41,8 @@ func Run(t *testing.T, e Engine) {
 		"Swap": testSwap, "SwapMany": testSwapMany, "SwapRetry": testSwapRetry, "SwapRace": testSwapRace,
 		"Namesakes": testNamesakes,
 		"Pending":   testPending, "ListExecutions": testListExecutions, "DeleteExecution": testDeleteExecution,
-		"Failures": testFailures,
-		"Due":      testDue, "Sweep": testSweep, "SweepDelete": testSweepDelete, "SweepResumes": testSweepResumes,
+		"Failures": testFailures, "Samples": testSamples,
+		"Due": testDue, "Sweep": testSweep, "SweepDelete": testSweepDelete, "SweepResumes": testSweepResumes,
 		"Templates": testTemplates, "Tags": testTags, "Secrets": testSecrets, "Cursors": testCursors,
 		"Reopen": testReopen, "Handles": testHandles, "Closed": testClosed, "Canceled": testCanceled,
 	} {

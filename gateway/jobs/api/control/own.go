@@ -8,6 +8,7 @@ import (
 // answers with one call a device, or not at all.
 var ownHandlers = map[string]handler{
 	"ListJobFailures": listFailures, "CheckDocument": checkDocument,
+	"GetJobProgress": getProgress,
 }
 
 // failureList is ListJobFailures' output.
@@ -85,6 +86,25 @@ func checkDocument(c *Plane, q *call) (any, error) {
 	answer := documentProblems{make([]problem, len(found))}
 	for i, p := range found {
 		answer.Problems[i] = problem(p)
+	}
+	return answer, err
+}
+
+// progressList is GetJobProgress' output.
+type progressList struct {
+	Progress []progressSample `json:"progress"`
+}
+
+type progressSample struct {
+	Time       epoch            `json:"time"`
+	Executions map[string]int64 `json:"executions"` // by status, those that are not 0
+}
+
+func getProgress(c *Plane, q *call) (any, error) {
+	list, err := c.service.ProgressOverTime(q.ctx, q.now, q.in.Text("jobId"))
+	answer := progressList{make([]progressSample, len(list))}
+	for i := range list {
+		answer.Progress[i] = progressSample{epoch{list[i].At}, list[i].Counts.ByName()}
 	}
 	return answer, err
 }

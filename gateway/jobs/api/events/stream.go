@@ -56,12 +56,7 @@ func eventOf(e *jobs.Event) Event {
 		event.ExecutionNumber, event.VersionNumber, event.RetryAttempt = e.Number, e.Version, e.Retry
 		return event
 	}
-	event.Executions = make(map[string]int64, jobs.Statuses)
-	for s, n := range e.Counts {
-		if n != 0 {
-			event.Executions[jobs.Status(s).String()] = n
-		}
-	}
+	event.Executions = e.Counts.ByName()
 	return event
 }
 
