@@ -78,7 +78,7 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 	all := s.listeners()
 	shares := make([]edge.Share, len(all))
 	for i, l := range all {
-		shares[i] = edge.Share{Weight: l.weight, Max: l.max}
+		shares[i] = edge.Share{Weight: l.weight, Max: l.max, Proxied: l.http.Streaming}
 	}
 	for i, most := range edge.Divide(edge.OpenFiles(), shares...) {
 		if all[i].max > most {

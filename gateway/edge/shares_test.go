@@ -20,6 +20,10 @@ func TestDivide(t *testing.T) {
 	f(256, []int{50, 18, 18, 16}, limited, sidecar, control, admin)
 	f(256, []int{144, 16}, devices, admin)
 	f(1<<20, []int{917184, 256}, devices, admin)
+	proxied := edge.Share{Weight: 12, Proxied: true}
+	f(256, []int{54, 18, 18, 16}, proxied, sidecar, control, admin)
+	f(1<<20, []int{900800, 256}, proxied, admin)
+	f(0, []int{0}, proxied)
 	f(0, []int{50, 0}, limited, admin) // nothing limits files
 	f(64, []int{4, 16}, devices, admin)
 	for limit := 200; limit < 5000; limit++ { // never more than there are

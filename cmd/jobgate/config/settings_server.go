@@ -60,7 +60,7 @@ type Limits struct {
 	MaxRequestHeader Size `yaml:"max_request_header" default:"8KiB" min:"1KiB" max:"1MiB" restart:"yes"`
 	// Largest request body; longer is 413.
 	MaxBody Size `yaml:"max_body" default:"1MiB" min:"0B" max:"1GiB" restart:"yes"`
-	// Device connections at once; 0: as many as the open-files limit allows.
+	// Device connections at once; 0: as many as the open-files limit allows, each with one to the upstream if there is one.
 	MaxConnections int `yaml:"max_connections" default:"0" min:"0" max:"10000000" restart:"yes"`
 	// Device requests at once; more are answered 503 with Retry-After; 0: no bound.
 	MaxInFlight int `yaml:"max_in_flight" default:"0" min:"0" max:"10000000"`

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -64,20 +66,62 @@ func answers(t *testing.T, url string) {
 	}
 }
 
-// TestFloods has 256 files and many more connections: a flood of one listener leaves the others alone.
-func TestFloods(t *testing.T) {
+// serveWithin is serve under a shell's ulimit.
+func serveWithin(t *testing.T, folder, config, ulimit string) *gateway {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("it needs a shell's ulimit -n")
 	}
+	cmd := command(t, folder, []string{"AWS_REGION=us-east-1"}, "serve", "--config", config)
+	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", "ulimit " + ulimit + ` && exec "$0" "$@"`, binary}, cmd.Args[1:]...)
+	return launch(t, cmd, config)
+}
+
+// TestFilesForUpstreams: whoever is let in is proxied, however few files there are. A soft limit is raised to the hard one.
+func TestFilesForUpstreams(t *testing.T) {
+	t.Parallel()
+	f := func(ulimit string, least, most float64) {
+		t.Helper()
+		release := make(chan struct{})
+		var held atomic.Int64
+		backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			held.Add(1)
+			<-release
+			_, _ = io.WriteString(w, "ok")
+		}))
+		t.Cleanup(backend.Close)
+		ended := sync.OnceFunc(func() { close(release) })
+		t.Cleanup(ended)
+		folder := t.TempDir()
+		g := serveWithin(t, folder, newConfig(t, folder, "upstream: [\""+backend.URL+"\"]\nlimits: {upstream_timeout: 5m, idle_timeout: 5m}\n"), ulimit)
+		shed := func() float64 { return g.metric(`jobgate_requests_shed_total{reason="connections"}`) }
+		flood(t, g.devices, 600, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+		eventually(t, ulimit+": each connection is let in or turned away", func() bool { return float64(held.Load())+shed() == 600 })
+		if n := float64(held.Load()); n < least || n > most {
+			t.Errorf("%s: %v requests are proxied, want %v to %v", ulimit, n, least, most)
+		}
+		answers(t, "http://"+g.admin+"/healthz")
+		answers(t, "http://"+g.admin+"/metrics")
+		ended()
+		eventually(t, ulimit+": all are answered", func() bool {
+			return g.metric(`jobgate_request_duration_seconds_count{outcome="ok",route="proxy"}`) == float64(held.Load())
+		})
+		for _, outcome := range []string{"bad_gateway", "unavailable"} {
+			if n := g.metric(`jobgate_request_duration_seconds_count{outcome="` + outcome + `",route="proxy"}`); n > 0 {
+				t.Errorf("%s: %v requests are %s", ulimit, n, outcome)
+			}
+		}
+	}
+	f("-n 256", 40, 72)
+	f("-Sn 256", 600, 600)
+}
+
+// TestFloods has 256 files and many more connections: a flood of one listener leaves the others alone.
+func TestFloods(t *testing.T) {
 	t.Parallel()
 	folder, text := allListeners(t, `{}`)
 	config := newConfig(t, folder, text)
-	start := func() *gateway {
-		cmd := command(t, folder, []string{"AWS_REGION=us-east-1"}, "serve", "--config", config)
-		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", `ulimit -n 256 && exec "$0" "$@"`, binary}, cmd.Args[1:]...)
-		return launch(t, cmd, config)
-	}
-	g := start()
+	g := serveWithin(t, folder, config, "-n 256")
 	flood(t, g.address("control"), 300, "")
 	flood(t, g.sidecar, 300, "")
 	for _, url := range []string{"http://" + g.admin + "/healthz", "http://" + g.admin + "/metrics", "http://" + g.devices + "/doc"} {
