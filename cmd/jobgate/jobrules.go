@@ -13,6 +13,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
@@ -130,7 +131,7 @@ type jobRulesInForce struct {
 }
 
 var (
-	_ jobs.Roles        = (*jobRulesInForce)(nil)
+	_ operations.Roles  = (*jobRulesInForce)(nil)
 	_ signing.Authority = (*jobRulesInForce)(nil)
 )
 

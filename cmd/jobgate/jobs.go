@@ -20,7 +20,10 @@ import (
 	"jobgate/gateway/jobs/api/control"
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/jobs/api/events"
+	"jobgate/gateway/jobs/operations"
+
 	jobdocuments "jobgate/gateway/jobs/documents"
+
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
@@ -34,7 +37,7 @@ type jobsService struct {
 	store   jobs.Store
 	audit   *auditFile // nil: none
 	health  *storeHealth
-	service *jobs.Service
+	service *operations.Service
 	data    *data.Plane
 	control *api.Listener
 	console *console.Console // nil: off
@@ -62,9 +65,9 @@ func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsServic
 			err = errors.Join(err, j.store.Close(), j.audit.Close())
 		}
 	}()
-	j.service, err = jobs.New(jobs.Config{
+	j.service, err = operations.New(operations.Config{
 		Store: j.store, Names: jobs.Names{Region: c.Jobs.Region, Account: c.Jobs.Account}, Endpoint: dataEndpoint(c),
-		Roles: &j.rules, Fetch: j.rules.fetch, Signatures: j.rules.signatures, Limits: jobs.Limits{MaxDocument: maxSource}, Log: log,
+		Roles: &j.rules, Fetch: j.rules.fetch, Signatures: j.rules.signatures, Limits: operations.Limits{MaxDocument: maxSource}, Log: log,
 		Retention: c.Jobs.Retention,
 	})
 	if err != nil {
@@ -155,7 +158,7 @@ func (j *jobsService) start() {
 	j.stop = stop
 	go func() {
 		defer close(j.ended)
-		j.service.Run(ctx)
+		j.service.Driver().Run(ctx)
 	}()
 }
 

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/postgres/pgtest"
+
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
@@ -24,7 +26,7 @@ func storeFile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	store := jobstore.Over(e)
-	s, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	s, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,15 +10,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jobgate/gateway"
-	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/operations"
 )
 
 // storeHealth measures the jobs store and remembers whether it works. It is safe for concurrent use.
 type storeHealth struct {
 	kind        string
 	log         *slog.Logger
-	service     *jobs.Service
+	service     *operations.Service
 	check       func() error            // looks at the store's file; nil: there is none
 	connections func() (busy, idle int) // nil: there are none
 
@@ -144,7 +144,7 @@ func (h *storeHealth) Collect(ch chan<- prometheus.Metric) {
 	h.durations.Collect(ch)
 	h.errors.Collect(ch)
 	held := 0.0
-	if h.service.Leads() {
+	if h.service.Driver().Leads() {
 		held = 1
 	}
 	ch <- prometheus.MustNewConstMetric(descLease, prometheus.GaugeValue, held, "jobs")
@@ -154,7 +154,7 @@ func (h *storeHealth) Collect(ch chan<- prometheus.Metric) {
 	busy, idle := h.connections()
 	ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(busy), "busy")
 	ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(idle), "idle")
-	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, h.service.FeedLag().Seconds())
+	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, h.service.Driver().FeedLag().Seconds())
 }
 
 // measured is an engine whose calls that go to the disk are measured. Devices' reads, which it answers from memory, are

@@ -46,38 +46,38 @@ func (n Names) partition() string {
 	return name
 }
 
-// resource is an ARN taken apart.
-type resource struct {
+// Named is an ARN taken apart.
+type Named struct {
 	Resource
-	managed bool // no account: one of AWS's templates
+	Managed bool // no account: one of AWS's templates; its name has the version behind a colon
 }
 
-// parse reads an ARN of this region and account.
-func (n Names) parse(arn string) (resource, error) {
+// Parse reads an ARN of this region and account.
+func (n Names) Parse(arn string) (Named, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iot" {
-		return resource{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
+		return Named{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
 	}
 	kind, name, ok := strings.Cut(parts[5], "/")
 	if !ok || name == "" {
-		return resource{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
+		return Named{}, Errorf(ErrInvalidRequest, "Invalid ARN: %s", arn)
 	}
 	managed := parts[4] == "" && kind == string(KindTemplate)
 	if parts[1] != n.partition() || parts[3] != n.Region || (parts[4] != n.Account && !managed) {
-		return resource{}, Errorf(ErrInvalidRequest, "ARN is of another partition, region or account: %s", arn)
+		return Named{}, Errorf(ErrInvalidRequest, "ARN is of another partition, region or account: %s", arn)
 	}
-	return resource{Resource{ResourceKind(kind), name}, managed}, nil
+	return Named{Resource{ResourceKind(kind), name}, managed}, nil
 }
 
-// targets reads the targets of a job.
-func (n Names) targets(arns []string) ([]Target, error) {
+// Targets reads the targets of a job.
+func (n Names) Targets(arns []string) ([]Target, error) {
 	if len(arns) == 0 || len(arns) > MaxTargets {
 		return nil, Errorf(ErrInvalidRequest, "A job has 1 to %d targets, not %d.", MaxTargets, len(arns))
 	}
 	targets := make([]Target, 0, len(arns))
 	seen := make(map[Target]bool, len(arns))
 	for _, arn := range arns {
-		r, err := n.parse(arn)
+		r, err := n.Parse(arn)
 		if err != nil {
 			return nil, err
 		}

@@ -77,7 +77,18 @@ type SchedulingConfig struct {
 	MaintenanceWindows []MaintenanceWindow `json:"maintenanceWindows,omitempty"`
 }
 
-// MaintenanceWindow is a recurring window; StartTime is a cron expression in UTC, see ParseCron.
+// EndSweep is what an end time does to the executions that have not ended.
+func (c *SchedulingConfig) EndSweep() Sweep {
+	switch {
+	case c != nil && c.EndBehavior == EndCancel:
+		return SweepCancelQueued
+	case c != nil && c.EndBehavior == EndForceCancel:
+		return SweepCancelAll
+	}
+	return SweepNone
+}
+
+// MaintenanceWindow is a recurring window; StartTime is a cron expression in UTC, see plan.ParseCron.
 type MaintenanceWindow struct {
 	StartTime         string `json:"startTime"`
 	DurationInMinutes int64  `json:"durationInMinutes"` // 1..1430

@@ -1,5 +1,11 @@
 package jobs
 
+import (
+	"time"
+
+	"jobgate/gateway/jobdoc"
+)
+
 // PendingExecutions is the answer to GetPendingJobExecutions, each list in the order of Execution.Before.
 type PendingExecutions struct {
 	InProgress []Execution
@@ -13,8 +19,8 @@ type Namespace struct {
 	Only bool
 }
 
-// has says whether a job is one of n's.
-func (n Namespace) has(j *Job) bool { return !n.Only || j.NamespaceID == n.ID }
+// Has says whether a job is one of n's.
+func (n Namespace) Has(j *Job) bool { return !n.Only || j.NamespaceID == n.ID }
 
 // StartNextRequest asks for the next pending execution to be started.
 type StartNextRequest struct {
@@ -60,4 +66,12 @@ type Before func(*Described) error
 type Described struct {
 	Execution Execution
 	Document  Document
+}
+
+// Document is a job's document, compiled, ready to be rendered for a thing. Its literal text is escaped already to
+// stand in a JSON string.
+type Document struct {
+	Template *jobdoc.Template // nil: not asked for
+	RoleARN  string           // who signs; "" = nobody has to
+	Expires  time.Duration    // for how long a URL is good
 }

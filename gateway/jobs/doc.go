@@ -1,16 +1,18 @@
-// Package jobs is the IoT Jobs service: what a job is, what becomes of it, and where it is kept.
+// Package jobs says what a job, an execution, a thing and a group are, and what becomes of an execution. The rooms around it
+// do the rest of the IoT Jobs service:
 //
-//	operator ──► api ──► Service ──► Store ──► rules ──► engine: sqlite, …      one call: read, decide, swap
-//	device   ──► api ──►    │          ▲
-//	                        ├─ transition.go        what an execution becomes   (pure)
-//	                        ├─ plan.go              what a job becomes          (pure)
-//	                        └─ Run ────┘            timers and chunks: rollouts, cancellations, deletions
+//	operator ──► api ─────────► operations ──► Store ──► rules ──► engine: sqlite, …     one call: read, decide, swap
+//	device   ──► api, mqtt ──►    │              ▲
+//	                              ├─ transition.go       what an execution becomes   (pure)
+//	                              ├─ plan                what a job becomes, and when (pure)
+//	                              ├─ managed             AWS's own job templates     (pure)
+//	                              └─ driver ─────┘       timers and chunks: rollouts, cancellations, deletions
 //
-// The Service reads a state, decides with pure functions and swaps the new state in by its version; when another change
+// An operation reads a state, decides with pure functions and swaps the new state in by its version; when another change
 // came between, it reads again. The Store keeps states and does work on sets, in chunks that save how far they came.
 // Nothing else remembers anything: a timer is a column, a rollout is a cursor, so a restart loses none, and several
-// gateways can share a store whose engine allows it: one of them runs Run's steps, by a lease. That a job is completed,
-// or that an abort rule holds, is decided there, within a second of the report, and not by the report.
+// gateways can share a store whose engine allows it: one of them runs the driver's steps, by a lease. That a job is
+// completed, or that an abort rule holds, is decided there, within a second of the report, and not by the report.
 //
 // Package rules implements Store over an engine (package engine): what stands in rows is decided there. Package sqlite is
 // the embedded engine, memory the one of tests; package enginetest has the laws of an engine, package storetest those of
@@ -35,7 +37,7 @@
 //     out.
 //   - After its end time a job runs what is left, without windows, and is COMPLETED when all has ended, whatever the end
 //     behaviour. Where that cancels, nothing is retried after it.
-//   - Maintenance windows take AWS's cron expressions of six fields, or crontab's of five, in UTC (ParseCron).
+//   - Maintenance windows take AWS's cron expressions of six fields, or crontab's of five, in UTC (plan.ParseCron).
 //   - The in-progress and step timers end an execution within a second or so of running out.
 //   - documentParameters are put into the document when the job is created; an optional one that is not given is empty.
 //   - Over HTTP a device is offered the jobs of all namespaces. AWS's topics of a namespace offer that namespace's jobs,

@@ -114,8 +114,8 @@ func (e *Events) Active() bool {
 	return len(e.subs) > 0
 }
 
-// publish hands ev to all subscribers.
-func (e *Events) publish(ev *Event) {
+// Publish hands ev to all subscribers.
+func (e *Events) Publish(ev *Event) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for s := range e.subs {
@@ -125,8 +125,8 @@ func (e *Events) publish(ev *Event) {
 	}
 }
 
-// lose counts an event as missed by all subscribers: it is not known how many there were.
-func (e *Events) lose() {
+// Lose counts an event as missed by all subscribers: it is not known how many there were.
+func (e *Events) Lose() {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	for s := range e.subs {

@@ -26,13 +26,3 @@ type ReasonCount struct {
 	Reason string
 	Count  int64
 }
-
-// ListFailures lists a job's executions that failed, with what their devices reported.
-func (s *Service) ListFailures(ctx context.Context, jobID string, q FailureQuery, p Page) ([]Execution, string, error) {
-	return s.store.Failures(ctx, jobID, q, p)
-}
-
-// FailureReasons adds up a job's failures by reason, the most frequent first.
-func (s *Service) FailureReasons(ctx context.Context, jobID string, q FailureQuery, limit int) ([]ReasonCount, error) {
-	return s.store.Reasons(ctx, jobID, q, limit)
-}

@@ -115,8 +115,8 @@ func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == Jo
 // Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
 func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone }
 
-// concurrent says whether executions are being rolled out or canceled at present (AWS.md §5, isConcurrent).
-func (j *Job) concurrent(p *Progress) bool {
+// Concurrent says whether executions are being rolled out or canceled at present (AWS.md §5, isConcurrent).
+func (j *Job) Concurrent(p *Progress) bool {
 	rolling := j.Status == JobInProgress && j.Queues() && !p.Done
 	canceling := (j.Sweep == SweepCancelQueued || j.Sweep == SweepCancelAll) && !p.Swept
 	return rolling || canceling
@@ -125,7 +125,7 @@ func (j *Job) concurrent(p *Progress) bool {
 // Retries says whether a failed execution may be queued again. After an end time that cancels what waits, it may not:
 // nobody would cancel it any more.
 func (j *Job) Retries() bool {
-	return j.Pending() && j.Sweep == SweepNone && (!j.Ended || endSweep(j.Scheduling) == SweepNone)
+	return j.Pending() && j.Sweep == SweepNone && (!j.Ended || j.Scheduling.EndSweep() == SweepNone)
 }
 
 // Retried is what retries hide from a job's counts, in which a thing counts once, by its latest attempt.
@@ -173,4 +173,23 @@ type Progress struct {
 	Pace     time.Time // the instant up to which the rollout rate has been used
 
 	Retried Retried // filled only for the plan of a job that retries and has abort rules; see JobStore.Retried
+}
+
+// Settings returns the configurations that the job shares with a template.
+func (j *Job) Settings() Settings { return Settings{j.Presign, j.Rollout, j.Abort, j.Timeout, j.Retry} }
+
+// Role returns the ARN of the role that signs the job's URLs; "" if none does.
+func (j *Job) Role() string {
+	if j.Presign == nil {
+		return ""
+	}
+	return j.Presign.RoleARN
+}
+
+// Expires returns for how long a URL of the job is good.
+func (j *Job) Expires() time.Duration {
+	if j.Presign == nil || j.Presign.ExpiresInSec == 0 {
+		return DefaultExpiresInSec * time.Second
+	}
+	return time.Duration(j.Presign.ExpiresInSec) * time.Second
 }

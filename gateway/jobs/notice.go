@@ -75,8 +75,8 @@ func DecodeNotice(text []byte) (n Notice, err error) {
 	return n, nil
 }
 
-// events calls f with the events that a notice tells of.
-func (n *Notice) events(now time.Time, f func(*Event)) {
+// Events calls f with the events that a notice tells of.
+func (n *Notice) Events(now time.Time, f func(*Event)) {
 	e := Event{Type: n.Type, Time: now, JobID: n.JobID, Job: n.Status, Reason: n.Reason, Thing: n.Thing}
 	if n.At != 0 {
 		e.Time = time.UnixMilli(n.At).UTC()

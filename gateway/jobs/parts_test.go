@@ -1,12 +1,10 @@
 package jobs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +15,8 @@ func TestARNs(t *testing.T) {
 	n := Names{Region: "eu-west-1", Account: "123456789012"}
 	f := func(arn, want string) {
 		t.Helper()
-		r, err := n.parse(arn)
-		got := fmt.Sprintf("%s %s %v", r.Kind, r.Name, r.managed)
+		r, err := n.Parse(arn)
+		got := fmt.Sprintf("%s %s %v", r.Kind, r.Name, r.Managed)
 		if err != nil {
 			if got = "refused"; !errors.Is(err, ErrInvalidRequest) {
 				t.Errorf("%s: %v", arn, err)
@@ -52,29 +50,9 @@ func TestARNs(t *testing.T) {
 	}
 }
 
-// TestLogEnd: the operator reads in the log that a job has ended, and how.
-func TestLogEnd(t *testing.T) {
-	var out bytes.Buffer
-	s := &Service{log: slog.New(slog.NewTextHandler(&out, nil))}
-	j, counts := &Job{ID: "j", ReasonCode: "ABORTED"}, &Counts{}
-	counts[Succeeded], counts[Failed], counts[Queued] = 3, 2, 1
-	for _, e := range []EventType{EventJobCreated, EventJobProgress, EventJobUpdated} {
-		if s.publishJob(e, j, counts, time.Now()); out.Len() > 0 {
-			t.Errorf("%s: %s", e, out.String())
-		}
-	}
-	for _, e := range []EventType{EventJobCompleted, EventJobCanceling, EventJobCanceled} {
-		out.Reset()
-		s.publishJob(e, j, counts, time.Now())
-		if want := "event=" + string(e) + " job=j reason=ABORTED succeeded=3 failed=2 timed_out=0 rejected=0 canceled=0 pending=1\n"; !strings.HasSuffix(out.String(), want) {
-			t.Errorf("got %swant %s", out.String(), want)
-		}
-	}
-}
-
 func TestTargets(t *testing.T) {
 	n := Names{Region: "eu-west-1", Account: "123456789012"}
-	targets, err := n.targets([]string{n.ThingARN("a"), n.GroupARN("g"), n.ThingARN("a")})
+	targets, err := n.Targets([]string{n.ThingARN("a"), n.GroupARN("g"), n.ThingARN("a")})
 	if err != nil || fmt.Sprint(targets) != "[{false a} {true g}]" {
 		t.Errorf("%v, %v", targets, err)
 	}
@@ -83,7 +61,7 @@ func TestTargets(t *testing.T) {
 		many[i] = n.ThingARN(fmt.Sprint(i))
 	}
 	for _, bad := range [][]string{nil, {n.JobARN("j")}, {"a"}, many} {
-		if _, err := n.targets(bad); !errors.Is(err, ErrInvalidRequest) {
+		if _, err := n.Targets(bad); !errors.Is(err, ErrInvalidRequest) {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
@@ -92,7 +70,7 @@ func TestTargets(t *testing.T) {
 func TestSettings(t *testing.T) {
 	f := func(c Settings, want string) {
 		t.Helper()
-		err := c.validate()
+		err := c.Validate()
 		if (want == "") != (err == nil) || (err != nil && (!strings.Contains(err.Error(), want) || !errors.Is(err, ErrInvalidRequest))) {
 			text, _ := json.Marshal(c)
 			t.Errorf("%s: %v, want %q", text, err, want)
@@ -159,7 +137,7 @@ func TestSettings(t *testing.T) {
 func TestConcurrent(t *testing.T) {
 	f := func(j Job, p Progress, want bool) {
 		t.Helper()
-		if got := j.concurrent(&p); got != want {
+		if got := j.Concurrent(&p); got != want {
 			t.Errorf("%s, sweep %d, %+v: %v", j.Status, j.Sweep, p, got)
 		}
 	}
@@ -173,42 +151,6 @@ func TestConcurrent(t *testing.T) {
 	f(Job{Status: JobDeleting, Sweep: SweepDelete}, Progress{}, false)
 }
 
-func TestManagedTemplates(t *testing.T) {
-	var s *Service
-	list, next := s.ListManagedTemplates("", Page{Limit: 5})
-	rest, end := s.ListManagedTemplates("", Page{After: next, Limit: 5})
-	if len(list) != 5 || len(rest) != 3 || end != "" {
-		t.Fatalf("%d and %d of 8, %q", len(list), len(rest), end)
-	}
-	for _, m := range append(list, rest...) {
-		if !json.Valid([]byte(m.Document)) || !strings.HasPrefix(m.Name, "AWS-") || m.Description == "" {
-			t.Errorf("%+v", m)
-		}
-		for _, p := range m.Parameters {
-			if !strings.Contains(m.Document, "${aws:iot:parameter:"+p.Key+"}") {
-				t.Errorf("%s does not use %s", m.Name, p.Key)
-			}
-		}
-	}
-	run, err := s.DescribeManagedTemplate("AWS-Run-Command", "1.0")
-	if err != nil || !strings.Contains(run.Document, `"type":"runCommand"`) || len(run.Parameters) != 2 || run.Parameters[0].Key != "command" || run.Parameters[0].Optional {
-		t.Errorf("AWS-Run-Command: %+v, %v", run, err)
-	}
-	if one, _ := s.ListManagedTemplates("AWS-Reboot", Page{Limit: 5}); len(one) != 1 {
-		t.Errorf("%v", one)
-	}
-	for _, version := range []string{"", "1.0"} {
-		if m, err := s.DescribeManagedTemplate("AWS-Download-File", version); err != nil || len(m.Parameters) != 4 {
-			t.Errorf("%q: %+v, %v", version, m, err)
-		}
-	}
-	for _, bad := range [][2]string{{"AWS-Reboot", "2.0"}, {"AWS-Explode", ""}} {
-		if _, err := s.DescribeManagedTemplate(bad[0], bad[1]); !errors.Is(err, ErrNotFound) {
-			t.Errorf("%v: %v", bad, err)
-		}
-	}
-}
-
 func TestEvents(t *testing.T) {
 	var e Events
 	if e.Active() {
@@ -217,7 +159,7 @@ func TestEvents(t *testing.T) {
 	all := e.Subscribe(2, nil)
 	ofJ := e.Subscribe(9, func(ev *Event) bool { return ev.JobID == "j" })
 	for _, id := range []string{"j", "k", "j", "j"} {
-		e.publish(&Event{Type: EventJobCreated, JobID: id})
+		e.Publish(&Event{Type: EventJobCreated, JobID: id})
 	}
 	next := func(s *Subscription) string {
 		t.Helper()
@@ -230,10 +172,10 @@ func TestEvents(t *testing.T) {
 		return fmt.Sprintf("%s missed %d", ev.JobID, ev.Missed)
 	}
 	got := []string{next(all), fmt.Sprint(all.Missed()), next(all)}
-	e.publish(&Event{JobID: "l"})
+	e.Publish(&Event{JobID: "l"})
 	got = append(got, next(all), fmt.Sprint(all.Missed()))
 	for range 5 {
-		e.publish(&Event{JobID: "m"})
+		e.Publish(&Event{JobID: "m"})
 	}
 	got = append(got, next(all), next(all), fmt.Sprint(all.Missed(), all.Missed()))
 	if want := "[j missed 0 0 k missed 0 l missed 2 0 m missed 0 m missed 0 3 0]"; fmt.Sprint(got) != want {
@@ -252,7 +194,7 @@ func TestEvents(t *testing.T) {
 	ofJ.Close()
 	ofJ.Close()
 	all.Close()
-	e.publish(&Event{JobID: "m"})
+	e.Publish(&Event{JobID: "m"})
 	if e.Active() || len(all.C()) != 0 {
 		t.Error("a closed subscription goes on")
 	}
@@ -261,7 +203,7 @@ func TestEvents(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 100 {
-				e.publish(&Event{})
+				e.Publish(&Event{})
 			}
 		})
 	}

@@ -1,5 +1,7 @@
 package jobs
 
+import "maps"
+
 // The inputs and outputs of the control plane's operations (AWS.md §5), as plain values. Listings take a Page and return
 // the cursor of the page that follows, "" at the end; the edge wraps cursors into tokens.
 
@@ -155,6 +157,23 @@ type AttributeUpdate struct {
 	Given  bool
 	Values map[string]string // "" removes an attribute
 	Merge  bool
+}
+
+// Apply returns attributes after the update. An attribute whose value is empty is removed.
+func (u *AttributeUpdate) Apply(have map[string]string) map[string]string {
+	if !u.Given {
+		return have
+	}
+	attributes := make(map[string]string, len(have)+len(u.Values))
+	if u.Merge {
+		maps.Copy(attributes, have)
+	}
+	for name, value := range u.Values {
+		if attributes[name] = value; value == "" {
+			delete(attributes, name)
+		}
+	}
+	return attributes
 }
 
 // ThingDetail is a thing with its ARN.

@@ -297,3 +297,6 @@ const (
 
 // MaxTags is how many tags a resource may have.
 const MaxTags = 50
+
+// Stored returns t as stores keep it: milliseconds, UTC.
+func Stored(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }

@@ -43,3 +43,8 @@ type JobTemplate struct {
 	Retry              *RetryConfig        `json:"retry,omitempty"`
 	MaintenanceWindows []MaintenanceWindow `json:"maintenanceWindows,omitempty"`
 }
+
+// Settings returns the configurations that the template brings to a job.
+func (t *JobTemplate) Settings() Settings {
+	return Settings{t.Presign, t.Rollout, t.Abort, t.Timeout, t.Retry}
+}

@@ -12,38 +12,38 @@ import "time"
 // A device may report the end of an execution that it never reported as started: AWS does not say that it must, and a
 // device that has done a short task would otherwise lose its report.
 
-// report is what a device says of an execution.
-type report struct {
-	status      Status
-	details     StatusDetails
-	hasDetails  bool
-	stepMinutes int64
+// Report is what a device says of an execution.
+type Report struct {
+	Status      Status
+	Details     StatusDetails
+	HasDetails  bool  // Details are set; else they stay as they are
+	StepMinutes int64 // 1..10080 sets the step timer, -1 stops it, 0 leaves it
 }
 
-// apply returns e after a device's report, and the attempt that follows when it is retried.
-func (r report) apply(e *Execution, now time.Time) (Execution, *Execution, error) {
-	switch r.status {
+// Apply returns e after a device's report, and the attempt that follows when it is retried.
+func (r Report) Apply(e *Execution, now time.Time) (Execution, *Execution, error) {
+	switch r.Status {
 	case InProgress, Succeeded, Failed, Rejected:
 	default:
-		return Execution{}, nil, Errorf(ErrInvalidRequest, "A device cannot set the status %s.", r.status)
+		return Execution{}, nil, Errorf(ErrInvalidRequest, "A device cannot set the status %s.", r.Status)
 	}
-	if r.stepMinutes < -1 || r.stepMinutes > MaxTimeoutMinutes {
+	if r.StepMinutes < -1 || r.StepMinutes > MaxTimeoutMinutes {
 		return Execution{}, nil, Errorf(ErrInvalidRequest, "stepTimeoutInMinutes must be between 1 and %d, or -1.", MaxTimeoutMinutes)
 	}
-	if e.ended() {
-		return Execution{}, nil, e.refused("An execution in state %s cannot become %s.", e.shown(), r.status)
+	if e.Ended() {
+		return Execution{}, nil, e.Refused("An execution in state %s cannot become %s.", e.Shown(), r.Status)
 	}
-	next := e.successor(r.status, now)
-	if r.hasDetails {
-		next.Details = r.details
+	next := e.successor(r.Status, now)
+	if r.HasDetails {
+		next.Details = r.Details
 	}
-	if e.Status == Queued && r.status != Rejected {
+	if e.Status == Queued && r.Status != Rejected {
 		next.StartedAt = now
 	}
-	if r.status != InProgress {
+	if r.Status != InProgress {
 		return next, next.retry(now), nil
 	}
-	next.arm(e, r.stepMinutes, now)
+	next.arm(e, r.StepMinutes, now)
 	return next, nil, nil
 }
 
@@ -61,19 +61,19 @@ func (e *Execution) arm(before *Execution, stepMinutes int64, now time.Time) {
 	}
 }
 
-// timeOut returns e after its timer has run out, and the attempt that follows when it is retried.
-func (e *Execution) timeOut(now time.Time) (Execution, *Execution) {
+// TimeOut returns e after its timer has run out, and the attempt that follows when it is retried.
+func (e *Execution) TimeOut(now time.Time) (Execution, *Execution) {
 	next := e.successor(TimedOut, now)
 	return next, next.retry(now)
 }
 
-// cancel returns e after an operator canceled it.
-func (e *Execution) cancel(r *CancelExecutionRequest, now time.Time) (Execution, error) {
+// Cancel returns e after an operator canceled it.
+func (e *Execution) Cancel(r *CancelExecutionRequest, now time.Time) (Execution, error) {
 	if e.Status.Terminal() {
-		return Execution{}, e.refused("An execution in state %s cannot be canceled.", e.Status)
+		return Execution{}, e.Refused("An execution in state %s cannot be canceled.", e.Status)
 	}
 	if e.Status == InProgress && !r.Force {
-		return Execution{}, e.refused("An execution in state IN_PROGRESS is canceled with force only.")
+		return Execution{}, e.Refused("An execution in state IN_PROGRESS is canceled with force only.")
 	}
 	next := e.successor(Canceled, now)
 	next.Forced = r.Force
@@ -139,14 +139,14 @@ func (e *Execution) retry(now time.Time) *Execution {
 	return nil
 }
 
-// ended says whether e takes no more reports: it is terminal, or its job was canceled or deleted and the sweep that
+// Ended says whether e takes no more reports: it is terminal, or its job was canceled or deleted and the sweep that
 // ends it is on its way.
-func (e *Execution) ended() bool {
-	return e.Status.Terminal() || e.shown() != e.Status
+func (e *Execution) Ended() bool {
+	return e.Status.Terminal() || e.Shown() != e.Status
 }
 
-// shown is the state that e is in for its device: CANCELED as soon as its job's sweep is going to say so.
-func (e *Execution) shown() Status {
+// Shown is the state that e is in for its device: CANCELED as soon as its job's sweep is going to say so.
+func (e *Execution) Shown() Status {
 	switch e.Job.Sweep {
 	case SweepCancelQueued:
 		if e.Status == Queued {
@@ -160,11 +160,20 @@ func (e *Execution) shown() Status {
 	return e.Status
 }
 
-// refused is an invalid transition, with the state as it is.
-func (e *Execution) refused(format string, args ...any) *Error {
+// Refused is an invalid transition, with the state as it is.
+func (e *Execution) Refused(format string, args ...any) *Error {
 	err := Errorf(ErrInvalidStateTransition, format, args...)
 	state := *e
-	state.Status = e.shown()
+	state.Status = e.Shown()
+	err.Execution = &state
+	return err
+}
+
+// VersionConflict is a version that is not the expected one, with the state as it is.
+func (e *Execution) VersionConflict(expected int64) *Error {
+	err := Errorf(ErrVersionConflict, "The job execution has version %d, expected was %d.", e.Version, max(expected, 0))
+	state := *e
+	state.Status = e.Shown()
 	err.Execution = &state
 	return err
 }

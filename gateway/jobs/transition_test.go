@@ -7,7 +7,9 @@ import (
 	"time"
 )
 
-func reportOf(s Status, step int64) report { return report{status: s, stepMinutes: step} }
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) // a Sunday
+
+func reportOf(s Status, step int64) Report { return Report{Status: s, StepMinutes: step} }
 
 // TestReport asks for every pair of states.
 func TestReport(t *testing.T) {
@@ -17,7 +19,7 @@ func TestReport(t *testing.T) {
 		if from != Queued {
 			e.StartedAt = noon.Add(-time.Minute)
 		}
-		next, follower, err := report{status: to}.apply(&e, noon)
+		next, follower, err := Report{Status: to}.Apply(&e, noon)
 		got := ""
 		switch {
 		case errors.Is(err, ErrInvalidRequest):
@@ -59,7 +61,7 @@ func TestReportOfCanceledJob(t *testing.T) {
 	f := func(s Status, sweep Sweep, want string) {
 		t.Helper()
 		e := Execution{Job: &Job{ID: "j", Status: JobCanceled, Sweep: sweep}, Status: s, Version: 1}
-		_, _, err := report{status: InProgress}.apply(&e, noon)
+		_, _, err := Report{Status: InProgress}.Apply(&e, noon)
 		got := "goes on"
 		var refused *Error
 		if errors.As(err, &refused) {
@@ -81,7 +83,7 @@ func TestTimers(t *testing.T) {
 	at := noon
 	says := func(status Status, step int64, want string) {
 		t.Helper()
-		next, _, err := reportOf(status, step).apply(&e, at)
+		next, _, err := reportOf(status, step).Apply(&e, at)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +107,7 @@ func TestTimers(t *testing.T) {
 	says(Succeeded, 0, "none")
 	for _, step := range []int64{-2, MaxTimeoutMinutes + 1} {
 		e = Execution{Job: job}
-		if _, _, err := reportOf(InProgress, step).apply(&e, at); !errors.Is(err, ErrInvalidRequest) {
+		if _, _, err := reportOf(InProgress, step).Apply(&e, at); !errors.Is(err, ErrInvalidRequest) {
 			t.Errorf("step %d: %v", step, err)
 		}
 	}
@@ -120,9 +122,9 @@ func TestRetry(t *testing.T) {
 			e.Status = InProgress
 			var next *Execution
 			if s == TimedOut {
-				_, next = e.timeOut(noon)
+				_, next = e.TimeOut(noon)
 			} else {
-				_, next, _ = reportOf(s, 0).apply(e, noon)
+				_, next, _ = reportOf(s, 0).Apply(e, noon)
 			}
 			if next == nil {
 				break
@@ -158,13 +160,13 @@ func TestRetryEndsWithTheJob(t *testing.T) {
 	} {
 		j.Retry = &RetryConfig{CriteriaList: []RetryCriteria{{FailureAll, 5}}}
 		e := &Execution{Job: j, Status: InProgress}
-		if _, next := e.timeOut(noon); next != nil {
+		if _, next := e.TimeOut(noon); next != nil {
 			t.Errorf("retried while the job is %s, sweep %d, ended %v", j.Status, j.Sweep, j.Ended)
 		}
 	}
 	stopped := ended(EndStopRollout)
 	stopped.Retry = &RetryConfig{CriteriaList: []RetryCriteria{{FailureAll, 5}}}
-	if _, next := (&Execution{Job: stopped, Status: InProgress}).timeOut(noon); next == nil {
+	if _, next := (&Execution{Job: stopped, Status: InProgress}).TimeOut(noon); next == nil {
 		t.Error("not retried after a rollout was stopped")
 	}
 }
@@ -173,7 +175,7 @@ func TestCancelExecution(t *testing.T) {
 	f := func(s Status, force, want bool) {
 		t.Helper()
 		e := &Execution{Job: &Job{}, Status: s, Version: 1, Deadline: noon}
-		next, err := e.cancel(&CancelExecutionRequest{Force: force, Details: map[string]string{"why": "x"}}, noon)
+		next, err := e.Cancel(&CancelExecutionRequest{Force: force, Details: map[string]string{"why": "x"}}, noon)
 		if (err == nil) != want || (err != nil && !errors.Is(err, ErrInvalidStateTransition)) {
 			t.Errorf("%s, force %v: %v", s, force, err)
 		}

@@ -12,8 +12,8 @@ const (
 	maxRetryCriteria   = 2
 )
 
-// validate checks the settings that are given.
-func (c *Settings) validate() error {
+// Validate checks the settings that are given.
+func (c *Settings) Validate() error {
 	for _, check := range []func() error{
 		c.Presign.validate, c.Rollout.validate, c.Abort.validate, c.Timeout.validate, c.Retry.validate,
 	} {
@@ -24,8 +24,8 @@ func (c *Settings) validate() error {
 	return nil
 }
 
-// withDefaults returns c with what is not given taken from d.
-func (c Settings) withDefaults(d Settings) Settings {
+// WithDefaults returns c with what is not given taken from d.
+func (c Settings) WithDefaults(d Settings) Settings {
 	c.Presign = orElse(c.Presign, d.Presign)
 	c.Rollout = orElse(c.Rollout, d.Rollout)
 	c.Abort = orElse(c.Abort, d.Abort)
@@ -147,8 +147,8 @@ func (c *RetryConfig) validate() error {
 	return nil
 }
 
-// disabled says whether c allows no retry.
-func (c *RetryConfig) disabled() bool {
+// Disabled says whether c allows no retry.
+func (c *RetryConfig) Disabled() bool {
 	for _, r := range c.CriteriaList {
 		if r.NumberOfRetries != 0 {
 			return false

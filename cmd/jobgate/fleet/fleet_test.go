@@ -22,6 +22,7 @@ import (
 
 	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
@@ -58,7 +59,7 @@ type fleet struct {
 	url      string                     // as the gateways have it
 	gateways []*gateway                 // all, fixed once newFleet returns
 	asked    atomic.Pointer[[]*gateway] // those that requests go to
-	service  *jobs.Service              // of the test's own, which drives nothing
+	service  *operations.Service        // of the test's own, which drives nothing
 	engine   *postgres.Engine
 }
 
@@ -92,7 +93,7 @@ func newFleet(t *testing.T, n int, url, direct string) *fleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.engine.Close() })
-	f.service, err = jobs.New(jobs.Config{Store: rules.Over(f.engine), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	f.service, err = operations.New(operations.Config{Store: rules.Over(f.engine), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	if err != nil {
 		t.Fatal(err)
 	}

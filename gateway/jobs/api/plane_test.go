@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/gateway/jobs/operations"
+
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/valyala/fasthttp"
 
@@ -126,7 +129,7 @@ func (oneRole) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
 type plane struct {
 	t        *testing.T
 	store    *countingStore
-	service  *jobs.Service
+	service  *operations.Service
 	data     *data.Plane
 	verifier *access.Verifier
 	events   events.Config
@@ -149,7 +152,7 @@ func newPlane(t *testing.T) *plane {
 		}
 	})
 	documentSource := func(_ context.Context, url string) ([]byte, error) { return []byte(`{"from":"` + url + `"}`), nil }
-	if p.service, err = jobs.New(jobs.Config{Store: p.store, Names: testNames, Roles: oneRole{}, Fetch: documentSource}); err != nil {
+	if p.service, err = operations.New(operations.Config{Store: p.store, Names: testNames, Roles: oneRole{}, Fetch: documentSource}); err != nil {
 		t.Fatal(err)
 	}
 	keys, err := access.ParseKeys([]byte(keyFileText))
@@ -264,7 +267,7 @@ func (s signature) prepare(tb testing.TB, ctx *fasthttp.RequestCtx, now time.Tim
 // tick lets the service take the steps that are due, as whoever drives the jobs does within a second.
 func (p *plane) tick() {
 	p.t.Helper()
-	if err := p.service.Tick(context.Background(), p.now); err != nil {
+	if err := p.service.Driver().Tick(context.Background(), p.now); err != nil {
 		p.t.Fatal(err)
 	}
 }

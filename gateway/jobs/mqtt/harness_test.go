@@ -16,6 +16,7 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/mqtt"
 	"jobgate/gateway/jobs/mqtt/packet"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
@@ -28,7 +29,7 @@ const patience = 20 * time.Second
 // fixture is a jobs service in a file, and a server of it on a loopback port.
 type fixture struct {
 	testing.TB
-	*jobs.Service
+	*operations.Service
 	server  *mqtt.Server
 	address string
 }
@@ -40,14 +41,14 @@ func (plain) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ t
 	return d.Template.AppendTo(dst, &jobdoc.Context{})
 }
 
-func newService(t testing.TB) *jobs.Service {
+func newService(t testing.TB) *operations.Service {
 	t.Helper()
 	engine, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db"), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	store := rules.Over(engine)
-	s, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
+	s, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func newService(t testing.TB) *jobs.Service {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		s.Run(ctx)
+		s.Driver().Run(ctx)
 	}()
 	t.Cleanup(func() {
 		stop()

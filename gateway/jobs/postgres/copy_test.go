@@ -12,6 +12,7 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
@@ -21,7 +22,7 @@ import (
 // lived fills a store with what every table may hold.
 func lived(t *testing.T, s jobs.Store) {
 	t.Helper()
-	service, err := jobs.New(jobs.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	service, err := operations.New(operations.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	must(t, err)
 	ctx, now := t.Context(), time.Now()
 	names := service.Names()
@@ -66,7 +67,7 @@ func lived(t *testing.T, s jobs.Store) {
 	must(t, service.DeleteThing(ctx, now, "t4998", 0))
 	_, err = service.Secret(ctx, "a secret")
 	must(t, err)
-	must(t, service.Tick(ctx, now))
+	must(t, service.Driver().Tick(ctx, now))
 }
 
 func must(t *testing.T, err error) {
@@ -157,7 +158,7 @@ func TestCopy(t *testing.T) {
 	}
 
 	// It goes on: rows get numbers of their own, the report of a device is taken, a group's line is known.
-	service, err := jobs.New(jobs.Config{Store: rules.Over(shared), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	service, err := operations.New(operations.Config{Store: rules.Over(shared), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	must(t, err)
 	_, err = service.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: "t0000", JobID: "j0", Status: jobs.Succeeded})
 	must(t, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
@@ -74,7 +75,7 @@ func TestRowsWithoutCommit(t *testing.T) {
 	must(t, err)
 	store := rules.Over(e)
 	defer func() { _ = store.Close() }()
-	s, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	s, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	must(t, err)
 	_, err = s.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "t"})
 	must(t, err)

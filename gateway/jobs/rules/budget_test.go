@@ -8,13 +8,14 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/memory"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 )
 
 // budget is a service over an engine that counts its calls.
 type budget struct {
 	*testing.T
-	*jobs.Service
+	*operations.Service
 	store jobs.Store
 	db    *memory.Database
 	now   time.Time
@@ -25,7 +26,7 @@ func newBudget(t *testing.T, things int) *budget {
 	b := &budget{T: t, db: memory.New(memory.Moods{}), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	b.store = rules.Over(b.db.Open())
 	var err error
-	b.Service, err = jobs.New(jobs.Config{Store: b.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	b.Service, err = operations.New(operations.Config{Store: b.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	b.ok(err)
 	list, names := make([]jobs.Thing, things), make([]string, things)
 	for i := range list {

@@ -153,7 +153,7 @@ func TestFeed(t *testing.T) {
 				}
 			}
 		}
-		if lag := b.FeedLag(); lag > time.Second {
+		if lag := b.Driver().FeedLag(); lag > time.Second {
 			t.Errorf("lag is %v", lag)
 		}
 	})

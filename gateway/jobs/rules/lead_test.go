@@ -10,12 +10,13 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/memory"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 )
 
 // gateway is one of several over a database.
 type gateway struct {
-	*jobs.Service
+	*operations.Service
 	stop func() // ends Run
 }
 
@@ -26,13 +27,13 @@ func newGateway(t *testing.T, db *memory.Database) *gateway {
 
 func newGatewayOver(t *testing.T, e engine.Engine) *gateway {
 	t.Helper()
-	s, err := jobs.New(jobs.Config{Store: rules.Over(e), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	s, err := operations.New(operations.Config{Store: rules.Over(e), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { s.Run(ctx) })
+	wg.Go(func() { s.Driver().Run(ctx) })
 	return &gateway{s, func() { cancel(); wg.Wait() }}
 }
 
@@ -48,14 +49,14 @@ func TestLead(t *testing.T) {
 		defer a.stop()
 		wait := func(d time.Duration) { time.Sleep(d); synctest.Wait() }
 		wait(7 * time.Second)
-		if a.Leads() {
+		if a.Driver().Leads() {
 			t.Error("a gateway leads while another's lease lasts")
 		}
 		wait(3 * time.Second)
 		b := newGateway(t, db)
 		wait(time.Second)
-		if !a.Leads() || b.Leads() {
-			t.Errorf("ten seconds after the death of the leader: %v %v, want a to lead", a.Leads(), b.Leads())
+		if !a.Driver().Leads() || b.Driver().Leads() {
+			t.Errorf("ten seconds after the death of the leader: %v %v, want a to lead", a.Driver().Leads(), b.Driver().Leads())
 		}
 		status := func(id string) string {
 			d, err := b.DescribeJob(t.Context(), time.Now(), id)
@@ -84,8 +85,8 @@ func TestLead(t *testing.T) {
 		run("one") // b is told, a drives
 		a.stop()
 		wait(1100 * time.Millisecond)
-		if a.Leads() || !b.Leads() {
-			t.Errorf("a second after its end: %v %v, want b to lead", a.Leads(), b.Leads())
+		if a.Driver().Leads() || !b.Driver().Leads() {
+			t.Errorf("a second after its end: %v %v, want b to lead", a.Driver().Leads(), b.Driver().Leads())
 		}
 		run("two")
 		b.stop()

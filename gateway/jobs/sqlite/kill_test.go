@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/sqlite"
 )
 
@@ -111,15 +112,15 @@ func TestKillChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	service, err := jobs.New(jobs.Config{
-		Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}, Limits: jobs.Limits{ChunkSize: 200},
+	service, err := operations.New(operations.Config{
+		Store: store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}, Limits: operations.Limits{ChunkSize: 200},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &child{service: service, store: store, generation: os.Getenv("JOBS_KILL_GENERATION")}
 	c.prepare(t)
-	go service.Run(bg)
+	go service.Driver().Run(bg)
 	for range 16 {
 		go c.devices()
 	}

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 )
 
 // child is the load of TestKillChild.
 type child struct {
-	service    *jobs.Service
+	service    *operations.Service
 	store      jobs.Store
 	generation string
 }

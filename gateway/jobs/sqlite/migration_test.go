@@ -15,6 +15,7 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/operations"
 )
 
 // writeStore makes a database of scripts.
@@ -126,10 +127,10 @@ func TestMigration(t *testing.T) {
 	}))
 	same("reasons", slices.Sorted(maps.Keys(reasons)), "[not mine power]")
 
-	service, err := jobs.New(jobs.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
+	service, err := operations.New(operations.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
 	ok(err)
 	for now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC); now.Hour() < 11; now = now.Add(time.Minute) { // rollouts go on
-		ok(service.Tick(bg, now))
+		ok(service.Driver().Tick(bg, now))
 	}
 	for _, id := range []string{"slow", "later"} {
 		p, err := s.Progress(bg, id)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/sqlite"
 )
 
@@ -32,7 +33,7 @@ type fleet struct {
 	testing.TB
 	path    string
 	store   jobs.Store
-	service *jobs.Service
+	service *operations.Service
 	names   []string
 }
 
@@ -49,7 +50,7 @@ func (f *fleet) open() {
 	var err error
 	f.store, err = openStore(sqlite.Options{Path: f.path})
 	f.ok(err)
-	f.service, err = jobs.New(jobs.Config{Store: f.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	f.service, err = operations.New(operations.Config{Store: f.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	f.ok(err)
 }
 
@@ -113,7 +114,7 @@ func (f *fleet) rollOut(id string) {
 func (f *fleet) run() {
 	ctx, cancel := context.WithCancel(bg)
 	var wg sync.WaitGroup
-	wg.Go(func() { f.service.Run(ctx) })
+	wg.Go(func() { f.service.Driver().Run(ctx) })
 	f.Cleanup(func() { cancel(); wg.Wait() })
 }
 
@@ -141,7 +142,7 @@ func TestRollout(t *testing.T) {
 		t.Errorf("%d reads and %d updates were answered while the job rolled out, want some", len(l.reads), len(l.updates))
 	}
 	p, err := f.store.Progress(bg, "job")
-	if least := len(f.names) / jobs.DefaultChunkSize; err != nil || p.Chunks < int64(least) {
+	if least := len(f.names) / operations.DefaultChunkSize; err != nil || p.Chunks < int64(least) {
 		t.Errorf("%d chunks, %v, want at least %d", p.Chunks, err, least)
 	}
 }
@@ -152,7 +153,7 @@ func TestMemory(t *testing.T) {
 	before := heap() // an empty gateway, and the names that this test keeps
 	f.register()
 	f.createJob("job")
-	f.ok(f.service.Tick(bg, time.Now()))
+	f.ok(f.service.Driver().Tick(bg, time.Now()))
 	f.rollOut("job")
 	each := float64(heap()-before) / float64(len(f.names))
 	t.Logf("%.0f bytes of live heap a thing", each)

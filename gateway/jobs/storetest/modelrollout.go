@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/plan"
 )
 
 func (m *model) schedule(j *modelJob) (begins, ends time.Time) {
@@ -25,7 +26,7 @@ func (m *model) isOpen(j *modelJob, begins time.Time) bool {
 		return true
 	}
 	for _, w := range j.Scheduling.MaintenanceWindows {
-		cron, err := jobs.ParseCron(w.StartTime)
+		cron, err := plan.ParseCron(w.StartTime)
 		if err != nil {
 			return false
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 )
 
 // ModelOptions say how a model test goes.
@@ -41,7 +42,7 @@ func Model(t *testing.T, e Engine, o ModelOptions) {
 	operations := o.Operations
 	for i := range operations {
 		r.operation()
-		r.ok("Tick", r.service.Tick(bg, r.model.now), nil)
+		r.ok("Tick", r.service.Driver().Tick(bg, r.model.now), nil)
 		r.model.tick(r.rolled)
 		if i%20 == 0 || i == operations-1 {
 			r.compare()
@@ -67,7 +68,7 @@ type run struct {
 	*testing.T
 	open    Opener
 	store   jobs.Store
-	service *jobs.Service
+	service *operations.Service
 	rand    *rand.Rand
 	model   *model
 	done    []string
@@ -87,8 +88,8 @@ func (r *run) start() {
 	if r.store, err = r.open(); err != nil {
 		r.Fatal(err)
 	}
-	r.service, err = jobs.New(jobs.Config{
-		Store: r.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: jobs.Limits{ChunkSize: r.model.chunk},
+	r.service, err = operations.New(operations.Config{
+		Store: r.store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: operations.Limits{ChunkSize: r.model.chunk},
 	})
 	if err != nil {
 		r.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/operations"
 )
 
 // StormOptions say how a storm goes.
@@ -48,7 +49,7 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 			default:
 			}
 			s.clock.Add(2500)
-			s.expect(s.service.Tick(bg, s.time()))
+			s.expect(s.service.Driver().Tick(bg, s.time()))
 		}
 	})
 	for i := range stormWorkers {
@@ -68,7 +69,7 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 	for range 40 { // slow rollouts come to their end, and what runs times out
 		s.clock.Add((10 * time.Minute).Milliseconds())
 		for range 3 {
-			s.ok(s.service.Tick(bg, s.time()))
+			s.ok(s.service.Driver().Tick(bg, s.time()))
 			s.clock.Add((10 * time.Second).Milliseconds())
 		}
 	}
@@ -96,7 +97,7 @@ func stormParent(group string) string {
 
 type storm struct {
 	*suite
-	service *jobs.Service
+	service *operations.Service
 	moody   bool         // changes may answer jobs.ErrUnavailable
 	clock   atomic.Int64 // milliseconds
 	deleted sync.Map     // groups that were deleted once, who has the name now is another; and executions, as thing and job
@@ -104,8 +105,8 @@ type storm struct {
 
 func (s *storm) serve() {
 	var err error
-	s.service, err = jobs.New(jobs.Config{
-		Store: s.Store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: jobs.Limits{ChunkSize: stormChunk},
+	s.service, err = operations.New(operations.Config{
+		Store: s.Store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: operations.Limits{ChunkSize: stormChunk},
 	})
 	s.ok(err)
 }

@@ -29,6 +29,7 @@ import (
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/jobs/api/events"
 	"jobgate/gateway/jobs/documents"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 	"jobgate/gateway/signing"
@@ -78,18 +79,18 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	t.Cleanup(func() { must(t, store.Close()) })
 	resolver, err := jobdoc.NewResolver(jobdoc.ResolverConfig{Endpoints: []string{s3}})
 	must(t, err)
-	service, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: region, Account: "000000000000"}, Roles: listed{resolver}})
+	service, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: region, Account: "000000000000"}, Roles: listed{resolver}})
 	must(t, err)
 	keys, operator := access.GenerateKeys()
 	verifier, err := access.NewVerifier(region, keys)
 	must(t, err)
 	devices, err := data.New(data.Config{Service: service, Documents: documents.New(documents.Config{Authority: newAuthority(t, s3, minio.Root)})})
 	must(t, err)
-	operations, err := control.New(control.Config{Service: service})
+	plane, err := control.New(control.Config{Service: service})
 	must(t, err)
 	stream, err := events.New(events.Config{Service: service, Verifier: verifier})
 	must(t, err)
-	handler, err := api.New(api.Config{Control: operations, Data: devices, Events: stream, Verifier: verifier})
+	handler, err := api.New(api.Config{Control: plane, Data: devices, Events: stream, Verifier: verifier})
 	must(t, err)
 
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -99,7 +100,7 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	server := edge.NewHTTP(o)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { service.Run(ctx) })
+	running.Go(func() { service.Driver().Run(ctx) })
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {

@@ -21,10 +21,10 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
-	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/jobs/api/exception"
 	"jobgate/gateway/jobs/api/model"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/wire"
 	"jobgate/gateway/target"
 	"jobgate/gateway/tracing"
@@ -32,7 +32,7 @@ import (
 
 // Config is what the control plane needs.
 type Config struct {
-	Service *jobs.Service // required
+	Service *operations.Service // required
 	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
 	// store take each other's. nil is a random key: tokens end with the process.
 	TokenKey []byte
@@ -43,7 +43,7 @@ type Config struct {
 
 // Plane does the operations. It is safe for concurrent use.
 type Plane struct {
-	service *jobs.Service
+	service *operations.Service
 	routes  []route
 	absent  []*model.Operation
 	tokens  tokens

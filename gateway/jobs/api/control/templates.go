@@ -2,6 +2,7 @@ package control
 
 import (
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/managed"
 )
 
 var templateHandlers = map[string]handler{
@@ -102,7 +103,7 @@ type managedList struct {
 	NextToken string           `json:"nextToken,omitempty"`
 }
 
-func (c *Plane) managedSummaryOf(t *jobs.ManagedTemplate) managedSummary {
+func (c *Plane) managedSummaryOf(t *managed.Template) managedSummary {
 	return managedSummary{c.service.Names().ManagedTemplateARN(t.Name, t.Version), t.Name, t.Description, t.Environments, t.Version}
 }
 
@@ -111,7 +112,7 @@ func listManagedTemplates(c *Plane, q *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, cursor := c.service.ListManagedTemplates(q.in.Text("templateName"), p)
+	list, cursor := managed.List(q.in.Text("templateName"), p)
 	answer := managedList{Templates: make([]managedSummary, len(list)), NextToken: c.tokens.token(q, cursor)}
 	for i := range list {
 		answer.Templates[i] = c.managedSummaryOf(&list[i])
@@ -135,11 +136,11 @@ type documentParameter struct {
 }
 
 func describeManagedTemplate(c *Plane, q *call) (any, error) {
-	t, err := c.service.DescribeManagedTemplate(q.in.Text("templateName"), q.in.Text("templateVersion"))
+	t, err := managed.Find(q.in.Text("templateName"), q.in.Text("templateVersion"))
 	if err != nil {
 		return nil, err
 	}
-	answer := managedDetail{managedSummary: c.managedSummaryOf(&t), Document: t.Document}
+	answer := managedDetail{managedSummary: c.managedSummaryOf(t), Document: t.Document}
 	for _, p := range t.Parameters {
 		answer.Parameters = append(answer.Parameters, documentParameter(p))
 	}

@@ -17,6 +17,7 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/jobs/api/exception"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/wire"
 )
 
@@ -62,11 +63,11 @@ func eventOf(e *jobs.Event) Event {
 
 // Config is what the stream needs.
 type Config struct {
-	Service      *jobs.Service    // required
-	Verifier     *access.Verifier // required: a follower whose key goes is told nothing more
-	MaxStreams   int              // at once; 0: 64
-	StallTimeout time.Duration    // ends the stream of a client that reads nothing for so long; 0: 30 s
-	Log          *slog.Logger     // nil: discards
+	Service      *operations.Service // required
+	Verifier     *access.Verifier    // required: a follower whose key goes is told nothing more
+	MaxStreams   int                 // at once; 0: 64
+	StallTimeout time.Duration       // ends the stream of a client that reads nothing for so long; 0: 30 s
+	Log          *slog.Logger        // nil: discards
 }
 
 // Stream serves event streams. It is safe for concurrent use.

@@ -24,6 +24,7 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/mqtt/broker"
 	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
@@ -105,7 +106,7 @@ func (plain) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ t
 	return d.Template.AppendTo(dst, &jobdoc.Context{})
 }
 
-func newService(t testing.TB) *jobs.Service {
+func newService(t testing.TB) *operations.Service {
 	t.Helper()
 	engine, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db"), NoSync: true})
 	if err != nil {
@@ -113,7 +114,7 @@ func newService(t testing.TB) *jobs.Service {
 	}
 	store := rules.Over(engine)
 	t.Cleanup(func() { _ = store.Close() })
-	s, err := jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
+	s, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +150,7 @@ func (l *lines) await(t testing.TB, text string) {
 }
 
 // join makes a gateway a client of a broker, and waits until it has subscribed.
-func join(t testing.TB, s *jobs.Service, c broker.Config) *lines {
+func join(t testing.TB, s *operations.Service, c broker.Config) *lines {
 	t.Helper()
 	l := &lines{}
 	c.Service, c.Documents, c.Log = s, plain{}, slog.New(slog.NewTextHandler(l, nil))
@@ -245,7 +246,7 @@ func jobOf(m map[string]any) string {
 	return id
 }
 
-func create(t testing.TB, s *jobs.Service, id string, things ...string) {
+func create(t testing.TB, s *operations.Service, id string, things ...string) {
 	t.Helper()
 	r := jobs.CreateJobRequest{ID: id, Document: `{"do":"` + id + `"}`}
 	for _, name := range things {
@@ -256,7 +257,7 @@ func create(t testing.TB, s *jobs.Service, id string, things ...string) {
 	}
 }
 
-func register(t testing.TB, s *jobs.Service, things ...string) {
+func register(t testing.TB, s *operations.Service, things ...string) {
 	t.Helper()
 	for _, name := range things {
 		if _, err := s.CreateThing(bg, time.Now(), jobs.CreateThingRequest{Name: name}); err != nil {
@@ -266,7 +267,7 @@ func register(t testing.TB, s *jobs.Service, things ...string) {
 }
 
 // life is told of a job, does it, and is told of the next.
-func (d *device) life(s *jobs.Service) {
+func (d *device) life(s *operations.Service) {
 	d.Helper()
 	one, two := d.name+"-1", d.name+"-2"
 	create(d, s, one, d.name)

@@ -13,6 +13,7 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
@@ -22,7 +23,7 @@ var bg = context.Background()
 // fixture is a service in a file with one thing, and its dispatcher.
 type fixture struct {
 	testing.TB
-	*jobs.Service
+	*operations.Service
 	d    *dispatch.Dispatcher
 	docs *documents
 	now  time.Time
@@ -46,7 +47,7 @@ func newFixture(t testing.TB) *fixture {
 	f.ok(err)
 	store := rules.Over(engine)
 	t.Cleanup(func() { f.ok(store.Close()) })
-	f.Service, err = jobs.New(jobs.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
+	f.Service, err = operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
 	f.ok(err)
 	f.d, err = dispatch.New(dispatch.Config{Service: f.Service, Documents: f.docs})
 	f.ok(err)

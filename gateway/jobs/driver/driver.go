@@ -1,0 +1,68 @@
+// Package driver does the background work on jobs: it takes the steps that package plan says, and publishes changes.
+//
+//	scheduler ──► Round ──┬─ jobs whose time has come: plan.Next ──► Store: swap, chunk of a rollout, chunk of a sweep, removal
+//	  ▲ ▲                 ├─ timers that ran out ──► Store.Swap
+//	  │ │                 ├─ memberships of deleted groups ──► Store.SweepGroups
+//	  │ │                 └─ jobs whose retention has passed
+//	  │ └─ operations: Want, Expect, Begin
+//	  └─ the feed of a shared store: what other gateways changed
+//
+// Of the processes that share a store one drives, by a lease; each follows the feed. Nothing but the store remembers how
+// far the work came.
+package driver
+
+import (
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// Config is what a Driver needs; all but Retention is required.
+type Config struct {
+	Store     jobs.Store
+	Publisher *Publisher
+	Documents Documents
+	ChunkSize int           // executions that a step takes at once
+	Retention time.Duration // jobs that ended longer ago are deleted; 0: never
+	Log       *slog.Logger
+}
+
+// Documents are the compiled documents of jobs, which are dropped when a job's is changed or no longer asked for.
+type Documents interface {
+	Forget(jobID string)
+	Clear()
+}
+
+// Driver does the background work on the jobs of a store. Run and Tick are for one goroutine; all other methods are safe
+// for concurrent use.
+type Driver struct {
+	scheduler
+	store     jobs.Store
+	publish   *Publisher
+	documents Documents
+	samples   samples
+	chunk     int
+	log       *slog.Logger
+
+	leading   atomic.Bool
+	shared    bool         // other gateways may change the store
+	caughtUp  atomic.Int64 // when the feed was last read to its end, ns; 0: not yet
+	pruned    time.Time    // when the feed was last pruned; Run's
+	retention time.Duration
+	retained  time.Time // when no job's retention was found to have passed; Run's
+}
+
+// New returns a Driver; its work begins with Run.
+func New(c Config) *Driver {
+	d := &Driver{
+		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
+		store:     c.Store, publish: c.Publisher, documents: c.Documents, chunk: c.ChunkSize, log: c.Log,
+		shared: c.Store.Shared(), retention: c.Retention,
+	}
+	if d.shared {
+		d.scheduler.every = lookShared
+	}
+	return d
+}

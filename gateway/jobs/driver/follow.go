@@ -1,0 +1,117 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// How the feed of a shared store is read: how many notices at once, how long a read waits for the first, how long to
+// wait after one that failed, and how long notices are kept for gateways that have fallen behind.
+const (
+	feedLimit = 256
+	feedWait  = 500 * time.Millisecond
+	feedPause = 250 * time.Millisecond
+	feedKept  = 2 * time.Minute
+	feedPrune = 10 * time.Second
+)
+
+// follow publishes what the gateways of a shared store change, this one too, until ctx ends: so every gateway tells all
+// changes, in one order. It wakes whoever drives the jobs for those that another gateway changed.
+func (d *Driver) follow(ctx context.Context) {
+	after, down := "", false
+	for ctx.Err() == nil {
+		notices, next, err := d.store.Feed(ctx, after, feedLimit, feedWait)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, jobs.ErrFeedMissed):
+			d.log.Warn("jobs: this gateway has fallen behind the changes of the others; its followers are told that they missed some")
+			d.publish.Lose()
+			d.documents.Clear()
+			d.scheduler.lookAtAll()
+			after = ""
+			continue
+		case err != nil:
+			if !down {
+				d.log.Warn("jobs: cannot follow the changes of the other gateways; trying again", "error", err)
+			}
+			down = true
+			wait(ctx, feedPause)
+			continue
+		case down:
+			d.log.Info("jobs: following the changes of the other gateways again")
+		}
+		after, down = next, false
+		for i := range notices {
+			d.noticed(&notices[i])
+		}
+		if len(notices) < feedLimit {
+			d.caughtUp.Store(time.Now().UnixNano())
+		}
+	}
+}
+
+// noticed publishes a notice and does what it asks for.
+func (d *Driver) noticed(n *jobs.Notice) {
+	now := time.Now()
+	n.Events(now, d.publish.Publish)
+	switch n.Type {
+	case jobs.EventJobDeleted:
+		d.documents.Forget(n.JobID)
+	case jobs.EventJobProgress: // whoever rolls it out knows
+	case jobs.EventThingDeleted:
+	case jobs.EventExecution:
+		wants := false
+		for i := range n.Executions {
+			x := &n.Executions[i]
+			wants = wants || x.Status.Terminal()
+			if x.Due != 0 {
+				d.Expect(time.UnixMilli(x.Due))
+			}
+		}
+		if wants {
+			d.Want(n.JobID)
+		}
+	default:
+		if n.Type == jobs.EventJobUpdated {
+			d.documents.Forget(n.JobID)
+		}
+		if n.JobID != "" {
+			d.Want(n.JobID)
+		}
+	}
+}
+
+// FeedLag says how long ago this gateway had read all that the gateways of the store have changed; below a second is
+// usual. 0 if the store is not shared.
+func (d *Driver) FeedLag() time.Duration {
+	at := d.caughtUp.Load()
+	if at == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, at))
+}
+
+// prune drops notices that no gateway has to read any more, now and then.
+func (d *Driver) prune(ctx context.Context, now time.Time) {
+	if !d.shared || now.Sub(d.pruned) < feedPrune {
+		return
+	}
+	d.pruned = now
+	if err := d.store.PruneFeed(ctx, feedKept); err != nil && ctx.Err() == nil {
+		d.log.Warn("jobs: cannot drop old notices from the feed", "error", err)
+	}
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

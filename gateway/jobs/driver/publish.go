@@ -1,0 +1,83 @@
+package driver
+
+import (
+	"log/slog"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// Publisher tells those who follow the events of changes, and the log of the end of a job. It is safe for concurrent use.
+type Publisher struct {
+	jobs.Events
+	shared bool
+	log    *slog.Logger
+}
+
+// NewPublisher returns a Publisher of the changes of a store, which is shared with other processes or not.
+func NewPublisher(shared bool, log *slog.Logger) *Publisher {
+	return &Publisher{shared: shared, log: log}
+}
+
+// Direct says whether there is somebody to be told of a change by who makes it. Of a shared store's changes all are told
+// by its feed, so that they come in one order on every gateway.
+func (p *Publisher) Direct() bool { return !p.shared && p.Active() }
+
+// Swap publishes a change of one execution, and the attempt that follows it.
+func (p *Publisher) Swap(swap *jobs.Swap) {
+	if !p.Direct() {
+		return
+	}
+	p.Execution(jobs.EventExecution, &swap.New)
+	if swap.Next != nil {
+		p.Execution(jobs.EventExecution, swap.Next)
+	}
+}
+
+// Executions publishes changes of many executions.
+func (p *Publisher) Executions(list []jobs.Execution) {
+	if !p.Direct() {
+		return
+	}
+	for i := range list {
+		p.Execution(jobs.EventExecution, &list[i])
+	}
+}
+
+// Execution publishes a change of an execution, whether or not somebody is to be told directly.
+func (p *Publisher) Execution(t jobs.EventType, e *jobs.Execution) {
+	p.Publish(&jobs.Event{
+		Type: t, Time: e.UpdatedAt, JobID: e.Job.ID, Job: e.Job.Status,
+		Thing: e.Thing, Number: e.Number, Version: e.Version, Status: e.Status, Retry: e.Retry,
+	})
+}
+
+// Job publishes a change of a job, and logs its end.
+func (p *Publisher) Job(t jobs.EventType, j *jobs.Job, counts *jobs.Counts, now time.Time) {
+	p.logEnd(t, j, counts)
+	if p.Direct() {
+		p.Publish(&jobs.Event{Type: t, Time: now, JobID: j.ID, Job: j.Status, Counts: *counts, Reason: j.ReasonCode})
+	}
+}
+
+// logEnd tells the operator that a job is over, or about to be: few lines a job, whoever follows the events.
+func (p *Publisher) logEnd(t jobs.EventType, j *jobs.Job, counts *jobs.Counts) {
+	switch t {
+	case jobs.EventJobCompleted, jobs.EventJobCanceling, jobs.EventJobCanceled:
+		p.log.Info("job ended or ending", "event", string(t), "job", j.ID, "reason", j.ReasonCode,
+			"succeeded", counts[jobs.Succeeded], "failed", counts[jobs.Failed], "timed_out", counts[jobs.TimedOut], "rejected", counts[jobs.Rejected],
+			"canceled", counts[jobs.Canceled], "pending", counts.Pending())
+	}
+}
+
+// Queued publishes the executions that a chunk of a rollout queued, and the job's progress.
+func (p *Publisher) Queued(j *jobs.Job, r *jobs.QueueResult, now time.Time) {
+	if !p.Direct() {
+		return
+	}
+	for _, thing := range r.Things {
+		e := jobs.Execution{Thing: thing, Job: j, Number: 1, Version: 1, UpdatedAt: now}
+		p.Execution(jobs.EventExecution, &e)
+	}
+	p.Job(jobs.EventJobProgress, j, &r.Progress.Counts, now)
+}

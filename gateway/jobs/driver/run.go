@@ -1,0 +1,187 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// Run drives timers, rollouts and sweeps until ctx ends. It logs what goes wrong and tries again; every step is in the
+// store when the next begins. Where several processes share the store, the one that leads drives; the others stand by.
+func (d *Driver) Run(ctx context.Context) {
+	if d.shared {
+		var following sync.WaitGroup
+		defer following.Wait()
+		following.Go(func() { d.follow(ctx) })
+	}
+	defer d.resign()
+	for ctx.Err() == nil {
+		if !d.leads(ctx) {
+			continue
+		}
+		d.prune(ctx, time.Now())
+		worked, err := d.Round(ctx, time.Now())
+		if err != nil && ctx.Err() == nil {
+			d.log.Error("jobs: cannot take a step", "error", err)
+			worked = false
+		}
+		if !worked {
+			d.pause(ctx, d.scheduler.next())
+		}
+	}
+}
+
+// leads says whether this process drives; if not, it returns when it is time to ask again.
+func (d *Driver) leads(ctx context.Context) bool {
+	leads, again, err := d.store.Lead(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("jobs: cannot find out who drives the jobs", "error", err)
+	}
+	if d.leading.Store(leads); leads {
+		return true
+	}
+	d.scheduler.take(time.Now()) // it is another's work
+	select {
+	case <-ctx.Done():
+	case <-time.After(max(again, gatherFor)):
+	}
+	d.scheduler.lookAtAll() // should this process lead now
+	return false
+}
+
+// resign hands over at the end of Run.
+func (d *Driver) resign() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := d.store.Resign(ctx); err != nil && !errors.Is(err, jobs.ErrClosed) {
+		d.log.Warn("jobs: cannot hand over to another gateway at once", "error", err)
+	}
+	d.leading.Store(false)
+}
+
+// Leads says whether this process drives timers, rollouts and sweeps at present, for metrics.
+func (d *Driver) Leads() bool { return d.leading.Load() }
+
+// pause waits until t, or until something is put on the schedule; for gatherFor in any case, so that a thousand reports are
+// one look at their job.
+func (d *Driver) pause(ctx context.Context, t time.Time) {
+	timer := time.NewTimer(gatherFor)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-timer.C:
+	}
+	timer.Reset(max(0, time.Until(t)))
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-d.scheduler.kick:
+	}
+}
+
+// Tick takes every step that is due at now, and returns when there is none left. It is Run for tests and tools, with a
+// clock of their own; do not run both.
+func (d *Driver) Tick(ctx context.Context, now time.Time) error {
+	for {
+		d.scheduler.lookAtAll()
+		worked, err := d.Round(ctx, now)
+		if err != nil || !worked {
+			return err
+		}
+	}
+}
+
+// Round takes one step of everything that has one due: a chunk of time-outs, a chunk of group deletions, a chunk of
+// each job's work. So no job waits for the end of another, nor for one whose step fails: that is tried again a second
+// later. It returns the first error.
+func (d *Driver) Round(ctx context.Context, now time.Time) (worked bool, err error) {
+	now = jobs.Stored(now)
+	done := func(did bool, failure error) {
+		worked = worked || did
+		if err == nil {
+			err = failure
+		}
+	}
+	done(d.timeOut(ctx, now))
+	done(d.retain(ctx, now))
+	ids, groups, all := d.scheduler.take(now)
+	if all {
+		active, failure := d.allJobs(ctx, ids)
+		ids = active
+		done(false, failure)
+	}
+	if groups {
+		done(d.SweepGroups(ctx, now))
+	}
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return worked, ctx.Err()
+		}
+		stepped, failure := d.drive(ctx, now, id)
+		if failure != nil {
+			d.scheduler.later(id, now.Add(time.Second))
+		}
+		done(stepped, failure)
+	}
+	return worked, err
+}
+
+// allJobs adds the active jobs to ids, which keep their place.
+func (d *Driver) allJobs(ctx context.Context, ids []string) ([]string, error) {
+	have := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		have[id] = true
+	}
+	active, err := d.store.ActiveJobs(ctx)
+	if err != nil {
+		return ids, fmt.Errorf("cannot list active jobs: %w", err)
+	}
+	for _, j := range active {
+		if !have[j.ID] {
+			ids = append(ids, j.ID)
+		}
+	}
+	return ids, nil
+}
+
+// beginSteps bounds how many steps Begin takes at once.
+const beginSteps = 16
+
+// Begin takes a job's next step at once, and leaves the others to Run. What goes wrong is Run's to try again.
+func (d *Driver) Begin(ctx context.Context, now time.Time, jobID string) {
+	for i := range beginSteps {
+		stepped := false
+		j, p, err := d.store.State(ctx, jobID)
+		if err == nil && i > 0 && chunked(j, &p) {
+			break
+		}
+		if err == nil {
+			stepped, err = d.step(ctx, now, j, p)
+		}
+		if ignoreRace(err) != nil {
+			d.log.Warn("jobs: cannot take a step", "job", jobID, "error", err)
+		}
+		if err != nil || !stepped {
+			break
+		}
+	}
+	d.Want(jobID)
+}
+
+// chunked says whether a job has chunks of work before it.
+func chunked(j *jobs.Job, p *jobs.Progress) bool {
+	return (j.Sweep != jobs.SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started)
+}
+
+// ignoreRace drops the errors that mean that another step came first.
+func ignoreRace(err error) error {
+	if errors.Is(err, jobs.ErrVersionConflict) || errors.Is(err, jobs.ErrNotFound) || errors.Is(err, jobs.ErrInvalidStateTransition) {
+		return nil
+	}
+	return err
+}
