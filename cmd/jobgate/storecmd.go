@@ -172,7 +172,10 @@ func newStoreBackup() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Copy a store's file beside the running gateway",
 		Long: `Writes the file of the jobs store, as it is at one moment, to FILE, which must not exist; only its owner may read it. The gateway
-goes on meanwhile. A database is backed up by its own means: pg_dump, or the server's base backups.`,
+goes on meanwhile. If FILE is -, the copy goes to standard output, by way of a file beside the store. A database is backed up by
+its own means: pg_dump, or the server's base backups.`,
+		Example: `  jobgate store backup /backup/jobgate.db
+  docker exec jobgate /jobgate store backup - > jobgate.db`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			store, _, err := flags.resolve(cmd)
@@ -181,6 +184,9 @@ goes on meanwhile. A database is backed up by its own means: pg_dump, or the ser
 			}
 			if isDatabase(store) {
 				return errors.New("cannot back up a database: use pg_dump, or the server's base backups")
+			}
+			if args[0] == "-" {
+				return streamBackup(store, cmd.OutOrStdout())
 			}
 			if err := sqlite.Backup(store, args[0]); err != nil {
 				return fmt.Errorf("cannot back up %q to %q: %w", store, args[0], err)
@@ -191,6 +197,31 @@ goes on meanwhile. A database is backed up by its own means: pg_dump, or the ser
 	}
 	flags.register(cmd)
 	return cmd
+}
+
+// streamBackup writes a copy of a store's file to w. Where there is no shell, as in a container, that is how to get it out.
+func streamBackup(store string, w io.Writer) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("cannot back up %q to standard output: %w", store, err)
+		}
+	}()
+	folder, err := os.MkdirTemp(filepath.Dir(store), "backup-*") // where there is room for it, unlike in a /tmp of memory
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	name := filepath.Join(folder, "jobgate.db")
+	if err := sqlite.Backup(store, name); err != nil {
+		return err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read
+	_, err = io.Copy(w, f)
+	return err
 }
 
 // errFaults is a store that does not add up.

@@ -107,6 +107,19 @@ func TestStoreMoved(t *testing.T) {
 	}
 	r = jobgate(t, "", nil, "store", "backup", "--config", yaml, copied)
 	r.want(t, 1, "exists already")
+	r = jobgate(t, "", nil, "store", "backup", "--store", file, "-")
+	if r.code != 0 {
+		t.Fatalf("backup to standard output: exit status %d: %s", r.code, r.err)
+	}
+	streamed := filepath.Join(t.TempDir(), "streamed.db")
+	if err := os.WriteFile(streamed, []byte(r.out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = jobgate(t, "", nil, "store", "check", "--store", streamed)
+	r.want(t, 0, "executions 3", "ok")
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), "backup-*")); err != nil || len(left) > 0 {
+		t.Errorf("the backup left %v, %v", left, err)
+	}
 	r = jobgate(t, "", nil, "store", "check", "--store", file)
 	r.want(t, 0, "ok")
 }
