@@ -1,8 +1,11 @@
 # A static binary and the certificate authorities, nothing else: no shell, no package manager, not root.
 #
-#   docker build --build-arg VERSION=v1.0.0 -t jobgate .
+#   docker build --build-arg VERSION=v1.0.0 --build-arg REVISION=$(git rev-parse HEAD) -t jobgate .
 #   docker run --read-only -v ./jobgate.yaml:/etc/jobgate/jobgate.yaml:ro -p 8080:8080 jobgate
 #   docker run --tmpfs /tmp --network host jobgate demo
+#   docker exec NAME /jobgate store backup - > jobgate.db
+#
+# More of the like: cmd/jobgate/INSTALL.md. .ci/run image does these steps by hand where there is no engine.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -15,6 +18,11 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}"
  && chmod 1777 /image/tmp
 
 FROM scratch
+ARG VERSION=devel REVISION=unknown
+LABEL org.opencontainers.image.title="jobgate" \
+      org.opencontainers.image.description="IoT job documents with presigned URLs, for device fleets" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /image /
 COPY --from=build --chown=65532:65532 /image/var/lib/jobgate /var/lib/jobgate
 USER 65532:65532

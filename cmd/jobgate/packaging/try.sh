@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs the Debian package $1 into the bare Debian root $2 and proves what INSTALL.md says of it: the program runs there,
+# the unit's commands run as its user, an upgrade keeps a changed configuration, and removing it leaves what it should.
+# Needs root. What it changes in $2 it takes back.
+set -euo pipefail
+deb=$1 root=$2
+work=$(mktemp -d)
+trap 'umount "$root/proc" 2>/dev/null || true; rm -rf "$work"; chroot "$root" dpkg --purge jobgate >/dev/null 2>&1 || true' EXIT
+
+fail() {
+	echo "$@" >&2
+	exit 1
+}
+in_root() { chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root AWS_EC2_METADATA_DISABLED=true "$@"; }
+as_service() { in_root setpriv --reuid jobgate --regid jobgate --clear-groups "$@"; }
+install_deb() { # DEB
+	cp "$1" "$root/tmp/jobgate.deb"
+	in_root DEBIAN_FRONTEND=noninteractive dpkg --install --force-confold /tmp/jobgate.deb
+	rm "$root/tmp/jobgate.deb"
+}
+mount -t proc proc "$root/proc"
+chmod 1777 "$root/tmp"
+
+install_deb "$deb"
+[ -z "$(in_root find / -xdev -newer /etc/hostname -user 65534 2>/dev/null)" ] || fail "files of nobody"
+in_root jobgate version
+in_root jobgate check --config /etc/jobgate/jobgate.yaml
+in_root jobgate demo --once >"$work/demo" || { cat "$work/demo"; fail "the demo fails"; }
+in_root test -s /usr/share/man/man1/jobgate-serve.1.gz
+in_root bash -n /usr/share/bash-completion/completions/jobgate
+
+# The unit: what it runs, as its user, in its folder; then systemd's own check of the file.
+unit=$root/usr/lib/systemd/system/jobgate.service
+grep -qx 'User=jobgate' "$unit"
+install -d -o "$(in_root id -u jobgate)" -g "$(in_root id -g jobgate)" -m 750 "$root/var/lib/jobgate"
+echo '{"operation":"reboot"}' >"$root/etc/jobgate/documents/restart.json"
+as_service sh -c "$(sed -n 's/^ExecStartPre=//p' "$unit")"
+as_service sh -c "cd /var/lib/jobgate && exec $(sed -n 's/^ExecStart=//p' "$unit") --set listen=127.0.0.1:18080 --set admin=127.0.0.1:19090" 2>"$work/log" &
+served=$!
+for ((i = 0; i < 300; i++)); do
+	as_service jobgate health --address 127.0.0.1:19090 >/dev/null 2>&1 && break
+	kill -0 "$served" 2>/dev/null || { cat "$work/log" >&2; fail "the service ended"; }
+	sleep 0.1
+done
+[ "$(curl -sf http://127.0.0.1:18080/things/sensor-1/jobs/restart/document)" = '{"operation":"reboot"}' ] || { cat "$work/log" >&2; fail "the service does not serve"; }
+kill -TERM "$(pgrep -P "$served" -x jobgate || echo "$served")"
+wait "$served" || { cat "$work/log" >&2; fail "the service does not stop"; }
+rm "$root/etc/jobgate/documents/restart.json"
+sed "s,/usr/bin/jobgate,$root/usr/bin/jobgate," "$unit" >"$work/jobgate.service"
+systemd-analyze verify --man=no "$work/jobgate.service" 2>"$work/verify" || { cat "$work/verify" >&2; fail "systemd does not like the unit"; }
+if grep jobgate "$work/verify"; then fail "systemd minds the above"; fi
+
+# A newer package, whose configuration changed too, meets one that was edited.
+dpkg-deb -R "$deb" "$work/newer"
+sed -i 's/^Version: .*/Version: 99.0.0/' "$work/newer/DEBIAN/control"
+echo '# changed by the package' >>"$work/newer/etc/jobgate/jobgate.yaml"
+dpkg-deb --root-owner-group -b "$work/newer" "$work/newer.deb" >/dev/null
+echo '# changed by the operator' >>"$root/etc/jobgate/jobgate.yaml"
+install_deb "$work/newer.deb"
+grep -q 'changed by the operator' "$root/etc/jobgate/jobgate.yaml" || fail "the upgrade lost the operator's configuration"
+if grep -q 'changed by the package' "$root/etc/jobgate/jobgate.yaml"; then fail "the upgrade mixed configurations"; fi
+in_root dpkg-query -W jobgate | grep -q '99\.0\.0' || fail "not upgraded"
+
+# Removed, configuration and store stay; purged, nothing does.
+touch "$root/var/lib/jobgate/jobgate.db"
+in_root dpkg --remove jobgate
+[ -e "$root/etc/jobgate/jobgate.yaml" ] && [ -e "$root/var/lib/jobgate/jobgate.db" ] || fail "remove took configuration or store"
+[ ! -e "$root/usr/bin/jobgate" ] || fail "remove left the program"
+in_root dpkg --purge jobgate
+left=$(find "$root" -mindepth 1 -xdev -path "$root/proc" -prune -o -path "$root/var/log" -prune -o -name '*jobgate*' -print)
+[ -z "$left" ] || fail "purge left" $left
+if in_root getent passwd jobgate; then fail "purge left the user"; fi
