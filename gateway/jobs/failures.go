@@ -6,6 +6,8 @@ import "context"
 type FailureStore interface {
 	// Failures lists a job's executions that failed in a stable order.
 	Failures(ctx context.Context, jobID string, q FailureQuery, p Page) (failed []Execution, next string, err error)
+	// CountFailures returns how many executions Failures lists.
+	CountFailures(ctx context.Context, jobID string, q FailureQuery) (int64, error)
 	// Reasons adds up a job's failures by status and reason, the most frequent first, at most limit of them.
 	Reasons(ctx context.Context, jobID string, q FailureQuery, limit int) ([]ReasonCount, error)
 }

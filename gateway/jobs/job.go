@@ -100,6 +100,9 @@ type Job struct {
 	Retry              *RetryConfig        `json:"retry,omitempty"`
 	Scheduling         *SchedulingConfig   `json:"scheduling,omitempty"`
 
+	RetryOf *RetryOf `json:"retryOf,omitempty"` // what failed of another job, if the job was made to retry that
+	Filling bool     `json:"filling,omitempty"` // its group is being filled; the rollout waits for it (RetryStore.FillJob)
+
 	CreatedAt   time.Time `json:"createdAt,omitzero"`
 	UpdatedAt   time.Time `json:"updatedAt,omitzero"`
 	CompletedAt time.Time `json:"completedAt,omitzero"` // zero until the job has ended
@@ -113,11 +116,11 @@ type Job struct {
 func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == JobInProgress }
 
 // Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
-func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone }
+func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone && !j.Filling }
 
 // Concurrent says whether executions are being rolled out or canceled at present (AWS.md §5, isConcurrent).
 func (j *Job) Concurrent(p *Progress) bool {
-	rolling := j.Status == JobInProgress && j.Queues() && !p.Done
+	rolling := j.Status == JobInProgress && (j.Queues() || j.Filling) && !p.Done
 	canceling := (j.Sweep == SweepCancelQueued || j.Sweep == SweepCancelAll) && !p.Swept
 	return rolling || canceling
 }

@@ -21,6 +21,7 @@ type Store interface {
 	ExecutionStore
 	FailureStore
 	SampleStore
+	RetryStore
 	LabelStore
 	SecretStore
 

@@ -53,6 +53,7 @@ func TestAudit(t *testing.T) {
 	f(operator, "GET", "/things/sensor-1", "", "")
 	f(operator, "POST", "/-/document/check", `{"document":"{"}`, "")
 	f(dashboard, "DELETE", "/things/sensor-1", "", dashboard.id+" DeleteThing thing/sensor-1 AccessDenied")
+	f(operator, "POST", "/-/jobs/none/retry", `{"jobId":"again"}`, operator.id+" RetryJob job/none job/again ResourceNotFound")
 	f(operator, "PUT", "/jobs/none/cancel", "{}", operator.id+" CancelJob job/none ResourceNotFound")
 	f(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingName":"sensor-1","thingGroupName":"none"}`,
 		operator.id+" AddThingToThingGroup thing/sensor-1 thinggroup/none ResourceNotFound")

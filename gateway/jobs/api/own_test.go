@@ -102,3 +102,38 @@ func TestProgress(t *testing.T) {
 			`{"executions":{"FAILED":1,"QUEUED":1},"time":1795435260.25},{"executions":{"FAILED":1,"QUEUED":1},"time":1795435261.25}]`)
 	exceptiontest.Check(t, "no job", p.do(operator, "GET", "/-/jobs/none/progress", ""), 404, "ResourceNotFoundException", "none")
 }
+
+// TestRetryJob retries what failed of a job, as a console does.
+func TestRetryJob(t *testing.T) {
+	p := newPlane(t)
+	p.createThings("a", "b", "c", "d")
+	p.createJob("j", "a", "b", "c", "d")
+	p.fail("j", "FAILED", `{"reason":"disk"}`, "a", "b")
+	p.fail("j", "REJECTED", "{}", "c")
+	before := p.store.writes.Load()
+	expect(t, "dry run", p.ok(operator, "POST", "/-/jobs/j/retry", `{"jobId":"again","dryRun":true}`), "things", "3", "jobId", "")
+	expect(t, "by reason", p.ok(operator, "POST", "/-/jobs/j/retry", `{"reason":"disk","dryRun":true}`), "things", "2")
+	expect(t, "without one", p.ok(operator, "POST", "/-/jobs/j/retry", `{"reason":"","dryRun":true}`), "things", "1")
+	expect(t, "by status", p.ok(operator, "POST", "/-/jobs/j/retry", `{"statuses":["REJECTED","TIMED_OUT"],"dryRun":true}`), "things", "1")
+	for body, want := range map[string]string{
+		`{}`: "jobId", `{"jobId":"again","statuses":[]}`: "statuses", `{"jobId":"again","statuses":["SUCCEEDED"]}`: "statuses",
+		`{"jobId":"again","statuses":["TIMED_OUT"]}`: "nothing to retry", `{"jobId":"../x"}`: "jobId", `{"jobId":"` + strings.Repeat("x", 65) + `"}`: "jobId",
+	} {
+		exceptiontest.Check(t, body, p.do(operator, "POST", "/-/jobs/j/retry", body), 400, "InvalidRequestException", want)
+	}
+	exceptiontest.Check(t, "no job", p.do(operator, "POST", "/-/jobs/none/retry", `{"jobId":"again"}`), 404, "ResourceNotFoundException", "none")
+	exceptiontest.Check(t, "read-only", p.do(dashboard, "POST", "/-/jobs/j/retry", `{"jobId":"again"}`), 403, "AccessDeniedException", "RetryJob")
+	if p.store.writes.Load() != before {
+		t.Error("something changed")
+	}
+	for range 2 {
+		expect(t, "retry", p.ok(operator, "POST", "/-/jobs/j/retry", `{"jobId":"again","statuses":["FAILED"]}`),
+			"things", "2", "jobId", "again", "jobArn", account+"job/again", "thingGroupName", "jobgate-retry-again")
+	}
+	exceptiontest.Check(t, "another retry", p.do(operator, "POST", "/-/jobs/j/retry", `{"jobId":"again"}`), 409, "ResourceAlreadyExistsException", "again")
+	p.tick()
+	expect(t, "DescribeJob", p.ok(operator, "GET", "/jobs/again", ""), "job.status", "IN_PROGRESS", "job.jobProcessDetails.numberOfQueuedThings", "2",
+		"job.targets", `["`+account+`thinggroup/jobgate-retry-again"]`, "job.presignedUrlConfig", `{"expiresInSec":300,"roleArn":"`+testRole+`"}`)
+	expect(t, "members", p.ok(operator, "GET", "/thing-groups/jobgate-retry-again/things", ""), "things", `["a","b"]`)
+	expect(t, "a device's", p.ok(operator.asDevice(), "GET", "/things/a/jobs/$next", ""), "execution.jobId", "again")
+}

@@ -83,6 +83,14 @@ func (s *countingStore) CreateJob(ctx context.Context, j jobs.NewJob) (*jobs.Job
 	return s.Store.CreateJob(ctx, j)
 }
 
+func (s *countingStore) RetryJob(ctx context.Context, n jobs.NewRetry) (*jobs.Job, bool, error) {
+	j, made, err := s.Store.RetryJob(ctx, n)
+	if err == nil {
+		s.writes.Add(1)
+	}
+	return j, made, err
+}
+
 func (s *countingStore) SwapJob(ctx context.Context, j jobs.Job) (*jobs.Job, error) {
 	s.writes.Add(1)
 	return s.Store.SwapJob(ctx, j)

@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -77,11 +76,8 @@ func (d *Driver) expire(ctx context.Context, now time.Time, j *jobs.Job) error {
 	next.Status, next.Sweep, next.Stopped = jobs.JobDeleting, jobs.SweepDelete, true
 	next.Version, next.UpdatedAt = j.Version+1, now
 	deleting, err := d.store.SwapJob(ctx, next)
-	if errors.Is(err, jobs.ErrVersionConflict) || errors.Is(err, jobs.ErrNotFound) { // somebody else changes it
-		return nil
-	}
-	if err != nil {
-		return err
+	if err != nil { // unless somebody else changes it, or reads from it
+		return ignoreRace(err)
 	}
 	d.log.Info("jobs: retention has passed, the job is deleted", "job", j.ID, "ended", j.CompletedAt)
 	d.documents.Forget(j.ID)

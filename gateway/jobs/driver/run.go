@@ -175,7 +175,7 @@ func (d *Driver) Begin(ctx context.Context, now time.Time, jobID string) {
 
 // chunked says whether a job has chunks of work before it.
 func chunked(j *jobs.Job, p *jobs.Progress) bool {
-	return (j.Sweep != jobs.SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started)
+	return j.Filling || (j.Sweep != jobs.SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started)
 }
 
 // ignoreRace drops the errors that mean that another step came first.

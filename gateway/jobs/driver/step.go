@@ -60,6 +60,8 @@ func (d *Driver) take(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 			d.publish.Job(jobs.EventJobDeleted, j, &p.Counts, now)
 		}
 		return err == nil, ignoreRace(err)
+	case next.Fill:
+		return d.fill(ctx, now, j, p)
 	case next.Sweep:
 		r, err := d.store.SweepJob(ctx, jobs.SweepChunk{JobID: j.ID, Limit: d.chunk, Now: now, Names: d.publish.Direct()})
 		if err == nil && j.Sweep != jobs.SweepDelete {
@@ -77,6 +79,19 @@ func (d *Driver) take(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 		return err == nil, ignoreRace(err)
 	}
 	return false, nil
+}
+
+// fill puts a chunk of things into the group of a job that retries what failed.
+func (d *Driver) fill(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) (bool, error) {
+	r, filled, err := d.store.FillJob(ctx, jobs.FillChunk{JobID: j.ID, Limit: d.chunk, Now: now})
+	if err != nil {
+		return false, ignoreRace(err)
+	}
+	d.publish.Executions(r.Queued)
+	if !filled.Filling {
+		d.publish.Job(jobs.EventJobUpdated, filled, &p.Counts, now)
+	}
+	return true, nil
 }
 
 // takeSwap puts a job's next state in place.

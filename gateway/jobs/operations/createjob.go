@@ -20,9 +20,7 @@ func (s *Service) CreateJob(ctx context.Context, now time.Time, r jobs.CreateJob
 	}
 	made, err := s.store.CreateJob(ctx, jobs.NewJob{Job: *j, Document: document, Tags: r.Tags})
 	if errors.Is(err, jobs.ErrAlreadyExists) {
-		exists := jobs.Errorf(jobs.ErrAlreadyExists, "Job %s already exists.", r.ID)
-		exists.ResourceARN, exists.ResourceID = s.names.JobARN(r.ID), r.ID
-		return jobs.JobRef{}, exists
+		return jobs.JobRef{}, s.jobExists(r.ID)
 	}
 	if err != nil {
 		return jobs.JobRef{}, err

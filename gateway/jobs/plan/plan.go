@@ -15,10 +15,11 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Step is one step. At most one of Swap, Queue, Sweep and Remove is set.
+// Step is one step. At most one of Swap, Fill, Queue, Sweep and Remove is set.
 type Step struct {
 	Swap   *jobs.Job      // put this state in place
 	Event  jobs.EventType // what the Swap is to be told as
+	Fill   bool           // fill a chunk of the job's group
 	Queue  Allowance      // queue executions
 	Sweep  bool           // sweep a chunk
 	Remove bool           // the job is empty: remove it
@@ -47,6 +48,9 @@ func Next(j *jobs.Job, p *jobs.Progress, now time.Time, chunk int) (Step, error)
 	}
 	if j.Status.Terminal() {
 		return Step{}, nil
+	}
+	if j.Filling {
+		return Step{Fill: true}, nil
 	}
 	s, err := ParseSchedule(j.Scheduling)
 	if err != nil {

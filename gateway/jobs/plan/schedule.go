@@ -94,14 +94,14 @@ func ValidateSchedule(c *jobs.SchedulingConfig, now time.Time) (Schedule, error)
 		return s, jobs.Errorf(jobs.ErrInvalidRequest, "endTime must be at least 30 minutes after startTime and from now.")
 	case s.end.After(now.Add(maxEnd)):
 		return s, jobs.Errorf(jobs.ErrInvalidRequest, "endTime must be at most two years from now.")
-	case s.never(from):
+	case s.Never(from):
 		return s, jobs.Errorf(jobs.ErrInvalidRequest, "No maintenance window of the job ever opens.")
 	}
 	return s, nil
 }
 
-// never says whether all windows have passed at from: their years have, or their day is in no calendar.
-func (s *Schedule) never(from time.Time) bool {
+// Never says whether all windows have passed at from: their years have, or their day is in no calendar.
+func (s *Schedule) Never(from time.Time) bool {
 	return len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero()
 }
 
@@ -169,4 +169,22 @@ func (s *Schedule) Upcoming(now time.Time) []string {
 		texts[i] = t.Format(jobs.TimeFormat)
 	}
 	return texts
+}
+
+// Ahead returns what of a schedule lies ahead of now: times that have passed are left out, nil if nothing is left.
+func Ahead(c *jobs.SchedulingConfig, now time.Time) *jobs.SchedulingConfig {
+	if c == nil {
+		return nil
+	}
+	left := *c
+	if start, err := parseTime("startTime", c.StartTime); err == nil && !start.After(now) {
+		left.StartTime = ""
+	}
+	if end, err := parseTime("endTime", c.EndTime); err == nil && !end.After(now) {
+		left.EndTime, left.EndBehavior = "", ""
+	}
+	if left.StartTime == "" && left.EndTime == "" && len(left.MaintenanceWindows) == 0 {
+		return nil
+	}
+	return &left
 }

@@ -67,6 +67,37 @@ func executionsOf(r engine.Reader, j *jobs.Job, lines []engine.Ended) ([]jobs.Ex
 	return list, nil
 }
 
+// CountFailures implements jobs.FailureStore.
+func (s *Store) CountFailures(ctx context.Context, jobID string, q jobs.FailureQuery) (n int64, err error) {
+	err = s.view(ctx, func(r engine.Reader) error {
+		state, _, err := findJob(r, jobID)
+		if err == nil {
+			n, err = countFailures(r, &state, &q)
+		}
+		return err
+	})
+	return n, err
+}
+
+// countFailures counts a job's failures: by its counts, unless one reason is asked for.
+func countFailures(r engine.Reader, state *engine.State, q *jobs.FailureQuery) (n int64, err error) {
+	which := endedQuery(state.Job.Seq, q)
+	if !q.ByReason {
+		for status, count := range state.Progress.Counts {
+			if which.Statuses.Has(uint8(status)) {
+				n += count
+			}
+		}
+		return n, nil
+	}
+	which.Limit = engine.Statuses
+	sums, err := r.Reasons(which)
+	for _, sum := range sums {
+		n += sum.Count
+	}
+	return n, err
+}
+
 // Reasons implements jobs.FailureStore.
 func (s *Store) Reasons(ctx context.Context, jobID string, q jobs.FailureQuery, limit int) (list []jobs.ReasonCount, err error) {
 	err = s.view(ctx, func(r engine.Reader) error {

@@ -277,6 +277,9 @@ func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {
 		if err != nil {
 			return err
 		}
+		if err := swapFill(t, j, &next); err != nil {
+			return err
+		}
 		p := state.Progress
 		if len(added) > 0 {
 			p.Done = false

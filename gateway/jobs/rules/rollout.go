@@ -110,7 +110,7 @@ func (r *rollout) route() error {
 		}
 	}
 	r.walk = engine.Walk{Job: r.job.Row, Names: r.c.Names || r.tells, Limit: max(r.c.Limit, minScan) + 1}
-	if r.job.Selection == jobs.Snapshot {
+	if r.job.Selection == jobs.Snapshot && r.job.RetryOf == nil { // whose group is filled after its creation
 		r.walk.BySerial, r.walk.Serial = true, r.state.Job.Serial
 	}
 	for i, goal := range left {

@@ -42,6 +42,7 @@ func Run(t *testing.T, e Engine) {
 		"Namesakes": testNamesakes,
 		"Pending":   testPending, "ListExecutions": testListExecutions, "DeleteExecution": testDeleteExecution,
 		"Failures": testFailures, "Samples": testSamples,
+		"RetryJob": testRetryJob, "RetryJobResumes": testRetryJobResumes, "RetryJobOver": testRetryJobOver,
 		"Due": testDue, "Sweep": testSweep, "SweepDelete": testSweepDelete, "SweepResumes": testSweepResumes,
 		"Templates": testTemplates, "Tags": testTags, "Secrets": testSecrets, "Cursors": testCursors,
 		"Reopen": testReopen, "Handles": testHandles, "Closed": testClosed, "Canceled": testCanceled,

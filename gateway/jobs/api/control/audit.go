@@ -12,6 +12,7 @@ import (
 
 // audited are the members that name what an operation changes, and the kinds of resource as ARNs have them.
 var audited = []struct{ member, kind string }{
+	{"failedJobId", "job"},
 	{"jobId", "job"},
 	{"jobTemplateId", "jobtemplate"},
 	{"thingName", "thing"},

@@ -8,7 +8,7 @@ import (
 // answers with one call a device, or not at all.
 var ownHandlers = map[string]handler{
 	"ListJobFailures": listFailures, "CheckDocument": checkDocument,
-	"GetJobProgress": getProgress,
+	"GetJobProgress": getProgress, "RetryJob": retryJob,
 }
 
 // failureList is ListJobFailures' output.
@@ -107,4 +107,25 @@ func getProgress(c *Plane, q *call) (any, error) {
 		answer.Progress[i] = progressSample{epoch{list[i].At}, list[i].Counts.ByName()}
 	}
 	return answer, err
+}
+
+// retried is RetryJob's output; of a dry run, things alone.
+type retried struct {
+	JobARN string `json:"jobArn,omitempty"`
+	JobID  string `json:"jobId,omitempty"`
+	Group  string `json:"thingGroupName,omitempty"`
+	Things int64  `json:"things"`
+}
+
+func retryJob(c *Plane, q *call) (any, error) {
+	r := jobs.RetryJobRequest{
+		ID: q.in.Text("failedJobId"), NewID: q.in.Text("jobId"), DryRun: q.in.Flag("dryRun", false),
+		Failures: jobs.FailureQuery{ByReason: q.in.Has("reason"), Reason: q.in.Text("reason")},
+	}
+	for _, name := range q.in.Texts("statuses") {
+		status, _ := jobs.ParseStatus(name) // checked
+		r.Failures.Statuses = append(r.Failures.Statuses, status)
+	}
+	made, err := c.service.RetryJob(q.ctx, q.now, r)
+	return retried{made.ARN, made.ID, made.Group, made.Things}, err
 }

@@ -1,0 +1,230 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// failed makes a job whose things t00… have failed, but for every fifth, which succeeded; every third timed out.
+func (s *suite) failed(id string, n int) (failed []string) {
+	s.Helper()
+	all := names(n)
+	s.things(all...)
+	s.group("g", "", all...)
+	s.job(id, jobs.Snapshot, groupOf("g"))
+	s.roll(id, n)
+	for i, name := range all {
+		switch {
+		case i%5 == 0:
+			s.fails(name, id, jobs.Succeeded, "")
+			continue
+		case i%3 == 0:
+			s.fails(name, id, jobs.TimedOut, "")
+		default:
+			s.fails(name, id, jobs.Failed, []string{"disk", "power"}[i%2])
+		}
+		failed = append(failed, name)
+	}
+	return failed
+}
+
+// retry is what makes a job that retries what failed of another.
+func (s *suite) retry(id, of string, edit func(*jobs.RetryOf)) jobs.NewRetry {
+	retry := &jobs.RetryOf{JobID: of, Statuses: []string{"FAILED", "TIMED_OUT", "REJECTED"}}
+	if edit != nil {
+		edit(retry)
+	}
+	return jobs.NewRetry{
+		Job: jobs.Job{
+			ID: id, Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot,
+			Targets: []jobs.Target{groupOf(jobs.RetryGroup(id))}, RetryOf: retry, Filling: true, CreatedAt: s.now, UpdatedAt: s.now,
+		},
+		Document: `{"again":true}`,
+		Group:    jobs.Group{Name: jobs.RetryGroup(id), ID: "id-of-" + id, Description: "d", Version: 1, CreatedAt: s.now},
+	}
+}
+
+// makeRetry makes such a job.
+func (s *suite) makeRetry(id, of string, edit func(*jobs.RetryOf)) *jobs.Job {
+	s.Helper()
+	j, made, err := s.RetryJob(bg, s.retry(id, of, edit))
+	s.ok(err)
+	s.same("made", made, true)
+	return j
+}
+
+// fill fills a job's group to its end.
+func (s *suite) fill(id string, limit int) {
+	s.Helper()
+	for range 1000 {
+		_, j, err := s.FillJob(bg, jobs.FillChunk{JobID: id, Limit: limit, Now: s.now})
+		s.ok(err)
+		if !j.Filling {
+			return
+		}
+	}
+	s.Fatalf("the group of %s is never full", id)
+}
+
+// members are a retry's group.
+func (s *suite) members(id string) []string {
+	s.Helper()
+	list, _, err := s.Members(bg, jobs.RetryGroup(id), false, jobs.Page{Limit: 1000})
+	s.ok(err)
+	slices.Sort(list)
+	return list
+}
+
+func testRetryJob(s *suite) {
+	failed := s.failed("j", 20)
+	s.later(time.Minute)
+	j := s.makeRetry("again", "j", nil)
+	s.same("things", j.RetryOf.Things, len(failed))
+	s.same("members yet", len(s.members("again")), 0)
+	document, err := s.JobDocument(bg, "again")
+	s.ok(err)
+	s.same("document", document, `{"again":true}`)
+
+	// Nothing is rolled out before the group is full.
+	_, err = s.QueueChunk(bg, s.chunk("again", 3))
+	s.is(err, jobs.ErrInvalidStateTransition)
+	_, filling, err := s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 3, Now: s.now})
+	s.ok(err)
+	s.same("filling", filling.Filling, true)
+	s.same("members", s.members("again"), failed[:3])
+	_, err = s.QueueChunk(bg, s.chunk("again", 3))
+	s.is(err, jobs.ErrInvalidStateTransition)
+	s.fill("again", 3)
+	s.same("members", s.members("again"), failed)
+	_, _, err = s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 3, Now: s.now})
+	s.is(err, jobs.ErrInvalidStateTransition)
+	got, err := s.Job(bg, "again")
+	s.ok(err)
+	s.same("version", []any{got.Version, got.Filling}, []any{2, false})
+	queued := s.roll("again", 7) // members joined since the job was made: it gets them all the same
+	slices.Sort(queued)
+	s.same("queued", queued, failed)
+
+	// The same once more finds it; another request of the same ID does not.
+	same, made, err := s.RetryJob(bg, s.retry("again", "j", nil))
+	s.ok(err)
+	s.same("again", []any{made, same.Row, same.RetryOf.Things}, []any{false, j.Row, len(failed)})
+	_, _, err = s.RetryJob(bg, s.retry("again", "j", func(r *jobs.RetryOf) { r.Statuses = r.Statuses[:1] }))
+	s.is(err, jobs.ErrAlreadyExists)
+	_, _, err = s.RetryJob(bg, s.retry("j", "j", nil))
+	s.is(err, jobs.ErrAlreadyExists)
+	_, _, err = s.RetryJob(bg, s.retry("other", "none", nil))
+	s.is(err, jobs.ErrNotFound)
+	_, err = s.Group(bg, jobs.RetryGroup("other"))
+	s.is(err, jobs.ErrNotFound)
+
+	for reason, want := range map[string][]string{"power": {"t01", "t07", "t11", "t13", "t17", "t19"}, "": {"t03", "t06", "t09", "t12", "t18"}} {
+		id := "by" + reason
+		s.makeRetry(id, "j", func(r *jobs.RetryOf) { r.Reason = &reason })
+		s.fill(id, 2)
+		s.same("by reason "+reason, s.members(id), want)
+	}
+	_, _, err = s.RetryJob(bg, s.retry("rejected", "j", func(r *jobs.RetryOf) { r.Statuses = r.Statuses[2:] }))
+	s.is(err, jobs.ErrInvalidRequest) // there is none
+	for q, want := range map[*jobs.FailureQuery]int64{{}: 16, {Statuses: []jobs.Status{jobs.TimedOut}}: 5, {ByReason: true, Reason: "power"}: 6} {
+		n, err := s.CountFailures(bg, "j", *q)
+		s.ok(err)
+		s.same(fmt.Sprintf("%+v", *q), n, want)
+	}
+}
+
+// testRetryJobResumes fills a group with the store closed between any two chunks, and by two handles at once.
+func testRetryJobResumes(s *suite) {
+	failed := s.failed("j", 30)
+	s.makeRetry("again", "j", nil)
+	for chunks, done := 0, false; !done; chunks++ {
+		s.reopen()
+		_, j, err := s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 5, Now: s.now})
+		s.ok(err)
+		done = !j.Filling
+		s.same("members", s.members("again"), failed[:min(5*(chunks+1), len(failed))])
+	}
+	handles := []jobs.Store{s.Store, s.Store}
+	if s.engine.Shared {
+		handles[1] = s.handle()
+	}
+	var wg sync.WaitGroup
+	made := make([]bool, len(handles))
+	for i, h := range handles {
+		wg.Go(func() {
+			_, isNew, err := h.RetryJob(bg, s.retry("together", "j", nil))
+			if err != nil {
+				s.Error(err)
+				return
+			}
+			made[i] = isNew
+			for {
+				_, j, err := h.FillJob(bg, jobs.FillChunk{JobID: "together", Limit: 3, Now: s.now})
+				if errors.Is(err, jobs.ErrInvalidStateTransition) || (err == nil && !j.Filling) {
+					return
+				}
+				if err != nil {
+					s.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	s.same("one made it", made[0] != made[1], true)
+	s.same("members", s.members("together"), failed)
+}
+
+// testRetryJobOver ends the filling of a group early.
+func testRetryJobOver(s *suite) {
+	failed := s.failed("j", 12)
+	deleting := func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobDeleting, jobs.SweepDelete }
+	refused := func() {
+		s.Helper()
+		j, err := s.Job(bg, "j")
+		s.ok(err)
+		next := *j
+		next.Version++
+		deleting(&next)
+		_, err = s.SwapJob(bg, next)
+		s.is(err, jobs.ErrInvalidStateTransition)
+	}
+	// The other job stays as long as its failures are being read.
+	for _, id := range []string{"a", "b", "c", "d"} {
+		s.makeRetry(id, "j", nil)
+	}
+	refused()
+	s.swapTo("a", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued }) // filled no more
+	a, err := s.Job(bg, "a")
+	s.ok(err)
+	s.same("filling", a.Filling, false)
+	_, _, err = s.FillJob(bg, jobs.FillChunk{JobID: "a", Limit: 3, Now: s.now})
+	s.is(err, jobs.ErrInvalidStateTransition)
+	s.swapTo("b", deleting)
+	s.ok(s.RemoveJob(bg, "b"))
+	refused()
+	s.ok(s.DeleteGroup(bg, jobs.RetryGroup("c"), 0, s.now)) // there is nothing to fill any more
+	s.fill("c", 3)
+	refused()
+	_, err = s.DeleteThing(bg, failed[0], 0, s.now) // a thing that is gone is left out
+	s.ok(err)
+	_, err = s.DeleteThing(bg, failed[1], 0, s.now) // unless it came back
+	s.ok(err)
+	s.things(failed[1])
+	s.fill("d", 3)
+	s.same("members", s.members("d"), failed[1:])
+
+	_, _, err = s.RetryJob(bg, s.retry("b", "j", nil)) // whose group is still there
+	s.is(err, jobs.ErrAlreadyExists)
+	s.swapTo("j", deleting)
+	_, _, err = s.RetryJob(bg, s.retry("e", "j", nil))
+	s.is(err, jobs.ErrInvalidStateTransition)
+	same, made, err := s.RetryJob(bg, s.retry("d", "j", nil))
+	s.ok(err)
+	s.same("the same", []any{made, same.ID}, []any{false, "d"})
+}
