@@ -12,12 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
 )
 
 func newCheck() *cobra.Command {
-	var flags configFlags
+	var flags cli.ConfigFlags
 	var given judgement
 	var quiet bool
 	cmd := &cobra.Command{
@@ -41,12 +45,12 @@ for the routes' own.`,
 				return err
 			}
 			if c.faults > 0 {
-				return errReported
+				return cli.ErrReported
 			}
 			return nil
 		},
 	}
-	flags.add(cmd, nil)
+	flags.Add(cmd, nil)
 	f := cmd.Flags()
 	f.StringVar(&given.role, "role", "", "judge documents by what this role may sign, a `NAME` under roles, not by the routes' own")
 	f.StringSliceVar(&given.parameters, "parameter", nil, "`NAME` of a parameter that documents will be given")
@@ -74,8 +78,8 @@ func (c *checker) ok(format string, args ...any) {
 }
 
 // configuration checks the file. Without one, and with documents to check, the defaults do.
-func (c *checker) configuration(flags *configFlags, documents bool) (*config.Loaded, error) {
-	o, err := flags.options(c.cmd, config.Serving)
+func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config.Loaded, error) {
+	o, err := flags.Options(c.cmd, config.Serving)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +97,7 @@ func (c *checker) configuration(flags *configFlags, documents bool) (*config.Loa
 	if isFaults {
 		return &config.Loaded{Config: *config.Default()}, nil // documents are checked all the same
 	}
-	printWarnings(c.cmd.ErrOrStderr(), append(loaded.Warnings, missingFiles(loaded)...))
+	logs.PrintWarnings(c.cmd.ErrOrStderr(), append(loaded.Warnings, missingFiles(loaded)...))
 	if o.Scope == config.Serving {
 		if err := compile(c.cmd.Context(), loaded.Config); err != nil {
 			c.fault(err)
@@ -152,15 +156,15 @@ func (c *checker) documents(loaded *config.Loaded, given judgement, files []stri
 	if _, listed := loaded.Roles[given.role]; !listed && given.role != "" && c.faults == 0 {
 		return fmt.Errorf("cannot check for role %q: it is not one of roles", given.role)
 	}
-	settings, err := loadAWS(c.cmd.Context(), commandLog(c.cmd.ErrOrStderr()))
+	settings, err := awsenv.Load(c.cmd.Context(), logs.ForCommand(c.cmd.ErrOrStderr()))
 	if err != nil {
 		settings = aws.Config{} // documents can be judged without; serve will say what is wrong
 	}
-	s3, err := s3Endpoint(c.cmd.Context(), settings)
+	s3, err := awsenv.S3Endpoint(c.cmd.Context(), settings)
 	if err != nil {
 		return err
 	}
-	at := hosts(&loaded.Config, settings, s3)
+	at := configured.Hosts(&loaded.Config, settings, s3)
 	for _, name := range files {
 		all, err := given.judges(loaded, at, name)
 		if err != nil {
@@ -186,7 +190,7 @@ func (g *judgement) judges(loaded *config.Loaded, at jobdoc.ResolverConfig, file
 	}
 	var all []judge
 	for _, r := range routes {
-		options, err := documentOptions(&loaded.Config, cmp.Or(g.role, r.Role, loaded.Presign.Role), at)
+		options, err := configured.DocumentOptions(&loaded.Config, cmp.Or(g.role, r.Role, loaded.Presign.Role), at)
 		if err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobdoc"
@@ -92,7 +93,7 @@ func (s *codeSigning) open(c *config.Config, roles *role.Set) (_ *codeSigner, er
 
 // own is for a key that no profile has: it reads with the gateway's own credentials, whatever it is asked to.
 func (s *codeSigning) own(c *config.Config, roles *role.Set) (*codeSigner, error) {
-	o := s3Options(c, s.aws, s.s3, roles)
+	o := configured.S3Options(c, s.aws, s.s3, roles)
 	o.Credentials = s.aws.Credentials.Retrieve
 	s3, err := source.NewS3(o)
 	if err != nil {
@@ -109,9 +110,9 @@ func (s *codeSigning) profile(c *config.Config, name string, roles *role.Set) (c
 	if err != nil {
 		return codesign.Profile{}, nil, err
 	}
-	o := s3Options(c, s.aws, s.s3, roles)
+	o := configured.S3Options(c, s.aws, s.s3, roles)
 	if o.Credentials = s.aws.Credentials.Retrieve; p.Role != "" {
-		r, _ := roles.Role(p.Role) // rolesInUse lists it
+		r, _ := roles.Role(p.Role) // configured.RolesInUse lists it
 		o.Credentials = r.Retrieve
 	}
 	s3, err := source.NewS3(o)

@@ -17,7 +17,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobdoc"
 	"jobgate/presigner/role"
@@ -25,7 +29,7 @@ import (
 
 // codesignFlags are the flags of jobgate codesign.
 type codesignFlags struct {
-	configFlags
+	cli.ConfigFlags
 	profile string
 	keyFile string
 	verify  string
@@ -48,10 +52,10 @@ The key is that of --key-file or of a profile under codesign.profiles: --profile
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.format != "object" && f.format != "value" {
-				return &usageError{cmd.CommandPath(), fmt.Errorf("cannot print --format %q: want object or value", f.format)}
+				return cli.Usage(cmd, fmt.Errorf("cannot print --format %q: want object or value", f.format))
 			}
 			if f.keyFile != "" && f.profile != "" {
-				return &usageError{cmd.CommandPath(), errors.New("--key-file and --profile both name a key; give one")}
+				return cli.Usage(cmd, errors.New("--key-file and --profile both name a key; give one"))
 			}
 			if f.verify != "" {
 				return f.runVerify(cmd, args[0])
@@ -59,7 +63,7 @@ The key is that of --key-file or of a profile under codesign.profiles: --profile
 			return f.runSign(cmd, args[0])
 		},
 	}
-	f.add(cmd, nil)
+	f.Add(cmd, nil)
 	flags := cmd.Flags()
 	flags.StringVar(&f.profile, "profile", "", "sign with this profile, a `NAME` under codesign.profiles")
 	flags.StringVar(&f.keyFile, "key-file", "", "private key in PEM, a `FILE`; with --verify a public key or a certificate too")
@@ -165,7 +169,7 @@ func (f *codesignFlags) open(cmd *cobra.Command, name string) (t codeTarget, err
 		t.digest, err = hashFile(name)
 		return t, err
 	}
-	signer, stop, err := f.openCodeSigner(cmd)
+	signer, stop, err := openCodeSigner(cmd, &f.ConfigFlags)
 	if err != nil {
 		return t, err
 	}
@@ -214,8 +218,8 @@ func (f *codesignFlags) readKey(cmd *cobra.Command, t *codeTarget) error {
 
 // openCodeSigner opens the configuration's profiles and the roles that read objects, for one call of a command. Without
 // profiles it has no signer, and reads with the gateway's own credentials.
-func (f *configFlags) openCodeSigner(cmd *cobra.Command) (_ *codeSigner, stop func(), err error) {
-	o, err := f.options(cmd, config.Signing)
+func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codeSigner, stop func(), err error) {
+	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -223,16 +227,16 @@ func (f *configFlags) openCodeSigner(cmd *cobra.Command) (_ *codeSigner, stop fu
 	if err != nil {
 		return nil, nil, err
 	}
-	log := commandLog(cmd.ErrOrStderr())
+	log := logs.ForCommand(cmd.ErrOrStderr())
 	signing := &codeSigning{meter: codesign.NewMeter(), log: slog.New(slog.DiscardHandler)}
 	signing.shelf = codesign.NewShelf(nil, signing.log)
-	if signing.aws, err = loadAWS(cmd.Context(), log); err != nil {
+	if signing.aws, err = awsenv.Load(cmd.Context(), log); err != nil {
 		return nil, nil, err
 	}
 	if signing.aws.Region == "" {
 		signing.aws.Region = "us-east-1" // the object says its own
 	}
-	if signing.s3, err = s3Endpoint(cmd.Context(), signing.aws); err != nil {
+	if signing.s3, err = awsenv.S3Endpoint(cmd.Context(), signing.aws); err != nil {
 		return nil, nil, err
 	}
 	used := map[string]time.Duration{}
@@ -241,7 +245,7 @@ func (f *configFlags) openCodeSigner(cmd *cobra.Command) (_ *codeSigner, stop fu
 			used[name] = 0
 		}
 	}
-	roles, err := role.New(role.Options{AWS: signing.aws, Roles: roleConfigs(&loaded.Config, used)})
+	roles, err := role.New(role.Options{AWS: signing.aws, Roles: configured.Roles(&loaded.Config, used)})
 	if err != nil {
 		return nil, nil, err
 	}

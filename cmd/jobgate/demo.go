@@ -9,12 +9,13 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/demo"
+	"jobgate/cmd/jobgate/logs"
 )
 
 // startDemo makes the demo's gateway ready.
 func startDemo(ctx context.Context, o config.Options, settings aws.Config, log io.Writer) (*demo.Gateway, error) {
 	p, err := start(ctx, o, func(_ context.Context, log *slog.Logger) (aws.Config, error) {
-		settings.Logger = sdkLog{log}
+		settings.Logger = logs.SDK{Log: log}
 		return settings, nil
 	}, log)
 	if err != nil {

@@ -11,11 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
 )
 
 func newHealth() *cobra.Command {
-	var flags configFlags
+	var flags cli.ConfigFlags
 	var address string
 	var ready bool
 	var timeout time.Duration
@@ -28,7 +29,7 @@ It finds the address in the configuration (admin), so that a container's HEALTHC
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if address == "" {
-				o, err := flags.options(cmd, config.Serving)
+				o, err := flags.Options(cmd, config.Serving)
 				if err != nil {
 					return err
 				}
@@ -51,7 +52,7 @@ It finds the address in the configuration (admin), so that a container's HEALTHC
 			return err
 		},
 	}
-	flags.add(cmd, nil)
+	flags.Add(cmd, nil)
 	cmd.Flags().StringVar(&address, "address", "", "`HOST:PORT` of the admin listener, instead of the configuration's")
 	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it can serve: roles usable, not draining")
 	cmd.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long to wait for the answer")

@@ -10,7 +10,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/operations"
@@ -52,13 +54,13 @@ type jobSigner struct {
 }
 
 func newJobRules(c *config.Config, a aws.Config, s3 string, roles *role.Set) (*jobRules, error) {
-	permits, err := newPermits(c, hosts(c, a, s3))
+	permits, err := configured.Permits(c, configured.Hosts(c, a, s3))
 	if err != nil {
 		return nil, err
 	}
 	r := &jobRules{
 		sessions: signing.Sessions{Roles: roles}, signers: make(map[string]jobSigner, len(c.Roles)), maxURL: c.Presign.MaxURLBytes,
-		s3: s3Options(c, a, s3, roles), maxDocument: int64(c.Limits.MaxDocument),
+		s3: configured.S3Options(c, a, s3, roles), maxDocument: int64(c.Limits.MaxDocument),
 	}
 	for name, listed := range c.Roles {
 		options, err := permits.Options(name)
@@ -97,7 +99,7 @@ func (r *jobRules) object(url string) (jobdoc.Object, error) {
 	if jobdoc.Scan([]byte(url)) >= 0 {
 		return jobdoc.Object{}, errors.New("it is a placeholder; give the URL alone, https://s3.<region>.amazonaws.com/<bucket>/<key>, which is read and not signed")
 	}
-	placeholder, err := presignDocument("GET", url, &s3Host{})
+	placeholder, err := awsenv.Placeholder("GET", url, &awsenv.S3Host{})
 	if err != nil {
 		return jobdoc.Object{}, errors.New("it is not percent-encoded")
 	}

@@ -7,9 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
@@ -26,7 +23,6 @@ import (
 
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/signing"
-	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
 
@@ -235,15 +231,4 @@ func (p *process) printKey(w io.Writer) {
 func exportLine(key *presigner.Credentials, region string) string {
 	return fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN= AWS_DEFAULT_REGION=%s AWS_REGION=%s AWS_PAGER=",
 		key.AccessKeyID, key.SecretAccessKey, region, region)
-}
-
-// signedBy says who signed a device's request (auth.mode: sigv4).
-func signedBy(v *access.Verifier) func(*fasthttp.RequestCtx, *target.Target, time.Time) (gateway.Caller, error) {
-	return func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
-		caller, e := v.Identify(ctx, asked, now)
-		if e != nil {
-			return nil, e
-		}
-		return caller, nil
-	}
 }

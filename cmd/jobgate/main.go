@@ -8,7 +8,8 @@
 //	              └─▶ bench, health, version, completion
 //
 // It is the only package that knows every other: what they need of each other is handed over in wire.go and jobs.go, in the order
-// in which a request meets it. Exit status: 0 done, 1 a fault, 2 wrong usage.
+// in which a request meets it. Its rooms: cli (flags and usage errors), config (the file), configured (the file in the words of
+// the packages), awsenv (AWS's settings), logs. Exit status: 0 done, 1 a fault, 2 wrong usage.
 package main
 
 import (
@@ -18,6 +19,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"jobgate/cmd/jobgate/cli"
 )
 
 func main() {
@@ -41,28 +44,16 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if err == nil {
 		return 0
 	}
-	var usage *usageError
+	var usage *cli.UsageError
 	isUsage := errors.As(err, &usage)
-	if !errors.Is(err, errReported) {
+	if !errors.Is(err, cli.ErrReported) {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			_, _ = fmt.Fprintf(std.err, "jobgate: %s\n", line)
 		}
 	}
 	if isUsage {
-		_, _ = fmt.Fprintf(std.err, "Run '%s --help' for usage.\n", usage.command)
+		_, _ = fmt.Fprintf(std.err, "Run '%s --help' for usage.\n", usage.Command)
 		return 2
 	}
 	return 1
 }
-
-// errReported ends a command whose faults were printed already.
-var errReported = errors.New("faults were reported")
-
-// usageError is a command line that cannot be understood.
-type usageError struct {
-	command string // jobgate render
-	err     error
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway"
 	"jobgate/gateway/jobs/mqtt"
 	"jobgate/gateway/jobs/mqtt/broker"
@@ -57,7 +58,7 @@ func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(
 		Request: request, Log: log,
 	}
 	if c.MQTT.Auth.Mode == "mtls" {
-		files, name := c.MQTTFiles(), certificateName(c.MQTT.Auth.ThingName)
+		files, name := c.MQTTFiles(), configured.CertificateName(c.MQTT.Auth.ThingName)
 		s.authorities, err = mqtt.LoadAuthorities(mqtt.AuthoritiesOptions{
 			CAFile: files.ClientCAFile, CRLFile: files.CRLFile, Name: name.Of, Log: log,
 		})

@@ -3,11 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/gateway/jobdoc"
 )
 
@@ -25,8 +26,8 @@ AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
   jobgate presign --method PUT --expires 1h --role upload https://s3.eu-west-1.amazonaws.com/logs/thing-1.log`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if _, err := presignDocument(method, args[0], &s3Host{}); err != nil {
-				return &usageError{cmd.CommandPath(), err}
+			if _, err := awsenv.Placeholder(method, args[0], &awsenv.S3Host{}); err != nil {
+				return cli.Usage(cmd, err)
 			}
 			signer, err := flags.newSigner(cmd)
 			if err != nil {
@@ -34,7 +35,7 @@ AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
 			}
 			defer signer.Close()
 			signer.options.PlainText = true
-			document, err := presignDocument(method, args[0], &signer.s3)
+			document, err := awsenv.Placeholder(method, args[0], &signer.s3)
 			if err != nil {
 				return err
 			}
@@ -50,32 +51,6 @@ AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
 	cmd.Flags().StringVar(&method, "method", "GET", "what the URL is for: GET or PUT")
 	_ = cmd.RegisterFlagCompletionFunc("method", cobra.FixedCompletions([]string{"GET", "PUT"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// presignDocument is the document that holds nothing but the placeholder for a URL. s3 says where s3:// leads.
-func presignDocument(method, raw string, s3 *s3Host) (string, error) {
-	if strings.ContainsAny(raw, "{}\r\n") {
-		return "", fmt.Errorf("cannot presign %q: it is not percent-encoded; write %%7B and %%7D for braces", raw)
-	}
-	if object, ok := strings.CutPrefix(raw, "s3://"); ok {
-		bucket, key, _ := strings.Cut(object, "/")
-		raw = s3.url(bucket, key)
-	}
-	switch strings.ToUpper(method) {
-	case "GET":
-		return "${aws:iot:s3-presigned-url-v2:" + raw + "}", nil
-	case "PUT":
-		// The upload form takes the key as it stands.
-		plain, err := url.PathUnescape(raw)
-		if err != nil {
-			return "", fmt.Errorf("cannot presign %q: %w", raw, err)
-		}
-		if strings.ContainsAny(plain, "{}?") {
-			return "", fmt.Errorf("cannot presign %q for PUT: upload URLs take no version, and no brace or ? in the key", raw)
-		}
-		return "${aws:iot:s3-presigned-url-upload:" + plain + "}", nil
-	}
-	return "", fmt.Errorf("cannot presign for --method %q: want GET or PUT", method)
 }
 
 // presignFault says what is wrong with a URL; its place in the document around it is nobody's concern.

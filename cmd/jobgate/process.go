@@ -13,7 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
+	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/cmd/jobgate/telemetry"
 	"jobgate/gateway"
 	"jobgate/gateway/jobs/api/access"
@@ -78,14 +81,14 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		return nil, err
 	}
 	p := &process{options: o, loaded: loaded, level: new(slog.LevelVar)}
-	p.log = newLogger(w, loaded.Log, p.level)
+	p.log = logs.New(w, loaded.Log, p.level)
 	if p.aws, err = settings(ctx, p.log); err != nil {
 		return nil, err
 	}
-	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
+	if p.s3, err = awsenv.S3Endpoint(ctx, p.aws); err != nil {
 		return nil, err
 	}
-	logWarnings(p.log, append(loaded.Warnings, endpointWarnings(loaded, p.s3)...))
+	logs.Warnings(p.log, append(loaded.Warnings, endpointWarnings(loaded, p.s3)...))
 	// 2. What outlives a reload.
 	build := buildVersion()
 	if p.traces, err = telemetry.Open(ctx, os.Getenv, build.version, p.log); err != nil {
@@ -105,7 +108,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 			err = errors.Join(err, p.close())
 		}
 	}()
-	if p.documents, err = gateway.NewDocuments(documents(&loaded.Config)); err != nil {
+	if p.documents, err = gateway.NewDocuments(configured.Documents(&loaded.Config)); err != nil {
 		return nil, err
 	}
 	if err = p.openKeys(&loaded.Config); err != nil {

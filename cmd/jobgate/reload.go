@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway"
 )
 
@@ -22,7 +24,7 @@ func (p *process) reload() error {
 		p.log.Error("the configuration in force stays", "error", err)
 		return err
 	}
-	logWarnings(p.log, p.loaded.Warnings)
+	logs.Warnings(p.log, p.loaded.Warnings)
 	p.log.Info("configuration reloaded", "routes", len(p.loaded.Routes), "roles", len(p.loaded.Roles))
 	return nil
 }
@@ -44,7 +46,7 @@ func (p *process) swap() error {
 	if err != nil {
 		return err
 	}
-	if cacheRules := documents(&loaded.Config); cacheRules != documents(&p.loaded.Config) {
+	if cacheRules := configured.Documents(&loaded.Config); cacheRules != configured.Documents(&p.loaded.Config) {
 		if err := gateway.ResetDocuments(p.documents, cacheRules); err != nil {
 			made.close()
 			made.handler.Close()
@@ -53,7 +55,7 @@ func (p *process) swap() error {
 	}
 	made.roles.Start(context.Background())
 	p.metrics.Watch(made.roles, p.documents)
-	setLevel(p.level, loaded.Log)
+	logs.SetLevel(p.level, loaded.Log)
 	if p.verifier != nil && p.madeKey == nil {
 		p.verifier.SetKeys(keys)
 	}

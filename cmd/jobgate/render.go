@@ -38,7 +38,7 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 			}
 			defer signer.Close()
 			if len(jobdoc.CodeFiles(document, nil)) > 0 {
-				codes, stop, err := flags.openCodeSigner(cmd)
+				codes, stop, err := openCodeSigner(cmd, &flags.ConfigFlags)
 				if err != nil {
 					return err
 				}

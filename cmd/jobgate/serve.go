@@ -8,11 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
 )
 
 func newServe() *cobra.Command {
-	var flags configFlags
+	var flags cli.ConfigFlags
 	var noMigrate bool
 	cmd := &cobra.Command{
 		Use:   "serve [flags]",
@@ -26,14 +28,14 @@ fault leaves the running configuration in place.`,
   jobgate serve --config jobgate.yaml --log-level debug --set presign.expires=10m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := flags.options(cmd, config.Serving)
+			o, err := flags.Options(cmd, config.Serving)
 			if err != nil {
 				return err
 			}
 			if noMigrate {
 				o.Flags = append(o.Flags, config.Flag{Name: "--no-migrate", Key: "jobs.store_migrate", Text: "false"})
 			}
-			p, err := start(cmd.Context(), o, loadAWS, cmd.ErrOrStderr())
+			p, err := start(cmd.Context(), o, awsenv.Load, cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
@@ -43,7 +45,7 @@ fault leaves the running configuration in place.`,
 			return p.run(ctx)
 		},
 	}
-	flags.add(cmd, map[string]string{
+	flags.Add(cmd, map[string]string{
 		"listen":     "`ADDRESS` for devices",
 		"admin":      "`ADDRESS` for operators",
 		"sidecar":    "`ADDRESS` for POST /render",

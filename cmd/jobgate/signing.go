@@ -10,7 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/signing"
 	"jobgate/presigner"
@@ -22,20 +26,20 @@ const sessionTimeout = 30 * time.Second
 
 // signFlags are the flags of commands that sign once.
 type signFlags struct {
-	configFlags
+	cli.ConfigFlags
 	role    string
 	expires string
 }
 
 func (f *signFlags) add(cmd *cobra.Command) {
-	f.configFlags.add(cmd, nil)
+	f.ConfigFlags.Add(cmd, nil)
 	cmd.Flags().StringVar(&f.role, "role", "", "sign with this role, a `NAME` under roles (default: presign.role)")
 	cmd.Flags().StringVar(&f.expires, "expires", "", "life of the URLs, a `DURATION` (default: presign.expires)")
 }
 
 // oneSigner fills documents for one call, with one role and one life of URLs.
 type oneSigner struct {
-	s3      s3Host
+	s3      awsenv.S3Host
 	options jobdoc.Options
 	roles   *role.Set
 	role    *role.Role
@@ -51,7 +55,7 @@ func (f *signFlags) newSigner(cmd *cobra.Command) (*oneSigner, error) {
 // newRouteSigner is newSigner for a document as the route of path serves it; found is told the route and its variables. An
 // empty path is no route.
 func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*config.Route, map[string]string)) (*oneSigner, error) {
-	o, err := f.options(cmd, config.Signing)
+	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*
 	if err != nil {
 		return nil, err
 	}
-	printWarnings(cmd.ErrOrStderr(), loaded.Warnings)
+	logs.PrintWarnings(cmd.ErrOrStderr(), loaded.Warnings)
 	route := new(config.Route)
 	if path != "" {
 		variables, err := matchRoute(loaded.Routes, path, &route)
@@ -97,19 +101,19 @@ func signExpires(c *config.Config, name, text string, unless time.Duration) (tim
 
 // openSigner starts the role's session and, with a chain, those that it comes from.
 func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires time.Duration, warn io.Writer) (*oneSigner, error) {
-	aws, err := loadAWS(ctx, commandLog(warn))
+	aws, err := awsenv.Load(ctx, logs.ForCommand(warn))
 	if err != nil {
 		return nil, err
 	}
-	s3, err := s3Endpoint(ctx, aws)
+	s3, err := awsenv.S3Endpoint(ctx, aws)
 	if err != nil {
 		return nil, err
 	}
-	home, err := newS3Host(ctx, aws, s3, loaded.Presign.BucketRegions)
+	home, err := awsenv.NewS3Host(ctx, aws, s3, loaded.Presign.BucketRegions)
 	if err != nil {
 		return nil, err
 	}
-	options, err := documentOptions(&loaded.Config, name, hosts(&loaded.Config, aws, s3))
+	options, err := configured.DocumentOptions(&loaded.Config, name, configured.Hosts(&loaded.Config, aws, s3))
 	if err != nil {
 		return nil, err
 	}
@@ -117,32 +121,13 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	for next := loaded.Roles[name].SourceRole; next != ""; next = loaded.Roles[next].SourceRole {
 		used[next] = 0
 	}
-	roles, err := role.New(role.Options{AWS: aws, Roles: roleConfigs(&loaded.Config, used), OnShortSession: shortSession(&loaded.Config)})
+	roles, err := role.New(role.Options{AWS: aws, Roles: configured.Roles(&loaded.Config, used), OnShortSession: configured.ShortSession(&loaded.Config)})
 	if err != nil {
 		return nil, err
 	}
 	r, _ := roles.Role(name) // it was listed just now
 	roles.Start(ctx)
 	return &oneSigner{s3: home, options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
-}
-
-// newPermits says what each role may sign, and how documents are read.
-func newPermits(c *config.Config, h jobdoc.ResolverConfig) (*signing.Permits, error) {
-	return signing.NewPermits(h, rules(c), signing.Limits{
-		MaxDocument: int(c.Limits.MaxDocument), MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: int(c.Limits.MaxRendered),
-	})
-}
-
-// documentOptions are the rules by which documents are read that a role signs; presign's where the role is not listed.
-func documentOptions(c *config.Config, name string, h jobdoc.ResolverConfig) (jobdoc.Options, error) {
-	permits, err := newPermits(c, h)
-	if err != nil {
-		return jobdoc.Options{}, err
-	}
-	if _, listed := c.Roles[name]; !listed {
-		name = ""
-	}
-	return permits.Options(name)
 }
 
 // Close ends the role's session keeping.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
@@ -37,12 +38,12 @@ func newStore() *cobra.Command {
 
 // storeFlags say which store a command is about: a flag's, else the configuration's.
 type storeFlags struct {
-	configFlags
+	cli.ConfigFlags
 	store, password string
 }
 
 func (f *storeFlags) register(cmd *cobra.Command) {
-	f.add(cmd, nil)
+	f.Add(cmd, nil)
 	cmd.Flags().StringVar(&f.store, "store", "", "`STORE`: a file, or postgres://user@host/database (default: jobs.store of the configuration)")
 	cmd.Flags().StringVar(&f.password, "password-file", "", "`FILE` with the database's password (default: jobs.store_password_file)")
 }
@@ -52,7 +53,7 @@ func (f *storeFlags) resolve(cmd *cobra.Command) (store, password string, err er
 	if f.store != "" {
 		return f.store, f.password, nil
 	}
-	o, err := f.options(cmd, config.Signing)
+	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
 		return "", "", err
 	}
@@ -113,7 +114,7 @@ on where it was when the same command is run again. Gateways refuse a store that
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
-				return &usageError{cmd.CommandPath(), errors.New("--from and --to are required")}
+				return cli.Usage(cmd, errors.New("--from and --to are required"))
 			}
 			return copyStore(cmd.Context(), endpoint{from, fromPassword}, endpoint{to, toPassword}, cmd.OutOrStdout())
 		},

@@ -16,7 +16,10 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/spf13/cobra"
 
+	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobs/api/events"
 	"jobgate/presigner"
 )
@@ -35,7 +38,7 @@ func newJobs() *cobra.Command {
 }
 
 func newWatch() *cobra.Command {
-	var flags configFlags
+	var flags cli.ConfigFlags
 	var asJSON bool
 	var region string
 	var certificate clientCertificate
@@ -55,7 +58,7 @@ control_tls.client_ca_file asks operators for one, --cert-file and --key-file sh
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(cmd.Context(), func() {})
 			defer stop()
-			c, err := flags.options(cmd, config.Serving)
+			c, err := flags.Options(cmd, config.Serving)
 			if err != nil {
 				return err
 			}
@@ -70,7 +73,7 @@ control_tls.client_ca_file asks operators for one, --cert-file and --key-file sh
 			return err
 		},
 	}
-	flags.add(cmd, nil)
+	flags.Add(cmd, nil)
 	f := cmd.Flags()
 	f.StringVar(&o.Endpoint, "endpoint-url", "", "`URL` of the control listener (default: control's, on this machine)")
 	f.StringVar(&region, "region", "", "`REGION` of the gateway's jobs (default: jobs.region; without a configuration file, AWS_REGION)")
@@ -90,7 +93,7 @@ func prepareWatch(ctx context.Context, o *events.Options, c *config.Config, regi
 		}
 		o.Endpoint = controlURL(c, dialable(c.Control))
 	}
-	settings, err := loadAWS(ctx, commandLog(os.Stderr))
+	settings, err := awsenv.Load(ctx, logs.ForCommand(os.Stderr))
 	if err != nil {
 		return err
 	}

@@ -10,11 +10,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-
+	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway"
-	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
@@ -29,7 +28,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	}()
 	// Roles: who signs.
 	made.roles, err = role.New(role.Options{
-		AWS: p.aws, Roles: roleConfigs(c, rolesInUse(c)), OnShortSession: shortSession(c), Adopt: before,
+		AWS: p.aws, Roles: configured.Roles(c, configured.RolesInUse(c)), OnShortSession: configured.ShortSession(c), Adopt: before,
 		Metrics: p.metrics.RoleHooks(), Log: p.log,
 	})
 	if err != nil {
@@ -56,12 +55,12 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 		return made, err
 	}
 	made.handler, err = gateway.New(gateway.Config{
-		Routes: routes(c), Auth: auth(c, p.verifier), Limits: limits(c.Limits), Upstream: c.Upstream, Sidecar: sidecar,
+		Routes: configured.Routes(c), Auth: configured.Auth(c, p.verifier), Limits: configured.Limits(c.Limits), Upstream: c.Upstream, Sidecar: sidecar,
 		Presign: gateway.Presign{
 			Quantum: c.Presign.Quantum, Expires: c.Presign.Expires, Role: c.Presign.Role, MaxURLBytes: c.Presign.MaxURLBytes,
-			Hosts: hosts(c, p.aws, p.s3),
+			Hosts: configured.Hosts(c, p.aws, p.s3),
 		},
-		Roles: made.roles, Rules: rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
+		Roles: made.roles, Rules: configured.Rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
 		CodeSign: made.codes.forGateway(),
 		Metrics:  p.metrics, Log: p.log,
 	})
@@ -80,10 +79,10 @@ func (p *process) dataPlane() gateway.Jobs {
 // wrong, serve would.
 func compile(ctx context.Context, c config.Config) (err error) {
 	p := &process{log: slog.New(slog.DiscardHandler), metrics: gateway.NewMetrics("", "")}
-	if p.aws, err = loadAWS(ctx, p.log); err != nil {
+	if p.aws, err = awsenv.Load(ctx, p.log); err != nil {
 		return err
 	}
-	if p.s3, err = s3Endpoint(ctx, p.aws); err != nil {
+	if p.s3, err = awsenv.S3Endpoint(ctx, p.aws); err != nil {
 		return err
 	}
 	if p.aws.Region == "" {
@@ -107,7 +106,7 @@ func compile(ctx context.Context, c config.Config) (err error) {
 	if err := p.openCodeSigning(); err != nil {
 		return err
 	}
-	if p.documents, err = gateway.NewDocuments(documents(&c)); err != nil {
+	if p.documents, err = gateway.NewDocuments(configured.Documents(&c)); err != nil {
 		return err
 	}
 	defer p.documents.Close()
@@ -145,7 +144,7 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 		}
 		switch scheme {
 		case "s3":
-			s3, err := source.NewS3(s3Options(c, p.aws, p.s3, roles))
+			s3, err := source.NewS3(configured.S3Options(c, p.aws, p.s3, roles))
 			if err != nil {
 				return made, err
 			}
@@ -156,22 +155,6 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 		}
 	}
 	return made, nil
-}
-
-// s3Options say how the gateway itself reads S3.
-func s3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) source.S3Options {
-	retrieve := a.Credentials.Retrieve
-	if r, listed := roles.Role(c.Cache.Role); listed {
-		retrieve = r.Retrieve
-	}
-	return source.S3Options{
-		Credentials: retrieve, Region: a.Region, BucketRegions: c.Presign.BucketRegions, Endpoint: s3,
-		DNSSuffix: func(region string) string {
-			_, suffix := jobdoc.PartitionOf(region)
-			return suffix
-		},
-		Skew: roles.Skew, OnDate: roles.ObserveDate, Timeout: c.Limits.UpstreamTimeout,
-	}
 }
 
 // minToken is the least length of a sidecar's token.
@@ -209,7 +192,7 @@ func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	s := gateway.ServerConfig{
 		Listen: c.Listen, Admin: c.Admin, AdminDebug: c.AdminDebug, Sidecar: c.Sidecar,
-		Limits: limits(c.Limits), Streaming: len(c.Upstream) > 0,
+		Limits: configured.Limits(c.Limits), Streaming: len(c.Upstream) > 0,
 		DrainDelay: c.Drain.Delay, DrainLimit: c.Drain.Timeout,
 		Reload: func(context.Context) error { return p.reload() }, Dump: p.dump,
 		Metrics: p.metrics, Log: p.log,

@@ -1,4 +1,8 @@
-package main
+// Package configured says in each package's words what the configuration says in the operator's:
+//
+//	configured.Routes(c)  gateway's routes    configured.Roles(c, …)  role's sessions
+//	configured.Auth(c, …) who the device is   configured.Rules(c)     what each role may sign
+package configured
 
 import (
 	"cmp"
@@ -7,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/valyala/fasthttp"
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
@@ -14,10 +19,9 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/signing"
+	"jobgate/gateway/target"
 	"jobgate/presigner/role"
 )
-
-// What follows says in each package's words what the configuration says in the operator's.
 
 // jobsExpires is the longest life of a job's URLs.
 const jobsExpires = jobs.MaxExpiresInSec * time.Second
@@ -26,9 +30,9 @@ const jobsExpires = jobs.MaxExpiresInSec * time.Second
 // configuration itself may say more.
 const ownMaxExpires = 12 * time.Hour
 
-// rolesInUse names the roles that sign, with the longest life that each one's URLs have by default, and the roles that
+// RolesInUse names the roles that sign, with the longest life that each one's URLs have by default, and the roles that
 // those are chained from. A role that nothing can use costs no session.
-func rolesInUse(c *config.Config) map[string]time.Duration {
+func RolesInUse(c *config.Config) map[string]time.Duration {
 	used := map[string]time.Duration{}
 	use := func(name string, expires time.Duration) { used[name] = max(used[name], expires) }
 	for _, r := range c.Routes {
@@ -61,8 +65,8 @@ func rolesInUse(c *config.Config) map[string]time.Duration {
 	return used
 }
 
-// roleConfigs describes the roles of used.
-func roleConfigs(c *config.Config, used map[string]time.Duration) []role.Config {
+// Roles describes the roles of used.
+func Roles(c *config.Config, used map[string]time.Duration) []role.Config {
 	var all []role.Config
 	for _, name := range slices.Sorted(maps.Keys(used)) {
 		if name == "" {
@@ -78,8 +82,8 @@ func roleConfigs(c *config.Config, used map[string]time.Duration) []role.Config 
 	return all
 }
 
-// shortSession is presign.on_short_session.
-func shortSession(c *config.Config) role.Mode {
+// ShortSession is presign.on_short_session.
+func ShortSession(c *config.Config) role.Mode {
 	switch c.Presign.OnShortSession {
 	case "refuse":
 		return role.Refuse
@@ -89,8 +93,8 @@ func shortSession(c *config.Config) role.Mode {
 	return role.Clamp
 }
 
-// rules says what may be signed with each of the roles, "" among them. A role's own lists replace those of presign.
-func rules(c *config.Config) map[string]signing.RoleRules {
+// Rules says what may be signed with each of the roles, "" among them. A role's own lists replace those of presign.
+func Rules(c *config.Config) map[string]signing.RoleRules {
 	own := signing.RoleRules{Allow: c.Presign.Allow, AllowUpload: c.Presign.AllowUpload, Setting: "presign", MaxExpires: max(ownMaxExpires, c.Presign.Expires)}
 	all := map[string]signing.RoleRules{"": own}
 	for name, r := range c.Roles {
@@ -107,8 +111,8 @@ func rules(c *config.Config) map[string]signing.RoleRules {
 	return all
 }
 
-// hosts says where S3 objects live: the standard AWS settings and presign's.
-func hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
+// Hosts says where S3 objects live: the standard AWS settings and presign's.
+func Hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
 	h := jobdoc.ResolverConfig{Rewrite: c.Presign.Endpoint, DefaultRegion: a.Region, BucketRegions: c.Presign.BucketRegions}
 	if s3 != "" {
 		h.Endpoints = []string{s3}
@@ -116,8 +120,8 @@ func hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
 	return h
 }
 
-// auth is who the device is. v checks signed requests.
-func auth(c *config.Config, v *access.Verifier) gateway.Auth {
+// Auth is who the device is. v checks signed requests.
+func Auth(c *config.Config, v *access.Verifier) gateway.Auth {
 	a := gateway.Auth{Header: c.Auth.Header, TrustedProxies: c.Auth.TrustedProxies}
 	switch c.Auth.Mode {
 	case "mtls":
@@ -129,12 +133,12 @@ func auth(c *config.Config, v *access.Verifier) gateway.Auth {
 	default:
 		a.Mode = gateway.AuthNone
 	}
-	a.ThingName = certificateName(c.Auth.ThingName)
+	a.ThingName = CertificateName(c.Auth.ThingName)
 	return a
 }
 
-// certificateName is auth.thing_name, or mqtt.auth.thing_name.
-func certificateName(setting string) gateway.CertificateName {
+// CertificateName is auth.thing_name, or mqtt.auth.thing_name.
+func CertificateName(setting string) gateway.CertificateName {
 	switch setting {
 	case "san_dns":
 		return gateway.SANDNS
@@ -144,8 +148,8 @@ func certificateName(setting string) gateway.CertificateName {
 	return gateway.SubjectCN
 }
 
-// limits bounds requests. A device that reads no answer has as long as one that sends no request.
-func limits(l config.Limits) gateway.Limits {
+// Limits bounds requests. A device that reads no answer has as long as one that sends no request.
+func Limits(l config.Limits) gateway.Limits {
 	return gateway.Limits{
 		MaxDocument: int(l.MaxDocument), MaxPlaceholders: l.MaxPlaceholders, MaxRendered: int(l.MaxRendered),
 		MaxRequestHeader: int(l.MaxRequestHeader), MaxBody: int(l.MaxBody), MaxConnections: l.MaxConnections, MaxInFlight: l.MaxInFlight,
@@ -153,7 +157,8 @@ func limits(l config.Limits) gateway.Limits {
 	}
 }
 
-func routes(c *config.Config) []gateway.Route {
+// Routes are the routes, each with its role and the life of its URLs.
+func Routes(c *config.Config) []gateway.Route {
 	all := make([]gateway.Route, len(c.Routes))
 	for i, r := range c.Routes {
 		all[i] = gateway.Route{
@@ -164,10 +169,21 @@ func routes(c *config.Config) []gateway.Route {
 	return all
 }
 
-// documents is the template cache.
-func documents(c *config.Config) gateway.DocumentsConfig {
+// Documents is the template cache.
+func Documents(c *config.Config) gateway.DocumentsConfig {
 	return gateway.DocumentsConfig{
 		MaxBytes: int64(c.Cache.MaxBytes), Fresh: c.Cache.Fresh, StaleIfError: c.Cache.StaleIfError, Negative: c.Cache.Negative,
 		MaxLoads: c.Limits.MaxSourceLoads, LoadTimeout: c.Limits.UpstreamTimeout,
+	}
+}
+
+// signedBy says who signed a device's request (auth.mode: sigv4).
+func signedBy(v *access.Verifier) func(*fasthttp.RequestCtx, *target.Target, time.Time) (gateway.Caller, error) {
+	return func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
+		caller, e := v.Identify(ctx, asked, now)
+		if e != nil {
+			return nil, e
+		}
+		return caller, nil
 	}
 }

@@ -1,4 +1,5 @@
-package main
+// Package awsenv reads AWS's standard settings: how calls to AWS are signed, and where S3 is.
+package awsenv
 
 import (
 	"cmp"
@@ -12,13 +13,14 @@ import (
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
 
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
 )
 
-// loadAWS reads what AWS's standard settings say: environment, shared config, web identity, ECS, IMDS. Nothing is asked
+// Load reads what AWS's standard settings say: environment, shared config, web identity, ECS, IMDS. Nothing is asked
 // of the network before credentials are needed. What the SDK has to say goes to log.
-func loadAWS(ctx context.Context, log *slog.Logger) (aws.Config, error) {
-	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(sdkLog{log}))
+func Load(ctx context.Context, log *slog.Logger) (aws.Config, error) {
+	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logs.SDK{Log: log}))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("cannot read the AWS settings: %w", err)
 	}
@@ -35,9 +37,9 @@ type ignoreSource interface {
 	GetIgnoreConfiguredEndpoints(ctx context.Context) (bool, bool, error)
 }
 
-// s3Endpoint is where AWS's standard settings say S3 is (AWS_ENDPOINT_URL_S3, else AWS_ENDPOINT_URL); "" for AWS's own
+// S3Endpoint is where AWS's standard settings say S3 is (AWS_ENDPOINT_URL_S3, else AWS_ENDPOINT_URL); "" for AWS's own
 // hosts. The order is that of the SDK's service clients.
-func s3Endpoint(ctx context.Context, c aws.Config) (string, error) {
+func S3Endpoint(ctx context.Context, c aws.Config) (string, error) {
 	for _, source := range c.ConfigSources {
 		if s, ok := source.(ignoreSource); ok {
 			if ignore, found, err := s.GetIgnoreConfiguredEndpoints(ctx); err != nil || found && ignore {
@@ -64,8 +66,8 @@ func checkedEndpoint(setting, url string, err error) (string, error) {
 	return url, err
 }
 
-// s3Host is where `s3://bucket/key` leads: the standard AWS settings, and the buckets that are elsewhere.
-type s3Host struct {
+// S3Host is where `s3://bucket/key` leads: the standard AWS settings, and the buckets that are elsewhere.
+type S3Host struct {
 	endpoint        string // AWS_ENDPOINT_URL_S3; "": AWS's own
 	region          string
 	bucketRegions   map[string]string
@@ -83,9 +85,9 @@ type (
 	}
 )
 
-// newS3Host reads the settings. The first source that says something counts, as in the SDK's service clients.
-func newS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions map[string]string) (s3Host, error) {
-	h := s3Host{endpoint: endpoint, region: c.Region, bucketRegions: bucketRegions}
+// NewS3Host reads the settings. The first source that says something counts, as in the SDK's service clients.
+func NewS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions map[string]string) (S3Host, error) {
+	h := S3Host{endpoint: endpoint, region: c.Region, bucketRegions: bucketRegions}
 	for _, source := range c.ConfigSources {
 		if s, ok := source.(fipsSource); ok {
 			state, found, err := s.GetUseFIPSEndpoint(ctx)
@@ -118,7 +120,7 @@ var hostBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 
 // url is the URL of an object, as `aws s3 presign` writes it: the bucket in the host where it can stand there, in the path
 // at a configured endpoint. key is percent-encoded.
-func (h *s3Host) url(bucket, key string) string {
+func (h *S3Host) url(bucket, key string) string {
 	if h.endpoint != "" {
 		return strings.TrimSuffix(h.endpoint, "/") + "/" + bucket + "/" + key
 	}

@@ -1,4 +1,5 @@
-package main
+// Package logs makes the logs of the gateway and of the commands.
+package logs
 
 import (
 	"context"
@@ -11,9 +12,9 @@ import (
 	"jobgate/cmd/jobgate/config"
 )
 
-// newLogger makes the log of settings, to w. Its level follows level, so that a reload can change it.
-func newLogger(w io.Writer, settings config.Log, level *slog.LevelVar) *slog.Logger {
-	setLevel(level, settings)
+// New makes the log of settings, to w. Its level follows level, so that a reload can change it.
+func New(w io.Writer, settings config.Log, level *slog.LevelVar) *slog.Logger {
+	SetLevel(level, settings)
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
 	if settings.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
@@ -32,39 +33,40 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// sdkLog takes what the AWS SDK logs by itself. It is safe for concurrent use.
-type sdkLog struct{ log *slog.Logger }
+// SDK takes what the AWS SDK logs by itself. It is safe for concurrent use.
+type SDK struct{ Log *slog.Logger }
 
 // Logf implements smithy's logging.Logger.
-func (l sdkLog) Logf(class logging.Classification, format string, v ...any) {
+func (l SDK) Logf(class logging.Classification, format string, v ...any) {
 	level := slog.LevelDebug
 	if class == logging.Warn {
 		level = slog.LevelWarn
 	}
-	l.log.Log(context.Background(), level, "AWS SDK", "message", fmt.Sprintf(format, v...))
+	l.Log.Log(context.Background(), level, "AWS SDK", "message", fmt.Sprintf(format, v...))
 }
 
-func setLevel(level *slog.LevelVar, settings config.Log) {
+// SetLevel sets level to that of settings.
+func SetLevel(level *slog.LevelVar, settings config.Log) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(settings.Level)); err == nil { // config allows slog's own names only
 		level.Set(l)
 	}
 }
 
-// logWarnings tells what the configuration makes one think about.
-func logWarnings(log *slog.Logger, warnings config.Faults) {
+// Warnings tells what the configuration makes one think about.
+func Warnings(log *slog.Logger, warnings config.Faults) {
 	for _, w := range warnings {
 		log.Warn("configuration", "warning", w.Error())
 	}
 }
 
-// commandLog is the log of commands that a person runs: warnings, as text.
-func commandLog(w io.Writer) *slog.Logger {
+// ForCommand is the log of commands that a person runs: warnings, as text.
+func ForCommand(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// printWarnings is logWarnings for commands that a person runs.
-func printWarnings(w io.Writer, warnings config.Faults) {
+// PrintWarnings is Warnings for commands that a person runs.
+func PrintWarnings(w io.Writer, warnings config.Faults) {
 	for _, warning := range warnings {
 		_, _ = fmt.Fprintf(w, "warning: %s\n", warning.Error())
 	}

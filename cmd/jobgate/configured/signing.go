@@ -1,0 +1,46 @@
+package configured
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/cmd/jobgate/config"
+	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/signing"
+	"jobgate/gateway/source"
+	"jobgate/presigner/role"
+)
+
+// S3Options say how the gateway itself reads S3.
+func S3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) source.S3Options {
+	retrieve := a.Credentials.Retrieve
+	if r, listed := roles.Role(c.Cache.Role); listed {
+		retrieve = r.Retrieve
+	}
+	return source.S3Options{
+		Credentials: retrieve, Region: a.Region, BucketRegions: c.Presign.BucketRegions, Endpoint: s3,
+		DNSSuffix: func(region string) string {
+			_, suffix := jobdoc.PartitionOf(region)
+			return suffix
+		},
+		Skew: roles.Skew, OnDate: roles.ObserveDate, Timeout: c.Limits.UpstreamTimeout,
+	}
+}
+
+// Permits says what each role may sign, and how Documents are read.
+func Permits(c *config.Config, h jobdoc.ResolverConfig) (*signing.Permits, error) {
+	return signing.NewPermits(h, Rules(c), signing.Limits{
+		MaxDocument: int(c.Limits.MaxDocument), MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: int(c.Limits.MaxRendered),
+	})
+}
+
+// DocumentOptions are the Rules by which Documents are read that a role signs; presign's where the role is not listed.
+func DocumentOptions(c *config.Config, name string, h jobdoc.ResolverConfig) (jobdoc.Options, error) {
+	permits, err := Permits(c, h)
+	if err != nil {
+		return jobdoc.Options{}, err
+	}
+	if _, listed := c.Roles[name]; !listed {
+		name = ""
+	}
+	return permits.Options(name)
+}
