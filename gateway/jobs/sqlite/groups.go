@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"encoding/json"
+
 	"zombiezen.com/go/sqlite"
 
 	"jobgate/gateway/jobs/engine"
@@ -30,31 +32,40 @@ func (r reader) Groups(names []string) (list []engine.Group, err error) {
 	return list, r.addAncestors(list)
 }
 
-// addAncestors fills Above of groups.
+// addAncestors fills Above of groups, with one query however many they are.
 func (r reader) addAncestors(list []engine.Group) error {
+	parents := make([]int64, 0, len(list))
 	for i := range list {
-		if list[i].Parent == 0 {
-			continue
+		if list[i].Parent != 0 {
+			parents = append(parents, list[i].Parent)
 		}
-		above, err := r.above(list[i].Parent)
-		if err != nil {
-			return err
-		}
-		list[i].Above = above
 	}
-	return nil
+	lines, err := r.lines(parents)
+	for i := range list {
+		list[i].Above = lines[list[i].Parent]
+	}
+	return err
 }
 
-// above returns a group and its ancestors, the group first.
-func (r reader) above(id int64) (list []engine.Ancestor, err error) {
-	err = numbers(r.conn, `WITH RECURSIVE up (id, name, parent, depth) AS (
-			SELECT id, name, parent, 0 FROM groups WHERE id = ?
-			UNION ALL SELECT g.id, g.name, g.parent, up.depth + 1 FROM groups g JOIN up ON g.id = up.parent
-		) SELECT id, name FROM up ORDER BY depth`, func(stmt *sqlite.Stmt) error {
-		list = append(list, engine.Ancestor{ID: stmt.ColumnInt64(0), Name: stmt.ColumnText(1)})
+// lines returns groups with their ancestors, by the group's id and itself first.
+func (r reader) lines(groups []int64) (map[int64][]engine.Ancestor, error) {
+	if len(groups) == 0 {
+		return nil, nil
+	}
+	lines := make(map[int64][]engine.Ancestor, len(groups))
+	ids, err := json.Marshal(groups)
+	if err != nil {
+		return nil, err
+	}
+	err = query(r.conn, `WITH RECURSIVE up (of, id, name, parent, depth) AS (
+			SELECT id, id, name, parent, 0 FROM groups WHERE id IN (SELECT value FROM json_each(?))
+			UNION ALL SELECT up.of, g.id, g.name, g.parent, up.depth + 1 FROM groups g JOIN up ON g.id = up.parent
+		) SELECT of, id, name FROM up ORDER BY of, depth`, func(stmt *sqlite.Stmt) error {
+		of := stmt.ColumnInt64(0)
+		lines[of] = append(lines[of], engine.Ancestor{ID: stmt.ColumnInt64(1), Name: stmt.ColumnText(2)})
 		return nil
-	}, id)
-	return list, err
+	}, string(ids))
+	return lines, err
 }
 
 // family is a group and all its live descendants, as a subquery over ?1.
@@ -153,21 +164,22 @@ func (r reader) Memberships(things []int64) (list []engine.Membership, err error
 			return nil, err
 		}
 	}
-	lines := make(map[int64][]int64)
+	above := make(map[int64][]int64)
+	groups := make([]int64, 0, len(list))
 	for i := range list {
-		m := &list[i]
-		line, known := lines[m.Group]
-		if !known {
-			above, err := r.above(m.Group)
-			if err != nil {
-				return nil, err
-			}
-			for _, a := range above[1:] {
-				line = append(line, a.ID)
-			}
-			lines[m.Group] = line
+		groups = append(groups, list[i].Group)
+	}
+	lines, err := r.lines(groups)
+	if err != nil {
+		return nil, err
+	}
+	for group, line := range lines {
+		for _, a := range line[1:] {
+			above[group] = append(above[group], a.ID)
 		}
-		m.Above = line
+	}
+	for i := range list {
+		list[i].Above = above[list[i].Group]
 	}
 	return list, nil
 }
