@@ -8,8 +8,7 @@
 // commits: an answered change is on disk (WAL, synchronous=FULL), and the changes of a group share one fsync. Only then
 // does it publish them to the view, and only then are they answered.
 //
-// The view holds in memory what devices ask for: the names of all things, and the executions that have not ended, in
-// packed records of 64 bytes without pointers. It is rebuilt when the store is opened. It lies below the
+// The view (package view) holds in memory what devices ask for. It is rebuilt when the store is opened. It lies below the
 // interface of an engine: nobody else knows of it. The writer is the only one to change it, so it reads it without locks.
 //
 // A second handle on the same file would not see the first one's view, so it is refused (engine.ErrInUse).

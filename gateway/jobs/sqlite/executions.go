@@ -17,7 +17,7 @@ func (s *Store) Pending(_ context.Context, dst []engine.Execution, thing string)
 	if s.shut.Load() {
 		return dst, engine.ErrClosed
 	}
-	dst, ok := s.view.pending(dst, thing)
+	dst, ok := s.view.Pending(dst, thing)
 	if !ok {
 		return dst, engine.ErrNotFound
 	}
@@ -29,7 +29,7 @@ func (s *Store) Execution(ctx context.Context, thing, jobID string) (x engine.Ex
 	if s.shut.Load() {
 		return x, engine.ErrClosed
 	}
-	if x, ok := s.view.execution(thing, jobID); ok {
+	if x, ok := s.view.Execution(thing, jobID); ok {
 		return x, nil
 	}
 	err = s.read(ctx, func(c *sqlite.Conn) error {
@@ -61,7 +61,7 @@ func (s *Store) Due(_ context.Context, now int64, limit int) ([]engine.Execution
 	if s.shut.Load() {
 		return nil, 0, engine.ErrClosed
 	}
-	due, next := s.view.due(now, limit)
+	due, next := s.view.Due(now, limit)
 	return due, next, nil
 }
 

@@ -35,8 +35,8 @@ func scanJob(stmt *sqlite.Stmt) engine.State {
 
 // Job implements engine.Engine. One that is active is answered from memory.
 func (s *Store) Job(ctx context.Context, id string) (state engine.State, err error) {
-	if e := s.view.jobs.get(id); e != nil && !s.shut.Load() {
-		return e.state(), nil
+	if state, ok := s.view.Jobs.Get(id); ok && !s.shut.Load() {
+		return state, nil
 	}
 	err = s.read(ctx, func(c *sqlite.Conn) error {
 		state, err = reader{c}.findJob(id)
@@ -125,7 +125,7 @@ func (s *Store) Totals(context.Context) (engine.Counts, error) {
 	if s.shut.Load() {
 		return engine.Counts{}, engine.ErrClosed
 	}
-	return s.view.jobs.getTotals(), nil
+	return s.view.Jobs.Totals(), nil
 }
 
 // Job, ListJobs and Targeting show a transaction's own counts.
@@ -168,7 +168,7 @@ func (t *tx) InsertJob(j *engine.Job, targets []engine.Target) error {
 		return engine.ErrExists
 	}
 	j.Seq = seq
-	t.after(func() { t.view.jobs.add(j, engine.Progress{}) })
+	t.after(func() { t.view.Jobs.Add(j, engine.Progress{}) })
 	return t.addTargets(seq, targets)
 }
 
@@ -204,7 +204,7 @@ func (t *tx) PutJob(j *engine.Job, add []engine.Target) error {
 	if err := t.flush(); err != nil { // nobody may see the job's new state before what the transaction did for it
 		return err
 	}
-	t.after(func() { t.view.jobs.set(j, s.Progress) })
+	t.after(func() { t.view.Jobs.Set(j, s.Progress) })
 	return nil
 }
 
@@ -233,7 +233,7 @@ func (t *tx) PutProgress(job int64, p *engine.Progress) error {
 		return err
 	}
 	shown := *p
-	t.after(func() { t.view.jobs.progress(job, shown) })
+	t.after(func() { t.view.Jobs.SetProgress(job, shown) })
 	return nil
 }
 
@@ -245,11 +245,7 @@ func (t *tx) DeleteJob(job int64) error {
 	if err := numbers(t.conn, "DELETE FROM jobs WHERE seq = ?", nil, job); err != nil {
 		return err
 	}
-	t.after(func() {
-		if e := t.view.jobs.bySeq[job]; e != nil {
-			t.view.jobs.remove(e)
-		}
-	})
+	t.after(func() { t.view.Jobs.Remove(job) })
 	return nil
 }
 

@@ -29,8 +29,8 @@ func TestPublishedInOrder(t *testing.T) {
 			for _, step := range x.staged {
 				each = append(each, step, staged{what: stagedDo, do: func() {
 					steps++
-					e := x.view.jobs.get("j")
-					check(e.job.Load(), e.getProgress())
+					now, _ := x.view.Jobs.Get("j")
+					check(now.Job, now.Progress)
 				}})
 			}
 			x.staged = each
@@ -44,7 +44,7 @@ func TestPublishedInOrder(t *testing.T) {
 		_, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 9, Now: time.Now()})
 		return err
 	}, func(_ *engine.Job, p engine.Progress) {
-		if p.Done && pendingIn(&p.Counts) == 0 {
+		if p.Done && p.Counts[0]+p.Counts[1] == 0 {
 			t.Errorf("the rollout is done, and nothing is pending: %+v", p)
 		}
 	})

@@ -14,6 +14,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/sqlite/view"
 )
 
 // Options say where a store is.
@@ -31,7 +32,7 @@ type Store struct {
 	log   *slog.Logger
 	lock  *sqlite.Conn  // holds Path-lock
 	reads *sqlitex.Pool // for operators' reads
-	view  *view
+	view  *view.View
 	queue chan *request // quick changes
 	sets  chan *request // large ones
 
@@ -64,7 +65,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{
-		log: o.Log, view: newView(), queue: make(chan *request, maxGroup), sets: make(chan *request, 1),
+		log: o.Log, view: view.New(), queue: make(chan *request, maxGroup), sets: make(chan *request, 1),
 		done: make(chan struct{}), requests: sync.Pool{New: newRequest},
 	}
 	if err := s.open(ctx, o); err != nil {
@@ -107,7 +108,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = s.view.load(ctx, w.conn); err != nil {
+	if err = load(ctx, s.view, w.conn); err != nil {
 		return err
 	}
 	s.path = o.Path

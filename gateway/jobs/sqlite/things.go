@@ -89,9 +89,9 @@ func (t *tx) PutThings(things []engine.Thing) error {
 func (t *tx) showThing(x *engine.Thing) {
 	id, name := x.ID, x.Name
 	if x.Deleted {
-		t.after(func() { t.view.removeThing(id) })
+		t.after(func() { t.view.RemoveThing(id) })
 	} else {
-		t.after(func() { t.view.addThing(id, name) })
+		t.after(func() { t.view.AddThing(id, name) })
 	}
 }
 

@@ -6,13 +6,14 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/sqlite/view"
 )
 
 // tx is the transaction of a group: the database as the group's changes left it, and what is to be published once it is
 // committed.
 type tx struct {
 	reader
-	view *view
+	view *view.View
 
 	large  bool // it yields to others now and then
 	rows   int  // changed since it last did
@@ -140,26 +141,22 @@ func (t *tx) publish() {
 		s := &t.staged[i]
 		switch s.what {
 		case stagedPut:
-			if e := v.jobs.bySeq[s.row.Job]; e != nil {
-				v.put(&s.row, e)
-			}
+			v.Put(&s.row)
 		case stagedDrop:
-			if e := v.jobs.bySeq[s.row.Job]; e != nil {
-				v.drop(s.row.Thing, e)
-			}
+			v.Drop(s.row.Thing, s.row.Job)
 		case stagedCount:
-			v.jobs.count(s.row.Job, s.count)
+			v.Jobs.Count(s.row.Job, s.count)
 		case stagedDo:
 			s.do()
 		}
 	}
 	for i := range t.staged {
 		if s := &t.staged[i]; s.what == stagedCount {
-			v.jobs.retire(s.row.Job)
+			v.Jobs.Retire(s.row.Job)
 		}
 	}
 	for job := range t.jobs {
-		v.jobs.retire(job)
+		v.Jobs.Retire(job)
 	}
 	t.reset()
 }

@@ -1,6 +1,6 @@
 //go:build !race
 
-package sqlite
+package view
 
 import (
 	"fmt"
@@ -14,11 +14,11 @@ import (
 // latency.
 func BenchmarkView(b *testing.B) {
 	const things = 1_000_000
-	v := newView()
-	v.jobs.add(&engine.Job{Seq: 1, ID: "job", Active: true}, engine.Progress{})
+	v := New()
+	v.Jobs.Add(&engine.Job{Seq: 1, ID: "job", Active: true}, engine.Progress{})
 	for i := range things {
-		v.addThing(int64(i+1), fmt.Sprintf("thing-%06d", i))
-		v.put(&engine.Execution{Job: 1, Thing: int64(i + 1), Number: 1, Version: 1, Queued: 1}, v.jobs.bySeq[1])
+		v.AddThing(int64(i+1), fmt.Sprintf("thing-%06d", i))
+		v.Put(&engine.Execution{Job: 1, Thing: int64(i + 1), Number: 1, Version: 1, Queued: 1})
 	}
 	names := make([]string, 1<<12) // few enough to stay in the caches, seen seldom enough that their things do not
 	f := func(name string, find func(name string) bool) {
@@ -38,6 +38,6 @@ func BenchmarkView(b *testing.B) {
 		})
 	}
 	var buf [8]engine.Execution
-	f("execution", func(name string) bool { _, ok := v.execution(name, "job"); return ok })
-	f("pending", func(name string) bool { _, ok := v.pending(buf[:0], name); return ok })
+	f("execution", func(name string) bool { _, ok := v.Execution(name, "job"); return ok })
+	f("pending", func(name string) bool { _, ok := v.Pending(buf[:0], name); return ok })
 }

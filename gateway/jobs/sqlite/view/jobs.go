@@ -1,4 +1,4 @@
-package sqlite
+package view
 
 import (
 	"slices"
@@ -30,8 +30,9 @@ func (e *entry) getProgress() engine.Progress {
 	return e.shown
 }
 
-// jobTable finds jobs by slot, without a lock, and by name.
-type jobTable struct {
+// Jobs finds the view's jobs by slot, without a lock, and by name. Those are in it that are active, or have executions
+// that have not ended.
+type Jobs struct {
 	chunks atomic.Pointer[[]*jobChunk]
 
 	mu     sync.RWMutex
@@ -47,19 +48,23 @@ const jobChunkBits = 8
 type jobChunk [1 << jobChunkBits]atomic.Pointer[entry]
 
 // at returns the job in a slot, of which a record that is in the view says that it is there.
-func (t *jobTable) at(slot uint32) *entry {
+func (t *Jobs) at(slot uint32) *entry {
 	return (*t.chunks.Load())[slot>>jobChunkBits][slot&(1<<jobChunkBits-1)].Load()
 }
 
-// get returns a job by its name; nil if it is not in the view.
-func (t *jobTable) get(id string) *entry {
+// Get returns a job by its name; false if it is not in the view.
+func (t *Jobs) Get(id string) (engine.State, bool) {
 	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.byID[id]
+	e := t.byID[id]
+	t.mu.RUnlock()
+	if e == nil {
+		return engine.State{}, false
+	}
+	return e.state(), true
 }
 
-// add gives a job a slot.
-func (t *jobTable) add(j *engine.Job, p engine.Progress) {
+// Add gives a job a slot.
+func (t *Jobs) Add(j *engine.Job, p engine.Progress) {
 	e := &entry{seq: j.Seq, shown: p}
 	e.job.Store(j)
 	t.mu.Lock()
@@ -76,7 +81,7 @@ func (t *jobTable) add(j *engine.Job, p engine.Progress) {
 }
 
 // room makes the table reach slot.
-func (t *jobTable) room(slot uint32) {
+func (t *Jobs) room(slot uint32) {
 	var chunks []*jobChunk
 	if have := t.chunks.Load(); have != nil {
 		chunks = *have
@@ -88,17 +93,17 @@ func (t *jobTable) room(slot uint32) {
 	t.chunks.Store(&chunks)
 }
 
-// set shows a job's new state; a job that is not in the view comes into it with its progress.
-func (t *jobTable) set(j *engine.Job, p engine.Progress) {
+// Set shows a job's new state; a job that is not in the view comes into it with its progress.
+func (t *Jobs) Set(j *engine.Job, p engine.Progress) {
 	if e := t.bySeq[j.Seq]; e != nil {
 		e.job.Store(j)
 		return
 	}
-	t.add(j, p)
+	t.Add(j, p)
 }
 
-// retire takes a job out that has no work before it and no execution that has not ended.
-func (t *jobTable) retire(seq int64) {
+// Retire takes a job out that has no work before it and no execution that has not ended.
+func (t *Jobs) Retire(seq int64) {
 	e := t.bySeq[seq]
 	if e == nil || e.job.Load().Active {
 		return
@@ -108,8 +113,14 @@ func (t *jobTable) retire(seq int64) {
 	}
 }
 
-// remove takes a job out.
-func (t *jobTable) remove(e *entry) {
+// Remove takes a job out, if it is in the view.
+func (t *Jobs) Remove(seq int64) {
+	if e := t.bySeq[seq]; e != nil {
+		t.remove(e)
+	}
+}
+
+func (t *Jobs) remove(e *entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	delete(t.byID, e.job.Load().ID)
@@ -117,8 +128,8 @@ func (t *jobTable) remove(e *entry) {
 	t.free = append(t.free, e.slot)
 }
 
-// progress shows how far a job is, but for its counts, which have a way of their own.
-func (t *jobTable) progress(seq int64, p engine.Progress) {
+// SetProgress shows how far a job is, but for its counts, which have a way of their own.
+func (t *Jobs) SetProgress(seq int64, p engine.Progress) {
 	if e := t.bySeq[seq]; e != nil {
 		e.mu.Lock()
 		p.Counts = e.shown.Counts
@@ -127,8 +138,8 @@ func (t *jobTable) progress(seq int64, p engine.Progress) {
 	}
 }
 
-// count adds a change to a job's counts and to the totals.
-func (t *jobTable) count(seq int64, delta *engine.Counts) {
+// Count adds a change to a job's counts and to the totals.
+func (t *Jobs) Count(seq int64, delta *engine.Counts) {
 	if e := t.bySeq[seq]; e != nil {
 		e.mu.Lock()
 		for i, n := range delta {
@@ -143,10 +154,18 @@ func (t *jobTable) count(seq int64, delta *engine.Counts) {
 	}
 }
 
-func (t *jobTable) getTotals() engine.Counts {
+// Totals returns the counts of all jobs of the store, in the view or not.
+func (t *Jobs) Totals() engine.Counts {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return t.totals
+}
+
+// SetTotals says what the counts of all jobs of the store are, in the view or not.
+func (t *Jobs) SetTotals(c engine.Counts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.totals = c
 }
 
 // pendingIn returns how many executions have not ended.

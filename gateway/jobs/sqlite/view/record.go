@@ -1,4 +1,4 @@
-package sqlite
+package view
 
 import (
 	"jobgate/gateway/jobs/engine"

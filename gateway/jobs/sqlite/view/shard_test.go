@@ -1,4 +1,4 @@
-package sqlite
+package view
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ func TestSizes(t *testing.T) {
 
 // TestShard does random things to one shard and to a map.
 func TestShard(t *testing.T) {
-	v := newView()
+	v := New()
 	random := rand.New(rand.NewPCG(1, 2))
 	s := new(shard)
 	type state struct {

@@ -1,4 +1,4 @@
-package sqlite
+package view
 
 import (
 	"container/heap"
@@ -74,7 +74,7 @@ func (t *timers) keep(entries timerHeap) {
 }
 
 // dropStale forgets the entries of executions that have ended, once there are many.
-func (v *view) dropStale() {
+func (v *View) dropStale() {
 	all := v.timers.grown()
 	if all == nil {
 		return
@@ -90,7 +90,7 @@ func (v *view) dropStale() {
 }
 
 // armed says whether an entry is its execution's.
-func (v *view) armed(t timer) bool {
+func (v *View) armed(t timer) bool {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)
 	s.mu.RLock()
@@ -108,8 +108,8 @@ func (s *shard) armed(hash uint32, t timer) (slot, at uint32, ok bool) {
 	return slot, at, ok && s.records[at].timer == seconds(t.at)
 }
 
-// due returns up to limit executions whose timers have run out.
-func (v *view) due(now int64, limit int) (list []engine.Execution, next int64) {
+// Due returns up to limit executions whose timers have run out.
+func (v *View) Due(now int64, limit int) (list []engine.Execution, next int64) {
 	v.dropStale()
 	for len(list) < limit {
 		t, first, ok := v.timers.pop(now)
@@ -124,7 +124,7 @@ func (v *view) due(now int64, limit int) (list []engine.Execution, next int64) {
 }
 
 // ranOut returns the execution of an entry that came up, if it is due; it enters it again if it is still pending.
-func (v *view) ranOut(t timer, now int64) (e engine.Execution, due bool) {
+func (v *View) ranOut(t timer, now int64) (e engine.Execution, due bool) {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)
 	s.mu.Lock()
@@ -140,7 +140,7 @@ func (v *view) ranOut(t timer, now int64) (e engine.Execution, due bool) {
 		return e, false
 	}
 	if due = when <= now; due {
-		e = r.execution(t.thing, string(s.name(owner)), v.jobs.at(r.job).job.Load(), s.detailsOf(at, r))
+		e = r.execution(t.thing, string(s.name(owner)), v.Jobs.at(r.job).job.Load(), s.detailsOf(at, r))
 		when = now + again.Milliseconds()
 	}
 	r.timer = seconds(when)

@@ -1,4 +1,4 @@
-package sqlite
+package view
 
 import (
 	"fmt"
@@ -11,17 +11,16 @@ import (
 // TestTimersOfTheEnded starts and ends many executions with a week's time: what they leave behind is little, and who
 // still runs keeps its timer.
 func TestTimersOfTheEnded(t *testing.T) {
-	v := newView()
-	v.jobs.add(&engine.Job{Seq: 1, ID: "j"}, engine.Progress{})
-	e := v.jobs.bySeq[1]
+	v := New()
+	v.Jobs.Add(&engine.Job{Seq: 1, ID: "j"}, engine.Progress{})
 	const running, rounds = 50, 40_000
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixMilli()
 	week := int64(7 * 24 * time.Hour / time.Millisecond)
 	run := func(thing, now int64) {
-		v.put(&engine.Execution{Job: 1, Thing: thing, Number: 1, Version: 2, Status: 1, Deadline: now + week}, e)
+		v.Put(&engine.Execution{Job: 1, Thing: thing, Number: 1, Version: 2, Status: 1, Deadline: now + week})
 	}
 	for id := range int64(running + 100) {
-		v.addThing(id+1, fmt.Sprint("t", id+1))
+		v.AddThing(id+1, fmt.Sprint("t", id+1))
 	}
 	for id := range int64(running) {
 		run(id+1, start)
@@ -30,9 +29,9 @@ func TestTimersOfTheEnded(t *testing.T) {
 	for i := range int64(rounds) {
 		thing, now := running+1+i%100, start+i*10
 		run(thing, now)
-		v.drop(thing, e)
+		v.Drop(thing, 1)
 		if i%100 == 0 {
-			if due, next := v.due(now, 10); len(due) != 0 || next > start+week {
+			if due, next := v.Due(now, 10); len(due) != 0 || next > start+week {
 				t.Fatalf("due %v, next at %d, the first is at %d", due, next, start+week)
 			}
 			most = max(most, len(v.timers.heap))
@@ -41,7 +40,7 @@ func TestTimersOfTheEnded(t *testing.T) {
 	if most > 2*manyStale {
 		t.Errorf("%d timers of %d executions", most, running)
 	}
-	if due, _ := v.due(start+week, 1000); len(due) != running {
+	if due, _ := v.Due(start+week, 1000); len(due) != running {
 		t.Errorf("%d are due, %d ran", len(due), running)
 	}
 }

@@ -1,4 +1,11 @@
-package sqlite
+// Package view keeps in memory what devices ask a store for: the names of all things, and the executions that have not
+// ended, in packed records of 64 bytes without pointers.
+//
+//	name ──hash──► shard ──► thing, 32 bytes ──► record, 64 bytes ──► record …
+//	id ────ids───► hash                             └─ slot of its job ──► Jobs
+//
+// One goroutine, the store's writer, changes a view, after the commit; everybody may read it. It knows of no database.
+package view
 
 import (
 	"hash/maphash"
@@ -12,29 +19,30 @@ const (
 	shards    = 1 << shardBits
 )
 
-// view is what the store answers devices from. The writer changes it after a commit; everybody may read it.
-type view struct {
+// View is what the store answers devices from. The writer changes it after a commit; everybody may read it.
+type View struct {
 	seed   maphash.Seed
 	shards [shards]shard
 	ids    idTable
-	jobs   jobTable
+	Jobs   Jobs
 	timers timers
 }
 
-func newView() *view {
-	return &view{
+// New returns an empty view.
+func New() *View {
+	return &View{
 		seed: maphash.MakeSeed(),
-		jobs: jobTable{byID: make(map[string]*entry), bySeq: make(map[int64]*entry)},
+		Jobs: Jobs{byID: make(map[string]*entry), bySeq: make(map[int64]*entry)},
 	}
 }
 
 // hash is how things are found: its first bits name the shard, the others say where in it the search begins.
-func (v *view) hash(name string) uint32 { return uint32(maphash.String(v.seed, name) >> 32) }
+func (v *View) hash(name string) uint32 { return uint32(maphash.String(v.seed, name) >> 32) }
 
-func (v *view) shardOf(hash uint32) *shard { return &v.shards[hash>>(32-shardBits)] }
+func (v *View) shardOf(hash uint32) *shard { return &v.shards[hash>>(32-shardBits)] }
 
-// pending appends a thing's executions to dst; false if it is unknown.
-func (v *view) pending(dst []engine.Execution, name string) ([]engine.Execution, bool) {
+// Pending appends a thing's executions to dst; false if it is unknown.
+func (v *View) Pending(dst []engine.Execution, name string) ([]engine.Execution, bool) {
 	hash := v.hash(name)
 	s := v.shardOf(hash)
 	s.mu.RLock()
@@ -45,7 +53,7 @@ func (v *view) pending(dst []engine.Execution, name string) ([]engine.Execution,
 	}
 	for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
 		r := &s.records[at-1]
-		dst = append(dst, r.execution(s.things[slot].id, name, v.jobs.at(r.job).job.Load(), s.detailsOf(at-1, r)))
+		dst = append(dst, r.execution(s.things[slot].id, name, v.Jobs.at(r.job).job.Load(), s.detailsOf(at-1, r)))
 	}
 	return dst, true
 }
@@ -57,8 +65,8 @@ func (s *shard) detailsOf(at uint32, r *record) string {
 	return s.details[at]
 }
 
-// execution returns a thing's pending execution of a job.
-func (v *view) execution(name, jobID string) (engine.Execution, bool) {
+// Execution returns a thing's pending execution of a job.
+func (v *View) Execution(name, jobID string) (engine.Execution, bool) {
 	hash := v.hash(name)
 	s := v.shardOf(hash)
 	s.mu.RLock()
@@ -69,7 +77,7 @@ func (v *view) execution(name, jobID string) (engine.Execution, bool) {
 	}
 	for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
 		r := &s.records[at-1]
-		if j := v.jobs.at(r.job).job.Load(); j.ID == jobID {
+		if j := v.Jobs.at(r.job).job.Load(); j.ID == jobID {
 			return r.execution(s.things[slot].id, name, j, s.detailsOf(at-1, r)), true
 		}
 	}
@@ -77,15 +85,15 @@ func (v *view) execution(name, jobID string) (engine.Execution, bool) {
 }
 
 // byID finds a thing by its id. Only the writer calls it: it takes no lock of the shard's.
-func (v *view) byID(id int64) (s *shard, slot uint32, ok bool) {
+func (v *View) byID(id int64) (s *shard, slot uint32, ok bool) {
 	hash := v.ids.get(uint32(id))
 	s = v.shardOf(hash)
 	slot, ok = s.findID(hash, uint32(id))
 	return s, slot, ok
 }
 
-// addThing makes a thing known, if it is not.
-func (v *view) addThing(id int64, name string) {
+// AddThing makes a thing known, if it is not.
+func (v *View) AddThing(id int64, name string) {
 	if _, _, known := v.byID(id); known {
 		return
 	}
@@ -97,8 +105,8 @@ func (v *view) addThing(id int64, name string) {
 	s.add(hash, uint32(id), name)
 }
 
-// removeThing forgets a thing, whose executions have ended.
-func (v *view) removeThing(id int64) {
+// RemoveThing forgets a thing, whose executions have ended.
+func (v *View) RemoveThing(id int64) {
 	s, slot, ok := v.byID(id)
 	if !ok {
 		return
@@ -108,8 +116,12 @@ func (v *view) removeThing(id int64) {
 	s.remove(slot)
 }
 
-// put shows an execution that has not ended, and sets its timer.
-func (v *view) put(x *engine.Execution, e *entry) {
+// Put shows an execution that has not ended, and sets its timer, if its job is in the view.
+func (v *View) Put(x *engine.Execution) {
+	e := v.Jobs.bySeq[x.Job]
+	if e == nil {
+		return
+	}
 	s, slot, ok := v.byID(x.Thing)
 	if !ok {
 		return
@@ -128,8 +140,12 @@ func (v *view) put(x *engine.Execution, e *entry) {
 	}
 }
 
-// drop hides an execution that has ended.
-func (v *view) drop(thing int64, e *entry) {
+// Drop hides an execution that has ended.
+func (v *View) Drop(thing, job int64) {
+	e := v.Jobs.bySeq[job]
+	if e == nil {
+		return
+	}
 	s, slot, ok := v.byID(thing)
 	if !ok {
 		return
