@@ -257,7 +257,7 @@ func (c *checker) document(name string, all []judge) {
 	if template.PerDevice() {
 		device = ", different for each device"
 	}
-	c.ok("%s: ok (%d placeholders%s%s)", name, template.Placeholders(), uploads, device)
+	c.ok("%s: ok (%d placeholders%s%s)", name, template.Placeholders()+template.Signatures(), uploads, device)
 }
 
 // lint prints what may not be meant.

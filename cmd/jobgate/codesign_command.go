@@ -129,9 +129,9 @@ type givenSignature struct {
 
 // readSignature reads the object of a placeholder, or base64.
 func readSignature(stdin io.Reader, name string) (givenSignature, error) {
-	text, err := readDocument(stdin, name)
+	text, err := readInput(stdin, name)
 	if err != nil {
-		return givenSignature{}, err
+		return givenSignature{}, fmt.Errorf("cannot read the signature: %w", err)
 	}
 	text = bytes.TrimPrefix(text, []byte("\uFEFF")) // editors put it before UTF-8
 	g := givenSignature{size: -1}

@@ -59,6 +59,7 @@ func TestCodeSignCommand(t *testing.T) {
 	f(1, "", "a public key and no private key", "", "--key-file", public, file)
 	f(1, "", "there is no key: give --key-file", "", file)
 	f(1, "", "no such file", "", "--key-file", key, filepath.Join(folder, "none"))
+	f(1, "", "cannot read the signature: open", "", "--key-file", public, "--verify", filepath.Join(folder, "none.sig"), file)
 	f(1, "", "names no version", "", "--key-file", key, "s3://us-east-1.firmware/v7.bin")
 	f(2, "", "want object or value", "", "--key-file", key, "--format", "pem", file)
 	f(2, "", "give one", "", "--key-file", key, "--profile", "x", file)
@@ -93,6 +94,8 @@ func TestCheckCodeSign(t *testing.T) {
 		}
 	}
 	good := writeFile(t, folder, "good.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
+	both := writeFile(t, folder, "both.json", `{"url":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}","sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
+	f(0, "both.json: ok (2 placeholders)", config(key), both)
 	outside := writeFile(t, folder, "outside.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.secrets/v7.bin@v1}"}`)
 	f(0, "good.json", config(key), good)
 	f(1, "outside.json:1:9: Cannot sign the code file", config(key), outside)

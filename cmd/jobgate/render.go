@@ -95,18 +95,23 @@ const maxRead = 65 << 20
 
 // readDocument reads a file, or standard input for "-".
 func readDocument(stdin io.Reader, name string) ([]byte, error) {
-	in := stdin
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the document: %w", err)
-		}
-		defer func() { _ = f.Close() }() // it was only read
-		in = f
-	}
-	document, err := io.ReadAll(io.LimitReader(in, maxRead))
+	document, err := readInput(stdin, name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the document: %w", err)
 	}
 	return document, nil
+}
+
+// readInput reads what a command is given: a file, or standard input for "-".
+func readInput(stdin io.Reader, name string) ([]byte, error) {
+	in := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = f.Close() }() // it was only read
+		in = f
+	}
+	return io.ReadAll(io.LimitReader(in, maxRead))
 }

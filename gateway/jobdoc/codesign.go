@@ -89,6 +89,7 @@ func (w *walker) codeSign(k kind, rest []byte) *Error {
 		e.Detail, e.Err = cause.Error(), cause
 		return e
 	}
+	w.signatures++
 	escapes := w.options.literalEscapes()
 	if k == kindCodeSignValue {
 		w.sink.literal(base64.StdEncoding.AppendEncode(nil, s.Value), escapes) // nothing in it needs an escape

@@ -26,6 +26,7 @@ func Parse(doc []byte, o *Options) (*Template, error) {
 		return nil, err
 	}
 	t := c.template
+	t.signatures = w.signatures
 	if err := checkRendered(len(t.text), t.maxRendered); err != nil {
 		return nil, err
 	}

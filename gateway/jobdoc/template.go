@@ -13,6 +13,7 @@ type Template struct {
 	holes       []urlHole
 	locals      Locals
 	uploads     bool
+	signatures  int32 // of code files, in the text
 	maxRendered int
 	policy      *Policy
 }
@@ -53,6 +54,9 @@ const (
 
 // Placeholders returns how many URLs a rendering holds.
 func (t *Template) Placeholders() int { return len(t.holes) }
+
+// Signatures returns how many signatures of code files went into the text.
+func (t *Template) Signatures() int { return int(t.signatures) }
 
 // Signs says whether a rendering needs a signer.
 func (t *Template) Signs() bool { return len(t.holes) > 0 }

@@ -22,11 +22,12 @@ type walker struct {
 	options *Options
 	sink    sink
 
-	start, end int  // the placeholder at hand
-	whole      span // the JSON string that the placeholder at hand takes the place of; zero: of none
-	count      int  // placeholders so far
-	lenient    bool // what is wrong with a placeholder does not matter
-	parameters bool // a parameter's value went into the text
+	start, end int   // the placeholder at hand
+	whole      span  // the JSON string that the placeholder at hand takes the place of; zero: of none
+	count      int   // placeholders so far
+	signatures int32 // of code files so far
+	lenient    bool  // what is wrong with a placeholder does not matter
+	parameters bool  // a parameter's value went into the text
 
 	json   jsonState
 	depths depths // once json is yes
@@ -54,7 +55,7 @@ const maxScratch = 16 << 10
 func newWalker(doc []byte, o *Options, s sink) *walker {
 	w := walkers.Get().(*walker)
 	w.doc, w.options, w.sink = doc, o, s
-	w.count, w.lenient, w.parameters, w.json = 0, false, false, jsonUnknown
+	w.count, w.signatures, w.lenient, w.parameters, w.json = 0, 0, false, false, jsonUnknown
 	return w
 }
 
