@@ -28,6 +28,7 @@ type codeSigner struct {
 	signer     *codesign.Signer
 	profiles   []codesign.Profile
 	sources    []*source.S3
+	shelf      *codesign.Shelf
 	generation string
 	warnings   []string
 }
@@ -59,7 +60,7 @@ func (s *codeSigning) open(c *config.Config, roles *role.Set) (_ *codeSigner, er
 	if len(c.CodeSign.Profiles) == 0 {
 		return nil, nil //nolint:nilnil // off is no error
 	}
-	made := &codeSigner{}
+	made := &codeSigner{shelf: s.shelf}
 	defer func() {
 		if err != nil {
 			made.close()
@@ -166,13 +167,18 @@ func (s *codeSigner) Making(ctx context.Context) jobdoc.CodeSignatures {
 // signatures are made for others.
 func (s *codeSigner) Kept() jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
-		signature, err := s.signer.Kept(context.Background(), f)
+		ctx, cancel := context.WithTimeout(context.Background(), keptWithin)
+		defer cancel()
+		signature, err := s.signer.Kept(ctx, f)
 		if errors.Is(err, codesign.ErrNotAllowed) {
 			err = fmt.Errorf("%w: %w", codesign.ErrUnavailable, err)
 		}
 		return signature, err
 	})
 }
+
+// keptWithin bounds a look-up of a kept signature, for which a document waits.
+const keptWithin = 5 * time.Second
 
 // Generation implements gateway.CodeSigning.
 func (s *codeSigner) Generation() string { return s.generation }
@@ -231,19 +237,28 @@ func keep(store jobs.Store) codesign.Keep {
 // resignEvery is how long what could not be signed waits.
 const resignEvery = 30 * time.Second
 
-// resign signs the code files of running jobs for the keys in force, until all are signed or ctx ends: devices are told
-// to come back until then.
+// resignDaily is how often the signatures of running jobs are looked after: it keeps them from being pruned.
+const resignDaily = 24 * time.Hour
+
+// resign signs the code files of running jobs for the keys in force, soon and again each day, until ctx ends. Devices
+// are told to come back until all are signed. Then the signatures that nobody needs are deleted.
 func (j *jobsService) resign(ctx context.Context, signer *codeSigner, log *slog.Logger) {
 	for {
+		wait := resignDaily
 		err := j.resignOnce(ctx, signer)
-		if ctx.Err() != nil || err == nil {
+		if ctx.Err() != nil {
 			return
 		}
-		log.Warn("code files of running jobs are not signed yet; devices that ask for them are answered 503", "error", err, "again_in", resignEvery.String())
+		if err != nil {
+			wait = resignEvery
+			log.Warn("code files of running jobs are not signed yet; devices that ask for them are answered 503", "error", err, "again_in", wait.String())
+		} else if err := signer.shelf.Prune(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("signatures of code files that nobody needs are kept", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(resignEvery):
+		case <-time.After(wait):
 		}
 	}
 }

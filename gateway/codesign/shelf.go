@@ -8,14 +8,17 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // Keep stores what must outlive the process. Its methods are safe for concurrent use and
-// return soon.
+// end when ctx does.
 type Keep interface {
 	// Get returns the value of a key; false if there is none.
 	Get(ctx context.Context, key string) ([]byte, bool, error)
 	Put(ctx context.Context, key string, value []byte) error
+	// Prune deletes the values of which old says so.
+	Prune(ctx context.Context, old func(value []byte) bool) error
 }
 
 // Shelf holds digests and signatures: in memory and, with a Keep, beyond it. It outlives
@@ -35,6 +38,7 @@ type Shelf struct {
 type record struct {
 	Digest     Digest            `json:"digest"`
 	Signatures map[string]Signed `json:"signatures"` // by Key.ID
+	Used       int64             `json:"used"`       // when it was last asked for, within a day, in Unix seconds
 }
 
 // flight is a signature that is being made, for all who wait.
@@ -58,34 +62,48 @@ func NewShelf(keep Keep, log *slog.Logger) *Shelf {
 	}
 }
 
-// find returns the record of a place, nil if there is none.
-func (s *Shelf) find(ctx context.Context, place string) *record {
+// find returns the record of a place, nil if there is none. Where the one in memory has no
+// signature of keyID, the store is asked: another gateway may have made it.
+func (s *Shelf) find(ctx context.Context, place, keyID string) *record {
 	s.mu.Lock()
 	r := s.records[place]
 	s.mu.Unlock()
-	if r != nil || s.keep == nil {
+	if s.keep == nil || r.signedBy(keyID) {
 		return r
 	}
+	ctx, cancel := context.WithTimeout(ctx, keepWithin)
+	defer cancel()
 	text, found, err := s.keep.Get(ctx, keyOf(place))
 	if err != nil {
 		s.log.Warn("cannot read a kept signature", "error", err)
 	}
 	if err != nil || !found {
-		return nil
+		return r
 	}
-	r = &record{}
-	if err := json.Unmarshal(text, r); err != nil {
+	kept := &record{}
+	if err := json.Unmarshal(text, kept); err != nil {
 		s.log.Warn("a kept signature is malformed and is made again", "error", err)
-		return nil
+		return r
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if newer := s.records[place]; newer != nil {
+	if newer := s.records[place]; newer.signedBy(keyID) {
 		return newer
 	}
-	s.set(place, r)
-	return r
+	s.set(place, kept)
+	return kept
 }
+
+func (r *record) signedBy(keyID string) bool {
+	if r == nil {
+		return false
+	}
+	_, ok := r.Signatures[keyID]
+	return ok
+}
+
+// keepWithin bounds a call of the store.
+const keepWithin = 5 * time.Second
 
 // keyOf is what a place's record is kept by: places are as long as keys of S3.
 func keyOf(place string) string {
@@ -96,7 +114,7 @@ func keyOf(place string) string {
 // add puts a signature beside those that are there. The store may be told later than
 // memory: what it lacks is made again.
 func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, signed Signed) {
-	r := &record{Digest: d, Signatures: map[string]Signed{keyID: signed}}
+	r := &record{Digest: d, Signatures: map[string]Signed{keyID: signed}, Used: time.Now().Unix()}
 	s.mu.Lock()
 	if old := s.records[place]; old != nil && old.Digest == d {
 		for id, other := range old.Signatures {
@@ -107,9 +125,15 @@ func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, s
 	}
 	s.set(place, r)
 	s.mu.Unlock()
+	s.put(ctx, place, r)
+}
+
+func (s *Shelf) put(ctx context.Context, place string, r *record) {
 	if s.keep == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, keepWithin)
+	defer cancel()
 	text, err := json.Marshal(r)
 	if err == nil {
 		err = s.keep.Put(ctx, keyOf(place), text)

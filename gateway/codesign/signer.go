@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"jobgate/gateway/source"
@@ -103,7 +102,7 @@ func (s *Signer) Profile(f File) (*Profile, error) {
 
 // place is what a file's digest is kept by.
 func (s *Signer) place(f File) string {
-	return strings.Join([]string{s.config.Endpoint, f.Region, f.Bucket, f.Key, f.Version}, "\n")
+	return fmt.Sprintf("%q %q %q %q %q", s.config.Endpoint, f.Region, f.Bucket, f.Key, f.Version) // keys may hold any character
 }
 
 // Kept returns the signature that is kept of a file for today's allow and key. It reads
@@ -122,11 +121,15 @@ func (s *Signer) Kept(ctx context.Context, f File) (Signature, error) {
 }
 
 func (s *Signer) kept(ctx context.Context, p *Profile, f File) (Signature, bool) {
-	r := s.config.Shelf.find(ctx, s.place(f))
+	place := s.place(f)
+	r := s.config.Shelf.find(ctx, place, p.Key.ID())
 	if r == nil {
 		return Signature{}, false
 	}
 	signed, ok := r.Signatures[p.Key.ID()]
+	if ok {
+		s.config.Shelf.touch(ctx, place, r)
+	}
 	return Signature{Size: r.Digest.Size, Signed: signed, Profile: p.Name}, ok
 }
 
@@ -197,7 +200,7 @@ func (s *Signer) make(ctx context.Context, p *Profile, f File) (_ Signature, err
 // digestOnce returns the digest that is kept, or reads the object.
 func (s *Signer) digestOnce(ctx context.Context, p *Profile, f File) (Digest, error) {
 	shelf := s.config.Shelf
-	if r := shelf.find(ctx, s.place(f)); r != nil {
+	if r := shelf.find(ctx, s.place(f), p.Key.ID()); r != nil {
 		return r.Digest, nil
 	}
 	shelf.loads <- struct{}{}

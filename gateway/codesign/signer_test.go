@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,6 +84,13 @@ func (m *memory) Put(_ context.Context, key string, value []byte) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.values[key] = value
+	return m.fault
+}
+
+func (m *memory) Prune(_ context.Context, old func(value []byte) bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.values, func(_ string, value []byte) bool { return old(value) })
 	return m.fault
 }
 
@@ -325,7 +333,7 @@ func TestLog(t *testing.T) {
 	if _, err := s.Sign(context.Background(), firmware); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"signed an object", "s3://firmware/v7.bin@1", "version=1", "profile=firmware", "key=" + k.ID(), "bytes=9"} {
+	for _, want := range []string{"signed an object", "s3://us-east-1.firmware/v7.bin@1", "version=1", "profile=firmware", "key=" + k.ID(), "bytes=9"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("the log lacks %q: %s", want, text.String())
 		}

@@ -17,8 +17,10 @@ type Object struct {
 	Version string
 }
 
-// String returns the object as s3://bucket/key@version.
-func (o Object) String() string { return "s3://" + o.Bucket + "/" + o.Key + "@" + o.Version }
+// String returns the object as a placeholder names it, s3://region.bucket/key@version.
+func (o Object) String() string {
+	return "s3://" + o.Region + "." + o.Bucket + "/" + o.Key + "@" + o.Version
+}
 
 // Body is an object's bytes as they are stored, not decompressed, to be read once and
 // closed. It is for one goroutine.

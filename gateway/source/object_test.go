@@ -64,7 +64,7 @@ func TestOpenRefused(t *testing.T) {
 		if err == nil {
 			_, err = io.ReadAll(body)
 		}
-		if !errors.Is(err, class) || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), "s3://firmware/v 7.bin@a/b+c") || strings.Contains(err.Error(), "hush") {
+		if !errors.Is(err, class) || !strings.Contains(err.Error(), text) || !strings.Contains(err.Error(), "s3://eu-west-1.firmware/v 7.bin@a/b+c") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%v, want %v and %q", err, class, text)
 		}
 	}

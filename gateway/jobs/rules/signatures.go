@@ -34,3 +34,50 @@ func (s *Signatures) Put(ctx context.Context, key string, value []byte) error {
 		return t.PutValues([]engine.Value{{Space: signatures, Key: key, Value: value}})
 	})
 }
+
+// prunePage is how many values are looked at in one transaction.
+const prunePage = 200
+
+// Prune deletes the values of which old says so.
+func (s *Signatures) Prune(ctx context.Context, old func(value []byte) bool) error {
+	for after := ""; ; {
+		var page []engine.Value
+		err := s.store.view(ctx, func(r engine.Reader) (err error) {
+			page, err = r.ListValues(signatures, after, prunePage)
+			return err
+		})
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		after = page[len(page)-1].Key
+		if keys := keysOf(page, old); len(keys) > 0 {
+			if err := s.pruneKeys(ctx, keys, old); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pruneKeys deletes those of the keys whose values are still old.
+func (s *Signatures) pruneKeys(ctx context.Context, keys []string, old func(value []byte) bool) error {
+	return s.store.background(ctx, len(keys), func(t engine.Tx) error {
+		values, err := t.Values(signatures, keys)
+		if err != nil {
+			return err
+		}
+		if still := keysOf(values, old); len(still) > 0 { // no keys would be all
+			return t.DeleteValues(signatures, still)
+		}
+		return nil
+	})
+}
+
+// keysOf returns the keys of the values of which is says so.
+func keysOf(values []engine.Value, is func(value []byte) bool) (keys []string) {
+	for i := range values {
+		if is(values[i].Value) {
+			keys = append(keys, values[i].Key)
+		}
+	}
+	return keys
+}

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"jobgate/gateway/jobs/memory"
@@ -26,5 +27,33 @@ func TestSignatures(t *testing.T) {
 			t.Fatal(err)
 		}
 		want(value, true)
+	}
+}
+
+// More than a page of old values is deleted; those that are in use stay.
+func TestSignaturesPrune(t *testing.T) {
+	ctx := context.Background()
+	store := rules.Over(memory.New(memory.Moods{}).Open())
+	defer func() { _ = store.Close() }()
+	kept := store.Signatures()
+	for i := range 450 {
+		value := "old"
+		if i%100 == 0 {
+			value = "new"
+		}
+		if err := kept.Put(ctx, fmt.Sprintf("%04d", i), []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the second finds nothing to delete
+		if err := kept.Prune(ctx, func(value []byte) bool { return string(value) == "old" }); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 450 {
+			_, found, err := kept.Get(ctx, fmt.Sprintf("%04d", i))
+			if err != nil || found != (i%100 == 0) {
+				t.Fatalf("%d: found %v, %v", i, found, err)
+			}
+		}
 	}
 }
