@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/operations"
@@ -200,10 +202,54 @@ func TestFence(t *testing.T) {
 	if err := gateway.View(t.Context(), func(r engine.Reader) error { _, err := r.ListThings(engine.ThingQuery{}, "", 1); return err }); err != nil {
 		t.Errorf("a read behind the fence: %v", err)
 	}
-	must(t, mover.Fence(t.Context(), false))
+	lifter, err := postgres.Open(t.Context(), postgres.Options{URL: url}) // a process of its own, whose connections the fence meets
+	must(t, err)
+	defer func() { _ = lifter.Close() }()
+	must(t, lifter.Fence(t.Context(), false))
 	deadline := time.Now().Add(5 * time.Second)
 	for err = put(); err != nil && time.Now().Before(deadline); err = put() {
 		time.Sleep(50 * time.Millisecond)
 	}
 	must(t, err)
+}
+
+// TestFenceRoles ends what another role has under way, and is refused as long as it must not end that.
+func TestFenceRoles(t *testing.T) {
+	url := pgtest.New(t)
+	admin, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer func() { _ = admin.Close(context.Background()) }()
+	name := "fencing" + strings.TrimLeft(admin.Config().Database, "abcdefghijklmnopqrstuvwxyz")
+	for _, sql := range []string{
+		"CREATE ROLE " + name + " LOGIN", "CREATE ROLE " + name + "_reader LOGIN",
+		"ALTER DATABASE " + admin.Config().Database + " OWNER TO " + name, "GRANT ALL ON SCHEMA public TO " + name,
+	} {
+		_, err := admin.Exec(t.Context(), sql)
+		must(t, err)
+	}
+	mover, err := postgres.Open(t.Context(), postgres.Options{URL: strings.Replace(url, "postgres@", name+"@", 1)})
+	must(t, err)
+	defer func() { _ = mover.Close() }()
+	reader, err := pgx.Connect(t.Context(), strings.Replace(url, "postgres@", name+"_reader@", 1))
+	must(t, err)
+	defer func() { _ = reader.Close(context.Background()) }()
+	// The administrator's session may change the store, and the owner may not end it.
+	if err := mover.Fence(t.Context(), true); err == nil || !strings.Contains(err.Error(), "postgres") || strings.Contains(err.Error(), "reader") {
+		t.Errorf("a fence beside a session of another role: %v", err)
+	}
+	if err := reader.Ping(t.Context()); err != nil {
+		t.Errorf("a session that may change nothing was ended: %v", err)
+	}
+	_, err = admin.Exec(t.Context(), "GRANT pg_signal_backend TO "+name)
+	must(t, err)
+	_, err = admin.Exec(t.Context(), "CREATE ROLE "+name+"_other LOGIN; GRANT INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO "+name+"_other")
+	must(t, err)
+	must(t, admin.Close(t.Context()))
+	other, err := pgx.Connect(t.Context(), strings.Replace(url, "postgres@", name+"_other@", 1))
+	must(t, err)
+	defer func() { _ = other.Close(context.Background()) }()
+	must(t, mover.Fence(t.Context(), true))
+	if err := other.Ping(t.Context()); err == nil {
+		t.Error("a session of another role outlived the fence")
+	}
 }

@@ -1,0 +1,105 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Fence implements engine.Copier. The database, or where the role does not own it the role in the database, is read-only by
+// default, and connections that were opened before are ended: what they had under way is undone or was made before the fence.
+// It is an error if a connection stays that may change the store and that the role may not end.
+func (e *Engine) Fence(ctx context.Context, on bool) error {
+	return e.call(ctx, "fence", func(ctx context.Context) error {
+		c, err := e.work.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer c.Release()
+		if err := setReadOnly(ctx, c, on); err != nil {
+			return err
+		}
+		return endSessions(ctx, c)
+	})
+}
+
+const insufficientPrivilege = "42501"
+
+// setReadOnly says how transactions begin on new connections.
+func setReadOnly(ctx context.Context, c *pgxpool.Conn, on bool) error {
+	set := "SET default_transaction_read_only = on"
+	if !on {
+		set = "RESET default_transaction_read_only"
+	}
+	var database, role string
+	if err := c.QueryRow(ctx, "SELECT quote_ident(current_database()), quote_ident(current_user)").Scan(&database, &role); err != nil {
+		return err
+	}
+	err := writing(ctx, c, "ALTER DATABASE "+database+" "+set)
+	if code(err) == insufficientPrivilege {
+		err = writing(ctx, c, "ALTER ROLE "+role+" IN DATABASE "+database+" "+set)
+	}
+	return err
+}
+
+// writing runs a statement that changes something, whatever the fence says.
+func writing(ctx context.Context, c *pgxpool.Conn, sql string) error {
+	return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(t pgx.Tx) error {
+		_, err := t.Exec(ctx, sql)
+		return err
+	})
+}
+
+// session is another connection to the database.
+type session struct {
+	pid  int32
+	role string
+}
+
+// sessions returns the connections that may change the store: those of roles that may change an execution. The server tells
+// a role little of others' sessions, but this.
+func sessions(ctx context.Context, c *pgxpool.Conn, among []int32) ([]session, error) {
+	rows, err := c.Query(ctx, `SELECT pid, usename FROM pg_stat_activity
+		WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
+		AND has_table_privilege(usesysid, 'executions', 'UPDATE') AND ($1::int[] IS NULL OR pid = ANY($1))`, among)
+	return collect(rows, err, func(rows pgx.Rows, s *session) error { return rows.Scan(&s.pid, &s.role) })
+}
+
+// endSessions ends the connections that are open, and returns when they are.
+func endSessions(ctx context.Context, c *pgxpool.Conn) error {
+	open, err := sessions(ctx, c, nil)
+	foreign := make(map[int32]string)
+	var pids []int32
+	for _, s := range open {
+		_, err := c.Exec(ctx, "SELECT pg_terminate_backend($1)", s.pid)
+		switch {
+		case code(err) == insufficientPrivilege:
+			foreign[s.pid] = s.role
+		case err != nil:
+			return err
+		}
+		pids = append(pids, s.pid)
+	}
+	for n := 1; err == nil && len(open) > 0; n++ {
+		if open, err = sessions(ctx, c, pids); err != nil {
+			return err
+		}
+		if len(open) <= len(foreign) && !slices.ContainsFunc(open, func(s session) bool { return foreign[s.pid] == "" }) {
+			break
+		}
+		if !pause(ctx, n+3) {
+			return ctx.Err()
+		}
+	}
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	roles := slices.Compact(slices.Sorted(maps.Values(foreign)))
+	return fmt.Errorf("jobs store: %d connections of the roles %s may change it and cannot be ended: close them, or grant pg_signal_backend, and run this again",
+		len(open), strings.Join(roles, ", "))
+}
