@@ -32,7 +32,8 @@ lines AS (INSERT INTO ended (job, status, thing, number, reason)
 stopped AS (DELETE FROM timers t USING u WHERE u.timer = 0 AND t.thing = u.thing AND t.job = u.job),
 set AS (INSERT INTO timers AS t (thing, job, due) SELECT thing, job, timer FROM u WHERE timer <> 0
 	ON CONFLICT (thing, job) DO UPDATE SET due = excluded.due WHERE t.due <> excluded.due),
-told AS (INSERT INTO feed (job, origin, payload) SELECT job, '', entry FROM u WHERE entry IS NOT NULL ORDER BY n)
+told AS (INSERT INTO feed (job, origin, payloads) SELECT job, '', array_agg(entry ORDER BY n)
+	FROM u WHERE entry IS NOT NULL GROUP BY job, n / ` + entriesARow + ` ORDER BY job, n / ` + entriesARow + `)
 SELECT n FROM u`
 
 const addCounts = ` ON CONFLICT (job, shard) DO UPDATE SET c0 = counts.c0 + excluded.c0, c1 = counts.c1 + excluded.c1,

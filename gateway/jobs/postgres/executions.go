@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -117,9 +118,9 @@ func (t *tx) ListOfJob(job int64, q engine.ExecutionQuery, after int64, limit in
 		return rows.Scan(append(executionFields(x), &x.Name)...)
 	}
 	if q.Statuses != 0 && !q.Statuses.Has(0) && !q.Statuses.Has(1) {
-		rows, err := t.query("SELECT "+executionColumns+", t.name FROM "+lines+` l
+		rows, err := t.query("SELECT "+executionColumns+", t.name FROM "+lines("")+` l
 			JOIN executions e ON e.thing = l.thing AND e.job = $1 JOIN things t ON t.id = l.thing ORDER BY l.thing LIMIT $4`,
-			job, after, statusArray(q.Statuses), limit, nil)
+			job, after, statusArray(q.Statuses), limit)
 		return collect(rows, err, scan)
 	}
 	rows, err := t.query("SELECT "+executionColumns+`, t.name FROM executions e JOIN things t ON t.id = e.thing
@@ -128,13 +129,28 @@ func (t *tx) ListOfJob(job int64, q engine.ExecutionQuery, after int64, limit in
 	return collect(rows, err, scan)
 }
 
-// lines are a job's ($1) lines of ended executions that are still the latest, by thing behind $2, of the statuses $3, with
-// a reason $5 if that is not null; of each status, $4 at most.
-const lines = `unnest($3::smallint[]) s (status), LATERAL (
-	SELECT n.thing, n.number, n.status, n.reason FROM ended n
-	JOIN executions x ON x.thing = n.thing AND x.job = n.job AND x.number = n.number AND x.status = n.status
-	WHERE n.job = $1 AND n.status = s.status AND n.thing > $2 AND ($5::text IS NULL OR n.reason = $5)
-	ORDER BY n.thing LIMIT $4)`
+// lines are a job's ($1) lines of ended executions that are still the latest, by thing behind $2, of the statuses $3; of each
+// status, $4 at most. only says which (ofReason).
+func lines(only string) string {
+	return `unnest($3::smallint[]) s (status), LATERAL (
+		SELECT n.thing, n.number, n.status, n.reason FROM ended n
+		JOIN executions x ON x.thing = n.thing AND x.job = n.job AND x.number = n.number AND x.status = n.status
+		WHERE n.job = $1 AND n.status = s.status AND n.thing > $2` + only + `
+		ORDER BY n.thing LIMIT $4)`
+}
+
+// ofReason returns what asks for lines n of a query's reason, as the index on reasons has it, and args with the reason.
+func ofReason(q *engine.EndedQuery, args ...any) (only string, all []any) {
+	if !q.ByReason {
+		return "", args
+	}
+	args = append(args, q.Reason)
+	only = fmt.Sprintf(" AND n.reason = $%d", len(args))
+	if q.Reason != "" {
+		only += fmt.Sprintf(" AND n.reason <> '' AND left(n.reason, 100) = left($%d, 100)", len(args))
+	}
+	return only, args
+}
 
 // ListOfThing implements engine.ExecutionReader.
 func (t *tx) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.AttemptKey, limit int) ([]engine.Execution, error) {
@@ -154,27 +170,21 @@ func (t *tx) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.Att
 
 // Ended implements engine.ExecutionReader.
 func (t *tx) Ended(q engine.EndedQuery) ([]engine.Ended, error) {
-	rows, err := t.query("SELECT l.thing, t.name, l.number, l.status, l.reason FROM "+lines+` l
-		JOIN things t ON t.id = l.thing ORDER BY l.thing LIMIT $4`, q.Job, q.After, statusArray(q.Statuses), q.Limit, reasonOf(&q))
+	only, args := ofReason(&q, q.Job, q.After, statusArray(q.Statuses), q.Limit)
+	rows, err := t.query("SELECT l.thing, t.name, l.number, l.status, l.reason FROM "+lines(only)+` l
+		JOIN things t ON t.id = l.thing ORDER BY l.thing LIMIT $4`, args...)
 	return collect(rows, err, func(rows pgx.Rows, x *engine.Ended) error {
 		return rows.Scan(&x.Thing, &x.Name, &x.Number, &x.Status, &x.Reason)
 	})
 }
 
-// reasonOf is a query's reason, nil for any.
-func reasonOf(q *engine.EndedQuery) *string {
-	if q.ByReason {
-		return &q.Reason
-	}
-	return nil
-}
-
 // Reasons implements engine.ExecutionReader.
 func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
+	only, args := ofReason(&q, q.Job, statusArray(q.Statuses), q.Limit)
 	rows, err := t.query(`SELECT n.status, n.reason, count(*) FROM ended n
 		JOIN executions x ON x.thing = n.thing AND x.job = n.job AND x.number = n.number AND x.status = n.status
-		WHERE n.job = $1 AND n.status = ANY($2::smallint[]) AND ($4::text IS NULL OR n.reason = $4)
-		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT $3`, q.Job, statusArray(q.Statuses), q.Limit, reasonOf(&q))
+		WHERE n.job = $1 AND n.status = ANY($2::smallint[])`+only+`
+		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT $3`, args...)
 	return collect(rows, err, func(rows pgx.Rows, x *engine.ReasonCount) error { return rows.Scan(&x.Status, &x.Reason, &x.Count) })
 }
 

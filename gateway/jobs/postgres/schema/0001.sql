@@ -144,6 +144,7 @@ CREATE TABLE ended (
 	reason text NOT NULL,
 	PRIMARY KEY (job, status, thing, number)
 );
+CREATE INDEX ended_reason ON ended (job, status, left(reason, 100), thing) WHERE reason <> ''; -- an index takes no text of any length
 
 CREATE TABLE kept ( -- opaque values: templates, tags, documents, secrets, signatures
 	space text COLLATE "C" NOT NULL,
@@ -159,17 +160,17 @@ CREATE TABLE leases (
 	until  timestamptz NOT NULL
 );
 
--- What was committed, for the other gateways. The order is (xid, id): below the oldest transaction that runs, no entry
--- is added any more.
+-- What was committed, for the other gateways. The order is (xid, id, place in payloads): below the oldest transaction that
+-- runs, no entry is added any more. A row has entries of one job that were committed together; it is never compressed.
 CREATE TABLE feed (
-	xid     xid8 NOT NULL DEFAULT pg_current_xact_id(),
-	id      bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
-	at      timestamptz NOT NULL DEFAULT clock_timestamp(),
-	job     bigint NOT NULL,
-	origin  text NOT NULL,
-	payload bytea NOT NULL,
+	xid      xid8 NOT NULL DEFAULT pg_current_xact_id(),
+	id       bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+	at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+	job      bigint NOT NULL,
+	origin   text NOT NULL,
+	payloads bytea[] NOT NULL,
 	PRIMARY KEY (xid, id)
-);
+) WITH (toast_tuple_target = 8160);
 
 CREATE TABLE feed_pruned ( -- one row: the last entry that was dropped
 	one boolean PRIMARY KEY DEFAULT true CHECK (one),

@@ -1,0 +1,192 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"jobgate/gateway/jobs/engine"
+)
+
+// pollFeed is how long a reader of the feed waits before it looks again. NOTIFY would be sooner, but all transactions
+// that notify commit one after the other.
+const pollFeed = 100 * time.Millisecond
+
+// entriesARow is how many entries a row of the feed has at most: a row is no larger than a page then, as a rule.
+const entriesARow = "32"
+
+// place is where a reader is: behind a row, or, if read is not 0, behind as many entries of it.
+type place struct {
+	xid  string // a number of 64 bits
+	id   int64
+	read int
+}
+
+func (p place) String() string {
+	return p.xid + "." + strconv.FormatInt(p.id, 10) + "." + strconv.Itoa(p.read)
+}
+
+func parsePlace(cursor string) (p place, err error) {
+	parts := strings.Split(cursor, ".")
+	if len(parts) != 3 {
+		return p, engine.ErrMissed
+	}
+	p.xid = parts[0]
+	_, bad := strconv.ParseUint(p.xid, 10, 64)
+	var not error
+	p.id, err = strconv.ParseInt(parts[1], 10, 64)
+	p.read, not = strconv.Atoi(parts[2])
+	if bad != nil || err != nil || not != nil || p.read < 0 {
+		return p, engine.ErrMissed
+	}
+	return p, nil
+}
+
+// Feed implements engine.Coordinator. An entry is read when every transaction that began before its own has ended, so
+// none comes up behind a reader.
+func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Duration) (entries []engine.Entry, next string, err error) {
+	if after == "" {
+		err = e.call(ctx, "feed", func(ctx context.Context) error {
+			return e.work.QueryRow(ctx, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text").Scan(&next)
+		})
+		if err != nil {
+			return nil, "", err
+		}
+		after = place{xid: next}.String()
+	}
+	at, err := parsePlace(after)
+	if err != nil {
+		return nil, after, err
+	}
+	until := time.Now().Add(wait)
+	for {
+		entries, at, err = e.readFeed(ctx, at, limit)
+		if err != nil || len(entries) > 0 || !time.Now().Add(pollFeed).Before(until) {
+			return entries, at.String(), err
+		}
+		select {
+		case <-time.After(pollFeed):
+		case <-ctx.Done():
+			return nil, at.String(), ctx.Err()
+		}
+	}
+}
+
+// feedRow is a row of the feed, without entries if there is none.
+type feedRow struct {
+	place
+	entry    engine.Entry // but for the payload
+	payloads [][]byte
+}
+
+// readFeed reads once. It goes by the connections of lanes, whose plans are by index, however the feed has grown.
+func (e *Engine) readFeed(ctx context.Context, at place, limit int) ([]engine.Entry, place, error) {
+	behind := at.id
+	if at.read > 0 {
+		behind-- // the row again
+	}
+	var list []feedRow
+	err := e.call(ctx, "feed", func(ctx context.Context) error {
+		rows, err := e.hot.Query(ctx, `SELECT p.missed, coalesce(f.xid::text, ''), coalesce(f.id, 0), coalesce(f.job, 0), coalesce(f.origin, ''), f.payloads
+			FROM (SELECT (xid, id) > ($1::text::xid8, $2) AS missed FROM feed_pruned) p LEFT JOIN LATERAL (
+				SELECT *, sum(cardinality(payloads)) OVER (ORDER BY xid, id) - cardinality(payloads) AS before FROM (
+					SELECT * FROM feed WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+					ORDER BY xid, id LIMIT $3) r) f ON NOT p.missed AND f.before < $3 + $4
+			ORDER BY f.xid, f.id`, at.xid, behind, limit, at.read)
+		missed := false
+		list, err = collect(rows, err, func(rows pgx.Rows, r *feedRow) error {
+			return rows.Scan(&missed, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads)
+		})
+		if err == nil && missed {
+			return engine.ErrMissed
+		}
+		return err
+	})
+	if err != nil {
+		return nil, at, err
+	}
+	entries, next := flatten(list, at, limit)
+	return entries, next, nil
+}
+
+// flatten returns up to limit entries of rows behind a place, and the place behind them.
+func flatten(rows []feedRow, at place, limit int) (entries []engine.Entry, next place) {
+	next = at
+	for _, r := range rows {
+		skip := 0
+		if r.xid == at.xid && r.id == at.id {
+			skip = min(at.read, len(r.payloads))
+		}
+		for i, payload := range r.payloads[skip:] {
+			if len(entries) == limit {
+				return entries, next
+			}
+			entry := r.entry
+			entry.Payload = payload
+			entries, next = append(entries, entry), place{r.xid, r.id, skip + i + 1}
+		}
+		if len(r.payloads) > 0 {
+			next.read = 0 // the whole row
+		}
+	}
+	return entries, next
+}
+
+// maxPruned is how many entries one statement drops.
+const maxPruned = 20_000
+
+// PruneFeed implements engine.Coordinator.
+func (e *Engine) PruneFeed(ctx context.Context, age time.Duration) error {
+	for {
+		var n int64
+		err := e.call(ctx, "prune", func(ctx context.Context) error {
+			tag, err := e.work.Exec(ctx, `WITH old AS (
+					SELECT xid, id FROM feed WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, id LIMIT $2),
+				gone AS (
+					DELETE FROM feed f USING old WHERE f.xid = old.xid AND f.id = old.id
+					AND f.at < clock_timestamp() - make_interval(secs => $1) RETURNING f.xid, f.id),
+				mark AS (
+					UPDATE feed_pruned p SET xid = l.xid, id = l.id
+					FROM (SELECT xid, id FROM gone ORDER BY xid DESC, id DESC LIMIT 1) l WHERE (l.xid, l.id) > (p.xid, p.id))
+				SELECT FROM gone`, age.Seconds(), maxPruned)
+			n = tag.RowsAffected()
+			return err
+		})
+		if err != nil || n < maxPruned {
+			return err
+		}
+	}
+}
+
+// Lag returns how old the oldest entry of the feed is that readers may not see yet; 0 if there is none.
+func (e *Engine) Lag(ctx context.Context) (time.Duration, error) {
+	var seconds float64
+	err := e.call(ctx, "feed", func(ctx context.Context) error {
+		return e.work.QueryRow(ctx, `SELECT coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 FROM feed
+			WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())`).Scan(&seconds)
+	})
+	return time.Duration(seconds * float64(time.Second)), err
+}
+
+// Publish implements engine.Tx.
+func (t *tx) Publish(entries []engine.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	jobs, origins, payloads := make([]int64, len(entries)), make([]string, len(entries)), make([][]byte, len(entries))
+	for i, entry := range entries {
+		jobs[i], origins[i], payloads[i] = entry.Job, entry.Origin, append([]byte{}, entry.Payload...)
+	}
+	err := t.exec(`INSERT INTO feed (job, origin, payloads)
+		SELECT job, origin, array_agg(payload ORDER BY n) FROM unnest($1::bigint[], $2::text[], $3::bytea[]) WITH ORDINALITY AS p (job, origin, payload, n)
+		GROUP BY job, origin, n / `+entriesARow+` ORDER BY min(n)`,
+		jobs, origins, payloads)
+	if err != nil {
+		return fmt.Errorf("cannot publish %d entries: %w", len(entries), err)
+	}
+	return nil
+}
