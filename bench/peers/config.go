@@ -46,7 +46,9 @@ type settings struct {
 	Store   string // of the IoT Jobs service, which is on if this is set
 	Control int    // port of its control plane
 
-	unpinned bool // on all cores; not in the configuration
+	// Not in the configuration:
+	unpinned bool // on all cores
+	client   bool // on the load's core: what is measured is behind it
 }
 
 // write fills in conf/name and writes it into the run's folder, as out. It returns its

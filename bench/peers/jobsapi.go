@@ -49,8 +49,11 @@ func startJobsGate(ctx context.Context, o *options, s settings, sts string) (g *
 		return nil, err
 	}
 	core := o.serverCore
-	if s.unpinned {
+	switch {
+	case s.unpinned:
 		core = anyCore
+	case s.client:
+		core = o.loadCore
 	}
 	p, err := start("jobgate", core, append(awsEnvironment(), "AWS_ENDPOINT_URL_STS="+sts), o.jobgate, "serve", "--config", path)
 	if err != nil {

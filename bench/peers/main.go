@@ -8,6 +8,7 @@
 //	go run -C bench/peers . handshakes   TLS handshakes per second, and their CPU time
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
+//	go run -C bench/peers . store        the same on PostgreSQL, beside pgbench and SQLite
 //	go run -C bench/peers . -before PATH compare   two jobgates: the server's CPU time a request
 //
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
@@ -70,6 +71,7 @@ var comparisons = []comparison{
 	{"handshakes", false, compareHandshakes},
 	{"fleet", false, runFleet},
 	{"jobs", false, compareJobs},
+	{"store", false, compareStore},
 	{"compare", false, compareBinaries},
 }
 
@@ -116,9 +118,9 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.connections, "connections", 64, "connections of the load")
 	flag.IntVar(&o.serverCore, "server-core", 0, "core of the server under test")
 	flag.IntVar(&o.loadCore, "load-core", 1, "core of the load and of upstreams")
-	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with")
+	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with; store: only calls")
 	flag.IntVar(&o.idle, "idle", 20000, "idle, polling: connections; several processes of each server share what one may not open")
-	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs, compare: things in the job's group")
+	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs, store, compare: things in the job's group")
 	flag.DurationVar(&o.every, "every", time.Minute, "polling: how often each connection asks")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")

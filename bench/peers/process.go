@@ -90,8 +90,11 @@ func (p *process) answer(ctx context.Context, url string) ([]byte, error) {
 }
 
 // pids returns the process and its descendants: nginx serves from a child.
-func (p *process) pids() []int {
-	all := []int{p.cmd.Process.Pid}
+func (p *process) pids() []int { return family(p.cmd.Process.Pid) }
+
+// family returns a process and its descendants.
+func family(pid int) []int {
+	all := []int{pid}
 	for i := 0; i < len(all); i++ {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", all[i], all[i]))
 		if err != nil {
@@ -124,18 +127,28 @@ func (p *process) rss() int64 {
 }
 
 // cpu returns the CPU time that the process and its descendants have used.
-func (p *process) cpu() time.Duration {
-	var ticks int64
-	for _, pid := range p.pids() {
+func (p *process) cpu() time.Duration { return familyCPU(p.cmd.Process.Pid) }
+
+// familyCPU returns the CPU time that a process and its living descendants have used.
+func familyCPU(pid int) (total time.Duration) {
+	for _, pid := range family(pid) {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			continue
 		}
-		// The second field is the name in parentheses and may hold blanks.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		user, _ := strconv.ParseInt(fields[11], 10, 64)
-		system, _ := strconv.ParseInt(fields[12], 10, 64)
-		ticks += user + system
+		total += cpuFields(text, 11, 12)
+	}
+	return total
+}
+
+// cpuFields is the sum of two of the CPU times in the text of /proc/PID/stat, whose fields count from behind the name.
+func cpuFields(stat []byte, user, system int) time.Duration {
+	// The name is in parentheses and may hold blanks.
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var ticks int64
+	for _, field := range []int{user, system} {
+		n, _ := strconv.ParseInt(fields[field], 10, 64)
+		ticks += n
 	}
 	return time.Duration(ticks) * 10 * time.Millisecond // USER_HZ is 100 on Linux
 }

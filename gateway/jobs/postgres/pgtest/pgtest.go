@@ -37,8 +37,10 @@ const requireServers = "JOBGATE_TEST_REQUIRE_SERVERS"
 // Server is a running PostgreSQL. Its superuser is postgres, without a password.
 type Server struct {
 	Port     int
-	Folder   string // its data
-	Careless bool   // see Start
+	Folder   string   // its data
+	Careless bool     // see Start
+	Settings []string // "name=value", beside those of every server here; Run uses them
+	Core     string   // the processor that the server and its children run on, as taskset has it; "": any; Run uses it
 
 	programs string // the folder of the server's programs
 	as       *syscall.SysProcAttr
@@ -215,7 +217,18 @@ func (s *Server) Run() error {
 	if s.Careless {
 		args = append(args, "-c", "fsync=off", "-c", "full_page_writes=off")
 	}
+	for _, setting := range s.Settings {
+		args = append(args, "-c", setting)
+	}
 	cmd := s.command("postgres", args...)
+	if s.Core != "" {
+		program, err := exec.LookPath("taskset")
+		if err != nil {
+			return err
+		}
+		cmd.Args = append([]string{program, "-c", s.Core, cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = program
+	}
 	s.log.Reset()
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	ended := make(chan struct{})
@@ -265,6 +278,9 @@ func (s *Server) Stop(signal syscall.Signal) {
 	_ = s.cmd.Process.Signal(signal)
 	<-s.ended
 }
+
+// Program is the path of one of the server's programs, pgbench for instance.
+func (s *Server) Program(name string) string { return s.command(name).Path }
 
 // PID is the server's process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+const (
+	groupFailed = "failed-" // one thing, whose job gets the executions of all others
+	jobFailed   = "job-failed"
+	manyCallers = 512 // at saturation
+	fewCallers  = 16
+	fleetGates  = 3
+)
+
+// storeRun is the comparison under way.
+type storeRun struct {
+	*options
+	sts    string // URL
+	db     *database
+	gate   *jobsGate // on PostgreSQL
+	file   *jobsGate // on SQLite
+	job    int64     // jobFleet's row
+	first  int64     // the row of the first of its things
+	spent  int       // things whose executions have ended
+	facts  *table
+	config settings
+}
+
+// compareStore measures gateways on PostgreSQL beside pgbench on the same server, and beside SQLite. The server has a core
+// of its own; gateways, devices and pgbench share the other.
+//
+//	things by SQL ─▶ CreateJob, rollout ─▶ sizes ─▶ reads, reports in turns ─▶ failures
+//	                  devices meanwhile             pgbench | 1, 3 gateways | SQLite
+func compareStore(ctx context.Context, o *options) (err error) {
+	sts := httptest.NewServer(http.HandlerFunc(assumeRole))
+	defer sts.Close()
+	r := &storeRun{options: o, sts: sts.URL, facts: newTable("<", "", "<goal")}
+	if r.db, err = startDatabase(ctx, o); err != nil {
+		return err
+	}
+	defer r.db.Remove()
+	r.config = settings{Store: r.db.url, client: true}
+	if r.gate, err = startJobsGate(ctx, o, r.config, r.sts); err != nil {
+		return err
+	}
+	defer func() { r.gate.stop() }()
+	fmt.Printf("## Jobs on PostgreSQL, %s things\n\n%s on core %d, `%s`, the rest stock, data on %s; gateways, devices and pgbench (%d clients, prepared) on core %d.\n\n",
+		thousands(float64(o.things)), output(r.db.Program("postgres"), "--version"), o.serverCore, databaseSettings, fileSystem(o.folder), pgbenchClients, o.loadCore)
+	for _, step := range []func(context.Context) error{r.rollOut, r.measureSizes, r.startFile, r.compareReads, r.compareReports, r.measureFailures} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Print(r.facts)
+	return nil
+}
+
+// rollOut registers the things, and watches what devices notice while their job is queued.
+func (r *storeRun) rollOut(ctx context.Context) error {
+	for name, n := range map[string]int{groupFleet: r.things, groupFailed: 1} {
+		if err := r.db.fill(ctx, name, n); err != nil {
+			return err
+		}
+	}
+	var returned, all time.Duration
+	polling, stop := context.WithCancel(ctx)
+	defer stop()
+	polled := make(chan error, 1)
+	var p99 string
+	go func() {
+		result, err := benchUntil(polling, r.options, "--rate", fmt.Sprintf("%d/s", readRate), "--things", strconv.Itoa(r.things),
+			"--thing-prefix", groupFleet, "--connections", "32", "--warmup", "500ms", "--duration", rolloutLimit.String(),
+			local(r.gate.port, "/things/{thingName}/jobs/$next"))
+		if err == nil {
+			p99 = percentiles(result)
+		}
+		polled <- err
+	}()
+	if err := sleep(ctx, time.Second); err != nil { // the warm-up
+		return err
+	}
+	begun := time.Now()
+	returned, err := r.gate.createTimed(ctx, jobFleet, groupFleet)
+	if err == nil {
+		err = r.gate.queued(ctx, jobFleet, r.things)
+		all = time.Since(begun)
+	}
+	stop()
+	if polls := <-polled; err == nil {
+		err = polls
+	}
+	if err != nil {
+		return err
+	}
+	r.facts.add("CreateJob returned after", shortDuration(float64(returned)), "< 1 s")
+	r.facts.add("all are queued after", fmt.Sprintf("%.2f s", all.Seconds()), "≤ 60 s")
+	r.facts.add(fmt.Sprintf("`$next`, %d/s, meanwhile: p50, p99", readRate), p99, "≤ 50 ms")
+	return r.db.conn.QueryRow(ctx, `SELECT j.seq, min(e.thing) FROM jobs j JOIN executions e ON e.job = j.seq WHERE j.id = $1 GROUP BY j.seq`, jobFleet).
+		Scan(&r.job, &r.first)
+}
+
+// createTimed creates a job whose executions have timers, and returns how long the call took.
+func (g *jobsGate) createTimed(ctx context.Context, id, group string) (time.Duration, error) {
+	begun := time.Now()
+	err := g.call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
+		"targets": []string{"arn:aws:iot:" + region + ":000000000000:thinggroup/" + group}, "document": plainDocument,
+		"timeoutConfig": map[string]any{"inProgressTimeoutInMinutes": 600},
+	}, nil)
+	return time.Since(begun), err
+}
+
+// measureSizes says what things and executions take on disk, with their indexes.
+func (r *storeRun) measureSizes(ctx context.Context) error {
+	if err := r.db.exec(ctx, "VACUUM ANALYZE"); err != nil {
+		return err
+	}
+	for _, table := range []string{"things", "members", "executions"} {
+		size, err := r.db.number(ctx, "SELECT pg_total_relation_size($1::text::regclass)", table)
+		if err != nil {
+			return err
+		}
+		r.facts.add("bytes a row of "+table+", with indexes", fmt.Sprintf("%.0f B", size/float64(r.things)), "")
+	}
+	return nil
+}
+
+// startFile starts a gateway on SQLite, to which the store is copied.
+func (r *storeRun) startFile(ctx context.Context) (err error) {
+	path := filepath.Join(r.folder, "copy.db")
+	begun := time.Now()
+	for _, args := range [][]string{{"copy", "--from", r.db.url, "--to", path}, {"unfence", "--store", r.db.url}} {
+		if text, err := exec.CommandContext(ctx, r.jobgate, append([]string{"store"}, args...)...).CombinedOutput(); err != nil {
+			return fmt.Errorf("jobgate store %s: %w\n%s", args[0], err, text)
+		}
+	}
+	r.facts.add("`store copy` to SQLite", fmt.Sprintf("%.1f s", time.Since(begun).Seconds()), "")
+	if err := r.db.connect(ctx); err != nil { // the fence ended the connection
+		return err
+	}
+	r.file, err = startJobsGate(ctx, r.options, settings{Store: path, client: true}, r.sts)
+	return err
+}
+
+// measureFailures gives a job as many failures as there are things, and asks for them in pages.
+func (r *storeRun) measureFailures(ctx context.Context) error {
+	if _, err := r.gate.createTimed(ctx, jobFailed, groupFailed); err != nil {
+		return err
+	}
+	if err := r.gate.queued(ctx, jobFailed, 1); err != nil {
+		return err
+	}
+	if err := r.db.fail(ctx, jobFailed, groupFleet); err != nil {
+		return err
+	}
+	for _, page := range []struct{ title, path, goal string }{
+		{"a page of 250 of all executions", "/jobs/" + jobFailed + "/things?maxResults=250", "≤ 100 ms"},
+		{"a page of 250 failed executions", "/jobs/" + jobFailed + "/things?maxResults=250&status=FAILED", "≤ 100 ms"},
+		{"a page of 250 failures of one reason in a hundred", "/-/jobs/" + jobFailed + "/failures?maxResults=250&reason=reason%207", "≤ 100 ms"},
+		{"a page of 250 failures, with all reasons and their counts", "/-/jobs/" + jobFailed + "/failures?maxResults=250", ""},
+	} {
+		took, err := r.gate.timed(ctx, page.path, 5)
+		if err != nil {
+			return err
+		}
+		r.facts.add(page.title+", slowest of 5", shortDuration(float64(took)), page.goal)
+	}
+	return nil
+}
