@@ -24,6 +24,7 @@ import (
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/localfile"
 	"jobgate/presigner/role"
 )
 
@@ -205,7 +206,7 @@ func (f *codesignFlags) readKey(cmd *cobra.Command, t *codeTarget) error {
 	if f.verify == "" {
 		return err
 	}
-	text, readErr := os.ReadFile(f.keyFile)
+	text, _, readErr := localfile.Read(f.keyFile, localfile.Limit)
 	if readErr != nil {
 		return err
 	}

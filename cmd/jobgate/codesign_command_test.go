@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"jobgate/gateway/codesign"
@@ -101,5 +102,10 @@ func TestCheckCodeSign(t *testing.T) {
 	f(1, "outside.json:1:9: Cannot sign the code file", config(key), outside)
 	f(1, "no profile of codesign.profiles allows arn:aws:s3:::secrets/v7.bin", config(key), outside)
 	f(1, "2048", config(weak))
+	pipe := filepath.Join(folder, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f(1, "pipe is a pipe, not a regular file", config(pipe))
 	f(0, "cannot be read on this machine", config(filepath.Join(folder, "none.pem")))
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"jobgate/cmd/jobgate/config"
@@ -17,6 +16,7 @@ import (
 	"jobgate/gateway/jobs/mqtt"
 	"jobgate/gateway/jobs/mqtt/broker"
 	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/localfile"
 )
 
 // mqttService is the IoT Jobs service for devices that speak MQTT.
@@ -79,7 +79,7 @@ func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request f
 	}
 	if c.PasswordFile != "" {
 		o.Password = func() ([]byte, error) {
-			text, err := os.ReadFile(c.PasswordFile)
+			text, _, err := localfile.Read(c.PasswordFile, localfile.Limit)
 			return bytes.TrimRight(text, "\r\n"), err
 		}
 		if _, err := o.Password(); err != nil {
@@ -87,7 +87,7 @@ func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request f
 		}
 	}
 	if c.CAFile != "" {
-		pem, err := os.ReadFile(c.CAFile)
+		pem, _, err := localfile.Read(c.CAFile, localfile.Limit)
 		if err != nil {
 			return fmt.Errorf("cannot read mqtt.broker.ca_file: %w", err)
 		}
@@ -97,7 +97,7 @@ func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request f
 		}
 	}
 	if c.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		pair, err := localfile.KeyPair(c.CertFile, c.KeyFile)
 		if err != nil {
 			return fmt.Errorf("cannot load the certificate of mqtt.broker.cert_file %q: %w", c.CertFile, err)
 		}

@@ -21,6 +21,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobs/api/events"
+	"jobgate/gateway/localfile"
 	"jobgate/presigner"
 )
 
@@ -133,7 +134,7 @@ func (c *clientCertificate) load() ([]tls.Certificate, error) {
 	case c.cert == "" || c.key == "":
 		return nil, errors.New("cannot show a client certificate without both --cert-file and --key-file")
 	}
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	pair, err := localfile.KeyPair(c.cert, c.key)
 	if err != nil {
 		return nil, fmt.Errorf("cannot use client certificate %q: %w; see --cert-file, --key-file", c.cert, err)
 	}

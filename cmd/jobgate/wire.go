@@ -14,6 +14,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway"
+	"jobgate/gateway/localfile"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
@@ -176,7 +177,7 @@ func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 	if c.SidecarTokenFile == "" {
 		return s, nil
 	}
-	text, err := os.ReadFile(c.SidecarTokenFile)
+	text, _, err := localfile.Read(c.SidecarTokenFile, localfile.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read sidecar_token_file: %w", err)
 	}

@@ -6,9 +6,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
+
+	"jobgate/gateway/localfile"
 )
 
 // maxKeyFile bounds a key file, in bytes: an RSA key of 16384 bits takes 13 KB.
@@ -24,21 +24,9 @@ type KeyFile struct {
 // LoadKeyFile reads a private key in PEM: EC P-256 or P-384, or RSA of 2048 bits and
 // more, in PKCS #8, SEC 1 or PKCS #1, not encrypted. Its errors hold nothing of the key.
 func LoadKeyFile(name string) (*KeyFile, error) {
-	f, err := os.Open(name)
+	text, mode, err := localfile.Read(name, maxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the signing key: %w", err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the signing key: %w", err)
-	}
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the signing key: %w", err)
-	}
-	if len(text) > maxKeyFile {
-		return nil, fmt.Errorf("cannot use the signing key %q: %w: the file is larger than %d bytes", name, ErrKey, maxKeyFile)
 	}
 	signer, err := parseKey(text)
 	if err != nil {
@@ -49,7 +37,7 @@ func LoadKeyFile(name string) (*KeyFile, error) {
 		return nil, fmt.Errorf("cannot use the signing key %q: %w", name, err)
 	}
 	k := &KeyFile{Key: key, Public: signer.Public()}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
+	if mode = mode.Perm(); mode&0o077 != 0 {
 		k.Warning = fmt.Sprintf("the signing key %q has mode %04o: others than its owner may use it; chmod 600", name, mode)
 	}
 	return k, nil

@@ -9,6 +9,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"jobgate/gateway/localfile"
 )
 
 // TLS names the files of a listener's certificate. They are read again when they change.
@@ -49,7 +51,7 @@ func newCertificates(files TLS, log *slog.Logger) (*certificates, error) {
 }
 
 func (t TLS) load() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	pair, err := localfile.KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("cannot load the certificate of %[1]s.cert_file %[2]q and %[1]s.key_file %[3]q: %[4]w", t.Setting, t.CertFile, t.KeyFile, err)
 	}
@@ -60,7 +62,7 @@ func (t TLS) load() (*tls.Config, error) {
 	if t.ClientCAFile == "" {
 		return config, nil
 	}
-	pem, err := os.ReadFile(t.ClientCAFile)
+	pem, _, err := localfile.Read(t.ClientCAFile, localfile.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s.client_ca_file: %w", t.Setting, err)
 	}

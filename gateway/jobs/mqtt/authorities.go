@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"jobgate/gateway/localfile"
 )
 
 // Authorities say which certificates of devices are valid, beyond the handshake: those of the authorities in a file that
@@ -121,7 +123,7 @@ func (a *Authorities) modified() (times [2]time.Time) {
 }
 
 func (a *Authorities) load() (*trust, error) {
-	text, err := os.ReadFile(a.options.CAFile)
+	text, _, err := localfile.Read(a.options.CAFile, localfile.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read mqtt.tls.client_ca_file: %w", err)
 	}
@@ -139,7 +141,7 @@ func (a *Authorities) load() (*trust, error) {
 	if a.options.CRLFile == "" {
 		return t, nil
 	}
-	if text, err = os.ReadFile(a.options.CRLFile); err != nil {
+	if text, _, err = localfile.Read(a.options.CRLFile, 16*localfile.Limit); err != nil {
 		return nil, fmt.Errorf("cannot read mqtt.tls.crl_file: %w", err)
 	}
 	return t, t.revoke(a.options.CRLFile, text, issuers)

@@ -7,12 +7,13 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"jobgate/gateway/localfile"
 )
 
 // Options say where a store is and how to use it.
@@ -118,7 +119,7 @@ func parse(o Options) (*pgxpool.Config, error) {
 		return nil, errors.New("cannot parse jobs.store: it must be like postgres://user@host/database?sslmode=verify-full") // the parser's error holds the URL
 	}
 	if o.PasswordFile != "" {
-		text, err := os.ReadFile(o.PasswordFile)
+		text, _, err := localfile.Read(o.PasswordFile, localfile.Limit)
 		if err != nil {
 			return nil, fmt.Errorf("cannot read jobs.store_password_file: %w", err)
 		}

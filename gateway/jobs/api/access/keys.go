@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -17,6 +15,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/wire"
+	"jobgate/gateway/localfile"
 	"jobgate/presigner"
 )
 
@@ -60,17 +59,9 @@ const maxKeyFile = 16 << 20
 
 // LoadKeys reads an access keys file. Errors name the file and the place, never what stands there.
 func LoadKeys(path string) (*Keys, error) {
-	file, err := os.Open(path)
+	text, _, err := localfile.Read(path, maxKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the access keys: %w; see jobs.access_keys_file", err)
-	}
-	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the access keys: %w; see jobs.access_keys_file", err)
-	}
-	if len(text) > maxKeyFile {
-		return nil, fmt.Errorf("cannot read the access keys: %s is larger than %d bytes", path, maxKeyFile)
 	}
 	keys, err := ParseKeys(text)
 	if err != nil {

@@ -1,0 +1,21 @@
+//go:build unix
+
+package localfile
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A pipe to which nobody writes does not hang who reads it.
+func TestReadPipe(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(name, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if _, _, err := Read(name, 4); err == nil || !strings.Contains(err.Error(), "is a pipe, not a regular file") {
+		t.Errorf("unexpected error: %v", err)
+	}
+}
