@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"jobgate/cmd/jobgate/storage"
 	"jobgate/gateway"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api"
@@ -88,7 +89,7 @@ func knownMetrics() []string {
 	var names []string
 	fq := regexp.MustCompile(`fqName: "([^"]+)"`)
 	jobsDescs := make(chan *prometheus.Desc, 50)
-	for _, c := range []prometheus.Collector{api.NewCollector(nil), newStoreHealth("postgres", slog.Default()), codesign.NewMeter(), new(mqtt.Server).Collector()} {
+	for _, c := range []prometheus.Collector{api.NewCollector(nil), storage.NewHealth("postgres", slog.Default()), codesign.NewMeter(), new(mqtt.Server).Collector()} {
 		c.Describe(jobsDescs)
 	}
 	close(jobsDescs)

@@ -9,6 +9,7 @@ import (
 	"net"
 
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/storage"
 	"jobgate/gateway"
 	"jobgate/gateway/console"
 	"jobgate/gateway/jobs"
@@ -17,10 +18,8 @@ import (
 	"jobgate/gateway/jobs/api/control"
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/jobs/api/events"
-	"jobgate/gateway/jobs/operations"
-
 	jobdocuments "jobgate/gateway/jobs/documents"
-
+	"jobgate/gateway/jobs/operations"
 	jobstore "jobgate/gateway/jobs/rules"
 	"jobgate/gateway/signing"
 	"jobgate/presigner"
@@ -32,7 +31,7 @@ type jobsService struct {
 	rules   jobRulesInForce
 	store   jobs.Store
 	audit   *auditFile // nil: none
-	health  *storeHealth
+	health  *storage.Health
 	service *operations.Service
 	data    *data.Plane
 	control *api.Listener
@@ -48,12 +47,12 @@ type jobsService struct {
 func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsService, err error) {
 	v, m, log := p.verifier, p.metrics, p.log
 	j := &jobsService{ended: make(chan struct{})}
-	engine, health, err := openEngine(ctx, &c.Jobs, log)
+	engine, health, err := storage.Open(ctx, &c.Jobs, log)
 	if err != nil {
 		return nil, err
 	}
 	if p.traces.Tracer != nil {
-		engine = traced(engine, health.kind)
+		engine = storage.Traced(engine, health)
 	}
 	j.store, j.health = jobstore.Over(engine), health
 	defer func() {
@@ -96,7 +95,7 @@ func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsServic
 	if err = m.Registry.Register(api.NewCollector(j.service)); err != nil {
 		return nil, fmt.Errorf("cannot count the jobs' executions: %w", err)
 	}
-	j.health.service = j.service
+	j.health.Serve(j.service)
 	if err = m.Registry.Register(j.health); err != nil {
 		return nil, fmt.Errorf("cannot measure the jobs store: %w", err)
 	}

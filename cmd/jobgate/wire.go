@@ -206,7 +206,7 @@ func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	}
 	if p.jobs != nil {
 		s.Control = p.jobs.listener(c)
-		s.Store = p.jobs.health.state
+		s.Store = p.jobs.health.State
 	}
 	if p.mqtt != nil && p.mqtt.server != nil {
 		s.Services = append(s.Services, p.mqtt.listener(c))

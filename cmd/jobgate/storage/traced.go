@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -10,14 +10,15 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// tracedEngine makes a span of each call to the store that a traced request makes.
+// tracedEngine makes a span of each call to the store that a Traced request makes.
 type tracedEngine struct {
 	engine.Engine
 	system attribute.KeyValue // db.system.name
 }
 
-// traced returns e with spans. kind is that of the store.
-func traced(e engine.Engine, kind string) engine.Engine {
+// Traced returns e with a span of each call that a traced request makes; h is its health.
+func Traced(e engine.Engine, h *Health) engine.Engine {
+	kind := h.kind
 	if kind == "postgres" {
 		kind = "postgresql" // as OpenTelemetry's semantic conventions say
 	}

@@ -1,4 +1,8 @@
-package main
+// Package storage opens what keeps the jobs, a file or a database that gateways share, and watches over it:
+//
+//	Open    the engine of jobs.store      Health   its metrics, its part of /readyz
+//	Traced  the engine with spans         Command  jobgate store copy, backup, check, migrate, unfence
+package storage
 
 import (
 	"context"
@@ -13,10 +17,10 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// openEngine opens what keeps the jobs: a file, or a database that gateways share.
-func openEngine(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine, *storeHealth, error) {
+// Open opens what keeps the jobs: a file, or a database that gateways share.
+func Open(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine, *Health, error) {
 	if c.SharedStore() {
-		h := newStoreHealth("postgres", log)
+		h := NewHealth("postgres", log)
 		e, err := postgres.Open(ctx, postgres.Options{
 			URL: c.Store, PasswordFile: c.StorePasswordFile, Connections: c.StoreConnections, Timeout: c.StoreTimeout,
 			NoMigrate: !c.StoreMigrate, Log: log,
@@ -31,7 +35,7 @@ func openEngine(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.E
 		}
 		return e, h, nil
 	}
-	h := newStoreHealth("sqlite", log)
+	h := NewHealth("sqlite", log)
 	e, err := sqlite.Open(ctx, sqlite.Options{Path: c.Store, Log: log})
 	if err != nil {
 		if errors.Is(err, jobs.ErrStoreInUse) {

@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -22,17 +22,18 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// storeTimeout is how long the commands wait for a database that is silent.
-const storeTimeout = 30 * time.Second
+// commandTimeout is how long the commands wait for a database that is silent.
+const commandTimeout = 30 * time.Second
 
-func newStore() *cobra.Command {
+// Command is jobgate store.
+func Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
 		Short: "Move, back up, check and migrate the jobs store",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newStoreCopy(), newStoreBackup(), newStoreCheck(), newStoreMigrate(), newStoreUnfence())
+	cmd.AddCommand(newCopy(), newBackup(), newCheck(), newMigrate(), newUnfence())
 	return cmd
 }
 
@@ -73,7 +74,7 @@ func isDatabase(store string) bool { return (&config.Jobs{Store: store}).SharedS
 // openCopier opens a store for a command. A file must exist unless it may be made.
 func openCopier(ctx context.Context, store, password string, may openMode, log *slog.Logger) (engine.Copier, error) {
 	if isDatabase(store) {
-		e, err := postgres.Open(ctx, postgres.Options{URL: store, PasswordFile: password, Timeout: storeTimeout, NoMigrate: may != openMake, Log: log})
+		e, err := postgres.Open(ctx, postgres.Options{URL: store, PasswordFile: password, Timeout: commandTimeout, NoMigrate: may != openMake, Log: log})
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +100,7 @@ const (
 	openMake                  // it may be made and migrated
 )
 
-func newStoreCopy() *cobra.Command {
+func newCopy() *cobra.Command {
 	var from, to, fromPassword, toPassword string
 	cmd := &cobra.Command{
 		Use:   "copy --from STORE --to STORE",
@@ -167,7 +168,7 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 	return printReport(w, &report)
 }
 
-func newStoreBackup() *cobra.Command {
+func newBackup() *cobra.Command {
 	var flags storeFlags
 	cmd := &cobra.Command{
 		Use:   "backup FILE",
@@ -228,7 +229,7 @@ func streamBackup(store string, w io.Writer) (err error) {
 // errFaults is a store that does not add up.
 var errFaults = errors.New("the store does not add up; keep a copy of it before you change anything")
 
-func newStoreCheck() *cobra.Command {
+func newCheck() *cobra.Command {
 	var flags storeFlags
 	cmd := &cobra.Command{
 		Use:   "check",
@@ -286,7 +287,7 @@ func printReport(w io.Writer, r *engine.Report) error {
 	return errFaults
 }
 
-func newStoreMigrate() *cobra.Command {
+func newMigrate() *cobra.Command {
 	var flags storeFlags
 	cmd := &cobra.Command{
 		Use:   "migrate",
@@ -320,7 +321,7 @@ new schema.`,
 	return cmd
 }
 
-func newStoreUnfence() *cobra.Command {
+func newUnfence() *cobra.Command {
 	var flags storeFlags
 	cmd := &cobra.Command{
 		Use:   "unfence",

@@ -1,4 +1,4 @@
-package main
+package storage
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// storeHealth measures the jobs store and remembers whether it works. It is safe for concurrent use.
-type storeHealth struct {
+// Health measures the jobs store and remembers whether it works. It is safe for concurrent use.
+type Health struct {
 	kind        string
 	log         *slog.Logger
 	service     *operations.Service
@@ -36,8 +36,9 @@ var (
 	descLag         = prometheus.NewDesc("jobgate_feed_lag_seconds", "Time since this gateway had read all changes of the gateways that share the store.", nil, nil)
 )
 
-func newStoreHealth(kind string, log *slog.Logger) *storeHealth {
-	return &storeHealth{
+// NewHealth returns the health of a store of a kind: sqlite or postgres.
+func NewHealth(kind string, log *slog.Logger) *Health {
+	return &Health{
 		kind: kind, log: log,
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "jobgate_store_duration_seconds", Help: "Time of one call to the jobs store, by operation and outcome.",
@@ -48,6 +49,9 @@ func newStoreHealth(kind string, log *slog.Logger) *storeHealth {
 		}, []string{"kind"}),
 	}
 }
+
+// Serve tells which service is over the store, before anything is collected.
+func (h *Health) Serve(s *operations.Service) { h.service = s }
 
 // kindOf says what kind of failure of the store an error is; "" if it is none: a row that is not there, a caller that left.
 func kindOf(err error) string {
@@ -66,7 +70,7 @@ func kindOf(err error) string {
 }
 
 // observe counts a call.
-func (h *storeHealth) observe(operation string, took time.Duration, err error) {
+func (h *Health) observe(operation string, took time.Duration, err error) {
 	kind, outcome := kindOf(err), "ok"
 	switch {
 	case kind != "":
@@ -82,7 +86,7 @@ func (h *storeHealth) observe(operation string, took time.Duration, err error) {
 }
 
 // becomes notes how the last call went, and logs when that changes.
-func (h *storeHealth) becomes(err error) {
+func (h *Health) becomes(err error) {
 	h.mu.Lock()
 	changed := (err == nil) != (h.err == nil)
 	if h.err = err; changed {
@@ -98,7 +102,7 @@ func (h *storeHealth) becomes(err error) {
 }
 
 // look checks the store's file.
-func (h *storeHealth) look() error {
+func (h *Health) look() error {
 	if h.check == nil {
 		return nil
 	}
@@ -109,8 +113,8 @@ func (h *storeHealth) look() error {
 	return err
 }
 
-// state is the store's part of /readyz.
-func (h *storeHealth) state() gateway.StoreHealth {
+// State is the store's part of /readyz.
+func (h *Health) State() gateway.StoreHealth {
 	file := h.look()
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -130,7 +134,7 @@ func (h *storeHealth) state() gateway.StoreHealth {
 }
 
 // Describe implements prometheus.Collector.
-func (h *storeHealth) Describe(ch chan<- *prometheus.Desc) {
+func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 	h.durations.Describe(ch)
 	h.errors.Describe(ch)
 	ch <- descConnections
@@ -139,7 +143,7 @@ func (h *storeHealth) Describe(ch chan<- *prometheus.Desc) {
 }
 
 // Collect implements prometheus.Collector.
-func (h *storeHealth) Collect(ch chan<- prometheus.Metric) {
+func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	_ = h.look() // it is counted
 	h.durations.Collect(ch)
 	h.errors.Collect(ch)
@@ -161,7 +165,7 @@ func (h *storeHealth) Collect(ch chan<- prometheus.Metric) {
 // not.
 type measured struct {
 	engine.Engine
-	health *storeHealth
+	health *Health
 }
 
 // Apply implements engine.Engine.
