@@ -22,11 +22,20 @@ type model struct {
 
 type modelThing struct {
 	groups map[*modelGroup]int // with the serial of the join
+	modelRecord
 }
 
 type modelGroup struct {
 	name   string
 	parent *modelGroup
+	modelRecord
+}
+
+// modelRecord is what updates of a thing or a group change.
+type modelRecord struct {
+	text       string // the thing's type, the group's description
+	attributes map[string]string
+	version    int64
 }
 
 type modelJob struct {

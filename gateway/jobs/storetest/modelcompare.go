@@ -51,6 +51,7 @@ func (r *run) compare() {
 		r.compareThing(fmt.Sprint("t", i))
 	}
 	r.compareGroups()
+	r.compareRegistry()
 }
 
 func (r *run) same(what string, got, want any) {

@@ -21,12 +21,12 @@ func (m *model) createGroup(name, parent string) error {
 		return jobs.ErrInvalidRequest
 	}
 	if g := m.groups[name]; g != nil {
-		if g.parent != p {
+		if g.parent != p || !g.plain() {
 			return jobs.ErrAlreadyExists
 		}
 		return nil
 	}
-	m.groups[name] = &modelGroup{name: name, parent: p}
+	m.groups[name] = &modelGroup{name: name, parent: p, modelRecord: modelRecord{version: 1}}
 	return nil
 }
 

@@ -120,8 +120,10 @@ func (r *run) operation() {
 		do     func()
 	}{
 		{4, r.createThing},
+		{1, r.updateThing},
 		{1, r.deleteThing},
 		{3, r.createGroup},
+		{1, r.updateGroup},
 		{1, r.deleteGroup},
 		{10, r.changeGroups},
 		{6, r.createJob},
@@ -130,7 +132,7 @@ func (r *run) operation() {
 		{2, r.deleteJob},
 		{2, r.associate},
 		{20, r.startNext},
-		{27, r.update},
+		{25, r.update},
 		{3, r.cancelExecution},
 		{3, r.deleteExecution},
 		{13, r.advance},
@@ -157,19 +159,6 @@ func (r *run) advance() {
 	r.model.now = r.model.now.Add(d)
 }
 
-func (r *run) createThing() {
-	name := r.thing()
-	r.log("createThing %s", name)
-	_, err := r.service.CreateThing(bg, r.model.now, jobs.CreateThingRequest{Name: name})
-	r.ok("CreateThing", err, nil)
-	if r.model.things[name] == nil {
-		r.model.things[name] = &modelThing{groups: make(map[*modelGroup]int)}
-		for _, j := range r.model.jobs {
-			j.gone[name] = j.gone[name] || j.started // a limited rollout may have passed it while it was not there
-		}
-	}
-}
-
 // deleteThing spares the direct targets of jobs that roll out: whether the rollout has passed them is its own business.
 func (r *run) deleteThing() {
 	name := r.thing()
@@ -181,16 +170,6 @@ func (r *run) deleteThing() {
 	r.log("deleteThing %s", name)
 	r.ok("DeleteThing", r.service.DeleteThing(bg, r.model.now, name, 0), nil)
 	r.model.deleteThing(name)
-}
-
-func (r *run) createGroup() {
-	name, parent := r.group(), ""
-	if r.chance(60) {
-		parent = r.group()
-	}
-	r.log("createGroup %s under %q", name, parent)
-	_, err := r.service.CreateGroup(bg, r.model.now, jobs.CreateGroupRequest{Name: name, Parent: parent})
-	r.ok("CreateGroup", err, r.model.createGroup(name, parent))
 }
 
 func (r *run) deleteGroup() {
