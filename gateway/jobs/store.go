@@ -66,7 +66,7 @@ type ThingStore interface {
 	UpdateThing(ctx context.Context, name string, version int64, change func(*Thing)) error
 
 	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if that makes it deeper than
-	// MaxGroupDepth, or the parent does not exist.
+	// MaxGroupDepth or gives the parent more than MaxChildGroups, or the parent does not exist.
 	CreateGroup(ctx context.Context, g Group, tags []Tag) error
 	Group(ctx context.Context, name string) (Group, error)
 	// Groups lists by name.
@@ -113,6 +113,10 @@ type MemberChange struct {
 	Add    []string
 	Remove []string
 	Now    time.Time
+
+	// Bounded refuses, with ErrInvalidRequest, what AWS refuses: a thing in two groups of one hierarchy, or in more than
+	// MaxGroupsOfThing. What things are in already stays.
+	Bounded bool
 }
 
 // MemberResult says what a change of membership did to jobs.

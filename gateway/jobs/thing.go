@@ -25,8 +25,47 @@ type Group struct {
 	CreatedAt   time.Time
 }
 
-// MaxGroupDepth is how many groups may stand above one another.
-const MaxGroupDepth = 7
+// Limits of things and groups: AWS IoT Core's quotas, "Thing limits and quotas" and "Thing group limits and quotas". AWS
+// refuses what is beyond them with InvalidRequestException.
+const (
+	MaxGroupDepth      = 7        // groups that stand above one another
+	MaxChildGroups     = 100      // directly below a group
+	MaxGroupsOfThing   = 10       // of different hierarchies
+	MaxAttributes      = 50       // of a thing that has a type, or of a group
+	MaxFreeAttributes  = 3        // of a thing that has no type
+	MaxAttributesBytes = 47 << 10 // of a thing, names and values together
+)
+
+// attributesBytes is how large attributes are.
+func attributesBytes(attributes map[string]string) (n int) {
+	for name, value := range attributes {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
+// Validate says whether t keeps to the limits of its attributes.
+func (t *Thing) Validate() error {
+	most, without := MaxAttributes, ""
+	if t.TypeName == "" {
+		most, without = MaxFreeAttributes, " that has no type"
+	}
+	if n := len(t.Attributes); n > most {
+		return Errorf(ErrInvalidRequest, "A thing%s has at most %d attributes, not %d.", without, most, n)
+	}
+	if n := attributesBytes(t.Attributes); n > MaxAttributesBytes {
+		return Errorf(ErrInvalidRequest, "A thing's attributes take at most %d bytes, not %d.", MaxAttributesBytes, n)
+	}
+	return nil
+}
+
+// Validate says whether g keeps to the limits of its attributes.
+func (g *Group) Validate() error {
+	if n := len(g.Attributes); n > MaxAttributes {
+		return Errorf(ErrInvalidRequest, "A thing group has at most %d attributes, not %d.", MaxAttributes, n)
+	}
+	return nil
+}
 
 // JobTemplate is a job's configuration kept for jobs to come.
 type JobTemplate struct {

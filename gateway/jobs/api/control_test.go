@@ -187,13 +187,18 @@ func TestThingsAndGroups(t *testing.T) {
 	expect(t, "ListThingGroups", p.ok(operator, "GET", "/thing-groups?parentGroup=world", ""), "thingGroups",
 		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"}]`)
 	p.ok(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingArn":"`+account+`thing/a","thingGroupArn":"`+account+`thinggroup/leaf"}`)
-	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf","world"]}`)
+	p.ok(operator, "POST", "/thing-groups/other", "")
+	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf","other"]}`)
+	exceptiontest.Check(t, "one hierarchy", p.do(operator, "PUT", "/thing-groups/addThingToThingGroup", `{"thingName":"c:1","thingGroupName":"world"}`), 400, "InvalidRequestException", "hierarchy")
+	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["world"],"thingGroupsToRemove":["leaf"]}`)
+	p.ok(operator, "PUT", "/thing-groups/updateThingGroupsForThing", `{"thingName":"c:1","thingGroupsToAdd":["leaf"],"thingGroupsToRemove":["world"]}`)
+	exceptiontest.Check(t, "attributes without a type", p.do(operator, "POST", "/things/e", `{"attributePayload":{"attributes":{"a":"1","b":"1","c":"1","d":"1"}}}`), 400, "InvalidRequestException", "at most 3")
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["a","c:1"]`)
 	if list := p.ok(operator, "GET", "/thing-groups/world/things?recursive=true", "")["things"].([]any); len(list) != 2 {
 		t.Errorf("recursive: %v", list)
 	}
 	expect(t, "ListThingGroupsForThing", p.ok(operator, "GET", "/things/c%3A1/thing-groups", ""), "thingGroups",
-		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"},{"groupArn":"`+account+`thinggroup/world","groupName":"world"}]`)
+		`[{"groupArn":"`+account+`thinggroup/leaf","groupName":"leaf"},{"groupArn":"`+account+`thinggroup/other","groupName":"other"}]`)
 	p.ok(operator, "PUT", "/thing-groups/removeThingFromThingGroup", `{"thingName":"a","thingGroupName":"leaf"}`)
 	expect(t, "ListThingsInThingGroup", p.ok(operator, "GET", "/thing-groups/leaf/things", ""), "things", `["c:1"]`)
 	exceptiontest.Check(t, "dynamic", p.do(operator, "POST", "/dynamic-thing-groups/d", `{"queryString":"*"}`), 400, "InvalidRequestException", "Dynamic")

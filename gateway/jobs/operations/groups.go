@@ -100,7 +100,7 @@ func (s *Service) AddToGroup(ctx context.Context, now time.Time, r jobs.MemberRe
 	if err != nil {
 		return err
 	}
-	return s.changeMembers(ctx, jobs.MemberChange{Things: []string{thing}, Add: []string{group}, Now: jobs.Stored(now)})
+	return s.changeMembers(ctx, jobs.MemberChange{Things: []string{thing}, Add: []string{group}, Now: jobs.Stored(now), Bounded: true})
 }
 
 // RemoveFromGroup answers RemoveThingFromThingGroup. What the group's continuous jobs have pending for the thing is
@@ -115,7 +115,7 @@ func (s *Service) RemoveFromGroup(ctx context.Context, now time.Time, r jobs.Mem
 
 // UpdateGroupsOfThing answers UpdateThingGroupsForThing.
 func (s *Service) UpdateGroupsOfThing(ctx context.Context, now time.Time, r jobs.UpdateMembershipRequest) error {
-	return s.changeMembers(ctx, jobs.MemberChange{Things: []string{r.Thing}, Add: r.Add, Remove: r.Remove, Now: jobs.Stored(now)})
+	return s.changeMembers(ctx, jobs.MemberChange{Things: []string{r.Thing}, Add: r.Add, Remove: r.Remove, Now: jobs.Stored(now), Bounded: true})
 }
 
 func (s *Service) changeMembers(ctx context.Context, c jobs.MemberChange) error {

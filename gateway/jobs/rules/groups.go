@@ -44,7 +44,7 @@ func liveGroups(r engine.Reader, names []string) ([]engine.Group, error) {
 
 // CreateGroup implements jobs.ThingStore.
 func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) error {
-	attributes, err := encodeMap(g.Attributes)
+	attributes, err := groupAttributes(&g)
 	if err != nil {
 		return err
 	}
@@ -64,6 +64,9 @@ func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) 
 			if len(parent.Above)+2 > jobs.MaxGroupDepth {
 				return jobs.Errorf(jobs.ErrInvalidRequest, "Thing groups may stand at most %d deep.", jobs.MaxGroupDepth)
 			}
+			if err := roomBelow(t, &parent); err != nil {
+				return err
+			}
 			row.Parent = parent.ID
 		}
 		err := t.PutGroups([]engine.Group{row})
@@ -75,6 +78,22 @@ func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) 
 		}
 		return setTags(t, jobs.Resource{Kind: jobs.KindGroup, Name: g.Name}, tags)
 	})
+}
+
+func groupAttributes(g *jobs.Group) (string, error) {
+	if err := g.Validate(); err != nil {
+		return "", err
+	}
+	return encodeMap(g.Attributes)
+}
+
+// roomBelow says whether a group may get one more child.
+func roomBelow(r engine.Reader, parent *engine.Group) error {
+	children, err := r.ListGroups(engine.GroupQuery{ByParent: true, Parent: parent.ID}, "", jobs.MaxChildGroups)
+	if err == nil && len(children) >= jobs.MaxChildGroups {
+		err = jobs.Errorf(jobs.ErrInvalidRequest, "Thing group %s has %d direct child groups, the limit.", parent.Name, jobs.MaxChildGroups)
+	}
+	return err
 }
 
 func groupOf(row *engine.Group) (jobs.Group, error) {
@@ -121,7 +140,7 @@ func (s *Store) UpdateGroup(ctx context.Context, name string, version int64, cha
 		change(&group)
 		row.Version++
 		row.Description, now = group.Description, row.Version
-		if row.Attributes, err = encodeMap(group.Attributes); err != nil {
+		if row.Attributes, err = groupAttributes(&group); err != nil {
 			return err
 		}
 		return t.PutGroups([]engine.Group{row})

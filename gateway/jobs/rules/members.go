@@ -2,6 +2,7 @@ package rules
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result 
 		if m.things, err = liveThings(t, c.Things); err != nil {
 			return err
 		}
+		m.bounded = c.Bounded
 		if result, err = m.run(); err != nil {
 			return err
 		}
@@ -38,6 +40,7 @@ type move struct {
 	things      []engine.Thing
 	add, remove []engine.Group
 	now         time.Time
+	bounded     bool // see jobs.MemberChange
 
 	line    map[int64][]int64        // a group and its ancestors
 	groups  map[int64]map[int64]bool // a thing's groups, as they are now
@@ -57,6 +60,9 @@ type moveJob struct {
 
 func (m *move) run() (jobs.MemberResult, error) {
 	if err := m.read(); err != nil {
+		return m.result, err
+	}
+	if err := m.bounds(); err != nil {
 		return m.result, err
 	}
 	was := m.targeted()
@@ -125,6 +131,36 @@ func (m *move) read() error {
 	}
 	return nil
 }
+
+// bounds says whether the things may be in the groups that they would be in.
+func (m *move) bounds() error {
+	if !m.bounded {
+		return nil
+	}
+	for _, thing := range m.things {
+		is := maps.Clone(m.groups[thing.ID])
+		for _, g := range m.remove {
+			delete(is, g.ID)
+		}
+		for _, g := range m.add {
+			if is[g.ID] {
+				continue
+			}
+			for other := range is {
+				if m.root(other) == m.root(g.ID) {
+					return jobs.Errorf(jobs.ErrInvalidRequest, "Thing %s is in another group of the hierarchy of thing group %s.", thing.Name, g.Name)
+				}
+			}
+			if is[g.ID] = true; len(is) > jobs.MaxGroupsOfThing {
+				return jobs.Errorf(jobs.ErrInvalidRequest, "Thing %s is in %d thing groups, the limit.", thing.Name, jobs.MaxGroupsOfThing)
+			}
+		}
+	}
+	return nil
+}
+
+// root is the group that stands above a group, or the group itself.
+func (m *move) root(group int64) int64 { return m.line[group][len(m.line[group])-1] }
 
 // write moves the things: out of groups first.
 func (m *move) write() error {

@@ -51,6 +51,9 @@ func thingRow(t *jobs.Thing) (engine.Thing, error) {
 	if n := len(t.Name); n < 1 || n > maxThingName {
 		return engine.Thing{}, jobs.Errorf(jobs.ErrInvalidRequest, "A thing's name has 1 to %d characters, not %d.", maxThingName, n)
 	}
+	if err := t.Validate(); err != nil {
+		return engine.Thing{}, err
+	}
 	attributes, err := encodeMap(t.Attributes)
 	return engine.Thing{
 		Name: t.Name, UUID: t.ID, TypeName: t.TypeName, BillingGroup: t.BillingGroup, Attributes: attributes,

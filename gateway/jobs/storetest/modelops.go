@@ -104,6 +104,39 @@ func (m *model) joined(j *modelJob, thing string) bool {
 	return false
 }
 
+// crowds says whether a thing would be put into a second group of a hierarchy, or into more than it may be in.
+func (m *model) crowds(t *modelThing, add, remove []string) bool {
+	root := func(g *modelGroup) *modelGroup {
+		for g.parent != nil {
+			g = g.parent
+		}
+		return g
+	}
+	is := make(map[*modelGroup]bool)
+	for g := range t.groups {
+		is[g] = m.groups[g.name] == g && !slices.Contains(remove, g.name)
+	}
+	for _, name := range add {
+		added := m.groups[name]
+		if is[added] {
+			continue
+		}
+		n := 1
+		for g, in := range is {
+			if in && root(g) == root(added) {
+				return true
+			}
+			if in {
+				n++
+			}
+		}
+		if is[added] = true; n > jobs.MaxGroupsOfThing {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *model) changeGroups(thing string, add, remove []string) error {
 	for _, name := range append(append([]string(nil), add...), remove...) {
 		if m.groups[name] == nil {
@@ -113,6 +146,9 @@ func (m *model) changeGroups(thing string, add, remove []string) error {
 	t := m.things[thing]
 	if t == nil {
 		return jobs.ErrNotFound
+	}
+	if m.crowds(t, add, remove) {
+		return jobs.ErrInvalidRequest
 	}
 	m.serial++
 	m.move(thing, func() {

@@ -33,7 +33,7 @@ func Run(t *testing.T, e Engine) {
 	for name, test := range map[string]func(*suite){
 		"Things": testThings, "ThingFilters": testThingFilters, "DeleteThing": testDeleteThing,
 		"Groups": testGroups, "GroupTree": testGroupTree, "Members": testMembers, "DeleteGroup": testDeleteGroup,
-		"DeleteGroupRollout": testDeleteGroupRollout, "DeleteGroupJoin": testDeleteGroupJoin,
+		"Limits": testLimits, "Bounds": testBounds, "DeleteGroupRollout": testDeleteGroupRollout, "DeleteGroupJoin": testDeleteGroupJoin,
 		"Jobs": testJobs, "JobTargets": testJobTargets, "SwapJob": testSwapJob, "ListJobs": testListJobs,
 		"Rollout": testRollout, "RolloutSnapshot": testRolloutSnapshot, "RolloutFamily": testRolloutFamily,
 		"RolloutDone": testRolloutDone, "RolloutResumes": testRolloutResumes, "AddTargets": testAddTargets,
