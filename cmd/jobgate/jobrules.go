@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/codesigning"
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway/jobdoc"
@@ -31,11 +32,11 @@ type jobRules struct {
 
 	s3          source.S3Options
 	maxDocument int64
-	codes       *codeSigner // nil: no code file is signed
+	codes       *codesigning.Signer // nil: no code file is signed
 }
 
 // sign lets documents of jobs hold code-sign placeholders. Devices get what is kept; see jobs.Config.Signatures.
-func (r *jobRules) sign(codes *codeSigner) {
+func (r *jobRules) sign(codes *codesigning.Signer) {
 	if codes == nil {
 		return
 	}

@@ -143,7 +143,7 @@ func (j *jobsService) enforce(r *jobRules, log *slog.Logger) {
 	ctx, stop := context.WithCancel(context.Background())
 	j.stopSigning = stop
 	if r.codes != nil {
-		go j.resign(ctx, r.codes, log)
+		go r.codes.Resign(ctx, j.service, log)
 	}
 }
 

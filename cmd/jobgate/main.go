@@ -9,7 +9,8 @@
 //
 // It is the only package that knows every other: what they need of each other is handed over in wire.go and jobs.go, in the order
 // in which a request meets it. Its rooms: cli (flags and usage errors), config (the file), configured (the file in the words of
-// the packages), awsenv (AWS's settings), logs, storage (what keeps the jobs). Exit status: 0 done, 1 a fault, 2 wrong usage.
+// the packages), awsenv (AWS's settings), logs, storage (what keeps the jobs),
+// codesigning, offline (the commands that need no gateway). Exit status: 0 done, 1 a fault, 2 wrong usage.
 package main
 
 import (

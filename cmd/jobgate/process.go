@@ -14,11 +14,13 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
 	"jobgate/cmd/jobgate/awsenv"
+	"jobgate/cmd/jobgate/codesigning"
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/cmd/jobgate/telemetry"
 	"jobgate/gateway"
+	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/source"
@@ -40,7 +42,7 @@ type process struct {
 	verifier  *access.Verifier       // of signed requests; nil: there are no access keys
 	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
 	jobs      *jobsService           // nil: off
-	codesign  *codeSigning
+	codesign  *codesigning.Shared
 	mqtt      *mqttService // nil: off
 	server    *gateway.Server
 
@@ -54,7 +56,7 @@ type parts struct {
 	roles   *role.Set
 	sources map[string]source.Source // by scheme
 	jobs    *jobRules                // nil: off
-	codes   *codeSigner              // nil: no code file is signed
+	codes   *codesigning.Signer      // nil: no code file is signed
 	handler *gateway.Handler
 }
 
@@ -186,10 +188,20 @@ func (p *process) openKeys(c *config.Config) error {
 	return err
 }
 
+// openCodeSigning makes what outlives a reload of code signing.
+func (p *process) openCodeSigning() error {
+	var keep codesign.Keep
+	if p.jobs != nil {
+		keep = codesigning.Keep(p.jobs.store)
+	}
+	p.codesign = codesigning.New(p.aws, p.s3, keep, p.log)
+	return p.metrics.Registry.Register(p.codesign.Meter)
+}
+
 // enforce puts the parts of a configuration in force in what outlives it.
 func (p *process) enforce(made parts) {
 	if made.codes != nil {
-		for _, warning := range made.codes.warnings {
+		for _, warning := range made.codes.Warnings() {
 			p.log.Warn("a signing key is not protected", "problem", warning)
 		}
 	}

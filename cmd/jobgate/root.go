@@ -6,6 +6,7 @@ import (
 	"jobgate/bench"
 	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/demo"
+	"jobgate/cmd/jobgate/offline"
 	"jobgate/cmd/jobgate/storage"
 )
 
@@ -27,7 +28,7 @@ Start with jobgate demo, which needs no AWS account and no configuration.`,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return cli.Usage(cmd, err) })
-	root.AddCommand(newServe(), demo.Command(startDemo, untilStopped), newRender(), newPresign(), newCodeSign(), newCheck(), bench.Command(), newJobs(), storage.Command(), newHealth(), newVersion(), newMan())
+	root.AddCommand(newServe(), demo.Command(startDemo, untilStopped), offline.Render(), offline.Presign(), offline.CodeSign(), offline.Check(compile), bench.Command(), newJobs(), storage.Command(), newHealth(), newVersion(), newMan())
 	root.InitDefaultCompletionCmd()
 	cli.MarkUsage(root)
 	return root

@@ -36,7 +36,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 		return made, err
 	}
 	// Code signing: whose signatures documents may hold.
-	if made.codes, err = p.codesign.open(c, made.roles); err != nil {
+	if made.codes, err = p.codesign.Open(c, made.roles); err != nil {
 		return made, err
 	}
 	// Jobs: what they may ask to be signed.
@@ -62,7 +62,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 			Hosts: configured.Hosts(c, p.aws, p.s3),
 		},
 		Roles: made.roles, Rules: configured.Rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
-		CodeSign: made.codes.forGateway(),
+		CodeSign: made.codes.Gateway(),
 		Metrics:  p.metrics, Log: p.log,
 	})
 	return made, err
@@ -125,7 +125,7 @@ func (p parts) close() {
 	if p.roles != nil {
 		p.roles.Close()
 	}
-	p.codes.close()
+	p.codes.Close()
 	for _, s := range p.sources {
 		if closer, ok := s.(interface{ Close() }); ok {
 			closer.Close()

@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 
 	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/cli"
+	"jobgate/cmd/jobgate/codesigning"
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/cmd/jobgate/logs"
@@ -37,7 +38,8 @@ type codesignFlags struct {
 	format  string
 }
 
-func newCodeSign() *cobra.Command {
+// CodeSign is jobgate codesign.
+func CodeSign() *cobra.Command {
 	var f codesignFlags
 	cmd := &cobra.Command{
 		Use:   "codesign [flags] FILE | s3://REGION.BUCKET/KEY@VERSION",
@@ -175,7 +177,7 @@ func (f *codesignFlags) open(cmd *cobra.Command, name string) (t codeTarget, err
 		return t, err
 	}
 	defer stop()
-	p, err := f.choose(signer.profiles, inS3, t.file)
+	p, err := f.choose(signer.Profiles(), inS3, t.file)
 	if err != nil {
 		return t, err
 	}
@@ -219,7 +221,7 @@ func (f *codesignFlags) readKey(cmd *cobra.Command, t *codeTarget) error {
 
 // openCodeSigner opens the configuration's profiles and the roles that read objects, for one call of a command. Without
 // profiles it has no signer, and reads with the gateway's own credentials.
-func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codeSigner, stop func(), err error) {
+func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codesigning.Signer, stop func(), err error) {
 	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
 		return nil, nil, err
@@ -229,15 +231,15 @@ func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codeSigner, stop
 		return nil, nil, err
 	}
 	log := logs.ForCommand(cmd.ErrOrStderr())
-	signing := &codeSigning{meter: codesign.NewMeter(), log: slog.New(slog.DiscardHandler)}
-	signing.shelf = codesign.NewShelf(nil, signing.log)
-	if signing.aws, err = awsenv.Load(cmd.Context(), log); err != nil {
+	settings, err := awsenv.Load(cmd.Context(), log)
+	if err != nil {
 		return nil, nil, err
 	}
-	if signing.aws.Region == "" {
-		signing.aws.Region = "us-east-1" // the object says its own
+	if settings.Region == "" {
+		settings.Region = "us-east-1" // the object says its own
 	}
-	if signing.s3, err = awsenv.S3Endpoint(cmd.Context(), signing.aws); err != nil {
+	s3, err := awsenv.S3Endpoint(cmd.Context(), settings)
+	if err != nil {
 		return nil, nil, err
 	}
 	used := map[string]time.Duration{}
@@ -246,20 +248,21 @@ func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codeSigner, stop
 			used[name] = 0
 		}
 	}
-	roles, err := role.New(role.Options{AWS: signing.aws, Roles: configured.Roles(&loaded.Config, used)})
+	roles, err := role.New(role.Options{AWS: settings, Roles: configured.Roles(&loaded.Config, used)})
 	if err != nil {
 		return nil, nil, err
 	}
 	roles.Start(cmd.Context())
-	signer, err := signing.open(&loaded.Config, roles)
+	shared := codesigning.New(settings, s3, nil, slog.New(slog.DiscardHandler))
+	signer, err := shared.Open(&loaded.Config, roles)
 	if signer == nil && err == nil {
-		signer, err = signing.own(&loaded.Config, roles)
+		signer, err = shared.Own(&loaded.Config, roles)
 	}
 	if err != nil {
 		roles.Close()
 		return nil, nil, err
 	}
-	return signer, func() { signer.close(); roles.Close() }, nil
+	return signer, func() { signer.Close(); roles.Close() }, nil
 }
 
 // choose returns the profile that signs, or only reads where there is a key already.

@@ -1,4 +1,7 @@
-package main
+// Package codesigning is code signing as the configuration says, for whoever reads documents: the gateway, jobs, render, check.
+//
+//	New ──▶ Shared (kept signatures, metrics) ──▶ Open: the Signer of one configuration ──▶ Making, Kept
+package codesigning
 
 import (
 	"context"
@@ -23,8 +26,8 @@ import (
 	"jobgate/presigner/role"
 )
 
-// codeSigner is code signing as one configuration says, in the words of those who read documents.
-type codeSigner struct {
+// Signer is code signing as one configuration says, in the words of those who read documents.
+type Signer struct {
 	signer     *codesign.Signer
 	profiles   []codesign.Profile
 	sources    []*source.S3
@@ -33,41 +36,37 @@ type codeSigner struct {
 	warnings   []string
 }
 
-var _ gateway.CodeSigning = (*codeSigner)(nil)
+var _ gateway.CodeSigning = (*Signer)(nil)
 
-// openCodeSigning makes what outlives a reload of code signing.
-func (p *process) openCodeSigning() error {
-	p.codesign = &codeSigning{aws: p.aws, s3: p.s3, meter: codesign.NewMeter(), log: p.log}
-	var store codesign.Keep
-	if p.jobs != nil {
-		store = keep(p.jobs.store)
-	}
-	p.codesign.shelf = codesign.NewShelf(store, p.log)
-	return p.metrics.Registry.Register(p.codesign.meter)
-}
+// Shared is what the signers of all configurations share. It outlives a reload.
+type Shared struct {
+	Meter *codesign.Meter
 
-// codeSigning is what the signers of all configurations share.
-type codeSigning struct {
 	aws   aws.Config
 	s3    string
 	shelf *codesign.Shelf
-	meter *codesign.Meter
 	log   *slog.Logger
 }
 
-// open reads the keys of a configuration's profiles; nil if it has none.
-func (s *codeSigning) open(c *config.Config, roles *role.Set) (_ *codeSigner, err error) {
+// New returns what signers share. s3 is where AWS's settings say S3 is; keep, which may be nil, is where signatures
+// outlive the process.
+func New(a aws.Config, s3 string, keep codesign.Keep, log *slog.Logger) *Shared {
+	return &Shared{Meter: codesign.NewMeter(), aws: a, s3: s3, shelf: codesign.NewShelf(keep, log), log: log}
+}
+
+// Open reads the keys of a configuration's profiles; nil if it has none.
+func (s *Shared) Open(c *config.Config, roles *role.Set) (_ *Signer, err error) {
 	if len(c.CodeSign.Profiles) == 0 {
 		return nil, nil //nolint:nilnil // off is no error
 	}
-	made := &codeSigner{shelf: s.shelf}
+	made := &Signer{shelf: s.shelf}
 	defer func() {
 		if err != nil {
-			made.close()
+			made.Close()
 		}
 	}()
 	o := codesign.Config{
-		Endpoint: s.s3, MaxObject: int64(c.Limits.MaxSignedObject), Shelf: s.shelf, Metrics: s.meter.Metrics(), Log: s.log,
+		Endpoint: s.s3, MaxObject: int64(c.Limits.MaxSignedObject), Shelf: s.shelf, Metrics: s.Meter.Metrics(), Log: s.log,
 	}
 	generation := sha256.New()
 	for _, name := range c.CodeSign.Names() {
@@ -92,8 +91,8 @@ func (s *codeSigning) open(c *config.Config, roles *role.Set) (_ *codeSigner, er
 	return made, err
 }
 
-// own is for a key that no profile has: it reads with the gateway's own credentials, whatever it is asked to.
-func (s *codeSigning) own(c *config.Config, roles *role.Set) (*codeSigner, error) {
+// Own is for a key that no profile has: it reads with the gateway's own credentials, whatever it is asked to.
+func (s *Shared) Own(c *config.Config, roles *role.Set) (*Signer, error) {
 	o := configured.S3Options(c, s.aws, s.s3, roles)
 	o.Credentials = s.aws.Credentials.Retrieve
 	s3, err := source.NewS3(o)
@@ -101,11 +100,11 @@ func (s *codeSigning) own(c *config.Config, roles *role.Set) (*codeSigner, error
 		return nil, err
 	}
 	all := codesign.Profile{Open: s3.Open, Exists: s3.Exists, Allow: func(codesign.File) bool { return true }}
-	return &codeSigner{sources: []*source.S3{s3}, profiles: []codesign.Profile{all}}, nil
+	return &Signer{sources: []*source.S3{s3}, profiles: []codesign.Profile{all}}, nil
 }
 
 // profile makes one profile, but for its key.
-func (s *codeSigning) profile(c *config.Config, name string, roles *role.Set) (codesign.Profile, *source.S3, error) {
+func (s *Shared) profile(c *config.Config, name string, roles *role.Set) (codesign.Profile, *source.S3, error) {
 	p := c.CodeSign.Profiles[name]
 	policy, err := jobdoc.NewPolicy(p.Allow, nil, "codesign.profiles."+name)
 	if err != nil {
@@ -127,7 +126,7 @@ func (s *codeSigning) profile(c *config.Config, name string, roles *role.Set) (c
 }
 
 // key reads a profile's key.
-func (s *codeSigner) key(p config.CodeSignProfile, a aws.Config) (codesign.Key, error) {
+func (s *Signer) key(p config.CodeSignProfile, a aws.Config) (codesign.Key, error) {
 	if p.KMSKey != "" {
 		return codesign.NewKMS(p.KMSKey, a)
 	}
@@ -141,7 +140,8 @@ func (s *codeSigner) key(p config.CodeSignProfile, a aws.Config) (codesign.Key, 
 	return k, nil
 }
 
-func (s *codeSigner) close() {
+// Close ends the reading of objects. s may be nil.
+func (s *Signer) Close() {
 	if s == nil {
 		return
 	}
@@ -150,8 +150,17 @@ func (s *codeSigner) close() {
 	}
 }
 
-// forGateway returns s as the gateway takes it, where nil is off.
-func (s *codeSigner) forGateway() gateway.CodeSigning {
+// Signs says whether there are profiles, so that s can sign. Own's cannot.
+func (s *Signer) Signs() bool { return s.signer != nil }
+
+// Profiles are the configuration's, in their order. Do not change them.
+func (s *Signer) Profiles() []codesign.Profile { return s.profiles }
+
+// Warnings say which key files are not protected.
+func (s *Signer) Warnings() []string { return s.warnings }
+
+// Gateway returns s as the gateway takes it, where nil is off.
+func (s *Signer) Gateway() gateway.CodeSigning {
 	if s == nil {
 		return nil
 	}
@@ -159,13 +168,13 @@ func (s *codeSigner) forGateway() gateway.CodeSigning {
 }
 
 // Making implements gateway.CodeSigning.
-func (s *codeSigner) Making(ctx context.Context) jobdoc.CodeSignatures {
+func (s *Signer) Making(ctx context.Context) jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) { return s.signer.Sign(ctx, f) })
 }
 
 // Kept implements gateway.CodeSigning. Whoever asks for what is not kept, or is not allowed any more, is to come back:
 // signatures are made for others.
-func (s *codeSigner) Kept() jobdoc.CodeSignatures {
+func (s *Signer) Kept() jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), keptWithin)
 		defer cancel()
@@ -181,7 +190,7 @@ func (s *codeSigner) Kept() jobdoc.CodeSignatures {
 const keptWithin = 5 * time.Second
 
 // Generation implements gateway.CodeSigning.
-func (s *codeSigner) Generation() string { return s.generation }
+func (s *Signer) Generation() string { return s.generation }
 
 // codeSignatures is a way to a signature in jobdoc's terms.
 type codeSignatures func(f codesign.File) (codesign.Signature, error)
@@ -203,8 +212,8 @@ func (sign codeSignatures) CodeSignature(f jobdoc.CodeFile) (jobdoc.CodeSignatur
 	return jobdoc.CodeSignature{Size: s.Size, Value: s.Value, Algorithm: s.Algorithm}, err
 }
 
-// allowedFiles judges code files for check: it says whether a profile would sign them, and gives no signature.
-func allowedFiles(c *config.Config) (jobdoc.CodeSignatures, error) {
+// Allowed judges code files for check: it says whether a profile would sign them, and gives no signature.
+func Allowed(c *config.Config) (jobdoc.CodeSignatures, error) {
 	if len(c.CodeSign.Profiles) == 0 {
 		return nil, nil //nolint:nilnil // off is no error
 	}
@@ -226,77 +235,10 @@ func allowedFiles(c *config.Config) (jobdoc.CodeSignatures, error) {
 	}), nil
 }
 
-// keep is the store's place for signatures, nil if it has none.
-func keep(store jobs.Store) codesign.Keep {
+// Keep is the store's place for signatures, nil if it has none.
+func Keep(store jobs.Store) codesign.Keep {
 	if s, ok := store.(*jobstore.Store); ok {
 		return s.Signatures()
 	}
 	return nil
-}
-
-// resignEvery is how long what could not be signed waits.
-const resignEvery = 30 * time.Second
-
-// resignDaily is how often the signatures of running jobs are looked after: it keeps them from being pruned.
-const resignDaily = 24 * time.Hour
-
-// resign signs the code files of running jobs for the keys in force, soon and again each day, until ctx ends. Devices
-// are told to come back until all are signed. Then the signatures that nobody needs are deleted.
-func (j *jobsService) resign(ctx context.Context, signer *codeSigner, log *slog.Logger) {
-	for {
-		wait := resignDaily
-		err := j.resignOnce(ctx, signer)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			wait = resignEvery
-			log.Warn("code files of running jobs are not signed yet; devices that ask for them are answered 503", "error", err, "again_in", wait.String())
-		} else if err := signer.shelf.Prune(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("signatures of code files that nobody needs are kept", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
-}
-
-// resignOnce returns the first error after which another attempt may succeed.
-func (j *jobsService) resignOnce(ctx context.Context, signer *codeSigner) (again error) {
-	for _, status := range []jobs.JobStatus{jobs.JobInProgress, jobs.JobScheduled} {
-		page := jobs.Page{Limit: 100}
-		for {
-			list, next, err := j.service.ListJobs(ctx, jobs.JobQuery{Status: status}, page)
-			if err != nil {
-				return fmt.Errorf("cannot list the jobs: %w", err)
-			}
-			for i := range list {
-				if err := j.resignJob(ctx, signer, list[i].Job.ID); errors.Is(err, codesign.ErrUnavailable) && again == nil {
-					again = err
-				}
-			}
-			if page.After = next; next == "" {
-				break
-			}
-		}
-	}
-	return again
-}
-
-func (j *jobsService) resignJob(ctx context.Context, signer *codeSigner, id string) (failed error) {
-	document, err := j.service.JobDocument(ctx, id, false)
-	if err != nil {
-		return nil //nolint:nilerr // it was deleted meanwhile, or devices are told that the store is down
-	}
-	for _, f := range jobdoc.CodeFiles([]byte(document), nil) {
-		if _, err := signer.signer.Kept(ctx, codesign.File(f)); err == nil {
-			continue
-		}
-		if _, err := signer.signer.Sign(ctx, codesign.File(f)); err != nil && failed == nil {
-			failed = err // the signer logged it
-		}
-	}
-	return failed
 }

@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"cmp"
@@ -13,7 +13,8 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-func newRender() *cobra.Command {
+// Render is jobgate render.
+func Render() *cobra.Command {
 	var flags signFlags
 	var as renderAs
 	cmd := &cobra.Command{
@@ -43,7 +44,7 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 					return err
 				}
 				defer stop()
-				if codes.signer != nil {
+				if codes.Signs() {
 					signer.options.Signatures = codes.Making(cmd.Context())
 				}
 			}

@@ -1,7 +1,10 @@
-package main
+// Package offline is the commands that need no running gateway: check, render, presign, codesign. They read the
+// configuration as serve does, and ask AWS alone, or nobody.
+package offline
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,13 +17,15 @@ import (
 
 	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/cli"
+	"jobgate/cmd/jobgate/codesigning"
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
 )
 
-func newCheck() *cobra.Command {
+// Check is jobgate check. compile makes everything that a configuration needs, short of listening and asking.
+func Check(compile func(context.Context, config.Config) error) *cobra.Command {
 	var flags cli.ConfigFlags
 	var given judgement
 	var quiet bool
@@ -36,7 +41,7 @@ for the routes' own.`,
 		Example: `  jobgate check --config jobgate.yaml
   jobgate check documents/*.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c := checker{cmd: cmd, quiet: quiet}
+			c := checker{cmd: cmd, compile: compile, quiet: quiet}
 			loaded, err := c.configuration(&flags, len(args) > 0)
 			if err != nil {
 				return err
@@ -61,9 +66,10 @@ for the routes' own.`,
 
 // checker prints what it finds: faults and warnings to standard error, what is in order to standard output.
 type checker struct {
-	cmd    *cobra.Command
-	quiet  bool
-	faults int
+	cmd     *cobra.Command
+	compile func(context.Context, config.Config) error
+	quiet   bool
+	faults  int
 }
 
 func (c *checker) fault(err error) {
@@ -99,7 +105,7 @@ func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config
 	}
 	logs.PrintWarnings(c.cmd.ErrOrStderr(), append(loaded.Warnings, missingFiles(loaded)...))
 	if o.Scope == config.Serving {
-		if err := compile(c.cmd.Context(), loaded.Config); err != nil {
+		if err := c.compile(c.cmd.Context(), loaded.Config); err != nil {
 			c.fault(err)
 			return loaded, nil
 		}
@@ -196,7 +202,7 @@ func (g *judgement) judges(loaded *config.Loaded, at jobdoc.ResolverConfig, file
 		}
 		options.Strict = g.strict || r.Strict
 		if !r.Fill || r.CodeSign {
-			if options.Signatures, err = allowedFiles(&loaded.Config); err != nil {
+			if options.Signatures, err = codesigning.Allowed(&loaded.Config); err != nil {
 				return nil, err
 			}
 		}

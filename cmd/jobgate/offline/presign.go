@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"errors"
@@ -12,7 +12,8 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-func newPresign() *cobra.Command {
+// Presign is jobgate presign.
+func Presign() *cobra.Command {
 	var flags signFlags
 	var method string
 	cmd := &cobra.Command{
