@@ -63,3 +63,5 @@ func TestStorm(t *testing.T) {
 		}
 	}
 }
+
+func TestRetryMany(t *testing.T) { storetest.RetryMany(t, database) }

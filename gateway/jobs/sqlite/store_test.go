@@ -63,3 +63,5 @@ func TestEngine(t *testing.T) {
 		}
 	})
 }
+
+func TestRetryMany(t *testing.T) { storetest.RetryMany(t, overSQLite) }
