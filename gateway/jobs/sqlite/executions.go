@@ -166,18 +166,18 @@ func (r reader) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.
 	return list, r.addJobs(list)
 }
 
-// unsuccessful is where executions that ended and did not succeed are looked for, if a query asks for no others: the index
-// of those alone. It has all that Ended and Reasons return.
-func unsuccessful(q *engine.EndedQuery) (index, where string) {
+// unsuccessful says that a query is for executions that ended and did not succeed alone: then an index of those has all
+// that is asked for.
+func unsuccessful(q *engine.EndedQuery, index string) (from, where string) {
 	if q.Statuses == 0 || q.Statuses&engine.SetOf(0, 1, engine.FirstEnded) != 0 {
 		return "", ""
 	}
-	return " INDEXED BY executions_unsuccessful", " AND e.status > 2"
+	return " INDEXED BY " + index, " AND e.status > 2"
 }
 
 // Ended implements engine.ExecutionReader.
 func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
-	index, where := unsuccessful(&q)
+	index, where := unsuccessful(&q, "executions_unsuccessful")
 	err = query(r.conn, `SELECT e.thing, t.name, e.number, e.status, e.reason FROM executions e`+index+` JOIN things t ON t.id = e.thing
 			WHERE e.job = ?1 AND e.thing > ?2 AND e.status >= ?3 AND (?4 = 0 OR (?4 >> e.status) & 1) AND (?5 = 0 OR e.reason = ?6)`+where+`
 			ORDER BY e.thing LIMIT ?7`,
@@ -193,7 +193,7 @@ func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
 
 // Reasons implements engine.ExecutionReader.
 func (r reader) Reasons(q engine.EndedQuery) (list []engine.ReasonCount, err error) {
-	index, where := unsuccessful(&q)
+	index, where := unsuccessful(&q, "executions_reasons")
 	err = query(r.conn, `SELECT e.status, e.reason, count(*) n FROM executions e`+index+`
 			WHERE e.job = ?1 AND e.status >= ?2 AND (?3 = 0 OR (?3 >> e.status) & 1) AND (?4 = 0 OR e.reason = ?5)`+where+`
 			GROUP BY e.status, e.reason ORDER BY n DESC, e.status, e.reason LIMIT ?6`,

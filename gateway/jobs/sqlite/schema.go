@@ -192,6 +192,7 @@ UPDATE attempts SET reason = substr(coalesce(json_extract(details, '$.reason'), 
 	WHERE status > 1 AND details LIKE '%"reason"%';
 `, `
 CREATE INDEX executions_unsuccessful ON executions (job, thing, status, number, reason) WHERE status > 2; -- ended otherwise
+CREATE INDEX executions_reasons ON executions (job, status, reason) WHERE status > 2;
 `}
 
 // storeVersion returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
