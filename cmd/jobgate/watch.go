@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,12 +14,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/spf13/cobra"
 
 	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/jobscmd"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobs/api/events"
 	"jobgate/gateway/localfile"
@@ -28,44 +31,49 @@ import (
 func newJobs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
-		Short: "What the IoT Jobs service tells",
-		Long: `What the IoT Jobs service tells beyond AWS's own API. To create and manage jobs, use the AWS CLI or an SDK with
---endpoint-url at the control listener.`,
+		Short: "See jobs and act on them, by the gateway's control listener",
+		Long: `See jobs and act on them: what is under way, what failed and why, and a new job for what failed. To create jobs, things
+and groups, use the AWS CLI or an SDK with --endpoint-url at the control listener, or the console.
+
+Each command asks the control listener that the configuration names, on this machine, or the one of --endpoint-url. The
+requests are signed with AWS's standard credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE); the access key has to be one that
+the gateway knows, see jobs.access_keys_file. A certificate of an authority of your own is believed by --ca-file or
+AWS_CA_BUNDLE; where control_tls.client_ca_file asks operators for one, --cert-file and --key-file show it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	cmd.AddCommand(jobscmd.Commands(jobscmd.Options{UntilSignal: untilStopped, Connect: connectJobs})...)
 	cmd.AddCommand(newWatch())
 	return cmd
 }
 
+// connectJobs adds the flags that say whom to ask to a command, and returns what finds that out.
+func connectJobs(cmd *cobra.Command) func(context.Context) (*jobscmd.Connection, error) {
+	var flags jobsFlags
+	flags.add(cmd)
+	return func(ctx context.Context) (*jobscmd.Connection, error) { return flags.connection(ctx, cmd) }
+}
+
 func newWatch() *cobra.Command {
-	var flags cli.ConfigFlags
+	var flags jobsFlags
 	var asJSON bool
-	var region string
-	var certificate clientCertificate
 	var o events.Options
 	cmd := &cobra.Command{
 		Use:   "watch [flags]",
 		Short: "Follow the changes of jobs and executions as they happen",
-		Long: `Prints a line for each change of a job or an execution, from now on, until Ctrl-C or the gateway ends.
-
-It asks the control listener that the configuration names, on this machine. The request is signed with AWS's standard
-credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE); the access key has to be one that the gateway knows, see
-jobs.access_keys_file. A certificate of an authority of your own is believed by AWS_CA_BUNDLE; where
-control_tls.client_ca_file asks operators for one, --cert-file and --key-file show it.`,
+		Long: `Prints a line for each change of a job or an execution, from now on, until Ctrl-C or the gateway ends. Whom it asks, and
+with which key, is as jobgate jobs --help says.`,
 		Example: `  jobgate jobs watch --job-id update-1
   jobgate jobs watch --endpoint-url http://127.0.0.1:8082 --region us-east-1 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := untilSignal(cmd.Context(), func() {})
+			ctx, stop := untilStopped(cmd.Context())
 			defer stop()
-			c, err := flags.Options(cmd, config.Serving)
+			to, err := flags.connection(ctx, cmd)
 			if err != nil {
 				return err
 			}
-			if err := prepareWatch(ctx, &o, config.Peek(c), region, c.Path != "", &certificate); err != nil {
-				return err
-			}
+			o.Endpoint, o.Region, o.Credentials, o.Client = to.Endpoint, to.Region, to.Credentials, to.HTTP
 			o.Connected = func() { _, _ = fmt.Fprintf(cmd.ErrOrStderr(), "following the jobs of %s\n", o.Endpoint) }
 			err = events.Watch(ctx, o, func(e events.Event) error { return printEvent(cmd.OutOrStdout(), &e, asJSON) })
 			if ctx.Err() != nil {
@@ -74,54 +82,95 @@ control_tls.client_ca_file asks operators for one, --cert-file and --key-file sh
 			return err
 		},
 	}
-	flags.Add(cmd, nil)
+	flags.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.Endpoint, "endpoint-url", "", "`URL` of the control listener (default: control's, on this machine)")
-	f.StringVar(&region, "region", "", "`REGION` of the gateway's jobs (default: jobs.region; without a configuration file, AWS_REGION)")
 	f.StringVar(&o.JobID, "job-id", "", "this job only, an `ID`")
 	f.BoolVar(&o.OnlyJobs, "only-jobs", false, "no changes of executions")
-	f.StringVar(&certificate.cert, "cert-file", "", "client certificate, a PEM `FILE`")
-	f.StringVar(&certificate.key, "key-file", "", "its private key, a PEM `FILE`")
 	f.BoolVar(&asJSON, "json", false, "a JSON object a line")
 	return cmd
 }
 
-// prepareWatch finds whom to ask, with which key and certificate. fromFile says that c is more than defaults.
-func prepareWatch(ctx context.Context, o *events.Options, c *config.Config, region string, fromFile bool, certificate *clientCertificate) error {
-	if o.Endpoint == "" {
+// jobsFlags are the flags that say whom a command asks of jobs.
+type jobsFlags struct {
+	config           cli.ConfigFlags
+	endpoint, region string
+	certificate      clientCertificate
+	authorities      string
+}
+
+func (f *jobsFlags) add(cmd *cobra.Command) {
+	f.config.Add(cmd, nil)
+	flags := cmd.Flags()
+	flags.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of the control listener (default: control's, on this machine)")
+	flags.StringVar(&f.region, "region", "", "`REGION` of the gateway's jobs (default: jobs.region; without a configuration file, AWS_REGION)")
+	flags.StringVar(&f.certificate.cert, "cert-file", "", "client certificate, a PEM `FILE`")
+	flags.StringVar(&f.certificate.key, "key-file", "", "its private key, a PEM `FILE`")
+	flags.StringVar(&f.authorities, "ca-file", "", "authorities that the gateway's certificate may be of, a PEM `FILE` (default: AWS_CA_BUNDLE, else the system's)")
+}
+
+// connection finds whom to ask, with which key and certificate.
+func (f *jobsFlags) connection(ctx context.Context, cmd *cobra.Command) (*jobscmd.Connection, error) {
+	o, err := f.config.Options(cmd, config.Serving)
+	if err != nil {
+		return nil, err
+	}
+	c := config.Peek(o)
+	to := &jobscmd.Connection{Endpoint: f.endpoint, Region: f.region}
+	if to.Endpoint == "" {
 		if c.Control == "" {
-			return fmt.Errorf("cannot follow the jobs: the configuration turns control off")
+			return nil, errors.New("cannot ask for jobs: the configuration turns control off")
 		}
-		o.Endpoint = controlURL(c, dialable(c.Control))
+		to.Endpoint = controlURL(c, dialable(c.Control))
 	}
 	settings, err := awsenv.Load(ctx, logs.ForCommand(os.Stderr))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	client, ok := settings.HTTPClient.(*awshttp.BuildableClient) // it knows AWS_CA_BUNDLE
+	if to.HTTP, err = f.client(settings.HTTPClient); err != nil {
+		return nil, err
+	}
+	switch fromFile := o.Path != ""; { // c is more than defaults
+	case to.Region != "":
+	case settings.Region != "" && !fromFile:
+		to.Region = settings.Region
+	default:
+		to.Region = c.Jobs.Region
+	}
+	key, err := settings.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("cannot sign the request to %s: %w; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of jobs.access_keys_file", to.Endpoint, err)
+	}
+	to.Credentials = presigner.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken}
+	return to, nil
+}
+
+// client returns the HTTP client of AWS's settings, which knows AWS_CA_BUNDLE, with the certificates of the flags. It has
+// no Timeout: a stream has no end.
+func (f *jobsFlags) client(from aws.HTTPClient) (*http.Client, error) {
+	client, ok := from.(*awshttp.BuildableClient)
 	if !ok {
 		client = awshttp.NewBuildableClient()
 	}
 	transport := client.GetTransport()
-	if transport.TLSClientConfig.Certificates, err = certificate.load(); err != nil {
-		return err
+	var err error
+	if transport.TLSClientConfig.Certificates, err = f.certificate.load(); err != nil {
+		return nil, err
 	}
-	o.Client = &http.Client{Transport: transport}
-	switch {
-	case region != "":
-		o.Region = region
-	case settings.Region != "" && !fromFile:
-		o.Region = settings.Region
-	default:
-		o.Region = c.Jobs.Region
+	if f.authorities != "" {
+		pem, _, err := localfile.Read(f.authorities, maxAuthorities)
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the authorities of --ca-file: %w", err)
+		}
+		transport.TLSClientConfig.RootCAs = x509.NewCertPool()
+		if !transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("cannot use --ca-file %q: it holds no certificate in PEM", f.authorities)
+		}
 	}
-	key, err := settings.Credentials.Retrieve(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot sign the request to %s: %w; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of jobs.access_keys_file", o.Endpoint, err)
-	}
-	o.Credentials = presigner.Credentials{AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken}
-	return nil
+	return &http.Client{Transport: transport}, nil
 }
+
+// maxAuthorities bounds the file of --ca-file, in bytes.
+const maxAuthorities = 4 << 20
 
 // clientCertificate is what an operator shows to a control plane with control_tls.client_ca_file.
 type clientCertificate struct{ cert, key string }

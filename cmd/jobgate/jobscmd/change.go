@@ -1,0 +1,131 @@
+package jobscmd
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+)
+
+// cancelRequest is CancelJob's input.
+type cancelRequest struct {
+	ReasonCode string `json:"reasonCode,omitempty"`
+	Comment    string `json:"comment,omitempty"`
+}
+
+func newCancel(o Options) *cobra.Command {
+	var in cancelRequest
+	var force, yes bool
+	cmd := &cobra.Command{
+		Use:   "cancel JOB [flags]",
+		Short: "Cancel a job",
+		Long: `Cancels a job: no thing gets it any more, and executions that wait are canceled. Those that devices work on go on,
+unless --force cancels them too. It asks first.`,
+		Example: `  jobgate jobs cancel update-1 --reason-code BAD_IMAGE --comment 'v7 does not boot'
+  jobgate jobs cancel update-1 --force --yes`,
+		Args: cobra.ExactArgs(1),
+	}
+	f := cmd.Flags()
+	f.BoolVar(&force, "force", false, "cancel executions that devices work on, too: their devices may be left in an unknown state")
+	f.StringVar(&in.ReasonCode, "reason-code", "", "why, a `CODE` of capital letters, digits and _")
+	f.StringVar(&in.Comment, "comment", "", "why, a `TEXT`")
+	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return o.command(cmd, func(r *run, args []string) error {
+		job := args[0]
+		what := "cancel job " + strconv.Quote(job)
+		err := r.confirm(yes, what, job, func(n counts) string {
+			goOn := "go on"
+			if force {
+				goOn = "are canceled too"
+			}
+			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", spaced(n["QUEUED"]), spaced(n["IN_PROGRESS"]), goOn)
+		})
+		if err != nil {
+			return err
+		}
+		return r.change(request{what: what, method: http.MethodPut, path: []string{"jobs", job, "cancel"}, query: forced(force), body: in}, "Job "+job+" is canceled.")
+	})
+}
+
+func newDelete(o Options) *cobra.Command {
+	var force, yes bool
+	cmd := &cobra.Command{
+		Use:   "delete JOB [flags]",
+		Short: "Delete a job, with the records of its executions",
+		Long: `Deletes a job that has ended, with the records of all its executions and the reasons of those that failed; with
+--force also one that has not ended. It asks first.`,
+		Example: `  jobgate jobs delete update-1
+  jobgate jobs delete update-1 --force --yes`,
+		Args: cobra.ExactArgs(1),
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "delete the job even if it has not ended")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return o.command(cmd, func(r *run, args []string) error {
+		job := args[0]
+		what := "delete job " + strconv.Quote(job)
+		err := r.confirm(yes, what, job, func(n counts) string {
+			return fmt.Sprintf("The records of %s executions go with it, %s of them pending. This cannot be undone.", spaced(n.total()), spaced(n.pending()))
+		})
+		if err != nil {
+			return err
+		}
+		return r.change(request{what: what, method: http.MethodDelete, path: []string{"jobs", job}, query: forced(force)}, "Job "+job+" is being deleted.")
+	})
+}
+
+func forced(force bool) url.Values {
+	if !force {
+		return nil
+	}
+	return url.Values{"force": {"true"}}
+}
+
+// change does a request that changes a job, and says so.
+func (r *run) change(q request, done string) error {
+	text, err := r.call(r.ctx, q, nil)
+	switch {
+	case err != nil:
+		return err
+	case r.asJSON && len(text) > 0:
+		return r.printf("%s\n", text)
+	case r.asJSON:
+		return nil
+	}
+	return r.printf("%s\n", done)
+}
+
+// errDeclined says that an operator did not want it.
+var errDeclined = errors.New("nothing was changed")
+
+// confirm asks whether to do what was asked for, unless yes says so already. consequences says what it does to a job with
+// such counts.
+func (r *run) confirm(yes bool, what, job string, consequences func(counts) string) error {
+	if yes {
+		return nil
+	}
+	in, ok := r.cmd.InOrStdin().(*os.File)
+	if !ok || !isatty.IsTerminal(in.Fd()) {
+		return fmt.Errorf("cannot %s without asking first: there is no terminal to ask on; --yes does it without", what)
+	}
+	d, err := r.describe(job)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(r.cmd.ErrOrStderr(), "%s (%s) at %s?\n%s [y/N] ", strings.ToUpper(what[:1])+what[1:], d.Job.Status, r.Endpoint, consequences(d.counts()))
+	answer, err := bufio.NewReader(in).ReadString('\n')
+	if err != nil {
+		return errDeclined
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errDeclined
+}

@@ -1,0 +1,110 @@
+package jobscmd
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
+
+// failed are the states of an execution that failed.
+var failed = []string{"FAILED", "TIMED_OUT", "REJECTED"}
+
+func newFailures(o Options) *cobra.Command {
+	var status, reason string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "failures JOB [flags]",
+		Short: "List what failed of a job, with the reasons that devices gave",
+		Long: `Lists the things whose latest execution of a job FAILED, TIMED_OUT or was REJECTED. Their reason is what the device
+reported as the detail "reason" of its statusDetails. Before the list come the most frequent reasons.`,
+		Example: `  jobgate jobs failures update-1
+  jobgate jobs failures update-1 --status FAILED --reason 'disk is full' --limit 0 --json`,
+		Args: cobra.ExactArgs(1),
+	}
+	f := cmd.Flags()
+	f.StringVar(&status, "status", "", "of this `STATUS` only: FAILED, TIMED_OUT, REJECTED")
+	f.StringVar(&reason, "reason", "", "with exactly this `REASON` only; \"\": without one")
+	f.IntVar(&limit, "limit", 50, "`NUMBER` of things at most; 0: all")
+	complete(cmd, "status", failed...)
+	return o.command(cmd, func(r *run, args []string) error {
+		part := &limited{limit: limit}
+		q := request{
+			what: "list the failures of job " + strconv.Quote(args[0]), method: http.MethodGet,
+			path: []string{"-", "jobs", args[0], "failures"}, query: part.query(),
+		}
+		if status != "" {
+			q.query.Set("status", status)
+		}
+		if cmd.Flags().Changed("reason") {
+			q.query.Set("reason", reason)
+		}
+		return r.failures(q, part)
+	})
+}
+
+// failurePage is ListJobFailures' answer.
+type failurePage struct {
+	Failures []json.RawMessage `json:"failures"`
+	Reasons  []struct {
+		Status string `json:"status"`
+		Reason string `json:"reason"`
+		Count  int64  `json:"count"`
+	} `json:"reasons"`
+}
+
+// failure is an entry of it.
+type failure struct {
+	Thing   string `json:"thingName"`
+	Status  string `json:"status"`
+	Number  int64  `json:"executionNumber"`
+	Reason  string `json:"reason"`
+	Updated epoch  `json:"lastUpdatedAt"`
+}
+
+func (r *run) failures(q request, part *limited) error {
+	var reasons, rows [][]string
+	err := r.pages(r.ctx, q, func() any { return new(failurePage) }, func(answer any) (bool, error) {
+		page := answer.(*failurePage)
+		for _, x := range page.Reasons {
+			reasons = append(reasons, []string{spaced(x.Count), x.Status, orNone(x.Reason)})
+		}
+		n, more := part.take(len(page.Failures))
+		for _, text := range page.Failures[:n] {
+			if r.asJSON {
+				if err := r.printf("%s\n", text); err != nil {
+					return false, err
+				}
+				continue
+			}
+			var x failure
+			if err := json.Unmarshal(text, &x); err != nil {
+				return false, err
+			}
+			rows = append(rows, []string{x.Thing, x.Status, strconv.FormatInt(x.Number, 10), x.Updated.String(), orNone(x.Reason)})
+		}
+		return more, nil
+	})
+	if err != nil || r.asJSON {
+		return err
+	}
+	if len(rows) == 0 {
+		r.note("Nothing of that has failed.")
+		return nil
+	}
+	if err := r.table("THINGS STATUS REASON", reasons); err != nil {
+		return err
+	}
+	if err := r.printf("\n"); err != nil {
+		return err
+	}
+	return r.table("THING STATUS NUMBER UPDATED REASON", rows)
+}
+
+func orNone(reason string) string {
+	if reason == "" {
+		return "(none given)"
+	}
+	return reason
+}

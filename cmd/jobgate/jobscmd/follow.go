@@ -1,0 +1,155 @@
+package jobscmd
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+)
+
+// rateOver is the time over which a rate is taken; maxRetryPause the longest pause after looks that failed.
+const (
+	rateOver      = time.Minute
+	maxRetryPause = 30 * time.Second
+)
+
+// follower follows a job to its end.
+type follower struct {
+	*run
+	id      string
+	every   time.Duration
+	samples []sample // of the last rateOver, and the one before
+	shown   string   // the job's status in the last line
+}
+
+// follow shows the job until it has ended, and returns it as it is then.
+func (f *follower) follow(d *described) (*described, error) {
+	out, _ := f.cmd.OutOrStdout().(*os.File)
+	onTerminal := !f.asJSON && out != nil && isatty.IsTerminal(out.Fd()) && os.Getenv("TERM") != "dumb"
+	if f.every <= 0 {
+		if f.every = 5 * time.Second; onTerminal {
+			f.every = time.Second
+		}
+	}
+	history, err := f.history(f.id)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range history {
+		f.add(one)
+	}
+	if onTerminal {
+		screen := &live{w: out, color: os.Getenv("NO_COLOR") == ""}
+		return f.each(d, screen.draw, screen.trouble)
+	}
+	return f.each(d, f.line, func(err error) { f.note("jobgate: %v; trying again", err) })
+}
+
+// each calls show with the job now and then, until it has ended. trouble is told why a look failed, once.
+func (f *follower) each(d *described, show func(*described, pace) error, trouble func(error)) (*described, error) {
+	pause := f.every
+	for {
+		if d != nil {
+			f.add(sample{time.Now(), d.counts()})
+			if err := show(d, f.pace()); err != nil {
+				return d, err
+			}
+			if d.over() {
+				return d, nil
+			}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-f.ctx.Done():
+			timer.Stop()
+			return d, f.ctx.Err()
+		case <-timer.C:
+		}
+		next, err := f.describe(f.id)
+		var refused *apiError
+		switch {
+		case err == nil:
+			d, pause = next, f.every
+		case f.ctx.Err() != nil:
+			return d, f.ctx.Err()
+		case errors.As(err, &refused) && refused.status < 500: // deleted, or the key was revoked
+			return d, err
+		default:
+			if pause == f.every {
+				trouble(err)
+			}
+			d, pause = nil, min(2*pause, max(maxRetryPause, f.every))
+		}
+	}
+}
+
+// add keeps a sample, and those that the rate is taken over.
+func (f *follower) add(one sample) {
+	f.samples = append(f.samples, one)
+	for len(f.samples) > 2 && one.at.Sub(f.samples[1].at) >= rateOver {
+		f.samples = f.samples[1:]
+	}
+}
+
+// pace is how fast executions end; 0: none has for a while.
+type pace struct {
+	perSecond float64
+	left      time.Duration // until the rest has ended at that rate
+}
+
+// pace is taken over the last minute.
+func (f *follower) pace() (p pace) {
+	first, last := f.samples[0], f.samples[len(f.samples)-1]
+	ended := (last.total() - last.pending()) - (first.total() - first.pending())
+	if past := last.at.Sub(first.at).Seconds(); ended > 0 && past > 0 {
+		p.perSecond = float64(ended) / past
+		p.left = time.Duration(float64(last.pending()) / p.perSecond * float64(time.Second))
+	}
+	return p
+}
+
+// String is the pace in words, "" if there is none.
+func (p pace) String() string {
+	switch {
+	case p.perSecond == 0:
+		return ""
+	case p.left == 0:
+		return rate(p.perSecond)
+	}
+	return rate(p.perSecond) + ", about " + span(p.left) + " left"
+}
+
+// rate writes a rate in the unit in which it is not small.
+func rate(perSecond float64) string {
+	switch {
+	case perSecond >= 10:
+		return spaced(int64(perSecond+0.5)) + " a second"
+	case perSecond >= 1:
+		return fmt.Sprintf("%.1f a second", perSecond)
+	case perSecond*60 >= 1:
+		return fmt.Sprintf("%.1f a minute", perSecond*60)
+	}
+	return fmt.Sprintf("%.1f an hour", perSecond*3600)
+}
+
+// line writes a line, if the job has changed since the last.
+func (f *follower) line(d *described, p pace) error {
+	n := len(f.samples)
+	if n > 1 && f.samples[n-2].String() == f.samples[n-1].String() && f.shown == d.Job.Status {
+		return nil
+	}
+	f.shown = d.Job.Status
+	if f.asJSON {
+		return f.printf("%s\n", d.text)
+	}
+	text := time.Now().UTC().Format(time.RFC3339) + " " + d.Job.ID + " " + d.Job.Status
+	if c := d.counts().String(); c != "" {
+		text += " " + c
+	}
+	if s := p.String(); s != "" && !d.over() {
+		text += " (" + s + ")"
+	}
+	return f.printf("%s\n", text)
+}

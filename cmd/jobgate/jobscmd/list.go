@@ -1,0 +1,106 @@
+package jobscmd
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
+
+// maxPage is how many entries a page of a listing may have.
+const maxPage = 250
+
+// limited takes part of a listing: limit entries, all of them if it is 0.
+type limited struct{ limit, taken int }
+
+// query asks for pages as large as is useful.
+func (l *limited) query() url.Values {
+	page := maxPage
+	if l.limit > 0 {
+		page = min(page, l.limit)
+	}
+	return url.Values{"maxResults": {strconv.Itoa(page)}}
+}
+
+// take returns how many of a page's entries are wanted, and whether more are.
+func (l *limited) take(n int) (wanted int, more bool) {
+	if l.limit > 0 {
+		n = min(n, l.limit-l.taken)
+	}
+	l.taken += n
+	return n, l.limit <= 0 || l.taken < l.limit
+}
+
+func newList(o Options) *cobra.Command {
+	var status, group string
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list [flags]",
+		Short: "List jobs, the newest first",
+		Example: `  jobgate jobs list --status IN_PROGRESS
+  jobgate jobs list --limit 0 --json`,
+		Args: cobra.NoArgs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&status, "status", "", "jobs in this `STATUS` only: IN_PROGRESS, SCHEDULED, COMPLETED, CANCELED, DELETION_IN_PROGRESS")
+	f.StringVar(&group, "group", "", "jobs for this thing group only, its `NAME`")
+	f.IntVar(&limit, "limit", 50, "`NUMBER` of jobs at most; 0: all")
+	complete(cmd, "status", "IN_PROGRESS", "SCHEDULED", "COMPLETED", "CANCELED", "DELETION_IN_PROGRESS")
+	return o.command(cmd, func(r *run, _ []string) error { return r.list(status, group, &limited{limit: limit}) })
+}
+
+// complete offers the values of a flag.
+func complete(cmd *cobra.Command, flag string, values ...string) {
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+}
+
+// jobSummary is an entry of ListJobs.
+type jobSummary struct {
+	ID        string `json:"jobId"`
+	Status    string `json:"status"`
+	Selection string `json:"targetSelection"`
+	Created   epoch  `json:"createdAt"`
+	Completed epoch  `json:"completedAt"`
+}
+
+func (r *run) list(status, group string, part *limited) error {
+	q := request{what: "list the jobs", method: http.MethodGet, path: []string{"jobs"}, query: part.query()}
+	if status != "" {
+		q.query.Set("status", status)
+	}
+	if group != "" {
+		q.query.Set("thingGroupName", group)
+	}
+	type page struct {
+		Jobs []json.RawMessage `json:"jobs"`
+	}
+	var rows [][]string
+	err := r.pages(r.ctx, q, func() any { return new(page) }, func(answer any) (bool, error) {
+		list := answer.(*page).Jobs
+		n, more := part.take(len(list))
+		for _, text := range list[:n] {
+			if r.asJSON {
+				if err := r.printf("%s\n", text); err != nil {
+					return false, err
+				}
+				continue
+			}
+			var j jobSummary
+			if err := json.Unmarshal(text, &j); err != nil {
+				return false, err
+			}
+			rows = append(rows, []string{j.ID, j.Status, j.Selection, j.Created.String(), j.Completed.String()})
+		}
+		return more, nil
+	})
+	if err != nil || r.asJSON {
+		return err
+	}
+	if len(rows) == 0 {
+		r.note("There are no such jobs.")
+		return nil
+	}
+	return r.table("JOB STATUS TYPE CREATED COMPLETED", rows)
+}

@@ -1,0 +1,168 @@
+package jobscmd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newShow(o Options) *cobra.Command {
+	var f follower
+	var follow, exitStatus bool
+	cmd := &cobra.Command{
+		Use:   "show JOB [flags]",
+		Short: "Show a job: its status, what its executions are in, and how fast they end",
+		Long: `Shows a job. With --follow it goes on until the job has ended: on a terminal as a bar with counts, the rate at which
+executions end and when the rest will have ended at that rate; elsewhere as a line whenever the counts change. NO_COLOR
+turns colors off.`,
+		Example: `  jobgate jobs show update-1 --follow
+  jobgate jobs show update-1 --follow --exit-status && echo done
+  jobgate jobs show update-1 --json`,
+		Args: cobra.ExactArgs(1),
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&follow, "follow", "f", false, "follow the job until it has ended")
+	flags.DurationVar(&f.every, "interval", 0, "`TIME` between looks at the job with --follow (default 1s on a terminal, else 5s)")
+	flags.BoolVar(&exitStatus, "exit-status", false, "fail (exit 1) if the job was canceled or executions of it failed")
+	return o.command(cmd, func(r *run, args []string) error {
+		f.run, f.id = r, args[0]
+		d, err := r.describe(args[0])
+		if err != nil {
+			return err
+		}
+		if follow {
+			d, err = f.follow(d)
+		} else {
+			err = r.show(d)
+		}
+		if err == nil && exitStatus {
+			err = d.verdict()
+		}
+		return err
+	})
+}
+
+// described is DescribeJob's answer.
+type described struct {
+	Source string `json:"documentSource"`
+	Job    struct {
+		ID          string   `json:"jobId"`
+		Status      string   `json:"status"`
+		Selection   string   `json:"targetSelection"`
+		Targets     []string `json:"targets"`
+		Description string   `json:"description"`
+		ReasonCode  string   `json:"reasonCode"`
+		Comment     string   `json:"comment"`
+		Created     epoch    `json:"createdAt"`
+		Completed   epoch    `json:"completedAt"`
+		Details     struct {
+			Canceled   int64 `json:"numberOfCanceledThings"`
+			Succeeded  int64 `json:"numberOfSucceededThings"`
+			Failed     int64 `json:"numberOfFailedThings"`
+			Rejected   int64 `json:"numberOfRejectedThings"`
+			Queued     int64 `json:"numberOfQueuedThings"`
+			InProgress int64 `json:"numberOfInProgressThings"`
+			Removed    int64 `json:"numberOfRemovedThings"`
+			TimedOut   int64 `json:"numberOfTimedOutThings"`
+		} `json:"jobProcessDetails"`
+	} `json:"job"`
+
+	text json.RawMessage // as it came
+}
+
+func (r *run) describe(id string) (*described, error) {
+	d := new(described)
+	var err error
+	d.text, err = r.call(r.ctx, request{what: "show job " + strconv.Quote(id), method: http.MethodGet, path: []string{"jobs", id}}, d)
+	return d, err
+}
+
+// counts are its executions by status.
+func (d *described) counts() counts {
+	n := &d.Job.Details
+	return counts{
+		"CANCELED": n.Canceled, "SUCCEEDED": n.Succeeded, "FAILED": n.Failed, "REJECTED": n.Rejected, "QUEUED": n.Queued,
+		"IN_PROGRESS": n.InProgress, "REMOVED": n.Removed, "TIMED_OUT": n.TimedOut,
+	}
+}
+
+// over says whether nothing of the job changes any more.
+func (d *described) over() bool {
+	return (d.Job.Status == "COMPLETED" || d.Job.Status == "CANCELED") && d.counts().pending() == 0
+}
+
+// verdict is an error if the job did not do what it was made for.
+func (d *described) verdict() error {
+	n := d.counts()
+	switch {
+	case d.Job.Status == "CANCELED":
+		return fmt.Errorf("job %q was canceled", d.Job.ID)
+	case n.failed() > 0:
+		return fmt.Errorf("job %q failed on %s; see jobgate jobs failures %s", d.Job.ID, things(n.failed()), d.Job.ID)
+	case !d.over():
+		return fmt.Errorf("job %q has not ended: %s", d.Job.ID, n)
+	}
+	return nil
+}
+
+func (r *run) show(d *described) error {
+	if r.asJSON {
+		return r.printf("%s\n", d.text)
+	}
+	j := &d.Job
+	for _, line := range []struct{ name, value string }{
+		{"Job", j.ID}, {"Status", strings.TrimSpace(j.Status + " " + j.ReasonCode)}, {"Comment", j.Comment}, {"Description", j.Description},
+		{"Type", j.Selection}, {"Targets", strings.Join(j.Targets, " ")}, {"Document", d.Source},
+		{"Created", j.Created.String()}, {"Completed", j.Completed.String()},
+	} {
+		if line.value != "" && line.value != "-" {
+			if err := r.printf("%-12s %s\n", line.name, clean(line.value)); err != nil {
+				return err
+			}
+		}
+	}
+	n := d.counts()
+	if err := r.printf("%-12s %s\n", "Executions", spaced(n.total())); err != nil {
+		return err
+	}
+	for _, status := range statuses {
+		if n[status] > 0 {
+			if err := r.printf("  %-11s %s\n", status, spaced(n[status])); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// history reads the samples that the gateway kept of a job's counts. A gateway that has none is older.
+func (r *run) history(id string) (list []sample, err error) {
+	var answer struct {
+		Progress []struct {
+			Time       epoch  `json:"time"`
+			Executions counts `json:"executions"`
+		} `json:"progress"`
+	}
+	q := request{what: "read the progress of job " + strconv.Quote(id), method: http.MethodGet, path: []string{"-", "jobs", id, "progress"}}
+	_, err = r.call(r.ctx, q, &answer)
+	var refused *apiError
+	if errors.As(err, &refused) && refused.status == http.StatusNotFound {
+		return nil, nil
+	}
+	for _, p := range answer.Progress {
+		list = append(list, sample{p.Time.time(), p.Executions})
+	}
+	return list, err
+}
+
+// sample is a job's counts at a time.
+type sample struct {
+	at time.Time
+	counts
+}
