@@ -39,6 +39,7 @@ type Event struct {
 	Version int64
 	Status  Status
 	Retry   int
+	Details StatusDetails // what the device has reported last; only of an execution that has ended
 
 	Missed int64 // events that this subscriber lost just before this one, because it was too slow
 }

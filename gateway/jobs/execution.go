@@ -112,6 +112,14 @@ func (d StatusDetails) Map() map[string]string {
 	return m
 }
 
+// LastDetails are those of an execution that has ended: AWS's events have them then, and in no other.
+func (e *Execution) LastDetails() StatusDetails {
+	if !e.Status.Terminal() {
+		return ""
+	}
+	return e.Details
+}
+
 // reasonKey is the detail in which a device says why an execution ended as it did; maxReason bounds what is kept of it.
 const (
 	reasonKey = "reason"

@@ -30,6 +30,8 @@ type NoticedExecution struct {
 	Status  Status `json:"s,omitempty"`
 	Retry   int    `json:"r,omitempty"`
 	Due     int64  `json:"due,omitempty"` // when its timer runs out
+
+	Details StatusDetails `json:"d,omitempty"` // see Event.Details
 }
 
 // NoticeJob returns the notice of a change of a job.
@@ -51,7 +53,7 @@ func NoticeExecutions(t EventType, list []Execution) (notices []Notice) {
 }
 
 func noticed(e *Execution) NoticedExecution {
-	n := NoticedExecution{Thing: e.Thing, Status: e.Status, Retry: e.Retry}
+	n := NoticedExecution{Thing: e.Thing, Status: e.Status, Retry: e.Retry, Details: e.LastDetails()}
 	if e.Number != 1 {
 		n.Number = e.Number
 	}
@@ -91,6 +93,7 @@ func (n *Notice) Events(now time.Time, f func(*Event)) {
 	for i := range n.Executions {
 		x := &n.Executions[i]
 		e.Thing, e.Number, e.Version, e.Status, e.Retry = x.Thing, max(1, x.Number), max(1, x.Version), x.Status, x.Retry
+		e.Details = x.Details
 		f(&e)
 	}
 }

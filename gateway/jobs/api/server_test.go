@@ -152,7 +152,11 @@ func TestWatch(t *testing.T) {
 				if e.Type == "job.progress" { // as often as the rollout likes
 					return nil
 				}
-				got = append(got, strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Type, e.JobID, e.Status)))
+				line := strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Type, e.JobID, e.Status))
+				if len(e.StatusDetails) > 0 {
+					line += fmt.Sprint(" ", e.StatusDetails)
+				}
+				got = append(got, line)
 				if len(got) == len(want) {
 					return errEnough
 				}
@@ -169,14 +173,14 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	all := f(func(*events.Options) {}, "job.created j1", "execution.updated j1 QUEUED", "job.created j2", "execution.updated j2 QUEUED",
-		"execution.updated j1 IN_PROGRESS", "execution.updated j1 SUCCEEDED", "job.completed j1")
+		"execution.updated j1 IN_PROGRESS", "execution.updated j1 SUCCEEDED map[step:last]", "job.completed j1")
 	one := f(func(o *events.Options) { o.JobID = "j2" }, "job.created j2", "execution.updated j2 QUEUED")
 	onlyJobs := f(func(o *events.Options) { o.OnlyJobs = true }, "job.created j1", "job.created j2", "job.completed j1")
 	p.createJob("j1", "a")
 	p.createJob("j2", "a")
 	device := operator.asDevice()
-	p.ok(device, "PUT", "/things/a/jobs/$next", "{}")
-	p.ok(device, "POST", "/things/a/jobs/j1", `{"status":"SUCCEEDED"}`)
+	p.ok(device, "PUT", "/things/a/jobs/$next", `{"statusDetails":{"step":"first"}}`)
+	p.ok(device, "POST", "/things/a/jobs/j1", `{"status":"SUCCEEDED","statusDetails":{"step":"last"}}`)
 	p.tick()
 	all()
 	one()

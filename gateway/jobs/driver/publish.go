@@ -48,7 +48,7 @@ func (p *Publisher) Executions(list []jobs.Execution) {
 func (p *Publisher) Execution(t jobs.EventType, e *jobs.Execution) {
 	p.Publish(&jobs.Event{
 		Type: t, Time: e.UpdatedAt, JobID: e.Job.ID, Job: e.Job.Status,
-		Thing: e.Thing, Number: e.Number, Version: e.Version, Status: e.Status, Retry: e.Retry,
+		Thing: e.Thing, Number: e.Number, Version: e.Version, Status: e.Status, Retry: e.Retry, Details: e.LastDetails(),
 	})
 }
 

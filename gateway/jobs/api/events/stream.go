@@ -47,6 +47,9 @@ type Event struct {
 	VersionNumber   int64  `json:"versionNumber,omitempty"`
 	RetryAttempt    int    `json:"retryAttempt,omitempty"`
 
+	// StatusDetails are what the device has reported last, in the event of an execution's end, as in AWS's.
+	StatusDetails map[string]string `json:"statusDetails,omitempty"`
+
 	Missed int64 `json:"missed,omitempty"` // events lost just before this one: the follower was too slow
 }
 
@@ -55,6 +58,7 @@ func eventOf(e *jobs.Event) Event {
 	if e.Thing != "" {
 		event.ThingName, event.Status = e.Thing, e.Status.String()
 		event.ExecutionNumber, event.VersionNumber, event.RetryAttempt = e.Number, e.Version, e.Retry
+		event.StatusDetails = e.Details.Map()
 		return event
 	}
 	event.Executions = e.Counts.ByName()
