@@ -21,6 +21,7 @@ type Health struct {
 	service     *operations.Service
 	check       func() error            // looks at the store's file; nil: there is none
 	connections func() (busy, idle int) // nil: there are none
+	lag         func() time.Duration    // how long the feed is held back; set with connections
 
 	durations *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
@@ -33,7 +34,7 @@ type Health struct {
 var (
 	descConnections = prometheus.NewDesc("jobgate_store_connections", "Connections to the jobs database, by state: busy or idle.", []string{"state"}, nil)
 	descLease       = prometheus.NewDesc("jobgate_lease_held", "1 if this gateway does the background work of the jobs, else 0.", []string{"work"}, nil)
-	descLag         = prometheus.NewDesc("jobgate_feed_lag_seconds", "Time since this gateway had read all changes of the gateways that share the store.", nil, nil)
+	descLag         = prometheus.NewDesc("jobgate_feed_lag_seconds", "Time since this gateway had read all changes of the gateways that share the store, or age of the oldest that an open transaction hides.", nil, nil)
 )
 
 // NewHealth returns the health of a store of a kind: sqlite or postgres.
@@ -158,7 +159,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	busy, idle := h.connections()
 	ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(busy), "busy")
 	ch <- prometheus.MustNewConstMetric(descConnections, prometheus.GaugeValue, float64(idle), "idle")
-	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, h.service.Driver().FeedLag().Seconds())
+	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, max(h.service.Driver().FeedLag(), h.lag()).Seconds())
 }
 
 // measured is an engine whose calls that go to the disk are measured. Devices' reads, which it answers from memory, are

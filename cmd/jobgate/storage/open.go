@@ -29,7 +29,7 @@ func Open(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine,
 		if err != nil {
 			return nil, nil, err
 		}
-		h.connections = e.Connections
+		h.connections, h.lag = e.Connections, e.Lag
 		if err := usable(ctx, e); err != nil {
 			return nil, nil, errors.Join(err, e.Close())
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,8 @@ type Engine struct {
 	hot     *pgxpool.Pool // lanes: reads and reports of devices
 	work    *pgxpool.Pool // everything else
 	jobs    jobCache
-	shard   int16 // of counts, for what goes by no lane
+	shard   int16        // of counts, for what goes by no lane
+	lag     atomic.Int64 // Lag, ns
 
 	pending, described *lane[read]
 	writes             []*lane[write]

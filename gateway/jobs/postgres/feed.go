@@ -91,20 +91,26 @@ func (e *Engine) readFeed(ctx context.Context, at place, limit int) ([]engine.En
 	}
 	var list []feedRow
 	err := e.call(ctx, "feed", func(ctx context.Context) error {
-		rows, err := e.hot.Query(ctx, `SELECT p.missed, coalesce(f.xid::text, ''), coalesce(f.id, 0), coalesce(f.job, 0), coalesce(f.origin, ''), f.payloads
+		rows, err := e.hot.Query(ctx, `SELECT p.missed, coalesce(f.xid::text, ''), coalesce(f.id, 0), coalesce(f.job, 0), coalesce(f.origin, ''), f.payloads,
+				coalesce((SELECT extract(epoch FROM clock_timestamp() - h.at) FROM feed h
+					WHERE h.xid >= pg_snapshot_xmin(pg_current_snapshot()) ORDER BY h.xid, h.id LIMIT 1), 0)::float8
 			FROM (SELECT (xid, id) > ($1::text::xid8, $2) AS missed FROM feed_pruned) p LEFT JOIN LATERAL (
 				SELECT *, sum(cardinality(payloads)) OVER (ORDER BY xid, id) - cardinality(payloads) AS before FROM (
 					SELECT * FROM feed WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 					ORDER BY xid, id LIMIT $3) r) f ON NOT p.missed AND f.before < $3 + $4
 			ORDER BY f.xid, f.id`, at.xid, behind, limit, at.read)
-		missed := false
+		missed, lag := false, 0.0
 		list, err = collect(rows, err, func(rows pgx.Rows, r *feedRow) error {
-			return rows.Scan(&missed, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads)
+			return rows.Scan(&missed, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads, &lag)
 		})
-		if err == nil && missed {
+		switch {
+		case err != nil:
+			return err
+		case missed:
 			return engine.ErrMissed
 		}
-		return err
+		e.lag.Store(int64(lag * float64(time.Second)))
+		return nil
 	})
 	if err != nil {
 		return nil, at, err
@@ -162,15 +168,9 @@ func (e *Engine) PruneFeed(ctx context.Context, age time.Duration) error {
 	}
 }
 
-// Lag returns how old the oldest entry of the feed is that readers may not see yet; 0 if there is none.
-func (e *Engine) Lag(ctx context.Context) (time.Duration, error) {
-	var seconds float64
-	err := e.call(ctx, "feed", func(ctx context.Context) error {
-		return e.work.QueryRow(ctx, `SELECT coalesce(extract(epoch FROM clock_timestamp() - min(at)), 0)::float8 FROM feed
-			WHERE xid >= pg_snapshot_xmin(pg_current_snapshot())`).Scan(&seconds)
-	})
-	return time.Duration(seconds * float64(time.Second)), err
-}
+// Lag returns how old the oldest entry of the feed was that readers could not see yet when this handle read last; 0 if there
+// was none. A transaction that was begun before it and is open still, of any program on the server, is what holds it back.
+func (e *Engine) Lag() time.Duration { return time.Duration(e.lag.Load()) }
 
 // Publish implements engine.Tx.
 func (t *tx) Publish(entries []engine.Entry) error {

@@ -1,10 +1,14 @@
 package postgres_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/postgres"
@@ -88,5 +92,41 @@ func TestLongReason(t *testing.T) {
 			}
 			return err
 		}))
+	}
+}
+
+// TestFeedHeldBack lets a foreign transaction stay open: what was committed after its begin is not read, and the lag says so.
+func TestFeedHeldBack(t *testing.T) {
+	url := pgtest.New(t)
+	e, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	must(t, err)
+	defer func() { _ = e.Close() }()
+	foreign, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer func() { _ = foreign.Close(context.Background()) }()
+	_, err = foreign.Exec(t.Context(), "BEGIN; SELECT pg_current_xact_id()")
+	must(t, err)
+	_, cursor, err := e.Feed(t.Context(), "", 1, 0)
+	must(t, err)
+	must(t, e.Update(t.Context(), engine.Work{Rows: 1}, func(tx engine.Tx) error {
+		return tx.Publish([]engine.Entry{{Job: 1, Payload: []byte("x")}})
+	}))
+	list, cursor, err := e.Feed(t.Context(), cursor, 1, 0)
+	must(t, err)
+	before := e.Lag()
+	if len(list) > 0 || before <= 0 {
+		t.Fatalf("%d entries while a transaction is open, lag %v", len(list), before)
+	}
+	_, cursor, err = e.Feed(t.Context(), cursor, 1, 0)
+	must(t, err)
+	if e.Lag() <= before {
+		t.Errorf("the lag went from %v to %v", before, e.Lag())
+	}
+	_, err = foreign.Exec(t.Context(), "ROLLBACK")
+	must(t, err)
+	list, _, err = e.Feed(t.Context(), cursor, 1, 10*time.Second)
+	must(t, err)
+	if len(list) != 1 || e.Lag() != 0 {
+		t.Errorf("%d entries after it, lag %v", len(list), e.Lag())
 	}
 }
