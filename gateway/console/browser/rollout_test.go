@@ -28,7 +28,7 @@ func TestRollout(t *testing.T) {
 	b.fill("Description (optional)", "Neue Größe · 新しい版 · גרסה חדשה")
 	b.fill("Thing groups", "fleet")
 	b.fill("Role ARN", downloadRole)
-	b.fill("Document", "{\n  \"url\": \"${aws:iot:s3-presigned-url-v2:"+s.minio.URL+"/other/fw.bin}\"\n}")
+	b.fill("Document", "{\n  \"url\": \"${aws:iot:s3-presigned-url-v2:https://files.example.com/fw.bin}\"\n}")
 	b.sees("Line 2, column 11")
 	b.picture("wizard-marked")
 	b.fill("Document", "{\n  \"url\": \"${aws:iot:s3-presigned-url-v2:"+object+"}\"\n}")

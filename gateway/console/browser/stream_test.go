@@ -107,10 +107,10 @@ func TestStorm(t *testing.T) {
 func (b *tab) heap() (used float64) {
 	b.t.Helper()
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		if _, err := cdp.Call(ctx, target, heapprofiler.CollectGarbage, heapprofiler.CollectGarbageParams{}); err != nil {
+		if _, err := cdp.Call(ctx, target, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
 			return err
 		}
-		usage, err := cdp.Call(ctx, target, runtime.GetHeapUsage, runtime.GetHeapUsageParams{})
+		usage, err := cdp.Call(ctx, target, runtime.GetHeapUsage, cdp.Empty{})
 		if err == nil {
 			used = usage.UsedSize
 		}

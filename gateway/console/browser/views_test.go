@@ -185,14 +185,17 @@ func TestKeyboard(t *testing.T) {
 	b.drawn()
 	for _, view := range []string{"/jobs", "/jobs/" + longID, "/create", "/things/sensor:1"} {
 		b.visit(view)
-		b.eval(`(() => { document.activeElement.blur(); document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); for (const n of document.querySelectorAll('[data-visited]')) delete n.dataset.visited; })()`)
+		b.eval(`(() => { document.activeElement.blur(); document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); window.last = null; for (const n of document.querySelectorAll('[data-visited]')) delete n.dataset.visited; })()`)
 		want := b.eval(`[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((n) => !n.disabled && n.checkVisibility() && !n.matches('[tabindex="-1"]') && !n.closest('[hidden]')).length`)
 		n, unseen := 0, ""
 		for range 200 {
 			b.do(chromedp.KeyEvent("\t"))
-			at := b.eval(`(() => { const n = document.activeElement; if (!n || n === document.body || n.dataset.visited) return 'end'; n.dataset.visited = 1; const s = getComputedStyle(n); return s.outlineStyle === 'none' && s.boxShadow === 'none' ? 'unseen ' + n.outerHTML.slice(0, 100) : 'ok'; })()`)
+			at := b.eval(`(() => { const n = document.activeElement; if (!n || n === document.body) return 'end'; if (n === window.last) return 'same'; window.last = n; if (n.dataset.visited) return 'end'; n.dataset.visited = 1; const s = getComputedStyle(n); return s.outlineStyle === 'none' && s.boxShadow === 'none' ? 'unseen ' + n.outerHTML.slice(0, 100) : 'ok'; })()`)
 			if at == "end" {
 				break
+			}
+			if at == "same" { // a part of a date
+				continue
 			}
 			if strings.HasPrefix(at, "unseen") {
 				unseen = at
@@ -202,8 +205,9 @@ func TestKeyboard(t *testing.T) {
 		if unseen != "" {
 			t.Errorf("%s: the focus is not seen: %s", view, unseen)
 		}
-		if w := atoi(t, want); n < w-3 { // parts of date fields take the focus as one
-			t.Errorf("%s: Tab reaches %d of %d controls", view, n, w)
+		if w := atoi(t, want); n < w {
+			missed := b.eval(`[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((n) => !n.disabled && n.checkVisibility() && !n.matches('[tabindex="-1"]') && !n.closest('[hidden]') && !n.dataset.visited).map((n) => n.outerHTML.slice(0, 120)).join('\n')`)
+			t.Errorf("%s: Tab reaches %d of %d controls, not %s", view, n, w, missed)
 		}
 	}
 	b.visit("/jobs/" + longID)

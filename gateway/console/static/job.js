@@ -3,7 +3,7 @@
 import {h, link, replace, seg, text} from './dom.js';
 import * as api from './api.js';
 import {path} from './api.js';
-import {ask, badge, bar, checkbox, cli, count, failures, field, filters, input, json, pager, pairs, plot, select, Series, statuses, table, thingOf, time, words} from './ui.js';
+import {ask, badge, bar, checkbox, cli, count, failures, field, filters, input, json, pager, pairs, plot, refocus, select, Series, statuses, table, thingOf, time, words} from './ui.js';
 import {follow, Sampler} from './live.js';
 import {readOnly} from './session.js';
 
@@ -16,20 +16,30 @@ export async function job(view) {
 	const [id, tab = ''] = view.parts;
 	const {job, documentSource} = await api.get(path`/jobs/${id}`);
 	const head = h('div', null);
-	const draw = (j) => replace(head,
-		h('h1', null, text(j.jobId)),
-		j.description && h('p', {dir: 'auto'}, j.description),
-		h('p', null, badge(j.status), ' ', j.reasonCode && ['· ', text(j.reasonCode), ' '], j.comment && ['· ', text(j.comment)]),
-		!readOnly() && actions(view, j));
+	let latest = job;
+	let drawn = '';
+	// draw shows a job's head anew if it differs. The focus stays where it is.
+	const draw = (j) => {
+		latest = j;
+		const differs = JSON.stringify([j.description, j.status, j.reasonCode, j.comment, j.targetSelection]);
+		if (differs === drawn) return;
+		drawn = differs;
+		const focus = head.contains(document.activeElement) && document.activeElement;
+		replace(head,
+			h('h1', null, text(j.jobId)),
+			j.description && h('p', {dir: 'auto'}, j.description),
+			h('p', null, badge(j.status), ' ', j.reasonCode && ['· ', text(j.reasonCode), ' '], j.comment && ['· ', text(j.comment)]),
+			!readOnly() && actions(view, j, () => countsOf(latest.jobProcessDetails)));
+		if (focus) refocus(focus);
+	};
 	draw(job);
 	view.place.append(head, h('nav', {class: 'tabs', 'aria-label': 'Job'}, tabs.map(([to, name]) =>
 		h('a', {href: '#/jobs/' + seg(id) + (to && '/' + to), 'aria-current': to === tab && 'page'}, name))));
 	await {'': progress, executions, failures: failed, document: documentOf, settings}[tab](view, job, documentSource, draw);
 }
 
-function actions(view, j) {
+function actions(view, j, countsNow) {
 	const buttons = [];
-	const counts = countsOf(j.jobProcessDetails);
 	const add = (label, open, danger) => buttons.push(h('button', {type: 'button', class: danger ? 'danger' : '', onclick: open}, label));
 	add('Retry failed…', () => retry(j));
 	if (j.targetSelection === 'CONTINUOUS' && !ended.has(j.status)) add('Add targets…', () => associate(view, j));
@@ -39,6 +49,7 @@ function actions(view, j) {
 			const force = h('input', {type: 'checkbox'});
 			const reason = input({pattern: '[A-Z0-9_]{0,128}'});
 			const comment = input({});
+			const counts = countsNow();
 			ask({
 				title: 'Cancel ' + j.jobId + '?', danger: true, label: 'Cancel job',
 				says: `${count(counts.QUEUED)} queued executions are canceled, and no thing gets this job any more. ${count(counts.IN_PROGRESS)} executions in progress go on, unless forced. This cannot be undone.`,

@@ -117,11 +117,17 @@ export function ask(o) {
 		o.command && [h('h3', null, 'The same by AWS CLI'), lines],
 		h('div', {class: 'actions'}, go, h('button', {type: 'button', onclick: () => dialog.close()}, 'Keep as it is'))));
 	const before = document.activeElement;
-	dialog.addEventListener('close', () => { dialog.remove(); before?.focus?.(); });
+	dialog.addEventListener('close', () => { dialog.remove(); refocus(before); });
 	drawLine();
 	document.getElementById('main').append(dialog);
 	dialog.showModal();
 	return dialog;
+}
+
+// refocus gives the focus to a control, or, where that was drawn anew, to the one that says the same.
+export function refocus(node) {
+	const same = node?.isConnected ? node : [...document.querySelectorAll('main button, main a')].find((n) => n.textContent === node?.textContent);
+	same?.focus();
 }
 
 // bar shows counts as parts of a whole. It returns {node, draw(counts)}.
