@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -18,6 +19,7 @@ func TestRollout(t *testing.T) {
 	s := newSite(t, "")
 	s.minio.PutObject(t, s.bucket, "fw.bin", []byte("firmware"))
 	things := s.fleet("fleet", 1000)
+	t.Log(time.Now())
 	object := s.minio.URL + "/" + s.bucket + "/fw.bin"
 	b := open(t, s.control)
 	b.signedIn()
@@ -67,9 +69,10 @@ func TestRollout(t *testing.T) {
 			}
 		})
 	}
-	b.sees("Failed")
 	b.picture("moving")
 	fleet.Wait()
+	t.Log(s.counts("update-1"))
+	b.sees("Failed")
 	s.eventually("the page shows the last report", func() bool {
 		shown := strings.Join(strings.Fields(b.shown()), " ")
 		return strings.Contains(shown, "Succeeded 800") && strings.Contains(shown, "Queued 100") && strings.Contains(shown, "Failed 100")
