@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 )
@@ -19,7 +18,6 @@ func TestRollout(t *testing.T) {
 	s := newSite(t, "")
 	s.minio.PutObject(t, s.bucket, "fw.bin", []byte("firmware"))
 	things := s.fleet("fleet", 1000)
-	t.Log(time.Now())
 	object := s.minio.URL + "/" + s.bucket + "/fw.bin"
 	b := open(t, s.control)
 	b.signedIn()
@@ -69,10 +67,9 @@ func TestRollout(t *testing.T) {
 			}
 		})
 	}
+	b.sees("Failed")
 	b.picture("moving")
 	fleet.Wait()
-	t.Log(s.counts("update-1"))
-	b.sees("Failed")
 	s.eventually("the page shows the last report", func() bool {
 		shown := strings.Join(strings.Fields(b.shown()), " ")
 		return strings.Contains(shown, "Succeeded 800") && strings.Contains(shown, "Queued 100") && strings.Contains(shown, "Failed 100")
@@ -85,7 +82,7 @@ func TestRollout(t *testing.T) {
 	b.sees("flash error 1")
 	b.fill("Reason", "flash error 1")
 	b.press("Apply")
-	b.sees("reason=flash+error+1")
+	s.eventually("the filter is in the address", func() bool { return strings.Contains(b.eval("location.hash"), "reason=flash+error+1") })
 	b.drawn()
 	b.lacks("flash error 0")
 	b.picture("failures")

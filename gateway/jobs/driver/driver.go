@@ -43,6 +43,7 @@ type Driver struct {
 	publish   *Publisher
 	documents Documents
 	samples   samples
+	told      told
 	chunk     int
 	log       *slog.Logger
 

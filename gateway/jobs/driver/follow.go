@@ -74,6 +74,8 @@ func (d *Driver) noticed(n *jobs.Notice) {
 		}
 		if wants {
 			d.Want(n.JobID)
+		} else {
+			d.Soon(n.JobID)
 		}
 	default:
 		if n.Type == jobs.EventJobUpdated {

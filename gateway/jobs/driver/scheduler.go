@@ -38,6 +38,17 @@ func (a *scheduler) Want(jobID string) {
 	a.wake()
 }
 
+// soon puts a job on the schedule at t, unless it is wanted already, and sees that Run knows.
+func (a *scheduler) soon(jobID string, t time.Time) {
+	a.mu.Lock()
+	_, wanted := a.jobs[jobID]
+	a.mu.Unlock()
+	if !wanted {
+		a.later(jobID, t)
+		a.wake()
+	}
+}
+
 // later puts a job on the schedule at t, unless it is wanted already.
 func (a *scheduler) later(jobID string, t time.Time) {
 	if t.IsZero() {

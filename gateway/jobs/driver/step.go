@@ -16,6 +16,7 @@ func (d *Driver) drive(ctx context.Context, now time.Time, jobID string) (bool, 
 		return false, ignoreRace(err)
 	}
 	d.sample(ctx, now, j, &p)
+	d.tell(ctx, now, j, &p)
 	return d.step(ctx, now, j, p)
 }
 

@@ -183,7 +183,10 @@ func (s *Service) swap(ctx context.Context, one jobs.Swap) error {
 	s.publish.Swap(&swaps[0])
 	if one.New.Status.Terminal() {
 		s.driver.Want(one.New.Job.ID) // who drives the job sees whether it was the last, or one failure too many
-	} else if due, ok := one.New.Due(); ok {
+		return nil
+	}
+	s.driver.Soon(one.New.Job.ID)
+	if due, ok := one.New.Due(); ok {
 		s.driver.Expect(due)
 	}
 	return nil

@@ -46,6 +46,11 @@ func (s *Store) AddSample(ctx context.Context, j *jobs.Job, one jobs.Sample) err
 	})
 }
 
+// PublishProgress implements jobs.SampleStore.
+func (s *Store) PublishProgress(ctx context.Context, j *jobs.Job, counts *jobs.Counts, now time.Time) error {
+	return s.update(ctx, 1, func(t engine.Tx) error { return s.publish(t, jobs.NoticeJob(jobs.EventJobProgress, j, counts, now)) })
+}
+
 // addSample returns list with one more sample, thinned. If nothing has changed for long, the counts as they were a minute
 // ago come before it: who draws a line sees when they changed.
 func addSample(list []jobs.Sample, one jobs.Sample) []jobs.Sample {

@@ -1,0 +1,56 @@
+package driver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// tellEvery is how often a job's followers are told its counts at most, however many devices report.
+const tellEvery = time.Second
+
+// told is a memory of the counts that the followers of each job were told last.
+type told struct {
+	mu   sync.Mutex
+	last map[int64]jobs.Sample // by Job.Row
+}
+
+// due says whether counts are worth telling now, and remembers them; or when to look again, zero if they were told.
+func (m *told) due(row int64, s jobs.Sample) (now bool, again time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, known := m.last[row]
+	switch {
+	case known && before.Counts == s.Counts:
+		return false, time.Time{}
+	case known && s.At.Sub(before.At) < tellEvery && !s.At.Before(before.At):
+		return false, before.At.Add(tellEvery)
+	}
+	if m.last == nil || len(m.last) >= maxSampled {
+		m.last = make(map[int64]jobs.Sample)
+	}
+	m.last[row] = s
+	return true, time.Time{}
+}
+
+// Soon puts a job on the schedule within tellEvery: devices have begun it, of which nothing but its counts follows.
+func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, time.Now().Add(tellEvery)) }
+
+// tell publishes a job's counts if they have changed. Those of a job that is over come with its end.
+func (d *Driver) tell(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {
+	if j.Over(p) || j.Status == jobs.JobDeleting {
+		return
+	}
+	due, again := d.told.due(j.Row, jobs.Sample{At: now, Counts: p.Counts})
+	if !due {
+		d.scheduler.later(j.ID, again)
+		return
+	}
+	if d.publish.Direct() {
+		d.publish.Job(jobs.EventJobProgress, j, &p.Counts, now)
+	} else if err := d.store.PublishProgress(ctx, j, &p.Counts, now); err != nil {
+		d.log.Warn("jobs: cannot tell a job's progress", "job", j.ID, "error", err)
+	}
+}

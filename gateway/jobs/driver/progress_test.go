@@ -1,0 +1,42 @@
+package driver
+
+import (
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+)
+
+// However many devices report, a job's followers are told its counts once a second, and the last counts too.
+func TestTold(t *testing.T) {
+	var m told
+	start := time.Unix(1_700_000_000, 0)
+	at := func(after time.Duration, succeeded int64) jobs.Sample {
+		return jobs.Sample{At: start.Add(after), Counts: jobs.Counts{jobs.Succeeded: succeeded, jobs.Queued: 100 - succeeded}}
+	}
+	for _, x := range []struct {
+		sample jobs.Sample
+		now    bool
+		again  time.Duration // after start; 0: not
+	}{
+		{at(0, 1), true, 0},
+		{at(10*time.Millisecond, 1), false, 0},
+		{at(20*time.Millisecond, 2), false, time.Second},
+		{at(999*time.Millisecond, 3), false, time.Second},
+		{at(time.Second, 3), true, 0},
+		{at(time.Hour, 3), false, 0},
+		{at(time.Minute, 4), true, 0}, // the clock was set back
+	} {
+		now, again := m.due(7, x.sample)
+		want := time.Time{}
+		if x.again != 0 {
+			want = start.Add(x.again)
+		}
+		if now != x.now || !again.Equal(want) {
+			t.Errorf("%v %v: now %v, again %v; want %v, %v", x.sample.At.Sub(start), x.sample.Counts, now, again, x.now, want)
+		}
+	}
+	if now, _ := m.due(8, at(time.Second, 1)); !now {
+		t.Error("another job's counts are not told")
+	}
+}
