@@ -102,9 +102,14 @@ type pace struct {
 // pace is taken over the last minute.
 func (f *follower) pace() (p pace) {
 	first, last := f.samples[0], f.samples[len(f.samples)-1]
-	ended := (last.total() - last.pending()) - (first.total() - first.pending())
-	if past := last.at.Sub(first.at).Seconds(); ended > 0 && past > 0 {
-		p.perSecond = float64(ended) / past
+	from, begin := float64(first.ended()), first.at
+	if before := rateOver - last.at.Sub(first.at); before < 0 && len(f.samples) > 2 { // what it was a minute ago lies between two samples
+		next := f.samples[1]
+		begin = last.at.Add(-rateOver)
+		from += float64(next.ended()-first.ended()) * float64(begin.Sub(first.at)) / float64(next.at.Sub(first.at))
+	}
+	if past, ended := last.at.Sub(begin).Seconds(), float64(last.ended())-from; ended > 0 && past > 0 {
+		p.perSecond = ended / past
 		p.left = time.Duration(float64(last.pending()) / p.perSecond * float64(time.Second))
 	}
 	return p

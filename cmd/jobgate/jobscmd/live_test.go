@@ -119,6 +119,13 @@ func TestPace(t *testing.T) {
 	if p := f.pace(); p.String() != "1.0 a second, about 6 min left" {
 		t.Errorf("%s", p)
 	}
+	f.samples = nil
+	add(0, 10) // long ago
+	add(time.Hour, 10)
+	add(time.Hour+30*time.Second, 40)
+	if p := f.pace(); p.String() != "30.0 a minute, about 32 min left" {
+		t.Errorf("after a rest: %s", p)
+	}
 	if len(f.samples) > 62 {
 		t.Errorf("%d samples are kept", len(f.samples))
 	}

@@ -25,6 +25,8 @@ func (c counts) total() (n int64) {
 
 func (c counts) pending() int64 { return c["QUEUED"] + c["IN_PROGRESS"] }
 
+func (c counts) ended() int64 { return c.total() - c.pending() }
+
 func (c counts) failed() int64 { return c["FAILED"] + c["TIMED_OUT"] + c["REJECTED"] }
 
 // String lists those that are not 0: "SUCCEEDED=2 QUEUED=1".
