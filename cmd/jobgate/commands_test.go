@@ -184,8 +184,8 @@ func TestExamples(t *testing.T) {
 		}
 		count++
 	}
-	if count != 9 {
-		t.Errorf("%d configurations, want 9", count)
+	if count != 5 {
+		t.Errorf("%d configurations, want 5", count)
 	}
 }
 

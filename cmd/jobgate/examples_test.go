@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jobgate/cmd/jobgate/storage"
@@ -20,8 +19,14 @@ import (
 	"jobgate/gateway/jobs/mqtt"
 )
 
-// exampleConfigurations are the gateway configurations under examples, by file: those files themselves, and the
-// jobgate.yaml of each ConfigMap.
+// What Prometheus and Grafana read; the Helm chart hands out the same files.
+const (
+	alertsFile    = "examples/helm/jobgate/files/alerts.yaml"
+	dashboardFile = "examples/helm/jobgate/files/dashboard.json"
+)
+
+// exampleConfigurations are the gateway configurations under examples, by file: those files themselves. What
+// the Helm chart makes is checked in examples/helm/check.
 func exampleConfigurations(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -31,24 +36,6 @@ func exampleConfigurations(t *testing.T) map[string]string {
 	}
 	for _, f := range files {
 		all[f] = readExample(t, f)
-	}
-	files, err = filepath.Glob("examples/kubernetes/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		for part := range strings.SplitSeq(readExample(t, f), "\n---\n") {
-			var object struct {
-				Kind string
-				Data map[string]string
-			}
-			if err := yaml.Unmarshal([]byte(part), &object); err != nil {
-				t.Errorf("%s: %v", f, err)
-			}
-			if text, ok := object.Data["jobgate.yaml"]; ok && object.Kind == "ConfigMap" {
-				all[f] = text
-			}
-		}
 	}
 	return all
 }
@@ -66,7 +53,7 @@ func readExample(t *testing.T, name string) string {
 func TestExampleMetrics(t *testing.T) {
 	known := knownMetrics()
 	name := regexp.MustCompile(`jobgate_[a-z_]+`)
-	for _, f := range []string{"examples/kubernetes/monitoring.yaml", "examples/kubernetes/grafana-dashboard.json"} {
+	for _, f := range []string{alertsFile, dashboardFile} {
 		for _, metric := range name.FindAllString(readExample(t, f), -1) {
 			base := metric
 			for _, suffix := range []string{"_bucket", "_count", "_sum"} {
@@ -106,7 +93,7 @@ func knownMetrics() []string {
 // or an alert asks for it.
 func TestMetricsDocumented(t *testing.T) {
 	documents := readExample(t, "../../gateway/METRICS.md") + readExample(t, "../../gateway/codesign/CODESIGN.md")
-	shown := readExample(t, "examples/kubernetes/monitoring.yaml") + readExample(t, "examples/kubernetes/grafana-dashboard.json")
+	shown := readExample(t, alertsFile) + readExample(t, dashboardFile)
 	unseen := []string{"jobgate_build_info", "jobgate_cache_entries", "jobgate_cache_evictions_total", "jobgate_sts_duration_seconds", "jobgate_codesign_duration_seconds", "jobgate_codesign_bytes_total"} // to look up by hand
 	for _, name := range knownMetrics() {
 		if !strings.HasPrefix(name, "jobgate_") { // Go's own
@@ -123,7 +110,7 @@ func TestMetricsDocumented(t *testing.T) {
 
 // TestIncidents: each alert has a paragraph that says what to do, and each paragraph an alert.
 func TestIncidents(t *testing.T) {
-	rules, text := readExample(t, "examples/kubernetes/monitoring.yaml"), readExample(t, "INCIDENTS.md")
+	rules, text := readExample(t, alertsFile), readExample(t, "INCIDENTS.md")
 	var alerts, paragraphs []string
 	for _, m := range regexp.MustCompile(`(?m)- alert: (\w+)$`).FindAllStringSubmatch(rules, -1) {
 		alerts = append(alerts, m[1])
@@ -141,41 +128,6 @@ func TestIncidents(t *testing.T) {
 	}
 }
 
-// objects are the Kubernetes objects of an example.
-func objects(t *testing.T, file string) []map[string]any {
-	t.Helper()
-	var all []map[string]any
-	for part := range strings.SplitSeq(readExample(t, file), "\n---\n") {
-		var object map[string]any
-		if err := yaml.Unmarshal([]byte(part), &object); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		all = append(all, object)
-	}
-	return all
-}
-
-// TestExampleServices: no Service leads to the admin listener, which answers whoever reaches it.
-func TestExampleServices(t *testing.T) {
-	services := 0
-	for _, f := range []string{"gateway", "jobs", "fleet", "sidecar", "monitoring"} {
-		for _, o := range objects(t, "examples/kubernetes/"+f+".yaml") {
-			if o["kind"] != "Service" {
-				continue
-			}
-			services++
-			for _, p := range o["spec"].(map[string]any)["ports"].([]any) {
-				if port := p.(map[string]any); strings.Contains(port["targetPort"].(string), "admin") {
-					t.Errorf("%s: Service port %v leads to admin", f, port["name"])
-				}
-			}
-		}
-	}
-	if services < 3 {
-		t.Errorf("only %d Services", services)
-	}
-}
-
 // TestExampleAlerts has Prometheus's own tool read the alert rules, and try those that are easily wrong.
 func TestExampleAlerts(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
@@ -186,15 +138,7 @@ func TestExampleAlerts(t *testing.T) {
 		t.Skip("install promtool: apt-get install prometheus")
 	}
 	folder := t.TempDir()
-	for _, o := range objects(t, "examples/kubernetes/monitoring.yaml") {
-		if o["kind"] == "PrometheusRule" {
-			text, err := yaml.Marshal(o["spec"])
-			if err != nil {
-				t.Fatal(err)
-			}
-			writeFile(t, folder, "rules.yaml", string(text))
-		}
-	}
+	writeFile(t, folder, "rules.yaml", readExample(t, alertsFile))
 	tests := writeFile(t, folder, "tests.yaml", readExample(t, "testdata/alerts.yaml"))
 	for _, args := range [][]string{{"check", "rules", filepath.Join(folder, "rules.yaml")}, {"test", "rules", tests}} {
 		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {

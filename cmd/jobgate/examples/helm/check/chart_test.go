@@ -1,0 +1,188 @@
+package check
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+	"sigs.k8s.io/yaml"
+)
+
+// program is jobgate, built from this tree.
+var program string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		folder, err := os.MkdirTemp("", "chart")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer func() { _ = os.RemoveAll(folder) }()
+		program = filepath.Join(folder, "jobgate")
+		build := exec.Command("go", "build", "-o", program, "./cmd/jobgate")
+		build.Dir = "../../../../.."
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "cannot build jobgate: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+type values = map[string]any
+
+func load(t *testing.T, folder string) *chart.Chart {
+	t.Helper()
+	c, err := loader.Load(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func readValues(t *testing.T, file string) values {
+	t.Helper()
+	v, err := chartutil.ReadValuesFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// render returns the chart's files by name, as helm template makes them.
+func render(c *chart.Chart, v values) (map[string]string, error) {
+	caps := *chartutil.DefaultCapabilities
+	caps.KubeVersion = chartutil.KubeVersion{Version: "v" + kubernetes, Major: "1", Minor: "34"}
+	if err := chartutil.ProcessDependenciesWithMerge(c, v); err != nil {
+		return nil, err
+	}
+	all, err := chartutil.ToRenderValues(c, v, chartutil.ReleaseOptions{Name: "jobgate", Namespace: "fleet", Revision: 1, IsInstall: true}, &caps)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Engine{}.Render(c, all)
+}
+
+// object is what of an object the tests look at; raw is all of it.
+type object struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Data     map[string]string
+	raw      values
+	text     []byte
+}
+
+// objects are the objects of rendered files; NOTES.txt is none.
+func objects(t *testing.T, files map[string]string) []object {
+	t.Helper()
+	var all []object
+	for name, text := range files {
+		if !strings.HasSuffix(name, ".yaml") {
+			continue
+		}
+		for part := range strings.SplitSeq(text, "\n---\n") {
+			o := object{text: []byte(part)}
+			if err := yaml.UnmarshalStrict(o.text, &o.raw); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, part)
+			}
+			if len(o.raw) == 0 {
+				continue
+			}
+			if err := yaml.Unmarshal(o.text, &o); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// prove renders a chart and holds everything in it against what it must be.
+func prove(t *testing.T, c *chart.Chart, v values) []object {
+	t.Helper()
+	files, err := render(c, v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := objects(t, files)
+	for _, o := range all {
+		if err := schemas(t).check(o); err != nil {
+			t.Errorf("%s %s: %v\n%s", o.Kind, o.Metadata.Name, err, o.text)
+		}
+		if text, ok := o.Data["jobgate.yaml"]; ok {
+			checkConfiguration(t, text)
+		}
+	}
+	agree(t, all)
+	return all
+}
+
+// checkConfiguration has jobgate check read a rendered jobgate.yaml. It may warn of the files that only the pod has, and of
+// MQTT without authentication, which one turn asks for.
+func checkConfiguration(t *testing.T, text string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "jobgate.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "check", "--quiet", "--config", file)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Errorf("jobgate check: %v\n%s\n%s", err, out.String(), text)
+	}
+	for line := range strings.Lines(out.String()) {
+		if !strings.Contains(line, "cannot be read on this machine") && !strings.Contains(line, "mqtt.auth.mode: any client") {
+			t.Errorf("jobgate check: %s", line)
+		}
+	}
+}
+
+// examples are the values files beside the chart.
+var examples = []string{"gateway", "jobs-postgres", "jobs-sqlite"}
+
+func TestExamples(t *testing.T) {
+	for _, name := range examples {
+		t.Run(name, func(t *testing.T) {
+			v := readValues(t, "../"+name+".yaml")
+			all := prove(t, load(t, "../jobgate"), v)
+			if len(all) < 6 {
+				t.Errorf("only %d objects", len(all))
+			}
+			for _, m := range lint.AllWithKubeVersionAndSchemaValidation("../jobgate", v, "fleet", nil, false).Messages {
+				if m.Severity > support.InfoSev {
+					t.Errorf("lint: %v", m)
+				}
+			}
+		})
+	}
+}
+
+// TestBackend renders the backend's chart with jobgate beside it, as helm dependency build puts it together.
+func TestBackend(t *testing.T) {
+	c := load(t, "../backend")
+	c.AddDependency(load(t, "../jobgate"))
+	all := prove(t, c, values{})
+	kinds := map[string]int{}
+	for _, o := range all {
+		kinds[o.Kind]++
+		if o.Kind == "Deployment" && !strings.Contains(string(o.text), "restartPolicy: Always") {
+			t.Error("the backend's pod has no native sidecar")
+		}
+	}
+	if want := map[string]int{"ConfigMap": 1, "Deployment": 1, "PodMonitor": 1}; !maps.Equal(kinds, want) {
+		t.Errorf("got %v, want %v", kinds, want)
+	}
+}
