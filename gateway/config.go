@@ -12,6 +12,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
@@ -37,7 +38,7 @@ type Config struct {
 	Overload  *overload.Gate               // outlives the Handler; nil: off
 	CodeSign  CodeSigning                  // nil: code-sign placeholders are refused
 
-	Metrics *Metrics
+	Metrics *metrics.Set
 	Log     *slog.Logger
 
 	// Clock returns the time of a request; nil is the time at which its header was read.
@@ -123,8 +124,8 @@ func New(c Config) (*Handler, error) {
 	}
 	h := &Handler{
 		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs, overload: c.Overload, codesign: c.CodeSign,
-		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.counters(),
-		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.logLimit},
+		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.Counters(),
+		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.LogLimit},
 		unmatched: c.Metrics.Edge.Route("none", c.Log), proxied: c.Metrics.Edge.Route("proxy", c.Log), jobsDurations: c.Metrics.Edge.Route("jobs", c.Log),
 	}
 	if h.clock == nil {

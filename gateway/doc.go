@@ -15,5 +15,6 @@
 //	identity.go  who the device is          edge/        what is under every listener
 //	document.go  templates in the cache     sidecar.go   POST /render
 //	render.go    reuse within a quantum     admin.go     metrics, health, reload
+//	metrics/     what is counted
 //	answer.go    headers, ETag, errors      server.go    which listeners there are
 package gateway

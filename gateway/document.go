@@ -10,6 +10,7 @@ import (
 
 	"jobgate/cache"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 	"jobgate/gateway/tracing"
@@ -131,7 +132,7 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 func (h *Handler) sourceError(r *route, err error, now time.Time) *Error {
 	switch {
 	case errors.Is(err, source.ErrForbidden):
-		if h.counters.logLimit.Allow(now) {
+		if h.counters.LogLimit.Allow(now) {
 			h.log.Warn("a source refused a document; S3 does so for a missing key when the role lacks s3:ListBucket", "route", r.path, "error", err)
 		}
 		return errNotFound(err)
@@ -175,14 +176,14 @@ var offsetSeed = maphash.MakeSeed()
 
 // observeLoad accounts for one load.
 func (r *route) observeLoad(notModified bool, err error, took time.Duration) {
-	outcome := loadFailed
+	outcome := metrics.LoadFailed
 	switch {
 	case notModified:
-		outcome = loadNotModified
+		outcome = metrics.LoadNotModified
 	case err == nil:
-		outcome = loadOK
+		outcome = metrics.LoadOK
 	case errors.Is(err, source.ErrNotFound), errors.Is(err, source.ErrForbidden):
-		outcome = loadNotFound
+		outcome = metrics.LoadNotFound
 	}
 	r.loads[outcome].Observe(took.Seconds())
 }

@@ -11,6 +11,7 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/proxy"
 	"jobgate/gateway/signing"
@@ -39,7 +40,7 @@ type Handler struct {
 	log       *slog.Logger
 	refusals  edge.Refusals
 	clock     func(*fasthttp.RequestCtx) time.Time
-	counters  *counters
+	counters  *metrics.Counters
 
 	unmatched     *edge.Route // requests refused before a route was found
 	proxied       *edge.Route // requests that no route matched
@@ -164,12 +165,12 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 // admit turns the request away when limits.max_in_flight are being answered already, or when more come than the
 // processor can serve.
 func (h *Handler) admit() *Error {
-	if n := h.counters.inFlight.Add(1); h.limits.MaxInFlight > 0 && n > int64(h.limits.MaxInFlight) {
-		h.counters.shedInFlight.Inc()
+	if n := h.counters.InFlight.Add(1); h.limits.MaxInFlight > 0 && n > int64(h.limits.MaxInFlight) {
+		h.counters.ShedInFlight.Inc()
 		return errUnavailable("the gateway is at its limit of requests in flight", time.Second, nil)
 	}
 	if h.overload != nil && !h.overload.Admit() {
-		h.counters.shedOverload.Inc()
+		h.counters.ShedOverload.Inc()
 		return errOverload
 	}
 	return nil
@@ -180,7 +181,7 @@ var errOverload = errUnavailable("more requests come than the gateway can answer
 
 // finish gives a request's scratch back, after a panic too.
 func (h *Handler) finish(x *exchange) {
-	h.counters.inFlight.Add(-1)
+	h.counters.InFlight.Add(-1)
 	x.render, x.filler = jobdoc.Context{}, filler{}
 	x.jobs.Release()
 	exchanges.Put(x)

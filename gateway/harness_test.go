@@ -23,6 +23,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs/api/data"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/signing"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
@@ -44,7 +45,7 @@ type testGateway struct {
 	t       testing.TB
 	folder  string // of documents
 	handler *gateway.Handler
-	metrics *gateway.Metrics
+	metrics *metrics.Set
 	log     *logBuffer
 	ln      *fasthttputil.InmemoryListener
 	now     atomic.Pointer[time.Time] // nil: the real clock
@@ -87,7 +88,7 @@ const documentPath = "/things/{thingName}/jobs/{jobId}/document"
 // its configuration.
 func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testGateway {
 	t.Helper()
-	g := &testGateway{t: t, folder: t.TempDir(), metrics: gateway.NewMetrics("test", "test"), log: &logBuffer{}}
+	g := &testGateway{t: t, folder: t.TempDir(), metrics: metrics.New("test", "test"), log: &logBuffer{}}
 	roles, err := role.New(role.Options{
 		AWS:   aws.Config{Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(retrieve)},
 		Roles: []role.Config{{Name: "", Expires: 15 * time.Minute}},

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"jobgate/gateway"
+	"jobgate/gateway/metrics"
 )
 
 var update = flag.Bool("update", false, "write the tables of METRICS.md instead of comparing them")
@@ -21,7 +21,7 @@ var descPattern = regexp.MustCompile(`fqName: "(jobgate_[a-z_]+)", help: "([^"]*
 
 // TestMetricsTable compares the table of METRICS.md with what the code registers.
 func TestMetricsTable(t *testing.T) {
-	m := gateway.NewMetrics("test", "test")
+	m := metrics.New("test", "test")
 	descs := make(chan *prometheus.Desc, 1000)
 	m.Registry.Describe(descs)
 	close(descs)

@@ -15,7 +15,7 @@ func (h *Handler) newProxy(c *Config) (*proxy.Proxy, error) {
 		return nil, nil
 	}
 	return proxy.New(proxy.Config{
-		Upstreams: c.Upstream, IdentityHeader: c.Auth.Header, Unfilled: h.counters.countUnfilled,
+		Upstreams: c.Upstream, IdentityHeader: c.Auth.Header, Unfilled: h.counters.CountUnfilled,
 		Limits: proxy.Limits{
 			UpstreamTimeout: c.Limits.UpstreamTimeout, ReadTimeout: c.Limits.ReadTimeout, MaxBody: c.Limits.MaxBody,
 			MaxDocument: c.Limits.MaxDocument, MaxHeld: c.Limits.MaxRendered,

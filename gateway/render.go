@@ -75,13 +75,13 @@ func renderError(err error) *Error {
 
 // countURLs accounts for what an answer handed out.
 func (h *Handler) countURLs(s signing.Signed) {
-	h.counters.signed.Add(float64(s.Fresh))
-	h.counters.reused.Add(float64(s.Reused))
+	h.counters.Signed.Add(float64(s.Fresh))
+	h.counters.Reused.Add(float64(s.Reused))
 	if h.presign.MaxURLBytes == 0 || s.Longest <= h.presign.MaxURLBytes {
 		return
 	}
-	h.counters.longURLs.Inc()
-	if h.counters.logLimit.Allow(time.Now()) {
+	h.counters.LongURLs.Inc()
+	if h.counters.LogLimit.Allow(time.Now()) {
 		h.log.Warn("a presigned URL is longer than presign.max_url_bytes", "bytes", s.Longest, "max_url_bytes", h.presign.MaxURLBytes)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"jobgate/cache"
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/source"
 	"jobgate/gateway/target"
 )
@@ -30,7 +31,7 @@ type route struct {
 
 	thingName, jobID, executionNumber int // indices of the path variables; -1: none
 	durations                         *edge.Route
-	loads                             *loads
+	loads                             *metrics.Loads
 }
 
 // router finds the route of a path: the first of those with as many segments that matches.
@@ -116,7 +117,7 @@ func (r *route) setDocument(c *Config, config *Route) (err error) {
 		return err
 	}
 	r.keyPrefix = cacheKeyPrefix(config, c)
-	r.loads = c.Metrics.loads(r.source.Name())
+	r.loads = c.Metrics.Loads(r.source.Name())
 	return nil
 }
 

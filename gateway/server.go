@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/metrics"
 )
 
 // ServerConfig is what a Server keeps from its start to its end: a reload that changes
@@ -30,7 +31,7 @@ type ServerConfig struct {
 	Store      func() StoreHealth // of the jobs; nil: there is none
 	Reload     func(context.Context) error
 	Dump       func() []byte // the configuration in force, without secrets
-	Metrics    *Metrics
+	Metrics    *metrics.Set
 	Spans      edge.Spans // of the requests of devices, callers and operators, not of admin's; nil: none
 	Log        *slog.Logger
 }
@@ -183,7 +184,7 @@ func (s *Server) served(l *listener) edge.Member {
 	c, h := &s.config, l.http
 	h.MaxRequestHeader, h.MaxBody = c.Limits.MaxRequestHeader, c.Limits.MaxBody
 	h.ReadTimeout, h.IdleTimeout, h.Panics = c.Limits.ReadTimeout, c.Limits.IdleTimeout, c.Metrics.Edge.Panics
-	h.Refusals.Log, h.Refusals.Limit = c.Log, &c.Metrics.logLimit
+	h.Refusals.Log, h.Refusals.Limit = c.Log, &c.Metrics.LogLimit
 	if !l.Last { // probes and scrapes are not worth a trace
 		h.Spans = c.Spans
 	}

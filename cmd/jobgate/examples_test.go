@@ -13,10 +13,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"jobgate/cmd/jobgate/storage"
-	"jobgate/gateway"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/mqtt"
+	"jobgate/gateway/metrics"
 )
 
 // What Prometheus and Grafana read; the Helm chart hands out the same files.
@@ -70,7 +70,7 @@ func TestExampleMetrics(t *testing.T) {
 func knownMetrics() []string {
 	descs := make(chan *prometheus.Desc)
 	go func() {
-		gateway.NewMetrics("test", "test").Registry.Describe(descs)
+		metrics.New("test", "test").Registry.Describe(descs)
 		close(descs)
 	}()
 	var names []string

@@ -17,6 +17,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/broker"
 	"jobgate/gateway/jobs/mqtt/dispatch"
 	"jobgate/gateway/localfile"
+	"jobgate/gateway/metrics"
 )
 
 // mqttService is the IoT Jobs service for devices that speak MQTT.
@@ -28,7 +29,7 @@ type mqttService struct {
 }
 
 // openMQTT makes the server that mqtt.listen asks for, and the client that mqtt.broker does.
-func openMQTT(c *config.Config, j *jobsService, m *gateway.Metrics, log *slog.Logger) (_ *mqttService, err error) {
+func openMQTT(c *config.Config, j *jobsService, m *metrics.Set, log *slog.Logger) (_ *mqttService, err error) {
 	s := &mqttService{stop: func() {}}
 	route := m.Edge.Route("mqtt", log)
 	request := func(code dispatch.Code, took time.Duration) { route.Observe(codeStatus[code], took) }

@@ -22,6 +22,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
@@ -35,7 +36,7 @@ type process struct {
 	s3        string // where AWS's settings say S3 is
 	level     *slog.LevelVar
 	log       *slog.Logger
-	metrics   *gateway.Metrics
+	metrics   *metrics.Set
 	traces    telemetry.Traces
 	overload  *overload.Gate
 	documents *gateway.Documents
@@ -103,7 +104,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		}
 		p.aws.HTTPClient = t.Client(next)
 	}
-	p.metrics = gateway.NewMetrics(build.version, build.revision)
+	p.metrics = metrics.New(build.version, build.revision)
 	p.overload = overload.New()
 	defer func() {
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/gateway"
 	"jobgate/gateway/localfile"
+	"jobgate/gateway/metrics"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
 )
@@ -79,7 +80,7 @@ func (p *process) dataPlane() gateway.Jobs {
 // compile makes everything that a configuration needs, short of listening and asking, and throws it away: what it finds
 // wrong, serve would.
 func compile(ctx context.Context, c config.Config) (err error) {
-	p := &process{log: slog.New(slog.DiscardHandler), metrics: gateway.NewMetrics("", "")}
+	p := &process{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", "")}
 	if p.aws, err = awsenv.Load(ctx, p.log); err != nil {
 		return err
 	}

@@ -1,4 +1,8 @@
-package gateway
+// Package metrics is the gateway's Prometheus metrics. METRICS.md in the folder above says what each means.
+//
+//	New ──▶ Set ──▶ Counters, Loads: children resolved once a configuration, that requests count with
+//	          └───▶ Watch: what roles and the cache count anyway, read when it is asked for
+package metrics
 
 import (
 	"runtime"
@@ -11,23 +15,24 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// loadOutcome is how a load from a source ended, the label outcome.
-type loadOutcome uint8
+// LoadOutcome is how a load from a source ended, the label outcome.
+type LoadOutcome uint8
 
+// How a load ended.
 const (
-	loadOK loadOutcome = iota
-	loadNotModified
-	loadNotFound
-	loadFailed
+	LoadOK LoadOutcome = iota
+	LoadNotModified
+	LoadNotFound
+	LoadFailed
 	loadOutcomes
 )
 
 var loadOutcomeNames = [loadOutcomes]string{"ok", "not_modified", "not_found", "error"}
 
-// Metrics are the gateway's Prometheus metrics. They outlive a reload. Children are
+// Set is the gateway's Prometheus metrics. It outlives a reload. Children are
 // resolved when a configuration is loaded, never per request; no label holds a
 // device, a job or a key.
-type Metrics struct {
+type Set struct {
 	Registry *prometheus.Registry
 	Edge     *edge.Metrics // of the listeners and of requests
 
@@ -40,14 +45,14 @@ type Metrics struct {
 	reloaded    prometheus.Gauge
 	unfilled    *prometheus.CounterVec
 
-	requests atomic.Int64 // in flight
-	logLimit edge.LogLimit
+	requests atomic.Int64  // in flight
+	LogLimit edge.LogLimit // of lines that requests cause
 	state    state
 }
 
-// NewMetrics registers the gateway's metrics and Go's own in a registry of their own.
+// New registers the gateway's metrics and Go's own in a registry of their own.
 // version and revision are what jobgate_build_info says.
-func NewMetrics(version, revision string) *Metrics {
+func New(version, revision string) *Set {
 	slow := prometheus.HistogramOpts{
 		Buckets: prometheus.DefBuckets, NativeHistogramBucketFactor: 1.1,
 		NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
@@ -58,7 +63,7 @@ func NewMetrics(version, revision string) *Metrics {
 	}
 	counter := func(name, help string) prometheus.CounterOpts { return prometheus.CounterOpts{Name: name, Help: help} }
 	gauge := func(name, help string) prometheus.GaugeOpts { return prometheus.GaugeOpts{Name: name, Help: help} }
-	m := &Metrics{
+	m := &Set{
 		Registry:    prometheus.NewRegistry(),
 		Edge:        edge.NewMetrics(),
 		source:      prometheus.NewHistogramVec(named(slow, "jobgate_source_duration_seconds", "Time of one load from a source, by kind of source and outcome."), []string{"source", "outcome"}),
@@ -81,7 +86,7 @@ func NewMetrics(version, revision string) *Metrics {
 }
 
 // ReloadResult records whether the last attempt to load the configuration worked.
-func (m *Metrics) ReloadResult(ok bool) {
+func (m *Set) ReloadResult(ok bool) {
 	if ok {
 		m.reloaded.Set(1)
 	} else {
@@ -92,22 +97,23 @@ func (m *Metrics) ReloadResult(ok bool) {
 // CountURLs returns what counts the URLs that another service hands out, its jobs'
 // documents: signed for this answer, reused within a quantum, and whether one of those
 // signed is longer than presign.max_url_bytes. It is safe for concurrent use.
-func (m *Metrics) CountURLs() func(signed, reused int, tooLong bool) {
-	c := m.counters()
+func (m *Set) CountURLs() func(signed, reused int, tooLong bool) {
+	c := m.Counters()
 	return func(signed, reused int, tooLong bool) {
-		c.signed.Add(float64(signed))
-		c.reused.Add(float64(reused))
+		c.Signed.Add(float64(signed))
+		c.Reused.Add(float64(reused))
 		if tooLong {
-			c.longURLs.Inc()
+			c.LongURLs.Inc()
 		}
 	}
 }
 
-// loads are the resolved children of one kind of source.
-type loads [loadOutcomes]prometheus.Observer
+// Loads are the resolved children of one kind of source.
+type Loads [loadOutcomes]prometheus.Observer
 
-func (m *Metrics) loads(kind string) *loads {
-	var l loads
+// Loads returns the children of a kind of source: file, s3 or http.
+func (m *Set) Loads(kind string) *Loads {
+	var l Loads
 	for o := range l {
 		l[o] = m.source.WithLabelValues(kind, loadOutcomeNames[o])
 	}

@@ -1,4 +1,4 @@
-package gateway
+package metrics
 
 import (
 	"math"
@@ -7,11 +7,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"jobgate/cache"
 	"jobgate/presigner/role"
 )
 
 // RoleHooks are what a role.Set tells the metrics.
-func (m *Metrics) RoleHooks() role.Metrics {
+func (m *Set) RoleHooks() role.Metrics {
 	return role.Metrics{
 		Request: func(name string, o role.Outcome, took time.Duration) {
 			m.sts.WithLabelValues(name, string(o)).Inc()
@@ -21,16 +22,19 @@ func (m *Metrics) RoleHooks() role.Metrics {
 	}
 }
 
+// Cache is the cache of templates.
+type Cache interface{ Stats() cache.Stats }
+
 // Watch makes the metrics show the sessions of roles and what documents holds, from now on.
-func (m *Metrics) Watch(roles *role.Set, documents *Documents) {
+func (m *Set) Watch(roles *role.Set, documents Cache) {
 	m.state.roles.Store(roles)
-	m.state.documents.Store(documents)
+	m.state.documents.Store(&documents)
 }
 
 // state shows, when it is asked, what others count anyway.
 type state struct {
 	roles     atomic.Pointer[role.Set]
-	documents atomic.Pointer[Documents]
+	documents atomic.Pointer[Cache]
 }
 
 var (
@@ -70,7 +74,7 @@ func (s *state) Collect(metrics chan<- prometheus.Metric) {
 		}
 	}
 	if documents := s.documents.Load(); documents != nil {
-		c := documents.Stats()
+		c := (*documents).Stats()
 		counter(cacheRequestsDesc, c.Hits, "hit")
 		counter(cacheRequestsDesc, c.Stale, "stale")
 		counter(cacheRequestsDesc, c.Negative, "negative")
