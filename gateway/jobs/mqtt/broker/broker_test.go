@@ -369,6 +369,30 @@ func TestBrokerRestarts(t *testing.T) {
 	}
 }
 
+// TestGatewayRestarts: jobs that are made while no gateway publishes notices are told by the next one that does, at its
+// start or when it takes over.
+func TestGatewayRestarts(t *testing.T) {
+	m := newMosquitto(t, "listener DEVICES\nallow_anonymous true\nlistener GATEWAYS\nallow_anonymous true\n")
+	s := newService(t)
+	register(t, s, "d")
+	d := newDevice(t, m.devices, "d")
+	create(t, s, "down", "d")
+	var leads atomic.Bool
+	leads.Store(true)
+	join(t, s, broker.Config{URL: "mqtt://" + m.gateways, Notifies: leads.Load})
+	if got := d.message("notify-next"); jobOf(got) != "down" {
+		t.Fatal(got)
+	}
+	leads.Store(false)
+	if _, err := s.Update(bg, time.Now(), jobs.UpdateExecutionRequest{Thing: "d", JobID: "down", Status: jobs.Succeeded}); err != nil {
+		t.Fatal(err)
+	}
+	create(t, s, "led", "d")
+	leads.Store(true)
+	for jobOf(d.message("notify-next")) != "led" { // the state between may have been told, too
+	}
+}
+
 func TestConfig(t *testing.T) {
 	s := newService(t)
 	f := func(c broker.Config, want string) {

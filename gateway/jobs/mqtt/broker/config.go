@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 type Service interface {
 	dispatch.Service
 	Events() *jobs.Events
+	ListThings(ctx context.Context, q jobs.ThingQuery, p jobs.Page) ([]jobs.ThingDetail, string, error)
 }
 
 // Config is what a Client needs.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"jobgate/gateway/jobs"
@@ -19,6 +20,8 @@ type notices struct {
 	dirty map[string]struct{}
 	told  map[string]told
 	kick  chan struct{}
+
+	missed atomic.Bool // events were missed: see catchUpAlways
 }
 
 // told is what a thing was told of its jobs without a namespace, and of those of each namespace.
@@ -90,13 +93,14 @@ func (b *Client) follow(ctx context.Context) {
 	events := b.config.Service.Events().Subscribe(followBuffer, nil)
 	defer events.Close()
 	b.running.Go(func() { b.tellAll(ctx) })
+	b.running.Go(func() { b.catchUpAlways(ctx) })
 	for {
 		e, err := events.Next(ctx)
 		if err != nil {
 			return
 		}
 		if e.Missed > 0 {
-			b.notices.touchAll()
+			b.notices.missed.Store(true)
 		}
 		switch e.Type {
 		case jobs.EventExecution, jobs.EventExecutionGone, jobs.EventThingDeleted:
@@ -143,7 +147,9 @@ func (b *Client) tellAll(ctx context.Context) {
 
 // tell tells one thing, or marks it again if that is not possible now.
 func (b *Client) tell(ctx context.Context, thing string) {
-	if !b.config.Notifies() {
+	if !b.config.Notifies() { // whoever does tells it something that is not known here
+		b.notices.remember(thing, told{})
+		b.notices.missed.Store(true)
 		return
 	}
 	if err := b.tellThing(ctx, thing); err != nil && ctx.Err() == nil {
