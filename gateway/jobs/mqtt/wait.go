@@ -2,12 +2,9 @@ package mqtt
 
 import "io"
 
-// wait waits for the connection's next bytes, without a buffer where the system allows it.
+// wait waits for the connection's next bytes, with one byte of room and no buffer. What it returns is in a buffer that the
+// caller gives back: one byte shows that there is something, and the rest is still the connection's.
 func (c *conn) wait() (*[]byte, int, error) {
-	if b, n, err, waited := c.waitRaw(); waited {
-		return b, n, err
-	}
-	// A TLS connection keeps what it has decrypted: one byte shows that there is something, the rest is there.
 	n, err := c.net.Read(c.first[:])
 	if n == 0 {
 		if err == nil {
