@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"jobgate/presigner/miniotest"
+)
+
+// TestCodeSignGuide pastes the steps of CODESIGN.md into a shell: from a bucket to a device that verifies its download.
+func TestCodeSignGuide(t *testing.T) {
+	requirePrograms(t, "curl", "aws", "openssl", "base64")
+	minio := miniotest.Start(t)
+	script := guide(t)
+	bucket := strings.ToLower(t.Name())
+	for from, to := range map[string]string{
+		"AWS_ACCESS_KEY_ID=operator":                "AWS_ACCESS_KEY_ID=" + minio.Root.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY=operator-secret-key": "AWS_SECRET_ACCESS_KEY=" + minio.Root.SecretAccessKey,
+		"http://127.0.0.1:9000":                     minio.URL,
+		"127.0.0.1:8080":                            freeAddress(t),
+		"127.0.0.1:8082":                            freeAddress(t),
+		"127.0.0.1:9090":                            freeAddress(t),
+		"--bucket firmware":                         "--bucket " + bucket, // the tests share a server
+		":::firmware/":                              ":::" + bucket + "/",
+		"/firmware/v7":                              "/" + bucket + "/v7",
+		"us-east-1.firmware/":                       "us-east-1." + bucket + "/",
+	} {
+		if !strings.Contains(script, from) {
+			t.Fatalf("the guide does not hold %q", from)
+		}
+		script = strings.ReplaceAll(script, from, to)
+	}
+	folder := t.TempDir()
+	shell := exec.CommandContext(t.Context(), "sh", "-c", "set -e\ntrap 'kill $! || true; wait' EXIT\n"+script)
+	shell.Dir = folder
+	shell.Env = []string{"PATH=" + commandNamedJobgate(t) + ":/usr/bin:" + os.Getenv("PATH"), "HOME=" + folder}
+	out, err := shell.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "job.json: ok (2 placeholders)\n") || !strings.Contains(string(out), "Verified OK\n") {
+		t.Fatalf("%v\n%s\n%s", err, script, out)
+	}
+}
+
+// guide returns the commands of CODESIGN.md, its blocks of sh.
+func guide(t *testing.T) string {
+	t.Helper()
+	var script strings.Builder
+	in := false
+	for line := range strings.Lines(readExample(t, "../../gateway/codesign/CODESIGN.md")) {
+		text := strings.TrimPrefix(line, "   ")
+		switch {
+		case text == "```sh\n":
+			in = true
+		case text == "```\n":
+			in = false
+		case in:
+			script.WriteString(text)
+		}
+	}
+	return script.String()
+}
+
+// freeAddress is one at which something can listen.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return fmt.Sprint(l.Addr())
+}
+
+// commandNamedJobgate returns a folder in which the built binary is called jobgate.
+func commandNamedJobgate(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.Symlink(binary, filepath.Join(folder, "jobgate")); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
