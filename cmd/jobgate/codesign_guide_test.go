@@ -43,6 +43,9 @@ func TestCodeSignGuide(t *testing.T) {
 	if err != nil || !strings.Contains(string(out), "job.json: ok (2 placeholders)\n") || !strings.Contains(string(out), "Verified OK\n") {
 		t.Fatalf("%v\n%s\n%s", err, script, out)
 	}
+	if strings.Contains(string(out), "level=WARN") || strings.Contains(string(out), "level=ERROR") {
+		t.Errorf("serve warns of the guide's configuration:\n%s", out)
+	}
 }
 
 // guide returns the commands of CODESIGN.md, its blocks of sh.
