@@ -65,13 +65,14 @@ type fleet struct {
 
 // gateway is a process, and the configuration to start it again.
 type gateway struct {
-	t      *testing.T
-	config string
-	mu     sync.Mutex
-	cmd    *exec.Cmd
-	log    *gatetest.Buffer
-	listen string // devices
-	admin  string
+	t       *testing.T
+	config  string
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	log     *gatetest.Buffer
+	listen  string // devices
+	admin   string
+	control string
 }
 
 // startServer starts a PostgreSQL that flushes to the disk, and makes a database. The test goes beside others.
@@ -84,8 +85,8 @@ func startServer(t *testing.T) (*pgtest.Server, string) {
 	return s, s.Database(t, "jobgate")
 }
 
-// newFleet starts n gateways that reach the database at url; direct is how the test itself does.
-func newFleet(t *testing.T, n int, url, direct string) *fleet {
+// newFleet starts n gateways that reach the database at url; direct is how the test itself does. settings are more of jobs.
+func newFleet(t *testing.T, n int, url, direct string, settings ...string) *fleet {
 	t.Helper()
 	f := &fleet{T: t, url: url}
 	var err error
@@ -99,7 +100,7 @@ func newFleet(t *testing.T, n int, url, direct string) *fleet {
 	}
 	for range n {
 		g := &gateway{t: t, config: filepath.Join(t.TempDir(), "jobgate.yaml"), log: &gatetest.Buffer{}}
-		text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + url + "\", store_timeout: 2s}\n"
+		text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, settings...), ", ") + "}\n"
 		if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +120,7 @@ func newFleet(t *testing.T, n int, url, direct string) *fleet {
 	return f
 }
 
-var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+) admin=(\S+)`)
+var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+) admin=(\S+) control=(\S+)`)
 
 func (g *gateway) start() {
 	g.t.Helper()
@@ -134,7 +135,7 @@ func (g *gateway) start() {
 	for time.Now().Before(deadline) {
 		if m := addresses.FindStringSubmatch(g.log.String()[from:]); m != nil {
 			g.mu.Lock()
-			g.cmd, g.listen, g.admin = cmd, m[1], m[2]
+			g.cmd, g.listen, g.admin, g.control = cmd, m[1], m[2], m[3]
 			g.mu.Unlock()
 			return
 		}
