@@ -117,9 +117,15 @@ func (r *run) show(d *described) error {
 	}
 	j := &d.Job
 	for _, line := range []struct{ name, value string }{
-		{"Job", j.ID}, {"Status", strings.TrimSpace(j.Status + " " + j.ReasonCode)}, {"Comment", j.Comment}, {"Description", j.Description},
-		{"Type", j.Selection}, {"Targets", strings.Join(j.Targets, " ")}, {"Document", d.Source},
-		{"Created", j.Created.String()}, {"Completed", j.Completed.String()},
+		{"Job", j.ID},
+		{"Status", strings.TrimSpace(j.Status + " " + j.ReasonCode)},
+		{"Comment", j.Comment},
+		{"Description", j.Description},
+		{"Type", j.Selection},
+		{"Targets", strings.Join(j.Targets, " ")},
+		{"Document", d.Source},
+		{"Created", j.Created.String()},
+		{"Completed", j.Completed.String()},
 	} {
 		if line.value != "" && line.value != "-" {
 			if err := r.printf("%-12s %s\n", line.name, clean(line.value)); err != nil {

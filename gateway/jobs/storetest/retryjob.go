@@ -49,10 +49,10 @@ func (s *suite) retry(id, of string, edit func(*jobs.RetryOf)) jobs.NewRetry {
 	}
 }
 
-// makeRetry makes such a job.
-func (s *suite) makeRetry(id, of string, edit func(*jobs.RetryOf)) *jobs.Job {
+// makeRetry makes such a job of job "j".
+func (s *suite) makeRetry(id string, edit func(*jobs.RetryOf)) *jobs.Job {
 	s.Helper()
-	j, made, err := s.RetryJob(bg, s.retry(id, of, edit))
+	j, made, err := s.RetryJob(bg, s.retry(id, "j", edit))
 	s.ok(err)
 	s.same("made", made, true)
 	return j
@@ -83,7 +83,7 @@ func (s *suite) members(id string) []string {
 func testRetryJob(s *suite) {
 	failed := s.failed("j", 20)
 	s.later(time.Minute)
-	j := s.makeRetry("again", "j", nil)
+	j := s.makeRetry("again", nil)
 	s.same("things", j.RetryOf.Things, len(failed))
 	s.same("members yet", len(s.members("again")), 0)
 	document, err := s.JobDocument(bg, "again")
@@ -125,7 +125,7 @@ func testRetryJob(s *suite) {
 
 	for reason, want := range map[string][]string{"power": {"t01", "t07", "t11", "t13", "t17", "t19"}, "": {"t03", "t06", "t09", "t12", "t18"}} {
 		id := "by" + reason
-		s.makeRetry(id, "j", func(r *jobs.RetryOf) { r.Reason = &reason })
+		s.makeRetry(id, func(r *jobs.RetryOf) { r.Reason = &reason })
 		s.fill(id, 2)
 		s.same("by reason "+reason, s.members(id), want)
 	}
@@ -141,7 +141,7 @@ func testRetryJob(s *suite) {
 // testRetryJobResumes fills a group with the store closed between any two chunks, and by two handles at once.
 func testRetryJobResumes(s *suite) {
 	failed := s.failed("j", 30)
-	s.makeRetry("again", "j", nil)
+	s.makeRetry("again", nil)
 	for chunks, done := 0, false; !done; chunks++ {
 		s.reopen()
 		_, j, err := s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 5, Now: s.now})
@@ -196,7 +196,7 @@ func testRetryJobOver(s *suite) {
 	}
 	// The other job stays as long as its failures are being read.
 	for _, id := range []string{"a", "b", "c", "d"} {
-		s.makeRetry(id, "j", nil)
+		s.makeRetry(id, nil)
 	}
 	refused()
 	s.swapTo("a", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued }) // filled no more
