@@ -1,0 +1,67 @@
+package browser
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// sh runs a script in folder.
+func sh(t *testing.T, folder, script string) {
+	t.Helper()
+	c := exec.Command("bash", "-euc", script)
+	c.Dir = folder
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// TestClientCertificate: the page works where control asks for a certificate, with nothing but what the browser keeps: its
+// own store of certificates, NSS's, in a home of its own.
+func TestClientCertificate(t *testing.T) {
+	for _, program := range []string{"openssl", "certutil", "pk12util"} {
+		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
+				t.Fatal("install Debian's openssl and libnss3-tools")
+			}
+			t.Skip("install Debian's openssl and libnss3-tools")
+		}
+	}
+	folder := t.TempDir()
+	sh(t, folder, `
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.crt -days 1 -subj /CN=test-ca -addext keyUsage=critical,keyCertSign 2>/dev/null
+for name in server operator; do
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key -out $name.csr -subj /CN=$name 2>/dev/null
+  openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 1 -out $name.crt -extfile <(echo subjectAltName=IP:127.0.0.1; echo extendedKeyUsage=serverAuth,clientAuth) 2>/dev/null
+done
+openssl pkcs12 -export -in operator.crt -inkey operator.key -name operator -passout pass: -out operator.p12
+mkdir -p .pki/nssdb
+certutil -N -d sql:.pki/nssdb --empty-password
+certutil -A -d sql:.pki/nssdb -n test-ca -t C,, -i ca.crt
+pk12util -i operator.p12 -d sql:.pki/nssdb -W '' -K ''`)
+	s := newSite(t, "control_tls: {cert_file: "+folder+"/server.crt, key_file: "+folder+"/server.key, client_ca_file: "+folder+"/ca.crt}\nconsole: true\n")
+
+	policies := "/etc/chromium/policies/managed"
+	if err := os.MkdirAll(policies, 0o755); err != nil {
+		t.Skip("choosing a certificate without a click needs a policy of Chromium's: run as root")
+	}
+	policy := filepath.Join(policies, "jobgate-test.json")
+	if err := os.WriteFile(policy, []byte(`{"AutoSelectCertificateForUrls": ["{\"pattern\":\"`+s.control+`\",\"filter\":{}}"]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Remove(policy) })
+
+	b := open(t, s.control, chromedp.Env("HOME="+folder))
+	b.signedIn()
+	b.visit("/feed")
+	b.sees("live")
+	b.visit("/things")
+	b.press("Create thing…")
+	b.fill("Name", "sensor:1")
+	b.press("Create thing")
+	b.sees("thing/sensor:1")
+	b.secretIsNowhere()
+}
