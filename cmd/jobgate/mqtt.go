@@ -75,7 +75,7 @@ func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(
 // openBroker makes the gateway a client of the fleet's broker.
 func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
 	o := broker.Config{
-		Service: j.service, Documents: j.data, URL: c.URL, Prefix: c.Prefix, Share: c.Share, Username: c.Username,
+		Service: j.service, Documents: j.data, URL: c.URL, Prefix: c.Prefix, Share: c.Share, Username: c.Username, ProbeUsername: c.ProbeUsername,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Notifies: j.service.Driver().Leads, Request: request, Log: log,
 	}
 	if c.PasswordFile != "" {

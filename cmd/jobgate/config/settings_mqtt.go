@@ -37,6 +37,8 @@ type MQTTBroker struct {
 	Username string `yaml:"username"`
 	// File with its password; read at each connection.
 	PasswordFile string `yaml:"password_file" empty:"refused"`
+	// User name of a device; a probe at start tries whether that name without a password can write to any thing's topics.
+	ProbeUsername string `yaml:"probe_username"`
 	// Authorities that sign the broker's certificate, in PEM; empty: the system's.
 	CAFile string `yaml:"ca_file" empty:"refused"`
 	// The gateway's own certificate for the broker, in PEM.

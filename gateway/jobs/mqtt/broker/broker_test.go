@@ -393,6 +393,24 @@ func TestGatewayRestarts(t *testing.T) {
 	}
 }
 
+// TestStrangers: the probe tells a broker that keeps strangers out from one that lets a user name alone do everything.
+func TestStrangers(t *testing.T) {
+	acl := filepath.Join(t.TempDir(), "acl")
+	rights := "user gateway\ntopic readwrite $aws/#\nuser open\ntopic readwrite $aws/#\npattern readwrite $aws/things/%u/jobs/#\n"
+	if err := os.WriteFile(acl, []byte(rights), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := newMosquitto(t, "user root\nlistener DEVICES\nlistener GATEWAYS\nallow_anonymous true\nacl_file "+acl+"\n") // started by root, it stays root to read the file
+	f := func(username, want string) {
+		t.Helper()
+		l := join(t, newService(t), broker.Config{URL: "mqtt://" + m.gateways, Username: "gateway", ProbeUsername: username})
+		l.await(t, want)
+	}
+	f("", `strangers="kept out"`)
+	f("device", `strangers="kept out"`)
+	f("open", `strangers="can write to every thing's topics`)
+}
+
 func TestConfig(t *testing.T) {
 	s := newService(t)
 	f := func(c broker.Config, want string) {

@@ -35,6 +35,10 @@ type Config struct {
 	Username string
 	Password func() ([]byte, error) // read at each connection; nil: none
 
+	// ProbeUsername is a user name under which a client without a password tries to write to a thing's topics, at the first
+	// connection, as one without a name does; "": only the latter.
+	ProbeUsername string
+
 	// Notifies says whether this gateway is the one that publishes notices at present; nil: it is.
 	Notifies func() bool
 	// Request is told of every request that was answered, for metrics; nil: nobody is.

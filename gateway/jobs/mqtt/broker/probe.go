@@ -17,7 +17,7 @@ type finding struct {
 	stranger access
 }
 
-// access is whether a client without a name and a password can write to a thing's topics.
+// access is whether a client without a password and a certificate can write to a thing's topics.
 type access uint8
 
 const (
@@ -36,7 +36,7 @@ const probeWait = 2 * time.Second
 func (b *Client) probe(ctx context.Context) (finding, error) {
 	thing := probeThing + random()
 	arrived := make(chan string, 16)
-	own, err := b.dial(ctx, "jobgate-probe-"+random(), true, func(p paho.PublishReceived) (bool, error) {
+	own, err := b.dial(ctx, caller{id: "jobgate-probe-" + random(), own: true, username: b.config.Username}, func(p paho.PublishReceived) (bool, error) {
 		select {
 		case arrived <- string(p.Packet.Payload):
 		default:
@@ -52,7 +52,12 @@ func (b *Client) probe(ctx context.Context) (finding, error) {
 	if share := b.config.Share; share != "" {
 		f.shares = b.comesBack(ctx, own, "$share/"+share+"-probe-"+random()+"/"+b.config.Prefix+"/things/+/jobs/+/get", topic, arrived)
 	}
-	f.stranger = b.strangers(ctx, own, topic, arrived)
+	f.stranger = b.stranger(ctx, own, topic, "", arrived)
+	if name := b.config.ProbeUsername; name != "" && f.stranger != letIn {
+		if named := b.stranger(ctx, own, topic, name, arrived); named != keptOut {
+			f.stranger = named
+		}
+	}
 	return f, nil
 }
 
@@ -86,13 +91,13 @@ func comes(word string, arrived <-chan string) bool {
 	}
 }
 
-// strangers says whether a client that shows nothing can write to a topic. own listens to it.
-func (b *Client) strangers(ctx context.Context, own *paho.Client, topic string, arrived <-chan string) access {
+// stranger says whether a client that shows nothing but a user name, if that, can write to a topic. own listens to it.
+func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username string, arrived <-chan string) access {
 	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: 1}}}
 	if _, err := own.Subscribe(ctx, subscription); err != nil {
 		return notChecked
 	}
-	other, err := b.dial(ctx, "stranger-"+random(), false, nil)
+	other, err := b.dial(ctx, caller{id: "stranger-" + random(), username: username}, nil)
 	var refused *refusal
 	if errors.As(err, &refused) {
 		return keptOut
@@ -118,22 +123,28 @@ func (b *Client) strangers(ctx context.Context, own *paho.Client, topic string, 
 // refusal is a CONNECT that the broker has answered with a reason.
 type refusal struct{ error }
 
-// dial connects to the broker once: as the gateway, or showing nothing.
-func (b *Client) dial(ctx context.Context, id string, known bool, handle func(paho.PublishReceived) (bool, error)) (*paho.Client, error) {
-	conn, err := b.open(ctx, known)
+// caller is who connects: the gateway, with its password and certificate, or somebody who has neither.
+type caller struct {
+	id, username string
+	own          bool
+}
+
+// dial connects to the broker once.
+func (b *Client) dial(ctx context.Context, as caller, handle func(paho.PublishReceived) (bool, error)) (*paho.Client, error) {
+	conn, err := b.open(ctx, as.own)
 	if err != nil {
 		return nil, err
 	}
-	config := paho.ClientConfig{ClientID: id, Conn: conn}
+	config := paho.ClientConfig{ClientID: as.id, Conn: conn}
 	if handle != nil {
 		config.OnPublishReceived = []func(paho.PublishReceived) (bool, error){handle}
 	}
 	c := paho.NewClient(config)
-	connect := &paho.Connect{ClientID: id, KeepAlive: 30, CleanStart: true}
-	if known && b.config.Username != "" {
-		connect.Username, connect.UsernameFlag = b.config.Username, true
+	connect := &paho.Connect{ClientID: as.id, KeepAlive: 30, CleanStart: true}
+	if as.username != "" {
+		connect.Username, connect.UsernameFlag = as.username, true
 	}
-	if known && b.config.Password != nil {
+	if as.own && b.config.Password != nil {
 		if connect.Password, err = b.config.Password(); err != nil {
 			return nil, errors.Join(err, conn.Close())
 		}
