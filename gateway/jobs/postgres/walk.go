@@ -67,7 +67,8 @@ func (t *tx) walk(w *engine.Walk, at, end, limit int) ([]engine.Visit, error) {
 		SELECT met.n, t.name, met.thing, e.thing IS NOT NULL, coalesce(e.number, 0), coalesce(e.version, 0), coalesce(e.status, 0::smallint),
 			coalesce(e.forced, false), coalesce(e.retry, 0), coalesce(e.retry_timed_out, 0), coalesce(e.queued, 0), coalesce(e.started, 0),
 			coalesce(e.updated, 0), coalesce(e.deadline, 0), coalesce(e.step, 0), coalesce(e.details, '')
-		FROM met JOIN things t ON t.id = met.thing LEFT JOIN executions e ON $9 <> 0 AND e.thing = met.thing AND e.job = $9
+		FROM met JOIN things t ON t.id = met.thing
+		LEFT JOIN LATERAL (SELECT * FROM executions x WHERE $9 <> 0 AND x.thing = met.thing AND x.job = $9 LIMIT 1) e ON true
 		ORDER BY met.n, met.thing`, args...)
 	return collect(rows, err, func(rows pgx.Rows, v *engine.Visit) error {
 		var x engine.Execution
