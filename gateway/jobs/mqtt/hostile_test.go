@@ -135,6 +135,33 @@ func TestForeignTopics(t *testing.T) {
 	}
 }
 
+// TestForeignWill: a will is never published, not on another's topic and not on one's own. One connection is cut after
+// another; the answer to a request that follows shows that the server went on.
+func TestForeignWill(t *testing.T) {
+	both(t, func(t *testing.T, v packet.Version) {
+		f := newFixture(t, nil)
+		f.things("a", "b")
+		f.create("j", "a", "b")
+		b := f.connect(v, "b", nil)
+		b.subscribe(1, "#")
+		for _, thing := range []string{"a", "b"} {
+			a := f.connect(v, "a", func(m *packet.Connect) {
+				m.Will = packet.Will{Topic: []byte("$aws/things/" + thing + "/jobs/j/update"), Payload: []byte(`{"status":"FAILED"}`), QoS: 1}
+			})
+			_ = a.Close() // without a DISCONNECT
+		}
+		b.quiet()
+		f.connect(v, "a", nil).quiet()
+		for _, thing := range []string{"a", "b"} {
+			d, found, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: thing, JobID: "j"})
+			f.ok(err)
+			if !found || d.Execution.Version != 1 {
+				t.Errorf("%s's execution was changed: %+v", thing, d.Execution)
+			}
+		}
+	})
+}
+
 // TestForeignFilters: no wildcard, share or other topic lets a device listen to another.
 func TestForeignFilters(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
