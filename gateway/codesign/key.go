@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -122,9 +121,10 @@ func (k *localKey) PublicKey(context.Context) (crypto.PublicKey, error) {
 	return k.signer.Public(), nil
 }
 
-// Sign implements Key.
+// Sign implements Key. The same digest has the same signature (RFC 6979 for ECDSA), so
+// that gateways which sign it at the same time serve the same document.
 func (k *localKey) Sign(_ context.Context, digest [sha256.Size]byte) (Signed, error) {
-	value, err := k.signer.Sign(rand.Reader, digest[:], crypto.SHA256)
+	value, err := k.signer.Sign(nil, digest[:], crypto.SHA256)
 	if err != nil {
 		return Signed{}, fmt.Errorf("%w: cannot sign: %w", ErrKey, err)
 	}

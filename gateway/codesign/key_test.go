@@ -134,6 +134,20 @@ func write(tb testing.TB, name string, text []byte) {
 	}
 }
 
+// Each gateway makes the same signature of a file.
+func TestSignatureIsTheSame(t *testing.T) {
+	digest := sha256.Sum256([]byte("version 7"))
+	for _, v := range goodKeys {
+		first, err := loadKey(t, v.name+".pem").Sign(t.Context(), digest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := loadKey(t, v.name+".pem").Sign(t.Context(), digest); err != nil || string(again.Value) != string(first.Value) {
+			t.Errorf("%s: %x and %x, %v", v.name, first.Value, again.Value, err)
+		}
+	}
+}
+
 func TestLoadKeyFile(t *testing.T) {
 	for _, name := range []string{"ec-p256-params.pem", "ec-p256-pkcs8.pem"} {
 		loadKey(t, name)
