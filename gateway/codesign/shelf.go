@@ -128,6 +128,16 @@ func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, s
 	s.put(ctx, place, r)
 }
 
+// learn keeps a digest in memory, for which there is no signature yet: the file is not
+// read again when the key could not be asked.
+func (s *Shelf) learn(place string, d Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.records[place] == nil {
+		s.set(place, &record{Digest: d, Used: time.Now().Unix()})
+	}
+}
+
 func (s *Shelf) put(ctx context.Context, place string, r *record) {
 	if s.keep == nil {
 		return

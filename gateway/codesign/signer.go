@@ -186,6 +186,7 @@ func (s *Signer) make(ctx context.Context, p *Profile, f File) (_ Signature, err
 	if err != nil {
 		return Signature{}, err
 	}
+	s.config.Shelf.learn(s.place(f), d) // the key may fail
 	signed, err := p.Key.Sign(ctx, d.SHA256)
 	if err != nil {
 		return Signature{}, err
