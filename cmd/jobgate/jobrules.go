@@ -41,9 +41,9 @@ func (r *jobRules) sign(codes *codesigning.Signer) {
 		return
 	}
 	r.codes = codes
-	r.unsaid.Signatures = codes.Kept()
+	r.unsaid.Signatures = codes.KeptForJobs()
 	for arn, signer := range r.signers {
-		signer.options.Signatures = codes.Kept()
+		signer.options.Signatures = codes.KeptForJobs()
 		r.signers[arn] = signer
 	}
 }

@@ -25,7 +25,9 @@ const resignEvery = 30 * time.Second
 const resignDaily = 24 * time.Hour
 
 // Resign signs the code files of running jobs for the keys in force, soon and again each day, until ctx ends. Devices
-// are told to come back until all are signed. Then the signatures that nobody needs are deleted.
+// are told to come back until all are signed. Then the signatures that nobody needs are deleted. A job may be created
+// with a key that has just been replaced, here or on another gateway: a device that misses its signature makes Resign
+// look again after resignEvery.
 func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 	for {
 		wait := resignDaily
@@ -42,7 +44,13 @@ func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(wait):
+		case <-time.After(resignEvery): // devices that ask meanwhile are waited for, so that they cannot keep it busy
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.missed:
+		case <-time.After(wait - resignEvery):
 		}
 	}
 }

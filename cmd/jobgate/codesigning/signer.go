@@ -34,6 +34,7 @@ type Signer struct {
 	shelf      *codesign.Shelf
 	generation string
 	warnings   []string
+	missed     chan struct{} // a job's document lacks a signature; see Resign
 }
 
 var _ gateway.CodeSigning = (*Signer)(nil)
@@ -59,7 +60,7 @@ func (s *Shared) Open(c *config.Config, roles *role.Set) (_ *Signer, err error) 
 	if len(c.CodeSign.Profiles) == 0 {
 		return nil, nil //nolint:nilnil // off is no error
 	}
-	made := &Signer{shelf: s.shelf}
+	made := &Signer{shelf: s.shelf, missed: make(chan struct{}, 1)}
 	defer func() {
 		if err != nil {
 			made.Close()
@@ -174,16 +175,30 @@ func (s *Signer) Making(ctx context.Context) jobdoc.CodeSignatures {
 
 // Kept implements gateway.CodeSigning. Whoever asks for what is not kept, or is not allowed any more, is to come back:
 // signatures are made for others.
-func (s *Signer) Kept() jobdoc.CodeSignatures {
+func (s *Signer) Kept() jobdoc.CodeSignatures { return codeSignatures(s.kept) }
+
+// KeptForJobs is Kept for the documents of jobs: Resign soon looks for what is missing.
+func (s *Signer) KeptForJobs() jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), keptWithin)
-		defer cancel()
-		signature, err := s.signer.Kept(ctx, f)
-		if errors.Is(err, codesign.ErrNotAllowed) {
-			err = fmt.Errorf("%w: %w", codesign.ErrUnavailable, err)
+		signature, err := s.kept(f)
+		if errors.Is(err, codesign.ErrUnavailable) && !errors.Is(err, codesign.ErrNotAllowed) {
+			select {
+			case s.missed <- struct{}{}:
+			default: // it knows already
+			}
 		}
 		return signature, err
 	})
+}
+
+func (s *Signer) kept(f codesign.File) (codesign.Signature, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), keptWithin)
+	defer cancel()
+	signature, err := s.signer.Kept(ctx, f)
+	if errors.Is(err, codesign.ErrNotAllowed) {
+		err = fmt.Errorf("%w: %w", codesign.ErrUnavailable, err)
+	}
+	return signature, err
 }
 
 // keptWithin bounds a look-up of a kept signature, for which a document waits.
