@@ -67,6 +67,7 @@ type fleet struct {
 type gateway struct {
 	t       *testing.T
 	config  string
+	env     []string // beside the usual
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	log     *gatetest.Buffer
@@ -99,13 +100,7 @@ func newFleet(t *testing.T, n int, url, direct string, settings ...string) *flee
 		t.Fatal(err)
 	}
 	for range n {
-		g := &gateway{t: t, config: filepath.Join(t.TempDir(), "jobgate.yaml"), log: &gatetest.Buffer{}}
-		text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, settings...), ", ") + "}\n"
-		if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f.gateways = append(f.gateways, g)
-		g.start()
+		f.add("", settings)
 	}
 	f.ask(f.gateways...)
 	t.Cleanup(func() {
@@ -120,13 +115,26 @@ func newFleet(t *testing.T, n int, url, direct string, settings ...string) *flee
 	return f
 }
 
+// add starts another gateway. settings stand beside jobs, those of ofJobs in it, and env in its environment.
+func (f *fleet) add(settings string, ofJobs []string, env ...string) *gateway {
+	f.Helper()
+	g := &gateway{t: f.T, config: filepath.Join(f.TempDir(), "jobgate.yaml"), env: env, log: &gatetest.Buffer{}}
+	text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + f.url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, ofJobs...), ", ") + "}\n" + settings
+	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
+		f.Fatal(err)
+	}
+	f.gateways = append(f.gateways, g)
+	g.start()
+	return g
+}
+
 var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+) admin=(\S+) control=(\S+)`)
 
 func (g *gateway) start() {
 	g.t.Helper()
 	from := len(g.log.String())
 	cmd := exec.Command(binary, "serve", "--config", g.config)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "AWS_EC2_METADATA_DISABLED=true"}
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "AWS_EC2_METADATA_DISABLED=true"}, g.env...)
 	cmd.Stderr, cmd.Stdout = g.log, g.log
 	if err := cmd.Start(); err != nil {
 		g.t.Fatal(err)

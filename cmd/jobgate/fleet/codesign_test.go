@@ -1,0 +1,219 @@
+package fleet_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/rules"
+	"jobgate/presigner/miniotest"
+)
+
+// signingSite is two gateways that sign what stands in a bucket, with one key file.
+type signingSite struct {
+	*fleet
+	minio  *miniotest.Server
+	proxy  *miniotest.Proxy
+	bucket string
+	key    string
+	public *ecdsa.PublicKey
+	a, b   *gateway
+}
+
+var operator = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
+
+func newSigningSite(t *testing.T) *signingSite {
+	t.Helper()
+	_, url := startServer(t)
+	s := &signingSite{fleet: newFleet(t, 0, url, url), minio: miniotest.Start(t), bucket: strings.ToLower(t.Name())}
+	s.proxy = miniotest.NewProxy(t, s.minio)
+	s.minio.CreateBucket(t, s.bucket)
+	s.minio.EnableVersioning(t, s.bucket)
+	s.key = filepath.Join(t.TempDir(), "firmware.pem")
+	s.newKey()
+	settings := fmt.Sprintf("codesign: {profiles: {firmware: {key_file: %q, allow: [\"arn:aws:s3:::%s/*\"]}}}\n", s.key, s.bucket)
+	keys := filepath.Join(t.TempDir(), "keys.yaml")
+	if err := os.WriteFile(keys, fmt.Appendf(nil, "access_keys: [{id: %s, secret: %q}]\n", operator.AccessKeyID, operator.SecretAccessKey), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ofJobs := []string{"access_keys_file: " + keys}
+	s.a, s.b = s.add(settings, ofJobs, s.proxy.Env()...), s.add(settings, ofJobs, s.proxy.Env()...)
+	s.ask(s.gateways...)
+	return s
+}
+
+// newKey writes another key into the key file.
+func (s *signingSite) newKey() {
+	s.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		s.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(s.key+".new", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		s.Fatal(err)
+	}
+	if err := os.Rename(s.key+".new", s.key); err != nil {
+		s.Fatal(err)
+	}
+	s.public = &key.PublicKey
+}
+
+// create creates a job at a gateway, for one thing, again while it is answered 503 with a time to come back.
+func (s *signingSite) create(g *gateway, id, version string) error {
+	g.mu.Lock()
+	url := "http://" + g.control + "/jobs/" + id
+	g.mu.Unlock()
+	body, err := json.Marshal(map[string]any{
+		"targets":  []string{s.service.Names().ThingARN("sensor-1")},
+		"document": `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.` + s.bucket + `/v7.bin@` + version + `}"}`,
+	})
+	if err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		r, err := http.NewRequestWithContext(s.Context(), http.MethodPut, url, strings.NewReader(string(body)))
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(body)
+		if err := v4.NewSigner().SignHTTP(s.Context(), operator, r, hex.EncodeToString(sum[:]), "iot", "us-east-1", time.Now()); err != nil {
+			return err
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			return err
+		}
+		_ = answer.Body.Close()
+		switch {
+		case answer.StatusCode == http.StatusOK:
+			return nil
+		case answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || time.Now().After(deadline):
+			return fmt.Errorf("%s: status %d", id, answer.StatusCode)
+		}
+	}
+}
+
+// signature is what a gateway answers a device that asks for a job, "" if it answers no signature.
+func (s *signingSite) signature(g *gateway, job string) (object string, value []byte) {
+	s.Helper()
+	listen, _ := g.at()
+	_, body, _ := get("http://" + listen + "/things/sensor-1/jobs/" + job)
+	var answer struct{ Execution struct{ JobDocument string } }
+	var document struct{ Sig json.RawMessage }
+	var signature struct{ Signature []byte }
+	if json.Unmarshal([]byte(body), &answer) != nil || json.Unmarshal([]byte(answer.Execution.JobDocument), &document) != nil || json.Unmarshal(document.Sig, &signature) != nil {
+		return "", nil
+	}
+	return string(document.Sig), signature.Signature
+}
+
+// signs waits until both gateways answer a device with one signature of content, by the key in force.
+func (s *signingSite) signs(job, content string) {
+	s.Helper()
+	digest := sha256.Sum256([]byte(content))
+	var objects [2]string
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		valid := true
+		for i, g := range []*gateway{s.a, s.b} {
+			var value []byte
+			objects[i], value = s.signature(g, job)
+			valid = valid && ecdsa.VerifyASN1(s.public, digest[:], value)
+		}
+		if valid && objects[0] == objects[1] {
+			return
+		}
+	}
+	s.Fatalf("%s: the gateways answer %q", job, objects)
+}
+
+func (s *signingSite) reads() int { return s.proxy.Count(miniotest.Get, "/"+s.bucket+"/v7.bin") }
+
+// TestCodeSigning has two gateways on one database sign: what one made the other serves, also of a new key, and objects
+// are read no more often than that.
+func TestCodeSigning(t *testing.T) {
+	s := newSigningSite(t)
+	one := s.minio.PutObject(t, s.bucket, "v7.bin", []byte("version one"))
+	two := s.minio.PutObject(t, s.bucket, "v7.bin", []byte("version two!"))
+	if err := rules.Over(s.engine).CreateThings(t.Context(), []jobs.Thing{{Name: "sensor-1", ID: "sensor-1", Version: 1, CreatedAt: time.Now().UTC()}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.create(s.a, "one", one); err != nil {
+		t.Fatal(err)
+	}
+	s.signs("one", "version one")
+	if err := s.create(s.b, "again", one); err != nil {
+		t.Fatal(err)
+	}
+	s.signs("again", "version one")
+	if n := s.reads(); n != 1 {
+		t.Errorf("%d reads of one version by two gateways, one after the other", n)
+	}
+
+	// At once on both: each may read the object, and no more than once.
+	var group sync.WaitGroup
+	for i := range 40 {
+		group.Go(func() {
+			if err := s.create([]*gateway{s.a, s.b}[i%2], fmt.Sprintf("two-%d", i), two); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	s.signs("two-0", "version two!")
+	s.signs("two-1", "version two!")
+	before := s.reads()
+	if before > 3 {
+		t.Errorf("%d reads of two versions by two gateways", before)
+	}
+
+	// A restart, and another key, read nothing.
+	for _, g := range []*gateway{s.a, s.b} {
+		g.end(syscall.SIGTERM)
+		g.start()
+	}
+	s.signs("one", "version one")
+	s.signs("two-39", "version two!")
+	s.newKey()
+	for _, g := range []*gateway{s.a, s.b} {
+		_, admin := g.at()
+		answer, err := client.Post("http://"+admin+"/-/reload", "", nil) //nolint:noctx // the client has a time-out
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("reload: status %d", answer.StatusCode)
+		}
+	}
+	s.signs("one", "version one")
+	s.signs("two-0", "version two!")
+	if err := s.create(s.b, "last", two); err != nil {
+		t.Fatal(err)
+	}
+	s.signs("last", "version two!")
+	if n := s.reads() - before; n != 0 {
+		t.Errorf("%d reads after a restart and for another key", n)
+	}
+}
