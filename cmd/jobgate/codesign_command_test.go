@@ -101,6 +101,14 @@ func TestCheckCodeSign(t *testing.T) {
 	f(0, "good.json", config(key), good)
 	f(1, "outside.json:1:9: Cannot sign the code file", config(key), outside)
 	f(1, "no profile of codesign.profiles allows arn:aws:s3:::secrets/v7.bin", config(key), outside)
+	parameter := writeFile(t, folder, "parameter.json", `{"sig":"${aws:iot:parameter:code}"}`)
+	if text, err = os.ReadFile(config(key)); err != nil {
+		t.Fatal(err)
+	}
+	routes := writeFile(t, folder, "routes.yaml", string(text)+"routes:\n  - path: /x/{jobId}\n    document: file://"+folder+"/{jobId}.json\n"+
+		"    parameters: {code: '${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}'}\n")
+	f(1, "parameter.json:1:9: ", routes, parameter)
+	f(1, "one cannot stand in the value of a parameter", routes, parameter)
 	f(1, "2048", config(weak))
 	pipe := filepath.Join(folder, "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,7 +74,8 @@ type codeSite struct {
 	minio    *miniotest.Server
 	key      string // the key file
 	public   crypto.PublicKey
-	old, new string // versions of firmware/v7.bin
+	old, new string       // versions of firmware/v7.bin
+	comeBack atomic.Int64 // answers of 503 to createPatiently
 }
 
 const codeSignConfig = `

@@ -104,6 +104,13 @@ func (s *jobsSite) placeholder() string {
 // ask sends a request to a listener, signed for a service unless key is empty, and returns what came back.
 func (s *jobsSite) ask(key aws.Credentials, service, listener, method, path, body string) (int, string) {
 	s.t.Helper()
+	status, header, text := s.send(key, service, listener, method, path, body)
+	return status, header.Get("X-Amzn-ErrorType") + text
+}
+
+// send is ask, with the answer's header. The status of no answer is 0.
+func (s *jobsSite) send(key aws.Credentials, service, listener, method, path, body string) (int, http.Header, string) {
+	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.d.address(listener)+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
@@ -116,14 +123,14 @@ func (s *jobsSite) ask(key aws.Credentials, service, listener, method, path, bod
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return 0, err.Error()
+		return 0, nil, err.Error()
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return resp.StatusCode, resp.Header.Get("X-Amzn-ErrorType") + string(text)
+	return resp.StatusCode, resp.Header, string(text)
 }
 
 // operate asks the control plane and wants a status and a text.
