@@ -17,7 +17,7 @@ type Config[V any] struct {
 	// NegativeBytes is for remembered errors (MaxBytes/64).
 	NegativeBytes int64
 	// Cost returns the bytes that a value holds in memory. It is called once, before
-	// the value is kept; what a value takes on later is told by [Cache.Grow].
+	// the value is kept; what a value takes on later is told by [Cache.Resize].
 	Cost func(V) int64
 
 	// Fresh is how long a value is served without a question (0: not at all). Up to a

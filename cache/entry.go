@@ -22,7 +22,7 @@ type entry[V any] struct {
 	err   error
 
 	cost       atomic.Int64 // bytes, all told
-	base       int64        // cost without what Grow reported
+	base       int64        // cost without what Resize reported
 	freshUntil atomic.Int64
 	retryAt    atomic.Int64 // no revalidation before: one is under way, or the source failed
 	failures   atomic.Int32 // of the source since the last good answer
@@ -75,6 +75,12 @@ func (e *entry[V]) renew(now time.Time, fresh time.Duration) {
 	e.failures.Store(0)
 	e.retryAt.Store(0)
 	e.freshUntil.Store(now.Add(fresh).UnixNano())
+}
+
+// counts reports whether the entry's cost is near enough with so many bytes beside its base.
+func (e *entry[V]) counts(extra int64) bool {
+	counted := e.cost.Load() - e.base
+	return extra <= counted && extra >= counted-counted/4
 }
 
 // touch notes that the entry is asked for.

@@ -109,26 +109,24 @@ func (c *Cache[V]) remember(f *flight[V], err error, now time.Time, span time.Du
 	c.negative.shrink()
 }
 
-// Grow tells the cache that extra bytes hang on the value of key by now, such as its last
-// rendering, beside what [Config.Cost] counted. Call it whenever they change: it returns
-// at once unless they are more than ever before. The entry's cost grows by an eighth
-// more, so that small changes do not move it. The key may be gone by now; then, and for
-// a value that has been replaced, Grow errs on the side of too high a cost.
-func (c *Cache[V]) Grow(key []byte, extra int64) {
+// Resize tells the cache that so many bytes hang on the value of key by now, such as its last rendering, beside what
+// [Config.Cost] counted. Call it whenever they change. It counts an eighth more, so that small changes do not move the
+// entry: it returns at once unless the bytes are more than what is counted, or less than three quarters of it. The key may
+// be gone by now; then, and for a value that has been replaced, Resize errs on the side of too high a cost.
+func (c *Cache[V]) Resize(key []byte, extra int64) {
 	h := c.hash(key)
 	e := c.find(h, key)
-	if e == nil || e.base+extra <= e.cost.Load() {
+	if e == nil || e.counts(extra) {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	cost := e.base + extra + extra/8
-	if c.closed || e.dead.Load() || cost <= e.cost.Load() {
+	if c.closed || e.dead.Load() || e.counts(extra) {
 		return
 	}
 	// A larger update of what ristretto holds would go beyond its budget until the next
 	// new entry. So the entry is admitted anew; Load waits meanwhile.
 	c.drop(h, e)
-	e.cost.Store(cost)
+	e.cost.Store(e.base + extra + extra/8)
 	c.keep(e, nil)
 }

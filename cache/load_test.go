@@ -248,7 +248,7 @@ func everything(t *testing.T, purges bool) {
 				}
 				switch {
 				case i%100 == 0:
-					c.Grow(key, int64(i))
+					c.Resize(key, int64(i))
 				case purges && i%991 == 0:
 					c.Purge()
 				case i%499 == 0:

@@ -20,19 +20,19 @@ import (
 func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *document) *Error {
 	o := h.order(x, r)
 	o.Template = d.template
-	// Fast path: what this quantum's first request rendered is every device's document.
-	m, fresh, err := h.signing.Moment(ctx, &d.slot, &o)
+	m, resized, err := h.signing.Moment(ctx, &d.slot, &o)
 	if err != nil {
 		return renderError(err)
 	}
-	if m.Body != nil {
-		if fresh {
-			h.documents.Grow(r.key(x), int64(cap(m.Body)))
-		}
-		ctx.Response.SetBodyRaw(m.Body)
-		return h.finishAnswer(ctx, x, d, m, m.ETag)
+	if resized {
+		h.documents.Resize(r.key(x), int64(d.slot.Kept()))
 	}
-	// Slow path: local placeholders, signed for this device into the response's own buffer.
+	// Fast path: what is asked for often is kept for the rest of its quantum.
+	if m.Body != nil {
+		ctx.Response.SetBodyRaw(m.Body)
+		return h.finishAnswer(ctx, x, d, m.End, m.ETag)
+	}
+	// Slow path: signed for this device into the response's own buffer.
 	body, err := h.signing.AppendTo(ctx.Response.SwapBody(nil)[:0], m, &o)
 	ctx.Response.SwapBody(body)
 	if err != nil {
@@ -43,7 +43,7 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 		x.key = h.signing.Tag(x.key[:0], body)
 		etag = x.key // the cache is done with
 	}
-	return h.finishAnswer(ctx, x, d, m, etag)
+	return h.finishAnswer(ctx, x, d, m.End, etag)
 }
 
 // order is what x's request asks to be signed on r: by whom, for how long, and the values of its path.
@@ -86,15 +86,15 @@ func (h *Handler) countURLs(s signing.Signed) {
 	}
 }
 
-// finishAnswer writes the headers of a document whose body stands in the response.
-func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *document, m *signing.Rendering, etag []byte) *Error {
+// finishAnswer writes the headers of a document whose body stands in the response and whose quantum ends at end.
+func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *document, end int64, etag []byte) *Error {
 	header := &ctx.Response.Header
 	header.SetContentTypeBytes(d.contentType)
 	if h.presign.Quantum <= time.Second {
 		header.SetCanonical(cacheControl, noStore)
 		return nil
 	}
-	left := max(0, m.End-h.signing.Time(x.now).Unix())
+	left := max(0, end-h.signing.Time(x.now).Unix())
 	x.target = strconv.AppendInt(append(x.target[:0], "private, max-age="...), left, 10)
 	header.SetCanonical(cacheControl, x.target)
 	header.SetCanonical(etagName, etag)

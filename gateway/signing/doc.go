@@ -1,9 +1,9 @@
 // Package signing decides which session signs the URLs of a document, from when and for how long, and what a role may
 // sign: once, for documents, fill routes, the sidecar and jobs.
 //
-//	Order ──► Renderer.Moment ──► Slot: the rendering of the present quantum ──► Body, or AppendTo for one device
+//	Order ──► Renderer.Moment ──► Slot ──► Body, which is kept if it is asked for often, or AppendTo the answer
 //	            │ the first of a quantum
-//	            └─► Authority.Grant: session, lifetime, clamp      (Sessions, over a role.Set)
+//	            └─► Quantum ──► Authority.Grant: session, lifetime, clamp      (Sessions, over a role.Set)
 //
 //	Permits: a role's policy and the limits of its documents, as jobdoc.Options
 //

@@ -1,8 +1,9 @@
 package signing
 
 import (
+	"bytes"
 	"context"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"jobgate/gateway/jobdoc"
@@ -24,78 +25,96 @@ type Signed struct {
 	Longest int // bytes of the longest fresh URL
 }
 
-// Rendering is a template's state within one quantum: who signs, from when and for how long, and, unless the document
-// differs from device to device, the document itself. It is immutable; Body may be written to any number of connections.
-type Rendering struct {
-	Begin, End int64 // Unix seconds: when its URLs begin, and when the next rendering is due
+// Quantum is how URLs are signed that begin with one quantum: by whom, from when and for how long. It is immutable, and
+// templates of one role share it.
+type Quantum struct {
+	Begin, End int64 // Unix seconds: when its URLs begin, and when the next quantum does, or the session ends
 	Grant      Grant
-	Body       []byte // nil: rendered per device
-	ETag       []byte // with Body, if the Renderer makes one
 
+	role    string
 	expires time.Duration // that were asked for
+	signs   bool          // there is something to sign
 }
 
-// Slot holds a template's rendering of the present quantum. Its zero value is ready.
-type Slot struct {
-	Offset  int64 // seconds by which its quanta begin off the round ones, so that not all templates render at once; ≥ 0
-	current atomic.Pointer[Rendering]
+// covers says whether o's URLs, which begin at begin, may be signed as q says.
+func (q *Quantum) covers(o *Order, begin int64) bool {
+	return q.Begin == begin && q.expires == o.Expires && o.At.Unix() < q.End
 }
 
-// Current returns the last rendering, nil if there is none yet.
-func (s *Slot) Current() *Rendering { return s.current.Load() }
+// Rendering is a template's state within one quantum: how it is signed and, where it is kept, the document itself. It is
+// immutable; Body may be written to any number of connections.
+type Rendering struct {
+	*Quantum
+	Body []byte // nil: to be rendered into the answer, see AppendTo
+	ETag []byte // with Body, if the Renderer makes one
+}
 
-// Renderer renders templates, each once a quantum. What one device's request rendered is every device's document for the
-// rest of the quantum: a presigned URL is a function of the second of signing.
+// Renderer renders templates. A presigned URL is a function of the second of signing, so who asks within one quantum gets
+// the same bytes, whether the document was kept or is signed again. Documents that are asked for often are kept.
 type Renderer struct {
 	Authority Authority
 	Quantum   time.Duration                 // whole seconds; below one is one
 	Timeout   time.Duration                 // how long a request may wait for a cold role
 	Count     func(Signed)                  // nil: nobody counts
 	Tag       func(dst, body []byte) []byte // appends the ETag of a body; nil: none is made
+
+	shared quanta
 }
 
 // Time returns AWS's time at now, the request's reading of the clock.
 func (r *Renderer) Time(now time.Time) time.Time { return now.Add(r.Authority.Skew()) }
 
-// Moment returns the rendering of o's present quantum, made by the first who asks; fresh if that is this call.
-func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m *Rendering, fresh bool, err error) {
-	quantum := r.quantum(o.Expires)
-	begin := quantumOf(o.At, s.Offset, quantum)
-	m = s.current.Load()
-	current := m != nil && m.Begin == begin && m.expires == o.Expires && o.At.Unix() < m.End
-	// Fast path: what this quantum's first request rendered, or how it is to be signed.
-	if current && !m.Grant.Clamped {
-		r.countReused(m, o)
-		return m, false, nil
-	}
-	// Slow path: a quantum begins, or perhaps there is a session by now under which URLs live longer.
-	made := &Rendering{Begin: begin, End: begin + quantum, expires: o.Expires}
-	if o.Template.Signs() {
-		if made.Grant, err = r.grant(ctx, o, begin); err != nil {
-			return nil, false, err
+// Moment returns the rendering of o's present quantum, with its Body if s keeps that. resized says that s keeps more or
+// less than before, see [Slot.Kept]. It allocates only what is kept, and a Quantum for all templates together.
+func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m Rendering, resized bool, err error) {
+	length := r.quantum(o.Expires)
+	begin := quantumOf(o.At, s.Offset, length)
+	q := s.quantum.Load()
+	if q == nil || !q.covers(o, begin) || q.Grant.Clamped {
+		// Slow path: a quantum begins, or perhaps there is a session by now under which URLs live longer.
+		present, err := r.present(ctx, o, begin, length)
+		if err != nil {
+			return Rendering{}, false, err
 		}
-		if ends := made.Grant.Ends; !ends.IsZero() {
-			made.End = min(made.End, ends.Unix())
-		}
+		q, resized = s.turn(q, present, length)
 	}
-	if current && made.Grant.Signer == m.Grant.Signer {
-		r.countReused(m, o)
-		return m, false, nil // no other session
+	// Fast path: what this quantum's requests share.
+	if kept := s.kept.Load(); kept != nil && kept.Quantum == q {
+		s.count()
+		r.countReused(o)
+		return *kept, resized, nil
 	}
-	if !o.Template.PerDevice() {
-		if made.Body, err = r.AppendTo(make([]byte, 0, o.Template.Size()), made, o); err != nil {
-			return nil, false, err
-		}
-		if r.Tag != nil {
-			made.ETag = r.Tag(nil, made.Body)
-		}
+	if o.Template.PerDevice() || s.Current() != q || !s.worthKeeping() {
+		return Rendering{Quantum: q}, resized, nil
 	}
-	s.current.Store(made)
-	return made, true, nil
+	made, err := r.render(q, o)
+	if err != nil {
+		return Rendering{}, resized, err
+	}
+	s.kept.Store(made)
+	return *made, true, nil
 }
 
+// render returns a document that is to be kept, in no more memory than it takes.
+func (r *Renderer) render(q *Quantum, o *Order) (*Rendering, error) {
+	scratch := scratches.Get().(*[]byte)
+	defer scratches.Put(scratch)
+	m := &Rendering{Quantum: q}
+	var err error
+	if *scratch, err = r.AppendTo((*scratch)[:0], *m, o); err != nil {
+		return nil, err
+	}
+	m.Body = bytes.Clone(*scratch)
+	if r.Tag != nil {
+		m.ETag = r.Tag(nil, m.Body)
+	}
+	return m, nil
+}
+
+var scratches = sync.Pool{New: func() any { return new([]byte) }}
+
 // AppendTo appends the document as it stands for o's device, signed as m says. On an error it returns dst as it was.
-func (r *Renderer) AppendTo(dst []byte, m *Rendering, o *Order) ([]byte, error) {
+func (r *Renderer) AppendTo(dst []byte, m Rendering, o *Order) ([]byte, error) {
 	c := jobdoc.Context{Signer: m.Grant.Signer, Expires: m.Grant.Lifetime, Time: time.Unix(m.Begin, 0), Values: o.Values}
 	dst, err := o.Template.AppendTo(dst, &c)
 	if err == nil {
@@ -135,8 +154,8 @@ func (r *Renderer) CountFresh(c *jobdoc.Context) {
 	}
 }
 
-func (r *Renderer) countReused(m *Rendering, o *Order) {
-	if n := o.Template.Placeholders(); r.Count != nil && m.Body != nil && n > 0 {
+func (r *Renderer) countReused(o *Order) {
+	if n := o.Template.Placeholders(); r.Count != nil && n > 0 {
 		r.Count(Signed{Reused: n})
 	}
 }

@@ -62,9 +62,9 @@ func TestOneRule(t *testing.T) {
 		r := Renderer{Authority: authority, Quantum: quantum}
 		o := Order{Template: parse(t, shared), Role: "download", Expires: expires, At: start.Add(after)}
 		var s Slot
-		m, fresh, err := r.Moment(context.Background(), &s, &o)
-		if err != nil || !fresh {
-			t.Fatal(fresh, err)
+		m, _, err := r.Moment(context.Background(), &s, &o)
+		if err != nil {
+			t.Fatal(err)
 		}
 		c, err := r.Once(context.Background(), &o)
 		if err != nil {
@@ -86,18 +86,47 @@ func TestOneRule(t *testing.T) {
 	f(10*time.Minute, time.Second, time.Second, time.Second)
 }
 
-// What is kept follows the quantum, the life that is asked for, the session's end, and a longer session.
+// document is what a device gets: what is kept, or what is signed into the answer.
+func document(t *testing.T, r *Renderer, s *Slot, o *Order) (m Rendering, text string) {
+	t.Helper()
+	m, resized, err := r.Moment(context.Background(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Body != nil {
+		return m, string(m.Body)
+	}
+	body, err := r.AppendTo(nil, m, o)
+	if err != nil || resized && s.Kept() != 0 {
+		t.Fatalf("resized %v to %d; %v", resized, s.Kept(), err)
+	}
+	return m, string(body)
+}
+
+// How a document is signed follows the quantum, the life that is asked for, the session's end, and a longer session; and
+// whether it is kept or signed again, within a quantum it is the same bytes.
 func TestMomentFollows(t *testing.T) {
 	authority := &fixed{granted: Grant{Signer: newSigner(t), Ends: start.Add(5 * time.Minute)}}
 	var counted Signed
 	r := Renderer{Authority: authority, Quantum: 10 * time.Minute, Count: func(s Signed) { counted.Fresh += s.Fresh; counted.Reused += s.Reused }, Tag: func(dst, _ []byte) []byte { return append(dst, "tag"...) }}
 	var s Slot
 	o := Order{Template: parse(t, shared), Expires: time.Hour, At: start}
-	f := func(what string, want bool) {
+	var last Rendering
+	f := func(what string, fresh bool) {
 		t.Helper()
-		m, fresh, err := r.Moment(context.Background(), &s, &o)
-		if err != nil || fresh != want || string(m.ETag) != "tag" || s.Current() != m {
-			t.Errorf("%s: fresh %v, want %v; %v", what, fresh, want, err)
+		m, first := document(t, &r, &s, &o)
+		if (m.Quantum != last.Quantum) != fresh || s.Current() != m.Quantum {
+			t.Errorf("%s: another quantum: %v, want %v", what, m.Quantum != last.Quantum, fresh)
+		}
+		for range keepFrom {
+			again, text := document(t, &r, &s, &o)
+			if again.Quantum != m.Quantum || text != first {
+				t.Errorf("%s: two documents in one quantum\n%s\n%s", what, first, text)
+			}
+			last = again
+		}
+		if last.Body == nil || string(last.ETag) != "tag" {
+			t.Errorf("%s: a document that is asked for often is not kept", what)
 		}
 	}
 	f("the first", true)
@@ -110,12 +139,73 @@ func TestMomentFollows(t *testing.T) {
 	authority.granted = Grant{Signer: newSigner(t)}
 	f("another session", true)
 	f("again", false)
+	authority.granted = Grant{Signer: newSigner(t)}
+	f("a session that came within the quantum", false)
 	o.Expires = 2 * time.Hour
 	f("another life", true)
 	o.At = start.Add(600 * time.Second)
 	f("the next quantum", true)
-	if counted.Fresh != 5 || counted.Reused != 3 {
+	// Five quanta; in the first one three requests pass before the document is kept.
+	if counted.Fresh != 3+5 || counted.Reused != 9*(keepFrom+1)-counted.Fresh {
 		t.Errorf("counted %+v", counted)
+	}
+}
+
+// A document is kept from its fourth request in a quantum, at once if the quantum before had as many, and no longer than
+// some quanta in which it is not asked for so often.
+func TestKept(t *testing.T) {
+	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}}
+	var s Slot
+	o := Order{Template: parse(t, shared), Expires: time.Hour}
+	f := func(second, asks, kept int, bytes bool) {
+		t.Helper()
+		o.At = start.Add(time.Duration(second) * time.Second)
+		got := 0
+		for range asks {
+			if m, _ := document(t, &r, &s, &o); m.Body != nil {
+				got++
+			}
+		}
+		if got != kept || (s.Kept() > 0) != bytes {
+			t.Errorf("second %d: %d of %d requests got what is kept, want %d; %d bytes are kept", second, got, asks, kept, s.Kept())
+		}
+	}
+	f(0, 3, 0, false)
+	f(1, 5, 2, true)
+	f(2, 4, 4, true)
+	f(3, 3, 3, true)
+	f(4, 3, 0, true)   // the second before had three
+	f(2, 2, 0, true)   // the clock was set back
+	f(10, 5, 2, true)  // after a pause
+	f(26, 1, 0, true)  // kept for sixteen quanta
+	f(27, 1, 0, false) // no longer
+	f(28, 4, 1, true)
+	f(27, 9, 0, true) // requests that read the clock a moment earlier keep nothing, and displace nothing
+	f(28, 1, 1, true)
+}
+
+// Templates of one role share their quanta, so that a first request allocates nothing.
+func TestQuantaAreShared(t *testing.T) {
+	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}}
+	var first *Quantum
+	for i := range 100 {
+		var s Slot
+		o := Order{Template: parse(t, shared), Role: "download", Expires: time.Hour, At: start}
+		m, _ := document(t, &r, &s, &o)
+		if first == nil {
+			first = m.Quantum
+		}
+		if m.Quantum != first {
+			t.Fatalf("template %d has a quantum of its own", i)
+		}
+		o.Role = "other"
+		if m, _ = document(t, &r, new(Slot), &o); m.Quantum == first {
+			t.Fatal("two roles share a quantum")
+		}
+		o.Template = parse(t, "{}")
+		if m, _ = document(t, &r, new(Slot), &o); m.Grant.Signer != nil {
+			t.Fatal("a document without URLs has a signer")
+		}
 	}
 }
 

@@ -2,7 +2,7 @@
 // out.
 //
 //	jobs.Document, jobs.Execution ──► Renderer.AppendTo ──► JSON text, escaped to stand in a string
-//	                                     └─ signing: one rendering a quantum, shared by all devices unless they differ
+//	                                     └─ signing: the same bytes for all devices within a quantum, unless they differ
 package documents
 
 import (
@@ -84,11 +84,11 @@ func (r *Renderer) AppendTo(dst []byte, d *jobs.Document, e *jobs.Execution, now
 		r.slots.LoadOrStore(d.Template, s) // lost to another's: that one renders the same bytes
 		r.prune(m.Begin)
 	}
-	// Fast path: what this quantum's first request rendered is every device's document.
+	// Fast path: what is asked for often is kept for the rest of its quantum.
 	if m.Body != nil {
 		return append(dst, m.Body...), nil
 	}
-	// Slow path: local placeholders, signed for this device.
+	// Slow path: signed for this device.
 	return failed(r.signing.AppendTo(dst, m, &o))
 }
 

@@ -1,0 +1,41 @@
+package signing
+
+import (
+	"context"
+	"hash/maphash"
+	"sync/atomic"
+)
+
+// quanta are the present quanta of all roles, so that a hundred thousand templates need one and not as many. Two may want
+// one place; then the one that loses it is made again for the next template.
+type quanta [1024]atomic.Pointer[Quantum] // quanta of ten minutes begin at 600 offsets
+
+var quantaSeed = maphash.MakeSeed()
+
+// present returns the quantum of that begin and length under which o is signed.
+func (r *Renderer) present(ctx context.Context, o *Order, begin, length int64) (*Quantum, error) {
+	signs := o.Template.Signs()
+	place := &r.shared[(maphash.String(quantaSeed, o.Role)+uint64(o.Expires)+uint64(begin))%uint64(len(r.shared))] //nolint:gosec // a hash
+	q := place.Load()
+	known := q != nil && q.covers(o, begin) && q.role == o.Role && q.signs == signs
+	if known && !q.Grant.Clamped {
+		return q, nil
+	}
+	made := Quantum{Begin: begin, End: begin + length, role: o.Role, expires: o.Expires, signs: signs}
+	if signs {
+		var err error
+		if made.Grant, err = r.grant(ctx, o, begin); err != nil {
+			return nil, err
+		}
+		if ends := made.Grant.Ends; !ends.IsZero() {
+			made.End = min(made.End, ends.Unix())
+		}
+	}
+	if known && made.Grant.Signer == q.Grant.Signer {
+		return q, nil // no other session
+	}
+	kept := new(Quantum)
+	*kept = made
+	place.Store(kept)
+	return kept, nil
+}
