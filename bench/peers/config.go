@@ -41,6 +41,8 @@ type settings struct {
 	TLS      bool
 	Auth     string // auth.mode; "": none
 
+	Documents string // folder of many documents; "": none
+
 	Connections int // nginx allocates for as many at its start
 
 	Store   string // of the IoT Jobs service, which is on if this is set

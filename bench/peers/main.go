@@ -6,6 +6,7 @@
 //	go run -C bench/peers . idle         memory per idle connection, latency meanwhile
 //	go run -C bench/peers . polling      the same of connections that ask once a minute
 //	go run -C bench/peers . handshakes   TLS handshakes per second, and their CPU time
+//	go run -C bench/peers . documents    1 to 100,000 documents, asked for at random
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
 //	go run -C bench/peers . store        the same on PostgreSQL, beside pgbench and SQLite
@@ -69,6 +70,7 @@ var comparisons = []comparison{
 	{"idle", false, compareIdle},
 	{"polling", false, comparePolling},
 	{"handshakes", false, compareHandshakes},
+	{"documents", false, compareDocuments},
 	{"fleet", false, runFleet},
 	{"jobs", false, compareJobs},
 	{"store", false, compareStore},
@@ -124,7 +126,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.every, "every", time.Minute, "polling: how often each connection asks")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
-	flag.StringVar(&o.before, "before", "", "compare: the jobgate to compare with")
+	flag.StringVar(&o.before, "before", "", "compare: the jobgate to compare with; documents: another to measure as well")
 	flag.StringVar(&o.after, "after", "", "compare: the jobgate that is compared, instead of one built from the tree")
 	flag.StringVar(&o.keep, "keep", "", "jobs, compare: folder in which the store with its things is kept for the next run with as many")
 	flag.StringVar(&o.jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")

@@ -169,8 +169,10 @@ func startJobgate(o *options, core int, s settings) (*process, int, error) {
 	if s.Port, err = freePort(); err != nil {
 		return nil, 0, err
 	}
-	if s.Admin, err = freePort(); err != nil {
-		return nil, 0, err
+	if s.Admin == 0 {
+		if s.Admin, err = freePort(); err != nil {
+			return nil, 0, err
+		}
 	}
 	if s.Memory == "" {
 		s.Memory = "normal"

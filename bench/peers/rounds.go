@@ -84,6 +84,7 @@ var (
 	p99Of    = func(t turn) float64 { return float64(t.p99) }
 	loadOf   = func(t turn) float64 { return float64(t.cpu) }
 	serverOf = func(t turn) float64 { return float64(t.server) }
+	goodOf   = func(t turn) float64 { return float64(t.good) }
 	failedOf = func(t turn) float64 { return float64(t.failed) }
 )
 
