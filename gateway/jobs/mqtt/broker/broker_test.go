@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -169,6 +170,7 @@ type device struct {
 	name     string
 	manager  *autopaho.ConnectionManager
 	messages chan *paho.Publish
+	kept     []*paho.Publish // came while another was waited for; in order
 }
 
 func newDevice(t testing.TB, address, name string) *device {
@@ -219,24 +221,29 @@ func (d *device) publish(rest, payload string) {
 	}
 }
 
-// message waits for a message to a topic; others are passed over.
+// message waits for the next message to a topic. Those to others are kept: a notice and an answer come in any order.
 func (d *device) message(rest string) map[string]any {
 	d.Helper()
 	timeout := time.After(patience)
-	for {
-		select {
-		case m := <-d.messages:
-			if strings.TrimPrefix(m.Topic, "dev/") != d.topic(rest) { // mosquitto 2.0.11 leaves a mount point where it was
-				continue
+	for i := 0; ; i++ {
+		if i == len(d.kept) {
+			select {
+			case m := <-d.messages:
+				d.kept = append(d.kept, m)
+			case <-timeout:
+				d.Fatalf("%s: nothing came to %s", d.name, rest)
 			}
-			var v map[string]any
-			if err := json.Unmarshal(m.Payload, &v); err != nil {
-				d.Fatalf("%s: %s", m.Topic, m.Payload)
-			}
-			return v
-		case <-timeout:
-			d.Fatalf("%s: nothing came to %s", d.name, rest)
 		}
+		m := d.kept[i]
+		if strings.TrimPrefix(m.Topic, "dev/") != d.topic(rest) { // mosquitto 2.0.11 leaves a mount point where it was
+			continue
+		}
+		d.kept = slices.Delete(d.kept, i, i+1)
+		var v map[string]any
+		if err := json.Unmarshal(m.Payload, &v); err != nil {
+			d.Fatalf("%s: %s", m.Topic, m.Payload)
+		}
+		return v
 	}
 }
 
