@@ -36,7 +36,7 @@ func (m *told) due(row int64, s jobs.Sample) (now bool, again time.Time) {
 }
 
 // Soon puts a job on the schedule within tellEvery: devices have begun it, of which nothing but its counts follows.
-func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, time.Now().Add(tellEvery)) }
+func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, tellEvery) }
 
 // tell publishes a job's counts if they have changed. Those of a job that is over come with its end.
 func (d *Driver) tell(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {

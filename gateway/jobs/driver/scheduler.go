@@ -30,6 +30,10 @@ const (
 // Want puts a job on the schedule at once.
 func (a *scheduler) Want(jobID string) {
 	a.mu.Lock()
+	if at, wanted := a.jobs[jobID]; wanted && at.IsZero() { // Fast path: Run has been woken for another report
+		a.mu.Unlock()
+		return
+	}
 	if a.jobs == nil {
 		a.jobs = make(map[string]time.Time)
 	}
@@ -38,13 +42,13 @@ func (a *scheduler) Want(jobID string) {
 	a.wake()
 }
 
-// soon puts a job on the schedule at t, unless it is wanted already, and sees that Run knows.
-func (a *scheduler) soon(jobID string, t time.Time) {
+// soon puts a job on the schedule after a while, unless it is wanted already, and sees that Run knows.
+func (a *scheduler) soon(jobID string, after time.Duration) {
 	a.mu.Lock()
 	_, wanted := a.jobs[jobID]
 	a.mu.Unlock()
-	if !wanted {
-		a.later(jobID, t)
+	if !wanted { // of the reports of a while, it is one
+		a.later(jobID, time.Now().Add(after))
 		a.wake()
 	}
 }
