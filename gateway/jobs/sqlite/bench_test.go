@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && unix
 
 package sqlite_test
 
@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +29,9 @@ func benchmarkUpdate(b *testing.B, devices int) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	took := make([][]time.Duration, devices)
+	b.ReportAllocs()
 	b.ResetTimer()
+	spent := processorTime()
 	for i := range devices {
 		wg.Go(func() {
 			for next.Add(1) <= int64(b.N) {
@@ -44,6 +47,7 @@ func benchmarkUpdate(b *testing.B, devices int) {
 		})
 	}
 	wg.Wait()
+	b.ReportMetric(float64((processorTime()-spent).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "updates/s")
 	b.ReportMetric(float64(p99(slices.Concat(took...)).Microseconds())/1000, "p99-ms")
 }
@@ -75,6 +79,15 @@ func BenchmarkRollout(b *testing.B) {
 	b.ReportMetric(milliseconds(p99(rolling.reads)), "read-p99-ms")
 	b.ReportMetric(milliseconds(p99(idle.updates)), "idle-update-p99-ms")
 	b.ReportMetric(milliseconds(p99(rolling.updates)), "update-p99-ms")
+}
+
+// processorTime is what this process has taken of the processors.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // p99 sorts a list, and is 0 of an empty one.

@@ -147,6 +147,12 @@ func TestRollout(t *testing.T) {
 	}
 }
 
+// What a thing with a pending job may cost in live heap, in bytes, beside what the store takes once, which is its buffers.
+const (
+	maxHeap  = 160
+	onceHeap = 2 << 20
+)
+
 // TestMemory measures what a thing with a pending job costs in live heap, and how long it takes to open such a store.
 func TestMemory(t *testing.T) {
 	f := newFleet(t, fleetSize())
@@ -155,17 +161,19 @@ func TestMemory(t *testing.T) {
 	f.createJob("job")
 	f.ok(f.service.Driver().Tick(bg, time.Now()))
 	f.rollOut("job")
-	each := float64(heap()-before) / float64(len(f.names))
-	t.Logf("%.0f bytes of live heap a thing", each)
-	if each > 256 {
-		t.Errorf("%.0f bytes of live heap a thing, want at most 256", each)
+	cost := func(when string) {
+		took := heap() - before
+		t.Logf("%.0f bytes of live heap a thing %s", float64(took)/float64(len(f.names)), when)
+		if most := maxHeap*int64(len(f.names)) + onceHeap; took > most {
+			t.Errorf("%d bytes of live heap for %d things %s, want at most %d", took, len(f.names), when, most)
+		}
 	}
+	cost("after the rollout")
 	f.ok(f.store.Close())
 	begun := time.Now()
 	f.open()
 	t.Logf("opened in %v", time.Since(begun).Round(time.Millisecond))
-	each = float64(heap()-before) / float64(len(f.names))
-	t.Logf("%.0f bytes of live heap a thing after a restart", each)
+	cost("after a restart")
 	if list, err := f.store.Pending(bg, nil, f.names[7]); err != nil || len(list) != 1 {
 		t.Errorf("%v, %v", list, err)
 	}
