@@ -108,6 +108,8 @@ func (d *database) fail(ctx context.Context, job, group string) error {
 			FROM executions e JOIN jobs j ON j.seq = e.job WHERE j.id = '%s' AND e.status = 3`, job),
 		fmt.Sprintf(`INSERT INTO counts SELECT seq, 77, 0, 0, 0, (SELECT count(*) FROM executions e WHERE e.job = seq AND e.status = 3), 0, 0, 0, 0
 			FROM jobs WHERE id = '%s'`, job),
+		fmt.Sprintf(`INSERT INTO reasons (job, status, reason, shard, n) SELECT l.job, l.status, l.reason, 77, count(*)
+			FROM ended l JOIN jobs j ON j.seq = l.job WHERE j.id = '%s' AND l.reason <> '' GROUP BY 1, 2, 3`, job),
 		"VACUUM ANALYZE executions, ended")
 }
 

@@ -264,6 +264,65 @@ func testEnded(s *suite) {
 		s.ok(err)
 		s.same("the first", len(reasons), 1)
 	})
+	testReasonsFollow(s, job, ids)
+}
+
+// testReasonsFollow lets executions end again, go back and be deleted, and counts their reasons after each.
+func testReasonsFollow(s *suite, job int64, ids []int64) {
+	count := func(what string, want ...engine.ReasonCount) {
+		s.Helper()
+		s.view(func(r engine.Reader) {
+			got, err := r.Reasons(engine.EndedQuery{Job: job, Statuses: engine.SetOf(failed), Limit: 9})
+			s.ok(err)
+			s.same(what, got, want)
+		})
+	}
+	sum := func(reason string, n int64) engine.ReasonCount {
+		return engine.ReasonCount{Status: failed, Reason: reason, Count: n}
+	}
+	c := becomes(s.execution("t003", "j"), failed)
+	s.same("without a reason", s.apply(c), true)
+	count("without a reason", sum("", 1), sum("disk", 1), sum("power", 1))
+
+	key := engine.Key{Job: job, Thing: ids[3]}
+	s.update(func(t engine.Tx) { // back to the attempt before, as a retry that is undone
+		before := attempts0(s, t, key)
+		_, err := t.DeleteAttempts([]engine.AttemptKey{{Key: key, Number: 1}})
+		s.ok(err)
+		now := s.latest(t, key)
+		changes := []engine.Change{{Key: key, Number: now.Number, Version: now.Version, Status: now.Status, New: before}}
+		s.ok(t.Apply(changes))
+		s.same("applied", changes[0].Applied, true)
+	})
+	count("back", sum("disk", 2), sum("power", 1))
+
+	x := s.execution("t004", "j")
+	c = becomes(x, waits)
+	c.Past, c.New = &x, engine.Execution{Number: 2, Version: 1}
+	s.same("renewed", s.apply(c), true)
+	count("renewed", sum("disk", 2))
+	c = becomes(s.execution("t004", "j"), failed)
+	c.New.Reason = "power"
+	s.same("failed again", s.apply(c), true)
+	s.update(func(t engine.Tx) {
+		_, err := t.DeleteAttempts([]engine.AttemptKey{{Key: engine.Key{Job: job, Thing: ids[4]}}})
+		s.ok(err)
+	})
+	count("without attempts", sum("disk", 2), sum("power", 1))
+	s.update(func(t engine.Tx) {
+		n, err := t.DeleteExecutions([]engine.Execution{s.latest(t, key)})
+		s.ok(err)
+		s.same("deleted", n, 1)
+	})
+	count("deleted", sum("disk", 1), sum("power", 1))
+	s.update(func(t engine.Tx) { // one that has failed when it is inserted
+		c := queued(job, ids[3])
+		c.New.Status, c.New.Reason = failed, "disk"
+		changes := []engine.Change{c}
+		s.ok(t.Apply(changes))
+		s.same("applied", changes[0].Applied, true)
+	})
+	count("inserted", sum("disk", 2), sum("power", 1))
 }
 
 func testDue(s *suite) {

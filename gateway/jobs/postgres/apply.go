@@ -20,7 +20,7 @@ const swap = `WITH u AS (
 	FROM ROWS FROM (` + unnestExecutions + `, unnest($15::bigint[], $16::bigint[], $17::smallint[], $18::bigint[], $19::text[], $20::bytea[]))
 		WITH ORDINALITY AS c (` + executionNames + `, was_number, was_version, was, timer, reason, entry, n)
 	WHERE e.thing = c.thing AND e.job = c.job AND e.number = c.was_number AND e.version = c.was_version
-	RETURNING c.n, e.thing, e.job, e.number, e.status, c.was, c.timer, c.reason, c.entry),
+	RETURNING c.n, e.thing, e.job, e.number, e.status, c.was_number, c.was, c.timer, c.reason, c.entry),
 counted AS (INSERT INTO counts SELECT job, $21,
 	sum((status = 0)::int - (was = 0)::int), sum((status = 1)::int - (was = 1)::int),
 	sum((status = 2)::int - (was = 2)::int), sum((status = 3)::int - (was = 3)::int),
@@ -29,6 +29,14 @@ counted AS (INSERT INTO counts SELECT job, $21,
 	FROM u WHERE status <> was GROUP BY job ORDER BY job` + addCounts + `),
 lines AS (INSERT INTO ended (job, status, thing, number, reason)
 	SELECT job, status, thing, number, reason FROM u WHERE status >= 2 ON CONFLICT DO NOTHING),
+reasoned AS (INSERT INTO reasons (job, status, reason, shard, n) SELECT job, status, reason, $21, sum(n) FROM (
+		SELECT job, status, 1 AS n, CASE WHEN number > was_number OR was < 2 THEN reason ELSE coalesce((SELECT l.reason FROM ended l
+			WHERE l.job = u.job AND l.status = u.status AND l.thing = u.thing AND l.number = u.number), reason) END AS reason
+		FROM u WHERE status >= 2 AND (number <> was_number OR status <> was)
+		UNION ALL SELECT l.job, l.status, -1, l.reason
+		FROM u JOIN ended l ON l.job = u.job AND l.status = u.was AND l.thing = u.thing AND l.number = u.was_number
+		WHERE u.was >= 2 AND (u.number <> u.was_number OR u.status <> u.was)) r
+	WHERE reason <> '' GROUP BY job, status, reason HAVING sum(n) <> 0 ORDER BY job, status, reason COLLATE "C"` + addReasons + `),
 stopped AS (DELETE FROM timers t USING u WHERE u.timer = 0 AND t.thing = u.thing AND t.job = u.job),
 set AS (INSERT INTO timers AS t (thing, job, due) SELECT thing, job, timer FROM u WHERE timer <> 0
 	ON CONFLICT (thing, job) DO UPDATE SET due = excluded.due WHERE t.due <> excluded.due),
@@ -39,6 +47,8 @@ SELECT n FROM u`
 const addCounts = ` ON CONFLICT (job, shard) DO UPDATE SET c0 = counts.c0 + excluded.c0, c1 = counts.c1 + excluded.c1,
 	c2 = counts.c2 + excluded.c2, c3 = counts.c3 + excluded.c3, c4 = counts.c4 + excluded.c4, c5 = counts.c5 + excluded.c5,
 	c6 = counts.c6 + excluded.c6, c7 = counts.c7 + excluded.c7`
+
+const addReasons = ` ON CONFLICT (job, status, reason, shard) DO UPDATE SET n = reasons.n + excluded.n`
 
 // swapArgs are changes as swap takes them.
 func swapArgs(changes []*engine.Change, shard int16) []any {
@@ -223,9 +233,12 @@ func (t *tx) follow(f *follow) error {
 		}
 	}
 	if len(f.reasons) > 0 {
-		err := t.exec(`INSERT INTO ended (thing, job, number, status, reason)
-			SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[]) ON CONFLICT DO NOTHING`,
-			f.ended.thing, f.ended.job, f.ended.number, f.ended.status, f.reasons)
+		err := t.exec(`WITH l AS (SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::smallint[], $5::text[])
+				AS l (thing, job, number, status, reason)),
+			r AS (INSERT INTO reasons (job, status, reason, shard, n) SELECT job, status, reason, $6, count(*) FROM l
+				WHERE reason <> '' GROUP BY job, status, reason ORDER BY job, status, reason COLLATE "C"`+addReasons+`)
+			INSERT INTO ended (thing, job, number, status, reason) SELECT * FROM l ON CONFLICT DO NOTHING`,
+			f.ended.thing, f.ended.job, f.ended.number, f.ended.status, f.reasons, t.shard)
 		if err != nil {
 			return err
 		}

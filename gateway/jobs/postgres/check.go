@@ -8,6 +8,11 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
+// reasonsOf counts reasons by the lines of ended executions that are still the latest.
+const reasonsOf = `SELECT l.job, l.status, l.reason COLLATE "C" AS reason, count(*) AS n FROM ended l
+	JOIN executions x ON x.thing = l.thing AND x.job = l.job AND x.number = l.number AND x.status = l.status
+	WHERE l.reason <> '' GROUP BY 1, 2, 3`
+
 // checks are queries that count what does not add up.
 var checks = []struct{ what, sql string }{
 	{"jobs whose counts are not those of their executions", `SELECT count(*) FROM (
@@ -23,6 +28,9 @@ var checks = []struct{ what, sql string }{
 		SELECT FROM executions e WHERE e.thing = a.thing AND e.job = a.job AND e.number > a.number)`},
 	{"executions that ended without a line of it", `SELECT count(*) FROM executions e WHERE status >= 2 AND NOT EXISTS (
 		SELECT FROM ended l WHERE l.job = e.job AND l.status = e.status AND l.thing = e.thing AND l.number = e.number)`},
+	{"reasons whose counts are not those of executions", `SELECT count(*) FROM (
+		SELECT job, status, reason, sum(n) AS n FROM reasons GROUP BY 1, 2, 3) r
+		FULL JOIN (` + reasonsOf + `) e USING (job, status, reason) WHERE coalesce(r.n, 0) <> coalesce(e.n, 0)`},
 	{"executions with two ends", `SELECT count(*) FROM (SELECT FROM ended GROUP BY job, thing, number HAVING count(*) > 1) l`},
 	{"executions whose timer is not set, or another", `SELECT count(*) FROM executions e FULL JOIN timers t USING (thing, job)
 		WHERE coalesce(t.due, 0) <> CASE WHEN coalesce(e.status, 2) >= 2 THEN 0 WHEN e.deadline = 0 OR (e.step <> 0 AND e.step < e.deadline) THEN e.step ELSE e.deadline END`},

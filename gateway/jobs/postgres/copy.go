@@ -127,12 +127,14 @@ func values[T any](rows [][]any, i int) []T {
 	return list
 }
 
-// finish makes counts, timers and the groups' ancestors anew.
+// finish makes counts, reasons, timers and the groups' ancestors anew.
 var finish = []string{
 	`DELETE FROM counts`,
 	`INSERT INTO counts SELECT job, 0, count(*) FILTER (WHERE status = 0), count(*) FILTER (WHERE status = 1), count(*) FILTER (WHERE status = 2),
 		count(*) FILTER (WHERE status = 3), count(*) FILTER (WHERE status = 4), count(*) FILTER (WHERE status = 5), count(*) FILTER (WHERE status = 6),
 		count(*) FILTER (WHERE status = 7) FROM executions GROUP BY job`,
+	`DELETE FROM reasons`,
+	`INSERT INTO reasons (job, status, reason, shard, n) SELECT job, status, reason, 0, n FROM (` + reasonsOf + `) r`,
 	`DELETE FROM timers`,
 	`INSERT INTO timers SELECT thing, job, CASE WHEN deadline = 0 OR (step <> 0 AND step < deadline) THEN step ELSE deadline END
 		FROM executions WHERE status < 2 AND (deadline <> 0 OR step <> 0)`,

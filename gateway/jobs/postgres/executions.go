@@ -178,13 +178,19 @@ func (t *tx) Ended(q engine.EndedQuery) ([]engine.Ended, error) {
 	})
 }
 
-// Reasons implements engine.ExecutionReader.
+// Reasons implements engine.ExecutionReader. Those that ended without a reason are what is left of the job's counts.
 func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
-	only, args := ofReason(&q, q.Job, statusArray(q.Statuses), q.Limit)
-	rows, err := t.query(`SELECT n.status, n.reason, count(*) FROM ended n
-		JOIN executions x ON x.thing = n.thing AND x.job = n.job AND x.number = n.number AND x.status = n.status
-		WHERE n.job = $1 AND n.status = ANY($2::smallint[])`+only+`
-		GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT $3`, args...)
+	given := "" // one reason that is asked for needs no others
+	if q.ByReason && q.Reason != "" {
+		given = " AND reason = $4"
+	}
+	rows, err := t.query(`WITH r AS (SELECT status, reason, sum(n)::bigint AS n FROM reasons
+			WHERE job = $1 AND status = ANY($2::smallint[])`+given+` GROUP BY status, reason)
+		SELECT status, reason, n FROM (SELECT * FROM r UNION ALL
+			SELECT s.status, '', c.n[s.status + 1] - coalesce((SELECT sum(n) FROM r WHERE r.status = s.status), 0)::bigint
+			FROM unnest($2::smallint[]) s (status), (SELECT `+sums+` AS n FROM counts c WHERE c.job = $1) c WHERE s.status >= 2) x
+		WHERE n > 0 AND ($5 = false OR reason = $4) ORDER BY n DESC, status, reason COLLATE "C" LIMIT $3`,
+		q.Job, statusArray(q.Statuses), q.Limit, q.Reason, q.ByReason)
 	return collect(rows, err, func(rows pgx.Rows, x *engine.ReasonCount) error { return rows.Scan(&x.Status, &x.Reason, &x.Count) })
 }
 
@@ -197,11 +203,14 @@ func (t *tx) DeleteExecutions(list []engine.Execution) (int, error) {
 	rows, err := t.query(`WITH gone AS (
 			DELETE FROM executions e USING unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS k (thing, job, number, version)
 			WHERE e.thing = k.thing AND e.job = k.job AND e.number = k.number AND e.version = k.version
-			RETURNING e.thing, e.job, e.status),
+			RETURNING e.thing, e.job, e.status, e.number),
 		t AS (DELETE FROM timers t USING gone WHERE t.thing = gone.thing AND t.job = gone.job),
 		l AS (DELETE FROM ended l USING gone, unnest('{2,3,4,5,6,7}'::smallint[]) s (status)
-			WHERE l.job = gone.job AND l.status = s.status AND l.thing = gone.thing)
-		SELECT job, status, count(*) FROM gone GROUP BY 1, 2`, c.thing, c.job, c.number, c.version)
+			WHERE l.job = gone.job AND l.status = s.status AND l.thing = gone.thing),
+		r AS (INSERT INTO reasons (job, status, reason, shard, n) SELECT l.job, l.status, l.reason, $5, -count(*)
+			FROM gone JOIN ended l ON l.job = gone.job AND l.status = gone.status AND l.thing = gone.thing AND l.number = gone.number
+			WHERE l.reason <> '' GROUP BY 1, 2, 3 ORDER BY l.job, l.status, l.reason COLLATE "C"`+addReasons+`)
+		SELECT job, status, count(*) FROM gone GROUP BY 1, 2`, c.thing, c.job, c.number, c.version, t.shard)
 	type sum struct {
 		job    int64
 		status uint8

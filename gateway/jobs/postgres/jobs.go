@@ -163,6 +163,7 @@ func (t *tx) PutProgress(job int64, p *engine.Progress) error {
 // DeleteJob implements engine.Tx. The lines of ended executions went with the executions.
 func (t *tx) DeleteJob(job int64) error {
 	return t.exec(`WITH a AS (DELETE FROM targets WHERE job = $1), b AS (DELETE FROM progress WHERE job = $1),
-		c AS (DELETE FROM counts WHERE job = $1), d AS (DELETE FROM ended WHERE job = $1)
+		c AS (DELETE FROM counts WHERE job = $1), d AS (DELETE FROM ended WHERE job = $1),
+		e AS (DELETE FROM reasons WHERE job = $1)
 		DELETE FROM jobs WHERE seq = $1`, job)
 }

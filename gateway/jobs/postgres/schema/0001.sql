@@ -146,6 +146,17 @@ CREATE TABLE ended (
 );
 CREATE INDEX ended_reason ON ended (job, status, left(reason, 100), thing) WHERE reason <> ''; -- an index takes no text of any length
 
+-- How many of a job's executions ended with a reason, in shards as counts are. Those that ended without one are the rest
+-- of counts. Lines that were superseded do not count.
+CREATE TABLE reasons (
+	job    bigint NOT NULL,
+	status smallint NOT NULL,
+	reason text COLLATE "C" NOT NULL, -- not '', 256 bytes at most
+	shard  smallint NOT NULL,
+	n      bigint NOT NULL,
+	PRIMARY KEY (job, status, reason, shard)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+
 CREATE TABLE kept ( -- opaque values: templates, tags, documents, secrets, signatures
 	space text COLLATE "C" NOT NULL,
 	key   text COLLATE "C" NOT NULL,
