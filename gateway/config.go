@@ -11,6 +11,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
@@ -76,7 +77,7 @@ type Presign struct {
 	Expires     time.Duration // where nothing else says how long a URL lives
 	Role        string        // where nothing else names a role
 	MaxURLBytes int           // > 0: warn and count when a URL is longer
-	Hosts       jobdoc.ResolverConfig
+	Hosts       s3host.Config
 }
 
 // Limits bound what one request, and all of them together, may cost. Zero means no

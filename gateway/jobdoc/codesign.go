@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
 
@@ -133,7 +134,7 @@ func (k kind) codeSignName() string {
 
 // readCodeFile reads what follows the kind of a code-sign placeholder. The key stands as
 // it is, not percent-encoded, and the last '@' begins the version.
-func readCodeFile(r *Resolver, k kind, text []byte) (CodeFile, *Error) {
+func readCodeFile(r *s3host.Resolver, k kind, text []byte) (CodeFile, *Error) {
 	if bytes.Contains(text, dollarBrace) {
 		return CodeFile{}, documentError("A %s placeholder may not hold another placeholder; it names one version of one file", k.codeSignName())
 	}
@@ -146,7 +147,7 @@ func readCodeFile(r *Resolver, k kind, text []byte) (CodeFile, *Error) {
 	if !found || !isRegionLabel(region) {
 		return CodeFile{}, codeFileError("%q is not <region>.<bucket>, such as us-east-1.firmware; it is written %s", clip(place), codeFileForm)
 	}
-	if why := pathBucket(bucket); why != "" {
+	if why := s3host.PathBucket(bucket); why != "" {
 		return CodeFile{}, codeFileError("the bucket %q %s", clip(bucket), why)
 	}
 	i := bytes.LastIndexByte(path, '@')
@@ -179,12 +180,12 @@ func (f *CodeFile) check() *Error {
 }
 
 // instead says how a URL of S3 is written in a code-sign placeholder.
-func instead(r *Resolver, url []byte) string {
+func instead(r *s3host.Resolver, url []byte) string {
 	var o object
 	if err := o.read(r, kindDownloadEncoded, url); err != nil || len(o.key) == 0 {
 		return ""
 	}
-	bucket := o.endpoint.bucket
+	bucket := o.endpoint.Bucket
 	if bucket == "" {
 		bucket = string(o.bucket)
 	}
@@ -192,7 +193,7 @@ func instead(r *Resolver, url []byte) string {
 	if len(o.version) > 0 {
 		version = string(o.version)
 	}
-	return "; here " + CodeFile{r.regionOf(o.endpoint, o.bucket), bucket, string(o.key), version}.String()
+	return "; here " + CodeFile{r.RegionOf(o.endpoint, o.bucket), bucket, string(o.key), version}.String()
 }
 
 // isRegionLabel says whether s can be a region, AWS's or that of another store.
@@ -238,7 +239,7 @@ func SignatureObject(f CodeFile, s CodeSignature) []byte { return appendSignatur
 
 // ParseCodeFile reads what a code-sign placeholder names, s3://region.bucket/key@version.
 func ParseCodeFile(text string) (CodeFile, error) {
-	f, err := readCodeFile(awsOnly, kindCodeSign, []byte(text))
+	f, err := readCodeFile(s3host.AWS, kindCodeSign, []byte(text))
 	if err != nil {
 		return CodeFile{}, err
 	}

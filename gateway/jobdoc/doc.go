@@ -3,8 +3,8 @@
 // no AWS; the time and the signer are arguments.
 //
 //	document ─scan──▶ placeholder ─grammar─▶ object ─hosts─▶ endpoint ─policy─▶ allowed
-//	scan.go           json.go depth.go       s3url.go         hosttable.go      policy.go
-//	walk.go           grammar.go nested.go   version.go       host.go resolver.go glob.go
+//	scan.go           json.go depth.go       s3url.go         s3host/           policy.go
+//	walk.go           grammar.go nested.go   version.go                         glob.go
 //	                                                                   │
 //	              ┌────────────────────────────────────────────────────┤
 //	              ▼                                                    ▼

@@ -63,14 +63,14 @@ func (f *filler) object(o *object) *Error {
 		return err
 	}
 	r := f.options.resolver()
-	region := r.regionOf(o.endpoint, o.bucket)
+	region := r.RegionOf(o.endpoint, o.bucket)
 	f.resource = append(appendResource(f.resource[:0], o.endpoint, o.bucket), key...)
 	if !f.options.Policy.allows(o.method, o.endpoint, region, f.resource) {
 		return f.options.Policy.refusal(o.method, o.endpoint, region, f.resource)
 	}
 	f.path = presigner.AppendEscapedKey(appendPathPrefix(f.path[:0], o.endpoint, o.bucket), key)
-	at := r.located(o.endpoint, region)
-	f.target = presigner.Target{Origin: at.origin, Host: at.host, Region: region, Version: r.escapedVersion(o.version)}
+	at := r.Located(o.endpoint, region)
+	f.target = presigner.Target{Origin: at.Origin, Host: at.Host, Region: region, Version: r.EscapedVersion(o.version)}
 	if f.dst, err = f.context.appendURL(f.dst, o.method, &f.target, f.path); err != nil {
 		return err
 	}

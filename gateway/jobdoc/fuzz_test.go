@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 var fuzzSeeds = []string{
@@ -121,7 +122,7 @@ func FuzzURL(f *testing.F) {
 		f.Add(seed)
 	}
 	c := newContext(f)
-	resolver := mustResolver(f, jobdoc.ResolverConfig{Endpoints: []string{"http://127.0.0.1:9000"}})
+	resolver := mustResolver(f, s3host.Config{Endpoints: []string{"http://127.0.0.1:9000"}})
 	policy, err := jobdoc.NewPolicy([]string{"arn:aws:s3:::fwm/*"}, nil, "presign")
 	if err != nil {
 		f.Fatal(err)

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
 
-func mustResolver(tb testing.TB, c jobdoc.ResolverConfig) *jobdoc.Resolver {
+func mustResolver(tb testing.TB, c s3host.Config) *s3host.Resolver {
 	tb.Helper()
-	r, err := jobdoc.NewResolver(c)
+	r, err := s3host.New(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -21,7 +22,7 @@ func mustResolver(tb testing.TB, c jobdoc.ResolverConfig) *jobdoc.Resolver {
 
 func TestHosts(t *testing.T) {
 	c := newContext(t)
-	o := &jobdoc.Options{Resolver: mustResolver(t, jobdoc.ResolverConfig{
+	o := &jobdoc.Options{Resolver: mustResolver(t, s3host.Config{
 		Endpoints:     []string{"http://127.0.0.1:9000", "https://Minio.Example.com:443/", "http://[::1]:9000", "http://plain.example.com:80"},
 		DefaultRegion: "eu-central-1",
 		BucketRegions: map[string]string{"fwm.old": "us-west-2", "virginia": "us-east-1", "beijing": "cn-north-1", "garage": "garage"},
@@ -87,7 +88,7 @@ func TestHosts(t *testing.T) {
 
 func TestHostsRefused(t *testing.T) {
 	c := newContext(t)
-	o := &jobdoc.Options{Resolver: mustResolver(t, jobdoc.ResolverConfig{Endpoints: []string{"http://127.0.0.1:9000", "https://minio.example.com"}})}
+	o := &jobdoc.Options{Resolver: mustResolver(t, s3host.Config{Endpoints: []string{"http://127.0.0.1:9000", "https://minio.example.com"}})}
 	f := func(url, text string) {
 		t.Helper()
 		for _, form := range []string{"s3-presigned-url", "s3-presigned-url-v2"} {
@@ -173,7 +174,7 @@ func TestHostsRefused(t *testing.T) {
 
 func TestRewrite(t *testing.T) {
 	c := newContext(t)
-	o := &jobdoc.Options{Resolver: mustResolver(t, jobdoc.ResolverConfig{Rewrite: "https://files.example.com:8443", DefaultRegion: "eu-west-1"})}
+	o := &jobdoc.Options{Resolver: mustResolver(t, s3host.Config{Rewrite: "https://files.example.com:8443", DefaultRegion: "eu-west-1"})}
 	f := func(url, region, bucket string) {
 		t.Helper()
 		want := signed(t, c, presigner.GET, presigner.Object{Host: "files.example.com:8443", Region: region, Bucket: bucket, Key: "a b"})
@@ -201,19 +202,19 @@ func TestRewrite(t *testing.T) {
 }
 
 func TestNewResolverRefuses(t *testing.T) {
-	f := func(c jobdoc.ResolverConfig, text string) {
+	f := func(c s3host.Config, text string) {
 		t.Helper()
-		if _, err := jobdoc.NewResolver(c); err == nil || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "hush") {
+		if _, err := s3host.New(c); err == nil || !strings.Contains(err.Error(), text) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%+v: %v, want %q", c, err, text)
 		}
 	}
 	for _, url := range []string{"files.example.com", "ftp://files.example.com", "https://", "https://:443", "://x", "https://h/path", "https://h?x=1", "https://h?", "https://h#f", "https://user:hush@h", "https://user:hush@h:%zz"} {
-		f(jobdoc.ResolverConfig{Rewrite: url}, "cannot use presign.endpoint")
-		f(jobdoc.ResolverConfig{Endpoints: []string{url}}, "cannot use endpoint")
+		f(s3host.Config{Rewrite: url}, "cannot use presign.endpoint")
+		f(s3host.Config{Endpoints: []string{url}}, "cannot use endpoint")
 	}
-	f(jobdoc.ResolverConfig{BucketRegions: map[string]string{"x": "us-east-1"}}, "presign.bucket_regions")
-	f(jobdoc.ResolverConfig{BucketRegions: map[string]string{"fwm": ""}}, "presign.bucket_regions")
-	f(jobdoc.ResolverConfig{BucketRegions: map[string]string{"fwm": "us/east"}}, "presign.bucket_regions")
+	f(s3host.Config{BucketRegions: map[string]string{"x": "us-east-1"}}, "presign.bucket_regions")
+	f(s3host.Config{BucketRegions: map[string]string{"fwm": ""}}, "presign.bucket_regions")
+	f(s3host.Config{BucketRegions: map[string]string{"fwm": "us/east"}}, "presign.bucket_regions")
 }
 
 func TestNewPolicyRefuses(t *testing.T) {
@@ -328,7 +329,7 @@ func TestPolicy(t *testing.T) {
 
 // A resolver is shared by all requests; its table is written while it is read.
 func TestResolverConcurrently(t *testing.T) {
-	r := mustResolver(t, jobdoc.ResolverConfig{})
+	r := mustResolver(t, s3host.Config{})
 	var group sync.WaitGroup
 	for n := range 4 {
 		group.Go(func() {

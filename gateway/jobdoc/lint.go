@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"jobgate/gateway/target"
+
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 // Warning is something in a document that is served all the same, but is probably not
@@ -39,7 +41,7 @@ func Lint(doc []byte, o *Options) []Warning {
 
 type linter struct {
 	doc      []byte
-	resolver *Resolver
+	resolver *s3host.Resolver
 	plain    bool
 	depths   depths
 	masked   []byte // doc without its placeholders, of the same length
@@ -157,12 +159,12 @@ func (l *linter) globalEndpoint(start int, k kind, url []byte) {
 		return
 	}
 	host, _, _ := bytes.Cut(bytes.TrimPrefix(bytes.ToLower(bytes.ReplaceAll(url, []byte(`\/`), []byte("/"))), []byte("https://")), []byte("/"))
-	if string(host) != globalHost && !bytes.HasSuffix(host, []byte("."+globalHost)) {
+	if string(host) != s3host.GlobalHost && !bytes.HasSuffix(host, []byte("."+s3host.GlobalHost)) {
 		return
 	}
-	region := l.resolver.regionOf(o.endpoint, o.bucket)
-	if at := l.resolver.located(o.endpoint, region); at.host != string(host) && l.resolver.rewrite == nil {
-		l.warn(start, "%s answers for buckets in %s only and this one is in %s: the URL is made for %s", globalHost, globalRegion, region, at.host)
+	region := l.resolver.RegionOf(o.endpoint, o.bucket)
+	if at := l.resolver.Located(o.endpoint, region); at.Host != string(host) && !l.resolver.Rewrites() {
+		l.warn(start, "%s answers for buckets in %s only and this one is in %s: the URL is made for %s", s3host.GlobalHost, s3host.GlobalRegion, region, at.Host)
 	}
 }
 

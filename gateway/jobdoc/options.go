@@ -1,5 +1,11 @@
 package jobdoc
 
+import (
+	"cmp"
+
+	"jobgate/gateway/jobdoc/s3host"
+)
+
 // The limits that hold where Options says 0.
 const (
 	DefaultMaxDocument     = 1 << 20 // bytes
@@ -29,7 +35,7 @@ type Options struct {
 	// placeholders for S3, which are filled too.
 	Parameters map[string]string
 	// Resolver knows the S3 hosts; nil: AWS's, us-east-1 for the global endpoint.
-	Resolver *Resolver
+	Resolver *s3host.Resolver
 	// Signatures gives the signatures of code files; nil: code-sign placeholders are
 	// refused with ErrNotResolved.
 	Signatures CodeSignatures
@@ -46,9 +52,9 @@ func (o *Options) orDefault() *Options {
 	return o
 }
 
-func (o *Options) resolver() *Resolver {
+func (o *Options) resolver() *s3host.Resolver {
 	if o.Resolver == nil {
-		return awsOnly
+		return s3host.AWS
 	}
 	return o.Resolver
 }
@@ -61,18 +67,11 @@ func (o *Options) literalEscapes() int {
 	return 0
 }
 
-func (o *Options) maxRendered() int { return orDefault(o.MaxRendered, DefaultMaxRendered) }
-
-func orDefault(limit, otherwise int) int {
-	if limit > 0 {
-		return limit
-	}
-	return otherwise
-}
+func (o *Options) maxRendered() int { return cmp.Or(o.MaxRendered, DefaultMaxRendered) }
 
 // checkDocument says whether doc is within limits.max_document.
 func (o *Options) checkDocument(doc []byte) *Error {
-	if limit := orDefault(o.MaxDocument, DefaultMaxDocument); len(doc) > limit {
+	if limit := cmp.Or(o.MaxDocument, DefaultMaxDocument); len(doc) > limit {
 		return overLimit("The job document has %d bytes, the limit is %d", len(doc), limit, "limits.max_document")
 	}
 	return nil

@@ -3,6 +3,7 @@ package jobdoc
 import (
 	"math"
 
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
 
@@ -59,7 +60,7 @@ func (c *compiler) object(o *object) *Error {
 	h := urlHole{
 		at:       len(c.template.text),
 		endpoint: o.endpoint,
-		bucket:   o.endpoint.bucket,
+		bucket:   o.endpoint.Bucket,
 		version:  string(o.version),
 		method:   o.method,
 		keyBytes: len(o.key),
@@ -67,7 +68,7 @@ func (c *compiler) object(o *object) *Error {
 	if h.bucket == "" {
 		h.bucket = string(o.bucket)
 	}
-	region := c.options.resolver().regionOf(o.endpoint, o.bucket)
+	region := c.options.resolver().RegionOf(o.endpoint, o.bucket)
 	ask, err := c.judge(o, region)
 	if err != nil {
 		return err
@@ -108,7 +109,7 @@ func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
 
 // setTarget escapes the object's path, and moves its marks to where the values go in
 // the escaped path.
-func (h *urlHole) setTarget(r *Resolver, o *object, region string) {
+func (h *urlHole) setTarget(r *s3host.Resolver, o *object, region string) {
 	path := appendPathPrefix(nil, o.endpoint, h.bucket)
 	h.keyAt = int32(len(path))
 	if len(o.marks) > 0 {
@@ -122,20 +123,20 @@ func (h *urlHole) setTarget(r *Resolver, o *object, region string) {
 	}
 	path = presigner.AppendEscapedKey(path, o.key[from:])
 	h.target = presigner.Object{VersionID: h.version}.Target()
-	at := r.located(o.endpoint, region)
-	h.target.Origin, h.target.Host, h.target.Region = at.origin, at.host, region
+	at := r.Located(o.endpoint, region)
+	h.target.Origin, h.target.Host, h.target.Region = at.Origin, at.Host, region
 	h.target.Path = string(path)
 }
 
 // appendPathPrefix appends what stands in a URL's path before the key. bucket is the
 // one of the placeholder's path; it does not matter where the host names the bucket.
-func appendPathPrefix[S string | []byte](dst []byte, e *endpoint, bucket S) []byte {
+func appendPathPrefix[S string | []byte](dst []byte, e *s3host.Endpoint, bucket S) []byte {
 	dst = append(dst, '/')
 	switch {
-	case e.style == presigner.HostStyle:
+	case e.Style == presigner.HostStyle:
 		return dst
-	case e.bucket != "":
-		dst = append(dst, e.bucket...)
+	case e.Bucket != "":
+		dst = append(dst, e.Bucket...)
 	default:
 		dst = append(dst, bucket...)
 	}

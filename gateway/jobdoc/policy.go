@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
 
@@ -114,7 +115,7 @@ const (
 )
 
 // judge says whether an object may be signed, whose resource may hold holes.
-func (p *Policy) judge(m presigner.Method, e *endpoint, region string, resource []byte) verdict {
+func (p *Policy) judge(m presigner.Method, e *s3host.Endpoint, region string, resource []byte) verdict {
 	patterns, every := p.of(m)
 	if every {
 		return always
@@ -136,7 +137,7 @@ func (p *Policy) judge(m presigner.Method, e *endpoint, region string, resource 
 }
 
 // allows is judge for an object without holes. It allocates nothing.
-func (p *Policy) allows(m presigner.Method, e *endpoint, region string, resource []byte) bool {
+func (p *Policy) allows(m presigner.Method, e *s3host.Endpoint, region string, resource []byte) bool {
 	patterns, every := p.of(m)
 	if every {
 		return true
@@ -152,7 +153,7 @@ func (p *Policy) allows(m presigner.Method, e *endpoint, region string, resource
 
 // AllowsFile says whether the policy's downloads cover a code file.
 func (p *Policy) AllowsFile(f CodeFile) bool {
-	e := endpoint{bucket: f.Bucket}
+	e := s3host.Endpoint{Bucket: f.Bucket}
 	return p.allows(presigner.GET, &e, f.Region, append(appendResource(nil, &e, ""), f.Key...))
 }
 
@@ -168,12 +169,17 @@ func (p *Policy) of(m presigner.Method) (patterns []pattern, every bool) {
 }
 
 // placeOf returns what an object's ARN says before its resource.
-func placeOf(e *endpoint, region string) pattern {
-	where := pattern{partition: partitionOf(region), account: e.account}
-	if e.account != "" {
+func placeOf(e *s3host.Endpoint, region string) pattern {
+	where := pattern{partition: partitionOf(region), account: e.Account}
+	if e.Account != "" {
 		where.region = region
 	}
 	return where
+}
+
+func partitionOf(region string) string {
+	name, _ := s3host.PartitionOf(region)
+	return name
 }
 
 // covers says whether the pattern's partition, region and account are the object's.
@@ -182,10 +188,10 @@ func (p *pattern) covers(where *pattern) bool {
 }
 
 // refusal is the error for an object that is not allowed.
-func (p *Policy) refusal(m presigner.Method, e *endpoint, region string, resource []byte) *Error {
+func (p *Policy) refusal(m presigner.Method, e *s3host.Endpoint, region string, resource []byte) *Error {
 	arn := "arn:" + partitionOf(region) + ":s3:::"
-	if e.account != "" {
-		arn = "arn:" + partitionOf(region) + ":s3:" + region + ":" + e.account + ":"
+	if e.Account != "" {
+		arn = "arn:" + partitionOf(region) + ":s3:" + region + ":" + e.Account + ":"
 	}
 	setting := "presign"
 	if p != nil && p.setting != "" {
@@ -207,14 +213,14 @@ func showHoles(resource []byte) string {
 
 // appendResource appends what an object's ARN ends with, up to its key. bucket is
 // the one of the URL's path; it does not matter where the host names the bucket.
-func appendResource[S string | []byte](dst []byte, e *endpoint, bucket S) []byte {
+func appendResource[S string | []byte](dst []byte, e *s3host.Endpoint, bucket S) []byte {
 	switch {
-	case e.account != "":
+	case e.Account != "":
 		dst = append(dst, "accesspoint/"...)
-		dst = append(dst, e.bucket...)
+		dst = append(dst, e.Bucket...)
 		return append(dst, "/object/"...)
-	case e.bucket != "":
-		dst = append(dst, e.bucket...)
+	case e.Bucket != "":
+		dst = append(dst, e.Bucket...)
 	default:
 		dst = append(dst, bucket...)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"unicode/utf8"
 
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
@@ -16,7 +17,7 @@ const maxLocals = maxEach * int(locals)
 type object struct {
 	kind     kind
 	method   presigner.Method
-	endpoint *endpoint
+	endpoint *s3host.Endpoint
 	bucket   []byte // nil where the host names it
 	key      []byte // decoded, without the local placeholders' values
 	marks    []mark // where in key these go
@@ -45,7 +46,7 @@ func (w *walker) url(k kind, rest []byte) *Error {
 //	https://host/bucket/key          path style
 //	https://bucket.host/key          virtual-hosted style, access points
 //	http://endpoint:9000/bucket/key  a configured endpoint
-func (o *object) read(r *Resolver, k kind, url []byte) *Error {
+func (o *object) read(r *s3host.Resolver, k kind, url []byte) *Error {
 	o.kind, o.method, o.bucket, o.version = k, presigner.GET, nil, nil
 	if k == kindUpload {
 		o.method = presigner.PUT
@@ -66,9 +67,13 @@ func (o *object) read(r *Resolver, k kind, url []byte) *Error {
 	if o.nestedBefore(path + 1) {
 		return documentError(textBucketHolds)
 	}
-	endpoint, err := r.endpoint(scheme, url[host:path])
-	if err != nil {
-		return err
+	https := string(scheme) == "https"
+	if !https && string(scheme) != "http" {
+		return urlError("the scheme %q is not https", clip(scheme))
+	}
+	endpoint, refused := r.Endpoint(https, url[host:path])
+	if refused != nil {
+		return urlError("%s", refused.Error())
 	}
 	o.endpoint = endpoint
 	key, err := o.readBucket(url, min(path+1, len(url)))
@@ -90,7 +95,7 @@ func (o *object) nestedBefore(end int) bool {
 // readBucket reads the bucket of a path-style URL, whose path begins at from behind
 // its slash. It returns where the key begins.
 func (o *object) readBucket(url []byte, from int) (key int, err *Error) {
-	if o.endpoint.bucket != "" {
+	if o.endpoint.Bucket != "" {
 		return from, nil
 	}
 	end := len(url)
@@ -101,7 +106,7 @@ func (o *object) readBucket(url []byte, from int) (key int, err *Error) {
 		return 0, documentError(textBucketHolds)
 	}
 	o.bucket, key = url[from:end], min(end+1, len(url))
-	if why := pathBucket(o.bucket); why != "" {
+	if why := s3host.PathBucket(o.bucket); why != "" {
 		e := urlError("the bucket %q %s", clip(o.bucket), why)
 		if o.kind == kindUpload {
 			e.Message = textBadBucket

@@ -1,6 +1,7 @@
 package jobdoc
 
 import (
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
 )
@@ -22,7 +23,7 @@ type Template struct {
 type urlHole struct {
 	at       int // offset in the text
 	target   presigner.Target
-	endpoint *endpoint
+	endpoint *s3host.Endpoint
 	bucket   string
 	version  string // decoded
 	marks    []mark // where in target.Path values go; nil if the URL is the same for all

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
 
@@ -123,7 +124,7 @@ func TestLint(t *testing.T) {
 	f(`{"u":${aws:iot:s3-presigned-url:`+s3+`a}}`, nil, "line 1, column 6: the placeholder does not stand in a JSON string")
 	f(`{"u":"${aws:iot:s3-presigned-url-v2:`+s3+`a%3FVersionId%3Dabc}"}`, nil, `"%3FVersionId%3D" is part of the key; a version is written %3FversionId%3D`)
 	f(`{"u":"${aws:iot:s3-presigned-url-v2:`+s3+`a%3fversionid%3dabc}"}`, nil, `"%3fversionid%3d" is part of the key`)
-	elsewhere := &jobdoc.Options{Resolver: mustResolver(t, jobdoc.ResolverConfig{DefaultRegion: "eu-west-1", BucketRegions: map[string]string{"virginia": "us-east-1"}})}
+	elsewhere := &jobdoc.Options{Resolver: mustResolver(t, s3host.Config{DefaultRegion: "eu-west-1", BucketRegions: map[string]string{"virginia": "us-east-1"}})}
 	f(`{"u":"${aws:iot:s3-presigned-url-v2:https://s3.amazonaws.com/fwm/${thingName}}"}`, elsewhere, "line 1, column 7: s3.amazonaws.com answers for buckets in us-east-1 only and this one is in eu-west-1: the URL is made for s3.eu-west-1.amazonaws.com")
 	f(`{"u":"${aws:iot:s3-presigned-url:https:\/\/fwm.s3.amazonaws.com\/a}"}`, elsewhere, "the URL is made for fwm.s3.eu-west-1.amazonaws.com")
 	f(`{"u":"${aws:iot:s3-presigned-url:https://s3.amazonaws.com/virginia/a}","v":"${aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/fwm/a}"}`, elsewhere)

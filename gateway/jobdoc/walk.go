@@ -2,6 +2,7 @@ package jobdoc
 
 import (
 	"bytes"
+	"cmp"
 	"sync"
 	"unicode/utf8"
 )
@@ -131,7 +132,7 @@ func (w *walker) placeholder() *Error {
 
 func (w *walker) counted() *Error {
 	w.count++
-	if limit := orDefault(w.options.MaxPlaceholders, DefaultMaxPlaceholders); w.count > limit {
+	if limit := cmp.Or(w.options.MaxPlaceholders, DefaultMaxPlaceholders); w.count > limit {
 		return overLimit("The job document has at least %d placeholders, the limit is %d", w.count, limit, "limits.max_placeholders")
 	}
 	return nil

@@ -3,7 +3,7 @@ package jobs
 import (
 	"strings"
 
-	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 // Names forms and reads the ARNs of one region and account (AWS.md §5).
@@ -42,7 +42,7 @@ func (n Names) arn(account string, kind ResourceKind, name string) string {
 }
 
 func (n Names) partition() string {
-	name, _ := jobdoc.PartitionOf(n.Region)
+	name, _ := s3host.PartitionOf(n.Region)
 	return name
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 // RoleRules say what may be signed with a role.
@@ -25,7 +26,7 @@ type Limits struct {
 
 // Permits say what each role may sign, and how documents are read for it. They are immutable.
 type Permits struct {
-	resolver *jobdoc.Resolver
+	resolver *s3host.Resolver
 	limits   Limits
 	roles    map[string]permit
 }
@@ -37,8 +38,8 @@ type permit struct {
 }
 
 // NewPermits compiles the rules of roles, by their names, where S3's objects live as hosts says.
-func NewPermits(hosts jobdoc.ResolverConfig, rules map[string]RoleRules, limits Limits) (*Permits, error) {
-	resolver, err := jobdoc.NewResolver(hosts)
+func NewPermits(hosts s3host.Config, rules map[string]RoleRules, limits Limits) (*Permits, error) {
+	resolver, err := s3host.New(hosts)
 	if err != nil {
 		return nil, err
 	}

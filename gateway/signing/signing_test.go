@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 	"jobgate/presigner/role"
 )
@@ -282,7 +283,7 @@ func TestRetryAfter(t *testing.T) {
 
 // Absence grants nothing: a role without rules signs nothing, and one without a list signs no text of strangers.
 func TestPermits(t *testing.T) {
-	p, err := NewPermits(jobdoc.ResolverConfig{DefaultRegion: "us-east-1"}, map[string]RoleRules{
+	p, err := NewPermits(s3host.Config{DefaultRegion: "us-east-1"}, map[string]RoleRules{
 		"": {Setting: "presign"}, "download": {Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "roles.download"},
 	}, Limits{MaxDocument: 1 << 20, MaxPlaceholders: 10, MaxRendered: 1 << 20})
 	if err != nil {
@@ -308,7 +309,7 @@ func TestPermits(t *testing.T) {
 	f("download", shared, true)
 	f("download", strings.ReplaceAll(shared, "firmware", "secrets"), false)
 	f("", strings.ReplaceAll(shared, "s3-presigned-url-v2", "s3-presigned-url-upload"), false)
-	if _, err := NewPermits(jobdoc.ResolverConfig{}, map[string]RoleRules{"": {Allow: []string{"x"}, Setting: "presign"}}, Limits{}); err == nil {
+	if _, err := NewPermits(s3host.Config{}, map[string]RoleRules{"": {Allow: []string{"x"}, Setting: "presign"}}, Limits{}); err == nil {
 		t.Error("a list that is none is taken")
 	}
 }

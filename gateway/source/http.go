@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -30,7 +31,7 @@ type HTTP struct {
 
 // NewHTTP returns an HTTP source. Its idle connections are closed by [HTTP.Close].
 func NewHTTP(o HTTPOptions) *HTTP {
-	timeout, connect := orDefault(o.Timeout, defaultTimeout), orDefault(o.ConnectTimeout, defaultConnectTimeout)
+	timeout, connect := cmp.Or(o.Timeout, defaultTimeout), cmp.Or(o.ConnectTimeout, defaultConnectTimeout)
 	dialer := &fasthttp.TCPDialer{}
 	return &HTTP{timeout: timeout, client: &fasthttp.Client{
 		Name: userAgent,
@@ -46,7 +47,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		ReadBufferSize:            16 << 10,
 		DisablePathNormalizing:    true,
 		// Not streamed: a stream takes a chunked body without its last chunk for whole.
-		MaxResponseBodySize: int(orDefault(o.MaxLimit, DefaultLimit) + gzipOverhead),
+		MaxResponseBodySize: int(cmp.Or(o.MaxLimit, DefaultLimit) + gzipOverhead),
 		ConfigureClient: func(hc *fasthttp.HostClient) error {
 			hc.SecureErrorLogMessage = true // errors without the server's bytes
 			return nil
@@ -60,13 +61,6 @@ const (
 	defaultConnectTimeout = 3 * time.Second
 	idleConnTimeout       = 90 * time.Second // longer than a document's freshness
 )
-
-func orDefault[T int64 | time.Duration](v, byDefault T) T {
-	if v <= 0 {
-		return byDefault
-	}
-	return v
-}
 
 // Name returns "http".
 func (*HTTP) Name() string { return "http" }

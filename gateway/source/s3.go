@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,7 @@ func NewS3(o S3Options) (*S3, error) {
 	if o.Region == "" {
 		return nil, errors.New("cannot read documents from S3: no region; see AWS_REGION")
 	}
-	o.Timeout = orDefault(o.Timeout, defaultTimeout)
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	s := &S3{options: o}
 	if o.Endpoint != "" {
 		u, err := url.Parse(o.Endpoint)
@@ -71,8 +72,8 @@ func NewS3(o S3Options) (*S3, error) {
 	s.signer = v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }) // S3 escapes once
 	s.transport = &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: orDefault(o.ConnectTimeout, defaultConnectTimeout)}).DialContext,
-		TLSHandshakeTimeout: orDefault(o.ConnectTimeout, defaultConnectTimeout),
+		DialContext:         (&net.Dialer{Timeout: cmp.Or(o.ConnectTimeout, defaultConnectTimeout)}).DialContext,
+		TLSHandshakeTimeout: cmp.Or(o.ConnectTimeout, defaultConnectTimeout),
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     idleConnTimeout,

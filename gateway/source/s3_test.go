@@ -11,7 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
-	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 var testCredentials = aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "hush-secret", SessionToken: "hush-token"}
@@ -35,7 +35,7 @@ func newS3(tb testing.TB, endpoint string, change ...func(*S3Options)) *S3 {
 }
 
 func dnsSuffix(region string) string {
-	_, suffix := jobdoc.PartitionOf(region)
+	_, suffix := s3host.PartitionOf(region)
 	return suffix
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/cmd/jobgate/logs"
-	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 // Load reads what AWS's standard settings say: environment, shared config, web identity, ECS, IMDS. Nothing is asked
@@ -137,7 +137,7 @@ func (h *S3Host) url(bucket, key string) string {
 	if region != "" {
 		name += "." + region
 	}
-	_, suffix := jobdoc.PartitionOf(region)
+	_, suffix := s3host.PartitionOf(region)
 	host := name + "." + suffix
 	if hostBucket.MatchString(bucket) {
 		return "https://" + bucket + "." + host + "/" + key

@@ -15,7 +15,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway"
-	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/access"
 	"jobgate/gateway/signing"
@@ -112,8 +112,8 @@ func Rules(c *config.Config) map[string]signing.RoleRules {
 }
 
 // Hosts says where S3 objects live: the standard AWS settings and presign's.
-func Hosts(c *config.Config, a aws.Config, s3 string) jobdoc.ResolverConfig {
-	h := jobdoc.ResolverConfig{Rewrite: c.Presign.Endpoint, DefaultRegion: a.Region, BucketRegions: c.Presign.BucketRegions}
+func Hosts(c *config.Config, a aws.Config, s3 string) s3host.Config {
+	h := s3host.Config{Rewrite: c.Presign.Endpoint, DefaultRegion: a.Region, BucketRegions: c.Presign.BucketRegions}
 	if s3 != "" {
 		h.Endpoints = []string{s3}
 	}

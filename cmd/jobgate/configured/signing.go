@@ -5,6 +5,7 @@ import (
 
 	"jobgate/cmd/jobgate/config"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 	"jobgate/presigner/role"
@@ -19,7 +20,7 @@ func S3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) sourc
 	return source.S3Options{
 		Credentials: retrieve, Region: a.Region, BucketRegions: c.Presign.BucketRegions, Endpoint: s3,
 		DNSSuffix: func(region string) string {
-			_, suffix := jobdoc.PartitionOf(region)
+			_, suffix := s3host.PartitionOf(region)
 			return suffix
 		},
 		Skew: roles.Skew, OnDate: roles.ObserveDate, Timeout: c.Limits.UpstreamTimeout,
@@ -27,14 +28,14 @@ func S3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) sourc
 }
 
 // Permits says what each role may sign, and how Documents are read.
-func Permits(c *config.Config, h jobdoc.ResolverConfig) (*signing.Permits, error) {
+func Permits(c *config.Config, h s3host.Config) (*signing.Permits, error) {
 	return signing.NewPermits(h, Rules(c), signing.Limits{
 		MaxDocument: int(c.Limits.MaxDocument), MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: int(c.Limits.MaxRendered),
 	})
 }
 
 // DocumentOptions are the Rules by which Documents are read that a role signs; presign's where the role is not listed.
-func DocumentOptions(c *config.Config, name string, h jobdoc.ResolverConfig) (jobdoc.Options, error) {
+func DocumentOptions(c *config.Config, name string, h s3host.Config) (jobdoc.Options, error) {
 	permits, err := Permits(c, h)
 	if err != nil {
 		return jobdoc.Options{}, err

@@ -22,6 +22,7 @@ import (
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 )
 
 // Check is jobgate check. compile makes everything that a configuration needs, short of listening and asking.
@@ -189,7 +190,7 @@ type judgement struct {
 }
 
 // judges are the ways in which the file may be served.
-func (g *judgement) judges(loaded *config.Loaded, at jobdoc.ResolverConfig, file string) ([]judge, error) {
+func (g *judgement) judges(loaded *config.Loaded, at s3host.Config, file string) ([]judge, error) {
 	routes := judges(loaded.Routes, file)
 	if len(routes) == 0 {
 		routes = []config.Route{{}}

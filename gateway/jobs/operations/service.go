@@ -6,6 +6,7 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,9 +97,9 @@ func New(c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, names: c.Names, endpoint: c.Endpoint, roles: c.Roles, fetch: c.Fetch, sign: c.Signatures, log: c.Log,
 		limits: Limits{
-			MaxDocument: orDefault(c.Limits.MaxDocument, DefaultMaxDocument),
-			ChunkSize:   orDefault(c.Limits.ChunkSize, DefaultChunkSize),
-			MaxPending:  orDefault(c.Limits.MaxPending, DefaultMaxPending),
+			MaxDocument: cmp.Or(c.Limits.MaxDocument, DefaultMaxDocument),
+			ChunkSize:   cmp.Or(c.Limits.ChunkSize, DefaultChunkSize),
+			MaxPending:  cmp.Or(c.Limits.MaxPending, DefaultMaxPending),
 		},
 		publish: driver.NewPublisher(c.Store.Shared(), c.Log),
 	}
@@ -108,13 +109,6 @@ func New(c Config) (*Service, error) {
 	})
 	s.scratch.New = func() any { list := make([]jobs.Execution, 0, 8); return &list }
 	return s, nil
-}
-
-func orDefault(v, otherwise int) int {
-	if v > 0 {
-		return v
-	}
-	return otherwise
 }
 
 // Names returns how the service forms ARNs.

@@ -1,7 +1,5 @@
 //go:build clients
 
-// Package clients runs AWS's own clients (run.sh) against the IoT Jobs API, with MinIO as the S3 and STS behind it: the
-// URLs in the documents that devices get download the object, signed with a session of the job's role.
 package clients
 
 import (
@@ -22,6 +20,7 @@ import (
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/api/access"
@@ -77,7 +76,7 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	must(t, err)
 	store := rules.Over(engine)
 	t.Cleanup(func() { must(t, store.Close()) })
-	resolver, err := jobdoc.NewResolver(jobdoc.ResolverConfig{Endpoints: []string{s3}})
+	resolver, err := s3host.New(s3host.Config{Endpoints: []string{s3}})
 	must(t, err)
 	service, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: region, Account: "000000000000"}, Roles: listed{resolver}})
 	must(t, err)
@@ -114,7 +113,7 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 }
 
 // listed lists roleARN.
-type listed struct{ resolver *jobdoc.Resolver }
+type listed struct{ resolver *s3host.Resolver }
 
 func (l listed) DocumentOptions(arn string) (jobdoc.Options, bool) {
 	return jobdoc.Options{Resolver: l.resolver}, arn == "" || arn == roleARN

@@ -1,6 +1,9 @@
-package jobdoc
+package s3host
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // location is what a host of AWS says about an object.
 type location struct {
@@ -12,13 +15,13 @@ type location struct {
 
 // parseAWSHost reads a host of S3, in lower case and without a port: one of hostForms,
 // in its partition's domain.
-func parseAWSHost(host string) (location, *Error) {
+func parseAWSHost(host string) (location, error) {
 	labels, suffix, ok := cutSuffix(host)
 	if !ok {
 		return location{}, notS3(host)
 	}
 	if what := refusedByName(labels); what != "" {
-		return location{}, urlError("host %q %s", host, what)
+		return location{}, fmt.Errorf("host %q %s", host, what)
 	}
 	for i := range hostForms {
 		f := &hostForms[i]
@@ -30,13 +33,13 @@ func parseAWSHost(host string) (location, *Error) {
 }
 
 // locate reads what stands before the form.
-func (f *hostForm) locate(host, region, before string) (location, *Error) {
+func (f *hostForm) locate(host, region, before string) (location, error) {
 	l := location{region: region, bucket: before, global: f.labels == "s3"}
 	switch f.bucket {
 	case accessPoints:
 		var ok bool
 		if l.bucket, l.account, ok = accessPoint(before); !ok {
-			return location{}, urlError("host %q does not name an access point; it is written <name>-<account>.s3-accesspoint.<region>.amazonaws.com", host)
+			return location{}, fmt.Errorf("host %q does not name an access point; it is written <name>-<account>.s3-accesspoint.<region>.amazonaws.com", host)
 		}
 		return l, nil
 	case bucketLabel:
@@ -48,7 +51,7 @@ func (f *hostForm) locate(host, region, before string) (location, *Error) {
 }
 
 // inBucket returns l if its bucket can stand in a host; none means path style.
-func inBucket(host string, l location) (location, *Error) {
+func inBucket(host string, l location) (location, error) {
 	if l.bucket == "" {
 		if strings.HasPrefix(host, ".") {
 			return location{}, notS3(host)
@@ -56,7 +59,7 @@ func inBucket(host string, l location) (location, *Error) {
 		return l, nil
 	}
 	if why := hostBucket(l.bucket); why != "" {
-		return location{}, urlError("the bucket %q %s", l.bucket, why)
+		return location{}, fmt.Errorf("the bucket %q %s", l.bucket, why)
 	}
 	return l, nil
 }
@@ -74,8 +77,8 @@ func refusedByName(labels string) string {
 	return ""
 }
 
-func notS3(host string) *Error {
-	return urlError("host %q is neither one of S3's nor a configured endpoint; see presign.endpoint", host)
+func notS3(host string) error {
+	return fmt.Errorf("host %q is neither one of S3's nor a configured endpoint; see presign.endpoint", host)
 }
 
 // cutLabel splits off the last label of a host.

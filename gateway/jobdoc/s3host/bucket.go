@@ -1,4 +1,4 @@
-package jobdoc
+package s3host
 
 import "strings"
 
@@ -11,10 +11,10 @@ const (
 	multiRegionText = "is a multi-region access point, which takes SigV4A only"
 )
 
-// pathBucket says what is wrong with a bucket in a path-style URL, "" if nothing. It
+// PathBucket says what is wrong with a bucket in a path-style URL, "" if nothing. It
 // takes the old names of us-east-1 too, with capitals, underscores and up to 255
 // characters, which a host could not hold.
-func pathBucket[S string | []byte](name S) string {
+func PathBucket[S string | []byte](name S) string {
 	if len(name) < 3 || len(name) > 255 {
 		return "is not of 3 to 255 characters"
 	}
@@ -42,7 +42,7 @@ func hasSuffix[S string | []byte](s S, suffix string) bool {
 // hostBucket says what is wrong with a bucket that stands in a host, "" if nothing:
 // 3–63 lower-case letters, digits, dots and hyphens, as S3's naming rules have it.
 func hostBucket(name string) string {
-	if why := pathBucket(name); why != "" {
+	if why := PathBucket(name); why != "" {
 		return why
 	}
 	if len(name) > 63 {
@@ -67,3 +67,5 @@ func accessPoint(label string) (name, account string, ok bool) {
 		!strings.Contains(name, ".") && hostBucket(name) == ""
 	return name, account, ok
 }
+
+func isAlphanumeric(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' }

@@ -1,4 +1,4 @@
-package jobdoc
+package s3host
 
 import "strings"
 
@@ -62,12 +62,12 @@ var hostForms = []hostForm{
 // notChina lists the partitions that have FIPS endpoints of S3.
 const notChina = "aws aws-us-gov aws-iso aws-iso-b aws-iso-e aws-iso-f aws-eusc"
 
-// globalHost is the endpoint that serves buckets of every region of partition aws. It
+// GlobalHost is the endpoint that serves buckets of every region of partition aws. It
 // answers for us-east-1 only; for other regions it redirects, and a signature does not
 // hold for where it redirects to.
 const (
-	globalHost   = "s3.amazonaws.com"
-	globalRegion = "us-east-1"
+	GlobalHost   = "s3.amazonaws.com"
+	GlobalRegion = "us-east-1"
 )
 
 // PartitionOf returns the name of the AWS partition that a region is in, such as
@@ -79,11 +79,6 @@ func PartitionOf(region string) (name, suffix string) {
 		p = &partitions[0]
 	}
 	return p.name, p.suffix
-}
-
-func partitionOf(region string) string {
-	name, _ := PartitionOf(region)
-	return name
 }
 
 // partitionFor returns the partition of a region of AWS, nil if s does not read as one:

@@ -1,4 +1,4 @@
-package jobdoc
+package s3host
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package jobdoc
+package s3host
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"jobgate/presigner"
 )
 
-// ResolverConfig says where S3 objects live, beyond what their URLs say.
-type ResolverConfig struct {
+// Config says where S3 objects live, beyond what their URLs say.
+type Config struct {
 	// Endpoints are S3-compatible servers that a placeholder may name, such as
 	// AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9000". Path style, and the only hosts for
 	// which http is taken.
@@ -30,11 +30,11 @@ type ResolverConfig struct {
 // Resolver tells S3's hosts from others and knows their regions. It is immutable but
 // for a small table of what it resolved, and safe for concurrent use.
 type Resolver struct {
-	configured []*endpoint
-	rewrite    *endpoint
+	configured []*Endpoint
+	rewrite    *Endpoint
 	region     string
 	regions    map[string]string
-	global     map[string]*endpoint // by region: what stands for the global endpoint
+	global     map[string]*Endpoint // by region: what stands for the global endpoint
 	resolved   table[resolved]      // by hash of the host
 	versions   table[version]       // by hash of the version
 	seed       maphash.Seed
@@ -44,28 +44,29 @@ type Resolver struct {
 type resolved struct {
 	https    bool
 	host     string
-	endpoint *endpoint
+	endpoint *Endpoint
 }
 
 // version is a version id and how it stands in a query.
 type version struct{ plain, escaped string }
 
-// endpoint is one host as URLs for it are made. It is immutable.
-type endpoint struct {
-	origin, host string          // of the URL: "https://s3.us-east-1.amazonaws.com"
-	style        presigner.Style // of the URL: whether bucket stands in host
-	region       string          // "": the bucket decides
-	bucket       string          // that the placeholder's host names; "": its path does
-	account      string          // of the access point that bucket is
-	global       bool            // path style at the global endpoint; see located
+// Endpoint is one host as URLs for it are made. It is immutable.
+type Endpoint struct {
+	Origin, Host string          // of the URL: "https://s3.us-east-1.amazonaws.com"
+	Style        presigner.Style // of the URL: whether Bucket stands in Host
+	Region       string          // "": the bucket decides
+	Bucket       string          // that the placeholder's host names; "": its path does
+	Account      string          // of the access point that Bucket is
+	global       bool            // path style at the global endpoint; see Located
 }
 
-var awsOnly = &Resolver{region: defaultRegion, seed: maphash.MakeSeed()}
+// AWS knows AWS's hosts only, and us-east-1 for the global endpoint.
+var AWS = &Resolver{region: defaultRegion, seed: maphash.MakeSeed()}
 
 const defaultRegion = "us-east-1"
 
-// NewResolver returns a Resolver for c. It retains c's map.
-func NewResolver(c ResolverConfig) (*Resolver, error) {
+// New returns a Resolver for c. It retains c's map.
+func New(c Config) (*Resolver, error) {
 	r := &Resolver{region: c.DefaultRegion, regions: c.BucketRegions, seed: maphash.MakeSeed()}
 	if r.region == "" {
 		r.region = defaultRegion
@@ -86,14 +87,14 @@ func NewResolver(c ResolverConfig) (*Resolver, error) {
 		r.configured = append(r.configured, e)
 	}
 	for bucket, region := range c.BucketRegions {
-		if why := pathBucket(bucket); why != "" {
+		if why := PathBucket(bucket); why != "" {
 			return nil, fmt.Errorf("cannot use presign.bucket_regions %q: the name %s", bucket, why)
 		}
 		if region == "" || strings.ContainsAny(region, "/ \t\r\n") {
 			return nil, fmt.Errorf("cannot use presign.bucket_regions %q: %q is not a region", bucket, region)
 		}
 	}
-	r.global = make(map[string]*endpoint, 1+len(r.regions))
+	r.global = make(map[string]*Endpoint, 1+len(r.regions))
 	r.setGlobal(r.region)
 	for _, region := range r.regions {
 		r.setGlobal(region)
@@ -103,14 +104,14 @@ func NewResolver(c ResolverConfig) (*Resolver, error) {
 
 // setGlobal says where URLs of the global endpoint lead whose bucket is in region.
 func (r *Resolver) setGlobal(region string) {
-	if host := regionalHost(region); host != "" && region != globalRegion && r.rewrite == nil {
-		r.global[region] = &endpoint{origin: "https://" + host, host: host, style: presigner.PathStyle, region: region}
+	if host := regionalHost(region); host != "" && region != GlobalRegion && r.rewrite == nil {
+		r.global[region] = &Endpoint{Origin: "https://" + host, Host: host, Style: presigner.PathStyle, Region: region}
 	}
 }
 
-// located returns the endpoint at which an object in region is asked for: e, but for the
+// Located returns the endpoint at which an object in region is asked for: e, but for the
 // global endpoint, which answers for one region only.
-func (r *Resolver) located(e *endpoint, region string) *endpoint {
+func (r *Resolver) Located(e *Endpoint, region string) *Endpoint {
 	if !e.global {
 		return e
 	}
@@ -120,7 +121,7 @@ func (r *Resolver) located(e *endpoint, region string) *endpoint {
 	return e
 }
 
-func parseEndpoint(raw, setting string) (*endpoint, error) {
+func parseEndpoint(raw, setting string) (*Endpoint, error) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" {
 		return nil, fmt.Errorf("cannot use %s %q: it is not written http(s)://host[:port]", setting, withoutUser(raw))
@@ -129,7 +130,7 @@ func parseEndpoint(raw, setting string) (*endpoint, error) {
 		return nil, fmt.Errorf("cannot use %s %q: only scheme, host and port are allowed", setting, withoutUser(raw))
 	}
 	host := trimPort(strings.ToLower(u.Host), u.Scheme == "https")
-	return &endpoint{origin: u.Scheme + "://" + host, host: host, style: presigner.PathStyle}, nil
+	return &Endpoint{Origin: u.Scheme + "://" + host, Host: host, Style: presigner.PathStyle}, nil
 }
 
 // withoutUser cuts from a URL what may hold a password.
@@ -151,15 +152,11 @@ func trimPort(host string, https bool) string {
 // maxHost is the longest name that DNS has, and a port.
 const maxHost = 253 + len(":65535")
 
-// endpoint returns the endpoint for the scheme and host of a placeholder's URL. What
+// Endpoint returns the endpoint of a host, as a placeholder's https or http URL names it. What
 // was resolved before costs no allocation.
-func (r *Resolver) endpoint(scheme, host []byte) (*endpoint, *Error) {
-	https := string(scheme) == "https"
-	if !https && string(scheme) != "http" {
-		return nil, urlError("the scheme %q is not https", clip(scheme))
-	}
+func (r *Resolver) Endpoint(https bool, host []byte) (*Endpoint, error) {
 	if len(host) > maxHost {
-		return nil, urlError("the host has %d characters, the limit is %d", len(host), maxHost)
+		return nil, fmt.Errorf("the host has %d characters, the limit is %d", len(host), maxHost)
 	}
 	var buffer [maxHost]byte
 	name := buffer[:copy(buffer[:], host)]
@@ -183,40 +180,40 @@ func (r *Resolver) endpoint(scheme, host []byte) (*endpoint, *Error) {
 	return e, nil
 }
 
-// resolve is endpoint's slow path.
-func (r *Resolver) resolve(name string, https bool) (*endpoint, *Error) {
+// resolve is Endpoint's slow path.
+func (r *Resolver) resolve(name string, https bool) (*Endpoint, error) {
 	host := trimPort(name, https)
 	scheme := "http://"
 	if https {
 		scheme = "https://"
 	}
 	for _, e := range r.configured {
-		if e.origin == scheme+host {
+		if e.Origin == scheme+host {
 			return r.rewritten(e), nil
 		}
 	}
 	if i := strings.IndexFunc(host, notOfHost); i >= 0 {
 		if isOwnServer(host) {
-			return nil, urlError("host %q is neither one of S3's nor a configured endpoint; if it is an S3 server of your own, set AWS_ENDPOINT_URL_S3 or presign.endpoint to %q", host, scheme+host)
+			return nil, fmt.Errorf("host %q is neither one of S3's nor a configured endpoint; if it is an S3 server of your own, set AWS_ENDPOINT_URL_S3 or presign.endpoint to %q", host, scheme+host)
 		}
-		return nil, urlError("the host holds %q", host[i])
+		return nil, fmt.Errorf("the host holds %q", host[i])
 	}
 	l, err := parseAWSHost(host)
 	if err != nil {
 		return nil, err
 	}
 	if !https {
-		return nil, urlError("http is for configured endpoints only; AWS's URLs are https")
+		return nil, fmt.Errorf("http is for configured endpoints only; AWS's URLs are https")
 	}
-	e := &endpoint{origin: scheme + host, host: host, region: l.region, bucket: l.bucket, account: l.account, global: l.global && l.bucket == ""}
+	e := &Endpoint{Origin: scheme + host, Host: host, Region: l.region, Bucket: l.bucket, Account: l.account, global: l.global && l.bucket == ""}
 	if l.bucket != "" {
-		if at := r.regionOf(e, nil); l.global && at != globalRegion && regionalHost(at) != "" {
-			e.host = l.bucket + "." + regionalHost(at)
-			e.origin = scheme + e.host
+		if at := r.RegionOf(e, nil); l.global && at != GlobalRegion && regionalHost(at) != "" {
+			e.Host = l.bucket + "." + regionalHost(at)
+			e.Origin = scheme + e.Host
 		}
-		e.style = presigner.HostStyle
+		e.Style = presigner.HostStyle
 		if l.account != "" && r.rewrite != nil {
-			return nil, urlError("access point %q has no bucket to ask presign.endpoint for", l.bucket)
+			return nil, fmt.Errorf("access point %q has no bucket to ask presign.endpoint for", l.bucket)
 		}
 	}
 	return r.rewritten(e), nil
@@ -252,23 +249,26 @@ func notOfHost(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.'
 }
 
+// Rewrites says whether every URL is made for presign.endpoint.
+func (r *Resolver) Rewrites() bool { return r.rewrite != nil }
+
 // rewritten returns e as its URLs are made: at presign.endpoint if that is set.
-func (r *Resolver) rewritten(e *endpoint) *endpoint {
+func (r *Resolver) rewritten(e *Endpoint) *Endpoint {
 	if r.rewrite == nil {
 		return e
 	}
 	at := *e
-	at.origin, at.host, at.style = r.rewrite.origin, r.rewrite.host, presigner.PathStyle
+	at.Origin, at.Host, at.Style = r.rewrite.Origin, r.rewrite.Host, presigner.PathStyle
 	return &at
 }
 
-// regionOf returns the region that signs for an object at e.
-func (r *Resolver) regionOf(e *endpoint, bucket []byte) string {
-	if e.region != "" {
-		return e.region
+// RegionOf returns the region that signs for an object at e.
+func (r *Resolver) RegionOf(e *Endpoint, bucket []byte) string {
+	if e.Region != "" {
+		return e.Region
 	}
-	region, ok := r.regions[e.bucket]
-	if e.bucket == "" {
+	region, ok := r.regions[e.Bucket]
+	if e.Bucket == "" {
 		region, ok = r.regions[string(bucket)]
 	}
 	if !ok {
@@ -277,9 +277,9 @@ func (r *Resolver) regionOf(e *endpoint, bucket []byte) string {
 	return region
 }
 
-// escapedVersion returns a version id as it stands in a query. One that was asked
+// EscapedVersion returns a version id as it stands in a query. One that was asked
 // for lately costs no allocation.
-func (r *Resolver) escapedVersion(plain []byte) string {
+func (r *Resolver) EscapedVersion(plain []byte) string {
 	if len(plain) == 0 {
 		return ""
 	}
