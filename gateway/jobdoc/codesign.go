@@ -115,8 +115,22 @@ func (w *walker) codeSignPlace(k kind) *Error {
 		return documentError(`A %s placeholder has to be written as a JSON string: "${aws:iot:%s:%s}"`, k.codeSignName(), k.codeSignName(), codeFileForm)
 	case k == kindCodeSign && w.whole == span{}:
 		return documentError("A %s placeholder has to be a JSON string by itself, because an object takes its place; for the signature alone, within a string, use %s", nameCodeSign, nameCodeSignValue)
+	case k == kindCodeSign && w.wholeIsName():
+		return documentError("A %s placeholder cannot be the name of a member, because an object takes its place; write it as the member's value", nameCodeSign)
 	}
 	return nil
+}
+
+// wholeIsName says whether w.whole is the name of an object's member: a colon follows.
+func (w *walker) wholeIsName() bool {
+	r := reader{doc: w.doc, pos: w.whole.end}
+	for {
+		switch u := r.next(w.depth() - 1); u {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return u == ':'
+		}
+	}
 }
 
 // codeSignElsewhere refuses a code-sign placeholder in the value of a parameter or in

@@ -132,6 +132,11 @@ func TestCodeSignErrors(t *testing.T) {
 	f(`[`+codeSign+`s3://us-east-1.fwm/a@v}]`, o, `has to be written as a JSON string`)
 	f(`[`+codeV+`s3://us-east-1.fwm/a@v}]`, o, `has to be written as a JSON string`)
 	f(`{"d":"{\"sig\":`+codeSign+`s3://us-east-1.fwm/a@v}}"}`, o, "has to be a JSON string by itself")
+	name := `{"` + codeSign + `s3://us-east-1.fwm/a@v}" ` + "\n" + `: 1}`
+	f(name, o, "line 1, column 3", "cannot be the name of a member")
+	f(embed(t, name), o, "cannot be the name of a member")
+	f(embed(t, embed(t, name)), o, "cannot be the name of a member")
+	f(`{"d":"{\"`+codeSign+`s3://us-east-1.fwm/a@v}\"\u003a1}"}`, o, "cannot be the name of a member")
 	f("sig: \""+codeSign+"s3://us-east-1.fwm/a@v}\"", o, "stand in JSON documents only")
 	f("sig: "+codeV+"s3://us-east-1.fwm/a@v}", o, "stand in JSON documents only")
 	strict := codeSignOptions()
