@@ -142,6 +142,23 @@ func TestMigration(t *testing.T) {
 	same("what ran is timed out and tried again", p.Counts[jobs.InProgress], 0)
 }
 
+// TestMigrationFourth brings a store of the fourth version, whose builds had the index of reasons or not, to this one.
+func TestMigrationFourth(t *testing.T) {
+	for _, index := range []string{"", "CREATE INDEX executions_reasons ON executions (job, status, reason) WHERE status > 2;"} {
+		s := open(t, writeStore(t, version2(t), migrations[2]+migrations[3]+";"+index+"PRAGMA user_version = 4"))
+		err := s.engine.View(bg, func(r engine.Reader) error {
+			counts, err := r.Reasons(engine.EndedQuery{Job: 1, Statuses: engine.SetOf(uint8(jobs.Failed), uint8(jobs.Rejected)), Limit: 9})
+			if len(counts) == 0 {
+				t.Errorf("no reasons after %q", index)
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("after %q: %v", index, err)
+		}
+	}
+}
+
 // TestMigrationScale brings a copy of that store with a million things and executions to this version, in a reasonable
 // time. To make the copy takes a minute: JOBS_SCALE=full go test ./gateway/jobs/sqlite -run MigrationScale -v
 func TestMigrationScale(t *testing.T) {

@@ -13,7 +13,8 @@ import (
 const applicationID = 0x6a626774
 
 // migrations bring a store from one version to the next; PRAGMA user_version counts them. A migration that was
-// released is never changed.
+// released is never changed,
+// and neither is one that an earlier build has run (so the last one's index may be there).
 //
 // Times are milliseconds, 0 is none. executions is the hot table: its key is (job, thing), so a rollout appends to it
 // and a sweep walks along it; there is no index on its status, the counts stand in jobs. Rows of things stay as long
@@ -192,7 +193,8 @@ UPDATE attempts SET reason = substr(coalesce(json_extract(details, '$.reason'), 
 	WHERE status > 1 AND details LIKE '%"reason"%';
 `, `
 CREATE INDEX executions_unsuccessful ON executions (job, thing, status, number, reason) WHERE status > 2; -- ended otherwise
-CREATE INDEX executions_reasons ON executions (job, status, reason) WHERE status > 2;
+`, `
+CREATE INDEX IF NOT EXISTS executions_reasons ON executions (job, status, reason) WHERE status > 2;
 `}
 
 // storeVersion returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
