@@ -61,7 +61,10 @@ func (d *Driver) noticed(n *jobs.Notice) {
 	switch n.Type {
 	case jobs.EventJobDeleted:
 		d.documents.Forget(n.JobID)
-	case jobs.EventJobProgress: // whoever rolls it out knows
+	case jobs.EventJobProgress:
+		if n.Counts != nil {
+			d.told.were(n.JobID, jobs.Sample{At: now, Counts: *n.Counts})
+		}
 	case jobs.EventThingDeleted:
 	case jobs.EventExecution:
 		wants := false

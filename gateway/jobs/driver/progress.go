@@ -14,25 +14,36 @@ const tellEvery = time.Second
 // told is a memory of the counts that the followers of each job were told last.
 type told struct {
 	mu   sync.Mutex
-	last map[int64]jobs.Sample // by Job.Row
+	last map[string]jobs.Sample // by the job's name
 }
 
 // due says whether counts are worth telling now, and remembers them; or when to look again, zero if they were told.
-func (m *told) due(row int64, s jobs.Sample) (now bool, again time.Time) {
+func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before, known := m.last[row]
+	before, known := m.last[jobID]
 	switch {
-	case known && before.Counts == s.Counts:
+	case known && before.Counts == s.Counts, !known && s.Counts == (jobs.Counts{}):
 		return false, time.Time{}
 	case known && s.At.Sub(before.At) < tellEvery && !s.At.Before(before.At):
 		return false, before.At.Add(tellEvery)
 	}
-	if m.last == nil || len(m.last) >= maxSampled {
-		m.last = make(map[int64]jobs.Sample)
-	}
-	m.last[row] = s
+	m.set(jobID, s)
 	return true, time.Time{}
+}
+
+// were notes counts that the followers were told otherwise.
+func (m *told) were(jobID string, s jobs.Sample) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.set(jobID, s)
+}
+
+func (m *told) set(jobID string, s jobs.Sample) {
+	if m.last == nil || len(m.last) >= maxSampled {
+		m.last = make(map[string]jobs.Sample)
+	}
+	m.last[jobID] = s
 }
 
 // Soon puts a job on the schedule within tellEvery: devices have begun it, of which nothing but its counts follows.
@@ -43,7 +54,7 @@ func (d *Driver) tell(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 	if j.Over(p) || j.Status == jobs.JobDeleting {
 		return
 	}
-	due, again := d.told.due(j.Row, jobs.Sample{At: now, Counts: p.Counts})
+	due, again := d.told.due(j.ID, jobs.Sample{At: now, Counts: p.Counts})
 	if !due {
 		d.scheduler.later(j.ID, again)
 		return

@@ -27,7 +27,7 @@ func TestTold(t *testing.T) {
 		{at(time.Hour, 3), false, 0},
 		{at(time.Minute, 4), true, 0}, // the clock was set back
 	} {
-		now, again := m.due(7, x.sample)
+		now, again := m.due("seven", x.sample)
 		want := time.Time{}
 		if x.again != 0 {
 			want = start.Add(x.again)
@@ -36,7 +36,7 @@ func TestTold(t *testing.T) {
 			t.Errorf("%v %v: now %v, again %v; want %v, %v", x.sample.At.Sub(start), x.sample.Counts, now, again, x.now, want)
 		}
 	}
-	if now, _ := m.due(8, at(time.Second, 1)); !now {
+	if now, _ := m.due("eight", at(time.Second, 1)); !now {
 		t.Error("another job's counts are not told")
 	}
 }
