@@ -42,10 +42,15 @@ latency counts from the moment a request was meant to be sent, so that a stall s
 full. --concurrency makes it a closed loop, which finds the highest throughput.
 
 {thingName} and {jobId} in the URL's path stand for names drawn from --things and
---jobs. Quote a URL with $next: the shell would take the dollar.`,
+--jobs. Quote a URL with $next: the shell would take the dollar.
+
+With mqtt:// or mqtts:// each connection is a device: it connects as the thing that its
+number in --things gives, subscribes to notify-next and to its answers, and publishes --body
+at QoS 1 to the topic in the URL's path. Good is an answer on …/accepted with the token sent.`,
 		Example: `  jobgate bench --rate 20000/s --things 1000000 'http://127.0.0.1:8080/things/{thingName}/jobs/job-0/document'
   jobgate bench --rate 1000..50000/s:60s --html knee.html http://127.0.0.1:8080/doc
   jobgate bench --concurrency 64 --duration 10s http://127.0.0.1:8080/doc
+  jobgate bench --rate 20000/s --connections 5000 'mqtt://127.0.0.1:1883/$aws/things/{thingName}/jobs/$next/get'
   jobgate bench --scenario life.yaml --rate 500/s --assert 'p99<5ms,errors<0.1%' http://127.0.0.1:8080`,
 		Args: cobra.MatchAll(cobra.ArbitraryArgs, func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {

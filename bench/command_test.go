@@ -199,6 +199,14 @@ func TestRefusedInput(t *testing.T) {
 	f("--verify-skip with --verify=signature", "--verify=signature", "--verify-keys", keys, "--verify-skip", "x", url)
 	f("--server-name with an http:// target", "--server-name", "x", url)
 	f("--ca-file with an http:// target", "--ca-file", keys, url)
+	device := "mqtt://127.0.0.1:1/$aws/things/{thingName}/jobs/get"
+	f("--server-name with an mqtt:// target", "--server-name", "x", device)
+	f("--mqtt-version with a target of HTTP", "--mqtt-version", "5", url)
+	f("--method with a target of MQTT", "--method", "POST", device)
+	f("--spread with a target of MQTT", "--spread", "uniform", device)
+	f("8 connections the names of 3 things", "--concurrency", "8", "--things", "3", device)
+	f(`cannot speak MQTT "4"`, "--mqtt-version", "4", device)
+	f("is not a topic of jobs", "mqtt://127.0.0.1:1/doc")
 	if p, err := (&flags{rate: "1/s", arrivals: "poisson", things: "1", jobs: "1", spread: "uniform", keepAlive: "100%", tls: tlsFlags{insecure: true}}).plan(url, func(n string) bool { return n == "insecure" }); err != nil {
 		t.Errorf("--insecure with an http:// target, as scripts for both have it: %v, %v", p, err)
 	}

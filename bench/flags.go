@@ -30,6 +30,7 @@ type flags struct {
 	reconnectAfter, timeout          time.Duration
 	maxBody                          int
 	unix                             string
+	mqttVersion                      string
 	tls                              tlsFlags
 	verify                           verifyFlags
 	assert                           string
@@ -53,6 +54,7 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "longest wait for a connection, and for an answer")
 	set.IntVar(&f.maxBody, "max-body", 16<<20, "longest answer's body, in bytes (0: any)")
 	set.StringVar(&f.unix, "unix", "", "connect to this Unix socket; URL still gives Host and path")
+	set.StringVar(&f.mqttVersion, "mqtt-version", "5", "version of the protocol that an mqtt:// or mqtts:// target is spoken to in: 5 or 3.1.1")
 	f.tls.register(set)
 	f.verify.register(set)
 	f.output.register(set)
@@ -84,6 +86,7 @@ func (f *flags) plan(url string, changed func(string) bool) (*plan.Plan, error) 
 	for _, step := range []func() error{
 		func() error { return f.setLoop(p, changed) },
 		func() error { return f.refuseUnused(p, changed) },
+		func() error { return f.setMQTT(p, changed) },
 		func() error { return f.setNames(p) },
 		func() (err error) { p.KeepAlive, err = parseShare("--keep-alive", f.keepAlive); return },
 		func() (err error) { p.Headers, err = parseHeaders(f.headers); return },
@@ -134,6 +137,20 @@ func (f *flags) setLoop(p *plan.Plan, changed func(string) bool) error {
 		p.Duration = sum
 	} else if p.Duration > 0 && sum >= p.Duration {
 		return fmt.Errorf("cannot run for %s: the stages of --rate before the last take %s already; see --duration", p.Duration, sum)
+	}
+	return nil
+}
+
+// setMQTT makes each connection of an MQTT target a thing of its own, unless things are given.
+func (f *flags) setMQTT(p *plan.Plan, changed func(string) bool) error {
+	if !p.MQTT() {
+		return nil
+	}
+	if p.V311 = f.mqttVersion == "3.1.1"; !p.V311 && f.mqttVersion != "5" {
+		return fmt.Errorf("cannot speak MQTT %q: 5 or 3.1.1; see --mqtt-version", f.mqttVersion)
+	}
+	if !changed("things") {
+		f.things = strconv.Itoa(max(p.Connections, 1))
 	}
 	return nil
 }

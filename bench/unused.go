@@ -11,7 +11,8 @@ import (
 // they have one.
 func (f *flags) refuseUnused(p *plan.Plan, changed func(string) bool) error {
 	scheme, _, _ := strings.Cut(p.URL, "://")
-	plain := strings.EqualFold(scheme, "http")
+	scheme = strings.ToLower(scheme)
+	plain := scheme == "http" || scheme == "mqtt"
 	for _, u := range []struct {
 		unused bool
 		names  []string
@@ -20,8 +21,10 @@ func (f *flags) refuseUnused(p *plan.Plan, changed func(string) bool) error {
 		{f.spread != plan.Zipf, []string{"zipf"}, "without --spread zipf"},
 		{f.verify.how == "", []string{"verify-rate", "verify-keys", "verify-skip"}, "without --verify"},
 		{f.verify.how == "signature", []string{"verify-skip"}, "with --verify=signature, which opens no URL"},
-		{plain, []string{"cert-file", "key-file", "server-name"}, "with an http:// target"},
-		{plain && f.verify.how == "", []string{"ca-file"}, "with an http:// target, but for --verify"},
+		{plain, []string{"cert-file", "key-file", "server-name"}, "with an " + scheme + ":// target"},
+		{plain && f.verify.how == "", []string{"ca-file"}, "with an " + scheme + ":// target, but for --verify"},
+		{!p.MQTT(), []string{"mqtt-version"}, "with a target of HTTP"},
+		{p.MQTT(), []string{"method", "header", "status", "keep-alive", "spread"}, "with a target of MQTT"},
 		{f.tls.insecure, []string{"ca-file"}, "with --insecure, which trusts every certificate"},
 	} {
 		for _, name := range u.names {

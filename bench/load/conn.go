@@ -34,7 +34,7 @@ type dialer struct {
 // not the resolver.
 func newDialer(ctx context.Context, p *plan.Plan, target *url.URL) (*dialer, error) {
 	d := &dialer{network: "tcp", timeout: p.Timeout}
-	if target.Scheme == "https" {
+	if target.Scheme == "https" || target.Scheme == "mqtts" {
 		d.tls = &tls.Config{MinVersion: tls.VersionTLS12}
 		if p.TLS != nil {
 			d.tls = p.TLS.Clone()
@@ -42,7 +42,9 @@ func newDialer(ctx context.Context, p *plan.Plan, target *url.URL) (*dialer, err
 		if d.tls.ServerName == "" {
 			d.tls.ServerName = target.Hostname()
 		}
-		d.tls.NextProtos = []string{"http/1.1"}
+		if d.tls.NextProtos = nil; target.Scheme == "https" {
+			d.tls.NextProtos = []string{"http/1.1"}
+		}
 	}
 	if p.Unix != "" {
 		d.network, d.addrs = "unix", []string{p.Unix}
@@ -50,7 +52,7 @@ func newDialer(ctx context.Context, p *plan.Plan, target *url.URL) (*dialer, err
 	}
 	port := target.Port()
 	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+		port = map[string]string{"http": "80", "https": "443", "mqtt": "1883", "mqtts": "8883"}[target.Scheme]
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.Timeout)
 	defer cancel()

@@ -1,4 +1,5 @@
-// Package load plays a fleet of devices against an HTTP server and measures it.
+// Package load plays a fleet of devices against a server of HTTP, or of AWS's jobs
+// topics over MQTT, and measures it.
 //
 //	                 ┌ open loop ──────────────────────────────┐
 //	Stage, arrivals ─▶ dispatcher ─▶ queue ─▶ worker (one connection each)

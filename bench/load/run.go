@@ -101,14 +101,11 @@ func (r *run) reach(ctx context.Context, target *url.URL) error {
 	if r.dialer, err = newDialer(ctx, r.plan, target); err != nil {
 		return err
 	}
-	nc, err := r.dialer.dial(ctx)
-	if err != nil {
+	first := newWorker(r, 0)
+	if err := first.connect(ctx, 0); err != nil {
 		return err
 	}
-	first := newWorker(r, 0)
 	r.clock = newClock()
-	first.conn, first.dialled = newConn(nc, 0, first.br), true
-	first.current.Store(first.conn)
 	r.workers = append(r.workers, first)
 	return nil
 }
@@ -163,7 +160,7 @@ func (r *run) connectAll(ctx context.Context) {
 		wg.Go(func() {
 			defer func() { <-slots }()
 			if ctx.Err() == nil && failed.Load() < 64 {
-				failed.Add(b2i(w.connect(0) != nil))
+				failed.Add(b2i(w.connect(r.hard, 0) != nil))
 			}
 		})
 	}

@@ -3,6 +3,7 @@
 package load
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
@@ -106,7 +107,7 @@ func TestTimeoutBeforeRequest(t *testing.T) {
 	})
 	w, a := closedWorker(t, url)
 	w.run.flows[0].Steps[0].Request.Method = "POST"
-	if err := w.connect(0); err != nil {
+	if err := w.connect(context.Background(), 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.conn.extend(0, time.Minute); err != nil {

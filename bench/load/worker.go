@@ -43,6 +43,7 @@ type worker struct {
 	dialled  bool          // a connection was open before
 	stranded bool          // the last request found nobody to connect to
 	judged   uint64        // answers checked
+	device   *device       // of a run over MQTT, else nil
 	last     remembered
 }
 
@@ -53,6 +54,9 @@ func newWorker(r *run, id int) *worker {
 	}
 	w.values.Plan = r.plan
 	w.resp.Header.DisableNormalizing()
+	if r.plan.MQTT() {
+		w.device = newDevice(r, id)
+	}
 	return w
 }
 
@@ -96,7 +100,11 @@ func (w *worker) request(a *arrival, step *plan.CompiledStep) bool {
 	}
 	w.values.Thing, w.values.Job, w.values.Captured = a.thing, a.job, a.captured
 	closing := w.run.plan.KeepAlive < 1 && w.rng.Float64() >= w.run.plan.KeepAlive
-	w.out, w.scratch = step.Request.AppendTo(w.out[:0], w.scratch, &w.values, closing)
+	if w.device != nil {
+		w.publish(step.Request)
+	} else {
+		w.out, w.scratch = step.Request.AppendTo(w.out[:0], w.scratch, &w.values, closing)
+	}
 	w.exchange(step, &s)
 	s.done = w.run.clock.now()
 	w.free = s.done
@@ -120,13 +128,13 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 	if after := w.run.plan.ReconnectAfter; w.conn != nil && after > 0 && s.sent-w.conn.opened > after {
 		w.drop()
 	}
-	if w.conn != nil && w.ended(s.sent) {
+	if w.conn != nil && w.device == nil && w.ended(s.sent) { // a device is told things unasked
 		w.drop() // nothing was sent on it: the request goes out on another, whatever its method
 	}
 	for {
 		if w.conn == nil {
 			s.reopened = s.reopened || w.dialled
-			s.err = w.connect(s.sent)
+			s.err = w.connect(w.run.hard, s.sent)
 			if w.stranded = s.err != nil; w.stranded {
 				s.kind = answer.ConnectKind(s.err)
 				return
@@ -136,6 +144,11 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 		err := w.roundTrip(step, s)
 		s.in += c.in - before
 		s.out += c.out - sent
+		if err == nil && w.device != nil {
+			c.answers++
+			s.kind, s.err = w.judgeMessage()
+			return
+		}
 		if err == nil {
 			s.status = w.resp.StatusCode()
 			c.answers++
@@ -179,6 +192,9 @@ func (w *worker) roundTrip(step *plan.CompiledStep, s *sample) error {
 			return readErr
 		}
 		return err
+	}
+	if w.device != nil {
+		return w.awaitAnswer()
 	}
 	w.resp.SkipBody = step.Request.Method == "HEAD"
 	if err := w.resp.ReadLimitBody(w.br, w.run.plan.MaxBody); err != nil {
@@ -237,15 +253,21 @@ type remembered struct {
 // maxRemembered is the largest body that a worker remembers, in bytes.
 const maxRemembered = 16 << 10
 
-// connect opens the worker's connection.
-func (w *worker) connect(now time.Duration) error {
-	nc, err := w.run.dialer.dial(w.run.hard)
+// connect opens the worker's connection, and a device's session on it.
+func (w *worker) connect(ctx context.Context, now time.Duration) error {
+	nc, err := w.run.dialer.dial(ctx)
 	if err != nil {
 		return err
 	}
 	w.conn = newConn(nc, now, w.br)
-	w.dialled = true
 	w.current.Store(w.conn)
+	if w.device != nil {
+		if err := w.greet(ctx, now); err != nil {
+			w.drop()
+			return err
+		}
+	}
+	w.dialled = true
 	if w.run.hard.Err() != nil {
 		w.drop() // the run was ended meanwhile, by someone who saw no connection to close
 		return context.Cause(w.run.hard)

@@ -29,6 +29,18 @@ func Check(resp *fasthttp.Response, right map[int]bool, deep bool) (Kind, error)
 		}
 		return Good, nil
 	}
+	return checkBody(body, isJSON, deep)
+}
+
+// CheckMessage judges the payload of an accepted answer over MQTT, which is JSON.
+func CheckMessage(payload []byte, deep bool) (Kind, error) {
+	if len(payload) == 0 {
+		return NotJSON, errNotJSON
+	}
+	return checkBody(payload, true, deep)
+}
+
+func checkBody(body []byte, isJSON, deep bool) (Kind, error) {
 	if hasPlaceholder(body) {
 		return PlaceholderLeft, errPlaceholder
 	}

@@ -33,6 +33,7 @@ const (
 	WrongStatus
 	PlaceholderLeft
 	NotJSON
+	Rejected
 	Unsent
 	Abandoned // not a failure: the run was interrupted
 	Kinds     // how many there are
@@ -42,7 +43,7 @@ const (
 func (k Kind) String() string {
 	return [Kinds]string{
 		"good", "refused", "connect timeout", "connect", "tls", "out of ports/files", "timeout", "closed", "truncated",
-		"garbage", "too large", "status", "placeholder left", "not JSON", "unsent", "abandoned",
+		"garbage", "too large", "status", "placeholder left", "not JSON", "rejected", "unsent", "abandoned",
 	}[k]
 }
 

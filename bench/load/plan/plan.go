@@ -40,6 +40,7 @@ type Flow struct {
 // Plan is a run. Run checks it; the zero values named here are the defaults.
 type Plan struct {
 	URL      string // scheme://host[:port]; a path is ignored, the flows have theirs
+	V311     bool   // with a target of MQTT: version 3.1.1 instead of 5
 	Unix     string // path of a Unix socket to connect to instead
 	Scenario string // the flows' name, for the report
 	Flows    []Flow
@@ -132,7 +133,7 @@ func (p *Plan) Validate() error {
 			return fmt.Errorf("cannot use a Zipf exponent of %g: above 1, up to %d; see --zipf", n.Skew, maxSkew)
 		}
 	}
-	return nil
+	return p.validateMQTT()
 }
 
 // Target splits the plan's URL into what is dialled and what is sent as Host.
@@ -148,8 +149,8 @@ func (p *Plan) Target() (u *url.URL, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use target %q: it is not a URL", report.Target(p.URL)) // err repeats it as it stands
 	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil {
-		return nil, fmt.Errorf("cannot use target %q: it is not http://host[:port]/path or https://… (a user's name and password go into a header: see --header)", report.Target(p.URL))
+	if !p.MQTT() && u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+		return nil, fmt.Errorf("cannot use target %q: it is not http://host[:port]/path, https://…, mqtt://… or mqtts://… (a user's name and password go into a header: see --header)", report.Target(p.URL))
 	}
 	return u, nil
 }
@@ -164,7 +165,7 @@ func (p *Plan) Compile(host string) ([]CompiledFlow, []string, error) {
 		if err := CheckWeight(f.Weight); err != nil {
 			return nil, nil, fmt.Errorf("cannot use flow %q: %w", f.Name, err)
 		}
-		c, err := compileFlow(f, host, p.Headers, len(names))
+		c, err := compileFlow(f, p.wire(host), len(names))
 		if err != nil {
 			return nil, nil, fmt.Errorf("cannot use flow %q: %w", f.Name, err)
 		}
@@ -192,8 +193,30 @@ func operationName(f *Flow, s *Step) string {
 	return f.Name + "/" + s.Name
 }
 
+// wire is what requests are compiled for.
+type wire struct {
+	mqtt   bool
+	host   string   // of HTTP
+	shared []Header // of HTTP, before each step's own
+}
+
+func (p *Plan) wire(host string) wire { return wire{mqtt: p.MQTT(), host: host, shared: p.Headers} }
+
+// request compiles a step's request.
+func (w wire) request(s *Step, known variables) (*Request, error) {
+	if w.mqtt {
+		return newPublish(s, w.shared, known)
+	}
+	method := s.Method
+	if method == "" {
+		method = "GET"
+	}
+	headers := append(append([]Header(nil), w.shared...), s.Headers...)
+	return newRequest(method, w.host, s.Path, headers, s.Body, known)
+}
+
 // compileFlow prepares a flow; its first step is operation op of the report.
-func compileFlow(f *Flow, host string, shared []Header, op int) (CompiledFlow, error) {
+func compileFlow(f *Flow, w wire, op int) (CompiledFlow, error) {
 	c := CompiledFlow{}
 	known := variables{}
 	if len(f.Steps) == 0 {
@@ -201,7 +224,7 @@ func compileFlow(f *Flow, host string, shared []Header, op int) (CompiledFlow, e
 	}
 	for i := range f.Steps {
 		s := &f.Steps[i]
-		step, err := compileStep(s, host, shared, known)
+		step, err := compileStep(s, w, known)
 		if err != nil {
 			return c, fmt.Errorf("step %q: %w", s.Name, err)
 		}
@@ -213,13 +236,8 @@ func compileFlow(f *Flow, host string, shared []Header, op int) (CompiledFlow, e
 }
 
 // compileStep prepares a step; what it captures is added to known.
-func compileStep(s *Step, host string, shared []Header, known variables) (CompiledStep, error) {
-	method := s.Method
-	if method == "" {
-		method = "GET"
-	}
-	headers := append(append([]Header(nil), shared...), s.Headers...)
-	r, err := newRequest(method, host, s.Path, headers, s.Body, known)
+func compileStep(s *Step, w wire, known variables) (CompiledStep, error) {
+	r, err := w.request(s, known)
 	if err != nil {
 		return CompiledStep{}, err
 	}
@@ -291,9 +309,11 @@ func CheckWeight(w float64) error {
 	return nil
 }
 
-// CheckFlow says what is wrong with a flow's steps or the headers of all, as Run would.
+// CheckFlow says what is wrong with a flow's steps or the headers of all, as Run would against a target of HTTP or,
+// if its first step is a PUBLISH, of MQTT.
 func CheckFlow(f Flow, shared []Header) error {
-	_, err := compileFlow(&f, "localhost", shared, 0)
+	mqtt := len(f.Steps) > 0 && f.Steps[0].Method == "PUBLISH"
+	_, err := compileFlow(&f, wire{mqtt: mqtt, host: "localhost", shared: shared}, 0)
 	return err
 }
 
