@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/edge/openfiles"
 	"jobgate/gateway/metrics"
 )
 
@@ -77,11 +78,11 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 		}
 	}()
 	all := s.listeners()
-	shares := make([]edge.Share, len(all))
+	shares := make([]openfiles.Share, len(all))
 	for i, l := range all {
-		shares[i] = edge.Share{Weight: l.weight, Max: l.max, Proxied: l.http.Streaming}
+		shares[i] = openfiles.Share{Weight: l.weight, Max: l.max, Proxied: l.http.Streaming}
 	}
-	for i, most := range edge.Divide(edge.OpenFiles(), shares...) {
+	for i, most := range openfiles.Divide(openfiles.Limit(), shares...) {
 		if all[i].max > most {
 			c.Log.Warn("the limit of open files (ulimit -n) leaves fewer connections than limits.max_connections", "listener", all[i].name, "max_connections", all[i].max, "left", most)
 		}
@@ -100,7 +101,7 @@ type listener struct {
 	tls           *TLS
 	http          edge.HTTPOptions
 	trusts        bool // PROXY headers of trusted proxies
-	weight, max   int  // see edge.Share
+	weight, max   int  // see openfiles.Share
 }
 
 // Shares of the open-files limit: devices are many, callers of the others few and known.

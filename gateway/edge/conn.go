@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge/poller"
+	"jobgate/gateway/edge/proxyprotocol"
 )
 
 // Conn is a connection of a Listener: one layer over the socket, or over the TLS connection on it, that owns deadlines
@@ -25,9 +28,9 @@ import (
 type Conn struct {
 	net.Conn // what is read and written: the socket, what strips its PROXY header, or TLS on either
 
-	sock     net.Conn  // has the deadlines
-	tls      *tls.Conn // nil: plain
-	proxied  *proxied  // nil: the peer may not speak for others
+	sock     net.Conn            // has the deadlines
+	tls      *tls.Conn           // nil: plain
+	proxied  *proxyprotocol.Conn // nil: the peer may not speak for others
 	listener *Listener
 	place    *list.Element // in the listener's list
 
@@ -209,8 +212,8 @@ func (c *Conn) SetDeadline(t time.Time) error {
 // RemoteAddr returns the client's address: what a trusted peer's PROXY header says, once the first byte was read, else
 // the peer's.
 func (c *Conn) RemoteAddr() net.Addr {
-	if c.proxied != nil && c.proxied.source != nil {
-		return c.proxied.source
+	if c.proxied != nil && c.proxied.Source != nil {
+		return c.proxied.Source
 	}
 	return c.sock.RemoteAddr()
 }
@@ -247,7 +250,7 @@ func (c *Conn) whole() net.Conn {
 // closeAtOnce closes a connection that nobody serves. It does not wait for a client that takes nothing: TLS says goodbye
 // if that fits the socket's buffer.
 func (c *Conn) closeAtOnce() {
-	if c.tls != nil && !writable(c.fd) {
+	if c.tls != nil && !poller.Writable(c.fd) {
 		c.Conn = c.sock
 	}
 	_ = c.Close()

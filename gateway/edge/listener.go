@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"jobgate/gateway/edge/proxyprotocol"
 )
 
 // Options describe a listener.
@@ -122,7 +124,7 @@ func (l *Listener) admit(sock net.Conn) net.Conn {
 		c.read.wanted = time.Now().Add(l.ReadTimeout)
 	}
 	if l.Trusted != nil && l.Trusted(PeerAddr(sock.RemoteAddr())) {
-		c.proxied = &proxied{Conn: sock}
+		c.proxied = &proxyprotocol.Conn{Conn: sock}
 		c.Conn = c.proxied
 	}
 	l.mu.Lock()

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"jobgate/gateway/edge/poller"
 )
 
 // parkAfter is how long a connection is silent before it is parked: well above the gaps in which devices that work ask.
@@ -24,7 +26,7 @@ const parkAfter = 10 * time.Second
 type parking struct {
 	wake    func(net.Conn) // serves a connection again; it returns at once
 	byClose bool           // the server lets go of connections by Close, and need not know what becomes of them
-	poller  *poller
+	poller  *poller.Poller
 	order   list.List // of *Conn: the longest parked first
 	byFD    []*Conn
 	endings endings
@@ -45,14 +47,14 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	if after == 0 {
 		after = parkAfter
 	}
-	p, err := newPoller()
+	p, err := poller.New()
 	if err != nil {
 		return // as before, each has a goroutine
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.parking.Load() != nil {
-		p.close()
+		p.Close()
 		return
 	}
 	k := &parking{wake: wake, byClose: byClose, poller: p, closed: make(chan struct{}), done: make(chan struct{})}
@@ -94,7 +96,7 @@ func (l *Listener) park(c *Conn, fd int32) bool {
 		k.byFD = append(k.byFD, make([]*Conn, max(64, len(k.byFD)))...)
 	}
 	k.mark++
-	if k.poller.add(fd, k.mark) != nil {
+	if k.poller.Add(fd, k.mark) != nil {
 		return false
 	}
 	l.conns.Remove(c.place)
@@ -111,7 +113,7 @@ func (l *Listener) park(c *Conn, fd int32) bool {
 // unpark takes c back. l.mu is held, and c's socket open.
 func (l *Listener) unpark(k *parking, c *Conn) {
 	if !k.stopped.Load() { // else the poller is closed, or will be
-		k.poller.remove(c.fd)
+		k.poller.Remove(c.fd)
 	}
 	k.byFD[c.fd] = nil
 	k.order.Remove(c.place)
@@ -141,14 +143,14 @@ func (l *Listener) watchParked(k *parking) {
 	defer close(k.closed)
 	var woken, ended []*Conn
 	for {
-		err := k.poller.wait(func(fd, mark int32, over bool) {
+		err := k.poller.Wait(func(fd, mark int32, over bool) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			c := k.byFD[fd]
 			if c == nil || c.mark != mark { // closed since, and its descriptor may be another's
 				return
 			}
-			over = over && k.byClose && !unread(fd)
+			over = over && k.byClose && !poller.Unread(fd)
 			l.unpark(k, c)
 			if over {
 				ended = append(ended, c)

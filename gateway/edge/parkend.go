@@ -62,7 +62,7 @@ func (l *Listener) StopParking(ctx context.Context) {
 	}
 	l.parkAfter.Store(0)
 	l.mu.Lock()
-	k.poller.close()
+	k.poller.Close()
 	l.mu.Unlock()
 	select {
 	case <-k.closed:

@@ -1,4 +1,5 @@
-package edge
+// Package proxyprotocol reads version 2 of the PROXY protocol, with which a balancer says whom it speaks for.
+package proxyprotocol
 
 import (
 	"encoding/binary"
@@ -8,16 +9,16 @@ import (
 	"net/netip"
 )
 
-// proxied is a socket whose peer may begin with a PROXY protocol header, version 2, and speak for another so:
+// Conn is a socket whose peer may begin with a PROXY protocol header, version 2, and speak for another so:
 //
 //	\r\n\r\n\0\r\nQUIT\n │ version, command │ family, transport │ length (2) │ addresses and more, of that length
 //
 // (proxy-protocol.txt §2.2). What does not begin so is left as it is.
-type proxied struct {
+type Conn struct {
 	net.Conn
 	begun  bool
 	early  []byte   // what was read and belongs to the client
-	source net.Addr // the client's; nil: the peer's own
+	Source net.Addr // the client's, once something was read; nil: the peer's own
 }
 
 const (
@@ -29,7 +30,7 @@ const (
 var errProxyHeader = errors.New("the PROXY protocol header is malformed")
 
 // Read reads what comes after the header.
-func (p *proxied) Read(b []byte) (int, error) {
+func (p *Conn) Read(b []byte) (int, error) {
 	if !p.begun {
 		p.begun = true
 		if err := p.begin(); err != nil {
@@ -45,7 +46,7 @@ func (p *proxied) Read(b []byte) (int, error) {
 }
 
 // CloseWrite ends the writing.
-func (p *proxied) CloseWrite() error {
+func (p *Conn) CloseWrite() error {
 	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -53,7 +54,7 @@ func (p *proxied) CloseWrite() error {
 }
 
 // begin reads the header, or finds that there is none.
-func (p *proxied) begin() error {
+func (p *Conn) begin() error {
 	head := make([]byte, 0, proxyFixed)
 	for len(head) < proxyFixed {
 		n, err := p.Conn.Read(head[len(head):proxyFixed])
@@ -86,7 +87,7 @@ func startsAlike(head []byte) bool {
 }
 
 // parse takes the client's address from the header's second part.
-func (p *proxied) parse(family byte, body []byte) error {
+func (p *Conn) parse(family byte, body []byte) error {
 	var size int
 	switch family >> 4 {
 	case 1:
@@ -100,6 +101,6 @@ func (p *proxied) parse(family byte, body []byte) error {
 		return errProxyHeader
 	}
 	source, _ := netip.AddrFromSlice(body[:size]) // of a right size
-	p.source = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, binary.BigEndian.Uint16(body[2*size:])))
+	p.Source = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, binary.BigEndian.Uint16(body[2*size:])))
 	return nil
 }

@@ -1,15 +1,15 @@
 //go:build unix
 
-package edge
+package openfiles
 
 import (
 	"math"
 	"syscall"
 )
 
-// OpenFiles returns how many files the process may have open; 0 if nothing limits them. Go has raised the soft limit to
+// Limit returns how many files the process may have open; 0 if nothing limits them. Go has raised the soft limit to
 // the hard one before main begins.
-func OpenFiles() int {
+func Limit() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil || uint64(limit.Cur) > math.MaxInt32 {
 		return 0

@@ -1,18 +1,18 @@
-package edge_test
+package openfiles_test
 
 import (
 	"slices"
 	"testing"
 
-	"jobgate/gateway/edge"
+	"jobgate/gateway/edge/openfiles"
 )
 
 func TestDivide(t *testing.T) {
-	devices, sidecar, control, admin := edge.Share{Weight: 12}, edge.Share{Weight: 2}, edge.Share{Weight: 2}, edge.Share{}
-	limited := edge.Share{Weight: 12, Max: 50}
-	f := func(limit int, want []int, shares ...edge.Share) {
+	devices, sidecar, control, admin := openfiles.Share{Weight: 12}, openfiles.Share{Weight: 2}, openfiles.Share{Weight: 2}, openfiles.Share{}
+	limited := openfiles.Share{Weight: 12, Max: 50}
+	f := func(limit int, want []int, shares ...openfiles.Share) {
 		t.Helper()
-		if got := edge.Divide(limit, shares...); !slices.Equal(got, want) {
+		if got := openfiles.Divide(limit, shares...); !slices.Equal(got, want) {
 			t.Errorf("%d files: %v, want %v", limit, got, want)
 		}
 	}
@@ -20,7 +20,7 @@ func TestDivide(t *testing.T) {
 	f(256, []int{50, 18, 18, 16}, limited, sidecar, control, admin)
 	f(256, []int{144, 16}, devices, admin)
 	f(1<<20, []int{917184, 256}, devices, admin)
-	proxied := edge.Share{Weight: 12, Proxied: true}
+	proxied := openfiles.Share{Weight: 12, Proxied: true}
 	f(256, []int{54, 18, 18, 16}, proxied, sidecar, control, admin)
 	f(1<<20, []int{900800, 256}, proxied, admin)
 	f(0, []int{0}, proxied)
@@ -28,7 +28,7 @@ func TestDivide(t *testing.T) {
 	f(64, []int{4, 16}, devices, admin)
 	for limit := 200; limit < 5000; limit++ { // never more than there are
 		sum := 0
-		for _, n := range edge.Divide(limit, devices, devices, sidecar, control, admin) {
+		for _, n := range openfiles.Divide(limit, devices, devices, sidecar, control, admin) {
 			sum += n
 		}
 		if sum > limit-limit/8-64 {

@@ -1,4 +1,4 @@
-package edge
+package poller
 
 import (
 	"errors"
@@ -8,21 +8,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// poller waits for many sockets at once: an epoll set, for which Go's own poller waits in turn, so that no thread does.
-type poller struct {
+// Poller waits for many sockets at once: an epoll set, for which Go's own poller waits in turn, so that no thread does.
+type Poller struct {
 	file   *os.File
 	raw    syscall.RawConn
 	fd     int
 	events [256]syscall.EpollEvent
 }
 
-func newPoller() (*poller, error) {
+// New returns a Poller, or errors.ErrUnsupported where the system has none.
+func New() (*Poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
 	_ = syscall.SetNonblock(fd, true) // what os.NewFile hands to Go's poller
-	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	p := &Poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()
 		return nil, err
@@ -30,18 +31,18 @@ func newPoller() (*poller, error) {
 	return p, nil
 }
 
-// add waits for fd, which wait reports with mark, until it is removed or closed. A socket that has bytes already is found by the next wait.
-func (p *poller) add(fd, mark int32) error {
+// Add waits for fd, which Wait reports with mark, until it is removed or closed. A socket that has bytes already is found by the next Wait.
+func (p *Poller) Add(fd, mark int32) error {
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: fd, Pad: mark}
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, int(fd), &event))
 }
 
-// remove waits for fd no longer. fd is open.
-func (p *poller) remove(fd int32) { _ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(fd), nil) }
+// Remove waits for fd no longer. fd is open.
+func (p *Poller) Remove(fd int32) { _ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(fd), nil) }
 
-// wait blocks until there are sockets that have bytes or have ended, calls f with each, and with ended if the peer
+// Wait blocks until there are sockets that have bytes or have ended, calls f with each, and with ended if the peer
 // has ended or failed; bytes of it may be unread. It returns an error once the poller is closed. One goroutine calls it.
-func (p *poller) wait(f func(fd, mark int32, ended bool)) error {
+func (p *Poller) Wait(f func(fd, mark int32, ended bool)) error {
 	var n int
 	var failure error
 	err := p.raw.Read(func(fd uintptr) bool {
@@ -61,17 +62,18 @@ func (p *poller) wait(f func(fd, mark int32, ended bool)) error {
 	return nil
 }
 
-func (p *poller) close() { _ = p.file.Close() }
+// Close ends the waiting.
+func (p *Poller) Close() { _ = p.file.Close() }
 
-// unread says whether a socket whose peer has ended still holds bytes of it. fd is open.
-func unread(fd int32) bool {
+// Unread says whether a socket whose peer has ended still holds bytes of it. fd is open.
+func Unread(fd int32) bool {
 	var b [1]byte
 	n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == nil && n > 0
 }
 
-// writable says whether a socket takes bytes without waiting. fd is open.
-func writable(fd int32) bool {
+// Writable says whether a socket takes bytes without waiting. fd is open.
+func Writable(fd int32) bool {
 	fds := []unix.PollFd{{Fd: fd, Events: unix.POLLOUT}}
 	n, err := unix.Poll(fds, 0)
 	return err == nil && n == 1 && fds[0].Revents == unix.POLLOUT

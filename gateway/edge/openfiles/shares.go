@@ -1,4 +1,4 @@
-package edge
+package openfiles
 
 // How the open-files limit is shared out. What is not given to a listener is for files of the gateway's own: the store,
 // templates, connections to AWS, connections that are being turned away.

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package openfiles
+
+// Limit returns how many files the process may have open; 0 if nothing limits them.
+func Limit() int { return 0 }
