@@ -81,6 +81,23 @@ func BenchmarkRollout(b *testing.B) {
 	b.ReportMetric(milliseconds(p99(rolling.updates)), "update-p99-ms")
 }
 
+// BenchmarkOpen opens a store of things that have a pending job each, and says what processor time that takes.
+func BenchmarkOpen(b *testing.B) {
+	f := newFleet(b, fleetSize())
+	f.register()
+	f.createJob("job")
+	f.ok(f.service.Driver().Tick(bg, time.Now()))
+	f.rollOut("job")
+	var spent time.Duration
+	for b.Loop() {
+		f.ok(f.store.Close())
+		begun := processorTime()
+		f.open()
+		spent += processorTime() - begun
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N)/float64(len(f.names)), "cpu-ns/thing")
+}
+
 // processorTime is what this process has taken of the processors.
 func processorTime() time.Duration {
 	var u syscall.Rusage
