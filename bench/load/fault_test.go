@@ -101,6 +101,27 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
+// Answers that turn a request away with a time to come back are failures, whose latency is told apart.
+func TestShed(t *testing.T) {
+	t.Parallel()
+	f := func(status, header string, want int64) {
+		t.Helper()
+		url := serveRaw(t, answerRaw("HTTP/1.1 "+status+"\r\n"+header+"Content-Length: 0\r\n\r\n"))
+		res := mustRun(t, openPlan(t, url, 100, 100*time.Millisecond))
+		shed := int64(0)
+		if res.Shed != nil {
+			shed = res.Shed.Count()
+		}
+		if shed != want || failures(res, answer.WrongStatus) != 10 || res.Latency.Count() != 0 {
+			t.Errorf("%s: %d of 10 are shed, want %d; %d have a latency", status, shed, want, res.Latency.Count())
+		}
+	}
+	f("503 Service Unavailable", "Retry-After: 2\r\n", 10)
+	f("429 Too Many Requests", "Retry-After: 2\r\n", 10)
+	f("503 Service Unavailable", "", 0)
+	f("500 Internal Server Error", "Retry-After: 2\r\n", 0)
+}
+
 // Headers that are longer than the generator takes are told as that.
 func TestLongHeaders(t *testing.T) {
 	t.Parallel()

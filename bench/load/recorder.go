@@ -22,6 +22,7 @@ type sample struct {
 	free     time.Duration // when that connection had become free
 	done     time.Duration
 	status   int
+	shed     bool // turned away with Retry-After
 	in, out  int64
 	reopened bool // needed a new connection in place of an old one
 }
@@ -51,6 +52,7 @@ type shard struct {
 	latency  *report.Histogram
 	service  *report.Histogram // open loop
 	lag      *report.Histogram // open loop
+	shed     *report.Histogram
 	ops      []report.Operation
 	kinds    [answer.Kinds]int64
 	examples [answer.Kinds]string
@@ -76,7 +78,7 @@ func newSlice() *slice { return &slice{latency: report.NewCoarseHistogram()} }
 func newRecorder(p *plan.Plan, operations []string) *recorder {
 	r := &recorder{open: p.Open(), begin: p.Warmup, width: intervalFor(p.Duration), rotated: p.Warmup}
 	for range 2 * runtime.GOMAXPROCS(0) {
-		s := &shard{latency: report.NewHistogram(), slice: newSlice()}
+		s := &shard{latency: report.NewHistogram(), shed: report.NewHistogram(), slice: newSlice()}
 		if r.open {
 			s.service, s.lag = report.NewHistogram(), report.NewHistogram()
 		}
@@ -131,6 +133,9 @@ func (r *recorder) record(shard int, s *sample) {
 	}
 	if s.kind == answer.Good || s.kind == answer.TimedOut || s.kind == answer.ConnectTimeout {
 		sh.time(r.open, s)
+	}
+	if s.shed {
+		sh.shed.Record(s.done - s.due)
 	}
 }
 

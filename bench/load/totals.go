@@ -24,6 +24,12 @@ func (r *recorder) result() *report.Result {
 			res.Service.Merge(sh.service)
 			res.Lag.Merge(sh.lag)
 		}
+		if sh.shed.Count() > 0 {
+			if res.Shed == nil {
+				res.Shed = report.NewHistogram()
+			}
+			res.Shed.Merge(sh.shed)
+		}
 		c.Sent += sh.sent
 		c.Waited += sh.waited
 		c.BytesIn += sh.in

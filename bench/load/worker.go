@@ -155,6 +155,7 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 			if s.kind, s.err = w.unpack(); s.err == nil {
 				s.kind, s.err = w.judge(step)
 			}
+			s.shed = s.kind == answer.WrongStatus && answer.Shed(&w.resp)
 			return
 		}
 		w.drop()

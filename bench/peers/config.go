@@ -45,6 +45,8 @@ type settings struct {
 
 	Connections int // nginx allocates for as many at its start
 
+	Crowd bool // serve crowd.json, of 100 URLs
+
 	Store   string // of the IoT Jobs service, which is on if this is set
 	Control int    // port of its control plane
 

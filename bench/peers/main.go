@@ -10,6 +10,7 @@
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
 //	go run -C bench/peers . store        the same on PostgreSQL, beside pgbench and SQLite
+//	go run -C bench/peers . overload     up to three times what one core can serve
 //	go run -C bench/peers . -before PATH compare   two jobgates: the server's CPU time a request
 //
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
@@ -74,6 +75,7 @@ var comparisons = []comparison{
 	{"fleet", false, runFleet},
 	{"jobs", false, compareJobs},
 	{"store", false, compareStore},
+	{"overload", false, compareOverload},
 	{"compare", false, compareBinaries},
 }
 
@@ -126,8 +128,8 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.every, "every", time.Minute, "polling: how often each connection asks")
 	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
 	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
-	flag.StringVar(&o.before, "before", "", "compare: the jobgate to compare with; documents: another to measure as well")
-	flag.StringVar(&o.after, "after", "", "compare: the jobgate that is compared, instead of one built from the tree")
+	flag.StringVar(&o.before, "before", "", "compare, overload: the jobgate to compare with; documents: another to measure as well")
+	flag.StringVar(&o.after, "after", "", "compare, overload: the jobgate that is compared, instead of one built from the tree")
 	flag.StringVar(&o.keep, "keep", "", "jobs, compare: folder in which the store with its things is kept for the next run with as many")
 	flag.StringVar(&o.jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")
 	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")

@@ -91,6 +91,7 @@ func (r *Result) add(from *Result, width float64) {
 	r.Latency.Merge(from.Latency)
 	r.Service = mergeHistograms(r.Service, from.Service)
 	r.Lag = mergeHistograms(r.Lag, from.Lag)
+	r.Shed = mergeHistograms(r.Shed, from.Shed)
 	for _, o := range from.Operations {
 		r.addOperation(o)
 	}

@@ -16,6 +16,8 @@ func TestMerge(t *testing.T) {
 	b.Counts.Failed = 2
 	a.Operations = []Operation{{"poll", 1000, 0, NewHistogram()}}
 	b.Operations = []Operation{{"poll", 2000, 0, NewHistogram()}, {"update", 1000, 0, NewHistogram()}}
+	b.Shed = NewHistogram()
+	b.Shed.Record(time.Millisecond)
 	before := text(t, a)
 	m, err := Merge([]*Result{a, b})
 	if err != nil {
@@ -36,6 +38,9 @@ func TestMerge(t *testing.T) {
 	}
 	if p := m.Latency.Percentile(26); p < 10*time.Millisecond {
 		t.Errorf("p26 is %s, want one of the slower run's", p)
+	}
+	if m.Shed == nil || m.Shed.Count() != 1 || !strings.Contains(text(t, m), "turned away") || strings.Contains(before, "turned away") {
+		t.Errorf("the merged report has %v turned away:\n%s", m.Shed, text(t, m))
 	}
 	if len(m.Operations) != 2 || m.Operations[0].Good != 3000 || m.Operations[1].Good != 1000 {
 		t.Errorf("the operations are %+v", m.Operations)

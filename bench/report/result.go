@@ -38,8 +38,11 @@ type Result struct {
 	Latency *Histogram `json:"latency"`
 	// Service is the same from the moment the request was sent, and Lag the
 	// generator's own delay in sending. Open loop only.
-	Service    *Histogram  `json:"service,omitempty"`
-	Lag        *Histogram  `json:"lag,omitempty"`
+	Service *Histogram `json:"service,omitempty"`
+	Lag     *Histogram `json:"lag,omitempty"`
+	// Shed is how long it took to be turned away in good order: answers 429 and 503 with Retry-After, counted from the
+	// same moment as Latency. They are failures all the same. nil: there were none.
+	Shed       *Histogram  `json:"shed,omitempty"`
 	Operations []Operation `json:"operations,omitempty"` // of a scenario with more than one
 	Intervals  []Interval  `json:"intervals,omitempty"`
 	Verified   *Verified   `json:"verified,omitempty"`

@@ -137,10 +137,14 @@ type column struct {
 }
 
 func (r *Result) columns() []column {
-	if r.Plan.Loop == ClosedLoop {
-		return []column{{"from the send", r.Latency}}
+	all := []column{{"from the send", r.Latency}}
+	if r.Plan.Loop != ClosedLoop {
+		all = []column{{"from the intended send", r.Latency}, {"from the send", r.Service}, {"generator's delay", r.Lag}}
 	}
-	return []column{{"from the intended send", r.Latency}, {"from the send", r.Service}, {"generator's delay", r.Lag}}
+	if r.Shed != nil {
+		all = append(all, column{"turned away", r.Shed})
+	}
+	return all
 }
 
 func (r *Result) writeLatency(b *strings.Builder) {

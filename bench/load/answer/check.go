@@ -147,3 +147,10 @@ func closesJSON(body []byte) bool {
 	}
 	return true
 }
+
+// Shed says whether an answer turns its client away in good order: 429 or 503, with a time to come back.
+func Shed(resp *fasthttp.Response) bool {
+	code := resp.StatusCode()
+	return (code == fasthttp.StatusTooManyRequests || code == fasthttp.StatusServiceUnavailable) &&
+		len(resp.Header.Peek(fasthttp.HeaderRetryAfter)) > 0
+}
