@@ -176,8 +176,8 @@ func (h *Handler) admit() *Error {
 	return nil
 }
 
-// errOverload is one for all: there are many.
-var errOverload = errUnavailable("more requests come than the gateway can answer", 2*time.Second, nil)
+// errOverload is one for all: there are many, and each takes time from a request that is let in.
+var errOverload = errUnavailable("more requests come than the gateway can answer", 2*time.Second, nil).Ready()
 
 // finish gives a request's scratch back, after a panic too.
 func (h *Handler) finish(x *exchange) {

@@ -4,6 +4,7 @@ package edge_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -31,5 +32,15 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	}
 	if allocs := testing.AllocsPerRun(2000, once); allocs >= 1 {
 		t.Errorf("%v allocations a request, want 0", allocs)
+	}
+}
+
+// TestReadyFaultAllocatesLittle: of a fault that is made ready only the request id is allocated.
+func TestReadyFaultAllocatesLittle(t *testing.T) {
+	fault := (&edge.Fault{Status: 503, Code: "ServiceUnavailable", Message: "come back", RetryAfter: 2 * time.Second}).Ready()
+	var ctx fasthttp.RequestCtx
+	fault.Write(&ctx)
+	if allocs := testing.AllocsPerRun(1000, func() { fault.Write(&ctx) }); allocs > 1 {
+		t.Errorf("%v allocations, want 1", allocs)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
@@ -37,12 +38,31 @@ func TestFaultEncodings(t *testing.T) {
 		}
 	}
 	f("Write", fault.Write, `{"code":"ServiceUnavailable","message":"say \"a<b>&c\""}`, true)
+	f("Write of one made ready", fault.Ready().Write, `{"code":"ServiceUnavailable","message":"say \"a<b>&c\""}`, true)
+	f("WriteException of one made ready", func(ctx *fasthttp.RequestCtx) string { return fault.Ready().WriteException(ctx, nil) },
+		`{"message":"say \"a<b>&c\""}`, false)
 	f("WriteException", func(ctx *fasthttp.RequestCtx) string { return fault.WriteException(ctx, nil) }, `{"message":"say \"a<b>&c\""}`, false)
 	f("WriteException with members", func(ctx *fasthttp.RequestCtx) string {
 		return fault.WriteException(ctx, func(dst []byte) []byte { return append(dst, `,"n":1`...) })
 	}, `{"message":"say \"a<b>&c\"","n":1}`, false)
+	if got, want := fault.Ready().AppendBody([]byte("foo")), fault.AppendBody([]byte("foo")); string(got) != string(want) {
+		t.Errorf("AppendBody of one made ready: %s", got)
+	}
 	if got := string(fault.AppendBody([]byte("foo"))); !strings.HasPrefix(got, `foo{"code":`) {
 		t.Errorf("AppendBody: %s", got)
+	}
+}
+
+// Request ids are UUIDs of version 4, and all different.
+func TestRequestIDs(t *testing.T) {
+	seen := make(map[string]bool)
+	for range 1000 {
+		var ctx fasthttp.RequestCtx
+		id := (&edge.Fault{Status: 404}).Write(&ctx)
+		if u, err := uuid.Parse(id); err != nil || u.Version() != 4 || u.Variant() != uuid.RFC4122 || seen[id] {
+			t.Fatalf("%q, version %v: %v", id, u.Version(), err)
+		}
+		seen[id] = true
 	}
 }
 
