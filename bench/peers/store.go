@@ -17,6 +17,9 @@ const (
 	manyCallers = 512 // at saturation
 	fewCallers  = 16
 	fleetGates  = 3
+
+	storeTurns = 3 * 5           // of a round: calls and contestants
+	storeLimit = 7 * time.Minute // all else: a million things, their job, the copy, the failures
 )
 
 // storeRun is the comparison under way.
@@ -39,6 +42,14 @@ type storeRun struct {
 //	things by SQL ─▶ CreateJob, rollout ─▶ sizes ─▶ reads, reports in turns ─▶ failures
 //	                  devices meanwhile             pgbench | 1, 3 gateways | SQLite
 func compareStore(ctx context.Context, o *options) (err error) {
+	limit := storeLimit + time.Duration(o.rounds*storeTurns)*(o.wrkLength()+2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	defer func() {
+		if err != nil && ctx.Err() != nil {
+			err = fmt.Errorf("not done after %s: %w", limit, err)
+		}
+	}()
 	sts := httptest.NewServer(http.HandlerFunc(assumeRole))
 	defer sts.Close()
 	r := &storeRun{options: o, sts: sts.URL, facts: newTable("<", "", "<goal")}

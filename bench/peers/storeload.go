@@ -15,14 +15,19 @@ import (
 
 // storeTurn is what gateways did in one turn, beside what they achieved.
 type storeTurn struct {
-	gateways time.Duration // their CPU time a request
-	batch    float64       // requests in one statement
+	gateways time.Duration      // their CPU time a request
+	batch    float64            // requests in one statement
+	refused  map[string]float64 // answers of the gateways that were not 2xx, by outcome
 }
 
 // load lets callers ask gateways at once, shared out evenly, and takes what a request costs the database and the gateways.
 // scripts are wrk's, one a gateway; operation is what the gateways' metrics call the statements.
 func (r *storeRun) load(ctx context.Context, gates []*jobsGate, callers int, operation string, scripts []string) (t turn, s storeTurn, err error) {
 	statements, err := statementsOf(ctx, gates, operation)
+	if err != nil {
+		return t, s, err
+	}
+	refused, err := refusedBy(ctx, gates)
 	if err != nil {
 		return t, s, err
 	}
@@ -48,6 +53,14 @@ func (r *storeRun) load(ctx context.Context, gates []*jobsGate, callers int, ope
 	if t.good == 0 {
 		return t, s, fmt.Errorf("no answer was right of %d", t.failed)
 	}
+	if s.refused, err = refusedBy(ctx, gates); err != nil {
+		return t, s, err
+	}
+	for outcome, n := range refused {
+		if s.refused[outcome] -= n; s.refused[outcome] == 0 {
+			delete(s.refused, outcome)
+		}
+	}
 	after, err := statementsOf(ctx, gates, operation)
 	t.server, s.gateways = database/time.Duration(t.good), used/time.Duration(t.good)
 	s.batch = float64(t.good) / max(1, after-statements)
@@ -69,22 +82,37 @@ func gatesCPU(gates []*jobsGate) (total time.Duration) {
 }
 
 // statementsOf is how many statements of a kind gateways have sent, by their metrics; those of SQLite tell none.
-func statementsOf(ctx context.Context, gates []*jobsGate, operation string) (n float64, err error) {
-	counted := regexp.MustCompile(`(?m)^jobgate_store_duration_seconds_count\{operation="` + operation + `",[^}]*\} ([0-9.e+]+)$`)
+func statementsOf(ctx context.Context, gates []*jobsGate, operation string) (float64, error) {
+	by, err := counted(ctx, gates, `jobgate_store_duration_seconds_count\{operation="(`+operation+`)",[^}]*\}`)
+	return by[operation], err
+}
+
+// refusedBy is how many requests gateways have answered without success, by outcome. What the load counts as wrong beyond
+// them had no answer within wrk's time limit of 2 s.
+func refusedBy(ctx context.Context, gates []*jobsGate) (map[string]float64, error) {
+	by, err := counted(ctx, gates, `jobgate_request_duration_seconds_count\{outcome="([a-z_]+)",[^}]*\}`)
+	delete(by, "ok")
+	return by, err
+}
+
+// counted adds up gateways' counters that a pattern matches, by its group.
+func counted(ctx context.Context, gates []*jobsGate, pattern string) (map[string]float64, error) {
+	line := regexp.MustCompile(`(?m)^` + pattern + ` ([0-9.e+]+)$`)
+	by := make(map[string]float64)
 	for _, g := range gates {
 		text, err := g.answer(ctx, local(g.admin, "/metrics"))
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		for _, m := range counted.FindAllSubmatch(text, -1) {
-			one, err := strconv.ParseFloat(string(m[1]), 64)
+		for _, m := range line.FindAllSubmatch(text, -1) {
+			n, err := strconv.ParseFloat(string(m[2]), 64)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
-			n += one
+			by[string(m[1])] += n
 		}
 	}
-	return n, nil
+	return by, nil
 }
 
 // The reports of an execution's life: it sets a timer, it goes on, it ends.

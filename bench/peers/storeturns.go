@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -127,6 +129,24 @@ func (r *storeRun) compareCall(ctx context.Context, c storeCall) error {
 	return nil
 }
 
+// refusals says what the gateways answered without success in all turns.
+func (s *storeContestant) refusals() string {
+	by := make(map[string]float64)
+	for _, m := range s.more {
+		for outcome, n := range m.refused {
+			by[outcome] += n
+		}
+	}
+	text := "none"
+	for i, outcome := range slices.Sorted(maps.Keys(by)) {
+		if i == 0 {
+			text = ""
+		}
+		text += fmt.Sprintf(" %.0f %s", by[outcome], outcome)
+	}
+	return strings.TrimSpace(text)
+}
+
 // turnOf loads the gateways once.
 func (s *storeContestant) turnOf(ctx context.Context, r *storeRun, c storeCall, gates []*jobsGate, callers int) (turn, error) {
 	scripts := make([]string, len(gates))
@@ -180,7 +200,7 @@ func printStore(title string, all []*storeContestant) {
 		len(base.turns), spread(all[3].ratios(all[1].contestant, serverOf)))
 	for _, s := range all {
 		if n := sum(s.of(failedOf)); n > 0 {
-			fmt.Printf("**%s: %.0f answers were wrong.**\n\n", s.name, n)
+			fmt.Printf("**%s: %.0f answers were wrong**; the gateways refused %s.\n\n", s.name, n, s.refusals())
 		}
 	}
 }

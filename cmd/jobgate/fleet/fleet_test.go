@@ -175,6 +175,12 @@ func (g *gateway) signal(s syscall.Signal) {
 	}
 }
 
+func (g *gateway) pid() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return strconv.Itoa(g.cmd.Process.Pid)
+}
+
 func (g *gateway) at() (listen, admin string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,0 +1,80 @@
+package fleet_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// TestPassword serves with a password from a file while the database works and after it has stopped:
+// the password is neither in the effective configuration, nor in the log, an answer, the process's arguments or its
+// environment.
+func TestPassword(t *testing.T) {
+	const password = "a-password-that-nobody-may-see"
+	server, direct := startServer(t)
+	admin, err := pgx.Connect(t.Context(), direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), "CREATE ROLE guarded SUPERUSER LOGIN PASSWORD '"+password+"'"); err != nil {
+		t.Fatal(err)
+	}
+	hba := filepath.Join(server.Folder, "pg_hba.conf")
+	text, err := os.ReadFile(hba)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(hba, append([]byte("host all guarded 127.0.0.1/32 scram-sha-256\n"), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec(t.Context(), "SELECT pg_reload_conf()"); err != nil {
+		t.Fatal(err)
+	}
+	_ = admin.Close(context.Background())
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, 1, strings.Replace(direct, "postgres@", "guarded@", 1), direct, "store_password_file: "+file)
+	g := f.gateways[0]
+	listen, admins := g.at()
+	if status, body, _ := get("http://" + listen + "/things/nobody/jobs/$next"); status != 404 {
+		t.Fatalf("with the password: %d %s", status, body)
+	}
+	said := map[string]string{}
+	ask := func(when string) {
+		for _, url := range []string{"http://" + admins + "/config", "http://" + admins + "/readyz", "http://" + admins + "/metrics", "http://" + listen + "/things/nobody/jobs/$next"} {
+			_, said[url+when], _ = get(url)
+		}
+	}
+	ask("")
+	for _, name := range []string{"cmdline", "environ"} {
+		text, err := os.ReadFile(filepath.Join("/proc", g.pid(), name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said[name] = string(text)
+	}
+	server.Stop(syscall.SIGQUIT)
+	for deadline := time.Now().Add(late); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if status, _, _ := get("http://" + listen + "/things/nobody/jobs/$next"); status == 503 {
+			break
+		}
+	}
+	ask(", without the database")
+	said["the log"] = g.log.String()
+	if !strings.Contains(said["http://"+admins+"/config"], file) {
+		t.Errorf("/config does not name the password's file:\n%s", said["http://"+admins+"/config"])
+	}
+	for where, text := range said {
+		if text == "" || strings.Contains(text, password) {
+			t.Errorf("%s is empty, or shows the password:\n%s", where, text)
+		}
+	}
+}
