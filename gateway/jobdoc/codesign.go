@@ -109,6 +109,8 @@ func (w *walker) codeSignPlace(k kind) *Error {
 		return documentError("Placeholders of kind %s are not AWS's and are refused in strict mode; use %s", nameCodeSignValue, nameCodeSign)
 	case depth > maxDepth:
 		return tooDeep()
+	case w.options.PlainText:
+		return documentError("Placeholders of kind %s stand in JSON documents only, and this one's Content-Type is not JSON's; give the object, or the route's content_type, application/json", k.codeSignName())
 	case w.json == jsonNo:
 		return documentError("Placeholders of kind %s stand in JSON documents only", k.codeSignName())
 	case depth == 0:

@@ -139,6 +139,9 @@ func TestCodeSignErrors(t *testing.T) {
 	f(`{"d":"{\"`+codeSign+`s3://us-east-1.fwm/a@v}\"\u003a1}"}`, o, "cannot be the name of a member")
 	f("sig: \""+codeSign+"s3://us-east-1.fwm/a@v}\"", o, "stand in JSON documents only")
 	f("sig: "+codeV+"s3://us-east-1.fwm/a@v}", o, "stand in JSON documents only")
+	text := codeSignOptions()
+	text.PlainText = true
+	f(whole("s3://us-east-1.fwm/a@v"), text, "JSON documents only", "Content-Type", "content_type, application/json")
 	strict := codeSignOptions()
 	strict.Strict = true
 	f(`["`+codeV+`s3://us-east-1.fwm/a@v}"]`, strict, "refused in strict mode", "use code-sign-signature")

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -70,13 +72,27 @@ func (c *Connection) call(ctx context.Context, q request, answer any) (json.RawM
 	if err == nil && len(text) > 0 && answer != nil {
 		err = json.Unmarshal(text, answer)
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		err = fmt.Errorf("%w; does the gateway run, with jobs.enabled? see control, --endpoint-url", err)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot %s at %s: %w", q.what, c.Endpoint, err)
+		return nil, fmt.Errorf("cannot %s at %s: %w%s", q.what, c.Endpoint, err, c.mend(err))
 	}
 	return text, nil
+}
+
+// mend says what can be done about an error of the connection, "" if nothing is known.
+func (c *Connection) mend(err error) string {
+	var unknown x509.UnknownAuthorityError
+	var alert *net.OpError // crypto/tls names the type of an alert to nobody
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "; does the gateway run, with jobs.enabled? see control, --endpoint-url"
+	case errors.Is(err, io.EOF) && strings.HasPrefix(c.Endpoint, "http://"):
+		return "; does the listener speak TLS? see --endpoint-url https://…"
+	case errors.As(err, &unknown):
+		return "; name the authority by --ca-file or AWS_CA_BUNDLE"
+	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Error(), "certificate"):
+		return "; show a certificate of control_tls.client_ca_file by --cert-file and --key-file"
+	}
+	return ""
 }
 
 func (c *Connection) send(ctx context.Context, q request) ([]byte, error) {
