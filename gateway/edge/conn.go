@@ -56,6 +56,8 @@ type Conn struct {
 	shaken   bool        // the handshake has ended
 	ownWrite atomic.Bool // the server has set a write Deadline
 	closed   atomic.Bool
+
+	provisional atomic.Bool // it is beyond the limit, see Accept
 }
 
 // State is what a connection is doing.
@@ -226,6 +228,7 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
+	c.settle()
 	c.listener.takeBack(c)
 	defer c.listener.left(c)
 	c.leave()

@@ -130,6 +130,10 @@ func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 	if *route != nil {
 		(*route).Done(ctx, ctx.Time(), trace)
 	}
+	// A stranger gets 401, 403 or 404.
+	if c := Of(ctx.Conn()); c != nil && ctx.Response.StatusCode() < http.StatusBadRequest && !c.Accept() {
+		ctx.SetConnectionClose()
+	}
 	if h.o.Draining != nil && h.o.Draining() { // says so while the client can still connect anew elsewhere
 		ctx.SetConnectionClose()
 	}

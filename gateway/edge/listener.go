@@ -48,6 +48,8 @@ type Listener struct {
 	active   atomic.Int64 // those of them with a request under way
 	warnings LogLimit
 
+	provisional atomic.Int64 // those of open that are not accepted yet, see Conn.Accept
+
 	parkAfter atomic.Int64 // nanoseconds of silence; 0: none is parked
 	parking   atomic.Pointer[parking]
 
@@ -100,15 +102,16 @@ func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
 // Close ends the listening; connections stay. It may be called more than once.
 func (l *Listener) Close() error { return l.ln.Close() }
 
-// Accept returns the next connection within the limit; at the limit, the one that was parked the longest ends for it. One goroutine calls it.
+// Accept returns the next connection within the limit; at the limit, one is let in provisionally
+// while there is a parked one that could end for it, see Conn.Accept. One goroutine calls it.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		sock, err := accept(l.ln, l.Log, &l.warnings)
 		if err != nil {
 			return nil, err
 		}
-		if n := l.open.Add(1); l.MaxConnections == 0 || n <= int64(l.MaxConnections) || l.evict() {
-			return l.admit(sock), nil
+		if ok, provisional := l.room(l.open.Add(1)); ok {
+			return l.admit(sock, provisional), nil
 		}
 		l.open.Add(-1)
 		l.Metrics.shedConnections.Inc()
@@ -117,8 +120,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 }
 
 // admit makes sock a connection of l.
-func (l *Listener) admit(sock net.Conn) net.Conn {
+func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 	c := &Conn{Conn: sock, sock: sock, listener: l}
+	if provisional {
+		l.tentative(c)
+	}
 	l.fresh.Add(1)
 	if l.ReadTimeout > 0 {
 		c.read.wanted = time.Now().Add(l.ReadTimeout)

@@ -68,7 +68,7 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 // the connection may be in use then but what writes to it, and from then on the caller has nothing to do with it, until it
 // is woken.
 func (c *Conn) Park() bool {
-	if !c.quiet {
+	if !c.quiet || c.provisional.Load() {
 		return false
 	}
 	c.quiet = false

@@ -247,6 +247,50 @@ func TestEviction(t *testing.T) {
 	}
 }
 
+// Strangers end nobody's connection, however many come, and are gone soon; who is served then takes a place.
+func TestStrangersEvictNobody(t *testing.T) {
+	known := func(ctx *fasthttp.RequestCtx) {
+		if echo(ctx); string(ctx.Path()) == "/stranger" {
+			ctx.SetStatusCode(401)
+		}
+	}
+	s := serve(t, known, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
+		parks(o, h, d)
+		o.MaxConnections, o.ReadTimeout = 3, time.Second
+	})
+	var conns []net.Conn
+	for i := range 3 {
+		conns = append(conns, s.dial(t))
+		ask(t, conns[i], get, "/")
+		s.parked(t, float64(i+1))
+	}
+	for i := range 50 {
+		stranger := s.dial(t)
+		if i%2 == 0 {
+			_, _ = io.WriteString(stranger, "GET /stranger HTTP/1.1\r\nHost: x\r\n\r\n") // or it is turned away
+		}
+		defer func() {
+			if _, err := io.ReadAll(stranger); edge.IsTimeout(err) {
+				t.Error("a stranger stays")
+			}
+		}()
+	}
+	eventually(t, "the strangers are gone", func() bool { return s.state(t, "active")+s.state(t, "idle") == 0 })
+	for _, c := range conns {
+		ask(t, c, get, "/")
+	}
+	if n := testutil.ToFloat64(s.metrics.Shed.WithLabelValues("evicted")); n != 0 {
+		t.Errorf("%v evicted", n)
+	}
+	s.parked(t, 3)
+	eventually(t, "a device takes a place", func() bool {
+		c := s.dial(t)
+		_, _ = io.WriteString(c, get)
+		line, err := bufio.NewReader(c).ReadString('\n')
+		return err == nil && strings.Contains(line, " 200 ")
+	})
+}
+
 // A drain ends parked connections, and does not wait for them.
 func TestParkedDrain(t *testing.T) {
 	files, pair := certificate(t, time.Now().Add(time.Hour))

@@ -27,6 +27,9 @@ func (c *conn) connect(p packet.Packet, w *writer) error {
 	if ack.Reason == packet.Success {
 		ack.Reason = c.agree(&m, thing, clientID, &ack, w.now)
 	}
+	if ack.Reason == packet.Success && c.edge != nil && !c.edge.Accept() {
+		ack.Reason, ack.SessionPresent = packet.ServerBusy, false
+	}
 	w.out = packet.AppendConnack(w.out, c.version, &ack)
 	if ack.Reason != packet.Success {
 		return &packet.Error{Reason: ack.Reason, Text: "CONNECT was refused: " + ack.Reason.String()}
