@@ -86,7 +86,7 @@ func (c *comparison) shapes(place string, have, want *model.Shape) {
 	if a, b := boundsText(have.Bounds), boundsText(want.Bounds); a != b {
 		c.add(place, "range here %s, AWS %s", a, b)
 	}
-	if have.Source != want.Source {
+	if anchored(have.Source) != anchored(want.Source) {
 		c.add(place, "pattern here %s, AWS %s", have.Source, want.Source)
 	}
 	if a, b := slices.Sorted(slices.Values(have.Enum)), slices.Sorted(slices.Values(want.Enum)); !slices.Equal(a, b) {
@@ -109,6 +109,15 @@ func (c *comparison) inside(place string, have, want *model.Shape) {
 			c.members(place, have.Members, want.Members)
 		}
 	}
+}
+
+// anchored returns a pattern that matches the whole of a string as Smithy's models write it: botocore leaves out what makes
+// it so.
+func anchored(pattern string) string {
+	if pattern == "" || strings.HasPrefix(pattern, "^") && strings.HasSuffix(pattern, "$") {
+		return pattern
+	}
+	return "^" + pattern + "$"
 }
 
 // boundsText is "1..64". A least length of 0 says nothing.
