@@ -38,7 +38,7 @@ func TestCodeSignGuide(t *testing.T) {
 	folder := t.TempDir()
 	shell := exec.CommandContext(t.Context(), "sh", "-c", "set -e\ntrap 'kill $! || true; wait' EXIT\n"+script)
 	shell.Dir = folder
-	shell.Env = []string{"PATH=" + commandNamedJobgate(t) + ":/usr/bin:" + os.Getenv("PATH"), "HOME=" + folder}
+	shell.Env = []string{"PATH=" + commandNamedJobgate(t) + ":" + pathWithAWS(t), "HOME=" + folder}
 	out, err := shell.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "job.json: ok (2 placeholders)\n") || !strings.Contains(string(out), "Verified OK\n") {
 		t.Fatalf("%v\n%s\n%s", err, script, out)

@@ -88,7 +88,7 @@ func paste(t *testing.T, folder, text string) []string {
 	}
 	shell := exec.CommandContext(t.Context(), "sh", "-c", script)
 	shell.Dir = folder
-	shell.Env = []string{"PATH=/usr/bin:" + os.Getenv("PATH"), "HOME=" + folder, "AWS_SESSION_TOKEN=another", "AWS_REGION=eu-west-9"}
+	shell.Env = []string{"PATH=" + pathWithAWS(t), "HOME=" + folder, "AWS_SESSION_TOKEN=another", "AWS_REGION=eu-west-9"}
 	out, err := shell.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, script, out)
