@@ -12,7 +12,6 @@ import (
 
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/postgres"
-	"jobgate/gateway/jobs/postgres/pgtest"
 )
 
 // TestRetryStorm lets two handles fail and retry the same executions of one job at once, in transactions that take them in
@@ -20,7 +19,7 @@ import (
 // done, and what is counted adds up.
 func TestRetryStorm(t *testing.T) {
 	const things, workers, rounds, together = 24, 8, 6, 8
-	url := pgtest.New(t)
+	url := migrated(t)
 	var handles []*postgres.Engine
 	for range 2 {
 		e, err := postgres.Open(t.Context(), postgres.Options{URL: url, Connections: 12, Timeout: time.Minute})

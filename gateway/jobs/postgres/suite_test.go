@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"os"
 	"strconv"
 	"testing"
@@ -14,9 +15,21 @@ import (
 	"jobgate/gateway/jobs/storetest"
 )
 
+// migrated returns the URL of a new database with the schema.
+func migrated(tb testing.TB) string {
+	tb.Helper()
+	return pgtest.Prepared(tb, func(url string) error {
+		e, err := postgres.Open(context.Background(), postgres.Options{URL: url})
+		if err == nil {
+			err = e.Close()
+		}
+		return err
+	})
+}
+
 // database is the rules over a database of the test's own, which any number of handles may open.
 var database = storetest.Engine{Shared: true, New: func(tb testing.TB) storetest.Opener {
-	url := pgtest.New(tb)
+	url := migrated(tb)
 	return func() (jobs.Store, error) {
 		e, err := postgres.Open(tb.Context(), postgres.Options{URL: url, Connections: 6})
 		if err != nil {
@@ -29,7 +42,7 @@ var database = storetest.Engine{Shared: true, New: func(tb testing.TB) storetest
 // TestEngine proves the laws of an engine.
 func TestEngine(t *testing.T) {
 	enginetest.Run(t, func(tb testing.TB) enginetest.Open {
-		url := pgtest.New(tb)
+		url := migrated(tb)
 		return func() (engine.Engine, error) {
 			return postgres.Open(tb.Context(), postgres.Options{URL: url, Connections: 6})
 		}
