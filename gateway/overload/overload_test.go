@@ -15,7 +15,7 @@ type processor struct {
 	now          time.Duration
 	serve, shed  time.Duration
 	period, away time.Duration // in each period others have the processor for so long
-	ran, took    time.Duration
+	ran          time.Duration // what the process had of the processor since the last measurement
 	free         time.Duration // when it has done all that has come
 	credit       float64       // of requests that come
 	lot          float64       // decides who is let in, evenly
