@@ -15,6 +15,7 @@ import (
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
+	"jobgate/gateway/reclaim"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
 	"jobgate/presigner"
@@ -124,7 +125,7 @@ func New(c Config) (*Handler, error) {
 		return nil, err
 	}
 	h := &Handler{
-		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, jobs: c.Jobs, overload: c.Overload, codesign: c.CodeSign,
+		auth: c.Auth, limits: c.Limits, presign: c.Presign, roles: c.Roles, documents: c.Documents, loaded: &reclaim.Watch{Collect: reclaim.Memory}, jobs: c.Jobs, overload: c.Overload, codesign: c.CodeSign,
 		memo: presigner.NewMemo(), log: c.Log, clock: c.Clock, counters: c.Metrics.Counters(),
 		refusals:  edge.Refusals{Log: c.Log, Limit: &c.Metrics.LogLimit},
 		unmatched: c.Metrics.Edge.Route("none", c.Log), proxied: c.Metrics.Edge.Route("proxy", c.Log), jobsDurations: c.Metrics.Edge.Route("jobs", c.Log),

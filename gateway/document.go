@@ -119,6 +119,7 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 	case loaded.NotModified:
 		return nil, cache.ErrNotModified
 	default:
+		h.loaded.Add(1)
 		var signatures jobdoc.CodeSignatures
 		if h.codesign != nil {
 			signatures = h.codesign.Making(ctx)

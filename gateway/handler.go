@@ -14,6 +14,7 @@ import (
 	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/proxy"
+	"jobgate/gateway/reclaim"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/target"
 	"jobgate/presigner"
@@ -32,6 +33,7 @@ type Handler struct {
 	permits   *signing.Permits
 	signing   signing.Renderer
 	documents *Documents
+	loaded    *reclaim.Watch  // has the memory collected that loading a mass of documents took
 	sidecar   *sidecar        // nil: off
 	jobs      Jobs            // nil: off
 	overload  *overload.Gate  // nil: off

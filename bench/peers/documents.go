@@ -18,6 +18,9 @@ import (
 // documentNumbers are how many documents the servers of compareDocuments have.
 var documentNumbers = []int{1, 100, 10_000, 100_000}
 
+// settleLoads is from the last load to the measurement: jobgate collects every 20 seconds at most.
+const settleLoads = 30 * time.Second
+
 // random is wrk's script for one of many documents in each request, made beforehand as in names.
 const random = `
 local requests = {}
@@ -67,7 +70,7 @@ func compareDocuments(ctx context.Context, o *options) error {
 			}
 		}
 	}
-	if err := sleep(ctx, settle); err != nil {
+	if err := sleep(ctx, settleLoads); err != nil {
 		return err
 	}
 	for _, l := range all {
@@ -107,7 +110,7 @@ func measureDocuments(ctx context.Context, o *options, all []*library) error {
 			inMegabytes(l.full-l.empty), inMegabytes(int64(cache)), fmt.Sprintf("%.2f", float64(l.full-l.empty)/cache), held, inMegabytes(l.rss()-l.empty))
 	}
 	fmt.Print(t)
-	fmt.Printf("Medians of %d rounds; ratios within each round. Resident growth is from before the first request to %s after the last document was loaded.\n\n", o.rounds, settle)
+	fmt.Printf("Medians of %d rounds; ratios within each round. Resident growth is from before the first request to %s after the last document was loaded.\n\n", o.rounds, settleLoads)
 	return nil
 }
 

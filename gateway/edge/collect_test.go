@@ -1,35 +1,10 @@
 package edge
 
 import (
+	"math"
+	"runtime/debug"
 	"testing"
-	"time"
 )
-
-// A mass of parked connections brings about one collection, once it has ebbed; a few bring about none.
-func TestCollectionDue(t *testing.T) {
-	f := func(what string, want int, freed ...int64) {
-		t.Helper()
-		var c collection
-		now, got := time.Unix(1e9, 0), 0
-		for _, n := range freed {
-			now = now.Add(time.Second)
-			if c.due(n, now) {
-				got++
-			}
-		}
-		if got != want {
-			t.Errorf("%s: %d collections, want %d", what, got, want)
-		}
-	}
-	f("nothing", 0, 0, 0, 0)
-	f("a few", 0, 500, 400, 0, 0)
-	f("a mass", 1, 5000, 5000, 3000, 0, 10, 0)
-	f("a mass that has not ebbed", 0, 5000, 5000, 3000, 0, 0)
-	f("a mass at once", 1, 20000, 0, 0, 0)
-	f("as it goes on", 0, 2000, 2000, 2000, 2000)
-	f("two masses in a row", 1, 20000, 0, 0, 0, 20000, 0, 0, 0)
-	f("a stream of few", 1, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100)
-}
 
 // records knows where a record ends, however the bytes come.
 func TestRecords(t *testing.T) {
@@ -44,5 +19,28 @@ func TestRecords(t *testing.T) {
 				t.Fatalf("in pieces of %d, after %d bytes: inside is %v", size, at, r.inside())
 			}
 		}
+	}
+}
+
+// Memory is near its limit when an eighth of that or less is left, and never without one.
+func TestMemoryIsNear(t *testing.T) {
+	ballast := make([]byte, 64<<20)
+	for i := range ballast {
+		ballast[i] = 1
+	}
+	limit := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(limit)
+	f := func(limit int64, want bool) {
+		t.Helper()
+		debug.SetMemoryLimit(limit)
+		if got := memoryIsNear(); got != want {
+			t.Errorf("with a limit of %d bytes: %v, want %v", limit, got, want)
+		}
+	}
+	f(math.MaxInt64, false)
+	f(64<<30, false)
+	f(72<<20, true) // an eighth of it is 9 MB
+	if ballast[len(ballast)-1] != 1 {
+		t.Fatal("the ballast is gone")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"jobgate/gateway/edge/poller"
+	"jobgate/gateway/reclaim"
 )
 
 // parkAfter is how long a connection is silent before it is parked: well above the gaps in which devices that work ask.
@@ -35,8 +36,8 @@ type parking struct {
 	closed  chan struct{} // nobody wakes connections any more
 	done    chan struct{} // the parking has ended
 
-	freed    atomic.Int64 // connections that were parked or have left; see collect
-	collects collection
+	freed    atomic.Int64 // connections that were parked or have left; see reclaim
+	collects reclaim.Ebb
 }
 
 // Park begins the parking of silent connections, for a server that serves each of them again when wake is called with it.
