@@ -1,9 +1,6 @@
 package overload
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// Requests are turned away once this much delay has lasted this long while so many wait for each processor. A
@@ -27,24 +24,13 @@ const (
 	least = 0.01 // the smallest part
 	gain  = 0.02 // by which the part grows in an interval of quickly without any delay
 	steep = -3   // how many times faster it falls, at most
-
-	// recent is how many of the last intervals must all have had a delay for the part to become smaller. A delay that is
-	// gone now and then leaves no queue behind: it comes from bursts, or from others who have the processor for a while.
-	recent = 2
 )
 
 // measurement is what was seen in one interval.
 type measurement struct {
 	arrived int64 // requests
 	took    time.Duration
-	ran     time.Duration // of it, what the process had of each processor; at most took
 	delay   time.Duration // that half of what was ready to run waited for a processor
-}
-
-// own returns the part of the delay in which the process had the processor. While others have it, on a busy machine or
-// under a container's quota, requests wait whether or not some of them are turned away.
-func (m *measurement) own() time.Duration {
-	return time.Duration(float64(m.delay) * float64(m.ran) / float64(max(m.took, 1)))
 }
 
 // controller decides which part of the requests is let in. Not safe for concurrent use.
@@ -53,8 +39,6 @@ type controller struct {
 	admitted   float64       // the part; 1: all
 	alert      bool          // some were turned away, not long ago
 	lasted     time.Duration // how long there has been too much delay or, with alert, how long all have been let in
-	rooms      [recent]float64
-	next       int // of rooms
 }
 
 // step takes in one measurement and returns the part of the requests that is let in until the next.
@@ -68,20 +52,12 @@ func (c *controller) step(m measurement) float64 {
 		}
 		return c.admitted
 	}
-	// Up and down alike, so that the delay settles at Target; faster down where it is far above. Steps down follow the
-	// processor time that the process had: in the rest of an interval requests waited, however few were let in.
+	// Up and down alike, so that the delay settles at Target; faster down where it is far above.
 	room := 1.0
 	if waiting > few {
-		room = max(steep, float64(Target-m.own())/float64(Target))
+		room = max(steep, float64(Target-m.delay)/float64(Target))
 	}
-	c.rooms[c.next%recent] = room
-	c.next++
-	room = slices.Max(c.rooms[:])
-	length := m.took
-	if room < 0 {
-		length = m.ran
-	}
-	c.admitted = max(least, min(1, c.admitted*(1+gain*room*float64(length)/float64(quickly))))
+	c.admitted = max(least, min(1, c.admitted*(1+gain*room*float64(m.took)/float64(quickly))))
 	if c.lasted += m.took; c.admitted < 1 {
 		c.lasted = 0
 	}

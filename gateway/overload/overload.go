@@ -5,8 +5,6 @@
 // Go scheduler measures it, and by Little's law how many requests that makes wait at once. Requests that wait for
 // somebody else (an upstream, a source, a slow reader) make no such delay, and neither does a machine that is busy with
 // other things while few requests come.
-// Only the part of a delay in which the process had the processor counts against the requests: while others have it, they
-// wait whether or not some of them are turned away.
 //
 //	every few ms:   delay over Target, and many wait    let a smaller part in
 //	                else                                let more in again
@@ -60,7 +58,6 @@ func (g *Gate) watch() {
 	control := controller{processors: runtime.GOMAXPROCS(0), admitted: 1}
 	timer := time.NewTimer(slowly)
 	defer timer.Stop()
-	used, known := processorTime()
 	for last := time.Now(); ; {
 		select {
 		case <-g.stop:
@@ -70,10 +67,7 @@ func (g *Gate) watch() {
 		now := time.Now()
 		took := now.Sub(last)
 		last = now
-		m := measurement{arrived: g.arrived.Swap(0), took: took, ran: took, delay: delays.median()}
-		if all, ok := processorTime(); ok && known {
-			m.ran, used = min(took, (all-used)/time.Duration(control.processors)), all
-		}
+		m := measurement{arrived: g.arrived.Swap(0), took: took, delay: delays.median()}
 		admitted := control.step(m)
 		g.threshold.Store(threshold(admitted))
 		if control.alert || float64(m.arrived) > busy*took.Seconds()*float64(control.processors) {

@@ -14,8 +14,6 @@ type processor struct {
 	control      controller
 	now          time.Duration
 	serve, shed  time.Duration
-	period, away time.Duration // in each period others have the processor for so long
-	ran          time.Duration // what the process had of the processor since the last measurement
 	free         time.Duration // when it has done all that has come
 	credit       float64       // of requests that come
 	lot          float64       // decides who is let in, evenly
@@ -31,11 +29,6 @@ func (p *processor) run(rate float64, length time.Duration) {
 	var delays []time.Duration
 	arrived, last := int64(0), p.now
 	for end := p.now + length; p.now < end; p.now += tick {
-		if p.period > 0 && p.now%p.period < p.away {
-			p.free = max(p.free, p.now) + tick // what is under way and what waits is put off
-		} else if p.free > p.now {
-			p.ran += tick
-		}
 		for p.credit += rate * tick.Seconds(); p.credit >= 1; p.credit-- {
 			arrived++
 			began := max(p.now, p.free)
@@ -51,9 +44,8 @@ func (p *processor) run(rate float64, length time.Duration) {
 				p.turnedWaits = append(p.turnedWaits, p.free-p.now)
 			}
 		}
-		if p.now-last >= quickly && (p.period == 0 || p.now%p.period >= p.away) {
-			m := measurement{arrived: arrived, took: p.now - last, ran: p.ran}
-			p.ran = 0
+		if p.now-last >= quickly {
+			m := measurement{arrived: arrived, took: p.now - last}
 			if slices.Sort(delays); len(delays) > 0 {
 				m.delay = delays[len(delays)/2]
 			}
@@ -84,29 +76,11 @@ func TestOverload(t *testing.T) {
 		p.run(peak*3, 10*time.Second)
 		if good := float64(p.good) / 10 / peak; good < 0.8 || p99(p.goodWaits) > 100*time.Millisecond || p99(p.turnedWaits) > 25*time.Millisecond {
 			t.Errorf("%v: goodput %.2f of the peak, p99 %v of those let in, %v of those turned away", serve, good, p99(p.goodWaits), p99(p.turnedWaits))
-		} else {
-			t.Logf("%v: goodput %.2f, p99 %v and %v", serve, good, p99(p.goodWaits), p99(p.turnedWaits))
 		}
 		p.run(peak*0.7, 5*time.Second) // it is over
 		p.run(peak*0.7, 10*time.Second)
 		if p.turned > 0 || p.control.alert {
 			t.Errorf("%v: five seconds after it is over, %d were turned away", serve, p.turned)
-		}
-	}
-}
-
-// TestStolen: while others have the processor for half of the time, the other half is used.
-func TestStolen(t *testing.T) {
-	for _, period := range []time.Duration{6 * time.Millisecond, 20 * time.Millisecond, 100 * time.Millisecond} {
-		const serve = 200 * time.Microsecond
-		p := &processor{control: controller{processors: 1, admitted: 1}, serve: serve, shed: serve / 20, period: period, away: period / 2}
-		peak := float64(time.Second/serve) / 2
-		p.run(peak*3, 5*time.Second)
-		p.run(peak*3, 10*time.Second)
-		if good := float64(p.good) / 10 / peak; good < 0.6 || p99(p.goodWaits) > period+100*time.Millisecond {
-			t.Errorf("away for half of %v: goodput %.2f of the peak, p99 %v of those let in", period, good, p99(p.goodWaits))
-		} else {
-			t.Logf("away for half of %v: goodput %.2f, p99 %v and %v", period, good, p99(p.goodWaits), p99(p.turnedWaits))
 		}
 	}
 }
