@@ -60,8 +60,9 @@ type site struct {
 	bucket           string
 }
 
-// newSite starts the built binary, with a bucket of MinIO's whose objects it signs. more is added to its configuration.
-func newSite(t *testing.T, more string) *site {
+// newSite starts the built binary, with a bucket of MinIO's whose objects it signs. more is added to its configuration;
+// prepare is called with the path of its store before it starts.
+func newSite(t *testing.T, more string, prepare ...func(store string)) *site {
 	t.Helper()
 	s := &site{t: t, folder: t.TempDir(), minio: miniotest.Start(t), bucket: strings.ToLower(t.Name())}
 	s.minio.CreateBucket(t, s.bucket)
@@ -82,6 +83,9 @@ presign: {role: download}
 jobs: {enabled: true, store: %s, access_keys_file: %s}
 drain: {delay: 0s}
 %s`, devices, control, downloadRole, s.bucket, filepath.Join(s.folder, "jobs.db"), keys, more))
+	for _, f := range prepare {
+		f(filepath.Join(s.folder, "jobs.db"))
+	}
 	log, err := os.Create(filepath.Join(s.folder, "log"))
 	if err != nil {
 		t.Fatal(err)
