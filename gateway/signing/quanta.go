@@ -12,15 +12,13 @@ type quanta [1024]atomic.Pointer[Quantum] // quanta of ten minutes begin at 600 
 
 var quantaSeed = maphash.MakeSeed()
 
-// present returns the quantum of that begin and length under which o is signed.
+// present returns the quantum of that begin and length under which o is signed. The authority is asked each time: what a
+// role may do can have changed since another template's quantum was made.
 func (r *Renderer) present(ctx context.Context, o *Order, begin, length int64) (*Quantum, error) {
 	signs := o.Template.Signs()
 	place := &r.shared[(maphash.String(quantaSeed, o.Role)+uint64(o.Expires)+uint64(begin))%uint64(len(r.shared))] //nolint:gosec // a hash
 	q := place.Load()
 	known := q != nil && q.covers(o, begin) && q.role == o.Role && q.signs == signs
-	if known && !q.Grant.Clamped {
-		return q, nil
-	}
 	made := Quantum{Begin: begin, End: begin + length, role: o.Role, expires: o.Expires, signs: signs}
 	if signs {
 		var err error
@@ -31,8 +29,8 @@ func (r *Renderer) present(ctx context.Context, o *Order, begin, length int64) (
 			made.End = min(made.End, ends.Unix())
 		}
 	}
-	if known && made.Grant.Signer == q.Grant.Signer {
-		return q, nil // no other session
+	if known && made.Grant == q.Grant {
+		return q, nil
 	}
 	kept := new(Quantum)
 	*kept = made

@@ -210,6 +210,20 @@ func TestQuantaAreShared(t *testing.T) {
 	}
 }
 
+// A role that may do less since, as after a reload, signs another template's URLs by what it may do now.
+func TestQuantaFollowGrants(t *testing.T) {
+	authority := &fixed{granted: Grant{Signer: newSigner(t), Lifetime: 2 * time.Minute}}
+	r := Renderer{Authority: authority}
+	o := Order{Template: parse(t, shared), Role: "download", Expires: time.Hour, At: start}
+	if m, _ := document(t, &r, new(Slot), &o); m.Grant.Lifetime != 2*time.Minute {
+		t.Fatal(m.Grant)
+	}
+	authority.granted.Lifetime = time.Minute
+	if m, _ := document(t, &r, new(Slot), &o); m.Grant.Lifetime != time.Minute {
+		t.Errorf("URLs live for %v, as another template's of the same second", m.Grant.Lifetime)
+	}
+}
+
 func TestPerDevice(t *testing.T) {
 	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}}
 	var s Slot

@@ -11,6 +11,9 @@ import (
 // tellEvery is how often a job's followers are told its counts at most, however many devices report.
 const tellEvery = time.Second
 
+// unknown are counts that no job has.
+var unknown = jobs.Counts{-1}
+
 // told is a memory of the counts that the followers of each job were told last.
 type told struct {
 	mu   sync.Mutex
@@ -25,6 +28,9 @@ func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	switch {
 	case known && before.Counts == s.Counts, !known && s.Counts == (jobs.Counts{}):
 		return false, time.Time{}
+	case !known: // another gateway, or a rollout, may have told them: what it told is read by then
+		m.set(jobID, jobs.Sample{At: s.At, Counts: unknown})
+		return false, s.At.Add(tellEvery)
 	case known && s.At.Sub(before.At) < tellEvery && !s.At.Before(before.At):
 		return false, before.At.Add(tellEvery)
 	}

@@ -19,11 +19,13 @@ func TestTold(t *testing.T) {
 		now    bool
 		again  time.Duration // after start; 0: not
 	}{
-		{at(0, 1), true, 0},
-		{at(10*time.Millisecond, 1), false, 0},
-		{at(20*time.Millisecond, 2), false, time.Second},
-		{at(999*time.Millisecond, 3), false, time.Second},
-		{at(time.Second, 3), true, 0},
+		{at(0, 0), false, time.Second}, // another gateway may have told it
+		{at(10*time.Millisecond, 1), false, time.Second},
+		{at(time.Second, 1), true, 0},
+		{at(1010*time.Millisecond, 1), false, 0},
+		{at(1020*time.Millisecond, 2), false, 2 * time.Second},
+		{at(1999*time.Millisecond, 3), false, 2 * time.Second},
+		{at(2*time.Second, 3), true, 0},
 		{at(time.Hour, 3), false, 0},
 		{at(time.Minute, 4), true, 0}, // the clock was set back
 	} {
@@ -36,7 +38,14 @@ func TestTold(t *testing.T) {
 			t.Errorf("%v %v: now %v, again %v; want %v, %v", x.sample.At.Sub(start), x.sample.Counts, now, again, x.now, want)
 		}
 	}
-	if now, _ := m.due("eight", at(time.Second, 1)); !now {
+	m.were("eight", at(0, 1))
+	if now, _ := m.due("eight", at(time.Second, 1)); now {
+		t.Error("counts that were told are told again")
+	}
+	if now, _ := m.due("eight", at(time.Second, 2)); !now {
 		t.Error("another job's counts are not told")
+	}
+	if now, again := m.due("nine", jobs.Sample{At: start}); now || !again.IsZero() {
+		t.Error("a job without executions has counts to tell")
 	}
 }
