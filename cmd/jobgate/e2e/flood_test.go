@@ -84,7 +84,7 @@ func TestFilesForUpstreams(t *testing.T) {
 		t.Helper()
 		release := make(chan struct{})
 		var held atomic.Int64
-		backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			held.Add(1)
 			<-release
 			_, _ = io.WriteString(w, "ok")

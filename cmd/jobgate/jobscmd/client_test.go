@@ -14,7 +14,7 @@ import (
 func TestConnectionMends(t *testing.T) {
 	f := func(tlsOn bool, clients tls.ClientAuthType, client func(*httptest.Server) *http.Client, want string) {
 		t.Helper()
-		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) {
 			panic(http.ErrAbortHandler) // closes without an answer, as a TLS listener does with plain HTTP
 		}))
 		s.Config.ErrorLog = log.New(io.Discard, "", 0)
