@@ -200,7 +200,8 @@ func (w *worker) takeMessage(p packet.Packet) error {
 	}
 	kind, isAnswer := bytes.CutPrefix(m.Topic, d.topic)
 	accepted := isAnswer && string(kind) == "/accepted"
-	if d.answered || !accepted && !(isAnswer && string(kind) == "/rejected") || !d.ours(m.Payload) {
+	rejected := isAnswer && string(kind) == "/rejected"
+	if d.answered || !accepted && !rejected || !d.ours(m.Payload) {
 		return nil
 	}
 	if d.answered = true; accepted {
