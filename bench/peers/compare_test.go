@@ -36,7 +36,7 @@ func TestPlay(t *testing.T) {
 func TestServerTime(t *testing.T) {
 	shell, err := exec.LookPath("sh")
 	if err != nil {
-		t.Skip("there is no shell")
+		t.Skip("install a POSIX shell: sh is not in the path")
 	}
 	p, err := start("busy", anyCore, nil, shell, "-c", "while :; do :; done")
 	if err != nil {

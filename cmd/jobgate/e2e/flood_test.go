@@ -70,7 +70,7 @@ func answers(t *testing.T, url string) {
 func serveWithin(t *testing.T, folder, config, ulimit string) *gateway {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("it needs a shell's ulimit -n")
+		t.Skip("run it on Linux: it sets the limit of open files by a shell's ulimit -n")
 	}
 	cmd := command(t, folder, []string{"AWS_REGION=us-east-1"}, "serve", "--config", config)
 	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", "ulimit " + ulimit + ` && exec "$0" "$@"`, binary}, cmd.Args[1:]...)

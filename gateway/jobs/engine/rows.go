@@ -143,7 +143,7 @@ type Execution struct {
 
 	// Reason is why it ended. It is written to the line of ended executions; reading may leave it out, and who writes a row again
 	// that was read writes no further line.
-	Reason string // at most 2,000 bytes; the rules keep to 256
+	Reason string
 
 	Name string // the thing's; only where a method says so, and never written
 	Of   *Job   // likewise

@@ -48,7 +48,7 @@ const addCounts = ` ON CONFLICT (job, shard) DO UPDATE SET c0 = counts.c0 + excl
 	c2 = counts.c2 + excluded.c2, c3 = counts.c3 + excluded.c3, c4 = counts.c4 + excluded.c4, c5 = counts.c5 + excluded.c5,
 	c6 = counts.c6 + excluded.c6, c7 = counts.c7 + excluded.c7`
 
-const addReasons = ` ON CONFLICT (job, status, reason, shard) DO UPDATE SET n = reasons.n + excluded.n`
+const addReasons = ` ON CONFLICT (job, status, hash, shard) DO UPDATE SET n = reasons.n + excluded.n`
 
 // swapArgs are changes as swap takes them.
 func swapArgs(changes []*engine.Change, shard int16) []any {

@@ -182,7 +182,7 @@ func (t *tx) Ended(q engine.EndedQuery) ([]engine.Ended, error) {
 func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
 	given := "" // one reason that is asked for needs no others
 	if q.ByReason && q.Reason != "" {
-		given = " AND reason = $4"
+		given = " AND hash = md5($4) AND reason = $4"
 	}
 	rows, err := t.query(`WITH r AS (SELECT status, reason, sum(n)::bigint AS n FROM reasons
 			WHERE job = $1 AND status = ANY($2::smallint[])`+given+` GROUP BY status, reason)

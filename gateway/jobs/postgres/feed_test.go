@@ -55,15 +55,15 @@ func TestFeedInParts(t *testing.T) {
 	}
 }
 
-// TestLongReason ends an execution with a reason many times as long as the rules let any be: it is counted and found by it.
+// TestLongReason ends an execution with a reason longer than an index takes, which is found by it all the same.
 func TestLongReason(t *testing.T) {
 	e, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.New(t)})
 	must(t, err)
 	defer func() { _ = e.Close() }()
-	random := make([]byte, 1000)
+	random := make([]byte, 3000)
 	_, err = rand.Read(random)
 	must(t, err)
-	reason := hex.EncodeToString(random) // it cannot be compressed
+	reason := hex.EncodeToString(random) // it cannot be compressed to what an index takes
 	var seq int64
 	must(t, e.Update(t.Context(), engine.Work{Rows: 4}, func(tx engine.Tx) error {
 		things := []engine.Thing{{Name: "a"}, {Name: "b"}}

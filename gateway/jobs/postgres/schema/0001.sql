@@ -151,10 +151,11 @@ CREATE INDEX ended_reason ON ended (job, status, left(reason, 100), thing) WHERE
 CREATE TABLE reasons (
 	job    bigint NOT NULL,
 	status smallint NOT NULL,
-	reason text COLLATE "C" NOT NULL, -- not '', 256 bytes at most
+	reason text COLLATE "C" NOT NULL, -- not ''
+	hash   text COLLATE "C" GENERATED ALWAYS AS (md5(reason)) STORED, -- an index takes no text of any length
 	shard  smallint NOT NULL,
 	n      bigint NOT NULL,
-	PRIMARY KEY (job, status, reason, shard)
+	PRIMARY KEY (job, status, hash, shard)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 
 CREATE TABLE kept ( -- opaque values: templates, tags, documents, secrets, signatures
