@@ -12,6 +12,7 @@
 package driver
 
 import (
+	"cmp"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -19,13 +20,14 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Config is what a Driver needs; all but Retention is required.
+// Config is what a Driver needs; all but Retention and TellEvery is required.
 type Config struct {
 	Store     jobs.Store
 	Publisher *Publisher
 	Documents Documents
 	ChunkSize int           // executions that a step takes at once
 	Retention time.Duration // jobs that ended longer ago are deleted; 0: never
+	TellEvery time.Duration // how often followers are told a job's counts at most; 0: a second
 	Log       *slog.Logger
 }
 
@@ -60,7 +62,7 @@ func New(c Config) *Driver {
 	d := &Driver{
 		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
 		store:     c.Store, publish: c.Publisher, documents: c.Documents, chunk: c.ChunkSize, log: c.Log,
-		shared: c.Store.Shared(), retention: c.Retention,
+		shared: c.Store.Shared(), retention: c.Retention, told: told{every: cmp.Or(c.TellEvery, time.Second)},
 	}
 	if d.shared {
 		d.scheduler.every = lookShared

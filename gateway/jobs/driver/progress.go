@@ -8,14 +8,13 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// tellEvery is how often a job's followers are told its counts at most, however many devices report.
-const tellEvery = time.Second
-
 // unknown are counts that no job has.
 var unknown = jobs.Counts{-1}
 
 // told is a memory of the counts that the followers of each job were told last.
 type told struct {
+	every time.Duration // at most, however many devices report
+
 	mu   sync.Mutex
 	last map[string]jobs.Sample // by the job's name
 }
@@ -30,9 +29,9 @@ func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 		return false, time.Time{}
 	case !known: // another gateway, or a rollout, may have told them: what it told is read by then
 		m.set(jobID, jobs.Sample{At: s.At, Counts: unknown})
-		return false, s.At.Add(tellEvery)
-	case known && s.At.Sub(before.At) < tellEvery && !s.At.Before(before.At):
-		return false, before.At.Add(tellEvery)
+		return false, s.At.Add(m.every)
+	case known && s.At.Sub(before.At) < m.every && !s.At.Before(before.At):
+		return false, before.At.Add(m.every)
 	}
 	m.set(jobID, s)
 	return true, time.Time{}
@@ -52,8 +51,8 @@ func (m *told) set(jobID string, s jobs.Sample) {
 	m.last[jobID] = s
 }
 
-// Soon puts a job on the schedule within tellEvery: devices have begun it, of which nothing but its counts follows.
-func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, tellEvery) }
+// Soon puts a job on the schedule within Config.TellEvery: devices have begun it, of which nothing but its counts follows.
+func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, d.told.every) }
 
 // tell publishes a job's counts if they have changed. Those of a job that is over come with its end.
 func (d *Driver) tell(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {

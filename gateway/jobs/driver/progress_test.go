@@ -9,7 +9,7 @@ import (
 
 // However many devices report, a job's followers are told its counts once a second, and the last counts too.
 func TestTold(t *testing.T) {
-	var m told
+	m := told{every: time.Second}
 	start := time.Unix(1_700_000_000, 0)
 	at := func(after time.Duration, succeeded int64) jobs.Sample {
 		return jobs.Sample{At: start.Add(after), Counts: jobs.Counts{jobs.Succeeded: succeeded, jobs.Queued: 100 - succeeded}}

@@ -43,6 +43,7 @@ type Config struct {
 	Signatures func(ctx context.Context) jobdoc.CodeSignatures
 	Limits     Limits
 	Retention  time.Duration // jobs that ended longer ago are deleted; 0: never
+	TellEvery  time.Duration // how often followers are told a job's counts at most; 0: a second
 	Log        *slog.Logger  // nil: discards
 }
 
@@ -105,7 +106,7 @@ func New(c Config) (*Service, error) {
 	}
 	s.driver = driver.New(driver.Config{
 		Store: c.Store, Publisher: s.publish, Documents: &s.documents,
-		ChunkSize: s.limits.ChunkSize, Retention: c.Retention, Log: c.Log,
+		ChunkSize: s.limits.ChunkSize, Retention: c.Retention, TellEvery: c.TellEvery, Log: c.Log,
 	})
 	s.scratch.New = func() any { list := make([]jobs.Execution, 0, 8); return &list }
 	return s, nil

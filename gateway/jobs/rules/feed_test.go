@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -111,15 +112,12 @@ func lives(t *testing.T, gateways ...*gateway) {
 	do(func(g *gateway) error { return g.DeleteThing(t.Context(), time.Now(), "a", 0) })
 }
 
-// follow collects what a gateway's events tell, but for when; and but for counts meanwhile, which are samples.
+// follow collects what a gateway's events tell, but for when.
 func follow(g *gateway) (told func() []string) {
 	events := g.Events().Subscribe(1000, nil)
 	return func() (list []string) {
 		for len(events.C()) > 0 {
 			e := <-events.C()
-			if e.Type == jobs.EventJobProgress {
-				continue
-			}
 			list = append(list, fmt.Sprintf("%s %s %s %v %q %s %d.%d %s retry %d missed %d",
 				e.Type, e.JobID, e.Job, e.Counts, e.Reason, e.Thing, e.Number, e.Version, e.Status, e.Retry, e.Missed))
 		}
@@ -131,19 +129,19 @@ func follow(g *gateway) (told func() []string) {
 // its order.
 func TestFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		one := newGatewayOver(t, alone{memory.New(memory.Moods{}).Open()})
+		one := newGatewayOver(t, alone{memory.New(memory.Moods{}).Open()}, seldom)
 		want := follow(one)
 		lives(t, one)
 		one.stop()
 		list := want()
-		if len(list) < 30 {
+		if len(list) < 40 {
 			t.Fatalf("only %d events: %q", len(list), list)
 		}
 
 		db := memory.New(memory.Moods{})
-		a := newGateway(t, db)
+		a := newGatewayOver(t, db.Open(), seldom)
 		defer a.stop()
-		b := newGateway(t, db)
+		b := newGatewayOver(t, db.Open(), seldom)
 		defer b.stop()
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -158,6 +156,56 @@ func TestFeed(t *testing.T) {
 		}
 		if lag := b.Driver().FeedLag(); lag > time.Second {
 			t.Errorf("lag is %v", lag)
+		}
+	})
+}
+
+// seldom is more than a test takes: counts come with chunks of a rollout only, and so at the same place everywhere.
+const seldom = 24 * time.Hour
+
+// TestFeedCounts: while devices report, both gateways tell a job's counts within some seconds, however many report: not once
+// for each.
+func TestFeedCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := memory.New(memory.Moods{})
+		a, b := newGateway(t, db), newGateway(t, db)
+		defer a.stop()
+		defer b.stop()
+		time.Sleep(time.Second)
+		var targets []string
+		names := a.Names()
+		for i := range 20 {
+			thing := fmt.Sprintf("t%d", i)
+			if _, err := a.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: thing}); err != nil {
+				t.Fatal(err)
+			}
+			targets = append(targets, names.ThingARN(thing))
+		}
+		if _, err := a.CreateJob(t.Context(), time.Now(), jobs.CreateJobRequest{ID: "j", Document: "{}", Targets: targets}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		follows := []func() []string{follow(a), follow(b)}
+		for i := range 20 {
+			status := []jobs.Status{jobs.InProgress, jobs.Failed}[i%2]
+			if _, err := a.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: fmt.Sprintf("t%d", i), JobID: "j", Status: status}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		want := jobs.Counts{jobs.InProgress: 10, jobs.Failed: 10}
+		for i, told := range follows {
+			n, last := 0, ""
+			for _, line := range told() {
+				if strings.HasPrefix(line, string(jobs.EventJobProgress)) {
+					n, last = n+1, line
+				}
+			}
+			if n < 1 || n > 5 || !strings.Contains(last, fmt.Sprint(want)) {
+				t.Errorf("gateway %d tells counts %d times, last %q; want %v", i, n, last, want)
+			}
 		}
 	})
 }

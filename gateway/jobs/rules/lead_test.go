@@ -25,9 +25,13 @@ func newGateway(t *testing.T, db *memory.Database) *gateway {
 	return newGatewayOver(t, db.Open())
 }
 
-func newGatewayOver(t *testing.T, e engine.Engine) *gateway {
+func newGatewayOver(t *testing.T, e engine.Engine, tellEvery ...time.Duration) *gateway {
 	t.Helper()
-	s, err := operations.New(operations.Config{Store: rules.Over(e), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
+	c := operations.Config{Store: rules.Over(e), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}}
+	if len(tellEvery) > 0 {
+		c.TellEvery = tellEvery[0]
+	}
+	s, err := operations.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
