@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,46 +20,57 @@ import (
 	"jobgate/gateway/source"
 )
 
-// jobsNow is the jobs that run: their documents by ID.
-type jobsNow map[string]string
+// jobsNow is the jobs that run: their documents by ID. The tests change it, and the key, while Resign runs.
+type jobsNow struct{ sync.Map }
 
-func (j jobsNow) ListJobs(_ context.Context, q jobs.JobQuery, _ jobs.Page) (list []jobs.JobSummary, next string, err error) {
-	for id := range j {
+func (j *jobsNow) ListJobs(_ context.Context, q jobs.JobQuery, _ jobs.Page) (list []jobs.JobSummary, next string, err error) {
+	j.Range(func(id, _ any) bool {
 		if q.Status == jobs.JobInProgress {
-			list = append(list, jobs.JobSummary{Job: &jobs.Job{ID: id}})
+			list = append(list, jobs.JobSummary{Job: &jobs.Job{ID: id.(string)}})
 		}
-	}
+		return true
+	})
 	return list, "", nil
 }
 
-func (j jobsNow) JobDocument(_ context.Context, id string, _ bool) (string, error) { return j[id], nil }
+func (j *jobsNow) JobDocument(_ context.Context, id string, _ bool) (string, error) {
+	document, _ := j.Load(id)
+	return document.(string), nil
+}
 
 // namedKey signs with its name. It may be out of order.
 type namedKey struct {
 	codesign.Key
-	name  string
-	fault error
+	name string
+	down atomic.Bool
 }
 
 func (k *namedKey) ID() string { return k.name }
 
 func (k *namedKey) Sign(context.Context, [sha256.Size]byte) (codesign.Signed, error) {
-	return codesign.Signed{Value: []byte(k.name), Algorithm: codesign.SHA256WithECDSA}, k.fault
+	return codesign.Signed{Value: []byte(k.name), Algorithm: codesign.SHA256WithECDSA}, k.fault()
 }
 
-func (k *namedKey) PublicKey(context.Context) (crypto.PublicKey, error) { return nil, k.fault }
+func (k *namedKey) PublicKey(context.Context) (crypto.PublicKey, error) { return nil, k.fault() }
+
+func (k *namedKey) fault() error {
+	if k.down.Load() {
+		return errors.Join(codesign.ErrUnavailable, errors.New("throttled"))
+	}
+	return nil
+}
 
 // newResigner returns a signer of bucket firmware, and how often objects were read.
-func newResigner(t *testing.T, key codesign.Key) (*Signer, *int) {
+func newResigner(t *testing.T, key codesign.Key) (*Signer, *atomic.Int32) {
 	t.Helper()
-	log, reads := slog.New(slog.DiscardHandler), new(int)
+	log, reads := slog.New(slog.DiscardHandler), new(atomic.Int32)
 	s := &Signer{shelf: codesign.NewShelf(nil, log), missed: make(chan struct{}, 1)}
 	var err error
 	s.signer, err = codesign.New(codesign.Config{Shelf: s.shelf, Log: log, Profiles: []codesign.Profile{{
 		Name: "firmware", Key: key,
 		Allow: func(f codesign.File) bool { return f.Bucket == "firmware" },
 		Open: func(context.Context, codesign.File, time.Duration) (*source.Body, error) {
-			*reads++
+			reads.Add(1)
 			return &source.Body{ReadCloser: io.NopCloser(bytes.NewReader([]byte("x"))), Size: 1}, nil
 		},
 		Exists: func(context.Context, codesign.File) error { return nil },
@@ -75,13 +88,13 @@ const signedJob = `["${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bi
 func TestResignMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, reads := newResigner(t, &namedKey{name: "new"})
-		running := jobsNow{}
+		running := &jobsNow{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go s.Resign(ctx, running, slog.New(slog.DiscardHandler))
 		time.Sleep(time.Hour)
 		synctest.Wait()
-		running["late"] = signedJob
+		running.Store("late", signedJob)
 		device := func(bucket string) error {
 			_, err := s.KeptForJobs().CodeSignature(jobdoc.CodeFile{Region: "us-east-1", Bucket: bucket, Key: "v7.bin", Version: "1"})
 			return err
@@ -94,7 +107,7 @@ func TestResignMissed(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if *reads != 0 {
+		if reads.Load() != 0 {
 			t.Error("strangers, or devices that ask for what may not be signed, caused a read")
 		}
 		if err := device("firmware"); !errors.Is(err, jobdoc.ErrNotSigned) {
@@ -102,8 +115,8 @@ func TestResignMissed(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if err := device("firmware"); err != nil || *reads != 1 {
-			t.Errorf("a minute later: %v after %d reads", err, *reads)
+		if err := device("firmware"); err != nil || reads.Load() != 1 {
+			t.Errorf("a minute later: %v after %d reads", err, reads.Load())
 		}
 	})
 }
@@ -111,18 +124,21 @@ func TestResignMissed(t *testing.T) {
 // A key that is out of order for a while is asked again without another read of the object.
 func TestResignWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		key := &namedKey{name: "kms", fault: errors.Join(codesign.ErrUnavailable, errors.New("throttled"))}
+		key := &namedKey{name: "kms"}
+		key.down.Store(true)
+		running := &jobsNow{}
+		running.Store("j", signedJob)
 		s, reads := newResigner(t, key)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go s.Resign(ctx, jobsNow{"j": signedJob}, slog.New(slog.DiscardHandler))
+		go s.Resign(ctx, running, slog.New(slog.DiscardHandler))
 		time.Sleep(10*time.Minute + time.Second)
 		synctest.Wait()
-		key.fault = nil
+		key.down.Store(false)
 		time.Sleep(resignEvery)
 		synctest.Wait()
-		if _, err := s.KeptForJobs().CodeSignature(jobdoc.CodeFile{Region: "us-east-1", Bucket: "firmware", Key: "v7.bin", Version: "1"}); err != nil || *reads != 1 {
-			t.Errorf("%v after %d reads", err, *reads)
+		if _, err := s.KeptForJobs().CodeSignature(jobdoc.CodeFile{Region: "us-east-1", Bucket: "firmware", Key: "v7.bin", Version: "1"}); err != nil || reads.Load() != 1 {
+			t.Errorf("%v after %d reads", err, reads.Load())
 		}
 	})
 }
