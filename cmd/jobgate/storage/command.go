@@ -20,6 +20,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/jobs/sqlite/dbfile"
 )
 
 // commandTimeout is how long the commands wait for a database that is silent.
@@ -190,7 +191,7 @@ its own means: pg_dump, or the server's base backups.`,
 			if args[0] == "-" {
 				return streamBackup(store, cmd.OutOrStdout())
 			}
-			if err := sqlite.Backup(store, args[0]); err != nil {
+			if err := dbfile.Backup(store, args[0]); err != nil {
 				return fmt.Errorf("cannot back up %q to %q: %w", store, args[0], err)
 			}
 			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
@@ -214,7 +215,7 @@ func streamBackup(store string, w io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	name := filepath.Join(folder, "jobgate.db")
-	if err := sqlite.Backup(store, name); err != nil {
+	if err := dbfile.Backup(store, name); err != nil {
 		return err
 	}
 	f, err := os.Open(name)
@@ -254,7 +255,7 @@ func newCheck() *cobra.Command {
 
 func checkStore(ctx context.Context, store, password string) (r engine.Report, err error) {
 	if !isDatabase(store) {
-		if r, err = sqlite.CheckFile(store); err != nil {
+		if r, err = dbfile.CheckFile(store); err != nil {
 			err = fmt.Errorf("cannot check %q: %w", store, err)
 		}
 		return r, err

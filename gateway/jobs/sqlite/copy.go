@@ -8,17 +8,10 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/sqlite/dbfile"
 )
 
 var _ engine.Copier = (*Store)(nil)
-
-// sources are the tables of package engine, where they are not this schema's.
-var sources = map[string]string{
-	"groups": "(SELECT *, deleted AS state FROM groups)",
-	"values": "(SELECT * FROM vals WHERE space <> '" + engine.CopySpace + "')",
-	"last": `(SELECT name, seq AS number FROM sqlite_sequence WHERE name IN ('things', 'groups', 'jobs')
-		UNION ALL SELECT 'serials', value FROM meta WHERE name = 'serial')`,
-}
 
 // fenced is the value under which a store that was moved away says so.
 const fenced = "fenced"
@@ -44,10 +37,6 @@ func (s *Store) Fenced(ctx context.Context) (fence bool, err error) {
 
 // Export implements engine.Copier.
 func (s *Store) Export(ctx context.Context, t *engine.Table, after []any, limit int) (list [][]any, err error) {
-	from := sources[t.Name]
-	if from == "" {
-		from = t.Name
-	}
 	var names, keys, holes []string
 	for i, c := range t.Columns {
 		names = append(names, c.Name)
@@ -59,7 +48,7 @@ func (s *Store) Export(ctx context.Context, t *engine.Table, after []any, limit 
 	if after != nil {
 		where = " WHERE (" + strings.Join(keys, ", ") + ") > (" + strings.Join(holes, ", ") + ")"
 	}
-	sql := "SELECT " + strings.Join(names, ", ") + " FROM " + from + where + " ORDER BY " + strings.Join(keys, ", ") + fmt.Sprint(" LIMIT ", limit)
+	sql := "SELECT " + strings.Join(names, ", ") + " FROM " + dbfile.Source(t.Name) + where + " ORDER BY " + strings.Join(keys, ", ") + fmt.Sprint(" LIMIT ", limit)
 	conn, err := s.reads.Take(ctx)
 	if err != nil {
 		return nil, err
@@ -133,6 +122,16 @@ var countAll = func() string {
 	}
 	return "UPDATE jobs SET " + strings.Join(sets, ", ")
 }()
+
+// Check implements engine.Copier.
+func (s *Store) Check(ctx context.Context) (engine.Report, error) {
+	conn, err := s.reads.Take(ctx)
+	if err != nil {
+		return engine.Report{}, err
+	}
+	defer s.reads.Put(conn)
+	return dbfile.Check(conn)
+}
 
 // Finish implements engine.Copier. What the handle has in memory is not what the file holds then: it has to be closed.
 func (s *Store) Finish(ctx context.Context, space string) error {

@@ -16,18 +16,19 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/operations"
+	"jobgate/gateway/jobs/sqlite/dbfile"
 )
 
-// writeStore makes a database of scripts.
-func writeStore(t *testing.T, scripts ...string) (path string) {
+// writeStore makes a database, step by step.
+func writeStore(t *testing.T, steps ...func(*sqlite.Conn) error) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "jobs.db")
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, script := range scripts {
-		err = errors.Join(err, sqlitex.ExecuteScript(c, script, nil))
+	for _, step := range steps {
+		err = errors.Join(err, step(c))
 	}
 	if err := errors.Join(err, c.Close()); err != nil {
 		t.Fatal(err)
@@ -35,10 +36,17 @@ func writeStore(t *testing.T, scripts ...string) (path string) {
 	return path
 }
 
+func script(text string) func(*sqlite.Conn) error {
+	return func(c *sqlite.Conn) error { return sqlitex.ExecuteScript(c, text, nil) }
+}
+
+func version(n int) func(*sqlite.Conn) error {
+	return func(c *sqlite.Conn) error { return dbfile.MigrateTo(c, n) }
+}
+
 // TestMigrationFirst brings a store of the first version to this one, with what it holds.
 func TestMigrationFirst(t *testing.T) {
-	s := open(t, writeStore(t, migrations[0]+`; INSERT INTO templates VALUES ('old', '{"id":"old","description":"of before"}');
-		PRAGMA application_id = 1784833908; PRAGMA user_version = 1`))
+	s := open(t, writeStore(t, version(1), script(`INSERT INTO templates VALUES ('old', '{"id":"old","description":"of before"}')`)))
 	if old, err := s.Template(bg, "old"); err != nil || old.Description != "of before" {
 		t.Errorf("%+v, %v", old, err)
 	}
@@ -49,13 +57,13 @@ func TestMigrationFirst(t *testing.T) {
 
 // version2 is a store that the program wrote before the rules were cut from the engine (testdata/version2.sql): jobs in
 // every state, executions with attempts and reasons, tags, a template, a secret, a deleted thing and a deleted group.
-func version2(t *testing.T) string {
+func version2(t *testing.T) func(*sqlite.Conn) error {
 	t.Helper()
-	script, err := os.ReadFile(filepath.Join("testdata", "version2.sql"))
+	text, err := os.ReadFile(filepath.Join("testdata", "version2.sql"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(script)
+	return script(string(text))
 }
 
 // TestMigration brings that store to this version, looks at what it holds, and goes on with its jobs.
@@ -145,7 +153,7 @@ func TestMigration(t *testing.T) {
 // TestMigrationFourth brings a store of the fourth version, whose builds had the index of reasons or not, to this one.
 func TestMigrationFourth(t *testing.T) {
 	for _, index := range []string{"", "CREATE INDEX executions_reasons ON executions (job, status, reason) WHERE status > 2;"} {
-		s := open(t, writeStore(t, version2(t), migrations[2]+migrations[3]+";"+index+"PRAGMA user_version = 4"))
+		s := open(t, writeStore(t, version2(t), version(4), script(index)))
 		err := s.engine.View(bg, func(r engine.Reader) error {
 			counts, err := r.Reasons(engine.EndedQuery{Job: 1, Statuses: engine.SetOf(uint8(jobs.Failed), uint8(jobs.Rejected)), Limit: 9})
 			if len(counts) == 0 {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -14,6 +12,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/sqlite/dbfile"
 	"jobgate/gateway/jobs/sqlite/view"
 )
 
@@ -45,9 +44,7 @@ type Store struct {
 	done     chan struct{}  // closed when writer and checkpointer have ended
 	closeErr error
 
-	path  string // without symbolic links
-	known sync.Mutex
-	file  fs.FileInfo // the database's when it was last looked at
+	file *dbfile.Opened
 }
 
 var _ engine.Engine = (*Store)(nil)
@@ -76,7 +73,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 // open takes the lock, migrates, loads and starts the writer; on failure nothing is left open.
 func (s *Store) open(ctx context.Context, o Options) (err error) {
-	if o.Path, err = prepareFile(o.Path); err != nil {
+	if o.Path, err = dbfile.Prepare(o.Path); err != nil {
 		return err
 	}
 	if s.lock, err = takeLock(o.Path + "-lock"); err != nil {
@@ -95,7 +92,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if w.conn, err = connect(o, "PRAGMA wal_autocheckpoint = 0", "PRAGMA cache_size = -65536"); err != nil {
 		return err
 	}
-	if err = migrate(w.conn); err != nil {
+	if err = dbfile.Migrate(w.conn); err != nil {
 		return err
 	}
 	if w.checkpoints, err = connect(o); err != nil {
@@ -111,8 +108,7 @@ func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if err = load(ctx, s.view, w.conn); err != nil {
 		return err
 	}
-	s.path = o.Path
-	if s.file, err = os.Stat(o.Path); err != nil {
+	if s.file, err = dbfile.Watch(o.Path); err != nil {
 		return err
 	}
 	w.start()
@@ -125,7 +121,7 @@ func connect(o Options, pragmas ...string) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := storeVersion(c); err != nil { // before anything is written: the file may be another program's
+	if _, err := dbfile.Version(c); err != nil { // before anything is written: the file may be another program's
 		return nil, errors.Join(err, c.Close())
 	}
 	sync := "PRAGMA synchronous = FULL"
@@ -172,6 +168,9 @@ func (s *Store) Close() error {
 	})
 	return s.closeErr
 }
+
+// Look says whether the database's file is still the one that was opened.
+func (s *Store) Look() error { return s.file.Look() }
 
 // read runs do with a read connection. All of do sees one state of the database.
 func (s *Store) read(ctx context.Context, do func(c *sqlite.Conn) error) (err error) {

@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"fmt"
@@ -197,14 +197,30 @@ CREATE INDEX executions_unsuccessful ON executions (job, thing, status, number, 
 CREATE INDEX IF NOT EXISTS executions_reasons ON executions (job, status, reason) WHERE status > 2;
 `}
 
-// storeVersion returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
+// sources are the tables of package engine, where they are not this schema's.
+var sources = map[string]string{
+	"groups": "(SELECT *, deleted AS state FROM groups)",
+	"values": "(SELECT * FROM vals WHERE space <> '" + engine.CopySpace + "')",
+	"last": `(SELECT name, seq AS number FROM sqlite_sequence WHERE name IN ('things', 'groups', 'jobs')
+		UNION ALL SELECT 'serials', value FROM meta WHERE name = 'serial')`,
+}
+
+// Source is where a table of package engine is read from: what stands after FROM.
+func Source(table string) string {
+	if from, ok := sources[table]; ok {
+		return from
+	}
+	return table
+}
+
+// Version returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
 // and one that is newer than this program.
-func storeVersion(c *sqlite.Conn) (int64, error) {
-	id, err := pragma(c, "application_id")
+func Version(c *sqlite.Conn) (int64, error) {
+	id, err := number(c, "PRAGMA application_id")
 	if err != nil {
 		return 0, err
 	}
-	version, err := pragma(c, "user_version")
+	version, err := number(c, "PRAGMA user_version")
 	if err != nil {
 		return 0, err
 	}
@@ -217,13 +233,16 @@ func storeVersion(c *sqlite.Conn) (int64, error) {
 	return version, nil
 }
 
-// migrate brings the store to the version of this program.
-func migrate(c *sqlite.Conn) error {
-	version, err := storeVersion(c)
+// Migrate brings the store to the version of this program.
+func Migrate(c *sqlite.Conn) error { return MigrateTo(c, len(migrations)) }
+
+// MigrateTo brings a store of an earlier version to a version; 1 is the first.
+func MigrateTo(c *sqlite.Conn, to int) error {
+	version, err := Version(c)
 	if err != nil {
 		return err
 	}
-	for ; version < int64(len(migrations)); version++ {
+	for ; version < int64(to); version++ {
 		script := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", migrations[version], applicationID, version+1)
 		if err := sqlitex.ExecuteScript(c, script, nil); err != nil { // in one transaction
 			return fmt.Errorf("migration to version %d: %w", version+1, err)
@@ -234,21 +253,17 @@ func migrate(c *sqlite.Conn) error {
 
 // empty says whether a database has no table.
 func empty(c *sqlite.Conn) bool {
-	n := int64(-1)
-	err := sqlitex.ExecuteTransient(c, "SELECT count(*) FROM sqlite_schema", &sqlitex.ExecOptions{
-		ResultFunc: func(stmt *sqlite.Stmt) error { n = stmt.ColumnInt64(0); return nil },
-	})
+	n, err := number(c, "SELECT count(*) FROM sqlite_schema")
 	return err == nil && n == 0
 }
 
-// pragma reads a number.
-func pragma(c *sqlite.Conn, name string) (int64, error) {
-	var n int64
-	err := sqlitex.ExecuteTransient(c, "PRAGMA "+name, &sqlitex.ExecOptions{
+// number runs a statement that yields one number; it is 0 if there is no row.
+func number(c *sqlite.Conn, text string) (n int64, err error) {
+	err = sqlitex.ExecuteTransient(c, text, &sqlitex.ExecOptions{
 		ResultFunc: func(stmt *sqlite.Stmt) error { n = stmt.ColumnInt64(0); return nil },
 	})
 	if err != nil {
-		return 0, fmt.Errorf("PRAGMA %s: %w", name, err)
+		return 0, fmt.Errorf("%s: %w", text, err)
 	}
 	return n, nil
 }

@@ -1,13 +1,13 @@
-package sqlite
+package dbfile
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 
 	"jobgate/gateway/jobs/engine"
 )
@@ -32,16 +32,6 @@ var checks = []struct{ what, sql string }{
 	{"jobs without a document", `SELECT count(*) FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM vals WHERE space = 'document' AND key = CAST(j.seq AS TEXT))`},
 }
 
-// Check implements engine.Copier.
-func (s *Store) Check(ctx context.Context) (engine.Report, error) {
-	conn, err := s.reads.Take(ctx)
-	if err != nil {
-		return engine.Report{}, err
-	}
-	defer s.reads.Put(conn)
-	return check(conn)
-}
-
 // CheckFile checks the store in a file, beside the process that has it open.
 func CheckFile(path string) (r engine.Report, err error) {
 	conn, err := beside(path)
@@ -49,16 +39,17 @@ func CheckFile(path string) (r engine.Report, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	return check(conn)
+	return Check(conn)
 }
 
-func check(conn *sqlite.Conn) (r engine.Report, err error) {
+// Check says what a store holds and what in it does not add up, all of one moment.
+func Check(conn *sqlite.Conn) (r engine.Report, err error) {
 	r.Rows = map[string]int64{}
-	if err = query(conn, "BEGIN", nil); err != nil {
+	if err = sqlitex.ExecuteTransient(conn, "BEGIN", nil); err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, query(conn, "ROLLBACK", nil)) }()
-	if r.Version, err = pragma(conn, "user_version"); err != nil {
+	defer func() { err = errors.Join(err, sqlitex.ExecuteTransient(conn, "ROLLBACK", nil)) }()
+	if r.Version, err = number(conn, "PRAGMA user_version"); err != nil {
 		return r, err
 	}
 	for i := range engine.Tables {
@@ -66,24 +57,20 @@ func check(conn *sqlite.Conn) (r engine.Report, err error) {
 		if name == "last" {
 			continue
 		}
-		from := sources[name]
-		if from == "" {
-			from = name
-		}
-		if r.Rows[name], _, err = value(conn, "SELECT count(*) FROM "+from); err != nil {
+		if r.Rows[name], err = number(conn, "SELECT count(*) FROM "+Source(name)); err != nil {
 			return r, err
 		}
 	}
-	err = query(conn, "PRAGMA quick_check(1)", func(stmt *sqlite.Stmt) error {
+	err = sqlitex.ExecuteTransient(conn, "PRAGMA quick_check(1)", &sqlitex.ExecOptions{ResultFunc: func(stmt *sqlite.Stmt) error {
 		if text := stmt.ColumnText(0); text != "ok" {
 			r.Faults = append(r.Faults, engine.Fault{What: "damage of the file: " + text, Rows: 1})
 		}
 		return nil
-	})
+	}})
 	for _, c := range checks {
 		var n int64
 		if err == nil {
-			n, _, err = value(conn, c.sql)
+			n, err = number(conn, c.sql)
 		}
 		if n > 0 {
 			r.Faults = append(r.Faults, engine.Fault{What: c.what, Rows: n})
@@ -101,50 +88,15 @@ func beside(path string) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := storeVersion(conn)
+	version, err := Version(conn)
 	if err == nil && version != int64(len(migrations)) {
 		err = fmt.Errorf("version %d, this program knows %d: start the gateway once, it brings the file to its version", version, len(migrations))
 	}
 	if err == nil {
-		err = query(conn, "PRAGMA query_only = 1", nil)
+		err = sqlitex.ExecuteTransient(conn, "PRAGMA query_only = 1", nil)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
-}
-
-// Backup writes the store in a file to another, as it is at one moment, beside the process that has it open. The copy is
-// readable by its owner only; there must be no file yet.
-func Backup(path, to string) (err error) {
-	conn, err := beside(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
-	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%q exists already", to)
-	}
-	part := to + ".part"
-	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(part) }() // unless it was renamed
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := query(conn, "PRAGMA query_only = 0", nil); err != nil { // SQLite counts the new file as a change
-		return err
-	}
-	if err := query(conn, "VACUUM INTO ?", nil, part); err != nil {
-		return err
-	}
-	if f, err = os.Open(part); err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(part, to)
 }

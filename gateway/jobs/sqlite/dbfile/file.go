@@ -1,4 +1,4 @@
-package sqlite
+package dbfile
 
 import (
 	"errors"
@@ -6,12 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
-// prepareFile creates the database file if it is not there, and the one for its lock, readable by their owner only: documents
+// Prepare creates the database file if it is not there, and the one for its lock, readable by their owner only: documents
 // and the store's secrets are in them. SQLite makes the others as it finds this one. It returns the path without symbolic links,
 // as SQLite sees it, so that two ways to one file have one lock.
-func prepareFile(path string) (string, error) {
+func Prepare(path string) (string, error) {
 	if err := checkFile(path); err != nil {
 		return "", err
 	}
@@ -27,23 +28,39 @@ func prepareFile(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// Look says whether the database's file is still the one that was opened. SQLite goes on without it: what is changed then
-// is lost when the process ends.
-func (s *Store) Look() error {
-	s.known.Lock()
-	defer s.known.Unlock()
-	info, err := os.Stat(s.path)
+// Opened is a file that a process has open. It is safe for concurrent use.
+type Opened struct {
+	path string
+	mu   sync.Mutex
+	last fs.FileInfo // when it was last looked at
+}
+
+// Watch remembers the file that was opened under path, which is without symbolic links.
+func Watch(path string) (*Opened, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Opened{path: path, last: info}, nil
+}
+
+// Look says whether the file is still the one that was opened. SQLite goes on without it: what is changed then is lost
+// when the process ends.
+func (o *Opened) Look() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	info, err := os.Stat(o.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the file %q was deleted or moved: what has changed since is lost when this process ends; put it back, or stop jobgate and restore a backup", s.path)
+		return fmt.Errorf("the file %q was deleted or moved: what has changed since is lost when this process ends; put it back, or stop jobgate and restore a backup", o.path)
 	case err != nil:
 		return fmt.Errorf("cannot look at the file: %w", err)
-	case !os.SameFile(info, s.file):
-		return fmt.Errorf("the file %q is another than the one that was opened: changes still go to the old one; stop jobgate before you replace its store", s.path)
-	case info.Size() < s.file.Size():
-		return fmt.Errorf("the file %q was cut from %d to %d bytes: stop jobgate and restore a backup", s.path, s.file.Size(), info.Size())
+	case !os.SameFile(info, o.last):
+		return fmt.Errorf("the file %q is another than the one that was opened: changes still go to the old one; stop jobgate before you replace its store", o.path)
+	case info.Size() < o.last.Size():
+		return fmt.Errorf("the file %q was cut from %d to %d bytes: stop jobgate and restore a backup", o.path, o.last.Size(), info.Size())
 	}
-	s.file = info
+	o.last = info
 	return nil
 }
 

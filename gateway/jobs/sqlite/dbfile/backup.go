@@ -1,0 +1,44 @@
+package dbfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"zombiezen.com/go/sqlite/sqlitex"
+)
+
+// Backup writes the store in a file to another, as it is at one moment, beside the process that has it open. The copy is
+// readable by its owner only; there must be no file yet.
+func Backup(path, to string) (err error) {
+	conn, err := beside(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%q exists already", to)
+	}
+	part := to + ".part"
+	f, err := os.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(part) }() // unless it was renamed
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := sqlitex.ExecuteTransient(conn, "PRAGMA query_only = 0", nil); err != nil { // SQLite counts the new file as a change
+		return err
+	}
+	if err := sqlitex.ExecuteTransient(conn, "VACUUM INTO ?", &sqlitex.ExecOptions{Args: []any{part}}); err != nil {
+		return err
+	}
+	if f, err = os.Open(part); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part, to)
+}
