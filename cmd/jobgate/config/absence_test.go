@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 // guarded is a configuration in which everything that can narrow what is allowed does.
@@ -100,19 +102,19 @@ func spoil(r *rand.Rand, tree any, where string) (how string) {
 		key := keys[r.IntN(len(keys))]
 		inner := t[key]
 		if isBranch(inner) && r.IntN(3) > 0 {
-			return spoil(r, inner, join(where, key))
+			return spoil(r, inner, strictyaml.Join(where, key))
 		}
 		switch n := r.IntN(8); n {
 		case 0:
 			name := misspelled(r, key)
 			t[name] = t[key]
 			delete(t, key)
-			return fmt.Sprintf("%s misspelled %s", join(where, key), name)
+			return fmt.Sprintf("%s misspelled %s", strictyaml.Join(where, key), name)
 		default:
 			if t[key] = nothing(n); n >= 5 {
 				t[key] = emptied(inner)
 			}
-			return fmt.Sprintf("%s = %v", join(where, key), t[key])
+			return fmt.Sprintf("%s = %v", strictyaml.Join(where, key), t[key])
 		}
 	case []any:
 		if len(t) == 0 {

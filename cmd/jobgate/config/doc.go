@@ -4,8 +4,7 @@
 //	(tags)     (YAML)   (JOBGATE_…)   (--listen)  (validate_*.go)
 //
 // The structs of settings.go are the one description of the configuration: their yaml tags name the keys and, joined
-// by "_" and in capitals, the environment variables; their default, min, max and enum tags are what decoding applies
-// and what the table of SETTINGS.md shows, beside the fields' comments. Reading is strict. Each fault carries where the
-// value was written (file:line:column, variable or flag), the key, the value, what is allowed and how to mend it, and
-// all faults are reported at once.
+// by "_" and in capitals, the environment variables; their default, min, max and enum tags are what decoding (package
+// strictyaml) applies and what the table of SETTINGS.md shows, beside the fields' comments. All faults are reported at
+// once, each with where the value was written.
 package config

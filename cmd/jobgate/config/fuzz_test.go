@@ -3,6 +3,8 @@ package config
 import (
 	"bytes"
 	"testing"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 // FuzzLoad proves that no file makes Load panic, and that what it accepts it prints so that it accepts it again.
@@ -14,7 +16,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, source []byte) {
 		first, err := Load(Options{Path: "f.yaml", Source: source})
 		if err != nil {
-			if _, ok := AsFaults(err); !ok {
+			if _, ok := strictyaml.AsFaults(err); !ok {
 				t.Fatalf("%T: %v", err, err)
 			}
 			return

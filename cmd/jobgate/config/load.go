@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 // Scope says which rules across settings must hold.
@@ -18,6 +20,28 @@ const (
 	// Signing is for commands that only sign: the rules on roles and presign.
 	Signing
 )
+
+// What reading says: see package strictyaml.
+type (
+	Origin  = strictyaml.Origin
+	Fault   = strictyaml.Fault
+	Faults  = strictyaml.Faults
+	Size    = strictyaml.Size
+	Setting = strictyaml.Setting
+)
+
+// envPrefix begins the names of jobgate's environment variables.
+const envPrefix = "JOBGATE_"
+
+// Settings lists every setting in the order of the file.
+func Settings() []Setting { return strictyaml.Settings(reflect.TypeFor[Config](), envPrefix) }
+
+// Default is the configuration of no file, no environment and no flags. It is not checked: alone it serves nothing.
+func Default() *Config {
+	c := new(Config)
+	strictyaml.Defaults(c)
+	return c
+}
 
 // Flag is one setting from the command line.
 type Flag struct{ Name, Key, Text string } // "--listen", "listen", "127.0.0.1:8080"
@@ -44,7 +68,7 @@ func (l *Loaded) Origin(key string) Origin { return l.origins[key] }
 // Load reads the configuration: defaults, then the file, the environment and the flags, each over the one before.
 // When something is wrong it returns Faults with all of it; a file that cannot be read is its own error.
 func Load(o Options) (*Loaded, error) {
-	d := decoder{file: o.Path, origins: map[string]Origin{}}
+	d := &strictyaml.Decoder{File: o.Path, Origins: map[string]Origin{}}
 	c := Default()
 	if o.Path != "" {
 		source := o.Source
@@ -54,31 +78,31 @@ func Load(o Options) (*Loaded, error) {
 				return nil, fmt.Errorf("cannot read the configuration: %w", err)
 			}
 		}
-		d.decodeFile(source, c)
+		d.Decode(source, c)
 	}
-	warnings := d.environment(o.Environ, c)
-	d.flags(o.Flags, c)
-	v := validator{c: c, origins: d.origins, faults: d.faults, warnings: warnings}
-	if !d.unreadable {
+	warnings := environment(d, o.Environ, c)
+	setFlags(d, o.Flags, c)
+	v := validator{c: c, origins: d.Origins, faults: d.Faults, warnings: warnings}
+	if !d.Unreadable {
 		v.validate(o.Scope)
 	}
 	if len(v.faults) > 0 {
-		return nil, v.faults.sorted()
+		return nil, v.faults.Sorted()
 	}
-	return &Loaded{Config: *c, Warnings: v.warnings.sorted(), origins: d.origins}, nil
+	return &Loaded{Config: *c, Warnings: v.warnings.Sorted(), origins: d.Origins}, nil
 }
 
 // serviceLinks are variables that Kubernetes sets for a Service whose name begins with jobgate.
 var serviceLinks = regexp.MustCompile(`^JOBGATE_(.+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_.*)?)$`)
 
 // environment applies the JOBGATE_ variables to c. An empty variable counts as unset, as in Compose files.
-func (d *decoder) environment(environ []string, c *Config) (warnings Faults) {
+func environment(d *strictyaml.Decoder, environ []string, c *Config) (warnings Faults) {
 	keys := map[string]string{}
 	var names []string
 	others := map[string]string{"JOBGATE_CONFIG": ""} // the --config flag's own
 	for _, s := range Settings() {
 		if s.Env == "" {
-			others[envName(topKey(s.Key))] = topKey(s.Key)
+			others[strictyaml.EnvName(envPrefix, topKey(s.Key))] = topKey(s.Key)
 			continue
 		}
 		keys[s.Env] = s.Key
@@ -89,13 +113,13 @@ func (d *decoder) environment(environ []string, c *Config) (warnings Faults) {
 		name, text, _ := strings.Cut(entry, "=")
 		key, known := keys[name]
 		if !known {
-			if strings.HasPrefix(name, "JOBGATE_") && !serviceLinks.MatchString(name) {
+			if strings.HasPrefix(name, envPrefix) && !serviceLinks.MatchString(name) {
 				warnings = append(warnings, unknownVariable(name, others, names)...)
 			}
 			continue
 		}
 		if text != "" {
-			d.override(Origin{Env: name}, key, text, c)
+			override(d, Origin{Env: name}, key, text, c)
 		}
 	}
 	return warnings
@@ -109,7 +133,7 @@ func unknownVariable(name string, others map[string]string, names []string) Faul
 		}
 		return Faults{{Origin: Origin{Env: name}, Key: key, Problem: "the environment spells single values only, and this is ignored", Mend: "set it in the file"}}
 	}
-	return Faults{{Origin: Origin{Env: name}, Problem: "names no setting and is ignored", Mend: didYouMean(name, names)}}
+	return Faults{{Origin: Origin{Env: name}, Problem: "names no setting and is ignored", Mend: strictyaml.DidYouMean(name, names)}}
 }
 
 // topKey is what comes before the first list index or map name in a key such as routes[].path: "routes".
@@ -121,22 +145,16 @@ func topKey(key string) string {
 	return before
 }
 
-func (d *decoder) flags(flags []Flag, c *Config) {
+func setFlags(d *strictyaml.Decoder, flags []Flag, c *Config) {
 	for _, f := range flags {
-		d.override(Origin{Flag: f.Name}, f.Key, f.Text, c)
+		override(d, Origin{Flag: f.Name}, f.Key, f.Text, c)
 	}
 }
 
 // override sets one scalar from outside the file.
-func (d *decoder) override(at Origin, key, text string, c *Config) {
-	v, tag, ok := lookup(reflect.ValueOf(c).Elem(), key)
-	if !ok {
-		d.faults = append(d.faults, unknownSetting(at, key))
-		return
-	}
-	d.origins[key] = at
-	if problem, want := setScalar(v, tag, text); problem != "" {
-		d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want, Mend: emptyMend(text, tag)})
+func override(d *strictyaml.Decoder, at Origin, key, text string, c *Config) {
+	if !d.Override(at, key, text, c) {
+		d.Faults = append(d.Faults, unknownSetting(at, key))
 	}
 }
 
@@ -152,22 +170,22 @@ func unknownSetting(at Origin, key string) Fault {
 			return Fault{Origin: at, Key: key, Problem: "takes more than one value", Mend: "set it in the file"}
 		}
 	}
-	return Fault{Origin: at, Key: key, Problem: "is not a known key", Mend: didYouMean(key, scalars)}
+	return Fault{Origin: at, Key: key, Problem: "is not a known key", Mend: strictyaml.DidYouMean(key, scalars)}
 }
 
 // Peek is what Load would find, unchecked, for asking a running gateway: faults in the file are not looked at, since the
 // gateway may run on what the file said before.
 func Peek(o Options) *Config {
-	d := decoder{file: o.Path, origins: map[string]Origin{}}
+	d := &strictyaml.Decoder{File: o.Path, Origins: map[string]Origin{}}
 	c := Default()
 	if o.Path != "" {
 		source := o.Source
 		if source == nil {
 			source, _ = os.ReadFile(o.Path) // no file: the defaults
 		}
-		d.decodeFile(source, c)
+		d.Decode(source, c)
 	}
-	_ = d.environment(o.Environ, c) // its warnings are serve's matter
-	d.flags(o.Flags, c)
+	_ = environment(d, o.Environ, c) // its warnings are serve's matter
+	setFlags(d, o.Flags, c)
 	return c
 }

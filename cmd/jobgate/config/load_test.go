@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 // faultsOf loads source as jobgate.yaml and returns the faults, a line each; "" for none.
@@ -12,7 +14,7 @@ func faultsOf(t *testing.T, source string, environ []string, flags ...Flag) stri
 	if err == nil {
 		return ""
 	}
-	if _, ok := AsFaults(err); !ok {
+	if _, ok := strictyaml.AsFaults(err); !ok {
 		t.Fatalf("Load returned %T, not Faults: %v", err, err)
 	}
 	return err.Error()
@@ -91,7 +93,7 @@ func TestLoadLayers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := FormatDuration(l.Presign.Expires); got != want || l.Origin("presign.expires").String() != origin {
+		if got := strictyaml.FormatDuration(l.Presign.Expires); got != want || l.Origin("presign.expires").String() != origin {
 			t.Errorf("%q %v %v: got %s from %s, want %s from %s", source, environ, flags, got, l.Origin("presign.expires"), want, origin)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 const redacted = "REDACTED"
@@ -57,9 +59,9 @@ func (p *printer) line(indent int, text, key string) {
 }
 
 func (p *printer) structure(v reflect.Value, key string, indent int) {
-	for f := range fields(v.Type()) {
+	for f := range strictyaml.Fields(v.Type()) {
 		name := f.Tag.Get("yaml")
-		p.value(v.FieldByIndex(f.Index), f.Tag, name, join(key, name), indent)
+		p.value(v.FieldByIndex(f.Index), f.Tag, name, strictyaml.Join(key, name), indent)
 	}
 }
 
@@ -67,7 +69,7 @@ func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string
 	switch {
 	case isUnset(v, tag): // there is no value that would say so
 		p.line(indent, "# "+name+": not set", "")
-	case isScalar(v.Type()):
+	case strictyaml.IsScalar(v.Type()):
 		p.line(indent, name+": "+spell(v, tag), key)
 	case v.Kind() == reflect.Struct:
 		p.line(indent, name+":", "")
@@ -80,7 +82,7 @@ func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string
 		p.line(indent, name+":", "")
 		entries := v.Interface()
 		for _, k := range sortedKeys(entries) {
-			p.value(v.MapIndex(reflect.ValueOf(k)), tag, quoteKey(k), join(key, k), indent+1)
+			p.value(v.MapIndex(reflect.ValueOf(k)), tag, quoteKey(k), strictyaml.Join(key, k), indent+1)
 		}
 	default:
 		p.line(indent, name+":", "")
@@ -104,7 +106,7 @@ func isUnset(v reflect.Value, tag reflect.StructTag) bool {
 }
 
 func (p *printer) item(v reflect.Value, tag reflect.StructTag, key string, indent int) {
-	if isScalar(v.Type()) {
+	if strictyaml.IsScalar(v.Type()) {
 		p.line(indent, "- "+spell(v, tag), key)
 		return
 	}
@@ -116,7 +118,7 @@ func (p *printer) item(v reflect.Value, tag reflect.StructTag, key string, inden
 func spell(v reflect.Value, tag reflect.StructTag) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
-		return FormatDuration(x)
+		return strictyaml.FormatDuration(x)
 	case netip.Prefix:
 		return x.String()
 	case string:

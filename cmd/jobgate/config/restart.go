@@ -1,6 +1,10 @@
 package config
 
-import "reflect"
+import (
+	"reflect"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
+)
 
 // NeedRestart names the settings that differ between two configurations and that a running gateway cannot take over:
 // those whose field has the tag restart, because the listeners, the store or the log were made with them.
@@ -23,14 +27,14 @@ func NeedRestart(was, is *Config) []string {
 
 // changedFields lists the fields with the tag restart that differ; a struct with the tag is listed as a whole.
 func changedFields(was, is reflect.Value, prefix string) (changed []string) {
-	for f := range fields(was.Type()) {
-		a, b, key := was.FieldByIndex(f.Index), is.FieldByIndex(f.Index), join(prefix, f.Tag.Get("yaml"))
+	for f := range strictyaml.Fields(was.Type()) {
+		a, b, key := was.FieldByIndex(f.Index), is.FieldByIndex(f.Index), strictyaml.Join(prefix, f.Tag.Get("yaml"))
 		switch {
 		case f.Tag.Get("restart") != "":
 			if !reflect.DeepEqual(a.Interface(), b.Interface()) {
 				changed = append(changed, key)
 			}
-		case f.Type.Kind() == reflect.Struct && !isScalar(f.Type):
+		case f.Type.Kind() == reflect.Struct && !strictyaml.IsScalar(f.Type):
 			changed = append(changed, changedFields(a, b, key)...)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 // validator applies the rules that join settings. Each rule is a method; all of them run, so that every fault shows.
@@ -64,7 +66,7 @@ func (v *validator) fault(key, problem, allowed, mend string) {
 			return
 		}
 	}
-	v.faults = append(v.faults, Fault{v.origin(key), key, problem, allowed, mend})
+	v.faults = append(v.faults, Fault{Origin: v.origin(key), Key: key, Problem: problem, Allowed: allowed, Mend: mend})
 }
 
 func (v *validator) warn(key, problem, mend string) {
@@ -80,11 +82,11 @@ func (v *validator) role(key, name string) {
 		return
 	}
 	names := v.roleNames()
-	mend := didYouMean(name, names)
+	mend := strictyaml.DidYouMean(name, names)
 	if mend == "" {
 		mend = "add it under roles"
 	}
-	v.fault(key, fmt.Sprintf("%q is not one of roles", name), oneOf(names), mend)
+	v.fault(key, fmt.Sprintf("%q is not one of roles", name), strictyaml.OneOf(names), mend)
 }
 
 func (v *validator) roleNames() []string { return slices.Sorted(maps.Keys(v.c.Roles)) }
@@ -95,9 +97,9 @@ func (v *validator) expires(key, role string, expires time.Duration) {
 	if !ok {
 		return
 	}
-	name := FormatDuration(expires)
+	name := strictyaml.FormatDuration(expires)
 	if expires > r.MaxExpires {
-		v.fault(key, fmt.Sprintf("%q is longer than roles.%s.max_expires", name, role), "60s.."+FormatDuration(r.MaxExpires), "")
+		v.fault(key, fmt.Sprintf("%q is longer than roles.%s.max_expires", name, role), "60s.."+strictyaml.FormatDuration(r.MaxExpires), "")
 		return
 	}
 	if session := r.session(); expires > session {
@@ -105,7 +107,7 @@ func (v *validator) expires(key, role string, expires time.Duration) {
 		if r.SourceRole != "" {
 			mend = "STS ends chained sessions (source_role) after one hour, and a URL ends with the session that signed it"
 		}
-		v.fault(key, fmt.Sprintf("%q can never hold: sessions of role %q live %s", name, role, FormatDuration(session)), "60s.."+FormatDuration(session), mend)
+		v.fault(key, fmt.Sprintf("%q can never hold: sessions of role %q live %s", name, role, strictyaml.FormatDuration(session)), "60s.."+strictyaml.FormatDuration(session), mend)
 	}
 }
 
@@ -121,12 +123,12 @@ func (r Role) session() time.Duration {
 func (v *validator) quantum() {
 	q := v.c.Presign.Quantum
 	if q%time.Second != 0 {
-		v.fault("presign.quantum", fmt.Sprintf("%q is not whole seconds", FormatDuration(q)), "", "SigV4's clock ticks in seconds")
+		v.fault("presign.quantum", fmt.Sprintf("%q is not whole seconds", strictyaml.FormatDuration(q)), "", "SigV4's clock ticks in seconds")
 	}
 	check := func(key string, expires time.Duration) {
 		if q > expires/2 {
-			v.fault("presign.quantum", fmt.Sprintf("%q is more than half of %s (%s)", FormatDuration(q), key, FormatDuration(expires)),
-				"1s.."+FormatDuration(expires/2), "a URL signed at the quantum's begin is handed out until its end")
+			v.fault("presign.quantum", fmt.Sprintf("%q is more than half of %s (%s)", strictyaml.FormatDuration(q), key, strictyaml.FormatDuration(expires)),
+				"1s.."+strictyaml.FormatDuration(expires/2), "a URL signed at the quantum's begin is handed out until its end")
 		}
 	}
 	check("presign.expires", v.c.Presign.Expires)

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
 // jobs checks the IoT Jobs service.
@@ -86,9 +88,9 @@ func (v *validator) jobRoles() {
 		byARN[r.ARN] = name
 		switch {
 		case r.MaxExpires < jobsExpires:
-			v.warn(key+".max_expires", fmt.Sprintf("the URLs of jobs end after %s, also where a job says more", FormatDuration(r.MaxExpires)), "jobs ask for 1h unless they say otherwise")
+			v.warn(key+".max_expires", fmt.Sprintf("the URLs of jobs end after %s, also where a job says more", strictyaml.FormatDuration(r.MaxExpires)), "jobs ask for 1h unless they say otherwise")
 		case r.session() < jobsExpires:
-			v.warn(key+".session_duration", fmt.Sprintf("the URLs of jobs end with sessions of %s", FormatDuration(r.session())), "jobs ask for 1h unless they say otherwise")
+			v.warn(key+".session_duration", fmt.Sprintf("the URLs of jobs end with sessions of %s", strictyaml.FormatDuration(r.session())), "jobs ask for 1h unless they say otherwise")
 		}
 	}
 }

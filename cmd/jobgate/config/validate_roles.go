@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"jobgate/cmd/jobgate/config/strictyaml"
 	"jobgate/gateway/jobdoc"
 )
 
@@ -57,7 +58,7 @@ func (v *validator) roles() {
 			v.fault(key+".session_policy", fmt.Sprintf("is not a JSON policy of at most %d characters", maxSessionPolicy), "", "")
 		}
 		if r.SourceRole != "" && r.SessionDuration > time.Hour && v.set(key+".session_duration") {
-			v.fault(key+".session_duration", fmt.Sprintf("%q can never be had with source_role", FormatDuration(r.SessionDuration)), "15m..1h", "STS ends chained sessions after one hour")
+			v.fault(key+".session_duration", fmt.Sprintf("%q can never be had with source_role", strictyaml.FormatDuration(r.SessionDuration)), "15m..1h", "STS ends chained sessions after one hour")
 		}
 		v.role(key+".source_role", r.SourceRole)
 		v.chain(name)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"jobgate/cmd/jobgate/config/strictyaml"
 	"jobgate/gateway/source"
 )
 
@@ -200,7 +201,7 @@ func (v *validator) documentVariables(key, document string, variables []string) 
 		}
 		name := rest[open+1 : open+end]
 		if !slices.Contains(variables, name) {
-			v.fault(key, fmt.Sprintf("{%s} is not a variable of the route's path", name), oneOf(variables), didYouMean(name, variables))
+			v.fault(key, fmt.Sprintf("{%s} is not a variable of the route's path", name), strictyaml.OneOf(variables), strictyaml.DidYouMean(name, variables))
 			return
 		}
 		rest = rest[open+end+1:]

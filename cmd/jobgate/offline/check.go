@@ -19,6 +19,7 @@ import (
 	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/codesigning"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/config/strictyaml"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
@@ -94,7 +95,7 @@ func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config
 		o.Scope = config.Signing
 	}
 	loaded, err := config.Load(o)
-	faults, isFaults := config.AsFaults(err)
+	faults, isFaults := strictyaml.AsFaults(err)
 	if err != nil && !isFaults {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"jobgate/cmd/jobgate/awsenv"
 	"jobgate/cmd/jobgate/cli"
 	"jobgate/cmd/jobgate/config"
+	"jobgate/cmd/jobgate/config/strictyaml"
 	"jobgate/cmd/jobgate/configured"
 	"jobgate/cmd/jobgate/logs"
 	"jobgate/gateway/jobdoc"
@@ -92,9 +93,9 @@ func signExpires(c *config.Config, name, text string, unless time.Duration) (tim
 	if r, ok := c.Roles[name]; ok {
 		most = r.MaxExpires
 	}
-	d, err := config.ParseDuration(text)
+	d, err := strictyaml.ParseDuration(text)
 	if err != nil || d < presigner.MinExpires || d > most {
-		return 0, fmt.Errorf("cannot sign for --expires %q: allowed 1s..%s, written like 90s, 15m, 1h or 7d", text, config.FormatDuration(most))
+		return 0, fmt.Errorf("cannot sign for --expires %q: allowed 1s..%s, written like 90s, 15m, 1h or 7d", text, strictyaml.FormatDuration(most))
 	}
 	return d, nil
 }

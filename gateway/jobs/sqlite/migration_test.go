@@ -174,7 +174,7 @@ func TestMigrationScale(t *testing.T) {
 	if os.Getenv("JOBS_SCALE") == "full" {
 		things = 1_000_000
 	}
-	path := writeStore(t, version2(t), fmt.Sprintf(`
+	path := writeStore(t, version2(t), script(fmt.Sprintf(`
 		CREATE TEMP TABLE n AS WITH RECURSIVE n (i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n WHERE i < 99 + %d) SELECT i FROM n;
 		INSERT INTO things (id, name, uuid, type, billing, attributes, version, created)
 			SELECT i, printf('thing-%%012d', i), printf('00000000-0000-4000-8000-%%012d', i), '', '', '', 1, 1 FROM n;
@@ -182,7 +182,7 @@ func TestMigrationScale(t *testing.T) {
 		INSERT INTO executions SELECT 1, i, 1, 1 + (i %% 3 = 0), iif(i %% 3 = 0, 3, 0), 0, 0, 0, 1, 0, 1, 0, 0,
 			iif(i %% 3 = 0, '{"reason":"power"}', '') FROM n;
 		UPDATE jobs SET c0 = (SELECT count(*) FROM executions WHERE job = 1 AND status = 0),
-			c3 = (SELECT count(*) FROM executions WHERE job = 1 AND status = 3) WHERE seq = 1`, things))
+			c3 = (SELECT count(*) FROM executions WHERE job = 1 AND status = 3) WHERE seq = 1`, things)))
 	begun := time.Now()
 	s := open(t, path)
 	t.Logf("%d things: migrated and opened in %v", things, time.Since(begun).Round(time.Millisecond))

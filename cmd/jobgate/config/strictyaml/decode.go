@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"bytes"
@@ -13,22 +13,22 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// decoder fills a Config from the YAML tree, noting where each key was written and every fault on the way.
-type decoder struct {
-	file    string
-	origins map[string]Origin
-	faults  Faults
-	anchors []*ast.AnchorNode // of the file, in its order
+// Decoder fills a struct from a YAML file, noting where each key was written and every fault on the way.
+type Decoder struct {
+	File       string            // as faults name it
+	Origins    map[string]Origin // where keys were written; not nil
+	Faults     Faults
+	Unreadable bool // the file is not YAML: what it meant to say is not known
 
-	unreadable bool // the file is not YAML: what it meant to say is not known
+	anchors []*ast.AnchorNode // of the file, in its order
 }
 
-// decodeFile reads source into c.
-func (d *decoder) decodeFile(source []byte, c *Config) {
-	d.origins[""] = Origin{File: d.file, Line: 1, Column: 1}
+// Decode reads source into the struct that into points to.
+func (d *Decoder) Decode(source []byte, into any) {
+	d.Origins[""] = Origin{File: d.File, Line: 1, Column: 1}
 	tree, err := parser.ParseBytes(bytes.TrimPrefix(source, byteOrderMark), 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		d.unreadable = true
+		d.Unreadable = true
 		d.syntaxFault(err)
 		return
 	}
@@ -44,16 +44,29 @@ func (d *decoder) decodeFile(source []byte, c *Config) {
 		default:
 			read = true
 			ast.Walk(anchorVisitor{&d.anchors}, doc.Body)
-			d.decode(doc.Body, "", reflect.ValueOf(c).Elem(), "")
+			d.decode(doc.Body, "", reflect.ValueOf(into).Elem(), "")
 		}
 	}
+}
+
+// Override sets one scalar from outside the file: an environment variable or a flag. It returns false if key names none.
+func (d *Decoder) Override(at Origin, key, text string, into any) bool {
+	v, tag, ok := lookup(reflect.ValueOf(into).Elem(), key)
+	if !ok {
+		return false
+	}
+	d.Origins[key] = at
+	if problem, want := Set(v, tag, text); problem != "" {
+		d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want, Mend: emptyMend(text, tag)})
+	}
+	return true
 }
 
 // byteOrderMark may stand before YAML (YAML 1.2 §5.2).
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // directive accepts %YAML, whose versions the parser knows, and nothing that could change what the file means.
-func (d *decoder) directive(n *ast.DirectiveNode) {
+func (d *Decoder) directive(n *ast.DirectiveNode) {
 	if name := n.Name.GetToken().Value; name != "YAML" {
 		d.fault(n, "", fmt.Sprintf("the directive %%%s is not supported", name), "", "remove it")
 	}
@@ -69,19 +82,19 @@ func (a anchorVisitor) Visit(n ast.Node) ast.Visitor {
 	return a
 }
 
-func (d *decoder) syntaxFault(err error) {
+func (d *Decoder) syntaxFault(err error) {
 	var ye yaml.Error
 	if errors.As(err, &ye) && ye.GetToken() != nil {
 		pos := ye.GetToken().Position
-		d.faults = append(d.faults, Fault{Origin: Origin{File: d.file, Line: pos.Line, Column: pos.Column}, Problem: "is not YAML: " + ye.GetMessage()})
+		d.Faults = append(d.Faults, Fault{Origin: Origin{File: d.File, Line: pos.Line, Column: pos.Column}, Problem: "is not YAML: " + ye.GetMessage()})
 		return
 	}
-	d.faults = append(d.faults, Fault{Origin: d.origins[""], Problem: "is not YAML: " + err.Error()})
+	d.Faults = append(d.Faults, Fault{Origin: d.Origins[""], Problem: "is not YAML: " + err.Error()})
 }
 
 // decode stores node in v. A key that is written has a value: null is a fault, and so is what cannot be resolved, so that
 // a mistake never reads as if the key were absent.
-func (d *decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+func (d *Decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	at := node
 	node, ok := d.resolve(node, key)
 	if !ok {
@@ -92,7 +105,7 @@ func (d *decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect
 		return
 	}
 	switch {
-	case isScalar(v.Type()):
+	case IsScalar(v.Type()):
 		d.scalar(node, key, v, tag)
 	case v.Kind() == reflect.Slice:
 		d.list(node, key, v, tag)
@@ -101,7 +114,7 @@ func (d *decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect
 	}
 }
 
-func (d *decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+func (d *Decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	text, ok := scalarText(node)
 	want := typeName(v.Type())
 	if !ok {
@@ -112,12 +125,12 @@ func (d *decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect
 		d.fault(node, key, fmt.Sprintf("%q is a string, not %s", text, article(want)), allowedOr(tag, v), "write it without quotes")
 		return
 	}
-	if problem, want := setScalar(v, tag, text); problem != "" {
+	if problem, want := Set(v, tag, text); problem != "" {
 		d.fault(node, key, problem, want, emptyMend(text, tag))
 	}
 }
 
-func (d *decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+func (d *Decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	seq, ok := node.(*ast.SequenceNode)
 	if !ok {
 		d.fault(node, key, kindOf(node)+" is not a list", "", "write - and the value, one a line, or [value, value]")
@@ -130,7 +143,7 @@ func (d *decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.S
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values))) // written and empty is not the same as absent
 	for i, item := range seq.Values {
 		elem := reflect.New(v.Type().Elem()).Elem()
-		if elem.Kind() == reflect.Struct && !isScalar(elem.Type()) {
+		if elem.Kind() == reflect.Struct && !IsScalar(elem.Type()) {
 			setDefaults(elem)
 		}
 		itemKey := key + "[" + strconv.Itoa(i) + "]"
@@ -141,7 +154,7 @@ func (d *decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.S
 }
 
 // mapping decodes into a struct or a map with string keys.
-func (d *decoder) mapping(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
+func (d *Decoder) mapping(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	values, ok := mappingValues(node)
 	if !ok {
 		d.fault(node, key, kindOf(node)+" is not a mapping", "", "write key: value lines")
@@ -158,7 +171,7 @@ func (d *decoder) mapping(node ast.Node, key string, v reflect.Value, tag reflec
 			d.fault(pair.Key, key, fmt.Sprintf("%s is not a key", pair.Key), "", "write the key's name itself")
 			continue
 		}
-		child := join(key, name)
+		child := Join(key, name)
 		if at, dup := seen[name]; dup {
 			d.fault(pair.Key, child, fmt.Sprintf("is set twice, first at line %d", at.Line), "", "keep one of the two")
 			continue
@@ -172,7 +185,7 @@ func (d *decoder) mapping(node ast.Node, key string, v reflect.Value, tag reflec
 	}
 }
 
-func (d *decoder) mapEntry(pair *ast.MappingValueNode, name, key string, v reflect.Value) {
+func (d *Decoder) mapEntry(pair *ast.MappingValueNode, name, key string, v reflect.Value) {
 	if v.IsNil() {
 		v.Set(reflect.MakeMap(v.Type()))
 	}
@@ -181,24 +194,24 @@ func (d *decoder) mapEntry(pair *ast.MappingValueNode, name, key string, v refle
 		setDefaults(elem)
 	}
 	d.note(key, pair.Key)
-	if isScalar(elem.Type()) {
+	if IsScalar(elem.Type()) {
 		d.note(key, pair.Value)
 	}
 	d.decode(pair.Value, key, elem, "")
 	v.SetMapIndex(reflect.ValueOf(name), elem)
 }
 
-func (d *decoder) structField(pair *ast.MappingValueNode, name, key string, v reflect.Value) {
-	for f := range fields(v.Type()) {
+func (d *Decoder) structField(pair *ast.MappingValueNode, name, key string, v reflect.Value) {
+	for f := range Fields(v.Type()) {
 		if f.Tag.Get("yaml") != name {
 			continue
 		}
 		d.note(key, pair.Key)
-		if isScalar(f.Type) {
+		if IsScalar(f.Type) {
 			d.note(key, pair.Value)
 		}
 		d.decode(pair.Value, key, v.FieldByIndex(f.Index), f.Tag)
 		return
 	}
-	d.fault(pair.Key, key, "is not a known key", "", didYouMean(name, keysOf(v.Type())))
+	d.fault(pair.Key, key, "is not a known key", "", DidYouMean(name, keysOf(v.Type())))
 }

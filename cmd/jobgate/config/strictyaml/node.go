@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 // resolve follows anchors, aliases and tags to the node that holds the value. Where one leads nowhere it records a fault
 // and returns false.
-func (d *decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
+func (d *Decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
 	// An alias may stand for an anchor that holds an alias; ten is more than anybody writes, and ends a circle.
 	for range 10 {
 		switch n := node.(type) {
@@ -41,7 +41,7 @@ func (d *decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
 var coreTags = map[string]bool{"!!str": true, "!!int": true, "!!float": true, "!!bool": true, "!!seq": true, "!!map": true}
 
 // anchor is the last anchor of alias's name that stands before it (YAML 1.2 §7.1), or nil.
-func (d *decoder) anchor(alias *ast.AliasNode) *ast.AnchorNode {
+func (d *Decoder) anchor(alias *ast.AliasNode) *ast.AnchorNode {
 	var found *ast.AnchorNode
 	for _, a := range d.anchors {
 		if a.Name.GetToken().Value == alias.Value.GetToken().Value && a.Start.Position.Offset < alias.Start.Position.Offset {
@@ -77,18 +77,18 @@ func isQuoted(node ast.Node) bool {
 }
 
 // note records where key was written.
-func (d *decoder) note(key string, node ast.Node) {
+func (d *Decoder) note(key string, node ast.Node) {
 	if pos := position(node); pos != (Origin{}) {
-		pos.File = d.file
-		d.origins[key] = pos
+		pos.File = d.File
+		d.Origins[key] = pos
 	}
 }
 
 // fault records a fault at node.
-func (d *decoder) fault(node ast.Node, key, problem, allowed, mend string) {
+func (d *Decoder) fault(node ast.Node, key, problem, allowed, mend string) {
 	at := position(node)
-	at.File = d.file
-	d.faults = append(d.faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: allowed, Mend: mend})
+	at.File = d.File
+	d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: allowed, Mend: mend})
 }
 
 // position is where node begins: a mapping begins at its first key, not at the colon behind it.
@@ -160,7 +160,8 @@ func allowedOr(tag reflect.StructTag, v reflect.Value) string {
 	return allowed(tag)
 }
 
-func join(key, name string) string {
+// Join is the key of name within key.
+func Join(key, name string) string {
 	if key == "" {
 		return name
 	}

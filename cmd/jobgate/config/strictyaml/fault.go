@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ func (o Origin) String() string {
 	return "default"
 }
 
-// Fault is one thing wrong with the configuration, or (in Loaded.Warnings) one to think about.
+// Fault is one thing wrong with the configuration, or (in a list of warnings) one to think about.
 type Fault struct {
 	Origin  Origin
 	Key     string // presign.expires, routes[2].path
@@ -69,8 +69,8 @@ func (fs Faults) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sorted orders faults by place: the file's first, then environment, flags and defaults as found.
-func (fs Faults) sorted() Faults {
+// Sorted orders faults by place: the file's first, then environment, flags and defaults as found.
+func (fs Faults) Sorted() Faults {
 	slices.SortStableFunc(fs, func(a, b Fault) int {
 		return cmp.Or(
 			cmp.Compare(boolRank(a.Origin.Line == 0), boolRank(b.Origin.Line == 0)),
@@ -95,8 +95,8 @@ func AsFaults(err error) (Faults, bool) {
 	return fs, ok
 }
 
-// oneOf spells a choice: "clamp, refuse or ignore".
-func oneOf(names []string) string {
+// OneOf spells a choice: "clamp, refuse or ignore".
+func OneOf(names []string) string {
 	switch n := len(names); n {
 	case 0:
 		return "none"
@@ -139,8 +139,8 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// didYouMean is the mend for a name that is not known.
-func didYouMean(want string, candidates []string) string {
+// DidYouMean is the mend for a name that is not known.
+func DidYouMean(want string, candidates []string) string {
 	if near := nearest(want, candidates); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
 	}

@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// setScalar stores text in v. On a fault v is unchanged, problem says what is wrong and want what is allowed.
-func setScalar(v reflect.Value, tag reflect.StructTag, text string) (problem, want string) {
+// Set stores text in v. On a fault v is unchanged, problem says what is wrong and want what is allowed.
+func Set(v reflect.Value, tag reflect.StructTag, text string) (problem, want string) {
 	switch p := v.Addr().Interface().(type) {
 	case *time.Duration:
 		d, err := ParseDuration(text)
@@ -87,23 +87,17 @@ func sizeWant(tag reflect.StructTag) string {
 	return allowed(tag) + ", written like 8KiB or 256MiB"
 }
 
-// setDefaults stores the default tags of the struct v, and of the structs within.
+// Defaults stores the default tags of the struct that into points to, and of the structs within.
+func Defaults(into any) { setDefaults(reflect.ValueOf(into).Elem()) }
+
 func setDefaults(v reflect.Value) {
-	for f := range fields(v.Type()) {
+	for f := range Fields(v.Type()) {
 		field := v.FieldByIndex(f.Index)
 		switch text, ok := f.Tag.Lookup("default"); {
-		case f.Type.Kind() == reflect.Struct && !isScalar(f.Type):
+		case f.Type.Kind() == reflect.Struct && !IsScalar(f.Type):
 			setDefaults(field)
 		case ok:
-			// The tags are fixed in the source; TestDefaults proves that each is in its own range.
-			setScalar(field, f.Tag, text)
+			Set(field, f.Tag, text) // the tags are fixed in the source; a test proves that each is in its own range
 		}
 	}
-}
-
-// Default is the configuration of no file, no environment and no flags. It is not checked: alone it serves nothing.
-func Default() *Config {
-	c := new(Config)
-	setDefaults(reflect.ValueOf(c).Elem())
-	return c
 }

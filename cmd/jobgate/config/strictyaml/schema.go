@@ -1,4 +1,4 @@
-package config
+package strictyaml
 
 import (
 	"net/netip"
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Setting describes one leaf of the configuration.
+// Setting describes one leaf of a configuration.
 type Setting struct {
 	Key     string // presign.expires; roles.NAME.arn; routes[].path
 	Env     string // JOBGATE_PRESIGN_EXPIRES; empty where only the file can say it
@@ -17,28 +17,28 @@ type Setting struct {
 	Restart bool   // a running gateway does not take a change over
 }
 
-// Settings lists every setting in the order of the file.
-func Settings() []Setting {
-	return settingsOf(reflect.TypeFor[Config](), "", true, false)
+// Settings lists the leaves of a struct in the order of its fields. Names of variables begin with envPrefix.
+func Settings(t reflect.Type, envPrefix string) []Setting {
+	return settingsOf(t, "", envPrefix, false)
 }
 
-// settingsOf lists the leaves below t, whose keys begin with prefix; scalar leaves get a variable where env is true, and
-// restart is what holds them all.
-func settingsOf(t reflect.Type, prefix string, env, restart bool) []Setting {
+// settingsOf lists the leaves below t, whose keys begin with prefix; scalar leaves get a variable where envPrefix is not
+// empty, and restart is what holds them all.
+func settingsOf(t reflect.Type, prefix, envPrefix string, restart bool) []Setting {
 	var all []Setting
-	for f := range fields(t) {
+	for f := range Fields(t) {
 		key, restart := prefix+f.Tag.Get("yaml"), restart || f.Tag.Get("restart") != ""
 		switch {
-		case f.Type.Kind() == reflect.Struct && !isScalar(f.Type):
-			all = append(all, settingsOf(f.Type, key+".", env, restart)...)
-		case f.Type.Kind() == reflect.Map && !isScalar(f.Type.Elem()):
-			all = append(all, settingsOf(f.Type.Elem(), key+".NAME.", false, restart)...)
-		case f.Type.Kind() == reflect.Slice && !isScalar(f.Type.Elem()):
-			all = append(all, settingsOf(f.Type.Elem(), key+"[].", false, restart)...)
+		case f.Type.Kind() == reflect.Struct && !IsScalar(f.Type):
+			all = append(all, settingsOf(f.Type, key+".", envPrefix, restart)...)
+		case f.Type.Kind() == reflect.Map && !IsScalar(f.Type.Elem()):
+			all = append(all, settingsOf(f.Type.Elem(), key+".NAME.", "", restart)...)
+		case f.Type.Kind() == reflect.Slice && !IsScalar(f.Type.Elem()):
+			all = append(all, settingsOf(f.Type.Elem(), key+"[].", "", restart)...)
 		default:
 			s := Setting{Key: key, Type: typeName(f.Type), Default: f.Tag.Get("default"), Allowed: allowed(f.Tag), Restart: restart}
-			if env && isScalar(f.Type) {
-				s.Env = envName(key)
+			if envPrefix != "" && IsScalar(f.Type) {
+				s.Env = EnvName(envPrefix, key)
 			}
 			all = append(all, s)
 		}
@@ -46,8 +46,8 @@ func settingsOf(t reflect.Type, prefix string, env, restart bool) []Setting {
 	return all
 }
 
-// fields yields the fields of t that the file can set.
-func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
+// Fields yields the Fields of t that the file can set.
+func Fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
 		for i := range t.NumField() {
 			if f := t.Field(i); f.Tag.Get("yaml") != "" && !yield(f) {
@@ -60,19 +60,19 @@ func fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 // keysOf lists the keys that a mapping of type t may hold.
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for f := range fields(t) {
+	for f := range Fields(t) {
 		keys = append(keys, f.Tag.Get("yaml"))
 	}
 	return keys
 }
 
-// envName is the variable that spells key.
-func envName(key string) string {
-	return "JOBGATE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
+// EnvName is the variable that spells key.
+func EnvName(prefix, key string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// isScalar says whether one text spells a t.
-func isScalar(t reflect.Type) bool {
+// IsScalar says whether one text spells a t.
+func IsScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
 		return true
@@ -101,7 +101,7 @@ func typeName(t reflect.Type) string {
 // allowed spells the range or choice of a field.
 func allowed(tag reflect.StructTag) string {
 	if enum := tag.Get("enum"); enum != "" {
-		return oneOf(strings.Split(enum, "|"))
+		return OneOf(strings.Split(enum, "|"))
 	}
 	if tag.Get("max") != "" {
 		return tag.Get("min") + ".." + tag.Get("max")
@@ -112,7 +112,7 @@ func allowed(tag reflect.StructTag) string {
 // lookup finds the scalar field of c that key names.
 func lookup(c reflect.Value, key string) (reflect.Value, reflect.StructTag, bool) {
 	name, rest, nested := strings.Cut(key, ".")
-	for f := range fields(c.Type()) {
+	for f := range Fields(c.Type()) {
 		if f.Tag.Get("yaml") != name {
 			continue
 		}
@@ -120,7 +120,7 @@ func lookup(c reflect.Value, key string) (reflect.Value, reflect.StructTag, bool
 		if nested && f.Type.Kind() == reflect.Struct {
 			return lookup(v, rest)
 		}
-		return v, f.Tag, !nested && isScalar(f.Type)
+		return v, f.Tag, !nested && IsScalar(f.Type)
 	}
 	return reflect.Value{}, "", false
 }
