@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"jobgate/gateway/jobdoc/jsontext"
 	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
@@ -54,21 +55,18 @@ const codeFileForm = "s3://<region>.<bucket>/<key>@<versionId>"
 
 var codeSignPrefix = []byte(nameCodeSign + ":")
 
-// span is the raw text of a JSON string, its quotes included.
-type span struct{ start, end int }
-
 // stringAround returns the JSON string that the placeholder at w.start is all of. ok is
 // false if it is part of one, or of none.
-func (w *walker) stringAround() (s span, ok bool) {
+func (w *walker) stringAround() (s jsontext.Span, ok bool) {
 	depth := w.depth()
-	if depth == 0 || depth > maxDepth {
-		return span{}, false
+	if depth == 0 || depth > jsontext.MaxDepth {
+		return jsontext.Span{}, false
 	}
 	if _, err := w.body(); err != nil {
-		return span{}, false // placeholder says so
+		return jsontext.Span{}, false // placeholder says so
 	}
-	l := &w.depths.levels[depth-1]
-	return span{l.open, l.read}, l.start == w.start && l.end == w.end
+	text, all := w.depths.Last(depth)
+	return all, text == jsontext.Span{Start: w.start, End: w.end}
 }
 
 // codeSign fills a code-sign placeholder.
@@ -97,7 +95,7 @@ func (w *walker) codeSign(k kind, rest []byte) *Error {
 		return nil
 	}
 	w.sink.literal(appendSignature(nil, &f, &s), escapes+w.depth()-1)
-	w.end = w.whole.end
+	w.end = w.whole.End
 	return nil
 }
 
@@ -107,7 +105,7 @@ func (w *walker) codeSignPlace(k kind) *Error {
 	switch {
 	case k == kindCodeSignValue && w.options.Strict:
 		return documentError("Placeholders of kind %s are not AWS's and are refused in strict mode; use %s", nameCodeSignValue, nameCodeSign)
-	case depth > maxDepth:
+	case depth > jsontext.MaxDepth:
 		return tooDeep()
 	case w.options.PlainText:
 		return documentError("Placeholders of kind %s stand in JSON documents only, and this one's Content-Type is not JSON's; give the object, or the route's content_type, application/json", k.codeSignName())
@@ -115,7 +113,7 @@ func (w *walker) codeSignPlace(k kind) *Error {
 		return documentError("Placeholders of kind %s stand in JSON documents only", k.codeSignName())
 	case depth == 0:
 		return documentError(`A %s placeholder has to be written as a JSON string: "${aws:iot:%s:%s}"`, k.codeSignName(), k.codeSignName(), codeFileForm)
-	case k == kindCodeSign && w.whole == span{}:
+	case k == kindCodeSign && w.whole == jsontext.Span{}:
 		return documentError("A %s placeholder has to be a JSON string by itself, because an object takes its place; for the signature alone, within a string, use %s", nameCodeSign, nameCodeSignValue)
 	case k == kindCodeSign && w.wholeIsName():
 		return documentError("A %s placeholder cannot be the name of a member, because an object takes its place; write it as the member's value", nameCodeSign)
@@ -125,9 +123,9 @@ func (w *walker) codeSignPlace(k kind) *Error {
 
 // wholeIsName says whether w.whole is the name of an object's member: a colon follows.
 func (w *walker) wholeIsName() bool {
-	r := reader{doc: w.doc, pos: w.whole.end}
+	r := jsontext.Reader{Doc: w.doc, Pos: w.whole.End}
 	for {
-		switch u := r.next(w.depth() - 1); u {
+		switch u := r.Next(w.depth() - 1); u {
 		case ' ', '\t', '\r', '\n':
 		default:
 			return u == ':'
@@ -243,9 +241,9 @@ func appendSignature(dst []byte, f *CodeFile, s *CodeSignature) []byte {
 	dst = append(dst, `","payloadLocation":{"s3":{"bucketName":"`...)
 	dst = append(dst, f.Bucket...)
 	dst = append(dst, `","key":"`...)
-	dst = appendEscaped(dst, []byte(f.Key), 1)
+	dst = jsontext.AppendEscaped(dst, []byte(f.Key), 1)
 	dst = append(dst, `","version":"`...)
-	dst = appendEscaped(dst, []byte(f.Version), 1)
+	dst = jsontext.AppendEscaped(dst, []byte(f.Version), 1)
 	return append(dst, `"}}}`...)
 }
 

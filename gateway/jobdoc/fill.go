@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"jobgate/presigner"
+
+	"jobgate/gateway/jobdoc/jsontext"
 )
 
 // Fill appends doc with its placeholders filled, as Parse and AppendTo in one go, for
@@ -51,7 +53,7 @@ func (f *filler) fill(doc []byte) *Error {
 }
 
 func (f *filler) literal(text []byte, escapes int) {
-	f.dst = appendEscaped(f.dst, text, escapes)
+	f.dst = jsontext.AppendEscaped(f.dst, text, escapes)
 }
 
 func (f *filler) object(o *object) *Error {

@@ -1,7 +1,6 @@
 package jobdoc
 
 import (
-	"encoding/json"
 	"testing"
 	"unsafe"
 )
@@ -19,17 +18,6 @@ func TestSizesOfStructs(t *testing.T) {
 	f("Template", templateBytes, unsafe.Sizeof(Template{}))
 	f("urlHole", urlHoleBytes, unsafe.Sizeof(urlHole{}))
 	f("mark", markBytes, unsafe.Sizeof(mark{}))
-}
-
-func FuzzIsJSONValue(f *testing.F) {
-	for _, seed := range []string{"", " ", "0", "-0", "00", "01", "1.", "1.5", ".5", "-", "1e5", "1E+5", "1e-", "1e", "1.2.3", "true", " null ", "nul", `"x"`, `"x`, "{}", "[1,]", "-1.0e10 "} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		if got, want := isJSONValue(text), json.Valid(text); got != want {
-			t.Errorf("isJSONValue(%q) = %v, json.Valid says %v", text, got, want)
-		}
-	})
 }
 
 // globMayMatch and GlobMatches are checked against each other: what matches for a

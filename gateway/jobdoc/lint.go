@@ -9,6 +9,7 @@ import (
 
 	"jobgate/gateway/target"
 
+	"jobgate/gateway/jobdoc/jsontext"
 	"jobgate/gateway/jobdoc/s3host"
 )
 
@@ -30,8 +31,8 @@ func (w Warning) String() string {
 // be linted too. It returns 100 warnings at most. A nil o means the zero Options.
 func Lint(doc []byte, o *Options) []Warning {
 	o = o.orDefault()
-	l := linter{doc: doc, resolver: o.resolver(), plain: o.PlainText || !looksLikeJSON(doc)}
-	l.depths.reset(doc)
+	l := linter{doc: doc, resolver: o.resolver(), plain: o.PlainText || !jsontext.LooksLikeJSON(doc)}
+	l.depths.Reset(doc)
 	l.run()
 	if !o.PlainText {
 		l.lintJSON()
@@ -43,7 +44,7 @@ type linter struct {
 	doc      []byte
 	resolver *s3host.Resolver
 	plain    bool
-	depths   depths
+	depths   jsontext.Depths
 	masked   []byte // doc without its placeholders, of the same length
 	warnings []Warning
 }
@@ -105,7 +106,7 @@ func (l *linter) literal(from, to int) {
 func (l *linter) placeholder(start, end int) {
 	depth := 0
 	if !l.plain {
-		depth = l.depths.at(start)
+		depth = l.depths.At(start)
 	}
 	l.mask(start, end, depth)
 	k, url := classify(l.doc[start+len(marker) : end-1])
@@ -185,8 +186,8 @@ func (l *linter) mask(start, end, depth int) {
 func (l *linter) lintJSON() {
 	var syntax *json.SyntaxError
 	var value json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(l.masked, byteOrderMark), &value); errors.As(err, &syntax) {
-		offset := max(int(syntax.Offset)-1, 0) + len(l.masked) - len(bytes.TrimPrefix(l.masked, byteOrderMark))
+	if err := json.Unmarshal(bytes.TrimPrefix(l.masked, jsontext.ByteOrderMark), &value); errors.As(err, &syntax) {
+		offset := max(int(syntax.Offset)-1, 0) + len(l.masked) - len(bytes.TrimPrefix(l.masked, jsontext.ByteOrderMark))
 		l.warn(min(offset, len(l.doc)), "the document is not JSON, and is served all the same: %s", strings.TrimPrefix(syntax.Error(), "json: "))
 	}
 }

@@ -3,6 +3,7 @@ package jobdoc
 import (
 	"math"
 
+	"jobgate/gateway/jobdoc/jsontext"
 	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
@@ -53,7 +54,7 @@ type compiler struct {
 }
 
 func (c *compiler) literal(text []byte, escapes int) {
-	c.template.text = appendEscaped(c.template.text, text, escapes)
+	c.template.text = jsontext.AppendEscaped(c.template.text, text, escapes)
 }
 
 func (c *compiler) object(o *object) *Error {

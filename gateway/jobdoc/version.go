@@ -43,9 +43,8 @@ func cutEncodedSuffix(text []byte, c byte) ([]byte, bool) {
 
 // isEncoded says whether the three bytes of text are %XX for c.
 func isEncoded(text []byte, c byte) bool {
-	high, ok1 := unhex(text[1])
-	low, ok2 := unhex(text[2])
-	return text[0] == '%' && ok1 && ok2 && high<<4|low == c
+	const digits = "0123456789ABCDEF"
+	return bytes.EqualFold(text, []byte{'%', digits[c>>4], digits[c&15]})
 }
 
 // checkVersion says whether a decoded version id can be one: visible ASCII, and not

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"sync"
 	"unicode/utf8"
+
+	"jobgate/gateway/jobdoc/jsontext"
 )
 
 // sink takes the parts of a document in their order. A compiler makes a Template of
@@ -23,15 +25,15 @@ type walker struct {
 	options *Options
 	sink    sink
 
-	start, end int   // the placeholder at hand
-	whole      span  // the JSON string that the placeholder at hand takes the place of; zero: of none
-	count      int   // placeholders so far
-	signatures int32 // of code files so far
-	lenient    bool  // what is wrong with a placeholder does not matter
-	parameters bool  // a parameter's value went into the text
+	start, end int           // the placeholder at hand
+	whole      jsontext.Span // the JSON string that the placeholder at hand takes the place of; zero: of none
+	count      int           // placeholders so far
+	signatures int32         // of code files so far
+	lenient    bool          // what is wrong with a placeholder does not matter
+	parameters bool          // a parameter's value went into the text
 
 	json   jsonState
-	depths depths // once json is yes
+	depths jsontext.Depths // once json is yes
 
 	decoded []byte // the body at hand without JSON's escapes
 	value   []byte // the value of the parameter at hand
@@ -62,7 +64,8 @@ func newWalker(doc []byte, o *Options, s sink) *walker {
 
 // free gives w back, with nothing of the document in reach.
 func (w *walker) free() {
-	w.doc, w.options, w.sink, w.depths.doc = nil, nil, nil, nil
+	w.doc, w.options, w.sink = nil, nil, nil
+	w.depths.Reset(nil)
 	w.s3 = object{scratch: w.s3.scratch}
 	if cap(w.decoded)+cap(w.value)+cap(w.text)+cap(w.s3.scratch) > maxScratch {
 		w.decoded, w.value, w.text, w.s3.scratch = nil, nil, nil, nil
@@ -80,11 +83,11 @@ func (w *walker) walk() *Error {
 		if i < 0 {
 			return w.literal(from, len(w.doc))
 		}
-		w.start, w.whole = from+i, span{}
+		w.start, w.whole = from+i, jsontext.Span{}
 		before := w.start
 		if bytes.HasPrefix(w.doc[w.start+len(marker):], codeSignPrefix) && w.options.Signatures != nil {
 			if s, ok := w.stringAround(); ok {
-				w.whole, before = s, s.start
+				w.whole, before = s, s.Start
 			}
 		}
 		if err := w.literal(from, before); err != nil {
@@ -172,46 +175,46 @@ func (w *walker) body() ([]byte, *Error) {
 func (w *walker) depth() int {
 	if w.json == jsonUnknown {
 		w.json = jsonNo
-		if !w.options.PlainText && looksLikeJSON(w.doc) {
+		if !w.options.PlainText && jsontext.LooksLikeJSON(w.doc) {
 			w.json = jsonYes
-			w.depths.reset(w.doc)
+			w.depths.Reset(w.doc)
 		}
 	}
 	if w.json == jsonNo {
 		return 0
 	}
-	return w.depths.at(w.start)
+	return w.depths.At(w.start)
 }
 
 // decode is body for a placeholder in which something means something to JSON.
 func (w *walker) decode(from, depth int) ([]byte, *Error) {
-	if depth > maxDepth {
+	if depth > jsontext.MaxDepth {
 		return nil, tooDeep()
 	}
 	w.decoded = w.decoded[:0]
-	r := reader{doc: w.doc, pos: from}
+	r := jsontext.Reader{Doc: w.doc, Pos: from}
 	open := 1
 	for {
 		// Fast path: what means nothing here is copied as it is.
-		plain := r.pos
+		plain := r.Pos
 		for plain < len(w.doc) && !meaning[w.doc[plain]] {
 			plain++
 		}
-		w.decoded = append(w.decoded, w.doc[r.pos:plain]...)
-		r.pos = plain
-		if r.pos < len(w.doc) && (w.doc[r.pos] == '\n' || w.doc[r.pos] == '\r') {
+		w.decoded = append(w.decoded, w.doc[r.Pos:plain]...)
+		r.Pos = plain
+		if r.Pos < len(w.doc) && (w.doc[r.Pos] == '\n' || w.doc[r.Pos] == '\r') {
 			return nil, documentError(textNotTerminated)
 		}
-		u := r.next(depth)
+		u := r.Next(depth)
 		switch u {
-		case unitEnd:
+		case jsontext.End:
 			return nil, documentError(textNotTerminated)
-		case unitBad:
-			w.end = r.pos
+		case jsontext.Bad:
+			w.end = r.Pos
 			return nil, documentError(`A placeholder holds an escape that JSON does not know; a backslash in JSON is written \\`)
 		case '}':
 			if open--; open == 0 {
-				w.end = r.pos
+				w.end = r.Pos
 				return w.decoded, nil
 			}
 		case '{':
@@ -224,7 +227,7 @@ func (w *walker) decode(from, depth int) ([]byte, *Error) {
 }
 
 func tooDeep() *Error {
-	return documentError("A placeholder stands in more than %d JSON strings within each other", maxDepth)
+	return documentError("A placeholder stands in more than %d JSON strings within each other", jsontext.MaxDepth)
 }
 
 // parameter puts a parameter's value in the place of its placeholder.
@@ -236,10 +239,10 @@ func (w *walker) parameter(name []byte) *Error {
 	w.parameters = true
 	w.value = append(w.value[:0], value...)
 	escapes, depth := w.options.literalEscapes(), w.depth()
-	if depth > maxDepth {
+	if depth > jsontext.MaxDepth {
 		return tooDeep()
 	}
-	quoted := depth == 0 && w.json == jsonYes && !isJSONValue(w.value)
+	quoted := depth == 0 && w.json == jsonYes && !jsontext.IsValue(w.value)
 	if quoted {
 		w.sink.literal(quote, escapes)
 		depth = 1

@@ -1,22 +1,25 @@
-package jobdoc
+package jsontext
 
 import "bytes"
 
-// maxDepth bounds how many JSON strings within each other are looked into. AWS's
+// MaxDepth bounds how many JSON strings within each other are looked into. AWS's
 // answers have two; each more doubles the backslashes.
-const maxDepth = 8
+const MaxDepth = 8
 
-// depths finds in how many JSON strings a place of a document stands: 0 outside any
+// Depths finds in how many JSON strings a place of a document stands: 0 outside any
 // string, 1 in a string, 2 in a string of a document that is itself a string, and so
 // on. A string's text counts as a document if it begins and ends as a JSON object or
 // array does.
 //
 // Places must be asked in rising order: what was read is not read again, so that all
-// questions about a document together cost at most maxDepth readings of it.
-type depths struct {
+// questions about a document together cost at most MaxDepth readings of it.
+type Depths struct {
 	doc    []byte
-	levels [maxDepth]level
+	levels [MaxDepth]level
 }
+
+// Span is a part of a document.
+type Span struct{ Start, End int }
 
 // level is how far the text of one depth was read: the string last found in it.
 type level struct {
@@ -26,13 +29,14 @@ type level struct {
 	document   bool
 }
 
-func (d *depths) reset(doc []byte) {
+// Reset begins a document; nil lets go of the last.
+func (d *Depths) Reset(doc []byte) {
 	d.doc = doc
 	d.levels[0] = level{}
 }
 
-// at returns the depth of an offset, maxDepth+1 if it is deeper than is looked into.
-func (d *depths) at(place int) int {
+// At returns the depth of an offset, MaxDepth+1 if it is deeper than is looked into.
+func (d *Depths) At(place int) int {
 	for depth := range d.levels {
 		l := &d.levels[depth]
 		for l.end <= place {
@@ -47,19 +51,25 @@ func (d *depths) at(place int) int {
 			return depth + 1
 		}
 	}
-	return maxDepth + 1
+	return MaxDepth + 1
+}
+
+// Last returns the string that was found last at a depth, from 1: its text, and all of it, with its quotes.
+func (d *Depths) Last(depth int) (text, all Span) {
+	l := &d.levels[depth-1]
+	return Span{l.start, l.end}, Span{l.open, l.read}
 }
 
 // advance finds the next string in the text of a depth.
-func (d *depths) advance(depth int) bool {
+func (d *Depths) advance(depth int) bool {
 	l := &d.levels[depth]
-	r := reader{doc: d.doc, pos: l.read}
+	r := Reader{Doc: d.doc, Pos: l.read}
 	for {
 		// Fast path: only quotes and backslashes can make a quote at any depth.
-		r.pos = skipPlain(d.doc, r.pos, depth == 0)
-		l.open = r.pos
-		u := r.next(depth)
-		if u == unitEnd {
+		r.Pos = skipPlain(d.doc, r.Pos, depth == 0)
+		l.open = r.Pos
+		u := r.Next(depth)
+		if u == End {
 			l.start, l.end = len(d.doc)+1, len(d.doc)+1 // no place lies behind
 			return false
 		}
@@ -67,10 +77,10 @@ func (d *depths) advance(depth int) bool {
 			break
 		}
 	}
-	l.start = r.pos
+	l.start = r.Pos
 	l.end, l.document = textEnd(&r, depth+1)
-	l.read = r.pos
-	if depth+1 < maxDepth {
+	l.read = r.Pos
+	if depth+1 < MaxDepth {
 		d.levels[depth+1] = level{read: l.start}
 	}
 	return true
@@ -91,20 +101,20 @@ func skipPlain(doc []byte, pos int, quoteOnly bool) int {
 
 // textEnd reads the text of a string to its closing quote, which it consumes. It
 // returns the text's end, and whether the text looks like a JSON document.
-func textEnd(r *reader, depth int) (end int, document bool) {
+func textEnd(r *Reader, depth int) (end int, document bool) {
 	var first, last rune
 	for {
 		// Fast path: what no escape or quote interrupts.
-		end = skipPlain(r.doc, r.pos, false)
-		if run := bytes.TrimSpace(r.doc[r.pos:end]); len(run) > 0 {
+		end = skipPlain(r.Doc, r.Pos, false)
+		if run := bytes.TrimSpace(r.Doc[r.Pos:end]); len(run) > 0 {
 			last = rune(run[len(run)-1])
 			if first == 0 {
 				first = rune(run[0])
 			}
 		}
-		r.pos = end
-		u := r.next(depth)
-		if u == unitEnd {
+		r.Pos = end
+		u := r.Next(depth)
+		if u == End {
 			document = first == '{' && last == '}' || first == '[' && last == ']'
 			return end, document
 		}
@@ -115,19 +125,4 @@ func textEnd(r *reader, depth int) (end int, document bool) {
 			first = u
 		}
 	}
-}
-
-var byteOrderMark = []byte("\uFEFF")
-
-// looksLikeJSON says whether doc begins as a JSON document with strings in it does.
-// A placeholder alone, YAML, a shell script and most other text do not.
-func looksLikeJSON(doc []byte) bool {
-	for _, c := range bytes.TrimPrefix(doc, byteOrderMark) {
-		switch c {
-		case ' ', '\n', '\r', '\t':
-			continue
-		}
-		return c == '{' || c == '[' || c == '"'
-	}
-	return false
 }
