@@ -202,6 +202,8 @@ func TestRefusedInput(t *testing.T) {
 	device := "mqtt://127.0.0.1:1/$aws/things/{thingName}/jobs/get"
 	f("--server-name with an mqtt:// target", "--server-name", "x", device)
 	f("--mqtt-version with a target of HTTP", "--mqtt-version", "5", url)
+	f("--mqtt-keep-alive with a target of HTTP", "--mqtt-keep-alive", "30s", url)
+	f("whole seconds", "--mqtt-keep-alive", "1500ms", device)
 	f("--method with a target of MQTT", "--method", "POST", device)
 	f("--spread with a target of MQTT", "--spread", "uniform", device)
 	f("8 connections the names of 3 things", "--concurrency", "8", "--things", "3", device)

@@ -31,6 +31,7 @@ type flags struct {
 	maxBody                          int
 	unix                             string
 	mqttVersion                      string
+	mqttKeepAlive                    time.Duration
 	tls                              tlsFlags
 	verify                           verifyFlags
 	assert                           string
@@ -55,6 +56,7 @@ func (f *flags) register(set *pflag.FlagSet) {
 	set.IntVar(&f.maxBody, "max-body", 16<<20, "longest answer's body, in bytes (0: any)")
 	set.StringVar(&f.unix, "unix", "", "connect to this Unix socket; URL still gives Host and path")
 	set.StringVar(&f.mqttVersion, "mqtt-version", "5", "version of the protocol that an mqtt:// or mqtts:// target is spoken to in: 5 or 3.1.1")
+	set.DurationVar(&f.mqttKeepAlive, "mqtt-keep-alive", time.Minute, "keep alive of the devices of an MQTT target, within which they send a PINGREQ if nothing else (0: none)")
 	f.tls.register(set)
 	f.verify.register(set)
 	f.output.register(set)
@@ -149,6 +151,7 @@ func (f *flags) setMQTT(p *plan.Plan, changed func(string) bool) error {
 	if p.V311 = f.mqttVersion == "3.1.1"; !p.V311 && f.mqttVersion != "5" {
 		return fmt.Errorf("cannot speak MQTT %q: 5 or 3.1.1; see --mqtt-version", f.mqttVersion)
 	}
+	p.MQTTKeepAlive = f.mqttKeepAlive
 	if !changed("things") {
 		f.things = strconv.Itoa(max(p.Connections, 1))
 	}

@@ -23,7 +23,7 @@ func (f *flags) refuseUnused(p *plan.Plan, changed func(string) bool) error {
 		{f.verify.how == "signature", []string{"verify-skip"}, "with --verify=signature, which opens no URL"},
 		{plain, []string{"cert-file", "key-file", "server-name"}, "with an " + scheme + ":// target"},
 		{plain && f.verify.how == "", []string{"ca-file"}, "with an " + scheme + ":// target, but for --verify"},
-		{!p.MQTT(), []string{"mqtt-version"}, "with a target of HTTP"},
+		{!p.MQTT(), []string{"mqtt-version", "mqtt-keep-alive"}, "with a target of HTTP"},
 		{p.MQTT(), []string{"method", "header", "status", "keep-alive", "spread"}, "with a target of MQTT"},
 		{f.tls.insecure, []string{"ca-file"}, "with --insecure, which trusts every certificate"},
 	} {

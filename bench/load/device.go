@@ -21,6 +21,7 @@ type device struct {
 	thing    uint32
 	clientID []byte
 	limit    int // of a packet, in bytes; 0: none
+	alive    keepAlive
 	in       []byte
 	from, to int // the bytes of in that are not taken yet
 	acks     []byte
@@ -40,6 +41,7 @@ func newDevice(r *run, id int) *device {
 	if r.plan.V311 {
 		d.version = packet.V311
 	}
+	d.alive.asked = r.plan.MQTTKeepAlive
 	if r.plan.MaxBody > 0 {
 		d.limit = r.plan.MaxBody + 1<<16
 	}
@@ -59,7 +61,9 @@ func (w *worker) greet(ctx context.Context, now time.Duration) error {
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = w.conn.nc.Close() })() // who waits for it sees the error
-	if err := w.conn.write(packet.AppendConnect(nil, &packet.Connect{Version: d.version, Clean: true, ClientID: d.clientID})); err != nil {
+	if err := w.conn.write(packet.AppendConnect(nil, &packet.Connect{
+		Version: d.version, Clean: true, ClientID: d.clientID, KeepAlive: uint16(d.alive.asked / time.Second),
+	})); err != nil {
 		return err
 	}
 	p, err := w.read()
@@ -74,6 +78,7 @@ func (w *worker) greet(ctx context.Context, now time.Duration) error {
 	} else if ack.Reason != packet.Success {
 		return fmt.Errorf("CONNECT was refused with code %#x", uint8(ack.Reason))
 	}
+	d.alive.agree(&ack)
 	return w.subscribe()
 }
 
@@ -176,6 +181,8 @@ func (w *worker) take(p packet.Packet) error {
 		}
 	case packet.PUBLISH:
 		return w.takeMessage(p)
+	case packet.PINGRESP:
+		d.alive.answered = true
 	case packet.DISCONNECT:
 		var m packet.Disconnect
 		if err := packet.ParseDisconnect(p.Body, d.version, &m); err != nil {

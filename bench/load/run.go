@@ -209,7 +209,11 @@ func (r *run) closeAll() {
 
 // serve plays what the dispatcher hands out.
 func (w *worker) serve(d *dispatcher) {
-	for a := range d.queue {
+	for {
+		a, ok := w.next(d)
+		if !ok {
+			return
+		}
 		next, more := w.do(a)
 		if more || len(w.run.flows[a.flow].Steps) > 1 {
 			d.later(next, more)
@@ -226,7 +230,7 @@ func (w *worker) saturate(ctx context.Context, c *chooser) {
 		}
 		a := c.arrival(now)
 		for more := true; more; {
-			if a, more = w.do(a); more && !w.run.pause(ctx, a.due) {
+			if a, more = w.do(a); more && !w.pause(ctx, a.due) {
 				return
 			}
 			if more {

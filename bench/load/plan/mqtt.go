@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // MQTT says whether the target is one of MQTT. Each connection of such a run is a device of its own: the paths are topics,
@@ -88,10 +89,16 @@ func (r *Request) UsesThing() bool {
 	return false
 }
 
+// maxKeepAlive is the most that CONNECT has room for.
+const maxKeepAlive = 65535 * time.Second
+
 // validateMQTT refuses what cannot be run against a target of MQTT.
 func (p *Plan) validateMQTT() error {
 	if !p.MQTT() {
 		return nil
+	}
+	if p.MQTTKeepAlive < 0 || p.MQTTKeepAlive > maxKeepAlive || p.MQTTKeepAlive%time.Second != 0 {
+		return fmt.Errorf("cannot ask for a keep alive of %s: whole seconds, up to %s; see --mqtt-keep-alive", p.MQTTKeepAlive, maxKeepAlive)
 	}
 	if p.KeepAlive < 1 {
 		return errors.New("cannot end a connection after each request: an MQTT device keeps its own; see --keep-alive, --reconnect-after")

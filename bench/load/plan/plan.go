@@ -39,12 +39,13 @@ type Flow struct {
 
 // Plan is a run. Run checks it; the zero values named here are the defaults.
 type Plan struct {
-	URL      string // scheme://host[:port]; a path is ignored, the flows have theirs
-	V311     bool   // with a target of MQTT: version 3.1.1 instead of 5
-	Unix     string // path of a Unix socket to connect to instead
-	Scenario string // the flows' name, for the report
-	Flows    []Flow
-	Headers  []Header // of every request, before the step's own
+	URL           string        // scheme://host[:port]; a path is ignored, the flows have theirs
+	V311          bool          // with a target of MQTT: version 3.1.1 instead of 5
+	MQTTKeepAlive time.Duration // that devices ask for in CONNECT, whole seconds; 0: none, unless the target wants one
+	Unix          string        // path of a Unix socket to connect to instead
+	Scenario      string        // the flows' name, for the report
+	Flows         []Flow
+	Headers       []Header // of every request, before the step's own
 
 	Stages      []Stage // Open loop; none: closed loop
 	Poisson     bool    // else constant arrivals
