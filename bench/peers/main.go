@@ -14,7 +14,10 @@
 //	go run -C bench/peers . -before PATH compare   two jobgates: the server's CPU time a request
 //
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
-//	                 conf/*: jobgate.yaml, nginx-*.conf      wrk (taskset: load core)
+//	                 server/conf/*: jobgate.yaml, nginx…     wrk (taskset: load core)
+//
+// What all share is in setup, process, server and load, rounds and table; each of documents, connections, jobs, store and so
+// on is one group of comparisons.
 //
 // It is a module of its own, so that its rivals stay out of jobgate's go.mod. What it
 // prints is Markdown.
@@ -22,72 +25,61 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
-	"time"
-)
 
-// options are the command's flags.
-type options struct {
-	rounds      int
-	length      time.Duration // of one measurement
-	connections int
-	serverCore  int
-	loadCore    int
-	only        string        // contestants whose name contains this, and the references
-	idle        int           // connections of idle and polling
-	every       time.Duration // of polling
-	things      int           // of fleet and jobs
-	fleet       time.Duration
-	keepAlive   string // of fleet
-	folder      string // of the run
-	jobgate     string // the binary
-	before      string // of compare
-	after       string // of compare
-	keep        string // folder of stores with things, for the next run
-	verbose     bool
-}
+	"jobgate/bench/peers/bare"
+	"jobgate/bench/peers/binaries"
+	"jobgate/bench/peers/connections"
+	"jobgate/bench/peers/documents"
+	"jobgate/bench/peers/generator"
+	"jobgate/bench/peers/jobs"
+	"jobgate/bench/peers/load"
+	"jobgate/bench/peers/micro"
+	"jobgate/bench/peers/overload"
+	"jobgate/bench/peers/server"
+	"jobgate/bench/peers/setup"
+	"jobgate/bench/peers/store"
+)
 
 // comparison is one word of the command line.
 type comparison struct {
 	name   string
 	always bool // also when no word is given
-	run    func(context.Context, *options) error
+	run    func(context.Context, *setup.Options) error
 }
 
 // comparisons are all of them, in the order in which they run.
 var comparisons = []comparison{
-	{"http", true, compareHTTP},
-	{"url", true, compareURL},
-	{"template", true, compareTemplate},
-	{"generator", false, compareGenerator},
-	{"idle", false, compareIdle},
-	{"polling", false, comparePolling},
-	{"handshakes", false, compareHandshakes},
-	{"documents", false, compareDocuments},
-	{"fleet", false, runFleet},
-	{"jobs", false, compareJobs},
-	{"store", false, compareStore},
-	{"overload", false, compareOverload},
-	{"compare", false, compareBinaries},
+	{"http", true, documents.Compare},
+	{"url", true, micro.URL},
+	{"template", true, micro.Template},
+	{"generator", false, generator.Compare},
+	{"idle", false, connections.Idle},
+	{"polling", false, connections.Polling},
+	{"handshakes", false, connections.Handshakes},
+	{"documents", false, documents.Many},
+	{"fleet", false, documents.Fleet},
+	{"jobs", false, jobs.Compare},
+	{"store", false, store.Compare},
+	{"overload", false, overload.Compare},
+	{"compare", false, binaries.Compare},
 }
 
 func main() {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
-		case servePeer:
-			end(serve(os.Args[2:]))
-		case loadPeer:
-			end(runCertified(os.Args[2]))
-		case holdPeer:
-			end(runHolder(os.Args[2]))
+		case bare.Word:
+			end(bare.Serve(os.Args[2:]))
+		case load.Word:
+			end(load.RunCertified(os.Args[2]))
+		case connections.Word:
+			end(connections.RunHolder(os.Args[2]))
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -116,23 +108,8 @@ func comparisonNames() string {
 }
 
 func run(ctx context.Context) error {
-	o := new(options)
-	flag.IntVar(&o.rounds, "rounds", 7, "rounds, in each of which everybody has a turn")
-	flag.DurationVar(&o.length, "duration", 5*time.Second, "length of one turn")
-	flag.IntVar(&o.connections, "connections", 64, "connections of the load")
-	flag.IntVar(&o.serverCore, "server-core", 0, "core of the server under test")
-	flag.IntVar(&o.loadCore, "load-core", 1, "core of the load and of upstreams")
-	flag.StringVar(&o.only, "only", "", "only contestants whose name contains this, and what they are compared with; store: only calls")
-	flag.IntVar(&o.idle, "idle", 20000, "idle, polling: connections; several processes of each server share what one may not open")
-	flag.IntVar(&o.things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs, store, compare: things in the job's group")
-	flag.DurationVar(&o.every, "every", time.Minute, "polling: how often each connection asks")
-	flag.DurationVar(&o.fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
-	flag.StringVar(&o.keepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
-	flag.StringVar(&o.before, "before", "", "compare, overload: the jobgate to compare with; documents: another to measure as well")
-	flag.StringVar(&o.after, "after", "", "compare, overload: the jobgate that is compared, instead of one built from the tree")
-	flag.StringVar(&o.keep, "keep", "", "jobs, compare: folder in which the store with its things is kept for the next run with as many")
-	flag.StringVar(&o.jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")
-	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")
+	o := new(setup.Options)
+	o.AddFlags()
 	flag.Parse()
 	words := flag.Args()
 	for _, w := range words {
@@ -140,22 +117,17 @@ func run(ctx context.Context) error {
 			return fmt.Errorf("there is no comparison %q: %s", w, comparisonNames())
 		}
 	}
-	for _, path := range []*string{&o.before, &o.after, &o.keep, &o.jobgate} {
-		if *path == "" {
-			continue
-		}
-		if full, err := filepath.Abs(*path); err == nil {
-			*path = full
-		}
-	}
-	if o.rounds < 1 || o.things < 1 || o.length < time.Second/10 || o.connections < 1 || o.idle < 1 {
-		return errors.New("-rounds, -connections, -idle and -things are at least 1, -duration at least 100ms")
-	}
-	if err := o.prepare(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(o.folder) }() // it is temporary anyway
-	printMachine()
+	if err := o.Prepare(); err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(o.Folder) }() // it is temporary anyway
+	if err := server.CopyDocuments(o.Folder); err != nil {
+		return err
+	}
+	setup.PrintMachine()
 	for _, c := range comparisons {
 		if len(words) == 0 && !c.always || len(words) > 0 && !slices.Contains(words, c.name) {
 			continue
@@ -165,37 +137,4 @@ func run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// prepare makes the run's folder and builds jobgate into it, unless there is one.
-func (o *options) prepare() error {
-	folder, err := os.MkdirTemp("", "jobgate-peers-")
-	if err != nil {
-		return fmt.Errorf("cannot make a folder for the run: %w", err)
-	}
-	o.folder = folder
-	if err := os.Chmod(folder, 0o755); err != nil { // for nginx's worker
-		return err
-	}
-	if err := os.Mkdir(filepath.Join(folder, "static"), 0o755); err != nil {
-		return err
-	}
-	if err := copyDocuments(folder); err != nil {
-		return err
-	}
-	if o.jobgate == "" {
-		o.jobgate = o.after
-	}
-	if o.jobgate != "" {
-		return nil
-	}
-	o.jobgate = filepath.Join(folder, "jobgate")
-	return buildJobgate(o.jobgate)
-}
-
-// progress says what is going on, on standard error.
-func (o *options) progress(format string, args ...any) {
-	if o.verbose {
-		fmt.Fprintf(os.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
-	}
 }

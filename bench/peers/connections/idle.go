@@ -1,0 +1,250 @@
+// Package connections compares what connections cost: idle ones, those that ask once a minute, and TLS handshakes.
+package connections
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"jobgate/bench/peers/certificates"
+	"jobgate/bench/peers/load"
+	"jobgate/bench/peers/process"
+	"jobgate/bench/peers/server"
+	"jobgate/bench/peers/setup"
+	"jobgate/bench/peers/table"
+)
+
+const (
+	spare  = 100              // descriptors that are not idle connections, on either side
+	settle = 20 * time.Second // from the last connection to the measurement
+)
+
+// raiseFiles lets this process and those that it starts open n files each, as far as
+// the machine allows, and returns how many it allows.
+func raiseFiles(n uint64) (uint64, error) {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("cannot ask for the limit of open files: %w", err)
+	}
+	want := syscall.Rlimit{Cur: max(n, limit.Max), Max: max(n, limit.Max)}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want); err != nil { // only root may raise the maximum
+		want = syscall.Rlimit{Cur: limit.Max, Max: limit.Max}
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want); err != nil {
+			return 0, fmt.Errorf("cannot raise the limit of open files: %w", err)
+		}
+	}
+	return want.Cur, nil
+}
+
+// The ways in which devices connect.
+const (
+	plainKind = "plain"
+	tlsKind   = "TLS"
+	mtlsKind  = "mTLS" // each with a certificate of its own
+)
+
+// idleServer is one row of Idle.
+type idleServer struct {
+	name, kind string
+	start      func() (*process.Process, int, error)
+	goal       string
+}
+
+// idleServers are all that are compared, each connection of them one of each.
+func idleServers(o *setup.Options, each int) (all []idleServer) {
+	goals := map[string]string{plainKind: "≤ 2.5 KB", tlsKind: "≤ 12 KB", mtlsKind: "≤ 16 KB"}
+	for _, kind := range []string{plainKind, tlsKind, mtlsKind} {
+		s := server.Settings{TLS: kind != plainKind, Connections: each + spare/2}
+		if kind == mtlsKind {
+			s.Auth = "mtls"
+		}
+		all = append(all,
+			idleServer{"jobgate", kind, func() (*process.Process, int, error) { return server.StartJobgate(o, o.ServerCore, s) }, goals[kind]},
+			idleServer{"nginx", kind, func() (*process.Process, int, error) { return server.StartNginx(o, o.ServerCore, "nginx-file.conf", s) }, ""})
+	}
+	return all
+}
+
+// newIdleRun shares the connections among as many processes of each server as their open files need.
+func newIdleRun(ctx context.Context, o *setup.Options) (*idleRun, error) {
+	files, err := raiseFiles(uint64(o.Idle) + spare)
+	if err != nil {
+		return nil, err
+	}
+	most := int(files) - spare // connections of one process
+	r := &idleRun{Options: o, files: files, processes: (o.Idle + most - 1) / most}
+	r.each = o.Idle / r.processes
+	for _, prepare := range []func() error{
+		func() error { return server.BareAnswer(ctx, o) },
+		func() error { return certificates.WriteServer(o.Folder) },
+		func() error { return certificates.WriteAuthority(o.Folder) },
+		func() error { return certificates.WriteDevice(o.Folder) },
+	} {
+		if err := prepare(); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// head says how the connections are shared.
+func (r *idleRun) head(title string) {
+	fmt.Printf("## %s %s\n\n", table.Thousands(float64(r.each*r.processes)), title)
+	if r.processes > 1 {
+		fmt.Printf("A process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE: %d processes of each server share them. The active ones ask the first.\n", table.Thousands(float64(r.files)), r.processes)
+	}
+}
+
+// Idle opens many connections, asks once on each and leaves them open: how much
+// memory does the server hold for each, and what do the active ones notice?
+func Idle(ctx context.Context, o *setup.Options) error {
+	r, err := newIdleRun(ctx, o)
+	if err != nil {
+		return err
+	}
+	r.head("idle connections")
+	fmt.Printf("Each asked once and stays open; memory is the growth of the server's resident set, %s after the last one. With mTLS each has a certificate of its own.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", settle)
+	t := table.New("<server", "<", "memory per connection", "<goal", "resident before", "with them", "after they have left", "active p50, p99 before", "meanwhile")
+	for _, s := range idleServers(o, r.each) {
+		if !strings.Contains(s.name, o.Only) {
+			continue
+		}
+		row, err := r.row(ctx, s)
+		if err != nil {
+			return fmt.Errorf("%s, %s: %w", s.name, s.kind, err)
+		}
+		t.Add(row...)
+	}
+	fmt.Print(t)
+	return nil
+}
+
+// idleRun is the comparison under way.
+type idleRun struct {
+	*setup.Options
+	files     uint64 // that a process may open
+	processes int    // of each server
+	each      int    // connections of each of them
+}
+
+// startServers starts the processes of a server, and waits until they listen.
+func (r *idleRun) startServers(ctx context.Context, s idleServer) (servers []*process.Process, ports []int, err error) {
+	for range r.processes {
+		p, port, err := s.start()
+		if err == nil {
+			servers, ports = append(servers, p), append(ports, port)
+			err = process.Listens(ctx, port)
+		}
+		if err != nil {
+			stopAll(servers)
+			return nil, nil, err
+		}
+	}
+	return servers, ports, nil
+}
+
+func stopAll(servers []*process.Process) {
+	for _, p := range servers {
+		p.Stop()
+	}
+}
+
+// hold opens the connections to the processes of a server, which ask again at an interval unless that is 0.
+func (r *idleRun) hold(ctx context.Context, s idleServer, ports []int, every time.Duration) (holders []*holder, err error) {
+	for _, port := range ports {
+		what := holding{Port: port, Connections: r.each, TLS: s.kind != plainKind, Every: every}
+		if s.kind == mtlsKind {
+			what.Folder = r.Folder
+		}
+		h, err := holdConnections(ctx, r.Options, what)
+		if err != nil {
+			letGo(holders)
+			return nil, err
+		}
+		holders = append(holders, h)
+	}
+	return holders, nil
+}
+
+func letGo(holders []*holder) {
+	for _, h := range holders {
+		h.stop()
+	}
+}
+
+// row measures one server.
+func (r *idleRun) row(ctx context.Context, s idleServer) ([]string, error) {
+	servers, ports, err := r.startServers(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	defer stopAll(servers)
+	before, err := r.active(ctx, s, ports[0])
+	if err != nil {
+		return nil, err
+	}
+	if err := process.Sleep(ctx, settle); err != nil {
+		return nil, err
+	}
+	empty := resident(servers)
+	holders, err := r.hold(ctx, s, ports, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { letGo(holders) }()
+	if err := process.Sleep(ctx, settle); err != nil {
+		return nil, err
+	}
+	full := resident(servers)
+	n := r.each * r.processes
+	r.Progress("%s, %s: %d KB before, %d KB with %d connections", s.name, s.kind, empty/1024, full/1024, n)
+	meanwhile, err := r.active(ctx, s, ports[0])
+	if err != nil {
+		return nil, err
+	}
+	letGo(holders)
+	holders = nil
+	if err := process.Sleep(ctx, settle); err != nil {
+		return nil, err
+	}
+	return []string{s.name, s.kind, perConnection(full-empty, n), s.goal, table.InMegabytes(empty), table.InMegabytes(full), table.InMegabytes(resident(servers)), before, meanwhile}, nil
+}
+
+func perConnection(grown int64, n int) string {
+	return fmt.Sprintf("%.1f KB", float64(grown)/float64(n)/1024)
+}
+
+// url is where a process of the server answers.
+func (s idleServer) url(port int) string {
+	if s.kind != plainKind {
+		return fmt.Sprintf("https://127.0.0.1:%d/hot", port)
+	}
+	return process.URL(port, "/hot")
+}
+
+// resident is the resident memory of several servers together.
+func resident(servers []*process.Process) (total int64) {
+	for _, p := range servers {
+		total += p.RSS()
+	}
+	return total
+}
+
+// active is the latency of a moderate load, as words.
+func (r *idleRun) active(ctx context.Context, s idleServer, port int) (string, error) {
+	args := []string{"--rate", "1000/s", "--connections", "32", "--duration", r.Length.String(), "--warmup", "1s", "--insecure"}
+	if s.kind == mtlsKind {
+		args = append(args, "--cert-file", filepath.Join(r.Folder, "device.pem"), "--key-file", filepath.Join(r.Folder, "device-key.pem"))
+	}
+	res, err := load.Bench(ctx, r.Options, append(args, s.url(port))...)
+	if err != nil {
+		return "", err
+	}
+	if res.Generator.Limited != "" {
+		return "not measured", nil
+	}
+	return table.ShortDuration(float64(res.Latency.Percentile(50))) + ", " + table.ShortDuration(float64(res.Latency.Percentile(99))), nil
+}

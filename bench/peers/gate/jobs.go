@@ -1,0 +1,77 @@
+package gate
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"jobgate/bench/peers/account"
+	"jobgate/bench/peers/process"
+)
+
+// The jobs of the comparison, and the document of the one that does not sign.
+const (
+	JobFleet      = "job-fleet"
+	JobSigned     = "job-signed"
+	PlainDocument = `{"operation":"configure","version":"v7","settings":{"interval":60,"threshold":21.5,"channel":"stable","servers":["a.example.com","b.example.com"]}}`
+)
+
+// Devices while a job is queued.
+const (
+	ReadRate     = 1000             // of those that poll, a second
+	RolloutLimit = 10 * time.Minute // ends a rollout that does not
+)
+
+// CreateJob creates a job for a group, and returns how long the call took.
+func (g *Gate) CreateJob(ctx context.Context, id, group, document string) (time.Duration, error) {
+	begun := time.Now()
+	err := g.call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
+		"targets": []string{"arn:aws:iot:" + account.Region + ":000000000000:thinggroup/" + group}, "document": document,
+		"presignedUrlConfig": map[string]any{"roleArn": downloadRole, "expiresInSec": 3600},
+	}, nil)
+	return time.Since(begun), err
+}
+
+// Queued waits until a job has n executions that are queued.
+func (g *Gate) Queued(ctx context.Context, id string, n int) error {
+	for {
+		var d struct {
+			Job struct {
+				Details struct {
+					Queued int `json:"numberOfQueuedThings"`
+				} `json:"jobProcessDetails"`
+			} `json:"job"`
+		}
+		if err := g.call(ctx, http.MethodGet, "/jobs/"+id, struct{}{}, &d); err != nil {
+			return err
+		}
+		if d.Job.Details.Queued >= n {
+			return nil
+		}
+		if err := process.Sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// CreateTimed creates a job whose executions have timers, and returns how long the call took.
+func (g *Gate) CreateTimed(ctx context.Context, id, group string) (time.Duration, error) {
+	begun := time.Now()
+	err := g.call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
+		"targets": []string{"arn:aws:iot:" + account.Region + ":000000000000:thinggroup/" + group}, "document": PlainDocument,
+		"timeoutConfig": map[string]any{"inProgressTimeoutInMinutes": 600},
+	}, nil)
+	return time.Since(begun), err
+}
+
+// Timed asks the control plane for something some times, and returns the slowest.
+func (g *Gate) Timed(ctx context.Context, path string, times int) (slowest time.Duration, err error) {
+	for range times {
+		begun := time.Now()
+		if err := g.call(ctx, http.MethodGet, path, nil, nil); err != nil {
+			return 0, err
+		}
+		slowest = max(slowest, time.Since(begun))
+	}
+	return slowest, nil
+}

@@ -1,0 +1,63 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"jobgate/bench/peers/server"
+	"jobgate/bench/peers/setup"
+)
+
+// MakeStore makes a store at path with all groups. With -keep it is copied from there, or kept there for the next time.
+func MakeStore(ctx context.Context, o *setup.Options, path, sts string) error {
+	kept := ""
+	if o.Keep != "" {
+		kept = filepath.Join(o.Keep, fmt.Sprintf("jobs-%d.db", o.Things))
+		if err := CopyStore(path, kept); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	begun := time.Now()
+	g, err := Start(ctx, o, server.Settings{Store: path, Unpinned: true}, sts)
+	if err != nil {
+		return err
+	}
+	err = g.fillGroups(ctx, GroupSizes(o.Things))
+	g.Stop() // the store is whole in its file then
+	if err != nil {
+		return err
+	}
+	o.Progress("things registered in %s", time.Since(begun).Round(time.Millisecond))
+	if kept != "" {
+		return CopyStore(kept, path)
+	}
+	return nil
+}
+
+// CopyStore copies the store of a process that has ended.
+func CopyStore(to, from string) error {
+	if _, err := os.Stat(from + "-wal"); err == nil {
+		return fmt.Errorf("cannot copy the store %q: its process did not end cleanly and left a -wal file", from)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("cannot copy the store: %w", err)
+	}
+	defer func() { _ = in.Close() }() // it is only read
+	// Under another name until it is whole: a run that is interrupted leaves no half of it to the next.
+	out, err := os.OpenFile(to+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot copy the store: %w", err)
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("cannot copy the store to %q: %w", to, err)
+	}
+	return os.Rename(to+".part", to)
+}

@@ -1,0 +1,189 @@
+// Package overload offers one core more than it can serve.
+package overload
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"jobgate/bench/peers/account"
+	"jobgate/bench/peers/load"
+	"jobgate/bench/peers/process"
+	"jobgate/bench/peers/rounds"
+	"jobgate/bench/peers/server"
+	"jobgate/bench/peers/setup"
+	"jobgate/bench/peers/table"
+	"jobgate/bench/report"
+)
+
+const (
+	crowdURLs        = 100  // of a device and document
+	crowdConnections = 1000 // of the open loop
+)
+
+// crowdFactors are the rates that are offered, in peaks.
+var crowdFactors = []float64{1, 1.5, 2, 3}
+
+// crowd is one jobgate under an overload, and what it did at each of crowdFactors.
+type crowd struct {
+	server.Endpoint
+	*setup.Options
+	name  string
+	loads [][]result // by factor, then by round
+}
+
+// result is what one turn of an overload gave.
+type result struct {
+	peak           float64 // of the round: good answers a second in a closed loop
+	offered, good  float64 // a second
+	cpuPeak, cpu   float64 // server's seconds a good answer, at the peak and here
+	served, shed   [2]time.Duration
+	failed, others int64 // without an answer, or with another one than a refusal with Retry-After
+	limited        bool  // the generator was the bottleneck
+}
+
+// Compare offers one core up to three times what it can serve, of documents with 100 URLs a device. With -before,
+// two programs take turns.
+//
+//	each round, each program:  closed loop ─▶ peak ─▶ open loop at 1, 1.5, 2, 3 peaks on 1,000 connections
+func Compare(ctx context.Context, o *setup.Options) error {
+	if err := writeCrowd(filepath.Join(o.Folder, "crowd.json")); err != nil {
+		return err
+	}
+	var all []*crowd
+	defer func() {
+		for _, c := range all {
+			c.Stop()
+		}
+	}()
+	for _, name := range []string{"before", "jobgate"} {
+		own := *o
+		if name == "before" {
+			if o.Before == "" {
+				continue
+			}
+			own.Jobgate = o.Before
+		}
+		p, port, err := server.StartJobgate(&own, o.ServerCore, server.Settings{Crowd: true})
+		if err != nil {
+			return err
+		}
+		all = append(all, &crowd{Endpoint: server.Endpoint{Process: p, Port: port}, Options: o, name: name, loads: make([][]result, len(crowdFactors))})
+		if body, err := p.Answer(ctx, process.URL(port, "/crowd/thing-1")); err != nil {
+			return err
+		} else if n := strings.Count(string(body), "X-Amz-Signature="); n != crowdURLs {
+			return fmt.Errorf("jobgate's answer has %d URLs instead of %d", n, crowdURLs)
+		}
+	}
+	fmt.Printf("## Overload\n\nServer on core %d, jobgate bench on core %d; documents of %d URLs a device; open loop, %d connections, %s a turn.\n\n",
+		o.ServerCore, o.LoadCore, crowdURLs, crowdConnections, o.Length)
+	for round := range o.Rounds {
+		for i := range all {
+			if err := all[(i+round)%len(all)].round(ctx); err != nil {
+				return fmt.Errorf("round %d: %w", round+1, err)
+			}
+		}
+	}
+	printCrowds(all)
+	return nil
+}
+
+// writeCrowd writes a document of 100 URLs a device.
+func writeCrowd(path string) error {
+	var b strings.Builder
+	b.WriteString(`{"operation":"install","files":[`)
+	for i := range crowdURLs {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `"${aws:iot:s3-presigned-url-v2:https://%s/%s/${thingName}/part-%d.bin}"`, account.URLHost, account.BucketName, i)
+	}
+	b.WriteString("]}")
+	return os.WriteFile(path, []byte(b.String()), 0o644)
+}
+
+// measured runs jobgate bench on the documents, and says what CPU time the server took meanwhile, in seconds.
+func (c *crowd) measured(ctx context.Context, args ...string) (*report.Result, float64, error) {
+	before := c.CPU()
+	args = append(args, "--things", "100000", "--warmup", "0s", "--duration", c.Length.String(), process.URL(c.Port, "/crowd/{thingName}"))
+	r, err := load.Bench(ctx, c.Options, args...)
+	return r, (c.CPU() - before).Seconds(), err
+}
+
+// round finds the peak and offers its multiples.
+func (c *crowd) round(ctx context.Context) error {
+	r, cpu, err := c.measured(ctx, "--concurrency", strconv.Itoa(c.Connections))
+	if err != nil {
+		return err
+	}
+	peak, cpuPeak := r.Rate(), cpu/float64(max(1, r.Counts.Good))
+	for i, factor := range crowdFactors {
+		// The first seconds belong to the gate, which finds out.
+		rate := fmt.Sprintf("%.0f/s", peak*factor)
+		if _, _, err := c.measured(ctx, "--rate", rate, "--connections", strconv.Itoa(crowdConnections)); err != nil {
+			return err
+		}
+		r, cpu, err := c.measured(ctx, "--rate", rate, "--connections", strconv.Itoa(crowdConnections))
+		if err != nil {
+			return err
+		}
+		l := result{peak: peak, cpuPeak: cpuPeak, offered: r.Offered(), good: r.Rate(), cpu: cpu / float64(max(1, r.Counts.Good)), limited: r.Generator.Limited != ""}
+		l.served = [2]time.Duration{r.Latency.Percentile(50), r.Latency.Percentile(99)}
+		l.others = r.Counts.Failed
+		if r.Shed != nil {
+			l.shed = [2]time.Duration{r.Shed.Percentile(50), r.Shed.Percentile(99)}
+			l.others -= r.Shed.Count()
+		}
+		c.Progress("%s at %g: peak %.0f/s, offered %.0f/s, good %.0f/s (%.0f %%), admitted %v, refused %v, CPU %.0f µs (peak %.0f µs), others %d",
+			c.name, factor, peak, l.offered, l.good, 100*l.good/peak, l.served, l.shed, l.cpu*1e6, cpuPeak*1e6, l.others)
+		c.loads[i] = append(c.loads[i], l)
+	}
+	return nil
+}
+
+// printCrowds writes the medians as a Markdown table.
+func printCrowds(all []*crowd) {
+	t := table.New("<server", "peak", "offered", "goodput", "of the peak", "CPU for good answers", "admitted p50", "p99", "refused p50", "p99", "CPU a good answer", "failed")
+	limited := 0
+	for i, factor := range crowdFactors {
+		for _, c := range all {
+			of := func(figure func(result) float64) float64 {
+				var values []float64
+				for _, l := range c.loads[i] {
+					values = append(values, figure(l))
+				}
+				return rounds.Median(values)
+			}
+			others := 0.0
+			for _, l := range c.loads[i] {
+				others += float64(l.others)
+				if l.limited {
+					limited++
+				}
+			}
+			t.Add(fmt.Sprintf("%s, %g×", c.name, factor),
+				table.Thousands(of(func(l result) float64 { return l.peak }))+"/s",
+				table.Thousands(of(func(l result) float64 { return l.offered }))+"/s",
+				table.Thousands(of(func(l result) float64 { return l.good }))+"/s",
+				table.Percent(of(func(l result) float64 { return l.good / l.peak })),
+				table.Percent(of(func(l result) float64 { return l.cpuPeak / l.cpu })),
+				table.ShortDuration(of(func(l result) float64 { return float64(l.served[0]) })),
+				table.ShortDuration(of(func(l result) float64 { return float64(l.served[1]) })),
+				table.ShortDuration(of(func(l result) float64 { return float64(l.shed[0]) })),
+				table.ShortDuration(of(func(l result) float64 { return float64(l.shed[1]) })),
+				table.Microseconds(of(func(l result) float64 { return l.cpu * 1e9 })), table.Thousands(others))
+		}
+	}
+	fmt.Print(t)
+	fmt.Printf("Medians of %d rounds; the peak is each round's, in a closed loop of %d. Goal at 3×: goodput ≥ 80 %% of the peak, p99 ≤ 100 ms of what is\n"+
+		"admitted and ≤ 25 ms of what is refused, both from the intended send. CPU for good answers is what one takes at the peak, of what it\n"+
+		"takes here: it does not depend on what else the machine does. Failed are answers that are neither good nor a refusal with Retry-After.\n\n",
+		len(all[0].loads[0]), all[0].Connections)
+	if limited > 0 {
+		fmt.Printf("**In %d turns the generator was the bottleneck.**\n\n", limited)
+	}
+}

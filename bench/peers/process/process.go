@@ -1,0 +1,55 @@
+// Package process runs programs on a core of their own, waits until they answer, and tells what memory and CPU time they use.
+//
+//	Start ─▶ Process ─▶ Answer, RSS, CPU ─▶ Stop
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Process is a server that was started here and is stopped here.
+type Process struct {
+	Name string
+	cmd  *exec.Cmd
+	log  bytes.Buffer
+	done chan struct{} // closed when it has ended
+	err  error         // how; after done
+}
+
+// AnyCore lets a process run on all cores: for work that is not measured.
+const AnyCore = -1
+
+// Start runs a program pinned to one core. Its output is kept for when it fails.
+func Start(name string, core int, environment []string, program string, args ...string) (*Process, error) {
+	p := &Process{Name: name, done: make(chan struct{})}
+	if core == AnyCore {
+		p.cmd = exec.Command(program, args...)
+	} else {
+		p.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(core), program}, args...)...)
+	}
+	p.cmd.Stdout, p.cmd.Stderr, p.cmd.Env = &p.log, &p.log, environment
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("cannot start %s: %w", name, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// Stop ends the process, politely first.
+func (p *Process) Stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second): // a large store takes its time to close
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
+}

@@ -1,0 +1,85 @@
+// Package server configures and starts the servers under test: jobgate and nginx by the files in conf, and the bare ones.
+//
+//	Settings ─▶ conf/* filled in, in the run's folder ─▶ StartJobgate, StartNginx, StartBare ─▶ a process and its port
+package server
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/template"
+)
+
+//go:embed conf
+var conf embed.FS
+
+// Settings fill in the configurations under conf.
+type Settings struct {
+	Folder   string // of the run: documents, pid files, certificates
+	Port     int
+	Admin    int
+	Upstream int    // port
+	Memory   string // normal | low
+	TLS      bool
+	Auth     string // auth.mode; "": none
+
+	Documents string // folder of many documents; "": none
+
+	Connections int // nginx allocates for as many at its start
+
+	Crowd bool // serve crowd.json, of 100 URLs
+
+	Store   string // of the IoT Jobs service, which is on if this is set
+	Control int    // port of its control plane
+
+	// Not in the configuration:
+	Unpinned bool // on all cores
+	Client   bool // on the load's core: what is measured is behind it
+}
+
+// Write fills in conf/name and writes it into the run's folder, as out. It returns its
+// path.
+func Write(folder, name, out string, s Settings) (string, error) {
+	text, err := conf.ReadFile("conf/" + name)
+	if err != nil {
+		return "", fmt.Errorf("cannot read configuration %q: %w", name, err)
+	}
+	t, err := template.New(name).Parse(string(text))
+	if err != nil {
+		return "", fmt.Errorf("cannot read configuration %q: %w", name, err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, s); err != nil {
+		return "", fmt.Errorf("cannot fill in configuration %q: %w", name, err)
+	}
+	path := filepath.Join(folder, out)
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { // nginx's workers read it as another user
+		return "", fmt.Errorf("cannot write configuration: %w", err)
+	}
+	return path, nil
+}
+
+// CopyDocuments puts the committed documents into the run's folder.
+func CopyDocuments(folder string) error {
+	for _, name := range []string{"document.json", "device.json"} {
+		text, err := Document(name)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), text, 0o644); err != nil {
+			return fmt.Errorf("cannot write document: %w", err)
+		}
+	}
+	return nil
+}
+
+// Document is one of the committed documents.
+func Document(name string) ([]byte, error) {
+	text, err := conf.ReadFile("conf/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read document %q: %w", name, err)
+	}
+	return text, nil
+}

@@ -1,0 +1,106 @@
+// Package setup is what a run of the comparisons is told and what it finds: the command's flags, the run's folder, the
+// jobgate under test, the machine.
+package setup
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Options are the command's flags.
+type Options struct {
+	Rounds      int
+	Length      time.Duration // of one measurement
+	Connections int
+	ServerCore  int
+	LoadCore    int
+	Only        string        // contestants whose name contains this, and the references
+	Idle        int           // connections of idle and polling
+	Every       time.Duration // of polling
+	Things      int           // of fleet and jobs
+	Fleet       time.Duration
+	KeepAlive   string // of fleet
+	Folder      string // of the run
+	Jobgate     string // the binary
+	Before      string // of compare
+	After       string // of compare
+	Keep        string // folder of stores with things, for the next run
+	verbose     bool
+}
+
+// AddFlags defines the command's flags.
+func (o *Options) AddFlags() {
+	flag.IntVar(&o.Rounds, "rounds", 7, "rounds, in each of which everybody has a turn")
+	flag.DurationVar(&o.Length, "duration", 5*time.Second, "length of one turn")
+	flag.IntVar(&o.Connections, "connections", 64, "connections of the load")
+	flag.IntVar(&o.ServerCore, "server-core", 0, "core of the server under test")
+	flag.IntVar(&o.LoadCore, "load-core", 1, "core of the load and of upstreams")
+	flag.StringVar(&o.Only, "only", "", "only contestants whose name contains this, and what they are compared with; store: only calls")
+	flag.IntVar(&o.Idle, "idle", 20000, "idle, polling: connections; several processes of each server share what one may not open")
+	flag.IntVar(&o.Things, "things", 1_000_000, "fleet: devices, each of which polls once a minute; jobs, store, compare: things in the job's group")
+	flag.DurationVar(&o.Every, "every", time.Minute, "polling: how often each connection asks")
+	flag.DurationVar(&o.Fleet, "fleet-duration", 5*time.Minute, "fleet: how long")
+	flag.StringVar(&o.KeepAlive, "fleet-keep-alive", "100%", "fleet: share of polls that leave their connection open")
+	flag.StringVar(&o.Before, "before", "", "compare, overload: the jobgate to compare with; documents: another to measure as well")
+	flag.StringVar(&o.After, "after", "", "compare, overload: the jobgate that is compared, instead of one built from the tree")
+	flag.StringVar(&o.Keep, "keep", "", "jobs, compare: folder in which the store with its things is kept for the next run with as many")
+	flag.StringVar(&o.Jobgate, "jobgate", "", "use this jobgate instead of building one from the tree")
+	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")
+}
+
+// Check makes paths absolute and refuses numbers that make no sense.
+func (o *Options) Check() error {
+	for _, path := range []*string{&o.Before, &o.After, &o.Keep, &o.Jobgate} {
+		if *path == "" {
+			continue
+		}
+		if full, err := filepath.Abs(*path); err == nil {
+			*path = full
+		}
+	}
+	if o.Rounds < 1 || o.Things < 1 || o.Length < time.Second/10 || o.Connections < 1 || o.Idle < 1 {
+		return errors.New("-rounds, -connections, -idle and -things are at least 1, -duration at least 100ms")
+	}
+	return nil
+}
+
+// Prepare makes the run's folder and builds jobgate into it, unless there is one.
+func (o *Options) Prepare() error {
+	folder, err := os.MkdirTemp("", "jobgate-peers-")
+	if err != nil {
+		return fmt.Errorf("cannot make a folder for the run: %w", err)
+	}
+	o.Folder = folder
+	if err := os.Chmod(folder, 0o755); err != nil { // for nginx's worker
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(folder, "static"), 0o755); err != nil {
+		return err
+	}
+	if o.Jobgate == "" {
+		o.Jobgate = o.After
+	}
+	if o.Jobgate != "" {
+		return nil
+	}
+	o.Jobgate = filepath.Join(folder, "jobgate")
+	return build(o.Jobgate)
+}
+
+// Progress says what is going on, on standard error.
+func (o *Options) Progress(format string, args ...any) {
+	if o.verbose {
+		fmt.Fprintf(os.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
+	}
+}
+
+// Static returns where nginx's and the bare servers' files are.
+func (o *Options) Static(name string) string { return filepath.Join(o.Folder, "static", name) }
+
+// WrkLength is how long wrk's turn is: whole seconds.
+func (o *Options) WrkLength() time.Duration { return max(o.Length.Round(time.Second), time.Second) }

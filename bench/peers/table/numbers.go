@@ -1,0 +1,39 @@
+package table
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+func Megabytes(n int64) float64 { return float64(n) / (1 << 20) }
+
+func InMegabytes(n int64) string { return fmt.Sprintf("%.1f MB", Megabytes(n)) }
+
+func Percent(share float64) string {
+	if math.IsNaN(share) {
+		return ""
+	}
+	return fmt.Sprintf("%.0f %%", share*100)
+}
+
+// Microseconds writes nanoseconds as what a request costs.
+func Microseconds(ns float64) string { return fmt.Sprintf("%.2f µs", ns/1e3) }
+
+func Thousands(f float64) string {
+	s := fmt.Sprintf("%.0f", f)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func ShortDuration(ns float64) string {
+	switch {
+	case math.IsNaN(ns) || ns == 0:
+		return ""
+	case ns < 1e6:
+		return fmt.Sprintf("%.0f µs", ns/1e3)
+	}
+	return strings.Replace(fmt.Sprintf("%.2f ms", ns/1e6), ".00 ", " ", 1)
+}
