@@ -24,7 +24,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Open) {
 		"Jobs": testJobs, "ListJobs": testListJobs, "Apply": testApply, "ApplyTogether": testApplyTogether,
 		"Attempts": testAttempts, "Pending": testPending, "Listings": testListings, "Ended": testEnded, "Due": testDue,
 		"Values": testValues, "Rollback": testRollback, "OwnWrites": testOwnWrites, "Serializable": testSerializable,
-		"Durable": testDurable, "Closed": testClosed, "Handles": testHandles, "Leases": testLeases, "Feed": testFeed,
+		"Snapshot": testSnapshot, "Durable": testDurable, "Closed": testClosed, "Handles": testHandles, "Leases": testLeases, "Feed": testFeed,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: fresh(t)}

@@ -110,6 +110,55 @@ func testSerializable(s *suite) {
 	})
 }
 
+// testSnapshot reads one of two numbers after the other, while others move what one has to the other.
+func testSnapshot(s *suite) {
+	read := func(r engine.Reader, key string) (n int, err error) {
+		values, err := r.Values("x", []string{key})
+		if err == nil && len(values) > 0 {
+			n, err = strconv.Atoi(string(values[0].Value))
+		}
+		return n, err
+	}
+	move := func(t engine.Tx) error {
+		for key, by := range map[string]int{"a": -1, "b": 1} {
+			n, err := read(t, key)
+			if err != nil {
+				return err
+			}
+			if err := t.PutValues([]engine.Value{{Space: "x", Key: key, Value: []byte(strconv.Itoa(n + by))}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	const moves = 60
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range moves {
+			if err := s.Update(bg, engine.Work{}, move); err != nil {
+				s.Error(err)
+			}
+		}
+	})
+	for b := 0; b < moves && !s.Failed(); {
+		err := s.View(bg, func(r engine.Reader) error {
+			a, err := read(r, "a")
+			if err != nil {
+				return err
+			}
+			time.Sleep(100 * time.Microsecond) // in which the others go on, unless they have to wait for the reader
+			if b, err = read(r, "b"); err == nil && a+b != 0 {
+				err = fmt.Errorf("a is %d, b is %d: not one state", a, b)
+			}
+			return err
+		})
+		if err != nil {
+			s.Error(err)
+		}
+	}
+	wg.Wait()
+}
+
 // testDurable closes the engine and opens it again.
 func testDurable(s *suite) {
 	ids := s.things("a", "b")

@@ -8,70 +8,61 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Shared implements engine.Coordinator.
-func (e *Engine) Shared() bool { return true }
-
-// Acquire implements engine.Coordinator.
-func (e *Engine) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (engine.Lease, bool, error) {
-	if _, err := e.enter(ctx, "Acquire"); err != nil {
-		return engine.Lease{}, false, err
-	}
-	defer e.db.mu.Unlock()
-	now := time.Now()
-	have := e.db.leases[name]
-	if have.Holder != holder && now.Before(have.until) {
-		have.Left = have.until.Sub(now)
-		return have.Lease, false, nil
-	}
-	if have.Holder != holder || !now.Before(have.until) {
-		have.Term++
-	}
-	have.Name, have.Holder, have.Left, have.until = name, holder, ttl, now.Add(ttl)
-	e.db.leases[name] = have
-	return have.Lease, true, nil
+type lease struct {
+	engine.Lease
+	until time.Time
 }
 
-// Release implements engine.Coordinator.
-func (e *Engine) Release(ctx context.Context, l engine.Lease) error {
-	if _, err := e.enter(ctx, "Release"); err != nil {
-		return err
-	}
-	defer e.db.mu.Unlock()
-	if have := e.db.leases[l.Name]; have.Term == l.Term && have.Holder == l.Holder {
-		have.until = time.Time{}
-		e.db.leases[l.Name] = have
-	}
-	return nil
+type feedEntry struct {
+	engine.Entry
+	at time.Time
 }
 
-// commit shows what a transaction published.
-func (d *Database) commit(entries []engine.Entry) {
-	if len(entries) == 0 {
-		return
-	}
-	for _, entry := range entries {
-		d.feed = append(d.feed, feedEntry{entry, time.Now()})
-	}
-	close(d.grown)
-	d.grown = make(chan struct{})
+func (h *handle) Shared() bool { return true }
+
+func (h *handle) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (l engine.Lease, held bool, err error) {
+	err = h.write(ctx, "Acquire", func(t *tx) error {
+		now := time.Now()
+		have, _ := t.leases.get(name)
+		expired := !now.Before(have.until)
+		if held = expired || have.Holder == holder; !held {
+			l, l.Left = have.Lease, have.until.Sub(now)
+			return nil
+		}
+		l = engine.Lease{Name: name, Holder: holder, Term: have.Term, Left: ttl}
+		if expired {
+			l.Term++
+		}
+		t.leases.put(t.id, name, lease{l, now.Add(ttl)})
+		return nil
+	})
+	return l, held && err == nil, err
 }
 
-// Feed implements engine.Coordinator. A cursor is how many entries came before.
-func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Duration) ([]engine.Entry, string, error) {
+func (h *handle) Release(ctx context.Context, l engine.Lease) error {
+	return h.write(ctx, "Release", func(t *tx) error {
+		if have, _ := t.leases.get(l.Name); have.Term == l.Term && have.Holder == l.Holder {
+			t.leases.put(t.id, l.Name, lease{Lease: have.Lease})
+		}
+		return nil
+	})
+}
+
+// Feed reads the feed. A cursor is the number of an entry.
+func (h *handle) Feed(ctx context.Context, after string, limit int, wait time.Duration) ([]engine.Entry, string, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		if _, err := e.enter(ctx, "Feed"); err != nil {
+		t, err := h.read(ctx, "Feed")
+		if err != nil {
 			return nil, after, err
 		}
-		entries, next, err := e.db.read(after, limit)
-		grown := e.db.grown
-		e.db.mu.Unlock()
+		entries, next, err := t.entries(after, limit)
 		if after = next; err != nil || len(entries) > 0 || wait <= 0 {
 			return entries, next, err
 		}
 		select {
-		case <-grown:
+		case <-t.grown:
 		case <-timer.C:
 			wait = 0
 		case <-ctx.Done():
@@ -80,29 +71,27 @@ func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Du
 	}
 }
 
-func (d *Database) read(after string, limit int) (entries []engine.Entry, next string, err error) {
-	at := d.pruned + len(d.feed)
+func (t *tx) entries(after string, limit int) (list []engine.Entry, next string, err error) {
+	at := t.published
 	if after != "" {
-		if at, err = strconv.Atoi(after); err != nil || at < d.pruned {
+		if at, err = strconv.ParseInt(after, 10, 64); err != nil || at < t.pruned {
 			return nil, after, engine.ErrMissed
 		}
 	}
-	for ; at < d.pruned+len(d.feed) && len(entries) < limit; at++ {
-		entries = append(entries, d.feed[at-d.pruned].Entry)
+	for _, entry := range where(t.feed.between(at+1, t.published+1), limit, func(feedEntry) bool { return true }) {
+		list = append(list, entry.Entry)
 	}
-	return entries, strconv.Itoa(at), nil
+	return list, strconv.FormatInt(at+int64(len(list)), 10), nil
 }
 
-// PruneFeed implements engine.Coordinator.
-func (e *Engine) PruneFeed(ctx context.Context, age time.Duration) error {
-	if _, err := e.enter(ctx, "PruneFeed"); err != nil {
-		return err
-	}
-	defer e.db.mu.Unlock()
-	n := 0
-	for n < len(e.db.feed) && time.Since(e.db.feed[n].at) > age {
-		n++
-	}
-	e.db.feed, e.db.pruned = e.db.feed[n:], e.db.pruned+n
-	return nil
+func (h *handle) PruneFeed(ctx context.Context, age time.Duration) error {
+	return h.write(ctx, "PruneFeed", func(t *tx) error {
+		for n, entry := range t.feed.all() {
+			if time.Since(entry.at) > age {
+				t.feed.remove(t.id, n)
+				t.pruned = n
+			}
+		}
+		return nil
+	})
 }

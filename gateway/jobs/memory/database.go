@@ -20,33 +20,19 @@ type Moods struct {
 
 // Database is what handles share.
 type Database struct {
-	mu     sync.Mutex
-	moods  Moods
-	rand   *rand.Rand
-	calls  []string
-	rows   rows
-	leases map[string]lease
-	feed   []feedEntry
-	pruned int           // entries that are no longer in feed
-	grown  chan struct{} // closed and replaced when the feed grows
-}
+	mu    sync.Mutex // held by the transaction that writes
+	moods Moods
+	rand  *rand.Rand
+	state tables
+	last  struct{ tx, thing, group, job, serial int64 } // numbers that were given; a rollback takes none back
 
-type lease struct {
-	engine.Lease
-	until time.Time
-}
-
-type feedEntry struct {
-	engine.Entry
-	at time.Time
+	counting sync.Mutex
+	calls    []string
 }
 
 // New returns an empty database.
 func New(m Moods) *Database {
-	return &Database{
-		moods: m, rand: rand.New(rand.NewPCG(m.Seed, 1)), rows: newRows(),
-		leases: make(map[string]lease), grown: make(chan struct{}),
-	}
+	return &Database{moods: m, rand: rand.New(rand.NewPCG(m.Seed, 1)), state: newTables()}
 }
 
 // Set changes the moods from now on, but for the seed.
@@ -57,13 +43,13 @@ func (d *Database) Set(m Moods) {
 }
 
 // Open returns a handle.
-func (d *Database) Open() *Engine { return &Engine{db: d} }
+func (d *Database) Open() engine.Engine { return &handle{db: d} }
 
 // Calls takes the names of the methods that were called since it was last asked: those of Engine but View and Update,
 // which are counted by what they read and write.
 func (d *Database) Calls() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	d.counting.Lock()
+	defer d.counting.Unlock()
 	calls := d.calls
 	d.calls = nil
 	return calls
@@ -73,6 +59,8 @@ func (d *Database) Calls() []string {
 const maxCalls = 100_000
 
 func (d *Database) called(name string) {
+	d.counting.Lock()
+	defer d.counting.Unlock()
 	if len(d.calls) < maxCalls {
 		d.calls = append(d.calls, name)
 	}
@@ -81,157 +69,164 @@ func (d *Database) called(name string) {
 // chance says yes as often as percent.
 func (d *Database) chance(percent int) bool { return percent > 0 && d.rand.IntN(100) < percent }
 
-// Engine is a handle on a Database.
-type Engine struct {
+// next gives a number.
+func next(last *int64) int64 {
+	*last++
+	return *last
+}
+
+// handle is a handle on a Database. Its methods are those of engine.Engine.
+type handle struct {
 	db     *Database
 	closed atomic.Bool
 }
 
-var _ engine.Engine = (*Engine)(nil)
-
-// Close ends the handle; the database stays.
-func (e *Engine) Close() error {
-	e.closed.Store(true)
+func (h *handle) Close() error {
+	h.closed.Store(true)
 	return nil
 }
 
-// enter begins a call; the caller unlocks.
-func (e *Engine) enter(ctx context.Context, name string) (*tx, error) {
-	if e.closed.Load() {
+// begin locks the database, and begins a call on its state. Without a name it is a transaction, whose own calls are counted.
+func (h *handle) begin(ctx context.Context, name string) (*tx, error) {
+	if h.closed.Load() {
 		return nil, engine.ErrClosed
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	e.db.mu.Lock()
-	if d := e.db.moods.Delay; d > 0 {
-		d = time.Duration(e.db.rand.Int64N(int64(d)))
-		e.db.mu.Unlock()
-		time.Sleep(d)
-		e.db.mu.Lock()
+	d := h.db
+	d.mu.Lock()
+	if d.moods.Delay > 0 {
+		delay := time.Duration(d.rand.Int64N(int64(d.moods.Delay)))
+		d.mu.Unlock()
+		time.Sleep(delay)
+		d.mu.Lock()
 	}
 	if name != "" {
-		e.db.called(name)
+		d.called(name)
 	}
-	return &tx{db: e.db, rows: &e.db.rows, inner: true}, nil
+	return &tx{tables: d.state, db: d, inner: name != ""}, nil
 }
 
-// View implements engine.Engine.
-func (e *Engine) View(ctx context.Context, read func(engine.Reader) error) error {
-	t, err := e.enter(ctx, "")
+// read begins a call that reads.
+func (h *handle) read(ctx context.Context, name string) (*tx, error) {
+	t, err := h.begin(ctx, name)
+	if err == nil {
+		h.db.mu.Unlock()
+	}
+	return t, err
+}
+
+// write runs a call that changes something, again after each conflict.
+func (h *handle) write(ctx context.Context, name string, change func(*tx) error) error {
+	t, err := h.begin(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer e.db.mu.Unlock()
-	t.inner = false
-	return read(t)
-}
-
-// Update implements engine.Engine.
-func (e *Engine) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
-	t, err := e.enter(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer e.db.mu.Unlock()
-	for {
-		t.inner = false
+	d := h.db
+	defer d.mu.Unlock()
+	for conflict := true; conflict; conflict = d.chance(d.moods.Conflicts) {
+		t.tables, t.id = d.state, next(&d.last.tx)
 		if err := change(t); err != nil {
-			t.rollback()
 			return err
 		}
-		t.inner = true
-		if l := w.Lease; l != nil && e.db.leases[l.Name].Term != l.Term {
-			t.rollback()
-			return engine.ErrFenced
-		}
-		if e.db.chance(e.db.moods.Conflicts) {
-			t.rollback()
-			continue
-		}
-		e.db.commit(t.entries)
-		return e.lose()
 	}
-}
-
-// lose loses the answer of a commit now and then.
-func (e *Engine) lose() error {
-	if e.db.chance(e.db.moods.Lost) {
+	if t.published > d.state.published {
+		close(t.grown)
+		t.grown = make(chan struct{})
+	}
+	d.state = t.tables
+	if d.chance(d.moods.Lost) {
 		return engine.ErrUnknown
 	}
 	return nil
 }
 
-// Apply implements engine.Engine.
-func (e *Engine) Apply(ctx context.Context, changes []engine.Change) error {
-	t, err := e.enter(ctx, "Apply")
+func (h *handle) View(ctx context.Context, read func(engine.Reader) error) error {
+	t, err := h.read(ctx, "")
 	if err != nil {
 		return err
 	}
-	defer e.db.mu.Unlock()
-	err = t.Apply(changes)
-	e.db.commit(t.entries)
-	if err == nil {
-		err = e.lose()
-	}
-	if err != nil {
-		for i := range changes {
-			changes[i].Applied = false
+	return read(t)
+}
+
+func (h *handle) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
+	return h.write(ctx, "", func(t *tx) error {
+		if err := change(t); err != nil || w.Lease == nil {
+			return err
 		}
+		if have, _ := t.leases.get(w.Lease.Name); have.Term != w.Lease.Term {
+			return engine.ErrFenced
+		}
+		return nil
+	})
+}
+
+func (h *handle) Apply(ctx context.Context, changes []engine.Change) error {
+	err := h.write(ctx, "Apply", func(t *tx) error { return t.Apply(changes) })
+	for i := range changes {
+		changes[i].Applied = changes[i].Applied && err == nil
 	}
 	return err
 }
 
-// Pending implements engine.Engine.
-func (e *Engine) Pending(ctx context.Context, dst []engine.Execution, thing string) ([]engine.Execution, error) {
-	t, err := e.enter(ctx, "Pending")
+func (h *handle) Pending(ctx context.Context, dst []engine.Execution, thing string) ([]engine.Execution, error) {
+	t, err := h.read(ctx, "Pending")
 	if err != nil {
 		return dst, err
 	}
-	defer e.db.mu.Unlock()
-	id, ok := t.rows.thingByName[thing]
-	if !ok || t.rows.things[id].Deleted {
+	id, _ := t.thingIDs.get(thing)
+	if !t.live(id) {
 		return dst, engine.ErrNotFound
 	}
 	list, err := t.PendingOf([]int64{id})
 	return append(dst, list...), err
 }
 
-// Execution implements engine.Engine.
-func (e *Engine) Execution(ctx context.Context, thing, jobID string) (engine.Execution, error) {
-	t, err := e.enter(ctx, "Execution")
+func (h *handle) Execution(ctx context.Context, thing, jobID string) (x engine.Execution, err error) {
+	t, err := h.read(ctx, "Execution")
 	if err != nil {
-		return engine.Execution{}, err
+		return x, err
 	}
-	defer e.db.mu.Unlock()
-	seq, job := t.rows.jobByID[jobID]
-	id, ok := t.rows.thingByName[thing]
-	x, there := t.rows.executions[engine.Key{Job: seq, Thing: id}]
-	if !job || !ok || !there {
-		return engine.Execution{}, engine.ErrNotFound
+	job, _ := t.jobSeqs.get(jobID)
+	id, _ := t.thingIDs.get(thing)
+	x, found := t.executions.get(engine.Key{Job: job, Thing: id})
+	if !found {
+		return x, engine.ErrNotFound
 	}
 	return t.joined(x), nil
 }
 
-// Job implements engine.Engine.
-func (e *Engine) Job(ctx context.Context, id string) (engine.State, error) {
-	t, err := e.enter(ctx, "Job")
+func (h *handle) Job(ctx context.Context, id string) (s engine.State, err error) {
+	t, err := h.read(ctx, "Job")
 	if err != nil {
-		return engine.State{}, err
+		return s, err
 	}
-	defer e.db.mu.Unlock()
 	return t.Job(id)
 }
 
-// Totals implements engine.Engine.
-func (e *Engine) Totals(ctx context.Context) (counts engine.Counts, err error) {
-	t, err := e.enter(ctx, "Totals")
+func (h *handle) Totals(ctx context.Context) (counts engine.Counts, err error) {
+	t, err := h.read(ctx, "Totals")
 	if err != nil {
 		return counts, err
 	}
-	defer e.db.mu.Unlock()
-	for _, x := range t.rows.executions {
-		counts[x.Status]++
+	return countsOf(t.executions.all()), nil
+}
+
+// again is when an execution that was due is looked at again, in milliseconds.
+const again = 5000
+
+func (h *handle) Due(ctx context.Context, now int64, limit int) (due []engine.Execution, next int64, err error) {
+	t, err := h.read(ctx, "Due")
+	if err != nil {
+		return nil, 0, err
 	}
-	return counts, nil
+	timed := where(t.executions.all(), unlimited, func(x engine.Execution) bool { return x.Timer() != 0 })
+	for _, x := range sorted(timed, limit+1, soonest) {
+		if x.Timer() > now || len(due) == limit {
+			return due, max(now, x.Timer()), nil
+		}
+		due, next = append(due, t.joined(x)), now+again
+	}
+	return due, next, nil
 }
