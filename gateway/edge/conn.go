@@ -14,6 +14,7 @@ import (
 
 	"jobgate/gateway/edge/poller"
 	"jobgate/gateway/edge/proxyprotocol"
+	"jobgate/gateway/edge/tlsserver"
 )
 
 // Conn is a connection of a Listener: one layer over the socket, or over the TLS connection on it, that owns deadlines
@@ -39,8 +40,8 @@ type Conn struct {
 	pace  pace
 	state atomic.Int32
 
-	records *records // nil: plain
-	Owner   any      // is the server's own
+	records *tlsserver.Records // nil: plain
+	Owner   any                // is the server's own
 
 	// See parking. The listener's mu guards the first four.
 	parked   bool
@@ -109,7 +110,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	by, parks := c.readBy()
 	n, err := c.readOnce(p, by)
 	if parks && n == 0 && IsTimeout(err) {
-		if c.records == nil || !c.records.inside() {
+		if c.records == nil || !c.records.Inside() {
 			c.quiet = true
 			return 0, io.EOF
 		}
@@ -314,7 +315,7 @@ func (c *TLSConn) ConnectionState() tls.ConnectionState { return c.tls.Connectio
 
 // secure puts TLS on c.
 func (c *Conn) secure(config *tls.Config) net.Conn {
-	c.records = &records{Conn: c.Conn}
+	c.records = &tlsserver.Records{Conn: c.Conn}
 	c.tls = tls.Server(c.records, config)
 	c.Conn = c.tls
 	return c.whole()

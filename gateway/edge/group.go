@@ -80,7 +80,7 @@ func (g *Group) Run(ctx context.Context) error {
 			}
 		})
 		if m.Listener.certs != nil {
-			go m.Listener.certs.watch(watching)
+			go m.Listener.certs.Watch(watching)
 		}
 	}
 	var err error

@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"jobgate/gateway/edge/proxyprotocol"
+	"jobgate/gateway/edge/tlsserver"
 )
+
+// TLS names the files of a listener's certificate.
+type TLS = tlsserver.Files
 
 // Options describe a listener.
 type Options struct {
@@ -40,8 +44,8 @@ type Options struct {
 type Listener struct {
 	Options
 	ln        net.Listener
-	certs     *certificates // nil: plain
-	readSlack time.Duration // by how much a read deadline may be late
+	certs     *tlsserver.Certificates // nil: plain
+	readSlack time.Duration           // by how much a read deadline may be late
 
 	open     atomic.Int64 // connections that were let in and are not closed
 	fresh    atomic.Int64 // those of them that have not sent a byte of a request
@@ -88,7 +92,7 @@ func NewListener(ln net.Listener, o Options) (*Listener, error) {
 	}
 	if o.TLS != nil {
 		var err error
-		if l.certs, err = newCertificates(*o.TLS, o.Log); err != nil {
+		if l.certs, err = tlsserver.New(*o.TLS, o.Log); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +143,7 @@ func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 	if l.certs == nil {
 		return c
 	}
-	return c.secure(l.certs.base)
+	return c.secure(l.certs.Config())
 }
 
 // left takes c off the list.

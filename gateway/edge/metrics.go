@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/valyala/fasthttp"
+
+	"jobgate/gateway/edge/tlsserver"
 )
 
 // Metrics are the metrics of all listeners and of the requests that arrive there. It is a prometheus.Collector.
@@ -64,7 +66,7 @@ func (m *Metrics) watch(l *Listener) {
 	defer m.mu.Unlock()
 	m.listeners = append(m.listeners, l)
 	if l.certs != nil {
-		for _, reason := range handshakeReasons {
+		for _, reason := range tlsserver.Reasons {
 			m.handshakes.WithLabelValues(l.Name, reason)
 		}
 	}
@@ -100,7 +102,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 			metrics <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(n), l.Name, state)
 		}
 		if l.certs != nil {
-			metrics <- prometheus.MustNewConstMetric(certificateDesc, prometheus.GaugeValue, float64(l.certs.expiry().Unix()), l.Name)
+			metrics <- prometheus.MustNewConstMetric(certificateDesc, prometheus.GaugeValue, float64(l.certs.Expiry().Unix()), l.Name)
 		}
 	}
 }

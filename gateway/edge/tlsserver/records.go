@@ -1,12 +1,12 @@
-package edge
+package tlsserver
 
 import "net"
 
-// records is the socket below TLS. It follows the records that arrive (RFC 8446 §5.1), as crypto/tls does not say whether
+// Records is the socket below TLS. It follows the records that arrive (RFC 8446 §5.1), as crypto/tls does not say whether
 // it holds a part of one:
 //
 //	type (1) │ version (2) │ length (2) │ payload, of that length
-type records struct {
+type Records struct {
 	net.Conn
 	head uint8  // bytes of a header that have come
 	size uint16 // of the payload, as far as the header says
@@ -16,13 +16,13 @@ type records struct {
 const recordHeader = 5
 
 // Read reads into p.
-func (r *records) Read(p []byte) (int, error) {
+func (r *Records) Read(p []byte) (int, error) {
 	n, err := r.Conn.Read(p)
 	r.follow(p[:n])
 	return n, err
 }
 
-func (r *records) follow(b []byte) {
+func (r *Records) follow(b []byte) {
 	for len(b) > 0 {
 		if r.left > 0 {
 			n := min(int(r.left), len(b))
@@ -40,5 +40,5 @@ func (r *records) follow(b []byte) {
 	}
 }
 
-// inside says whether a record has begun and not ended.
-func (r *records) inside() bool { return r.head > 0 || r.left > 0 }
+// Inside says whether a record has begun and not ended.
+func (r *Records) Inside() bool { return r.head > 0 || r.left > 0 }

@@ -1,4 +1,4 @@
-package edge
+package tlsserver
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"jobgate/gateway/localfile"
 )
 
-// TLS names the files of a listener's certificate. They are read again when they change.
-type TLS struct {
+// Files names the files of a listener's certificate. They are read again when they change.
+type Files struct {
 	Setting           string // that names the files, for errors: "tls", "control_tls"
 	CertFile, KeyFile string
 	ClientCAFile      string // not "": client certificates are verified against it
@@ -22,9 +22,9 @@ type TLS struct {
 	NextProtos        []string // by ALPN; nil: http/1.1
 }
 
-// certificates keeps the configuration that new connections get.
-type certificates struct {
-	files   TLS
+// Certificates keeps the configuration that new connections get.
+type Certificates struct {
+	files   Files
 	log     *slog.Logger
 	base    *tls.Config // keeps the session tickets' keys across reloads
 	current atomic.Pointer[tls.Config]
@@ -35,8 +35,9 @@ type certificates struct {
 // renew days ahead.
 const certificateCheck = 5 * time.Second
 
-func newCertificates(files TLS, log *slog.Logger) (*certificates, error) {
-	c := &certificates{files: files, log: log}
+// New loads the files.
+func New(files Files, log *slog.Logger) (*Certificates, error) {
+	c := &Certificates{files: files, log: log}
 	config, err := files.load()
 	if err != nil {
 		return nil, err
@@ -50,7 +51,10 @@ func newCertificates(files TLS, log *slog.Logger) (*certificates, error) {
 	return c, nil
 }
 
-func (t TLS) load() (*tls.Config, error) {
+// Config returns what to serve TLS with: each handshake gets the certificate that is in use then.
+func (c *Certificates) Config() *tls.Config { return c.base }
+
+func (t Files) load() (*tls.Config, error) {
 	pair, err := localfile.KeyPair(t.CertFile, t.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("cannot load the certificate of %[1]s.cert_file %[2]q and %[1]s.key_file %[3]q: %[4]w", t.Setting, t.CertFile, t.KeyFile, err)
@@ -77,9 +81,9 @@ func (t TLS) load() (*tls.Config, error) {
 	return config, nil
 }
 
-// watch loads the files again when they change, until ctx ends. Files that do not load
+// Watch loads the files again when they change, until ctx ends. Files that do not load
 // leave the certificate in use in its place.
-func (c *certificates) watch(ctx context.Context) {
+func (c *Certificates) Watch(ctx context.Context) {
 	tick := time.NewTicker(certificateCheck)
 	defer tick.Stop()
 	for {
@@ -104,7 +108,7 @@ func (c *certificates) watch(ctx context.Context) {
 }
 
 // modified returns the files' modification times, zero for one that is not there.
-func (c *certificates) modified() (times [3]time.Time) {
+func (c *Certificates) modified() (times [3]time.Time) {
 	for i, name := range []string{c.files.CertFile, c.files.KeyFile, c.files.ClientCAFile} {
 		if info, err := os.Stat(name); err == nil {
 			times[i] = info.ModTime()
@@ -113,8 +117,8 @@ func (c *certificates) modified() (times [3]time.Time) {
 	return times
 }
 
-// expiry returns when the certificate in use ends.
-func (c *certificates) expiry() time.Time {
+// Expiry returns when the certificate in use ends.
+func (c *Certificates) Expiry() time.Time {
 	for _, pair := range c.current.Load().Certificates {
 		if pair.Leaf != nil {
 			return pair.Leaf.NotAfter
