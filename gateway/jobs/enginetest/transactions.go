@@ -110,7 +110,7 @@ func testSerializable(s *suite) {
 	})
 }
 
-// testSnapshot reads one of two numbers after the other, while others move what one has to the other.
+// testSnapshot reads two numbers, one after the other, while one is moved to the other all the time.
 func testSnapshot(s *suite) {
 	read := func(r engine.Reader, key string) (n int, err error) {
 		values, err := r.Values("x", []string{key})
@@ -131,23 +131,30 @@ func testSnapshot(s *suite) {
 		}
 		return nil
 	}
-	const moves = 60
+	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for range moves {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
 			if err := s.Update(bg, engine.Work{}, move); err != nil {
 				s.Error(err)
+				return
 			}
 		}
 	})
-	for b := 0; b < moves && !s.Failed(); {
+	for range 30 {
 		err := s.View(bg, func(r engine.Reader) error {
 			a, err := read(r, "a")
 			if err != nil {
 				return err
 			}
-			time.Sleep(100 * time.Microsecond) // in which the others go on, unless they have to wait for the reader
-			if b, err = read(r, "b"); err == nil && a+b != 0 {
+			time.Sleep(time.Millisecond) // the other goes on, unless it has to wait for the reader
+			b, err := read(r, "b")
+			if err == nil && a+b != 0 {
 				err = fmt.Errorf("a is %d, b is %d: not one state", a, b)
 			}
 			return err
@@ -156,6 +163,7 @@ func testSnapshot(s *suite) {
 			s.Error(err)
 		}
 	}
+	close(done)
 	wg.Wait()
 }
 
