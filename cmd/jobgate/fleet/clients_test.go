@@ -15,7 +15,7 @@ import (
 )
 
 // TestClients runs whole lives of jobs with AWS's own clients, each of whose requests goes to another of three gateways:
-// nginx stands before them. It takes what gateway/jobs/api/clients/run.sh does, and nginx.
+// nginx stands before them. It takes what gateway/jobs/api/clients/run.sh does, and nginx; about two minutes.
 func TestClients(t *testing.T) {
 	_, url := startServer(t)
 	folder := t.TempDir()
