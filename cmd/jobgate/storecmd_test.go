@@ -74,8 +74,35 @@ func TestStoreMoves(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the copy is %v, %v", info.Mode(), err)
 	}
-	run("copy", "--from", url, "--to", "postgres://u:secret@localhost/x").want(t, 1, "jobs.store_password_file")
 	run("migrate", "--store", filepath.Join(t.TempDir(), "none.db")).want(t, 1, "no such file")
+}
+
+// TestStoreFlagsAreNamed: what is wrong with a store is said by the name of the flag that gave it, if a flag did.
+func TestStoreFlagsAreNamed(t *testing.T) {
+	file, folder := storeFile(t), t.TempDir()
+	const held, there = "postgres://u:secret@localhost/x", "postgres://u@localhost/x"
+	none := filepath.Join(folder, "none")
+	yaml := writeFile(t, folder, "jobgate.yaml", "jobs: {enabled: true, store: "+there+", store_password_file: "+none+"}\n")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"copy", "--from", held, "--to", file}, "a password in --from: it would show in logs and process lists; see --from-password-file"},
+		{[]string{"copy", "--from", file, "--to", held}, "a password in --to: it would show in logs and process lists; see --to-password-file"},
+		{[]string{"copy", "--from", there, "--from-password-file", none, "--to", file}, "cannot read --from-password-file"},
+		{[]string{"copy", "--from", file, "--to", there, "--to-password-file", none}, "cannot read --to-password-file"},
+		{[]string{"copy", "--from", "postgres://%zz", "--to", file}, "cannot parse --from"},
+		{[]string{"check", "--store", held}, "a password in --store: it would show in logs and process lists; see --password-file"},
+		{[]string{"migrate", "--store", there, "--password-file", none}, "cannot read --password-file"},
+		{[]string{"unfence", "--config", yaml}, "cannot read jobs.store_password_file"},
+		{[]string{"unfence", "--config", yaml, "--password-file", none}, "cannot read --password-file"},
+	} {
+		r := jobgate(t, "", nil, append([]string{"store"}, c.args...)...)
+		r.want(t, 1, c.want)
+		if strings.Contains(r.err, "secret") || strings.Contains(r.err, "jobs.store") != strings.Contains(c.want, "jobs.store") {
+			t.Errorf("%q: %s", c.args, r.err)
+		}
+	}
 }
 
 // TestStoreMoved lets no gateway open a file that was moved.

@@ -50,41 +50,57 @@ func (f *storeFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.password, "password-file", "", "`FILE` with the database's password (default: jobs.store_password_file)")
 }
 
-// resolve returns the store and its password file.
-func (f *storeFlags) resolve(cmd *cobra.Command) (store, password string, err error) {
+// endpoint is a store that a command is about.
+type endpoint struct {
+	store, password string         // the latter a file
+	names           postgres.Names // the flags that say so; "": the settings
+}
+
+// resolve returns the store.
+func (f *storeFlags) resolve(cmd *cobra.Command) (endpoint, error) {
+	e := endpoint{store: f.store, password: f.password}
 	if f.store != "" {
-		return f.store, f.password, nil
+		e.names.URL = "--store"
+	}
+	if f.store != "" || f.password != "" {
+		e.names.PasswordFile = "--password-file"
+	}
+	if f.store != "" {
+		return e, nil
 	}
 	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
-		return "", "", err
+		return e, err
 	}
 	loaded, err := config.Load(o)
 	if err != nil {
-		return "", "", err
+		return e, err
 	}
-	if f.password != "" {
-		return loaded.Jobs.Store, f.password, nil
+	e.store = loaded.Jobs.Store
+	if f.password == "" {
+		e.password = loaded.Jobs.StorePasswordFile
 	}
-	return loaded.Jobs.Store, loaded.Jobs.StorePasswordFile, nil
+	return e, nil
 }
 
 // isDatabase says whether a store is a shared database.
 func isDatabase(store string) bool { return (&config.Jobs{Store: store}).SharedStore() }
 
 // openCopier opens a store for a command. A file must exist unless it may be made.
-func openCopier(ctx context.Context, store, password string, may openMode, log *slog.Logger) (engine.Copier, error) {
-	if isDatabase(store) {
-		e, err := postgres.Open(ctx, postgres.Options{URL: store, PasswordFile: password, Timeout: commandTimeout, NoMigrate: may != openMake, Log: log})
+func openCopier(ctx context.Context, at endpoint, may openMode, log *slog.Logger) (engine.Copier, error) {
+	if isDatabase(at.store) {
+		e, err := postgres.Open(ctx, postgres.Options{
+			URL: at.store, PasswordFile: at.password, Names: at.names, Timeout: commandTimeout, NoMigrate: may != openMake, Log: log,
+		})
 		if err != nil {
 			return nil, err
 		}
 		return e, nil
 	}
-	if _, err := os.Stat(store); err != nil && may != openMake {
-		return nil, fmt.Errorf("cannot open the jobs store %q: %w", store, err)
+	if _, err := os.Stat(at.store); err != nil && may != openMake {
+		return nil, fmt.Errorf("cannot open the jobs store %q: %w", at.store, err)
 	}
-	e, err := sqlite.Open(ctx, sqlite.Options{Path: store, Log: log})
+	e, err := sqlite.Open(ctx, sqlite.Options{Path: at.store, Log: log})
 	if err != nil {
 		if errors.Is(err, jobs.ErrStoreInUse) {
 			err = fmt.Errorf("%w: stop the gateway that has it open", err)
@@ -102,7 +118,8 @@ const (
 )
 
 func newCopy() *cobra.Command {
-	var from, to, fromPassword, toPassword string
+	from := endpoint{names: postgres.Names{URL: "--from", PasswordFile: "--from-password-file"}}
+	to := endpoint{names: postgres.Names{URL: "--to", PasswordFile: "--to-password-file"}}
 	cmd := &cobra.Command{
 		Use:   "copy --from STORE --to STORE",
 		Short: "Move all jobs, things and secrets to another store",
@@ -115,30 +132,27 @@ on where it was when the same command is run again. Gateways refuse a store that
   jobgate store copy --from postgres://jobgate@db/jobgate --to ./jobgate.db`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from == "" || to == "" {
+			if from.store == "" || to.store == "" {
 				return cli.Usage(cmd, errors.New("--from and --to are required"))
 			}
-			return copyStore(cmd.Context(), endpoint{from, fromPassword}, endpoint{to, toPassword}, cmd.OutOrStdout())
+			return copyStore(cmd.Context(), from, to, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "`STORE` to copy: a file, or postgres://user@host/database")
-	cmd.Flags().StringVar(&to, "to", "", "`STORE` to fill; it must be empty")
-	cmd.Flags().StringVar(&fromPassword, "from-password-file", "", "`FILE` with the password of --from")
-	cmd.Flags().StringVar(&toPassword, "to-password-file", "", "`FILE` with the password of --to")
+	cmd.Flags().StringVar(&from.store, "from", "", "`STORE` to copy: a file, or postgres://user@host/database")
+	cmd.Flags().StringVar(&to.store, "to", "", "`STORE` to fill; it must be empty")
+	cmd.Flags().StringVar(&from.password, "from-password-file", "", "`FILE` with the password of --from")
+	cmd.Flags().StringVar(&to.password, "to-password-file", "", "`FILE` with the password of --to")
 	return cmd
 }
 
-// endpoint is a store with its password file.
-type endpoint struct{ store, password string }
-
 func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) {
 	log := slog.New(slog.DiscardHandler)
-	source, err := openCopier(ctx, from.store, from.password, openThere, log)
+	source, err := openCopier(ctx, from, openThere, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := openCopier(ctx, to.store, to.password, openMake, log)
+	target, err := openCopier(ctx, to, openMake, log)
 	if err != nil {
 		return err
 	}
@@ -181,10 +195,11 @@ its own means: pg_dump, or the server's base backups.`,
   docker exec jobgate /jobgate store backup - > jobgate.db`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			store, _, err := flags.resolve(cmd)
+			at, err := flags.resolve(cmd)
 			if err != nil {
 				return err
 			}
+			store := at.store
 			if isDatabase(store) {
 				return errors.New("cannot back up a database: use pg_dump, or the server's base backups")
 			}
@@ -238,11 +253,11 @@ func newCheck() *cobra.Command {
 		Long:  "Checks counts, orphans, timers and versions, beside running gateways. Exit status 1 if something does not add up.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, password, err := flags.resolve(cmd)
+			at, err := flags.resolve(cmd)
 			if err != nil {
 				return err
 			}
-			report, err := checkStore(cmd.Context(), store, password)
+			report, err := checkStore(cmd.Context(), at)
 			if err != nil {
 				return err
 			}
@@ -253,14 +268,14 @@ func newCheck() *cobra.Command {
 	return cmd
 }
 
-func checkStore(ctx context.Context, store, password string) (r engine.Report, err error) {
-	if !isDatabase(store) {
-		if r, err = dbfile.CheckFile(store); err != nil {
-			err = fmt.Errorf("cannot check %q: %w", store, err)
+func checkStore(ctx context.Context, at endpoint) (r engine.Report, err error) {
+	if !isDatabase(at.store) {
+		if r, err = dbfile.CheckFile(at.store); err != nil {
+			err = fmt.Errorf("cannot check %q: %w", at.store, err)
 		}
 		return r, err
 	}
-	e, err := openCopier(ctx, store, password, openThere, slog.New(slog.DiscardHandler))
+	e, err := openCopier(ctx, at, openThere, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}
@@ -297,16 +312,16 @@ func newMigrate() *cobra.Command {
 new schema.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, password, err := flags.resolve(cmd)
+			at, err := flags.resolve(cmd)
 			if err != nil {
 				return err
 			}
-			if !isDatabase(store) {
-				if _, err := os.Stat(store); err != nil {
-					return fmt.Errorf("cannot migrate %q: %w", store, err)
+			if !isDatabase(at.store) {
+				if _, err := os.Stat(at.store); err != nil {
+					return fmt.Errorf("cannot migrate %q: %w", at.store, err)
 				}
 			}
-			e, err := openCopier(cmd.Context(), store, password, openMake, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+			e, err := openCopier(cmd.Context(), at, openMake, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
 			if err != nil {
 				return err
 			}
@@ -330,11 +345,11 @@ func newUnfence() *cobra.Command {
 		Long:  "Lifts the fence that jobgate store copy put up. Do so only when no gateway uses the copy: each store would have a truth of its own.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			store, password, err := flags.resolve(cmd)
+			at, err := flags.resolve(cmd)
 			if err != nil {
 				return err
 			}
-			e, err := openCopier(cmd.Context(), store, password, openThere, slog.New(slog.DiscardHandler))
+			e, err := openCopier(cmd.Context(), at, openThere, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

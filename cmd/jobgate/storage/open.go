@@ -26,6 +26,9 @@ func Open(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine,
 			NoMigrate: !c.StoreMigrate, Log: log,
 			Observe: func(call postgres.Call) { h.observe(call.Operation, call.Took, call.Err) },
 		})
+		if errors.Is(err, postgres.ErrOldSchema) {
+			err = fmt.Errorf("%w, or start without --no-migrate", err)
+		}
 		if err != nil {
 			return nil, nil, err
 		}

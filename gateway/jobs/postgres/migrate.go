@@ -24,6 +24,9 @@ var schema embed.FS
 // minProgram is the oldest program, by its number of migrations, that can serve the schema as this one leaves it.
 const minProgram = 1
 
+// ErrOldSchema is a schema that this program may not migrate, and cannot use before.
+var ErrOldSchema = errors.New("run jobgate store migrate")
+
 // migrations returns the scripts.
 func migrations() ([]string, error) {
 	names, err := fs.Glob(schema, "schema/*.sql")
@@ -52,7 +55,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 		return err
 	}
 	if o.NoMigrate {
-		return fmt.Errorf("its schema has version %d, this program needs %d: run jobgate store migrate, or start without --no-migrate", have, len(scripts))
+		return fmt.Errorf("its schema has version %d, this program needs %d: %w", have, len(scripts), ErrOldSchema)
 	}
 	return migrate(ctx, pool, scripts, o)
 }
@@ -169,10 +172,10 @@ func step(ctx context.Context, pool *pgxpool.Pool, script string, version int, h
 }
 
 // hint adds to an error what can be done about it.
-func hint(err error) error {
+func hint(err error, o *Options) error {
 	switch code(err) {
 	case "28P01", "28000":
-		return fmt.Errorf("%w; see jobs.store_password_file, and the server's pg_hba.conf", err)
+		return fmt.Errorf("%w; see %s, and the server's pg_hba.conf", err, o.Names.PasswordFile)
 	case "3D000":
 		return fmt.Errorf("%w; create it: createdb jobgate", err)
 	case "42501":

@@ -1,8 +1,8 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -22,10 +22,14 @@ type Options struct {
 	PasswordFile string        // "": PGPASSWORD, PGPASSFILE, PGSERVICE
 	Connections  int           // of this handle; 0: DefaultConnections
 	Timeout      time.Duration // longest that a call waits for the database; 0: DefaultTimeout
-	NoMigrate    bool          // a schema that is older than the program is refused, not migrated
+	NoMigrate    bool          // a schema that is older than the program is refused with ErrOldSchema, not migrated
+	Names        Names         // of URL and PasswordFile, in errors
 	Log          *slog.Logger  // nil: discards
 	Observe      func(Call)    // nil: nobody; called for each call to the database, by several goroutines
 }
+
+// Names are what whoever reads an error calls the options: settings or flags. Those that are empty are the settings'.
+type Names struct{ URL, PasswordFile string }
 
 // Call is what Options.Observe is told.
 type Call struct {
@@ -67,23 +71,24 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Connections == 0 {
 		o.Connections = DefaultConnections
 	}
+	o.Names = Names{cmp.Or(o.Names.URL, "jobs.store"), cmp.Or(o.Names.PasswordFile, "jobs.store_password_file")}
 	if o.Connections < MinConnections {
 		return nil, fmt.Errorf("cannot use %d connections to the jobs store: at least %d are needed; see jobs.store_connections", o.Connections, MinConnections)
 	}
-	config, err := parse(o)
+	config, err := parse(&o)
 	if err != nil {
 		return nil, err
 	}
 	reads, writes, work := lanes(o.Connections)
 	e := &Engine{options: o, jobs: newJobCache(), shard: int16(rand.IntN(shards))} //nolint:gosec // spread, not a secret
-	if e.work, err = open(ctx, config, work, false); err != nil {
+	if e.work, err = open(ctx, &o, config, work, false); err != nil {
 		return nil, err
 	}
 	if err := prepare(ctx, e.work, &o); err != nil {
 		e.work.Close()
-		return nil, fmt.Errorf("cannot use jobs.store %s: %w", where(config.ConnConfig), hint(err))
+		return nil, fmt.Errorf("cannot use %s %s: %w", o.Names.URL, where(config.ConnConfig), hint(err, &o))
 	}
-	if e.hot, err = open(ctx, config, 2*reads+writes, true); err != nil {
+	if e.hot, err = open(ctx, &o, config, 2*reads+writes, true); err != nil {
 		e.work.Close()
 		return nil, err
 	}
@@ -105,23 +110,23 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 const shards = 64
 
 // parse reads the address and the password.
-func parse(o Options) (*pgxpool.Config, error) {
-	if u, err := url.Parse(o.URL); err == nil && u.User != nil {
-		if _, there := u.User.Password(); there {
-			return nil, errors.New("cannot use a password in jobs.store: it would show in logs and process lists; see jobs.store_password_file")
-		}
+func parse(o *Options) (*pgxpool.Config, error) {
+	u, err := url.Parse(o.URL)
+	guarded := err == nil && u.User != nil
+	if guarded {
+		_, guarded = u.User.Password()
 	}
-	if strings.Contains(o.URL, "password=") {
-		return nil, errors.New("cannot use a password in jobs.store: it would show in logs and process lists; see jobs.store_password_file")
+	if guarded || strings.Contains(o.URL, "password=") {
+		return nil, fmt.Errorf("cannot use a password in %s: it would show in logs and process lists; see %s", o.Names.URL, o.Names.PasswordFile)
 	}
 	config, err := pgxpool.ParseConfig(o.URL)
-	if err != nil {
-		return nil, errors.New("cannot parse jobs.store: it must be like postgres://user@host/database?sslmode=verify-full") // the parser's error holds the URL
+	if err != nil { // the parser's error holds the URL
+		return nil, fmt.Errorf("cannot parse %s: it must be like postgres://user@host/database?sslmode=verify-full", o.Names.URL)
 	}
 	if o.PasswordFile != "" {
 		text, _, err := localfile.Read(o.PasswordFile, localfile.Limit)
 		if err != nil {
-			return nil, fmt.Errorf("cannot read jobs.store_password_file: %w", err)
+			return nil, fmt.Errorf("cannot read %s: %w", o.Names.PasswordFile, err)
 		}
 		config.ConnConfig.Password = strings.TrimRight(string(text), "\r\n")
 	}
@@ -137,7 +142,7 @@ func where(c *pgx.ConnConfig) string { return fmt.Sprintf("%s:%d/%s", c.Host, c.
 
 // open makes a pool. The connections of lanes plan their few statements once, by index: a plan made while a table was
 // empty would read it from end to end for ever.
-func open(ctx context.Context, config *pgxpool.Config, size int, hot bool) (*pgxpool.Pool, error) {
+func open(ctx context.Context, o *Options, config *pgxpool.Config, size int, hot bool) (*pgxpool.Pool, error) {
 	config = config.Copy()
 	config.MaxConns = int32(size) //nolint:gosec // a setting's range
 	config.MinConns = 0
@@ -150,7 +155,7 @@ func open(ctx context.Context, config *pgxpool.Config, size int, hot bool) (*pgx
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use jobs.store %s: %w", where(config.ConnConfig), err)
+		return nil, fmt.Errorf("cannot use %s %s: %w", o.Names.URL, where(config.ConnConfig), err)
 	}
 	return pool, nil
 }

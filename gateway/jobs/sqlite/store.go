@@ -56,7 +56,7 @@ const readers = 4
 // devices are served from memory, which takes about a second for a million things.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Path == "" {
-		return nil, errors.New("cannot open the jobs store: no path; see jobs.store")
+		return nil, errors.New("cannot open the jobs store: no path")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -226,7 +226,7 @@ func Version(c *sqlite.Conn) (int64, error) {
 	}
 	switch {
 	case id != applicationID && (id != 0 || version != 0 || !empty(c)):
-		return 0, fmt.Errorf("the file is a database of another program; see jobs.store")
+		return 0, fmt.Errorf("the file is a database of another program: name another file")
 	case version > int64(len(migrations)):
 		return 0, fmt.Errorf("version %d, this program knows %d: %w", version, len(migrations), engine.ErrNewer)
 	}
