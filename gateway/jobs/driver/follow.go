@@ -28,7 +28,7 @@ func (d *Driver) follow(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, jobs.ErrFeedMissed):
-			d.log.Warn("jobs: this gateway has fallen behind the changes of the others; its followers are told that they missed some")
+			d.log.Warn("jobs: changes of other gateways were missed: this one fell behind, or the database was restored or failed over; followers are told")
 			d.publish.Lose()
 			d.documents.Clear()
 			d.scheduler.lookAtAll()

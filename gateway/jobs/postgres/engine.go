@@ -212,8 +212,8 @@ func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f fun
 // commit ends a transaction. If the answer is lost it asks the server what became of it.
 func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	var xid *string
-	var timeline string
-	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id_if_assigned()::text, "+timelineOf).Scan(&xid, &timeline); err != nil {
+	var server string
+	if err := conn.QueryRow(ctx, "SELECT pg_current_xact_id_if_assigned()::text, "+serverTimeOf).Scan(&xid, &server); err != nil {
 		_ = conn.Rollback(context.WithoutCancel(ctx))
 		return err
 	}
@@ -223,7 +223,7 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	}
 	status, lookUp := patient(ctx, func() (s *string, err error) {
 		var now string
-		if err = e.work.QueryRow(ctx, "SELECT "+timelineOf).Scan(&now); err != nil || now != timeline {
+		if err = e.work.QueryRow(ctx, "SELECT "+serverTimeOf).Scan(&now); err != nil || now != server {
 			return nil, err
 		}
 		err = e.work.QueryRow(ctx, "SELECT pg_xact_status($1::text::xid8)", *xid).Scan(&s)
@@ -241,8 +241,13 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	return errors.Join(engine.ErrUnknown, err)
 }
 
-// timelineOf is the server's timeline. A standby that was promoted has another, and gives numbers of transactions that it
-// never saw to others.
-const timelineOf = "left(pg_walfile_name(pg_current_wal_lsn()), 8)"
+// Where numbers of transactions mean something. A standby that was promoted has another timeline, and gives numbers of
+// transactions that it never saw to others; a database that was made again from a dump has the tables of another, and
+// perhaps another server.
+const (
+	serverOf     = "(SELECT system_identifier::text FROM pg_control_system())"
+	serverTimeOf = "(SELECT concat_ws('-', system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8)) FROM pg_control_system())"
+	historyOf    = "(SELECT concat_ws('-', " + serverTimeOf + ", d.oid, 'feed'::regclass::oid) FROM pg_database d WHERE d.datname = current_database())"
+)
 
 var errInProgress = errors.New("jobs store: the transaction is in progress")

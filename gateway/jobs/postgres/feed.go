@@ -19,27 +19,29 @@ const pollFeed = 100 * time.Millisecond
 // entriesARow is how many entries a row of the feed has at most: a row is no larger than a page then, as a rule.
 const entriesARow = "32"
 
-// place is where a reader is: behind a row, or, if read is not 0, behind as many entries of it.
+// place is where a reader is: behind a row, or, if read is not 0, behind as many entries of it. It means something only in
+// the history that it was made in.
 type place struct {
-	xid  string // a number of 64 bits
-	id   int64
-	read int
+	history string // historyOf
+	xid     string // a number of 64 bits
+	id      int64
+	read    int
 }
 
 func (p place) String() string {
-	return p.xid + "." + strconv.FormatInt(p.id, 10) + "." + strconv.Itoa(p.read)
+	return p.history + "." + p.xid + "." + strconv.FormatInt(p.id, 10) + "." + strconv.Itoa(p.read)
 }
 
 func parsePlace(cursor string) (p place, err error) {
 	parts := strings.Split(cursor, ".")
-	if len(parts) != 3 {
+	if len(parts) != 4 {
 		return p, engine.ErrMissed
 	}
-	p.xid = parts[0]
+	p.history, p.xid = parts[0], parts[1]
 	_, bad := strconv.ParseUint(p.xid, 10, 64)
 	var not error
-	p.id, err = strconv.ParseInt(parts[1], 10, 64)
-	p.read, not = strconv.Atoi(parts[2])
+	p.id, err = strconv.ParseInt(parts[2], 10, 64)
+	p.read, not = strconv.Atoi(parts[3])
 	if bad != nil || err != nil || not != nil || p.read < 0 {
 		return p, engine.ErrMissed
 	}
@@ -47,18 +49,15 @@ func parsePlace(cursor string) (p place, err error) {
 }
 
 // Feed implements engine.Coordinator. An entry is read when every transaction that began before its own has ended, so
-// none comes up behind a reader.
+// none comes up behind a reader. ErrMissed also if the database was restored from a backup, or its server was replaced by a
+// standby, since the cursor was made.
 func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Duration) (entries []engine.Entry, next string, err error) {
+	var at place
 	if after == "" {
-		err = e.call(ctx, "feed", func(ctx context.Context) error {
-			return e.work.QueryRow(ctx, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text").Scan(&next)
-		})
-		if err != nil {
-			return nil, "", err
-		}
-		after = place{xid: next}.String()
+		at, err = e.beginFeed(ctx)
+	} else {
+		at, err = parsePlace(after)
 	}
-	at, err := parsePlace(after)
 	if err != nil {
 		return nil, after, err
 	}
@@ -76,6 +75,32 @@ func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Du
 	}
 }
 
+// beginFeed returns the place behind all that was committed.
+func (e *Engine) beginFeed(ctx context.Context) (at place, err error) {
+	err = e.call(ctx, "feed", func(ctx context.Context) error {
+		for {
+			var foreign bool
+			err := e.work.QueryRow(ctx, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, "+historyOf+", server <> "+serverOf+" FROM feed_pruned").
+				Scan(&at.xid, &at.history, &foreign)
+			if err != nil || !foreign {
+				return err
+			}
+			if err := e.adoptFeed(ctx); err != nil {
+				return err
+			}
+		}
+	})
+	return at, err
+}
+
+// adoptFeed empties a feed that came from another server.
+func (e *Engine) adoptFeed(ctx context.Context) error {
+	e.options.Log.Info("the jobs store comes from another server: its change feed begins anew")
+	_, err := e.work.Exec(ctx, `WITH mine AS (UPDATE feed_pruned SET xid = '0', id = 0, server = `+serverOf+` WHERE server <> `+serverOf+` RETURNING 1)
+		DELETE FROM feed WHERE EXISTS (SELECT FROM mine)`)
+	return err
+}
+
 // feedRow is a row of the feed, without entries if there is none.
 type feedRow struct {
 	place
@@ -91,21 +116,25 @@ func (e *Engine) readFeed(ctx context.Context, at place, limit int) ([]engine.En
 	}
 	var list []feedRow
 	err := e.call(ctx, "feed", func(ctx context.Context) error {
-		rows, err := e.hot.Query(ctx, `SELECT p.missed, coalesce(f.xid::text, ''), coalesce(f.id, 0), coalesce(f.job, 0), coalesce(f.origin, ''), f.payloads,
+		rows, err := e.hot.Query(ctx, `SELECT p.missed, p.foreign, `+historyOf+`, coalesce(f.xid::text, ''), coalesce(f.id, 0), coalesce(f.job, 0), coalesce(f.origin, ''), f.payloads,
 				coalesce((SELECT extract(epoch FROM clock_timestamp() - h.at) FROM feed h
 					WHERE h.xid >= pg_snapshot_xmin(pg_current_snapshot()) ORDER BY h.xid, h.id LIMIT 1), 0)::float8
-			FROM (SELECT (xid, id) > ($1::text::xid8, $2) AS missed FROM feed_pruned) p LEFT JOIN LATERAL (
+			FROM (SELECT (xid, id) > ($1::text::xid8, $2) OR $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) AS missed,
+				server <> `+serverOf+` AS foreign FROM feed_pruned) p LEFT JOIN LATERAL (
 				SELECT *, sum(cardinality(payloads)) OVER (ORDER BY xid, id) - cardinality(payloads) AS before FROM (
 					SELECT * FROM feed WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-					ORDER BY xid, id LIMIT $3) r) f ON NOT p.missed AND f.before < $3 + $4
+					ORDER BY xid, id LIMIT $3) r) f ON NOT (p.missed OR p.foreign) AND f.before < $3 + $4
 			ORDER BY f.xid, f.id`, at.xid, behind, limit, at.read)
-		missed, lag := false, 0.0
+		missed, foreign, history, lag := false, false, "", 0.0
 		list, err = collect(rows, err, func(rows pgx.Rows, r *feedRow) error {
-			return rows.Scan(&missed, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads, &lag)
+			return rows.Scan(&missed, &foreign, &history, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads, &lag)
 		})
 		switch {
 		case err != nil:
 			return err
+		case foreign || history != at.history:
+			e.jobs.clear() // another job may have the row and the version of one that is kept
+			return engine.ErrMissed
 		case missed:
 			return engine.ErrMissed
 		}
@@ -133,7 +162,7 @@ func flatten(rows []feedRow, at place, limit int) (entries []engine.Entry, next 
 			}
 			entry := r.entry
 			entry.Payload = payload
-			entries, next = append(entries, entry), place{r.xid, r.id, skip + i + 1}
+			entries, next = append(entries, entry), place{at.history, r.xid, r.id, skip + i + 1}
 		}
 		if len(r.payloads) > 0 {
 			next.read = 0 // the whole row

@@ -48,7 +48,7 @@ func TestFeedInParts(t *testing.T) {
 			}
 		}
 	}
-	for _, bad := range []string{"1", "1.2", "1.2.x", "x.2.0", "1.2.-1"} {
+	for _, bad := range []string{"1", "1.2.0", "h.1.2.x", "h.x.2.0", "h.1.x.0", "h.1.2.-1", "h.1.2.0"} {
 		if _, _, err := e.Feed(t.Context(), bad, 1, 0); err == nil {
 			t.Errorf("cursor %q is taken", bad)
 		}

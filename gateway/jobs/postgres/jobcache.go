@@ -28,6 +28,13 @@ func (c *jobCache) get(seq, version int64) *engine.Job {
 	return nil
 }
 
+// clear forgets all rows.
+func (c *jobCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.jobs)
+}
+
 // put keeps a row, unless a newer one is here, and returns the row that stands for its version.
 func (c *jobCache) put(j *engine.Job) *engine.Job {
 	c.mu.Lock()
