@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -57,6 +58,7 @@ const late = 10 * time.Second
 type fleet struct {
 	*testing.T
 	url      string                     // as the gateways have it
+	program  string                     // of gateways that are added; "": this one
 	gateways []*gateway                 // all, fixed once newFleet returns
 	asked    atomic.Pointer[[]*gateway] // those that requests go to
 	service  *operations.Service        // of the test's own, which drives nothing
@@ -66,6 +68,7 @@ type fleet struct {
 // gateway is a process, and the configuration to start it again.
 type gateway struct {
 	t       *testing.T
+	program string
 	config  string
 	env     []string // beside the usual
 	mu      sync.Mutex
@@ -118,7 +121,7 @@ func newFleet(t *testing.T, n int, url, direct string, settings ...string) *flee
 // add starts another gateway. settings stand beside jobs, those of ofJobs in it, and env in its environment.
 func (f *fleet) add(settings string, ofJobs []string, env ...string) *gateway {
 	f.Helper()
-	g := &gateway{t: f.T, config: filepath.Join(f.TempDir(), "jobgate.yaml"), env: env, log: &gatetest.Buffer{}}
+	g := &gateway{t: f.T, program: cmp.Or(f.program, binary), config: filepath.Join(f.TempDir(), "jobgate.yaml"), env: env, log: &gatetest.Buffer{}}
 	text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + f.url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, ofJobs...), ", ") + "}\n" + settings
 	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
 		f.Fatal(err)
@@ -133,7 +136,7 @@ var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+) admin=(\S+) contr
 func (g *gateway) start() {
 	g.t.Helper()
 	from := len(g.log.String())
-	cmd := exec.Command(binary, "serve", "--config", g.config)
+	cmd := exec.Command(g.program, "serve", "--config", g.config)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "AWS_EC2_METADATA_DISABLED=true"}, g.env...)
 	cmd.Stderr, cmd.Stdout = g.log, g.log
 	if err := cmd.Start(); err != nil {

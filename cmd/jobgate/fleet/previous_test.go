@@ -1,0 +1,120 @@
+package fleet_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// root is the top of the repository.
+const root = "../../.."
+
+// previousProgram builds the last program before the newest migration, from the repository's history.
+func previousProgram(t *testing.T) string {
+	t.Helper()
+	program, err := buildPrevious(t.Context(), t.TempDir())
+	switch {
+	case err == nil:
+	case os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "":
+		t.Fatalf("no previous program, and JOBGATE_TEST_REQUIRE_SERVERS is set: %v", err)
+	default:
+		t.Skipf("no previous program (it takes git and a clone with its history; set JOBGATE_TEST_REQUIRE_SERVERS to make this a failure): %v", err)
+	}
+	return program
+}
+
+func buildPrevious(ctx context.Context, folder string) (program string, err error) {
+	command := func(name string, args ...string) (string, error) {
+		cmd := exec.CommandContext(ctx, name, args...)
+		var out, problem bytes.Buffer
+		cmd.Dir, cmd.Stdout, cmd.Stderr = root, &out, &problem
+		if err := cmd.Run(); err != nil {
+			return "", fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, &problem)
+		}
+		return strings.TrimSpace(out.String()), nil
+	}
+	scripts, err := filepath.Glob(filepath.Join(root, "gateway/jobs/postgres/schema/*.sql"))
+	if err != nil || len(scripts) == 0 {
+		return "", fmt.Errorf("no migrations: %w", err)
+	}
+	newest, err := filepath.Rel(root, scripts[len(scripts)-1])
+	if err != nil {
+		return "", err
+	}
+	added, err := command("git", "log", "-1", "--diff-filter=A", "--format=%H", "--", newest)
+	if err != nil {
+		return "", err
+	}
+	before := "HEAD" // the migration is not committed yet
+	if added != "" {
+		before = added + "^"
+	}
+	archive := filepath.Join(folder, "previous.tar")
+	if _, err := command("git", "archive", "-o", archive, before); err != nil {
+		return "", err
+	}
+	if _, err := command("tar", "-xf", archive, "-C", folder); err != nil {
+		return "", err
+	}
+	program = filepath.Join(folder, "jobgate-before")
+	_, err = command("go", "build", "-C", folder, "-trimpath", "-o", program, "./cmd/jobgate")
+	return program, err
+}
+
+// TestPreviousProgram replaces gateways one by one under load: the previous program's, which made the database, by this
+// one's, which migrates it. Both serve it side by side, and the previous one starts on the schema as it is then.
+func TestPreviousProgram(t *testing.T) {
+	_, url := startServer(t)
+	earlier := &fleet{T: t, url: url, program: previousProgram(t)}
+	old := earlier.add("", nil)
+	t.Cleanup(func() { old.end(syscall.SIGKILL) })
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	version := func() (n int) {
+		t.Helper()
+		if err := conn.QueryRow(t.Context(), "SELECT version FROM jobgate_schema").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	made := version()
+	f := newFleet(t, 1, url, url) // migrates beside the old one
+	if now := version(); now != made+1 {
+		t.Fatalf("the schema went from version %d to %d", made, now)
+	}
+	f.gateways = append(f.gateways, old)
+	l := f.load("rolling", 4, 4)
+	for _, asked := range [][]*gateway{{f.gateways[0]}, {old}, {f.gateways[0], old}} {
+		f.ask(asked...)
+		l.works(10*time.Second + late)
+	}
+	f.gateways[0].end(syscall.SIGTERM) // the old one does the background work, too
+	f.ask(old)
+	f.holder(10*time.Second+late, old)
+	l.works(5*time.Second + late)
+	old.end(syscall.SIGTERM)
+	old.start()
+	l.works(5*time.Second + late)
+	f.gateways[0].start()
+	f.ask(f.gateways[0], old)
+	l.verify()
+
+	old.end(syscall.SIGTERM)
+	old.program = binary
+	old.start()
+	again := f.load("again", 2, 2)
+	again.works(10*time.Second + late)
+	again.verify()
+}
