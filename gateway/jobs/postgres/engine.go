@@ -23,7 +23,7 @@ type Engine struct {
 	lag     atomic.Int64 // Lag, ns
 
 	pending, described *lane[read]
-	writes             []*lane[write]
+	writes             *lane[write]
 
 	mu      sync.RWMutex // held for reading by calls under way in lanes
 	closed  bool
@@ -55,9 +55,7 @@ func (e *Engine) Close() error {
 	}
 	close(e.pending.in)
 	close(e.described.in)
-	for _, l := range e.writes {
-		close(l.in)
-	}
+	close(e.writes.in)
 	e.running.Wait()
 	e.hot.Close()
 	e.work.Close()

@@ -73,10 +73,7 @@ func (e *Engine) readPending(batch []*read) {
 	for i, r := range batch {
 		names[i] = r.thing
 	}
-	e.answer(batch, `SELECT n.n, t.id, coalesce(e.job, 0), coalesce(e.number, 0), coalesce(e.version, 0), coalesce(e.status, 0::smallint),
-			coalesce(e.forced, false), coalesce(e.retry, 0), coalesce(e.retry_timed_out, 0), coalesce(e.queued, 0), coalesce(e.started, 0),
-			coalesce(e.updated, 0), coalesce(e.deadline, 0), coalesce(e.step, 0), coalesce(e.details, ''), t.name,
-			coalesce(j.seq, 0), coalesce(j.version, 0)
+	e.answer(batch, "SELECT n.n, "+executionColumns+`, coalesce(j.version, -1)
 		FROM unnest($1::text[]) WITH ORDINALITY n (name, n)
 		JOIN things t ON t.name = n.name AND NOT t.deleted
 		LEFT JOIN executions e ON e.thing = t.id AND e.status < 2
@@ -89,7 +86,7 @@ func (e *Engine) readDescribed(batch []*read) {
 	for i, r := range batch {
 		names[i], jobs[i] = r.thing, r.job
 	}
-	e.answer(batch, `SELECT n.n, `+executionColumns+`, t.name, j.seq, j.version
+	e.answer(batch, "SELECT n.n, "+executionColumns+`, j.version
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY n (thing, job, n)
 		JOIN things t ON t.name = n.thing
 		JOIN jobs j ON j.id = n.job
@@ -111,13 +108,17 @@ func (e *Engine) answer(batch []*read, sql string, args ...any) {
 
 func (e *Engine) readBatch(ctx context.Context, batch []*read, sql string, args []any) error {
 	type line struct {
-		n int64
+		n    int64 // the request's place in the batch
+		none bool  // its thing is there, and has no execution
 		joined
 	}
 	rows, err := e.hot.Query(ctx, sql, args...)
 	lines, err := collect(rows, err, func(rows pgx.Rows, l *line) error {
 		fields := append([]any{&l.n}, executionFields(&l.Execution)...)
-		return rows.Scan(append(fields, &l.Name, &l.of.seq, &l.of.version)...)
+		if l.none = rows.RawValues()[1] == nil; l.none {
+			clear(fields[1:])
+		}
+		return rows.Scan(append(fields, &l.of.version)...)
 	})
 	if err != nil {
 		return problem(err)
@@ -125,10 +126,13 @@ func (e *Engine) readBatch(ctx context.Context, batch []*read, sql string, args 
 	list, places := make([]joined, 0, len(lines)), make([]int64, 0, len(lines))
 	for i := range lines {
 		l := &lines[i]
-		batch[l.n-1].found = true
-		if l.of.seq != 0 {
-			list, places = append(list, l.joined), append(places, l.n-1)
+		r := batch[l.n-1]
+		r.found = true
+		if l.none || l.of.version < 0 { // or the job was deleted meanwhile
+			continue
 		}
+		l.Name, l.of.seq = r.thing, l.Job
+		list, places = append(list, l.joined), append(places, l.n-1)
 	}
 	if err := e.readJobs(ctx, e.hot, list); err != nil {
 		return problem(err)
@@ -175,7 +179,7 @@ func (e *Engine) Apply(ctx context.Context, changes []engine.Change) error {
 	return err
 }
 
-// report makes one change, in the lane of its thing.
+// report makes one change, with what others report at the time.
 func (e *Engine) report(ctx context.Context, c *engine.Change) error {
 	if err := e.enter(); err != nil {
 		return err
@@ -183,7 +187,7 @@ func (e *Engine) report(ctx context.Context, c *engine.Change) error {
 	defer e.leave()
 	c.Applied = false
 	w := &write{change: *c, done: make(chan struct{})}
-	if err := e.writes[uint64(c.Thing)%uint64(len(e.writes))].send(ctx, w); err != nil {
+	if err := e.writes.send(ctx, w); err != nil {
 		return err
 	}
 	select {

@@ -2,35 +2,83 @@ package postgres
 
 import (
 	"context"
+	"runtime"
 	"sync"
+	"time"
 )
 
-// A lane sends what came while its last statement ran as one statement. It waits for nothing: a request that finds the
-// lane idle goes at once, alone.
+// A lane sends what came while its last statement ran as one statement. A request that finds it idle goes at once, alone.
+// While a statement is under way the next one waits for it and grows, for a large one costs the database little more than a
+// small one; it does not wait when it is large already, nor when the one before is slow.
+//
+//	requests ──► in ──► pick: the first, until the turn is free, eager wait or patience is over, all that wait ──► run
+//	                                                                                                           ──► run
 type lane[R any] struct {
-	in  chan *R
-	max int
-	run func(batch []*R)
+	in    chan *R
+	max   int
+	pick  chan struct{} // held by who makes up the next batch
+	turn  chan struct{} // held while a statement runs that others wait for
+	crowd chan struct{} // has an element when eager requests wait
 }
 
-// maxQueued is how many requests wait for a lane before those who ask wait for a place.
-const maxQueued = 4096
+const (
+	maxQueued = 4096                  // requests that wait for a lane before those who ask wait for a place
+	eager     = 64                    // requests that do not wait for the statement before
+	patience  = 10 * time.Millisecond // nor do fewer after it
+)
 
-func newLane[R any](limit int, run func([]*R)) *lane[R] {
-	return &lane[R]{in: make(chan *R, maxQueued), max: limit, run: run}
+func newLane[R any](limit int) *lane[R] {
+	return &lane[R]{in: make(chan *R, maxQueued), max: limit, pick: make(chan struct{}, 1), turn: make(chan struct{}, 1), crowd: make(chan struct{}, 1)}
 }
 
-// serve runs batches until the lane is closed. Several goroutines may serve one lane.
-func (l *lane[R]) serve(running *sync.WaitGroup) {
+// serve runs batches until the lane is closed. Several goroutines may serve one lane, each with a run of its own.
+func (l *lane[R]) serve(running *sync.WaitGroup, run func(batch []*R)) {
 	running.Go(func() {
 		batch := make([]*R, 0, l.max)
-		for first := range l.in {
-			batch = append(batch[:0], first)
-			batch = l.fill(batch)
-			l.run(batch)
+		tired := time.NewTimer(patience)
+		defer tired.Stop()
+		for {
+			l.pick <- struct{}{}
+			first, open := <-l.in
+			if !open {
+				<-l.pick
+				return
+			}
+			mine := l.await(tired)
+			runtime.Gosched() // requests that are read already come along: half as many more in a batch where cores are scarce
+			batch = l.fill(append(batch[:0], first))
+			<-l.pick
+			run(batch)
+			if mine {
+				<-l.turn
+			}
 			clear(batch)
 		}
 	})
+}
+
+// await waits for the statement before. mine says that the turn was taken.
+func (l *lane[R]) await(tired *time.Timer) (mine bool) {
+	select {
+	case l.turn <- struct{}{}:
+		return true
+	default:
+	}
+	select {
+	case <-l.crowd: // perhaps of requests that are gone
+	default:
+	}
+	if len(l.in) >= eager {
+		return false
+	}
+	tired.Reset(patience)
+	select {
+	case l.turn <- struct{}{}:
+		return true
+	case <-l.crowd:
+	case <-tired.C:
+	}
+	return false
 }
 
 // fill adds what waits.
@@ -53,13 +101,18 @@ func (l *lane[R]) fill(batch []*R) []*R {
 func (l *lane[R]) send(ctx context.Context, r *R) error {
 	select {
 	case l.in <- r:
-		return nil
 	default:
+		select {
+		case l.in <- r:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	select {
-	case l.in <- r:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	if len(l.in) >= eager {
+		select {
+		case l.crowd <- struct{}{}:
+		default:
+		}
 	}
+	return nil
 }

@@ -92,16 +92,14 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		e.work.Close()
 		return nil, err
 	}
-	e.pending, e.described = newLane(maxReads, e.readPending), newLane(maxReads, e.readDescribed)
+	e.pending, e.described, e.writes = newLane[read](maxReads), newLane[read](maxReads), newLane[write](maxWrites)
 	for range reads {
-		e.pending.serve(&e.running)
-		e.described.serve(&e.running)
+		e.pending.serve(&e.running, e.readPending)
+		e.described.serve(&e.running, e.readDescribed)
 	}
 	for range writes {
 		shard := int16(rand.IntN(shards)) //nolint:gosec // spread, not a secret
-		l := newLane(maxWrites, func(batch []*write) { e.writeBatch(batch, shard) })
-		e.writes = append(e.writes, l)
-		l.serve(&e.running)
+		e.writes.serve(&e.running, func(batch []*write) { e.writeBatch(batch, shard) })
 	}
 	return e, nil
 }
