@@ -18,9 +18,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"jobgate/gateway"
+	"jobgate/gateway/desynctest"
 )
 
 // runServer serves g's Handler on real listeners until the test ends or stop is called,
@@ -337,52 +336,25 @@ func TestDrain(t *testing.T) {
 // TestDesync sends what http-desync-guardian calls severe: request smuggling. None of
 // it may be taken for a request.
 func TestDesync(t *testing.T) {
-	files, err := filepath.Glob("testdata/http-desync/tests/*.yaml")
-	if err != nil || len(files) != 10 {
-		t.Fatalf("want 10 files: %d, %v", len(files), err)
-	}
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		c.Routes = append(c.Routes, gateway.Route{Path: "/foo/bar", Document: "file://" + g.folder + "/foo.json", Expires: time.Hour})
 	})
 	g.write("foo.json", "{}")
 	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 200 * time.Millisecond })
-	severe := 0
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	for _, c := range desynctest.Cases(t, "testdata") {
+		if !c.Severe() {
+			continue
 		}
-		var cases []struct {
-			Name, URI, Method, Version string
-			Headers                    []struct{ Name, Value string }
-			Expected                   struct{ Tier string }
-		}
-		if err := yaml.Unmarshal(data, &cases); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range cases {
-			if c.Expected.Tier != "Severe" {
-				continue
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			conn := dial(t, s.Addr("listen"))
+			_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+			_, _ = io.WriteString(conn, c.Head()+"\r\n0\r\n\r\nGET /foo/bar HTTP/1.1\r\nHost: x\r\n\r\n")
+			answers, _ := io.ReadAll(conn)
+			if strings.Contains(string(answers), "HTTP/1.1 2") {
+				t.Errorf("answered as a request:\n%s\n%s", c.Head(), answers)
 			}
-			severe++
-			t.Run(c.Name, func(t *testing.T) {
-				t.Parallel()
-				request := c.Method + " " + c.URI + " " + c.Version + "\r\nHost: gateway.test\r\n"
-				for _, h := range c.Headers {
-					request += h.Name + ": " + h.Value + "\r\n"
-				}
-				conn := dial(t, s.Addr("listen"))
-				_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
-				_, _ = io.WriteString(conn, request+"\r\n0\r\n\r\nGET /foo/bar HTTP/1.1\r\nHost: x\r\n\r\n")
-				answers, _ := io.ReadAll(conn)
-				if strings.Contains(string(answers), "HTTP/1.1 2") {
-					t.Errorf("answered as a request:\n%s\n%s", request, answers)
-				}
-			})
-		}
-	}
-	if severe < 50 {
-		t.Errorf("found %d severe cases, expected some 58", severe)
+		})
 	}
 }
 

@@ -6,55 +6,31 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"jobgate/gateway/desynctest"
 )
 
 // TestDesync sends the request heads of http-desync-guardian, each with a body that is a second request to whoever
 // reads the first one otherwise. An upstream sees at most what the gateway has read: whole requests of one framing,
 // and none of those that are severe.
 func TestDesync(t *testing.T) {
-	files, err := filepath.Glob("../testdata/http-desync/tests/*.yaml")
-	if err != nil || len(files) != 10 {
-		t.Fatalf("want 10 files: %d, %v", len(files), err)
-	}
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
 	seen := map[string]int{}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var cases []struct {
-			Name, URI, Method, Version string
-			Headers                    []struct{ Name, Value string }
-			Expected                   struct{ Tier string }
-		}
-		if err := yaml.Unmarshal(data, &cases); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range cases {
-			head := c.Method + " " + c.URI + " " + c.Version + "\r\nHost: gateway.test\r\n"
-			for _, h := range c.Headers {
-				head += h.Name + ": " + h.Value + "\r\n"
+	for _, c := range desynctest.Cases(t, "../testdata") {
+		answers := sendAll(t, g.address, c.Head()+"\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
+		seen[c.Expected.Tier]++
+		for _, raw := range u.taken() {
+			checkFraming(t, c.Name, raw)
+			if c.Expected.Tier == "Severe" && !strings.HasPrefix(raw, "GET /smuggled") {
+				t.Errorf("%s is severe, and the upstream saw %q", c.Name, raw)
 			}
-			answers := sendAll(t, g.address, head+"\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
-			seen[c.Expected.Tier]++
-			for _, raw := range u.taken() {
-				checkFraming(t, c.Name, raw)
-				if c.Expected.Tier == "Severe" && !strings.HasPrefix(raw, "GET /smuggled") {
-					t.Errorf("%s is severe, and the upstream saw %q", c.Name, raw)
-				}
-			}
-			if c.Expected.Tier == "Severe" && strings.HasPrefix(answers, "HTTP/1.1 2") {
-				t.Errorf("%s is severe, and was answered %.100q", c.Name, answers)
-			}
+		}
+		if c.Expected.Tier == "Severe" && strings.HasPrefix(answers, "HTTP/1.1 2") {
+			t.Errorf("%s is severe, and was answered %.100q", c.Name, answers)
 		}
 	}
 	if seen["Severe"] < 50 || len(seen) < 4 {

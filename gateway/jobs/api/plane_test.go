@@ -16,9 +16,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-
-	"jobgate/gateway/jobs/operations"
-
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/valyala/fasthttp"
 
@@ -30,11 +27,11 @@ import (
 	"jobgate/gateway/jobs/api/events"
 	"jobgate/gateway/jobs/api/model"
 	"jobgate/gateway/jobs/documents"
+	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
-	"jobgate/gateway/signing"
+	"jobgate/gateway/signing/signingtest"
 	"jobgate/gateway/target"
-	"jobgate/presigner"
 )
 
 // countingStore counts the calls that may change something.
@@ -170,7 +167,7 @@ func newPlane(t *testing.T) *plane {
 	if p.verifier, err = access.NewVerifier(testNames.Region, keys); err != nil {
 		t.Fatal(err)
 	}
-	p.data, err = data.New(data.Config{Service: p.service, Documents: documents.New(documents.Config{Authority: fakeSigning{newSigner(t)}})})
+	p.data, err = data.New(data.Config{Service: p.service, Documents: documents.New(documents.Config{Authority: signingtest.NewAuthority(t)})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,23 +192,6 @@ func (p *plane) listen() {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(p.control.Close)
-}
-
-// fakeSigning signs with one session.
-type fakeSigning struct{ signer *presigner.Signer }
-
-func (fakeSigning) Skew() time.Duration { return 0 }
-
-func (s fakeSigning) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
-	return signing.Grant{Signer: s.signer, Lifetime: t.Expires}, nil
-}
-
-func newSigner(tb testing.TB) *presigner.Signer {
-	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "t"})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return signer
 }
 
 var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)

@@ -1,7 +1,6 @@
 package documents
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -11,48 +10,16 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/signing"
-	"jobgate/presigner"
+	"jobgate/gateway/signing/signingtest"
 )
 
 var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)
-
-const (
-	sharedDocument    = `{"steps":[{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}]}`
-	perDeviceDocument = `{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}/${jobId}/${executionNumber}.bin}"}`
-)
-
-// fakeAuthority signs with one session.
-type fakeAuthority struct {
-	grant  signing.Grant
-	err    error
-	grants int
-	skew   time.Duration
-}
-
-func (s *fakeAuthority) Skew() time.Duration { return s.skew }
-
-func (s *fakeAuthority) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
-	s.grants++
-	g := s.grant
-	if g.Lifetime == 0 {
-		g.Lifetime = t.Expires
-	}
-	return g, s.err
-}
-
-func newSigner(tb testing.TB, id string) *presigner.Signer {
-	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: id, SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 900)})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return signer
-}
 
 // fake is one job's document, and a Renderer.
 type fake struct {
 	t         *testing.T
 	r         *Renderer
-	authority *fakeAuthority
+	authority *signingtest.Authority
 	document  jobs.Document
 	execution jobs.Execution
 	counted   signing.Signed
@@ -60,7 +27,7 @@ type fake struct {
 
 func newFake(t *testing.T, text string, quantum time.Duration) *fake {
 	t.Helper()
-	f := &fake{t: t, authority: &fakeAuthority{grant: signing.Grant{Signer: newSigner(t, "ASIAEXAMPLE")}}}
+	f := &fake{t: t, authority: signingtest.NewAuthority(t)}
 	f.document = jobs.Document{RoleARN: "arn:aws:iam::123456789012:role/download", Expires: time.Hour}
 	f.compile(text)
 	f.execution = jobs.Execution{Thing: "sensor:1", Job: &jobs.Job{ID: "update-7"}, Number: 1}
@@ -106,7 +73,7 @@ func (f *fake) begin() time.Time {
 func TestOneRenderingAQuantum(t *testing.T) {
 	f := func(quantum, within, after time.Duration) {
 		t.Helper()
-		f := newFake(t, sharedDocument, quantum)
+		f := newFake(t, signingtest.SharedDocument, quantum)
 		begin := f.begin()
 		first := f.url(begin)
 		for range 4 { // the last of which keeps the document, and takes it from there
@@ -117,8 +84,8 @@ func TestOneRenderingAQuantum(t *testing.T) {
 		if other := f.url(begin.Add(after)); other == first {
 			t.Errorf("quantum %v: %v later the URL is the same", quantum, after)
 		}
-		if f.authority.grants != 2 || f.counted.Fresh != 5 || f.counted.Reused != 1 || f.counted.Longest < 1000 {
-			t.Errorf("quantum %v: %d grants, %+v", quantum, f.authority.grants, f.counted)
+		if f.authority.Asked() != 2 || f.counted.Fresh != 5 || f.counted.Reused != 1 || f.counted.Longest < 1000 {
+			t.Errorf("quantum %v: %d grants, %+v", quantum, f.authority.Asked(), f.counted)
 		}
 	}
 	f(0, 999*time.Millisecond, time.Second)
@@ -128,15 +95,15 @@ func TestOneRenderingAQuantum(t *testing.T) {
 
 // A quantum ends with the session that signed it: its URLs are dead from then on.
 func TestSessionEndsWithinQuantum(t *testing.T) {
-	f := newFake(t, sharedDocument, 30*time.Minute)
+	f := newFake(t, signingtest.SharedDocument, 30*time.Minute)
 	begin := f.begin()
 	end := begin.Add(time.Minute)
-	f.authority.grant.Ends = end
+	f.authority.Granted.Ends = end
 	first := f.url(begin)
-	if same := f.url(end.Add(-time.Second)); same != first || f.authority.grants != 1 {
-		t.Errorf("before the session's end the URL is another: %d grants", f.authority.grants)
+	if same := f.url(end.Add(-time.Second)); same != first || f.authority.Asked() != 1 {
+		t.Errorf("before the session's end the URL is another: %d grants", f.authority.Asked())
 	}
-	f.authority.err = errors.New("no other session")
+	f.authority.Err = errors.New("no other session")
 	text, err := f.r.AppendTo([]byte("foo"), &f.document, &f.execution, end)
 	var fault *edge.Fault
 	if !errors.As(err, &fault) || fault.Status != 503 || string(text) != "foo" {
@@ -146,18 +113,18 @@ func TestSessionEndsWithinQuantum(t *testing.T) {
 
 // A document that names its device is signed for each.
 func TestPerDeviceRendering(t *testing.T) {
-	f := newFake(t, perDeviceDocument, 0)
+	f := newFake(t, signingtest.PerDeviceDocument, 0)
 	one := f.url(testTime)
 	f.execution.Thing = "sensor:2"
 	two := f.url(testTime)
-	if one == two || !strings.Contains(two, "/sensor%3A2/update-7/1.bin") || f.authority.grants != 1 {
-		t.Errorf("got %s after %s, %d grants", two[:60], one[:60], f.authority.grants)
+	if one == two || !strings.Contains(two, "/sensor%3A2/update-7/1.bin") || f.authority.Asked() != 1 {
+		t.Errorf("got %s after %s, %d grants", two[:60], one[:60], f.authority.Asked())
 	}
 }
 
 // A job's new lifetime and a corrected clock show at once.
 func TestRenderingFollows(t *testing.T) {
-	f := newFake(t, sharedDocument, 0)
+	f := newFake(t, signingtest.SharedDocument, 0)
 	has := func(want string) {
 		t.Helper()
 		if url := f.url(testTime); !strings.Contains(url, want) {
@@ -168,13 +135,13 @@ func TestRenderingFollows(t *testing.T) {
 	f.document.Expires = time.Minute
 	has("X-Amz-Expires=60&")
 	has("X-Amz-Date=20261123T120000Z&")
-	f.authority.skew = time.Hour
+	f.authority.Drift = time.Hour
 	has("X-Amz-Date=20261123T130000Z&")
 }
 
 // A URL that lives shorter than the quantum is not handed out when it is past half of its life.
 func TestShortLifeInLongQuantum(t *testing.T) {
-	f := newFake(t, sharedDocument, 10*time.Minute)
+	f := newFake(t, signingtest.SharedDocument, 10*time.Minute)
 	f.document.Expires = time.Minute
 	seen := map[string]bool{}
 	for s := range 60 {
@@ -187,13 +154,13 @@ func TestShortLifeInLongQuantum(t *testing.T) {
 
 // A clamped rendering serves until a longer session is there, and no longer.
 func TestClampedRendering(t *testing.T) {
-	f := newFake(t, sharedDocument, 0)
-	f.authority.grant.Clamped, f.authority.grant.Lifetime = true, time.Minute
+	f := newFake(t, signingtest.SharedDocument, 0)
+	f.authority.Granted.Clamped, f.authority.Granted.Lifetime = true, time.Minute
 	first := f.url(testTime)
-	if again := f.url(testTime); again != first || f.authority.grants != 2 {
-		t.Errorf("the same session renders anew, or nobody asked for another: %d grants", f.authority.grants)
+	if again := f.url(testTime); again != first || f.authority.Asked() != 2 {
+		t.Errorf("the same session renders anew, or nobody asked for another: %d grants", f.authority.Asked())
 	}
-	f.authority.grant = signing.Grant{Signer: newSigner(t, "ASIAOTHER")}
+	f.authority.Granted = signing.Grant{Signer: signingtest.NewSigner(t, "ASIAOTHER")}
 	if other := f.url(testTime); !strings.Contains(other, "ASIAOTHER") {
 		t.Errorf("the new session is not used: %s", other)
 	}
@@ -201,18 +168,18 @@ func TestClampedRendering(t *testing.T) {
 
 // Renderings of jobs that nobody asks for any more are dropped.
 func TestPrune(t *testing.T) {
-	f := newFake(t, sharedDocument, 0)
+	f := newFake(t, signingtest.SharedDocument, 0)
 	count := func() (n int) {
 		f.r.slots.Range(func(any, any) bool { n++; return true })
 		return n
 	}
 	f.url(testTime)
-	f.compile(sharedDocument)
+	f.compile(signingtest.SharedDocument)
 	f.url(testTime.Add(time.Second))
 	if n := count(); n != 2 {
 		t.Errorf("%d renderings, want 2", n)
 	}
-	f.compile(sharedDocument)
+	f.compile(signingtest.SharedDocument)
 	f.url(testTime.Add(2 * time.Minute))
 	if n := count(); n != 1 {
 		t.Errorf("%d renderings two minutes later, want 1", n)

@@ -26,9 +26,8 @@ func (s *Service) CreateGroup(ctx context.Context, now time.Time, r jobs.CreateG
 		if getErr == nil && have.Parent == r.Parent && have.Description == r.Description && maps.Equal(have.Attributes, r.Attributes) {
 			return s.groupDetail(have), nil
 		}
-		exists := jobs.Errorf(jobs.ErrAlreadyExists, "Thing group %s already exists in account with different properties.", r.Name)
-		exists.ResourceARN, exists.ResourceID = s.names.GroupARN(r.Name), have.ID
-		return jobs.GroupDetail{}, exists
+		return jobs.GroupDetail{}, exists(jobs.ErrAlreadyExists, s.names.GroupARN(r.Name), have.ID,
+			"Thing group %s already exists in account with different properties.", r.Name)
 	}
 	if err != nil {
 		return jobs.GroupDetail{}, err

@@ -126,7 +126,12 @@ func (s *Service) newRetry(ctx context.Context, now time.Time, of *jobs.RetryOf,
 
 // jobExists says that a job's ID is taken.
 func (s *Service) jobExists(id string) error {
-	exists := jobs.Errorf(jobs.ErrAlreadyExists, "Job %s already exists.", id)
-	exists.ResourceARN, exists.ResourceID = s.names.JobARN(id), id
-	return exists
+	return exists(jobs.ErrAlreadyExists, s.names.JobARN(id), id, "Job %s already exists.", id)
+}
+
+// exists is an error about a resource that is there already.
+func exists(kind error, arn, id, format string, name string) error {
+	e := jobs.Errorf(kind, format, name)
+	e.ResourceARN, e.ResourceID = arn, id
+	return e
 }

@@ -17,9 +17,7 @@ func (s *Service) CreateTemplate(ctx context.Context, now time.Time, r jobs.Crea
 	}
 	err = s.store.CreateTemplate(ctx, *t, r.Tags)
 	if errors.Is(err, jobs.ErrAlreadyExists) {
-		exists := jobs.Errorf(jobs.ErrConflict, "Job template %s already exists.", r.ID)
-		exists.ResourceARN, exists.ResourceID = s.names.TemplateARN(r.ID), r.ID
-		return jobs.TemplateDetail{}, exists
+		return jobs.TemplateDetail{}, exists(jobs.ErrConflict, s.names.TemplateARN(r.ID), r.ID, "Job template %s already exists.", r.ID)
 	}
 	if err != nil {
 		return jobs.TemplateDetail{}, err

@@ -23,9 +23,8 @@ func (s *Service) CreateThing(ctx context.Context, now time.Time, r jobs.CreateT
 		if getErr == nil && have.TypeName == r.TypeName && have.BillingGroup == r.BillingGroup && maps.Equal(have.Attributes, r.Attributes) {
 			return s.thingDetail(have), nil
 		}
-		exists := jobs.Errorf(jobs.ErrAlreadyExists, "Thing %s already exists in account with different properties.", r.Name)
-		exists.ResourceARN, exists.ResourceID = s.names.ThingARN(r.Name), have.ID
-		return jobs.ThingDetail{}, exists
+		return jobs.ThingDetail{}, exists(jobs.ErrAlreadyExists, s.names.ThingARN(r.Name), have.ID,
+			"Thing %s already exists in account with different properties.", r.Name)
 	}
 	if err != nil {
 		return jobs.ThingDetail{}, err

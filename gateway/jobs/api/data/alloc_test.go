@@ -9,6 +9,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/target"
+
+	"jobgate/gateway/signing/signingtest"
 )
 
 // One allocation a request: the thing's name, which the service takes as a string. A job's id, where it is named, is
@@ -29,12 +31,12 @@ func TestServeAllocs(t *testing.T) {
 			t.Errorf("%s: %v allocations, want %v", what, got, want)
 		}
 	}
-	f("nothing pending", "/things/sensor:1/jobs/$next", sharedDocument, false, 1)
-	f("next", "/things/sensor:1/jobs/$next", sharedDocument, true, 1)
-	f("by id", "/things/sensor:1/jobs/update-7", sharedDocument, true, 2)
-	f("encoded", "/things/sensor%3A1/jobs/%24next", sharedDocument, true, 1)
-	f("with a query", "/things/sensor:1/jobs/$next?includeJobDocument=true&executionNumber=1", sharedDocument, true, 1)
-	f("per device", "/things/sensor:1/jobs/$next", perDeviceDocument, true, 1)
+	f("nothing pending", "/things/sensor:1/jobs/$next", signingtest.SharedDocument, false, 1)
+	f("next", "/things/sensor:1/jobs/$next", signingtest.SharedDocument, true, 1)
+	f("by id", "/things/sensor:1/jobs/update-7", signingtest.SharedDocument, true, 2)
+	f("encoded", "/things/sensor%3A1/jobs/%24next", signingtest.SharedDocument, true, 1)
+	f("with a query", "/things/sensor:1/jobs/$next?includeJobDocument=true&executionNumber=1", signingtest.SharedDocument, true, 1)
+	f("per device", "/things/sensor:1/jobs/$next", signingtest.PerDeviceDocument, true, 1)
 	f("nothing to sign", "/things/sensor:1/jobs/$next", plainDocument, true, 1)
 	f("pending", "/things/sensor:1/jobs", plainDocument, true, 1)
 }
@@ -64,14 +66,14 @@ func BenchmarkServe(b *testing.B) {
 			}
 		})
 	}
-	f("nothing", sharedDocument, false)
-	f("shared", sharedDocument, true)
-	f("per_device", perDeviceDocument, true)
+	f("nothing", signingtest.SharedDocument, false)
+	f("shared", signingtest.SharedDocument, true)
+	f("per_device", signingtest.PerDeviceDocument, true)
 }
 
 // The rival: a handler that does nothing but write an answer of the same size.
 func BenchmarkServe_Bare(b *testing.B) {
-	d, _, _ := newFake(b, sharedDocument)
+	d, _, _ := newFake(b, signingtest.SharedDocument)
 	var ctx fasthttp.RequestCtx
 	request(&ctx, "GET", "/things/sensor:1/jobs/$next", "")
 	new(device).serve(d, &ctx, time.Now(), nil, false)

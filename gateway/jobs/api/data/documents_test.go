@@ -11,6 +11,8 @@ import (
 	"jobgate/gateway/jobs/api/exception/exceptiontest"
 	"jobgate/gateway/jobs/documents"
 	"jobgate/presigner/role"
+
+	"jobgate/gateway/signing/signingtest"
 )
 
 // askAt does one request of `$next` with its document at a time.
@@ -25,7 +27,7 @@ const nextOf1 = "/things/sensor:1/jobs/$next"
 
 // A document that cannot be signed is a 503, from every operation that hands one out, and nothing was stored.
 func TestSigningFails(t *testing.T) {
-	d, service, signing := newFake(t, sharedDocument)
+	d, service, signing := newFake(t, signingtest.SharedDocument)
 	f := func(method, uri, message string) {
 		t.Helper()
 		r := askAt(d, testTime, method, uri)
@@ -37,26 +39,26 @@ func TestSigningFails(t *testing.T) {
 			t.Errorf("%s: stored", method)
 		}
 	}
-	signing.err = &role.UnavailableError{RetryAfter: 20 * time.Second, Reason: "STS is down: secret detail"}
+	signing.Err = &role.UnavailableError{RetryAfter: 20 * time.Second, Reason: "STS is down: secret detail"}
 	f("GET", nextOf1, "cannot be signed")
 	f("PUT", nextOf1, "cannot be signed")
 	f("POST", "/things/sensor:1/jobs/update-7", "cannot be signed")
 	if after := string(askAt(d, testTime, "GET", nextOf1).Header.Peek("Retry-After")); after < "20" || after > "40" {
 		t.Errorf("Retry-After %s, want 20 to 40", after)
 	}
-	signing.err, signing.grant.Lifetime = nil, 8*24*time.Hour
+	signing.Err, signing.Granted.Lifetime = nil, 8*24*time.Hour
 	f("GET", nextOf1, "cannot be filled")
 	if body := string(askAt(d, testTime, "GET", nextOf1).Body()); strings.Contains(body, "secret") {
 		t.Errorf("the cause is told: %s", body)
 	}
-	service.described.Document.Template = newTemplate(t, perDeviceDocument)
-	signing.grant.Lifetime, service.described.Execution.Thing = 0, ".."
+	service.described.Document.Template = newTemplate(t, signingtest.PerDeviceDocument)
+	signing.Granted.Lifetime, service.described.Execution.Thing = 0, ".."
 	f("GET", nextOf1, "cannot be filled")
 }
 
 // Nobody signs unless somebody was named to.
 func TestNoSigning(t *testing.T) {
-	service := &fakeService{described: newDescribed(t, sharedDocument), found: true}
+	service := &fakeService{described: newDescribed(t, signingtest.SharedDocument), found: true}
 	d, err := New(Config{Service: service, Documents: documents.New(documents.Config{})})
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package data
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"time"
 
@@ -11,9 +10,8 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/documents"
-	"jobgate/gateway/signing"
+	"jobgate/gateway/signing/signingtest"
 	"jobgate/gateway/target"
-	"jobgate/presigner"
 )
 
 var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)
@@ -69,38 +67,7 @@ func (s *fakeService) Update(_ context.Context, _ time.Time, r jobs.UpdateExecut
 	return d, s.err
 }
 
-// fakeSigning signs with one session.
-type fakeSigning struct {
-	grant  signing.Grant
-	err    error
-	grants int
-	skew   time.Duration
-}
-
-func (s *fakeSigning) Skew() time.Duration { return s.skew }
-
-func (s *fakeSigning) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
-	s.grants++
-	g := s.grant
-	if g.Lifetime == 0 {
-		g.Lifetime = t.Expires
-	}
-	return g, s.err
-}
-
-func newSigner(tb testing.TB, id string) *presigner.Signer {
-	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: id, SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 900)})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return signer
-}
-
-const (
-	sharedDocument    = `{"steps":[{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}]}`
-	perDeviceDocument = `{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}/${jobId}/${executionNumber}.bin}"}`
-	plainDocument     = `{"text":"nothing \"signed\""}`
-)
+const plainDocument = `{"text":"nothing \"signed\""}`
 
 func newTemplate(tb testing.TB, text string) *jobdoc.Template {
 	t, err := jobdoc.Parse([]byte(text), &jobdoc.Options{JSONString: true})
@@ -119,9 +86,9 @@ func newDescribed(tb testing.TB, document string) jobs.Described {
 }
 
 // newFake returns a data plane over a fake service that has one execution with document for everybody.
-func newFake(tb testing.TB, document string) (*Plane, *fakeService, *fakeSigning) {
+func newFake(tb testing.TB, document string) (*Plane, *fakeService, *signingtest.Authority) {
 	service := &fakeService{described: newDescribed(tb, document), found: true}
-	authority := &fakeSigning{grant: signing.Grant{Signer: newSigner(tb, "ASIAEXAMPLE")}}
+	authority := signingtest.NewAuthority(tb)
 	d, err := New(Config{Service: service, Documents: documents.New(documents.Config{Authority: authority})})
 	if err != nil {
 		tb.Fatal(err)

@@ -7,11 +7,12 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/wire"
+	"jobgate/gateway/signing/signingtest"
 )
 
 // Append functions append, and cut back to what was there when they fail.
 func TestAppend(t *testing.T) {
-	d, service, signing := newFake(t, perDeviceDocument)
+	d, service, signing := newFake(t, signingtest.PerDeviceDocument)
 	e := service.described.Execution
 	f := func(what string, got []byte, want string) {
 		t.Helper()
@@ -38,7 +39,7 @@ func TestAppend(t *testing.T) {
 	if f("document that fails", got, ""); err == nil {
 		t.Error("a document with a wrong value was rendered")
 	}
-	signing.err, e.Thing = errors.New("down"), "a"
+	signing.Err, e.Thing = errors.New("down"), "a"
 	got, err = d.documents.AppendTo(foo(), document, &e, testTime.Add(time.Hour))
 	if f("document unsigned", got, ""); err == nil {
 		t.Error("a document was signed by nobody")

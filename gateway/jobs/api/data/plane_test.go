@@ -13,6 +13,7 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/api/exception/exceptiontest"
+	"jobgate/gateway/signing/signingtest"
 	"jobgate/gateway/target"
 )
 
@@ -146,8 +147,8 @@ func TestDescribeSigned(t *testing.T) {
 			}
 		}
 	}
-	f(sharedDocument, "/firmware/v7.bin")
-	f(perDeviceDocument, "/firmware/sensor%3A1/update-7/1.bin")
+	f(signingtest.SharedDocument, "/firmware/v7.bin")
+	f(signingtest.PerDeviceDocument, "/firmware/sensor%3A1/update-7/1.bin")
 }
 
 func TestDataRefuses(t *testing.T) {

@@ -1,0 +1,59 @@
+// Package signingtest is an authority and a signer for tests of what signs.
+package signingtest
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"jobgate/gateway/signing"
+	"jobgate/presigner"
+)
+
+// Documents with placeholders: one whose URLs all devices share, and one whose URL is each device's own.
+const (
+	SharedDocument    = `{"steps":[{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}]}`
+	PerDeviceDocument = `{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}/${jobId}/${executionNumber}.bin}"}`
+)
+
+// Authority signs with one session. Its fields may be set between requests; it is safe for concurrent use otherwise.
+type Authority struct {
+	Granted signing.Grant // without a Lifetime it is the one that is asked for
+	Err     error
+	Drift   time.Duration
+
+	asked atomic.Int64
+}
+
+// NewAuthority signs with the session of NewSigner.
+func NewAuthority(tb testing.TB) *Authority {
+	return &Authority{Granted: signing.Grant{Signer: NewSigner(tb, "ASIAEXAMPLE")}}
+}
+
+// Asked returns how many grants were asked for so far.
+func (a *Authority) Asked() int { return int(a.asked.Load()) }
+
+// Skew returns Drift.
+func (a *Authority) Skew() time.Duration { return a.Drift }
+
+// Grant returns Granted and Err.
+func (a *Authority) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
+	a.asked.Add(1)
+	g := a.Granted
+	if g.Lifetime == 0 {
+		g.Lifetime = t.Expires
+	}
+	return g, a.Err
+}
+
+// NewSigner returns a signer with an access key's id and a session token as long as those of STS.
+func NewSigner(tb testing.TB, id string) *presigner.Signer {
+	tb.Helper()
+	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: id, SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 900)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signer
+}
