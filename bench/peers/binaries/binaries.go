@@ -20,7 +20,6 @@ import (
 	"jobgate/bench/peers/rounds"
 	"jobgate/bench/peers/server"
 	"jobgate/bench/peers/setup"
-	"jobgate/bench/peers/table"
 )
 
 // side is one of the two jobgates that compare sets against each other.
@@ -28,6 +27,7 @@ type side struct {
 	*setup.Options // with its program
 	name           string
 	jobs           *jobs.Run
+	heap           []float64 // bytes a thing, each time the store was opened
 }
 
 // pair is a scenario that both sides have played in turns.
@@ -52,8 +52,8 @@ type binaries struct {
 
 // Compare compares two programs, which play each scenario in turns, and says what a request costs them.
 //
-//	-before ─┬▶ http: both run, one is asked ─▶ CreateJob: one runs, on a fresh store ─▶ devices' calls ─▶ with SigV4 ─▶ one table
-//	-after  ─┘
+//	-before ─┬▶ http: both run, one is asked ─▶ CreateJob: one runs, on a fresh store ─▶ one opens that store ─▶
+//	-after  ─┘      devices' calls ─▶ with SigV4 ─▶ one table
 func Compare(ctx context.Context, o *setup.Options) error {
 	if o.Before == "" {
 		return errors.New("it takes -before PATH: the program to compare with; and -after PATH, unless that is to be built from the tree")
@@ -69,7 +69,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 		name := [2]string{"before", "after"}[i]
 		b.sides[i] = &side{Options: &own, name: name, jobs: jobs.NewRun(&own, filepath.Join(o.Folder, name+".db"), b.sts)}
 	}
-	for _, step := range []func(context.Context) error{b.compareHTTP, b.compareCreate, b.compareDevices, b.compareSigned} {
+	for _, step := range []func(context.Context) error{b.compareHTTP, b.compareCreate, b.compareOpening, b.compareDevices, b.compareSigned} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ const createScenario = "CreateJob, until all is queued"
 
 // compareCreate makes the store, and in each round a job on all its things. It leaves each side a store with the job.
 func (b *binaries) compareCreate(ctx context.Context) error {
-	if !b.anyWanted(append(b.deviceScenarios(""), append(b.deviceScenarios(signedTitle), createScenario)...)...) {
+	if !b.anyWanted(append(b.deviceScenarios(""), append(b.deviceScenarios(signedTitle), createScenario, openScenario)...)...) {
 		return nil
 	}
 	if err := gate.MakeStore(ctx, b.sides[0].Options, b.store, b.sts); err != nil {
@@ -167,7 +167,7 @@ func (b *binaries) compareCreate(ctx context.Context) error {
 	}
 	limited := *b.Options
 	if !b.wanted(createScenario) {
-		limited.Rounds = 1 // the devices need the job
+		limited.Rounds = 1 // what follows needs the job
 	}
 	b.Progress("%s", createScenario)
 	if err := rounds.Take(ctx, &limited, turns[:]); err != nil {
@@ -260,32 +260,5 @@ func (b *binaries) callAll(ctx context.Context, mode, title string) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// print writes the table, and the ratios of each pair of turns.
-func (b *binaries) print() error {
-	if len(b.pairs) == 0 {
-		return fmt.Errorf("-only %q leaves no scenario", b.Only)
-	}
-	fmt.Printf("## Two binaries\n\nBefore: %s. After: %s.\nServer on core %d, load on core %d, %d rounds of %s, %s things.\n\n",
-		setup.Output(b.sides[0].Jobgate, "version"), setup.Output(b.sides[1].Jobgate, "version"), b.ServerCore, b.LoadCore, b.Rounds, b.Length, table.Thousands(float64(b.Things)))
-	t := table.New("<scenario", "server's CPU before", "after", "<a", "ratio (lowest … highest)", "rate before", "after", "ratio (lowest … highest)", "wrong answers")
-	each := table.New("<scenario", "<CPU ratio of each pair")
-	for _, p := range b.pairs {
-		of := func(i int, figure func(rounds.Turn) float64) float64 { return rounds.Median(p.sides[i].Of(figure)) }
-		cpu := p.ratios(rounds.ServerOf)
-		t.Add(p.scenario, table.Microseconds(of(0, rounds.ServerOf)), table.Microseconds(of(1, rounds.ServerOf)), p.unit, rounds.Spread(cpu),
-			table.Thousands(of(0, rounds.RateOf)), table.Thousands(of(1, rounds.RateOf)), rounds.Spread(p.ratios(rounds.RateOf)),
-			fmt.Sprintf("%.0f, %.0f", rounds.Sum(p.sides[0].Of(rounds.FailedOf)), rounds.Sum(p.sides[1].Of(rounds.FailedOf))))
-		var words []string
-		for _, r := range cpu {
-			words = append(words, fmt.Sprintf("%.3f", r))
-		}
-		each.Add(p.scenario, strings.Join(words, " "))
-	}
-	fmt.Print(t)
-	fmt.Print(each)
-	fmt.Print("CPU is the server process's, user and system, over good answers: medians of all turns. A ratio is after to before within a pair of turns, and its median stands in the table.\n\n")
 	return nil
 }

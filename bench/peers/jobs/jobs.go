@@ -71,7 +71,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	sts := httptest.NewServer(http.HandlerFunc(account.AssumeRole))
 	defer sts.Close()
 	r := NewRun(o, filepath.Join(o.Folder, "jobs.db"), sts.URL)
-	if err := r.measureEmpty(ctx); err != nil {
+	if err := r.MeasureEmpty(ctx); err != nil {
 		return err
 	}
 	if err := gate.MakeStore(ctx, o, r.Store, r.sts); err != nil {
@@ -97,8 +97,8 @@ func FileSystem(folder string) string {
 	return setup.Output("stat", "-f", "-c", "%T", folder)
 }
 
-// measureEmpty takes the heap of a gateway without things.
-func (r *Run) measureEmpty(ctx context.Context) error {
+// MeasureEmpty takes the heap of a gateway without things.
+func (r *Run) MeasureEmpty(ctx context.Context) error {
 	g, err := gate.Start(ctx, r.Options, server.Settings{Store: filepath.Join(r.Folder, "empty.db")}, r.sts)
 	if err != nil {
 		return err
@@ -179,13 +179,18 @@ func (r *Run) path(job string) string {
 	return process.URL(r.Gate.Port, "/things/{thingName}/jobs/"+job)
 }
 
+// Heap returns the running gateway's live heap in bytes, and what of it is a thing's beyond a gateway without any.
+func (r *Run) Heap(ctx context.Context) (full int64, each float64, err error) {
+	full, err = r.Gate.Heap(ctx)
+	return full, float64(full-r.empty) / float64(r.Things+r.small), err // those of the idle group are in the heap all the same
+}
+
 // measureHeap takes the heap with all things, each of which has its job.
 func (r *Run) measureHeap(ctx context.Context) error {
-	full, err := r.Gate.Heap(ctx)
+	full, each, err := r.Heap(ctx)
 	if err != nil {
 		return err
 	}
-	each := float64(full-r.empty) / float64(r.Things+r.small) // those of the idle group are in the heap all the same
 	r.facts.Add("live heap a thing, beyond an empty gateway", fmt.Sprintf("%.0f B", each), "≤ 256 B")
 	r.facts.Add("live heap: empty, with all things", fmt.Sprintf("%.1f MB, %.1f MB", table.Megabytes(r.empty), table.Megabytes(full)), "")
 	r.facts.Add("resident", fmt.Sprintf("%.1f MB", table.Megabytes(r.Gate.RSS())), "")
