@@ -11,6 +11,7 @@
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
 //	go run -C bench/peers . store        the same on PostgreSQL, beside pgbench and SQLite
 //	go run -C bench/peers . overload     up to three times what one core can serve
+//	go run -C bench/peers . mqtt         devices over MQTT, beside mosquitto
 //	go run -C bench/peers . -before PATH compare   two jobgates: the server's CPU time a request
 //
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
@@ -41,6 +42,7 @@ import (
 	"jobgate/bench/peers/jobs"
 	"jobgate/bench/peers/load"
 	"jobgate/bench/peers/micro"
+	"jobgate/bench/peers/mqtt"
 	"jobgate/bench/peers/overload"
 	"jobgate/bench/peers/server"
 	"jobgate/bench/peers/setup"
@@ -68,6 +70,7 @@ var comparisons = []comparison{
 	{"jobs", false, jobs.Compare},
 	{"store", false, store.Compare},
 	{"overload", false, overload.Compare},
+	{"mqtt", false, mqtt.Compare},
 	{"compare", false, binaries.Compare},
 }
 
@@ -80,6 +83,8 @@ func main() {
 			end(load.RunCertified(os.Args[2]))
 		case connections.Word:
 			end(connections.RunHolder(os.Args[2]))
+		case mqtt.Word:
+			end(mqtt.RunPeer(os.Args[2]))
 		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"jobgate/bench/peers/certificates"
@@ -101,7 +100,7 @@ func RunHolder(text string) error {
 	if err := json.Unmarshal([]byte(text), &what); err != nil {
 		return err
 	}
-	if _, err := raiseFiles(uint64(what.Connections) + spare); err != nil {
+	if _, err := process.RaiseFiles(uint64(what.Connections) + process.SpareFiles); err != nil {
 		return err
 	}
 	conns, err := what.open(context.Background())
@@ -116,9 +115,6 @@ func RunHolder(text string) error {
 	}()
 	return json.NewEncoder(os.Stdout).Encode(what.ask(ctx, conns))
 }
-
-// perAddress is how many connections come from one source address, which has some 28,000 ports.
-const perAddress = 20000
 
 // open opens the connections and asks once on each.
 func (h *holding) open(ctx context.Context) ([]net.Conn, error) {
@@ -160,11 +156,7 @@ func (h *holding) open(ctx context.Context) ([]net.Conn, error) {
 // connect opens the i-th connection and asks on it. What it needed for that is
 // garbage afterwards, but for the connection.
 func (h *holding) connect(ctx context.Context, devices *certificates.Authority, i int) (net.Conn, error) {
-	d := net.Dialer{
-		Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(1+i/perAddress))}, KeepAlive: -1,
-		Control: portAtConnect,
-	}
-	c, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
+	c, err := process.FromSource(i).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
 	if err != nil {
 		return nil, err
 	}
@@ -239,13 +231,4 @@ func (h *holding) ask(ctx context.Context, conns []net.Conn) (r held) {
 		r.Answers, r.P50, r.P99 = int64(n), took[n/2], took[n*99/100]
 	}
 	return r
-}
-
-// portAtConnect lets the kernel choose the port when it knows the target (ip(7),
-// IP_BIND_ADDRESS_NO_PORT): one that was used for another server lately may then serve again.
-func portAtConnect(_, _ string, c syscall.RawConn) error {
-	const ipBindAddressNoPort = 24 // Linux; package syscall lacks it
-	var set error
-	err := c.Control(func(fd uintptr) { set = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_IP, ipBindAddressNoPort, 1) })
-	return errors.Join(err, set)
 }

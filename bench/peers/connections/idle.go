@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"jobgate/bench/peers/certificates"
@@ -17,27 +16,7 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-const (
-	spare  = 100              // descriptors that are not idle connections, on either side
-	settle = 20 * time.Second // from the last connection to the measurement
-)
-
-// raiseFiles lets this process and those that it starts open n files each, as far as
-// the machine allows, and returns how many it allows.
-func raiseFiles(n uint64) (uint64, error) {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 0, fmt.Errorf("cannot ask for the limit of open files: %w", err)
-	}
-	want := syscall.Rlimit{Cur: max(n, limit.Max), Max: max(n, limit.Max)}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want); err != nil { // only root may raise the maximum
-		want = syscall.Rlimit{Cur: limit.Max, Max: limit.Max}
-		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want); err != nil {
-			return 0, fmt.Errorf("cannot raise the limit of open files: %w", err)
-		}
-	}
-	return want.Cur, nil
-}
+const settle = 20 * time.Second // from the last connection to the measurement
 
 // The ways in which devices connect.
 const (
@@ -57,7 +36,7 @@ type idleServer struct {
 func idleServers(o *setup.Options, each int) (all []idleServer) {
 	goals := map[string]string{plainKind: "≤ 2.5 KB", tlsKind: "≤ 12 KB", mtlsKind: "≤ 16 KB"}
 	for _, kind := range []string{plainKind, tlsKind, mtlsKind} {
-		s := server.Settings{TLS: kind != plainKind, Connections: each + spare/2}
+		s := server.Settings{TLS: kind != plainKind, Connections: each + process.SpareFiles/2}
 		if kind == mtlsKind {
 			s.Auth = "mtls"
 		}
@@ -70,11 +49,11 @@ func idleServers(o *setup.Options, each int) (all []idleServer) {
 
 // newIdleRun shares the connections among as many processes of each server as their open files need.
 func newIdleRun(ctx context.Context, o *setup.Options) (*idleRun, error) {
-	files, err := raiseFiles(uint64(o.Idle) + spare)
+	files, err := process.RaiseFiles(uint64(o.Idle) + process.SpareFiles)
 	if err != nil {
 		return nil, err
 	}
-	most := int(files) - spare // connections of one process
+	most := int(files) - process.SpareFiles // connections of one process
 	r := &idleRun{Options: o, files: files, processes: (o.Idle + most - 1) / most}
 	r.each = o.Idle / r.processes
 	for _, prepare := range []func() error{

@@ -21,11 +21,11 @@ const (
 // fillers is how many calls of the control plane are under way at once: enough for many of them to share a sync.
 const fillers = 256
 
-// fillGroups makes groups with as many things as sizes says, by the calls that an operator has. That takes longer than
+// FillGroups makes groups with as many things as sizes says, by the calls that an operator has. That takes longer than
 // writing into the store, and works with the store of any jobgate.
-func (g *Gate) fillGroups(ctx context.Context, sizes map[string]int) error {
+func (g *Gate) FillGroups(ctx context.Context, sizes map[string]int) error {
 	for name, n := range sizes {
-		if err := g.call(ctx, http.MethodPost, "/thing-groups/"+name, struct{}{}, nil); err != nil {
+		if err := g.Call(ctx, http.MethodPost, "/thing-groups/"+name, struct{}{}, nil); err != nil {
 			return err
 		}
 		if err := g.fillGroup(ctx, name, n); err != nil {
@@ -42,11 +42,11 @@ func (g *Gate) fillGroup(ctx context.Context, name string, n int) error {
 		all.Go(func() error {
 			for i := first; i < n; i += fillers {
 				thing := load.ThingName(name, n, i)
-				if err := g.call(ctx, http.MethodPost, "/things/"+thing, struct{}{}, nil); err != nil {
+				if err := g.Call(ctx, http.MethodPost, "/things/"+thing, struct{}{}, nil); err != nil {
 					return err
 				}
 				member := map[string]string{"thingGroupName": name, "thingName": thing}
-				if err := g.call(ctx, http.MethodPut, "/thing-groups/addThingToThingGroup", member, nil); err != nil {
+				if err := g.Call(ctx, http.MethodPut, "/thing-groups/addThingToThingGroup", member, nil); err != nil {
 					return err
 				}
 			}

@@ -38,6 +38,7 @@ const (
 type Gate struct {
 	*process.Process
 	Port, control, Admin int
+	MQTT                 int // 0: not served
 }
 
 // Start starts jobgate on the store of s. sts is the URL that stands for STS.
@@ -47,7 +48,11 @@ func Start(ctx context.Context, o *setup.Options, s server.Settings, sts string)
 		return nil, fmt.Errorf("cannot write the access keys: %w", err)
 	}
 	s.Memory, s.Folder = "normal", o.Folder
-	for _, port := range []*int{&s.Port, &s.Control, &s.Admin} {
+	ports := []*int{&s.Port, &s.Control, &s.Admin}
+	if s.WithMQTT {
+		ports = append(ports, &s.MQTT)
+	}
+	for _, port := range ports {
 		if *port, err = process.FreePort(); err != nil {
 			return nil, err
 		}
@@ -67,7 +72,7 @@ func Start(ctx context.Context, o *setup.Options, s server.Settings, sts string)
 	if err != nil {
 		return nil, err
 	}
-	g = &Gate{Process: p, Port: s.Port, control: s.Control, Admin: s.Admin}
+	g = &Gate{Process: p, Port: s.Port, control: s.Control, Admin: s.Admin, MQTT: s.MQTT}
 	if _, err := g.Answer(ctx, process.URL(g.Admin, "/readyz")); err != nil {
 		g.Stop()
 		return nil, err
@@ -75,11 +80,11 @@ func Start(ctx context.Context, o *setup.Options, s server.Settings, sts string)
 	return g, nil
 }
 
-// operators keeps as many connections to control planes as fillGroups uses at once.
+// operators keeps as many connections to control planes as FillGroups uses at once.
 var operators = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fillers}}
 
-// call sends an operator's request to the control plane, signed, and reads its answer into out unless that is nil.
-func (g *Gate) call(ctx context.Context, method, path string, in, out any) error {
+// Call sends an operator's request to the control plane, signed, and reads its answer into out unless that is nil.
+func (g *Gate) Call(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ const (
 // CreateJob creates a job for a group, and returns how long the call took.
 func (g *Gate) CreateJob(ctx context.Context, id, group, document string) (time.Duration, error) {
 	begun := time.Now()
-	err := g.call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
+	err := g.Call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
 		"targets": []string{"arn:aws:iot:" + account.Region + ":000000000000:thinggroup/" + group}, "document": document,
 		"presignedUrlConfig": map[string]any{"roleArn": downloadRole, "expiresInSec": 3600},
 	}, nil)
@@ -42,7 +42,7 @@ func (g *Gate) Queued(ctx context.Context, id string, n int) error {
 				} `json:"jobProcessDetails"`
 			} `json:"job"`
 		}
-		if err := g.call(ctx, http.MethodGet, "/jobs/"+id, struct{}{}, &d); err != nil {
+		if err := g.Call(ctx, http.MethodGet, "/jobs/"+id, struct{}{}, &d); err != nil {
 			return err
 		}
 		if d.Job.Details.Queued >= n {
@@ -57,7 +57,7 @@ func (g *Gate) Queued(ctx context.Context, id string, n int) error {
 // CreateTimed creates a job whose executions have timers, and returns how long the call took.
 func (g *Gate) CreateTimed(ctx context.Context, id, group string) (time.Duration, error) {
 	begun := time.Now()
-	err := g.call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
+	err := g.Call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
 		"targets": []string{"arn:aws:iot:" + account.Region + ":000000000000:thinggroup/" + group}, "document": PlainDocument,
 		"timeoutConfig": map[string]any{"inProgressTimeoutInMinutes": 600},
 	}, nil)
@@ -68,7 +68,7 @@ func (g *Gate) CreateTimed(ctx context.Context, id, group string) (time.Duration
 func (g *Gate) Timed(ctx context.Context, path string, times int) (slowest time.Duration, err error) {
 	for range times {
 		begun := time.Now()
-		if err := g.call(ctx, http.MethodGet, path, nil, nil); err != nil {
+		if err := g.Call(ctx, http.MethodGet, path, nil, nil); err != nil {
 			return 0, err
 		}
 		slowest = max(slowest, time.Since(begun))

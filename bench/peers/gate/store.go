@@ -28,7 +28,7 @@ func MakeStore(ctx context.Context, o *setup.Options, path, sts string) error {
 	if err != nil {
 		return err
 	}
-	err = g.fillGroups(ctx, GroupSizes(o.Things))
+	err = g.FillGroups(ctx, GroupSizes(o.Things))
 	g.Stop() // the store is whole in its file then
 	if err != nil {
 		return err

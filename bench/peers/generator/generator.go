@@ -42,7 +42,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 			return err
 		}
 		all := []*rounds.Contestant{
-			{Name: "wrk", Reference: true, Server: target.p, Run: func(ctx context.Context) (rounds.Turn, error) { return load.WrkWithCPU(ctx, o, target.url) }},
+			{Name: "wrk", Reference: true, Server: target.p, Run: func(ctx context.Context) (rounds.Turn, error) { return load.WrkWithCPU(ctx, o, target.url, "") }},
 			{Name: "jobgate bench", Goal: "≥ 0.90", Server: target.p, Run: func(ctx context.Context) (rounds.Turn, error) {
 				r, err := load.Bench(ctx, o, "--concurrency", strconv.Itoa(o.Connections), "--duration", o.Length.String(), "--warmup", "0s", target.url)
 				if err != nil {

@@ -57,9 +57,9 @@ func Wrk(ctx context.Context, o *setup.Options, url, script string) (rounds.Turn
 }
 
 // WrkWithCPU is wrk, with what a request cost it.
-func WrkWithCPU(ctx context.Context, o *setup.Options, url string) (rounds.Turn, error) {
+func WrkWithCPU(ctx context.Context, o *setup.Options, url, script string) (rounds.Turn, error) {
 	before := childrenCPU()
-	t, err := Wrk(ctx, o, url, "")
+	t, err := Wrk(ctx, o, url, script)
 	if err == nil {
 		t.CPU = time.Duration(float64(childrenCPU()-before) / (t.Rate * o.WrkLength().Seconds()))
 	}

@@ -33,8 +33,10 @@ type Settings struct {
 
 	Store   string // of the IoT Jobs service, which is on if this is set
 	Control int    // port of its control plane
+	MQTT    int    // port of its MQTT listener; 0: none
 
 	// Not in the configuration:
+	WithMQTT bool // gate.Start takes a port for it
 	Unpinned bool // on all cores
 	Client   bool // on the load's core: what is measured is behind it
 }

@@ -30,7 +30,7 @@ func TestDocuments(t *testing.T) {
 
 func TestConfigurations(t *testing.T) {
 	folder := t.TempDir()
-	for _, name := range []string{"jobgate.yaml", "nginx-file.conf", "nginx-proxy.conf"} {
+	for _, name := range []string{"jobgate.yaml", "nginx-file.conf", "nginx-proxy.conf", "mosquitto.conf"} {
 		path, err := Write(folder, name, name, Settings{Folder: folder, Port: 1234, Admin: 1235, Upstream: 1236, Memory: "low", TLS: true, Connections: 10})
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestConfigurations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), "<no value>") || !strings.Contains(string(text), "127.0.0.1:1234") {
+		if strings.Contains(string(text), "<no value>") || !strings.Contains(strings.ReplaceAll(string(text), "listener 1234 127.0.0.1", "127.0.0.1:1234"), "127.0.0.1:1234") {
 			t.Errorf("%s is filled in as\n%s", name, text)
 		}
 	}

@@ -73,6 +73,34 @@ func StartNginx(o *setup.Options, core int, configuration string, s Settings) (*
 	return p, s.Port, err
 }
 
+// StartMosquitto starts Debian's broker on a free port.
+func StartMosquitto(ctx context.Context, o *setup.Options, s Settings) (*process.Process, int, error) {
+	program, err := exec.LookPath("mosquitto")
+	if err != nil {
+		program = "/usr/sbin/mosquitto"
+		if _, err := os.Stat(program); err != nil {
+			return nil, 0, errors.New("mosquitto is not installed (Debian package mosquitto)")
+		}
+	}
+	if s.Port, err = process.FreePort(); err != nil {
+		return nil, 0, err
+	}
+	s.Folder = o.Folder
+	path, err := Write(o.Folder, "mosquitto.conf", fmt.Sprintf("mosquitto-%d.conf", s.Port), s)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := process.Start("mosquitto", o.ServerCore, os.Environ(), program, "-c", path)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := process.Listens(ctx, s.Port); err != nil {
+		p.Stop()
+		return nil, 0, fmt.Errorf("mosquitto does not listen: %w", err)
+	}
+	return p, s.Port, nil
+}
+
 // StartBare starts one of this program's own servers on a free port.
 func StartBare(o *setup.Options, core int, name string) (*process.Process, int, error) {
 	self, err := os.Executable()

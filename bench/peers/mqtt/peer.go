@@ -1,0 +1,175 @@
+package mqtt
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+
+	"jobgate/bench/peers/process"
+	"jobgate/bench/peers/setup"
+)
+
+// Word is the first argument of this program when it is clients of MQTT; which they are follows as JSON.
+const Word = "mqtt-peer"
+
+// peer is one of the two.
+type peer struct {
+	Load *Load `json:",omitempty"`
+	Hold *Hold `json:",omitempty"`
+}
+
+// RunPeer is that process.
+func RunPeer(text string) error {
+	var what peer
+	if err := json.Unmarshal([]byte(text), &what); err != nil {
+		return err
+	}
+	if what.Load != nil {
+		return what.Load.Run(os.Stdout)
+	}
+	if _, err := process.RaiseFiles(uint64(what.Hold.Connections) + process.SpareFiles); err != nil {
+		return err
+	}
+	return what.Hold.Run(os.Stdin, os.Stdout)
+}
+
+// command is such a process, on the load's core.
+func (p peer) command(ctx context.Context, o *setup.Options) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(o.LoadCore), self, Word, string(text)), nil
+}
+
+// play plays a load.
+func play(ctx context.Context, o *setup.Options, l Load) (r Loaded, err error) {
+	cmd, err := peer{Load: &l}.command(ctx, o)
+	if err != nil {
+		return r, err
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return r, fmt.Errorf("the load over MQTT: %w\n%s", err, &stderr)
+	}
+	return r, json.Unmarshal(text, &r)
+}
+
+// holder is a process that holds connections.
+type holder struct {
+	Hold
+	cmd    *exec.Cmd
+	input  io.Closer
+	orders *json.Encoder
+	output *json.Decoder
+	stderr bytes.Buffer
+}
+
+// hold opens connections and keeps them. It returns when all are open.
+func hold(ctx context.Context, o *setup.Options, what Hold) (*holder, error) {
+	cmd, err := peer{Hold: &what}.command(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	h := &holder{Hold: what, cmd: cmd}
+	cmd.Stderr = &h.stderr
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	h.input, h.orders, h.output = input, json.NewEncoder(input), json.NewDecoder(bufio.NewReader(output))
+	var n int
+	if err := h.answer(&n); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// answer reads what the process says.
+func (h *holder) answer(out any) error {
+	if err := h.output.Decode(out); err != nil {
+		_ = h.input.Close()
+		return errors.Join(fmt.Errorf("the connections over MQTT: %w", err), h.cmd.Wait(), errors.New(h.stderr.String()))
+	}
+	return nil
+}
+
+// stop closes the connections.
+func (h *holder) stop() {
+	_ = h.input.Close()
+	_ = h.cmd.Wait() // what it failed with is of no interest any more
+}
+
+// holders are several of them.
+type holders []*holder
+
+func (all holders) stop() {
+	for _, h := range all {
+		h.stop()
+	}
+}
+
+// expect lets the devices wait for a job whose id begins so; "": for no job.
+func (all holders) expect(id string) error {
+	for _, h := range all {
+		var n int
+		if err := errors.Join(h.orders.Encode(order{Expect: id}), h.answer(&n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect waits until all devices were told, at most for some seconds, and returns when each of them was.
+func (all holders) collect(seconds int) (at []int64, err error) {
+	for _, h := range all {
+		if err := h.orders.Encode(order{Collect: h.Connections, Seconds: seconds}); err != nil {
+			return nil, err
+		}
+	}
+	for _, h := range all {
+		var its []int64
+		if err := h.answer(&its); err != nil {
+			return nil, err
+		}
+		at = append(at, its...)
+	}
+	return at, nil
+}
+
+// toldLimit is in how many seconds all devices are told, or it is given up.
+const toldLimit = 60
+
+// everybody waits until all devices were told, and returns when, in order.
+func (all holders) everybody() ([]int64, error) {
+	at, err := all.collect(toldLimit)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(at)
+	if late, _ := slices.BinarySearch(at, 1); late > 0 {
+		return nil, fmt.Errorf("%d of %d devices were not told within %d s", late, len(at), toldLimit)
+	}
+	return at, nil
+}

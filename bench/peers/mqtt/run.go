@@ -1,0 +1,118 @@
+package mqtt
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"jobgate/bench/peers/account"
+	"jobgate/bench/peers/certificates"
+	"jobgate/bench/peers/gate"
+	"jobgate/bench/peers/process"
+	"jobgate/bench/peers/server"
+	"jobgate/bench/peers/setup"
+)
+
+// group is all of the things that connect.
+const group = "mqtt-"
+
+// run is the comparison under way.
+type run struct {
+	*setup.Options
+	sts   string // URL
+	store string // a database with the things, which each part copies
+	files int    // that a process may open
+}
+
+// Compare measures what devices notice over MQTT. -only takes one of its parts, by name.
+func Compare(ctx context.Context, o *setup.Options) error {
+	sts := httptest.NewServer(http.HandlerFunc(account.AssumeRole))
+	defer sts.Close()
+	files, err := process.RaiseFiles(uint64(o.Idle))
+	if err != nil {
+		return err
+	}
+	r := &run{Options: o, sts: sts.URL, store: filepath.Join(o.Folder, "things.db"), files: int(files)}
+	if err := certificates.WriteServer(o.Folder); err != nil {
+		return err
+	}
+	if err := r.register(ctx); err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		name string
+		run  func(context.Context) error
+	}{{"rate", r.rate}, {"idle", r.idle}, {"told", r.told}, {"delay", r.delay}, {"gateways", r.gateways}} {
+		if !strings.Contains(part.name, o.Only) {
+			continue
+		}
+		if err := part.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	return nil
+}
+
+// register makes the store with the things.
+func (r *run) register(ctx context.Context) error {
+	begun := time.Now()
+	g, err := gate.Start(ctx, r.Options, server.Settings{Store: r.store, Unpinned: true}, r.sts)
+	if err != nil {
+		return err
+	}
+	defer g.Stop()
+	if err := g.FillGroups(ctx, map[string]int{group: r.Idle}); err != nil {
+		return err
+	}
+	r.Progress("things registered in %s", time.Since(begun).Round(time.Millisecond))
+	return nil
+}
+
+// start starts a gateway on a copy of the store, or on a store that is given.
+func (r *run) start(ctx context.Context, s server.Settings) (*gate.Gate, error) {
+	if s.WithMQTT = true; s.Store == "" {
+		s.Store = filepath.Join(r.Folder, fmt.Sprintf("mqtt-%d.db", time.Now().UnixNano()))
+		if err := gate.CopyStore(s.Store, r.store); err != nil {
+			return nil, err
+		}
+	}
+	return gate.Start(ctx, r.Options, s, r.sts)
+}
+
+// digits is how many the names of things end in.
+func (r *run) digits() int { return len(strconv.Itoa(r.Idle - 1)) }
+
+// processes is how many of each server share the connections, and how many connections each has. A gateway keeps files for
+// its other listeners, its store and its upstreams: three eighths of what a process may open are devices' on MQTT.
+func (r *run) processes() (n, each int) {
+	n = (r.Idle + r.files*3/8 - 1) / (r.files * 3 / 8)
+	return n, r.Idle / n
+}
+
+// head says how many there are.
+func (r *run) head(title string) {
+	n, each := r.processes()
+	fmt.Printf("## %d %s\n\n", n*each, title)
+	if n > 1 {
+		fmt.Printf("A process may open %d files here (ulimit -Hn), of which jobgate gives its MQTT listener a part: %d processes of each server share them.\n\n", r.files, n)
+	}
+}
+
+// copyStore copies the store with the things to another one.
+func (r *run) copyStore(ctx context.Context, url string) error {
+	path := filepath.Join(r.Folder, "moved.db") // the copy is fenced
+	if err := gate.CopyStore(path, r.store); err != nil {
+		return err
+	}
+	text, err := exec.CommandContext(ctx, r.Jobgate, "store", "copy", "--from", path, "--to", url).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("jobgate store copy: %w\n%s", err, text)
+	}
+	return nil
+}
