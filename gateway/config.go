@@ -14,7 +14,6 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/metrics"
-	"jobgate/gateway/overload"
 	"jobgate/gateway/reclaim"
 	"jobgate/gateway/signing"
 	"jobgate/gateway/source"
@@ -37,7 +36,7 @@ type Config struct {
 	Sources   map[string]source.Source     // by scheme: s3, http, https; folders are opened by New
 	Documents *Documents                   // outlives the Handler
 	Jobs      Jobs                         // nil: off
-	Overload  *overload.Gate               // outlives the Handler; nil: off
+	Overload  Gate                         // outlives the Handler; nil: off
 	CodeSign  CodeSigning                  // nil: code-sign placeholders are refused
 
 	Metrics *metrics.Set
@@ -45,6 +44,14 @@ type Config struct {
 
 	// Clock returns the time of a request; nil is the time at which its header was read.
 	Clock func(*fasthttp.RequestCtx) time.Time
+}
+
+// Gate decides who is let in while more requests come than the processors can serve; see overload.Gate.
+type Gate interface {
+	Admit() bool // of every request
+	Alert() bool // long work takes turns
+	Turn() bool
+	EndTurn() // after each Turn that there was
 }
 
 // Route is one entry of routes.

@@ -12,7 +12,6 @@ import (
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs/api/data"
 	"jobgate/gateway/metrics"
-	"jobgate/gateway/overload"
 	"jobgate/gateway/proxy"
 	"jobgate/gateway/reclaim"
 	"jobgate/gateway/signing"
@@ -36,7 +35,7 @@ type Handler struct {
 	loaded    *reclaim.Watch  // has the memory collected that loading a mass of documents took
 	sidecar   *sidecar        // nil: off
 	jobs      Jobs            // nil: off
-	overload  *overload.Gate  // nil: off
+	overload  Gate            // nil: off
 	codesign  CodeSigning     // nil: no code file is signed
 	memo      *presigner.Memo // of URLs in documents that come from elsewhere
 	log       *slog.Logger

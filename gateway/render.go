@@ -33,7 +33,7 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 		return h.finishAnswer(ctx, x, d, m.End, m.ETag)
 	}
 	// Slow path: signed for this device into the response's own buffer.
-	body, err := h.signing.AppendTo(ctx.Response.SwapBody(nil)[:0], m, &o)
+	body, err := h.sign(ctx.Response.SwapBody(nil)[:0], m, &o)
 	ctx.Response.SwapBody(body)
 	if err != nil {
 		return renderError(err)
@@ -44,6 +44,19 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 		etag = x.key // the cache is done with
 	}
 	return h.finishAnswer(ctx, x, d, m.End, etag)
+}
+
+// sign appends the document, signed for o's device. It takes turns while more is asked than the processors can sign.
+func (h *Handler) sign(dst []byte, m signing.Rendering, o *signing.Order) ([]byte, error) {
+	if h.overload == nil || !h.overload.Alert() {
+		return h.signing.AppendTo(dst, m, o)
+	}
+	if !h.overload.Turn() {
+		h.counters.ShedOverload.Inc()
+		return dst, errOverload
+	}
+	defer h.overload.EndTurn()
+	return h.signing.AppendTo(dst, m, o)
 }
 
 // order is what x's request asks to be signed on r: by whom, for how long, and the values of its path.
@@ -65,6 +78,8 @@ func (h *Handler) signOnce(ctx context.Context, x *exchange, o *signing.Order) *
 func renderError(err error) *Error {
 	var fault *jobdoc.Error
 	switch {
+	case errors.Is(err, errOverload):
+		return errOverload
 	case errors.As(err, &fault), errors.Is(err, jobdoc.ErrValue):
 		return documentError(err)
 	case errors.Is(err, role.ErrShortSession), errors.Is(err, role.ErrMaxExpires):

@@ -29,6 +29,7 @@ const (
 // measurement is what was seen in one interval.
 type measurement struct {
 	arrived int64 // requests
+	refused int64 // of them, those for whom there was no turn
 	took    time.Duration
 	delay   time.Duration // that half of what was ready to run waited for a processor
 }
@@ -58,7 +59,7 @@ func (c *controller) step(m measurement) float64 {
 		room = max(steep, float64(Target-m.delay)/float64(Target))
 	}
 	c.admitted = max(least, min(1, c.admitted*(1+gain*room*float64(m.took)/float64(quickly))))
-	if c.lasted += m.took; c.admitted < 1 {
+	if c.lasted += m.took; c.admitted < 1 || m.refused > 0 {
 		c.lasted = 0
 	}
 	c.alert = c.lasted < calm

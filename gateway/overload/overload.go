@@ -8,6 +8,10 @@
 //
 //	every few ms:   delay over Target, and many wait    let a smaller part in
 //	                else                                let more in again
+//
+// While there is too much delay, those that are let in and have long work to do, a document's signing, take turns, so that
+// the others are turned away at once and the processor is never without work: see Gate.Turn. Who would have to wait too
+// long for its turn, as long as turns take at the time, is turned away too.
 package overload
 
 import (
@@ -22,6 +26,8 @@ import (
 type Gate struct {
 	arrived   atomic.Int64
 	threshold atomic.Uint32 // a random number above it is turned away; MaxUint32: nobody is
+	alert     atomic.Bool   // more come than can be served, or did not long ago
+	turns     *turns        // nil: the system had no pipe
 	stop      chan struct{}
 }
 
@@ -29,12 +35,20 @@ type Gate struct {
 func New() *Gate {
 	g := &Gate{stop: make(chan struct{})}
 	g.threshold.Store(math.MaxUint32)
+	if t, err := newTurns(); err == nil {
+		g.turns = t
+	}
 	go g.watch()
 	return g
 }
 
 // Close ends the measuring. Everybody is let in from then on.
-func (g *Gate) Close() { close(g.stop) }
+func (g *Gate) Close() {
+	close(g.stop)
+	if g.turns != nil {
+		g.turns.close()
+	}
+}
 
 // Admit counts a request and reports whether it is let in. It takes a few nanoseconds and does not allocate.
 func (g *Gate) Admit() bool {
@@ -42,6 +56,17 @@ func (g *Gate) Admit() bool {
 	t := g.threshold.Load()
 	return t == math.MaxUint32 || rand.Uint32() <= t
 }
+
+// Alert reports whether more requests come than can be served, or did not long ago. Whoever is about to keep a processor
+// busy asks for a Turn then.
+func (g *Gate) Alert() bool { return g.alert.Load() && g.turns != nil }
+
+// Turn waits until a processor has time for the work of a request that was let in, and reports whether it has soon
+// enough. If so, EndTurn is to be called after the work. It is for work that waits for nobody, and for Alert.
+func (g *Gate) Turn() bool { return g.turns.take() }
+
+// EndTurn lets the next in.
+func (g *Gate) EndTurn() { g.turns.give() }
 
 // How often is measured: often while there is much to see.
 const (
@@ -54,6 +79,7 @@ const busy = 200
 
 func (g *Gate) watch() {
 	defer g.threshold.Store(math.MaxUint32)
+	defer g.alert.Store(false)
 	delays := newDelays()
 	control := controller{processors: runtime.GOMAXPROCS(0), admitted: 1}
 	timer := time.NewTimer(slowly)
@@ -68,7 +94,11 @@ func (g *Gate) watch() {
 		took := now.Sub(last)
 		last = now
 		m := measurement{arrived: g.arrived.Swap(0), took: took, delay: delays.median()}
+		if g.turns != nil {
+			m.refused = g.turns.turnedAway()
+		}
 		admitted := control.step(m)
+		g.alert.Store(control.alert)
 		g.threshold.Store(threshold(admitted))
 		if control.alert || float64(m.arrived) > busy*took.Seconds()*float64(control.processors) {
 			timer.Reset(quickly)
