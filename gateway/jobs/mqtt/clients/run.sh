@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Drives the MQTT topics of jobs with AWS's own device SDK, unchanged but for the endpoint and the certificates: its jobs
-# clients of version 2, on MQTT 5 and 3.1.1, and of version 1. Plain against `BINARY demo`, where the file behind each
-# job's URL is downloaded from a store that checks the signature; with mTLS against `BINARY serve`.
+# clients of version 2, on MQTT 5 and 3.1.1, and of version 1; and with Eclipse's Go clients of MQTT 5 and 3.1.1. Plain
+# against `BINARY demo`, where the file behind each job's URL is downloaded from a store that checks the signature; with
+# mTLS against `BINARY serve`.
 #
 #	run.sh BINARY
 #
-# Needs /usr/bin/aws, openssl, curl, node and npm.
+# Needs /usr/bin/aws, openssl, curl, go, node and npm.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-[ $# -eq 1 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 scratch=$(mktemp -d)
 gateway=
 stop() {
@@ -39,6 +40,7 @@ certificate() {
 		-extfile <(printf '%s\n' "$2") -out "$scratch/$1.crt" 2>/dev/null
 }
 
+go build -C paho -o "$scratch/paho" .
 [ -d js/node_modules ] || npm ci --prefix js --no-audit --no-fund --loglevel error
 export MQTT_HOST=127.0.0.1
 
@@ -51,15 +53,16 @@ JOBGATE_ENDPOINT=$(sed -n 's/.*IoT Jobs *\(http[^ ]*\).*/\1/p' "$scratch/demo")
 MQTT_PORT=$(sed -n 's/^ *MQTT *127.0.0.1:\([0-9]*\).*/\1/p' "$scratch/demo")
 folder=$(sed -n 's/.*its files: \(.*\))/\1/p' "$scratch/demo")
 JOBGATE_OBJECT_SHA256=$(sha256sum "$folder/firmware/v7.bin" | cut -d' ' -f1)
-JOBGATE_ROLE_ARN=arn:aws:iam::123456789012:role/download JOBGATE_OBJECT_URL=https://s3.us-east-1.amazonaws.com/firmware/v7.bin \
-	npm test --silent --prefix js
+export JOBGATE_ROLE_ARN=arn:aws:iam::123456789012:role/download JOBGATE_OBJECT_URL=https://s3.us-east-1.amazonaws.com/firmware/v7.bin
+npm test --silent --prefix js
+"$scratch/paho"
 stop
-unset JOBGATE_OBJECT_SHA256
+unset JOBGATE_OBJECT_SHA256 JOBGATE_ROLE_ARN JOBGATE_OBJECT_URL
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$scratch/ca.key" -out "$scratch/ca.crt" \
 	-subj "/CN=test authority" -days 2 2>/dev/null
 certificate server "subjectAltName=IP:127.0.0.1,DNS:localhost"
-for thing in js-v2-mqtt5-mtls js-v2-mqtt311-mtls js-v1-mqtt311-mtls; do
+for thing in js-v2-mqtt5-mtls js-v2-mqtt311-mtls js-v1-mqtt311-mtls paho-mqtt5-mtls paho-mqtt311-mtls; do
 	certificate "$thing" "extendedKeyUsage=clientAuth"
 done
 cat >"$scratch/jobgate.yaml" <<-CONFIG
@@ -78,4 +81,6 @@ await "$scratch/serve" "msg=serving"
 use "$scratch/serve"
 JOBGATE_ENDPOINT=http://$(sed -n 's/.*msg=serving.* control=\([^ ]*\).*/\1/p' "$scratch/serve")
 MQTT_PORT=$(sed -n 's/.*msg=serving.* mqtt=127.0.0.1:\([0-9]*\).*/\1/p' "$scratch/serve")
-MQTT_CA=$scratch/ca.crt MQTT_CERTS=$scratch npm test --silent --prefix js
+export MQTT_CA=$scratch/ca.crt MQTT_CERTS=$scratch
+npm test --silent --prefix js
+"$scratch/paho"
