@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -18,9 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/rules"
@@ -38,8 +34,6 @@ type signingSite struct {
 	a, b   *gateway
 }
 
-var operator = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
-
 func newSigningSite(t *testing.T) *signingSite {
 	t.Helper()
 	_, url := startServer(t)
@@ -50,11 +44,7 @@ func newSigningSite(t *testing.T) *signingSite {
 	s.key = filepath.Join(t.TempDir(), "firmware.pem")
 	s.newKey()
 	settings := fmt.Sprintf("codesign: {profiles: {firmware: {key_file: %q, allow: [\"arn:aws:s3:::%s/*\"]}}}\n", s.key, s.bucket)
-	keys := filepath.Join(t.TempDir(), "keys.yaml")
-	if err := os.WriteFile(keys, fmt.Appendf(nil, "access_keys: [{id: %s, secret: %q}]\n", operator.AccessKeyID, operator.SecretAccessKey), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ofJobs := []string{"access_keys_file: " + keys}
+	ofJobs := s.operators()
 	s.a, s.b = s.add(settings, ofJobs, s.proxy.Env()...), s.add(settings, ofJobs, s.proxy.Env()...)
 	s.ask(s.gateways...)
 	return s
@@ -80,39 +70,10 @@ func (s *signingSite) newKey() {
 	s.public = &key.PublicKey
 }
 
-// create creates a job at a gateway, for one thing, again while it is answered 503 with a time to come back.
+// create creates a job at a gateway, for one thing.
 func (s *signingSite) create(g *gateway, id, version string) error {
-	g.mu.Lock()
-	url := "http://" + g.control + "/jobs/" + id
-	g.mu.Unlock()
-	body, err := json.Marshal(map[string]any{
-		"targets":  []string{s.service.Names().ThingARN("sensor-1")},
-		"document": `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.` + s.bucket + `/v7.bin@` + version + `}"}`,
-	})
-	if err != nil {
-		return err
-	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
-		r, err := http.NewRequestWithContext(s.Context(), http.MethodPut, url, strings.NewReader(string(body)))
-		if err != nil {
-			return err
-		}
-		sum := sha256.Sum256(body)
-		if err := v4.NewSigner().SignHTTP(s.Context(), operator, r, hex.EncodeToString(sum[:]), "iot", "us-east-1", time.Now()); err != nil {
-			return err
-		}
-		answer, err := client.Do(r)
-		if err != nil {
-			return err
-		}
-		_ = answer.Body.Close()
-		switch {
-		case answer.StatusCode == http.StatusOK:
-			return nil
-		case answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" || time.Now().After(deadline):
-			return fmt.Errorf("%s: status %d", id, answer.StatusCode)
-		}
-	}
+	document := `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.` + s.bucket + `/v7.bin@` + version + `}"}`
+	return s.createAt(g, id, document, "sensor-1")
 }
 
 // signature is what a gateway answers a device that asks for a job, "" if it answers no signature.

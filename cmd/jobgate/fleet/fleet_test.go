@@ -75,6 +75,7 @@ type gateway struct {
 	cmd     *exec.Cmd
 	log     *gatetest.Buffer
 	listen  string // devices
+	mqtt    string // devices that speak MQTT; "": off
 	admin   string
 	control string
 }
@@ -131,7 +132,7 @@ func (f *fleet) add(settings string, ofJobs []string, env ...string) *gateway {
 	return g
 }
 
-var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+) admin=(\S+) control=(\S+)`)
+var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+)(?: mqtt=(\S+))? admin=(\S+) control=(\S+)`)
 
 func (g *gateway) start() {
 	g.t.Helper()
@@ -146,7 +147,7 @@ func (g *gateway) start() {
 	for time.Now().Before(deadline) {
 		if m := addresses.FindStringSubmatch(g.log.String()[from:]); m != nil {
 			g.mu.Lock()
-			g.cmd, g.listen, g.admin, g.control = cmd, m[1], m[2], m[3]
+			g.cmd, g.listen, g.mqtt, g.admin, g.control = cmd, m[1], m[2], m[3], m[4]
 			g.mu.Unlock()
 			return
 		}

@@ -1,0 +1,267 @@
+package fleet_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/mqtt/mqtttest"
+)
+
+// ownFront is a front for devices that speak MQTT.
+const ownFront = "mqtt: {listen: 127.0.0.1:0, auth: {mode: none}}\n"
+
+// devices is how many devices a test connects.
+func devices(t *testing.T) int {
+	t.Helper()
+	if n, err := strconv.Atoi(os.Getenv("JOBGATE_FLEET_DEVICES")); err == nil {
+		return n
+	}
+	return 200
+}
+
+func (g *gateway) mqttAt() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.mqtt
+}
+
+// thing registers a thing.
+func (f *fleet) thing(name string) {
+	f.Helper()
+	if _, err := f.service.CreateThing(f.Context(), time.Now(), jobs.CreateThingRequest{Name: name}); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// does runs a device's whole life, with jobs that are created at a gateway.
+func (f *fleet) does(d *mqtttest.Device, at *gateway) {
+	f.Helper()
+	d.Life(func(id string) {
+		if err := f.createAt(at, id, `{"do":"it"}`, d.Name); err != nil {
+			f.Error(err)
+		}
+	})
+}
+
+// TestMQTTAcrossGateways connects devices to one of two gateways and creates their jobs at the other: they are told by the
+// feed of changes.
+func TestMQTTAcrossGateways(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 0, url, url)
+	keys := f.operators()
+	a, b := f.add(ownFront, keys), f.add(ownFront, keys)
+	var lives sync.WaitGroup
+	for i, at := range []*gateway{a, b, a} {
+		name := fmt.Sprintf("across-%d", i)
+		f.thing(name)
+		d := mqtttest.NewDevice(t, name, at.mqttAt())
+		other := b
+		if at == b {
+			other = a
+		}
+		lives.Go(func() { f.does(d, other) })
+	}
+	lives.Wait()
+	for i := range 3 {
+		f.completes(fmt.Sprintf("across-%d-1", i), 11*time.Second+late)
+	}
+}
+
+// TestMQTTNetworkCut cuts devices off from their gateway, first with a reset, then in silence: what changes meanwhile they
+// are told of when they are back, and once.
+func TestMQTTNetworkCut(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 0, url, url)
+	keys := f.operators()
+	a, b := f.add(ownFront, keys), f.add(ownFront, keys)
+	p := newProxy(t, a.mqttAt())
+	f.thing("cut")
+	d := mqtttest.NewDevice(t, "cut", p.ln.Addr().String())
+	for i := range faults() {
+		reset, silent, during := fmt.Sprintf("reset-%d", i), fmt.Sprintf("silent-%d", i), fmt.Sprintf("during-%d", i)
+		p.refuse.Store(true)
+		p.reset()
+		f.create(b, reset, "cut")
+		time.Sleep(300 * time.Millisecond)
+		p.refuse.Store(false)
+		d.Told(reset)
+		d.Ask(reset+"/update", `{"status":"SUCCEEDED"}`, "accepted")
+		d.Told("")
+
+		p.delay.Store(int64(time.Minute)) // longer than a keep-alive: the device gives the connection up
+		f.create(b, silent, "cut")
+		time.Sleep(time.Second)
+		p.delay.Store(0)
+		d.Told(silent)
+		d.Ask(silent+"/update", `{"status":"SUCCEEDED"}`, "accepted")
+		d.Told("")
+
+		f.create(b, during, "cut")
+		d.Told(during)
+		p.refuse.Store(true)
+		p.reset()
+		if _, err := f.service.CancelJob(t.Context(), time.Now(), jobs.CancelJobRequest{ID: during, Force: true}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300 * time.Millisecond)
+		p.refuse.Store(false)
+		d.Told("")
+	}
+}
+
+// create is createAt that has to succeed.
+func (f *fleet) create(at *gateway, id string, things ...string) {
+	f.Helper()
+	if err := f.createAt(at, id, `{"do":"it"}`, things...); err != nil {
+		f.Fatal(err)
+	}
+}
+
+// TestMQTTGatewayKilled kills a gateway under its devices, while they do a job; all come back at once, to another gateway
+// and to the one that is started again, and find the next job. None misses a job; no report is lost or made twice.
+func TestMQTTGatewayKilled(t *testing.T) {
+	_, url := startServer(t)
+	f := newFleet(t, 0, url, url)
+	a, b := f.add(ownFront, nil), f.add(ownFront, nil)
+	n := devices(t)
+	within := time.Minute + time.Duration(n)*20*time.Millisecond
+	var turn struct {
+		sync.Mutex
+		among []*gateway
+		next  int
+	}
+	turn.among = []*gateway{a}
+	s := f.swarm("killed", n, 3, func() string {
+		turn.Lock()
+		defer turn.Unlock()
+		turn.next++
+		return turn.among[turn.next%len(turn.among)].mqttAt()
+	})
+	to := func(gateways ...*gateway) {
+		turn.Lock()
+		defer turn.Unlock()
+		turn.among = gateways
+	}
+	s.await("devices are connected", &s.connected, int64(n), within)
+	s.create("first", "killed")
+	s.await("the job is begun", &s.begun, int64(n/4), within)
+	to(b)
+	a.end(syscall.SIGKILL)
+	s.create("second", "killed") // while the devices come back
+	s.await("jobs have ended", &s.ended, int64(n+n/4), within)
+	a.start()
+	to(a, b)
+	b.end(syscall.SIGKILL)
+	to(a)
+	s.create("third", "killed")
+	b.start()
+	s.await("all jobs have ended", &s.ended, int64(3*n), within)
+	if s.lost.Load() < int64(n) {
+		t.Errorf("only %d connections were lost", s.lost.Load())
+	}
+	s.verify("first", "second", "third")
+}
+
+// brokered is a gateway that is the client of a broker.
+func brokered(broker string) string {
+	return `mqtt: {broker: {url: "mqtt://` + broker + `", prefix: "dev/$aws", share: jobgate}}` + "\n"
+}
+
+// subscribed waits until a gateway has subscribed at its broker since a place in its log.
+func (g *gateway) subscribed(from int) {
+	g.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		if strings.Contains(g.log.String()[from:], "connected to the broker") {
+			return
+		}
+		if time.Now().After(end) {
+			g.t.Fatalf("the gateway is not connected to the broker:\n%s", g.log.String()[from:])
+		}
+	}
+}
+
+// served is how many requests by MQTT a gateway has answered well.
+func (g *gateway) served() (n float64) {
+	_, admin := g.at()
+	_, body, _ := get("http://" + admin + "/metrics")
+	const metric = `jobgate_request_duration_seconds_count{outcome="ok",route="mqtt"} `
+	if _, rest, ok := strings.Cut(body, metric); ok {
+		line, _, _ := strings.Cut(rest, "\n")
+		n, _ = strconv.ParseFloat(line, 64)
+	}
+	return n
+}
+
+// TestMQTTBroker has two gateways share the devices of one mosquitto. Then the broker is stopped and started, the network
+// to it cut, and the gateway killed that publishes the notices.
+func TestMQTTBroker(t *testing.T) {
+	_, url := startServer(t)
+	m := mqtttest.StartMosquitto(t, mqtttest.Mounted)
+	p := newProxy(t, m.Gateways)
+	f := newFleet(t, 0, url, url)
+	keys := f.operators()
+	a, b := f.add(brokered(p.ln.Addr().String()), keys), f.add(brokered(m.Gateways), keys)
+	a.subscribed(0)
+	b.subscribed(0)
+	var list []*mqtttest.Device
+	var names []string
+	for i := range 4 {
+		names = append(names, fmt.Sprintf("shared-%d", i))
+		f.thing(names[i])
+		list = append(list, mqtttest.NewDevice(t, names[i], m.Devices))
+	}
+	var lives sync.WaitGroup
+	for i, d := range list {
+		at := []*gateway{a, b}[i%2]
+		lives.Go(func() { f.does(d, at) })
+	}
+	lives.Wait()
+	if a.served() == 0 || b.served() == 0 {
+		t.Errorf("the gateways have answered %v and %v requests", a.served(), b.served())
+	}
+	each := func(id string) {
+		t.Helper()
+		for _, d := range list {
+			d.Told(id)
+			d.Ask(id+"/update", `{"status":"SUCCEEDED"}`, "accepted")
+			d.Told("")
+		}
+		f.completes(id, 11*time.Second+late)
+	}
+
+	from, fromB := len(a.log.String()), len(b.log.String())
+	m.Stop()
+	f.create(b, "broker-down", names...)
+	m.Start()
+	a.subscribed(from)
+	b.subscribed(fromB)
+	each("broker-down")
+
+	from = len(a.log.String())
+	p.refuse.Store(true)
+	p.reset()
+	f.create(a, "network-cut", names...)
+	time.Sleep(300 * time.Millisecond)
+	p.refuse.Store(false)
+	a.subscribed(from)
+	each("network-cut")
+
+	leader := f.holder(30*time.Second, a, b)
+	leader.end(syscall.SIGKILL)
+	left := a
+	if leader == a {
+		left = b
+	}
+	f.create(left, "publisher-killed", names...)
+	each("publisher-killed")
+	if r, err := f.engine.Check(t.Context()); err != nil || len(r.Faults) > 0 {
+		t.Errorf("the store does not add up: %+v %v", r.Faults, err)
+	}
+}
