@@ -18,6 +18,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/dispatch"
 	"jobgate/gateway/localfile"
 	"jobgate/gateway/metrics"
+	"jobgate/gateway/tracing"
 )
 
 // mqttService is the IoT Jobs service for devices that speak MQTT.
@@ -25,12 +26,13 @@ type mqttService struct {
 	server      *mqtt.Server      // nil: off
 	broker      *broker.Client    // nil: off
 	authorities *mqtt.Authorities // nil: certificates are not looked at
+	tracer      *tracing.Tracer   // nil: requests have no spans
 	stop        context.CancelFunc
 }
 
 // openMQTT makes the server that mqtt.listen asks for, and the client that mqtt.broker does.
-func openMQTT(c *config.Config, j *jobsService, m *metrics.Set, log *slog.Logger) (_ *mqttService, err error) {
-	s := &mqttService{stop: func() {}}
+func openMQTT(c *config.Config, j *jobsService, m *metrics.Set, t *tracing.Tracer, log *slog.Logger) (_ *mqttService, err error) {
+	s := &mqttService{tracer: t, stop: func() {}}
 	route := m.Edge.Route("mqtt", log)
 	request := func(code dispatch.Code, took time.Duration) { route.Observe(codeStatus[code], took) }
 	if c.MQTT.Listen != "" {
@@ -56,7 +58,7 @@ func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(
 	o := mqtt.Config{
 		Service: j.service, Documents: j.data, MaxPayload: int(c.MQTT.MaxPayload), SessionExpiry: c.MQTT.SessionExpiry,
 		ConnectRate: c.MQTT.ConnectRate, ReadTimeout: c.Limits.ReadTimeout, WriteTimeout: c.Limits.ReadTimeout,
-		Request: request, Log: log,
+		Request: request, Tracer: s.tracer, Log: log,
 	}
 	if c.MQTT.Auth.Mode == "mtls" {
 		files, name := c.MQTTFiles(), configured.CertificateName(c.MQTT.Auth.ThingName)
@@ -76,7 +78,7 @@ func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(
 func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
 	o := broker.Config{
 		Service: j.service, Documents: j.data, URL: c.URL, Prefix: c.Prefix, Share: c.Share, Username: c.Username, ProbeUsername: c.ProbeUsername,
-		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Notifies: j.service.Driver().Leads, Request: request, Log: log,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Notifies: j.service.Driver().Leads, Request: request, Tracer: s.tracer, Log: log,
 	}
 	if c.PasswordFile != "" {
 		o.Password = func() ([]byte, error) {

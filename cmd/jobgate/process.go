@@ -122,7 +122,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 			return nil, err
 		}
 		if loaded.MQTT.Listen != "" || loaded.MQTT.Broker.URL != "" {
-			if p.mqtt, err = openMQTT(&loaded.Config, p.jobs, p.metrics, p.log); err != nil {
+			if p.mqtt, err = openMQTT(&loaded.Config, p.jobs, p.metrics, p.traces.Tracer, p.log); err != nil {
 				return nil, err
 			}
 		}

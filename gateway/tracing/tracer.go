@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/valyala/fasthttp"
 	"go.opentelemetry.io/otel/attribute"
@@ -65,6 +66,14 @@ func (t *Tracer) End(ctx *fasthttp.RequestCtx, route string) string {
 		return c.TraceID().String()
 	}
 	return ""
+}
+
+// Message begins the span of a message that asks for something, below the sender's if that is valid. It returns a context
+// with it, for the steps of what is asked for.
+func (t *Tracer) Message(sender Context, name string, at time.Time, attributes ...attribute.KeyValue) (context.Context, *Span) {
+	_, s := t.tracer.Start(w3c.Extract(context.Background(), &sender), name,
+		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(attributes...))
+	return With(context.Background(), s), &Span{s}
 }
 
 // Doer sends HTTP requests, as *http.Client and the AWS SDK's clients do.

@@ -54,6 +54,13 @@ func Start(ctx context.Context, name string, kind trace.SpanKind, attributes ...
 	return With(ctx, s), &Span{s}
 }
 
+// Set adds attributes.
+func (s *Span) Set(attributes ...attribute.KeyValue) {
+	if s != nil {
+		s.span.SetAttributes(attributes...)
+	}
+}
+
 // End ends the step. err is why it failed, nil if it did not: its text must hold no secret.
 func (s *Span) End(err error) {
 	if s == nil {
@@ -65,7 +72,8 @@ func (s *Span) End(err error) {
 	s.span.End()
 }
 
-// Context is a W3C Trace Context (https://www.w3.org/TR/trace-context/): the values of two headers.
+// Context is a W3C Trace Context (https://www.w3.org/TR/trace-context/): the values of two headers, or of two user
+// properties of a message of MQTT 5.
 type Context struct {
 	Parent string // traceparent; "": there is no span
 	State  string // tracestate; "": none
@@ -82,6 +90,12 @@ func ContextOf(ctx context.Context) Context {
 	return c
 }
 
+// The names of a Context's two values.
+const (
+	Parent = "traceparent"
+	State  = "tracestate"
+)
+
 // The names of the headers, as fasthttp spells them.
 const (
 	HeaderParent = "Traceparent"
@@ -90,8 +104,16 @@ const (
 
 var w3c propagation.TraceContext
 
-// Get implements propagation.TextMapCarrier; nothing is read from a Context.
-func (*Context) Get(string) string { return "" }
+// Get implements propagation.TextMapCarrier.
+func (c *Context) Get(name string) string {
+	switch name {
+	case Parent:
+		return c.Parent
+	case State:
+		return c.State
+	}
+	return ""
+}
 
 // Keys implements propagation.TextMapCarrier.
 func (*Context) Keys() []string { return nil }
@@ -99,9 +121,9 @@ func (*Context) Keys() []string { return nil }
 // Set implements propagation.TextMapCarrier.
 func (c *Context) Set(name, value string) {
 	switch name {
-	case "traceparent":
+	case Parent:
 		c.Parent = value
-	case "tracestate":
+	case State:
 		c.State = value
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/tracing"
 )
 
 // Service is the IoT Jobs service as devices need it; *jobs.Service has it.
@@ -35,7 +36,8 @@ type Config struct {
 
 	// Request is told of every request that was answered, for metrics; nil: nobody is.
 	Request func(code dispatch.Code, took time.Duration)
-	Log     *slog.Logger // nil: discards
+	Tracer  *tracing.Tracer // nil: requests have no spans
+	Log     *slog.Logger    // nil: discards
 }
 
 // What AWS allows, and so does the gateway.

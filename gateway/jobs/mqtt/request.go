@@ -5,6 +5,7 @@ import (
 
 	"jobgate/gateway/jobs/mqtt/dispatch"
 	"jobgate/gateway/jobs/mqtt/packet"
+	"jobgate/gateway/tracing"
 )
 
 // packet handles one packet of the client; an error ends the connection. c.turn is held.
@@ -76,7 +77,12 @@ func (c *conn) published(p packet.Packet, w *writer) error {
 	if !ok || string(topic.Thing) != c.session.thing {
 		return c.foreign(&m, w)
 	}
-	return c.answer(&m, topic, w)
+	r := dispatch.Request{Thing: c.session.thing, Topic: topic, Payload: m.Payload, Now: time.Now()}
+	if c.version == packet.V5 && c.server.config.Tracer != nil {
+		r.Sender.Parent = string(packet.PublishUserProperty(p, tracing.Parent))
+		r.Sender.State = string(packet.PublishUserProperty(p, tracing.State))
+	}
+	return c.answer(&m, &r, w)
 }
 
 // foreign refuses a topic that is not the thing's: with a reason where the version has one for it, else by closing.
@@ -90,13 +96,13 @@ func (c *conn) foreign(m *packet.Publish, w *writer) error {
 }
 
 // answer does what a request asks for, acknowledges it, and sends the answer, whether it is subscribed to or not.
-func (c *conn) answer(m *packet.Publish, topic dispatch.Topic, w *writer) error {
+func (c *conn) answer(m *packet.Publish, r *dispatch.Request, w *writer) error {
 	scratch := buffers.Get().(*[]byte)
 	defer keep(scratch)
 	answer := packet.Publish{Topic: append(append((*scratch)[:0], m.Topic...), "/rejected"...)}
 	begin := len(answer.Topic)
-	r := dispatch.Request{Thing: c.session.thing, Topic: topic, Payload: m.Payload, Now: time.Now(), Limit: c.room(&answer)}
-	b, code := c.server.dispatcher.Answer(answer.Topic, &r)
+	r.Limit = c.room(&answer)
+	b, code := c.server.dispatcher.Answer(answer.Topic, r)
 	c.server.config.Request(code, time.Since(r.Now))
 	*scratch = b
 	answer.Topic, answer.Payload = b[:begin], b[begin:]

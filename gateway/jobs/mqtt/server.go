@@ -39,7 +39,7 @@ func New(c Config) (*Server, error) {
 	if err := c.setDefaults(); err != nil {
 		return nil, err
 	}
-	d, err := dispatch.New(dispatch.Config{Service: c.Service, Documents: c.Documents, Log: c.Log})
+	d, err := dispatch.New(dispatch.Config{Service: c.Service, Documents: c.Documents, Log: c.Log, Tracer: c.Tracer})
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 
 	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/tracing"
 )
 
 // request is a message of a device.
@@ -42,6 +43,9 @@ func (b *Client) answer(ctx context.Context, r *request, buffer []byte) []byte {
 		return buffer
 	}
 	asked := dispatch.Request{Thing: thing, Topic: r.topic, Payload: r.packet.Payload, Now: time.Now()}
+	if properties := r.packet.Properties; b.config.Tracer != nil && properties != nil {
+		asked.Sender = tracing.Context{Parent: properties.User.Get(tracing.Parent), State: properties.User.Get(tracing.State)}
+	}
 	buffer, code := b.dispatcher.Answer(buffer, &asked)
 	b.config.Request(code, time.Since(asked.Now))
 	suffix := "/accepted"

@@ -46,7 +46,7 @@ func New(c Config) (*Client, error) {
 	}
 	b := &Client{config: c, address: address, id: "jobgate-" + random()}
 	b.notices.kick = make(chan struct{}, 1)
-	if b.dispatcher, err = dispatch.New(dispatch.Config{Service: c.Service, Documents: c.Documents, Log: c.Log}); err != nil {
+	if b.dispatcher, err = dispatch.New(dispatch.Config{Service: c.Service, Documents: c.Documents, Log: c.Log, Tracer: c.Tracer}); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())

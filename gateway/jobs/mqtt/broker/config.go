@@ -14,6 +14,7 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/mqtt/dispatch"
+	"jobgate/gateway/tracing"
 )
 
 // Service is the IoT Jobs service; *jobs.Service has it.
@@ -43,7 +44,8 @@ type Config struct {
 	Notifies func() bool
 	// Request is told of every request that was answered, for metrics; nil: nobody is.
 	Request func(code dispatch.Code, took time.Duration)
-	Log     *slog.Logger // nil: discards
+	Tracer  *tracing.Tracer // nil: requests have no spans
+	Log     *slog.Logger    // nil: discards
 }
 
 // address checks the configuration and returns where the broker is.

@@ -10,6 +10,7 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/wire"
+	"jobgate/gateway/tracing"
 )
 
 // Service is what is asked; *jobs.Service has it.
@@ -33,6 +34,8 @@ type Config struct {
 	Documents Documents     // required
 	Timeout   time.Duration // how long a change may wait for the store; 0: 10 s
 	Log       *slog.Logger  // nil: discards
+
+	Tracer *tracing.Tracer // nil: requests have no spans
 }
 
 // Dispatcher answers devices' requests. It is safe for concurrent use.
@@ -41,6 +44,7 @@ type Dispatcher struct {
 	documents Documents
 	timeout   time.Duration
 	log       *slog.Logger
+	tracer    *tracing.Tracer
 }
 
 // New returns a Dispatcher.
@@ -54,7 +58,7 @@ func New(c Config) (*Dispatcher, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Dispatcher{service: c.Service, documents: c.Documents, timeout: c.Timeout, log: c.Log}, nil
+	return &Dispatcher{service: c.Service, documents: c.Documents, timeout: c.Timeout, log: c.Log, tracer: c.Tracer}, nil
 }
 
 // Request is one message of a device.
@@ -64,11 +68,14 @@ type Request struct {
 	Payload []byte
 	Now     time.Time
 	Limit   int // longest payload of the answer, in bytes; 0: none
+
+	Sender tracing.Context // what the message says of the sender's span; only looked at if there is a Tracer
 }
 
 // exchange is the scratch space of one request, pooled.
 type exchange struct {
 	*Request
+	ctx     context.Context // with the request's span, if it has one; it does not end
 	d       *Dispatcher
 	in      input
 	pending []jobs.Execution
@@ -93,9 +100,16 @@ func (x *exchange) release() {
 // Answer does what r asks for and appends the payload of the answer, which goes to …/accepted if the code is Accepted and
 // to …/rejected if it is another.
 func (d *Dispatcher) Answer(dst []byte, r *Request) ([]byte, Code) {
+	if d.tracer != nil {
+		return d.traced(dst, r)
+	}
+	return d.answer(context.Background(), dst, r)
+}
+
+func (d *Dispatcher) answer(ctx context.Context, dst []byte, r *Request) ([]byte, Code) {
 	x := exchanges.Get().(*exchange)
 	defer x.release()
-	x.Request, x.d = r, d
+	x.Request, x.ctx, x.d = r, ctx, d
 	before := len(dst)
 	dst, err := x.answer(dst)
 	if err == nil {
@@ -153,7 +167,7 @@ func (x *exchange) fits(n int) error {
 }
 
 func (x *exchange) getPending(dst []byte) ([]byte, error) {
-	p, err := x.d.service.GetPendingIn(context.Background(), x.Thing, x.namespace(), x.pending[:0])
+	p, err := x.d.service.GetPendingIn(x.ctx, x.Thing, x.namespace(), x.pending[:0])
 	if err != nil {
 		return dst, err
 	}
@@ -177,7 +191,7 @@ func (x *exchange) keep(p jobs.PendingExecutions) {
 
 func (x *exchange) describe(dst []byte) (_ []byte, err error) {
 	var found bool
-	x.found, found, err = x.d.service.Describe(context.Background(), jobs.DescribeExecutionRequest{
+	x.found, found, err = x.d.service.Describe(x.ctx, jobs.DescribeExecutionRequest{
 		Thing: x.Thing, JobID: x.jobID(), Number: x.in.number.value, Document: x.in.document.or(true), Namespace: x.namespace(),
 	})
 	if err != nil {
@@ -222,7 +236,7 @@ func (x *exchange) startNext(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	waiting, cancel := context.WithTimeout(context.Background(), x.d.timeout)
+	waiting, cancel := context.WithTimeout(x.ctx, x.d.timeout)
 	defer cancel()
 	_, found, err := x.d.service.StartNext(waiting, x.Now, jobs.StartNextRequest{
 		Thing: x.Thing, Details: x.in.details, StepMinutes: step, Namespace: x.namespace(),
@@ -254,7 +268,7 @@ func (x *exchange) update(dst []byte) ([]byte, error) {
 		return dst, err
 	}
 	expected := x.in.expectedVersion()
-	waiting, cancel := context.WithTimeout(context.Background(), x.d.timeout)
+	waiting, cancel := context.WithTimeout(x.ctx, x.d.timeout)
 	defer cancel()
 	_, err = x.d.service.Update(waiting, x.Now, jobs.UpdateExecutionRequest{
 		Thing: x.Thing, JobID: x.jobID(), Number: x.in.number.value, Status: status, Details: x.in.details,

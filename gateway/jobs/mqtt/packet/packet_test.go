@@ -274,3 +274,26 @@ func TestMatch(t *testing.T) {
 	f("a/+/c", "a/b/c", true)
 	f("a/+/c", "a/b/d", false)
 }
+
+// TestUserProperty: the first of a name is found, among other properties; what is no text is none.
+func TestUserProperty(t *testing.T) {
+	f := func(line, want string) {
+		t.Helper()
+		p, _, err := packet.Split(raw(t, line), 0)
+		var m packet.Publish
+		if err != nil || packet.ParsePublish(p, packet.V5, &m) != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		if got := packet.PublishUserProperty(p, "a"); string(got) != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+	f("3004 0001 't' 00", "")
+	f("3006 0001 't' 00 'hi'", "")
+	f("300b 0001 't' 07 26 0001 'a' 0001 'x'", "x")
+	f("320d 0001 't' 0007 07 26 0001 'a' 0001 'x'", "x") // with a packet identifier
+	f("300b 0001 't' 07 26 0001 'b' 0001 'x'", "")
+	f("3014 0001 't' 10 01 01 26 0001 'b' 0001 'x' 26 0001 'a' 0001 'y'", "y")
+	f("3012 0001 't' 0e 26 0001 'a' 0001 'x' 26 0001 'a' 0001 'y'", "x")
+	f("300a 0001 't' 06 26 0001 'a' 0000", "")
+}

@@ -51,6 +51,29 @@ func ParsePublish(p Packet, v Version, m *Publish) error {
 	return nil
 }
 
+// PublishUserProperty returns the value of the first user property with a name in a PUBLISH of MQTT 5 that ParsePublish
+// has read; nil if there is none. It lies in the packet's buffer.
+func PublishUserProperty(p Packet, name string) []byte {
+	r := reader{b: p.Body}
+	r.text()
+	if p.Flags/publishQoS&3 > 0 {
+		r.uint16()
+	}
+	var others Properties
+	for inside := (reader{b: r.take(int(r.varint()))}); len(inside.b) > 0 && inside.err == nil; {
+		if inside.b[0] != byte(UserProperty) {
+			inside.property(&others, in(PUBLISH))
+			continue
+		}
+		inside.take(1)
+		key, value := inside.text(), inside.text()
+		if string(key) == name && inside.err == nil {
+			return value
+		}
+	}
+	return nil
+}
+
 // AppendPublish appends m.
 func AppendPublish(dst []byte, v Version, m *Publish) []byte {
 	size := 0
