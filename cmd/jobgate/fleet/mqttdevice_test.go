@@ -28,7 +28,7 @@ type swarm struct {
 	address func() string // where a device connects next
 	jobs    int           // how many each has to do
 
-	connected atomic.Int64 // devices that have subscribed and asked what is pending
+	connected atomic.Int64 // devices that have subscribed and asked for the next job
 	begun     atomic.Int64 // jobs that were started
 	ended     atomic.Int64 // jobs whose end was accepted
 	lost      atomic.Int64 // connections that ended under a device
@@ -156,7 +156,7 @@ func (d *mqttDevice) close() {
 	d.conn, d.buffer, d.next, d.online = nil, nil, "", false
 }
 
-// session is one connection: subscribe, ask what is pending, then do what the device is told.
+// session is one connection: subscribe, go on with the job under way, start the next, then do what the device is told.
 func (d *mqttDevice) session() error {
 	if err := d.connect(); err != nil {
 		return err
@@ -168,7 +168,7 @@ func (d *mqttDevice) session() error {
 	}
 	for len(d.done) < d.jobs {
 		d.next = ""
-		answer, err := d.ask("$next/get", `{}`)
+		answer, err := d.ask("start-next", `{}`)
 		if err != nil {
 			return err
 		}
@@ -313,11 +313,12 @@ func (d *mqttDevice) ask(rest, payload string) (a deviceAnswer, err error) {
 	}
 }
 
-// work does a job, from wherever an earlier connection came to. Each report says which version it expects, so one whose
+// work does a job that was started, from wherever an earlier connection came to. Each report says which version it expects, so one whose
 // answer was lost is not made twice.
 func (d *mqttDevice) work(job string) error {
 	if d.current != job {
 		d.current, d.ending = job, false
+		d.begun.Add(1)
 	}
 	a, err := d.ask(job+"/get", `{}`)
 	if err != nil {
@@ -328,17 +329,8 @@ func (d *mqttDevice) work(job string) error {
 		return nil
 	}
 	e := a.Execution
-	if e.JobID != job {
+	if e.JobID != job || e.Status != "IN_PROGRESS" {
 		return &unexpected{fmt.Sprintf("%s: get of %s is %+v", d.name, job, a)}
-	}
-	if e.Status == "QUEUED" {
-		if a, err = d.ask("start-next", `{}`); err != nil {
-			return err
-		}
-		if e = a.Execution; e.JobID != job || e.Status != "IN_PROGRESS" {
-			return &unexpected{fmt.Sprintf("%s: start-next is %+v, want %s", d.name, a, job)}
-		}
-		d.begun.Add(1)
 	}
 	for version := e.VersionNumber; version <= 2+reports; version++ {
 		if want := version - 2; want > 0 && version == e.VersionNumber && e.StatusDetails["n"] != fmt.Sprint(want) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type AuthoritiesOptions struct {
 // trust is what the files say.
 type trust struct {
 	roots   *x509.CertPool
+	known   map[string]bool // the roots, in DER
 	revoked map[string]bool // by issuer and serial number
 }
 
@@ -51,12 +53,18 @@ func LoadAuthorities(o AuthoritiesOptions) (*Authorities, error) {
 
 var (
 	errRevoked = errors.New("the certificate is revoked")
+	errTaken   = errors.New("the certificate's authority is not in mqtt.tls.client_ca_file any more")
 	errNoName  = errors.New("the certificate names no thing, or more than one, where mqtt.auth.thing_name looks")
 )
 
-// Identify is for Config.Identify.
-func (a *Authorities) Identify(leaf *x509.Certificate) (thing string, err error) {
-	if a.current.Load().revoked[serial(leaf.RawIssuer, leaf.SerialNumber.String())] {
+// Identify is for Config.Identify. The handshake may have gone by authorities of before: the listener reads its files when
+// it looks at them, and a session that was resumed was verified when it began.
+func (a *Authorities) Identify(chains [][]*x509.Certificate) (thing string, err error) {
+	t, leaf := a.current.Load(), chains[0][0]
+	if !slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool { return t.known[string(chain[len(chain)-1].Raw)] }) {
+		return "", errTaken
+	}
+	if t.revoked[serial(leaf.RawIssuer, leaf.SerialNumber.String())] {
 		return "", errRevoked
 	}
 	thing, ok := a.options.Name(leaf)
@@ -127,11 +135,12 @@ func (a *Authorities) load() (*trust, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read mqtt.tls.client_ca_file: %w", err)
 	}
-	t := &trust{roots: x509.NewCertPool(), revoked: map[string]bool{}}
+	t := &trust{roots: x509.NewCertPool(), known: map[string]bool{}, revoked: map[string]bool{}}
 	var issuers []*x509.Certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
 			t.roots.AddCert(c)
+			t.known[string(c.Raw)] = true
 			issuers = append(issuers, c)
 		}
 	}

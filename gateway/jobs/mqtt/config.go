@@ -23,9 +23,10 @@ type Config struct {
 	Service   Service            // required
 	Documents dispatch.Documents // required
 
-	// Identify says which thing a device is that has shown a certificate, already verified. nil: the client id names the
-	// thing, and everybody is believed.
-	Identify func(leaf *x509.Certificate) (thing string, err error)
+	// Identify says which thing a device is that has shown a certificate, by the chains that the handshake has verified: one
+	// at least, each from the device's own certificate to an authority's. nil: the client id names the thing, and everybody
+	// is believed.
+	Identify func(chains [][]*x509.Certificate) (thing string, err error)
 
 	MaxPayload     int           // of what devices publish, in bytes; 0: 128 KiB
 	SessionExpiry  time.Duration // longest that a session outlives its connection; 0: not at all

@@ -63,18 +63,18 @@ func (c *conn) identify(m *packet.Connect) (thing, clientID string, reason packe
 		}
 		return string(m.ClientID), string(m.ClientID), packet.Success
 	}
-	leaf := c.leaf()
-	if leaf == nil {
+	chains := c.chains()
+	if len(chains) == 0 {
 		return "", "", packet.NotAuthorized
 	}
-	thing, err := c.server.config.Identify(leaf)
+	thing, err := c.server.config.Identify(chains)
 	if err != nil || !dispatch.IsThingName([]byte(thing)) {
 		return "", "", packet.NotAuthorized
 	}
 	if len(m.ClientID) > maxClientID || bytes.ContainsAny(m.ClientID, "\x00") {
 		return "", "", packet.ClientIDNotValid
 	}
-	c.certificate = leaf.NotAfter.Unix()
+	c.certificate = chains[0][0].NotAfter.Unix()
 	if len(m.ClientID) == 0 {
 		return thing, newClientID(), packet.Success
 	}
@@ -84,17 +84,12 @@ func (c *conn) identify(m *packet.Connect) (thing, clientID string, reason packe
 // maxClientID is AWS's bound, in bytes.
 const maxClientID = 128
 
-// leaf returns the certificate that the client has shown and that was verified, nil if there is none.
-func (c *conn) leaf() *x509.Certificate {
-	s, ok := c.net.(secured)
-	if !ok {
-		return nil
+// chains are those of the certificate that the client has shown, as they were verified; none if it has shown none.
+func (c *conn) chains() [][]*x509.Certificate {
+	if s, ok := c.net.(secured); ok {
+		return s.ConnectionState().VerifiedChains
 	}
-	state := s.ConnectionState()
-	if len(state.VerifiedChains) == 0 || len(state.PeerCertificates) == 0 {
-		return nil
-	}
-	return state.PeerCertificates[0]
+	return nil
 }
 
 // newClientID is for a client that has none.

@@ -111,6 +111,12 @@ func (s *secure) file(name string, text []byte) string {
 
 func newSecure(t testing.TB) *secure {
 	t.Helper()
+	return newSecureWith(t, 0)
+}
+
+// newSecureWith parks connections after a time; 0: the edge's own.
+func newSecureWith(t testing.TB, parkAfter time.Duration) *secure {
+	t.Helper()
 	s := &secure{fixture: &fixture{TB: t, Service: newService(t)}, ca: newAuthority(t, "devices"), folder: t.TempDir()}
 	own := s.ca.sign("server", time.Now().Add(time.Hour))
 	key, err := x509.MarshalPKCS8PrivateKey(own.PrivateKey)
@@ -129,7 +135,7 @@ func newSecure(t testing.TB) *secure {
 	s.ok(err)
 	s.server, err = mqtt.New(mqtt.Config{Service: s.Service, Documents: plain{}, SessionExpiry: time.Hour, Identify: s.authorities.Identify})
 	s.ok(err)
-	ln, err := edge.Listen(edge.Options{Name: "mqtt", Address: "127.0.0.1:0", TLS: &files, ReadTimeout: patience, WriteTimeout: patience})
+	ln, err := edge.Listen(edge.Options{Name: "mqtt", Address: "127.0.0.1:0", TLS: &files, ReadTimeout: patience, WriteTimeout: patience, ParkAfter: parkAfter})
 	s.ok(err)
 	s.address = ln.Addr().String()
 	go func() { _ = s.server.Serve(ln) }() // Close ends it
@@ -140,11 +146,7 @@ func newSecure(t testing.TB) *secure {
 // client connects with a certificate and a client id, and does not wait for CONNACK's reason.
 func (s *secure) client(v packet.Version, certificate tls.Certificate, id string, edit func(*packet.Connect)) *client {
 	s.Helper()
-	roots := x509.NewCertPool()
-	roots.AddCert(s.ca.cert)
-	conn, err := tls.Dial("tcp", s.address, &tls.Config{
-		RootCAs: roots, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"x-amzn-mqtt-ca"}, MinVersion: tls.VersionTLS12,
-	})
+	conn, err := tls.Dial("tcp", s.address, s.tls(certificate))
 	s.ok(err)
 	if got := conn.ConnectionState().NegotiatedProtocol; got != "x-amzn-mqtt-ca" {
 		s.Fatalf("ALPN: %q", got)
@@ -152,6 +154,15 @@ func (s *secure) client(v packet.Version, certificate tls.Certificate, id string
 	c := s.over(conn, v, id)
 	c.connect(edit)
 	return c
+}
+
+// tls is how a device connects that has a certificate.
+func (s *secure) tls(certificate tls.Certificate) *tls.Config {
+	roots := x509.NewCertPool()
+	roots.AddCert(s.ca.cert)
+	return &tls.Config{
+		RootCAs: roots, Certificates: []tls.Certificate{certificate}, NextProtos: []string{"x-amzn-mqtt-ca"}, MinVersion: tls.VersionTLS12, ServerName: "127.0.0.1",
+	}
 }
 
 // TestIdentities: the certificate names the thing; nobody evicts or inherits another's session by its client id.
@@ -239,10 +250,12 @@ func TestRevoked(t *testing.T) {
 	two.quiet()
 }
 
-// TestAuthorityTakenAway: so are the connections of its certificates.
+// TestAuthorityTakenAway: so are the connections of its certificates. They do not come back either while the listener
+// still goes by the authorities of before.
 func TestAuthorityTakenAway(t *testing.T) {
 	s := newSecure(t)
-	c := s.client(packet.V5, s.ca.sign("a", time.Now().Add(time.Hour)), "x", nil)
+	a := s.ca.sign("a", time.Now().Add(time.Hour))
+	c := s.client(packet.V5, a, "x", nil)
 	other := newAuthority(t, "another")
 	s.file("ca.crt", append(other.pem(), s.ca.pem()...))
 	s.authorities.Look(s.server)
@@ -251,4 +264,94 @@ func TestAuthorityTakenAway(t *testing.T) {
 	s.file("ca.crt", other.pem())
 	s.authorities.Look(s.server)
 	c.ends(packet.NotAuthorized)
+	if again := s.client(packet.V5, a, "x", nil); again.ack.Reason != packet.NotAuthorized {
+		t.Errorf("it comes back: %#x", again.ack.Reason)
+	}
+}
+
+// TestResumed: a TLS session that is resumed is the same device's, and no better than a new one once its certificate is
+// revoked.
+func TestResumed(t *testing.T) {
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		s := newSecure(t)
+		a := s.ca.sign("a", time.Now().Add(time.Hour))
+		config := s.tls(a)
+		config.ClientSessionCache, config.MaxVersion = tls.NewLRUClientSessionCache(1), version
+		connect := func(resumes bool) *client {
+			t.Helper()
+			conn, err := tls.Dial("tcp", s.address, config)
+			s.ok(err)
+			if got := conn.ConnectionState().DidResume; got != resumes {
+				t.Fatalf("%s: resumed: %v", name, got)
+			}
+			c := s.over(conn, packet.V5, "x")
+			c.connect(nil) // reads, and so has the ticket of TLS 1.3
+			c.id = "a"
+			return c
+		}
+		connect(false).quiet()
+		c := connect(true)
+		if got := c.subscribe(1, "notify-next", "$aws/things/b/jobs/notify-next"); got[0] != 1 || got[1] != byte(packet.NotAuthorized) {
+			t.Errorf("%s: %x", name, got)
+		}
+		s.file("revoked.crl", s.ca.revoke(a))
+		s.authorities.Look(s.server)
+		c.ends(packet.NotAuthorized)
+		if again := connect(true); again.ack.Reason != packet.NotAuthorized {
+			t.Errorf("%s: a revoked certificate comes back: %#x", name, again.ack.Reason)
+		}
+	}
+}
+
+// TestExpired: a certificate that has ended, or whose time has not come, gets no CONNACK.
+func TestExpired(t *testing.T) {
+	s := newSecure(t)
+	for name, certificate := range map[string]tls.Certificate{
+		"expired": s.ca.sign("a", time.Now().Add(-time.Minute)), "a stranger's": newAuthority(t, "devices").sign("a", time.Now().Add(time.Hour)), "none": {},
+	} {
+		conn, err := tls.Dial("tcp", s.address, s.tls(certificate)) // in TLS 1.3 it does not know yet
+		if err != nil {
+			continue
+		}
+		c := s.over(conn, packet.V5, "x")
+		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, ClientID: []byte("x")})) // or it is closed
+		if p, err := c.next(); err == nil {
+			t.Errorf("%s: answered with %d %x", name, p.Type, p.Body)
+		}
+	}
+}
+
+// TestTakeoverByCertificate: another certificate of the same thing takes the client id's session, one of another thing
+// does not.
+func TestTakeoverByCertificate(t *testing.T) {
+	s := newSecure(t)
+	s.things("a", "b")
+	persistent := func(m *packet.Connect) {
+		m.Clean = false
+		m.Properties.SetNumber(packet.SessionExpiry, 300)
+	}
+	soon := time.Now().Add(time.Hour)
+	old := s.client(packet.V5, s.ca.sign("a", soon), "x", persistent)
+	old.id = "a"
+	old.subscribe(1, "notify-next")
+	stranger := s.client(packet.V5, s.ca.sign("b", soon), "x", persistent)
+	if stranger.ack.SessionPresent {
+		t.Error("another thing has the session")
+	}
+	old.quiet()
+	renewed := s.client(packet.V5, s.ca.sign("a", soon), "x", persistent)
+	renewed.id = "a"
+	old.ends(packet.SessionTakenOver)
+	if !renewed.ack.SessionPresent {
+		t.Error("the renewed certificate does not have the session")
+	}
+	s.create("j", "a")
+	if got := jobOf(renewed.message("notify-next")); got != "j" {
+		t.Error(got)
+	}
+	stranger.id = "b"
+	stranger.quiet()
+	s.ok(s.DeleteThing(bg, time.Now(), "b", 0))
+	stranger.ends(packet.NotAuthorized)
+	renewed.quiet()
 }

@@ -7,7 +7,6 @@ import (
 	"runtime/pprof"
 	"strings"
 	"testing"
-	"time"
 
 	"jobgate/gateway/edge"
 	"jobgate/gateway/jobs/mqtt/packet"
@@ -28,34 +27,26 @@ func TestParked(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
 		ln, err := edge.Listen(edge.Options{
-			Name: "mqtt", Address: "127.0.0.1:0", ReadTimeout: patience, IdleTimeout: patience, WriteTimeout: patience, ParkAfter: 50 * time.Millisecond,
+			Name: "mqtt", Address: "127.0.0.1:0", ReadTimeout: patience, IdleTimeout: patience, WriteTimeout: patience, ParkAfter: parkSoon,
 		})
 		f.ok(err)
 		f.address = ln.Addr().String()
 		served := make(chan error, 1)
 		go func() { served <- f.server.Serve(ln) }()
-		parked := func() {
-			t.Helper()
-			for end := time.Now().Add(time.Minute); serving(t) > 0; time.Sleep(5 * time.Millisecond) {
-				if time.Now().After(end) {
-					t.Fatal("the connection still has a goroutine")
-				}
-			}
-		}
 		f.things("t")
 		c := f.connect(v, "t", nil)
 		c.subscribe(1, "notify")
 		for _, job := range []string{"a", "b"} {
-			parked()
+			parks(t)
 			f.create(job, "t")
 			c.message("notify")
-			parked()
+			parks(t)
 			c.send(packet.AppendPingreq(nil))
 			if p := c.recv(); p.Type != packet.PINGRESP {
 				t.Errorf("PINGREQ is answered with %v", p.Type)
 			}
 		}
-		parked()
+		parks(t)
 		f.connect(v, "t", nil) // takes its place
 		for {
 			if _, err := c.next(); err != nil {

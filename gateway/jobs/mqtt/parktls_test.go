@@ -1,0 +1,160 @@
+//go:build linux
+
+package mqtt_test
+
+import (
+	"crypto/tls"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"jobgate/gateway/jobs/mqtt/packet"
+)
+
+const parkSoon = 50 * time.Millisecond
+
+// parks waits until no connection has a goroutine.
+func parks(t *testing.T) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); serving(t) > 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the connection still has a goroutine")
+		}
+	}
+}
+
+// halves is a connection that sends a part of what it is given, and the rest when it is told to.
+type halves struct {
+	net.Conn
+	first int // bytes that are sent at once; 0: all
+	rest  []byte
+}
+
+func (h *halves) Write(b []byte) (int, error) {
+	if h.first == 0 {
+		return h.Conn.Write(b)
+	}
+	h.rest = slices.Clone(b[h.first:])
+	_, err := h.Conn.Write(b[:h.first])
+	return len(b), err
+}
+
+func (h *halves) complete() error {
+	h.first = 0
+	_, err := h.Conn.Write(h.rest)
+	return err
+}
+
+// TestParkedTLS: a device that was silent behind TLS is answered, whatever its packets come in, and is told of its jobs.
+func TestParkedTLS(t *testing.T) {
+	both(t, func(t *testing.T, v packet.Version) {
+		s := newSecureWith(t, parkSoon)
+		s.things("a")
+		sock, err := net.Dial("tcp", s.address)
+		s.ok(err)
+		h := &halves{Conn: sock}
+		c := s.over(tls.Client(h, s.tls(s.ca.sign("a", time.Now().Add(time.Hour)))), v, "a")
+		c.connect(nil)
+		c.subscribe(1, "notify-next")
+		parks(t)
+		c.quiet() // PINGREQ
+		parks(t)
+		s.create("j", "a")
+		if got := jobOf(c.message("notify-next")); got != "j" {
+			t.Fatal(got)
+		}
+		parks(t)
+		// A packet in two records, the first of which wakes it.
+		c.send([]byte{byte(packet.PINGREQ) << 4})
+		time.Sleep(4 * parkSoon)
+		if serving(t) != 1 {
+			t.Error("half a packet is parked")
+		}
+		c.send([]byte{0})
+		if p := c.recv(); p.Type != packet.PINGRESP {
+			t.Fatal(p.Type)
+		}
+		parks(t)
+		// A record in two parts.
+		for _, first := range []int{3, 8} { // in its header, in its body
+			h.first = first
+			c.send(packet.AppendPingreq(nil))
+			time.Sleep(4 * parkSoon)
+			s.ok(h.complete())
+			if p := c.recv(); p.Type != packet.PINGRESP {
+				t.Fatal(p.Type)
+			}
+			parks(t)
+		}
+		// Many packets at once, with half of one behind them.
+		request := packet.Publish{QoS: 1, ID: 100, Topic: []byte(c.topic("j/get"))}
+		b := packet.AppendPublish(packet.AppendPingreq(packet.AppendPingreq(nil)), v, &request)
+		c.send(append(b, byte(packet.PINGREQ)<<4))
+		for range 2 {
+			if p := c.recv(); p.Type != packet.PINGRESP {
+				t.Fatal(p.Type)
+			}
+		}
+		c.puback(100)
+		if got := jobOf(c.message("j/get/accepted")); got != "j" {
+			t.Error(got)
+		}
+		c.send([]byte{0})
+		if p := c.recv(); p.Type != packet.PINGRESP {
+			t.Fatal(p.Type)
+		}
+	})
+}
+
+// TestParkedEnds: what ends a connection ends it while it is parked: a keep-alive that is over, its certificate, a
+// revocation, its thing's deletion, its place that is taken. The client is told why.
+func TestParkedEnds(t *testing.T) {
+	s := newSecureWith(t, parkSoon)
+	names := []string{"silent", "ending", "revoked", "deleted", "taken"}
+	s.things(names...)
+	soon := time.Now().Add(time.Hour)
+	certificates, clients := map[string]tls.Certificate{}, map[string]*client{}
+	for _, name := range names {
+		ends := soon
+		if name == "ending" {
+			ends = time.Now().Add(3 * time.Second)
+		}
+		certificates[name] = s.ca.sign(name, ends)
+		clients[name] = s.client(packet.V5, certificates[name], name, func(m *packet.Connect) {
+			if name == "silent" {
+				m.KeepAlive = 2
+			}
+		})
+	}
+	parks(t)
+	s.file("revoked.crl", s.ca.revoke(certificates["revoked"]))
+	s.authorities.Look(s.server)
+	clients["revoked"].ends(packet.NotAuthorized)
+	s.ok(s.DeleteThing(bg, time.Now(), "deleted", 0))
+	clients["deleted"].ends(packet.NotAuthorized)
+	s.client(packet.V5, certificates["taken"], "taken", nil)
+	clients["taken"].ends(packet.SessionTakenOver)
+	clients["ending"].ends(packet.NotAuthorized)
+	clients["silent"].ends(packet.KeepAliveTimeout)
+}
+
+// TestParkedResumed: a handshake that resumes a session makes a connection that parks as any other.
+func TestParkedResumed(t *testing.T) {
+	s := newSecureWith(t, parkSoon)
+	config := s.tls(s.ca.sign("a", time.Now().Add(time.Hour)))
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	for i := range 3 {
+		conn, err := tls.Dial("tcp", s.address, config)
+		s.ok(err)
+		if conn.ConnectionState().DidResume != (i > 0) {
+			t.Fatalf("connection %d resumed: %v", i, conn.ConnectionState().DidResume)
+		}
+		c := s.over(conn, packet.V5, "a")
+		c.connect(nil)
+		parks(t)
+		c.quiet()
+		parks(t)
+		s.ok(c.Close())
+	}
+}
