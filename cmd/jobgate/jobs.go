@@ -29,7 +29,7 @@ import (
 // in rules.
 type jobsService struct {
 	rules   jobRulesInForce
-	store   jobs.Store
+	store   *jobstore.Store
 	audit   *auditFile // nil: none
 	health  *storage.Health
 	service *operations.Service
@@ -157,16 +157,21 @@ func (j *jobsService) start() {
 	}()
 }
 
+// rest ends what start began: no job is changed by the time any more.
+func (j *jobsService) rest() {
+	if j.stop != nil {
+		j.stop()
+		<-j.ended
+	}
+}
+
 // close ends the loop and the event streams, and closes the store, which is on disk then.
 func (j *jobsService) close() error {
 	j.control.Close()
 	if j.stopSigning != nil {
 		j.stopSigning()
 	}
-	if j.stop != nil {
-		j.stop()
-		<-j.ended
-	}
+	j.rest()
 	return errors.Join(j.store.Close(), j.audit.Close())
 }
 

@@ -76,9 +76,12 @@ func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(
 
 // openBroker makes the gateway a client of the fleet's broker.
 func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
+	driver, shared := j.service.Driver(), j.store.Shared()
 	o := broker.Config{
 		Service: j.service, Documents: j.data, URL: c.URL, Prefix: c.Prefix, Share: c.Share, Username: c.Username, ProbeUsername: c.ProbeUsername,
-		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Notifies: j.service.Driver().Leads, Request: request, Tracer: s.tracer, Log: log,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Request: request, Tracer: s.tracer, Log: log,
+		Notifies: func() bool { return !shared || driver.Leads() }, // a process of its own also when the driver rests
+		Place:    j.store.Place("mqtt.broker"), Followed: driver.Followed,
 	}
 	if c.PasswordFile != "" {
 		o.Password = func() ([]byte, error) {

@@ -220,6 +220,9 @@ func (p *process) close() (err error) {
 	if p.documents != nil {
 		p.documents.Close()
 	}
+	if p.jobs != nil {
+		p.jobs.rest() // before devices hear the last: that what they were told is all that there was is kept
+	}
 	if p.mqtt != nil {
 		p.mqtt.close()
 	}

@@ -200,7 +200,7 @@ func (g *gateway) served() (n float64) {
 }
 
 // TestMQTTBroker has two gateways share the devices of one mosquitto. Then the broker is stopped and started, the network
-// to it cut, and the gateway killed that publishes the notices.
+// to it cut, the gateway killed that publishes the notices, and then the other.
 func TestMQTTBroker(t *testing.T) {
 	_, url := startServer(t)
 	m := mqtttest.StartMosquitto(t, mqtttest.Mounted)
@@ -261,6 +261,22 @@ func TestMQTTBroker(t *testing.T) {
 	}
 	f.create(left, "publisher-killed", names...)
 	each("publisher-killed")
+
+	// What is no longer pending since no gateway ran.
+	f.create(left, "withdrawn", names...)
+	for _, d := range list {
+		d.Told("withdrawn")
+	}
+	left.end(syscall.SIGKILL)
+	for _, name := range names {
+		if _, err := f.service.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: name, JobID: "withdrawn", Status: jobs.Succeeded}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left.start()
+	for _, d := range list {
+		d.Told("")
+	}
 	if r, err := f.engine.Check(t.Context()); err != nil || len(r.Faults) > 0 {
 		t.Errorf("the store does not add up: %+v %v", r.Faults, err)
 	}

@@ -52,6 +52,7 @@ type Driver struct {
 	leading   atomic.Bool
 	shared    bool         // other gateways may change the store
 	caughtUp  atomic.Int64 // when the feed was last read to its end, ns; 0: not yet
+	followed  atomic.Int64 // when that read began, ns
 	pruned    time.Time    // when the feed was last pruned; Run's
 	retention time.Duration
 	retained  time.Time // when no job's retention was found to have passed; Run's

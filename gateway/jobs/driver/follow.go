@@ -23,6 +23,7 @@ const (
 func (d *Driver) follow(ctx context.Context) {
 	after, down := "", false
 	for ctx.Err() == nil {
+		began := time.Now().UnixNano()
 		notices, next, err := d.store.Feed(ctx, after, feedLimit, feedWait)
 		switch {
 		case ctx.Err() != nil:
@@ -50,6 +51,7 @@ func (d *Driver) follow(ctx context.Context) {
 		}
 		if len(notices) < feedLimit {
 			d.caughtUp.Store(time.Now().UnixNano())
+			d.followed.Store(began)
 		}
 	}
 }
@@ -99,6 +101,9 @@ func (d *Driver) FeedLag() time.Duration {
 	}
 	return time.Since(time.Unix(0, at))
 }
+
+// Followed says whether all changes that were committed before t, by any gateway of the store, have been published here.
+func (d *Driver) Followed(t time.Time) bool { return !d.shared || d.followed.Load() > t.UnixNano() }
 
 // prune drops notices that no gateway has to read any more, now and then.
 func (d *Driver) prune(ctx context.Context, now time.Time) {

@@ -15,6 +15,7 @@ import (
 
 	"jobgate/gateway/jobdoc"
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/memory"
 	"jobgate/gateway/jobs/mqtt/broker"
 	"jobgate/gateway/jobs/mqtt/dispatch"
 	"jobgate/gateway/jobs/mqtt/mqtttest"
@@ -36,17 +37,45 @@ func (plain) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ t
 
 func newService(t testing.TB) *operations.Service {
 	t.Helper()
+	_, s := newStore(t)
+	return s
+}
+
+// newStore is a store of one process, and its service.
+func newStore(t testing.TB) (*rules.Store, *operations.Service) {
+	t.Helper()
 	engine, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db"), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	store := rules.Over(engine)
+	return serve(t, rules.Over(engine))
+}
+
+// sharedService is one gateway's handle of a shared store, whose feed is followed.
+func sharedService(t testing.TB, db *memory.Database) (*rules.Store, *operations.Service) {
+	t.Helper()
+	store, s := serve(t, rules.Over(db.Open()))
+	ctx, stop := context.WithCancel(bg)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.Driver().Run(ctx)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-ended
+	})
+	return store, s
+}
+
+func serve(t testing.TB, store *rules.Store) (*rules.Store, *operations.Service) {
+	t.Helper()
 	t.Cleanup(func() { _ = store.Close() })
 	s, err := operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return store, s
 }
 
 // lines is a log that a test can read.
@@ -61,13 +90,17 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.out.Write(p)
 }
 
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.out.String()
+}
+
 // await waits for a line that holds text.
 func (l *lines) await(t testing.TB, text string) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		l.mu.Lock()
-		all := l.out.String()
-		l.mu.Unlock()
+		all := l.text()
 		if strings.Contains(all, text) {
 			return
 		}
@@ -80,6 +113,13 @@ func (l *lines) await(t testing.TB, text string) {
 // join makes a gateway a client of a broker, and waits until it has subscribed.
 func join(t testing.TB, s *operations.Service, c broker.Config) *lines {
 	t.Helper()
+	_, l := open(t, s, c)
+	return l
+}
+
+// open is join for a gateway that ends before the test does.
+func open(t testing.TB, s *operations.Service, c broker.Config) (*broker.Client, *lines) {
+	t.Helper()
 	l := &lines{}
 	c.Service, c.Documents, c.Log = s, plain{}, slog.New(slog.NewTextHandler(l, nil))
 	b, err := broker.New(c)
@@ -88,7 +128,7 @@ func join(t testing.TB, s *operations.Service, c broker.Config) *lines {
 	}
 	t.Cleanup(b.Close)
 	l.await(t, "connected to the broker")
-	return l
+	return b, l
 }
 
 func create(t testing.TB, s *operations.Service, id string, things ...string) {
@@ -191,6 +231,105 @@ func TestGatewayRestarts(t *testing.T) {
 	create(t, s, "led", "d")
 	leads.Store(true)
 	d.Told("led")
+}
+
+// withPlace lets a gateway keep which changes devices were told of.
+func withPlace(c broker.Config, store *rules.Store, s *operations.Service) broker.Config {
+	c.Place, c.Followed = store.Place("test"), s.Driver().Followed
+	return c
+}
+
+// succeed reports that a thing has done a job.
+func succeed(t testing.TB, s *operations.Service, thing, id string) {
+	t.Helper()
+	if _, err := s.Update(bg, time.Now(), jobs.UpdateExecutionRequest{Thing: thing, JobID: id, Status: jobs.Succeeded}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWithdrawnWhileDown: what is no longer pending for a device was changed while no gateway published notices. The next
+// one tells the device; by the feed of a shared store it tells only those that were changed.
+func TestWithdrawnWhileDown(t *testing.T) {
+	m := mqtttest.StartMosquitto(t, mqtttest.Open)
+	db := memory.New(memory.Moods{})
+	store, s := sharedService(t, db)
+	c := withPlace(broker.Config{URL: "mqtt://" + m.Gateways}, store, s)
+	register(t, s, "changed", "same")
+	changed, same := mqtttest.NewDevice(t, "changed", m.Devices), mqtttest.NewDevice(t, "same", m.Devices)
+	first, _ := open(t, s, c)
+	create(t, s, "a", "changed")
+	changed.Told("a")
+	create(t, s, "b", "same")
+	same.Told("b")
+	succeed(t, s, "same", "b")
+	same.Told("")
+	first.Close() // keeps the place
+
+	succeed(t, s, "changed", "a")
+	second, _ := open(t, s, c)
+	changed.Told("")
+	create(t, s, "c", "same")
+	if got := same.Message("notify-next"); mqtttest.JobOf(got) != "c" {
+		t.Errorf("a thing that was not changed was told %v", got)
+	}
+	second.Close()
+
+	// Nothing is known of the place: all are told.
+	if err := store.PruneFeed(bg, -time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, s, "same", "c")
+	if err := store.PruneFeed(bg, -time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	_, log := open(t, s, c)
+	same.Told("")
+	changed.Told("")
+	log.await(t, "it is not known what devices were told last")
+}
+
+// TestKilled: a store of one process knows what devices were told if the process has ended in order, and that it is not
+// known if it has not.
+func TestKilled(t *testing.T) {
+	m := mqtttest.StartMosquitto(t, mqtttest.Open)
+	store, s := newStore(t)
+	c := withPlace(broker.Config{URL: "mqtt://" + m.Gateways}, store, s)
+	register(t, s, "d")
+	d := mqtttest.NewDevice(t, "d", m.Devices)
+	first, _ := open(t, s, c)
+	create(t, s, "one", "d")
+	d.Told("one")
+	if first.Close(); !kept(t, store) {
+		t.Fatal("no place was kept")
+	}
+	if err := store.Place("test").Save(bg, "in order"); err != nil {
+		t.Fatal(err)
+	}
+	second, log := open(t, s, c)
+	d.Told("one") // it is pending
+	log.await(t, "connected to the broker")
+	if strings.Contains(log.text(), "not known what devices were told") {
+		t.Error("the place was not found")
+	}
+	if kept(t, store) {
+		t.Error("the place outlives the start: a kill would not be noticed")
+	}
+	second.Close()
+	_ = kept(t, store) // gone, as after a kill
+	succeed(t, s, "d", "one")
+	_, log = open(t, s, c)
+	d.Told("")
+	log.await(t, "it is not known what devices were told last")
+}
+
+// kept says whether a place is kept, and takes it.
+func kept(t testing.TB, store *rules.Store) bool {
+	t.Helper()
+	place, err := store.Place("test").Load(bg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return place != ""
 }
 
 // TestStrangers: the probe tells a broker that keeps strangers out from one that lets a user name alone do everything.

@@ -9,7 +9,8 @@ import (
 
 // What things were told is in memory. A gateway that begins to publish notices, because it has started or because the one
 // that did so is gone, or that has missed events, cannot know which changes devices were not told of: it catches up, and
-// tells each thing what is pending for it. That is at least once: devices may be told again what they know.
+// tells each thing what is pending for it. That is at least once: devices may be told again what they know. Things for
+// which nothing is pending any more are told so if they were changed behind the Place that was kept.
 
 // catchUpEvery is how often a gateway looks whether it has to catch up.
 const catchUpEvery = 250 * time.Millisecond
@@ -24,14 +25,26 @@ const (
 func (b *Client) catchUpAlways(ctx context.Context) {
 	ticker := time.NewTicker(catchUpEvery)
 	defer ticker.Stop()
-	for caughtUp := false; ; {
+	// known: it is known which things were changed behind the place; unknown: all may have been.
+	for known, unknown := false, false; ; {
 		switch {
 		case !b.config.Notifies():
-			b.notices.forget() // another gateway tells them something else now
-			caughtUp = false
-		case b.notices.missed.Swap(false) || !caughtUp:
-			err := b.catchUp(ctx)
-			if caughtUp = err == nil; !caughtUp && ctx.Err() == nil {
+			b.caughtUp.Store(false)
+			b.notices.forget(b.config.Place != nil) // another gateway tells them something else now
+			known = false
+		case b.notices.missed.Swap(false) || !b.caughtUp.Load():
+			var err error
+			if !known {
+				unknown, err = b.markChanged(ctx)
+				known = err == nil
+			}
+			if err == nil {
+				err = b.catchUp(ctx, unknown)
+			}
+			b.caughtUp.Store(err == nil)
+			if err == nil {
+				unknown = false
+			} else if ctx.Err() == nil {
 				b.config.Log.Debug("mqtt: cannot catch up with the notices", "error", err)
 			}
 		}
@@ -44,7 +57,7 @@ func (b *Client) catchUpAlways(ctx context.Context) {
 }
 
 // catchUp marks every thing, a page at a time.
-func (b *Client) catchUp(ctx context.Context) error {
+func (b *Client) catchUp(ctx context.Context, unknown bool) error {
 	for page := (jobs.Page{Limit: catchUpPage}); ; {
 		things, next, err := b.config.Service.ListThings(ctx, jobs.ThingQuery{}, page)
 		if err != nil {
@@ -54,7 +67,7 @@ func (b *Client) catchUp(ctx context.Context) error {
 		for i := range things {
 			names[i] = things[i].Name
 		}
-		b.notices.touch(names...)
+		b.notices.mark(unknown, names...)
 		if next == "" {
 			return nil
 		}
@@ -82,9 +95,9 @@ func (n *notices) room(ctx context.Context) error {
 	}
 }
 
-// forget drops what things were told.
-func (n *notices) forget() {
+// forget drops what things were told, which may change by another gateway from now on.
+func (n *notices) forget(learn bool) {
 	n.mu.Lock()
-	n.told = nil
+	n.told, n.unknown, n.learning = nil, nil, learn
 	n.mu.Unlock()
 }

@@ -23,6 +23,9 @@ type Client struct {
 	manager    *autopaho.ConnectionManager
 	lanes      [lanes]chan request
 	notices    notices
+	caughtUp   atomic.Bool        // see catchUpAlways
+	closed     atomic.Bool        // Close was called
+	reach      chan chan struct{} // closes what it is sent when the events until then have marked their things
 	probed     atomic.Pointer[finding]
 
 	ended   <-chan struct{}
@@ -44,8 +47,8 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Client{config: c, address: address, id: "jobgate-" + random()}
-	b.notices.kick = make(chan struct{}, 1)
+	b := &Client{config: c, address: address, id: "jobgate-" + random(), reach: make(chan chan struct{})}
+	b.notices.kick, b.notices.learning = make(chan struct{}, 1), c.Place != nil
 	if b.dispatcher, err = dispatch.New(dispatch.Config{Service: c.Service, Documents: c.Documents, Log: c.Log, Tracer: c.Tracer}); err != nil {
 		return nil, err
 	}
@@ -154,8 +157,16 @@ func (b *Client) arrived(p paho.PublishReceived) (bool, error) {
 	return true, nil
 }
 
+// lastWords is how long devices may still be told of what was changed before Close.
+const lastWords = 2 * time.Second
+
 // Close ends the connection and waits for what was under way.
 func (b *Client) Close() {
+	if b.config.Place != nil && b.caughtUp.Load() && !b.closed.Swap(true) {
+		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+		_, _ = b.keepPlace(ctx, true) // else devices are told more than they need to be
+		cancel()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = b.manager.Disconnect(ctx) // it may be down

@@ -42,6 +42,12 @@ type Config struct {
 
 	// Notifies says whether this gateway is the one that publishes notices at present; nil: it is.
 	Notifies func() bool
+	// Place keeps which changes devices were told of, and Followed says whether all changes before a time, whoever made
+	// them, are among the service's events. nil: a gateway that begins to publish notices tells no device that nothing is
+	// pending any more.
+	Place    Place
+	Followed func(time.Time) bool
+
 	// Request is told of every request that was answered, for metrics; nil: nobody is.
 	Request func(code dispatch.Code, took time.Duration)
 	Tracer  *tracing.Tracer // nil: requests have no spans
@@ -71,6 +77,9 @@ func (c *Config) address() (*url.URL, error) {
 	}
 	if c.Request == nil {
 		c.Request = func(dispatch.Code, time.Duration) {}
+	}
+	if c.Place != nil && c.Followed == nil {
+		return nil, errors.New("cannot keep a place: nobody says which changes are followed")
 	}
 	if c.Notifies == nil {
 		c.Notifies = func() bool { return true }

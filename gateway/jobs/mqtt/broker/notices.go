@@ -16,10 +16,19 @@ import (
 // notices are the things that are to be told something, and what they were told last. A thing for which nothing is
 // pending, and that knows it, is not kept.
 type notices struct {
-	mu    sync.Mutex
-	dirty map[string]struct{}
-	told  map[string]told
-	kick  chan struct{}
+	mu      sync.Mutex
+	dirty   map[string]struct{}
+	told    map[string]told
+	unknown map[string]struct{} // those that may know something else than told says: they are told in any case
+	kick    chan struct{}
+
+	// learning: another gateway may have told things what is not known here. Those that change meanwhile are unknown.
+	learning bool
+	marked   uint64 // how often things were marked
+	// Things are told in rounds. A round was begun, it has ended; and how many things could not be told, and how many of
+	// them wait to be marked again.
+	begun, ended, failed uint64
+	waiting              int
 
 	missed atomic.Bool // events were missed: see catchUpAlways
 }
@@ -30,14 +39,30 @@ type told struct {
 	namespaces map[string]dispatch.Mark
 }
 
+// touch marks things that may have changed.
 func (n *notices) touch(things ...string) {
+	n.mu.Lock()
+	learning := n.learning
+	n.mu.Unlock()
+	n.mark(learning, things...)
+}
+
+// mark marks things; unknown ones are told whatever they were told before.
+func (n *notices) mark(unknown bool, things ...string) {
 	n.mu.Lock()
 	if n.dirty == nil {
 		n.dirty = map[string]struct{}{}
 	}
+	if unknown && n.unknown == nil {
+		n.unknown = map[string]struct{}{}
+	}
 	for _, thing := range things {
 		n.dirty[thing] = struct{}{}
+		if unknown {
+			n.unknown[thing] = struct{}{}
+		}
 	}
+	n.marked++
 	n.mu.Unlock()
 	n.wake()
 }
@@ -63,13 +88,43 @@ func (n *notices) take() []string {
 	defer n.mu.Unlock()
 	things := slices.Collect(maps.Keys(n.dirty))
 	n.dirty = nil
+	n.begun++
 	return things
 }
 
-func (n *notices) before(thing string) told {
+// end ends the round that the last take has begun.
+func (n *notices) end() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.told[thing]
+	n.ended = n.begun
+}
+
+func (n *notices) before(thing string) (t told, unknown bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	_, unknown = n.unknown[thing]
+	return n.told[thing], unknown
+}
+
+// knows says that what a thing knows is what told says.
+func (n *notices) knows(thing string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.unknown, thing)
+}
+
+// again marks a thing again that could not be told, after a while.
+func (n *notices) again(thing string) {
+	n.mu.Lock()
+	n.failed++
+	n.waiting++
+	n.mu.Unlock()
+	time.AfterFunc(tellAgain, func() {
+		n.touch(thing)
+		n.mu.Lock()
+		n.waiting--
+		n.mu.Unlock()
+	})
 }
 
 func (n *notices) remember(thing string, t told) {
@@ -94,20 +149,36 @@ func (b *Client) follow(ctx context.Context) {
 	defer events.Close()
 	b.running.Go(func() { b.tellAll(ctx) })
 	b.running.Go(func() { b.catchUpAlways(ctx) })
+	b.running.Go(func() { b.keepPlaceAlways(ctx) })
 	for {
-		e, err := events.Next(ctx)
-		if err != nil {
+		select {
+		case <-ctx.Done():
 			return
+		case e := <-events.C():
+			b.changed(&e)
+		case reached := <-b.reach:
+			for n := len(events.C()); n > 0; n-- {
+				e := <-events.C()
+				b.changed(&e)
+			}
+			if events.Missed() > 0 {
+				b.notices.missed.Store(true)
+			}
+			close(reached)
 		}
-		if e.Missed > 0 {
-			b.notices.missed.Store(true)
-		}
-		switch e.Type {
-		case jobs.EventExecution, jobs.EventExecutionGone, jobs.EventThingDeleted:
-			b.notices.touch(e.Thing)
-		case jobs.EventJobUpdated, jobs.EventJobCanceling, jobs.EventJobCanceled, jobs.EventJobDeleting, jobs.EventJobDeleted:
-			b.notices.touchAll()
-		}
+	}
+}
+
+// changed marks the things that an event touches.
+func (b *Client) changed(e *jobs.Event) {
+	if e.Missed > 0 {
+		b.notices.missed.Store(true)
+	}
+	switch e.Type {
+	case jobs.EventExecution, jobs.EventExecutionGone, jobs.EventThingDeleted:
+		b.notices.touch(e.Thing)
+	case jobs.EventJobUpdated, jobs.EventJobCanceling, jobs.EventJobCanceled, jobs.EventJobDeleting, jobs.EventJobDeleted:
+		b.notices.touchAll()
 	}
 }
 
@@ -142,6 +213,7 @@ func (b *Client) tellAll(ctx context.Context) {
 		}
 		close(things)
 		telling.Wait()
+		b.notices.end()
 	}
 }
 
@@ -149,18 +221,30 @@ func (b *Client) tellAll(ctx context.Context) {
 func (b *Client) tell(ctx context.Context, thing string) {
 	if !b.config.Notifies() { // whoever does tells it something that is not known here
 		b.notices.remember(thing, told{})
-		b.notices.missed.Store(true)
+		b.notices.dropped(thing)
 		return
 	}
-	if err := b.tellThing(ctx, thing); err != nil && ctx.Err() == nil {
+	switch err := b.tellThing(ctx, thing); {
+	case err == nil:
+		b.notices.knows(thing)
+	case ctx.Err() == nil:
 		b.config.Log.Debug("mqtt: cannot tell a device", "thing", thing, "error", err)
-		time.AfterFunc(tellAgain, func() { b.notices.touch(thing) })
+		b.notices.again(thing)
 	}
+}
+
+// dropped says that a thing was not told, because another gateway does.
+func (n *notices) dropped(thing string) {
+	n.missed.Store(true)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.unknown, thing)
+	n.failed++
 }
 
 // tellThing publishes what has changed for a thing since it was last told.
 func (b *Client) tellThing(ctx context.Context, thing string) error {
-	known := b.notices.before(thing)
+	known, unknown := b.notices.before(thing)
 	now := time.Now()
 	p, err := b.dispatcher.Pending(thing, "", nil)
 	if errors.Is(err, jobs.ErrNotFound) { // the thing was deleted
@@ -170,14 +254,14 @@ func (b *Client) tellThing(ctx context.Context, thing string) error {
 	if err != nil {
 		return err
 	}
-	if p.Set != known.set {
+	if unknown || p.Set != known.set {
 		if err := b.notify(ctx, thing, dispatch.Notify, b.dispatcher.AppendNotify(nil, &p, now)); err != nil {
 			return err
 		}
 		known.set = p.Set
 		b.notices.remember(thing, known)
 	}
-	if p.Next != known.next {
+	if unknown || p.Next != known.next {
 		payload, mark, err := b.dispatcher.AppendNext(nil, thing, now, 0)
 		if err == nil {
 			err = b.notify(ctx, thing, dispatch.NotifyNext, payload)
