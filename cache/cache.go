@@ -140,11 +140,11 @@ const bytesPerCounter = 400
 func (c *Cache[V]) Get(key []byte, now time.Time) (V, State) {
 	h := c.hash(key)
 	// Fast path: asked for a moment ago, and still what its key stands for.
-	if e := c.hot.get(h); e != nil && e.key == string(key) && !e.dead.Load() {
+	if e := c.hot.get(h); e != nil && e.is(key) && !e.dead.Load() {
 		return c.answer(e, now.UnixNano())
 	}
 	// In ristretto, which learns of this one.
-	if e, ok := c.main.Get(h); ok && e.key == string(key) && !e.dead.Load() {
+	if e, ok := c.main.Get(h); ok && e.is(key) && !e.dead.Load() {
 		e.touch()
 		c.hot.put(e)
 		return c.answer(e, now.UnixNano())
@@ -182,7 +182,7 @@ func (c *Cache[V]) answer(e *entry[V], now int64) (V, State) {
 
 // find returns the entry kept under key, however old, or nil.
 func (c *Cache[V]) find(h uint64, key []byte) *entry[V] {
-	if e, ok := c.main.Get(h); ok && e.key == string(key) && !e.dead.Load() {
+	if e, ok := c.main.Get(h); ok && e.is(key) && !e.dead.Load() {
 		return e
 	}
 	return c.recent.get(h, key)

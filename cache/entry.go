@@ -14,32 +14,55 @@ const entryOverhead = 384
 // errorOverhead is what an error value takes beside its text.
 const errorOverhead = 128
 
-// entry is one value or, in the negative map, one error. Times are Unix nanoseconds.
+// shortKey is the longest key that stands in its entry: to read it elsewhere takes another 0.2 µs when the processor's
+// caches hold few of the entries. A route's prefix and a UUID fit.
+const shortKey = 55
+
+// entry is one value or, in the negative map, one error. Times are Unix nanoseconds. What a hit reads comes first.
 type entry[V any] struct {
-	key   string
-	hash  uint64
-	value V
-	err   error
-
-	cost       atomic.Int64 // bytes, all told
-	base       int64        // cost without what Resize reported
+	hash       uint64
+	value      V
 	freshUntil atomic.Int64
-	retryAt    atomic.Int64 // no revalidation before: one is under way, or the source failed
-	failures   atomic.Int32 // of the source since the last good answer
+	dead       atomic.Bool // replaced or gone, though someone may still hold it
+	visited    atomic.Bool // asked for since the exact map's hand passed
+	length     uint8       // of the key, if it is in short; else more than shortKey
+	short      [shortKey]byte
+	long       string // the key, if it is longer than shortKey
 
-	dead    atomic.Bool // replaced or gone, though someone may still hold it
-	listed  atomic.Bool // is in the recent map
-	refused atomic.Bool // by ristretto, or evicted from it
-	visited atomic.Bool // asked for since the exact map's hand passed
-	uses    atomic.Uint32
+	err      error
+	cost     atomic.Int64 // bytes, all told
+	base     int64        // cost without what Resize reported
+	retryAt  atomic.Int64 // no revalidation before: one is under way, or the source failed
+	failures atomic.Int32 // of the source since the last good answer
+	listed   atomic.Bool  // is in the recent map
+	refused  atomic.Bool  // by ristretto, or evicted from it
+	uses     atomic.Uint32
 
 	prev, next *entry[V] // exact map's list, under its mutex
 }
 
 func newEntry[V any](key string, hash uint64, bytes int64) *entry[V] {
-	e := &entry[V]{key: key, hash: hash, base: entryOverhead + int64(len(key)) + max(bytes, 0)}
+	e := &entry[V]{hash: hash, base: entryOverhead + int64(len(key)) + max(bytes, 0)}
+	if len(key) <= shortKey {
+		e.length = uint8(copy(e.short[:], key))
+	} else {
+		e.length, e.long = shortKey+1, key
+	}
 	e.cost.Store(e.base)
 	return e
+}
+
+// is says whether key is the entry's.
+func (e *entry[V]) is(key []byte) bool {
+	if len(key) <= shortKey {
+		return int(e.length) == len(key) && string(e.short[:len(key)]) == string(key)
+	}
+	return e.long == string(key)
+}
+
+// sameKey says whether two entries are of one key.
+func (e *entry[V]) sameKey(other *entry[V]) bool {
+	return e.length == other.length && e.short == other.short && e.long == other.long
 }
 
 // state returns what the entry is worth at the given time: Fresh, Stale, Due or Miss.

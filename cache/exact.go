@@ -46,7 +46,7 @@ func (x *exact[V]) reset() {
 // get returns the entry of key, or nil.
 func (x *exact[V]) get(hash uint64, key []byte) *entry[V] {
 	e := x.at(hash)
-	if e == nil || e.key != string(key) {
+	if e == nil || !e.is(key) {
 		return nil
 	}
 	return e
@@ -94,10 +94,10 @@ func (x *exact[V]) link(e *entry[V]) bool {
 	return true
 }
 
-// forget takes the entry of key out, if there is one.
-func (x *exact[V]) forget(hash uint64, key string) {
-	if e := x.get(hash, []byte(key)); e != nil {
-		x.remove(e)
+// forget takes the entry of e's key out, if there is one.
+func (x *exact[V]) forget(e *entry[V]) {
+	if own := x.at(e.hash); own != nil && own.sameKey(e) {
+		x.remove(own)
 	}
 }
 

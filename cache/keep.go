@@ -19,7 +19,7 @@ func (c *Cache[V]) keep(e, old *entry[V]) {
 	e.dead.Store(false)
 	c.recent.put(e) // before old goes: Get finds one or the other
 	c.drop(e.hash, old)
-	c.negative.forget(e.hash, e.key)
+	c.negative.forget(e)
 	c.offer(e)
 	if e.refused.Load() && !e.listed.Load() {
 		e.dead.Store(true) // larger than either map

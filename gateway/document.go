@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/maphash"
 	"time"
+	"unique"
 
 	"go.opentelemetry.io/otel/trace"
 
@@ -18,11 +20,11 @@ import (
 
 // document is a job document's template as it was loaded, and its last rendering.
 type document struct {
-	template    *jobdoc.Template
-	contentType []byte
+	slot        signing.Slot
+	contentType unique.Handle[string] // there are few, see jobdoc.Template for why that matters
+	template    jobdoc.Template
 	etag        string // of the source, to ask whether it is still good
 	modified    string
-	slot        signing.Slot
 }
 
 // documentOverhead is what a document takes beside its template and validators.
@@ -48,7 +50,7 @@ func (c DocumentsConfig) rules() cache.Config[*document] {
 		MaxBytes: c.MaxBytes, Fresh: c.Fresh, StaleIfError: c.StaleIfError, Negative: c.Negative,
 		MaxLoads: c.MaxLoads, LoadTimeout: c.LoadTimeout,
 		Cost: func(d *document) int64 {
-			return documentOverhead + int64(d.template.Size()+len(d.contentType)+len(d.etag)+len(d.modified))
+			return documentOverhead + int64(d.template.Size()+len(d.etag)+len(d.modified))
 		},
 		Definitive: func(err error) bool {
 			var e *Error
@@ -148,29 +150,23 @@ func (h *Handler) sourceError(r *route, err error, now time.Time) *Error {
 
 // compile parses a template and checks that the route has the values it needs.
 func (r *route) compile(loaded *source.Document, signatures jobdoc.CodeSignatures) (*document, error) {
-	contentType := []byte(loaded.ContentType)
-	if r.content != nil {
-		contentType = r.content
-	}
-	if len(contentType) == 0 {
-		contentType = []byte("application/json")
-	}
+	contentType := cmp.Or(r.content, loaded.ContentType, "application/json")
 	options := r.options
-	options.PlainText = !jobdoc.IsJSON(contentType)
+	options.PlainText = !jobdoc.IsJSON([]byte(contentType))
 	options.Signatures = signatures
-	template, err := jobdoc.Parse(loaded.Body, &options)
-	if err != nil {
+	d := &document{
+		contentType: unique.Make(contentType), etag: loaded.ETag, modified: loaded.LastModified,
+		slot: signing.Slot{Offset: int64(maphash.Bytes(offsetSeed, loaded.Body) >> 33)},
+	}
+	if err := d.template.Parse(loaded.Body, &options); err != nil {
 		return nil, documentError(err)
 	}
 	for local, index := range map[jobdoc.Local]int{jobdoc.ThingName: r.thingName, jobdoc.JobID: r.jobID, jobdoc.ExecutionNumber: r.executionNumber} {
-		if template.Locals().Has(local) && index < 0 {
+		if d.template.Locals().Has(local) && index < 0 {
 			return nil, errDocument("the document needs ${"+local.String()+"}, which is not a variable of the route's path", nil)
 		}
 	}
-	return &document{
-		template: template, contentType: contentType, etag: loaded.ETag, modified: loaded.LastModified,
-		slot: signing.Slot{Offset: int64(maphash.Bytes(offsetSeed, loaded.Body) >> 33)},
-	}, nil
+	return d, nil
 }
 
 var offsetSeed = maphash.MakeSeed()

@@ -98,6 +98,10 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 	}
 	roles.Start(context.Background())
 	t.Cleanup(roles.Close)
+	level := slog.LevelDebug
+	if _, is := t.(*testing.B); is {
+		level = slog.LevelInfo // as by default: a line for each request would be all that is measured
+	}
 	documents, err := gateway.NewDocuments(gateway.DocumentsConfig{
 		MaxBytes: 64 << 20, Fresh: 30 * time.Second, StaleIfError: 24 * time.Hour, Negative: 2 * time.Second, MaxLoads: 64, LoadTimeout: 5 * time.Second,
 	})
@@ -111,7 +115,7 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 		Presign: gateway.Presign{Quantum: time.Second, Expires: 15 * time.Minute},
 		Rules:   map[string]signing.RoleRules{"": {Setting: "presign", MaxExpires: 12 * time.Hour}},
 		Roles:   roles, Documents: documents, Metrics: g.metrics,
-		Log: slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: slog.New(slog.NewTextHandler(g.log, &slog.HandlerOptions{Level: level})),
 		Clock: func(ctx *fasthttp.RequestCtx) time.Time {
 			if now := g.now.Load(); now != nil {
 				return *now

@@ -19,7 +19,7 @@ import (
 // answer renders d and writes it.
 func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *document) *Error {
 	o := h.order(x, r)
-	o.Template = d.template
+	o.Template = &d.template
 	m, resized, err := h.signing.Moment(ctx, &d.slot, &o)
 	if err != nil {
 		return renderError(err)
@@ -104,7 +104,7 @@ func (h *Handler) countURLs(s signing.Signed) {
 // finishAnswer writes the headers of a document whose body stands in the response and whose quantum ends at end.
 func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *document, end int64, etag []byte) *Error {
 	header := &ctx.Response.Header
-	header.SetContentTypeBytes(d.contentType)
+	header.SetContentType(d.contentType.Value())
 	if h.presign.Quantum <= time.Second {
 		header.SetCanonical(cacheControl, noStore)
 		return nil

@@ -26,7 +26,7 @@ type route struct {
 	options      jobdoc.Options
 	role         string
 	expires      time.Duration
-	content      []byte // content type instead of the source's, nil: the source's
+	content      string // content type instead of the source's, "": the source's
 	keyPrefix    []byte // of the cache: the same for routes that load and read templates alike
 
 	thingName, jobID, executionNumber int // indices of the path variables; -1: none
@@ -85,9 +85,7 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 		return nil, err
 	}
 	r.options.Parameters, r.options.Strict = config.Parameters, config.Strict
-	if config.ContentType != "" {
-		r.content = []byte(config.ContentType)
-	}
+	r.content = config.ContentType
 	if config.Fill && config.CodeSign && c.CodeSign != nil {
 		r.options.Signatures = c.CodeSign.Kept()
 	}

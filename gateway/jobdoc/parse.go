@@ -2,6 +2,7 @@ package jobdoc
 
 import (
 	"math"
+	"strings"
 
 	"jobgate/gateway/jobdoc/jsontext"
 	"jobgate/gateway/jobdoc/s3host"
@@ -13,53 +14,90 @@ import (
 // language and Options for limits. The Template retains neither doc nor o, but shares
 // o's Policy. A nil o means the zero Options.
 func Parse(doc []byte, o *Options) (*Template, error) {
-	o = o.orDefault()
-	c := compiler{
-		options:  o,
-		template: Template{text: make([]byte, 0, len(doc)), maxRendered: o.maxRendered(), policy: o.Policy},
+	t := new(Template)
+	if err := t.Parse(doc, o); err != nil {
+		return nil, err
 	}
+	return t, nil
+}
+
+// Parse is [Parse] into a Template that is part of something larger. After an error t is as it was.
+func (t *Template) Parse(doc []byte, o *Options) error {
+	o = o.orDefault()
+	c := compiler{options: o, text: make([]byte, 0, len(doc))}
 	w := newWalker(doc, o, &c)
 	defer w.free()
 	c.walker = w
 	if err := w.walk(); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.checkSeams(); err != nil {
-		return nil, err
+		return err
 	}
-	t := c.template
-	t.signatures = w.signatures
-	if err := checkRendered(len(t.text), t.maxRendered); err != nil {
-		return nil, err
+	if err := checkRendered(len(c.text), o.maxRendered()); err != nil {
+		return err
 	}
-	t.text, t.holes = exact(t.text), exact(t.holes)
-	return &t, nil
+	*t = Template{locals: c.locals, uploads: c.uploads, signatures: w.signatures, maxRendered: o.maxRendered(), policy: o.Policy}
+	c.fill(t)
+	return nil
 }
 
-// exact copies s into memory of its size: a template is kept for long.
-func exact[E any](s []E) []E {
-	if len(s) == 0 {
-		return nil
+// fill gives t the text and the holes, in no more memory than they take: a template is kept for long.
+func (c *compiler) fill(t *Template) {
+	t.holes = t.first[:0]
+	if len(c.holes) > len(t.first) {
+		t.holes = make([]urlHole, 0, len(c.holes))
 	}
-	kept := make([]E, len(s))
-	copy(kept, s)
-	return kept
+	t.holes = append(t.holes, c.holes...)
+	size := len(c.text)
+	for i := range t.holes {
+		for _, part := range t.holes[i].parts() {
+			size += len(*part)
+		}
+	}
+	var b strings.Builder
+	b.Grow(size)
+	b.Write(c.text)
+	for i := range t.holes {
+		for _, part := range t.holes[i].parts() {
+			b.WriteString(*part)
+		}
+	}
+	all := b.String()
+	cut := func(n int) (part string) {
+		part, all = all[:n], all[n:]
+		return part
+	}
+	t.text = cut(len(c.text))
+	for i := range t.holes {
+		for _, part := range t.holes[i].parts() {
+			*part = cut(len(*part))
+		}
+	}
+}
+
+// parts returns the strings that are h's own.
+func (h *urlHole) parts() [4]*string {
+	return [...]*string{&h.target.Path, &h.target.Version, &h.version, &h.bucket}
 }
 
 // compiler is the sink of Parse.
 type compiler struct {
-	options  *Options
-	walker   *walker
-	template Template
+	options *Options
+	walker  *walker
+	text    []byte
+	holes   []urlHole
+	locals  Locals
+	uploads bool
 }
 
 func (c *compiler) literal(text []byte, escapes int) {
-	c.template.text = jsontext.AppendEscaped(c.template.text, text, escapes)
+	c.text = jsontext.AppendEscaped(c.text, text, escapes)
 }
 
 func (c *compiler) object(o *object) *Error {
 	h := urlHole{
-		at:       len(c.template.text),
+		at:       len(c.text),
 		endpoint: o.endpoint,
 		bucket:   o.endpoint.Bucket,
 		version:  string(o.version),
@@ -78,10 +116,10 @@ func (c *compiler) object(o *object) *Error {
 	h.setTarget(c.options.resolver(), o, region)
 	line, column := Position(c.walker.doc, c.walker.start)
 	h.line, h.column = int32(min(line, math.MaxInt32)), int32(min(column, math.MaxInt32))
-	c.template.holes = append(c.template.holes, h)
-	c.template.uploads = c.template.uploads || o.method == presigner.PUT
+	c.holes = append(c.holes, h)
+	c.uploads = c.uploads || o.method == presigner.PUT
 	for _, m := range o.marks {
-		c.template.locals |= 1 << m.name
+		c.locals |= 1 << m.name
 	}
 	return nil
 }
@@ -151,13 +189,13 @@ func (c *compiler) checkSeams() *Error {
 		return nil
 	}
 	from := 0
-	for _, h := range c.template.holes {
-		if Scan(c.template.text[from:h.at]) >= 0 {
+	for _, h := range c.holes {
+		if Scan(c.text[from:h.at]) >= 0 {
 			return seamError()
 		}
 		from = h.at
 	}
-	if Scan(c.template.text[from:]) >= 0 {
+	if Scan(c.text[from:]) >= 0 {
 		return seamError()
 	}
 	return nil

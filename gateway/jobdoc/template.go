@@ -8,15 +8,19 @@ import (
 
 // Template is a compiled document: its literal text, and holes for URLs. It is
 // immutable and safe for concurrent use, and it retains nothing of the bytes that it
-// was parsed from.
+// was parsed from. It must not be copied.
+//
+// What a rendering reads lies in two pieces, the Template and a string of all its text. Where the processor's caches hold
+// few of many templates, each piece more costs a rendering 0.2 µs.
 type Template struct {
-	text        []byte // all literals in a row
-	holes       []urlHole
+	text        string    // all literals in a row
+	holes       []urlHole // first, if it is one
 	locals      Locals
 	uploads     bool
 	signatures  int32 // of code files, in the text
 	maxRendered int
 	policy      *Policy
+	first       [1]urlHole
 }
 
 // urlHole is a place for a URL.
@@ -38,7 +42,10 @@ type urlHole struct {
 // Size returns the bytes of memory that t keeps alive, for a cache's budget. What
 // templates share (policy, resolver, names of hosts and regions) is not counted.
 func (t *Template) Size() int {
-	size := templateBytes + cap(t.text) + cap(t.holes)*urlHoleBytes
+	size := templateBytes + len(t.text)
+	if len(t.holes) > len(t.first) {
+		size += len(t.holes) * urlHoleBytes
+	}
 	for i := range t.holes {
 		h := &t.holes[i]
 		size += len(h.target.Path) + len(h.bucket) + len(h.version) + len(h.target.Version) + cap(h.marks)*markBytes
@@ -48,7 +55,7 @@ func (t *Template) Size() int {
 
 // Sizes of the structs on 64-bit machines; a test compares them.
 const (
-	templateBytes = 72
+	templateBytes = 240
 	urlHoleBytes  = 176
 	markBytes     = 16
 )
