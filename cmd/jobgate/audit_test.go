@@ -9,6 +9,7 @@ import (
 
 // TestAuditFile is readable by its owner alone, and goes on in a new file after its rotation.
 func TestAuditFile(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
 	a, log, err := openAudit(path)
 	if err != nil {

@@ -47,6 +47,7 @@ func signedFor(t *testing.T, signed string) string {
 }
 
 func TestPresignPlaces(t *testing.T) {
+	t.Parallel()
 	for _, p := range s3Places {
 		r := jobgate(t, "", append(presignKeys, p.env...), "presign", "s3://"+p.bucket+"/k/a.bin")
 		if r.code != 0 {
@@ -65,6 +66,7 @@ func TestPresignPlaces(t *testing.T) {
 
 // TestEndpointHosts: an endpoint of AWS's settings keeps the rules of presign.endpoint.
 func TestEndpointHosts(t *testing.T) {
+	t.Parallel()
 	document := writeFile(t, t.TempDir(), "job.json", "{}")
 	for endpoint, want := range map[string]string{
 		"http://bücher.example":  `"http://bücher.example" has a host that is not a DNS name in ASCII`,
@@ -147,6 +149,7 @@ func askCLI(t *testing.T) []string {
 
 // TestPresignPlacesAsAWS compares with `aws s3 presign`.
 func TestPresignPlacesAsAWS(t *testing.T) {
+	t.Parallel()
 	for i, theirs := range askCLI(t) {
 		p := s3Places[i]
 		ours := jobgate(t, "", append(presignKeys, p.env...), "presign", "s3://"+p.bucket+"/k/a.bin")

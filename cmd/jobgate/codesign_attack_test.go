@@ -44,6 +44,7 @@ func disguises(t *testing.T, file string) map[string]string {
 
 // TestCodeSignDisguises: an operator's job gets a signature in every way of JSON, or an error; a stranger in none.
 func TestCodeSignDisguises(t *testing.T) {
+	t.Parallel()
 	s := newCodeSite(t)
 	s.stop()
 	s.configure(func(text string) string {
@@ -116,6 +117,7 @@ func (s *codeSite) rawDocument(job string) string {
 // A key of KMS that is throttled, denied or slow: the creation of a job is a 503 to come back, or a 400 that says why,
 // and the object is read once all the same.
 func TestCodeSignKMS(t *testing.T) {
+	t.Parallel()
 	s := newCodeSite(t)
 	s.stop()
 	key := ecKey(t)

@@ -21,6 +21,7 @@ func testKey(t *testing.T, name string) string {
 }
 
 func TestCodeSignCommand(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	key, public := filepath.Join(folder, "key.pem"), testKey(t, "ec-p256-public.pem")
 	text, err := os.ReadFile(testKey(t, "ec-p256-sec1.pem"))
@@ -74,6 +75,7 @@ func TestCodeSignCommand(t *testing.T) {
 
 // check judges code-sign placeholders by the profiles' allow, and reads their keys.
 func TestCheckCodeSign(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	text, err := os.ReadFile(testKey(t, "ec-p256-sec1.pem"))
 	if err != nil {

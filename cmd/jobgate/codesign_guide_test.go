@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 
 // TestCodeSignGuide pastes the steps of CODESIGN.md into a shell: from a bucket to a device that verifies its download.
 func TestCodeSignGuide(t *testing.T) {
+	t.Parallel()
 	requirePrograms(t, "curl", "aws", "openssl", "base64")
 	minio := miniotest.Start(t)
 	script := guide(t)
@@ -67,15 +69,20 @@ func guide(t *testing.T) string {
 	return script.String()
 }
 
-// freeAddress is one at which something can listen.
+// freeAddress is one at which something can listen. Its port is none that the kernel hands out by itself, from 32768 on:
+// what runs meanwhile does not take it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var l net.Listener
+	var err error
+	for range 100 {
+		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))); err == nil {
+			defer func() { _ = l.Close() }()
+			return l.Addr().String()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return fmt.Sprint(l.Addr())
+	t.Fatal(err)
+	return ""
 }
 
 // commandNamedJobgate returns a folder in which the built binary is called jobgate.

@@ -70,6 +70,7 @@ func (s *codeSite) createAtOnce(calls int, name, key, version string) {
 // A large object is read once for all who create jobs with it meanwhile, and never stands in memory: it takes no more
 // than as many calls for a small one.
 func TestCodeSignLarge(t *testing.T) {
+	t.Parallel()
 	s := newCodeSite(t)
 	const size = 192 << 20
 	version := s.minio.PutObject(t, s.bucket, "firmware/large.bin", make([]byte, size))

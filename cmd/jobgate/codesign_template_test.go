@@ -37,6 +37,7 @@ func (s *codeSite) templateVersion(name string) string {
 // A template waits for its signatures as long as for its source. A later request finds what was made meanwhile, and what
 // cannot be signed leaves the document before in service.
 func TestCodeSignTemplates(t *testing.T) {
+	t.Parallel()
 	s := newCodeSite(t)
 	s.stop()
 	s.configure(func(text string) string {
@@ -88,6 +89,7 @@ func TestCodeSignTemplates(t *testing.T) {
 
 // A key file that is gone leaves the key in force; one that others can read is used, and warned about.
 func TestCodeSignKeyFile(t *testing.T) {
+	t.Parallel()
 	s := newCodeSite(t)
 	s.create(200, `"jobId":"old"`, "old", s.text("firmware/v7.bin", s.old), richARN)
 	text, err := os.ReadFile(s.key)

@@ -167,6 +167,7 @@ func (s *codeSite) reads() int { return s.proxy.Count(miniotest.Get, "/"+s.bucke
 
 // TestCodeSign is the life of signatures against real S3: versions, keys, allow, a restart.
 func TestCodeSign(t *testing.T) {
+	t.Parallel()
 	s := newCodeSite(t)
 	before := s.reads()
 	s.create(200, `"jobId":"old"`, "old", s.text("firmware/v7.bin", s.old), richARN)
@@ -290,6 +291,7 @@ func TestCodeSign(t *testing.T) {
 // Text that strangers can influence causes no signature: a sidecar's call, a backend's answer, a device's statusDetails,
 // the value of a parameter. Where it is switched on, the first two get those that are kept.
 func TestCodeSignStrangers(t *testing.T) {
+	t.Parallel()
 	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
 	s.minio.EnableVersioning(t, s.bucket)
 	s.old = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version one"))

@@ -37,6 +37,7 @@ func verify(t *testing.T, method, raw string) presigner.Verified {
 }
 
 func TestRender(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	file := writeFile(t, folder, "job.json", testDocument)
 	for _, r := range []result{
@@ -62,6 +63,7 @@ func TestRender(t *testing.T) {
 
 // TestRenderFaults pins what a person reads, and the exit status.
 func TestRenderFaults(t *testing.T) {
+	t.Parallel()
 	f := func(document string, env []string, args []string, wantCode int, want string) {
 		t.Helper()
 		r := jobgate(t, document, env, append([]string{"render"}, args...)...)
@@ -84,12 +86,14 @@ func TestRenderFaults(t *testing.T) {
 
 // TestRenderPlain: a document without URLs needs no credentials.
 func TestRenderPlain(t *testing.T) {
+	t.Parallel()
 	if r := jobgate(t, "{\"a\": \"${other}\"}\n", nil, "render", "-"); r.code != 0 || r.out != "{\"a\": \"${other}\"}\n" {
 		t.Errorf("%+v", r)
 	}
 }
 
 func TestPresign(t *testing.T) {
+	t.Parallel()
 	f := func(method, object, wantHost, wantPath, wantVersion string, args ...string) {
 		t.Helper()
 		folder := t.TempDir()
@@ -113,6 +117,7 @@ func TestPresign(t *testing.T) {
 }
 
 func TestPresignFaults(t *testing.T) {
+	t.Parallel()
 	f := func(wantCode int, want string, args ...string) {
 		t.Helper()
 		r := jobgate(t, "", testAWS, append([]string{"presign"}, args...)...)
@@ -127,6 +132,7 @@ func TestPresignFaults(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	good := writeFile(t, folder, "good.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\n")
 	bad := writeFile(t, folder, "bad.yaml", "listen: 127.0.0.1:0\nupstreams: [http://127.0.0.1:9]\npresign: {expires: 8d}\n")
@@ -154,6 +160,7 @@ func TestCheck(t *testing.T) {
 
 // TestCheckJobs checks a configuration with jobs, which opens no store and needs no keys on the machine that checks.
 func TestCheckJobs(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	f := func(wantCode int, want, keys string) {
 		t.Helper()
@@ -176,6 +183,7 @@ func TestCheckJobs(t *testing.T) {
 
 // TestExamples checks every configuration that stands in examples, also those inside Kubernetes' ConfigMaps.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	count := 0
 	for name, text := range exampleConfigurations(t) {
 		file := writeFile(t, t.TempDir(), "jobgate.yaml", text)
@@ -190,6 +198,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	f := func(wantCode int, want string, args ...string) {
 		t.Helper()
 		if r := jobgate(t, "", nil, args...); r.code != wantCode || !strings.HasPrefix(r.out+r.err, want) {
@@ -206,6 +215,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestMan(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	if r := jobgate(t, "", nil, "man", folder); r.code != 0 {
 		t.Fatal(r.err)
@@ -223,6 +233,7 @@ func TestMan(t *testing.T) {
 
 // A byte order mark before a document is no fault, and is handed on as serve does.
 func TestDocumentWithMark(t *testing.T) {
+	t.Parallel()
 	const marked = "\uFEFF" + `{"thing":"${aws:iot:parameter:name}"}`
 	file := writeFile(t, t.TempDir(), "job.json", marked)
 	if r := jobgate(t, "", testAWS, "check", "--parameter", "name", file); r.code != 0 || r.err != "" || !strings.Contains(r.out, "job.json: ok (") {

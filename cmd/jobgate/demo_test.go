@@ -13,6 +13,7 @@ import (
 var anyPort = []string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--control", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
 
 func TestDemoOnce(t *testing.T) {
+	t.Parallel()
 	r := jobgate(t, "", nil, append([]string{"demo", "--once"}, anyPort...)...)
 	if r.code != 0 || r.err != "" || !strings.Contains(r.out, "262144 bytes, SHA-256 as the document says\nits firmware.signature verifies\n") ||
 		!strings.HasSuffix(r.out, "262144 bytes, the same; reported SUCCEEDED\nDescribeJob update-1: COMPLETED\n") {
@@ -22,6 +23,7 @@ func TestDemoOnce(t *testing.T) {
 
 // TestDemo pastes what the demo prints into a shell.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	requirePrograms(t, "curl", "aws", "openssl", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
 	// A home in AWS must not matter: the demo has an account of its own.
 	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)

@@ -52,6 +52,7 @@ func anchors(page string) map[string]bool {
 
 // TestLinks: what a document points to is there.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	all, links := pages(t), 0
 	for path, text := range all {
 		for _, l := range linkPattern.FindAllStringSubmatch(text, -1) {
@@ -78,6 +79,7 @@ func TestLinks(t *testing.T) {
 
 // TestFrontDoor: the README stays short, and what it shows is accepted.
 func TestFrontDoor(t *testing.T) {
+	t.Parallel()
 	readme := pages(t)["../../README.md"]
 	if lines := strings.Count(readme, "\n"); lines > 250 {
 		t.Errorf("README.md has %d lines, the limit is 250; details belong beside the code that they describe", lines)

@@ -51,6 +51,7 @@ func readExample(t *testing.T, name string) string {
 
 // TestExampleMetrics proves that alerts and dashboard ask for metrics that there are.
 func TestExampleMetrics(t *testing.T) {
+	t.Parallel()
 	known := knownMetrics()
 	name := regexp.MustCompile(`jobgate_[a-z_]+`)
 	for _, f := range []string{alertsFile, dashboardFile} {
@@ -92,6 +93,7 @@ func knownMetrics() []string {
 // TestMetricsDocumented proves that METRICS.md or CODESIGN.md says what each metric means, and that the dashboard shows it
 // or an alert asks for it.
 func TestMetricsDocumented(t *testing.T) {
+	t.Parallel()
 	documents := readExample(t, "../../gateway/METRICS.md") + readExample(t, "../../gateway/codesign/CODESIGN.md")
 	shown := readExample(t, alertsFile) + readExample(t, dashboardFile)
 	unseen := []string{"jobgate_build_info", "jobgate_cache_entries", "jobgate_cache_evictions_total", "jobgate_sts_duration_seconds", "jobgate_codesign_duration_seconds", "jobgate_codesign_bytes_total"} // to look up by hand
@@ -110,6 +112,7 @@ func TestMetricsDocumented(t *testing.T) {
 
 // TestIncidents: each alert has a paragraph that says what to do, and each paragraph an alert.
 func TestIncidents(t *testing.T) {
+	t.Parallel()
 	rules, text := readExample(t, alertsFile), readExample(t, "INCIDENTS.md")
 	var alerts, paragraphs []string
 	for _, m := range regexp.MustCompile(`(?m)- alert: (\w+)$`).FindAllStringSubmatch(rules, -1) {
@@ -130,6 +133,7 @@ func TestIncidents(t *testing.T) {
 
 // TestExampleAlerts has Prometheus's own tool read the alert rules, and try those that are easily wrong.
 func TestExampleAlerts(t *testing.T) {
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {

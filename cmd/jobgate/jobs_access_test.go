@@ -12,6 +12,7 @@ import (
 
 // TestSignedDevices: with auth.mode sigv4 a device gets what its access key is for, and nobody gets anything unsigned.
 func TestSignedDevices(t *testing.T) {
+	t.Parallel()
 	s := newJobsSite(t)
 	route := "routes: [{path: '/things/{thingName}/manual', document: 'file://" + s.folder + "/doc.json'}]\n"
 	writeFile(t, s.folder, "doc.json", "{}")
@@ -57,6 +58,7 @@ func TestSignedDevices(t *testing.T) {
 
 // TestJobsReload: what jobs may sign is what the configuration in force says, also for jobs that are there.
 func TestJobsReload(t *testing.T) {
+	t.Parallel()
 	s := newJobsSite(t)
 	s.start()
 	s.operate(200, "", "POST", "/things/sensor-1", "{}")
@@ -92,6 +94,7 @@ var madeKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=
 
 // TestWatch follows a job with the key that a gateway without a keys file makes and prints.
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	s := newJobsSite(t)
 	s.configure(func(text string) string {
 		return strings.Replace(text, ", access_keys_file: "+s.folder+"/keys.yaml", "", 1)

@@ -177,6 +177,7 @@ func (s *jobsSite) document(job string) map[string]string {
 
 // TestJobs is a job's life against real S3 and STS, with a restart in its middle.
 func TestJobs(t *testing.T) {
+	t.Parallel()
 	s := newJobsSite(t)
 	s.start()
 	document := `{"url": "` + s.placeholder() + `"}`

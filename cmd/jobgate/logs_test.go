@@ -9,6 +9,7 @@ import (
 // TestStartAndStopAreLogged: an operator sees in the log that the gateway has ended, and that devices are sent elsewhere
 // than where templates come from.
 func TestStartAndStopAreLogged(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	f := func(env []string, endpoint, want string, warned bool) {
 		t.Helper()

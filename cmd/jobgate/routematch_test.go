@@ -19,6 +19,7 @@ routes:
 
 // TestCheckAsServed: a document is judged as the routes that can serve it would fill it.
 func TestCheckAsServed(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	configuration := writeFile(t, folder, "jobgate.yaml", routedConfig)
 	f := func(wantCode int, want, name, text string, args ...string) {
@@ -53,6 +54,7 @@ func TestCheckAsServed(t *testing.T) {
 
 // TestAllFaults: everything wrong with a document is shown at once.
 func TestAllFaults(t *testing.T) {
+	t.Parallel()
 	document := "{\n \"é\": \"${aws:iot:nothing:x}\", \"b\": \"${aws:iot:s3-presigned-url:https://h/${thingName}}\",\n \"c\": \"${aws:iot:parameter:p}\"\n}"
 	for _, command := range []string{"check", "render"} {
 		r := jobgate(t, document, testAWS, command, "-")
@@ -69,6 +71,7 @@ func TestAllFaults(t *testing.T) {
 
 // TestRenderAsRoute fills a document as a route would, and flags come before what the route says.
 func TestRenderAsRoute(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	configuration := writeFile(t, folder, "jobgate.yaml", strings.NewReplacer("role: firmware, ", "expires: 3m, ").Replace(routedConfig))
 	document := `{"u": "${aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/firmware/${thingName}/${jobId}}", "c": "${aws:iot:parameter:channel}"}`

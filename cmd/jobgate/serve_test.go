@@ -80,6 +80,7 @@ func (s *site) expires(d *daemon) string {
 
 // TestServe takes a gateway through a day: documents, health, reloads good and bad, and its end.
 func TestServe(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := startDaemon(t, testAWS, "serve", "--config", s.config, "--log-level", "info")
 	admin := "http://" + d.address("admin")
@@ -140,6 +141,7 @@ func TestServe(t *testing.T) {
 
 // TestConfigMap reloads when a symbolic link leads elsewhere, as Kubernetes updates a mounted ConfigMap.
 func TestConfigMap(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	mount := t.TempDir()
 	for i, expires := range []string{"10m", "20m"} {
@@ -170,6 +172,7 @@ func TestConfigMap(t *testing.T) {
 
 // TestDrain: readyz turns 503 while the gateway still serves, and a second signal ends it at once.
 func TestDrain(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	d := startDaemon(t, testAWS, "serve", "--config", s.config, "--set", "drain.delay=1m")
 	admin := "http://" + d.address("admin")
@@ -190,6 +193,7 @@ func TestDrain(t *testing.T) {
 
 // TestServeFaults pins what a start that cannot be says.
 func TestServeFaults(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
@@ -211,6 +215,7 @@ func TestServeFaults(t *testing.T) {
 // TestServeAssumesRole runs a gateway that reads templates from S3 and signs with an assumed role, as the AWS settings
 // of the environment say; the store verifies every signature.
 func TestServeAssumesRole(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	for name, text := range map[string]string{
 		"firmware/v7.bin": "firmware", "jobs/v7.json": `{"url": "${aws:iot:s3-presigned-url-v2:STORE/firmware/v7.bin}"}`,

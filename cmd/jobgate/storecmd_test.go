@@ -58,6 +58,7 @@ func (r *result) want(t *testing.T, code int, texts ...string) {
 
 // TestStoreMoves moves a file to a database and back, by the commands.
 func TestStoreMoves(t *testing.T) {
+	t.Parallel()
 	file, url := storeFile(t), pgtest.New(t)
 	run := func(args ...string) *result {
 		r := jobgate(t, "", nil, append([]string{"store"}, args...)...)
@@ -107,6 +108,7 @@ func TestStoreFlagsAreNamed(t *testing.T) {
 
 // TestStoreMoved lets no gateway open a file that was moved.
 func TestStoreMoved(t *testing.T) {
+	t.Parallel()
 	file := storeFile(t)
 	back := filepath.Join(t.TempDir(), "back.db")
 	r := jobgate(t, "", nil, "store", "copy", "--from", file, "--to", back)

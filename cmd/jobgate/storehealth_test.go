@@ -10,6 +10,7 @@ import (
 
 // TestStoreFileGone deletes the database's file under a gateway: /readyz stays 200 and tells it, and so does a metric.
 func TestStoreFileGone(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "jobs.db")
 	file := writeFile(t, folder, "jobgate.yaml", fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: %s}\n", path))

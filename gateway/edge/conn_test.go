@@ -147,6 +147,7 @@ func TestTooLargeArrives(t *testing.T) {
 
 // What is not asked for is not answered; half a request is.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	s := serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
 		o.ReadTimeout, h.ReadTimeout, h.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond
 	})
@@ -224,6 +225,7 @@ func TestConnectionLimit(t *testing.T) {
 
 // A drain cuts off who does not send or does not read, and that is no failure; a request that hangs by itself is one.
 func TestDrainCutsOff(t *testing.T) {
+	t.Parallel()
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
 	handler := func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
@@ -349,6 +351,7 @@ func trustAll(netip.Addr) bool { return true }
 func reader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
 
 func TestProxyProtocol(t *testing.T) {
+	t.Parallel()
 	f := func(what string, trust func(netip.Addr) bool, sent, want string) {
 		t.Helper()
 		s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(ctx.RemoteAddr().String()) },

@@ -58,6 +58,7 @@ func certificate(t *testing.T, ends time.Time) (files edge.TLS, pair tls.Certifi
 
 // Each failed handshake is counted by its reason, and none gets an answer that is not TLS.
 func TestHandshakeErrors(t *testing.T) {
+	t.Parallel()
 	ends := time.Now().Add(time.Hour)
 	files, pair := certificate(t, ends)
 	files.ClientCAFile, files.RequireClientCert = files.CertFile, true

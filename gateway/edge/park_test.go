@@ -171,6 +171,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 
 // Half a TLS record keeps its goroutine and the idle time-out's deadline; with its other half it is a request.
 func TestParkedHalfRecord(t *testing.T) {
+	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
 		parksTLS(files)(o, h, d)
@@ -206,6 +207,7 @@ func TestParkedHalfRecord(t *testing.T) {
 
 // Parked connections end with the idle time-out, without a byte; TLS is ended in order.
 func TestParkedIdleTimeout(t *testing.T) {
+	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	short := func(o *edge.Options, h *edge.HTTPOptions) {
 		o.IdleTimeout, h.IdleTimeout = 500*time.Millisecond, 500*time.Millisecond
@@ -249,6 +251,7 @@ func TestEviction(t *testing.T) {
 
 // Strangers end nobody's connection, however many come, and are gone soon; who is served then takes a place.
 func TestStrangersEvictNobody(t *testing.T) {
+	t.Parallel()
 	known := func(ctx *fasthttp.RequestCtx) {
 		if echo(ctx); string(ctx.Path()) == "/stranger" {
 			ctx.SetStatusCode(401)
@@ -315,6 +318,7 @@ func TestParkedDrain(t *testing.T) {
 
 // A certificate that is loaded while a connection is parked is for those that come after.
 func TestParkedReload(t *testing.T) {
+	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	s := serve(t, echo, parksTLS(files))
 	conn, _ := s.secure(t, trusting(pair))

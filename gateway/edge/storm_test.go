@@ -151,10 +151,12 @@ func ended(err error) bool {
 // Whatever clients do, every request that is sent on a connection that nobody closed is answered, and in the end nobody
 // is left.
 func TestStorm(t *testing.T) {
+	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	const clients = 60
 	f := func(what string, secure bool, limit int) {
 		t.Run(what, func(t *testing.T) {
+			t.Parallel()
 			s := &storm{end: time.Now().Add(2 * time.Second), evicts: limit > 0}
 			s.site = serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
 				parks(o, h, d)

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -22,11 +21,6 @@ func TestMain(m *testing.M) {
 }
 
 func testMain(m *testing.M) int {
-	// The tests wait for sessions, time-outs and drains more than they compute.
-	if err := flag.Set("test.parallel", "6"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	code := m.Run()
 	for _, leak := range logs.leaks() {
 		fmt.Fprintln(os.Stderr, "--- FAIL: a log holds what no log may hold:", leak)

@@ -125,15 +125,18 @@ func TestBadInput(t *testing.T) {
 		"password as argument": {jobs: `store: "postgres://u@h/d?password=` + password + `"`, want: []string{"holds a password", "jobs.store_password_file"}},
 		"no migration":         {jobs: `store: "` + url + `"`, args: []string{"--no-migrate"}, want: []string{"jobgate store migrate", "--no-migrate"}},
 	} {
-		said := refusedStart(t, c.jobs, c.args...)
-		for _, want := range c.want {
-			if !strings.Contains(said, want) {
-				t.Errorf("%s: %q is not in\n%s", name, want, said)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := refusedStart(t, c.jobs, c.args...)
+			for _, want := range c.want {
+				if !strings.Contains(said, want) {
+					t.Errorf("%q is not in\n%s", want, said)
+				}
 			}
-		}
-		if strings.Contains(said, password) || strings.Contains(said, "goroutine") {
-			t.Errorf("%s: it says too much:\n%s", name, said)
-		}
+			if strings.Contains(said, password) || strings.Contains(said, "goroutine") {
+				t.Errorf("it says too much:\n%s", said)
+			}
+		})
 	}
 }
 

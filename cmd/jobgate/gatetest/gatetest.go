@@ -3,6 +3,7 @@ package gatetest
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,8 +11,16 @@ import (
 	"sync"
 )
 
+// atOnce is how many parallel tests run at once: they wait for processes, sessions, time-outs and drains more than they
+// compute.
+const atOnce = "6"
+
 // Main builds the command and calls run with its path. It returns run's exit status, or 1 if the command does not build.
 func Main(run func(binary string) int) int {
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	folder, err := os.MkdirTemp("", "jobgate-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
