@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Kind is what a column of a Table holds, and how it is handed over.
@@ -65,7 +66,7 @@ func columns(parts ...[]Column) (list []Column) {
 var execution = columns(ints("job", "thing", "number", "version", "status"), bools("forced"),
 	ints("retry", "retry_timed_out", "queued", "started", "updated", "deadline", "step"), texts("details", "reason"))
 
-// Tables is a whole store, but for leases and the feed: what is counted or indexed is made anew from these rows. "last" has
+// Tables is a whole store, but for leases, the feed and places in it: what is counted or indexed is made anew from these rows. "last" has
 // the highest numbers that were given, by what they number: things, groups, jobs, serials.
 var Tables = []Table{
 	table("things", 1, columns(ints("id"), texts("name", "uuid", "type", "billing", "attributes"), ints("version", "created"), bools("deleted"))...),
@@ -112,6 +113,9 @@ type Fault struct {
 // CopySpace is the space in which a store that is being copied into keeps how far that is. As long as it holds a value, no
 // gateway may use the store.
 const CopySpace = "copy"
+
+// PlaceSpace is the space of places in the feed (rules.Place): they mean nothing in another store.
+const PlaceSpace = "followers"
 
 // ErrNotEmpty is returned for a store that is to be copied into and has rows already.
 var ErrNotEmpty = errors.New("jobs engine: not empty")
@@ -224,13 +228,17 @@ func copyTable(ctx context.Context, from, to Copier, t *Table, source string, af
 			return err
 		}
 		mark := []Value{{CopySpace, "source", []byte(source)}, {CopySpace, t.Name, key}}
+		last := len(rows) < copied
+		if t.Name == "values" {
+			rows = slices.DeleteFunc(rows, func(row []any) bool { return row[0] == PlaceSpace })
+		}
 		if err := to.Import(ctx, t, rows, mark); err != nil {
 			return err
 		}
 		if done != nil {
 			done(t.Name, len(rows))
 		}
-		if len(rows) < copied {
+		if last {
 			return nil
 		}
 	}

@@ -152,6 +152,7 @@ func TestCopy(t *testing.T) {
 			}
 		}
 	}
+	must(t, rules.Over(shared).Place("a follower's").Save(t.Context(), "1.1.0")) // means nothing elsewhere
 	back := open("b.db")
 	must(t, engine.Copy(t.Context(), shared, back, "c", nil))
 	sound(t, back)

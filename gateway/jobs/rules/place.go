@@ -8,9 +8,6 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// followers is the space of the places that followers have come to.
-const followers = "followers"
-
 // Place is how far somebody has come who does something outside the store for each change, so that whoever follows him,
 // after a restart, knows which changes he has missed. A place is kept by one process at a time.
 //
@@ -43,7 +40,7 @@ func (p *Place) Now(ctx context.Context) (string, error) {
 func (p *Place) Load(ctx context.Context) (place string, err error) {
 	keys := []string{p.name}
 	load := func(r engine.Reader) error {
-		values, err := r.Values(followers, keys)
+		values, err := r.Values(engine.PlaceSpace, keys)
 		if place = ""; len(values) > 0 {
 			place = string(values[0].Value)
 		}
@@ -56,7 +53,7 @@ func (p *Place) Load(ctx context.Context) (place string, err error) {
 		if err := load(t); err != nil || place == "" {
 			return err
 		}
-		return t.DeleteValues(followers, keys)
+		return t.DeleteValues(engine.PlaceSpace, keys)
 	})
 	return place, err
 }
@@ -64,7 +61,7 @@ func (p *Place) Load(ctx context.Context) (place string, err error) {
 // Save keeps a place.
 func (p *Place) Save(ctx context.Context, place string) error {
 	return p.store.update(ctx, 1, func(t engine.Tx) error {
-		return t.PutValues([]engine.Value{{Space: followers, Key: p.name, Value: []byte(place)}})
+		return t.PutValues([]engine.Value{{Space: engine.PlaceSpace, Key: p.name, Value: []byte(place)}})
 	})
 }
 
