@@ -4,13 +4,12 @@ package enginetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
-	"sync/atomic"
 	"testing"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/enginetest/check"
 )
 
 // Open opens a handle on the test's store.
@@ -27,7 +26,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Open) {
 		"Snapshot": testSnapshot, "Durable": testDurable, "Closed": testClosed, "Handles": testHandles, "Leases": testLeases, "Feed": testFeed,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &suite{T: t, open: fresh(t)}
+			s := &suite{Test: check.Test{T: t}, open: fresh(t)}
 			s.Engine = s.handle()
 			law(s)
 		})
@@ -38,67 +37,14 @@ var bg = context.Background()
 
 // suite is one test with its engine. Its helpers end the test on an error.
 type suite struct {
-	*testing.T
+	check.Test
 	engine.Engine
-	open  Open
-	inner atomic.Bool // in a transaction's function, which may run on the engine's goroutine
-}
-
-// broken is a law that does not hold, on its way out of a transaction.
-type broken string
-
-func (b broken) Error() string { return string(b) }
-
-// Fatalf ends the test; in a transaction, once that has ended.
-func (s *suite) Fatalf(format string, args ...any) {
-	s.Helper()
-	if s.inner.Load() {
-		panic(broken(fmt.Sprintf(format, args...)))
-	}
-	s.T.Fatalf(format, args...)
-}
-
-// inside runs the function of a transaction.
-func (s *suite) inside(do func()) (err error) {
-	s.inner.Store(true)
-	defer func() {
-		s.inner.Store(false)
-		switch b := recover().(type) {
-		case nil:
-		case broken:
-			err = b
-		default:
-			panic(b)
-		}
-	}()
-	do()
-	return nil
+	open Open
 }
 
 func (s *suite) handle() engine.Engine {
 	s.Helper()
-	e, err := s.open()
-	s.ok(err)
-	s.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			s.Errorf("Close: %v", err)
-		}
-	})
-	return e
-}
-
-func (s *suite) ok(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatalf("%v", err)
-	}
-}
-
-func (s *suite) is(err, kind error) {
-	s.Helper()
-	if !errors.Is(err, kind) {
-		s.Fatalf("error is %v, want %v", err, kind)
-	}
+	return check.Open(&s.Test, s.open)
 }
 
 func (s *suite) same(what string, got, want any) {
@@ -111,13 +57,13 @@ func (s *suite) same(what string, got, want any) {
 // update changes something; it must work.
 func (s *suite) update(change func(t engine.Tx)) {
 	s.Helper()
-	s.ok(s.Update(bg, engine.Work{Rows: 1}, func(t engine.Tx) error { return s.inside(func() { change(t) }) }))
+	s.OK(s.Update(bg, engine.Work{Rows: 1}, func(t engine.Tx) error { return s.Inside(func() { change(t) }) }))
 }
 
 // view reads something.
 func (s *suite) view(read func(r engine.Reader)) {
 	s.Helper()
-	s.ok(s.View(bg, func(r engine.Reader) error { return s.inside(func() { read(r) }) }))
+	s.OK(s.View(bg, func(r engine.Reader) error { return s.Inside(func() { read(r) }) }))
 }
 
 // things registers things and returns their IDs.
@@ -128,7 +74,7 @@ func (s *suite) things(names ...string) (ids []int64) {
 		for i, name := range names {
 			rows[i] = engine.Thing{Name: name, UUID: "uuid-" + name, Version: 1, Created: 1}
 		}
-		s.ok(t.PutThings(rows))
+		s.OK(t.PutThings(rows))
 		ids = ids[:0]
 		for i := range rows {
 			ids = append(ids, rows[i].ID)
@@ -142,10 +88,10 @@ func (s *suite) group(name string, parent int64, members ...int64) (id int64) {
 	s.Helper()
 	s.update(func(t engine.Tx) {
 		rows := []engine.Group{{Name: name, UUID: "uuid-" + name, Parent: parent, Version: 1, Created: 1}}
-		s.ok(t.PutGroups(rows))
+		s.OK(t.PutGroups(rows))
 		id = rows[0].ID
 		_, err := t.MoveMembers(membersOf(id, members...), nil)
-		s.ok(err)
+		s.OK(err)
 	})
 	return id
 }
@@ -162,7 +108,7 @@ func (s *suite) job(id string, targets ...engine.Target) (seq int64) {
 	s.Helper()
 	s.update(func(t engine.Tx) {
 		j := &engine.Job{ID: id, Version: 1, Status: 2, Selection: 1, Active: true, Created: 1, Record: `{"id":"` + id + `"}`}
-		s.ok(t.InsertJob(j, targets))
+		s.OK(t.InsertJob(j, targets))
 		seq = j.Seq
 	})
 	return seq
@@ -190,7 +136,7 @@ func (s *suite) queue(job int64, things ...int64) {
 		for _, id := range things {
 			changes = append(changes, queued(job, id))
 		}
-		s.ok(t.Apply(changes))
+		s.OK(t.Apply(changes))
 	})
 }
 
@@ -198,7 +144,7 @@ func (s *suite) queue(job int64, things ...int64) {
 func (s *suite) execution(thing, job string) engine.Execution {
 	s.Helper()
 	x, err := s.Execution(bg, thing, job)
-	s.ok(err)
+	s.OK(err)
 	return x
 }
 
@@ -206,7 +152,7 @@ func (s *suite) execution(thing, job string) engine.Execution {
 func (s *suite) apply(c engine.Change) bool {
 	s.Helper()
 	changes := []engine.Change{c}
-	s.ok(s.Apply(bg, changes))
+	s.OK(s.Apply(bg, changes))
 	return changes[0].Applied
 }
 
@@ -214,7 +160,7 @@ func (s *suite) apply(c engine.Change) bool {
 func (s *suite) counts(want engine.Counts) {
 	s.Helper()
 	state, err := s.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	s.same("counts of j", state.Progress.Counts, want)
 }
 

@@ -48,17 +48,17 @@ func testApply(s *suite) {
 	s.same("the job's version", s.apply(versioned), true)
 	s.counts(engine.Counts{waits: 1, ended: 1})
 	totals, err := s.Totals(bg)
-	s.ok(err)
+	s.OK(err)
 	s.same("totals", totals, engine.Counts{waits: 1, ended: 1})
 
 	s.update(func(t engine.Tx) { // an insertion meets what is there
 		changes := []engine.Change{queued(job, ids[0])}
-		s.ok(t.Apply(changes))
+		s.OK(t.Apply(changes))
 		if changes[0].Applied || changes[0].Found == nil || changes[0].Found.Version != 3 {
 			s.Fatalf("inserted over a row: %+v", changes[0])
 		}
 		rows, err := t.Executions([]engine.Key{{Job: job, Thing: ids[1]}, {Job: job, Thing: 999}})
-		s.ok(err)
+		s.OK(err)
 		s.same("rows", len(rows), 1)
 	})
 }
@@ -113,7 +113,7 @@ func testAttempts(s *suite) {
 		s.view(func(r engine.Reader) {
 			var err error
 			list, err = r.Attempts(key)
-			s.ok(err)
+			s.OK(err)
 		})
 		return list
 	}
@@ -122,10 +122,10 @@ func testAttempts(s *suite) {
 	s.update(func(t engine.Tx) { // back to the attempt before
 		before := attempts0(s, t, key)
 		n, err := t.DeleteAttempts([]engine.AttemptKey{{Key: key, Number: 1}})
-		s.ok(err)
+		s.OK(err)
 		s.same("deleted", n, 1)
 		changes := []engine.Change{{Key: key, Number: 2, Version: 1, Status: waits, New: before}}
-		s.ok(t.Apply(changes))
+		s.OK(t.Apply(changes))
 		s.same("applied", changes[0].Applied, true)
 	})
 	s.same("number", s.execution("a", "j").Number, int64(1))
@@ -134,27 +134,27 @@ func testAttempts(s *suite) {
 		x := s.latest(t, key)
 		x.Version++
 		n, err := t.DeleteExecutions([]engine.Execution{x})
-		s.ok(err)
+		s.OK(err)
 		s.same("another version deleted", n, 0)
 		x.Version--
 		n, err = t.DeleteExecutions([]engine.Execution{x})
-		s.ok(err)
+		s.OK(err)
 		s.same("deleted", n, 1)
 	})
 	s.counts(engine.Counts{})
 	_, err := s.Execution(bg, "a", "j")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 }
 
 func attempts0(s *suite, r engine.Reader, k engine.Key) engine.Execution {
 	list, err := r.Attempts(k)
-	s.ok(err)
+	s.OK(err)
 	return list[0]
 }
 
 func (s *suite) latest(r engine.Reader, k engine.Key) engine.Execution {
 	rows, err := r.Executions([]engine.Key{k})
-	s.ok(err)
+	s.OK(err)
 	s.same("rows", len(rows), 1)
 	return rows[0]
 }
@@ -166,7 +166,7 @@ func testPending(s *suite) {
 	s.queue(two, ids[0])
 	pending := func(thing string) map[string]uint8 {
 		list, err := s.Pending(bg, make([]engine.Execution, 1, 4), thing)
-		s.ok(err)
+		s.OK(err)
 		got := make(map[string]uint8)
 		for _, x := range list[1:] {
 			got[x.Of.ID] = x.Status
@@ -179,16 +179,16 @@ func testPending(s *suite) {
 	s.same("of a", pending("a"), map[string]uint8{"one": runs})
 	s.same("of b", pending("b"), map[string]uint8{"one": waits})
 	_, err := s.Pending(bg, nil, "nobody")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 	s.update(func(t engine.Tx) {
-		s.ok(t.PutJob(&engine.Job{Seq: one, ID: "one", Version: 2, Status: 4, Record: "{}"}, nil))
+		s.OK(t.PutJob(&engine.Job{Seq: one, ID: "one", Version: 2, Status: 4, Record: "{}"}, nil))
 	})
 	list, err := s.Pending(bg, nil, "b")
-	s.ok(err)
+	s.OK(err)
 	s.same("its job", []any{list[0].Of.Version, list[0].Of.Record}, []any{int64(2), "{}"})
 	s.view(func(r engine.Reader) {
 		list, err := r.PendingOf(ids)
-		s.ok(err)
+		s.OK(err)
 		s.same("of both", names(list, func(x engine.Execution) string { return x.Of.ID + x.Name }) != "", true)
 		s.same("of both", len(list), 2)
 	})
@@ -204,7 +204,7 @@ func testListings(s *suite) {
 	s.view(func(r engine.Reader) {
 		ofJob := func(q engine.ExecutionQuery, after int64, limit int) string {
 			list, err := r.ListOfJob(one, q, after, limit)
-			s.ok(err)
+			s.OK(err)
 			return names(list, func(x engine.Execution) string { return x.Name })
 		}
 		s.same("of a job", ofJob(engine.ExecutionQuery{}, 0, 9), "t000 t001 t002 t003 t004")
@@ -212,7 +212,7 @@ func testListings(s *suite) {
 		s.same("by status", ofJob(engine.ExecutionQuery{Statuses: engine.SetOf(ended, failed)}, 0, 9), "t001 t003")
 		ofThing := func(q engine.ExecutionQuery, before engine.AttemptKey) string {
 			list, err := r.ListOfThing(ids[1], q, before, 9)
-			s.ok(err)
+			s.OK(err)
 			return names(list, func(x engine.Execution) string { return fmt.Sprint(x.Of.ID, x.Status) })
 		}
 		s.same("of a thing", ofThing(engine.ExecutionQuery{}, engine.AttemptKey{}), "two0 one2")
@@ -244,7 +244,7 @@ func testEnded(s *suite) {
 			s.Helper()
 			q.Job, q.Limit = job, max(q.Limit, 1)*3/2+1
 			list, err := r.Ended(q)
-			s.ok(err)
+			s.OK(err)
 			s.same(what, names(list, func(e engine.Ended) string { return fmt.Sprintf("%s#%d:%d%s", e.Name, e.Number, e.Status, e.Reason) }), want)
 		}
 		f("all", engine.EndedQuery{Limit: 9}, "t001#1:2 t002#1:3disk t004#1:3power")
@@ -252,16 +252,16 @@ func testEnded(s *suite) {
 		f("by reason", engine.EndedQuery{ByReason: true, Reason: "power", Limit: 9}, "t004#1:3power")
 		f("a page", engine.EndedQuery{After: ids[1]}, "t002#1:3disk t004#1:3power")
 		reasons, err := r.Reasons(engine.EndedQuery{Job: job, Statuses: engine.SetOf(failed), Limit: 9})
-		s.ok(err)
+		s.OK(err)
 		s.same("reasons", reasons, []engine.ReasonCount{{Status: failed, Reason: "disk", Count: 1}, {Status: failed, Reason: "power", Count: 1}})
 		reasons, err = r.Reasons(engine.EndedQuery{Job: job, ByReason: true, Reason: "power", Limit: 9})
-		s.ok(err)
+		s.OK(err)
 		s.same("of one reason", reasons, []engine.ReasonCount{{Status: failed, Reason: "power", Count: 1}})
 		reasons, err = r.Reasons(engine.EndedQuery{Job: job, ByReason: true, Limit: 9})
-		s.ok(err)
+		s.OK(err)
 		s.same("without a reason", reasons, []engine.ReasonCount{{Status: ended, Count: 1}})
 		reasons, err = r.Reasons(engine.EndedQuery{Job: job, Limit: 1})
-		s.ok(err)
+		s.OK(err)
 		s.same("the first", len(reasons), 1)
 	})
 	testReasonsFollow(s, job, ids)
@@ -273,7 +273,7 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 		s.Helper()
 		s.view(func(r engine.Reader) {
 			got, err := r.Reasons(engine.EndedQuery{Job: job, Statuses: engine.SetOf(failed), Limit: 9})
-			s.ok(err)
+			s.OK(err)
 			s.same(what, got, want)
 		})
 	}
@@ -288,10 +288,10 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 	s.update(func(t engine.Tx) { // back to the attempt before, as a retry that is undone
 		before := attempts0(s, t, key)
 		_, err := t.DeleteAttempts([]engine.AttemptKey{{Key: key, Number: 1}})
-		s.ok(err)
+		s.OK(err)
 		now := s.latest(t, key)
 		changes := []engine.Change{{Key: key, Number: now.Number, Version: now.Version, Status: now.Status, New: before}}
-		s.ok(t.Apply(changes))
+		s.OK(t.Apply(changes))
 		s.same("applied", changes[0].Applied, true)
 	})
 	count("back", sum("disk", 2), sum("power", 1))
@@ -306,12 +306,12 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 	s.same("failed again", s.apply(c), true)
 	s.update(func(t engine.Tx) {
 		_, err := t.DeleteAttempts([]engine.AttemptKey{{Key: engine.Key{Job: job, Thing: ids[4]}}})
-		s.ok(err)
+		s.OK(err)
 	})
 	count("without attempts", sum("disk", 2), sum("power", 1))
 	s.update(func(t engine.Tx) {
 		n, err := t.DeleteExecutions([]engine.Execution{s.latest(t, key)})
-		s.ok(err)
+		s.OK(err)
 		s.same("deleted", n, 1)
 	})
 	count("deleted", sum("disk", 1), sum("power", 1))
@@ -319,7 +319,7 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 		c := queued(job, ids[3])
 		c.New.Status, c.New.Reason = failed, "disk"
 		changes := []engine.Change{c}
-		s.ok(t.Apply(changes))
+		s.OK(t.Apply(changes))
 		s.same("applied", changes[0].Applied, true)
 	})
 	count("inserted", sum("disk", 2), sum("power", 1))
@@ -339,12 +339,12 @@ func testDue(s *suite) {
 	}
 	due := func(now int64, limit int) string {
 		list, _, err := s.Due(bg, now, limit)
-		s.ok(err)
+		s.OK(err)
 		return names(list, func(x engine.Execution) string { return x.Name + x.Of.ID })
 	}
 	end := func(thing string) { s.same("ended", s.apply(becomes(s.execution(thing, "j"), ended)), true) }
 	_, next, err := s.Due(bg, 29_999, 9)
-	s.ok(err)
+	s.OK(err)
 	s.same("the first", next, int64(30_000))
 	s.same("at 30 s", due(30_000, 9), "t004j")
 	end("t004")
@@ -358,6 +358,6 @@ func testDue(s *suite) {
 	s.same("at 300 s, the other", due(300_000, 1), "t003j")
 	end("t003")
 	list, next, err := s.Due(bg, 1<<40, 9)
-	s.ok(err)
+	s.OK(err)
 	s.same("none left", []any{len(list), next}, []any{0, int64(0)})
 }

@@ -11,17 +11,17 @@ func testJobs(s *suite) {
 	targets := []engine.Target{{ID: ids[1]}, {Group: true, ID: group}, {ID: ids[0]}}
 	s.update(func(t engine.Tx) {
 		again := copyOf(j)
-		s.ok(t.InsertJob(again, targets))
+		s.OK(t.InsertJob(again, targets))
 		j.Seq, j.Serial = again.Seq, again.Serial
 	})
 	got, err := s.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	s.same("row", row(got.Job), row(j))
 	s.same("progress", got.Progress, engine.Progress{})
 	_, err = s.Job(bg, "J")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 	err = s.Update(bg, engine.Work{}, func(t engine.Tx) error { return t.InsertJob(&engine.Job{ID: "j", Version: 1}, nil) })
-	s.is(err, engine.ErrExists)
+	s.Is(err, engine.ErrExists)
 
 	p := engine.Progress{
 		Counts: engine.Counts{7}, Notified: 1, Chunks: 2, Started: true, Done: true, Swept: true, Pace: 3, Target: 4, AtGroup: 5, AtThing: 6, SweepThing: 7,
@@ -30,24 +30,24 @@ func testJobs(s *suite) {
 	next.Version, next.Active, next.Record = 4, false, "{}"
 	s.queue(j.Seq, ids[0])
 	s.update(func(t engine.Tx) {
-		s.ok(t.PutJob(next, []engine.Target{{ID: ids[0]}}))
-		s.ok(t.PutProgress(j.Seq, &p))
+		s.OK(t.PutJob(next, []engine.Target{{ID: ids[0]}}))
+		s.OK(t.PutProgress(j.Seq, &p))
 		state, err := t.Job("j")
-		s.ok(err)
+		s.OK(err)
 		s.same("targets", state.Targets, append(targets, engine.Target{ID: ids[0]}))
 	})
 	got, err = s.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	p.Counts = engine.Counts{1} // they are the engine's
 	s.same("progress", got.Progress, p)
 	s.same("row", row(got.Job), row(next))
 	s.update(func(t engine.Tx) {
 		_, err := t.DeleteExecutions([]engine.Execution{{Job: j.Seq, Thing: ids[0], Number: 1, Version: 1}})
-		s.ok(err)
-		s.ok(t.DeleteJob(j.Seq))
+		s.OK(err)
+		s.OK(t.DeleteJob(j.Seq))
 	})
 	_, err = s.Job(bg, "j")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 	if seq := s.job("j"); seq <= j.Seq {
 		s.Fatalf("job %d is followed by %d", j.Seq, seq)
 	}
@@ -71,7 +71,7 @@ func testListJobs(s *suite) {
 	put := func(j *engine.Job, target int64) int64 {
 		s.update(func(t engine.Tx) {
 			made := copyOf(j)
-			s.ok(t.InsertJob(made, []engine.Target{{Group: true, ID: target}}))
+			s.OK(t.InsertJob(made, []engine.Target{{Group: true, ID: target}}))
 			j.Seq = made.Seq
 		})
 		return j.Seq
@@ -84,7 +84,7 @@ func testListJobs(s *suite) {
 		f := func(q engine.JobQuery, before int64, limit int, want string) {
 			s.Helper()
 			list, err := r.ListJobs(q, before, limit)
-			s.ok(err)
+			s.OK(err)
 			s.same("jobs", names(list, func(s engine.State) string { return s.Job.ID }), want)
 		}
 		f(engine.JobQuery{}, 0, 9, "4 3 2 1")
@@ -97,7 +97,7 @@ func testListJobs(s *suite) {
 		f(engine.JobQuery{GroupUUID: "uuid-h"}, 0, 9, "4 2")
 		f(engine.JobQuery{EndedBefore: 90}, 0, 9, "2")
 		list, err := r.Targeting(engine.TargetQuery{Groups: []int64{two, one, one}, Selection: 2, Statuses: engine.SetOf(1, 2)})
-		s.ok(err)
+		s.OK(err)
 		s.same("targeting", names(list, func(s engine.State) string { return s.Job.ID }), "3 4")
 		s.same("its targets", list[0].Targets, []engine.Target{{Group: true, ID: one}})
 	})

@@ -14,17 +14,17 @@ func testThings(s *suite) {
 	}
 	s.update(func(t engine.Tx) {
 		rows := []engine.Thing{row}
-		s.ok(t.PutThings(rows))
+		s.OK(t.PutThings(rows))
 		row.ID = rows[0].ID
 	})
 	ids := s.things("c", "a")
 	s.view(func(r engine.Reader) {
 		rows, err := r.Things([]string{"b", "nobody"})
-		s.ok(err)
+		s.OK(err)
 		s.same("a row", rows, []engine.Thing{row})
 		list := func(q engine.ThingQuery, after string, limit int) string {
 			rows, err := r.ListThings(q, after, limit)
-			s.ok(err)
+			s.OK(err)
 			return names(rows, thingName)
 		}
 		s.same("all", list(engine.ThingQuery{}, "", 9), "a b c")
@@ -37,7 +37,7 @@ func testThings(s *suite) {
 		s.same("with an odd attribute", list(engine.ThingQuery{AttributeName: `a"b'c$.d`}, "", 9), "")
 	})
 	err := s.Update(bg, engine.Work{}, func(t engine.Tx) error { return t.PutThings([]engine.Thing{{Name: "a", Version: 1}}) })
-	s.is(err, engine.ErrExists)
+	s.Is(err, engine.ErrExists)
 
 	job := s.job("j", engine.Target{ID: ids[0]})
 	s.queue(job, row.ID)
@@ -45,22 +45,22 @@ func testThings(s *suite) {
 		var rows []engine.Thing
 		for _, name := range []string{"a", "b", "c"} {
 			found, err := t.Things([]string{name})
-			s.ok(err)
+			s.OK(err)
 			found[0].Deleted = true
 			rows = append(rows, found[0])
 		}
-		s.ok(t.PutThings(rows))
-		s.ok(t.PurgeThings([]int64{ids[0], ids[1], row.ID}))
+		s.OK(t.PutThings(rows))
+		s.OK(t.PurgeThings([]int64{ids[0], ids[1], row.ID}))
 	})
 	_, err = s.Pending(bg, nil, "b")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 	s.view(func(r engine.Reader) {
 		rows, err := r.Things([]string{"a", "b", "c"})
-		s.ok(err)
+		s.OK(err)
 		slices.SortFunc(rows, func(a, b engine.Thing) int { return int(a.Name[0]) - int(b.Name[0]) })
 		s.same("what is named stays", names(rows, thingName), "b c")
 		live, err := r.ListThings(engine.ThingQuery{}, "", 9)
-		s.ok(err)
+		s.OK(err)
 		s.same("live", len(live), 0)
 	})
 	s.same("its execution is read", s.execution("b", "j").Thing, row.ID)
@@ -75,14 +75,14 @@ func testGroups(s *suite) {
 	other := s.group("other", 0)
 	s.view(func(r engine.Reader) {
 		rows, err := r.Groups([]string{"low", "none"})
-		s.ok(err)
+		s.OK(err)
 		s.same("a group", rows, []engine.Group{{
 			ID: low, Name: "low", UUID: "uuid-low", Parent: mid, Version: 1, Created: 1,
 			Above: []engine.Ancestor{{ID: mid, Name: "mid"}, {ID: top, Name: "top"}},
 		}})
 		list := func(q engine.GroupQuery, after string, limit int) string {
 			rows, err := r.ListGroups(q, after, limit)
-			s.ok(err)
+			s.OK(err)
 			return names(rows, groupName)
 		}
 		s.same("all", list(engine.GroupQuery{}, "", 9), "low mid other top")
@@ -92,23 +92,23 @@ func testGroups(s *suite) {
 		s.same("below", list(engine.GroupQuery{Below: top}, "", 9), "low mid")
 		s.same("with a prefix", list(engine.GroupQuery{Prefix: "o"}, "", 9), "other")
 		families, err := r.Families([]int64{mid, top, other})
-		s.ok(err)
+		s.OK(err)
 		s.same("families", families, [][]int64{{mid, low}, {top, mid, low}, {other}})
 	})
 	err := s.Update(bg, engine.Work{}, func(t engine.Tx) error { return t.PutGroups([]engine.Group{{Name: "low", Version: 1}}) })
-	s.is(err, engine.ErrExists)
+	s.Is(err, engine.ErrExists)
 
 	job := s.job("j", engine.Target{Group: true, ID: low})
 	end := func(state engine.GroupState) {
 		s.update(func(t engine.Tx) {
-			s.ok(t.PutGroups([]engine.Group{{ID: low, Name: "low", UUID: "uuid-low", Parent: mid, Version: 1, Created: 1, State: state}}))
-			s.ok(t.PurgeGroups([]int64{low}))
+			s.OK(t.PutGroups([]engine.Group{{ID: low, Name: "low", UUID: "uuid-low", Parent: mid, Version: 1, Created: 1, State: state}}))
+			s.OK(t.PurgeGroups([]int64{low}))
 		})
 	}
 	exists := func(state engine.GroupState) (n int) {
 		s.view(func(r engine.Reader) {
 			rows, err := r.ListGroups(engine.GroupQuery{State: state}, "", 9)
-			s.ok(err)
+			s.OK(err)
 			n = len(rows)
 		})
 		return n
@@ -121,7 +121,7 @@ func testGroups(s *suite) {
 	}
 	end(engine.GroupEnded)
 	s.same("ended, and a target", exists(engine.GroupEnded), 1)
-	s.update(func(t engine.Tx) { s.ok(t.DeleteJob(job)); s.ok(t.PurgeGroups([]int64{low})) })
+	s.update(func(t engine.Tx) { s.OK(t.DeleteJob(job)); s.OK(t.PurgeGroups([]int64{low})) })
 	s.same("purged", exists(engine.GroupEnded), 0)
 }
 
@@ -131,12 +131,12 @@ func testMembers(s *suite) {
 	low := s.group("low", top)
 	s.update(func(t engine.Tx) {
 		joined, err := t.MoveMembers(append(membersOf(top, ids...), membersOf(low, ids[1])...), membersOf(low, ids[0]))
-		s.ok(err)
+		s.OK(err)
 		s.same("joined", joined, append(membersOf(top, ids[1]), membersOf(low, ids[1])...))
 	})
 	s.view(func(r engine.Reader) {
 		list, err := r.Memberships(ids)
-		s.ok(err)
+		s.OK(err)
 		slices.SortFunc(list, func(a, b engine.Membership) int { return int(a.Thing*1000 + a.Group - b.Thing*1000 - b.Group) })
 		for i := range list {
 			list[i].Above = slices.Clip(append([]int64{}, list[i].Above...))
@@ -147,7 +147,7 @@ func testMembers(s *suite) {
 			{Thing: ids[1], Group: low, Above: []int64{top}},
 		})
 		groups, err := r.ListGroups(engine.GroupQuery{Of: ids[1]}, "", 9)
-		s.ok(err)
+		s.OK(err)
 		s.same("groups of b", names(groups, groupName), "low top")
 	})
 }
@@ -159,7 +159,7 @@ func testWalk(s *suite) {
 	job := s.job("j", engine.Target{Group: true, ID: one})
 	s.update(func(t engine.Tx) { // younger than the job
 		_, err := t.MoveMembers(membersOf(one, ids[5]), nil)
-		s.ok(err)
+		s.OK(err)
 	})
 	s.queue(job, ids[2])
 	stops := []engine.Target{{Group: true, ID: one}, {ID: ids[1]}, {Group: true, ID: two}}
@@ -171,7 +171,7 @@ func testWalk(s *suite) {
 		}
 		s.view(func(r engine.Reader) {
 			visits, err := r.Walk(w)
-			s.ok(err)
+			s.OK(err)
 			var got [][2]int64
 			for _, v := range visits {
 				got = append(got, [2]int64{int64(v.Stop), v.Thing})
@@ -189,12 +189,12 @@ func testWalk(s *suite) {
 	f("behind a thing", engine.Walk{At: 1, After: ids[1]}, [2]int64{2, ids[2]}, [2]int64{2, ids[3]})
 	f("distinct", engine.Walk{At: 1, Distinct: true}, [2]int64{1, ids[1]}, [2]int64{2, ids[3]})
 	state, err := s.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	f("by serial", engine.Walk{BySerial: true, Serial: state.Job.Serial, Limit: 3}, [2]int64{0, ids[0]}, [2]int64{0, ids[2]}, [2]int64{0, ids[4]})
 
 	s.update(func(t engine.Tx) { // two ends, and t000 is deleted
-		s.ok(t.PutGroups([]engine.Group{{ID: two, Name: "two", UUID: "u", Version: 1, State: engine.GroupEnding}}))
-		s.ok(t.PutThings([]engine.Thing{{ID: ids[1], Name: "t001", UUID: "u", Version: 1, Deleted: true}}))
+		s.OK(t.PutGroups([]engine.Group{{ID: two, Name: "two", UUID: "u", Version: 1, State: engine.GroupEnding}}))
+		s.OK(t.PutThings([]engine.Thing{{ID: ids[1], Name: "t001", UUID: "u", Version: 1, Deleted: true}}))
 	})
 	f("without what is gone", engine.Walk{At: 1})
 	f("ending", engine.Walk{At: 1, Ending: true}, [2]int64{2, ids[2]}, [2]int64{2, ids[3]})
@@ -202,32 +202,32 @@ func testWalk(s *suite) {
 
 func testValues(s *suite) {
 	s.update(func(t engine.Tx) {
-		s.ok(t.PutValues([]engine.Value{
+		s.OK(t.PutValues([]engine.Value{
 			{Space: "x", Key: "b", Value: []byte{0, 255}}, {Space: "x", Key: "a", Value: []byte("1")}, {Space: "y", Key: "a", Value: []byte("2")},
 		}))
-		s.ok(t.PutValues([]engine.Value{{Space: "x", Key: "a", Value: []byte("3")}, {Space: "x", Key: "c", Value: []byte{}}}))
+		s.OK(t.PutValues([]engine.Value{{Space: "x", Key: "a", Value: []byte("3")}, {Space: "x", Key: "c", Value: []byte{}}}))
 	})
 	s.view(func(r engine.Reader) {
 		values, err := r.Values("x", []string{"b", "none"})
-		s.ok(err)
+		s.OK(err)
 		s.same("a value", values, []engine.Value{{Space: "x", Key: "b", Value: []byte{0, 255}}})
 		values, err = r.ListValues("x", "", 9)
-		s.ok(err)
+		s.OK(err)
 		s.same("a space", names(values, func(v engine.Value) string { return v.Key + "=" + string(v.Value) }), "a=3 b=\x00\xff c=")
 		values, err = r.ListValues("x", "a", 1)
-		s.ok(err)
+		s.OK(err)
 		s.same("a page", names(values, func(v engine.Value) string { return v.Key }), "b")
 	})
-	s.update(func(t engine.Tx) { s.ok(t.DeleteValues("x", []string{"b", "none"})) })
+	s.update(func(t engine.Tx) { s.OK(t.DeleteValues("x", []string{"b", "none"})) })
 	left := func(space string) (n int) {
 		s.view(func(r engine.Reader) {
 			values, err := r.ListValues(space, "", 9)
-			s.ok(err)
+			s.OK(err)
 			n = len(values)
 		})
 		return n
 	}
 	s.same("left", left("x"), 2)
-	s.update(func(t engine.Tx) { s.ok(t.DeleteValues("x", nil)) })
+	s.update(func(t engine.Tx) { s.OK(t.DeleteValues("x", nil)) })
 	s.same("left", []int{left("x"), left("y")}, []int{0, 1})
 }

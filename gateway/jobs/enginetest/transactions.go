@@ -18,43 +18,43 @@ func testRollback(s *suite) {
 	failed := errors.New("at the end")
 	everything := func(t engine.Tx) {
 		x := s.latest(t, engine.Key{Job: job, Thing: ids[0]})
-		s.ok(t.PutThings([]engine.Thing{{Name: "c", UUID: "u", Version: 1}, {ID: ids[1], Name: "b", UUID: "u", Version: 9, Deleted: true}}))
+		s.OK(t.PutThings([]engine.Thing{{Name: "c", UUID: "u", Version: 1}, {ID: ids[1], Name: "b", UUID: "u", Version: 9, Deleted: true}}))
 		groups := []engine.Group{{Name: "g", UUID: "u", Version: 1}}
-		s.ok(t.PutGroups(groups))
+		s.OK(t.PutGroups(groups))
 		_, err := t.MoveMembers(membersOf(groups[0].ID, ids...), nil)
-		s.ok(err)
-		s.ok(t.InsertJob(&engine.Job{ID: "k", Version: 1, Active: true}, nil))
-		s.ok(t.PutJob(&engine.Job{Seq: job, ID: "j", Version: 2, Record: "{}"}, []engine.Target{{ID: ids[1]}}))
-		s.ok(t.PutProgress(job, &engine.Progress{Chunks: 5}))
-		s.ok(t.Apply([]engine.Change{becomes(x, ended), queued(job, ids[1])}))
-		s.ok(t.PutValues([]engine.Value{{Space: "x", Key: "k", Value: []byte("v")}}))
+		s.OK(err)
+		s.OK(t.InsertJob(&engine.Job{ID: "k", Version: 1, Active: true}, nil))
+		s.OK(t.PutJob(&engine.Job{Seq: job, ID: "j", Version: 2, Record: "{}"}, []engine.Target{{ID: ids[1]}}))
+		s.OK(t.PutProgress(job, &engine.Progress{Chunks: 5}))
+		s.OK(t.Apply([]engine.Change{becomes(x, ended), queued(job, ids[1])}))
+		s.OK(t.PutValues([]engine.Value{{Space: "x", Key: "k", Value: []byte("v")}}))
 	}
 	err := s.Update(bg, engine.Work{}, func(t engine.Tx) error {
-		if err := s.inside(func() { everything(t) }); err != nil {
+		if err := s.Inside(func() { everything(t) }); err != nil {
 			return err
 		}
 		return failed
 	})
-	s.is(err, failed)
+	s.Is(err, failed)
 	state, err := s.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	s.same("job", []any{state.Job.Version, state.Progress}, []any{int64(1), engine.Progress{Counts: engine.Counts{waits: 1}}})
 	_, err = s.Job(bg, "k")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 	s.same("execution", s.execution("a", "j").Version, int64(1))
 	list, err := s.Pending(bg, nil, "b")
 	s.same("of b", []any{len(list), err}, []any{0, nil})
 	_, err = s.Pending(bg, nil, "c")
-	s.is(err, engine.ErrNotFound)
+	s.Is(err, engine.ErrNotFound)
 	s.view(func(r engine.Reader) {
 		groups, err := r.Groups([]string{"g"})
-		s.ok(err)
+		s.OK(err)
 		values, err := r.Values("x", []string{"k"})
-		s.ok(err)
+		s.OK(err)
 		s.same("left", []int{len(groups), len(values)}, []int{0, 0})
 	})
 	totals, err := s.Totals(bg)
-	s.ok(err)
+	s.OK(err)
 	s.same("totals", totals, engine.Counts{waits: 1})
 }
 
@@ -63,14 +63,14 @@ func testOwnWrites(s *suite) {
 	ids := s.things("a", "b")
 	s.update(func(t engine.Tx) {
 		j := &engine.Job{ID: "j", Version: 1, Status: 2, Active: true, Record: "{}"}
-		s.ok(t.InsertJob(j, nil))
-		s.ok(t.Apply([]engine.Change{queued(j.Seq, ids[0]), queued(j.Seq, ids[1])}))
-		s.ok(t.Apply([]engine.Change{becomes(s.latest(t, engine.Key{Job: j.Seq, Thing: ids[0]}), ended)}))
+		s.OK(t.InsertJob(j, nil))
+		s.OK(t.Apply([]engine.Change{queued(j.Seq, ids[0]), queued(j.Seq, ids[1])}))
+		s.OK(t.Apply([]engine.Change{becomes(s.latest(t, engine.Key{Job: j.Seq, Thing: ids[0]}), ended)}))
 		state, err := t.Job("j")
-		s.ok(err)
+		s.OK(err)
 		s.same("counts", state.Progress.Counts, engine.Counts{waits: 1, ended: 1})
 		pending, err := t.PendingOf(ids)
-		s.ok(err)
+		s.OK(err)
 		s.same("pending", names(pending, func(x engine.Execution) string { return x.Name }), "b")
 	})
 }
@@ -105,7 +105,7 @@ func testSerializable(s *suite) {
 	wg.Wait()
 	s.view(func(r engine.Reader) {
 		n, err := read(r)
-		s.ok(err)
+		s.OK(err)
 		s.same("sum", n, workers*rounds)
 	})
 }
@@ -176,32 +176,32 @@ func testDurable(s *suite) {
 	c.New.Deadline, c.New.Details = 1000, `{"a":"b"}`
 	s.same("applied", s.apply(c), true)
 	s.same("applied", s.apply(becomes(s.execution("b", "j"), ended)), true)
-	s.ok(s.Close())
+	s.OK(s.Close())
 	s.Engine = s.handle()
 	s.counts(engine.Counts{runs: 1, ended: 1})
 	list, err := s.Pending(bg, nil, "a")
-	s.ok(err)
+	s.OK(err)
 	s.same("pending", []any{len(list), list[0].Version, list[0].Details}, []any{1, int64(2), `{"a":"b"}`})
 	due, _, err := s.Due(bg, 1000, 9)
-	s.ok(err)
+	s.OK(err)
 	s.same("due", len(due), 1)
 	totals, err := s.Totals(bg)
-	s.ok(err)
+	s.OK(err)
 	s.same("totals", totals, engine.Counts{runs: 1, ended: 1})
 }
 
 func testClosed(s *suite) {
-	s.ok(s.Close())
-	s.ok(s.Close())
+	s.OK(s.Close())
+	s.OK(s.Close())
 	_, err := s.Pending(bg, nil, "a")
-	s.is(err, engine.ErrClosed)
+	s.Is(err, engine.ErrClosed)
 	_, err = s.Execution(bg, "a", "j")
-	s.is(err, engine.ErrClosed)
+	s.Is(err, engine.ErrClosed)
 	_, err = s.Job(bg, "j")
-	s.is(err, engine.ErrClosed)
-	s.is(s.View(bg, func(engine.Reader) error { return nil }), engine.ErrClosed)
-	s.is(s.Update(bg, engine.Work{}, func(engine.Tx) error { return nil }), engine.ErrClosed)
-	s.is(s.Apply(bg, make([]engine.Change, 1)), engine.ErrClosed)
+	s.Is(err, engine.ErrClosed)
+	s.Is(s.View(bg, func(engine.Reader) error { return nil }), engine.ErrClosed)
+	s.Is(s.Update(bg, engine.Work{}, func(engine.Tx) error { return nil }), engine.ErrClosed)
+	s.Is(s.Apply(bg, make([]engine.Change, 1)), engine.ErrClosed)
 	s.Engine = s.handle()
 }
 
@@ -209,7 +209,7 @@ func testClosed(s *suite) {
 func testHandles(s *suite) {
 	if !s.Shared() {
 		_, err := s.open()
-		s.is(err, engine.ErrInUse)
+		s.Is(err, engine.ErrInUse)
 		return
 	}
 	first, second := s.Engine, s.handle()
@@ -225,44 +225,44 @@ func testHandles(s *suite) {
 	}
 	s.update(func(t engine.Tx) {
 		state, err := t.Job("j")
-		s.ok(err)
+		s.OK(err)
 		next := copyOf(state.Job)
 		next.Version, next.Record = 2, `{"n":2}`
-		s.ok(t.PutJob(next, nil))
+		s.OK(t.PutJob(next, nil))
 	})
 	s.Engine = first
 	list, err := s.Pending(bg, nil, "a")
-	s.ok(err)
+	s.OK(err)
 	s.same("its job", list[0].Of.Record, `{"n":2}`)
 }
 
 func testLeases(s *suite) {
 	first, held, err := s.Acquire(bg, "work", "one", time.Minute)
-	s.ok(err)
+	s.OK(err)
 	s.same("held", held, true)
 	again, held, err := s.Acquire(bg, "work", "one", time.Minute)
-	s.ok(err)
+	s.OK(err)
 	s.same("prolonged", []any{held, again.Term}, []any{true, first.Term})
-	s.ok(s.Update(bg, engine.Work{Lease: &first}, func(engine.Tx) error { return nil }))
+	s.OK(s.Update(bg, engine.Work{Lease: &first}, func(engine.Tx) error { return nil }))
 	if !s.Shared() {
 		return
 	}
 	other, held, err := s.Acquire(bg, "work", "two", time.Minute)
-	s.ok(err)
+	s.OK(err)
 	s.same("of another", []any{held, other.Holder}, []any{false, "one"})
-	s.ok(s.Release(bg, first))
+	s.OK(s.Release(bg, first))
 	other, held, err = s.Acquire(bg, "work", "two", time.Minute)
-	s.ok(err)
+	s.OK(err)
 	if !held || other.Term <= first.Term {
 		s.Fatalf("after its release: %v %+v", held, other)
 	}
 	err = s.Update(bg, engine.Work{Lease: &first}, func(t engine.Tx) error {
 		return t.PutValues([]engine.Value{{Space: "x", Key: "k", Value: []byte("v")}})
 	})
-	s.is(err, engine.ErrFenced)
+	s.Is(err, engine.ErrFenced)
 	s.view(func(r engine.Reader) {
 		values, err := r.Values("x", []string{"k"})
-		s.ok(err)
+		s.OK(err)
 		s.same("values", len(values), 0)
 	})
 }
@@ -273,7 +273,7 @@ func testFeed(s *suite) {
 		return
 	}
 	_, cursor, err := s.Feed(bg, "", 10, 0)
-	s.ok(err)
+	s.OK(err)
 	const jobs, rounds = 4, 15
 	var wg sync.WaitGroup
 	for job := range int64(jobs) {
@@ -291,7 +291,7 @@ func testFeed(s *suite) {
 	next := make(map[int64]int)
 	for read := 0; read < jobs*rounds; {
 		entries, after, err := s.Feed(bg, cursor, 7, 10*time.Second)
-		s.ok(err)
+		s.OK(err)
 		if len(entries) == 0 {
 			s.Fatalf("%d of %d entries came", read, jobs*rounds)
 		}
@@ -305,11 +305,11 @@ func testFeed(s *suite) {
 	ids := s.things("a")
 	c := queued(s.job("j"), ids[0])
 	c.Entry = []byte("queued")
-	s.update(func(t engine.Tx) { s.ok(t.Apply([]engine.Change{c})) })
+	s.update(func(t engine.Tx) { s.OK(t.Apply([]engine.Change{c})) })
 	entries, _, err := s.Feed(bg, cursor, 7, 10*time.Second)
-	s.ok(err)
+	s.OK(err)
 	s.same("of a change", []any{len(entries), string(entries[0].Payload), entries[0].Job}, []any{1, "queued", c.Job})
-	s.ok(s.PruneFeed(bg, -time.Hour))
+	s.OK(s.PruneFeed(bg, -time.Hour))
 	_, _, err = s.Feed(bg, cursor, 7, 0)
-	s.is(err, engine.ErrMissed)
+	s.Is(err, engine.ErrMissed)
 }

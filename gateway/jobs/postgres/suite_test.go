@@ -13,6 +13,7 @@ import (
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/storetest"
+	"jobgate/gateway/jobs/storetest/model"
 )
 
 // migrated returns the URL of a new database with the schema.
@@ -63,8 +64,8 @@ func often(variable string, few int) int {
 // TestModel compares the service with a model. JOBS_MODEL says how many operations.
 func TestModel(t *testing.T) {
 	n := often("JOBS_MODEL", 1000)
-	storetest.Model(t, database, storetest.ModelOptions{Seed: 1, Operations: n / 2})
-	storetest.Model(t, database, storetest.ModelOptions{Seed: 3, Operations: n / 2, Chunk: 2})
+	model.Run(t, database, model.Options{Seed: 1, Operations: n / 2})
+	model.Run(t, database, model.Options{Seed: 3, Operations: n / 2, Chunk: 2})
 }
 
 // TestStorm lets everything happen at once. JOBS_STORMS says how often.

@@ -10,6 +10,7 @@ import (
 	"jobgate/gateway/jobs/memory"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/storetest"
+	"jobgate/gateway/jobs/storetest/model"
 )
 
 // over is the rules over a database in memory, in some mood.
@@ -40,9 +41,9 @@ func often(variable string, few int) int {
 // TestModel compares the service with a model. JOBS_MODEL says how many operations.
 func TestModel(t *testing.T) {
 	operations := often("JOBS_MODEL", 4000)
-	storetest.Model(t, over(memory.Moods{}), storetest.ModelOptions{Seed: 1, Operations: operations / 2})
-	storetest.Model(t, over(memory.Moods{Seed: 2, Conflicts: 20}), storetest.ModelOptions{Seed: 2, Operations: operations / 4})
-	storetest.Model(t, over(memory.Moods{}), storetest.ModelOptions{Seed: 3, Operations: operations / 4, Chunk: 2})
+	model.Run(t, over(memory.Moods{}), model.Options{Seed: 1, Operations: operations / 2})
+	model.Run(t, over(memory.Moods{Seed: 2, Conflicts: 20}), model.Options{Seed: 2, Operations: operations / 4})
+	model.Run(t, over(memory.Moods{}), model.Options{Seed: 3, Operations: operations / 4, Chunk: 2})
 }
 
 // TestStorm lets everything happen at once: once over a kind database, and as often as JOBS_STORMS says over one that has

@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"testing"
 
-	"jobgate/gateway/jobs/storetest"
+	"jobgate/gateway/jobs/storetest/model"
 )
 
 // TestModel compares the service over this engine with a model. JOBS_MODEL says how many operations: 100000 in the
@@ -18,7 +18,7 @@ func TestModel(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("JOBS_MODEL")); err == nil {
 		operations = n
 	}
-	storetest.Model(t, overSQLite, storetest.ModelOptions{Seed: 1, Operations: operations / 2})
-	storetest.Model(t, overSQLite, storetest.ModelOptions{Seed: 2, Operations: operations / 4})
-	storetest.Model(t, overSQLite, storetest.ModelOptions{Seed: 3, Operations: operations / 4, Chunk: 2})
+	model.Run(t, overSQLite, model.Options{Seed: 1, Operations: operations / 2})
+	model.Run(t, overSQLite, model.Options{Seed: 2, Operations: operations / 4})
+	model.Run(t, overSQLite, model.Options{Seed: 3, Operations: operations / 4, Chunk: 2})
 }

@@ -17,7 +17,7 @@ func (s *suite) fails(thing, job string, status jobs.Status, reason string) {
 		next.Details = jobs.NewStatusDetails(map[string]string{"reason": reason, "free": "0"})
 	}
 	swaps := []jobs.Swap{{Old: e, New: next}}
-	s.ok(s.Swap(bg, swaps))
+	s.OK(s.Swap(bg, swaps))
 	s.same("applied", swaps[0].Applied, true)
 }
 
@@ -26,7 +26,7 @@ func (s *suite) failures(job string, q jobs.FailureQuery) (list []jobs.Execution
 	s.Helper()
 	for page := (jobs.Page{Limit: 2}); ; {
 		some, next, err := s.Failures(bg, job, q, page)
-		s.ok(err)
+		s.OK(err)
 		if len(some) > page.Limit {
 			s.Fatalf("a page has %d", len(some))
 		}
@@ -74,7 +74,7 @@ func testFailures(s *suite) {
 	reasons := func(q jobs.FailureQuery, limit int, want ...jobs.ReasonCount) {
 		s.Helper()
 		got, err := s.Reasons(bg, "j", q, limit)
-		s.ok(err)
+		s.OK(err)
 		s.same(fmt.Sprintf("reasons of %+v", q), got, want)
 	}
 	reasons(jobs.FailureQuery{}, 2, jobs.ReasonCount{Status: jobs.Failed, Reason: "disk", Count: 2}, jobs.ReasonCount{Status: jobs.Failed, Count: 1})
@@ -89,11 +89,11 @@ func testFailures(s *suite) {
 	s.reopen()
 	f(jobs.FailureQuery{ByReason: true, Reason: "disk"}, "t01#2 FAILED disk, t04#1 FAILED disk, ")
 	_, err := s.DeleteThing(bg, "t04", 0, s.now) // its record stays
-	s.ok(err)
+	s.OK(err)
 	f(jobs.FailureQuery{ByReason: true, Reason: "disk"}, "t01#2 FAILED disk, t04#1 FAILED disk, ")
 
 	_, _, err = s.Failures(bg, "none", jobs.FailureQuery{}, jobs.Page{Limit: 1})
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Reasons(bg, "none", jobs.FailureQuery{}, 1)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 }

@@ -11,31 +11,31 @@ func testGroups(s *suite) {
 	g := jobs.Group{
 		Name: "g", ID: "uuid", Description: "lamps", Attributes: map[string]string{"x": "1"}, Version: 1, CreatedAt: s.now,
 	}
-	s.ok(s.CreateGroup(bg, g, []jobs.Tag{{Key: "k", Value: "v"}}))
+	s.OK(s.CreateGroup(bg, g, []jobs.Tag{{Key: "k", Value: "v"}}))
 	got, err := s.Group(bg, "g")
-	s.ok(err)
+	s.OK(err)
 	s.same("group", got, g)
 	tags, err := s.Tags(bg, jobs.Resource{Kind: jobs.KindGroup, Name: "g"})
-	s.ok(err)
+	s.OK(err)
 	s.same("tags", tags, []jobs.Tag{{Key: "k", Value: "v"}})
-	s.is(s.CreateGroup(bg, g, nil), jobs.ErrAlreadyExists)
-	s.is(s.CreateGroup(bg, jobs.Group{Name: "h", ID: "x", Parent: "nobody", Version: 1}, nil), jobs.ErrInvalidRequest)
+	s.Is(s.CreateGroup(bg, g, nil), jobs.ErrAlreadyExists)
+	s.Is(s.CreateGroup(bg, jobs.Group{Name: "h", ID: "x", Parent: "nobody", Version: 1}, nil), jobs.ErrInvalidRequest)
 	_, err = s.Group(bg, "h")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	describe := func(g *jobs.Group) { g.Description = "again" }
 	version, err := s.UpdateGroup(bg, "g", 1, describe)
-	s.ok(err)
+	s.OK(err)
 	g.Version, g.Description = version, "again"
 	got, err = s.Group(bg, "g")
-	s.ok(err)
+	s.OK(err)
 	s.same("updated group", got, g)
 	_, err = s.UpdateGroup(bg, "g", 1, describe)
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	_, err = s.UpdateGroup(bg, "h", 0, describe)
-	s.is(err, jobs.ErrNotFound)
-	s.is(s.DeleteGroup(bg, "h", 0, s.now), jobs.ErrNotFound)
-	s.is(s.DeleteGroup(bg, "g", 9, s.now), jobs.ErrVersionConflict)
-	s.is(s.DeleteGroup(bg, "g", jobs.NoVersion, s.now), jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrNotFound)
+	s.Is(s.DeleteGroup(bg, "h", 0, s.now), jobs.ErrNotFound)
+	s.Is(s.DeleteGroup(bg, "g", 9, s.now), jobs.ErrVersionConflict)
+	s.Is(s.DeleteGroup(bg, "g", jobs.NoVersion, s.now), jobs.ErrVersionConflict)
 }
 
 func testGroupTree(s *suite) {
@@ -46,12 +46,12 @@ func testGroupTree(s *suite) {
 		parent = name
 	}
 	err := s.CreateGroup(bg, jobs.Group{Name: "deep", ID: "x", Parent: parent, Version: 1}, nil)
-	s.is(err, jobs.ErrInvalidRequest)
+	s.Is(err, jobs.ErrInvalidRequest)
 	g, err := s.Group(bg, "g3")
-	s.ok(err)
+	s.OK(err)
 	s.same("ancestors", g.Ancestors, []string{"g0", "g1", "g2"})
 	s.same("parent", g.Parent, "g2")
-	s.is(s.DeleteGroup(bg, "g3", 0, s.now), jobs.ErrInvalidRequest) // it has a child
+	s.Is(s.DeleteGroup(bg, "g3", 0, s.now), jobs.ErrInvalidRequest) // it has a child
 
 	s.group("other", "")
 	s.group("g1b", "g0")
@@ -60,7 +60,7 @@ func testGroupTree(s *suite) {
 		var names []string
 		for page := (jobs.Page{Limit: 2}); ; {
 			list, next, err := s.Groups(bg, q, page)
-			s.ok(err)
+			s.OK(err)
 			for _, g := range list {
 				names = append(names, g.Name)
 			}
@@ -77,7 +77,7 @@ func testGroupTree(s *suite) {
 	f(jobs.GroupQuery{Recursive: true, Prefix: "g1"}, "g1", "g1b")
 	f(jobs.GroupQuery{Recursive: true, Prefix: "G1"})
 	_, _, err = s.Groups(bg, jobs.GroupQuery{Parent: "nobody"}, jobs.Page{Limit: 1})
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 }
 
 func testMembers(s *suite) {
@@ -89,7 +89,7 @@ func testMembers(s *suite) {
 		var names []string
 		for page := (jobs.Page{Limit: 2}); ; {
 			list, next, err := s.Members(bg, group, recursive, page)
-			s.ok(err)
+			s.OK(err)
 			names = append(names, list...)
 			if page.After = next; next == "" {
 				break
@@ -103,26 +103,26 @@ func testMembers(s *suite) {
 	f("top", true, "a", "b", "c", "d")
 
 	groups, _, err := s.GroupsOf(bg, "b", jobs.Page{Limit: 10})
-	s.ok(err)
+	s.OK(err)
 	s.same("groups of b", []string{groups[0].Name, groups[1].Name}, []string{"sub", "top"})
 
 	change := func(c jobs.MemberChange) error {
 		_, err := s.ChangeMembers(bg, c)
 		return err
 	}
-	s.is(change(jobs.MemberChange{Things: []string{"e", "nobody"}, Add: []string{"top"}}), jobs.ErrNotFound)
-	s.is(change(jobs.MemberChange{Things: []string{"e"}, Add: []string{"top", "nowhere"}}), jobs.ErrNotFound)
+	s.Is(change(jobs.MemberChange{Things: []string{"e", "nobody"}, Add: []string{"top"}}), jobs.ErrNotFound)
+	s.Is(change(jobs.MemberChange{Things: []string{"e"}, Add: []string{"top", "nowhere"}}), jobs.ErrNotFound)
 	f("top", false, "a", "b") // none of them joined
 	s.join("top", "a")        // again
 	s.leave("sub", "a", "c")  // a never was there
 	f("sub", false, "b", "d")
-	s.ok(change(jobs.MemberChange{Things: []string{"d", "e"}, Add: []string{"top"}, Remove: []string{"sub"}}))
+	s.OK(change(jobs.MemberChange{Things: []string{"d", "e"}, Add: []string{"top"}, Remove: []string{"sub"}}))
 	f("sub", false, "b")
 	f("top", false, "a", "b", "d", "e")
 	_, _, err = s.Members(bg, "nowhere", false, jobs.Page{Limit: 1})
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, _, err = s.GroupsOf(bg, "nobody", jobs.Page{Limit: 1})
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 }
 
 func testDeleteGroup(s *suite) {
@@ -130,14 +130,14 @@ func testDeleteGroup(s *suite) {
 	s.group("g", "", "a", "b", "c")
 	s.job("j", jobs.Continuous, groupOf("g"), thing("c"))
 	s.roll("j", 10)
-	s.ok(s.DeleteGroup(bg, "g", 1, s.now))
+	s.OK(s.DeleteGroup(bg, "g", 1, s.now))
 	_, err := s.Group(bg, "g")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	s.group("g", "") // its name is free at once
 	var removed []string
 	for range 10 {
 		list, more, err := s.SweepGroups(bg, 1, s.now)
-		s.ok(err)
+		s.OK(err)
 		for _, e := range list {
 			removed = append(removed, e.Thing+" "+e.Status.String())
 		}
@@ -148,7 +148,7 @@ func testDeleteGroup(s *suite) {
 	s.same("removed", removed, []string{"a REMOVED", "b REMOVED"}) // c is a target by itself
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 2})
 	groups, _, err := s.GroupsOf(bg, "a", jobs.Page{Limit: 10})
-	s.ok(err)
+	s.OK(err)
 	s.same("groups of a", len(groups), 0)
 	s.same("joining the new group", len(s.join("g", "a").Queued), 0) // it is not the one that was targeted
 }
@@ -163,10 +163,10 @@ func testDeleteGroupRollout(s *suite) {
 	s.job("snapshot", jobs.Snapshot, groupOf("g"), groupOf("h"))
 	s.job("continuous", jobs.Continuous, groupOf("h"), groupOf("g"))
 	r, err := s.QueueChunk(bg, s.chunk("snapshot", 1))
-	s.ok(err)
+	s.OK(err)
 	s.same("first", r.Things, []string{"a"})
-	s.ok(s.DeleteGroup(bg, "g", 0, s.now))
-	s.ok(s.DeleteGroup(bg, "sub", 0, s.now))
+	s.OK(s.DeleteGroup(bg, "g", 0, s.now))
+	s.OK(s.DeleteGroup(bg, "sub", 0, s.now))
 	s.same("snapshot", s.roll("snapshot", 10), []string{"c"})
 	s.same("continuous", s.roll("continuous", 10), []string{"c"})
 }
@@ -178,12 +178,12 @@ func testDeleteGroupJoin(s *suite) {
 	s.group("g", "", "a", "b")
 	s.group("h", "")
 	s.job("j", jobs.Continuous, groupOf("g"), groupOf("h"))
-	s.ok(s.DeleteGroup(bg, "g", 0, s.now))
+	s.OK(s.DeleteGroup(bg, "g", 0, s.now))
 	s.same("rolled out", s.roll("j", 10), []string(nil))
 	s.same("joining", len(s.join("h", "a", "b").Queued), 2)
 	s.same("leaving", len(s.leave("h", "b").Removed), 1)
 	removed, _, err := s.SweepGroups(bg, 10, s.now)
-	s.ok(err)
+	s.OK(err)
 	s.same("removed with the group", len(removed), 0)
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
 }

@@ -12,8 +12,7 @@ import (
 
 // Handles is Run's test of two handles on one store, alone.
 func Handles(t *testing.T, e Engine) {
-	s := &suite{T: t, engine: e, open: e.New(t), now: start}
-	s.Store = s.handle()
+	s := newSuite(t, e)
 	testHandles(s)
 }
 
@@ -21,7 +20,7 @@ func Handles(t *testing.T, e Engine) {
 func testHandles(s *suite) {
 	if !s.engine.Shared {
 		_, err := s.open()
-		s.is(err, jobs.ErrStoreInUse)
+		s.Is(err, jobs.ErrStoreInUse)
 		s.reopen() // which lets go of it
 		return
 	}
@@ -33,12 +32,12 @@ func testHandles(s *suite) {
 
 	c := s.chunk("j", 10)
 	_, err := s.QueueChunk(bg, c)
-	s.ok(err)
+	s.OK(err)
 	_, err = second.QueueChunk(bg, c)
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	s.becomes("t00", "j", jobs.InProgress)
 	list, err := second.Pending(bg, nil, "t00")
-	s.ok(err)
+	s.OK(err)
 	if len(list) != 1 || list[0].Status != jobs.InProgress {
 		s.Fatalf("the second handle sees %+v", list)
 	}
@@ -48,35 +47,35 @@ func testHandles(s *suite) {
 	next := old
 	next.Status, next.Version = jobs.Succeeded, old.Version+1
 	mine, theirs := []jobs.Swap{{Old: old, New: next}}, []jobs.Swap{{Old: old, New: next}}
-	s.ok(s.Swap(bg, mine))
-	s.ok(second.Swap(bg, theirs))
+	s.OK(s.Swap(bg, mine))
+	s.OK(second.Swap(bg, theirs))
 	s.same("applied", []bool{mine[0].Applied, theirs[0].Applied}, []bool{true, false})
 
 	s.same("rolled out", rollTogether(s, "j", s.Store, second), 30)
 	s.counts(jobs.Counts{jobs.Queued: 39, jobs.Succeeded: 1})
 	r, err := second.ChangeMembers(bg, jobs.MemberChange{Things: []string{"t01"}, Remove: []string{"g"}, Now: s.now})
-	s.ok(err)
+	s.OK(err)
 	s.same("removed", len(r.Removed), 1)
 	s.same("t01", len(s.pending("t01")), 0)
 
 	// One cancels the job, both sweep it; who changes the job as it was before comes too late.
 	before, err := second.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued })
 	late := *before
 	late.Version++
 	_, err = second.SwapJob(bg, late)
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	swept := 0
 	for i, done := 0, false; !done; i++ {
 		r, err := []jobs.Store{s.Store, second}[i%2].SweepJob(bg, jobs.SweepChunk{JobID: "j", Limit: 7, Now: s.now})
-		s.ok(err)
+		s.OK(err)
 		swept, done = swept+r.Swept, r.Done
 	}
 	s.same("swept", swept, 38)
 	s.counts(jobs.Counts{jobs.Succeeded: 1, jobs.Removed: 1, jobs.Canceled: 38})
 	totals, err := second.Totals(bg)
-	s.ok(err)
+	s.OK(err)
 	s.same("totals", totals, s.progress("j").Counts)
 }
 

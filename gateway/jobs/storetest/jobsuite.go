@@ -26,19 +26,19 @@ func testJobs(s *suite) {
 		CreatedAt:  s.now, UpdatedAt: s.now.Add(time.Millisecond),
 	}
 	made, err := s.CreateJob(bg, jobs.NewJob{Job: j, Document: `{"x":1}`, Tags: []jobs.Tag{{Key: "k", Value: "v"}}})
-	s.ok(err)
+	s.OK(err)
 	j.Row = made.Row
 	s.sameJob(made, &j)
 	check := func() {
 		s.Helper()
 		got, err := s.Job(bg, "j")
-		s.ok(err)
+		s.OK(err)
 		s.sameJob(got, &j)
 		document, err := s.JobDocument(bg, "j")
-		s.ok(err)
+		s.OK(err)
 		s.same("document", document, `{"x":1}`)
 		tags, err := s.Tags(bg, jobs.Resource{Kind: jobs.KindJob, Name: "j"})
-		s.ok(err)
+		s.OK(err)
 		s.same("tags", tags, []jobs.Tag{{Key: "k", Value: "v"}})
 		s.same("progress", s.progress("j"), jobs.Progress{})
 	}
@@ -47,13 +47,13 @@ func testJobs(s *suite) {
 	check()
 
 	_, err = s.CreateJob(bg, jobs.NewJob{Job: j})
-	s.is(err, jobs.ErrAlreadyExists)
+	s.Is(err, jobs.ErrAlreadyExists)
 	_, err = s.Job(bg, "J")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.JobDocument(bg, "J")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Progress(bg, "J")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 }
 
 // sameJob compares jobs through their pointers.
@@ -78,9 +78,9 @@ func testJobTargets(s *suite) {
 		_, err := s.CreateJob(bg, jobs.NewJob{Job: jobs.Job{
 			ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot, Targets: []jobs.Target{thing("a"), target},
 		}})
-		s.is(err, jobs.ErrNotFound)
+		s.Is(err, jobs.ErrNotFound)
 		_, err = s.Job(bg, "j")
-		s.is(err, jobs.ErrNotFound)
+		s.Is(err, jobs.ErrNotFound)
 	}
 }
 
@@ -90,26 +90,26 @@ func testSwapJob(s *suite) {
 	j := s.swapTo("j", func(j *jobs.Job) { j.Description = "new" })
 	s.same("version", j.Version, 2)
 	got, err := s.Job(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	s.sameJob(got, j)
 
 	_, err = s.SwapJob(bg, *j) // whose version is taken
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	next := *j
 	next.Version += 2
 	_, err = s.SwapJob(bg, next)
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	next.Version, next.Targets = j.Version+1, []jobs.Target{thing("b")}
 	_, err = s.SwapJob(bg, next)
-	s.is(err, jobs.ErrInvalidRequest)
+	s.Is(err, jobs.ErrInvalidRequest)
 	next.ID = "k"
 	_, err = s.SwapJob(bg, next)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 
 	active := func(want ...string) {
 		s.Helper()
 		list, err := s.ActiveJobs(bg)
-		s.ok(err)
+		s.OK(err)
 		var ids []string
 		for _, j := range list {
 			ids = append(ids, j.ID)
@@ -139,7 +139,7 @@ func testListJobs(s *suite) {
 		_, err := s.CreateJob(bg, jobs.NewJob{Job: jobs.Job{
 			ID: id, Version: 1, Status: status, Selection: selection, NamespaceID: namespace, Targets: []jobs.Target{thing("a"), target},
 		}})
-		s.ok(err)
+		s.OK(err)
 	}
 	make("1", jobs.JobInProgress, jobs.Snapshot, "", groupOf("g"))
 	make("2", jobs.JobCompleted, jobs.Snapshot, "n", groupOf("h"))
@@ -150,7 +150,7 @@ func testListJobs(s *suite) {
 		var ids []string
 		for page := (jobs.Page{Limit: 1}); ; {
 			list, next, err := s.Jobs(bg, q, page)
-			s.ok(err)
+			s.OK(err)
 			for _, j := range list {
 				ids = append(ids, j.Job.ID)
 			}

@@ -21,30 +21,30 @@ func testLimits(s *suite) {
 	thing := func(name, thingType string, attributes map[string]string) error {
 		return s.CreateThings(bg, []jobs.Thing{{Name: name, ID: name, TypeName: thingType, Attributes: attributes, Version: 1, CreatedAt: s.now}})
 	}
-	s.ok(thing("free", "", attributes(jobs.MaxFreeAttributes, 1)))
-	s.is(thing("x", "", attributes(jobs.MaxFreeAttributes+1, 1)), jobs.ErrInvalidRequest)
-	s.ok(thing("typed", "sensor", attributes(jobs.MaxAttributes, 800)))
-	s.is(thing("x", "sensor", attributes(jobs.MaxAttributes+1, 1)), jobs.ErrInvalidRequest)
-	s.is(thing("x", "sensor", attributes(jobs.MaxAttributes, jobs.MaxAttributesBytes/jobs.MaxAttributes)), jobs.ErrInvalidRequest)
-	s.is(s.UpdateThing(bg, "free", 0, func(t *jobs.Thing) { t.Attributes["more"] = "1" }), jobs.ErrInvalidRequest)
-	s.is(s.UpdateThing(bg, "typed", 0, func(t *jobs.Thing) { t.TypeName = "" }), jobs.ErrInvalidRequest)
-	s.ok(s.UpdateThing(bg, "free", 0, func(t *jobs.Thing) { t.TypeName, t.Attributes["more"] = "sensor", "1" }))
+	s.OK(thing("free", "", attributes(jobs.MaxFreeAttributes, 1)))
+	s.Is(thing("x", "", attributes(jobs.MaxFreeAttributes+1, 1)), jobs.ErrInvalidRequest)
+	s.OK(thing("typed", "sensor", attributes(jobs.MaxAttributes, 800)))
+	s.Is(thing("x", "sensor", attributes(jobs.MaxAttributes+1, 1)), jobs.ErrInvalidRequest)
+	s.Is(thing("x", "sensor", attributes(jobs.MaxAttributes, jobs.MaxAttributesBytes/jobs.MaxAttributes)), jobs.ErrInvalidRequest)
+	s.Is(s.UpdateThing(bg, "free", 0, func(t *jobs.Thing) { t.Attributes["more"] = "1" }), jobs.ErrInvalidRequest)
+	s.Is(s.UpdateThing(bg, "typed", 0, func(t *jobs.Thing) { t.TypeName = "" }), jobs.ErrInvalidRequest)
+	s.OK(s.UpdateThing(bg, "free", 0, func(t *jobs.Thing) { t.TypeName, t.Attributes["more"] = "sensor", "1" }))
 
 	group := func(name string, attributes map[string]string) error {
 		return s.CreateGroup(bg, jobs.Group{Name: name, ID: name, Attributes: attributes, Version: 1, CreatedAt: s.now}, nil)
 	}
-	s.ok(group("full", attributes(jobs.MaxAttributes, 1)))
-	s.is(group("x", attributes(jobs.MaxAttributes+1, 1)), jobs.ErrInvalidRequest)
+	s.OK(group("full", attributes(jobs.MaxAttributes, 1)))
+	s.Is(group("x", attributes(jobs.MaxAttributes+1, 1)), jobs.ErrInvalidRequest)
 	_, err := s.UpdateGroup(bg, "full", 0, func(g *jobs.Group) { g.Attributes["more"] = "1" })
-	s.is(err, jobs.ErrInvalidRequest)
+	s.Is(err, jobs.ErrInvalidRequest)
 
 	for i := range jobs.MaxChildGroups {
 		s.group(fmt.Sprintf("child%d", i), "full")
 	}
 	child := jobs.Group{Name: "x", ID: "x", Parent: "full", Version: 1, CreatedAt: s.now}
-	s.is(s.CreateGroup(bg, child, nil), jobs.ErrInvalidRequest)
-	s.ok(s.DeleteGroup(bg, "child0", 0, s.now))
-	s.ok(s.CreateGroup(bg, child, nil))
+	s.Is(s.CreateGroup(bg, child, nil), jobs.ErrInvalidRequest)
+	s.OK(s.DeleteGroup(bg, "child0", 0, s.now))
+	s.OK(s.CreateGroup(bg, child, nil))
 	s.group("grandchild", "child1")
 }
 
@@ -63,20 +63,20 @@ func testBounds(s *suite) {
 		_, err := s.ChangeMembers(bg, jobs.MemberChange{Things: []string{thing}, Add: add, Remove: remove, Now: s.now, Bounded: true})
 		return err
 	}
-	s.ok(put("a", groups[:10]))
-	s.is(put("a", groups[10:]), jobs.ErrInvalidRequest)
-	s.ok(put("a", groups[:1])) // where it is already
-	s.ok(put("a", groups[10:], "g09"))
-	s.is(put("a", []string{"deep"}, "g01"), jobs.ErrInvalidRequest) // below one that it is in
-	s.ok(put("a", []string{"deep"}, "g00"))
-	s.is(put("a", []string{"g00"}, "g01"), jobs.ErrInvalidRequest) // above
-	s.is(put("a", []string{"beside"}), jobs.ErrInvalidRequest)
-	s.is(put("b", []string{"below", "beside"}), jobs.ErrInvalidRequest)
+	s.OK(put("a", groups[:10]))
+	s.Is(put("a", groups[10:]), jobs.ErrInvalidRequest)
+	s.OK(put("a", groups[:1])) // where it is already
+	s.OK(put("a", groups[10:], "g09"))
+	s.Is(put("a", []string{"deep"}, "g01"), jobs.ErrInvalidRequest) // below one that it is in
+	s.OK(put("a", []string{"deep"}, "g00"))
+	s.Is(put("a", []string{"g00"}, "g01"), jobs.ErrInvalidRequest) // above
+	s.Is(put("a", []string{"beside"}), jobs.ErrInvalidRequest)
+	s.Is(put("b", []string{"below", "beside"}), jobs.ErrInvalidRequest)
 	of, _, err := s.GroupsOf(bg, "b", jobs.Page{Limit: 10})
-	s.ok(err)
+	s.OK(err)
 	s.same("groups of b", len(of), 0)
 
-	s.ok(s.DeleteGroup(bg, "g02", 0, s.now)) // what is being ended counts no more
-	s.ok(put("a", []string{"g09"}))
+	s.OK(s.DeleteGroup(bg, "g02", 0, s.now)) // what is being ended counts no more
+	s.OK(put("a", []string{"g09"}))
 	s.join("beside", "a") // not bounded
 }

@@ -21,7 +21,7 @@ func testListExecutions(s *suite) {
 		var got []string
 		for page := (jobs.Page{Limit: 3}); ; {
 			list, next, err := s.OfJob(bg, "j", q, page)
-			s.ok(err)
+			s.OK(err)
 			for _, e := range list {
 				got = append(got, e.Thing)
 			}
@@ -36,7 +36,7 @@ func testListExecutions(s *suite) {
 	f(jobs.ExecutionQuery{ByStatus: true, Status: jobs.Succeeded}, "t02", "t05")
 	f(jobs.ExecutionQuery{ByStatus: true}, "t00", "t01", "t03", "t04", "t06")
 	_, _, err := s.OfJob(bg, "k", jobs.ExecutionQuery{}, jobs.Page{Limit: 1})
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	testOfThing(s)
 }
 
@@ -46,7 +46,7 @@ func testOfThing(s *suite) {
 			ID: id, Version: 1, Status: jobs.JobInProgress, Selection: jobs.Continuous, NamespaceID: "in-" + id,
 			Targets: []jobs.Target{groupOf("g")},
 		}})
-		s.ok(err)
+		s.OK(err)
 		s.roll(id, 10)
 	}
 	s.leave("g", "t02")
@@ -57,7 +57,7 @@ func testOfThing(s *suite) {
 		var got []string
 		for page := (jobs.Page{Limit: 2}); ; {
 			list, next, err := s.OfThing(bg, "t02", q, page)
-			s.ok(err)
+			s.OK(err)
 			for _, e := range list {
 				got = append(got, fmt.Sprintf("%s#%d %s", e.Job.ID, e.Number, e.Status))
 			}
@@ -72,7 +72,7 @@ func testOfThing(s *suite) {
 	f(jobs.ExecutionQuery{JobID: "k"}, "k#2 QUEUED", "k#1 REMOVED")
 	f(jobs.ExecutionQuery{NamespaceID: "in-l"}, "l#2 FAILED", "l#1 REMOVED")
 	_, _, err := s.OfThing(bg, "nobody", jobs.ExecutionQuery{}, jobs.Page{Limit: 1})
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 }
 
 func testDeleteExecution(s *suite) {
@@ -83,29 +83,29 @@ func testDeleteExecution(s *suite) {
 	s.leave("g", "a")
 	s.join("g", "a") // a has attempts 1 and 2
 	first, err := s.Execution(bg, "a", "j", 1)
-	s.ok(err)
+	s.OK(err)
 	second := s.execution("a", "j")
 
 	stale := second
 	stale.Version++
-	s.is(s.DeleteExecution(bg, stale), jobs.ErrVersionConflict)
-	s.ok(s.DeleteExecution(bg, second))
+	s.Is(s.DeleteExecution(bg, stale), jobs.ErrVersionConflict)
+	s.OK(s.DeleteExecution(bg, second))
 	s.same("pending", s.pending("a"), []string(nil))
 	s.same("the latest", s.execution("a", "j").Number, 1)
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
-	s.ok(s.DeleteExecution(bg, first))
+	s.OK(s.DeleteExecution(bg, first))
 	_, err = s.Execution(bg, "a", "j", 0)
-	s.is(err, jobs.ErrNotFound)
-	s.is(s.DeleteExecution(bg, first), jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
+	s.Is(s.DeleteExecution(bg, first), jobs.ErrNotFound)
 	s.counts(jobs.Counts{jobs.Queued: 1})
 
 	s.leave("g", "b")
 	s.join("g", "b")
 	past, err := s.Execution(bg, "b", "j", 1)
-	s.ok(err)
-	s.ok(s.DeleteExecution(bg, past))
+	s.OK(err)
+	s.OK(s.DeleteExecution(bg, past))
 	_, err = s.Execution(bg, "b", "j", 1)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	s.same("the latest stays", s.execution("b", "j").Number, 2)
 	s.counts(jobs.Counts{jobs.Queued: 1})
 	s.reopen()
@@ -127,12 +127,12 @@ func testDue(s *suite) {
 		if name == "t05" {
 			next.StepDeadline = s.now.Add(90 * time.Second)
 		}
-		s.ok(s.Swap(bg, []jobs.Swap{{Old: e, New: next}}))
+		s.OK(s.Swap(bg, []jobs.Swap{{Old: e, New: next}}))
 	}
 	due := func(at time.Duration, limit int) (list []string) {
 		s.Helper()
 		executions, next, err := s.Due(bg, s.now.Add(at), limit)
-		s.ok(err)
+		s.OK(err)
 		for _, e := range executions {
 			list = append(list, e.Thing)
 		}
@@ -151,11 +151,11 @@ func testDue(s *suite) {
 	more := s.execution("t02", "j")
 	next := more
 	next.Version, next.Deadline = 3, s.now.Add(time.Hour)
-	s.ok(s.Swap(bg, []jobs.Swap{{Old: more, New: next}}))
+	s.OK(s.Swap(bg, []jobs.Swap{{Old: more, New: next}}))
 	less := s.execution("t03", "j")
 	next = less
 	next.Version, next.StepDeadline = 3, s.now.Add(110*time.Second)
-	s.ok(s.Swap(bg, []jobs.Swap{{Old: less, New: next}}))
+	s.OK(s.Swap(bg, []jobs.Swap{{Old: less, New: next}}))
 	s.same("at 111 s", due(111*time.Second, 10), []string{"t03"})
 	s.reopen()
 	s.same("at 10 min", due(10*time.Minute, 10), []string{"t03", "t04"})
@@ -165,6 +165,6 @@ func testDue(s *suite) {
 		s.becomes(name, "j", jobs.Succeeded)
 	}
 	executions, at, err := s.Due(bg, s.now.Add(24*time.Hour), 10)
-	s.ok(err)
+	s.OK(err)
 	s.same("in the end", []any{len(executions), at}, []any{0, time.Time{}})
 }

@@ -53,7 +53,7 @@ func (s *suite) retry(id, of string, edit func(*jobs.RetryOf)) jobs.NewRetry {
 func (s *suite) makeRetry(id string, edit func(*jobs.RetryOf)) *jobs.Job {
 	s.Helper()
 	j, made, err := s.RetryJob(bg, s.retry(id, "j", edit))
-	s.ok(err)
+	s.OK(err)
 	s.same("made", made, true)
 	return j
 }
@@ -63,7 +63,7 @@ func (s *suite) fill(id string, limit int) {
 	s.Helper()
 	for range 1000 {
 		_, j, err := s.FillJob(bg, jobs.FillChunk{JobID: id, Limit: limit, Now: s.now})
-		s.ok(err)
+		s.OK(err)
 		if !j.Filling {
 			return
 		}
@@ -75,7 +75,7 @@ func (s *suite) fill(id string, limit int) {
 func (s *suite) members(id string) []string {
 	s.Helper()
 	list, _, err := s.Members(bg, jobs.RetryGroup(id), false, jobs.Page{Limit: 1000})
-	s.ok(err)
+	s.OK(err)
 	slices.Sort(list)
 	return list
 }
@@ -87,24 +87,24 @@ func testRetryJob(s *suite) {
 	s.same("things", j.RetryOf.Things, len(failed))
 	s.same("members yet", len(s.members("again")), 0)
 	document, err := s.JobDocument(bg, "again")
-	s.ok(err)
+	s.OK(err)
 	s.same("document", document, `{"again":true}`)
 
 	// Nothing is rolled out before the group is full.
 	_, err = s.QueueChunk(bg, s.chunk("again", 3))
-	s.is(err, jobs.ErrInvalidStateTransition)
+	s.Is(err, jobs.ErrInvalidStateTransition)
 	_, filling, err := s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 3, Now: s.now})
-	s.ok(err)
+	s.OK(err)
 	s.same("filling", filling.Filling, true)
 	s.same("members", s.members("again"), failed[:3])
 	_, err = s.QueueChunk(bg, s.chunk("again", 3))
-	s.is(err, jobs.ErrInvalidStateTransition)
+	s.Is(err, jobs.ErrInvalidStateTransition)
 	s.fill("again", 3)
 	s.same("members", s.members("again"), failed)
 	_, _, err = s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 3, Now: s.now})
-	s.is(err, jobs.ErrInvalidStateTransition)
+	s.Is(err, jobs.ErrInvalidStateTransition)
 	got, err := s.Job(bg, "again")
-	s.ok(err)
+	s.OK(err)
 	s.same("version", []any{got.Version, got.Filling}, []any{2, false})
 	queued := s.roll("again", 7) // members joined since the job was made: it gets them all the same
 	slices.Sort(queued)
@@ -112,16 +112,16 @@ func testRetryJob(s *suite) {
 
 	// The same once more finds it; another request of the same ID does not.
 	same, made, err := s.RetryJob(bg, s.retry("again", "j", nil))
-	s.ok(err)
+	s.OK(err)
 	s.same("again", []any{made, same.Row, same.RetryOf.Things}, []any{false, j.Row, len(failed)})
 	_, _, err = s.RetryJob(bg, s.retry("again", "j", func(r *jobs.RetryOf) { r.Statuses = r.Statuses[:1] }))
-	s.is(err, jobs.ErrAlreadyExists)
+	s.Is(err, jobs.ErrAlreadyExists)
 	_, _, err = s.RetryJob(bg, s.retry("j", "j", nil))
-	s.is(err, jobs.ErrAlreadyExists)
+	s.Is(err, jobs.ErrAlreadyExists)
 	_, _, err = s.RetryJob(bg, s.retry("other", "none", nil))
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Group(bg, jobs.RetryGroup("other"))
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 
 	for reason, want := range map[string][]string{"power": {"t01", "t07", "t11", "t13", "t17", "t19"}, "": {"t03", "t06", "t09", "t12", "t18"}} {
 		id := "by" + reason
@@ -130,10 +130,10 @@ func testRetryJob(s *suite) {
 		s.same("by reason "+reason, s.members(id), want)
 	}
 	_, _, err = s.RetryJob(bg, s.retry("rejected", "j", func(r *jobs.RetryOf) { r.Statuses = r.Statuses[2:] }))
-	s.is(err, jobs.ErrInvalidRequest) // there is none
+	s.Is(err, jobs.ErrInvalidRequest) // there is none
 	for q, want := range map[*jobs.FailureQuery]int64{{}: 16, {Statuses: []jobs.Status{jobs.TimedOut}}: 5, {ByReason: true, Reason: "power"}: 6} {
 		n, err := s.CountFailures(bg, "j", *q)
-		s.ok(err)
+		s.OK(err)
 		s.same(fmt.Sprintf("%+v", *q), n, want)
 	}
 }
@@ -145,7 +145,7 @@ func testRetryJobResumes(s *suite) {
 	for chunks, done := 0, false; !done; chunks++ {
 		s.reopen()
 		_, j, err := s.FillJob(bg, jobs.FillChunk{JobID: "again", Limit: 5, Now: s.now})
-		s.ok(err)
+		s.OK(err)
 		done = !j.Filling
 		s.same("members", s.members("again"), failed[:min(5*(chunks+1), len(failed))])
 	}
@@ -187,12 +187,12 @@ func testRetryJobOver(s *suite) {
 	refused := func() {
 		s.Helper()
 		j, err := s.Job(bg, "j")
-		s.ok(err)
+		s.OK(err)
 		next := *j
 		next.Version++
 		deleting(&next)
 		_, err = s.SwapJob(bg, next)
-		s.is(err, jobs.ErrInvalidStateTransition)
+		s.Is(err, jobs.ErrInvalidStateTransition)
 	}
 	// The other job stays as long as its failures are being read.
 	for _, id := range []string{"a", "b", "c", "d"} {
@@ -201,30 +201,30 @@ func testRetryJobOver(s *suite) {
 	refused()
 	s.swapTo("a", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued }) // filled no more
 	a, err := s.Job(bg, "a")
-	s.ok(err)
+	s.OK(err)
 	s.same("filling", a.Filling, false)
 	_, _, err = s.FillJob(bg, jobs.FillChunk{JobID: "a", Limit: 3, Now: s.now})
-	s.is(err, jobs.ErrInvalidStateTransition)
+	s.Is(err, jobs.ErrInvalidStateTransition)
 	s.swapTo("b", deleting)
-	s.ok(s.RemoveJob(bg, "b"))
+	s.OK(s.RemoveJob(bg, "b"))
 	refused()
-	s.ok(s.DeleteGroup(bg, jobs.RetryGroup("c"), 0, s.now)) // there is nothing to fill any more
+	s.OK(s.DeleteGroup(bg, jobs.RetryGroup("c"), 0, s.now)) // there is nothing to fill any more
 	s.fill("c", 3)
 	refused()
 	_, err = s.DeleteThing(bg, failed[0], 0, s.now) // a thing that is gone is left out
-	s.ok(err)
+	s.OK(err)
 	_, err = s.DeleteThing(bg, failed[1], 0, s.now) // unless it came back
-	s.ok(err)
+	s.OK(err)
 	s.things(failed[1])
 	s.fill("d", 3)
 	s.same("members", s.members("d"), failed[1:])
 
 	_, _, err = s.RetryJob(bg, s.retry("b", "j", nil)) // whose group is still there
-	s.is(err, jobs.ErrAlreadyExists)
+	s.Is(err, jobs.ErrAlreadyExists)
 	s.swapTo("j", deleting)
 	_, _, err = s.RetryJob(bg, s.retry("e", "j", nil))
-	s.is(err, jobs.ErrInvalidStateTransition)
+	s.Is(err, jobs.ErrInvalidStateTransition)
 	same, made, err := s.RetryJob(bg, s.retry("d", "j", nil))
-	s.ok(err)
+	s.OK(err)
 	s.same("the same", []any{made, same.ID}, []any{false, "d"})
 }

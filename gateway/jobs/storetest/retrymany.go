@@ -18,8 +18,7 @@ func RetryMany(t *testing.T, e Engine) {
 	if os.Getenv("JOBS_SCALE") == "full" {
 		many = 250_000
 	}
-	s := &suite{T: t, engine: e, open: e.New(t), now: start}
-	s.Store = s.handle()
+	s := newSuite(t, e)
 	list := make([]string, many)
 	for i := range list {
 		list[i] = fmt.Sprintf("thing-%06d", i)
@@ -32,15 +31,15 @@ func RetryMany(t *testing.T, e Engine) {
 	j := s.job("j", jobs.Snapshot, groupOf("g"))
 	for range many/2000 + 1 {
 		r, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", After: s.progress("j").Chunks, Limit: 2000, Pace: s.now, Now: s.now, Names: true})
-		s.ok(err)
+		s.OK(err)
 		s.failAll(j, r.Things)
 	}
 	service, err := operations.New(operations.Config{Store: s.Store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
-	s.ok(err)
+	s.OK(err)
 	timed := func(what string, do func() error) {
 		t.Helper()
 		begun := time.Now()
-		s.ok(do())
+		s.OK(do())
 		t.Logf("%d things: %s: %v", many, what, time.Since(begun).Round(time.Millisecond))
 	}
 	retry := func(r jobs.RetryJobRequest) func() error {
@@ -78,7 +77,7 @@ func (s *suite) failAll(j *jobs.Job, things []string) {
 	after := ""
 	for len(swaps) < len(things) {
 		list, next, err := s.OfJob(bg, j.ID, jobs.ExecutionQuery{ByStatus: true, Status: jobs.Queued}, jobs.Page{Limit: 2000, After: after})
-		s.ok(err)
+		s.OK(err)
 		for _, e := range list {
 			failed := e
 			failed.Status, failed.Version, failed.Details = jobs.Failed, e.Version+1, jobs.NewStatusDetails(map[string]string{"reason": "disk is full"})
@@ -88,5 +87,5 @@ func (s *suite) failAll(j *jobs.Job, things []string) {
 			break
 		}
 	}
-	s.ok(s.Swap(bg, swaps))
+	s.OK(s.Swap(bg, swaps))
 }

@@ -28,7 +28,7 @@ func testRollout(s *suite) {
 	c := s.chunk("j", 3)
 	c.Pace = s.now.Add(time.Second)
 	r, err := s.QueueChunk(bg, c)
-	s.ok(err)
+	s.OK(err)
 	s.same("first chunk", r.Queued, 3)
 	p := s.progress("j")
 	s.same("progress", p, r.Progress)
@@ -36,11 +36,11 @@ func testRollout(s *suite) {
 		Counts: jobs.Counts{jobs.Queued: 3}, Notified: 3, Chunks: 1, Started: true, Target: 1, Pace: c.Pace,
 	})
 	_, err = s.QueueChunk(bg, c) // the same chunk again, by another gateway
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	c.After = 1
 	c.JobID = "k"
 	_, err = s.QueueChunk(bg, c)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 
 	queued := append(r.Things, s.roll("j", 3)...)
 	slices.Sort(queued)
@@ -55,7 +55,7 @@ func testRollout(s *suite) {
 
 	s.swapTo("j", func(j *jobs.Job) { j.Status = jobs.JobScheduled })
 	_, err = s.QueueChunk(bg, s.chunk("j", 3))
-	s.is(err, jobs.ErrInvalidStateTransition)
+	s.Is(err, jobs.ErrInvalidStateTransition)
 }
 
 func testRolloutSnapshot(s *suite) {
@@ -109,14 +109,14 @@ func testRolloutDone(s *suite) {
 		s.job(id, jobs.Snapshot, targets...)
 		if i == 3 {
 			_, err := s.DeleteThing(bg, "goes", 0, s.now)
-			s.ok(err)
-			s.ok(s.DeleteGroup(bg, "gone", 0, s.now))
+			s.OK(err)
+			s.OK(s.DeleteGroup(bg, "gone", 0, s.now))
 		}
 		r, err := s.QueueChunk(bg, s.chunk(id, 2))
-		s.ok(err)
+		s.OK(err)
 		s.same("after two", []any{r.Queued, r.Progress.Done}, []any{2, false})
 		r, err = s.QueueChunk(bg, s.chunk(id, 1))
-		s.ok(err)
+		s.OK(err)
 		s.same("after three", []any{r.Queued, r.Progress.Done}, []any{1, true})
 	}
 }
@@ -129,7 +129,7 @@ func testRolloutResumes(s *suite) {
 	var queued []string
 	for done := false; !done; {
 		r, err := s.QueueChunk(bg, s.chunk("j", 7))
-		s.ok(err)
+		s.OK(err)
 		queued, done = append(queued, r.Things...), r.Progress.Done
 		p := s.progress("j")
 		s.reopen()
@@ -181,14 +181,14 @@ func testMove(s *suite) {
 	s.group("h", "", "b", "c")
 	s.job("j", jobs.Continuous, groupOf("g"), groupOf("h"))
 	r, err := s.QueueChunk(bg, s.chunk("j", 1))
-	s.ok(err)
+	s.OK(err)
 	s.same("first chunk", r.Things, []string{"a"})
 	m, err := s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"c"}, Add: []string{"g"}, Remove: []string{"h"}, Now: s.now})
-	s.ok(err)
+	s.OK(err)
 	s.same("queued by moving", len(m.Queued), 1)
 	s.same("the rest", s.roll("j", 10), []string{"b"})
 	m, err = s.ChangeMembers(bg, jobs.MemberChange{Things: []string{"a"}, Add: []string{"h"}, Remove: []string{"g"}, Now: s.now})
-	s.ok(err)
+	s.OK(err)
 	s.same("moving later", len(m.Queued)+len(m.Removed), 0)
 	s.counts(jobs.Counts{jobs.Queued: 3})
 }
@@ -237,7 +237,7 @@ func testRejoin(s *suite) {
 	s.same("a", s.pending("a"), []string{"j#2 QUEUED v1"})
 	s.counts(jobs.Counts{jobs.Queued: 3})
 	past, err := s.Execution(bg, "b", "j", 1)
-	s.ok(err)
+	s.OK(err)
 	s.same("b's first", past.Status, jobs.Removed)
 	s.reopen()
 	s.same("b", s.pending("b"), []string{"j#2 QUEUED v1"})

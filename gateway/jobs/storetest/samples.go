@@ -14,12 +14,12 @@ func testSamples(s *suite) {
 	other := s.job("other", jobs.Snapshot, thing("a"))
 	add := func(after time.Duration, succeeded int64) {
 		s.Helper()
-		s.ok(s.AddSample(bg, j, jobs.Sample{At: s.later(after), Counts: jobs.Counts{jobs.Queued: 99 - succeeded, jobs.Succeeded: succeeded}}))
+		s.OK(s.AddSample(bg, j, jobs.Sample{At: s.later(after), Counts: jobs.Counts{jobs.Queued: 99 - succeeded, jobs.Succeeded: succeeded}}))
 	}
 	check := func(want ...string) {
 		s.Helper()
 		list, err := s.Samples(bg, "j")
-		s.ok(err)
+		s.OK(err)
 		var got []string
 		for _, one := range list {
 			got = append(got, fmt.Sprintf("%v %d/%d", one.At.Sub(start), one.Counts[jobs.Succeeded], one.Counts.Total()))
@@ -39,20 +39,20 @@ func testSamples(s *suite) {
 	s.reopen()
 	add(10*time.Minute, 9) // after a rest, until which nothing had changed
 	check("0s 0/0", "1s 0/99", "1m3s 6/99", "2m3s 8/99", "11m2s 8/99", "12m2s 9/99")
-	s.ok(s.AddSample(bg, other, jobs.Sample{At: s.now, Counts: jobs.Counts{jobs.Queued: 1}}))
+	s.OK(s.AddSample(bg, other, jobs.Sample{At: s.now, Counts: jobs.Counts{jobs.Queued: 1}}))
 	check("0s 0/0", "1s 0/99", "1m3s 6/99", "2m3s 8/99", "11m2s 8/99", "12m2s 9/99")
 
 	_, err := s.Samples(bg, "none")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobDeleting, jobs.SweepDelete })
-	s.ok(s.RemoveJob(bg, "j"))
-	s.is(s.AddSample(bg, j, jobs.Sample{At: s.now, Counts: jobs.Counts{1}}), jobs.ErrNotFound)
+	s.OK(s.RemoveJob(bg, "j"))
+	s.Is(s.AddSample(bg, j, jobs.Sample{At: s.now, Counts: jobs.Counts{1}}), jobs.ErrNotFound)
 	again := s.job("j", jobs.Snapshot, thing("a")) // which has none of its namesake's
 	check()
-	s.ok(s.AddSample(bg, j, jobs.Sample{At: s.later(time.Minute), Counts: jobs.Counts{5}}))
+	s.OK(s.AddSample(bg, j, jobs.Sample{At: s.later(time.Minute), Counts: jobs.Counts{5}}))
 	check()
-	s.ok(s.AddSample(bg, again, jobs.Sample{At: s.now, Counts: jobs.Counts{5}}))
+	s.OK(s.AddSample(bg, again, jobs.Sample{At: s.now, Counts: jobs.Counts{5}}))
 	list, err := s.Samples(bg, "j")
-	s.ok(err)
+	s.OK(err)
 	s.same("samples", len(list), 2)
 }

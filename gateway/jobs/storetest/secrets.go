@@ -22,19 +22,19 @@ func testSecrets(s *suite) {
 	}
 	asking.Wait()
 	for i := range askers {
-		s.ok(errs[i])
+		s.OK(errs[i])
 		if len(all[i]) != jobs.SecretSize || !bytes.Equal(all[i], all[0]) {
 			s.Fatalf("asker %d was told another secret, of %d bytes", i, len(all[i]))
 		}
 	}
 	other, err := s.Secret(bg, "other")
-	s.ok(err)
+	s.OK(err)
 	if len(other) != jobs.SecretSize || bytes.Equal(other, all[0]) || bytes.Equal(other, make([]byte, jobs.SecretSize)) {
 		s.Fatal("two names have one secret, or one has none")
 	}
 	s.reopen()
 	again, err := s.Secret(bg, "one")
-	s.ok(err)
+	s.OK(err)
 	if !bytes.Equal(again, all[0]) {
 		s.Fatal("the secret did not outlive its handle")
 	}
@@ -51,7 +51,7 @@ func testCursors(s *suite) {
 	s.roll("j", 10)
 	s.roll("k", 10)
 	for _, id := range []string{"a", "b"} {
-		s.ok(s.CreateTemplate(bg, jobs.JobTemplate{ID: id}, nil))
+		s.OK(s.CreateTemplate(bg, jobs.JobTemplate{ID: id}, nil))
 	}
 	lists := map[string]func(jobs.Page) (int, string, error){
 		"Things": func(p jobs.Page) (int, string, error) {
@@ -85,7 +85,7 @@ func testCursors(s *suite) {
 	after := map[string]string{}
 	for name, list := range lists {
 		_, next, err := list(jobs.Page{Limit: 1})
-		s.ok(err)
+		s.OK(err)
 		if after[name] = next; next == "" {
 			s.Fatalf("%s ends after one", name)
 		}
@@ -93,7 +93,7 @@ func testCursors(s *suite) {
 	s.reopen()
 	for name, list := range lists {
 		n, next, err := list(jobs.Page{After: after[name], Limit: 10})
-		s.ok(err)
+		s.OK(err)
 		if n != want[name]-1 || next != "" {
 			s.Fatalf("%s goes on with %d, want %d; the next page is %q", name, n, want[name]-1, next)
 		}

@@ -1,18 +1,19 @@
-// Package storetest is the suite of the rules over an engine (jobs.Store), and a model test and storms that run the whole
-// service over it. The laws of an engine by itself are in package enginetest.
+// Package storetest is the suite of the rules over an engine (jobs.Store), and storms that run the whole service over it;
+// its room model compares that with a model. The laws of an engine by itself are in package enginetest.
 //
-//	Engine ──► Run     what each method of the interface promises, one by one
-//	      └──► Model   random operations against a small model in memory
+//	Engine ──► Run         what each method of the interface promises, one by one
+//	      ├──► Storm       operators and devices do random operations at once
+//	      └──► model.Run   random operations, compared with a model
 package storetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/enginetest/check"
 )
 
 // Engine is how the suite gets stores.
@@ -47,11 +48,7 @@ func Run(t *testing.T, e Engine) {
 		"Templates": testTemplates, "Tags": testTags, "Secrets": testSecrets, "Cursors": testCursors,
 		"Reopen": testReopen, "Handles": testHandles, "Closed": testClosed, "Canceled": testCanceled,
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := &suite{T: t, engine: e, open: e.New(t), now: start}
-			s.Store = s.handle()
-			test(s)
-		})
+		t.Run(name, func(t *testing.T) { test(newSuite(t, e)) })
 	}
 }
 
@@ -60,7 +57,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // suite is one test with its store. Its helpers end the test on an error.
 type suite struct {
-	*testing.T
+	check.Test
 	jobs.Store
 	engine Engine
 	open   Opener
@@ -69,39 +66,24 @@ type suite struct {
 
 var bg = context.Background()
 
-// handle opens a handle, and closes it at the end of the test.
+// newSuite makes a test of a fresh store, with a handle.
+func newSuite(t *testing.T, e Engine) *suite {
+	t.Helper()
+	s := &suite{Test: check.Test{T: t}, engine: e, open: e.New(t), now: start}
+	s.Store = s.handle()
+	return s
+}
+
 func (s *suite) handle() jobs.Store {
 	s.Helper()
-	st, err := s.open()
-	s.ok(err)
-	s.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			s.Errorf("Close: %v", err)
-		}
-	})
-	return st
+	return check.Open(&s.Test, s.open)
 }
 
 // reopen closes the store and opens it again.
 func (s *suite) reopen() {
 	s.Helper()
-	s.ok(s.Store.Close())
+	s.OK(s.Store.Close())
 	s.Store = s.handle()
-}
-
-func (s *suite) ok(err error) {
-	s.Helper()
-	if err != nil {
-		s.Fatal(err)
-	}
-}
-
-// is ends the test unless err is of a kind.
-func (s *suite) is(err, kind error) {
-	s.Helper()
-	if !errors.Is(err, kind) {
-		s.Fatalf("error is %v, want %v", err, kind)
-	}
 }
 
 // same ends the test unless two values print alike.
@@ -125,13 +107,13 @@ func (s *suite) things(names ...string) {
 	for i, n := range names {
 		list[i] = jobs.Thing{Name: n, ID: "id-" + n, Version: 1, CreatedAt: s.now}
 	}
-	s.ok(s.CreateThings(bg, list))
+	s.OK(s.CreateThings(bg, list))
 }
 
 // group makes a group under a parent with members.
 func (s *suite) group(name, parent string, members ...string) {
 	s.Helper()
-	s.ok(s.CreateGroup(bg, jobs.Group{Name: name, ID: "id-" + name, Parent: parent, Version: 1, CreatedAt: s.now}, nil))
+	s.OK(s.CreateGroup(bg, jobs.Group{Name: name, ID: "id-" + name, Parent: parent, Version: 1, CreatedAt: s.now}, nil))
 	if len(members) > 0 {
 		s.join(name, members...)
 	}
@@ -140,14 +122,14 @@ func (s *suite) group(name, parent string, members ...string) {
 func (s *suite) join(group string, members ...string) jobs.MemberResult {
 	s.Helper()
 	r, err := s.ChangeMembers(bg, jobs.MemberChange{Things: members, Add: []string{group}, Now: s.now})
-	s.ok(err)
+	s.OK(err)
 	return r
 }
 
 func (s *suite) leave(group string, members ...string) jobs.MemberResult {
 	s.Helper()
 	r, err := s.ChangeMembers(bg, jobs.MemberChange{Things: members, Remove: []string{group}, Now: s.now})
-	s.ok(err)
+	s.OK(err)
 	return r
 }
 
@@ -162,7 +144,7 @@ func (s *suite) job(id string, selection jobs.Selection, targets ...jobs.Target)
 		ID: id, Version: 1, Status: jobs.JobInProgress, Selection: selection, Targets: targets,
 		CreatedAt: s.now, UpdatedAt: s.now,
 	}})
-	s.ok(err)
+	s.OK(err)
 	return j
 }
 
@@ -171,7 +153,7 @@ func (s *suite) roll(id string, limit int) (things []string) {
 	s.Helper()
 	for range 1000 {
 		r, err := s.QueueChunk(bg, s.chunk(id, limit))
-		s.ok(err)
+		s.OK(err)
 		if r.Queued > limit {
 			s.Fatalf("a chunk of %d queued %d", limit, r.Queued)
 		}
@@ -192,7 +174,7 @@ func (s *suite) chunk(id string, limit int) jobs.QueueChunk {
 func (s *suite) progress(id string) jobs.Progress {
 	s.Helper()
 	p, err := s.Progress(bg, id)
-	s.ok(err)
+	s.OK(err)
 	return p
 }
 
@@ -200,12 +182,12 @@ func (s *suite) progress(id string) jobs.Progress {
 func (s *suite) swapTo(id string, edit func(*jobs.Job)) *jobs.Job {
 	s.Helper()
 	j, err := s.Job(bg, id)
-	s.ok(err)
+	s.OK(err)
 	next := *j
 	edit(&next)
 	next.Version++
 	j, err = s.SwapJob(bg, next)
-	s.ok(err)
+	s.OK(err)
 	return j
 }
 
@@ -213,7 +195,7 @@ func (s *suite) swapTo(id string, edit func(*jobs.Job)) *jobs.Job {
 func (s *suite) execution(thing, job string) jobs.Execution {
 	s.Helper()
 	e, err := s.Execution(bg, thing, job, 0)
-	s.ok(err)
+	s.OK(err)
 	return e
 }
 
@@ -227,7 +209,7 @@ func (s *suite) becomes(thing, job string, status jobs.Status) {
 		next.StartedAt = s.now
 	}
 	swaps := []jobs.Swap{{Old: e, New: next}}
-	s.ok(s.Swap(bg, swaps))
+	s.OK(s.Swap(bg, swaps))
 	if !swaps[0].Applied {
 		s.Fatalf("execution of %s on %s was not swapped", job, thing)
 	}
@@ -243,9 +225,15 @@ func (s *suite) counts(want jobs.Counts) {
 func (s *suite) pending(thing string) (list []string) {
 	s.Helper()
 	pending, err := s.Pending(bg, nil, thing)
-	s.ok(err)
+	s.OK(err)
 	for _, e := range pending {
 		list = append(list, fmt.Sprintf("%s#%d %s v%d", e.Job.ID, e.Number, e.Status, e.Version))
 	}
 	return list
+}
+
+// State prints what is to be the same of an execution.
+func State(e *jobs.Execution) string {
+	return fmt.Sprintf("#%d v%d %s retry %d/%d %v %s queued %v started %v updated %v due %v %v", e.Number, e.Version, e.Status,
+		e.Retry, e.RetryTimedOut, e.Forced, e.Details, e.QueuedAt, e.StartedAt, e.UpdatedAt, e.Deadline, e.StepDeadline)
 }

@@ -26,8 +26,7 @@ type StormOptions struct {
 // are those of the executions, devices see what is stored, what was canceled or completed has nothing left to do, and
 // nobody was forgotten.
 func Storm(t *testing.T, e Engine, o StormOptions) {
-	s := &storm{suite: &suite{T: t, engine: e, open: e.New(t), now: start}}
-	s.Store = s.handle()
+	s := &storm{suite: newSuite(t, e)}
 	s.serve()
 	s.clock.Store(start.UnixMilli())
 	s.moody = o.Moods != nil
@@ -69,7 +68,7 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 	for range 40 { // slow rollouts come to their end, and what runs times out
 		s.clock.Add((10 * time.Minute).Milliseconds())
 		for range 3 {
-			s.ok(s.service.Driver().Tick(bg, s.time()))
+			s.OK(s.service.Driver().Tick(bg, s.time()))
 			s.clock.Add((10 * time.Second).Milliseconds())
 		}
 	}
@@ -108,7 +107,7 @@ func (s *storm) serve() {
 	s.service, err = operations.New(operations.Config{
 		Store: s.Store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Limits: operations.Limits{ChunkSize: stormChunk},
 	})
-	s.ok(err)
+	s.OK(err)
 }
 
 func (s *storm) time() time.Time { return time.UnixMilli(s.clock.Load()).UTC() }
@@ -232,13 +231,13 @@ func (w *stormWorker) create(now time.Time) {
 func (s *storm) check() {
 	s.Helper()
 	list, _, err := s.Jobs(bg, jobs.JobQuery{}, jobs.Page{Limit: 100})
-	s.ok(err)
+	s.OK(err)
 	var totals jobs.Counts
 	pending := make(map[string]map[string]jobs.Execution)
 	for _, listed := range list {
 		j, p := listed.Job, s.progress(listed.Job.ID)
 		executions, _, err := s.OfJob(bg, j.ID, jobs.ExecutionQuery{}, jobs.Page{Limit: stormThings + 1})
-		s.ok(err)
+		s.OK(err)
 		var counts jobs.Counts
 		for _, e := range executions {
 			counts[e.Status]++
@@ -256,7 +255,7 @@ func (s *storm) check() {
 		s.checkJob(j, &p, executions)
 	}
 	have, err := s.Totals(bg)
-	s.ok(err)
+	s.OK(err)
 	s.same("totals", have, totals)
 	for i := range stormThings {
 		name := fmt.Sprint("t", i)
@@ -264,13 +263,13 @@ func (s *storm) check() {
 		if errors.Is(err, jobs.ErrNotFound) {
 			err = nil
 		}
-		s.ok(err)
+		s.OK(err)
 		if len(shown) != len(pending[name]) {
 			s.Errorf("%s has %v pending, and is shown %v", name, pending[name], shown)
 		}
 		for _, e := range shown {
-			if is := pending[name][e.Job.ID]; state(&is) != state(&e) || is.Job.Version != e.Job.Version {
-				s.Errorf("%s is shown %s as %s, it is %s", name, e.Job.ID, state(&e), state(&is))
+			if is := pending[name][e.Job.ID]; State(&is) != State(&e) || is.Job.Version != e.Job.Version {
+				s.Errorf("%s is shown %s as %s, it is %s", name, e.Job.ID, State(&e), State(&is))
 			}
 		}
 	}
@@ -303,7 +302,7 @@ func (s *storm) checkJob(j *jobs.Job, p *jobs.Progress, executions []jobs.Execut
 			continue
 		}
 		members, _, err := s.Members(bg, target.Name, true, jobs.Page{Limit: stormThings + 1})
-		s.ok(err)
+		s.OK(err)
 		for _, thing := range members {
 			_, deleted := s.deleted.Load(thing + " " + j.ID)
 			if status, ok := has[thing]; !deleted && (!ok || status == jobs.Removed) {

@@ -22,7 +22,7 @@ func testSwap(s *suite) {
 	apply := func(sw jobs.Swap, want bool) {
 		s.Helper()
 		swaps := []jobs.Swap{sw}
-		s.ok(s.Swap(bg, swaps))
+		s.OK(s.Swap(bg, swaps))
 		s.same("applied", swaps[0].Applied, want)
 	}
 	apply(jobs.Swap{Old: queued, New: running}, true)
@@ -47,15 +47,15 @@ func testSwap(s *suite) {
 	apply(jobs.Swap{Old: ended, New: running}, false) // nothing follows an end
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Canceled: 1})
 	totals, err := s.Totals(bg)
-	s.ok(err)
+	s.OK(err)
 	s.same("totals", totals, jobs.Counts{jobs.Queued: 1, jobs.Canceled: 1})
 
 	_, err = s.Execution(bg, "b", "k", 0)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Execution(bg, "b", "j", 2)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Execution(bg, "nobody", "j", 0)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 }
 
 func testSwapMany(s *suite) {
@@ -73,12 +73,12 @@ func testSwapMany(s *suite) {
 			swaps[i].Old.Version = 5
 		}
 	}
-	s.ok(s.Swap(bg, swaps))
+	s.OK(s.Swap(bg, swaps))
 	for i := range swaps {
 		s.same(all[i], swaps[i].Applied, i%2 == 0) // each on its own
 	}
 	s.counts(jobs.Counts{jobs.Queued: 25, jobs.Rejected: 25})
-	s.ok(s.Swap(bg, nil))
+	s.OK(s.Swap(bg, nil))
 }
 
 func testSwapRetry(s *suite) {
@@ -93,19 +93,19 @@ func testSwapRetry(s *suite) {
 			Retry: e.Retry + 1, RetryTimedOut: 1,
 		}
 		swaps := []jobs.Swap{{Old: e, New: failed, Next: &next}}
-		s.ok(s.Swap(bg, swaps))
+		s.OK(s.Swap(bg, swaps))
 		return swaps[0].Applied
 	}
 	s.same("applied", retry(s.execution("a", "j")), true)
 	e := s.execution("a", "j")
 	s.same("next", []any{e.Number, e.Version, e.Status, e.Retry, e.RetryTimedOut}, []any{2, 1, jobs.Queued, 1, 1})
 	past, err := s.Execution(bg, "a", "j", 1)
-	s.ok(err)
+	s.OK(err)
 	s.same("past", []any{past.Number, past.Version, past.Status}, []any{1, 2, jobs.Failed})
 	s.counts(jobs.Counts{jobs.Queued: 1})
 	s.reopen()
 	sum, err := s.Retried(bg, e.Job)
-	s.ok(err)
+	s.OK(err)
 	s.same("retried", sum, jobs.Retried{Failed: 1, Things: 1})
 	s.same("pending", s.pending("a"), []string{"j#2 QUEUED v1"})
 	s.same("retry", s.execution("a", "j").Retry, 1)
@@ -168,7 +168,7 @@ func testPending(s *suite) {
 	s.things("a", "idle")
 	s.same("idle", s.pending("idle"), []string(nil))
 	_, err := s.Pending(bg, nil, "nobody")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	for i := range 5 {
 		s.later(time.Second)
 		s.job(fmt.Sprint("j", i), jobs.Snapshot, thing("a"))
@@ -190,14 +190,14 @@ func testPending(s *suite) {
 
 	buf := make([]jobs.Execution, 1, 8)
 	list, err := s.Pending(bg, buf, "a")
-	s.ok(err)
+	s.OK(err)
 	s.same("appended", len(list), 5)
 	s.same("in the same array", &list[0] == &buf[0], true)
 
 	// What a job has become shows in its executions.
 	s.swapTo("j3", func(j *jobs.Job) { j.Status = jobs.JobScheduled })
 	list, err = s.Pending(bg, nil, "a")
-	s.ok(err)
+	s.OK(err)
 	s.same("the job's status", list[1].Job.Status, jobs.JobScheduled)
 }
 
@@ -210,8 +210,8 @@ func testNamesakes(s *suite) {
 	oldJob, old := *s.execution("a", "j").Job, s.execution("a", "j")
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobDeleting, jobs.SweepDelete })
 	_, err := s.SweepJob(bg, jobs.SweepChunk{JobID: "j", Limit: 9, Now: s.now})
-	s.ok(err)
-	s.ok(s.RemoveJob(bg, "j"))
+	s.OK(err)
+	s.OK(s.RemoveJob(bg, "j"))
 	s.later(time.Second)
 	s.job("j", jobs.Snapshot, thing("a"))
 	s.roll("j", 1)
@@ -219,12 +219,12 @@ func testNamesakes(s *suite) {
 	running := old
 	running.Status, running.Version = jobs.InProgress, 2
 	swaps := []jobs.Swap{{Old: old, New: running}}
-	s.ok(s.Swap(bg, swaps))
+	s.OK(s.Swap(bg, swaps))
 	s.same("applied", swaps[0].Applied, false)
-	s.is(s.DeleteExecution(bg, old), jobs.ErrVersionConflict)
+	s.Is(s.DeleteExecution(bg, old), jobs.ErrVersionConflict)
 	oldJob.Version++
 	_, err = s.SwapJob(bg, oldJob)
-	s.is(err, jobs.ErrVersionConflict)
+	s.Is(err, jobs.ErrVersionConflict)
 	s.same("pending", s.pending("a"), []string{"j#1 QUEUED v1"})
 	s.becomes("a", "j", jobs.InProgress)
 }

@@ -12,28 +12,28 @@ func testThings(s *suite) {
 		Name: "a", ID: "uuid", TypeName: "lamp", BillingGroup: "paid", Attributes: map[string]string{"x": "1"},
 		Version: 1, CreatedAt: s.now,
 	}
-	s.ok(s.CreateThings(bg, []jobs.Thing{th}))
+	s.OK(s.CreateThings(bg, []jobs.Thing{th}))
 	got, err := s.Thing(bg, "a")
-	s.ok(err)
+	s.OK(err)
 	s.same("thing", got, th)
 	_, err = s.Thing(bg, "A")
-	s.is(err, jobs.ErrNotFound) // names are case-sensitive
+	s.Is(err, jobs.ErrNotFound) // names are case-sensitive
 
 	err = s.CreateThings(bg, []jobs.Thing{{Name: "b", ID: "id", Version: 1}, {Name: "a", ID: "id", Version: 1}})
-	s.is(err, jobs.ErrAlreadyExists)
+	s.Is(err, jobs.ErrAlreadyExists)
 	if !strings.Contains(err.Error(), "Thing a ") {
 		s.Fatalf("%q does not name the thing", err)
 	}
 	_, err = s.Thing(bg, "b") // all or none
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Pending(bg, nil, "b")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 
 	s.things("c", "b", "e", "d")
 	var names []string
 	for page := (jobs.Page{Limit: 2}); ; {
 		list, next, err := s.Things(bg, jobs.ThingQuery{}, page)
-		s.ok(err)
+		s.OK(err)
 		if len(list) > 2 {
 			s.Fatalf("a page of 2 has %d", len(list))
 		}
@@ -48,7 +48,7 @@ func testThings(s *suite) {
 }
 
 func testThingFilters(s *suite) {
-	s.ok(s.CreateThings(bg, []jobs.Thing{
+	s.OK(s.CreateThings(bg, []jobs.Thing{
 		{Name: "a", ID: "1", TypeName: "lamp", Attributes: map[string]string{"color": "red", "size.x": "4"}, Version: 1},
 		{Name: "b", ID: "2", TypeName: "lamp", Attributes: map[string]string{"color": "redish", "empty": ""}, Version: 1},
 		{Name: "c", ID: "3", TypeName: "pump", Attributes: map[string]string{"color": "Red", "empty": "no"}, Version: 1},
@@ -57,7 +57,7 @@ func testThingFilters(s *suite) {
 	f := func(q jobs.ThingQuery, want ...string) {
 		s.Helper()
 		list, _, err := s.Things(bg, q, jobs.Page{Limit: 10})
-		s.ok(err)
+		s.OK(err)
 		var names []string
 		for _, t := range list {
 			names = append(names, t.Name)
@@ -71,9 +71,9 @@ func testThingFilters(s *suite) {
 	f(jobs.ThingQuery{AttributeName: "color", AttributeValue: "red", AttributePrefix: true}, "a", "b")
 	f(jobs.ThingQuery{AttributeName: "size.x", AttributeValue: "4"}, "a")
 	f(jobs.ThingQuery{TypeName: "pump", AttributeName: "color", AttributeValue: "red"})
-	s.ok(s.UpdateThing(bg, "d", 1, func(t *jobs.Thing) { t.TypeName = "fan" }))
-	s.is(s.UpdateThing(bg, "d", 1, func(*jobs.Thing) {}), jobs.ErrVersionConflict)
-	s.is(s.UpdateThing(bg, "none", 0, func(*jobs.Thing) {}), jobs.ErrNotFound)
+	s.OK(s.UpdateThing(bg, "d", 1, func(t *jobs.Thing) { t.TypeName = "fan" }))
+	s.Is(s.UpdateThing(bg, "d", 1, func(*jobs.Thing) {}), jobs.ErrVersionConflict)
+	s.Is(s.UpdateThing(bg, "none", 0, func(*jobs.Thing) {}), jobs.ErrNotFound)
 	f(jobs.ThingQuery{TypeName: "fan"}, "d")
 	f(jobs.ThingQuery{AttributeName: "empty"}, "b", "c")
 	f(jobs.ThingQuery{AttributeName: "empty", ByValue: true}, "b")
@@ -90,22 +90,22 @@ func testDeleteThing(s *suite) {
 	s.becomes("a", "j", jobs.InProgress)
 	for _, version := range []int64{7, jobs.NoVersion} {
 		_, err := s.DeleteThing(bg, "a", version, s.now)
-		s.is(err, jobs.ErrVersionConflict)
+		s.Is(err, jobs.ErrVersionConflict)
 	}
 	removed, err := s.DeleteThing(bg, "a", 1, s.later(1000))
-	s.ok(err)
+	s.OK(err)
 	if len(removed) != 1 || removed[0].Status != jobs.Removed || removed[0].Thing != "a" || removed[0].Version != 3 {
 		s.Fatalf("removed %+v", removed)
 	}
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 1})
 	_, err = s.Thing(bg, "a")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Pending(bg, nil, "a")
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	_, err = s.DeleteThing(bg, "a", 0, s.now)
-	s.is(err, jobs.ErrNotFound)
+	s.Is(err, jobs.ErrNotFound)
 	members, _, err := s.Members(bg, "g", false, jobs.Page{Limit: 10})
-	s.ok(err)
+	s.OK(err)
 	s.same("members", members, []string{"b"})
 	s.same("history", s.execution("a", "j").Status, jobs.Removed)
 
@@ -114,6 +114,6 @@ func testDeleteThing(s *suite) {
 	s.same("pending of the new thing", s.pending("a"), []string(nil))
 	s.same("history", s.execution("a", "j").Status, jobs.Removed)
 	groups, _, err := s.GroupsOf(bg, "a", jobs.Page{Limit: 10})
-	s.ok(err)
+	s.OK(err)
 	s.same("groups of the new thing", len(groups), 0)
 }

@@ -1,6 +1,7 @@
-package storetest
+package model
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,10 +12,11 @@ import (
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/operations"
+	"jobgate/gateway/jobs/storetest"
 )
 
-// ModelOptions say how a model test goes.
-type ModelOptions struct {
+// Options say how a run goes.
+type Options struct {
 	Seed       uint64 // the same gives the same operations
 	Operations int
 	// Chunk is how many things the service takes at once; 0: all. With few, rollouts, cancellations and deletions of
@@ -22,9 +24,9 @@ type ModelOptions struct {
 	Chunk int
 }
 
-// Model does random operations on a service over an engine and on a model, and compares what they answer after each,
+// Run does random operations on a service over an engine and on a model, and compares what they answer after each,
 // and everything they hold once in a while.
-func Model(t *testing.T, e Engine, o ModelOptions) {
+func Run(t *testing.T, e storetest.Engine, o Options) {
 	r := &run{
 		T: t, open: e.New(t), rand: rand.New(rand.NewPCG(o.Seed, 7)), model: newModel(), seen: make(map[string]int),
 		timers: o.Chunk == 0,
@@ -63,10 +65,12 @@ const (
 	fullTour     = 20_000 // operations after which every state must have been met
 )
 
-// run is a model test under way.
+var bg = context.Background()
+
+// run is one under way.
 type run struct {
 	*testing.T
-	open    Opener
+	open    storetest.Opener
 	store   jobs.Store
 	service *operations.Service
 	rand    *rand.Rand

@@ -1,4 +1,8 @@
-package storetest
+// Package model compares a service over an engine with a model of it, operation by operation.
+//
+//	Run: an operation, chosen at random ─┬─► operations.Service ──► an engine
+//	                                     └─► model                   compare: answers each time, all that they hold now and then
+package model
 
 import (
 	"cmp"
@@ -8,6 +12,9 @@ import (
 
 	"jobgate/gateway/jobs"
 )
+
+// start is when every run begins.
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // model is what the service should do, written once more and as simply as can be: no versions to swap, no chunks, no
 // cursors, everything in maps. It shares with the service the types and the parsing of cron expressions, no rule.

@@ -1,4 +1,4 @@
-package storetest
+package model
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"jobgate/gateway/jobs"
+	"jobgate/gateway/jobs/storetest"
 )
 
 // executions lists a job's latest executions as the store has them.
@@ -75,22 +76,16 @@ func (r *run) compareJob(j *modelJob) {
 		if e.Number > 1 && e.Retry == 0 {
 			r.seen["joined again"]++
 		}
-		have[e.Thing] = state(&e)
+		have[e.Thing] = storetest.State(&e)
 	}
 	want := make(map[string]string)
 	for thing := range j.things {
-		want[thing] = state(j.latest(thing))
+		want[thing] = storetest.State(j.latest(thing))
 	}
 	r.same("executions of "+j.ID, have, want)
 	r.same("job "+j.ID,
 		fmt.Sprint(d.Job.Status, d.Job.ForceCanceled, d.Job.Stopped, d.Job.Ended, d.Job.Sweep, d.Job.CompletedAt.UTC(), d.Counts),
 		fmt.Sprint(j.Status, j.ForceCanceled, j.Stopped, j.Ended, jobs.SweepNone, j.CompletedAt.UTC(), j.counts()))
-}
-
-// state prints what is to be the same of an execution.
-func state(e *jobs.Execution) string {
-	return fmt.Sprintf("#%d v%d %s retry %d/%d %v %s queued %v started %v updated %v due %v %v", e.Number, e.Version, e.Status,
-		e.Retry, e.RetryTimedOut, e.Forced, e.Details, e.QueuedAt, e.StartedAt, e.UpdatedAt, e.Deadline, e.StepDeadline)
 }
 
 // compareThing compares what a device sees, and its history.
@@ -105,12 +100,12 @@ func (r *run) compareThing(thing string) {
 	r.ok("GetPending", err, nil)
 	var have, want, history []string
 	for _, e := range append(slices.Clone(pending.InProgress), pending.Queued...) {
-		have = append(have, e.Job.ID+state(&e))
+		have = append(have, e.Job.ID+storetest.State(&e))
 	}
 	var offered []*modelJob
 	for _, j := range r.model.jobs {
 		for _, e := range j.things[thing] {
-			history = append(history, j.ID+state(&e))
+			history = append(history, j.ID+storetest.State(&e))
 		}
 		if e := j.latest(thing); e != nil && (e.Status == jobs.InProgress || (e.Status == jobs.Queued && j.Status == jobs.JobInProgress)) {
 			offered = append(offered, j)
@@ -123,7 +118,7 @@ func (r *run) compareThing(thing string) {
 		return 1
 	})
 	for _, j := range offered {
-		want = append(want, j.ID+state(j.latest(thing)))
+		want = append(want, j.ID+storetest.State(j.latest(thing)))
 	}
 	r.same("pending of "+thing, strings.Join(have, "\n"), strings.Join(want, "\n"))
 
@@ -132,7 +127,7 @@ func (r *run) compareThing(thing string) {
 		list, next, err := r.store.OfThing(bg, thing, jobs.ExecutionQuery{}, page)
 		r.ok("OfThing", err, nil)
 		for _, e := range list {
-			have = append(have, e.Job.ID+state(&e))
+			have = append(have, e.Job.ID+storetest.State(&e))
 		}
 		if page.After = next; next == "" {
 			break
