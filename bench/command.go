@@ -115,7 +115,7 @@ func verdict(res *report.Result) error {
 		return nil // it had no time for an answer
 	}
 	if res.Counts.Good == 0 {
-		return errors.New("bench: there was no good answer")
+		return errors.New("bench: no good answer")
 	}
 	if res.Interrupted {
 		return nil // it may have had no time for more

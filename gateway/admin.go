@@ -45,7 +45,7 @@ func (s *Server) debugOnly(next http.HandlerFunc) http.HandlerFunc {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
 		local := err == nil && peer.Addr().Unmap().IsLoopback() && isLoopbackHost(r.Host)
 		if !local && !s.config.AdminDebug {
-			writeFault(w, &Error{Status: http.StatusForbidden, Code: "Forbidden", Message: "only a loopback peer may ask for this, unless admin_debug is true"})
+			writeFault(w, &Error{Status: http.StatusForbidden, Code: "Forbidden", Message: "only loopback peers may use this, unless admin_debug is true"})
 			return
 		}
 		next(w, r)

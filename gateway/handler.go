@@ -154,7 +154,7 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	case edge.IsTimeout(err):
 		return errTimeout()
 	case err != nil || edge.CutOff(ctx):
-		return errBadRequest("the body broke off")
+		return errBadRequest("the body ended early")
 	case len(body) > h.limits.MaxBody:
 		ctx.SetConnectionClose() // the rest is not read
 		return errTooLarge("the body", h.limits.MaxBody, "limits.max_body")
@@ -178,7 +178,7 @@ func (h *Handler) admit() *Error {
 }
 
 // errOverload is one for all: there are many, and each takes time from a request that is let in.
-var errOverload = errUnavailable("more requests come than the gateway can answer", 2*time.Second, nil).Ready()
+var errOverload = errUnavailable("more requests arrive than the gateway can answer", 2*time.Second, nil).Ready()
 
 // finish gives a request's scratch back, after a panic too.
 func (h *Handler) finish(x *exchange) {

@@ -162,7 +162,7 @@ func (h *Handler) authorize(who identity, thing []byte) *Error {
 	if h.auth.Mode == AuthNone || thing == nil || who.is(thing) {
 		return nil
 	}
-	return errForbidden("the device may ask for its own thing name only")
+	return errForbidden("a device may use only its own thing name")
 }
 
 // trusted reports whether the peer is one of the trusted proxies.

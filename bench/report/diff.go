@@ -13,7 +13,7 @@ import (
 func WriteDiff(w io.Writer, a, b *Result) error {
 	s := new(strings.Builder)
 	if a.Plan.Loop != b.Plan.Loop {
-		fmt.Fprintf(s, "warning: A is of the %s loop, B of the %s loop: their latencies do not compare\n", a.Plan.Loop, b.Plan.Loop)
+		fmt.Fprintf(s, "warning: A is of the %s loop, B of the %s loop: their latencies cannot be compared\n", a.Plan.Loop, b.Plan.Loop)
 	}
 	for _, what := range []func(*Result) string{
 		func(r *Result) string { return r.Plan.Target }, func(r *Result) string { return r.Plan.Scenario },

@@ -109,7 +109,7 @@ func TestDiff(t *testing.T) {
 	b.Plan.Stages, b.Plan.Connections, b.Interrupted = []Stage{{From: 300, To: 300}}, 77, true
 	f(a, b, "arrivals, 300/s", "interrupted", "B  77 connections")
 	b.Plan.Loop = ClosedLoop
-	f(a, b, "their latencies do not compare")
+	f(a, b, "their latencies cannot be compared")
 	b.Generator.Limited = "It was late."
 	f(a, b, "B: the generator was the bottleneck: It was late.")
 }

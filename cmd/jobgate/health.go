@@ -22,7 +22,7 @@ func newHealth() *cobra.Command {
 	var timeout time.Duration
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "Ask a running gateway whether it lives (--ready: whether it can serve)",
+		Short: "Ask a running gateway whether it is alive (--ready: whether it can serve)",
 		Long: `Asks /healthz of the gateway on this machine, or with --ready /readyz, and exits 0 when the answer is 200.
 
 It finds the address in the configuration (admin), so that a container's HEALTHCHECK needs neither a shell nor curl.`,
@@ -74,7 +74,7 @@ func askHealth(ctx context.Context, url string) (string, error) {
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return "", fmt.Errorf("the gateway's answer broke off: %w", err)
+		return "", fmt.Errorf("the gateway's answer was cut short: %w", err)
 	}
 	body := strings.TrimSpace(string(text))
 	if resp.StatusCode != http.StatusOK {

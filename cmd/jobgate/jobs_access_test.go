@@ -78,16 +78,16 @@ func TestJobsReload(t *testing.T) {
 	}
 	f(200, "X-Amz-Expires=120&")
 	reload(200, "", "/firmware/*", "/other/*")
-	f(503, "The document of job first is not to be had under the gateway's present configuration.")
+	f(503, "The document of job first is not available with the gateway's current configuration.")
 	reload(200, "", "", "")
 	f(200, "X-Amz-Expires=120&")
 	reload(200, "", `rich"}`, `rich", max_expires: 60s}`)
 	f(200, "X-Amz-Expires=60&")
 	reload(200, "", `jobs/rich"}`, `jobs/other"}`)
-	f(503, "The document of job first is not to be had under the gateway's present configuration.")
+	f(503, "The document of job first is not available with the gateway's current configuration.")
 	reload(400, "cannot reload: jobs changed, which needs a restart; nothing was changed", "/jobs.db", "/other.db")
 	reload(400, "presign.quantum (with jobs) changed", "presign: {", "presign: {quantum: 2s, ")
-	f(503, "The document of job first is not to be had under the gateway's present configuration.")
+	f(503, "The document of job first is not available with the gateway's current configuration.")
 }
 
 var madeKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+) `)

@@ -203,7 +203,7 @@ func (p *process) openCodeSigning() error {
 func (p *process) enforce(made parts) {
 	if made.codes != nil {
 		for _, warning := range made.codes.Warnings() {
-			p.log.Warn("a signing key is not protected", "problem", warning)
+			p.log.Warn("other users can read a signing key", "problem", warning)
 		}
 	}
 	if p.jobs != nil {

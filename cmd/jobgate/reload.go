@@ -21,7 +21,7 @@ func (p *process) reload() error {
 	err := p.swap()
 	p.metrics.ReloadResult(err == nil)
 	if err != nil {
-		p.log.Error("the configuration in force stays", "error", err)
+		p.log.Error("cannot reload the configuration; still running with the old one", "error", err)
 		return err
 	}
 	logs.Warnings(p.log, p.loaded.Warnings)
@@ -62,7 +62,7 @@ func (p *process) swap() error {
 	before := p.parts
 	if p.jobs != nil {
 		if err := p.jobs.audit.reopen(); err != nil { // lines go on to the file as it was
-			p.log.Error("cannot open the audit file anew", "error", err)
+			p.log.Error("cannot reopen the audit file", "error", err)
 		}
 	}
 	p.enforce(made)

@@ -66,7 +66,7 @@ func TestStoreMoves(t *testing.T) {
 	}
 	run("check", "--store", file).want(t, 0, "executions 3", "ok")
 	run("copy", "--from", file).want(t, 2, "--to")
-	run("copy", "--from", file, "--to", url).want(t, 0, "takes no changes any more", "executions 3", "ok")
+	run("copy", "--from", file, "--to", url).want(t, 0, "accepts no more changes", "executions 3", "ok")
 	run("check", "--store", url).want(t, 0, "executions 3", "ok")
 	run("copy", "--from", file, "--to", url).want(t, 1, "not empty")
 	back := filepath.Join(t.TempDir(), "back.db")

@@ -48,7 +48,7 @@ func (s *Shelf) Prune(ctx context.Context) error {
 		return json.Unmarshal(value, &r) != nil || r.Used < before
 	})
 	if err != nil {
-		return fmt.Errorf("cannot delete signatures that nobody asks for: %w", err)
+		return fmt.Errorf("cannot delete unused signatures: %w", err)
 	}
 	return nil
 }

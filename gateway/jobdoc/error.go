@@ -21,7 +21,7 @@ var (
 	ErrNotAllowed  = errors.New("jobdoc: object is not allowed")          // see presign.allow, allow_upload
 	ErrNotResolved = errors.New("jobdoc: placeholder not resolved")       // package…; code-sign-signature without Options.Signatures
 	ErrNoCatalog   = fmt.Errorf("%w: no package catalog", ErrNotResolved) // package…
-	ErrParameter   = errors.New("jobdoc: parameter is not to be had")     // not in Options.Parameters, or unusable
+	ErrParameter   = errors.New("jobdoc: parameter is not available")     // not in Options.Parameters, or unusable
 	ErrValue       = errors.New("jobdoc: value of a local placeholder")   // missing or unusable: the request's fault
 	ErrNoSigner    = errors.New("jobdoc: no credentials to sign a URL")   // Context.Signer is nil
 )

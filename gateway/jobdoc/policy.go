@@ -92,7 +92,7 @@ func parsePattern(arn string) (p pattern, why string) {
 	case p.partition == "":
 		return p, "the partition is missing; it is aws, aws-cn or aws-us-gov"
 	case strings.Contains(arn, "${"):
-		return p, "IAM's policy variables are not known here"
+		return p, "IAM's policy variables are not supported"
 	case strings.HasPrefix(p.resource, "accesspoint/"):
 		if p.region == "" || p.account == "" || !strings.Contains(p.resource, "/object/") {
 			return p, "an access point's object is written arn:aws:s3:<region>:<account>:accesspoint/<name>/object/<key>"

@@ -14,7 +14,7 @@ func errRequest(message string) *edge.Fault {
 }
 
 func errBrokenRequest() *edge.Fault {
-	return errRequest("the body broke off, or its chunks are not valid HTTP/1.1")
+	return errRequest("the body ended early, or its chunks are not valid HTTP/1.1")
 }
 
 func errSlowRequest() *edge.Fault {
@@ -66,7 +66,7 @@ func upstreamFault(err error) *edge.Fault {
 }
 
 func badGateway(err error) *edge.Fault {
-	return &edge.Fault{Status: http.StatusBadGateway, Code: "BadGateway", Message: "the upstream broke off or gave no valid answer", Err: err}
+	return &edge.Fault{Status: http.StatusBadGateway, Code: "BadGateway", Message: "the upstream ended its answer early or gave no valid one", Err: err}
 }
 
 func isTimeout(err error) bool {

@@ -17,7 +17,7 @@ import (
 // Errors to be compared with errors.Is.
 var (
 	// ErrUnavailable: the role has no session that could sign. See [UnavailableError].
-	ErrUnavailable = errors.New("role: no credentials to be had")
+	ErrUnavailable = errors.New("role: no credentials available")
 	// ErrShortSession: the session ends before the URL would, and the mode is [Refuse].
 	ErrShortSession = errors.New("role: the session ends before the URL would")
 	// ErrMaxExpires: the URL would live longer than the role's max_expires.

@@ -50,8 +50,8 @@ func (k Kind) String() string {
 // An answer that is not right although HTTP has nothing against it.
 var (
 	errPlaceholder = errors.New("the answer has an unfilled ${aws:iot:…} placeholder")
-	errNotJSON     = errors.New("the answer says that it is JSON and is not")
-	ErrFollowed    = errors.New("the answer is followed by bytes that nobody asked for")
+	errNotJSON     = errors.New("the answer is declared JSON but is not")
+	ErrFollowed    = errors.New("unexpected bytes follow the answer")
 )
 
 // ConnectKind classifies what went wrong while connecting.

@@ -39,7 +39,7 @@ func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 			wait = resignEvery
 			log.Warn("code files of running jobs are not signed yet; devices that ask for them are answered 503", "error", err, "again_in", wait.String())
 		} else if err := s.shelf.Prune(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("signatures of code files that nobody needs are kept", "error", err)
+			log.Warn("cannot delete unused signatures of code files", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -56,7 +56,7 @@ func TestLoadFaults(t *testing.T) {
 	f(served+"admin: a:1\nadmin: b:1", `jobgate.yaml:4:1: admin: is set twice, first at line 3; keep one of the two`)
 	f(served+"roles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", arn: x}}", `jobgate.yaml:3:54: roles.a.arn: is set twice, first at line 3; keep one of the two`)
 	f(served+"admin: [", "jobgate.yaml:3:8: is not YAML: sequence end token ']' not found")
-	f(served+"---\nadmin: a:1", "jobgate.yaml:4:1: a second YAML document begins here; keep one document a file")
+	f(served+"---\nadmin: a:1", "jobgate.yaml:4:1: a second YAML document begins here; keep one document per file")
 	f(served+"presign: {max_url_bytes: 1e1}", `jobgate.yaml:3:26: presign.max_url_bytes: "1e1" is not a whole number; allowed: 0..65536`)
 	f(served+"presign: {max_url_bytes: 12345678901234567890}", `jobgate.yaml:3:26: presign.max_url_bytes: "12345678901234567890" is out of range; allowed: 0..65536`)
 	f(served+"presign: {max_url_bytes: 123456789012345678901234}", `jobgate.yaml:3:26: presign.max_url_bytes: "123456789012345678901234" is out of range; allowed: 0..65536`)
@@ -68,7 +68,7 @@ func TestLoadFaults(t *testing.T) {
 	f("---\n"+served, "")
 	f("%YAML 2.0\n---\n"+served, `jobgate.yaml:1:7: is not YAML: unknown YAML version "2.0"`)
 	f("%TAG ! tag:x,2000:\n---\n"+served, `jobgate.yaml:1:1: the directive %TAG is not supported; remove it`)
-	f("%YAML 1.2\n---\n"+served+"---\nadmin: a:1", "jobgate.yaml:6:1: a second YAML document begins here; keep one document a file")
+	f("%YAML 1.2\n---\n"+served+"---\nadmin: a:1", "jobgate.yaml:6:1: a second YAML document begins here; keep one document per file")
 
 	// What a name stands for.
 	f(served+"presign: {allow: *nowhere}", `jobgate.yaml:3:18: presign.allow: *nowhere names no anchor that stands before it; write the value itself, or define &nowhere above`)

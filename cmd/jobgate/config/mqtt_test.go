@@ -44,7 +44,7 @@ func TestMQTT(t *testing.T) {
 	f(`mqtt: {broker: {url: "mqtts://u:p@x:8883"}}`, "holds a password")
 	f(`mqtt: {broker: {url: "mqtts://x:8883", prefix: "a/+"}}`, "is not the beginning of a topic")
 	f(`mqtt: {broker: {url: "mqtts://x:8883", share: "a/b"}}`, "is not the name of a group")
-	f(`mqtt: {broker: {url: "mqtt://10.0.0.1:1883"}}`, "can be read and changed on its way")
+	f(`mqtt: {broker: {url: "mqtt://10.0.0.1:1883"}}`, "is not encrypted")
 	_, err = Load(Options{Path: "x.yaml", Source: []byte("sidecar: 127.0.0.1:8081\nmqtt: {listen: \"127.0.0.1:1883\"}")})
 	if err == nil || !strings.Contains(err.Error(), "jobs are off") {
 		t.Errorf("%v", err)

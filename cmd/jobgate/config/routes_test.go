@@ -44,8 +44,8 @@ func TestRoutes(t *testing.T) {
 	f("{path: /x, document: 'http://u:secret@h/x'}", `jobgate.yaml:5:31: routes[0].document: "http://REDACTED@h/x" has no plain host`+sources+`; write http://host:port/path, without user or password`)
 	f("{path: /x, document: 'http://h/x#y'}", `jobgate.yaml:5:31: routes[0].document: "http://h/x#y": a document's URL has no fragment`)
 	f("{path: '/{jobId}', document: 's3://docs/{jobID}'}", `jobgate.yaml:5:39: routes[0].document: {jobID} is not a variable of the route's path; allowed: jobId; did you mean "jobId"?`)
-	f("{path: '/{jobId}', document: 's3://docs/{jobId'}", `jobgate.yaml:5:39: routes[0].document: "s3://docs/{jobId" has a brace without its other half; write variables as {name}; write %7B and %7D for braces in a name`)
-	f("{path: '/{jobId}', document: 's3://docs/jobId}'}", `jobgate.yaml:5:39: routes[0].document: "s3://docs/jobId}" has a brace without its other half; write variables as {name}; write %7B and %7D for braces in a name`)
+	f("{path: '/{jobId}', document: 's3://docs/{jobId'}", `jobgate.yaml:5:39: routes[0].document: "s3://docs/{jobId" has an unmatched brace; write variables as {name}; write %7B and %7D for braces in a name`)
+	f("{path: '/{jobId}', document: 's3://docs/jobId}'}", `jobgate.yaml:5:39: routes[0].document: "s3://docs/jobId}" has an unmatched brace; write variables as {name}; write %7B and %7D for braces in a name`)
 
 	// Shadowed.
 	f("{path: /x, "+doc+"}, {path: /x, "+doc+"}", `jobgate.yaml:5:59: routes[1].path: "/x" is never reached: /x (routes[0]) matches all of it first; put the narrower route first, or remove one`)

@@ -133,7 +133,7 @@ func (v *validator) mqttBroker() {
 	case u.User != nil:
 		v.fault("mqtt.broker.url", "holds a password", "", "set mqtt.broker.username and mqtt.broker.password_file")
 	case u.Scheme == "mqtt" && !IsLoopback(u.Host) && u.Port() != "":
-		v.warn("mqtt.broker.url", fmt.Sprintf("what is said to %s can be read and changed on its way", u.Host), "use mqtts")
+		v.warn("mqtt.broker.url", fmt.Sprintf("traffic to %s is not encrypted", u.Host), "use mqtts")
 	}
 	if strings.ContainsAny(b.Prefix, "+#") || strings.HasSuffix(b.Prefix, "/") || b.Prefix == "" {
 		v.fault("mqtt.broker.prefix", fmt.Sprintf("%q is not the beginning of a topic", b.Prefix), "a topic without wildcards and without a slash at its end", "")

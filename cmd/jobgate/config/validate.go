@@ -128,7 +128,7 @@ func (v *validator) quantum() {
 	check := func(key string, expires time.Duration) {
 		if q > expires/2 {
 			v.fault("presign.quantum", fmt.Sprintf("%q is more than half of %s (%s)", strictyaml.FormatDuration(q), key, strictyaml.FormatDuration(expires)),
-				"1s.."+strictyaml.FormatDuration(expires/2), "a URL signed at the quantum's begin is handed out until its end")
+				"1s.."+strictyaml.FormatDuration(expires/2), "a URL signed at the start of a quantum is served until its end")
 		}
 	}
 	check("presign.expires", v.c.Presign.Expires)

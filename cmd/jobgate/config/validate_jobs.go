@@ -32,7 +32,7 @@ func (v *validator) jobs() {
 		v.fault("control", fmt.Sprintf("%q is reachable from other machines", c.Control), "", "set jobs.access_keys_file, or bind 127.0.0.1")
 	}
 	if reachable(c.Control) && c.ControlTLS.CertFile == "" {
-		v.warn("control", fmt.Sprintf("what operators send to %s can be read on its way", c.Control), "set control_tls, or put it behind TLS")
+		v.warn("control", fmt.Sprintf("traffic between operators and %s is not encrypted", c.Control), "set control_tls, or put it behind TLS")
 	}
 	if c.Listen == "" {
 		v.fault("jobs.enabled", "the jobs' data plane has no listener", "", "set listen")
@@ -83,14 +83,14 @@ func (v *validator) jobRoles() {
 	for _, name := range v.roleNames() {
 		r, key := v.c.Roles[name], "roles."+name
 		if other, taken := byARN[r.ARN]; taken && r.ARN != "" {
-			v.fault(key+".arn", fmt.Sprintf("%q is that of roles.%s, and jobs name roles by ARN", r.ARN, other), "", "list each role once, or set jobs.enabled: false")
+			v.fault(key+".arn", fmt.Sprintf("%q is also the ARN of roles.%s, and jobs name roles by ARN", r.ARN, other), "", "list each role once, or set jobs.enabled: false")
 		}
 		byARN[r.ARN] = name
 		switch {
 		case r.MaxExpires < jobsExpires:
-			v.warn(key+".max_expires", fmt.Sprintf("the URLs of jobs end after %s, also where a job says more", strictyaml.FormatDuration(r.MaxExpires)), "jobs ask for 1h unless they say otherwise")
+			v.warn(key+".max_expires", fmt.Sprintf("URLs of jobs live at most %s, even if a job asks for more", strictyaml.FormatDuration(r.MaxExpires)), "jobs ask for 1h unless they say otherwise")
 		case r.session() < jobsExpires:
-			v.warn(key+".session_duration", fmt.Sprintf("the URLs of jobs end with sessions of %s", strictyaml.FormatDuration(r.session())), "jobs ask for 1h unless they say otherwise")
+			v.warn(key+".session_duration", fmt.Sprintf("URLs of jobs end with their session, which lives %s", strictyaml.FormatDuration(r.session())), "jobs ask for 1h unless they say otherwise")
 		}
 	}
 }

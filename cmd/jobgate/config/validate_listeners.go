@@ -50,7 +50,7 @@ func (v *validator) listeners() {
 		}
 	}
 	if c.Console == "true" && (!c.Jobs.Enabled || c.Control == "") {
-		v.fault("console", "has nothing to be served on: the control plane is off", "", "set jobs.enabled: true and control, or remove console")
+		v.fault("console", "cannot be served: the control plane is off", "", "set jobs.enabled: true and control, or remove console")
 	}
 	used := map[string]string{}
 	for _, l := range []struct{ key, address string }{

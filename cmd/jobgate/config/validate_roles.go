@@ -58,7 +58,7 @@ func (v *validator) roles() {
 			v.fault(key+".session_policy", fmt.Sprintf("is not a JSON policy of at most %d characters", maxSessionPolicy), "", "")
 		}
 		if r.SourceRole != "" && r.SessionDuration > time.Hour && v.set(key+".session_duration") {
-			v.fault(key+".session_duration", fmt.Sprintf("%q can never be had with source_role", strictyaml.FormatDuration(r.SessionDuration)), "15m..1h", "STS ends chained sessions after one hour")
+			v.fault(key+".session_duration", fmt.Sprintf("%q is not possible with source_role", strictyaml.FormatDuration(r.SessionDuration)), "15m..1h", "STS ends chained sessions after one hour")
 		}
 		v.role(key+".source_role", r.SourceRole)
 		v.chain(name)
@@ -73,7 +73,7 @@ func (v *validator) chain(name string) {
 	for next := v.c.Roles[name].SourceRole; next != ""; next = v.c.Roles[next].SourceRole {
 		if next == name {
 			if slices.Min(path) == name {
-				v.fault("roles."+name+".source_role", fmt.Sprintf("goes in a circle: %s", strings.Join(append(path, name), " -> ")), "", "one of them must start from the gateway's own credentials")
+				v.fault("roles."+name+".source_role", fmt.Sprintf("is circular: %s", strings.Join(append(path, name), " -> ")), "", "one of them must start from the gateway's own credentials")
 			}
 			return
 		}

@@ -25,7 +25,7 @@ func (v *validator) upstreams() {
 	for i, u := range v.c.Upstream {
 		key := fmt.Sprintf("upstream[%d]", i)
 		if first, dup := seen[u]; dup && v.baseURL(key, u) {
-			v.fault(key, fmt.Sprintf("%q is upstream[%d] again", u, first), "", "write each upstream once")
+			v.fault(key, fmt.Sprintf("%q repeats upstream[%d]", u, first), "", "write each upstream once")
 		} else if v.baseURL(key, u) {
 			seen[u] = i
 		}
@@ -196,7 +196,7 @@ func (v *validator) documentVariables(key, document string, variables []string) 
 		}
 		end := strings.IndexByte(rest[open:], '}')
 		if rest[open] == '}' || end < 0 {
-			v.fault(key, fmt.Sprintf("%q has a brace without its other half", redactURL(document)), "", "write variables as {name}; write %7B and %7D for braces in a name")
+			v.fault(key, fmt.Sprintf("%q has an unmatched brace", redactURL(document)), "", "write variables as {name}; write %7B and %7D for braces in a name")
 			return
 		}
 		name := rest[open+1 : open+end]

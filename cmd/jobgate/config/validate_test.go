@@ -30,7 +30,7 @@ func TestValidate(t *testing.T) {
 	f("listen: ''\nsidecar: unix:///run/jobgate.sock\npresign: {allow: ['arn:aws:s3:::f/*']}", "")
 	f(served+"sidecar_token_file: /t", `jobgate.yaml:3:21: sidecar_token_file: "/t" guards nothing: sidecar is off; set sidecar`)
 	f(served+"control: 127.0.0.1:8082", "")
-	f(served+"console: true", `jobgate.yaml:3:10: console: has nothing to be served on: the control plane is off; set jobs.enabled: true and control, or remove console`)
+	f(served+"console: true", `jobgate.yaml:3:10: console: cannot be served: the control plane is off; set jobs.enabled: true and control, or remove console`)
 	f(served+"console: false", "")
 	f(served+"console: maybe", `jobgate.yaml:3:10: console: "maybe" is not a choice; allowed: auto, true or false`)
 	f(served+"console: true\njobs: {enabled: true, access_keys_file: /k}\ncontrol: :8082", "")
@@ -64,7 +64,7 @@ func TestValidate(t *testing.T) {
 	f(serve+"upstream: [x]", `jobgate.yaml:2:12: upstream[0]: "x" is not a base URL; allowed: http://host:port or https://host:port`)
 	f(serve+"upstream: ['http://u:p@h']", `jobgate.yaml:2:12: upstream[0]: carries a user name or password; allowed: http://host:port or https://host:port; leave it out: this URL is logged`)
 	f(serve+"upstream: ['http://h/x']", `jobgate.yaml:2:12: upstream[0]: "http://h/x" has a path or query; allowed: http://host:port or https://host:port; the path comes from the request`)
-	f(serve+"upstream: ['http://h', 'http://h']", `jobgate.yaml:2:24: upstream[1]: "http://h" is upstream[0] again; write each upstream once`)
+	f(serve+"upstream: ['http://h', 'http://h']", `jobgate.yaml:2:24: upstream[1]: "http://h" repeats upstream[0]; write each upstream once`)
 
 	// Roles.
 	f(served+"roles: {a: }", `jobgate.yaml:3:11: roles.a: has no value; give it one, or remove the key`)
@@ -75,11 +75,11 @@ func TestValidate(t *testing.T) {
 	f(served+strings.Replace(roleA, "}}", ", external_id: 's3cret!'}}", 1), `jobgate.yaml:3:67: roles.a.external_id: is not an external id; allowed: 2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -`)
 	f(served+strings.Replace(roleA, "}}", ", session_policy: '{'}}", 1), `jobgate.yaml:3:70: roles.a.session_policy: is not a JSON policy of at most 2048 characters`)
 	f(served+strings.Replace(roleA, "}}", ", source_role: b}}", 1), `jobgate.yaml:3:67: roles.a.source_role: "b" is not one of roles; allowed: a; did you mean "a"?`)
-	f(served+strings.Replace(roleA, "}}", ", source_role: a}}", 1), `jobgate.yaml:3:67: roles.a.source_role: goes in a circle: a -> a; one of them must start from the gateway's own credentials`)
+	f(served+strings.Replace(roleA, "}}", ", source_role: a}}", 1), `jobgate.yaml:3:67: roles.a.source_role: is circular: a -> a; one of them must start from the gateway's own credentials`)
 	f(served+"roles:\n  a: {arn: &x \"arn:aws:iam::123456789012:role/a\", source_role: b}\n  b: {arn: *x, source_role: c}\n  c: {arn: *x, source_role: b}",
-		`jobgate.yaml:5:29: roles.b.source_role: goes in a circle: b -> c -> b; one of them must start from the gateway's own credentials`)
+		`jobgate.yaml:5:29: roles.b.source_role: is circular: b -> c -> b; one of them must start from the gateway's own credentials`)
 	f(served+"roles:\n  a: {arn: &x \"arn:aws:iam::123456789012:role/a\", source_role: b, session_duration: 2h}\n  b: {arn: *x}",
-		`jobgate.yaml:4:85: roles.a.session_duration: "2h" can never be had with source_role; allowed: 15m..1h; STS ends chained sessions after one hour`)
+		`jobgate.yaml:4:85: roles.a.session_duration: "2h" is not possible with source_role; allowed: 15m..1h; STS ends chained sessions after one hour`)
 	f(served+"roles: {'a b': {arn: \"arn:aws:iam::123456789012:role/a\"}}", `jobgate.yaml:3:9: roles.a b: "a b" is not a role's name; allowed: 1 to 64 of A-Z a-z 0-9 _ . -`)
 	f(served+strings.Replace(roleA, "}}", ", allow: [firmware/*, 'arn:aws:s3:::firmware']}}", 1),
 		`jobgate.yaml:3:62: roles.a.allow[0]: "firmware/*": it is written arn:aws:s3:::bucket/key, with * and ? as wildcards`+"\n"+
@@ -93,7 +93,7 @@ func TestValidate(t *testing.T) {
 	f(served+"roles:\n  a: {arn: &x \"arn:aws:iam::123456789012:role/a\", source_role: b}\n  b: {arn: *x}\npresign: {role: a, expires: 2h}",
 		`jobgate.yaml:6:29: presign.expires: "2h" can never hold: sessions of role "a" live 1h; allowed: 60s..1h; STS ends chained sessions (source_role) after one hour, and a URL ends with the session that signed it`)
 	f(served+roleA+"presign: {role: a, expires: 12h}", "")
-	f(served+"presign: {quantum: 10m}", `jobgate.yaml:3:20: presign.quantum: "10m" is more than half of presign.expires (15m); allowed: 1s..7m30s; a URL signed at the quantum's begin is handed out until its end`)
+	f(served+"presign: {quantum: 10m}", `jobgate.yaml:3:20: presign.quantum: "10m" is more than half of presign.expires (15m); allowed: 1s..7m30s; a URL signed at the start of a quantum is served until its end`)
 	f(served+"presign: {quantum: 1500ms}", `jobgate.yaml:3:20: presign.quantum: "1.5s" is not whole seconds; SigV4's clock ticks in seconds`)
 	f(served+"presign: {quantum: 500ms}", `jobgate.yaml:3:20: presign.quantum: "500ms" is out of range; allowed: 1s..12h`)
 	f(served+"presign: {endpoint: minio:9000}", `jobgate.yaml:3:21: presign.endpoint: "minio:9000" is not a base URL; allowed: http://host:port or https://host:port`)
@@ -119,11 +119,11 @@ func TestValidate(t *testing.T) {
 	// Jobs name roles by ARN, and ask for an hour.
 	jobsOn := served + "jobs: {enabled: true}\npresign: {allow: ['arn:aws:s3:::f/*']"
 	f(jobsOn+"}\nroles:\n  a: {arn: &x \"arn:aws:iam::123456789012:role/a\"}\n  b: {arn: *x}",
-		`jobgate.yaml:7:12: roles.b.arn: "arn:aws:iam::123456789012:role/a" is that of roles.a, and jobs name roles by ARN; list each role once, or set jobs.enabled: false`)
+		`jobgate.yaml:7:12: roles.b.arn: "arn:aws:iam::123456789012:role/a" is also the ARN of roles.a, and jobs name roles by ARN; list each role once, or set jobs.enabled: false`)
 	f(jobsOn+", quantum: 7m}\nroles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", max_expires: 10m}}",
-		`jobgate.yaml:4:49: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the quantum's begin is handed out until its end`)
+		`jobgate.yaml:4:49: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the start of a quantum is served until its end`)
 	f("listen: \"\"\nsidecar: 127.0.0.1:8081\npresign: {allow: [\"*\"], quantum: 7m}\nroles: {a: {arn: \"arn:aws:iam::123456789012:role/a\", max_expires: 10m}}",
-		`jobgate.yaml:3:34: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the quantum's begin is handed out until its end`)
+		`jobgate.yaml:3:34: presign.quantum: "7m" is more than half of roles.a.max_expires (10m); allowed: 1s..5m; a URL signed at the start of a quantum is served until its end`)
 	f(jobsOn+", quantum: 7m}\n"+roleA, "")
 
 	// The rest.
@@ -150,8 +150,8 @@ func TestJobRoleWarnings(t *testing.T) {
 	}
 	f("", "")
 	f(", session_duration: 1h", "")
-	f(", max_expires: 30m", `jobgate.yaml:5:67: roles.a.max_expires: the URLs of jobs end after 30m, also where a job says more; jobs ask for 1h unless they say otherwise`)
-	f(", session_duration: 15m", `jobgate.yaml:5:72: roles.a.session_duration: the URLs of jobs end with sessions of 15m; jobs ask for 1h unless they say otherwise`)
+	f(", max_expires: 30m", `jobgate.yaml:5:67: roles.a.max_expires: URLs of jobs live at most 30m, even if a job asks for more; jobs ask for 1h unless they say otherwise`)
+	f(", session_duration: 15m", `jobgate.yaml:5:72: roles.a.session_duration: URLs of jobs end with their session, which lives 15m; jobs ask for 1h unless they say otherwise`)
 }
 
 // TestSigningScope proves that commands which only sign need nothing to serve.

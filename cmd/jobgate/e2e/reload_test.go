@@ -47,7 +47,7 @@ func TestReload(t *testing.T) {
 	g.signal(syscall.SIGHUP)
 	place := g.config + ":9:1: "
 	eventually(t, "the log tells of the fault", func() bool { return strings.Contains(g.log.String(), place) })
-	if !strings.Contains(g.log.String(), "the configuration in force stays") || last() != 0 {
+	if !strings.Contains(g.log.String(), "cannot reload the configuration; still running with the old one") || last() != 0 {
 		t.Errorf("the metric is %v", last())
 	}
 	works("with an unknown key")

@@ -88,9 +88,9 @@ func (c *Connection) mend(err error) string {
 	case errors.Is(err, io.EOF) && strings.HasPrefix(c.Endpoint, "http://"):
 		return "; does the listener speak TLS? see --endpoint-url https://…"
 	case errors.As(err, &unknown):
-		return "; name the authority by --ca-file or AWS_CA_BUNDLE"
+		return "; name the authority with --ca-file or AWS_CA_BUNDLE"
 	case errors.As(err, &alert) && alert.Op == "remote error" && strings.Contains(alert.Error(), "certificate"):
-		return "; show a certificate of control_tls.client_ca_file by --cert-file and --key-file"
+		return "; present a client certificate that control_tls.client_ca_file trusts, with --cert-file and --key-file"
 	}
 	return ""
 }

@@ -16,7 +16,7 @@ func newFailures(o Options) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "failures JOB [flags]",
-		Short: "List what failed of a job, with the reasons that devices gave",
+		Short: "List a job's failures, with the reasons that devices gave",
 		Long: `Lists the things whose latest execution of a job FAILED, TIMED_OUT or was REJECTED. Their reason is what the device
 reported as the detail "reason" of its statusDetails. Before the list come the most frequent reasons.`,
 		Example: `  jobgate jobs failures update-1
@@ -90,7 +90,7 @@ func (r *run) failures(q request, part *limited) error {
 		return err
 	}
 	if len(rows) == 0 {
-		r.note("Nothing of that has failed.")
+		r.note("There are no such failures.")
 		return nil
 	}
 	if err := r.table("THINGS STATUS REASON", reasons); err != nil {

@@ -209,7 +209,7 @@ func TestShowListFailures(t *testing.T) {
 	if out := s.ok([]string{"failures", "update-1", "--status", "REJECTED", "--json"}); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"thingName":"sensor-3"`) {
 		t.Errorf("JSON of one: %q", out)
 	}
-	s.ok([]string{"failures", "update-1", "--reason", ""}, "Nothing of that has failed.")
+	s.ok([]string{"failures", "update-1", "--reason", ""}, "There are no such failures.")
 	s.fails(operator, "ResourceNotFoundException: Job none does not exist.", "show", "none")
 	s.fails(operator, `cannot list the failures of job "none" at http://`, "failures", "none")
 	s.fails(operator, "InvalidRequestException", "list", "--status", "WRONG")

@@ -166,7 +166,7 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 	if err := source.Fence(ctx, true); err != nil {
 		return fmt.Errorf("cannot fence %s: %w", from.store, err)
 	}
-	_, _ = fmt.Fprintf(w, "%s takes no changes any more\n", from.store)
+	_, _ = fmt.Fprintf(w, "%s accepts no more changes\n", from.store)
 	rows := 0
 	err = engine.Copy(ctx, source, target, name, func(_ string, n int) { rows += n })
 	if errors.Is(err, engine.ErrNotEmpty) {
@@ -242,15 +242,15 @@ func streamBackup(store string, w io.Writer) (err error) {
 	return err
 }
 
-// errFaults is a store that does not add up.
-var errFaults = errors.New("the store does not add up; keep a copy of it before you change anything")
+// errFaults is an inconsistent store.
+var errFaults = errors.New("the store is inconsistent; keep a copy of it before you change anything")
 
 func newCheck() *cobra.Command {
 	var flags storeFlags
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Count what a store holds and say what does not add up",
-		Long:  "Checks counts, orphans, timers and versions, beside running gateways. Exit status 1 if something does not add up.",
+		Short: "Count what a store holds and check that it is consistent",
+		Long:  "Checks counts, orphans, timers and versions, beside running gateways. The exit status is 1 if something is inconsistent.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := flags.resolve(cmd)
@@ -283,7 +283,7 @@ func checkStore(ctx context.Context, at endpoint) (r engine.Report, err error) {
 	return e.Check(ctx)
 }
 
-// printReport prints what a check found. The error is that something does not add up.
+// printReport prints what a check found. Its error says that the store is inconsistent.
 func printReport(w io.Writer, r *engine.Report) error {
 	_, _ = fmt.Fprintf(w, "schema version %d\n", r.Version)
 	for _, t := range engine.Tables {
@@ -308,8 +308,8 @@ func newMigrate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring a store's schema to this program's version",
-		Long: `Does what serve does at its start, for installations where serve has --no-migrate. Gateways of the release before go on beside the
-new schema.`,
+		Long: `Does what serve does at its start, for installations where serve has --no-migrate. Gateways of the previous release
+keep working with the new schema.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := flags.resolve(cmd)
@@ -341,8 +341,8 @@ func newUnfence() *cobra.Command {
 	var flags storeFlags
 	cmd := &cobra.Command{
 		Use:   "unfence",
-		Short: "Let gateways change a store again that was copied",
-		Long:  "Lifts the fence that jobgate store copy put up. Do so only when no gateway uses the copy: each store would have a truth of its own.",
+		Short: "Lift the fence of a store that was copied",
+		Long:  "Lifts the fence that jobgate store copy put up. Do so only when no gateway uses the copy: the two stores would diverge.",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			at, err := flags.resolve(cmd)

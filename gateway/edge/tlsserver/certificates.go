@@ -99,7 +99,7 @@ func (c *Certificates) Watch(ctx context.Context) {
 		c.seen = now
 		config, err := c.files.load()
 		if err != nil {
-			c.log.Error("the certificate in use stays", "setting", c.files.Setting, "error", err)
+			c.log.Error("cannot reload the certificate; still using the old one", "setting", c.files.Setting, "error", err)
 			continue
 		}
 		c.current.Store(config)

@@ -67,6 +67,6 @@ func (d *Driver) tell(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 	if d.publish.Direct() {
 		d.publish.Job(jobs.EventJobProgress, j, &p.Counts, now)
 	} else if err := d.store.PublishProgress(ctx, j, &p.Counts, now); err != nil {
-		d.log.Warn("jobs: cannot tell a job's progress", "job", j.ID, "error", err)
+		d.log.Warn("jobs: cannot publish a job's progress", "job", j.ID, "error", err)
 	}
 }

@@ -93,7 +93,7 @@ type Copier interface {
 	Import(ctx context.Context, t *Table, rows [][]any, mark []Value) error
 	// Finish makes what is counted and indexed from the rows that were imported, and deletes the values of a space.
 	Finish(ctx context.Context, space string) error
-	// Check looks at the store as a whole: it returns how many rows there are, and what does not add up.
+	// Check checks the store as a whole: it returns how many rows there are, and what is inconsistent.
 	Check(ctx context.Context) (Report, error)
 }
 
@@ -104,7 +104,7 @@ type Report struct {
 	Faults  []Fault
 }
 
-// Fault is something in a store that does not add up.
+// Fault is an inconsistency in a store.
 type Fault struct {
 	What string // "executions of jobs that do not exist"
 	Rows int64

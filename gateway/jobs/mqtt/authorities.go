@@ -112,7 +112,7 @@ func (a *Authorities) look(s *Server) {
 	a.seen = now
 	t, err := a.load()
 	if err != nil {
-		a.options.Log.Error("mqtt: the authorities in force stay", "error", err)
+		a.options.Log.Error("mqtt: cannot reload the authorities; still using the old ones", "error", err)
 		return
 	}
 	a.current.Store(t)

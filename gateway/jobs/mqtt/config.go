@@ -54,7 +54,7 @@ const (
 
 func (c *Config) setDefaults() error {
 	if c.Service == nil || c.Documents == nil {
-		return errors.New("cannot serve MQTT: no jobs service, or nobody who renders documents")
+		return errors.New("cannot serve MQTT: no jobs service, or no document renderer")
 	}
 	if c.MaxPayload == 0 {
 		c.MaxPayload = defaultMaxPayload

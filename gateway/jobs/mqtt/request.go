@@ -28,7 +28,7 @@ func (c *conn) packet(p packet.Packet, w *writer) error {
 	case packet.DISCONNECT:
 		return c.disconnected(p)
 	}
-	return &packet.Error{Reason: packet.ProtocolError, Text: "the packet is none that a client sends now"}
+	return &packet.Error{Reason: packet.ProtocolError, Text: "the client may not send this packet now"}
 }
 
 // errBye is a connection that its client has ended.
@@ -49,7 +49,7 @@ func (c *conn) disconnected(p packet.Packet) error {
 		defer s.mu.Unlock()
 		asked := d.Properties.Number(packet.SessionExpiry, 0)
 		if s.expiry == 0 && asked > 0 { // 5 §3.14.2.2.2
-			return &packet.Error{Reason: packet.ProtocolError, Text: "a session that was to end with its connection is to outlive it"}
+			return &packet.Error{Reason: packet.ProtocolError, Text: "the session expiry was 0 in CONNECT and cannot be raised in DISCONNECT"}
 		}
 		s.expiry = min(asked, uint32(c.server.config.SessionExpiry/time.Second))
 	}
@@ -92,7 +92,7 @@ func (c *conn) foreign(m *packet.Publish, w *writer) error {
 		w.out = packet.AppendPuback(w.out, c.version, packet.Puback{ID: m.ID, Reason: packet.NotAuthorized})
 		return nil
 	}
-	return &packet.Error{Reason: packet.NotAuthorized, Text: "a topic that is not the thing's was published to"}
+	return &packet.Error{Reason: packet.NotAuthorized, Text: "the client published to a topic that is not its thing's"}
 }
 
 // answer does what a request asks for, acknowledges it, and sends the answer, whether it is subscribed to or not.

@@ -31,9 +31,9 @@ func (s *Server) Collector() prometheus.Collector {
 	return &collector{
 		server:      s,
 		connections: prometheus.NewDesc("jobgate_mqtt_connections", "MQTT connections, those that have not sent CONNECT yet included.", nil, nil),
-		sessions:    prometheus.NewDesc("jobgate_mqtt_sessions_offline", "MQTT sessions whose device is away.", nil, nil),
+		sessions:    prometheus.NewDesc("jobgate_mqtt_sessions_offline", "MQTT sessions whose device is disconnected.", nil, nil),
 		messages:    prometheus.NewDesc("jobgate_mqtt_messages_total", "MQTT messages, from devices and to them.", []string{"direction"}, nil),
-		ended:       prometheus.NewDesc("jobgate_mqtt_refused_total", "What MQTT clients were refused or disconnected for, by reason.", []string{"reason"}, nil),
+		ended:       prometheus.NewDesc("jobgate_mqtt_refused_total", "MQTT clients refused or disconnected, by reason.", []string{"reason"}, nil),
 	}
 }
 

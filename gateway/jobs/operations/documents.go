@@ -60,7 +60,7 @@ func (s *Service) compileStored(ctx context.Context, j *jobs.Job) (*jobdoc.Templ
 	if err != nil {
 		return nil, err
 	}
-	unavailable := jobs.Errorf(jobs.ErrUnavailable, "The document of job %s is not to be had under the gateway's present configuration.", j.ID)
+	unavailable := jobs.Errorf(jobs.ErrUnavailable, "The document of job %s is not available with the gateway's current configuration.", j.ID)
 	options, ok := s.roles.DocumentOptions(j.Role())
 	if !ok {
 		return nil, fmt.Errorf("%w: role %q is not listed; see roles", unavailable, j.Role())

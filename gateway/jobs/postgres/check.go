@@ -15,7 +15,7 @@ const reasonsOf = `SELECT l.job, l.status, l.reason COLLATE "C" AS reason, count
 
 // checks are queries that count what does not add up.
 var checks = []struct{ what, sql string }{
-	{"jobs whose counts are not those of their executions", `SELECT count(*) FROM (
+	{"jobs whose counts do not match their executions", `SELECT count(*) FROM (
 		SELECT job, sum(c0) c0, sum(c1) c1, sum(c2) c2, sum(c3) c3, sum(c4) c4, sum(c5) c5, sum(c6) c6, sum(c7) c7 FROM counts GROUP BY job) c
 		FULL JOIN (SELECT job, count(*) FILTER (WHERE status = 0) c0, count(*) FILTER (WHERE status = 1) c1, count(*) FILTER (WHERE status = 2) c2,
 			count(*) FILTER (WHERE status = 3) c3, count(*) FILTER (WHERE status = 4) c4, count(*) FILTER (WHERE status = 5) c5,

@@ -40,7 +40,7 @@ func (d *Decoder) Decode(source []byte, into any) {
 		case isDirective:
 			d.directive(directive)
 		case read:
-			d.fault(doc.Body, "", "a second YAML document begins here", "", "keep one document a file")
+			d.fault(doc.Body, "", "a second YAML document begins here", "", "keep one document per file")
 		default:
 			read = true
 			ast.Walk(anchorVisitor{&d.anchors}, doc.Body)

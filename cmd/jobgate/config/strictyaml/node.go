@@ -33,7 +33,7 @@ func (d *Decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
 			return node, true
 		}
 	}
-	d.fault(node, key, "goes in a circle of aliases", "", "write the value itself")
+	d.fault(node, key, "is a circular alias", "", "write the value itself")
 	return nil, false
 }
 

@@ -241,7 +241,7 @@ func (c *Caller) MayReport(r Report) *edge.Fault {
 
 // OtherThing refuses a device that asks for another thing's.
 func OtherThing() *edge.Fault {
-	return fault(http.StatusForbidden, "Forbidden", "A device may ask for its own thing name only.")
+	return fault(http.StatusForbidden, "Forbidden", "A device may use only its own thing name.")
 }
 
 // MayOperate says whether the caller may do an operation of the control plane; changes says that it changes something.

@@ -119,7 +119,7 @@ func (c *Stream) Serve(ctx *fasthttp.RequestCtx, caller *access.Caller) *excepti
 	select {
 	case c.streams <- struct{}{}:
 	default:
-		return exception.Unavailable("There are as many event streams as the gateway allows.", 10*time.Second, nil)
+		return exception.Unavailable("The gateway's limit of event streams is reached.", 10*time.Second, nil)
 	}
 	subscription := c.config.Service.Events().Subscribe(streamBuffer, func(e *jobs.Event) bool {
 		return e.JobID != "" && (jobID == "" || e.JobID == jobID) && (!onlyJobs || e.Thing == "")

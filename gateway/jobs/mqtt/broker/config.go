@@ -57,7 +57,7 @@ type Config struct {
 // address checks the configuration and returns where the broker is.
 func (c *Config) address() (*url.URL, error) {
 	if c.Service == nil || c.Documents == nil {
-		return nil, errors.New("cannot use a broker: no jobs service, or nobody who renders documents")
+		return nil, errors.New("cannot use a broker: no jobs service, or no document renderer")
 	}
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "mqtt" && u.Scheme != "mqtts" {

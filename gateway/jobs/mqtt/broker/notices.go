@@ -228,7 +228,7 @@ func (b *Client) tell(ctx context.Context, thing string) {
 	case err == nil:
 		b.notices.knows(thing)
 	case ctx.Err() == nil:
-		b.config.Log.Debug("mqtt: cannot tell a device", "thing", thing, "error", err)
+		b.config.Log.Debug("mqtt: cannot notify a device", "thing", thing, "error", err)
 		b.notices.again(thing)
 	}
 }

@@ -50,7 +50,7 @@ type Dispatcher struct {
 // New returns a Dispatcher.
 func New(c Config) (*Dispatcher, error) {
 	if c.Service == nil || c.Documents == nil {
-		return nil, errors.New("cannot answer devices: no jobs service, or nobody who renders documents")
+		return nil, errors.New("cannot answer devices: no jobs service, or no document renderer")
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
@@ -125,7 +125,7 @@ func (d *Dispatcher) answer(ctx context.Context, dst []byte, r *Request) ([]byte
 // answer is one request, top to bottom.
 func (x *exchange) answer(dst []byte) (_ []byte, err error) {
 	if x.Topic.Operation == Unknown {
-		return dst, fault(InvalidTopic, "The topic is none that a request can be sent to.")
+		return dst, fault(InvalidTopic, "Requests cannot be sent to this topic.")
 	}
 	if x.in, err = read(x.Payload); err != nil {
 		return dst, err

@@ -12,9 +12,9 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// checks are queries that count what does not add up.
+// checks are queries that count inconsistent rows.
 var checks = []struct{ what, sql string }{
-	{"jobs whose counts are not those of their executions", "SELECT count(*) FROM jobs WHERE " + func() string {
+	{"jobs whose counts do not match their executions", "SELECT count(*) FROM jobs WHERE " + func() string {
 		var differs []string
 		for status := range engine.Statuses {
 			differs = append(differs, fmt.Sprintf("c%d <> (SELECT count(*) FROM executions e WHERE e.job = jobs.seq AND e.status = %d)", status, status))
@@ -42,7 +42,7 @@ func CheckFile(path string) (r engine.Report, err error) {
 	return Check(conn)
 }
 
-// Check says what a store holds and what in it does not add up, all of one moment.
+// Check reports the rows of a store and its inconsistencies, all as of one moment.
 func Check(conn *sqlite.Conn) (r engine.Report, err error) {
 	r.Rows = map[string]int64{}
 	if err = sqlitex.ExecuteTransient(conn, "BEGIN", nil); err != nil {
