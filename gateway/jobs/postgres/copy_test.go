@@ -179,6 +179,30 @@ func TestCopy(t *testing.T) {
 	}
 }
 
+// TestCopyPlans leaves a table without rows as one of which nothing is known. PostgreSQL plans for a table that it has found
+// empty as if it stayed so: what devices ask then reads an index of executions from end to end.
+func TestCopyPlans(t *testing.T) {
+	file, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "a.db"), NoSync: true})
+	must(t, err)
+	t.Cleanup(func() { _ = file.Close() })
+	must(t, rules.Over(file).CreateThings(t.Context(), []jobs.Thing{{Name: "t", ID: "id", Version: 1, CreatedAt: time.Now().UTC()}}))
+	url := pgtest.New(t)
+	shared, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+	must(t, err)
+	defer func() { _ = shared.Close() }()
+	must(t, engine.Copy(t.Context(), file, shared, "a", nil))
+	conn, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer func() { _ = conn.Close(context.Background()) }()
+	for table, want := range map[string]float64{"things": 1, "executions": -1, "jobs": -1} {
+		var got float64
+		must(t, conn.QueryRow(t.Context(), "SELECT reltuples FROM pg_class WHERE oid = $1::text::regclass", table).Scan(&got))
+		if got != want {
+			t.Errorf("PostgreSQL takes %s to have %g rows, want %g", table, got, want)
+		}
+	}
+}
+
 // TestFence makes a database read-only for a gateway that is at work on it, and lifts that again.
 func TestFence(t *testing.T) {
 	url := pgtest.New(t)
