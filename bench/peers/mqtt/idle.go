@@ -19,38 +19,36 @@ func mosquittoVersion() string { return setup.Output("mosquitto", "-h") }
 // contender is one row of idle.
 type contender struct {
 	name, goal string
-	tls        bool
 	start      func(context.Context, server.Settings) (*process.Process, int, error)
 }
 
-func (r *run) contenders() []contender {
-	jobgate := func(ctx context.Context, s server.Settings) (*process.Process, int, error) {
-		g, err := r.start(ctx, s)
-		if err != nil {
-			return nil, 0, err
-		}
-		return g.Process, g.MQTT, nil
-	}
-	mosquitto := func(ctx context.Context, s server.Settings) (*process.Process, int, error) {
-		return server.StartMosquitto(ctx, r.Options, s)
-	}
-	return []contender{
-		{"jobgate", "≤ 2.5 KB", false, jobgate},
-		{"mosquitto", "", false, mosquitto},
-		{"jobgate", "≤ 13 KB", true, jobgate},
-		{"mosquitto", "", true, mosquitto},
-	}
-}
+// plain measures idle connections over plain TCP.
+func (r *run) plain(ctx context.Context) error { return r.idle(ctx, false, "≤ 2.5 KB") }
+
+// secure measures those over TLS.
+func (r *run) secure(ctx context.Context) error { return r.idle(ctx, true, "≤ 13 KB") }
 
 // idle measures what a connection takes that has nothing to say.
-func (r *run) idle(ctx context.Context) error {
-	r.head("idle MQTT connections")
+func (r *run) idle(ctx context.Context, secure bool, goal string) error {
+	kind := map[bool]string{false: "plain", true: "TLS"}[secure]
+	r.head("idle MQTT connections, " + kind)
 	fmt.Printf("%s. Two subscriptions each, to `notify-next` and `$next/get/accepted`; memory is the growth of the server's resident set, %s after the last packet.\n\n", mosquittoVersion(), settle)
-	t := table.New("<server", "<", "memory per connection", "<goal", "resident before", "with them", "after they have left")
-	for _, c := range r.contenders() {
-		row, err := r.idleRow(ctx, c)
+	t := table.New("<server", "memory per connection", "<goal", "resident before", "with them", "after they have left")
+	for _, c := range []contender{
+		{"jobgate", goal, func(ctx context.Context, s server.Settings) (*process.Process, int, error) {
+			g, err := r.start(ctx, s)
+			if err != nil {
+				return nil, 0, err
+			}
+			return g.Process, g.MQTT, nil
+		}},
+		{"mosquitto", "", func(ctx context.Context, s server.Settings) (*process.Process, int, error) {
+			return server.StartMosquitto(ctx, r.Options, s)
+		}},
+	} {
+		row, err := r.idleRow(ctx, c, secure)
 		if err != nil {
-			return fmt.Errorf("%s, TLS %t: %w", c.name, c.tls, err)
+			return fmt.Errorf("%s, %s: %w", c.name, kind, err)
 		}
 		t.Add(row...)
 	}
@@ -58,7 +56,7 @@ func (r *run) idle(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) idleRow(ctx context.Context, c contender) ([]string, error) {
+func (r *run) idleRow(ctx context.Context, c contender, secure bool) ([]string, error) {
 	n, each := r.processes()
 	servers, ports := []*process.Process{}, []int{}
 	defer func() {
@@ -67,7 +65,7 @@ func (r *run) idleRow(ctx context.Context, c contender) ([]string, error) {
 		}
 	}()
 	for range n {
-		p, port, err := c.start(ctx, server.Settings{TLS: c.tls})
+		p, port, err := c.start(ctx, server.Settings{TLS: secure})
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +75,7 @@ func (r *run) idleRow(ctx context.Context, c contender) ([]string, error) {
 		return nil, err
 	}
 	empty := resident(servers)
-	devices, err := r.holdAll(ctx, ports, each, c.tls)
+	devices, err := r.holdAll(ctx, ports, each, secure)
 	if err != nil {
 		return nil, err
 	}
@@ -90,12 +88,9 @@ func (r *run) idleRow(ctx context.Context, c contender) ([]string, error) {
 	if err := process.Sleep(ctx, settle); err != nil {
 		return nil, err
 	}
-	kind := map[bool]string{false: "plain", true: "TLS"}[c.tls]
 	grown := float64(full-empty) / float64(n*each) / 1024
-	r.Progress("%s, %s: %.2f KB a connection, %d KB before", c.name, kind, grown, empty/1024)
-	return []string{
-		c.name, kind, fmt.Sprintf("%.1f KB", grown), c.goal, table.InMegabytes(empty), table.InMegabytes(full), table.InMegabytes(resident(servers)),
-	}, nil
+	r.Progress("%s, TLS %t: %.2f KB a connection, %d KB before", c.name, secure, grown, empty/1024)
+	return []string{c.name, fmt.Sprintf("%.1f KB", grown), c.goal, table.InMegabytes(empty), table.InMegabytes(full), table.InMegabytes(resident(servers))}, nil
 }
 
 // holdAll opens so many connections to each of some ports, each to a thing of its own.

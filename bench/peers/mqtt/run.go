@@ -48,7 +48,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"rate", r.rate}, {"idle", r.idle}, {"told", r.told}, {"delay", r.delay}, {"gateways", r.gateways}} {
+	}{{"rate", r.rate}, {"plain", r.plain}, {"TLS", r.secure}, {"told", r.told}, {"delay", r.delay}, {"gateways", r.gateways}} {
 		if !strings.Contains(part.name, o.Only) {
 			continue
 		}
