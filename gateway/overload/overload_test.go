@@ -113,6 +113,23 @@ func TestNoOverload(t *testing.T) {
 	}
 }
 
+// TestAlertLasts: it is not over while there is not a turn for everybody, however short the delays are.
+func TestAlertLasts(t *testing.T) {
+	c := controller{processors: 1, admitted: 1, alert: true}
+	for range 2 * calm / quickly {
+		c.step(measurement{arrived: 70, refused: 50, took: quickly, delay: time.Millisecond})
+		if !c.alert {
+			t.Fatal("it is over although 50 of 70 are turned away")
+		}
+	}
+	for range calm / quickly {
+		c.step(measurement{arrived: 20, took: quickly, delay: time.Millisecond})
+	}
+	if c.alert {
+		t.Errorf("%v after the last was turned away it is not over", calm)
+	}
+}
+
 // TestRuntimeMeasures: the runtime has the measurement that it is asked for.
 func TestRuntimeMeasures(t *testing.T) {
 	d := newDelays()

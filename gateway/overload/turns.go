@@ -110,7 +110,7 @@ func (t *turns) room() int { return max(2*t.processors, int(longest/t.each)) }
 
 // run lets requests in until close.
 func (t *turns) run() {
-	defer t.sockets.Close()
+	defer func() { _ = t.sockets.Close() }()
 	var signaled [8]byte
 	for {
 		if _, err := t.sockets.Read(signaled[:]); err != nil {
