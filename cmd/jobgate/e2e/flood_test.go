@@ -244,27 +244,14 @@ func TestEveryListener(t *testing.T) {
 		"limits: {read_timeout: 1s, max_request_header: 2KiB, max_body: 4KiB}\nupstream: [\"http://127.0.0.1:1\"]\n") // which makes devices' bodies streams
 	header := "POST /render HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + seemsSigned()
 	addresses := map[string]string{"listen": g.devices, "sidecar": g.sidecar, "control": g.address("control"), "admin": g.admin}
-	for name, address := range addresses {
-		if rest, err := io.ReadAll(dial(t, address)); err != nil || len(rest) > 0 {
-			t.Errorf("%s: a connection that sends nothing ends with %q, %v", name, rest, err)
+	t.Run("at once", func(t *testing.T) {
+		for name, address := range addresses {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				refusesHalves(t, address, header, name != "listen") // there the route says what becomes of a body
+			})
 		}
-		f := func(what, sent string, want int) {
-			t.Helper()
-			if a := raw(t, address, sent); a.status != want || !a.last || !strings.Contains(a.body, `"message":"`) || a.header.Get("X-Amzn-RequestId") == "" {
-				t.Errorf("%s: %s: %d %s, want %d", name, what, a.status, a.body, want)
-			}
-		}
-		f("half a header", header[:60], http.StatusRequestTimeout)
-		for _, line := range []string{"Foo : bar", "Foo\t: bar", "Foo bar: x", ": x", "Foo: a\r\n b", "Foo: a\x00b", "Foo: a\rb", "Foo: a\nBar: b"} {
-			f(fmt.Sprintf("the header line %q", line), header+line+"\r\nContent-Length: 1\r\n\r\nx", http.StatusBadRequest)
-		}
-		f("too long a header", header+"X-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
-		f("a body that is too large", header+"Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n", http.StatusRequestEntityTooLarge)
-		if name != "listen" { // there the route says what becomes of a body
-			f("half a body", header+"Content-Length: 100\r\n\r\n{", http.StatusRequestTimeout)
-			f("half a chunked body", header+"Transfer-Encoding: chunked\r\n\r\n5\r\n{", http.StatusRequestTimeout)
-		}
-	}
+	})
 	half := raw(t, g.devices, "PUT /things/a/jobs/$next HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{")
 	if half.status != http.StatusRequestTimeout {
 		t.Errorf("half a chunked body of a job's operation: %d %s", half.status, half.body)
@@ -282,5 +269,30 @@ func TestEveryListener(t *testing.T) {
 		`level=WARN msg="request refused" status=403 error="MissingAuthenticationToken: `, `level=DEBUG msg=request route=/doc status=200 duration=`, `msg=request route=control status=403`,
 	} {
 		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.log.String(), line) })
+	}
+}
+
+// refusesHalves sends a listener what is no request, or half of one: of a body too, where bodies says so. header is that of a
+// request, without its end.
+func refusesHalves(t *testing.T, address, header string, bodies bool) {
+	t.Helper()
+	if rest, err := io.ReadAll(dial(t, address)); err != nil || len(rest) > 0 {
+		t.Errorf("a connection that sends nothing ends with %q, %v", rest, err)
+	}
+	f := func(what, sent string, want int) {
+		t.Helper()
+		if a := raw(t, address, sent); a.status != want || !a.last || !strings.Contains(a.body, `"message":"`) || a.header.Get("X-Amzn-RequestId") == "" {
+			t.Errorf("%s: %d %s, want %d", what, a.status, a.body, want)
+		}
+	}
+	f("half a header", header[:60], http.StatusRequestTimeout)
+	for _, line := range []string{"Foo : bar", "Foo\t: bar", "Foo bar: x", ": x", "Foo: a\r\n b", "Foo: a\x00b", "Foo: a\rb", "Foo: a\nBar: b"} {
+		f(fmt.Sprintf("the header line %q", line), header+line+"\r\nContent-Length: 1\r\n\r\nx", http.StatusBadRequest)
+	}
+	f("too long a header", header+"X-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
+	f("a body that is too large", header+"Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n", http.StatusRequestEntityTooLarge)
+	if bodies {
+		f("half a body", header+"Content-Length: 100\r\n\r\n{", http.StatusRequestTimeout)
+		f("half a chunked body", header+"Transfer-Encoding: chunked\r\n\r\n5\r\n{", http.StatusRequestTimeout)
 	}
 }

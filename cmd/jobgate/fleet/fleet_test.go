@@ -35,7 +35,7 @@ var binary string
 func TestMain(m *testing.M) {
 	os.Exit(gatetest.Main(func(built string) int {
 		binary = built
-		if err := flag.Set("test.parallel", "3"); err != nil { // the tests wait more than they compute
+		if err := flag.Set("test.parallel", "5"); err != nil { // each has a database that flushes, and some gateways
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -53,6 +53,9 @@ func faults() int {
 
 // late is how much later than the design says something may happen on a machine that others use too.
 const late = 10 * time.Second
+
+// breath is how long a worker of a load waits between two reports: the machine is other tests' too.
+const breath = 3 * time.Millisecond
 
 // fleet is some gateways on one database.
 type fleet struct {
@@ -273,6 +276,7 @@ func (f *fleet) load(id string, workers, each int) *load {
 			for n := int64(1); l.ctx.Err() == nil; n++ {
 				i := w*each + rand.IntN(each)
 				l.report(i, n)
+				time.Sleep(breath)
 			}
 		})
 	}

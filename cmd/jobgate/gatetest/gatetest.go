@@ -13,7 +13,7 @@ import (
 
 // atOnce is how many parallel tests run at once: they wait for processes, sessions, time-outs and drains more than they
 // compute.
-const atOnce = "6"
+const atOnce = "8"
 
 // Main builds the command and calls run with its path. It returns run's exit status, or 1 if the command does not build.
 func Main(run func(binary string) int) int {

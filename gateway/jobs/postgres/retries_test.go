@@ -19,7 +19,7 @@ import (
 // done, and what is counted adds up.
 func TestRetryStorm(t *testing.T) {
 	const things, workers, rounds, together = 24, 8, 6, 8
-	url := migrated(t)
+	url := migrated(t) + "&deadlock_timeout=50" // ms: a second would be most of the test
 	var handles []*postgres.Engine
 	for range 2 {
 		e, err := postgres.Open(t.Context(), postgres.Options{URL: url, Connections: 12, Timeout: time.Minute})
