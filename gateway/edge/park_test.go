@@ -173,12 +173,16 @@ func (c *cutter) Write(p []byte) (int, error) {
 func TestParkedHalfRecord(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
-	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
-		parksTLS(files)(o, h, d)
-		o.IdleTimeout, h.IdleTimeout = 2*time.Second, 2*time.Second
-	})
-	for _, parkFirst := range []bool{true, false} {
-		for _, rest := range []bool{true, false} {
+	for _, rest := range []bool{true, false} {
+		idle := time.Minute
+		if !rest {
+			idle = 3 * time.Second // it is waited for
+		}
+		s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
+			parksTLS(files)(o, h, d)
+			o.IdleTimeout, h.IdleTimeout = idle, idle
+		})
+		for _, parkFirst := range []bool{true, false} {
 			half := &cutter{Conn: s.dial(t), pass: 1 << 20}
 			conn := tls.Client(half, trusting(pair))
 			ask(t, conn, get, "/")
