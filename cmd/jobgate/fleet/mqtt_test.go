@@ -18,8 +18,7 @@ import (
 const ownFront = "mqtt: {listen: 127.0.0.1:0, auth: {mode: none}}\n"
 
 // devices is how many devices a test connects.
-func devices(t *testing.T) int {
-	t.Helper()
+func devices() int {
 	if n, err := strconv.Atoi(os.Getenv("JOBGATE_FLEET_DEVICES")); err == nil {
 		return n
 	}
@@ -130,7 +129,7 @@ func TestMQTTGatewayKilled(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 0, url, url)
 	a, b := f.add(ownFront, nil), f.add(ownFront, nil)
-	n := devices(t)
+	n := devices()
 	within := time.Minute + time.Duration(n)*20*time.Millisecond
 	var turn struct {
 		sync.Mutex
@@ -199,85 +198,103 @@ func (g *gateway) served() (n float64) {
 	return n
 }
 
+// brokerSite is two gateways that share the devices of one mosquitto, one of them by a proxy.
+type brokerSite struct {
+	*fleet
+	broker  *mqtttest.Mosquitto
+	proxy   *proxy
+	a, b    *gateway // a is behind the proxy
+	names   []string
+	devices []*mqtttest.Device
+}
+
+func newBrokerSite(t *testing.T) *brokerSite {
+	t.Helper()
+	_, url := startServer(t)
+	s := &brokerSite{broker: mqtttest.StartMosquitto(t, mqtttest.Mounted)}
+	s.proxy = newProxy(t, s.broker.Gateways)
+	s.fleet = newFleet(t, 0, url, url)
+	keys := s.operators()
+	s.a, s.b = s.add(brokered(s.proxy.ln.Addr().String()), keys), s.add(brokered(s.broker.Gateways), keys)
+	s.a.subscribed(0)
+	s.b.subscribed(0)
+	for i := range 4 {
+		name := fmt.Sprintf("shared-%d", i)
+		s.thing(name)
+		s.names, s.devices = append(s.names, name), append(s.devices, mqtttest.NewDevice(t, name, s.broker.Devices))
+	}
+	return s
+}
+
+// each has every device told of a job, do it, and told that none is left.
+func (s *brokerSite) each(id string) {
+	s.Helper()
+	for _, d := range s.devices {
+		d.Told(id)
+		d.Ask(id+"/update", `{"status":"SUCCEEDED"}`, "accepted")
+		d.Told("")
+	}
+	s.completes(id, 11*time.Second+late)
+}
+
 // TestMQTTBroker has two gateways share the devices of one mosquitto. Then the broker is stopped and started, the network
 // to it cut, the gateway killed that publishes the notices, and then the other.
 func TestMQTTBroker(t *testing.T) {
-	_, url := startServer(t)
-	m := mqtttest.StartMosquitto(t, mqtttest.Mounted)
-	p := newProxy(t, m.Gateways)
-	f := newFleet(t, 0, url, url)
-	keys := f.operators()
-	a, b := f.add(brokered(p.ln.Addr().String()), keys), f.add(brokered(m.Gateways), keys)
-	a.subscribed(0)
-	b.subscribed(0)
-	var list []*mqtttest.Device
-	var names []string
-	for i := range 4 {
-		names = append(names, fmt.Sprintf("shared-%d", i))
-		f.thing(names[i])
-		list = append(list, mqtttest.NewDevice(t, names[i], m.Devices))
-	}
+	s := newBrokerSite(t)
 	var lives sync.WaitGroup
-	for i, d := range list {
-		at := []*gateway{a, b}[i%2]
-		lives.Go(func() { f.does(d, at) })
+	for i, d := range s.devices {
+		lives.Go(func() { s.does(d, []*gateway{s.a, s.b}[i%2]) })
 	}
 	lives.Wait()
-	if a.served() == 0 || b.served() == 0 {
-		t.Errorf("the gateways have answered %v and %v requests", a.served(), b.served())
-	}
-	each := func(id string) {
-		t.Helper()
-		for _, d := range list {
-			d.Told(id)
-			d.Ask(id+"/update", `{"status":"SUCCEEDED"}`, "accepted")
-			d.Told("")
-		}
-		f.completes(id, 11*time.Second+late)
+	if s.a.served() == 0 || s.b.served() == 0 {
+		t.Errorf("the gateways have answered %v and %v requests", s.a.served(), s.b.served())
 	}
 
-	from, fromB := len(a.log.String()), len(b.log.String())
-	m.Stop()
-	f.create(b, "broker-down", names...)
-	m.Start()
-	a.subscribed(from)
-	b.subscribed(fromB)
-	each("broker-down")
+	fromA, fromB := len(s.a.log.String()), len(s.b.log.String())
+	s.broker.Stop()
+	s.create(s.b, "broker-down", s.names...)
+	s.broker.Start()
+	s.a.subscribed(fromA)
+	s.b.subscribed(fromB)
+	s.each("broker-down")
 
-	from = len(a.log.String())
-	p.refuse.Store(true)
-	p.reset()
-	f.create(a, "network-cut", names...)
+	fromA = len(s.a.log.String())
+	s.proxy.refuse.Store(true)
+	s.proxy.reset()
+	s.create(s.a, "network-cut", s.names...)
 	time.Sleep(300 * time.Millisecond)
-	p.refuse.Store(false)
-	a.subscribed(from)
-	each("network-cut")
+	s.proxy.refuse.Store(false)
+	s.a.subscribed(fromA)
+	s.each("network-cut")
 
-	leader := f.holder(30*time.Second, a, b)
-	leader.end(syscall.SIGKILL)
-	left := a
-	if leader == a {
-		left = b
+	leader, left := s.holder(30*time.Second, s.a, s.b), s.a
+	if leader == s.a {
+		left = s.b
 	}
-	f.create(left, "publisher-killed", names...)
-	each("publisher-killed")
+	leader.end(syscall.SIGKILL)
+	s.create(left, "publisher-killed", s.names...)
+	s.each("publisher-killed")
+	s.withdrawn(left)
+	if r, err := s.engine.Check(t.Context()); err != nil || len(r.Faults) > 0 {
+		t.Errorf("the store does not add up: %+v %v", r.Faults, err)
+	}
+}
 
-	// What is no longer pending since no gateway ran.
-	f.create(left, "withdrawn", names...)
-	for _, d := range list {
+// withdrawn kills the last gateway while a job is pending for every device, which is over when it starts again.
+func (s *brokerSite) withdrawn(last *gateway) {
+	s.Helper()
+	s.create(last, "withdrawn", s.names...)
+	for _, d := range s.devices {
 		d.Told("withdrawn")
 	}
-	left.end(syscall.SIGKILL)
-	for _, name := range names {
-		if _, err := f.service.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: name, JobID: "withdrawn", Status: jobs.Succeeded}); err != nil {
-			t.Fatal(err)
+	last.end(syscall.SIGKILL)
+	for _, name := range s.names {
+		if _, err := s.service.Update(s.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: name, JobID: "withdrawn", Status: jobs.Succeeded}); err != nil {
+			s.Fatal(err)
 		}
 	}
-	left.start()
-	for _, d := range list {
+	last.start()
+	for _, d := range s.devices {
 		d.Told("")
-	}
-	if r, err := f.engine.Check(t.Context()); err != nil || len(r.Faults) > 0 {
-		t.Errorf("the store does not add up: %+v %v", r.Faults, err)
 	}
 }

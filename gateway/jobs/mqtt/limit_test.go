@@ -31,78 +31,20 @@ func TestConnectionLimit(t *testing.T) {
 	for i := range limit - asking {
 		silent = append(silent, f.connect(packet.V5, fmt.Sprintf("silent-%d", i), nil))
 	}
-	parks(t)
+	parks(t, 0)
 	var asks atomic.Int64
 	stop, stopped := make(chan struct{}), sync.WaitGroup{}
 	for i := range asking {
 		c := f.connect(packet.V311, fmt.Sprintf("asking-%d", i), nil)
-		stopped.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				case <-time.After(10 * time.Millisecond):
-				}
-				_ = c.SetDeadline(time.Now().Add(patience))
-				if _, err := c.Write(packet.AppendPingreq(nil)); err != nil {
-					t.Errorf("%s: %v", c.id, err)
-					return
-				}
-				if p, err := c.next(); err != nil || p.Type != packet.PINGRESP {
-					t.Errorf("%s: %d, %v", c.id, p.Type, err)
-					return
-				}
-				asks.Add(1)
-			}
-		})
+		stopped.Go(func() { c.pings(stop, &asks) })
 	}
 
-	half := packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, ClientID: []byte("half")})
-	var strangers sync.WaitGroup
-	for i := range 200 {
-		conn, err := net.Dial("tcp", f.address)
-		f.ok(err)
-		strangers.Go(func() {
-			defer func() { _ = conn.Close() }()
-			_ = conn.SetDeadline(time.Now().Add(patience))
-			_, _ = conn.Write([][]byte{nil, half[:len(half)-1], []byte("GET / HTTP/1.1\r\n\r\n"), packet.AppendPingreq(nil)}[i%4]) // or it is closed
-			if got, err := io.ReadAll(conn); len(got) > 0 || edge.IsTimeout(err) {
-				t.Errorf("a stranger got %x, %v", got, err)
-			}
-		})
-	}
-	strangers.Wait()
+	f.strangers(200)
 	for _, c := range silent {
 		c.quiet()
 	}
-	parks := func() {
-		t.Helper()
-		for end := time.Now().Add(time.Minute); serving(t) > asking; time.Sleep(20 * time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal("the silent ones still have goroutines")
-			}
-		}
-	}
-	parks()
-
-	// One CONNECT after another: as many are let in as devices are parked.
-	in := 0
-	for i := range 100 {
-		conn, err := net.Dial("tcp", f.address)
-		f.ok(err)
-		c := f.over(conn, packet.V5, fmt.Sprintf("late-%d", i))
-		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, KeepAlive: 60, ClientID: []byte(c.id)})) // or it is closed
-		p, err := c.next()
-		if err != nil {
-			continue // without a byte
-		}
-		var ack packet.Connack
-		f.ok(packet.ParseConnack(p.Body, packet.V5, &ack))
-		if ack.Reason == packet.Success {
-			in++
-		}
-	}
-	if in != len(silent) {
+	parks(t, asking)
+	if in := f.comeLate(100); in != len(silent) {
 		t.Errorf("%d were let in, %d were parked", in, len(silent))
 	}
 	for _, c := range silent {
@@ -115,4 +57,65 @@ func TestConnectionLimit(t *testing.T) {
 	if asks.Load() < 10*asking {
 		t.Errorf("the devices that ask were answered %d times", asks.Load())
 	}
+}
+
+// pings asks again and again until stop is closed, and counts the answers.
+func (c *client) pings(stop <-chan struct{}, answers *atomic.Int64) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		_ = c.SetDeadline(time.Now().Add(patience))
+		if _, err := c.Write(packet.AppendPingreq(nil)); err != nil {
+			c.Errorf("%s: %v", c.id, err)
+			return
+		}
+		if p, err := c.next(); err != nil || p.Type != packet.PINGRESP {
+			c.Errorf("%s: %d, %v", c.id, p.Type, err)
+			return
+		}
+		answers.Add(1)
+	}
+}
+
+// strangers lets n clients in that never send a whole CONNECT, and waits until each was closed without a byte.
+func (f *fixture) strangers(n int) {
+	f.Helper()
+	half := packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, ClientID: []byte("half")})
+	words := [][]byte{nil, half[:len(half)-1], []byte("GET / HTTP/1.1\r\n\r\n"), packet.AppendPingreq(nil)}
+	var ending sync.WaitGroup
+	for i := range n {
+		conn, err := net.Dial("tcp", f.address)
+		f.ok(err)
+		ending.Go(func() {
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(patience))
+			_, _ = conn.Write(words[i%len(words)]) // or it is closed
+			if got, err := io.ReadAll(conn); len(got) > 0 || edge.IsTimeout(err) {
+				f.Errorf("a stranger got %x, %v", got, err)
+			}
+		})
+	}
+	ending.Wait()
+}
+
+// comeLate sends n CONNECTs, one after the other, and returns how many were accepted. The others are closed.
+func (f *fixture) comeLate(n int) (in int) {
+	f.Helper()
+	for i := range n {
+		c := f.dial(packet.V5, fmt.Sprintf("late-%d", i))
+		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, KeepAlive: 60, ClientID: []byte(c.id)})) // or it is closed
+		p, err := c.next()
+		if err != nil {
+			continue // without a byte
+		}
+		var ack packet.Connack
+		f.ok(packet.ParseConnack(p.Body, packet.V5, &ack))
+		if ack.Reason == packet.Success {
+			in++
+		}
+	}
+	return in
 }

@@ -37,16 +37,16 @@ func TestParked(t *testing.T) {
 		c := f.connect(v, "t", nil)
 		c.subscribe(1, "notify")
 		for _, job := range []string{"a", "b"} {
-			parks(t)
+			parks(t, 0)
 			f.create(job, "t")
 			c.message("notify")
-			parks(t)
+			parks(t, 0)
 			c.send(packet.AppendPingreq(nil))
 			if p := c.recv(); p.Type != packet.PINGRESP {
 				t.Errorf("PINGREQ is answered with %v", p.Type)
 			}
 		}
-		parks(t)
+		parks(t, 0)
 		f.connect(v, "t", nil) // takes its place
 		for {
 			if _, err := c.next(); err != nil {

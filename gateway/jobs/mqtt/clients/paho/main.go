@@ -61,7 +61,7 @@ func main() {
 		if err != nil {
 			log.Fatalf("%s%s: %v", one.name, suffix, err)
 		}
-		fmt.Printf("%s%s: ok (%d bytes)\n", one.name, suffix, size)
+		fmt.Printf("%s%s: ok (downloaded %d bytes)\n", one.name, suffix, size)
 	}
 }
 
