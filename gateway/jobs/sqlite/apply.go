@@ -77,10 +77,33 @@ const (
 	updateExecution = `UPDATE executions SET version = ?, status = ?, forced = ?, started = ?, updated = ?, deadline = ?,
 		step = ?, details = ? WHERE job = ? AND thing = ? AND number = ? AND version = ?`
 	updateReason = "UPDATE executions SET reason = ? WHERE job = ? AND thing = ?"
+
+	addReason = `INSERT INTO reasons (job, status, reason, n) SELECT job, status, reason, ? FROM executions
+		WHERE job = ? AND thing = ? AND status > 1 AND reason <> '' ON CONFLICT DO UPDATE SET n = n + excluded.n`
 )
 
-// replace writes the row of a change.
-func (t *tx) replace(c *engine.Change) (bool, error) {
+// replace writes the row of a change, and keeps the sums of reasons.
+func (t *tx) replace(c *engine.Change) (applied bool, err error) {
+	ended := c.Number != 0 && c.Status >= engine.FirstEnded
+	if ended {
+		if err := t.reasoned(c.Job, c.Thing, -1); err != nil {
+			return false, err
+		}
+	}
+	applied, err = t.write(c)
+	if err == nil && (ended || applied && c.New.Reason != "") {
+		err = t.reasoned(c.Job, c.Thing, 1)
+	}
+	return applied, err
+}
+
+// reasoned adds n to the sum of the reason with which an execution has ended, if it has.
+func (t *tx) reasoned(job, thing, n int64) error {
+	return numbers(t.conn, addReason, nil, n, job, thing)
+}
+
+// write writes the row of a change.
+func (t *tx) write(c *engine.Change) (bool, error) {
 	switch {
 	case c.Number == 0:
 		inserted, err := t.insert(&c.New)
@@ -161,12 +184,24 @@ func (t *tx) jobVersion(seq int64) (int64, error) {
 func (t *tx) DeleteExecutions(list []engine.Execution) (n int, err error) {
 	for i := range list {
 		x := &list[i]
+		ended := x.Status >= engine.FirstEnded
+		if ended {
+			if err := t.reasoned(x.Job, x.Thing, -1); err != nil {
+				return n, err
+			}
+		}
 		err := numbers(t.conn, "DELETE FROM executions WHERE job = ? AND thing = ? AND number = ? AND version = ?", nil,
 			x.Job, x.Thing, x.Number, x.Version)
 		if err != nil {
 			return n, err
 		}
 		if t.conn.Changes() == 0 {
+			if ended {
+				err = t.reasoned(x.Job, x.Thing, 1)
+			}
+			if err != nil {
+				return n, err
+			}
 			continue
 		}
 		n++

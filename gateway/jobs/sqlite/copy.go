@@ -136,8 +136,10 @@ func (s *Store) Check(ctx context.Context) (engine.Report, error) {
 // Finish implements engine.Copier. What the handle has in memory is not what the file holds then: it has to be closed.
 func (s *Store) Finish(ctx context.Context, space string) error {
 	return s.change(ctx, s.sets, nil, func(t *tx) error {
-		if err := query(t.conn, countAll, nil); err != nil {
-			return err
+		for _, text := range []string{countAll, "DELETE FROM reasons", dbfile.SumReasons} {
+			if err := query(t.conn, text, nil); err != nil {
+				return err
+			}
 		}
 		return query(t.conn, "DELETE FROM vals WHERE space = ?", nil, space)
 	})

@@ -168,16 +168,16 @@ func (r reader) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.
 
 // unsuccessful says that a query is for executions that ended and did not succeed alone: then an index of those has all
 // that is asked for.
-func unsuccessful(q *engine.EndedQuery, index string) (from, where string) {
+func unsuccessful(q *engine.EndedQuery) (from, where string) {
 	if q.Statuses == 0 || q.Statuses&engine.SetOf(0, 1, engine.FirstEnded) != 0 {
 		return "", ""
 	}
-	return " INDEXED BY " + index, " AND e.status > 2"
+	return " INDEXED BY executions_unsuccessful", " AND e.status > 2"
 }
 
 // Ended implements engine.ExecutionReader.
 func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
-	index, where := unsuccessful(&q, "executions_unsuccessful")
+	index, where := unsuccessful(&q)
 	err = query(r.conn, `SELECT e.thing, t.name, e.number, e.status, e.reason FROM executions e`+index+` JOIN things t ON t.id = e.thing
 			WHERE e.job = ?1 AND e.thing > ?2 AND e.status >= ?3 AND (?4 = 0 OR (?4 >> e.status) & 1) AND (?5 = 0 OR e.reason = ?6)`+where+`
 			ORDER BY e.thing LIMIT ?7`,
@@ -191,18 +191,29 @@ func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
 	return list, err
 }
 
-// Reasons implements engine.ExecutionReader.
+// Reasons implements engine.Tx: as the transaction's counts are.
+func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
+	if err := t.flush(); err != nil {
+		return nil, err
+	}
+	return t.reader.Reasons(q)
+}
+
+// Reasons implements engine.ExecutionReader. Those that ended without a reason are what is left of the job's counts.
 func (r reader) Reasons(q engine.EndedQuery) (list []engine.ReasonCount, err error) {
-	index, where := unsuccessful(&q, "executions_reasons")
-	err = query(r.conn, `SELECT e.status, e.reason, count(*) n FROM executions e`+index+`
-			WHERE e.job = ?1 AND e.status >= ?2 AND (?3 = 0 OR (?3 >> e.status) & 1) AND (?4 = 0 OR e.reason = ?5)`+where+`
-			GROUP BY e.status, e.reason ORDER BY n DESC, e.status, e.reason LIMIT ?6`,
+	err = query(r.conn, `WITH r AS (SELECT status, reason, n FROM reasons WHERE job = ?1 AND (?2 = 0 OR (?2 >> status) & 1)),
+			s (status, n) AS (SELECT 2, c2 FROM jobs WHERE seq = ?1 UNION ALL SELECT 3, c3 FROM jobs WHERE seq = ?1
+				UNION ALL SELECT 4, c4 FROM jobs WHERE seq = ?1 UNION ALL SELECT 5, c5 FROM jobs WHERE seq = ?1
+				UNION ALL SELECT 6, c6 FROM jobs WHERE seq = ?1 UNION ALL SELECT 7, c7 FROM jobs WHERE seq = ?1)
+		SELECT status, reason, n FROM (SELECT * FROM r
+			UNION ALL SELECT status, '', n - coalesce((SELECT sum(r.n) FROM r WHERE r.status = s.status), 0) FROM s WHERE ?2 = 0 OR (?2 >> status) & 1)
+		WHERE n > 0 AND (?3 = 0 OR reason = ?4) ORDER BY n DESC, status, reason LIMIT ?5`,
 		func(stmt *sqlite.Stmt) error {
 			list = append(list, engine.ReasonCount{
 				Status: uint8(stmt.ColumnInt64(0)), Reason: stmt.ColumnText(1), Count: stmt.ColumnInt64(2),
 			})
 			return nil
-		}, q.Job, engine.FirstEnded, int64(q.Statuses), flag(q.ByReason), q.Reason, q.Limit)
+		}, q.Job, int64(q.Statuses), flag(q.ByReason), q.Reason, q.Limit)
 	return list, err
 }
 

@@ -214,7 +214,7 @@ func TestOpenRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 5", jobs.ErrStoreNewer)
+	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 6", jobs.ErrStoreNewer)
 	f("other", "CREATE TABLE t (x)", "another program", nil)
 	f("another", "PRAGMA application_id = 7", "another program", nil)
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {

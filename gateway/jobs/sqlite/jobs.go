@@ -239,11 +239,10 @@ func (t *tx) PutProgress(job int64, p *engine.Progress) error {
 
 // DeleteJob implements engine.Tx.
 func (t *tx) DeleteJob(job int64) error {
-	if err := numbers(t.conn, "DELETE FROM targets WHERE job = ?", nil, job); err != nil {
-		return err
-	}
-	if err := numbers(t.conn, "DELETE FROM jobs WHERE seq = ?", nil, job); err != nil {
-		return err
+	for _, text := range []string{"DELETE FROM targets WHERE job = ?", "DELETE FROM reasons WHERE job = ?", "DELETE FROM jobs WHERE seq = ?"} {
+		if err := numbers(t.conn, text, nil, job); err != nil {
+			return err
+		}
 	}
 	t.after(func() { t.view.Jobs.Remove(job) })
 	return nil

@@ -150,7 +150,8 @@ func TestMigration(t *testing.T) {
 	same("what ran is timed out and tried again", p.Counts[jobs.InProgress], 0)
 }
 
-// TestMigrationFourth brings a store of the fourth version, whose builds had the index of reasons or not, to this one.
+// TestMigrationFourth brings a store of the fourth version, whose builds had the index of reasons or not, to this one, which
+// has their sums.
 func TestMigrationFourth(t *testing.T) {
 	for _, index := range []string{"", "CREATE INDEX executions_reasons ON executions (job, status, reason) WHERE status > 2;"} {
 		s := open(t, writeStore(t, version2(t), version(4), script(index)))
@@ -163,6 +164,9 @@ func TestMigrationFourth(t *testing.T) {
 		})
 		if err != nil {
 			t.Errorf("after %q: %v", index, err)
+		}
+		if r, err := s.engine.Check(bg); err != nil || len(r.Faults) > 0 {
+			t.Errorf("after %q: %+v, %v", index, r.Faults, err)
 		}
 	}
 }

@@ -21,6 +21,9 @@ var checks = []struct{ what, sql string }{
 		}
 		return strings.Join(differs, " OR ")
 	}()},
+	{"reasons whose sums are not those of their executions", `SELECT count(*) FROM (
+		SELECT * FROM (SELECT job, status, reason, n FROM reasons WHERE n <> 0 EXCEPT ` + sumsOfReasons + `)
+		UNION SELECT * FROM (` + sumsOfReasons + ` EXCEPT SELECT job, status, reason, n FROM reasons))`},
 	{"executions of jobs that do not exist", `SELECT count(*) FROM executions e WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE seq = e.job)`},
 	{"executions of things that do not exist", `SELECT count(*) FROM executions e WHERE NOT EXISTS (SELECT 1 FROM things WHERE id = e.thing)`},
 	{"attempts that no execution follows", `SELECT count(*) FROM attempts a WHERE NOT EXISTS (

@@ -195,7 +195,22 @@ UPDATE attempts SET reason = substr(coalesce(json_extract(details, '$.reason'), 
 CREATE INDEX executions_unsuccessful ON executions (job, thing, status, number, reason) WHERE status > 2; -- ended otherwise
 `, `
 CREATE INDEX IF NOT EXISTS executions_reasons ON executions (job, status, reason) WHERE status > 2;
+`, `
+CREATE TABLE reasons ( -- how many of a job's executions ended with a reason; those without one are the rest of its counts
+	job    INTEGER NOT NULL,
+	status INTEGER NOT NULL,
+	reason TEXT NOT NULL, -- not ''
+	n      INTEGER NOT NULL,
+	PRIMARY KEY (job, status, reason)
+) WITHOUT ROWID;
+` + SumReasons + `;
+DROP INDEX executions_reasons;
 `}
+
+// SumReasons fills the table reasons.
+const SumReasons = "INSERT INTO reasons (job, status, reason, n) " + sumsOfReasons
+
+const sumsOfReasons = "SELECT job, status, reason, count(*) FROM executions WHERE status > 1 AND reason <> '' GROUP BY job, status, reason"
 
 // sources are the tables of package engine, where they are not this schema's.
 var sources = map[string]string{
