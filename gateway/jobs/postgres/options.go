@@ -144,10 +144,13 @@ func open(ctx context.Context, o *Options, config *pgxpool.Config, size int, hot
 	config = config.Copy()
 	config.MaxConns = int32(size) //nolint:gosec // a setting's range
 	config.MinConns = 0
-	if hot && config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+	if config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		settings := "SET jit = off" // its compiler takes longer than any statement here
+		if hot {
+			settings += "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off"
+		}
 		config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
-			_, err := c.Exec(ctx, `SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
-				SET enable_mergejoin = off; SET enable_bitmapscan = off; SET jit = off`)
+			_, err := c.Exec(ctx, settings)
 			return err
 		}
 	}

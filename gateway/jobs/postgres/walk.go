@@ -31,7 +31,7 @@ func (t *tx) Walk(w engine.Walk) ([]engine.Visit, error) {
 	return visits, nil
 }
 
-// walk goes along the stops from at to end.
+// walk goes along the stops from at to end. LIMIT 1 makes look-ups of joins: a merge would read all things before.
 func (t *tx) walk(w *engine.Walk, at, end, limit int) ([]engine.Visit, error) {
 	isGroup, ids := make([]bool, end), make([]int64, end)
 	for i, goal := range w.Stops[:end] {
@@ -41,13 +41,14 @@ func (t *tx) walk(w *engine.Walk, at, end, limit int) ([]engine.Visit, error) {
 	if at == w.At {
 		after = w.After
 	}
-	args := []any{isGroup, ids, at, after, limit, w.Ending, w.BySerial, w.Serial, w.Job, w.Distinct}
+	distinct := w.Distinct && end > 1 // there are stops before another
+	args := []any{isGroup, ids, at, after, limit, w.Ending, w.BySerial, w.Serial, w.Job, distinct}
 	rows, err := t.query(`WITH stops AS MATERIALIZED (
 			SELECT s.n - 1 AS n, s.is_group, s.id, CASE WHEN s.n - 1 = $3 THEN $4::bigint ELSE 0 END AS after
 			FROM unnest($1::boolean[], $2::bigint[]) WITH ORDINALITY s (is_group, id, n)),
 		met AS (
 			SELECT s.n, v.thing FROM stops s, LATERAL (
-				(SELECT m.thing FROM members m JOIN groups g ON g.id = m.grp JOIN things t ON t.id = m.thing
+				(SELECT m.thing FROM members m JOIN groups g ON g.id = m.grp, LATERAL (SELECT x.deleted FROM things x WHERE x.id = m.thing LIMIT 1) t
 				WHERE s.is_group AND m.grp = s.id AND m.thing > s.after AND NOT t.deleted
 					AND (g.state = 0 OR ($6 AND g.state = 1)) AND (NOT $7 OR m.serial <= $8)
 					AND (NOT $10 OR NOT EXISTS (SELECT FROM stops b WHERE b.n < s.n AND NOT b.is_group AND b.id = m.thing))
