@@ -94,15 +94,8 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	logs.Warnings(p.log, append(loaded.Warnings, endpointWarnings(loaded, p.s3)...))
 	// 2. What outlives a reload.
 	build := buildVersion()
-	if p.traces, err = telemetry.Open(ctx, os.Getenv, build.version, p.log); err != nil {
+	if err = p.openTraces(ctx, build.version); err != nil {
 		return nil, err
-	}
-	if t := p.traces.Tracer; t != nil {
-		next := p.aws.HTTPClient
-		if next == nil { // each of the SDK's clients would make this one
-			next = awshttp.NewBuildableClient()
-		}
-		p.aws.HTTPClient = t.Client(next)
 	}
 	p.metrics = metrics.New(build.version, build.revision)
 	p.overload = overload.New()
@@ -141,6 +134,21 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	}
 	p.metrics.ReloadResult(true)
 	return p, nil
+}
+
+// openTraces turns tracing on if the environment says so, the SDK's own requests included.
+func (p *process) openTraces(ctx context.Context, version string) (err error) {
+	if p.traces, err = telemetry.Open(ctx, os.Getenv, version, p.log); err != nil {
+		return err
+	}
+	if t := p.traces.Tracer; t != nil {
+		next := p.aws.HTTPClient
+		if next == nil { // each of the SDK's clients would make this one
+			next = awshttp.NewBuildableClient()
+		}
+		p.aws.HTTPClient = t.Client(next)
+	}
+	return nil
 }
 
 // run serves until ctx ends, then drains. It returns nil after a complete drain.
