@@ -320,6 +320,20 @@ func TestParkedDrain(t *testing.T) {
 	}
 }
 
+// replace copies files over others.
+func replace(t *testing.T, to map[string]string) {
+	t.Helper()
+	for from, to := range to {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A certificate that is loaded while a connection is parked is for those that come after.
 func TestParkedReload(t *testing.T) {
 	t.Parallel()
@@ -329,15 +343,7 @@ func TestParkedReload(t *testing.T) {
 	ask(t, conn, get, "/")
 	s.parked(t, 1)
 	newer, newPair := certificate(t, time.Now().Add(2*time.Hour))
-	for from, to := range map[string]string{newer.CertFile: files.CertFile, newer.KeyFile: files.KeyFile} {
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(to, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	replace(t, map[string]string{newer.CertFile: files.CertFile, newer.KeyFile: files.KeyFile})
 	eventually(t, "the certificate is loaded", func() bool {
 		c, err := tls.Dial("tcp", s.Addr().String(), trusting(newPair))
 		if err == nil {
