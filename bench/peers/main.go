@@ -5,6 +5,8 @@
 //	go run -C bench/peers . generator    jobgate bench beside wrk
 //	go run -C bench/peers . idle         memory per idle connection, latency meanwhile
 //	go run -C bench/peers . polling      the same of connections that ask once a minute
+//	go run -C bench/peers . wake         the first request of a parked connection, beside others
+//	go run -C bench/peers . floods       30,000 connections that never ask, and devices that do
 //	go run -C bench/peers . handshakes   TLS handshakes per second, and their CPU time
 //	go run -C bench/peers . documents    1 to 100,000 documents, asked for at random
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
@@ -64,6 +66,8 @@ var comparisons = []comparison{
 	{"generator", false, generator.Compare},
 	{"idle", false, connections.Idle},
 	{"polling", false, connections.Polling},
+	{"wake", false, connections.Wake},
+	{"floods", false, connections.Floods},
 	{"handshakes", false, connections.Handshakes},
 	{"documents", false, documents.Many},
 	{"fleet", false, documents.Fleet},

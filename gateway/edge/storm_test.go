@@ -52,10 +52,26 @@ func (s *storm) connect() (*client, error) {
 	_ = raw.SetDeadline(time.Now().Add(time.Minute))
 	c := &client{Conn: raw, raw: raw}
 	if s.config != nil {
-		c.Conn = tls.Client(raw, s.config)
+		c.Conn = tls.Client(halting{raw}, s.config)
 	}
 	c.r = bufio.NewReader(c.Conn)
 	return c, nil
+}
+
+// halting is a connection on which TLS records come in two pieces at times, with a pause between.
+type halting struct{ net.Conn }
+
+func (h halting) Write(b []byte) (int, error) {
+	if len(b) < 2 || rand.N(6) > 0 {
+		return h.Conn.Write(b)
+	}
+	cut := 1 + rand.N(len(b)-1)
+	if n, err := h.Conn.Write(b[:cut]); err != nil {
+		return n, err
+	}
+	pause()
+	n, err := h.Conn.Write(b[cut:])
+	return cut + n, err
 }
 
 // run is one client's life after the other.
@@ -175,6 +191,7 @@ func TestStorm(t *testing.T) {
 			})
 			if secure {
 				s.config = trusting(pair)
+				s.config.ClientSessionCache = tls.NewLRUClientSessionCache(clients) // most handshakes resume a session
 			}
 			var group sync.WaitGroup
 			stop := make(chan struct{})

@@ -32,12 +32,16 @@ type holding struct {
 	TLS               bool
 	Folder            string        // of the devices' authority; "": no certificates
 	Every             time.Duration // each connection asks again at this interval; 0: never
+	Uncounted         time.Duration // answers of so long are not counted
+	Flood             bool          // they are a flood's instead, see flood, and are opened over Every
+	First             int           // number of the first connection, which its source address follows
 }
 
 // held is what such a process reports when it ends.
 type held struct {
 	Answers, Failed int64
 	P50, P99        time.Duration
+	Opened, Refused int64 // of a flood: connections that were opened, and that could not be
 }
 
 // holder is the process, seen from the other side.
@@ -103,9 +107,12 @@ func RunHolder(text string) error {
 	if _, err := process.RaiseFiles(uint64(what.Connections) + process.SpareFiles); err != nil {
 		return err
 	}
-	conns, err := what.open(context.Background())
-	if err != nil {
-		return err
+	var conns []net.Conn
+	if !what.Flood {
+		var err error
+		if conns, err = what.open(context.Background()); err != nil {
+			return err
+		}
 	}
 	fmt.Println(len(conns))
 	ctx, cancel := context.WithCancel(context.Background())
@@ -113,6 +120,9 @@ func RunHolder(text string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends it
 		cancel()
 	}()
+	if what.Flood {
+		return json.NewEncoder(os.Stdout).Encode(what.flood(ctx))
+	}
 	return json.NewEncoder(os.Stdout).Encode(what.ask(ctx, conns))
 }
 
@@ -156,7 +166,7 @@ func (h *holding) open(ctx context.Context) ([]net.Conn, error) {
 // connect opens the i-th connection and asks on it. What it needed for that is
 // garbage afterwards, but for the connection.
 func (h *holding) connect(ctx context.Context, devices *certificates.Authority, i int) (net.Conn, error) {
-	c, err := process.FromSource(i).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
+	c, err := process.FromSource(h.First+i).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
 	if err != nil {
 		return nil, err
 	}
@@ -216,9 +226,9 @@ func (h *holding) ask(ctx context.Context, conns []net.Conn) (r held) {
 				sent := time.Now()
 				err := askOnce(conns[i%len(conns)])
 				mu.Lock()
-				if err == nil {
+				if err == nil && time.Since(begun) > h.Uncounted {
 					took = append(took, time.Since(sent))
-				} else {
+				} else if err != nil {
 					r.Failed++
 				}
 				mu.Unlock()

@@ -214,7 +214,12 @@ func resident(servers []*process.Process) (total int64) {
 
 // active is the latency of a moderate load, as words.
 func (r *idleRun) active(ctx context.Context, s idleServer, port int) (string, error) {
-	args := []string{"--rate", "1000/s", "--connections", "32", "--duration", r.Length.String(), "--warmup", "1s", "--insecure"}
+	return r.activeFor(ctx, s, port, time.Second, r.Length)
+}
+
+// activeFor is active for so long after a warm-up.
+func (r *idleRun) activeFor(ctx context.Context, s idleServer, port int, warmup, length time.Duration) (string, error) {
+	args := []string{"--rate", "1000/s", "--connections", "32", "--duration", length.String(), "--warmup", warmup.String(), "--insecure"}
 	if s.kind == mtlsKind {
 		args = append(args, "--cert-file", filepath.Join(r.Folder, "device.pem"), "--key-file", filepath.Join(r.Folder, "device-key.pem"))
 	}

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -104,7 +102,7 @@ func measureDocuments(ctx context.Context, o *setup.Options, all []*library) err
 				hundred = other
 			}
 		}
-		cache, err := l.metric(ctx, "jobgate_cache_bytes")
+		cache, err := process.Metric(ctx, l.admin, "jobgate_cache_bytes")
 		if err != nil {
 			return err
 		}
@@ -161,7 +159,7 @@ func startLibrary(ctx context.Context, o *setup.Options, program, folder string,
 	}
 	script := fmt.Sprintf(random, number)
 	l.Contestant = &rounds.Contestant{Name: name, Server: p, Run: func(ctx context.Context) (rounds.Turn, error) {
-		before, err := l.metric(ctx, "go_memstats_mallocs_total")
+		before, err := process.Metric(ctx, l.admin, "go_memstats_mallocs_total")
 		if err != nil {
 			return rounds.Turn{}, err
 		}
@@ -169,7 +167,7 @@ func startLibrary(ctx context.Context, o *setup.Options, program, folder string,
 		if err != nil {
 			return rounds.Turn{}, err
 		}
-		after, err := l.metric(ctx, "go_memstats_mallocs_total")
+		after, err := process.Metric(ctx, l.admin, "go_memstats_mallocs_total")
 		l.allocated += after - before
 		return t, err
 	}}
@@ -199,20 +197,6 @@ func (l *library) askAll(ctx context.Context) error {
 	close(numbers)
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-// metric returns the value of one of the server's metrics that has no labels.
-func (l *library) metric(ctx context.Context, name string) (float64, error) {
-	text, err := get(ctx, http.DefaultClient, process.URL(l.admin, "/metrics"))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(text) {
-		if value, ok := strings.CutPrefix(line, name+" "); ok {
-			return strconv.ParseFloat(strings.TrimSpace(value), 64)
-		}
-	}
-	return 0, fmt.Errorf("there is no metric %q at port %d", name, l.admin)
 }
 
 // get returns what url answers.

@@ -29,6 +29,8 @@ type Settings struct {
 
 	Connections int // nginx allocates for as many at its start
 
+	MaxConnections int // limits.max_connections; 0: the default
+
 	Crowd bool // serve crowd.json, of 100 URLs
 
 	Store   string // of the IoT Jobs service, which is on if this is set

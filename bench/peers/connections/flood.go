@@ -1,0 +1,190 @@
+package connections
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"jobgate/bench/peers/certificates"
+	"jobgate/bench/peers/process"
+	"jobgate/bench/peers/server"
+	"jobgate/bench/peers/setup"
+	"jobgate/bench/peers/table"
+)
+
+const (
+	floodConnections = 30_000
+	floodProcesses   = 3
+	floodLimit       = 10_000           // of limits.max_connections, where it is not the default
+	floodBuilds      = 15 * time.Second // until all were opened, and the first were closed
+	floodLasts       = 20 * time.Second
+)
+
+// Floods opens connections that never ask, or never finish to, and opens them again when they are closed. Do the limits
+// hold, and are the devices answered that are connected and ask?
+//
+//	devices ask, 1,000/s ─▶ three processes flood ─▶ latency, connections that are open, memory
+func Floods(ctx context.Context, o *setup.Options) error {
+	if err := certificates.WriteServer(o.Folder); err != nil {
+		return err
+	}
+	fmt.Printf("## %s connections that do not ask\n\nA third says nothing, a third half a request or ClientHello, a third a byte of one every second; each comes again a second after it was closed.\nDevices ask on 32 connections, 1,000 times a second; latency is of %s in the flood. Server on core %d, flood and devices on core %d.\n\n",
+		table.Thousands(floodConnections), floodLasts, o.ServerCore, o.LoadCore)
+	t := table.New("<", "max_connections", "open at most", "opened", "refused", "devices: p50, p99", "<goal", "resident before", "in the flood", "a connection", "20s after")
+	for _, kind := range []string{plainKind, tlsKind} {
+		for _, limit := range []int{0, floodLimit} {
+			if !strings.Contains(kind, o.Only) {
+				continue
+			}
+			row, err := floodRow(ctx, o, kind, limit)
+			if err != nil {
+				return fmt.Errorf("%s, limit %d: %w", kind, limit, err)
+			}
+			t.Add(row...)
+		}
+	}
+	fmt.Print(t)
+	return nil
+}
+
+// floodRow measures one way to connect, under one limit.
+func floodRow(ctx context.Context, o *setup.Options, kind string, limit int) ([]string, error) {
+	s := idleServer{kind: kind}
+	settings := server.Settings{TLS: kind != plainKind, MaxConnections: limit}
+	var err error
+	if settings.Admin, err = process.FreePort(); err != nil {
+		return nil, err
+	}
+	if _, err := process.RaiseFiles(floodConnections + process.SpareFiles); err != nil {
+		return nil, err
+	}
+	p, port, err := server.StartJobgate(o, o.ServerCore, settings)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Stop()
+	if err := process.Listens(ctx, port); err != nil {
+		return nil, err
+	}
+	run := idleRun{Options: o}
+	if _, err := run.activeFor(ctx, s, port, time.Second, time.Second); err != nil { // what it needs for them is there
+		return nil, err
+	}
+	empty := p.RSS()
+	var devices string
+	var failed error
+	var asking sync.WaitGroup
+	asking.Go(func() { devices, failed = run.activeFor(ctx, s, port, floodBuilds, floodLasts) })
+	most, full, sum, err := flooded(ctx, o, p, settings, port)
+	asking.Wait()
+	if failed != nil || err != nil {
+		return nil, fmt.Errorf("devices: %w; flood: %w", failed, err)
+	}
+	if err := process.Sleep(ctx, settle); err != nil {
+		return nil, err
+	}
+	allowed := "default"
+	if limit > 0 {
+		allowed = table.Thousands(float64(limit))
+	}
+	return []string{
+		kind, allowed, table.Thousands(most), table.Thousands(float64(sum.Opened)), table.Thousands(float64(sum.Refused)), devices, "p99 ≤ 5 ms",
+		table.InMegabytes(empty), table.InMegabytes(full), perConnection(full-empty, int(most)), table.InMegabytes(p.RSS()),
+	}, nil
+}
+
+// flooded floods the server until the devices have ended, and returns how many connections and how much memory it had at
+// most.
+func flooded(ctx context.Context, o *setup.Options, p *process.Process, s server.Settings, port int) (most float64, full int64, sum held, err error) {
+	if err := process.Sleep(ctx, time.Second); err != nil { // the devices are connected
+		return 0, 0, sum, err
+	}
+	var holders []*holder
+	defer func() { letGo(holders) }()
+	for i := range floodProcesses {
+		n := floodConnections / floodProcesses
+		h, err := holdConnections(ctx, o, holding{Port: port, Connections: n, TLS: s.TLS, Flood: true, Every: floodBuilds / 2, First: (1 + i) * n})
+		if err != nil {
+			return 0, 0, sum, err
+		}
+		holders = append(holders, h)
+	}
+	for end := time.Now().Add(floodBuilds + floodLasts - 2*time.Second); time.Now().Before(end); {
+		if err := process.Sleep(ctx, 500*time.Millisecond); err != nil {
+			return 0, 0, sum, err
+		}
+		n, err := process.Metric(ctx, s.Admin, "jobgate_connections", `listener="listen"`)
+		if err != nil {
+			return 0, 0, sum, err
+		}
+		most, full = max(most, n), max(full, p.RSS())
+	}
+	for len(holders) > 0 {
+		one, err := holders[0].end()
+		if err != nil {
+			return 0, 0, sum, err
+		}
+		holders = holders[1:]
+		sum.Opened, sum.Refused = sum.Opened+one.Opened, sum.Refused+one.Refused
+	}
+	return most, full, sum, nil
+}
+
+// flood opens connections that never ask, until ctx ends, each again when it was closed.
+func (h *holding) flood(ctx context.Context) (r held) {
+	var opened, refused atomic.Int64
+	var wg sync.WaitGroup
+	for i := range h.Connections {
+		wg.Go(func() {
+			_ = process.Sleep(ctx, time.Duration(i)*h.Every/time.Duration(h.Connections))
+			for ctx.Err() == nil {
+				c, err := process.FromSource(h.First+i).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
+				if err == nil {
+					opened.Add(1)
+					h.dawdle(ctx, c, i%3)
+				} else {
+					refused.Add(1)
+				}
+				_ = process.Sleep(ctx, time.Second)
+			}
+		})
+	}
+	wg.Wait()
+	r.Opened, r.Refused = opened.Load(), refused.Load()
+	return r
+}
+
+// dawdle keeps a connection until the server closes it: silent, after half of something, or slow.
+func (h *holding) dawdle(ctx context.Context, c net.Conn, how int) {
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer func() {
+		stop()
+		_ = c.Close()
+	}()
+	begin := "GET /hot HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
+	if h.TLS {
+		begin = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+	}
+	if how > 0 {
+		if _, err := c.Write([]byte(begin)); err != nil {
+			return
+		}
+	}
+	b := make([]byte, 256)
+	for {
+		if how == 2 {
+			_ = c.SetReadDeadline(time.Now().Add(time.Second))
+		}
+		_, err := c.Read(b)
+		if late, ok := err.(net.Error); ok && late.Timeout() {
+			_, err = c.Write([]byte("x"))
+		}
+		if err != nil {
+			return
+		}
+	}
+}
