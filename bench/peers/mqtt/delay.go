@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -173,7 +174,9 @@ func (r *run) create(ctx context.Context, g *gate.Gate, prefix string, n, rate i
 				}
 				target := "arn:aws:iot:" + account.Region + ":000000000000:thing/" + load.ThingName(group, r.Idle, i)
 				calls[i].sent = time.Now().UnixNano()
-				err := g.Call(ctx, http.MethodPut, "/jobs/"+prefix+strconv.Itoa(i), map[string]any{"targets": []string{target}, "document": gate.PlainDocument}, nil)
+				err := patiently(ctx, func() error {
+					return g.Call(ctx, http.MethodPut, "/jobs/"+prefix+strconv.Itoa(i), map[string]any{"targets": []string{target}, "document": gate.PlainDocument}, nil)
+				})
 				if err != nil {
 					return err
 				}
@@ -185,6 +188,19 @@ func (r *run) create(ctx context.Context, g *gate.Gate, prefix string, n, rate i
 	return calls, all.Wait()
 }
 
+// patiently makes a call again, as the SDKs do, that a busy gateway turns away with a 503.
+func patiently(ctx context.Context, call func() error) error {
+	for try := 0; ; try++ {
+		err := call()
+		if err == nil || try == 3 || !strings.Contains(err.Error(), "503") {
+			return err
+		}
+		if err := process.Sleep(ctx, 50*time.Millisecond<<try); err != nil {
+			return err
+		}
+	}
+}
+
 // cancel cancels the jobs and waits until each thing knows, so that the next one is its first again.
 func (r *run) cancel(ctx context.Context, g *gate.Gate, devices holders, prefix string, n int) error {
 	if err := devices.expect(""); err != nil {
@@ -194,7 +210,9 @@ func (r *run) cancel(ctx context.Context, g *gate.Gate, devices holders, prefix 
 	all.SetLimit(creators)
 	for i := range n {
 		all.Go(func() error {
-			return g.Call(calls, http.MethodPut, "/jobs/"+prefix+strconv.Itoa(i)+"/cancel?force=true", struct{}{}, nil)
+			return patiently(calls, func() error {
+				return g.Call(calls, http.MethodPut, "/jobs/"+prefix+strconv.Itoa(i)+"/cancel?force=true", struct{}{}, nil)
+			})
 		})
 	}
 	if err := all.Wait(); err != nil {
