@@ -21,12 +21,16 @@ const (
 	Signing
 )
 
-// What reading says: see package strictyaml.
 type (
-	Origin  = strictyaml.Origin
-	Fault   = strictyaml.Fault
-	Faults  = strictyaml.Faults
-	Size    = strictyaml.Size
+	// Origin is where a value was written.
+	Origin = strictyaml.Origin
+	// Fault is one thing wrong with the configuration.
+	Fault = strictyaml.Fault
+	// Faults is all of them, or a list of warnings.
+	Faults = strictyaml.Faults
+	// Size is a number of bytes.
+	Size = strictyaml.Size
+	// Setting describes one setting.
 	Setting = strictyaml.Setting
 )
 
