@@ -42,7 +42,7 @@ routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "another thing's document", other, http.StatusForbidden, "own thing name only")
+	refused(t, "another thing's document", other, http.StatusForbidden, "only its own thing name")
 	for who, c := range map[string]*http.Client{"no certificate": servers.client(nil, ""), "another authority's": servers.client(strangers, "sensor-1")} {
 		if a, err := ask(c, http.MethodGet, base+"sensor-1/doc", ""); err == nil {
 			t.Errorf("%s: %d %s, want no connection", who, a.status, a.body)
