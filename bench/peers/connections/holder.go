@@ -61,7 +61,11 @@ func holdConnections(ctx context.Context, o *setup.Options, what holding) (*hold
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "taskset", "-c", fmt.Sprint(o.LoadCore), self, Word, string(text))
+	args := []string{"taskset", "-c", fmt.Sprint(o.LoadCore), self, Word, string(text)}
+	if what.Flood { // its core is also that of the devices, whose latency is measured
+		args = append([]string{"nice", "-n", "19"}, args...)
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	input, err := cmd.StdinPipe()
