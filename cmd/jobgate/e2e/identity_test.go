@@ -1,9 +1,11 @@
 package e2e_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -69,6 +71,57 @@ routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 		_ = res.Body.Close()
 		return res.TLS.PeerCertificates[0].Subject.CommonName == "second"
 	})
+}
+
+// TestSpellingsUnderMTLS: a path that an upstream may read otherwise than the gateway does is refused, and no other is
+// changed.
+func TestSpellingsUnderMTLS(t *testing.T) {
+	t.Parallel()
+	seen := make(chan string, 100)
+	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		seen <- r.Header.Get("X-Thing-Name") + " " + r.RequestURI
+	}))
+	t.Cleanup(backend.Close)
+	s := newSite(t)
+	s.file("doc.json", `{}`)
+	servers, devices := newAuthority(t, "servers"), newAuthority(t, "devices")
+	certificate, key := servers.issue("gateway")
+	s.file("tls.crt", certificate)
+	s.file("tls.key", key)
+	s.file("devices.crt", inPEM("CERTIFICATE", devices.cert.Raw))
+	g := s.serve(`
+tls: {cert_file: "$DIR/tls.crt", key_file: "$DIR/tls.key", client_ca_file: "$DIR/devices.crt"}
+auth: {mode: mtls}
+routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
+upstream: ["` + backend.URL + `"]
+`)
+	config := servers.client(devices, "sensor-1").Transport.(*http.Transport).TLSClientConfig.Clone()
+	config.ServerName = "127.0.0.1"
+	f := func(path string, status int, passed string) {
+		t.Helper()
+		conn := tls.Client(dial(t, g.devices), config)
+		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nX-Thing-Name: victim\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		a, got := readAnswer(conn), ""
+		select {
+		case got = <-seen:
+		default:
+		}
+		if a.status != status || got != passed {
+			t.Errorf("%s: %d %s, the upstream saw %q; want %d and %q", path, a.status, a.body, got, status, passed)
+		}
+	}
+	for _, path := range []string{
+		"//api/victim/job", "/api//victim/job", "/api/./victim/job", "/x/../api/victim/job", "/x/..;/api/victim/job", "/api/victim%2fjob", "/api%2Fvictim/job",
+		"/api/victim%5cjob", `/api\victim/job`, "/%2e/api/victim/job", "/x/%2E%2E/api/victim/job", "/api/victim/job%00", "/api/victim%zz", "http://h//api/victim/job",
+		"//things/sensor-2/doc", "/things/./sensor-2/doc", "/things%2fsensor-2/doc", "/things/sensor-1/../sensor-2/doc",
+	} {
+		f(path, http.StatusBadRequest, "")
+	}
+	f("/things/sensor-2/doc", http.StatusForbidden, "")
+	f("/things/sensor-1/doc", http.StatusOK, "")
+	f("/api/sensor-1/a%20b?c=//../%2f", http.StatusOK, "sensor-1 /api/sensor-1/a%20b?c=//../%2f")
 }
 
 // TestHeaderIdentity has a balancer name the devices: it is believed on an address that is
