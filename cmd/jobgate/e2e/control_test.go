@@ -28,12 +28,17 @@ func writeKeys(t *testing.T, folder string) {
 // operate sends a request that an operator has signed, for an operation without a body.
 func operate(t *testing.T, c *http.Client, method, url string) (*http.Response, error) {
 	t.Helper()
+	return operateAs(t, c, operatorKey, method, url)
+}
+
+func operateAs(t *testing.T, c *http.Client, key aws.Credentials, method, url string) (*http.Response, error) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	empty := sha256.Sum256(nil)
-	if err := v4.NewSigner().SignHTTP(context.Background(), operatorKey, r, hex.EncodeToString(empty[:]), "iot", "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), key, r, hex.EncodeToString(empty[:]), "iot", "us-east-1", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	res, err := c.Do(r)
@@ -41,6 +46,37 @@ func operate(t *testing.T, c *http.Client, method, url string) (*http.Response, 
 		t.Cleanup(func() { _ = res.Body.Close() })
 	}
 	return res, err
+}
+
+// TestRefusedCallers: an operator sees in the metrics and in the log who was not let in, and why, in AWS's words.
+func TestRefusedCallers(t *testing.T) {
+	t.Parallel()
+	folder, config := allListeners(t, `{}`)
+	g := serve(t, folder, []string{"AWS_REGION=us-east-1"}, config)
+	denied := func() float64 {
+		return g.metric(`jobgate_request_duration_seconds_count{outcome="denied",route="control"}`)
+	}
+	f := func(what string, key aws.Credentials, code string) {
+		t.Helper()
+		before := denied()
+		res, err := operateAs(t, client, key, http.MethodGet, "http://"+g.address("control")+"/jobs")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name := res.Header.Get("X-Amzn-ErrorType"); res.StatusCode != http.StatusForbidden || name != code+"Exception" {
+			t.Errorf("%s: %s %s, want 403 %sException", what, res.Status, name, code)
+		}
+		eventually(t, what+" is counted", func() bool { return denied() == before+1 })
+		line := `level=WARN msg="request refused" status=403 error="` + code + `: `
+		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.log.String(), line) })
+	}
+	unknown, wrong := operatorKey, operatorKey
+	unknown.AccessKeyID, wrong.SecretAccessKey = "AKIANOBODY", "another secret"
+	f("an unknown key", unknown, "UnrecognizedClient")
+	f("a wrong signature", wrong, "InvalidSignature")
+	if log := g.log.String(); strings.Contains(log, wrong.SecretAccessKey) || strings.Contains(log, operatorKey.SecretAccessKey) {
+		t.Error("the log holds a secret")
+	}
 }
 
 // TestControlTLS has operators with certificates, and then another certificate for the control plane.
