@@ -122,10 +122,25 @@ func TestBudgets(t *testing.T) {
 	b.atMost(8, "joining a group of 100 jobs", func() error { return b.AddToGroup(ctx, b.now, member) })
 	b.atMost(8, "leaving it", func() error { return b.RemoveFromGroup(ctx, b.now, member) })
 	b.atMost(8, "joining it again", func() error { return b.AddToGroup(ctx, b.now, member) })
-	b.atMost(3, "listing groups", func() error {
-		_, _, err := b.ListGroups(ctx, jobs.GroupQuery{}, jobs.Page{Limit: 250})
-		return err
-	})
+	for i := range 100 { // children, whose answers name their ancestors
+		_, err := b.CreateGroup(ctx, b.now, jobs.CreateGroupRequest{Name: fmt.Sprintf("child-%02d", i), Parent: "empty"})
+		b.ok(err)
+	}
+	list := func(most int, what string, want int, list func() ([]jobs.GroupDetail, string, error)) {
+		t.Helper()
+		b.atMost(most, what, func() error {
+			groups, _, err := list()
+			if len(groups) != want {
+				t.Errorf("%s: %d groups, want %d", what, len(groups), want)
+			}
+			return err
+		})
+	}
+	for _, q := range []jobs.GroupQuery{{Recursive: true, Prefix: "child-"}, {Parent: "empty"}, {Parent: "empty", Recursive: true}} {
+		list(2, fmt.Sprintf("listing 100 groups by %+v", q), 100, func() ([]jobs.GroupDetail, string, error) {
+			return b.ListGroups(ctx, q, jobs.Page{Limit: 250})
+		})
+	}
 	if e, err := b.store.Execution(ctx, "t0042", "of-empty-99", 0); err != nil || e.Number != 2 || e.Status != jobs.Queued {
 		t.Errorf("%+v, %v: the job did not reach who joined", e, err)
 	}
