@@ -296,6 +296,10 @@ func TestPolicy(t *testing.T) {
 	f("arn:aws-cn:s3:::fwm/*", china, true, true)
 	f("arn:aws-cn:s3:::fwm/*", fwm+"k", false, false)
 	f("arn:aws-us-gov:s3:::fwm/*", "https://s3.us-gov-west-1.amazonaws.com/fwm/k", true, true)
+	for _, host := range []string{"s3-fips-us-gov-west-1.amazonaws.com/fwm", "fwm.s3-fips-us-gov-west-1.amazonaws.com", "s3-fips.us-gov-west-1.amazonaws.com/fwm"} {
+		f("arn:aws:s3:::fwm/*", "https://"+host+"/k", false, false)
+		f("arn:aws-us-gov:s3:::fwm/*", "https://"+host+"/k", true, true)
+	}
 	f("arn:*:s3:::fwm/*", china, true, true)
 
 	// Access points: a bucket's pattern does not reach what is behind them.
