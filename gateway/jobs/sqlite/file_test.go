@@ -10,7 +10,7 @@ import (
 // TestLostFile: changes that were answered lie in the -wal until they are moved; without its database it is not
 // overwritten by a new one.
 func TestLostFile(t *testing.T) {
-	f := func(database []byte, missing bool, wal, want string) {
+	f := func(database []byte, missing bool, wal, want, advice string) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "jobs.db")
 		if !missing {
@@ -25,17 +25,18 @@ func TestLostFile(t *testing.T) {
 		if err == nil {
 			err = s.Close()
 		}
-		if got := errorText(err); (want == "") != (got == "") || !strings.Contains(got, want) {
-			t.Errorf("got %q, want …%s…", got, want)
+		if got := errorText(err); (want == "") != (got == "") || !strings.Contains(got, want) || !strings.HasSuffix(got, advice) {
+			t.Errorf("got %q, want …%s… and %q", got, want, advice)
 		}
 		if left, _ := os.ReadFile(path + "-wal"); want != "" && string(left) != wal {
 			t.Errorf("the -wal was changed to %q", left)
 		}
 	}
-	f(nil, true, "changes", "the file is missing, but")
-	f(nil, false, "changes", "the file is empty, but")
-	f(nil, true, "", "")
-	f(nil, false, "", "")
+	const advice = "-wal holds changes of it; put the database back beside it, or move the -wal away to start anew"
+	f(nil, true, "changes", "the file is missing, but", advice)
+	f(nil, false, "changes", "the file is empty, but", advice)
+	f(nil, true, "", "", "")
+	f(nil, false, "", "", "")
 }
 
 // TestHardLink: two names of one file would have two locks.
