@@ -68,7 +68,13 @@ type daemon struct {
 // startDaemon starts the binary; it is killed when the test ends, if it still runs.
 func startDaemon(t *testing.T, env []string, args ...string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, cmd: command(t, env, args...), log: &gatetest.Buffer{}, out: &gatetest.Buffer{}, done: make(chan struct{})}
+	return startCommand(t, command(t, env, args...))
+}
+
+// startCommand is startDaemon for a command that is prepared.
+func startCommand(t *testing.T, cmd *exec.Cmd) *daemon {
+	t.Helper()
+	d := &daemon{t: t, cmd: cmd, log: &gatetest.Buffer{}, out: &gatetest.Buffer{}, done: make(chan struct{})}
 	d.cmd.Stdout, d.cmd.Stderr = d.out, d.log
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)

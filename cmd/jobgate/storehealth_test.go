@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,4 +37,71 @@ func TestStoreFileGone(t *testing.T) {
 	if _, body := fetch(t, "GET", admin+"/metrics"); !strings.Contains(body, `jobgate_store_errors_total{kind="file"}`) {
 		t.Errorf("no error is counted in\n%s", body)
 	}
+}
+
+// TestDiskFull fills the store's disk under a gateway, and makes room again: /readyz and the metrics tell it, and the
+// gateway goes on.
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	missing := func(why any) {
+		t.Helper()
+		const advice = "the disk cannot be made small (%v): run it on Linux, as root or where users have namespaces of their own (unshare -rm)"
+		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") == "1" {
+			t.Fatalf(advice, why)
+		}
+		t.Skipf(advice, why)
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		missing(err)
+	}
+	folder, disk := t.TempDir(), t.TempDir()
+	mount := `mount -t tmpfs -o size=6m tmpfs "$DISK" && head -c 2097152 /dev/zero >"$DISK/ballast"`
+	try := exec.Command(unshare, "-rm", "sh", "-c", mount)
+	try.Env = append(os.Environ(), "DISK="+disk)
+	if out, err := try.CombinedOutput(); err != nil {
+		missing(fmt.Sprintf("%v %s", err, out))
+	}
+	writeFile(t, folder, "keys.yaml", keysFile(operatorKey))
+	file := writeFile(t, folder, "jobgate.yaml", fmt.Sprintf(`listen: 127.0.0.1:0
+admin: 127.0.0.1:0
+control: 127.0.0.1:0
+jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
+`, disk, folder))
+	cmd := command(t, []string{"DISK=" + disk, "AWS_REGION=us-east-1"}, "serve", "--config", file)
+	cmd.Path, cmd.Args = unshare, append([]string{"unshare", "-rm", "sh", "-c", mount + ` && exec "$0" "$@"`, binary}, cmd.Args[1:]...)
+	s := &jobsSite{t: t, folder: folder, d: startCommand(t, cmd)}
+	admin := "http://" + s.d.address("admin")
+	readyz := func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }
+	eventually(t, readyz, `"store":{"kind":"sqlite","state":"ok"}`)
+
+	things := 0
+	create := func() (int, string) {
+		things++
+		body := `{"thingTypeName":"big","attributePayload":{"attributes":{"a":"` + strings.Repeat("x", 800) + `","b":"` + strings.Repeat("y", 800) + `"}}}`
+		return s.ask(operatorKey, "iot", "control", "POST", fmt.Sprintf("/things/t%d", things), body)
+	}
+	status, text := create()
+	for ; status == 200 && things < 20000; status, text = create() {
+	}
+	if status != 503 || !strings.Contains(text, "cannot be stored") {
+		t.Fatalf("after %d things: %d %s, want 503", things, status, text)
+	}
+	body := eventually(t, func() string { create(); return readyz() }, `"state":"failing"`)
+	if !strings.Contains(body, "full") {
+		t.Errorf("/readyz does not say why: %s", body)
+	}
+	if _, body := fetch(t, "GET", admin+"/metrics"); !strings.Contains(body, `jobgate_store_errors_total{kind="unavailable"}`) {
+		t.Errorf("no error is counted in\n%s", body)
+	}
+	if status, text := s.ask(operatorKey, "iot", "control", "GET", "/things/t1", ""); status != 200 {
+		t.Errorf("a thing that is there: %d %s", status, text)
+	}
+	eventually(t, s.d.log.String, "the jobs store fails")
+
+	if err := os.Remove(fmt.Sprintf("/proc/%d/root%s/ballast", cmd.Process.Pid, disk)); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() string { status, text := create(); return fmt.Sprint(status, " ", text) }, "200 ")
+	eventually(t, readyz, `"state":"ok"`)
 }
