@@ -1,0 +1,36 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+)
+
+// TestBenchInterrupted presses Ctrl-C in the middle of a run: the report is written all the same, and the exit status says
+// whether there was a good answer in it.
+func TestBenchInterrupted(t *testing.T) {
+	t.Parallel()
+	f := func(status, code int, want string) {
+		t.Helper()
+		var asked atomic.Int64
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			asked.Add(1)
+		}))
+		t.Cleanup(server.Close)
+		d := startDaemon(t, nil, "bench", "--rate", "50/s", "--connections", "2", "--warmup", "0s", "--duration", "1h", server.URL+"/x?token=hush")
+		eventually(t, func() string { return strings.Repeat("x", int(min(asked.Load(), 20))) }, strings.Repeat("x", 20))
+		d.signal(syscall.SIGINT)
+		if got := d.wait(); got != code {
+			t.Errorf("answers %d: exit %d, want %d", status, got, code)
+		}
+		if out := d.out.String() + d.log.String(); !strings.Contains(out, want) || !strings.Contains(out, "interrupted") || strings.Contains(out, "hush") {
+			t.Errorf("answers %d: no %q, or a query, in\n%s", status, want, out)
+		}
+	}
+	f(http.StatusInternalServerError, 1, "no good answer")
+	f(http.StatusOK, 0, "good")
+}
