@@ -184,13 +184,28 @@ func TestCheckJobs(t *testing.T) {
 // TestExamples checks every configuration that stands in examples, also those inside Kubernetes' ConfigMaps.
 func TestExamples(t *testing.T) {
 	t.Parallel()
-	count := 0
+	count, controls := 0, 0
 	for name, text := range exampleConfigurations(t) {
 		file := writeFile(t, t.TempDir(), "jobgate.yaml", text)
-		if r := jobgate(t, "", testAWS, "check", "--config", file); r.code != 0 {
+		r := jobgate(t, "", testAWS, "check", "--config", file)
+		if r.code != 0 {
 			t.Errorf("%s: %s", name, r.err)
 		}
+		if said := r.out + r.err; strings.Contains(said, "not encrypted") || strings.Contains(said, "any client") {
+			t.Errorf("%s: an example shows no listener that is open: %s", name, said)
+		}
+		if strings.Contains(text, "\ncontrol: ") {
+			controls++
+			for _, want := range []string{"\ncontrol_tls:", "\n  cert_file: /etc/jobgate/control/", "\n  key_file: /etc/jobgate/control/", "\n  access_keys_file: "} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s: its control plane has no %q", name, want)
+				}
+			}
+		}
 		count++
+	}
+	if controls != 2 {
+		t.Errorf("%d configurations with a control plane, want 2", controls)
 	}
 	if count != 5 {
 		t.Errorf("%d configurations, want 5", count)
