@@ -28,6 +28,7 @@ func agree(t *testing.T, all []object) {
 				}
 				if container["name"] == "jobgate" {
 					locked(t, container)
+					patient(t, container)
 				}
 			}
 		}
@@ -101,6 +102,19 @@ func locked(t *testing.T, container values) {
 	}
 	if at(container, "resources", "limits", "memory") == nil {
 		t.Error("no memory limit")
+	}
+}
+
+// patient reports a pod that one slow answer takes out of its Services, or that nothing takes out: readiness fails after the
+// third answer that is late or wrong, Kubernetes' default, unless failureThreshold says more.
+func patient(t *testing.T, container values) {
+	t.Helper()
+	probe, _ := container["readinessProbe"].(values)
+	if at(probe, "httpGet", "path") != "/readyz" && !strings.Contains(fmt.Sprint(at(probe, "exec", "command")), "health --ready") {
+		t.Errorf("readiness is %v", probe)
+	}
+	if n, written := probe["failureThreshold"].(float64); written && n < 3 {
+		t.Errorf("readiness fails after %v answers", n)
 	}
 }
 

@@ -2,6 +2,7 @@ package check
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -163,12 +164,35 @@ func TestExamples(t *testing.T) {
 			if len(all) < 6 {
 				t.Errorf("only %d objects", len(all))
 			}
+			workload(t, all, map[string]string{"jobs-sqlite": "StatefulSet"}[name])
 			for _, m := range lint.AllWithKubeVersionAndSchemaValidation("../jobgate", v, "fleet", nil, false).Messages {
 				if m.Severity > support.InfoSev {
 					t.Errorf("lint: %v", m)
 				}
 			}
 		})
+	}
+}
+
+// workload holds that the objects have one workload, of a kind, "" for a Deployment. A StatefulSet has one pod, whose store
+// is on a volume of its own.
+func workload(t *testing.T, all []object, kind string) {
+	t.Helper()
+	var kinds []string
+	for _, o := range all {
+		switch o.Kind {
+		case "StatefulSet":
+			claims, _ := at(o.raw, "spec", "volumeClaimTemplates").([]any)
+			if n, _ := at(o.raw, "spec", "replicas").(float64); n != 1 || len(claims) != 1 || at(claims[0], "metadata", "name") != "store" {
+				t.Errorf("%v replicas, claims %v", n, claims)
+			}
+			fallthrough
+		case "Deployment", "DaemonSet", "Pod", "ReplicaSet":
+			kinds = append(kinds, o.Kind)
+		}
+	}
+	if want := cmp.Or(kind, "Deployment"); !slices.Equal(kinds, []string{want}) {
+		t.Errorf("the workload is %v, want a %s", kinds, want)
 	}
 }
 
