@@ -35,7 +35,7 @@ func crowd(tb testing.TB, c *Cache[string]) {
 }
 
 // A new document that is asked for 2,000 times costs one load, though ristretto alone
-// would refuse it for hundreds of requests (DESIGN 4.4).
+// would refuse it for hundreds of requests.
 func TestNewHotDocumentOnFullCache(t *testing.T) {
 	c := newCache(t)
 	crowd(t, c)

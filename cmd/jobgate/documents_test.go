@@ -2,10 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -74,6 +77,75 @@ func TestLinks(t *testing.T) {
 	}
 	if links < 20 {
 		t.Errorf("only %d links were found", links)
+	}
+}
+
+// standards are what comments cite by a section's number, beside the documents of the repository, which they cite by file name.
+var standards = []string{"RFC", "YAML", "MQTT", "TLS", "SEC"}
+
+var (
+	citedPage    = regexp.MustCompile(`[A-Za-z0-9_./-]+\.md\b`)
+	citedSection = regexp.MustCompile(`\b([A-Z]{3,}) (?:§ ?|section )?[0-9]+[.)§;,]|\b([A-Z]{3,}),? §`)
+)
+
+// uncited are the documents that a comment cites and that there are not; names are the base names of those that there are.
+func uncited(comment string, names map[string]bool) (missing []string) {
+	for _, page := range citedPage.FindAllString(comment, -1) {
+		if !names[filepath.Base(page)] {
+			missing = append(missing, page)
+		}
+	}
+	for _, m := range citedSection.FindAllStringSubmatch(comment, -1) {
+		if name := m[1] + m[2]; !slices.Contains(standards, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// TestComments: what a comment of the code cites is in the repository, or a standard.
+func TestComments(t *testing.T) {
+	t.Parallel()
+	names := map[string]bool{}
+	for path := range pages(t) {
+		names[filepath.Base(path)] = true
+	}
+	for comment, want := range map[string]string{
+		"(DESIGN 4.4).": "DESIGN", "by DESIGN §5": "DESIGN", "see NOTES.md §2": "NOTES.md", "in plan/CASES.md": "plan/CASES.md",
+		"AWS.md §4, RFC 9110 §5.1, YAML 1.2 §7.1, (MQTT 5.0), SigV4 §4.1": "", "HTTP 404": "", "POST 3 times": "",
+	} {
+		if got := strings.Join(uncited(comment, names), " "); got != want {
+			t.Errorf("%q: %q, want %q", comment, got, want)
+		}
+	}
+	files, comments := token.NewFileSet(), 0
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") {
+			return nil
+		}
+		file, err := parser.ParseFile(files, path, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, group := range file.Comments {
+			comments++
+			for _, name := range uncited(group.Text(), names) {
+				t.Errorf("%s cites %s, which is not in the repository", files.Position(group.Pos()), name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if comments < 1000 {
+		t.Errorf("only %d comments were read", comments)
 	}
 }
 

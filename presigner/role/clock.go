@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The rules by which the local clock is corrected (DESIGN §5).
+// The rules by which the local clock is corrected.
 const (
 	skewThreshold = 5 * time.Second  // less is left alone: a Date header counts whole seconds
 	skewMaxAge    = 24 * time.Hour   // an answer as old as this says nothing about now
