@@ -165,6 +165,9 @@ func TestThingsAndGroups(t *testing.T) {
 	p.ok(operator, "POST", "/things/a", `{"thingTypeName":"meter","billingGroupName":"bg","attributePayload":{"attributes":{"rev":"7"},"merge":true}}`)
 	expect(t, "DescribeThing", p.ok(operator, "GET", "/things/a", ""), "thingName", "a", "defaultClientId", "a", "thingTypeName", "meter",
 		"billingGroupName", "bg", "attributes", `{"rev":"7"}`, "version", "1", "thingArn", account+"thing/a")
+	// The type and the billing group are names that nothing checks (COMPATIBILITY.md, "Groups and types").
+	exceptiontest.Check(t, "its type", p.do(operator, "GET", "/thing-types/meter", ""), 404, "UnknownOperationException", "DescribeThingType is not available")
+	exceptiontest.Check(t, "its group", p.do(operator, "GET", "/billing-groups/bg", ""), 404, "UnknownOperationException", "DescribeBillingGroup is not available")
 	exceptiontest.Check(t, "CreateThing", p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`), 409, "ResourceAlreadyExistsException", "different")
 	exists := p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`)
 	if body := string(exists.Body()); !strings.Contains(body, `"resourceArn":"`+account+`thing/a"`) || !strings.Contains(body, `"resourceId":"`) {
