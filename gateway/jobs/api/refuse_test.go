@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -233,7 +234,7 @@ func TestTokens(t *testing.T) {
 	f("of another key", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
 }
 
-// The data plane takes a signature in the query, as AWS does; the control plane does not.
+// Both planes take a signature in the query, as AWS does.
 func TestSignedInQuery(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("sensor:a1", "other")
@@ -248,7 +249,7 @@ func TestSignedInQuery(t *testing.T) {
 		req.URL.RawQuery = query.Encode()
 		digest := sha256.Sum256([]byte(body))
 		signed, _, err := v4.NewSigner().PresignHTTP(context.Background(), aws.Credentials{AccessKeyID: s.id, SecretAccessKey: s.secret}, req,
-			hex.EncodeToString(digest[:]), s.service, testNames.Region, p.now)
+			hex.EncodeToString(digest[:]), cmp.Or(s.service, access.ServiceControl), testNames.Region, p.now.Add(-s.late))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -273,5 +274,23 @@ func TestSignedInQuery(t *testing.T) {
 	wrong := device
 	wrong.secret = "another"
 	f(wrong, "GET", "/things/sensor:a1/jobs", "", "", 403)
-	f(operator, "GET", "/jobs", "", "", 400) // another service is not signed for in the query
+
+	f(operator, "GET", "/jobs", "", "", 200)
+	f(operator, "POST", "/things/new", `{"thingTypeName":"t"}`, "", 200)
+	f(operator, "POST", "/things/more", "{}", " ", 403)
+	f(device, "POST", "/things/more", "{}", "", 404) // no operation of the service that it is signed for
+	gateway, wrong, stranger, unknown := operator, operator, operator, operator
+	gateway.service, wrong.secret, stranger.service, unknown.id = "execute-api", "another", "s3", "AKIANOBODY"
+	f(gateway, "GET", "/jobs", "", "", 200)
+	f(wrong, "GET", "/jobs", "", "", 403)
+	f(unknown, "GET", "/jobs", "", "", 403)
+	f(stranger, "GET", "/jobs", "", "", 400)
+	late := operator
+	late.late = 61e9
+	f(late, "GET", "/jobs", "", "", 403)
+	f(dashboard, "GET", "/jobs", "", "", 200)
+	f(dashboard, "POST", "/things/more", "{}", "", 403) // it is read_only
+	bounded := sensor
+	bounded.service = access.ServiceControl
+	f(bounded, "GET", "/jobs", "", "", 403) // it acts for one thing
 }

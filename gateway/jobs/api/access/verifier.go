@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -75,8 +76,8 @@ func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }
 func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, services ...string) (*Caller, *edge.Fault) {
 	keys := v.keys.Load()
 	header := &ctx.Request.Header
-	if slices.Contains(services, ServiceData) && signedInQuery(header, asked) {
-		return v.verifyQuery(ctx, asked, now, keys)
+	if signedInQuery(header, asked) {
+		return v.verifyQuery(ctx, asked, now, keys, services)
 	}
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: string(header.Method()), RequestURI: string(asked.Origin()), Body: ctx.Request.Body(),
@@ -89,13 +90,18 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	if err := v.inRegion(verified.Region); err != nil {
 		return nil, err
 	}
-	if verified.Service == serviceGateway {
-		verified.Service = ServiceControl
+	return callerOf(keys, verified.AccessKeyID, verified.Service, services)
+}
+
+// callerOf is who signed for service, which must be one of services.
+func callerOf(keys *Keys, accessKeyID, service string, services []string) (*Caller, *edge.Fault) {
+	if service == serviceGateway {
+		service = ServiceControl
 	}
-	if slices.Contains(services, verified.Service) {
-		return &Caller{Service: verified.Service, key: keys.byID[verified.AccessKeyID]}, nil
+	if !slices.Contains(services, service) {
+		return nil, wrongService(services[0], service)
 	}
-	return nil, wrongService(services[0], verified.Service)
+	return &Caller{Service: service, key: keys.byID[accessKeyID]}, nil
 }
 
 var querySignature = []byte("X-Amz-Signature=")
@@ -125,9 +131,9 @@ func signedInQuery(header *fasthttp.RequestHeader, asked *target.Target) bool {
 	return bytes.Contains(asked.Query(), querySignature) && len(header.Peek(fasthttp.HeaderAuthorization)) == 0
 }
 
-// verifyQuery is Verify for a request of the data plane that is signed in its query (SigV4, "Authenticating Requests: Using
-// Query Parameters"). The hash of its body is signed, as everywhere but in S3.
-func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys) (*Caller, *edge.Fault) {
+// verifyQuery is Verify for a request that is signed in its query (SigV4, "Authenticating Requests: Using Query
+// Parameters"). The hash of its body is signed, as everywhere but in S3.
+func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys, services []string) (*Caller, *edge.Fault) {
 	digest := sha256.Sum256(ctx.Request.Body())
 	query := queryVerification(&ctx.Request.Header, asked, now, keys)
 	query.Payload = hex.EncodeToString(digest[:])
@@ -138,16 +144,30 @@ func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, n
 	if err := v.inRegion(verified.Region); err != nil {
 		return nil, err
 	}
-	return &Caller{Service: ServiceData, key: keys.byID[verified.AccessKeyID]}, nil
+	return callerOf(keys, verified.AccessKeyID, query.Service, services)
 }
 
-// queryVerification is that of a request of the data plane, but for its payload.
+// queryVerification is that of a request that is signed in its query, but for its payload.
 func queryVerification(header *fasthttp.RequestHeader, asked *target.Target, now time.Time, keys *Keys) presigner.Verification {
 	return presigner.Verification{
 		Method: string(header.Method()), Host: string(header.Host()), RequestURI: string(asked.Origin()),
 		Header:  func(name string) string { return string(header.Peek(name)) },
-		Service: ServiceData, Time: now, Lookup: keys.lookup,
+		Service: queryService(asked.Query()), Time: now, Lookup: keys.lookup,
 	}
+}
+
+// queryService is the service that a query's credential scope names, of those that there are here. It only chooses what the
+// signature is verified for: presigner.Verify refuses another scope.
+func queryService(query []byte) string {
+	values, err := url.ParseQuery(string(query))
+	if err != nil {
+		return ServiceData
+	}
+	scope := strings.Split(values.Get("X-Amz-Credential"), "/")
+	if len(scope) >= 5 && slices.Contains([]string{ServiceControl, serviceGateway}, scope[len(scope)-2]) {
+		return scope[len(scope)-2]
+	}
+	return ServiceData
 }
 
 // inRegion refuses a scope of another region than jobs.region: its ARNs would be another's.
@@ -195,7 +215,7 @@ func signatureFault(err error, now time.Time) *edge.Fault {
 	case errors.Is(err, presigner.ErrUnsigned):
 		e = fault(http.StatusForbidden, "MissingAuthenticationToken", "Missing Authentication Token")
 	case errors.Is(err, presigner.ErrMalformed):
-		e = fault(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header, or, for the data plane, all of them in its query.")
+		e = fault(http.StatusBadRequest, "IncompleteSignature", "The request's signature cannot be read: it needs an Authorization header with Credential, SignedHeaders and Signature, and an X-Amz-Date header, or all of them in its query.")
 	case errors.Is(err, presigner.ErrAccessKey), errors.Is(err, presigner.ErrToken):
 		e = fault(http.StatusForbidden, "UnrecognizedClient", "The security token included in the request is invalid.")
 	case errors.Is(err, presigner.ErrExpired):
