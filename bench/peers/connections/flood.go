@@ -22,6 +22,7 @@ const (
 	floodLimit       = 10_000           // of limits.max_connections, where it is not the default
 	floodBuilds      = 15 * time.Second // until all were opened, and the first were closed
 	floodLasts       = 20 * time.Second
+	floodAgain       = 10 * time.Second // after a connection was closed, until it is opened anew
 )
 
 // Floods opens connections that never ask, or never finish to, and opens them again when they are closed. Do the limits
@@ -32,8 +33,8 @@ func Floods(ctx context.Context, o *setup.Options) error {
 	if err := certificates.WriteServer(o.Folder); err != nil {
 		return err
 	}
-	fmt.Printf("## %s connections that do not ask\n\nA third says nothing, a third half a request or ClientHello, a third a byte of one every second; each comes again a second after it was closed.\nDevices ask on 32 connections, 1,000 times a second; latency is of %s in the flood. Server on core %d, devices and, at a lower priority, flood on core %d.\n\n",
-		table.Thousands(floodConnections), floodLasts, o.ServerCore, o.LoadCore)
+	fmt.Printf("## %s connections that do not ask\n\nA third says nothing, a third half a request or ClientHello, a third a byte of one every second; each comes again %s after it was closed.\nDevices ask on 32 connections, 1,000 times a second; latency is of %s in the flood. Server on core %d, devices and, at a lower priority, flood on core %d.\n\n",
+		table.Thousands(floodConnections), floodAgain, floodLasts, o.ServerCore, o.LoadCore)
 	t := table.New("<", "max_connections", "open at most", "opened", "refused", "devices: p50, p99", "<goal", "resident before", "in the flood", "a connection", "20s after")
 	for _, kind := range []string{plainKind, tlsKind} {
 		for _, limit := range []int{0, floodLimit} {
@@ -107,7 +108,7 @@ func flooded(ctx context.Context, o *setup.Options, p *process.Process, s server
 	defer func() { letGo(holders) }()
 	for i := range floodProcesses {
 		n := floodConnections / floodProcesses
-		h, err := holdConnections(ctx, o, holding{Port: port, Connections: n, TLS: s.TLS, Flood: true, Every: floodBuilds / 2, First: (1 + i) * n})
+		h, err := holdConnections(ctx, o, holding{Port: port, Connections: n, TLS: s.TLS, Flood: true, Every: floodBuilds / 2, Again: floodAgain, First: (1 + i) * n})
 		if err != nil {
 			return 0, 0, sum, err
 		}
@@ -149,7 +150,7 @@ func (h *holding) flood(ctx context.Context) (r held) {
 				} else {
 					refused.Add(1)
 				}
-				_ = process.Sleep(ctx, time.Second)
+				_ = process.Sleep(ctx, h.Again)
 			}
 		})
 	}

@@ -49,7 +49,7 @@ func TestFlood(t *testing.T) {
 		}
 	})
 	ended := make(chan held)
-	h := holding{Port: l.Addr().(*net.TCPAddr).Port, Connections: 3, Flood: true, Every: 30 * time.Millisecond}
+	h := holding{Port: l.Addr().(*net.TCPAddr).Port, Connections: 3, Flood: true, Every: 30 * time.Millisecond, Again: 100 * time.Millisecond}
 	go func() { ended <- h.flood(ctx) }()
 	serving.Wait()
 	cancel()

@@ -34,6 +34,7 @@ type holding struct {
 	Every             time.Duration // each connection asks again at this interval; 0: never
 	Uncounted         time.Duration // answers of so long are not counted
 	Flood             bool          // they are a flood's instead, see flood, and are opened over Every
+	Again             time.Duration // of a flood: until one that was closed is opened anew
 	First             int           // number of the first connection, which its source address follows
 }
 
