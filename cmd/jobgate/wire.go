@@ -62,11 +62,19 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 			Quantum: c.Presign.Quantum, Expires: c.Presign.Expires, Role: c.Presign.Role, MaxURLBytes: c.Presign.MaxURLBytes,
 			Hosts: configured.Hosts(c, p.aws, p.s3),
 		},
-		Roles: made.roles, Rules: configured.Rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.overload,
+		Roles: made.roles, Rules: configured.Rules(c), Sources: made.sources, Documents: p.documents, Jobs: p.dataPlane(), Overload: p.gate(),
 		CodeSign: made.codes.Gateway(),
 		Metrics:  p.metrics, Log: p.log,
 	})
 	return made, err
+}
+
+// gate decides who is let in under overload; nil if the process serves nobody.
+func (p *process) gate() gateway.Gate {
+	if p.overload == nil {
+		return nil
+	}
+	return p.overload
 }
 
 // dataPlane answers devices' operations on jobs; nil if there are none.
