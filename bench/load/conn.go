@@ -15,6 +15,7 @@ import (
 
 	"jobgate/bench/load/answer"
 	"jobgate/bench/load/plan"
+	"jobgate/bench/load/socket"
 )
 
 // dialer opens a run's connections. It is safe for concurrent use.
@@ -88,7 +89,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	if d.tls == nil {
 		return nc, nil
 	}
-	tc := tls.Client(newHasty(nc), d.tls)
+	tc := tls.Client(socket.Peekable(nc), d.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
 		_ = nc.Close() // the handshake's error says why
 		return nil, answer.TLSError{Err: err}
@@ -112,22 +113,22 @@ type conn struct {
 	opened   time.Duration
 	deadline time.Duration // the one set, see extend
 	answers  int
-	in, out  int64  // bytes read and written
-	failed   error  // of the last Read
-	turn     *turn  // nil: not possible
-	request  []byte // to be written by the next Read
+	in, out  int64            // bytes read and written
+	failed   error            // of the last Read
+	exchange *socket.Exchange // nil: not possible
+	request  []byte           // to be written by the next Read
 }
 
 func newConn(nc net.Conn, now time.Duration, br *bufio.Reader) *conn {
-	c := &conn{nc: nc, opened: now, br: br, turn: newTurn(nc)}
+	c := &conn{nc: nc, opened: now, br: br, exchange: socket.NewExchange(nc)}
 	c.br.Reset(c)
 	return c
 }
 
-// send writes a request, or leaves it to the Read that follows, which can do both in one turn. request stays the
+// send writes a request, or leaves it to the Read that follows, which can do both in one exchange. request stays the
 // connection's until an answer is there.
 func (c *conn) send(request []byte) error {
-	if c.turn != nil {
+	if c.exchange != nil {
 		c.request = request
 		return nil
 	}
@@ -146,7 +147,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	rest := c.request
 	if c.request = nil; rest != nil {
 		var sent int
-		sent, n, err = c.turn.take(rest, p)
+		sent, n, err = c.exchange.Do(rest, p)
 		c.out += int64(sent)
 		rest = rest[sent:]
 	}
@@ -168,7 +169,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 // before the first request: either ends the connection. Its deadline must not have passed.
 func (c *conn) unasked() bool {
 	var p [1]byte
-	n, err := c.peek(p[:])
+	n, err := socket.ReadAvailable(c.nc, c.exchange, p[:])
 	return n > 0 || err != nil && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 

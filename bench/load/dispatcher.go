@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"jobgate/bench/load/plan"
+	"jobgate/bench/load/timer"
 )
 
 const (
@@ -31,7 +32,7 @@ type dispatcher struct {
 	queue    chan arrival
 	arrivals *plan.Arrivals
 	pick     *chooser
-	sleeper  *sleeper
+	timer    *timer.Timer
 	end      time.Duration // no arrival falls due from here on
 	left     int64         // of a run by count, arrivals of the schedule to come
 
@@ -39,7 +40,7 @@ type dispatcher struct {
 	pending  bool    // next is valid
 	mu       sync.Mutex
 	thinking thinking      // steps whose device waits
-	armed    time.Duration // when the sleeper wakes
+	armed    time.Duration // when the timer wakes
 	flows    int64         // of several steps, begun and not ended
 	over     bool
 	woken    time.Duration
@@ -60,12 +61,12 @@ func (t *thinking) Pop() any {
 }
 
 func newDispatcher(r *run) (*dispatcher, error) {
-	s, err := newSleeper()
+	s, err := timer.New()
 	if err != nil {
 		return nil, err
 	}
 	d := &dispatcher{
-		run: r, queue: make(chan arrival, queueLength), sleeper: s, end: r.end, left: r.plan.Most(),
+		run: r, queue: make(chan arrival, queueLength), timer: s, end: r.end, left: r.plan.Most(),
 		arrivals: r.plan.Schedule(), pick: newChooser(r, 0, 1),
 	}
 	d.advance()
@@ -94,7 +95,7 @@ func (d *dispatcher) dispatch(ctx context.Context) (missed int64, err error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		if !d.over {
-			d.sleeper.arm(1)
+			d.timer.Arm(1)
 		}
 	})
 	defer stop()
@@ -132,14 +133,14 @@ func (d *dispatcher) wait(ctx context.Context) (a arrival, ok bool, err error) {
 		d.armed = max(due, d.woken+batch)
 		early := d.armed-now <= lead
 		if !early {
-			d.sleeper.arm(d.armed - lead - now)
+			d.timer.Arm(d.armed - lead - now)
 		}
 		d.mu.Unlock()
 		if early {
 			runtime.Gosched()
 			continue
 		}
-		if err := d.sleeper.wait(); err != nil {
+		if err := d.timer.Wait(); err != nil {
 			return arrival{}, false, err
 		}
 		d.woken = d.run.clock.now()
@@ -198,7 +199,7 @@ func (d *dispatcher) later(a arrival, more bool) {
 	}
 	if wake < d.armed {
 		d.armed = wake
-		d.sleeper.arm(wake - d.run.clock.now())
+		d.timer.Arm(wake - d.run.clock.now())
 	}
 }
 

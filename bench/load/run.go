@@ -194,7 +194,7 @@ func (r *run) loop(ctx context.Context) error {
 		r.recorder.fail(answer.Unsent, missed, errUnsent)
 	}
 	wg.Wait()
-	d.sleeper.close()
+	d.timer.Close()
 	r.closeAll()
 	return err
 }

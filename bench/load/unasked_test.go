@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jobgate/bench/load/socket"
 )
 
 const requestTimeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -53,7 +55,7 @@ func TestUnaskedTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tc := tls.Client(newHasty(plain), config)
+	tc := tls.Client(socket.Peekable(plain), config)
 	defer func() { _ = tc.Close() }() // the test has what it wants
 	if err := tc.Handshake(); err != nil {
 		t.Fatal(err)
@@ -126,7 +128,11 @@ func TestTimeoutBeforeRequest(t *testing.T) {
 // waitForBytes waits until bytes have come, and leaves them where they are.
 func waitForBytes(t *testing.T, c *conn) {
 	t.Helper()
-	if err := c.turn.raw.Read(func(fd uintptr) bool {
+	raw, err := c.nc.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Read(func(fd uintptr) bool {
 		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK)
 		return n > 0 && err == nil
 	}); err != nil {

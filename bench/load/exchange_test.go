@@ -33,7 +33,7 @@ func pair(t *testing.T) (*conn, net.Conn) {
 	target := <-accepted
 	t.Cleanup(func() { _ = errors.Join(l.Close(), nc.Close(), target.Close()) })
 	c := newConn(nc, 0, bufio.NewReaderSize(nil, answer.HeaderLimit))
-	if c.turn == nil {
+	if c.exchange == nil {
 		t.Fatal("a TCP connection has no descriptor")
 	}
 	if err := c.extend(0, 5*time.Second); err != nil {
@@ -42,8 +42,8 @@ func pair(t *testing.T) (*conn, net.Conn) {
 	return c, target
 }
 
-// TestTurn sends requests that fit into the connection's buffers, and one that does not.
-func TestTurn(t *testing.T) {
+// TestExchange sends requests that fit into the connection's buffers, and one that does not.
+func TestExchange(t *testing.T) {
 	c, target := pair(t)
 	f := func(size int) {
 		t.Helper()
@@ -76,8 +76,8 @@ func TestTurn(t *testing.T) {
 	f(80)
 }
 
-// TestTurnFails meets targets that close, before the request and instead of an answer, or say nothing.
-func TestTurnFails(t *testing.T) {
+// TestExchangeFails meets targets that close, before the request and instead of an answer, or say nothing.
+func TestExchangeFails(t *testing.T) {
 	f := func(want answer.Kind, target func(net.Conn)) {
 		t.Helper()
 		c, other := pair(t)
@@ -102,8 +102,8 @@ func TestTurnFails(t *testing.T) {
 	f(answer.TimedOut, func(net.Conn) {})
 }
 
-// TestTurnAllocatesNothing sends over a real connection.
-func TestTurnAllocatesNothing(t *testing.T) {
+// TestExchangeAllocatesNothing sends over a real connection.
+func TestExchangeAllocatesNothing(t *testing.T) {
 	c, target := pair(t)
 	go func() {
 		buf := make([]byte, 64)
