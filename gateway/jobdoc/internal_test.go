@@ -3,6 +3,8 @@ package jobdoc
 import (
 	"testing"
 	"unsafe"
+
+	"jobgate/gateway/jobdoc/glob"
 )
 
 func TestSizesOfStructs(t *testing.T) {
@@ -20,7 +22,7 @@ func TestSizesOfStructs(t *testing.T) {
 	f("mark", markBytes, unsafe.Sizeof(mark{}))
 }
 
-// globMayMatch and GlobMatches are checked against each other: what matches for a
+// glob.MayMatch and glob.Matches are checked against each other: what matches for a
 // value may match, and what matches with a hole matches for every value.
 func FuzzGlob(f *testing.F) {
 	f.Add("a*b?c", "aXXbYc", "v")
@@ -33,20 +35,20 @@ func FuzzGlob(f *testing.F) {
 		}
 		filled := []byte{}
 		for i := range len(text) {
-			if text[i] == hole {
+			if text[i] == glob.Hole {
 				filled = append(filled, value...)
 			} else {
 				filled = append(filled, text[i])
 			}
 		}
-		matches := GlobMatches(pattern, filled)
-		if exact := globMayMatch(pattern, filled); matches != exact {
-			t.Errorf("%q on %q: GlobMatches says %v, the automaton %v", pattern, filled, matches, exact)
+		matches := glob.Matches(pattern, filled)
+		if exact := glob.MayMatch(pattern, filled, isValueByte); matches != exact {
+			t.Errorf("%q on %q: Matches says %v, the automaton %v", pattern, filled, matches, exact)
 		}
-		if matches && !globMayMatch(pattern, []byte(text)) {
+		if matches && !glob.MayMatch(pattern, []byte(text), isValueByte) {
 			t.Errorf("%q on %q: no value may match, but %q does", pattern, text, value)
 		}
-		if GlobMatches(pattern, text) && !matches {
+		if glob.Matches(pattern, text) && !matches {
 			t.Errorf("%q on %q: every value matches, but %q does not", pattern, text, value)
 		}
 	})

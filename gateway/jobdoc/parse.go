@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 
+	"jobgate/gateway/jobdoc/glob"
 	"jobgate/gateway/jobdoc/jsontext"
 	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
@@ -133,7 +134,7 @@ func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
 	resource := appendResource(nil, o.endpoint, o.bucket)
 	from := 0
 	for _, m := range o.marks {
-		resource = append(append(resource, o.key[from:m.at]...), hole)
+		resource = append(append(resource, o.key[from:m.at]...), glob.Hole)
 		from = m.at
 	}
 	resource = append(resource, o.key[from:]...)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"jobgate/gateway/jobdoc/glob"
 	"jobgate/gateway/jobdoc/s3host"
 	"jobgate/presigner"
 )
@@ -126,10 +127,10 @@ func (p *Policy) judge(m presigner.Method, e *s3host.Endpoint, region string, re
 		if !patterns[i].covers(&where) {
 			continue
 		}
-		if GlobMatches(patterns[i].resource, resource) {
+		if glob.Matches(patterns[i].resource, resource) {
 			return always
 		}
-		if result == never && globMayMatch(patterns[i].resource, resource) {
+		if result == never && glob.MayMatch(patterns[i].resource, resource, isValueByte) {
 			result = depends
 		}
 	}
@@ -144,7 +145,7 @@ func (p *Policy) allows(m presigner.Method, e *s3host.Endpoint, region string, r
 	}
 	where := placeOf(e, region)
 	for i := range patterns {
-		if patterns[i].covers(&where) && GlobMatches(patterns[i].resource, resource) {
+		if patterns[i].covers(&where) && glob.Matches(patterns[i].resource, resource) {
 			return true
 		}
 	}
@@ -184,7 +185,7 @@ func partitionOf(region string) string {
 
 // covers says whether the pattern's partition, region and account are the object's.
 func (p *pattern) covers(where *pattern) bool {
-	return GlobMatches(p.partition, where.partition) && GlobMatches(p.region, where.region) && GlobMatches(p.account, where.account)
+	return glob.Matches(p.partition, where.partition) && glob.Matches(p.region, where.region) && glob.Matches(p.account, where.account)
 }
 
 // refusal is the error for an object that is not allowed.
@@ -208,7 +209,7 @@ func (p *Policy) refusal(m presigner.Method, e *s3host.Endpoint, region string, 
 }
 
 func showHoles(resource []byte) string {
-	return strings.ReplaceAll(string(resource), string(rune(hole)), "${…}")
+	return strings.ReplaceAll(string(resource), string(rune(glob.Hole)), "${…}")
 }
 
 // appendResource appends what an object's ARN ends with, up to its key. bucket is

@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
-	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/glob"
 	"jobgate/gateway/jobs/wire"
 	"jobgate/gateway/localfile"
 	"jobgate/presigner"
@@ -193,5 +193,5 @@ func (k *Keys) lookup(id string) (presigner.Credentials, bool) {
 
 // actsFor says whether the key may ask for thing.
 func (k *Key) actsFor(thing []byte) bool {
-	return k.Things == "" || jobdoc.GlobMatches(k.Things, thing) // ParseKeys lets no '?' in
+	return k.Things == "" || glob.Matches(k.Things, thing) // ParseKeys lets no '?' in
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"jobgate/gateway/jobdoc"
+	"jobgate/gateway/jobdoc/glob"
 )
 
 const keyFileText = `
@@ -78,7 +78,7 @@ func TestParseKeysRefuses(t *testing.T) {
 	f(id+"s3cr3t}]", "secret has 6")
 	f(id+secret+"}, {id: AKIA1, secret: "+secret+"}]", "listed twice")
 	f(id+secret+", things: 'a/b'}]", "not a thing's name")
-	f(id+secret+", things: 'a?b'}]", "not a thing's name") // GlobMatches would let ? stand for any character
+	f(id+secret+", things: 'a?b'}]", "not a thing's name") // glob.Matches would let ? stand for any character
 
 	// A mistake never makes a device's key an operator's.
 	f(id+secret+", things: ''}]", "things is empty")
@@ -96,7 +96,7 @@ func TestParseKeysRefuses(t *testing.T) {
 func TestMatchesName(t *testing.T) {
 	f := func(pattern, name string, want bool) {
 		t.Helper()
-		if got := jobdoc.GlobMatches(pattern, []byte(name)); got != want {
+		if got := glob.Matches(pattern, []byte(name)); got != want {
 			t.Errorf("%q of %q: %v", pattern, name, got)
 		}
 	}

@@ -1,0 +1,85 @@
+// Package glob matches IAM's wildcards. It does no I/O and imports nothing of the project.
+package glob
+
+// Hole stands in a text for a value that is not known yet: one character or more. No key of S3 holds a NUL character.
+const Hole = 0
+
+// Matches reports whether IAM's pattern matches the whole of text: '*' stands for any characters, slashes included, and '?'
+// for one. A Hole in text is matched by '*' only, so that true holds for every value. It allocates nothing.
+func Matches[S string | []byte](pattern string, text S) bool {
+	p, t := 0, 0
+	star, resume := -1, 0 // the last '*', and where its text ends next time
+	for t < len(text) {
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			star, resume = p, t
+			p++
+		case p < len(pattern) && matchesByte(pattern[p], text[t]):
+			p++
+			t++
+		case star >= 0:
+			resume++
+			p, t = star+1, resume
+		default:
+			return false
+		}
+	}
+	for p < len(pattern) && pattern[p] == '*' {
+		p++
+	}
+	return p == len(pattern)
+}
+
+func matchesByte(pattern, c byte) bool {
+	return c != Hole && (pattern == '?' || pattern == c)
+}
+
+// MayMatch reports whether some values for the Holes in text, made of the bytes that inValue holds for, let pattern match. It
+// runs the pattern as an automaton: states[i] is true if pattern[:i] matches what was read.
+func MayMatch(pattern string, text []byte, inValue func(byte) bool) bool {
+	states := make([]bool, len(pattern)+1)
+	states[0] = true
+	for _, c := range text {
+		if c != Hole {
+			states = step(pattern, states, func(p byte) bool { return matchesByte(p, c) })
+			continue
+		}
+		// A value has one character or more: step until nothing is added.
+		value := func(p byte) bool { return p == '?' || inValue(p) }
+		states = step(pattern, states, value)
+		for added := true; added; {
+			added = false
+			for i, on := range step(pattern, states, value) {
+				if on && !states[i] {
+					states[i], added = true, true
+				}
+			}
+		}
+	}
+	return skipStars(pattern, states)[len(pattern)]
+}
+
+// step reads one character, given by the bytes of the pattern that match it.
+func step(pattern string, states []bool, matches func(byte) bool) []bool {
+	next := make([]bool, len(states))
+	for i, on := range skipStars(pattern, states) {
+		switch {
+		case !on || i == len(pattern):
+		case pattern[i] == '*':
+			next[i] = true
+		case matches(pattern[i]):
+			next[i+1] = true
+		}
+	}
+	return next
+}
+
+// skipStars adds the states reached by stars that match nothing.
+func skipStars(pattern string, states []bool) []bool {
+	for i := range len(pattern) {
+		if states[i] && pattern[i] == '*' {
+			states[i+1] = true
+		}
+	}
+	return states
+}
