@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// auditFile is the file that operators' changes are written to, a JSON object a line. It is safe for concurrent use.
+// auditFile records operators' changes in a file, one JSON object a line. It is safe for concurrent use.
 type auditFile struct {
 	path string
 
@@ -15,7 +15,7 @@ type auditFile struct {
 	file *os.File
 }
 
-// openAudit opens the file, which only its owner can read, and returns a log of it. "" is none.
+// openAudit opens the file, readable by its owner only, and returns a logger that writes to it; both nil for "".
 func openAudit(path string) (*auditFile, *slog.Logger, error) {
 	if path == "" {
 		return nil, nil, nil
@@ -27,7 +27,7 @@ func openAudit(path string) (*auditFile, *slog.Logger, error) {
 	return a, slog.New(slog.NewJSONHandler(a, nil)), nil
 }
 
-// reopen goes on in the file that has the name now, which a rotation of logs may have changed.
+// reopen opens the path again: log rotation may have put a new file there.
 func (a *auditFile) reopen() error {
 	if a == nil {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"jobgate/cmd/jobgate/logs"
 )
 
-// startDemo makes the demo's gateway ready.
+// startDemo starts the demo's gateway.
 func startDemo(ctx context.Context, o config.Options, settings aws.Config, log io.Writer) (*demo.Gateway, error) {
 	p, err := start(ctx, o, func(_ context.Context, log *slog.Logger) (aws.Config, error) {
 		settings.Logger = logs.SDK{Log: log}
@@ -34,7 +34,7 @@ func startDemo(ctx context.Context, o config.Options, settings aws.Config, log i
 	}, nil
 }
 
-// untilStopped is untilSignal for what has nothing to load again.
+// untilStopped is untilSignal for commands that have nothing to reload.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	return untilSignal(ctx, func() {})
 }

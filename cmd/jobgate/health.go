@@ -59,7 +59,7 @@ It finds the address in the configuration (admin), so that a container's HEALTHC
 	return cmd
 }
 
-// askHealth returns the body of a 200; anything else is an error that holds what was answered.
+// askHealth returns the body of a 200; any other answer is an error that contains it.
 func askHealth(ctx context.Context, url string) (string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -83,7 +83,7 @@ func askHealth(ctx context.Context, url string) (string, error) {
 	return body, nil
 }
 
-// dialable is where to reach a listener of this machine: one on all addresses is on loopback too.
+// dialable returns an address to dial for a listener of this machine: loopback if it listens on all addresses.
 func dialable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

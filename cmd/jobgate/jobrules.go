@@ -22,12 +22,12 @@ import (
 	"jobgate/presigner/role"
 )
 
-// jobRules say which roles may sign for jobs, what they may sign, and how a documentSource is read: one configuration's
-// word. They are immutable.
+// jobRules are one configuration's rules for jobs: which roles may sign, what they may sign, and how a documentSource is
+// read. They are immutable.
 type jobRules struct {
 	sessions signing.Sessions
 	signers  map[string]jobSigner // by the role's ARN
-	unsaid   jobdoc.Options       // for documents of jobs that name no role
+	noRole   jobdoc.Options       // for documents of jobs that name no role
 	maxURL   int                  // presign.max_url_bytes
 
 	s3          source.S3Options
@@ -35,13 +35,13 @@ type jobRules struct {
 	codes       *codesigning.Signer // nil: no code file is signed
 }
 
-// sign lets documents of jobs hold code-sign placeholders. Devices get what is kept; see jobs.Config.Signatures.
+// sign allows code-sign placeholders in documents of jobs. Devices get kept signatures; see jobs.Config.Signatures.
 func (r *jobRules) sign(codes *codesigning.Signer) {
 	if codes == nil {
 		return
 	}
 	r.codes = codes
-	r.unsaid.Signatures = codes.KeptForJobs()
+	r.noRole.Signatures = codes.KeptForJobs()
 	for arn, signer := range r.signers {
 		signer.options.Signatures = codes.KeptForJobs()
 		r.signers[arn] = signer
@@ -70,12 +70,12 @@ func newJobRules(c *config.Config, a aws.Config, s3 string, roles *role.Set) (*j
 		}
 		r.signers[listed.ARN] = jobSigner{name, options}
 	}
-	// Nothing is signed without a role. A policy that allows all leaves that to be said, in AWS's words, by the service.
-	r.unsaid, err = permits.Unsigned()
+	// Nothing is signed without a role. The service reports that with AWS's text, so the policy here allows everything.
+	r.noRole, err = permits.Unsigned()
 	return r, err
 }
 
-// load reads a documentSource, an object in S3, as cache.role. It asks S3 and nobody else: the URL is a stranger's.
+// load reads a documentSource, an object in S3, as cache.role. Only S3 is contacted: the URL is untrusted input.
 func (r *jobRules) load(ctx context.Context, url string) ([]byte, error) {
 	object, err := r.object(url)
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *jobRules) load(ctx context.Context, url string) ([]byte, error) {
 	return d.Body, err
 }
 
-// object reads an S3 URL as a placeholder for it would be read.
+// object parses an S3 URL by the rules of placeholders.
 func (r *jobRules) object(url string) (jobdoc.Object, error) {
 	if jobdoc.Scan([]byte(url)) >= 0 {
 		return jobdoc.Object{}, errors.New("it is a placeholder; give the URL alone, https://s3.<region>.amazonaws.com/<bucket>/<key>, which is read and not signed")
@@ -104,7 +104,7 @@ func (r *jobRules) object(url string) (jobdoc.Object, error) {
 	if err != nil {
 		return jobdoc.Object{}, errors.New("it is not percent-encoded")
 	}
-	options := r.unsaid
+	options := r.noRole
 	options.PlainText = true
 	t, err := jobdoc.Parse([]byte(placeholder), &options)
 	var fault *jobdoc.Error
@@ -124,11 +124,11 @@ func (r *jobRules) object(url string) (jobdoc.Object, error) {
 	return object, nil
 }
 
-// maxSource bounds what a documentSource may hold before limits.max_document is looked at, in bytes: its own maximum.
+// maxSource bounds what is read of a documentSource, in bytes: the largest value of limits.max_document.
 const maxSource = 64 << 20
 
-// jobRulesInForce are the rules of the configuration in force; a reload puts others there. It is jobs.Roles and
-// signing.Authority, safe for concurrent use.
+// jobRulesInForce holds the current configuration's rules; a reload replaces them. It implements jobs.Roles and
+// signing.Authority, and is safe for concurrent use.
 type jobRulesInForce struct {
 	current atomic.Pointer[jobRules]
 }
@@ -142,7 +142,7 @@ var (
 func (f *jobRulesInForce) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
 	r := f.current.Load()
 	if roleARN == "" {
-		return r.unsaid, true
+		return r.noRole, true
 	}
 	signer, listed := r.signers[roleARN]
 	return signer.options, listed
@@ -162,7 +162,7 @@ func (f *jobRulesInForce) Grant(ctx context.Context, t signing.Terms) (signing.G
 	return r.sessions.Grant(ctx, t)
 }
 
-// signatures makes signatures for a document that is created; nil if no code file is signed.
+// signatures returns what signs the code files of a new document; nil if code signing is off.
 func (f *jobRulesInForce) signatures(ctx context.Context) jobdoc.CodeSignatures {
 	if codes := f.current.Load().codes; codes != nil {
 		return codes.Making(ctx)

@@ -25,8 +25,7 @@ import (
 	"jobgate/presigner"
 )
 
-// jobsService is the IoT Jobs service. It lives from the process's start to its end; what a reload changes of it stands
-// in rules.
+// jobsService is the IoT Jobs service. It lives as long as the process; a reload changes only its rules.
 type jobsService struct {
 	rules   jobRulesInForce
 	store   *jobstore.Store
@@ -37,13 +36,13 @@ type jobsService struct {
 	control *api.Listener
 	console *console.Console // nil: off
 
-	stop  context.CancelFunc // of the loop that does what is due; nil before it begins
+	stop  context.CancelFunc // of the driver's loop; nil before it starts
 	ended chan struct{}
 
-	stopSigning context.CancelFunc // of the loop that signs running jobs' code files
+	stopSigning context.CancelFunc // of Resign's loop
 }
 
-// openJobs opens the store and makes both planes, which answer once a Handler has their rules put in force.
+// openJobs opens the store and creates both planes, which answer once enforce has set their rules.
 func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsService, err error) {
 	v, m, log := p.verifier, p.metrics, p.log
 	j := &jobsService{ended: make(chan struct{})}
@@ -119,8 +118,7 @@ func (j *jobsService) newControl(ctx context.Context, v *access.Verifier, log, a
 	return api.New(api.Config{Control: operations, Data: j.data, Events: stream, Verifier: v, Log: log})
 }
 
-// dataEndpoint is what DescribeEndpoint answers: where devices reach the data plane, "" if the configuration does not
-// say.
+// dataEndpoint is DescribeEndpoint's answer: where devices reach the data plane, "" if the configuration does not say.
 func dataEndpoint(c *config.Config) string {
 	if c.Jobs.DataEndpoint != "" {
 		return c.Jobs.DataEndpoint
@@ -132,8 +130,8 @@ func dataEndpoint(c *config.Config) string {
 	return c.Listen
 }
 
-// enforce puts the rules of a configuration in force. Documents are compiled again as they are asked for.
-// The code files of running jobs are signed with its keys in the background.
+// enforce applies the rules of a configuration. Documents are compiled again on their next request, and the code files of
+// running jobs are signed with its keys in the background.
 func (j *jobsService) enforce(r *jobRules, log *slog.Logger) {
 	j.rules.current.Store(r)
 	j.service.ForgetDocuments()
@@ -147,7 +145,7 @@ func (j *jobsService) enforce(r *jobRules, log *slog.Logger) {
 	}
 }
 
-// start begins what is due by time: rollouts, time-outs, schedules.
+// start runs the driver: rollouts, time-outs, schedules.
 func (j *jobsService) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	j.stop = stop
@@ -157,21 +155,21 @@ func (j *jobsService) start() {
 	}()
 }
 
-// rest ends what start began: no job is changed by the time any more.
-func (j *jobsService) rest() {
+// stopDriver stops what start began and waits for it: no timer changes a job after it.
+func (j *jobsService) stopDriver() {
 	if j.stop != nil {
 		j.stop()
 		<-j.ended
 	}
 }
 
-// close ends the loop and the event streams, and closes the store, which is on disk then.
+// close stops the driver and the event streams, and closes the store; all changes are on disk then.
 func (j *jobsService) close() error {
 	j.control.Close()
 	if j.stopSigning != nil {
 		j.stopSigning()
 	}
-	j.rest()
+	j.stopDriver()
 	return errors.Join(j.store.Close(), j.audit.Close())
 }
 
@@ -193,7 +191,7 @@ func (j *jobsService) listener(c *config.Config) *gateway.Control {
 	return l
 }
 
-// controlURL is where a control plane is that listens on address.
+// controlURL returns the URL of a control plane that listens on address.
 func controlURL(c *config.Config, address string) string {
 	if c.ControlTLS.CertFile != "" {
 		return "https://" + address
@@ -201,9 +199,8 @@ func controlURL(c *config.Config, address string) string {
 	return "http://" + address
 }
 
-// accessKeys are who may sign requests to the planes: those of jobs.access_keys_file. Without a file, which the
-// configuration allows on loopback only, they are one key made now, which is returned too. All are nil where nothing is
-// signed.
+// accessKeys returns the keys that may sign requests to the planes: those of jobs.access_keys_file. Without a file, which
+// the configuration allows on loopback only, it makes one key and returns that too. All are nil if nothing is signed.
 func accessKeys(c *config.Config) (*access.Keys, *presigner.Credentials, error) {
 	switch {
 	case c.Jobs.AccessKeysFile != "":
@@ -216,7 +213,7 @@ func accessKeys(c *config.Config) (*access.Keys, *presigner.Credentials, error) 
 	return nil, nil, nil
 }
 
-// printKey shows the key that was made for the control plane, this once, as a shell takes it.
+// printKey prints the control plane's generated key as shell exports. It is shown only once.
 func (p *process) printKey(w io.Writer) {
 	control := p.server.Addr("control")
 	if p.madeKey == nil || control == nil {
@@ -231,7 +228,8 @@ func (p *process) printKey(w io.Writer) {
 	}
 }
 
-// exportLine makes AWS's tools sign with a key. A session token or a pager of the caller's own would be in the way.
+// exportLine is the shell line that makes AWS's tools sign with a key. It clears a session token and a pager, which would
+// interfere.
 func exportLine(key *presigner.Credentials, region string) string {
 	return fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s AWS_SESSION_TOKEN= AWS_DEFAULT_REGION=%s AWS_REGION=%s AWS_PAGER=",
 		key.AccessKeyID, key.SecretAccessKey, region, region)

@@ -7,10 +7,10 @@
 //	              ├─▶ jobs watch ──▶ events.Watch
 //	              └─▶ bench, health, version, completion
 //
-// It is the only package that knows every other: what they need of each other is handed over in wire.go and jobs.go, in the order
-// in which a request meets it. Its rooms: cli (flags and usage errors), config (the file), configured (the file in the words of
-// the packages), awsenv (AWS's settings), logs, storage (what keeps the jobs),
-// codesigning, offline (the commands that need no gateway). Exit status: 0 done, 1 a fault, 2 wrong usage.
+// It is the only package that knows all others; wire.go and jobs.go connect them, in the order in which a request meets
+// them. Its packages: cli (flags and usage errors), config (the file), configured (the file as the types of each package),
+// awsenv (AWS's settings), logs, storage (the jobs' store), codesigning, offline (the commands that need no gateway).
+// Exit status: 0 done, 1 error, 2 wrong usage.
 package main
 
 import (

@@ -25,12 +25,12 @@ import (
 type mqttService struct {
 	server      *mqtt.Server      // nil: off
 	broker      *broker.Client    // nil: off
-	authorities *mqtt.Authorities // nil: certificates are not looked at
+	authorities *mqtt.Authorities // nil: certificates are not checked
 	tracer      *tracing.Tracer   // nil: requests have no spans
 	stop        context.CancelFunc
 }
 
-// openMQTT makes the server that mqtt.listen asks for, and the client that mqtt.broker does.
+// openMQTT creates the server of mqtt.listen and the client of mqtt.broker.
 func openMQTT(c *config.Config, j *jobsService, m *metrics.Set, t *tracing.Tracer, log *slog.Logger) (_ *mqttService, err error) {
 	s := &mqttService{tracer: t, stop: func() {}}
 	route := m.Edge.Route("mqtt", log)
@@ -53,7 +53,7 @@ func openMQTT(c *config.Config, j *jobsService, m *metrics.Set, t *tracing.Trace
 	return s, nil
 }
 
-// openServer makes the gateway's own front.
+// openServer creates the gateway's own MQTT server.
 func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
 	o := mqtt.Config{
 		Service: j.service, Documents: j.data, MaxPayload: int(c.MQTT.MaxPayload), SessionExpiry: c.MQTT.SessionExpiry,
@@ -74,13 +74,13 @@ func (s *mqttService) openServer(c *config.Config, j *jobsService, request func(
 	return err
 }
 
-// openBroker makes the gateway a client of the fleet's broker.
+// openBroker creates the client of the fleet's broker.
 func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request func(dispatch.Code, time.Duration), log *slog.Logger) (err error) {
 	driver, shared := j.service.Driver(), j.store.Shared()
 	o := broker.Config{
 		Service: j.service, Documents: j.data, URL: c.URL, Prefix: c.Prefix, Share: c.Share, Username: c.Username, ProbeUsername: c.ProbeUsername,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS12}, Request: request, Tracer: s.tracer, Log: log,
-		Notifies: func() bool { return !shared || driver.Leads() }, // a process of its own also when the driver rests
+		Notifies: func() bool { return !shared || driver.Leads() }, // a single process notifies even while its driver is stopped
 		Place:    j.store.Place("mqtt.broker"), Followed: driver.Followed,
 	}
 	if c.PasswordFile != "" {
@@ -113,7 +113,7 @@ func (s *mqttService) openBroker(c *config.MQTTBroker, j *jobsService, request f
 	return err
 }
 
-// codeStatus says which outcome a request counts under that was rejected with a code.
+// codeStatus maps the code of a rejected request to the status it is counted under.
 var codeStatus = [dispatch.Codes]int{
 	dispatch.Accepted: http.StatusOK, dispatch.InvalidTopic: http.StatusNotFound, dispatch.InvalidJSON: http.StatusBadRequest,
 	dispatch.InvalidRequest: http.StatusBadRequest, dispatch.InvalidStateTransition: http.StatusConflict,
@@ -122,7 +122,7 @@ var codeStatus = [dispatch.Codes]int{
 	dispatch.TerminalStateReached: http.StatusGone,
 }
 
-// start watches the files that say whose certificates are valid.
+// start watches the files of authorities and revoked certificates.
 func (s *mqttService) start() {
 	if s.authorities == nil {
 		return
@@ -132,7 +132,7 @@ func (s *mqttService) start() {
 	go s.authorities.Watch(ctx, s.server)
 }
 
-// close ends the client and the server, and every connection that is left.
+// close stops the client and the server, and closes all connections.
 func (s *mqttService) close() {
 	s.stop()
 	if s.broker != nil {
@@ -143,7 +143,7 @@ func (s *mqttService) close() {
 	}
 }
 
-// mqttProtocols are what AWS's clients ask for with ALPN, and what IANA has registered.
+// mqttProtocols are the ALPN names: the one AWS's clients ask for, and the one registered with IANA.
 var mqttProtocols = []string{"x-amzn-mqtt-ca", "mqtt"}
 
 // listener is the server's listener.

@@ -29,11 +29,11 @@ import (
 	"jobgate/presigner/role"
 )
 
-// process is one running gateway: what lives from its start to its end, and the parts of the configuration in force.
+// process is one running gateway: what lives as long as the process, and the parts of the current configuration.
 type process struct {
 	options   config.Options // how to load the configuration again
 	aws       aws.Config
-	s3        string // where AWS's settings say S3 is
+	s3        string // S3's endpoint in AWS's settings
 	level     *slog.LevelVar
 	log       *slog.Logger
 	metrics   *metrics.Set
@@ -41,7 +41,7 @@ type process struct {
 	overload  *overload.Gate
 	documents *gateway.Documents
 	verifier  *access.Verifier       // of signed requests; nil: there are no access keys
-	madeKey   *presigner.Credentials // the access key that was made for want of a file; nil: there is one, or no need
+	madeKey   *presigner.Credentials // the access key generated without a file; nil: there is a file, or no key is needed
 	jobs      *jobsService           // nil: off
 	codesign  *codesigning.Shared
 	mqtt      *mqttService // nil: off
@@ -52,7 +52,7 @@ type process struct {
 	parts  parts
 }
 
-// parts are what one configuration makes; a reload makes them anew.
+// parts belong to one configuration; a reload builds new ones.
 type parts struct {
 	roles   *role.Set
 	sources map[string]source.Source // by scheme
@@ -61,10 +61,10 @@ type parts struct {
 	handler *gateway.Handler
 }
 
-// awsSettings finds AWS's settings; what it has to say goes to the log.
+// awsSettings finds AWS's settings; it logs to the logger.
 type awsSettings = func(context.Context, *slog.Logger) (aws.Config, error)
 
-// endpointWarnings warns where the gateway itself asks another S3 than devices will.
+// endpointWarnings warns if the gateway reads from another S3 than the one devices will use.
 func endpointWarnings(loaded *config.Loaded, s3 string) config.Faults {
 	if s3 == "" || loaded.Presign.Endpoint != "" {
 		return nil
@@ -75,8 +75,8 @@ func endpointWarnings(loaded *config.Loaded, s3 string) config.Faults {
 	}}
 }
 
-// start makes a gateway ready: every part is made, every address bound, nothing is served before run. settings finds
-// AWS's; log lines go to w.
+// start prepares a gateway: it builds every part and binds every address. run then serves. settings finds AWS's
+// settings; log lines go to w.
 func start(ctx context.Context, o config.Options, settings awsSettings, w io.Writer) (_ *process, err error) {
 	// 1. What the operator wants, and where AWS is.
 	loaded, err := config.Load(o)
@@ -123,7 +123,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	if err = p.openCodeSigning(); err != nil {
 		return nil, err
 	}
-	// 3. What one configuration makes.
+	// 3. What belongs to one configuration.
 	if p.parts, err = p.wire(&loaded.Config, nil); err != nil {
 		return nil, err
 	}
@@ -136,14 +136,14 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	return p, nil
 }
 
-// openTraces turns tracing on if the environment says so, the SDK's own requests included.
+// openTraces turns tracing on if the environment says so, for the SDK's requests too.
 func (p *process) openTraces(ctx context.Context, version string) (err error) {
 	if p.traces, err = telemetry.Open(ctx, os.Getenv, version, p.log); err != nil {
 		return err
 	}
 	if t := p.traces.Tracer; t != nil {
 		next := p.aws.HTTPClient
-		if next == nil { // each of the SDK's clients would make this one
+		if next == nil { // the default of the SDK's clients
 			next = awshttp.NewBuildableClient()
 		}
 		p.aws.HTTPClient = t.Client(next)
@@ -163,7 +163,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 	p.logAddresses()
 	watching, stop := context.WithCancel(ctx)
-	go watchFiles(watching, p.watched, func() { _ = p.reload() }) // it logs its own errors
+	go watchFiles(watching, p.watched, func() { _ = p.reload() }) // reload logs its own errors
 	err := p.server.Run(ctx)
 	stop()
 	p.mu.Lock()
@@ -186,7 +186,7 @@ func (p *process) logAddresses() {
 	p.log.Info("serving", args...)
 }
 
-// openKeys makes ready to check signed requests, if there are keys.
+// openKeys creates the verifier of signed requests, if there are keys.
 func (p *process) openKeys(c *config.Config) error {
 	keys, made, err := accessKeys(c)
 	if err != nil || keys == nil {
@@ -197,7 +197,7 @@ func (p *process) openKeys(c *config.Config) error {
 	return err
 }
 
-// openCodeSigning makes what outlives a reload of code signing.
+// openCodeSigning creates the part of code signing that outlives a reload.
 func (p *process) openCodeSigning() error {
 	var keep codesign.Keep
 	if p.jobs != nil {
@@ -207,7 +207,7 @@ func (p *process) openCodeSigning() error {
 	return p.metrics.Registry.Register(p.codesign.Meter)
 }
 
-// enforce puts the parts of a configuration in force in what outlives it.
+// enforce applies a configuration's parts to what outlives a reload.
 func (p *process) enforce(made parts) {
 	if made.codes != nil {
 		for _, warning := range made.codes.Warnings() {
@@ -219,7 +219,7 @@ func (p *process) enforce(made parts) {
 	}
 }
 
-// close ends everything but the listeners; the store of the jobs last.
+// close stops everything but the listeners, the jobs' store last.
 func (p *process) close() (err error) {
 	p.parts.close()
 	if p.overload != nil {
@@ -229,7 +229,7 @@ func (p *process) close() (err error) {
 		p.documents.Close()
 	}
 	if p.jobs != nil {
-		p.jobs.rest() // before devices hear the last: that what they were told is all that there was is kept
+		p.jobs.stopDriver() // before MQTT's last publications, so that they cover the final state of the jobs
 	}
 	if p.mqtt != nil {
 		p.mqtt.close()
@@ -243,14 +243,14 @@ func (p *process) close() (err error) {
 	return err
 }
 
-// dump is the configuration in force, for operators.
+// dump returns the current configuration, for operators.
 func (p *process) dump() []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out bytes.Buffer
-	_, _ = p.loaded.WriteTo(&out) // a buffer takes everything
+	_, _ = p.loaded.WriteTo(&out) // a buffer never fails
 	return out.Bytes()
 }
 
-// oldRequests is how long the parts of a configuration outlive it, for requests that began with them.
+// oldRequests is how long the parts of a replaced configuration live on, for requests that began with them.
 const oldRequests = time.Minute

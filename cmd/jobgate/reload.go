@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway"
 )
 
-// reload loads the configuration again and puts it in force, all or nothing: an error leaves the running one in place.
+// reload loads the configuration again and applies it, all or nothing: on an error the running one stays.
 // It logs what happened. Safe for concurrent use.
 func (p *process) reload() error {
 	p.mu.Lock()
@@ -29,7 +29,7 @@ func (p *process) reload() error {
 	return nil
 }
 
-// swap does reload's work. Until server.Swap, nothing has changed.
+// swap does reload's work. Nothing changes before server.Swap.
 func (p *process) swap() error {
 	loaded, err := config.Load(p.options)
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *process) swap() error {
 	}
 	before := p.parts
 	if p.jobs != nil {
-		if err := p.jobs.audit.reopen(); err != nil { // lines go on to the file as it was
+		if err := p.jobs.audit.reopen(); err != nil { // lines still go to the old file
 			p.log.Error("cannot reopen the audit file", "error", err)
 		}
 	}
@@ -72,10 +72,10 @@ func (p *process) swap() error {
 	return nil
 }
 
-// watchEvery is how often the files are looked at. Kubernetes takes longer to bring a changed ConfigMap to the node.
+// watchEvery is how often the files are checked. Kubernetes takes longer to bring a changed ConfigMap to the node.
 const watchEvery = 2 * time.Second
 
-// watched lists the files whose change reloads.
+// watched lists the files whose change triggers a reload.
 func (p *process) watched() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,8 +92,8 @@ func (p *process) watched() []string {
 	return files
 }
 
-// watchFiles calls changed when a file was written or replaced, also by a symbolic link that now leads elsewhere (a
-// ConfigMap). It waits until the files have been still for one look, so that it sees no file half written.
+// watchFiles calls changed when a file was written or replaced, also when a symbolic link points elsewhere (a ConfigMap).
+// It waits until the files have not changed for one interval, so that it never reads a half-written file.
 func watchFiles(ctx context.Context, files func() []string, changed func()) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -114,12 +114,12 @@ func watchFiles(ctx context.Context, files func() []string, changed func()) {
 	}
 }
 
-// look reads what tells versions of files apart: the file itself, its time and its size.
+// look reads what distinguishes versions of files: identity, time and size.
 func look(files []string) map[string]os.FileInfo {
 	seen := make(map[string]os.FileInfo, len(files))
 	for _, name := range files {
 		info, err := os.Stat(name)
-		if err == nil { // else it is between a removal and the new file, or gone for good
+		if err == nil { // otherwise it is being replaced, or was removed
 			seen[name] = info
 		}
 	}

@@ -40,7 +40,7 @@ fault leaves the running configuration in place.`,
 				return err
 			}
 			p.printKey(cmd.ErrOrStderr())
-			ctx, stop := untilSignal(cmd.Context(), func() { _ = p.reload() }) // it logs its own errors
+			ctx, stop := untilSignal(cmd.Context(), func() { _ = p.reload() }) // reload logs its own errors
 			defer stop()
 			return p.run(ctx)
 		},
@@ -58,7 +58,7 @@ fault leaves the running configuration in place.`,
 }
 
 // untilSignal returns a context that ends with the first SIGTERM or SIGINT. The second ends the process at once. Each
-// SIGHUP calls hangup. A process with the id 1 has no default reaction to signals, so none is left to the system.
+// SIGHUP calls hangup. All are handled here because a process with id 1 has no default signal actions.
 func untilSignal(parent context.Context, hangup func()) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 4)

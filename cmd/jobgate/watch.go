@@ -47,7 +47,7 @@ AWS_CA_BUNDLE; where control_tls.client_ca_file asks operators for one, --cert-f
 	return cmd
 }
 
-// connectJobs adds the flags that say whom to ask to a command, and returns what finds that out.
+// connectJobs adds the connection flags to a command, and returns a function that reads them.
 func connectJobs(cmd *cobra.Command) func(context.Context) (*jobscmd.Connection, error) {
 	var flags jobsFlags
 	flags.add(cmd)
@@ -90,7 +90,7 @@ with which key, is as jobgate jobs --help says.`,
 	return cmd
 }
 
-// jobsFlags are the flags that say whom a command asks of jobs.
+// jobsFlags are the flags for connecting to the control listener.
 type jobsFlags struct {
 	config           cli.ConfigFlags
 	endpoint, region string
@@ -108,7 +108,7 @@ func (f *jobsFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.authorities, "ca-file", "", "authorities that the gateway's certificate may be of, a PEM `FILE` (default: AWS_CA_BUNDLE, else the system's)")
 }
 
-// connection finds whom to ask, with which key and certificate.
+// connection returns the control listener's address, with the key and certificate to use.
 func (f *jobsFlags) connection(ctx context.Context, cmd *cobra.Command) (*jobscmd.Connection, error) {
 	o, err := f.config.Options(cmd, config.Serving)
 	if err != nil {
@@ -144,8 +144,8 @@ func (f *jobsFlags) connection(ctx context.Context, cmd *cobra.Command) (*jobscm
 	return to, nil
 }
 
-// client returns the HTTP client of AWS's settings, which knows AWS_CA_BUNDLE, with the certificates of the flags. It has
-// no Timeout: a stream has no end.
+// client returns the HTTP client of AWS's settings, which honors AWS_CA_BUNDLE, with the flags' certificates. It has no
+// Timeout, because an event stream does not end.
 func (f *jobsFlags) client(from aws.HTTPClient) (*http.Client, error) {
 	client, ok := from.(*awshttp.BuildableClient)
 	if !ok {
@@ -172,7 +172,7 @@ func (f *jobsFlags) client(from aws.HTTPClient) (*http.Client, error) {
 // maxAuthorities bounds the file of --ca-file, in bytes.
 const maxAuthorities = 4 << 20
 
-// clientCertificate is what an operator shows to a control plane with control_tls.client_ca_file.
+// clientCertificate is the operator's certificate for a control plane with control_tls.client_ca_file.
 type clientCertificate struct{ cert, key string }
 
 // load returns the certificate, or none where no file is named.
@@ -228,7 +228,7 @@ func eventLine(e *events.Event) string {
 		words = append(words, "reason="+e.ReasonCode)
 	}
 	if e.Missed > 0 {
-		count("missed", e.Missed) // too many came at once: these are lost
+		count("missed", e.Missed) // dropped because too many came at once
 	}
 	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 }

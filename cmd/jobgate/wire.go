@@ -20,7 +20,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// wire makes the parts of a configuration; sessions of roles in before are taken over. It asks nobody anything.
+// wire builds the parts of a configuration and takes over the role sessions in before. It makes no network request.
 func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) {
 	var made parts
 	defer func() {
@@ -69,7 +69,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	return made, err
 }
 
-// gate decides who is let in under overload; nil if the process serves nobody.
+// gate returns the admission control for overload; nil if the process serves nobody.
 func (p *process) gate() gateway.Gate {
 	if p.overload == nil {
 		return nil
@@ -85,8 +85,8 @@ func (p *process) dataPlane() gateway.Jobs {
 	return p.jobs.data
 }
 
-// compile makes everything that a configuration needs, short of listening and asking, and throws it away: what it finds
-// wrong, serve would.
+// compile builds all parts of a configuration without listening or making requests, and throws them away. It finds the
+// same errors as serve would.
 func compile(ctx context.Context, c config.Config) (err error) {
 	p := &process{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", "")}
 	if p.aws, err = awsenv.Load(ctx, p.log); err != nil {
@@ -96,19 +96,19 @@ func compile(ctx context.Context, c config.Config) (err error) {
 		return err
 	}
 	if p.aws.Region == "" {
-		p.aws.Region = "us-east-1" // another machine's matter
+		p.aws.Region = "us-east-1" // depends on the machine
 	}
 	if _, err := os.Stat(c.SidecarTokenFile); err != nil {
-		c.SidecarTokenFile = "" // likewise
+		c.SidecarTokenFile = "" // so does this file
 	}
 	c.CodeSign.Profiles = maps.Clone(c.CodeSign.Profiles)
 	for name, profile := range c.CodeSign.Profiles {
 		if _, err := os.Stat(profile.KeyFile); err != nil && profile.KMSKey == "" {
-			delete(c.CodeSign.Profiles, name) // likewise
+			delete(c.CodeSign.Profiles, name) // so do keys
 		}
 	}
 	if _, err := os.Stat(c.Jobs.AccessKeysFile); err != nil {
-		c.Jobs.AccessKeysFile = "" // likewise
+		c.Jobs.AccessKeysFile = "" // so does this file
 	}
 	if err := p.openKeys(&c); err != nil {
 		return err
@@ -129,7 +129,7 @@ func compile(ctx context.Context, c config.Config) (err error) {
 	return nil
 }
 
-// close ends what the parts run. The handler is the server's.
+// close stops what the parts run. The server owns the handler.
 func (p parts) close() {
 	if p.roles != nil {
 		p.roles.Close()
@@ -142,8 +142,8 @@ func (p parts) close() {
 	}
 }
 
-// openSources makes the sources that the routes name; the folders of file:// are the routes' own. They sign with
-// cache.role, and what they learn of AWS's clock the roles are told.
+// openSources creates the sources that the routes name; the folders of file:// belong to the routes. They sign with
+// cache.role, and pass AWS's clock on to the roles.
 func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]source.Source, error) {
 	made := map[string]source.Source{}
 	timeout := c.Limits.UpstreamTimeout
@@ -170,10 +170,10 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 // minToken is the least length of a sidecar's token.
 const minToken = 16
 
-// newSidecar describes POST /render, nil when it is off.
+// newSidecar describes POST /render; nil if it is off.
 func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 	if c.Sidecar == "" {
-		return nil, nil //nolint:nilnil // off is no error
+		return nil, nil //nolint:nilnil // nil is off
 	}
 	s := &gateway.Sidecar{
 		Loopback:    !strings.HasPrefix(c.Sidecar, "unix://"),
@@ -198,7 +198,7 @@ func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 	return s, nil
 }
 
-// serverConfig is what stays until the process ends.
+// serverConfig is the part of the configuration that needs a restart to change.
 func (p *process) serverConfig(c *config.Config) gateway.ServerConfig {
 	s := gateway.ServerConfig{
 		Listen: c.Listen, Admin: c.Admin, AdminDebug: c.AdminDebug, Sidecar: c.Sidecar,

@@ -17,8 +17,8 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 )
 
-// Load reads what AWS's standard settings say: environment, shared config, web identity, ECS, IMDS. Nothing is asked
-// of the network before credentials are needed. What the SDK has to say goes to log.
+// Load reads AWS's standard settings: environment, shared config, web identity, ECS, IMDS. It makes no network request
+// until credentials are needed. The SDK logs to log.
 func Load(ctx context.Context, log *slog.Logger) (aws.Config, error) {
 	c, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithLogger(logs.SDK{Log: log}))
 	if err != nil {
@@ -27,7 +27,7 @@ func Load(ctx context.Context, log *slog.Logger) (aws.Config, error) {
 	return c, nil
 }
 
-// endpointSource is what the SDK's environment and shared config implement: AWS_ENDPOINT_URL_S3 and its likes.
+// endpointSource is implemented by the SDK's environment and shared config: AWS_ENDPOINT_URL_S3 and the like.
 type endpointSource interface {
 	GetServiceBaseEndpoint(ctx context.Context, sdkID string) (string, bool, error)
 }
@@ -57,8 +57,8 @@ func S3Endpoint(ctx context.Context, c aws.Config) (string, error) {
 	return checkedEndpoint("AWS_ENDPOINT_URL", aws.ToString(c.BaseEndpoint), nil)
 }
 
-// checkedEndpoint is url if the rules of presign.endpoint allow it: what is signed for a host that clients spell otherwise
-// is refused by every store.
+// checkedEndpoint returns url if the rules of presign.endpoint allow it. A store refuses a signature for a host that
+// clients spell differently.
 func checkedEndpoint(setting, url string, err error) (string, error) {
 	if err == nil && url != "" {
 		err = config.CheckBaseURL(setting, url)
@@ -85,7 +85,7 @@ type (
 	}
 )
 
-// NewS3Host reads the settings. The first source that says something counts, as in the SDK's service clients.
+// NewS3Host reads the settings. The first source with a value wins, as in the SDK's service clients.
 func NewS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions map[string]string) (S3Host, error) {
 	h := S3Host{endpoint: endpoint, region: c.Region, bucketRegions: bucketRegions}
 	for _, source := range c.ConfigSources {
@@ -115,11 +115,11 @@ func NewS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions
 	return h, nil
 }
 
-// hostBucket is a bucket that can stand in a host that has a wildcard certificate: a DNS label.
+// hostBucket matches buckets that can be part of a host with a wildcard certificate: a DNS label.
 var hostBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 
-// url is the URL of an object, as `aws s3 presign` writes it: the bucket in the host where it can stand there, in the path
-// at a configured endpoint. key is percent-encoded.
+// url returns the URL of an object, as `aws s3 presign` writes it: the bucket is in the host if it can be, or in the
+// path with a configured endpoint. key is percent-encoded.
 func (h *S3Host) url(bucket, key string) string {
 	if h.endpoint != "" {
 		return strings.TrimSuffix(h.endpoint, "/") + "/" + bucket + "/" + key

@@ -19,7 +19,7 @@ func Placeholder(method, raw string, s3 *S3Host) (string, error) {
 	case "GET":
 		return "${aws:iot:s3-presigned-url-v2:" + raw + "}", nil
 	case "PUT":
-		// The upload form takes the key as it stands.
+		// The upload form takes the key unescaped.
 		plain, err := url.PathUnescape(raw)
 		if err != nil {
 			return "", fmt.Errorf("cannot presign %q: %w", raw, err)

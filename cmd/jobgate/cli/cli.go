@@ -1,5 +1,5 @@
-// Package cli is what the commands have in common: the flags that say which configuration to load, and the errors that
-// decide the exit status.
+// Package cli is shared by the commands: the flags that select the configuration, and the errors that decide the exit
+// status.
 package cli
 
 import (
@@ -27,7 +27,7 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *UsageError) Unwrap() error { return e.Err }
 
-// UnknownCommand refuses words after jobgate that are no command, and says which was meant.
+// UnknownCommand rejects an unknown command and suggests a similar one.
 func UnknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -18,16 +18,15 @@ type Jobs interface {
 	JobDocument(ctx context.Context, id string, beforeSubstitution bool) (string, error)
 }
 
-// resignEvery is how long what could not be signed waits.
+// resignEvery is the pause before a failed signature is tried again.
 const resignEvery = 30 * time.Second
 
-// resignDaily is how often the signatures of running jobs are looked after: it keeps them from being pruned.
+// resignDaily is how often the signatures of running jobs are checked, which keeps them from being pruned.
 const resignDaily = 24 * time.Hour
 
-// Resign signs the code files of running jobs for the keys in force, soon and again each day, until ctx ends. Devices
-// are told to come back until all are signed. Then the signatures that nobody needs are deleted. A job may be created
-// with a key that has just been replaced, here or on another gateway: a device that misses its signature makes Resign
-// look again after resignEvery.
+// Resign signs the code files of running jobs with the current keys, now and once a day, until ctx ends. Devices get a
+// 503 until all are signed. Unused signatures are then deleted. A job may be created with a key that has just been
+// replaced, here or on another gateway: when a device finds no signature, Resign checks again after resignEvery.
 func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 	for {
 		wait := resignDaily
@@ -44,7 +43,7 @@ func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(resignEvery): // devices that ask meanwhile are waited for, so that they cannot keep it busy
+		case <-time.After(resignEvery): // at most one round per resignEvery, however many devices ask
 		}
 		select {
 		case <-ctx.Done():
@@ -55,7 +54,7 @@ func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 	}
 }
 
-// resignOnce returns the first error after which another attempt may succeed.
+// resignOnce returns the first error that is worth a retry.
 func (s *Signer) resignOnce(ctx context.Context, all Jobs) (again error) {
 	for _, status := range []jobs.JobStatus{jobs.JobInProgress, jobs.JobScheduled} {
 		page := jobs.Page{Limit: 100}
@@ -80,7 +79,7 @@ func (s *Signer) resignOnce(ctx context.Context, all Jobs) (again error) {
 func (s *Signer) resignJob(ctx context.Context, all Jobs, id string) (failed error) {
 	document, err := all.JobDocument(ctx, id, false)
 	if err != nil {
-		return nil //nolint:nilerr // it was deleted meanwhile, or devices are told that the store is down
+		return nil //nolint:nilerr // deleted in the meantime, or the store is down, which devices see as an error of their own
 	}
 	for _, f := range jobdoc.CodeFiles([]byte(document), nil) {
 		if _, err := s.signer.Kept(ctx, codesign.File(f)); err == nil {

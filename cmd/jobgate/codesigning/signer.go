@@ -1,4 +1,4 @@
-// Package codesigning is code signing as the configuration says, for whoever reads documents: the gateway, jobs, render, check.
+// Package codesigning sets up code signing from the configuration, for the gateway, jobs, render and check.
 //
 //	New ──▶ Shared (kept signatures, metrics) ──▶ Open: the Signer of one configuration ──▶ Making, Kept
 package codesigning
@@ -26,7 +26,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// Signer is code signing as one configuration says, in the words of those who read documents.
+// Signer signs code files with the profiles of one configuration.
 type Signer struct {
 	signer     *codesign.Signer
 	profiles   []codesign.Profile
@@ -49,8 +49,8 @@ type Shared struct {
 	log   *slog.Logger
 }
 
-// New returns what signers share. s3 is where AWS's settings say S3 is; keep, which may be nil, is where signatures
-// outlive the process.
+// New returns what signers share. s3 is S3's endpoint in AWS's settings; keep, which may be nil, stores signatures
+// across restarts.
 func New(a aws.Config, s3 string, keep codesign.Keep, log *slog.Logger) *Shared {
 	return &Shared{Meter: codesign.NewMeter(), aws: a, s3: s3, shelf: codesign.NewShelf(keep, log), log: log}
 }
@@ -58,7 +58,7 @@ func New(a aws.Config, s3 string, keep codesign.Keep, log *slog.Logger) *Shared 
 // Open reads the keys of a configuration's profiles; nil if it has none.
 func (s *Shared) Open(c *config.Config, roles *role.Set) (_ *Signer, err error) {
 	if len(c.CodeSign.Profiles) == 0 {
-		return nil, nil //nolint:nilnil // off is no error
+		return nil, nil //nolint:nilnil // nil is off
 	}
 	made := &Signer{shelf: s.shelf, missed: make(chan struct{}, 1)}
 	defer func() {
@@ -84,7 +84,7 @@ func (s *Shared) Open(c *config.Config, roles *role.Set) (_ *Signer, err error) 
 			return nil, fmt.Errorf("codesign.profiles.%s: %w", name, err)
 		}
 		o.Profiles = append(o.Profiles, profile)
-		_, _ = fmt.Fprintf(generation, "%q %q %q\n", name, profile.Key.ID(), p.Allow) // a digest takes everything
+		_, _ = fmt.Fprintf(generation, "%q %q %q\n", name, profile.Key.ID(), p.Allow) // a hash never fails
 	}
 	made.profiles = o.Profiles
 	made.generation = hex.EncodeToString(generation.Sum(nil))
@@ -92,7 +92,7 @@ func (s *Shared) Open(c *config.Config, roles *role.Set) (_ *Signer, err error) 
 	return made, err
 }
 
-// Own is for a key that no profile has: it reads with the gateway's own credentials, whatever it is asked to.
+// Own returns a Signer without profiles, which reads any object with the gateway's own credentials.
 func (s *Shared) Own(c *config.Config, roles *role.Set) (*Signer, error) {
 	o := configured.S3Options(c, s.aws, s.s3, roles)
 	o.Credentials = s.aws.Credentials.Retrieve
@@ -104,7 +104,7 @@ func (s *Shared) Own(c *config.Config, roles *role.Set) (*Signer, error) {
 	return &Signer{sources: []*source.S3{s3}, profiles: []codesign.Profile{all}}, nil
 }
 
-// profile makes one profile, but for its key.
+// profile makes a profile without its key.
 func (s *Shared) profile(c *config.Config, name string, roles *role.Set) (codesign.Profile, *source.S3, error) {
 	p := c.CodeSign.Profiles[name]
 	policy, err := jobdoc.NewPolicy(p.Allow, nil, "codesign.profiles."+name)
@@ -141,7 +141,7 @@ func (s *Signer) key(p config.CodeSignProfile, a aws.Config) (codesign.Key, erro
 	return k, nil
 }
 
-// Close ends the reading of objects. s may be nil.
+// Close stops reading objects. s may be nil.
 func (s *Signer) Close() {
 	if s == nil {
 		return
@@ -160,7 +160,7 @@ func (s *Signer) Profiles() []codesign.Profile { return s.profiles }
 // Warnings say which key files are not protected.
 func (s *Signer) Warnings() []string { return s.warnings }
 
-// Gateway returns s as the gateway takes it, where nil is off.
+// Gateway returns s as a gateway.CodeSigning, nil if s is nil.
 func (s *Signer) Gateway() gateway.CodeSigning {
 	if s == nil {
 		return nil
@@ -173,18 +173,18 @@ func (s *Signer) Making(ctx context.Context) jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) { return s.signer.Sign(ctx, f) })
 }
 
-// Kept implements gateway.CodeSigning. Whoever asks for what is not kept, or is not allowed any more, is to come back:
-// signatures are made for others.
+// Kept implements gateway.CodeSigning. A signature that is not kept, or no longer allowed, is answered with a retry:
+// requests on this path never make one.
 func (s *Signer) Kept() jobdoc.CodeSignatures { return codeSignatures(s.kept) }
 
-// KeptForJobs is Kept for the documents of jobs: Resign soon looks for what is missing.
+// KeptForJobs is Kept for documents of jobs; a missing signature wakes Resign.
 func (s *Signer) KeptForJobs() jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
 		signature, err := s.kept(f)
 		if errors.Is(err, codesign.ErrUnavailable) && !errors.Is(err, codesign.ErrNotAllowed) {
 			select {
 			case s.missed <- struct{}{}:
-			default: // it knows already
+			default: // already requested
 			}
 		}
 		return signature, err
@@ -201,16 +201,16 @@ func (s *Signer) kept(f codesign.File) (codesign.Signature, error) {
 	return signature, err
 }
 
-// keptWithin bounds a look-up of a kept signature, for which a document waits.
+// keptWithin bounds a look-up of a kept signature, during which a document waits.
 const keptWithin = 5 * time.Second
 
 // Generation implements gateway.CodeSigning.
 func (s *Signer) Generation() string { return s.generation }
 
-// codeSignatures is a way to a signature in jobdoc's terms.
+// codeSignatures adapts a signing function to jobdoc.CodeSignatures.
 type codeSignatures func(f codesign.File) (codesign.Signature, error)
 
-// notSigned is a jobdoc.ErrNotSigned in words for clients.
+// notSigned is a jobdoc.ErrNotSigned with a message for clients.
 type notSigned string
 
 func (e notSigned) Error() string { return string(e) }
@@ -227,10 +227,10 @@ func (sign codeSignatures) CodeSignature(f jobdoc.CodeFile) (jobdoc.CodeSignatur
 	return jobdoc.CodeSignature{Size: s.Size, Value: s.Value, Algorithm: s.Algorithm}, err
 }
 
-// Allowed judges code files for check: it says whether a profile would sign them, and gives no signature.
+// Allowed tells check whether a profile would sign a code file. It makes no signature.
 func Allowed(c *config.Config) (jobdoc.CodeSignatures, error) {
 	if len(c.CodeSign.Profiles) == 0 {
-		return nil, nil //nolint:nilnil // off is no error
+		return nil, nil //nolint:nilnil // nil is off
 	}
 	var policies []*jobdoc.Policy
 	for _, name := range c.CodeSign.Names() {
@@ -250,7 +250,7 @@ func Allowed(c *config.Config) (jobdoc.CodeSignatures, error) {
 	}), nil
 }
 
-// Keep is the store's place for signatures, nil if it has none.
+// Keep returns the store as a place for signatures, nil if it cannot hold any.
 func Keep(store jobs.Store) codesign.Keep {
 	if s, ok := store.(*jobstore.Store); ok {
 		return s.Signatures()

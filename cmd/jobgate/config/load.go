@@ -53,7 +53,7 @@ type Flag struct{ Name, Key, Text string } // "--listen", "listen", "127.0.0.1:8
 // Options say what Load reads.
 type Options struct {
 	Path    string   // file; "" reads none
-	Source  []byte   // the file's content when it was read already; nil reads Path
+	Source  []byte   // the file's content if it was read already; nil reads Path
 	Environ []string // NAME=value, as os.Environ returns them
 	Flags   []Flag   // only those that were set
 	Scope   Scope
@@ -62,15 +62,15 @@ type Options struct {
 // Loaded is a configuration without faults, and where each of its values came from.
 type Loaded struct {
 	Config
-	Warnings Faults // what to think about: a device listener that asks nobody for a name, an unknown variable
+	Warnings Faults // such as a device listener without authentication, or an unknown variable
 	origins  map[string]Origin
 }
 
 // Origin says where key was written; the zero Origin for a default.
 func (l *Loaded) Origin(key string) Origin { return l.origins[key] }
 
-// Load reads the configuration: defaults, then the file, the environment and the flags, each over the one before.
-// When something is wrong it returns Faults with all of it; a file that cannot be read is its own error.
+// Load reads the configuration: defaults, then the file, the environment and the flags, each overriding the one before.
+// It returns all that is wrong as Faults; a file that cannot be read is an ordinary error.
 func Load(o Options) (*Loaded, error) {
 	d := &strictyaml.Decoder{File: o.Path, Origins: map[string]Origin{}}
 	c := Default()
@@ -129,7 +129,7 @@ func environment(d *strictyaml.Decoder, environ []string, c *Config) (warnings F
 	return warnings
 }
 
-// unknownVariable is the warning for a JOBGATE_ name that spells no setting; none for JOBGATE_CONFIG.
+// unknownVariable is the warning for a JOBGATE_ name that is not a setting; JOBGATE_CONFIG is known.
 func unknownVariable(name string, others map[string]string, names []string) Faults {
 	if key, ok := others[name]; ok {
 		if key == "" {
@@ -162,7 +162,7 @@ func override(d *strictyaml.Decoder, at Origin, key, text string, c *Config) {
 	}
 }
 
-// unknownSetting is the fault for a key that names no setting, or one that takes more than a value.
+// unknownSetting is the fault for a key that names no setting, or a setting with more than one value.
 func unknownSetting(at Origin, key string) Fault {
 	var scalars []string
 	for _, s := range Settings() {
@@ -177,8 +177,8 @@ func unknownSetting(at Origin, key string) Fault {
 	return Fault{Origin: at, Key: key, Problem: "is not a known key", Mend: strictyaml.DidYouMean(key, scalars)}
 }
 
-// Peek is what Load would find, unchecked, for asking a running gateway: faults in the file are not looked at, since the
-// gateway may run on what the file said before.
+// Peek returns what Load would, unchecked, for commands that call a running gateway. It ignores faults in the file, because
+// the gateway may be running with an earlier version of it.
 func Peek(o Options) *Config {
 	d := &strictyaml.Decoder{File: o.Path, Origins: map[string]Origin{}}
 	c := Default()
@@ -189,7 +189,7 @@ func Peek(o Options) *Config {
 		}
 		d.Decode(source, c)
 	}
-	_ = environment(d, o.Environ, c) // its warnings are serve's matter
+	_ = environment(d, o.Environ, c) // serve prints its warnings
 	setFlags(d, o.Flags, c)
 	return c
 }

@@ -67,7 +67,7 @@ func (p *printer) structure(v reflect.Value, key string, indent int) {
 
 func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string, indent int) {
 	switch {
-	case isUnset(v, tag): // there is no value that would say so
+	case isUnset(v, tag): // no value means "unset"
 		p.line(indent, "# "+name+": not set", "")
 	case strictyaml.IsScalar(v.Type()):
 		p.line(indent, name+": "+spell(v, tag), key)
@@ -92,14 +92,14 @@ func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string
 	}
 }
 
-// isUnset says whether v is as if its key were absent, where that is not the same as any value.
+// isUnset says whether v is as if its key were absent, if no written value means the same.
 func isUnset(v reflect.Value, tag reflect.StructTag) bool {
 	switch {
 	case !v.IsZero():
 		return false
 	case v.Kind() == reflect.Slice, tag.Get("empty") == "refused":
 		return true
-	case v.Type() == reflect.TypeFor[time.Duration](): // another setting speaks for it
+	case v.Type() == reflect.TypeFor[time.Duration](): // another setting is its default
 		return tag.Get("default") == ""
 	}
 	return v.Kind() == reflect.String && tag.Get("enum") != ""
@@ -114,7 +114,7 @@ func (p *printer) item(v reflect.Value, tag reflect.StructTag, key string, inden
 	p.structure(v, key, indent+1)
 }
 
-// spell writes a scalar as the file would.
+// spell formats a scalar as in the file.
 func spell(v reflect.Value, tag reflect.StructTag) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:

@@ -6,8 +6,8 @@ import (
 	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
-// NeedRestart names the settings that differ between two configurations and that a running gateway cannot take over:
-// those whose field has the tag restart, because the listeners, the store or the log were made with them.
+// NeedRestart names the settings that differ between two configurations and cannot change in a running gateway: those
+// whose field has the tag restart, because the listeners, the store or the log were created with them.
 func NeedRestart(was, is *Config) []string {
 	changed := changedFields(reflect.ValueOf(was).Elem(), reflect.ValueOf(is).Elem(), "")
 	for _, s := range []struct {

@@ -18,7 +18,7 @@ type Config struct {
 	Sidecar string `yaml:"sidecar" restart:"yes"`
 	// File with the bearer token that sidecar callers must send; required before the sidecar binds beyond loopback.
 	SidecarTokenFile string `yaml:"sidecar_token_file" empty:"refused"`
-	// Lets documents of sidecar callers hold code-sign placeholders; they get signatures that were made for jobs and templates, and cause none.
+	// Allows code-sign placeholders in documents of sidecar callers; they get signatures already made for jobs and templates, never new ones.
 	SidecarCodeSign bool `yaml:"sidecar_codesign" default:"false"`
 	// Address of the IoT Jobs control plane; used only with jobs.enabled; empty turns it off.
 	Control string `yaml:"control" default:"127.0.0.1:8082" restart:"yes"`
@@ -30,7 +30,7 @@ type Config struct {
 	TLS TLS `yaml:"tls" empty:"refused" restart:"yes"`
 	// How a device proves its name.
 	Auth Auth `yaml:"auth" empty:"refused"`
-	// Base URLs that get what no route matches, untouched; several share the load.
+	// Base URLs for requests that no route matches, forwarded unchanged; several share the load.
 	Upstream []string `yaml:"upstream"`
 	// What devices may ask for; the first route that matches answers.
 	Routes []Route `yaml:"routes"`
@@ -46,7 +46,7 @@ type Config struct {
 	MQTT MQTT `yaml:"mqtt" empty:"refused" restart:"yes"`
 	// The template cache.
 	Cache Cache `yaml:"cache"`
-	// Bounds on what one request, document or listener may cost.
+	// Bounds on a request, a document or a listener.
 	Limits Limits `yaml:"limits"`
 	// Retired: idle connections hold no buffers. `low` has no effect and is warned about.
 	Memory string `yaml:"memory" default:"normal" enum:"normal|low"`
@@ -96,9 +96,9 @@ type Route struct {
 	Document string `yaml:"document"`
 	// Proxies to upstream and fills the placeholders of the JSON answer in flight.
 	Fill bool `yaml:"fill" default:"false"`
-	// What becomes of an answer that `fill` cannot examine (another encoding or charset, too large, a part, a placeholder in what is not JSON): `refuse` answers 502, `pass` lets it through as it is.
+	// For an answer that `fill` cannot examine (another encoding or charset, too large, a part, a placeholder in what is not JSON): `refuse` answers 502, `pass` forwards it unchanged.
 	Unfilled string `yaml:"unfilled" default:"refuse" enum:"refuse|pass"`
-	// With fill: lets the upstream's answers hold code-sign placeholders; they get signatures that were made for jobs and templates, and cause none.
+	// With fill: allows code-sign placeholders in the upstream's answers; they get signatures already made for jobs and templates, never new ones.
 	CodeSign bool `yaml:"codesign" default:"false"`
 	// Role that signs, a name under `roles`; else `presign.role`.
 	Role string `yaml:"role" empty:"refused"`
@@ -106,7 +106,7 @@ type Route struct {
 	Expires time.Duration `yaml:"expires" min:"60s" max:"7d"`
 	// Values of `${aws:iot:parameter:…}`.
 	Parameters map[string]string `yaml:"parameters"`
-	// Refuses what AWS refuses, with AWS's texts: local placeholders in the key of a download, above all.
+	// Refuses what AWS refuses, with AWS's texts: mainly local placeholders in the key of a download.
 	Strict bool `yaml:"strict" default:"false"`
 	// Content-Type of the answer; else the source's own, else application/json.
 	ContentType string `yaml:"content_type"`
@@ -120,7 +120,7 @@ type Role struct {
 	ExternalID string `yaml:"external_id" secret:"true"`
 	// Session name, as CloudTrail shows it.
 	SessionName string `yaml:"session_name" default:"jobgate"`
-	// Life asked of STS; at most 1h with source_role. When STS refuses it, 1h is asked and remembered.
+	// Session life requested from STS; at most 1h with source_role. If STS refuses it, 1h is requested from then on.
 	SessionDuration time.Duration `yaml:"session_duration" default:"12h" min:"15m" max:"12h"`
 	// Session policy, JSON, that narrows what the session may do.
 	SessionPolicy string `yaml:"session_policy" empty:"refused"`
@@ -136,15 +136,15 @@ type Role struct {
 
 // Presign says how URLs are signed.
 type Presign struct {
-	// Role that signs where nothing else is said, a name under `roles`; empty: the gateway's own credentials.
+	// Role that signs by default, a name under `roles`; empty: the gateway's own credentials.
 	Role string `yaml:"role"`
 	// Life of a URL.
 	Expires time.Duration `yaml:"expires" default:"15m" min:"60s" max:"7d"`
-	// URLs signed in one quantum are the same bytes; at most half of every `expires`.
+	// URLs signed within one quantum are identical; at most half of every `expires`.
 	Quantum time.Duration `yaml:"quantum" default:"1s" min:"1s" max:"12h"`
 	// What happens when the session ends before the URL would: a shorter URL, 503, or nothing.
 	OnShortSession string `yaml:"on_short_session" default:"clamp" enum:"clamp|refuse|ignore"`
-	// Where devices reach S3, when that is not where the placeholder says (MinIO, a public name); path style.
+	// Where devices reach S3, if not at the placeholder's host (MinIO, a public name); path style.
 	Endpoint string `yaml:"endpoint"`
 	// Region by bucket, for `https://s3.amazonaws.com/…` of buckets that are not in the default region.
 	BucketRegions map[string]string `yaml:"bucket_regions"`
@@ -152,6 +152,6 @@ type Presign struct {
 	Allow []string `yaml:"allow" empty:"refused"`
 	// Objects that may be signed for upload (PUT); nothing unless listed.
 	AllowUpload []string `yaml:"allow_upload"`
-	// Warns and counts when a URL is longer, for devices with small buffers (FreeRTOS: 1500); 0 never does.
+	// Warns and counts when a URL is longer, for devices with small buffers (FreeRTOS: 1500); 0: never.
 	MaxURLBytes int `yaml:"max_url_bytes" default:"0" min:"0" max:"65536"`
 }

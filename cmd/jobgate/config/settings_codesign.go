@@ -22,7 +22,7 @@ type CodeSign struct {
 type CodeSignProfile struct {
 	// Private key in PEM: EC P-256 or P-384, or RSA of 2048 bits and more; read again when it changes.
 	KeyFile string `yaml:"key_file" empty:"refused"`
-	// Instead of `key_file`: ARN of a key of AWS KMS (ECC_NIST_P256 or RSA), which is sent the digest only, with the gateway's own credentials.
+	// Instead of `key_file`: ARN of a key of AWS KMS (ECC_NIST_P256 or RSA). KMS gets the digest only; the gateway's own credentials sign the call.
 	KMSKey string `yaml:"kms_key" empty:"refused"`
 	// Role that reads the objects, a name under `roles`; empty: the gateway's own credentials.
 	Role string `yaml:"role" empty:"refused"`
@@ -51,7 +51,7 @@ func firstOrigin(origins map[string]Origin, key string) (first Origin) {
 	return first
 }
 
-// codesign checks the profiles, short of reading keys.
+// codesign checks the profiles, without reading keys.
 func (v *validator) codesign() {
 	v.c.CodeSign.sortProfiles(v.origins)
 	for _, name := range v.c.CodeSign.order {

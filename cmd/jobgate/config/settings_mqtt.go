@@ -17,27 +17,27 @@ type MQTT struct {
 	Auth MQTTAuth `yaml:"auth" empty:"refused"`
 	// Largest payload that a device may publish.
 	MaxPayload Size `yaml:"max_payload" default:"128KiB" min:"1KiB" max:"16MiB"`
-	// Longest that a session outlives its connection.
+	// Longest life of a session after its connection has closed.
 	SessionExpiry time.Duration `yaml:"session_expiry" default:"1h" min:"0s" max:"7d"`
-	// CONNECTs a second that are let in; 0: as many as the processor takes.
+	// CONNECTs accepted a second; 0: as many as the processor can handle.
 	ConnectRate int `yaml:"connect_rate" default:"0" min:"0" max:"1000000"`
-	// A broker that the fleet already has, instead of the listener or beside it.
+	// The fleet's existing broker, instead of the listener or beside it.
 	Broker MQTTBroker `yaml:"broker" empty:"refused"`
 }
 
-// MQTTBroker is a broker whose client the gateway is.
+// MQTTBroker is a broker that the gateway connects to as a client.
 type MQTTBroker struct {
 	// Address, `mqtts://host:8883` or `mqtt://host:1883`; off unless set.
 	URL string `yaml:"url"`
-	// What stands before /things/… in its topics: `dev/$aws` where devices have a mount point.
+	// Prefix of /things/… in its topics: `dev/$aws` if devices have a mount point.
 	Prefix string `yaml:"prefix" default:"$aws"`
-	// Group of the shared subscription by which gateways share the requests; empty is a plain subscription, of one gateway.
+	// Group of the shared subscription through which gateways share the requests; empty: a plain subscription, for one gateway.
 	Share string `yaml:"share" default:"jobgate"`
-	// User name that the gateway has there.
+	// The gateway's user name at the broker.
 	Username string `yaml:"username"`
 	// File with its password; read at each connection.
 	PasswordFile string `yaml:"password_file" empty:"refused"`
-	// User name of a device; a probe at start tries whether that name without a password can write to any thing's topics.
+	// User name of a device; a probe at start checks whether that name, without a password, can write to any thing's topics.
 	ProbeUsername string `yaml:"probe_username"`
 	// Authorities that sign the broker's certificate, in PEM; empty: the system's.
 	CAFile string `yaml:"ca_file" empty:"refused"`
@@ -49,17 +49,17 @@ type MQTTBroker struct {
 
 // MQTTTLS names the files of the MQTT listener. They are read again when they change.
 type MQTTTLS struct {
-	// Certificate chain in PEM; without it, the listener has the files of `tls`.
+	// Certificate chain in PEM; without it, the listener uses the files of `tls`.
 	CertFile string `yaml:"cert_file" empty:"refused"`
 	// Private key in PEM.
 	KeyFile string `yaml:"key_file" empty:"refused"`
 	// Authorities that sign the devices' certificates, in PEM.
 	ClientCAFile string `yaml:"client_ca_file" empty:"refused"`
-	// Certificates that are revoked, as lists of those authorities in PEM or DER.
+	// Revocation lists (CRLs) of those authorities, in PEM or DER.
 	CRLFile string `yaml:"crl_file" empty:"refused"`
 }
 
-// MQTTAuth says who a device is that connects with MQTT.
+// MQTTAuth says how an MQTT device is identified.
 type MQTTAuth struct {
 	// `mtls`: the certificate names the thing. `none`: the client id does; the default on loopback, elsewhere it must be written out.
 	Mode string `yaml:"mode" enum:"mtls|none"`
@@ -79,7 +79,7 @@ func (c *Config) MQTTFiles() MQTTTLS {
 	return files
 }
 
-// mqtt checks the listener of devices that speak MQTT.
+// mqtt checks the MQTT listener.
 func (v *validator) mqtt() {
 	m, files := &v.c.MQTT, v.c.MQTTFiles()
 	if m.Auth.Mode == "" && m.Listen != "" && reachable(m.Listen) {

@@ -6,27 +6,27 @@ import "time"
 type Jobs struct {
 	// Runs the service: the data plane on `listen`, the control plane on `control`.
 	Enabled bool `yaml:"enabled" default:"false"`
-	// Database: a file of this process's own, or `postgres://user@host/database` that any number of gateways share. The URL holds no password.
+	// Database: a file for this process only, or `postgres://user@host/database` that any number of gateways share. The URL holds no password.
 	Store string `yaml:"store" default:"./jobgate.db"`
-	// File with the password of a shared database; else what libpq's environment and files say (PGPASSWORD, PGPASSFILE, PGSERVICE).
+	// File with the password of a shared database; else libpq's environment and files (PGPASSWORD, PGPASSFILE, PGSERVICE).
 	StorePasswordFile string `yaml:"store_password_file" empty:"refused"`
 	// Connections of this gateway to a shared database; 0: 10.
 	StoreConnections int `yaml:"store_connections" default:"0" min:"0" max:"1000"`
-	// Longest that a call waits for a shared database.
+	// Longest wait of a call for a shared database.
 	StoreTimeout time.Duration `yaml:"store_timeout" default:"3s" min:"100ms" max:"1m"`
-	// Brings the schema of a shared database to this program's version at the start; if false, `jobgate store migrate` does (`serve --no-migrate`).
+	// Migrates the schema of a shared database to this program's version at the start; if false, run `jobgate store migrate` (`serve --no-migrate`).
 	StoreMigrate bool `yaml:"store_migrate" default:"true"`
 	// Jobs that ended longer ago are deleted, with their executions; 0: never. A job whose executions still run is kept.
 	Retention time.Duration `yaml:"retention" default:"0s" min:"0s" max:"3650d"`
 	// File for operators' changes, a JSON object a line, beside the lines in the log; opened again on reload.
 	AuditFile string `yaml:"audit_file" empty:"refused"`
-	// Region in the ARNs it makes.
+	// Region in ARNs of jobs.
 	Region string `yaml:"region" default:"us-east-1"`
-	// Account in the ARNs it makes; twelve digits.
+	// Account in ARNs of jobs; twelve digits.
 	Account string `yaml:"account" default:"000000000000"`
-	// Host that DescribeEndpoint answers; else that of `listen`, or if it names none the host that the operator called.
+	// Host in DescribeEndpoint's answer; else that of `listen`, or if it names none the host that the operator called.
 	DataEndpoint string `yaml:"data_endpoint"`
-	// File with the access keys that may call the control plane and, with `auth.mode: sigv4`, the data plane; required before `control` binds beyond loopback. Without it, a key is made and printed once.
+	// File with the access keys that may call the control plane and, with `auth.mode: sigv4`, the data plane; required before `control` binds beyond loopback. Without it, a key is generated and printed once.
 	AccessKeysFile string `yaml:"access_keys_file" empty:"refused"`
 }
 
@@ -44,7 +44,7 @@ type Cache struct {
 	Role string `yaml:"role"`
 }
 
-// Limits bounds what one request, document or listener may cost.
+// Limits bounds a request, a document or a listener.
 type Limits struct {
 	// Largest template or answer that is filled.
 	MaxDocument Size `yaml:"max_document" default:"1MiB" min:"1KiB" max:"64MiB"`
@@ -68,7 +68,7 @@ type Limits struct {
 	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s" min:"100ms" max:"1h" restart:"yes"`
 	// Life of a keep-alive connection between requests.
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"75s" min:"100ms" max:"24h" restart:"yes"`
-	// Time the upstream has to answer.
+	// Time limit for the upstream's answer.
 	UpstreamTimeout time.Duration `yaml:"upstream_timeout" default:"10s" min:"100ms" max:"1h"`
 }
 
@@ -76,11 +76,11 @@ type Limits struct {
 type Drain struct {
 	// Time between /readyz turning 503 and the listeners closing.
 	Delay time.Duration `yaml:"delay" default:"5s" min:"0s" max:"10m"`
-	// Time that requests in flight have to finish.
+	// Time limit for requests in flight to finish.
 	Timeout time.Duration `yaml:"timeout" default:"25s" min:"100ms" max:"1h"`
 }
 
-// Log is where and how much is logged. No presigned query, token or secret ever is.
+// Log says how much is logged, and how. Presigned queries, tokens and secrets are never logged.
 type Log struct {
 	// Least level that is logged.
 	Level string `yaml:"level" default:"info" enum:"debug|info|warn|error"`

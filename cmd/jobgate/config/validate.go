@@ -10,7 +10,7 @@ import (
 	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
-// validator applies the rules that join settings. Each rule is a method; all of them run, so that every fault shows.
+// validator applies the rules across settings. Each rule is a method; all of them run, so that every fault is reported.
 type validator struct {
 	c        *Config
 	origins  map[string]Origin
@@ -46,7 +46,7 @@ func (v *validator) set(key string) bool {
 	return ok
 }
 
-// origin is where key was written, or else the nearest mapping around it.
+// origin returns where key was written, or the nearest mapping around it.
 func (v *validator) origin(key string) Origin {
 	for {
 		if at, ok := v.origins[key]; ok {
@@ -119,7 +119,7 @@ func (r Role) session() time.Duration {
 	return r.SessionDuration
 }
 
-// quantum checks that a URL keeps at least half of its life, whoever asks for it.
+// quantum checks that every URL keeps at least half of its life.
 func (v *validator) quantum() {
 	q := v.c.Presign.Quantum
 	if q%time.Second != 0 {

@@ -45,7 +45,7 @@ func (j *Jobs) SharedStore() bool {
 	return strings.HasPrefix(j.Store, "postgres://") || strings.HasPrefix(j.Store, "postgresql://")
 }
 
-// minStoreConnections is the fewest that a gateway works with.
+// minStoreConnections is the fewest connections a gateway works with.
 const minStoreConnections = 4
 
 // store checks where jobs are kept.
@@ -74,7 +74,7 @@ func passwordIn(u *url.URL) bool {
 	return there || u.Query().Has("password")
 }
 
-// jobsExpires is the longest life of a job's URLs, and the one that they have unless the job says otherwise.
+// jobsExpires is the longest life of a job's URLs, and the default.
 const jobsExpires = time.Hour
 
 // jobRoles checks the roles as jobs use them: by their ARN, for up to an hour.

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// IsLoopback says whether a listener on address is reached from this machine only: 127.0.0.0/8, ::1, localhost or a
-// Unix socket.
+// IsLoopback says whether a listener on address is reachable from this machine only: 127.0.0.0/8, ::1, localhost or a Unix
+// socket.
 func IsLoopback(address string) bool {
 	if strings.HasPrefix(address, "unix://") {
 		return true
@@ -25,7 +25,7 @@ func IsLoopback(address string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// reachable says whether address lets other machines in; an address that is none has a fault of its own.
+// reachable says whether other machines can reach address; an invalid address is reported elsewhere.
 func reachable(address string) bool {
 	_, _, err := net.SplitHostPort(address)
 	return err == nil && !IsLoopback(address)
@@ -83,7 +83,7 @@ func (v *validator) listeners() {
 func (v *validator) serves() {
 	c := v.c
 	devices := c.Listen != "" && (len(c.Routes) > 0 || len(c.Upstream) > 0 || c.Jobs.Enabled)
-	if !devices && c.Sidecar == "" && len(v.faults) == 0 { // a fault so far may be what was meant to be served
+	if !devices && c.Sidecar == "" && len(v.faults) == 0 { // after another fault, what should be served may be missing because of it
 		v.fault("", "there is nothing to serve", "", "set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration")
 	}
 }
@@ -111,7 +111,7 @@ func (v *validator) address(key, address string) bool {
 	return err == nil
 }
 
-// tls checks that the files come together, and that those of control have something to serve.
+// tls checks that certificate and key come together, and that control_tls has a listener.
 func (v *validator) tls() {
 	for i, key := range []string{"tls", "control_tls"} {
 		t, both := []TLS{v.c.TLS, TLS(v.c.ControlTLS)}[i], fmt.Sprintf("%[1]s.cert_file and %[1]s.key_file", key)
@@ -127,7 +127,7 @@ func (v *validator) tls() {
 	}
 }
 
-// auth decides the mode where it was left out, and checks what each mode needs.
+// auth chooses the mode if none was written, and checks what each mode needs.
 func (v *validator) auth() {
 	c, a := v.c, &v.c.Auth
 	v.authHeader(a.Header)
@@ -159,7 +159,7 @@ func (v *validator) auth() {
 	}
 }
 
-// ownedHeaders have a meaning of their own in HTTP, to the gateway or to balancers: none of them can carry a name.
+// ownedHeaders have a meaning in HTTP, to the gateway or to balancers, so they cannot carry a thing's name.
 var ownedHeaders = map[string]bool{
 	"accept": true, "accept-charset": true, "accept-encoding": true, "accept-language": true, "authorization": true, "cache-control": true, "connection": true,
 	"content-encoding": true, "content-length": true, "content-range": true, "content-type": true, "cookie": true, "date": true, "expect": true,

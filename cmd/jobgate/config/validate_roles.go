@@ -26,7 +26,7 @@ var (
 	bucketPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`)
 	headerPattern       = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 	hostNamePattern     = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$`)
-	allDigits           = regexp.MustCompile(`(^|\.)(0[xX][0-9A-Fa-f]*|[0-9]+)$`) // an IPv4 address, well or badly written, to what resolves it
+	allDigits           = regexp.MustCompile(`(^|\.)(0[xX][0-9A-Fa-f]*|[0-9]+)$`) // resolvers take it for an IPv4 address, well-formed or not
 	endpointHostPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
 )
 
@@ -36,7 +36,7 @@ const (
 	maxExternalID    = 1224
 )
 
-// roles checks each role, and that chains end.
+// roles checks each role, and that no chain is circular.
 func (v *validator) roles() {
 	for _, name := range v.roleNames() {
 		r, key := v.c.Roles[name], "roles."+name
@@ -67,7 +67,7 @@ func (v *validator) roles() {
 	}
 }
 
-// chain checks that following source_role from name comes to an end. A circle is reported once, at its first name.
+// chain checks that following source_role from name ends. A cycle is reported once, at its first name.
 func (v *validator) chain(name string) {
 	path := []string{name}
 	for next := v.c.Roles[name].SourceRole; next != ""; next = v.c.Roles[next].SourceRole {
@@ -84,7 +84,7 @@ func (v *validator) chain(name string) {
 	}
 }
 
-// allow checks S3 object patterns, each by itself, as the package that will use them does.
+// allow checks S3 object patterns one by one, with the package that will use them.
 func (v *validator) allow(key string, patterns []string) {
 	for i, p := range patterns {
 		if _, err := jobdoc.NewPolicy([]string{p}, nil, "presign"); err != nil {
@@ -94,7 +94,7 @@ func (v *validator) allow(key string, patterns []string) {
 	}
 }
 
-// presign checks what all signing rests on.
+// presign checks the settings that all signing uses.
 func (v *validator) presign() {
 	p := v.c.Presign
 	v.role("presign.role", p.Role)
@@ -115,7 +115,7 @@ func (v *validator) presign() {
 	}
 }
 
-// baseURL checks for scheme and host and nothing else, and says whether that is so.
+// baseURL checks that text is scheme and host and nothing else.
 func (v *validator) baseURL(key, text string) bool {
 	problem, mend := baseURLProblem(text)
 	if problem != "" {
@@ -126,8 +126,8 @@ func (v *validator) baseURL(key, text string) bool {
 
 const wantBaseURL = "http://host:port or https://host:port"
 
-// CheckBaseURL says what is wrong with the base URL of a server, by the rules of presign.endpoint, where it comes from a
-// setting of others. The error names the setting and holds no password.
+// CheckBaseURL checks a base URL that comes from another program's setting, by the rules of presign.endpoint. The error
+// names the setting and contains no password.
 func CheckBaseURL(setting, text string) error {
 	if problem, mend := baseURLProblem(text); problem != "" {
 		return Fault{Key: setting, Problem: problem, Allowed: wantBaseURL, Mend: mend}
@@ -151,8 +151,8 @@ func baseURLProblem(text string) (problem, mend string) {
 	return "", ""
 }
 
-// hostProblem says why clients would not send u's host as it is written; "" when they do. A signature holds for the bytes
-// that were signed, so a host that a client respells (RFC 3986 §6.2.3, IDNA) would never be accepted.
+// hostProblem says why clients would not send u's host as written; "" if they do. If a client normalizes the host (RFC 3986
+// §6.2.3, IDNA), the signature, which is over the bytes that were signed, does not verify.
 func hostProblem(u *url.URL) string {
 	host, port := u.Hostname(), u.Port()
 	switch n, err := strconv.ParseUint(port, 10, 16); {
@@ -173,7 +173,7 @@ func hostProblem(u *url.URL) string {
 	return ""
 }
 
-// signingScope checks that text which strangers can influence is signed only within an allow-list.
+// signingScope checks that untrusted input is signed only within an allow-list.
 func (v *validator) signingScope() {
 	c := v.c
 	need := func(key, why, role string) {

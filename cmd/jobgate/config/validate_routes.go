@@ -13,7 +13,7 @@ import (
 
 var variablePattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
-// What the gateway's router can hold.
+// Limits of the gateway's router.
 const (
 	maxSegments  = 24
 	maxVariables = 8
@@ -35,7 +35,7 @@ func (v *validator) upstreams() {
 // jobsPaths are the data plane's own paths, which match before any route.
 var jobsPaths = []string{"/things/{thingName}/jobs", "/things/{thingName}/jobs/{jobId}"}
 
-// routes checks each route, and that each can be reached.
+// routes checks each route, and that no earlier route shadows it.
 func (v *validator) routes() {
 	type earlier struct {
 		key, path string
@@ -87,7 +87,7 @@ func variablesOf(segments []string) []string {
 	return names
 }
 
-// path checks a route's pattern and takes it apart.
+// path checks a route's pattern and returns its segments.
 func (v *validator) path(key, path string) (segments []string, ok bool) {
 	bad := func(problem, mend string) ([]string, bool) {
 		v.fault(key, fmt.Sprintf("%q %s", path, problem), "", mend)

@@ -1,4 +1,4 @@
-// Package configured says in each package's words what the configuration says in the operator's:
+// Package configured translates the configuration into the types of each package:
 //
 //	configured.Routes(c)  gateway's routes    configured.Roles(c, …)  role's sessions
 //	configured.Auth(c, …) who the device is   configured.Rules(c)     what each role may sign
@@ -26,12 +26,12 @@ import (
 // jobsExpires is the longest life of a job's URLs.
 const jobsExpires = jobs.MaxExpiresInSec * time.Second
 
-// ownMaxExpires bounds what calls may ask for with the gateway's own credentials, as max_expires does for roles; the
-// configuration itself may say more.
+// ownMaxExpires bounds the life that calls may ask for with the gateway's own credentials, as max_expires does for
+// roles. The configuration may allow more.
 const ownMaxExpires = 12 * time.Hour
 
-// RolesInUse names the roles that sign, with the longest life that each one's URLs have by default, and the roles that
-// those are chained from. A role that nothing can use costs no session.
+// RolesInUse names the roles that sign, each with the longest default life of its URLs, and the roles that those are
+// chained from. An unused role costs no session.
 func RolesInUse(c *config.Config) map[string]time.Duration {
 	used := map[string]time.Duration{}
 	use := func(name string, expires time.Duration) { used[name] = max(used[name], expires) }
@@ -93,7 +93,7 @@ func ShortSession(c *config.Config) role.Mode {
 	return role.Clamp
 }
 
-// Rules says what may be signed with each of the roles, "" among them. A role's own lists replace those of presign.
+// Rules returns what each role may sign; "" is the gateway's own credentials. A role's lists replace those of presign.
 func Rules(c *config.Config) map[string]signing.RoleRules {
 	own := signing.RoleRules{Allow: c.Presign.Allow, AllowUpload: c.Presign.AllowUpload, Setting: "presign", MaxExpires: max(ownMaxExpires, c.Presign.Expires)}
 	all := map[string]signing.RoleRules{"": own}
@@ -148,7 +148,7 @@ func CertificateName(setting string) gateway.CertificateName {
 	return gateway.SubjectCN
 }
 
-// Limits bounds requests. A device that reads no answer has as long as one that sends no request.
+// Limits returns the bounds on requests. Reading an answer has the same time limit as sending a request.
 func Limits(l config.Limits) gateway.Limits {
 	return gateway.Limits{
 		MaxDocument: int(l.MaxDocument), MaxPlaceholders: l.MaxPlaceholders, MaxRendered: int(l.MaxRendered),

@@ -27,14 +27,14 @@ func S3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) sourc
 	}
 }
 
-// Permits says what each role may sign, and how Documents are read.
+// Permits returns what each role may sign, and how documents are parsed.
 func Permits(c *config.Config, h s3host.Config) (*signing.Permits, error) {
 	return signing.NewPermits(h, Rules(c), signing.Limits{
 		MaxDocument: int(c.Limits.MaxDocument), MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: int(c.Limits.MaxRendered),
 	})
 }
 
-// DocumentOptions are the Rules by which Documents are read that a role signs; presign's where the role is not listed.
+// DocumentOptions returns how documents signed with a role are parsed, or presign's rules if the role is not listed.
 func DocumentOptions(c *config.Config, name string, h s3host.Config) (jobdoc.Options, error) {
 	permits, err := Permits(c, h)
 	if err != nil {

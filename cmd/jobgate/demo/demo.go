@@ -23,7 +23,7 @@ import (
 	"jobgate/presigner"
 )
 
-// Gateway is the program's own gateway, at work in the demo.
+// Gateway is the gateway that the demo runs.
 type Gateway struct {
 	Devices, Control, Admin string                          // base URLs of its listeners
 	MQTT                    string                          // host:port
@@ -34,10 +34,10 @@ type Gateway struct {
 	Run                     func(ctx context.Context) error // serves until ctx ends
 }
 
-// Start makes a gateway ready, with these settings and AWS's.
+// Start prepares a gateway with these settings and AWS's.
 type Start func(ctx context.Context, o config.Options, settings aws.Config, log io.Writer) (*Gateway, error)
 
-// Command is `jobgate demo`. untilSignal returns a context that ends when the process is to end.
+// Command is `jobgate demo`. untilSignal returns a context that ends when the process should end.
 func Command(start Start, untilSignal func(context.Context) (context.Context, context.CancelFunc)) *cobra.Command {
 	d := demo{start: start}
 	cmd := &cobra.Command{
@@ -77,10 +77,10 @@ type demo struct {
 	start    Start
 }
 
-// owner are the keys of the demo's own account: they open nothing beyond this process.
+// owner are the keys of the demo's account. They are valid in this process only.
 var owner = presigner.Credentials{AccessKeyID: "AKIAJOBGATEDEMO00000", SecretAccessKey: "jobgate-demo-secret"}
 
-// run sets the stage, and plays until ctx ends.
+// run starts the store and the gateway, prints what to try, and serves until ctx ends.
 func (d *demo) run(ctx context.Context, out, log io.Writer) (err error) {
 	if d.folder, err = os.MkdirTemp("", "jobgate-demo-"); err != nil {
 		return fmt.Errorf("cannot make the demo's folder: %w", err)
@@ -126,14 +126,14 @@ func (d *demo) startStore(log io.Writer) (closeAll func(), err error) {
 	}
 	d.storeURL = "http://" + ln.Addr().String()
 	server := &http.Server{Handler: store, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.NewTextHandler(log, nil), slog.LevelWarn)}
-	go func() { _ = server.Serve(ln) }() // it ends with Close, and its error says only that
+	go func() { _ = server.Serve(ln) }() // it always returns an error, after Close
 	return func() {
 		_ = server.Close()
 		_ = store.Close()
 	}, nil
 }
 
-// startGateway makes the gateway ready, from a configuration file as an operator would write it.
+// startGateway prepares the gateway, with a configuration file as an operator would write it.
 func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	listen, err := freeAddress(d.listen, "127.0.0.1:8080")
 	if err != nil {
@@ -166,7 +166,7 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	return err
 }
 
-// freeAddress is the address asked for, or else the first free one from standard on that is none of taken.
+// freeAddress returns asked if set, else the first free address from standard on that is not in taken.
 func freeAddress(asked, standard string, taken ...string) (string, error) {
 	if asked != "" {
 		return asked, nil
@@ -262,7 +262,7 @@ func send(ctx context.Context, method, url, body string, sign func(*http.Request
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = resp.Body.Close() }() // it was only read
+	defer func() { _ = resp.Body.Close() }() // read only
 	answer, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return nil, cmp.Or(err, fmt.Errorf("answered %d: %s", resp.StatusCode, answer))

@@ -19,8 +19,7 @@ import (
 	"jobgate/gateway/jobs/api/access"
 )
 
-// The job that an operator creates in the demo, with a placeholder in its document, and what is put into the lines
-// that do it.
+// The demo's job, with a placeholder in its document, and the values inserted into the lines that create it.
 const (
 	update         = "update-1"
 	mqttUpdate     = "update-2"
@@ -29,7 +28,7 @@ const (
 	updateDocument = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + firmwareName + `}"}`
 )
 
-// jobLines are the life of a job, as the AWS CLI spells it.
+// jobLines are the AWS CLI commands for the life of a job.
 const jobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, create it:
 
      EXPORT
@@ -71,7 +70,7 @@ func (d *demo) lines() string {
 	).Replace(jobLines)
 }
 
-// playJob does what the lines do, without the AWS CLI: firmware is what the device has to find behind the job's URL.
+// playJob does the same as the lines, without the AWS CLI. The job's URL must download firmware.
 func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) error {
 	job, err := json.Marshal(map[string]any{
 		"targets": []string{target}, "document": updateDocument, "presignedUrlConfig": map[string]string{"roleArn": roleARN},
@@ -113,7 +112,7 @@ func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) erro
 	return d.awaitComplete(ctx, out)
 }
 
-// awaitComplete asks until the job is COMPLETED, which follows the last report at once.
+// awaitComplete polls until the job is COMPLETED, which follows the last report at once.
 func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		body, err := d.operate(ctx, http.MethodGet, "/jobs/"+update, "")
@@ -134,7 +133,7 @@ func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 	}
 }
 
-// operate asks the control plane, signed with the key that was made for it.
+// operate calls the control plane, signed with its generated key.
 func (d *demo) operate(ctx context.Context, method, path, body string) ([]byte, error) {
 	answer, err := send(ctx, method, d.gateway.Control+path, body, func(r *http.Request) error {
 		sum := sha256.Sum256([]byte(body))

@@ -90,7 +90,7 @@ func writeSamples(folder string) error {
 	return nil
 }
 
-// newKey makes the key that signs the demo's firmware.
+// newKey generates the key that signs the demo's firmware.
 func newKey() (private, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
 	if err != nil {
@@ -108,7 +108,7 @@ func newKey() (private, public []byte, err error) {
 	return private, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}), nil
 }
 
-// publicKeyFile is where the demo's devices would have their public key.
+// publicKeyFile is the public key that the demo's devices would hold.
 func (d *demo) publicKeyFile() string { return filepath.Join(d.folder, ".keys", "firmware-public.pem") }
 
 // template is a job document as AWS IoT Jobs would take it, with one placeholder for a download, one for the file's
@@ -135,8 +135,7 @@ func (d *demo) templateFile() string {
 	return filepath.Join(d.folder, "job-documents", job+".json")
 }
 
-// play does what explain prints: it gets the document, then the file behind its URL, and checks the file; then the same
-// by a job.
+// play does what explain prints: it gets the document, downloads its file and checks it; then the same with a job.
 func (d *demo) play(ctx context.Context, out io.Writer) error {
 	if err := d.awaitReady(ctx); err != nil {
 		return err

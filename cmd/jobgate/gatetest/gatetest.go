@@ -1,4 +1,4 @@
-// Package gatetest builds the command for tests that drive it as a person would, and keeps what it prints.
+// Package gatetest builds the command for tests that run it as a user would, and captures its output.
 package gatetest
 
 import (
@@ -11,8 +11,7 @@ import (
 	"sync"
 )
 
-// atOnce is how many parallel tests run at once: they wait for processes, sessions, time-outs and drains more than they
-// compute.
+// atOnce is how many tests run in parallel: they mostly wait for processes, sessions, time-outs and drains.
 const atOnce = "8"
 
 // Main builds the command and calls run with its path. It returns run's exit status, or 1 if the command does not build.

@@ -25,7 +25,7 @@ import (
 	"jobgate/presigner"
 )
 
-// Connection says whom to ask, and as whom.
+// Connection is the control listener to call, and the credentials to call it with.
 type Connection struct {
 	Endpoint    string // the control listener: "http://127.0.0.1:8082"
 	Region      string // jobs.region
@@ -41,7 +41,7 @@ const (
 
 // request is a call of the control plane.
 type request struct {
-	what   string // to do, for the error: `cancel job "x"`
+	what   string // verb and object, for errors: `cancel job "x"`
 	method string
 	path   []string // segments
 	query  url.Values
@@ -66,7 +66,7 @@ func (e *apiError) Error() string {
 	return e.code + ": " + clean(e.message)
 }
 
-// call does a request and decodes its answer, which it also returns as it is.
+// call sends a request and decodes its answer. It also returns the raw answer.
 func (c *Connection) call(ctx context.Context, q request, answer any) (json.RawMessage, error) {
 	text, err := c.send(ctx, q)
 	if err == nil && len(text) > 0 && answer != nil {
@@ -78,10 +78,10 @@ func (c *Connection) call(ctx context.Context, q request, answer any) (json.RawM
 	return text, nil
 }
 
-// mend says what can be done about an error of the connection, "" if nothing is known.
+// mend suggests a fix for a connection error, "" if none is known.
 func (c *Connection) mend(err error) string {
 	var unknown x509.UnknownAuthorityError
-	var alert *net.OpError // crypto/tls names the type of an alert to nobody
+	var alert *net.OpError // crypto/tls does not export the type of an alert
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "; does the gateway run, with jobs.enabled? see control, --endpoint-url"

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// failed are the states of an execution that failed.
+// failed are the statuses of a failed execution.
 var failed = []string{"FAILED", "TIMED_OUT", "REJECTED"}
 
 func newFailures(o Options) *cobra.Command {

@@ -9,7 +9,7 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// rateOver is the time over which a rate is taken; maxRetryPause the longest pause after looks that failed.
+// rateOver is the period that a rate is measured over; maxRetryPause is the longest pause after failed polls.
 const (
 	rateOver      = time.Minute
 	maxRetryPause = 30 * time.Second
@@ -24,7 +24,7 @@ type follower struct {
 	shown   string   // the job's status in the last line
 }
 
-// follow shows the job until it has ended, and returns it as it is then.
+// follow shows the job until it ends, and returns its final state.
 func (f *follower) follow(d *described) (*described, error) {
 	out, _ := f.cmd.OutOrStdout().(*os.File)
 	onTerminal := !f.asJSON && out != nil && isatty.IsTerminal(out.Fd()) && os.Getenv("TERM") != "dumb"
@@ -47,7 +47,7 @@ func (f *follower) follow(d *described) (*described, error) {
 	return f.each(d, f.line, func(err error) { f.note("jobgate: %v; trying again", err) })
 }
 
-// each calls show with the job now and then, until it has ended. trouble is told why a look failed, once.
+// each polls the job and calls show, until the job ends. It calls trouble with the error of a failed poll, once.
 func (f *follower) each(d *described, show func(*described, pace) error, trouble func(error)) (*described, error) {
 	pause := f.every
 	for {
@@ -85,7 +85,7 @@ func (f *follower) each(d *described, show func(*described, pace) error, trouble
 	}
 }
 
-// add keeps a sample, and those that the rate is taken over.
+// add keeps a sample, and drops those older than the rate needs.
 func (f *follower) add(one sample) {
 	f.samples = append(f.samples, one)
 	for len(f.samples) > 2 && one.at.Sub(f.samples[1].at) >= rateOver {
@@ -93,17 +93,17 @@ func (f *follower) add(one sample) {
 	}
 }
 
-// pace is how fast executions end; 0: none has for a while.
+// pace is how fast executions end; 0: none has ended for a while.
 type pace struct {
 	perSecond float64
-	left      time.Duration // until the rest has ended at that rate
+	left      time.Duration // until all have ended, at that rate
 }
 
 // pace is taken over the last minute.
 func (f *follower) pace() (p pace) {
 	first, last := f.samples[0], f.samples[len(f.samples)-1]
 	from, begin := float64(first.ended()), first.at
-	if before := rateOver - last.at.Sub(first.at); before < 0 && len(f.samples) > 2 { // what it was a minute ago lies between two samples
+	if before := rateOver - last.at.Sub(first.at); before < 0 && len(f.samples) > 2 { // interpolate: a minute ago lies between two samples
 		next := f.samples[1]
 		begin = last.at.Add(-rateOver)
 		from += float64(next.ended()-first.ended()) * float64(begin.Sub(first.at)) / float64(next.at.Sub(first.at))
@@ -126,7 +126,7 @@ func (p pace) String() string {
 	return rate(p.perSecond) + ", about " + span(p.left) + " left"
 }
 
-// rate writes a rate in the unit in which it is not small.
+// rate formats a rate per second, minute or hour, so that it is not a small fraction.
 func rate(perSecond float64) string {
 	switch {
 	case perSecond >= 10:

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// live draws a job on a terminal, over what it drew before. The terminal is told not to wrap lines: what does not fit is
-// cut, so that the number of lines is known.
+// live redraws a job in place on a terminal. Line wrapping is turned off, so that long lines are cut and the number of lines
+// is known.
 type live struct {
 	w     io.Writer
 	color bool
@@ -61,7 +61,7 @@ func (l *live) draw(d *described, p pace) error {
 	)
 }
 
-// trouble says that the gateway was not reached, in the place of the pace.
+// trouble shows in place of the pace that the gateway was not reached.
 func (l *live) trouble(err error) {
 	drawn := max(l.lines, 1)
 	l.lines = min(l.lines, 1)
@@ -69,7 +69,7 @@ func (l *live) trouble(err error) {
 	l.lines = drawn
 }
 
-// write draws lines over the last that were drawn before.
+// write draws lines over the last ones drawn before.
 func (l *live) write(lines ...string) error {
 	var b strings.Builder
 	if l.lines > 0 {
@@ -101,7 +101,7 @@ func (l *live) bar(n counts) string {
 			widest = i
 		}
 	}
-	widths[widest] += barWidth - used // rounding shows least there
+	widths[widest] += barWidth - used // rounding is least visible there
 	var b strings.Builder
 	for i, s := range segments {
 		part := strings.Repeat(string(s.mark), widths[i])

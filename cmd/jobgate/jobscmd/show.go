@@ -73,7 +73,7 @@ type described struct {
 		} `json:"jobProcessDetails"`
 	} `json:"job"`
 
-	text json.RawMessage // as it came
+	text json.RawMessage // the raw answer
 }
 
 func (r *run) describe(id string) (*described, error) {
@@ -92,12 +92,12 @@ func (d *described) counts() counts {
 	}
 }
 
-// over says whether nothing of the job changes any more.
+// over says whether the job has reached its final state.
 func (d *described) over() bool {
 	return (d.Job.Status == "COMPLETED" || d.Job.Status == "CANCELED") && d.counts().pending() == 0
 }
 
-// verdict is an error if the job did not do what it was made for.
+// verdict returns an error if the job did not succeed on all things.
 func (d *described) verdict() error {
 	n := d.counts()
 	switch {
@@ -147,7 +147,7 @@ func (r *run) show(d *described) error {
 	return nil
 }
 
-// history reads the samples that the gateway kept of a job's counts. A gateway that has none is older.
+// history reads the gateway's samples of a job's counts. Older gateways have none.
 func (r *run) history(id string) (list []sample, err error) {
 	var answer struct {
 		Progress []struct {

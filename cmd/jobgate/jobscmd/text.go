@@ -40,7 +40,7 @@ func (c counts) String() string {
 	return strings.Join(words, " ")
 }
 
-// clean takes out what could move a terminal's cursor or reorder its text: devices and strangers wrote it.
+// clean removes what could move a terminal's cursor or reorder its text, because the text is untrusted input.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -96,7 +96,7 @@ func span(d time.Duration) string {
 // table writes rows of cells under a head, their columns aligned.
 func (r *run) table(head string, rows [][]string) error {
 	w := tabwriter.NewWriter(r.cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t")) // Flush says what went wrong
+	_, _ = fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t")) // Flush reports the error
 	for _, row := range rows {
 		for i := range row {
 			row[i] = clean(row[i])

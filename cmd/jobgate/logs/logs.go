@@ -22,7 +22,7 @@ func New(w io.Writer, settings config.Log, level *slog.LevelVar) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// readable spells for people what JSON would show as a number of nanoseconds, and the role without a name.
+// readable formats durations, which JSON would show as nanoseconds, and names the role that has no name.
 func readable(_ []string, a slog.Attr) slog.Attr {
 	switch {
 	case a.Value.Kind() == slog.KindDuration:
@@ -33,7 +33,7 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// SDK takes what the AWS SDK logs by itself. It is safe for concurrent use.
+// SDK is the AWS SDK's logger. It is safe for concurrent use.
 type SDK struct{ Log *slog.Logger }
 
 // Logf implements smithy's logging.Logger.
@@ -53,7 +53,7 @@ func SetLevel(level *slog.LevelVar, settings config.Log) {
 	}
 }
 
-// Warnings tells what the configuration makes one think about.
+// Warnings logs the configuration's warnings.
 func Warnings(log *slog.Logger, warnings config.Faults) {
 	for _, w := range warnings {
 		log.Warn("configuration", "warning", w.Error())

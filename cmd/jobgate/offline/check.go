@@ -1,5 +1,5 @@
-// Package offline is the commands that need no running gateway: check, render, presign, codesign. They read the
-// configuration as serve does, and ask AWS alone, or nobody.
+// Package offline holds the commands that need no running gateway: check, render, presign, codesign. They read the
+// configuration as serve does, and call AWS or nothing.
 package offline
 
 import (
@@ -26,7 +26,7 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 )
 
-// Check is jobgate check. compile makes everything that a configuration needs, short of listening and asking.
+// Check is jobgate check. compile builds everything that a configuration needs, without listening or making requests.
 func Check(compile func(context.Context, config.Config) error) *cobra.Command {
 	var flags cli.ConfigFlags
 	var given judgement
@@ -66,7 +66,7 @@ for the routes' own.`,
 	return cmd
 }
 
-// checker prints what it finds: faults and warnings to standard error, what is in order to standard output.
+// checker prints its findings: faults and warnings to standard error, "ok" lines to standard output.
 type checker struct {
 	cmd     *cobra.Command
 	compile func(context.Context, config.Config) error
@@ -85,7 +85,7 @@ func (c *checker) ok(format string, args ...any) {
 	}
 }
 
-// configuration checks the file. Without one, and with documents to check, the defaults do.
+// configuration checks the file. Without one, if there are documents to check, it uses the defaults.
 func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config.Loaded, error) {
 	o, err := flags.Options(c.cmd, config.Serving)
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config
 		c.fault(f)
 	}
 	if isFaults {
-		return &config.Loaded{Config: *config.Default()}, nil // documents are checked all the same
+		return &config.Loaded{Config: *config.Default()}, nil // documents are checked anyway
 	}
 	logs.PrintWarnings(c.cmd.ErrOrStderr(), append(loaded.Warnings, missingFiles(loaded)...))
 	if o.Scope == config.Serving {
@@ -118,8 +118,8 @@ func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config
 	return loaded, nil
 }
 
-// missingFiles warns of files that the configuration names and that are not on this machine, which need not be the one
-// that will serve.
+// missingFiles warns about the configuration's files that do not exist on this machine. It is no fault, because the gateway
+// may run on another one.
 func missingFiles(l *config.Loaded) (warnings config.Faults) {
 	files := []struct{ key, name string }{
 		{"tls.cert_file", l.TLS.CertFile},
@@ -153,9 +153,9 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 	return warnings
 }
 
-// judge is one way in which a document may be served.
+// judge checks a document for one way in which it may be served.
 type judge struct {
-	as      string // in words, for a fault; "" where there is one way only
+	as      string // for the fault's text; "" if there is only one way
 	options jobdoc.Options
 }
 
@@ -166,7 +166,7 @@ func (c *checker) documents(loaded *config.Loaded, given judgement, files []stri
 	}
 	settings, err := awsenv.Load(c.cmd.Context(), logs.ForCommand(c.cmd.ErrOrStderr()))
 	if err != nil {
-		settings = aws.Config{} // documents can be judged without; serve will say what is wrong
+		settings = aws.Config{} // documents can be checked without; serve will report the error
 	}
 	s3, err := awsenv.S3Endpoint(c.cmd.Context(), settings)
 	if err != nil {
@@ -183,14 +183,14 @@ func (c *checker) documents(loaded *config.Loaded, given judgement, files []stri
 	return nil
 }
 
-// judgement is what the command line says of how documents are served.
+// judgement holds the flags that say how documents are served.
 type judgement struct {
 	role       string
 	parameters []string // NAME or NAME=VALUE
 	strict     bool
 }
 
-// judges are the ways in which the file may be served.
+// judges returns a judge for each way in which the file may be served.
 func (g *judgement) judges(loaded *config.Loaded, at s3host.Config, file string) ([]judge, error) {
 	routes := judges(loaded.Routes, file)
 	if len(routes) == 0 {
@@ -221,7 +221,7 @@ func (g *judgement) judges(loaded *config.Loaded, at s3host.Config, file string)
 	return all, nil
 }
 
-// document says what is wrong with a file, each fault once, and by which routes where not all of them mind.
+// document reports each fault of a file once, with the routes concerned if it is not a fault for all of them.
 func (c *checker) document(name string, all []judge) {
 	text, err := readDocument(c.cmd.InOrStdin(), name)
 	if err != nil {
@@ -268,7 +268,7 @@ func (c *checker) document(name string, all []judge) {
 	c.ok("%s: ok (%d placeholders%s%s)", name, template.Placeholders()+template.Signatures(), uploads, device)
 }
 
-// lint prints what may not be meant.
+// lint prints warnings about likely mistakes.
 func (c *checker) lint(name string, text []byte, options *jobdoc.Options) {
 	warnings := jobdoc.Lint(text, options)
 	slices.SortFunc(warnings, func(a, b jobdoc.Warning) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })

@@ -124,10 +124,10 @@ func (f *codesignFlags) runVerify(cmd *cobra.Command, name string) error {
 	return err
 }
 
-// givenSignature is a signature that somebody shows.
+// givenSignature is a signature to verify.
 type givenSignature struct {
 	value []byte
-	size  int64 // -1: not said
+	size  int64 // -1: unknown
 }
 
 // readSignature reads the object of a placeholder, or base64.
@@ -155,7 +155,7 @@ func readSignature(stdin io.Reader, name string) (givenSignature, error) {
 	return g, nil
 }
 
-// open reads what is named and the key.
+// open reads the named file and the key.
 func (f *codesignFlags) open(cmd *cobra.Command, name string) (t codeTarget, err error) {
 	inS3 := strings.HasPrefix(name, "s3://")
 	if inS3 {
@@ -236,7 +236,7 @@ func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codesigning.Sign
 		return nil, nil, err
 	}
 	if settings.Region == "" {
-		settings.Region = "us-east-1" // the object says its own
+		settings.Region = "us-east-1" // replaced by the object's own region
 	}
 	s3, err := awsenv.S3Endpoint(cmd.Context(), settings)
 	if err != nil {
@@ -265,7 +265,7 @@ func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codesigning.Sign
 	return signer, func() { signer.Close(); roles.Close() }, nil
 }
 
-// choose returns the profile that signs, or only reads where there is a key already.
+// choose returns the profile that signs, or one that only reads if a key was given.
 func (f *codesignFlags) choose(profiles []codesign.Profile, inS3 bool, file jobdoc.CodeFile) (*codesign.Profile, error) {
 	for i := range profiles {
 		p := &profiles[i]

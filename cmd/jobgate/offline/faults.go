@@ -12,8 +12,8 @@ import (
 // maxFaults bounds how many faults of one document are shown.
 const maxFaults = 50
 
-// documentFaults is everything wrong with a document, given the first fault. Each faulty placeholder is taken out, and the
-// document parsed again. An error that has no place in the document is returned as it is.
+// documentFaults returns all faults of a document, given the first. It replaces each faulty placeholder with text and parses
+// the document again. An error without a position is returned unchanged.
 func documentFaults(name string, document []byte, options *jobdoc.Options, err error) error {
 	document = bytes.Clone(document)
 	var all config.Faults
@@ -34,13 +34,13 @@ func documentFaults(name string, document []byte, options *jobdoc.Options, err e
 	return all
 }
 
-// takeOut makes of the placeholder that e blames text like any other, and says whether it found it.
+// takeOut turns the placeholder that e refers to into plain text, and says whether it found it.
 func takeOut(document []byte, e *jobdoc.Error) bool {
 	at := offset(document, e.Line, e.Column)
 	if at < 0 {
 		return false
 	}
-	begin := bytes.LastIndex(document[:min(len(document), at+len(marker))], marker) // a local placeholder is blamed inside its own
+	begin := bytes.LastIndex(document[:min(len(document), at+len(marker))], marker) // a faulty local placeholder is inside another one
 	if begin < 0 {
 		return false
 	}
@@ -71,7 +71,7 @@ func offset(text []byte, line, column int) int {
 	return at
 }
 
-// documentFault puts the place before what is wrong with a document: job.json:3:10: ….
+// documentFault is a document's fault with its position: job.json:3:10: ….
 func documentFault(name string, e *jobdoc.Error) config.Fault {
 	if name == "-" {
 		name = "stdin"

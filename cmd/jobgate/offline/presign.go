@@ -54,7 +54,7 @@ AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
 	return cmd
 }
 
-// presignFault says what is wrong with a URL; its place in the document around it is nobody's concern.
+// presignFault is the fault of a URL, without its position in the document that was built around it.
 func presignFault(raw string, err error) error {
 	var e *jobdoc.Error
 	if !errors.As(err, &e) {

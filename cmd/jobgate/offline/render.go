@@ -69,15 +69,15 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 	return cmd
 }
 
-// renderAs says for whom a document is filled.
+// renderAs holds the flags for the values to fill a document with.
 type renderAs struct {
-	path                        string // of a request; "": no route's
+	path                        string // of a request; "": no route
 	thingName, jobID, execution string
 	parameters                  map[string]string
 	strict                      bool
 }
 
-// route takes over from a route what no flag says.
+// route fills in from a route what no flag sets.
 func (a *renderAs) route(r *config.Route, variables map[string]string) {
 	a.thingName = cmp.Or(a.thingName, variables["thingName"])
 	a.jobID = cmp.Or(a.jobID, variables["jobId"])
@@ -91,7 +91,7 @@ func (a *renderAs) route(r *config.Route, variables map[string]string) {
 	maps.Copy(a.parameters, given)
 }
 
-// maxRead bounds what is read of a document, far above what any limit allows to be filled.
+// maxRead bounds the bytes read of a document. It is above the highest limits.max_document.
 const maxRead = 65 << 20
 
 // readDocument reads a file, or standard input for "-".
@@ -103,7 +103,7 @@ func readDocument(stdin io.Reader, name string) ([]byte, error) {
 	return document, nil
 }
 
-// readInput reads what a command is given: a file, or standard input for "-".
+// readInput reads a command's input: a file, or standard input for "-".
 func readInput(stdin io.Reader, name string) ([]byte, error) {
 	in := stdin
 	if name != "-" {

@@ -50,8 +50,8 @@ func matchSegments(pattern, segments []string) (map[string]string, bool) {
 	return variables, true
 }
 
-// judges are the routes by which a document of the operator's is served: those whose document ends in a name that the
-// file's name fits. If there are none it may be any route's.
+// judges returns the routes that may serve a document file: those whose document ends in a name that the file's name
+// matches, or all routes if there are none.
 func judges(routes []config.Route, file string) []config.Route {
 	var fit []config.Route
 	for _, r := range routes {
@@ -65,7 +65,7 @@ func judges(routes []config.Route, file string) []config.Route {
 	return fit
 }
 
-// nameFits says whether a file's name is one that the last segment of a route's document may become.
+// nameFits says whether the last segment of a route's document can become a file's name.
 func nameFits(document, name string) bool {
 	scheme, rest, _ := strings.Cut(document, "://")
 	if scheme == "http" || scheme == "https" {

@@ -38,7 +38,7 @@ func (f *signFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.expires, "expires", "", "life of the URLs, a `DURATION` (default: presign.expires)")
 }
 
-// oneSigner fills documents for one call, with one role and one life of URLs.
+// oneSigner fills documents for one call of a command, with one role and one URL life.
 type oneSigner struct {
 	s3      awsenv.S3Host
 	options jobdoc.Options
@@ -48,13 +48,13 @@ type oneSigner struct {
 	warn    io.Writer
 }
 
-// newSigner reads the configuration and makes ready to sign as the flags say. Close it.
+// newSigner reads the configuration and returns a signer for the flags. Close it.
 func (f *signFlags) newSigner(cmd *cobra.Command) (*oneSigner, error) {
 	return f.newRouteSigner(cmd, "", nil)
 }
 
-// newRouteSigner is newSigner for a document as the route of path serves it; found is told the route and its variables. An
-// empty path is no route.
+// newRouteSigner is newSigner for a document as the route of path serves it; found gets the route and its variables. An
+// empty path means no route.
 func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*config.Route, map[string]string)) (*oneSigner, error) {
 	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
@@ -84,7 +84,7 @@ func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*
 	return openSigner(cmd.Context(), loaded, name, expires, cmd.ErrOrStderr())
 }
 
-// signExpires reads --expires, within what the role allows; where it is not given, it is unless.
+// signExpires parses --expires, within what the role allows; unless is the default.
 func signExpires(c *config.Config, name, text string, unless time.Duration) (time.Duration, error) {
 	if text == "" {
 		return unless, nil
@@ -100,7 +100,7 @@ func signExpires(c *config.Config, name, text string, unless time.Duration) (tim
 	return d, nil
 }
 
-// openSigner starts the role's session and, with a chain, those that it comes from.
+// openSigner starts the role's session and, with a chain, those it is assumed from.
 func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires time.Duration, warn io.Writer) (*oneSigner, error) {
 	aws, err := awsenv.Load(ctx, logs.ForCommand(warn))
 	if err != nil {
@@ -126,15 +126,15 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	if err != nil {
 		return nil, err
 	}
-	r, _ := roles.Role(name) // it was listed just now
+	r, _ := roles.Role(name) // listed above
 	roles.Start(ctx)
 	return &oneSigner{s3: home, options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
 }
 
-// Close ends the role's session keeping.
+// Close stops renewing the role's session.
 func (s *oneSigner) Close() { s.roles.Close() }
 
-// fill fills a document. A document without URLs asks nobody for credentials.
+// fill fills a document. A document without URLs needs no credentials.
 func (s *oneSigner) fill(ctx context.Context, document []byte, values jobdoc.Values) ([]byte, error) {
 	template, err := jobdoc.Parse(document, &s.options)
 	if err != nil {
@@ -149,12 +149,12 @@ func (s *oneSigner) fill(ctx context.Context, document []byte, values jobdoc.Val
 	return template.AppendTo(nil, &c)
 }
 
-// session waits for the role's session and says in c who signs, when and for how long.
+// session waits for the role's session and sets in c who signs, when and for how long.
 func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sessionTimeout)
 	defer cancel()
 	name := s.role.Config().Name
-	if _, err := s.role.Wait(ctx); err != nil { // the skew is known after it
+	if _, err := s.role.Wait(ctx); err != nil { // sets the skew
 		return credentialsError(name, err)
 	}
 	sessions := signing.Sessions{Roles: s.roles}
@@ -170,7 +170,7 @@ func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 	return nil
 }
 
-// credentialsError says where credentials come from, to whoever has none.
+// credentialsError adds where credentials come from.
 func credentialsError(name string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err

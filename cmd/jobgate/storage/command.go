@@ -23,7 +23,7 @@ import (
 	"jobgate/gateway/jobs/sqlite/dbfile"
 )
 
-// commandTimeout is how long the commands wait for a database that is silent.
+// commandTimeout is how long the commands wait for a database that does not answer.
 const commandTimeout = 30 * time.Second
 
 // Command is jobgate store.
@@ -38,7 +38,7 @@ func Command() *cobra.Command {
 	return cmd
 }
 
-// storeFlags say which store a command is about: a flag's, else the configuration's.
+// storeFlags select the store: --store, else the configuration's.
 type storeFlags struct {
 	cli.ConfigFlags
 	store, password string
@@ -50,10 +50,10 @@ func (f *storeFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.password, "password-file", "", "`FILE` with the database's password (default: jobs.store_password_file)")
 }
 
-// endpoint is a store that a command is about.
+// endpoint is the store that a command uses.
 type endpoint struct {
-	store, password string         // the latter a file
-	names           postgres.Names // the flags that say so; "": the settings
+	store, password string         // password is a file
+	names           postgres.Names // flags to name in errors; "": the settings
 }
 
 // resolve returns the store.
@@ -86,18 +86,18 @@ func (f *storeFlags) resolve(cmd *cobra.Command) (endpoint, error) {
 // isDatabase says whether a store is a shared database.
 func isDatabase(store string) bool { return (&config.Jobs{Store: store}).SharedStore() }
 
-// openCopier opens a store for a command. A file must exist unless it may be made.
+// openCopier opens a store for a command. A file must exist unless may is openCreate.
 func openCopier(ctx context.Context, at endpoint, may openMode, log *slog.Logger) (engine.Copier, error) {
 	if isDatabase(at.store) {
 		e, err := postgres.Open(ctx, postgres.Options{
-			URL: at.store, PasswordFile: at.password, Names: at.names, Timeout: commandTimeout, NoMigrate: may != openMake, Log: log,
+			URL: at.store, PasswordFile: at.password, Names: at.names, Timeout: commandTimeout, NoMigrate: may != openCreate, Log: log,
 		})
 		if err != nil {
 			return nil, err
 		}
 		return e, nil
 	}
-	if _, err := os.Stat(at.store); err != nil && may != openMake {
+	if _, err := os.Stat(at.store); err != nil && may != openCreate {
 		return nil, fmt.Errorf("cannot open the jobs store %q: %w", at.store, err)
 	}
 	e, err := sqlite.Open(ctx, sqlite.Options{Path: at.store, Log: log})
@@ -113,8 +113,8 @@ func openCopier(ctx context.Context, at endpoint, may openMode, log *slog.Logger
 type openMode uint8
 
 const (
-	openThere openMode = iota // it must exist
-	openMake                  // it may be made and migrated
+	openExisting openMode = iota // it must exist
+	openCreate                   // it may be made and migrated
 )
 
 func newCopy() *cobra.Command {
@@ -147,12 +147,12 @@ on where it was when the same command is run again. Gateways refuse a store that
 
 func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) {
 	log := slog.New(slog.DiscardHandler)
-	source, err := openCopier(ctx, from, openThere, log)
+	source, err := openCopier(ctx, from, openExisting, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := openCopier(ctx, to, openMake, log)
+	target, err := openCopier(ctx, to, openCreate, log)
 	if err != nil {
 		return err
 	}
@@ -217,14 +217,14 @@ its own means: pg_dump, or the server's base backups.`,
 	return cmd
 }
 
-// streamBackup writes a copy of a store's file to w. Where there is no shell, as in a container, that is how to get it out.
+// streamBackup writes a copy of a store's file to w, for containers that have no shell.
 func streamBackup(store string, w io.Writer) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("cannot back up %q to standard output: %w", store, err)
 		}
 	}()
-	folder, err := os.MkdirTemp(filepath.Dir(store), "backup-*") // where there is room for it, unlike in a /tmp of memory
+	folder, err := os.MkdirTemp(filepath.Dir(store), "backup-*") // /tmp may be memory, too small for it
 	if err != nil {
 		return err
 	}
@@ -237,7 +237,7 @@ func streamBackup(store string, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }() // only read
+	defer func() { _ = f.Close() }() // read only
 	_, err = io.Copy(w, f)
 	return err
 }
@@ -275,7 +275,7 @@ func checkStore(ctx context.Context, at endpoint) (r engine.Report, err error) {
 		}
 		return r, err
 	}
-	e, err := openCopier(ctx, at, openThere, slog.New(slog.DiscardHandler))
+	e, err := openCopier(ctx, at, openExisting, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return r, err
 	}
@@ -321,7 +321,7 @@ keep working with the new schema.`,
 					return fmt.Errorf("cannot migrate %q: %w", at.store, err)
 				}
 			}
-			e, err := openCopier(cmd.Context(), at, openMake, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+			e, err := openCopier(cmd.Context(), at, openCreate, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
 			if err != nil {
 				return err
 			}
@@ -349,7 +349,7 @@ func newUnfence() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, err := openCopier(cmd.Context(), at, openThere, slog.New(slog.DiscardHandler))
+			e, err := openCopier(cmd.Context(), at, openExisting, slog.New(slog.DiscardHandler))
 			if err != nil {
 				return err
 			}

@@ -19,9 +19,9 @@ type Health struct {
 	kind        string
 	log         *slog.Logger
 	service     *operations.Service
-	check       func() error            // looks at the store's file; nil: there is none
-	connections func() (busy, idle int) // nil: there are none
-	lag         func() time.Duration    // how long the feed is held back; set with connections
+	check       func() error            // checks the store's file; nil: no file
+	connections func() (busy, idle int) // nil: not a database
+	lag         func() time.Duration    // how far the feed is behind; set with connections
 
 	durations *prometheus.HistogramVec
 	errors    *prometheus.CounterVec
@@ -51,10 +51,10 @@ func NewHealth(kind string, log *slog.Logger) *Health {
 	}
 }
 
-// Serve tells which service is over the store, before anything is collected.
+// Serve sets the service that uses the store. Call it before anything is collected.
 func (h *Health) Serve(s *operations.Service) { h.service = s }
 
-// kindOf says what kind of failure of the store an error is; "" if it is none: a row that is not there, a caller that left.
+// kindOf returns the kind of a store failure, "" if err is none: a missing row, a canceled caller.
 func kindOf(err error) string {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, engine.ErrClosed), errors.Is(err, engine.ErrNotFound),
@@ -77,17 +77,17 @@ func (h *Health) observe(operation string, took time.Duration, err error) {
 	case kind != "":
 		outcome = "error"
 		h.errors.WithLabelValues(kind).Inc()
-		h.becomes(err)
+		h.setState(err)
 	case errors.Is(err, context.Canceled):
 		outcome = "canceled"
 	default:
-		h.becomes(nil)
+		h.setState(nil)
 	}
 	h.durations.WithLabelValues(operation, outcome).Observe(took.Seconds())
 }
 
-// becomes notes how the last call went, and logs when that changes.
-func (h *Health) becomes(err error) {
+// setState records whether the last call worked, and logs a change.
+func (h *Health) setState(err error) {
 	h.mu.Lock()
 	changed := (err == nil) != (h.err == nil)
 	if h.err = err; changed {
@@ -162,8 +162,8 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, max(h.service.Driver().FeedLag(), h.lag()).Seconds())
 }
 
-// measured is an engine whose calls that go to the disk are measured. Devices' reads, which it answers from memory, are
-// not.
+// measured is an engine that measures the calls that reach the disk. Devices' reads are answered from memory and are not
+// measured.
 type measured struct {
 	engine.Engine
 	health *Health
@@ -195,7 +195,7 @@ func (m *measured) Update(ctx context.Context, w engine.Work, change func(engine
 	return err
 }
 
-// notOwn returns an engine's error; that of the function which it ran is the caller's.
+// notOwn returns the engine's error, nil if it is the one that the caller's function returned.
 func notOwn(err, own error) error {
 	if own != nil && errors.Is(err, own) && kindOf(own) == "other" {
 		return nil

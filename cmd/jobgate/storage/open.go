@@ -1,4 +1,4 @@
-// Package storage opens what keeps the jobs, a file or a database that gateways share, and watches over it:
+// Package storage opens the jobs' store, a file or a database that gateways share, and monitors it:
 //
 //	Open    the engine of jobs.store      Health   its metrics, its part of /readyz
 //	Traced  the engine with spans         Command  jobgate store copy, backup, check, migrate, unfence
@@ -17,7 +17,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// Open opens what keeps the jobs: a file, or a database that gateways share.
+// Open opens the jobs' store: a file, or a database that gateways share.
 func Open(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine, *Health, error) {
 	if c.SharedStore() {
 		h := NewHealth("postgres", log)
@@ -59,7 +59,7 @@ func Open(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine,
 	return &measured{e, h}, h, nil
 }
 
-// usable refuses a store that a copy has not finished.
+// usable rejects a store into which a copy has not finished.
 func usable(ctx context.Context, e engine.Engine) error {
 	var values []engine.Value
 	err := e.View(ctx, func(r engine.Reader) (err error) {

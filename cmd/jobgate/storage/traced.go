@@ -79,7 +79,7 @@ func (t *tracedEngine) Update(ctx context.Context, w engine.Work, change func(en
 	return err
 }
 
-// failed returns an error if it is a failure of the store.
+// failed returns err if it is a failure of the store, else nil.
 func failed(err error) error {
 	if kindOf(err) == "" {
 		return nil

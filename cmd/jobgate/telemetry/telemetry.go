@@ -33,7 +33,7 @@ const (
 	tracesProtocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 )
 
-// wanted says whether the environment asks for traces. It refuses what it cannot do.
+// wanted says whether the environment asks for traces. Unsupported values are an error.
 func wanted(getenv func(string) string) (bool, error) {
 	if strings.EqualFold(getenv(disabled), "true") {
 		return false, nil
@@ -76,9 +76,8 @@ type Traces struct {
 	provider *sdktrace.TracerProvider
 }
 
-// Open makes what exports the spans of a program of a version, as the environment says; with no exporter there it
-// returns the zero Traces. It asks nobody: a collector that does not answer costs lines in log, some a second at most,
-// and the spans.
+// Open returns an exporter for the program's spans, as the environment says, or the zero Traces if it names none. It does
+// not contact the collector. If the collector does not answer, spans are lost and a few lines a second are logged.
 func Open(ctx context.Context, getenv func(string) string, version string, log *slog.Logger) (Traces, error) {
 	if on, err := wanted(getenv); err != nil || !on {
 		return Traces{}, err
@@ -112,7 +111,7 @@ func withoutURL(err error) error {
 	return err
 }
 
-// flushTime is how long the last spans may take.
+// flushTime bounds the export of the last spans.
 const flushTime = 5 * time.Second
 
 // Close exports the spans that are left.

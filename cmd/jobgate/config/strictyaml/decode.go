@@ -18,7 +18,7 @@ type Decoder struct {
 	File       string            // as faults name it
 	Origins    map[string]Origin // where keys were written; not nil
 	Faults     Faults
-	Unreadable bool // the file is not YAML: what it meant to say is not known
+	Unreadable bool // the file is not YAML, so its settings are unknown
 
 	anchors []*ast.AnchorNode // of the file, in its order
 }
@@ -65,7 +65,7 @@ func (d *Decoder) Override(at Origin, key, text string, into any) bool {
 // byteOrderMark may stand before YAML (YAML 1.2 §5.2).
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// directive accepts %YAML, whose versions the parser knows, and nothing that could change what the file means.
+// directive accepts %YAML and rejects directives that could change what the file means.
 func (d *Decoder) directive(n *ast.DirectiveNode) {
 	if name := n.Name.GetToken().Value; name != "YAML" {
 		d.fault(n, "", fmt.Sprintf("the directive %%%s is not supported", name), "", "remove it")
@@ -92,8 +92,8 @@ func (d *Decoder) syntaxFault(err error) {
 	d.Faults = append(d.Faults, Fault{Origin: d.Origins[""], Problem: "is not YAML: " + err.Error()})
 }
 
-// decode stores node in v. A key that is written has a value: null is a fault, and so is what cannot be resolved, so that
-// a mistake never reads as if the key were absent.
+// decode stores node in v. A written key must have a value: null and what cannot be resolved are faults, so that a mistake
+// is never taken for an absent key.
 func (d *Decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	at := node
 	node, ok := d.resolve(node, key)

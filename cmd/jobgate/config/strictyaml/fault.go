@@ -12,8 +12,8 @@ import (
 type Origin struct {
 	File         string // as given on the command line
 	Line, Column int    // from 1
-	Env          string // variable, when the environment said it
-	Flag         string // flag, when the command line said it
+	Env          string // variable, if set by the environment
+	Flag         string // flag, if set on the command line
 }
 
 // String is file:line:column, "environment NAME", "flag --name" or "default".
@@ -29,7 +29,7 @@ func (o Origin) String() string {
 	return "default"
 }
 
-// Fault is one thing wrong with the configuration, or (in a list of warnings) one to think about.
+// Fault is one thing wrong with the configuration or, in a list of warnings, one that may be wrong.
 type Fault struct {
 	Origin  Origin
 	Key     string // presign.expires, routes[2].path
@@ -107,7 +107,7 @@ func OneOf(names []string) string {
 	}
 }
 
-// nearest returns the candidate that want most probably meant, by edit distance; "" when none is near.
+// nearest returns the candidate closest to want by edit distance; "" if none is close.
 func nearest(want string, candidates []string) string {
 	best, bestDistance := "", len(want)/3+2
 	for _, c := range candidates {
@@ -139,7 +139,7 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
-// DidYouMean is the mend for a name that is not known.
+// DidYouMean is the fix suggested for an unknown name.
 func DidYouMean(want string, candidates []string) string {
 	if near := nearest(want, candidates); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)

@@ -8,10 +8,10 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// resolve follows anchors, aliases and tags to the node that holds the value. Where one leads nowhere it records a fault
-// and returns false.
+// resolve follows anchors, aliases and tags to the node that holds the value. For one that does not resolve it records a
+// fault and returns false.
 func (d *Decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
-	// An alias may stand for an anchor that holds an alias; ten is more than anybody writes, and ends a circle.
+	// An alias may refer to an anchor that holds an alias. Ten levels are more than anybody writes, and stop a cycle.
 	for range 10 {
 		switch n := node.(type) {
 		case *ast.AnchorNode:
@@ -37,10 +37,10 @@ func (d *Decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
 	return nil, false
 }
 
-// coreTags say what decoding finds anyway. Others stand for substitutions that nobody makes here.
+// coreTags only state the type that decoding finds anyway. Other tags ask for substitutions, which are not supported.
 var coreTags = map[string]bool{"!!str": true, "!!int": true, "!!float": true, "!!bool": true, "!!seq": true, "!!map": true}
 
-// anchor is the last anchor of alias's name that stands before it (YAML 1.2 §7.1), or nil.
+// anchor returns the last anchor of alias's name before it (YAML 1.2 §7.1), or nil.
 func (d *Decoder) anchor(alias *ast.AliasNode) *ast.AnchorNode {
 	var found *ast.AnchorNode
 	for _, a := range d.anchors {
@@ -66,7 +66,7 @@ func keyText(node ast.MapKeyNode) (string, bool) {
 	return "", false
 }
 
-// isQuoted says whether node is a string because its author wrote it as one.
+// isQuoted says whether node is written as a string, with quotes.
 func isQuoted(node ast.Node) bool {
 	switch node.GetToken().Type {
 	case token.SingleQuoteType, token.DoubleQuoteType:
@@ -91,7 +91,7 @@ func (d *Decoder) fault(node ast.Node, key, problem, allowed, mend string) {
 	d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: allowed, Mend: mend})
 }
 
-// position is where node begins: a mapping begins at its first key, not at the colon behind it.
+// position returns where node begins: a mapping begins at its first key, not at the colon after it.
 func position(node ast.Node) Origin {
 	if values, ok := mappingValues(node); ok && len(values) > 0 && !isFlow(node) {
 		node = values[0].Key
@@ -118,8 +118,8 @@ func mappingValues(node ast.Node) ([]*ast.MappingValueNode, bool) {
 	return nil, false
 }
 
-// scalarText is the text of a scalar: a string's value, and of a number or bool what the author wrote, so that
-// 000123 stays the account that it is.
+// scalarText returns the text of a scalar: a string's value, or a number or bool as written, so that the account 000123
+// keeps its zeros.
 func scalarText(node ast.Node) (string, bool) {
 	switch n := node.(type) {
 	case *ast.StringNode:

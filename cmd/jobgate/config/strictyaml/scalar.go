@@ -64,7 +64,7 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
-// ParseDuration reads what time.ParseDuration does and days, first: 7d, 1d12h.
+// ParseDuration reads what time.ParseDuration does, optionally after days: 7d, 1d12h.
 func ParseDuration(text string) (time.Duration, error) {
 	days, rest, found := strings.Cut(text, "d")
 	if !found {
@@ -90,7 +90,7 @@ func ParseDuration(text string) (time.Duration, error) {
 	return 0, errDuration
 }
 
-// FormatDuration spells d as the file does: 7d, 1h30m, 90s becomes 1m30s, and 60s stays 60s as people write it.
+// FormatDuration formats d as the file does: 7d, 1h30m; 90s becomes 1m30s, but 60s stays 60s.
 func FormatDuration(d time.Duration) string {
 	switch {
 	case d == time.Minute:

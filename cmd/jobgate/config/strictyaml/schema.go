@@ -14,16 +14,16 @@ type Setting struct {
 	Type    string // string, bool, int, duration, size, CIDR, list of …, map of …
 	Default string // as the file would spell it; empty: unset
 	Allowed string // range or choice; empty: any
-	Restart bool   // a running gateway does not take a change over
+	Restart bool   // a change needs a restart
 }
 
-// Settings lists the leaves of a struct in the order of its fields. Names of variables begin with envPrefix.
+// Settings lists the leaves of a struct in the order of its fields. Names of environment variables begin with envPrefix.
 func Settings(t reflect.Type, envPrefix string) []Setting {
 	return settingsOf(t, "", envPrefix, false)
 }
 
-// settingsOf lists the leaves below t, whose keys begin with prefix; scalar leaves get a variable where envPrefix is not
-// empty, and restart is what holds them all.
+// settingsOf lists the leaves below t, whose keys begin with prefix. Scalar leaves get a variable unless envPrefix is empty;
+// restart is the tag of the struct around them.
 func settingsOf(t reflect.Type, prefix, envPrefix string, restart bool) []Setting {
 	var all []Setting
 	for f := range Fields(t) {
@@ -46,7 +46,7 @@ func settingsOf(t reflect.Type, prefix, envPrefix string, restart bool) []Settin
 	return all
 }
 
-// Fields yields the Fields of t that the file can set.
+// Fields yields the fields of t that the file can set.
 func Fields(t reflect.Type) func(yield func(reflect.StructField) bool) {
 	return func(yield func(reflect.StructField) bool) {
 		for i := range t.NumField() {
@@ -71,7 +71,7 @@ func EnvName(prefix, key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// IsScalar says whether one text spells a t.
+// IsScalar says whether a single text can set a t.
 func IsScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Set stores text in v. On a fault v is unchanged, problem says what is wrong and want what is allowed.
+// Set stores text in v. On a fault v is unchanged, problem says what is wrong, and want says what is allowed.
 func Set(v reflect.Value, tag reflect.StructTag, text string) (problem, want string) {
 	switch p := v.Addr().Interface().(type) {
 	case *time.Duration:
@@ -71,7 +71,7 @@ func setInRange[T int | Size | time.Duration](p *T, n T, tag reflect.StructTag, 
 	return "", ""
 }
 
-// emptyMend is the mend for a setting that must not be empty.
+// emptyMend is the fix suggested for a setting that must not be empty.
 func emptyMend(text string, tag reflect.StructTag) string {
 	if text == "" && tag.Get("empty") == "refused" {
 		return "say what it is, or remove the key"
@@ -97,7 +97,7 @@ func setDefaults(v reflect.Value) {
 		case f.Type.Kind() == reflect.Struct && !IsScalar(f.Type):
 			setDefaults(field)
 		case ok:
-			Set(field, f.Tag, text) // the tags are fixed in the source; a test proves that each is in its own range
+			Set(field, f.Tag, text) // the tags are constants; a test checks that each default is in range
 		}
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"jobgate/presigner"
 )
 
-// authorize says which object a correctly signed request names; presigned in the query or signed in a header.
+// authorize returns the object of a request if its signature is valid, presigned in the query or in a header.
 func (s *Store) authorize(r *http.Request) (object, error) {
 	if r.Header.Get("Authorization") != "" {
-		// S3's canonical path is the decoded path escaped once, where VerifyHeader escapes what it is given once. A
-		// key with a ? cannot be asked for so; presigned, it can.
+		// S3's canonical path is the decoded path escaped once, and VerifyHeader escapes it once. A key with a ? cannot be
+		// requested this way, only presigned.
 		uri := r.URL.Path + "?" + r.URL.RawQuery
 		if _, err := s.verifyHeader(r, "s3", uri, nil); err != nil {
 			return object{}, err
@@ -48,7 +48,7 @@ func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) 
 		},
 	})
 	if errors.Is(err, presigner.ErrExpired) || errors.Is(err, presigner.ErrNotYetValid) {
-		return presigner.Credentials{}, errSkew // or its session has ended, which a caller mends the same way: sign anew
+		return presigner.Credentials{}, errSkew // or its session has ended; either way the caller signs again
 	}
 	if err != nil {
 		return presigner.Credentials{}, signatureError(err)
@@ -56,11 +56,11 @@ func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) 
 	if v.Service != service {
 		return presigner.Credentials{}, errMalformed
 	}
-	caller, _ := s.credentials(v.AccessKeyID) // gone when its session ended this moment: then without a token
+	caller, _ := s.credentials(v.AccessKeyID) // if its session ended just now, it has no token
 	return caller, nil
 }
 
-// signatureError is AWS's answer to what presigner's verifiers found.
+// signatureError maps an error of presigner's verifiers to AWS's answer.
 func signatureError(err error) error {
 	switch {
 	case errors.Is(err, presigner.ErrSignature):

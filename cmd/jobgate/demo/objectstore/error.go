@@ -35,7 +35,7 @@ var (
 	errInternal    = &storeError{http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."}
 )
 
-// asStoreError returns err as an answer; anything unforeseen is InternalError, which tells nothing.
+// asStoreError returns err as an answer; an unexpected error is InternalError, without details.
 func asStoreError(err error) *storeError {
 	var e *storeError
 	if errors.As(err, &e) {
@@ -74,7 +74,7 @@ func writeSTSError(w http.ResponseWriter, err error) {
 func writeXML(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(xml.Header)) // a caller that has gone needs no answer
+	_, _ = w.Write([]byte(xml.Header)) // the caller may be gone
 	_ = xml.NewEncoder(w).Encode(body)
 }
 

@@ -23,7 +23,7 @@ func (o object) file() (string, error) {
 	if o.bucket == "" || strings.HasPrefix(o.bucket, ".") || !fs.ValidPath(o.bucket) || strings.Contains(o.bucket, "/") {
 		return "", errNoBucket
 	}
-	// A key such as a/../b names an object of its own in S3 and nothing in a folder.
+	// A key such as a/../b is a valid object name in S3, but not a file in a folder.
 	if !fs.ValidPath(o.key) || o.key == "." || strings.ContainsAny(o.key, "\x00\\") {
 		return "", errNoKey
 	}
@@ -36,7 +36,7 @@ func (o object) file() (string, error) {
 	return path.Join(versions, o.bucket, o.key, o.version), nil
 }
 
-// get answers GET and HEAD: ranges and conditions are http.ServeContent's.
+// get answers GET and HEAD; http.ServeContent handles ranges and conditions.
 func (s *Store) get(w http.ResponseWriter, r *http.Request) error {
 	o, err := s.authorize(r)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Store) open(name string) (fs.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// missing says what of o does not exist.
+// missing returns the error for an object that does not exist: no bucket, no key or no version.
 func (s *Store) missing(o object) error {
 	if info, err := s.root.Stat(o.bucket); err != nil || !info.IsDir() {
 		return errNoBucket
@@ -88,7 +88,7 @@ func (s *Store) missing(o object) error {
 	return errNoKey
 }
 
-// put stores the body under a new version. Nobody sees a part of it: it is written aside and renamed.
+// put stores the body under a new version. It writes a temporary file and renames it, so that no reader sees a part.
 func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 	o, err := s.authorize(r)
 	if err != nil {
@@ -109,14 +109,14 @@ func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.root.Remove(aside) }() // it is a second name of the object by then
+	defer func() { _ = s.root.Remove(aside) }() // by then it is a second link to the object
 	o.version = rand.Text()
 	kept, err := o.file()
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(s.root.MkdirAll(path.Dir(name), 0o755), s.root.MkdirAll(path.Dir(kept), 0o755)); err != nil {
-		return errBadKey // a part of the key is an object, or too long for a file's name
+		return errBadKey // a part of the key is an object, or too long for a file name
 	}
 	if err := s.root.Link(aside, kept); err != nil {
 		return fmt.Errorf("cannot keep version %s: %w", o.version, err)
@@ -134,7 +134,7 @@ func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// receive writes the body to a file aside and returns its name.
+// receive writes the body to a temporary file and returns its name.
 func (s *Store) receive(w http.ResponseWriter, r *http.Request) (string, error) {
 	if err := s.root.MkdirAll(uploads, 0o755); err != nil {
 		return "", err
@@ -148,7 +148,7 @@ func (s *Store) receive(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err = errors.Join(err, f.Close()); err == nil {
 		return aside, nil
 	}
-	_ = s.root.Remove(aside) // the first error is the one to tell
+	_ = s.root.Remove(aside) // the first error is the one to report
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return "", errTooLarge

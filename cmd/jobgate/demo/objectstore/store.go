@@ -20,7 +20,7 @@ const DefaultMaxUpload = 64 << 20
 type Config struct {
 	Folder    string                // holds a folder a bucket, with the objects as files; must exist
 	Owner     presigner.Credentials // long-lived keys that may sign, and assume any role
-	MaxUpload int64                 // bytes of one PUT; 0: DefaultMaxUpload
+	MaxUpload int64                 // largest PUT in bytes; 0: DefaultMaxUpload
 	Now       func() time.Time      // nil: time.Now
 }
 

@@ -46,7 +46,7 @@ type assumeRoleResponse struct {
 	RequestID string `xml:"ResponseMetadata>RequestId"`
 }
 
-// assumeRole answers POST / of the query protocol: it makes a session's keys for any role, for who signed correctly.
+// assumeRole answers POST / of the query protocol. Any correctly signed request gets a session's keys, for any role.
 func (s *Store) assumeRole(w http.ResponseWriter, r *http.Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSTSBody))
 	if err != nil {
@@ -100,7 +100,7 @@ func sessionLife(text string, chained bool) (time.Duration, error) {
 	return life, nil
 }
 
-// newSession makes keys that live for life, and forgets those that have ended.
+// newSession creates keys that are valid for life, and deletes those that have expired.
 func (s *Store) newSession(life time.Duration) presigner.Credentials {
 	now := s.now().UTC()
 	c := presigner.Credentials{
@@ -120,7 +120,7 @@ func (s *Store) newSession(life time.Duration) presigner.Credentials {
 	return c
 }
 
-// sessionToken is of the size that STS's have, some hundred bytes, so that the demo's URLs look like the real ones.
+// sessionToken returns a token as long as STS's, some hundred bytes, so that the demo's URLs look real.
 func sessionToken() string {
 	var b strings.Builder
 	for b.Len() < 300 {
