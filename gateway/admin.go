@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// admin answers operators. It is written for net/http, as what it shows is: nothing here is fast.
+// admin answers operators. It uses net/http, as pprof and the metrics do; nothing here needs to be fast.
 func (s *Server) admin() edge.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.config.Metrics.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}))
@@ -37,9 +37,9 @@ func (s *Server) admin() edge.Handler {
 	}
 }
 
-// debugOnly keeps what changes or shows the gateway's inside to processes of this
-// machine, unless admin_debug opens it. The Host is looked at too, so that a web page
-// in the operator's browser cannot rebind its way in.
+// debugOnly restricts reload, configuration and profiles to processes of this
+// machine, unless admin_debug is set. It checks the Host too, against DNS rebinding
+// by a web page in the operator's browser.
 func (s *Server) debugOnly(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -65,10 +65,10 @@ type Readiness struct {
 	Ready    bool         `json:"ready"`
 	Draining bool         `json:"draining,omitempty"`
 	Roles    []RoleHealth `json:"roles,omitempty"`
-	Store    *StoreHealth `json:"store,omitempty"` // of the jobs; it says nothing about Ready, for documents are served without it
+	Store    *StoreHealth `json:"store,omitempty"` // of the jobs; Ready ignores it, because documents are served without it
 }
 
-// StoreHealth is the jobs store's part of it.
+// StoreHealth is the jobs store's part of Readiness.
 type StoreHealth struct {
 	Kind  string     `json:"kind"`  // sqlite or postgres
 	State string     `json:"state"` // ok or failing
@@ -76,7 +76,7 @@ type StoreHealth struct {
 	Error string     `json:"error,omitempty"`
 }
 
-// RoleHealth is one role's part of it.
+// RoleHealth is a role's part of Readiness.
 type RoleHealth struct {
 	Name    string     `json:"name"`
 	State   string     `json:"state"` // cold, ready or failing
@@ -108,5 +108,5 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a peer that is gone
+	_ = json.NewEncoder(w).Encode(body) // the peer may be gone
 }

@@ -34,7 +34,7 @@ func matchesETag(header, etag []byte) bool {
 
 var weakPrefix = []byte("W/")
 
-// equalSecrets compares in constant time, whatever the lengths; an empty secret equals nothing.
+// equalSecrets compares in constant time, also with different lengths. An empty secret never matches.
 func equalSecrets(given, want []byte) bool {
 	a, b := sha256.Sum256(given), sha256.Sum256(want)
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && len(want) > 0

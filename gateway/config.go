@@ -21,18 +21,18 @@ import (
 	"jobgate/presigner/role"
 )
 
-// Config is one configuration's request handling, checked already for what a person
-// may get wrong in a file: New names faults, but not lines.
+// Config is one configuration's request handling. The configuration file has been
+// checked before: errors of New have no line numbers.
 type Config struct {
 	Routes   []Route
 	Auth     Auth
 	Limits   Limits
 	Presign  Presign
-	Upstream []string // base URLs of the fleet backend; none: what no route matches is 404
+	Upstream []string // base URLs of the fleet backend; none: 404 if no route matches
 	Sidecar  *Sidecar // nil: off
 
 	Roles     *role.Set
-	Rules     map[string]signing.RoleRules // by role, "" among them
+	Rules     map[string]signing.RoleRules // by role; "" is the gateway's own credentials
 	Sources   map[string]source.Source     // by scheme: s3, http, https; folders are opened by New
 	Documents *Documents                   // outlives the Handler
 	Jobs      Jobs                         // nil: off
@@ -46,12 +46,12 @@ type Config struct {
 	Clock func(*fasthttp.RequestCtx) time.Time
 }
 
-// Gate decides who is let in while more requests come than the processors can serve; see overload.Gate.
+// Gate sheds load while more requests arrive than the processors can serve; see overload.Gate.
 type Gate interface {
 	Admit() bool // of every request
 	Alert() bool // long work takes turns
 	Turn() bool
-	EndTurn() // after each Turn that there was
+	EndTurn() // after each Turn that returned true
 }
 
 // Route is one entry of routes.
@@ -60,7 +60,7 @@ type Route struct {
 	Document     string // URL of the template, "s3://job-documents/{jobId}.json"; "" with Fill
 	Fill         bool   // proxied, the placeholders in JSON answers filled in flight
 	CodeSign     bool   // with Fill: code-sign placeholders get the signatures that are kept
-	PassUnfilled bool   // with Fill: answers that cannot be filled pass, and are not 502
+	PassUnfilled bool   // with Fill: answers that cannot be filled are forwarded unchanged instead of 502
 	Strict       bool   // AWS's own refusals
 	Role         string // a name in Roles; "" is the gateway's own credentials
 	Expires      time.Duration
@@ -70,38 +70,37 @@ type Route struct {
 
 // CodeSigning gives the signatures of code files.
 type CodeSigning interface {
-	// Making makes signatures of the files in a template of the operator's own, until ctx
-	// ends.
+	// Making signs the files of an operator's template, until ctx ends.
 	Making(ctx context.Context) jobdoc.CodeSignatures
-	// Kept gives those that were made, for text that strangers can influence.
+	// Kept returns signatures made before, never new ones: it is for untrusted text.
 	Kept() jobdoc.CodeSignatures
-	// Generation changes with the keys and with what they may sign.
+	// Generation changes when the keys, or what they may sign, change.
 	Generation() string
 }
 
-// Presign is what holds for all URLs.
+// Presign holds the settings of all URLs.
 type Presign struct {
-	Quantum     time.Duration // whole seconds, ≥ 1 s: URLs signed in one quantum are the same bytes
-	Expires     time.Duration // where nothing else says how long a URL lives
-	Role        string        // where nothing else names a role
+	Quantum     time.Duration // whole seconds, ≥ 1 s: URLs signed within one quantum are identical
+	Expires     time.Duration // default life of a URL
+	Role        string        // default role
 	MaxURLBytes int           // > 0: warn and count when a URL is longer
 	Hosts       s3host.Config
 }
 
-// Limits bound what one request, and all of them together, may cost. Zero means no
-// limit where the field says so.
+// Limits bound a request, and all requests together. Zero means no limit where the
+// field says so.
 type Limits struct {
 	MaxDocument      int // bytes of a template, before filling
 	MaxPlaceholders  int
 	MaxRendered      int // bytes of a document, after filling
 	MaxRequestHeader int // bytes of request line and header
 	MaxBody          int // bytes of a request's body
-	MaxConnections   int // 0: as many as the system gives
+	MaxConnections   int // 0: as many as the system allows
 	MaxInFlight      int // 0: no limit
 	ReadTimeout      time.Duration
 	WriteTimeout     time.Duration // between two writes that make progress
 	IdleTimeout      time.Duration
-	UpstreamTimeout  time.Duration // each wait for the upstream; a source or role when it is cold
+	UpstreamTimeout  time.Duration // each wait for the upstream, or for a cold source or role
 }
 
 // Jobs is the IoT Jobs data plane on the device listener.
@@ -126,7 +125,7 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// New returns a Handler for c. It opens what the routes' sources need and asks nobody.
+// New returns a Handler for c. It opens the routes' sources and makes no request.
 func New(c Config) (*Handler, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -156,14 +155,14 @@ func New(c Config) (*Handler, error) {
 	return h, nil
 }
 
-// Close frees what the Handler holds, once no request uses it any more.
+// Close frees the Handler's resources. No request may use it any more.
 func (h *Handler) Close() {
 	if h.upstream != nil {
 		h.upstream.Close()
 	}
 }
 
-// newSigning makes what signs, and the rules by which documents are read.
+// newSigning creates the signing parts and the rules for parsing documents.
 func (h *Handler) newSigning(c *Config) (err error) {
 	h.permits, err = signing.NewPermits(c.Presign.Hosts, c.Rules, signing.Limits{
 		MaxDocument: c.Limits.MaxDocument, MaxPlaceholders: c.Limits.MaxPlaceholders, MaxRendered: c.Limits.MaxRendered,
@@ -177,7 +176,7 @@ func (h *Handler) newSigning(c *Config) (err error) {
 	return err
 }
 
-// options are the rules by which documents of a role are read; the role must be in use.
+// options returns the parsing rules for documents of a role; the role must be in use.
 func (h *Handler) options(c *Config, roleName string) (jobdoc.Options, error) {
 	if _, known := c.Roles.Role(roleName); !known {
 		return jobdoc.Options{}, fmt.Errorf("role %q is not one of roles", roleName)

@@ -8,8 +8,8 @@
 //	                        │
 //	                        └─ no route, or one with fill: the reverse proxy
 //
-// account is edge.HTTP's, which is around it. A Handler is one configuration's request handling and immutable; a Server owns
-// what outlives a reload (listeners, metrics, drain) and swaps Handlers.
+// edge.HTTP, which wraps the Handler, does account. A Handler is one configuration's request handling and immutable; a Server
+// owns what outlives a reload (listeners, metrics, drain) and swaps Handlers.
 //
 //	route.go     paths and variables        proxy.go     the reverse proxy
 //	identity.go  who the device is          edge/        what is under every listener

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// Error is an answer that is not a document.
+// Error is an error answer.
 type Error = edge.Fault
 
 func errBadRequest(format string, args ...any) *Error {

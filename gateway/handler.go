@@ -32,12 +32,12 @@ type Handler struct {
 	permits   *signing.Permits
 	signing   signing.Renderer
 	documents *Documents
-	loaded    *reclaim.Watch  // has the memory collected that loading a mass of documents took
+	loaded    *reclaim.Watch  // returns memory to the system after many documents were loaded
 	sidecar   *sidecar        // nil: off
 	jobs      Jobs            // nil: off
 	overload  Gate            // nil: off
 	codesign  CodeSigning     // nil: no code file is signed
-	memo      *presigner.Memo // of URLs in documents that come from elsewhere
+	memo      *presigner.Memo // of URLs in documents of fill routes and the sidecar
 	log       *slog.Logger
 	refusals  edge.Refusals
 	clock     func(*fasthttp.RequestCtx) time.Time
@@ -50,7 +50,7 @@ type Handler struct {
 
 // exchange is the scratch space of one request, pooled.
 type exchange struct {
-	now       time.Time // the request's one reading of the clock
+	now       time.Time // the clock, read once per request
 	who       identity
 	asked     target.Target
 	vars      variables
@@ -116,13 +116,13 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 	return h.answer(ctx, x, r, d)
 }
 
-// parse takes the request's target apart. Where devices prove who they are, a path must have one spelling: nobody behind
-// the gateway may read another thing's name in it than the gateway did.
+// parse parses the request's target. If devices are authenticated, a path must have only one spelling: an upstream must not
+// read another thing's name in it than the gateway did.
 func (h *Handler) parse(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	x.jobs.Target = &x.asked
 	err := x.asked.Parse(ctx.Request.Header.RequestURI())
 	switch {
-	case err != nil && string(ctx.Method()) == fasthttp.MethodConnect: // its target is host and port
+	case err != nil && string(ctx.Method()) == fasthttp.MethodConnect: // CONNECT's target is host:port
 		return errMethod("those that may pass")
 	case err == nil && h.auth.Mode != AuthNone:
 		err = x.asked.Spelling()
@@ -144,7 +144,7 @@ func (h *Handler) serveJobs(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	return nil
 }
 
-// bufferBody reads a body that the server streams, limits.max_body of it at most.
+// bufferBody reads a streamed body, up to limits.max_body.
 func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	if !ctx.Request.IsBodyStream() {
 		return nil
@@ -163,8 +163,7 @@ func (h *Handler) bufferBody(ctx *fasthttp.RequestCtx) *Error {
 	return nil
 }
 
-// admit turns the request away when limits.max_in_flight are being answered already, or when more come than the
-// processor can serve.
+// admit rejects the request if limits.max_in_flight are in progress, or if more arrive than the processors can serve.
 func (h *Handler) admit() *Error {
 	if n := h.counters.InFlight.Add(1); h.limits.MaxInFlight > 0 && n > int64(h.limits.MaxInFlight) {
 		h.counters.ShedInFlight.Inc()
@@ -177,10 +176,10 @@ func (h *Handler) admit() *Error {
 	return nil
 }
 
-// errOverload is one for all: there are many, and each takes time from a request that is let in.
+// errOverload is shared by all rejected requests: under overload there are many, and they must be cheap.
 var errOverload = errUnavailable("more requests arrive than the gateway can answer", 2*time.Second, nil).Ready()
 
-// finish gives a request's scratch back, after a panic too.
+// finish returns a request's scratch space to the pool, after a panic too.
 func (h *Handler) finish(x *exchange) {
 	h.counters.InFlight.Add(-1)
 	x.render, x.filler = jobdoc.Context{}, filler{}
@@ -188,8 +187,8 @@ func (h *Handler) finish(x *exchange) {
 	exchanges.Put(x)
 }
 
-// maxUnread is how much of a body that nobody wants is read for the sake of the next request, in bytes: fasthttp's own
-// limit, beyond which it closes the connection.
+// maxUnread is how many bytes of an unused body are read to keep the connection: fasthttp's own limit, beyond which it
+// closes the connection.
 const maxUnread = 256 << 10
 
 // refuse answers with an error and logs it.
@@ -201,8 +200,8 @@ func (h *Handler) refuse(ctx *fasthttp.RequestCtx, x *exchange, e *Error) {
 	h.refusals.Refused(ctx, x.now, e, id)
 }
 
-// Readiness says whether the gateway can do its work: every role's first attempt has
-// ended and one role at least, if there are any, has a session that signs.
+// Readiness says whether the gateway is ready: every role's first attempt has ended
+// and at least one role, if there are any, has a session that can sign.
 func (h *Handler) Readiness() Readiness {
 	r := Readiness{Ready: true}
 	usable := false

@@ -18,13 +18,13 @@ type AuthMode uint8
 
 // The modes of auth.mode.
 const (
-	AuthNone   AuthMode = iota // the path is believed
+	AuthNone   AuthMode = iota // the name in the path is trusted
 	AuthMTLS                   // the client certificate names the thing
 	AuthHeader                 // a TLS-terminating balancer names it in a header
 	AuthSigV4                  // the request is signed with a configured access key; needs the IoT Jobs service
 )
 
-// CertificateName says where in a client certificate the thing's name stands.
+// CertificateName is the field of a client certificate that holds the thing's name.
 type CertificateName uint8
 
 // The fields of auth.thing_name.
@@ -34,7 +34,7 @@ const (
 	SANURI
 )
 
-// Of returns the thing's name that stands in a certificate; false if there is none, or more than one.
+// Of returns the thing's name in a certificate; false if there is none, or more than one.
 func (n CertificateName) Of(leaf *x509.Certificate) (thing string, ok bool) {
 	switch {
 	case n == SubjectCN:
@@ -51,8 +51,8 @@ func (n CertificateName) Of(leaf *x509.Certificate) (thing string, ok bool) {
 type Auth struct {
 	Mode           AuthMode
 	ThingName      CertificateName // AuthMTLS
-	Header         string          // AuthHeader; stripped from everybody but TrustedProxies
-	TrustedProxies []netip.Prefix  // also whose X-Forwarded-For is kept
+	Header         string          // for AuthHeader; stripped from requests of all other peers than TrustedProxies
+	TrustedProxies []netip.Prefix  // their X-Forwarded-For is kept too
 
 	// Verify checks a request's signature for AuthSigV4 and says who signed it. Its errors
 	// are *Error.
@@ -61,9 +61,9 @@ type Auth struct {
 
 // Caller is who signed a request.
 type Caller interface {
-	// Name is what an upstream is told: the thing that the caller acts for if it is one alone, else the caller's own id.
+	// Name is the name sent to an upstream: the thing if the caller acts for exactly one, else the caller's id.
 	Name() string
-	// ActsFor says whether the caller may ask for what is thing's.
+	// ActsFor says whether the caller may make requests for thing.
 	ActsFor(thing []byte) bool
 }
 
@@ -101,8 +101,8 @@ func (i identity) name() []byte {
 	return i.bytes
 }
 
-// appendName appends what an upstream is told of the device: its name, or what the caller who signed the request is
-// called; nothing if nothing is proven.
+// appendName appends the name that is sent to an upstream: the device's, or that of the caller who signed the request;
+// nothing if neither is proven.
 func (i identity) appendName(dst []byte) []byte {
 	if i.caller != nil {
 		return append(dst, i.caller.Name()...)
@@ -121,13 +121,13 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, x *exchange) (identity, *Er
 			ctx.Request.Header.Del(h.auth.Header)
 			return identity{}, errUnauthorized("requests come through the gateway's trusted proxies only")
 		}
-		for trailer := range ctx.Request.Header.Trailers() { // fasthttp shows them among the headers
+		for trailer := range ctx.Request.Header.Trailers() { // fasthttp adds them to the headers
 			if strings.EqualFold(string(trailer), h.auth.Header) {
 				return identity{}, errUnauthorized("a thing's name is not taken from a trailer")
 			}
 		}
 		names := ctx.Request.Header.PeekAll(h.auth.Header)
-		if len(names) != 1 || len(names[0]) == 0 { // two: one may be the device's own
+		if len(names) != 1 || len(names[0]) == 0 { // with two, the device may have set one
 			return identity{}, errUnauthorized("the trusted proxy named no thing, or more than one")
 		}
 		return identity{bytes: names[0]}, nil
@@ -156,8 +156,8 @@ func (h *Handler) certificateName(ctx *fasthttp.RequestCtx) (identity, *Error) {
 	return identity{}, errUnauthorized("the client certificate names no thing, or more than one, where auth.thing_name looks")
 }
 
-// authorize checks that the device asks for itself: its proven name must equal the
-// path's {thingName}, nil if the path has none.
+// authorize checks that the device acts for itself: its proven name must equal thing,
+// the path's {thingName}; nil if the path has none.
 func (h *Handler) authorize(who identity, thing []byte) *Error {
 	if h.auth.Mode == AuthNone || thing == nil || who.is(thing) {
 		return nil
@@ -170,7 +170,7 @@ func (h *Handler) trusted(ctx *fasthttp.RequestCtx) bool {
 	return h.trusts(edge.PeerAddr(ctx.RemoteAddr()))
 }
 
-// trusts says the same of a peer's address.
+// trusts is trusted for a peer's address.
 func (h *Handler) trusts(peer netip.Addr) bool {
 	for _, prefix := range h.auth.TrustedProxies {
 		if prefix.Contains(peer) {

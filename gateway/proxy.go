@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// newProxy makes what passes requests to c's upstreams, nil if there are none.
+// newProxy returns the reverse proxy to c's upstreams, nil if there are none.
 func (h *Handler) newProxy(c *Config) (*proxy.Proxy, error) {
 	if len(c.Upstream) == 0 {
 		return nil, nil
@@ -23,7 +23,7 @@ func (h *Handler) newProxy(c *Config) (*proxy.Proxy, error) {
 	})
 }
 
-// proxy passes the request to an upstream and its answer back; where r is not nil, the answer is filled.
+// proxy forwards the request to an upstream and returns its answer, filled if r is not nil.
 func (h *Handler) proxy(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Error {
 	if h.upstream == nil {
 		return errNotFound(nil)

@@ -27,7 +27,7 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 	if resized {
 		h.documents.Resize(r.key(x), int64(d.slot.Kept()))
 	}
-	// Fast path: what is asked for often is kept for the rest of its quantum.
+	// Fast path: a popular document is kept for the rest of its quantum.
 	if m.Body != nil {
 		ctx.Response.SetBodyRaw(m.Body)
 		return h.finishAnswer(ctx, x, d, m.End, m.ETag)
@@ -41,12 +41,12 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 	var etag []byte
 	if h.signing.Tag != nil {
 		x.key = h.signing.Tag(x.key[:0], body)
-		etag = x.key // the cache is done with
+		etag = x.key // reused: the cache no longer needs it
 	}
 	return h.finishAnswer(ctx, x, d, m.End, etag)
 }
 
-// sign appends the document, signed for o's device. It takes turns while more is asked than the processors can sign.
+// sign appends the document, signed for o's device. Under overload it waits for its turn.
 func (h *Handler) sign(dst []byte, m signing.Rendering, o *signing.Order) ([]byte, error) {
 	if h.overload == nil || !h.overload.Alert() {
 		return h.signing.AppendTo(dst, m, o)
@@ -59,12 +59,12 @@ func (h *Handler) sign(dst []byte, m signing.Rendering, o *signing.Order) ([]byt
 	return h.signing.AppendTo(dst, m, o)
 }
 
-// order is what x's request asks to be signed on r: by whom, for how long, and the values of its path.
+// order returns x's signing order on r: role, URL life, and the values of the path.
 func (h *Handler) order(x *exchange, r *route) signing.Order {
 	return signing.Order{Role: r.role, Expires: r.expires, At: h.signing.Time(x.now), Values: r.values(x)}
 }
 
-// signOnce leaves in x.render how to sign text that comes from elsewhere.
+// signOnce sets x.render to sign text that is not from the cache: an upstream's or a sidecar caller's.
 func (h *Handler) signOnce(ctx context.Context, x *exchange, o *signing.Order) *Error {
 	var err error
 	if x.render, err = h.signing.Once(ctx, o); err != nil {
@@ -88,7 +88,7 @@ func renderError(err error) *Error {
 	return errUnavailable("no credentials available at present", signing.RetryAfter(err), err)
 }
 
-// countURLs accounts for what an answer handed out.
+// countURLs counts the URLs of an answer.
 func (h *Handler) countURLs(s signing.Signed) {
 	h.counters.Signed.Add(float64(s.Fresh))
 	h.counters.Reused.Add(float64(s.Reused))
@@ -101,7 +101,7 @@ func (h *Handler) countURLs(s signing.Signed) {
 	}
 }
 
-// finishAnswer writes the headers of a document whose body stands in the response and whose quantum ends at end.
+// finishAnswer writes the headers of a document whose body is in the response and whose quantum ends at end.
 func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *document, end int64, etag []byte) *Error {
 	header := &ctx.Response.Header
 	header.SetContentType(d.contentType.Value())

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// maxVariables bounds the path variables of a route, so that a match needs no memory.
+// maxVariables bounds the path variables of a route, so that a match does not allocate.
 const maxVariables = 8
 
 // maxVariableBytes is the longest value of a path variable, AWS's limit on thing names.

@@ -22,7 +22,7 @@ type route struct {
 	passUnfilled bool            // see Route.PassUnfilled
 	document     *source.Pattern // nil with fill
 	source       source.Source
-	keyed        []int // the variables that stand in document
+	keyed        []int // the variables used in document
 	options      jobdoc.Options
 	role         string
 	expires      time.Duration
@@ -34,7 +34,7 @@ type route struct {
 	loads                             *metrics.Loads
 }
 
-// router finds the route of a path: the first of those with as many segments that matches.
+// router finds the route of a path: the first match among those with the same number of segments.
 type router struct {
 	bySegments [target.MaxSegments + 1][]*route
 }
@@ -44,7 +44,7 @@ func (t *router) add(r *route) {
 	t.bySegments[n] = append(t.bySegments[n], r)
 }
 
-// match returns the route of x's path, nil if there is none, and leaves its variables in x.
+// match returns the route of x's path, nil if there is none, and sets its variables in x.
 func (t *router) match(x *exchange) *route {
 	if err := x.asked.Spelling(); err != nil && errors.Is(err, target.ErrEscape) {
 		return nil
@@ -58,7 +58,7 @@ func (t *router) match(x *exchange) *route {
 	return nil
 }
 
-// shadowedBy returns the path of a route that matches all that r matches, "" for none.
+// shadowedBy returns the path of a route that matches every path r matches, "" if there is none.
 func (t *router) shadowedBy(r *route) string {
 	for _, known := range t.bySegments[len(r.pattern.segments)] {
 		if known.pattern.shadows(&r.pattern) {
@@ -95,7 +95,7 @@ func (h *Handler) newRoute(c *Config, config *Route) (*route, error) {
 	return r, r.setDocument(c, config)
 }
 
-// setDocument says where the route's templates are and how the cache knows them.
+// setDocument sets the source of the route's templates, and their cache key.
 func (r *route) setDocument(c *Config, config *Route) (err error) {
 	if r.document, err = source.ParsePattern(config.Document, r.pattern.variables); err != nil {
 		return err
@@ -119,7 +119,7 @@ func (r *route) setDocument(c *Config, config *Route) (err error) {
 	return nil
 }
 
-// checkFill refuses to fill text of strangers without a list of what may be signed.
+// checkFill requires a list of what may be signed before untrusted text is filled.
 func (h *Handler) checkFill(c *Config, config *Route) error {
 	switch {
 	case config.Document != "":
@@ -132,9 +132,9 @@ func (h *Handler) checkFill(c *Config, config *Route) error {
 	return nil
 }
 
-// cacheKeyPrefix digests all that decides what a route makes of a template's bytes, so
-// that no two configurations share an entry that they would read differently, and a
-// reload that changes nothing keeps them all.
+// cacheKeyPrefix hashes every setting that affects how a route compiles a template, so
+// that configurations that differ in one do not share entries, and a reload without
+// changes keeps all entries.
 func cacheKeyPrefix(r *Route, c *Config) []byte {
 	digest := sha256.New()
 	// Everything is plain data, and fmt prints maps in the order of their keys.
@@ -146,8 +146,8 @@ func cacheKeyPrefix(r *Route, c *Config) []byte {
 	return digest.Sum(nil)[:16]
 }
 
-// key leaves the cache key of the request's template in x: the route's prefix and the
-// values of those variables that its document's URL names.
+// key sets x's cache key of the request's template: the route's prefix and the values
+// of the variables in its document's URL.
 func (r *route) key(x *exchange) []byte {
 	x.key = append(x.key[:0], r.keyPrefix...)
 	for _, i := range r.keyed {
@@ -164,7 +164,7 @@ func (r *route) thing(x *exchange) []byte {
 	return x.vars[r.thingName]
 }
 
-// values are those of the local placeholders: the path variables of their names.
+// values returns the values of the local placeholders: the path variables with their names.
 func (r *route) values(x *exchange) (v jobdoc.Values) {
 	if r.thingName >= 0 {
 		v.ThingName = x.vars[r.thingName]

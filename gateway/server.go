@@ -15,23 +15,22 @@ import (
 	"jobgate/gateway/metrics"
 )
 
-// ServerConfig is what a Server keeps from its start to its end: a reload that changes
-// any of it needs a restart.
+// ServerConfig is the part of the configuration that needs a restart to change.
 type ServerConfig struct {
 	Listen     string   // devices, "host:port"; "": none
 	Admin      string   // operators; "": none
-	AdminDebug bool     // reload, configuration and profiles for others than loopback peers
+	AdminDebug bool     // reload, configuration and profiles also for peers beyond loopback
 	Sidecar    string   // "host:port" or "unix:///path"; "": none
 	Control    *Control // the IoT Jobs control plane; nil: none
 	TLS        *TLS     // of the devices' listener; nil: plain
 	Services   []Service
 	Limits     Limits
 	Streaming  bool               // request bodies may be streamed to an upstream
-	DrainDelay time.Duration      // between not being ready and the end of listening
-	DrainLimit time.Duration      // for the requests in flight after that
-	Store      func() StoreHealth // of the jobs; nil: there is none
+	DrainDelay time.Duration      // between failing /readyz and closing the listeners
+	DrainLimit time.Duration      // after that, for the requests in flight
+	Store      func() StoreHealth // of the jobs; nil: no store
 	Reload     func(context.Context) error
-	Dump       func() []byte // the configuration in force, without secrets
+	Dump       func() []byte // the current configuration, without secrets
 	Metrics    *metrics.Set
 	Spans      edge.Spans // of the requests of devices, callers and operators, not of admin's; nil: none
 	Log        *slog.Logger
@@ -44,31 +43,31 @@ type TLS = edge.TLS
 type Control struct {
 	Address string // "host:port"
 	TLS     *TLS   // nil: plain
-	// Options are what the control plane says of its requests; the Server adds limits, metrics and logs.
+	// Options are the control plane's request handling; the Server adds limits, metrics and logs.
 	Options edge.HTTPOptions
-	// Close ends the requests that do not end by themselves, streams of events, when the
-	// listener stops.
+	// Close ends the event streams, which do not end by themselves, when the listener
+	// stops.
 	Close func()
 }
 
-// Service is a listener of devices with a server of its own that speaks something else than HTTP.
+// Service is a devices' listener with a server that does not speak HTTP.
 type Service struct {
 	Name, Address  string // the setting that holds the address, and the metrics' label
 	TLS            *TLS   // nil: plain
-	MaxConnections int    // 0: its share of what is left
+	MaxConnections int    // 0: its share of the open-files limit
 	Server         edge.Server
 	Stop           func() // nil: see edge.Member
 }
 
-// Server owns the listeners and swaps Handlers beneath them.
+// Server owns the listeners and swaps their Handlers.
 type Server struct {
 	config  ServerConfig
 	handler atomic.Pointer[Handler]
 	group   edge.Group
 }
 
-// NewServer binds every listener, so that a port in use is an error here, and serves
-// none of them before Run.
+// NewServer binds every listener, so that a port in use is an error here. Run starts
+// serving.
 func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 	s := &Server{config: c, group: edge.Group{Drain: edge.Drain{Delay: c.DrainDelay, Timeout: c.DrainLimit}, Log: c.Log}}
 	s.handler.Store(h)
@@ -104,13 +103,13 @@ type listener struct {
 	weight, max   int  // see openfiles.Share
 }
 
-// Shares of the open-files limit: devices are many, callers of the others few and known.
+// Shares of the open-files limit: there are many devices, and few callers of the other listeners.
 const (
 	deviceWeight   = 12
 	operatorWeight = 2
 )
 
-// listeners are those that the configuration asks for.
+// listeners returns the configured listeners.
 func (s *Server) listeners() []*listener {
 	c := &s.config
 	var all []*listener
@@ -156,7 +155,7 @@ func (s *Server) listeners() []*listener {
 	return all
 }
 
-// add binds l and makes it one of the group.
+// add binds l and adds it to the group.
 func (s *Server) add(l *listener) (err error) {
 	c := &s.config
 	o := edge.Options{
@@ -177,7 +176,7 @@ func (s *Server) add(l *listener) (err error) {
 	return nil
 }
 
-// served returns l with its server.
+// served returns l as a group member, with its server.
 func (s *Server) served(l *listener) edge.Member {
 	if l.Server != nil {
 		return l.Member
@@ -193,7 +192,7 @@ func (s *Server) served(l *listener) edge.Member {
 	return l.Member
 }
 
-// Swap puts h in the place of the Handler in force. Requests under way end as they began.
+// Swap replaces the current Handler with h. Requests in flight finish with the old one.
 func (s *Server) Swap(h *Handler) {
 	s.handler.Swap(h).Close()
 }

@@ -16,32 +16,32 @@ import (
 	"jobgate/gateway/signing"
 )
 
-// Sidecar configures POST /render, by which a fleet backend has its documents filled.
+// Sidecar configures POST /render, with which a fleet backend fills its documents.
 type Sidecar struct {
-	// Token is the bearer token that callers must show; nil asks for none, which is for
-	// Unix sockets and loopback only.
+	// Token is the bearer token that callers must send; nil: none, for Unix sockets and
+	// loopback only.
 	Token func() []byte
-	// Loopback says that the listener is a TCP one: without a token, only requests whose
-	// Host is a loopback name are answered, so that no web page can rebind its way in.
+	// Loopback says that the listener is TCP. Without a token, only requests whose Host is
+	// a loopback name are answered, against DNS rebinding by a web page.
 	Loopback bool
-	// Roles are those that a call may name; DefaultRole and DefaultExpires hold for a
-	// call that says nothing.
+	// Roles are those that a call may name; DefaultRole and DefaultExpires are used if it
+	// names none.
 	Roles          []string
 	DefaultRole    string
 	DefaultExpires time.Duration
-	// CodeSign lets documents hold code-sign placeholders: they get signatures that are kept.
+	// CodeSign allows code-sign placeholders in documents: they get kept signatures.
 	CodeSign bool
 }
 
-// minSidecarExpires is the least lifetime that a call may ask for, as in presign.expires. Two quanta
-// are, where they are longer.
+// minSidecarExpires is the shortest lifetime that a call may ask for, as in presign.expires, or two quanta if those are
+// longer.
 const minSidecarExpires = time.Minute
 
 // sidecar is a compiled Sidecar.
 type sidecar struct {
 	Sidecar
 	allowed    map[string]sidecarRole
-	minExpires time.Duration // the least that a call may ask for
+	minExpires time.Duration // the shortest that a call may ask for
 	durations  *edge.Route
 }
 
@@ -53,7 +53,7 @@ type sidecarRole struct {
 
 func newSidecar(h *Handler, c *Config) (*sidecar, error) {
 	if c.Sidecar == nil {
-		return nil, nil //nolint:nilnil // off is no error
+		return nil, nil //nolint:nilnil // nil is off
 	}
 	s := &sidecar{
 		Sidecar: *c.Sidecar, allowed: map[string]sidecarRole{}, durations: c.Metrics.Edge.Route("sidecar", c.Log),
@@ -130,12 +130,12 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	return nil
 }
 
-// authenticate lets callers in that know the token or, where there is none, that are on
-// this machine and no web page.
+// authenticate accepts callers that send the token or, without one, local callers that
+// are not a web page.
 func (s *sidecar) authenticate(ctx *fasthttp.RequestCtx) *Error {
 	if s.Token != nil {
 		scheme, given, _ := bytes.Cut(ctx.Request.Header.Peek("Authorization"), []byte(" "))
-		if !bytes.EqualFold(scheme, []byte("Bearer")) || !equalSecrets(bytes.TrimLeft(given, " "), s.Token()) { // RFC 9110 §11.1: the scheme has no case
+		if !bytes.EqualFold(scheme, []byte("Bearer")) || !equalSecrets(bytes.TrimLeft(given, " "), s.Token()) { // RFC 9110 §11.1: the scheme is case-insensitive
 			ctx.Response.Header.Set("WWW-Authenticate", "Bearer")
 			return errUnauthorized("a call needs the sidecar's token: Authorization: Bearer …")
 		}
@@ -157,7 +157,7 @@ func isLoopbackHost(hostport string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// sidecarCall is what the query and header of a call say.
+// sidecarCall holds the parameters in a call's query and headers.
 type sidecarCall struct {
 	signing.Order
 	options jobdoc.Options
@@ -226,8 +226,8 @@ func (s *sidecar) setExpires(call *sidecarCall, text string, most time.Duration)
 	return nil
 }
 
-// renderLines fills a document a line. A line that cannot be filled becomes an error of
-// the usual shape in its place, and the others are filled all the same.
+// renderLines fills one document per line. A line that cannot be filled is replaced by
+// an error of the usual shape; the others are still filled.
 func (h *Handler) renderLines(ctx *fasthttp.RequestCtx, x *exchange, call *sidecarCall) *Error {
 	dst := ctx.Response.SwapBody(nil)[:0]
 	for line := range bytes.Lines(ctx.Request.Body()) {
@@ -258,9 +258,9 @@ func isNDJSON(contentType []byte) bool {
 	return bytes.EqualFold(mediaType, []byte("application/x-ndjson")) || bytes.EqualFold(mediaType, []byte("application/jsonl"))
 }
 
-// documentError is the answer for a document that cannot be filled: the gateway's 502,
-// or the device's 400 where a value of the path is to blame. Its text names the
-// placeholder and the place, no credential.
+// documentError is the answer for a document that cannot be filled: 502, or 400 if a
+// value of the device's path is the cause. Its text names the placeholder and its
+// position, and no credential.
 func documentError(err error) *Error {
 	var e *jobdoc.Error
 	switch {

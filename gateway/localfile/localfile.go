@@ -1,6 +1,6 @@
 // Package localfile reads the small files that a configuration names: keys, passwords,
-// tokens and certificates. A pipe, a device or a socket in such a place would hang a
-// start or a reload, or never end; only regular files, or links to them, are read.
+// tokens and certificates. Only regular files, or links to them, are read: a pipe, a
+// device or a socket could block a start or a reload, or never end.
 package localfile
 
 import (
@@ -12,18 +12,18 @@ import (
 	"syscall"
 )
 
-// Limit bounds a file for which no other bound is known, in bytes.
+// Limit is the default bound on a file, in bytes.
 const Limit = 16 << 20
 
-// Read returns what is in a file of at most limit bytes, and its mode. It does not wait
-// for anybody who might write. Errors name the file, never what is in it.
+// Read returns the content of a file of at most limit bytes, and its mode. It does not
+// block on a pipe. Errors name the file and never contain its content.
 func Read(name string, limit int64) ([]byte, fs.FileMode, error) {
-	// A pipe that nobody writes to would block without O_NONBLOCK.
+	// Without O_NONBLOCK, opening a pipe without a writer would block.
 	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // read only
 	info, err := f.Stat()
 	if err != nil {
 		return nil, 0, err

@@ -11,7 +11,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// RoleHooks are what a role.Set tells the metrics.
+// RoleHooks returns the callbacks through which a role.Set updates the metrics.
 func (m *Set) RoleHooks() role.Metrics {
 	return role.Metrics{
 		Request: func(name string, o role.Outcome, took time.Duration) {
@@ -25,13 +25,13 @@ func (m *Set) RoleHooks() role.Metrics {
 // Cache is the cache of templates.
 type Cache interface{ Stats() cache.Stats }
 
-// Watch makes the metrics show the sessions of roles and what documents holds, from now on.
+// Watch adds the metrics of roles' sessions and of the cache documents.
 func (m *Set) Watch(roles *role.Set, documents Cache) {
 	m.state.roles.Store(roles)
 	m.state.documents.Store(&documents)
 }
 
-// state shows, when it is asked, what others count anyway.
+// state collects at scrape time what other packages count.
 type state struct {
 	roles     atomic.Pointer[role.Set]
 	documents atomic.Pointer[Cache]

@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/proxy"
 )
 
-// Counters are the resolved children that requests count with.
+// Counters are the resolved children of the metrics that requests update.
 type Counters struct {
 	InFlight       *atomic.Int64
 	ShedInFlight   prometheus.Counter
@@ -20,7 +20,7 @@ type Counters struct {
 	LogLimit       *edge.LogLimit
 }
 
-// Counters returns the children that requests count with.
+// Counters returns the resolved children.
 func (m *Set) Counters() *Counters {
 	c := &Counters{
 		InFlight:     &m.requests,

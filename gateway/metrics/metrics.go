@@ -1,7 +1,7 @@
 // Package metrics is the gateway's Prometheus metrics. METRICS.md in the folder above says what each means.
 //
-//	New ──▶ Set ──▶ Counters, Loads: children resolved once a configuration, that requests count with
-//	          └───▶ Watch: what roles and the cache count anyway, read when it is asked for
+//	New ──▶ Set ──▶ Counters, Loads: children for requests, resolved once per configuration
+//	          └───▶ Watch: counts of roles and the cache, read at scrape time
 package metrics
 
 import (
@@ -50,8 +50,8 @@ type Set struct {
 	state    state
 }
 
-// New registers the gateway's metrics and Go's own in a registry of their own.
-// version and revision are what jobgate_build_info says.
+// New registers the gateway's metrics and Go's in a new registry. version and revision
+// are labels of jobgate_build_info.
 func New(version, revision string) *Set {
 	slow := prometheus.HistogramOpts{
 		Buckets: prometheus.DefBuckets, NativeHistogramBucketFactor: 1.1,
@@ -94,9 +94,9 @@ func (m *Set) ReloadResult(ok bool) {
 	}
 }
 
-// CountURLs returns what counts the URLs that another service hands out, its jobs'
-// documents: signed for this answer, reused within a quantum, and whether one of those
-// signed is longer than presign.max_url_bytes. It is safe for concurrent use.
+// CountURLs returns a function that counts the URLs in documents of jobs: signed for
+// this answer, reused within a quantum, and whether a signed one is longer than
+// presign.max_url_bytes. It is safe for concurrent use.
 func (m *Set) CountURLs() func(signed, reused int, tooLong bool) {
 	c := m.Counters()
 	return func(signed, reused int, tooLong bool) {

@@ -1,8 +1,8 @@
-// Package reclaim gives memory back to the system after a mass of things that needed it for a moment: connections that were
-// parked or have left, documents that were loaded. A process that is quiet then collects nothing by itself, and holds up to
-// twice of what is alive, and the buffers and stacks of who served.
+// Package reclaim returns memory to the system after many objects needed it for a moment: connections that were parked or
+// closed, documents that were loaded. A process that is idle afterwards does not collect by itself. It holds up to twice
+// the live memory, and the buffers and stacks of the goroutines that served.
 //
-//	Watch.Add ──► Ebb.Due, once a second: a mass, and no more follow? ──► Memory
+//	Watch.Add ──► Ebb.Due, once a second: many freed, and no more follow? ──► Memory
 package reclaim
 
 import (
@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// Ebb says when memory should be collected. It is not safe for concurrent use; its zero value is ready.
+// Ebb says when memory should be collected. The zero value is ready for use. It is not safe for concurrent use.
 type Ebb struct {
 	freed  int64 // since the last collection
-	ebbing int   // calls in a row with few of them
+	ebbing int   // calls in a row with few freed
 	last   time.Time
 }
 
 const (
-	mass         = 1000 // things whose memory is worth a collection: 10 MB and more
+	mass         = 1000 // freed objects that are worth a collection: 10 MB and more
 	collectEvery = 20 * time.Second
 	ebb          = 3 // calls: until then the goroutines that served them have ended
 )
 
-// Due takes how many things let go of their memory since it was last called, about a second ago. A mass of them makes a
-// collection due once no more follow, or, as far as more do, every 20 seconds.
+// Due takes the number of objects freed since the last call, about a second ago. After many, a collection is due once no
+// more follow, or every 20 seconds while more do.
 func (e *Ebb) Due(freed int64, now time.Time) bool {
 	e.freed += freed
 	e.ebbing++
@@ -40,23 +40,22 @@ func (e *Ebb) Due(freed int64, now time.Time) bool {
 	return true
 }
 
-// Memory collects twice, which empties pools, and gives what is free back to the system.
+// Memory collects garbage twice, which empties pools, and returns free memory to the system.
 func Memory() {
 	runtime.GC()
 	debug.FreeOSMemory()
 }
 
-// Watch has memory collected after a mass of things. It is safe for concurrent use and must not be copied.
+// Watch collects memory after many objects were freed. It is safe for concurrent use and must not be copied.
 type Watch struct {
-	Collect func() // Memory, but for tests
+	Collect func() // Memory, except in tests
 
 	freed    atomic.Int64
 	watching atomic.Bool
-	ebb      Ebb // of who is watching
+	ebb      Ebb // used by the timer only
 }
 
-// Add takes how many things have let go of their memory. It returns at once. From a mass of them on a timer runs until the
-// collection.
+// Add adds to the number of freed objects. It does not block. Once there are many, a timer runs until the collection.
 func (w *Watch) Add(n int64) {
 	if w.freed.Add(n) >= mass && w.watching.CompareAndSwap(false, true) {
 		time.AfterFunc(time.Second, w.tick)

@@ -1,7 +1,7 @@
 package target
 
-// AppendDecoded appends text with its %XX decoded once. It reports false, and returns dst as it was, when a % is not
-// followed by two hexadecimal digits. A + stays one.
+// AppendDecoded appends text with its %XX decoded once. It returns dst unchanged, and false, if a % is not followed by two
+// hexadecimal digits. A + is kept.
 func AppendDecoded[S string | []byte](dst []byte, text S) ([]byte, bool) {
 	from := len(dst)
 	for i := 0; i < len(text); i++ {
@@ -22,7 +22,7 @@ func AppendDecoded[S string | []byte](dst []byte, text S) ([]byte, bool) {
 	return dst, true
 }
 
-// unhex holds the values of hexadecimal digits, 255 for what is none.
+// unhex holds the values of hexadecimal digits, 255 for other bytes.
 var unhex = func() (t [256]uint8) {
 	for c := range t {
 		switch {

@@ -1,13 +1,13 @@
-// Package target reads a request's target (RFC 9112 §3.2) once, for everybody who asks about it.
+// Package target parses a request's target (RFC 9112 §3.2) once, for all who need it.
 //
 //	http://host/things/t%3A1/jobs?maxResults=2     absolute form: the authority is left out
 //	           └──── Path ───────┘└── Query ──┘
 //	           └────────── Origin ────────────┘    origin form: what a proxy forwards
 //	            things · t:1 · jobs                Segments: split at raw slashes, then decoded once
 //
-// Parse refuses what is no target. A path that some servers would read as another one (empty and dot segments, encoded
-// slashes, broken escapes) parses, and Spelling says why it is ambiguous: whoever has proven who asks refuses it, so that
-// nobody behind reads another thing's name in it.
+// Parse rejects an invalid target. A path that servers may read differently (empty and dot segments, encoded slashes, broken
+// escapes) parses, and Spelling says why it is ambiguous. A caller that authenticates devices rejects it, so that no server
+// behind it reads another thing's name.
 //
 // The package imports nothing of the project and allocates nothing once a Target's buffer has grown.
 package target
@@ -17,7 +17,7 @@ import "errors"
 // MaxSegments is the largest number of segments that Segments returns.
 const MaxSegments = 24
 
-// What Parse and Spelling find wrong. The texts are for clients.
+// Errors of Parse and Spelling. The texts are for clients.
 var (
 	ErrForm      = errors.New("the request target must begin with / or be an absolute http URL (RFC 9112 §3.2)")
 	ErrCharacter = errors.New("the request target holds a space, a control character or # (RFC 9112 §3.2)")
@@ -29,21 +29,20 @@ var (
 	ErrEncoded      = errors.New("the path holds an encoded slash, backslash, dot or control character (%2F, %5C, %2E, %00); it must have one spelling only")
 )
 
-// Target is a request's target, taken apart. Its slices refer to the bytes that Parse was given and to its own buffer:
-// they are valid until the next Parse, and as long as those bytes. It is not safe for concurrent use; reuse it, its zero
-// value is ready.
+// Target is a parsed request target. Its slices refer to the bytes given to Parse and to its own buffer: they are valid until
+// the next Parse, and as long as those bytes. The zero value is ready for use; reuse it. It is not safe for concurrent use.
 type Target struct {
 	origin, path, query []byte
 
 	segments [MaxSegments][]byte
 	n        int  // segments
-	long     bool // more than MaxSegments
+	long     bool // has more than MaxSegments
 
 	spelling error // why the path has other spellings; nil if it has none
 	scratch  []byte
 }
 
-// Parse takes a request target apart. After an error, which is ErrForm or ErrCharacter, the target is empty.
+// Parse parses a request target. Its error is ErrForm or ErrCharacter; the target is empty then.
 func (t *Target) Parse(uri []byte) error {
 	t.reset()
 	err := t.originForm(uri)
@@ -66,8 +65,8 @@ func (t *Target) Query() []byte { return t.query }
 func (t *Target) Origin() []byte { return t.origin }
 
 // Segments returns the parts of the path between raw slashes, each decoded once; nil if there are more than MaxSegments.
-// The path "/" has one, which is empty, and a path that ends with a slash has an empty last one. Where Spelling is
-// ErrEscape, segments that cannot be decoded stand as they were sent.
+// The path "/" has one empty segment, and a path that ends with a slash has an empty last one. If Spelling is ErrEscape,
+// segments that cannot be decoded are returned as sent.
 func (t *Target) Segments() [][]byte {
 	if t.long {
 		return nil
@@ -75,8 +74,8 @@ func (t *Target) Segments() [][]byte {
 	return t.segments[:t.n]
 }
 
-// Spelling returns nil if servers that normalise paths read the same one, and else what makes them differ:
-// ErrEscape, whatever else there is, ErrEmptySegment, ErrDotSegment, ErrBackslash or ErrEncoded.
+// Spelling returns nil if normalizing the path does not change it. Otherwise it returns the reason: ErrEscape, which takes
+// precedence, ErrEmptySegment, ErrDotSegment, ErrBackslash or ErrEncoded.
 func (t *Target) Spelling() error { return t.spelling }
 
 func (t *Target) reset() {
@@ -124,7 +123,7 @@ func cutScheme(uri []byte) ([]byte, bool) {
 	return nil, false
 }
 
-// equalFold compares with a lower-case text, whatever the case of b's letters.
+// equalFold compares b, ignoring its case, with a lower-case text.
 func equalFold(b []byte, lower string) bool {
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {
@@ -137,7 +136,7 @@ func equalFold(b []byte, lower string) bool {
 	return true
 }
 
-// split takes origin apart, in one pass.
+// split splits origin in one pass.
 func (t *Target) split() error {
 	origin := t.origin
 	start, end, escaped := 1, len(origin), false
@@ -172,7 +171,7 @@ func (t *Target) split() error {
 	return nil
 }
 
-// add takes the next segment.
+// add adds a segment.
 func (t *Target) add(segment []byte, escaped, last bool) {
 	if escaped {
 		segment = t.decode(segment)
@@ -191,7 +190,7 @@ func (t *Target) add(segment []byte, escaped, last bool) {
 	t.n++
 }
 
-// decode returns a segment decoded, in the buffer; as it is if it cannot be.
+// decode returns a segment decoded into the buffer, or unchanged if it cannot be decoded.
 func (t *Target) decode(segment []byte) []byte {
 	from := len(t.scratch)
 	var ok bool
@@ -212,7 +211,7 @@ func isDots(segment []byte) bool {
 	return dots <= 2 && (dots == len(segment) || segment[dots] == ';')
 }
 
-// doubtEscapes looks for escapes, known to be well-formed, of what means something in a path.
+// doubtEscapes looks for escapes of characters that are special in a path. The escapes are well-formed.
 func (t *Target) doubtEscapes(segment []byte) {
 	for i := 0; i < len(segment); i++ {
 		if segment[i] != '%' {
@@ -226,7 +225,7 @@ func (t *Target) doubtEscapes(segment []byte) {
 	}
 }
 
-// doubt keeps the first reason.
+// doubt records the first reason.
 func (t *Target) doubt(why error) {
 	if t.spelling == nil {
 		t.spelling = why

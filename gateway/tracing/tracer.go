@@ -20,8 +20,8 @@ type Tracer struct{ tracer trace.Tracer }
 // New returns a Tracer whose spans go to p.
 func New(p trace.TracerProvider) *Tracer { return &Tracer{p.Tracer(scope)} }
 
-// Begin begins the span of ctx's request, below that of its traceparent header if it has a valid one. Attributes are
-// those of OpenTelemetry's semantic conventions for HTTP servers; a query, which may hold a signature, is none of them.
+// Begin starts the span of ctx's request, as a child of its traceparent header if that is valid. Attributes follow
+// OpenTelemetry's semantic conventions for HTTP servers, without the query, which may hold a signature.
 func (t *Tracer) Begin(ctx *fasthttp.RequestCtx) {
 	h := &ctx.Request.Header
 	path, _, _ := bytes.Cut(h.RequestURI(), []byte("?"))
@@ -44,8 +44,7 @@ func scheme(ctx *fasthttp.RequestCtx) string {
 	return "http"
 }
 
-// End ends the span that Begin began, under the name of the route that answered. It returns the trace's id if the trace
-// is kept, "" if it is not.
+// End ends Begin's span, named after the route that answered. It returns the trace's id if the trace is sampled, else "".
 func (t *Tracer) End(ctx *fasthttp.RequestCtx, route string) string {
 	s := Of(ctx)
 	if s == nil {
@@ -68,8 +67,8 @@ func (t *Tracer) End(ctx *fasthttp.RequestCtx, route string) string {
 	return ""
 }
 
-// Message begins the span of a message that asks for something, below the sender's if that is valid. It returns a context
-// with it, for the steps of what is asked for.
+// Message starts the span of a request message, as a child of the sender's span if that is valid. It returns a context with
+// the span.
 func (t *Tracer) Message(sender Context, name string, at time.Time, attributes ...attribute.KeyValue) (context.Context, *Span) {
 	_, s := t.tracer.Start(w3c.Extract(context.Background(), &sender), name,
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(attributes...))
@@ -81,8 +80,8 @@ type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Client returns a Doer that makes a span of each request of next's, below that of the request's context if there is
-// one, and sends its context along.
+// Client returns a Doer that starts a span for each request through next, as a child of the span in the request's context if
+// there is one, and propagates it.
 func (t *Tracer) Client(next Doer) Doer { return client{t, next} }
 
 type client struct {
@@ -116,7 +115,7 @@ func (c client) Do(r *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// cause is what went wrong, without the URL that net/http puts before it.
+// cause returns an error's cause, without the URL that net/http adds.
 func cause(err error) string {
 	for next := err; next != nil; next = errors.Unwrap(next) {
 		err = next

@@ -1,8 +1,8 @@
-// Package tracing makes OpenTelemetry spans of requests, and carries them on as W3C Trace Context: to upstreams, to the
-// sources of documents, to AWS and to the jobs store. It knows OpenTelemetry's API only; who exports the spans, and which
-// of them, is the TracerProvider's matter.
+// Package tracing creates OpenTelemetry spans of requests, and propagates them as W3C Trace Context: to upstreams, to the
+// sources of documents, to AWS and to the jobs store. It uses only OpenTelemetry's API; the TracerProvider decides about
+// sampling and export.
 //
-// A request whose listener has no Tracer has no span, and then nothing here does anything or allocates.
+// Without a Tracer on its listener a request has no span; then nothing here has any effect or allocates.
 package tracing
 
 import (
@@ -19,7 +19,7 @@ import (
 // scope names the instrumentation.
 const scope = "jobgate"
 
-// key is where a context, a request's too, keeps its span.
+// key is the context key of the span.
 type key struct{}
 
 // With returns a copy of ctx whose span is s; nil: ctx itself.
@@ -30,7 +30,7 @@ func With(ctx context.Context, s trace.Span) context.Context {
 	return context.WithValue(ctx, key{}, s)
 }
 
-// Of returns the span of ctx, nil if it has none. A span may be used after the request that it stands for has ended.
+// Of returns the span of ctx, nil if it has none. A span may be used after its request has ended.
 func Of(ctx context.Context) trace.Span {
 	s, _ := ctx.Value(key{}).(trace.Span)
 	return s
@@ -42,8 +42,8 @@ func Detached(ctx context.Context) context.Context { return With(context.Backgro
 // Span is a step of a request. A nil Span is none.
 type Span struct{ span trace.Span }
 
-// Start begins a step of what ctx's span stands for; without one there it returns ctx and nil. kind says whether another
-// program is asked (trace.SpanKindClient).
+// Start starts a child of ctx's span; without one it returns ctx and nil. kind is trace.SpanKindClient for a call to another
+// program.
 func Start(ctx context.Context, name string, kind trace.SpanKind, attributes ...attribute.KeyValue) (context.Context, *Span) {
 	parent := Of(ctx)
 	if parent == nil {
@@ -61,7 +61,7 @@ func (s *Span) Set(attributes ...attribute.KeyValue) {
 	}
 }
 
-// End ends the step. err is why it failed, nil if it did not: its text must hold no secret.
+// End ends the step. err is why it failed, or nil. Its text must hold no secret.
 func (s *Span) End(err error) {
 	if s == nil {
 		return
@@ -79,7 +79,7 @@ type Context struct {
 	State  string // tracestate; "": none
 }
 
-// ContextOf returns what to send to whom ctx's span asks.
+// ContextOf returns the trace context to send with a call made for ctx's span.
 func ContextOf(ctx context.Context) Context {
 	s := Of(ctx)
 	if s == nil {
