@@ -1,15 +1,15 @@
-// Package signing decides which session signs the URLs of a document, from when and for how long, and what a role may
-// sign: once, for documents, fill routes, the sidecar and jobs.
+// Package signing decides which session signs the URLs of a document, when they begin, how long they live, and what a role
+// may sign. Documents, fill routes, the sidecar and jobs share it.
 //
-//	Order ──► Renderer.Moment ──► Slot ──► Body, which is kept if it is asked for often, or AppendTo the answer
+//	Order ──► Renderer.Moment ──► Slot ──► Body, kept if requested often, or AppendTo the answer
 //	            │ the first of a quantum
 //	            └─► Quantum ──► Authority.Grant: session, lifetime, clamp      (Sessions, over a role.Set)
 //
 //	Permits: a role's policy and the limits of its documents, as jobdoc.Options
 //
-// The rule of quanta: URLs that are signed in one quantum begin with it and are the same bytes. A quantum is never longer
-// than half of a URL's life, ends with the session that signs it, and, where the session's end has cut the URLs' life
-// short, as soon as another session is there.
+// The rule of quanta: URLs signed in one quantum begin with it and are identical. A quantum is at most half of a URL's life.
+// It ends with the session that signs it. If that session's end shortened the URLs' life, the quantum also ends as soon as
+// a new session is available.
 //
-// Times are AWS's: the request's one reading of the clock and the measured skew. Everything is safe for concurrent use.
+// Times are AWS's: the clock, read once per request, plus the measured skew. Everything is safe for concurrent use.
 package signing

@@ -10,18 +10,18 @@ import (
 	"jobgate/presigner/role"
 )
 
-// Terms are what a grant is asked for.
+// Terms are the parameters of a request for a grant.
 type Terms struct {
 	Role    string        // as the Authority knows it: a name under roles, or an ARN
 	Expires time.Duration // of the URLs
 	Begin   time.Time     // when the URLs begin
 	Now     time.Time     // when they are handed out
-	Wait    time.Duration // for a session, at most; 0: as long as the context allows
+	Wait    time.Duration // longest wait for a session; 0: as long as the context allows
 }
 
-// Grant is a session's leave to sign.
+// Grant permits signing with a session.
 type Grant struct {
-	Signer   *presigner.Signer // its address identifies the session; nil: nothing is to be signed
+	Signer   *presigner.Signer // its address identifies the session; nil: nothing to sign
 	Lifetime time.Duration     // of the URLs
 	Clamped  bool              // Lifetime is shorter than what was asked for, because the session ends
 	Ends     time.Time         // when the session does; zero: never
@@ -29,10 +29,10 @@ type Grant struct {
 
 // Authority says who signs for a role. It must be safe for concurrent use.
 type Authority interface {
-	// Skew is what to add to the local clock to get AWS's time. It is quick.
+	// Skew is what to add to the local clock to get AWS's time. It does not block.
 	Skew() time.Duration
-	// Grant returns who signs at t.Now, and for how long. A cold role may be waited for, not longer than ctx lives.
-	// RetryAfter says of its errors when to come back.
+	// Grant returns who signs at t.Now, and for how long. It may wait for a cold role, until ctx ends. RetryAfter returns
+	// when to retry after an error.
 	Grant(ctx context.Context, t Terms) (Grant, error)
 }
 
@@ -42,8 +42,8 @@ type Sessions struct{ Roles *role.Set }
 // Skew implements Authority.
 func (s Sessions) Skew() time.Duration { return s.Roles.Skew() }
 
-// Grant implements Authority. A role that has no session yet, or one that has ended, is waited for, together with all who
-// ask, unless it is known to be failing. No URL lives longer than the role's max_expires.
+// Grant implements Authority. If a role has no valid session, all callers wait for the same one, unless the role is known to
+// be failing. No URL lives longer than the role's max_expires.
 func (s Sessions) Grant(ctx context.Context, t Terms) (Grant, error) {
 	r, listed := s.Roles.Role(t.Role)
 	if !listed {
@@ -68,7 +68,7 @@ func (s Sessions) Grant(ctx context.Context, t Terms) (Grant, error) {
 	return Grant{Signer: session.Signer, Lifetime: lifetime, Clamped: clamped, Ends: session.Expires}, nil
 }
 
-// wait waits for a session of r, for a time at most.
+// wait waits for a session of r, for at most the given time.
 func wait(ctx context.Context, r *role.Role, most time.Duration) (*role.Session, error) {
 	if most > 0 {
 		waiting, cancel := context.WithTimeout(ctx, most)
@@ -82,8 +82,8 @@ func unknownRole(name string) error {
 	return fmt.Errorf("cannot sign with role %q: it is not one of roles", name)
 }
 
-// RetryAfter returns when a request that could not be signed for err should come back: when the role will have been tried
-// again, a second at least.
+// RetryAfter returns when to retry a request that failed to sign with err: after the role's next attempt, and at least a
+// second.
 func RetryAfter(err error) time.Duration {
 	var unavailable *role.UnavailableError
 	if errors.As(err, &unavailable) {

@@ -9,11 +9,11 @@ import (
 
 // RoleRules say what may be signed with a role.
 type RoleRules struct {
-	// Allow and AllowUpload are S3 ARNs with wildcards, see jobdoc.NewPolicy. Empty, Allow
-	// is every object for documents of the operator's own sources, and none for text that
-	// strangers can influence; AllowUpload is none.
+	// Allow and AllowUpload are S3 ARNs with wildcards, see jobdoc.NewPolicy. An empty Allow
+	// permits every object in documents of the operator's sources, and none in untrusted
+	// text; an empty AllowUpload permits none.
 	Allow, AllowUpload []string
-	Setting            string        // where they stand, "presign" or "roles.download", for errors
+	Setting            string        // that holds them, "presign" or "roles.download", for errors
 	MaxExpires         time.Duration // the longest lifetime that a sidecar call may ask for
 }
 
@@ -24,7 +24,7 @@ type Limits struct {
 	MaxRendered     int // bytes of a document, after filling
 }
 
-// Permits say what each role may sign, and how documents are read for it. They are immutable.
+// Permits hold what each role may sign, and how its documents are parsed. They are immutable.
 type Permits struct {
 	resolver *s3host.Resolver
 	limits   Limits
@@ -34,10 +34,10 @@ type Permits struct {
 // permit is one role's.
 type permit struct {
 	policy *jobdoc.Policy
-	listed bool // objects are
+	listed bool // there is a list of objects
 }
 
-// NewPermits compiles the rules of roles, by their names, where S3's objects live as hosts says.
+// NewPermits compiles the rules of roles, by name; hosts says where S3's objects are.
 func NewPermits(hosts s3host.Config, rules map[string]RoleRules, limits Limits) (*Permits, error) {
 	resolver, err := s3host.New(hosts)
 	if err != nil {
@@ -54,12 +54,10 @@ func NewPermits(hosts s3host.Config, rules map[string]RoleRules, limits Limits) 
 	return p, nil
 }
 
-// Lists reports whether the objects are listed that the role may sign: only then may it sign text that strangers can
-// influence.
+// Lists reports whether there is a list of the objects that the role may sign. Without one it must not sign untrusted text.
 func (p *Permits) Lists(role string) bool { return p.roles[role].listed }
 
-// Options returns the rules by which documents are read that the role signs. Of a role that is not known everything is
-// refused.
+// Options returns the parsing rules for documents that the role signs. An unknown role may sign nothing.
 func (p *Permits) Options(role string) (jobdoc.Options, error) {
 	known, ok := p.roles[role]
 	if !ok {
@@ -68,8 +66,8 @@ func (p *Permits) Options(role string) (jobdoc.Options, error) {
 	return p.with(known.policy), nil
 }
 
-// Unsigned returns the rules by which documents are read that nobody signs: every object may stand in them, so that who
-// reads them can say what is missing.
+// Unsigned returns the parsing rules for documents without a role. They allow every object, so that the caller can report
+// the missing role itself.
 func (p *Permits) Unsigned() (jobdoc.Options, error) {
 	policy, err := jobdoc.NewPolicy([]string{"*"}, []string{"*"}, "presign")
 	return p.with(policy), err

@@ -6,14 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// quanta are the present quanta of all roles, so that a hundred thousand templates need one and not as many. Two may want
-// one place; then the one that loses it is made again for the next template.
+// quanta caches the current quanta of all roles, so that a hundred thousand templates share one. On a collision of two, the
+// evicted one is created again for the next template.
 type quanta [1024]atomic.Pointer[Quantum] // quanta of ten minutes begin at 600 offsets
 
 var quantaSeed = maphash.MakeSeed()
 
-// present returns the quantum of that begin and length under which o is signed. The authority is asked each time: what a
-// role may do can have changed since another template's quantum was made.
+// present returns the quantum of that begin and length under which o is signed. It asks the authority each time, because a
+// role's session or rules may have changed since the cached quantum was created.
 func (r *Renderer) present(ctx context.Context, o *Order, begin, length int64) (*Quantum, error) {
 	signs := o.Template.Signs()
 	place := &r.shared[(maphash.String(quantaSeed, o.Role)+uint64(o.Expires)+uint64(begin))%uint64(len(r.shared))] //nolint:gosec // a hash

@@ -9,54 +9,54 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// Order is a document that is asked for.
+// Order is a request for a document.
 type Order struct {
 	Template *jobdoc.Template
 	Role     string
 	Expires  time.Duration
 	At       time.Time     // the request's time, see Renderer.Time
-	Values   jobdoc.Values // of local placeholders; nobody looks at them unless Template is PerDevice
+	Values   jobdoc.Values // of local placeholders; used only if Template is PerDevice
 }
 
-// Signed says what an answer handed out, for the metrics.
+// Signed counts the URLs of an answer, for the metrics.
 type Signed struct {
 	Fresh   int // URLs signed for it
-	Reused  int // URLs of a rendering made for another
+	Reused  int // URLs from a kept rendering
 	Longest int // bytes of the longest fresh URL
 }
 
-// Quantum is how URLs are signed that begin with one quantum: by whom, from when and for how long. It is immutable, and
-// templates of one role share it.
+// Quantum is how the URLs of one quantum are signed: by whom, from when and for how long. It is immutable, and templates of
+// one role share it.
 type Quantum struct {
-	Begin, End int64 // Unix seconds: when its URLs begin, and when the next quantum does, or the session ends
+	Begin, End int64 // Unix seconds: when its URLs begin, and when the next quantum begins or the session ends
 	Grant      Grant
 
 	role    string
-	expires time.Duration // that were asked for
+	expires time.Duration // as requested
 	signs   bool          // there is something to sign
 }
 
-// covers says whether o's URLs, which begin at begin, may be signed as q says.
+// covers says whether o's URLs, which begin at begin, may be signed with q.
 func (q *Quantum) covers(o *Order, begin int64) bool {
 	return q.Begin == begin && q.expires == o.Expires && o.At.Unix() < q.End
 }
 
-// Rendering is a template's state within one quantum: how it is signed and, where it is kept, the document itself. It is
-// immutable; Body may be written to any number of connections.
+// Rendering is a template's state within one quantum: how it is signed and, if kept, the document itself. It is immutable;
+// Body may be written to any number of connections.
 type Rendering struct {
 	*Quantum
-	Body []byte // nil: to be rendered into the answer, see AppendTo
+	Body []byte // nil: not kept, see AppendTo
 	ETag []byte // with Body, if the Renderer makes one
 }
 
-// Renderer renders templates. A presigned URL is a function of the second of signing, so who asks within one quantum gets
-// the same bytes, whether the document was kept or is signed again. Documents that are asked for often are kept.
+// Renderer renders templates. A presigned URL depends only on the second of signing, so all requests within one quantum get
+// the same bytes, whether the document was kept or is signed again. Documents that are requested often are kept.
 type Renderer struct {
 	Authority Authority
-	Quantum   time.Duration                 // whole seconds; below one is one
+	Quantum   time.Duration                 // whole seconds; at least one is used
 	Timeout   time.Duration                 // how long a request may wait for a cold role
-	Count     func(Signed)                  // nil: nobody counts
-	Tag       func(dst, body []byte) []byte // appends the ETag of a body; nil: none is made
+	Count     func(Signed)                  // nil: not counted
+	Tag       func(dst, body []byte) []byte // appends the ETag of a body; nil: no ETag
 
 	shared quanta
 }
@@ -64,21 +64,21 @@ type Renderer struct {
 // Time returns AWS's time at now, the request's reading of the clock.
 func (r *Renderer) Time(now time.Time) time.Time { return now.Add(r.Authority.Skew()) }
 
-// Moment returns the rendering of o's present quantum, with its Body if s keeps that. resized says that s keeps more or
-// less than before, see [Slot.Kept]. It allocates only what is kept, and a Quantum for all templates together.
+// Moment returns the rendering of o's current quantum, with its Body if s keeps it. resized says that [Slot.Kept] has
+// changed. It allocates only what is kept, and one Quantum for all templates together.
 func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m Rendering, resized bool, err error) {
 	length := r.quantum(o.Expires)
 	begin := quantumOf(o.At, s.Offset, length)
 	q := s.quantum.Load()
 	if q == nil || !q.covers(o, begin) || q.Grant.Clamped {
-		// Slow path: a quantum begins, or perhaps there is a session by now under which URLs live longer.
+		// Slow path: a quantum begins, or a new session may give URLs a longer life.
 		present, err := r.present(ctx, o, begin, length)
 		if err != nil {
 			return Rendering{}, false, err
 		}
 		q, resized = s.turn(q, present, length)
 	}
-	// Fast path: what this quantum's requests share.
+	// Fast path: the rendering that this quantum's requests share.
 	if kept := s.kept.Load(); kept != nil && kept.Quantum == q {
 		s.count()
 		r.countReused(o)
@@ -95,7 +95,7 @@ func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m Rendering, 
 	return *made, true, nil
 }
 
-// render returns a document that is to be kept, in no more memory than it takes.
+// render returns a document to keep, in a buffer of exactly its size.
 func (r *Renderer) render(q *Quantum, o *Order) (*Rendering, error) {
 	scratch := scratches.Get().(*[]byte)
 	defer scratches.Put(scratch)
@@ -113,7 +113,7 @@ func (r *Renderer) render(q *Quantum, o *Order) (*Rendering, error) {
 
 var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
-// AppendTo appends the document as it stands for o's device, signed as m says. On an error it returns dst as it was.
+// AppendTo appends the document for o's device, signed as m says. On an error it returns dst unchanged.
 func (r *Renderer) AppendTo(dst []byte, m Rendering, o *Order) ([]byte, error) {
 	c := jobdoc.Context{Signer: m.Grant.Signer, Expires: m.Grant.Lifetime, Time: time.Unix(m.Begin, 0), Values: o.Values}
 	dst, err := o.Template.AppendTo(dst, &c)
@@ -123,8 +123,8 @@ func (r *Renderer) AppendTo(dst []byte, m Rendering, o *Order) ([]byte, error) {
 	return dst, err
 }
 
-// Once returns how to sign what is no kept template's: text that is filled as it passes. o.Template is not looked at.
-// CountFresh is to be told when it is done.
+// Once returns how to sign text that has no template in the cache, as on fill routes. It ignores o.Template. Call CountFresh
+// afterwards.
 func (r *Renderer) Once(ctx context.Context, o *Order) (jobdoc.Context, error) {
 	begin := quantumOf(o.At, 0, r.quantum(o.Expires))
 	g, err := r.grant(ctx, o, begin)
@@ -136,12 +136,12 @@ func (r *Renderer) grant(ctx context.Context, o *Order, begin int64) (Grant, err
 	return r.Authority.Grant(ctx, Terms{Role: o.Role, Expires: o.Expires, Begin: time.Unix(begin, 0), Now: o.At, Wait: r.Timeout})
 }
 
-// quantum returns the length of the quanta of URLs that live for expires, in seconds: a URL keeps half of its life.
+// quantum returns the length of quanta in seconds, at most half of expires, the life of the URLs.
 func (r *Renderer) quantum(expires time.Duration) int64 {
 	return max(1, min(int64(r.Quantum/time.Second), int64(expires/time.Second)/2))
 }
 
-// quantumOf returns when the quantum of that length and offset began in which t is, in Unix seconds.
+// quantumOf returns the begin of the quantum that contains t, in Unix seconds.
 func quantumOf(t time.Time, offset, quantum int64) int64 {
 	now := t.Unix()
 	return now - (now+offset%quantum)%quantum

@@ -1,4 +1,4 @@
-// Package signingtest is an authority and a signer for tests of what signs.
+// Package signingtest provides an authority and a signer for tests.
 package signingtest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"jobgate/presigner"
 )
 
-// Documents with placeholders: one whose URLs all devices share, and one whose URL is each device's own.
+// Documents with placeholders: one whose URLs all devices share, and one with a URL for each device.
 const (
 	SharedDocument    = `{"steps":[{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}"}]}`
 	PerDeviceDocument = `{"url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}/${jobId}/${executionNumber}.bin}"}`
