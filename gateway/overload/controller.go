@@ -3,46 +3,46 @@ package overload
 import "time"
 
 const (
-	// Requests are turned away once this much delay has lasted this long while so many wait for each processor. A
-	// collection of garbage or a burst passes by itself, and a hundred connections that ask as fast as they are
-	// answered wait for each other and for nobody else.
+	// Load shedding begins once this much delay has lasted this long while so many requests wait for each processor. A
+	// garbage collection or a burst passes by itself. A hundred connections that send requests as fast as they are answered
+	// wait only for each other.
 	tooLong  = 30 * time.Millisecond
 	patience = 100 * time.Millisecond
 	crowd    = 128
 
-	// Target is the delay that is aimed at from then on. What a request waits is this, once or twice, and up to 10 ms
-	// more, after which a busy Go program looks at its sockets at the latest.
+	// Target is the delay to aim for from then on. A request waits this long once or twice, and up to 10 ms more, the
+	// longest a busy Go program takes to poll its sockets.
 	Target = 3 * time.Millisecond
 
-	// few is how many requests wait for each processor where there is nothing to be gained by turning some away.
+	// few is the number of requests waiting for each processor below which shedding gains nothing.
 	few = 8
 
-	// calm is how long nobody must have been turned away until it takes tooLong and patience again.
+	// calm is how long no request must have been shed until tooLong and patience apply again.
 	calm = 5 * time.Second
 
-	first = 0.5  // the part that is let in when it begins
-	least = 0.01 // the smallest part
-	gain  = 0.02 // by which the part grows in an interval of quickly without any delay
+	first = 0.5  // the admitted fraction when shedding begins
+	least = 0.01 // the smallest fraction
+	gain  = 0.02 // by which the fraction grows in an interval of quickly without any delay
 	steep = -3   // how many times faster it falls, at most
 )
 
-// measurement is what was seen in one interval.
+// measurement is what was measured in one interval.
 type measurement struct {
 	arrived int64 // requests
 	refused int64 // of them, those for whom there was no turn
 	took    time.Duration
-	delay   time.Duration // that half of what was ready to run waited for a processor
+	delay   time.Duration // median wait of runnable goroutines for a processor
 }
 
-// controller decides which part of the requests is let in. Not safe for concurrent use.
+// controller decides which fraction of the requests is admitted. Not safe for concurrent use.
 type controller struct {
 	processors int
-	admitted   float64       // the part; 1: all
-	alert      bool          // some were turned away, not long ago
-	lasted     time.Duration // how long there has been too much delay or, with alert, how long all have been let in
+	admitted   float64       // the fraction; 1: all
+	alert      bool          // requests were shed recently
+	lasted     time.Duration // how long there has been too much delay or, with alert, how long all have been admitted
 }
 
-// step takes in one measurement and returns the part of the requests that is let in until the next.
+// step takes a measurement and returns the fraction of the requests to admit until the next.
 func (c *controller) step(m measurement) float64 {
 	waiting := float64(m.arrived) * float64(m.delay) / float64(max(m.took, 1)) / float64(c.processors) // Little's law
 	if !c.alert {
@@ -53,7 +53,7 @@ func (c *controller) step(m measurement) float64 {
 		}
 		return c.admitted
 	}
-	// Up and down alike, so that the delay settles at Target; faster down where it is far above.
+	// Proportional, so that the delay settles at Target; faster down if it is far above.
 	room := 1.0
 	if waiting > few {
 		room = max(steep, float64(Target-m.delay)/float64(Target))

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// delays reads how long goroutines that could run had to wait for a processor. The runtime measures one in eight.
+// delays reads how long runnable goroutines waited for a processor. The runtime measures one in eight.
 type delays struct {
 	sample []metrics.Sample
-	before []uint64 // counts as they were last
+	before []uint64 // the last counts
 }
 
 func newDelays() *delays {
@@ -21,7 +21,7 @@ func newDelays() *delays {
 func (d *delays) median() time.Duration {
 	metrics.Read(d.sample)
 	if d.sample[0].Value.Kind() != metrics.KindFloat64Histogram {
-		return 0 // another runtime than this was written for
+		return 0 // an unknown runtime version
 	}
 	h := d.sample[0].Value.Float64Histogram()
 	if len(d.before) != len(h.Counts) {
@@ -29,7 +29,7 @@ func (d *delays) median() time.Duration {
 	}
 	total := uint64(0)
 	for i, n := range h.Counts {
-		d.before[i] = n - d.before[i] // how many of the interval
+		d.before[i] = n - d.before[i] // count in this interval
 		total += d.before[i]
 	}
 	median := middle(d.before, h.Buckets, total)
@@ -37,7 +37,7 @@ func (d *delays) median() time.Duration {
 	return median
 }
 
-// middle returns the lower bound of the bucket in which the middle one of total counts is.
+// middle returns the lower bound of the bucket that contains the median of total counts.
 func middle(counts []uint64, bounds []float64, total uint64) time.Duration {
 	seen := uint64(0)
 	for i, n := range counts {

@@ -1,17 +1,17 @@
-// Package overload turns requests away while more come than the processor can serve, so that those that are let in are
-// answered in time.
+// Package overload sheds load: while more requests arrive than the processors can serve, it rejects some, so that those it
+// admits are answered in time.
 //
-// It goes by measured delay, not by a number in flight: how long goroutines that could run wait for a processor, as the
-// Go scheduler measures it, and by Little's law how many requests that makes wait at once. Requests that wait for
-// somebody else (an upstream, a source, a slow reader) make no such delay, and neither does a machine that is busy with
-// other things while few requests come.
+// It measures delay, not the number in flight: how long runnable goroutines wait for a processor, as the Go scheduler
+// measures it, and by Little's law how many requests wait at once. Requests that wait for something else (an upstream, a
+// source, a slow reader) cause no such delay, and a machine that is busy with other work while few requests arrive causes
+// no shedding.
 //
-//	every few ms:   delay over Target, and many wait    let a smaller part in
-//	                else                                let more in again
+//	every few ms:   delay over Target, and many wait    admit a smaller fraction
+//	                else                                admit more again
 //
-// While there is too much delay, those that are let in and have long work to do, a document's signing, take turns, so that
-// the others are turned away at once and the processor is never without work: see Gate.Turn. Who would have to wait too
-// long for its turn, as long as turns take at the time, is turned away too.
+// While there is too much delay, admitted requests with long work (signing a document) take turns, so that the others are
+// rejected at once and the processors always have work: see Gate.Turn. A request that would wait too long for its turn is
+// rejected too.
 package overload
 
 import (
@@ -22,12 +22,12 @@ import (
 	"time"
 )
 
-// Gate decides who is let in. It is safe for concurrent use.
+// Gate decides which requests are admitted. It is safe for concurrent use.
 type Gate struct {
 	arrived   atomic.Int64
-	threshold atomic.Uint32 // a random number above it is turned away; MaxUint32: nobody is
-	alert     atomic.Bool   // more come than can be served, or did not long ago
-	turns     *turns        // nil: the system had no pipe
+	threshold atomic.Uint32 // a random number above it is rejected; MaxUint32: none is
+	alert     atomic.Bool   // overloaded, now or recently
+	turns     *turns        // nil: no pipe could be created
 	stop      chan struct{}
 }
 
@@ -42,7 +42,7 @@ func New() *Gate {
 	return g
 }
 
-// Close ends the measuring. Everybody is let in from then on.
+// Close stops measuring. All requests are admitted from then on.
 func (g *Gate) Close() {
 	close(g.stop)
 	if g.turns != nil {
@@ -50,31 +50,31 @@ func (g *Gate) Close() {
 	}
 }
 
-// Admit counts a request and reports whether it is let in. It takes a few nanoseconds and does not allocate.
+// Admit counts a request and reports whether it is admitted. It takes a few nanoseconds and does not allocate.
 func (g *Gate) Admit() bool {
 	g.arrived.Add(1)
 	t := g.threshold.Load()
 	return t == math.MaxUint32 || rand.Uint32() <= t
 }
 
-// Alert reports whether more requests come than can be served, or did not long ago. Whoever is about to keep a processor
-// busy asks for a Turn then.
+// Alert reports whether more requests arrive than can be served, now or recently. If so, a request takes a Turn before
+// processor-intensive work.
 func (g *Gate) Alert() bool { return g.alert.Load() && g.turns != nil }
 
-// Turn waits until a processor has time for the work of a request that was let in, and reports whether it has soon
-// enough. If so, EndTurn is to be called after the work. It is for work that waits for nobody, and for Alert.
+// Turn waits until a processor is free for an admitted request's work, and reports whether that was soon enough. If so, call
+// EndTurn after the work. Use it only during Alert, for work that does not block.
 func (g *Gate) Turn() bool { return g.turns.take() }
 
-// EndTurn lets the next in.
+// EndTurn ends a turn and lets the next request work.
 func (g *Gate) EndTurn() { g.turns.give() }
 
-// How often is measured: often while there is much to see.
+// Measuring intervals: short under load.
 const (
 	quickly = 5 * time.Millisecond
 	slowly  = 50 * time.Millisecond
 )
 
-// busy is how many requests a second and processor make it worth measuring quickly.
+// busy is the rate of requests, a second and processor, from which the short interval is used.
 const busy = 200
 
 func (g *Gate) watch() {

@@ -8,28 +8,28 @@ import (
 )
 
 const (
-	// longest is how long a request may have to wait for its turn. One that would have to wait longer is turned away.
+	// longest is the longest wait for a turn. A request that would wait longer is rejected.
 	longest = 25 * time.Millisecond
 
-	// pause is the work that is begun at once, between two looks at the sockets.
+	// pause is the amount of work started at once, between two polls of the sockets.
 	pause = time.Millisecond
 
-	// unmeasured is what the work of one request is taken for at first, and smooth the part that a measurement is of
-	// what it is taken for from then on.
+	// unmeasured is the initial estimate of one request's work; smooth is the weight of a new measurement in the
+	// estimate.
 	unmeasured = time.Millisecond
 	smooth     = 8
 )
 
-// turns lets requests work a few at a time, and whoever is to be turned away before them. Where each goes to work as it
-// comes, those that are turned away wait behind the others' work, in the scheduler's queue and, until that is empty, in
-// their sockets: Go looks at those when it has nothing else to run.
+// turns lets a few requests work at a time, so that rejections come first. If every request started work on arrival, those
+// to be rejected would wait behind that work: in the scheduler's queue or, until that is empty, in their sockets, which Go
+// polls when it has nothing else to run.
 //
-//	take ─▶ queue, as long as what can be done within longest ─▶ a few at a time ─▶ work ─▶ give
-//	  └─ full: turned away                   ▲                                              │
-//	                                         └── pipe: after all that came meanwhile ◀──────┘
+//	take ─▶ queue, as long as can be served within longest ────▶ a few at a time ─▶ work ─▶ give
+//	  └─ full: rejected                      ▲                                              │
+//	                                         └── pipe: after all that arrived meanwhile ◀───┘
 //
-// The pipe is for Go a socket like the clients': what is written to it is seen when it looks at those. So a request has
-// no turn before the next look, not even while nobody works: with one processor, it is never taken while another works.
+// Go polls the pipe together with the clients' sockets. So a request gets no turn before the next poll, even if no other is
+// working: with one processor, no two requests ever work at the same time.
 type turns struct {
 	processors       int
 	sockets, signals *os.File // the pipe's ends
@@ -38,17 +38,17 @@ type turns struct {
 	waiting  []*turn // a ring
 	head, n  int
 	running  int
-	signaled bool // somebody was told to let the next in
+	signaled bool // a signal is in the pipe
 	closed   bool
-	refused  int64 // since it was last asked
+	refused  int64 // since the last call of turnedAway
 
-	each    time.Duration // that passes for each request, while some wait
-	begun   time.Time     // when some were last let in
-	batch   int           // how many they were
+	each    time.Duration // estimated time per request, while some wait
+	begun   time.Time     // when the last batch was admitted
+	batch   int           // its size
 	crowded bool          // some still waited then
 }
 
-// turn is one that waits.
+// turn is a waiting request.
 type turn struct{ comes chan struct{} }
 
 var (
@@ -56,7 +56,7 @@ var (
 	signal = []byte{0}
 )
 
-// newTurns returns turns that end with close.
+// newTurns returns turns. Close them.
 func newTurns() (*turns, error) {
 	t := &turns{processors: runtime.GOMAXPROCS(0), each: unmeasured}
 	var err error
@@ -67,7 +67,7 @@ func newTurns() (*turns, error) {
 	return t, nil
 }
 
-// take waits for a turn and reports whether there is one. If so, give is to be called when the work is done.
+// take waits for a turn and reports whether it got one. If so, call give after the work.
 func (t *turns) take() bool {
 	t.mu.Lock()
 	switch {
@@ -95,20 +95,20 @@ func (t *turns) give() {
 	t.next()
 }
 
-// next lets others in if there is room. It unlocks mu.
+// next signals that more requests may work, if there is room. It unlocks mu.
 func (t *turns) next() {
 	due := t.n > 0 && t.running < t.processors && !t.signaled && !t.closed
 	t.signaled = t.signaled || due
 	t.mu.Unlock()
 	if due {
-		_, _ = t.signals.Write(signal) // fails when it is closed
+		_, _ = t.signals.Write(signal) // fails only after close
 	}
 }
 
 // room returns how many may wait.
 func (t *turns) room() int { return max(2*t.processors, int(longest/t.each)) }
 
-// run lets requests in until close.
+// run admits requests until close.
 func (t *turns) run() {
 	defer func() { _ = t.sockets.Close() }()
 	var signaled [8]byte
@@ -122,7 +122,7 @@ func (t *turns) run() {
 	}
 }
 
-// admit lets in as many as pause is enough for. mu is held.
+// admit admits as many requests as fit in pause. mu is held.
 func (t *turns) admit(now time.Time) {
 	t.signaled = false
 	if t.crowded && t.batch > 0 {
@@ -136,7 +136,7 @@ func (t *turns) admit(now time.Time) {
 	t.crowded = t.n > 0
 }
 
-// close lets all in, now and from then on.
+// close admits all waiting and future requests.
 func (t *turns) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -148,7 +148,7 @@ func (t *turns) close() {
 	_ = t.signals.Close()
 }
 
-// turnedAway returns how many were, since it was last called.
+// turnedAway returns how many requests were rejected since the last call.
 func (t *turns) turnedAway() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
