@@ -9,13 +9,13 @@ import (
 )
 
 // readBody reads a body in the given Content-Encoding, up to limit decoded bytes. It
-// returns ErrTooLarge, bare, when there are more; no more than about limit bytes are ever
-// held, whatever a few compressed ones would grow to.
+// returns a bare ErrTooLarge if there are more. It never holds more than about limit
+// bytes, however far the body would expand.
 func readBody(r io.Reader, encoding string, limit int64) ([]byte, error) {
 	zipped := false
 	for name := range strings.SplitSeq(strings.ToLower(encoding), ",") {
 		switch strings.TrimSpace(name) {
-		case "", "identity", "aws-chunked": // S3 keeps the name of an upload's framing, not the framing
+		case "", "identity", "aws-chunked": // S3 stores the name of an upload's framing, not the framing
 		case "gzip", "x-gzip":
 			zipped = true
 		default:
@@ -25,7 +25,7 @@ func readBody(r io.Reader, encoding string, limit int64) ([]byte, error) {
 	if !zipped {
 		return readLimited(r, limit)
 	}
-	// Compressed bytes count too: empty members of gzip decode to nothing, without end.
+	// Compressed bytes are limited too: endless empty gzip members decode to nothing.
 	wire := &countingReader{r: r, left: limit + gzipOverhead}
 	z, err := gzip.NewReader(wire)
 	if err != nil {
@@ -38,10 +38,10 @@ func readBody(r io.Reader, encoding string, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// gzipOverhead is more than what gzip adds to a document that does not compress.
+// gzipOverhead is more than gzip adds to an incompressible document.
 const gzipOverhead = 64 << 10
 
-// countingReader fails with ErrTooLarge after so many bytes.
+// countingReader fails with ErrTooLarge after left bytes.
 type countingReader struct {
 	r    io.Reader
 	left int64
@@ -59,7 +59,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// fault returns what went wrong when err came out of the decoder.
+// fault returns the cause of the decoder's error err.
 func (c *countingReader) fault(err error) error {
 	if c.left <= 0 || errors.Is(err, ErrTooLarge) {
 		return ErrTooLarge

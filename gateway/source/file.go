@@ -16,17 +16,17 @@ import (
 	"time"
 )
 
-// File reads documents from one folder and what lies below it. Nothing outside is ever
-// opened, whatever a URL or a symbolic link says ([os.Root]); links within the folder are
-// followed, as in a mounted ConfigMap. Only regular files are documents.
+// File reads documents from a folder and its subfolders. It never opens a file outside,
+// also by symbolic links ([os.Root]); links within the folder are followed, as in a
+// mounted ConfigMap. Only regular files are documents.
 type File struct {
 	folder string
 	now    func() time.Time
 }
 
 // NewFile returns a source for the documents of a folder, an absolute path such as
-// [Pattern.Folder] returns. The folder may be made, mounted or replaced later: it is
-// opened anew for each document.
+// [Pattern.Folder] returns. The folder may be created, mounted or replaced later: it is
+// opened for each document.
 func NewFile(folder string) (*File, error) {
 	if !filepath.IsAbs(folder) {
 		return nil, fmt.Errorf("cannot read documents from folder %q: not an absolute path", folder)
@@ -37,8 +37,8 @@ func NewFile(folder string) (*File, error) {
 // Name returns "file".
 func (*File) Name() string { return "file" }
 
-// Load reads one file. Its ETag tells the file's identity, size and times; a file that
-// changed a moment ago has none, as it may change again within its clock's tick.
+// Load reads one file. Its ETag is the file's identity, size and times. A file changed
+// within the last seconds has none, as its times may not show another change.
 func (f *File) Load(ctx context.Context, r Request) (Document, error) {
 	name, reason := f.relative(r.URL)
 	if reason != "" {
@@ -49,11 +49,11 @@ func (f *File) Load(ctx context.Context, r Request) (Document, error) {
 	}
 	root, err := os.OpenRoot(f.folder)
 	if err != nil {
-		// No mount is no statement about the documents in it.
+		// A missing mount does not mean that its documents do not exist.
 		return Document{}, failure(ErrUnavailable, r.URL, "folder %q: %w", f.folder, pathCause(err))
 	}
 	defer func() { _ = root.Close() }()
-	// Look before opening: to open a device may do something.
+	// Check before opening: opening a device may have an effect.
 	info, err := root.Stat(name)
 	if err == nil {
 		err = regular(info)
@@ -80,7 +80,7 @@ func (f *File) Load(ctx context.Context, r Request) (Document, error) {
 	return doc, nil
 }
 
-// relative returns the path below the folder that a URL names, or why it names none.
+// relative returns a URL's path relative to the folder, or the reason why it has none.
 func (f *File) relative(u string) (name, reason string) {
 	rest, ok := strings.CutPrefix(u, "file:///")
 	if !ok {
@@ -101,9 +101,9 @@ func (f *File) relative(u string) (name, reason string) {
 	return name, ""
 }
 
-// readFile reads the file that info was found of, in one piece.
+// readFile reads the file described by info.
 func readFile(ctx context.Context, root *os.Root, name string, info fs.FileInfo, limit int64) ([]byte, error) {
-	// O_NONBLOCK: should it be a FIFO by now, opening it does not wait for a writer.
+	// O_NONBLOCK: if it is a FIFO by now, do not wait for a writer.
 	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -127,7 +127,7 @@ var (
 	errNotRegular = errors.New("not a regular file")
 )
 
-// unchanged returns an error if the open file is not, or not as, info says.
+// unchanged returns an error if the open file is not the one described by info, or has changed.
 func unchanged(file *os.File, info fs.FileInfo) error {
 	now, err := file.Stat()
 	if err != nil {
@@ -149,7 +149,7 @@ func regular(info fs.FileInfo) error {
 	return nil
 }
 
-// fileClass sorts an error of [os.Root] and the file system.
+// fileClass returns the class of an error of [os.Root] or the file system.
 func fileClass(err error) error {
 	var errno syscall.Errno
 	switch {
@@ -161,14 +161,14 @@ func fileClass(err error) error {
 	case errors.Is(err, errChanged), errors.As(err, &errno):
 		return ErrUnavailable
 	}
-	var escape *fs.PathError // the one error that os.Root makes itself: the path leaves the folder
+	var escape *fs.PathError // os.Root's own error: the path leaves the folder
 	if errors.As(err, &escape) {
 		return ErrForbidden
 	}
 	return ErrUnavailable
 }
 
-// pathCause leaves out the path, which the message has already.
+// pathCause removes the path, which is in the message already.
 func pathCause(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -177,11 +177,11 @@ func pathCause(err error) error {
 	return err
 }
 
-// settled is how long ago a file must have changed for its times to tell it from its next
-// version.
+// settled is how old a change must be for the file's times to distinguish it from the
+// next change.
 const settled = 2 * time.Second
 
-// contentTypes are few and fixed: what the machine's own table says would vary.
+// contentTypes is a fixed list, because the system's table differs between machines.
 var contentTypes = map[string]string{
 	".json": "application/json",
 	".yaml": "application/yaml",

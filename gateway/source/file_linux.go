@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// fileTag returns the ETag of a file: inode, size, and the time of the last change of
-// either content or attributes, which no program can set back. "" if that was just now.
+// fileTag returns the ETag of a file: inode, size and ctime, which programs cannot set
+// back. "" if it changed just now.
 func fileTag(info fs.FileInfo, now time.Time) string {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -15,15 +15,15 @@ import (
 
 // HTTPOptions are the settings of an HTTP source. Zero fields take their defaults.
 type HTTPOptions struct {
-	Timeout        time.Duration // of one load, all told (10 s)
+	Timeout        time.Duration // of a whole load (10 s)
 	ConnectTimeout time.Duration // of one connection (3 s)
 	MaxLimit       int64         // the largest [Request.Limit] (DefaultLimit)
 	TLS            *tls.Config   // nil: the system's roots; not changed afterwards
 }
 
 // HTTP reads documents from HTTP servers. It follows no redirects, sends no credentials,
-// uses no proxy, asks for gzip, and revalidates by ETag and Last-Modified. An answer other
-// than 200, 304, 403, 404 or 410 says nothing about the document.
+// uses no proxy, asks for gzip, and revalidates by ETag and Last-Modified. Any answer
+// other than 200, 304, 403, 404 or 410 is ErrUnavailable.
 type HTTP struct {
 	client  *fasthttp.Client
 	timeout time.Duration
@@ -46,10 +46,10 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		MaxIdemponentCallAttempts: 2, // a kept connection may have been closed
 		ReadBufferSize:            16 << 10,
 		DisablePathNormalizing:    true,
-		// Not streamed: a stream takes a chunked body without its last chunk for whole.
+		// Not streamed: fasthttp's stream accepts a truncated chunked body.
 		MaxResponseBodySize: int(cmp.Or(o.MaxLimit, DefaultLimit) + gzipOverhead),
 		ConfigureClient: func(hc *fasthttp.HostClient) error {
-			hc.SecureErrorLogMessage = true // errors without the server's bytes
+			hc.SecureErrorLogMessage = true // no server bytes in errors
 			return nil
 		},
 	}}
@@ -59,7 +59,7 @@ const (
 	userAgent             = "jobgate"
 	defaultTimeout        = 10 * time.Second
 	defaultConnectTimeout = 3 * time.Second
-	idleConnTimeout       = 90 * time.Second // longer than a document's freshness
+	idleConnTimeout       = 90 * time.Second // longer than cache.fresh
 )
 
 // Name returns "http".
@@ -68,8 +68,8 @@ func (*HTTP) Name() string { return "http" }
 // Close closes the idle connections.
 func (h *HTTP) Close() { h.client.CloseIdleConnections() }
 
-// Load gets one document. A ctx without a deadline ends it only before it begins: then
-// [HTTPOptions.Timeout] does.
+// Load gets one document. Canceling ctx has no effect once the request has started; a
+// deadline of ctx, else [HTTPOptions.Timeout], ends it.
 func (h *HTTP) Load(ctx context.Context, r Request) (Document, error) {
 	if err := ctx.Err(); err != nil {
 		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
@@ -89,7 +89,7 @@ func (h *HTTP) Load(ctx context.Context, r Request) (Document, error) {
 	switch long := errors.Is(err, fasthttp.ErrBodyTooLarge); {
 	case long && resp.StatusCode() == fasthttp.StatusOK:
 		return Document{}, tooLarge(&r)
-	case err != nil && !long: // what an error's page says is not read
+	case err != nil && !long: // do not read an error page
 		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
 	}
 	return answer(resp, &r)
@@ -160,7 +160,7 @@ func answer(resp *fasthttp.Response, r *Request) (Document, error) {
 	return doc, nil
 }
 
-// publicPart returns a URL without what may be secret in it.
+// publicPart returns a URL without its parts that may be secret.
 func publicPart(location string) string {
 	u, err := url.Parse(location)
 	if err != nil {
@@ -169,7 +169,7 @@ func publicPart(location string) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// revalidated is the document of a 304. Servers may leave out what has not changed.
+// revalidated returns the document of a 304. Servers may omit unchanged headers.
 func revalidated(doc Document, r *Request) Document {
 	if doc.ETag == "" {
 		doc.ETag = r.ETag

@@ -22,17 +22,17 @@ func (o Object) String() string {
 	return "s3://" + o.Region + "." + o.Bucket + "/" + o.Key + "@" + o.Version
 }
 
-// Body is an object's bytes as they are stored, not decompressed, to be read once and
-// closed. It is for one goroutine.
+// Body is an object's stored bytes, not decompressed. Read it once and close it. It is
+// not safe for concurrent use.
 type Body struct {
 	io.ReadCloser
 	Size int64 // in bytes
 }
 
-// Open begins to read a version of an object. The whole reading ends when ctx does, or
-// when nothing arrives for stall; S3Options.Timeout is not looked at. Errors are of the
-// four classes, those of Read too. A server that answers with another version, because it
-// knows none, is refused.
+// Open starts reading a version of an object. Reading fails when ctx ends, or when
+// nothing arrives for stall; S3Options.Timeout does not apply. Errors, also of Read, are
+// of the four classes. An answer with another version, from a server without versions,
+// is an error.
 func (s *S3) Open(ctx context.Context, o Object, stall time.Duration) (*Body, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	body, err := s.open(ctx, cancel, o, stall)
@@ -65,8 +65,8 @@ func (s *S3) open(ctx context.Context, cancel context.CancelCauseFunc, o Object,
 	return &Body{ReadCloser: r, Size: resp.ContentLength}, nil
 }
 
-// Exists returns nil if a version of an object is there and may be read; else an error of
-// one of the classes. It asks for no byte of it.
+// Exists returns nil if a version of an object exists and is readable, else an error of
+// one of the classes. It reads no content.
 func (s *S3) Exists(ctx context.Context, o Object) error {
 	ctx, cancel := context.WithTimeout(ctx, s.options.Timeout)
 	defer cancel()
@@ -85,7 +85,7 @@ func (s *S3) Exists(ctx context.Context, o Object) error {
 	switch resp.StatusCode {
 	case http.StatusOK:
 		return nil
-	case http.StatusNotFound, http.StatusMethodNotAllowed: // the latter of a delete marker
+	case http.StatusNotFound, http.StatusMethodNotAllowed: // 405 is the answer for a delete marker
 		class = ErrNotFound
 	case http.StatusForbidden:
 		class = ErrForbidden
@@ -99,13 +99,13 @@ func (s *S3) versionURL(o Object) *url.URL {
 	return u
 }
 
-// accept says whether an answer is the object that was asked for.
+// accept checks that an answer is the requested object.
 func (r *objectReader) accept(resp *http.Response) error {
 	given := resp.Header.Get("X-Amz-Version-Id")
 	switch {
 	case resp.StatusCode != http.StatusOK:
 		code, text, class := readRefusal(resp, r.object.Region)
-		if code == "InvalidArgument" || code == "MethodNotAllowed" { // a malformed version id, and that of a delete marker
+		if code == "InvalidArgument" || code == "MethodNotAllowed" { // a malformed version id, or that of a delete marker
 			class = ErrNotFound
 		}
 		return objectFailure(class, r.object, "%s", text)
@@ -119,7 +119,7 @@ func (r *objectReader) accept(resp *http.Response) error {
 	return nil
 }
 
-// objectReader reads a body of known length, and gives up when nothing arrives.
+// objectReader reads a body of known length, and fails when nothing arrives for too long.
 type objectReader struct {
 	body   io.ReadCloser
 	ctx    context.Context
@@ -151,7 +151,7 @@ func (r *objectReader) Close() error {
 	return r.body.Close()
 }
 
-// causeOf returns why ctx ended, if that is why err came.
+// causeOf returns ctx's cause, if that is the reason for err.
 func causeOf(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -8,12 +8,12 @@ import (
 )
 
 // Pattern is a document's URL with variables in braces, such as
-// "s3://job-documents/{jobId}.json". Variables stand in the path (for HTTP also in the
-// query), never in what says which server, bucket or folder is asked. It is immutable.
+// "s3://job-documents/{jobId}.json". Variables may be in the path (for HTTP also in the
+// query), never in the server, bucket or folder. It is immutable.
 //
-//	file:///srv/docs/{jobId}.json   path segments, percent-encoded; the folder is what
-//	                                stands before the first segment with a variable
-//	s3://bucket/key of {jobId}      the key as it is, nothing encoded
+//	file:///srv/docs/{jobId}.json   path segments, percent-encoded; the folder is the part
+//	                                before the first segment with a variable
+//	s3://bucket/key of {jobId}      the key, not encoded
 //	https://host/a/{b}?c={d}        percent-encoded
 type Pattern struct {
 	text   string
@@ -29,7 +29,7 @@ type part struct {
 	variable int
 }
 
-// ErrName says that a value cannot be part of a document's URL. It is a fault of who asks.
+// ErrName says that a value cannot be part of a document's URL. It is the client's error.
 var ErrName = errors.New("not part of a document's name")
 
 // ParsePattern compiles a pattern whose variables are among the given names.
@@ -89,8 +89,8 @@ func (p *Pattern) split(variables []string) error {
 }
 
 // AppendURL appends the pattern's URL to dst, with the values in place of the variables:
-// values[i] is that of the i-th name given to [ParsePattern]. On error, an [ErrName], dst
-// is returned as it came. dst and values are not retained.
+// values[i] is that of the i-th name given to [ParsePattern]. On error, an [ErrName], it
+// returns dst unchanged. dst and values are not retained.
 func (p *Pattern) AppendURL(dst []byte, values [][]byte) ([]byte, error) {
 	start := len(dst)
 	for _, part := range p.parts {
@@ -121,14 +121,14 @@ func (p *Pattern) Scheme() string { return p.scheme }
 // of an HTTP pattern.
 func (p *Pattern) Host() string { return p.host }
 
-// Folder returns the folder that no document of a file pattern lies outside of, an
-// absolute path.
+// Folder returns the folder that contains all documents of a file pattern, an absolute
+// path.
 func (p *Pattern) Folder() string { return p.folder }
 
 // String returns the pattern as it was written.
 func (p *Pattern) String() string { return p.text }
 
-// Uses reports whether the i-th variable given to [ParsePattern] stands in the pattern.
+// Uses reports whether the pattern contains the i-th variable given to [ParsePattern].
 func (p *Pattern) Uses(i int) bool {
 	return slices.ContainsFunc(p.parts, func(q part) bool { return q.literal == "" && q.variable == i })
 }

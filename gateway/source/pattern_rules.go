@@ -11,8 +11,8 @@ import (
 // maxKey is S3's limit for a key, in bytes.
 const maxKey = 1024
 
-// refuse returns why a value can be no part of a name, or "". Whatever the target, a value
-// is one piece of one path segment.
+// refuse returns why a value cannot be part of a name, or "". For every scheme, a value
+// must stay within one path segment.
 func refuse(value []byte) string {
 	switch {
 	case len(value) == 0:
@@ -28,8 +28,8 @@ func refuse(value []byte) string {
 	}
 }
 
-// refuseURL returns why an expanded URL names no document, or "". Values are refused one
-// by one, but two of them may still make "..".
+// refuseURL returns why an expanded URL names no document, or "". Values are checked one
+// by one before, but two of them together may form "..".
 func (p *Pattern) refuseURL(u []byte) string {
 	u = u[len(p.scheme)+len("://"):]
 	_, name, _ := bytes.Cut(u, []byte("/"))
@@ -106,7 +106,7 @@ func (p *Pattern) parseS3(rest string) error {
 	return nil
 }
 
-// validBucket is S3's rule, but for the rarer of its clauses.
+// validBucket checks S3's main rules for bucket names.
 func validBucket(s string) bool {
 	if len(s) < 3 || len(s) > 63 || strings.Contains(s, "..") {
 		return false
@@ -155,8 +155,8 @@ func (p *Pattern) parseHTTP(rest string) error {
 	return p.checkPath(rest[end:max(end, query)])
 }
 
-// checkPath refuses, in the path of a file or HTTP pattern, what servers and file systems
-// read in more than one way.
+// checkPath rejects what servers and file systems may interpret differently in the path
+// of a file or HTTP pattern.
 func (p *Pattern) checkPath(s string) error {
 	lower := strings.ToLower(s)
 	for _, escape := range []string{"%2e", "%2f", "%5c", "%00"} {

@@ -18,9 +18,9 @@ import (
 
 // S3Options are the settings of an S3 source. Credentials and Region are required.
 type S3Options struct {
-	// Credentials is asked before each request; it returns soon when ctx ends.
+	// Credentials is called before each request; it must return soon after ctx ends.
 	Credentials func(ctx context.Context) (aws.Credentials, error)
-	// Region is that of the buckets, but for those in BucketRegions.
+	// Region is that of all buckets not in BucketRegions.
 	Region        string
 	BucketRegions map[string]string
 	// Endpoint is "http(s)://host[:port]" of a server other than AWS, with buckets in the
@@ -33,17 +33,17 @@ type S3Options struct {
 
 	// Skew returns what to add to the local clock when signing; nil is nothing.
 	Skew func() time.Duration
-	// OnDate is told the Date of each answer of S3 to a signed request, when by the local
-	// clock the answer was there, and how long it took. May be nil.
+	// OnDate gets the Date of each of S3's answers to a signed request, the local time at
+	// which it arrived, and the round-trip time. May be nil.
 	OnDate func(serverDate, receivedAt time.Time, rtt time.Duration)
 
-	Timeout        time.Duration // of one load, all told (10 s)
+	Timeout        time.Duration // of a whole load (10 s)
 	ConnectTimeout time.Duration // of one connection (3 s)
 }
 
-// S3 reads documents from S3 or a server that speaks like it. Keys are sent as they are,
-// whatever they hold; redirects are not followed. Proxies are those of the environment
-// (HTTPS_PROXY, NO_PROXY), as for AWS's own tools.
+// S3 reads documents from S3 or a compatible server. Keys are not normalized; redirects
+// are not followed. Proxies come from the environment (HTTPS_PROXY, NO_PROXY), as with
+// AWS's tools.
 type S3 struct {
 	options   S3Options
 	endpoint  *url.URL // or nil
@@ -103,7 +103,7 @@ func (s *S3) Load(ctx context.Context, r Request) (Document, error) {
 	if err != nil {
 		return Document{}, failure(ErrUnavailable, r.URL, "%w", err)
 	}
-	if r.TraceParent != "" { // not signed, as a proxy on the way may make it its own
+	if r.TraceParent != "" { // not signed: a proxy may change it
 		req.Header.Set(headerTraceParent, r.TraceParent)
 		if r.TraceState != "" {
 			req.Header.Set(headerTraceState, r.TraceState)
@@ -175,8 +175,8 @@ func (s *S3) sign(ctx context.Context, c call) (*http.Request, error) {
 	return req, nil
 }
 
-// objectURL returns the address of an object: bucket in the path of a server of one's own
-// and of a bucket whose dots no certificate covers, in the host otherwise.
+// objectURL returns the URL of an object. The bucket is in the path with a configured
+// endpoint, or if it has dots, which no certificate covers; otherwise in the host.
 func (s *S3) objectURL(bucket, key, region string) *url.URL {
 	u := &url.URL{Scheme: "https", Host: bucket + ".s3." + region + "." + s.dnsSuffix(region), Path: "/" + key}
 	switch {
@@ -204,7 +204,8 @@ func (s *S3) dnsSuffix(region string) string {
 	return s.options.DNSSuffix(region)
 }
 
-// observe reports the server's clock. An answer that has no request id is not S3's, and one with an Age is out of a cache.
+// observe reports the server's clock. It ignores answers without a request id, which are not S3's, and answers with an Age,
+// which come from a cache.
 func (s *S3) observe(resp *http.Response, sent time.Time) {
 	if s.options.OnDate == nil || resp.Header.Get("X-Amz-Request-Id") == "" || resp.Header.Get("Age") != "" {
 		return

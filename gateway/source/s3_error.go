@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// s3Error is what is read of S3's error document. The rest, such as the canonical request
-// and the token that was refused, stays out of logs.
+// s3Error is the part of S3's error document that is read. The rest, such as the
+// canonical request and the rejected token, stays out of logs.
 type s3Error struct {
 	Code    string
 	Message string
 	Region  string
 }
 
-// ourFaults are the codes that speak of our credentials or a clock, and not of the object,
-// although some of them come with a 403. The values say what to look at.
+// ourFaults are the codes for problems with our credentials or clock, not with the
+// object, although some come with a 403. The values say what to check.
 var ourFaults = map[string]string{
 	"AccountProblem":        "the account has a problem",
 	"ExpiredToken":          "the role session has expired",
@@ -38,7 +38,7 @@ func s3Failure(r *Request, resp *http.Response, region string) error {
 	return failure(class, r.URL, "%s", text)
 }
 
-// readRefusal returns the code of a refusal of S3, what it says, and its class.
+// readRefusal returns the code, text and class of an error answer of S3.
 func readRefusal(resp *http.Response, region string) (code, text string, class error) {
 	answer := readS3Error(resp.Body)
 	hint := ourFaults[answer.Code]
@@ -69,7 +69,7 @@ func bucketRegion(resp *http.Response, answer s3Error) string {
 	return printable(answer.Region, 32)
 }
 
-// readS3Error reads an error document, or nothing, of what may be any page.
+// readS3Error reads an error document. The body may be any page; e is empty then.
 func readS3Error(body io.Reader) (e s3Error) {
 	if err := xml.NewDecoder(io.LimitReader(body, 16<<10)).Decode(&e); err != nil {
 		return s3Error{}

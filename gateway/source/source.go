@@ -11,11 +11,11 @@
 //	                     ├─ S3    signed with role credentials                s3.go
 //	                     └─ HTTP  no redirects, gzip                          http.go
 //
-// Errors are for the operator's log: they hold URLs without their queries, paths of
-// this machine, and what the server said, but no credentials and no signatures. Ask
-// them for their class with [errors.Is]: [ErrNotFound] and [ErrForbidden] are the
-// source's answer; [ErrUnavailable] is the want of one, which an older copy of the
-// document may bridge; [ErrTooLarge] is ours.
+// Errors are for the operator's log: they hold URLs without queries, local paths, and
+// the server's message, but no credentials and no signatures. Test their class with
+// [errors.Is]: [ErrNotFound] and [ErrForbidden] are the source's answer;
+// [ErrUnavailable] means there was no answer, so an older copy may be served;
+// [ErrTooLarge] is our limit.
 package source
 
 import (
@@ -30,8 +30,8 @@ import (
 var (
 	// ErrNotFound says that there is no such document.
 	ErrNotFound = errors.New("not found")
-	// ErrForbidden says that the source does not let us read the document. S3 says it of
-	// a missing key too, unless the role may list the bucket.
+	// ErrForbidden says that the source denies access. S3 also answers so for a missing
+	// key, unless the role may list the bucket.
 	ErrForbidden = errors.New("forbidden")
 	// ErrTooLarge says that the document is larger than [Request.Limit].
 	ErrTooLarge = errors.New("too large")
@@ -43,8 +43,7 @@ var (
 // Request names a document.
 type Request struct {
 	URL string // made by [Pattern.AppendURL]
-	// ETag and LastModified are those of the copy at hand, if any: the answer may be
-	// that it is still good.
+	// ETag and LastModified are those of the cached copy, if any, for revalidation.
 	ETag, LastModified string
 	// TraceParent and TraceState are sent to servers as the W3C headers of those names; "": none.
 	TraceParent, TraceState string
@@ -59,10 +58,10 @@ const DefaultLimit = 1 << 20
 // Document is a document as its source keeps it.
 type Document struct {
 	Body         []byte // owned by the receiver; nil if NotModified
-	ContentType  string // as the source says, "" if it does not
+	ContentType  string // from the source, "" if unknown
 	ETag         string // for a later [Request], "" if there is none
 	LastModified string // HTTP date, likewise
-	NotModified  bool   // the copy named in the request is still good
+	NotModified  bool   // the copy in the request is still current
 }
 
 // Source reads documents. Its implementations are safe for concurrent use.
@@ -90,7 +89,7 @@ func tooLarge(r *Request) error {
 	return failure(ErrTooLarge, r.URL, "more than %d bytes; see limits.max_document", r.limit())
 }
 
-// withoutQuery cuts off what may hold a token.
+// withoutQuery removes the query, which may hold a token.
 func withoutQuery(u string) string {
 	if strings.HasPrefix(u, "http") {
 		u, _, _ = strings.Cut(u, "?")
@@ -98,7 +97,7 @@ func withoutQuery(u string) string {
 	return u
 }
 
-// readLimited reads all of r, up to limit bytes. It returns ErrTooLarge, bare, when there
+// readLimited reads all of r, up to limit bytes. It returns a bare ErrTooLarge if there
 // are more.
 func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, limit+1))
