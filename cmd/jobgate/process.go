@@ -22,6 +22,7 @@ import (
 	"jobgate/gateway"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/localfile"
 	"jobgate/gateway/metrics"
 	"jobgate/gateway/overload"
 	"jobgate/gateway/source"
@@ -46,6 +47,7 @@ type process struct {
 	codesign  *codesigning.Shared
 	mqtt      *mqttService // nil: off
 	server    *gateway.Server
+	changes   *localfile.Watcher // of the files whose change reloads
 
 	mu     sync.Mutex // one reload at a time; guards what follows
 	loaded *config.Loaded
@@ -84,6 +86,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		return nil, err
 	}
 	p := &process{options: o, loaded: loaded, level: new(slog.LevelVar)}
+	p.changes = localfile.NewWatcher(p.watched) // a change while the parts are made reloads later
 	p.log = logs.New(w, loaded.Log, p.level)
 	if p.aws, err = settings(ctx, p.log); err != nil {
 		return nil, err
@@ -163,7 +166,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 	p.logAddresses()
 	watching, stop := context.WithCancel(ctx)
-	go watchFiles(watching, p.watched, func() { _ = p.reload() }) // reload logs its own errors
+	go p.changes.Run(watching, func() { _ = p.reload() }) // reload logs its own errors
 	err := p.server.Run(ctx)
 	stop()
 	p.mu.Lock()

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -72,69 +71,13 @@ func (p *process) swap() error {
 	return nil
 }
 
-// watchEvery is how often the files are checked. Kubernetes takes longer to bring a changed ConfigMap to the node.
-const watchEvery = 2 * time.Second
-
 // watched lists the files whose change triggers a reload.
 func (p *process) watched() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var files []string
-	names := []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile}
+	files := []string{p.options.Path, p.loaded.SidecarTokenFile, p.loaded.Jobs.AccessKeysFile}
 	for _, name := range p.loaded.CodeSign.Names() {
-		names = append(names, p.loaded.CodeSign.Profiles[name].KeyFile)
-	}
-	for _, name := range names {
-		if name != "" {
-			files = append(files, name)
-		}
+		files = append(files, p.loaded.CodeSign.Profiles[name].KeyFile)
 	}
 	return files
-}
-
-// watchFiles calls changed when a file was written or replaced, also when a symbolic link points elsewhere (a ConfigMap).
-// It waits until the files have not changed for one interval, so that it never reads a half-written file.
-func watchFiles(ctx context.Context, files func() []string, changed func()) {
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	known := look(files())
-	last := known
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := look(files())
-		if still := same(now, last); still && !same(now, known) {
-			known = now
-			changed()
-		}
-		last = now
-	}
-}
-
-// look reads what distinguishes versions of files: identity, time and size.
-func look(files []string) map[string]os.FileInfo {
-	seen := make(map[string]os.FileInfo, len(files))
-	for _, name := range files {
-		info, err := os.Stat(name)
-		if err == nil { // otherwise it is being replaced, or was removed
-			seen[name] = info
-		}
-	}
-	return seen
-}
-
-func same(a, b map[string]os.FileInfo) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for name, x := range a {
-		y, ok := b[name]
-		if !ok || !os.SameFile(x, y) || !x.ModTime().Equal(y.ModTime()) || x.Size() != y.Size() {
-			return false
-		}
-	}
-	return true
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -28,22 +27,18 @@ type Certificates struct {
 	log     *slog.Logger
 	base    *tls.Config // keeps the session tickets' keys across reloads
 	current atomic.Pointer[tls.Config]
-	seen    [3]time.Time
+	changes *localfile.Watcher
 }
-
-// certificateCheck is how often the files are looked at: Kubernetes and cert-manager
-// renew days ahead.
-const certificateCheck = 5 * time.Second
 
 // New loads the files.
 func New(files Files, log *slog.Logger) (*Certificates, error) {
 	c := &Certificates{files: files, log: log}
+	c.changes = localfile.NewWatcher(func() []string { return []string{files.CertFile, files.KeyFile, files.ClientCAFile} })
 	config, err := files.load()
 	if err != nil {
 		return nil, err
 	}
 	c.current.Store(config)
-	c.seen = c.modified()
 	c.base = &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.current.Load(), nil },
@@ -84,37 +79,15 @@ func (t Files) load() (*tls.Config, error) {
 // Watch loads the files again when they change, until ctx ends. Files that do not load
 // leave the certificate in use in its place.
 func (c *Certificates) Watch(ctx context.Context) {
-	tick := time.NewTicker(certificateCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		now := c.modified()
-		if now == c.seen {
-			continue
-		}
-		c.seen = now
+	c.changes.Run(ctx, func() {
 		config, err := c.files.load()
 		if err != nil {
 			c.log.Error("cannot reload the certificate; still using the old one", "setting", c.files.Setting, "error", err)
-			continue
+			return
 		}
 		c.current.Store(config)
 		c.log.Info("certificate reloaded", "cert_file", c.files.CertFile)
-	}
-}
-
-// modified returns the files' modification times, zero for one that is not there.
-func (c *Certificates) modified() (times [3]time.Time) {
-	for i, name := range []string{c.files.CertFile, c.files.KeyFile, c.files.ClientCAFile} {
-		if info, err := os.Stat(name); err == nil {
-			times[i] = info.ModTime()
-		}
-	}
-	return times
+	})
 }
 
 // Expiry returns when the certificate in use ends.

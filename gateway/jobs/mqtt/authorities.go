@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"slices"
 	"sync/atomic"
-	"time"
 
 	"jobgate/gateway/localfile"
 )
@@ -20,7 +18,7 @@ import (
 type Authorities struct {
 	options AuthoritiesOptions
 	current atomic.Pointer[trust]
-	seen    [2]time.Time
+	changes *localfile.Watcher
 }
 
 // AuthoritiesOptions name the files, and what in a certificate names the thing.
@@ -42,12 +40,12 @@ type trust struct {
 // LoadAuthorities reads the files.
 func LoadAuthorities(o AuthoritiesOptions) (*Authorities, error) {
 	a := &Authorities{options: o}
+	a.changes = localfile.NewWatcher(func() []string { return []string{o.CAFile, o.CRLFile} })
 	t, err := a.load()
 	if err != nil {
 		return nil, err
 	}
 	a.current.Store(t)
-	a.seen = a.modified()
 	return a, nil
 }
 
@@ -86,30 +84,13 @@ func (t *trust) valid(leaf *x509.Certificate, intermediates []*x509.Certificate)
 
 func serial(issuer []byte, number string) string { return string(issuer) + "/" + number }
 
-// authoritiesCheck is how often the files are looked at.
-const authoritiesCheck = 5 * time.Second
-
 // Watch reads the files again when they change, until ctx ends, and ends the connections of s whose certificates are not
 // valid any more. Files that cannot be read leave what was read before in force.
 func (a *Authorities) Watch(ctx context.Context, s *Server) {
-	tick := time.NewTicker(authoritiesCheck)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			a.look(s)
-		}
-	}
+	a.changes.Run(ctx, func() { a.reload(s) })
 }
 
-func (a *Authorities) look(s *Server) {
-	now := a.modified()
-	if now == a.seen {
-		return
-	}
-	a.seen = now
+func (a *Authorities) reload(s *Server) {
 	t, err := a.load()
 	if err != nil {
 		a.options.Log.Error("mqtt: cannot reload the authorities; still using the old ones", "error", err)
@@ -118,16 +99,6 @@ func (a *Authorities) look(s *Server) {
 	a.current.Store(t)
 	a.options.Log.Info("mqtt: authorities reloaded", "client_ca_file", a.options.CAFile, "revoked", len(t.revoked))
 	s.Recheck(t.valid)
-}
-
-// modified returns the files' modification times, zero for one that is not there.
-func (a *Authorities) modified() (times [2]time.Time) {
-	for i, name := range []string{a.options.CAFile, a.options.CRLFile} {
-		if info, err := os.Stat(name); err == nil {
-			times[i] = info.ModTime()
-		}
-	}
-	return times
 }
 
 func (a *Authorities) load() (*trust, error) {

@@ -1,4 +1,4 @@
 package mqtt
 
-// Look reads the files of the authorities again if they have changed, as Watch does.
-func (a *Authorities) Look(s *Server) { a.look(s) }
+// Reload reads the files of the authorities again, as Watch does when they have changed.
+func (a *Authorities) Reload(s *Server) { a.reload(s) }

@@ -238,7 +238,7 @@ func TestRevoked(t *testing.T) {
 	a, b := s.ca.sign("a", time.Now().Add(time.Hour)), s.ca.sign("b", time.Now().Add(time.Hour))
 	one, two := s.client(packet.V5, a, "x", nil), s.client(packet.V5, b, "y", nil)
 	s.file("revoked.crl", s.ca.revoke(a))
-	s.authorities.Look(s.server)
+	s.authorities.Reload(s.server)
 	one.ends(packet.NotAuthorized)
 	two.quiet()
 	if again := s.client(packet.V5, a, "x", nil); again.ack.Reason != packet.NotAuthorized {
@@ -246,7 +246,7 @@ func TestRevoked(t *testing.T) {
 	}
 	// A list of somebody else's changes nothing.
 	s.file("revoked.crl", newAuthority(t, "stranger").revoke(b))
-	s.authorities.Look(s.server)
+	s.authorities.Reload(s.server)
 	two.quiet()
 }
 
@@ -258,11 +258,11 @@ func TestAuthorityTakenAway(t *testing.T) {
 	c := s.client(packet.V5, a, "x", nil)
 	other := newAuthority(t, "another")
 	s.file("ca.crt", append(other.pem(), s.ca.pem()...))
-	s.authorities.Look(s.server)
+	s.authorities.Reload(s.server)
 	c.quiet() // it is still one of them
 	s.file("revoked.crl", other.revoke())
 	s.file("ca.crt", other.pem())
-	s.authorities.Look(s.server)
+	s.authorities.Reload(s.server)
 	c.ends(packet.NotAuthorized)
 	if again := s.client(packet.V5, a, "x", nil); again.ack.Reason != packet.NotAuthorized {
 		t.Errorf("it comes back: %#x", again.ack.Reason)
@@ -295,7 +295,7 @@ func TestResumed(t *testing.T) {
 			t.Errorf("%s: %x", name, got)
 		}
 		s.file("revoked.crl", s.ca.revoke(a))
-		s.authorities.Look(s.server)
+		s.authorities.Reload(s.server)
 		c.ends(packet.NotAuthorized)
 		if again := connect(true); again.ack.Reason != packet.NotAuthorized {
 			t.Errorf("%s: a revoked certificate comes back: %#x", name, again.ack.Reason)

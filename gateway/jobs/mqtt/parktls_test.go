@@ -129,7 +129,7 @@ func TestParkedEnds(t *testing.T) {
 	}
 	parks(t, 0)
 	s.file("revoked.crl", s.ca.revoke(certificates["revoked"]))
-	s.authorities.Look(s.server)
+	s.authorities.Reload(s.server)
 	clients["revoked"].ends(packet.NotAuthorized)
 	s.ok(s.DeleteThing(bg, time.Now(), "deleted", 0))
 	clients["deleted"].ends(packet.NotAuthorized)
