@@ -33,11 +33,10 @@ type CodeSignature struct {
 	Algorithm string // SHA256withECDSA or SHA256withRSA
 }
 
-// CodeSignatures gives the signatures that code-sign placeholders stand for. What it
-// gives becomes literal text of the document. It decides which files may be signed;
-// whether it makes signatures or only looks up those that exist is its matter too. An
-// error for which a later attempt may succeed wraps [ErrNotSigned]. It is safe for
-// concurrent use.
+// CodeSignatures returns the signatures for code-sign placeholders, which become literal
+// text of the document. It decides which files may be signed, and whether to make
+// signatures or only look up existing ones. An error that is worth a retry wraps
+// [ErrNotSigned]. It is safe for concurrent use.
 type CodeSignatures interface {
 	CodeSignature(f CodeFile) (CodeSignature, error)
 }
@@ -55,15 +54,15 @@ const codeFileForm = "s3://<region>.<bucket>/<key>@<versionId>"
 
 var codeSignPrefix = []byte(nameCodeSign + ":")
 
-// stringAround returns the JSON string that the placeholder at w.start is all of. ok is
-// false if it is part of one, or of none.
+// stringAround returns the JSON string that consists of the placeholder at w.start. ok is
+// false if the placeholder is only part of a string, or outside of one.
 func (w *walker) stringAround() (s jsontext.Span, ok bool) {
 	depth := w.depth()
 	if depth == 0 || depth > jsontext.MaxDepth {
 		return jsontext.Span{}, false
 	}
 	if _, err := w.body(); err != nil {
-		return jsontext.Span{}, false // placeholder says so
+		return jsontext.Span{}, false // placeholder reports the error
 	}
 	text, all := w.depths.Last(depth)
 	return all, text == jsontext.Span{Start: w.start, End: w.end}
@@ -91,7 +90,7 @@ func (w *walker) codeSign(k kind, rest []byte) *Error {
 	w.signatures++
 	escapes := w.options.literalEscapes()
 	if k == kindCodeSignValue {
-		w.sink.literal(base64.StdEncoding.AppendEncode(nil, s.Value), escapes) // nothing in it needs an escape
+		w.sink.literal(base64.StdEncoding.AppendEncode(nil, s.Value), escapes) // base64 needs no escapes
 		return nil
 	}
 	w.sink.literal(appendSignature(nil, &f, &s), escapes+w.depth()-1)
@@ -99,7 +98,7 @@ func (w *walker) codeSign(k kind, rest []byte) *Error {
 	return nil
 }
 
-// codeSignPlace says whether a placeholder of kind k may stand where it does.
+// codeSignPlace returns an error if a placeholder of kind k is not allowed at its position.
 func (w *walker) codeSignPlace(k kind) *Error {
 	depth := w.depth()
 	switch {
@@ -133,8 +132,8 @@ func (w *walker) wholeIsName() bool {
 	}
 }
 
-// codeSignElsewhere refuses a code-sign placeholder in the value of a parameter or in
-// another placeholder: who can choose a value could have anything signed.
+// codeSignElsewhere rejects a code-sign placeholder in the value of a parameter or in
+// another placeholder: whoever chooses a value could have anything signed.
 func codeSignElsewhere(k kind, where string) *Error {
 	return notResolved(k.codeSignName(), "one cannot stand in "+where+"; write it into the document itself")
 }
@@ -146,8 +145,8 @@ func (k kind) codeSignName() string {
 	return nameCodeSign
 }
 
-// readCodeFile reads what follows the kind of a code-sign placeholder. The key stands as
-// it is, not percent-encoded, and the last '@' begins the version.
+// readCodeFile parses what follows the kind of a code-sign placeholder. The key is not
+// percent-encoded, and the last '@' begins the version.
 func readCodeFile(r *s3host.Resolver, k kind, text []byte) (CodeFile, *Error) {
 	if bytes.Contains(text, dollarBrace) {
 		return CodeFile{}, documentError("A %s placeholder may not hold another placeholder; it names one version of one file", k.codeSignName())
@@ -172,7 +171,7 @@ func readCodeFile(r *s3host.Resolver, k kind, text []byte) (CodeFile, *Error) {
 	return f, f.check()
 }
 
-// check says what is wrong with the key and the version.
+// check validates the key and the version.
 func (f *CodeFile) check() *Error {
 	o := object{key: []byte(f.Key)}
 	switch {
@@ -193,7 +192,7 @@ func (f *CodeFile) check() *Error {
 	return nil
 }
 
-// instead says how a URL of S3 is written in a code-sign placeholder.
+// instead returns an S3 URL in the form that code-sign placeholders take.
 func instead(r *s3host.Resolver, url []byte) string {
 	var o object
 	if err := o.read(r, kindDownloadEncoded, url); err != nil || len(o.key) == 0 {
@@ -226,8 +225,7 @@ func codeFileError(format string, args ...any) *Error {
 	return e
 }
 
-// appendSignature appends the object that AWS Signer's platform for device management
-// makes.
+// appendSignature appends the same object as AWS Signer's platform for device management.
 func appendSignature(dst []byte, f *CodeFile, s *CodeSignature) []byte {
 	dst = append(dst, `{"rawPayloadSize":`...)
 	dst = strconv.AppendInt(dst, s.Size, 10)
@@ -247,8 +245,8 @@ func appendSignature(dst []byte, f *CodeFile, s *CodeSignature) []byte {
 	return append(dst, `"}}}`...)
 }
 
-// SignatureObject returns the JSON object that a code-sign-signature placeholder for f
-// becomes. The zero CodeFile is one that is not in S3: the object says no location.
+// SignatureObject returns the JSON object that replaces a code-sign-signature placeholder
+// for f. With the zero CodeFile, for a file that is not in S3, it has no location.
 func SignatureObject(f CodeFile, s CodeSignature) []byte { return appendSignature(nil, &f, &s) }
 
 // ParseCodeFile reads what a code-sign placeholder names, s3://region.bucket/key@version.
@@ -260,8 +258,8 @@ func ParseCodeFile(text string) (CodeFile, error) {
 	return f, nil
 }
 
-// CodeFiles returns the files that doc's code-sign placeholders name, each once,
-// whatever is wrong with its other placeholders. A nil o means the zero Options.
+// CodeFiles returns the files that doc's code-sign placeholders name, each once. It
+// ignores errors in other placeholders. A nil o means the zero Options.
 func CodeFiles(doc []byte, o *Options) []CodeFile {
 	if Scan(doc) < 0 {
 		return nil
@@ -269,15 +267,15 @@ func CodeFiles(doc []byte, o *Options) []CodeFile {
 	recording := *o.orDefault()
 	r := &recorder{seen: map[CodeFile]bool{}}
 	recording.Signatures = r
-	recording.MaxDocument, recording.MaxPlaceholders = len(doc), len(doc) // limits are Parse's matter
+	recording.MaxDocument, recording.MaxPlaceholders = len(doc), len(doc) // Parse checks limits
 	w := newWalker(doc, &recording, r)
 	defer w.free()
 	w.lenient = true
-	_ = w.walk() // whoever parses it next is told what is wrong
+	_ = w.walk() // Parse reports errors
 	return r.files
 }
 
-// recorder gives every file an empty signature and remembers which were asked for.
+// recorder returns empty signatures and records the files.
 type recorder struct {
 	files []CodeFile
 	seen  map[CodeFile]bool

@@ -15,7 +15,7 @@ const (
 	ClassRequest  = "InvalidRequestException"     // the document is well formed, but cannot be filled
 )
 
-// What an Error wraps, where a caller may want to tell the cases apart with errors.Is.
+// Causes that an Error may wrap, to be compared with errors.Is.
 var (
 	ErrTooLarge    = errors.New("jobdoc: over a limit")                   // see limits.*
 	ErrNotAllowed  = errors.New("jobdoc: object is not allowed")          // see presign.allow, allow_upload
@@ -26,7 +26,7 @@ var (
 	ErrNoSigner    = errors.New("jobdoc: no credentials to sign a URL")   // Context.Signer is nil
 )
 
-// Texts of AWS, as its documentation of jobs and software packages gives them.
+// AWS's texts, from its documentation of jobs and software packages.
 const (
 	textNotTerminated   = "One or more parameters or placeholders are not terminated."
 	textUndefinedUpload = "Undefined placeholder, ${%s}, inside of presign url upload parameter"
@@ -44,18 +44,18 @@ const (
 )
 
 // Error says what is wrong with a document and where. Every error of this package is
-// an *Error, but for those of NewResolver and NewPolicy.
+// an *Error, except NewPolicy's.
 type Error struct {
-	Line, Column int    // where the placeholder begins, from 1, columns in characters; 0 where no place is to blame
+	Line, Column int    // where the placeholder begins, from 1, columns in characters; 0 if there is no position
 	Class        string // ClassDocument or ClassRequest
-	Message      string // AWS's own text where AWS has one
-	Detail       string // what exactly, and the mend; "" where Message says it all
-	Placeholder  string // the placeholder without its query, shortened; "" where none is to blame
-	Err          error  // one of the Err… above, or what the presigner said; may be nil
+	Message      string // AWS's text if there is one
+	Detail       string // details and how to fix it; "" if Message is enough
+	Placeholder  string // the placeholder without its query, shortened; "" if none is the cause
+	Err          error  // one of the Err… above, or the presigner's; may be nil
 }
 
-// Error returns place, text and placeholder in one line, for logs and terminals. It
-// holds no credential.
+// Error returns position, text and placeholder in one line, for logs and terminals. It
+// contains no credentials.
 func (e *Error) Error() string {
 	b := make([]byte, 0, 160)
 	if e.Line > 0 {
@@ -103,7 +103,7 @@ func overLimit(format string, value, limit int, setting string) *Error {
 	return e
 }
 
-// at completes e with the place of doc[start:end], unless it has one already.
+// at sets e's position to doc[start:end], unless it has one already.
 func (e *Error) at(doc []byte, start, end int) *Error {
 	if e.Line == 0 {
 		e.Line, e.Column = Position(doc, start)
@@ -119,11 +119,11 @@ func Position(doc []byte, offset int) (line, column int) {
 	return line, 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])
 }
 
-// maxShown is how much of a placeholder an error shows: enough to find it.
+// maxShown is how many bytes of a placeholder an error shows: enough to find it.
 const maxShown = 200
 
-// redact returns a placeholder as an error may show it: no query and no user
-// information, where a secret may stand, no control characters, and not too long.
+// redact returns a placeholder for an error: without query and user information, which
+// may hold a secret, without control characters, and shortened.
 func redact(raw []byte) string {
 	whole := len(raw)
 	for _, query := range []string{"?", "%3F", `\u003F`} {
@@ -133,7 +133,7 @@ func redact(raw []byte) string {
 	}
 	codeSign := bytes.HasPrefix(raw, append(marker[:len(marker):len(marker)], nameCodeSign...)) // its '@' begins a version
 	if !codeSign && (indexFold(raw, "@") >= 0 || indexFold(raw, `\u0040`) >= 0) {
-		raw = raw[:bytes.IndexByte(raw, ':')+1] // a password may stand before an '@'
+		raw = raw[:bytes.IndexByte(raw, ':')+1] // there may be a password before an '@'
 	}
 	shown := strings.Map(func(r rune) rune {
 		if r < ' ' || r == utf8.RuneError || r == 0x7f {

@@ -8,12 +8,12 @@ import (
 	"jobgate/gateway/jobdoc/jsontext"
 )
 
-// Fill appends doc with its placeholders filled, as Parse and AppendTo in one go, for
-// a document that is used once. It returns the extended dst; on an error, an *Error,
-// dst as it was. doc must not overlap dst's spare capacity. It retains nothing and
-// allocates nothing beyond dst's growth once it has seen the hosts and versions in
-// use. It is safe for concurrent use, with a Context each. A nil o means the zero
-// Options.
+// Fill appends doc with its placeholders filled. It does the work of Parse and AppendTo
+// in one pass, for a document that is used once. It returns the extended dst, or dst
+// unchanged on an error, an *Error. doc must not overlap dst's spare capacity. Fill
+// retains nothing, and allocates only to grow dst once it has seen the hosts and
+// versions in use. It is safe for concurrent use, with a Context each. A nil o means
+// the zero Options.
 func Fill(dst, doc []byte, o *Options, c *Context) ([]byte, error) {
 	o = o.orDefault()
 	f := fillers.Get().(*filler)
@@ -79,7 +79,7 @@ func (f *filler) object(o *object) *Error {
 	return checkRendered(len(f.dst)-f.start, f.options.maxRendered())
 }
 
-// keyOf returns the object's key with the device's values in it.
+// keyOf returns the object's key with the device's values inserted.
 func (f *filler) keyOf(o *object) ([]byte, *Error) {
 	if len(o.marks) == 0 {
 		return o.key, nil

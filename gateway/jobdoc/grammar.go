@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// kind is what stands behind "${aws:iot:".
+// kind is the kind of a placeholder, the name after "${aws:iot:".
 type kind uint8
 
 const (
 	kindUnknown         kind = iota
-	kindDownload             // s3-presigned-url: the key as it stands
+	kindDownload             // s3-presigned-url: the key not encoded
 	kindDownloadEncoded      // s3-presigned-url-v2: the key percent-encoded, with a version if need be
-	kindUpload               // s3-presigned-url-upload: PUT, the key as it stands
+	kindUpload               // s3-presigned-url-upload: PUT, the key not encoded
 	kindParameter
 	kindPackage
 	kindCodeSign
@@ -27,7 +27,7 @@ func classify(body []byte) (kind, []byte) {
 	name, rest, ok := bytes.Cut(body, colon)
 	switch string(name) {
 	case "s3-presigned-url-upload":
-		return kindUpload, rest // without a URL too: s3url.go says what is missing
+		return kindUpload, rest // also without a URL: s3url.go reports that
 	case "s3-presigned-url", "s3-presigned-url-v1": // AWS's documentation has both names
 		if ok {
 			return kindDownload, rest
@@ -79,9 +79,9 @@ func parameterError(format string, args ...any) *Error {
 	return &Error{Class: ClassRequest, Message: "Cannot fill a parameter placeholder", Detail: fmt.Sprintf(format, args...), Err: ErrParameter}
 }
 
-// packageError says why a package placeholder (AWS's software package catalog) is
-// refused: with AWS's text where AWS refuses it too, otherwise because jobgate has no
-// package catalog. nested: it stands in another placeholder; alone: it is a JSON value.
+// packageError returns why a package placeholder (AWS's software package catalog) is
+// refused: AWS's error if AWS refuses it too, else that jobgate has no package catalog.
+// nested: it is in another placeholder; alone: it is a whole JSON value.
 //
 //	<package>:version:<version>:attributes[:<name>]
 //	<package>:version:<version>:artifact[-location]:s3-presigned-url
@@ -112,7 +112,7 @@ func notResolved(name, mend string) *Error {
 	return e
 }
 
-// standsAlone says whether the placeholder at hand is a JSON value by itself, with
+// standsAlone says whether the current placeholder is a whole JSON value, with
 // or without quotes.
 func (w *walker) standsAlone() bool {
 	before := bytes.TrimRight(w.doc[:w.start], " \t\r\n")
@@ -124,7 +124,7 @@ func (w *walker) standsAlone() bool {
 		(len(after) == 0 || bytes.IndexByte([]byte(",]}"), after[0]) >= 0)
 }
 
-// clip shortens text from a document for an error, cut off before a query.
+// clip shortens text from a document for an error, and removes a query.
 func clip(text []byte) string {
 	if i := bytes.IndexByte(text, '?'); i >= 0 {
 		text = text[:i]

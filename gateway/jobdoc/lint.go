@@ -13,8 +13,7 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 )
 
-// Warning is something in a document that is served all the same, but is probably not
-// meant so.
+// Warning is a likely mistake in a document that can still be served.
 type Warning struct {
 	Line, Column int // from 1, columns in characters
 	Message      string
@@ -25,10 +24,10 @@ func (w Warning) String() string {
 	return fmt.Sprintf("line %d, column %d: %s", w.Line, w.Column, w.Message)
 }
 
-// Lint returns what Parse lets pass and an operator may want to know, in no
-// particular order: a local placeholder outside a key, a misspelt marker, a -v2
-// spelling in a v1 key, a document that is not JSON. A document that Parse refuses may
-// be linted too. It returns 100 warnings at most. A nil o means the zero Options.
+// Lint returns warnings about what Parse accepts but is probably a mistake, in no
+// particular order: a local placeholder outside a key, a misspelt marker, -v2 encoding
+// in a v1 key, a document that is not JSON. It also works on documents that Parse
+// refuses. It returns at most 100 warnings. A nil o means the zero Options.
 func Lint(doc []byte, o *Options) []Warning {
 	o = o.orDefault()
 	l := linter{doc: doc, resolver: o.resolver(), plain: o.PlainText || !jsontext.LooksLikeJSON(doc)}
@@ -79,7 +78,7 @@ func (l *linter) run() {
 	}
 }
 
-// literal warns of what looks like a placeholder in text that passes unchanged.
+// literal warns of text that looks like a placeholder but is copied unchanged.
 func (l *linter) literal(from, to int) {
 	text := l.doc[from:to]
 	for at := 0; ; at++ {
@@ -102,7 +101,7 @@ func (l *linter) literal(from, to int) {
 	}
 }
 
-// placeholder warns of what a placeholder says and probably does not mean.
+// placeholder warns of likely mistakes in a placeholder.
 func (l *linter) placeholder(start, end int) {
 	depth := 0
 	if !l.plain {
@@ -124,7 +123,7 @@ func (l *linter) placeholder(start, end int) {
 	}
 }
 
-// asItStands warns of -v2 spelling in a key that is taken as it stands.
+// asItStands warns of -v2 encoding in a key that is not decoded.
 func (l *linter) asItStands(start int, k kind, url []byte) {
 	name := "s3-presigned-url"
 	if k == kindUpload {
@@ -144,7 +143,7 @@ func (l *linter) asItStands(start int, k kind, url []byte) {
 	}
 }
 
-// versionSpelling warns of a versionId in other letters, which is part of the key.
+// versionSpelling warns of a versionId with different case, which becomes part of the key.
 func (l *linter) versionSpelling(start int, url []byte) {
 	const name = "%3FversionId%3D"
 	if i := indexFold(url, name); i >= 0 && !bytes.Contains(url, versionName) {
@@ -152,10 +151,10 @@ func (l *linter) versionSpelling(start int, url []byte) {
 	}
 }
 
-// globalEndpoint tells where a URL of the global endpoint leads in truth.
+// globalEndpoint warns where a URL of the global endpoint really leads.
 func (l *linter) globalEndpoint(start int, k kind, url []byte) {
 	var o object
-	_ = o.read(l.resolver, k, bytes.ReplaceAll(url, []byte(`\/`), []byte("/"))) // Parse says what is wrong
+	_ = o.read(l.resolver, k, bytes.ReplaceAll(url, []byte(`\/`), []byte("/"))) // Parse reports errors
 	if o.endpoint == nil {
 		return
 	}
@@ -169,7 +168,7 @@ func (l *linter) globalEndpoint(start int, k kind, url []byte) {
 	}
 }
 
-// mask puts a value in the place of a placeholder, so that the rest can be read as JSON.
+// mask replaces a placeholder by a value, so that the rest can be parsed as JSON.
 func (l *linter) mask(start, end, depth int) {
 	for i := start; i < end; i++ {
 		l.masked[i] = 'x'

@@ -18,7 +18,7 @@ const (
 
 var localNames = [locals]string{"thingName", "jobId", "executionNumber"}
 
-// String returns the name as it stands between "${" and "}".
+// String returns the name between "${" and "}".
 func (l Local) String() string { return localNames[l] }
 
 // Locals is a set of local placeholders.
@@ -41,7 +41,7 @@ func (s Locals) String() string {
 // maxEach is how often AWS allows each local placeholder in one key.
 const maxEach = 2
 
-// mark says that the value of a local placeholder goes into a text before its byte at.
+// mark is the position in a text, before byte at, where a local placeholder's value goes.
 type mark struct {
 	at   int
 	name Local
@@ -71,7 +71,7 @@ func localAt(text []byte) (Local, bool) {
 	return localNamed(name[:end])
 }
 
-// findLocal returns where the first local placeholder stands in text, or -1.
+// findLocal returns the offset of the first local placeholder in text, or -1.
 func findLocal(text []byte) (int, Local) {
 	for from := 0; ; from++ {
 		i := bytes.Index(text[from:], dollarBrace)
@@ -87,10 +87,9 @@ func findLocal(text []byte) (int, Local) {
 
 var dollarBrace = []byte("${")
 
-// Values are what the local placeholders of a document stand for. Each is 1–128 of
-// [A-Za-z0-9:_.-] and not "." or ".."; whatever else is refused where it is used, so
-// that no value can lead out of the prefix that a key was allowed for. The bytes are
-// not retained.
+// Values are the values of a document's local placeholders. Each is 1–128 of
+// [A-Za-z0-9:_.-] and not "." or ".."; others are refused when used, so that no value
+// can escape an allowed key prefix. The bytes are not retained.
 type Values struct {
 	ThingName, JobID, ExecutionNumber []byte
 }
@@ -124,7 +123,7 @@ func valueError(format string, l Local) *Error {
 	return e
 }
 
-// isValueByte says whether c may stand in the value of a local placeholder.
+// isValueByte says whether c is allowed in the value of a local placeholder.
 func isValueByte(c byte) bool {
 	return isAlphanumeric(c) || c == ':' || c == '_' || c == '.' || c == '-'
 }

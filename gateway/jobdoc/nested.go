@@ -2,9 +2,9 @@ package jobdoc
 
 import "bytes"
 
-// expand resolves what is nested in the URL of a placeholder. It returns the URL's
-// text, in which each local placeholder is left out and marked in w.s3; the text is
-// valid until the next placeholder.
+// expand resolves the placeholders nested in a placeholder's URL. It returns the URL
+// without its local placeholders, whose positions are in w.s3; the text is valid until
+// the next placeholder.
 func (w *walker) expand(k kind, url []byte) ([]byte, *Error) {
 	w.s3.marks = w.s3.marksArray[:0]
 	i := bytes.Index(url, dollarBrace)
@@ -70,7 +70,7 @@ func (w *walker) nestedLocal(k kind, l Local) *Error {
 	return nil
 }
 
-// nestedParameter puts in a parameter's value as text, to be read as part of the URL.
+// nestedParameter inserts a parameter's value as text, to be parsed as part of the URL.
 func (w *walker) nestedParameter(name []byte) *Error {
 	value, err := w.options.parameter(name)
 	if err != nil {

@@ -6,22 +6,22 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 )
 
-// The limits that hold where Options says 0.
+// Default limits, for 0 in Options.
 const (
 	DefaultMaxDocument     = 1 << 20 // bytes
 	DefaultMaxPlaceholders = 100
 	DefaultMaxRendered     = 4 << 20 // bytes
 )
 
-// Options say how a document is read. The zero value reads JSON, takes AWS's hosts,
-// signs every download and no upload. Parse and Fill do not change it, so that one
-// Options may serve many goroutines; whoever made it may not change it meanwhile.
+// Options say how a document is parsed. The zero value parses JSON, accepts AWS's hosts,
+// and allows every download and no upload. Parse and Fill do not change it, so many
+// goroutines may share one Options; it must not be changed while in use.
 type Options struct {
-	// Strict restores AWS's refusals: local placeholders stand in the key of an
-	// upload and nowhere else in the document.
+	// Strict restores AWS's restriction: local placeholders are allowed in the key
+	// of an upload and nowhere else in the document.
 	Strict bool
-	// PlainText says that the document is not JSON, whatever it looks like: nothing
-	// in it is unescaped or escaped.
+	// PlainText says that the document is not JSON, even if it looks like it:
+	// nothing in it is unescaped or escaped.
 	PlainText bool
 	// JSONString escapes the result so that it can stand between the quotes of a
 	// JSON string, as jobDocument does in AWS's answers.
@@ -36,8 +36,8 @@ type Options struct {
 	Parameters map[string]string
 	// Resolver knows the S3 hosts; nil: AWS's, us-east-1 for the global endpoint.
 	Resolver *s3host.Resolver
-	// Signatures gives the signatures of code files; nil: code-sign placeholders are
-	// refused with ErrNotResolved.
+	// Signatures returns the signatures of code files; nil: code-sign placeholders
+	// are refused with ErrNotResolved.
 	Signatures CodeSignatures
 	// Policy says which objects may be signed; nil: every download, no upload.
 	Policy *Policy
@@ -59,7 +59,7 @@ func (o *Options) resolver() *s3host.Resolver {
 	return o.Resolver
 }
 
-// literalEscapes is how many JSON strings the literal text is escaped for.
+// literalEscapes is how many times the literal text is escaped as a JSON string.
 func (o *Options) literalEscapes() int {
 	if o.JSONString {
 		return 1
@@ -69,7 +69,7 @@ func (o *Options) literalEscapes() int {
 
 func (o *Options) maxRendered() int { return cmp.Or(o.MaxRendered, DefaultMaxRendered) }
 
-// checkDocument says whether doc is within limits.max_document.
+// checkDocument returns an error if doc exceeds limits.max_document.
 func (o *Options) checkDocument(doc []byte) *Error {
 	if limit := cmp.Or(o.MaxDocument, DefaultMaxDocument); len(doc) > limit {
 		return overLimit("The job document has %d bytes, the limit is %d", len(doc), limit, "limits.max_document")
@@ -77,7 +77,7 @@ func (o *Options) checkDocument(doc []byte) *Error {
 	return nil
 }
 
-// checkRendered says whether a document of n bytes is within limits.max_rendered.
+// checkRendered returns an error if n bytes exceed limits.max_rendered.
 func checkRendered(n, limit int) *Error {
 	if n > limit {
 		return overLimit("The filled job document has at least %d bytes, the limit is %d", n, limit, "limits.max_rendered")

@@ -10,10 +10,10 @@ import (
 	"jobgate/presigner"
 )
 
-// Parse compiles a document. What cannot be filled for any device is refused here,
-// with an *Error that names line and column: see the package's documentation for the
-// language and Options for limits. The Template retains neither doc nor o, but shares
-// o's Policy. A nil o means the zero Options.
+// Parse compiles a document. It rejects what cannot be filled for any device, with an
+// *Error that has line and column. See the package's documentation for the language,
+// and Options for limits. The Template retains neither doc nor o, but shares o's
+// Policy. A nil o means the zero Options.
 func Parse(doc []byte, o *Options) (*Template, error) {
 	t := new(Template)
 	if err := t.Parse(doc, o); err != nil {
@@ -22,7 +22,7 @@ func Parse(doc []byte, o *Options) (*Template, error) {
 	return t, nil
 }
 
-// Parse is [Parse] into a Template that is part of something larger. After an error t is as it was.
+// Parse is [Parse] into a Template embedded in another struct. On an error t is unchanged.
 func (t *Template) Parse(doc []byte, o *Options) error {
 	o = o.orDefault()
 	c := compiler{options: o, text: make([]byte, 0, len(doc))}
@@ -43,7 +43,7 @@ func (t *Template) Parse(doc []byte, o *Options) error {
 	return nil
 }
 
-// fill gives t the text and the holes, in no more memory than they take: a template is kept for long.
+// fill sets t's text and holes, in slices of exactly their size, because a template is kept for long.
 func (c *compiler) fill(t *Template) {
 	t.holes = t.first[:0]
 	if len(c.holes) > len(t.first) {
@@ -77,7 +77,7 @@ func (c *compiler) fill(t *Template) {
 	}
 }
 
-// parts returns the strings that are h's own.
+// parts returns the strings that only h uses.
 func (h *urlHole) parts() [4]*string {
 	return [...]*string{&h.target.Path, &h.target.Version, &h.version, &h.bucket}
 }
@@ -125,8 +125,7 @@ func (c *compiler) object(o *object) *Error {
 	return nil
 }
 
-// judge asks the policy for an object; ask is true where its answer depends on the
-// device.
+// judge asks the policy about an object; ask is true if the answer depends on the device.
 func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
 	if err := c.options.Policy.checkSegments(o); err != nil {
 		return false, err
@@ -147,8 +146,8 @@ func (c *compiler) judge(o *object, region string) (ask bool, err *Error) {
 	return false, nil
 }
 
-// setTarget escapes the object's path, and moves its marks to where the values go in
-// the escaped path.
+// setTarget escapes the object's path, and moves its marks to their positions in the
+// escaped path.
 func (h *urlHole) setTarget(r *s3host.Resolver, o *object, region string) {
 	path := appendPathPrefix(nil, o.endpoint, h.bucket)
 	h.keyAt = int32(len(path))
@@ -168,8 +167,8 @@ func (h *urlHole) setTarget(r *s3host.Resolver, o *object, region string) {
 	h.target.Path = string(path)
 }
 
-// appendPathPrefix appends what stands in a URL's path before the key. bucket is the
-// one of the placeholder's path; it does not matter where the host names the bucket.
+// appendPathPrefix appends the part of a URL's path before the key. bucket is the one in
+// the placeholder's path; it is ignored if the host names the bucket.
 func appendPathPrefix[S string | []byte](dst []byte, e *s3host.Endpoint, bucket S) []byte {
 	dst = append(dst, '/')
 	switch {
@@ -183,8 +182,8 @@ func appendPathPrefix[S string | []byte](dst []byte, e *s3host.Endpoint, bucket 
 	return append(dst, '/')
 }
 
-// checkSeams refuses a document in which the value of a parameter and the text around
-// it make a placeholder that was none before: it would reach a device unfilled.
+// checkSeams rejects a document in which a parameter's value and the text around it form
+// a new placeholder: it would reach a device unfilled.
 func (c *compiler) checkSeams() *Error {
 	if !c.walker.parameters {
 		return nil

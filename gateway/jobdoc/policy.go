@@ -18,8 +18,8 @@ type Policy struct {
 	setting            string
 }
 
-// checkSegments refuses a key in which a segment of dots leads out of what a pattern
-// allows. Where every object is allowed it leads nowhere.
+// checkSegments rejects a key with dot segments, which could escape what a pattern
+// allows. If every object is allowed, there is nothing to escape.
 func (p *Policy) checkSegments(o *object) *Error {
 	if patterns, every := p.of(o.method); every || allowsAll(patterns) || !o.dotSegment() {
 		return nil
@@ -41,21 +41,21 @@ func allowsAll(patterns []pattern) bool {
 // anything is the pattern "*".
 var anything = pattern{"*", "*", "*", "*"}
 
-// pattern is one resource ARN of S3 with wildcards, split where no wildcard reaches
-// across.
+// pattern is an S3 resource ARN with wildcards, split into the parts that a wildcard
+// cannot span.
 type pattern struct{ partition, region, account, resource string }
 
-// NewPolicy returns a Policy of resource ARNs as IAM writes them, '*' standing for any
-// characters and '?' for one:
+// NewPolicy returns a Policy of resource ARNs in IAM's syntax; '*' matches any
+// characters and '?' one:
 //
 //	arn:aws:s3:::firmware/*                                          objects of a bucket
 //	arn:aws-cn:s3:::firmware/v?/*                                    in China
 //	arn:aws:s3:eu-west-1:123456789012:accesspoint/fleet/object/*     through an access point
 //
-// or "*" for every object. allow is for downloads; empty allows all of them, and
-// whether that may be is the caller's decision. allowUpload is for uploads; empty
-// allows none. setting is where both stand in the configuration, "presign" or
-// "roles.download", for errors.
+// or "*" for every object. allow is for downloads; if empty, all are allowed, which the
+// caller must want. allowUpload is for uploads; if empty, none is allowed. setting is
+// the part of the configuration that holds both, "presign" or "roles.download", for
+// errors.
 func NewPolicy(allow, allowUpload []string, setting string) (*Policy, error) {
 	p := &Policy{setting: setting, everyDownload: len(allow) == 0}
 	var err error
@@ -106,7 +106,7 @@ func parsePattern(arn string) (p pattern, why string) {
 	return p, ""
 }
 
-// verdict is what a policy says about an object.
+// verdict is a policy's decision about an object.
 type verdict uint8
 
 const (
@@ -115,7 +115,7 @@ const (
 	always
 )
 
-// judge says whether an object may be signed, whose resource may hold holes.
+// judge decides about an object whose resource may have holes.
 func (p *Policy) judge(m presigner.Method, e *s3host.Endpoint, region string, resource []byte) verdict {
 	patterns, every := p.of(m)
 	if every {
@@ -169,7 +169,7 @@ func (p *Policy) of(m presigner.Method) (patterns []pattern, every bool) {
 	return p.allow, p.everyDownload
 }
 
-// placeOf returns what an object's ARN says before its resource.
+// placeOf returns the part of an object's ARN before the resource.
 func placeOf(e *s3host.Endpoint, region string) pattern {
 	where := pattern{partition: partitionOf(region), account: e.Account}
 	if e.Account != "" {
@@ -183,7 +183,7 @@ func partitionOf(region string) string {
 	return name
 }
 
-// covers says whether the pattern's partition, region and account are the object's.
+// covers says whether the pattern's partition, region and account match the object's.
 func (p *pattern) covers(where *pattern) bool {
 	return glob.Matches(p.partition, where.partition) && glob.Matches(p.region, where.region) && glob.Matches(p.account, where.account)
 }
@@ -212,8 +212,8 @@ func showHoles(resource []byte) string {
 	return strings.ReplaceAll(string(resource), string(rune(glob.Hole)), "${…}")
 }
 
-// appendResource appends what an object's ARN ends with, up to its key. bucket is
-// the one of the URL's path; it does not matter where the host names the bucket.
+// appendResource appends the resource of an object's ARN, up to the key. bucket is the
+// one in the URL's path; it is ignored if the host names the bucket.
 func appendResource[S string | []byte](dst []byte, e *s3host.Endpoint, bucket S) []byte {
 	switch {
 	case e.Account != "":

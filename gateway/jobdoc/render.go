@@ -8,8 +8,8 @@ import (
 	"jobgate/presigner"
 )
 
-// Context is what a rendering needs besides the document. It must not be shared
-// between goroutines: the counters are written.
+// Context holds the inputs of a rendering besides the document, and its counters. It
+// must not be shared between goroutines.
 type Context struct {
 	Signer  *presigner.Signer // nil: a document with URLs is refused with ErrNoSigner
 	Expires time.Duration     // the lifetime of its URLs, 1 s … 7 days
@@ -17,12 +17,12 @@ type Context struct {
 	Values  Values            // of local placeholders
 	Memo    *presigner.Memo   // remembers URLs that many documents share; nil: each is signed
 
-	// Counters that each rendering adds to, also one that then fails.
+	// Counters that each rendering adds to, even if it fails.
 	Signed     int // URLs signed
 	LongestURL int // bytes of the longest URL so far
 }
 
-// renderScratch is what a rendering needs besides dst.
+// renderScratch is the scratch space of a rendering.
 type renderScratch struct {
 	key      []byte
 	path     []byte
@@ -32,8 +32,8 @@ type renderScratch struct {
 var renderScratches = sync.Pool{New: func() any { return new(renderScratch) }}
 
 // AppendTo appends the document, its URLs signed for c, and returns the extended
-// slice; on an error, an *Error, it returns dst as it was. It allocates nothing
-// beyond dst's growth. It is safe for concurrent use, with a Context each.
+// slice; on an error, an *Error, it returns dst unchanged. It allocates only to grow
+// dst. It is safe for concurrent use, with a Context each.
 func (t *Template) AppendTo(dst []byte, c *Context) ([]byte, error) {
 	start, from := len(dst), 0
 	for i := range t.holes {
@@ -67,8 +67,8 @@ func (t *Template) appendHole(dst []byte, h *urlHole, c *Context) ([]byte, *Erro
 	return c.appendURL(dst, h.method, &h.target, x.path)
 }
 
-// fillPath puts a device's values into the path of a URL and checks the key that
-// comes of it.
+// fillPath inserts a device's values into the path of a URL and checks the resulting
+// key.
 func (t *Template) fillPath(x *renderScratch, h *urlHole, c *Context) *Error {
 	x.path = x.path[:0]
 	from, keyBytes := 0, h.keyBytes

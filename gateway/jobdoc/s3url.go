@@ -12,20 +12,20 @@ import (
 // maxLocals is how many local placeholders one key may hold.
 const maxLocals = maxEach * int(locals)
 
-// object is the S3 object that a placeholder names. Its bytes are borrowed from the
-// document and the walker's scratch.
+// object is the S3 object that a placeholder names. Its bytes belong to the document
+// and the walker's scratch space.
 type object struct {
 	kind     kind
 	method   presigner.Method
 	endpoint *s3host.Endpoint
-	bucket   []byte // nil where the host names it
+	bucket   []byte // nil if the host names it
 	key      []byte // decoded, without the local placeholders' values
-	marks    []mark // where in key these go
+	marks    []mark // their positions in key
 	version  []byte // decoded; empty for the current version
 
 	marksArray [maxLocals]mark
-	parameter  int    // where in the URL the first parameter's value stands, or -1
-	scratch    []byte // key and version, where they had to be decoded
+	parameter  int    // offset in the URL of the first parameter's value, or -1
+	scratch    []byte // key and version, if they had to be decoded
 }
 
 // url fills a placeholder for S3.
@@ -41,7 +41,7 @@ func (w *walker) url(k kind, rest []byte) *Error {
 	return w.sink.object(&w.s3)
 }
 
-// read sets o from an S3 URL, whose local placeholders are marked in o already.
+// read parses an S3 URL into o. The URL's local placeholders are in o already.
 //
 //	https://host/bucket/key          path style
 //	https://bucket.host/key          virtual-hosted style, access points
@@ -85,15 +85,15 @@ func (o *object) read(r *s3host.Resolver, k kind, url []byte) *Error {
 
 var schemeEnd = []byte("://")
 
-// nestedBefore says whether something nested that may stand in a key only stands
-// before offset end of the URL.
+// nestedBefore says whether a nested placeholder, allowed in a key only, is before
+// offset end of the URL.
 func (o *object) nestedBefore(end int) bool {
 	return len(o.marks) > 0 && o.marks[0].at < end ||
 		o.kind == kindUpload && o.parameter >= 0 && o.parameter < end
 }
 
-// readBucket reads the bucket of a path-style URL, whose path begins at from behind
-// its slash. It returns where the key begins.
+// readBucket reads the bucket of a path-style URL. from is after the path's first slash.
+// It returns the offset of the key.
 func (o *object) readBucket(url []byte, from int) (key int, err *Error) {
 	if o.endpoint.Bucket != "" {
 		return from, nil
@@ -147,8 +147,8 @@ func (o *object) readKey(url []byte, from int) *Error {
 
 // dotSegment says whether a key has a segment "." or "..". S3 takes such a key
 // literally, but other stores and most HTTP clients resolve it: firmware/../secret/x
-// would lead out of what firmware/* allows. The value of a local placeholder makes no
-// segment of dots: see Values.
+// would escape firmware/*. The value of a local placeholder cannot form a dot segment,
+// see Values.
 func (o *object) dotSegment() bool {
 	from := 0
 	for from <= len(o.key) {

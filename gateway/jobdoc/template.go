@@ -7,14 +7,14 @@ import (
 )
 
 // Template is a compiled document: its literal text, and holes for URLs. It is
-// immutable and safe for concurrent use, and it retains nothing of the bytes that it
-// was parsed from. It must not be copied.
+// immutable and safe for concurrent use, and retains nothing of the parsed bytes. It
+// must not be copied.
 //
-// What a rendering reads lies in two pieces, the Template and a string of all its text. Where the processor's caches hold
-// few of many templates, each piece more costs a rendering 0.2 µs.
+// A rendering reads two blocks of memory: the Template and a string with all its text. With more templates than fit in the
+// processor's caches, each further block costs 0.2 µs a rendering.
 type Template struct {
 	text        string    // all literals in a row
-	holes       []urlHole // first, if it is one
+	holes       []urlHole // a slice of first, if there is one
 	locals      Locals
 	uploads     bool
 	signatures  int32 // of code files, in the text
@@ -30,17 +30,17 @@ type urlHole struct {
 	endpoint *s3host.Endpoint
 	bucket   string
 	version  string // decoded
-	marks    []mark // where in target.Path values go; nil if the URL is the same for all
+	marks    []mark // positions of values in target.Path; nil if the URL is the same for all devices
 	keyBytes int    // of the key, decoded and without values
 	line     int32
 	column   int32
-	keyAt    int32 // where in target.Path the key begins
+	keyAt    int32 // offset of the key in target.Path
 	method   presigner.Method
-	ask      bool // the policy must be asked for each device's key
+	ask      bool // check the policy for each device's key
 }
 
-// Size returns the bytes of memory that t keeps alive, for a cache's budget. What
-// templates share (policy, resolver, names of hosts and regions) is not counted.
+// Size returns the bytes of memory that t keeps alive, for a cache's budget, without
+// what templates share (policy, resolver, names of hosts and regions).
 func (t *Template) Size() int {
 	size := templateBytes + len(t.text)
 	if len(t.holes) > len(t.first) {
@@ -53,7 +53,7 @@ func (t *Template) Size() int {
 	return size
 }
 
-// Sizes of the structs on 64-bit machines; a test compares them.
+// Sizes of the structs on 64-bit machines; checked by a test.
 const (
 	templateBytes = 240
 	urlHoleBytes  = 176
@@ -78,8 +78,8 @@ func (t *Template) PerDevice() bool { return t.locals != 0 }
 // Locals returns the local placeholders that a rendering needs values for.
 func (t *Template) Locals() Locals { return t.locals }
 
-// NeedsRole returns AWS's error for a document whose URLs nobody may sign, with the
-// place of the first placeholder, or nil if t has none.
+// NeedsRole returns AWS's error for a document with URLs but no role to sign them, with
+// the position of the first placeholder; nil if t has none.
 func (t *Template) NeedsRole() error {
 	if len(t.holes) == 0 {
 		return nil
@@ -127,7 +127,7 @@ func (h *urlHole) key() string {
 	return string(key)
 }
 
-// place completes an error with the placeholder's place in the document.
+// place sets an error's position to the placeholder's.
 func (h *urlHole) place(e *Error) *Error {
 	if e.Line == 0 {
 		e.Line, e.Column = int(h.line), int(h.column)

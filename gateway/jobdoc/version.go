@@ -7,9 +7,9 @@ const maxVersionBytes = 1024
 
 var versionName = []byte("versionId")
 
-// cutVersion splits the encoded key of a -v2 placeholder at its version: at the last
-// "%3FversionId%3D", as AWS documents it, or "?versionId=". found is false if there
-// is none.
+// cutVersion splits the encoded key of a -v2 placeholder before its version: at the last
+// "%3FversionId%3D", as AWS documents it, or "?versionId=". found is false if there is
+// none.
 func cutVersion(text []byte) (key, version []byte, found bool) {
 	i := bytes.LastIndex(text, versionName)
 	if i < 0 {
@@ -47,8 +47,8 @@ func isEncoded(text []byte, c byte) bool {
 	return bytes.EqualFold(text, []byte{'%', digits[c>>4], digits[c&15]})
 }
 
-// checkVersion says whether a decoded version id can be one: visible ASCII, and not
-// the beginning of another parameter.
+// checkVersion validates a decoded version id: visible ASCII without the beginning of
+// another parameter.
 func checkVersion(version []byte) *Error {
 	if len(version) == 0 || len(version) > maxVersionBytes {
 		return urlError("versionId has %d bytes, 1 to %d are allowed", len(version), maxVersionBytes)

@@ -9,28 +9,28 @@ import (
 	"jobgate/gateway/jobdoc/jsontext"
 )
 
-// sink takes the parts of a document in their order. A compiler makes a Template of
-// them, a filler writes them out at once. What it is given is valid during the call.
+// sink receives the parts of a document in order. A compiler builds a Template from them,
+// a filler writes them out at once. Arguments are valid during the call only.
 type sink interface {
-	// literal takes text to be escaped for as many JSON strings as escapes says.
+	// literal receives text, to be escaped as a JSON string escapes times.
 	literal(text []byte, escapes int)
-	// object takes an S3 placeholder whose URL stands here.
+	// object receives an S3 placeholder.
 	object(o *object) *Error
 }
 
-// walker reads one document and hands its parts to a sink. Walkers are pooled with
-// their scratch; one serves one document at a time.
+// walker parses a document and passes its parts to a sink. Walkers are pooled with
+// their scratch space; one handles one document at a time.
 type walker struct {
 	doc     []byte
 	options *Options
 	sink    sink
 
-	start, end int           // the placeholder at hand
-	whole      jsontext.Span // the JSON string that the placeholder at hand takes the place of; zero: of none
+	start, end int           // the current placeholder
+	whole      jsontext.Span // the JSON string that the current placeholder replaces; zero: none
 	count      int           // placeholders so far
 	signatures int32         // of code files so far
-	lenient    bool          // what is wrong with a placeholder does not matter
-	parameters bool          // a parameter's value went into the text
+	lenient    bool          // ignore errors in placeholders
+	parameters bool          // a parameter's value was inserted
 
 	json   jsonState
 	depths jsontext.Depths // once json is yes
@@ -41,7 +41,7 @@ type walker struct {
 	s3      object
 }
 
-// jsonState is whether the document is JSON; found out when it matters.
+// jsonState is whether the document is JSON; determined when needed.
 type jsonState uint8
 
 const (
@@ -52,7 +52,7 @@ const (
 
 var walkers = sync.Pool{New: func() any { return new(walker) }}
 
-// maxScratch is what a pooled walker may keep of a placeholder of unusual length.
+// maxScratch bounds the buffers that a pooled walker keeps after a very long placeholder.
 const maxScratch = 16 << 10
 
 func newWalker(doc []byte, o *Options, s sink) *walker {
@@ -62,7 +62,7 @@ func newWalker(doc []byte, o *Options, s sink) *walker {
 	return w
 }
 
-// free gives w back, with nothing of the document in reach.
+// free returns w to the pool, without references to the document.
 func (w *walker) free() {
 	w.doc, w.options, w.sink = nil, nil, nil
 	w.depths.Reset(nil)
@@ -104,7 +104,7 @@ func (w *walker) walk() *Error {
 	}
 }
 
-// literal hands on text between placeholders.
+// literal passes on text between placeholders.
 func (w *walker) literal(from, to int) *Error {
 	if w.options.Strict {
 		if at, name := findLocal(w.doc[from:to]); at >= 0 {
@@ -141,7 +141,7 @@ func (w *walker) counted() *Error {
 	return nil
 }
 
-// other fills every kind but a parameter.
+// other fills every kind except a parameter.
 func (w *walker) other(k kind, rest []byte) *Error {
 	switch k {
 	case kindDownload, kindDownloadEncoded, kindUpload:
@@ -155,9 +155,9 @@ func (w *walker) other(k kind, rest []byte) *Error {
 	}
 }
 
-// body returns the text of the placeholder at w.start between the marker and its
-// '}', without the escapes of the JSON strings around, and sets w.end behind it. It
-// is valid until the next placeholder.
+// body returns the text of the placeholder at w.start between the marker and its '}',
+// without the escapes of the surrounding JSON strings, and sets w.end after it. It is
+// valid until the next placeholder.
 func (w *walker) body() ([]byte, *Error) {
 	from := w.start + len(marker)
 	i, ok := closing(w.doc, from, w.json == jsonNo)
@@ -171,7 +171,7 @@ func (w *walker) body() ([]byte, *Error) {
 	return w.decode(from, w.depth())
 }
 
-// depth returns in how many JSON strings the placeholder at w.start stands.
+// depth returns how many JSON strings, one within another, contain the placeholder at w.start.
 func (w *walker) depth() int {
 	if w.json == jsonUnknown {
 		w.json = jsonNo
@@ -186,7 +186,7 @@ func (w *walker) depth() int {
 	return w.depths.At(w.start)
 }
 
-// decode is body for a placeholder in which something means something to JSON.
+// decode is body for a placeholder that contains bytes special in JSON.
 func (w *walker) decode(from, depth int) ([]byte, *Error) {
 	if depth > jsontext.MaxDepth {
 		return nil, tooDeep()
@@ -195,7 +195,7 @@ func (w *walker) decode(from, depth int) ([]byte, *Error) {
 	r := jsontext.Reader{Doc: w.doc, Pos: from}
 	open := 1
 	for {
-		// Fast path: what means nothing here is copied as it is.
+		// Fast path: copy bytes that are not special.
 		plain := r.Pos
 		for plain < len(w.doc) && !meaning[w.doc[plain]] {
 			plain++
@@ -230,7 +230,7 @@ func tooDeep() *Error {
 	return documentError("A placeholder stands in more than %d JSON strings within each other", jsontext.MaxDepth)
 }
 
-// parameter puts a parameter's value in the place of its placeholder.
+// parameter replaces a placeholder by its parameter's value.
 func (w *walker) parameter(name []byte) *Error {
 	value, err := w.options.parameter(name)
 	if err != nil {
@@ -258,7 +258,7 @@ func (w *walker) parameter(name []byte) *Error {
 
 var quote = []byte{'"'}
 
-// parameterText hands on w.value and fills the placeholders in it. These are read as
+// parameterText passes on w.value and fills the placeholders in it. They are parsed as
 // plain text, and may not be parameters themselves.
 func (w *walker) parameterText(escapes int) *Error {
 	value := w.value

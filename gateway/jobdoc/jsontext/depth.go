@@ -2,17 +2,16 @@ package jsontext
 
 import "bytes"
 
-// MaxDepth bounds how many JSON strings within each other are looked into. AWS's
-// answers have two; each more doubles the backslashes.
+// MaxDepth bounds the nesting of JSON strings. AWS's answers have two levels; each
+// further level doubles the backslashes.
 const MaxDepth = 8
 
-// Depths finds in how many JSON strings a place of a document stands: 0 outside any
-// string, 1 in a string, 2 in a string of a document that is itself a string, and so
-// on. A string's text counts as a document if it begins and ends as a JSON object or
-// array does.
+// Depths finds the nesting depth of offsets in a document: 0 outside any string, 1 in a
+// string, 2 in a string of a document that is itself a string, and so on. A string's
+// text counts as a document if it begins and ends like a JSON object or array.
 //
-// Places must be asked in rising order: what was read is not read again, so that all
-// questions about a document together cost at most MaxDepth readings of it.
+// Call At with ascending offsets: nothing is read twice, so all calls for a document
+// together read it at most MaxDepth times.
 type Depths struct {
 	doc    []byte
 	levels [MaxDepth]level
@@ -21,21 +20,21 @@ type Depths struct {
 // Span is a part of a document.
 type Span struct{ Start, End int }
 
-// level is how far the text of one depth was read: the string last found in it.
+// level is the state of one depth: the last string found in its text.
 type level struct {
-	read       int // up to here, the end of the last string included
-	open       int // where the last string's opening quote begins
+	read       int // the end of the last string
+	open       int // offset of the last string's opening quote
 	start, end int // the text of the last string, without its quotes
 	document   bool
 }
 
-// Reset begins a document; nil lets go of the last.
+// Reset starts a new document; nil releases the last.
 func (d *Depths) Reset(doc []byte) {
 	d.doc = doc
 	d.levels[0] = level{}
 }
 
-// At returns the depth of an offset, MaxDepth+1 if it is deeper than is looked into.
+// At returns the depth of an offset, MaxDepth+1 if it is deeper than MaxDepth.
 func (d *Depths) At(place int) int {
 	for depth := range d.levels {
 		l := &d.levels[depth]
@@ -54,7 +53,7 @@ func (d *Depths) At(place int) int {
 	return MaxDepth + 1
 }
 
-// Last returns the string that was found last at a depth, from 1: its text, and all of it, with its quotes.
+// Last returns the last string found at a depth, from 1: its text, and its span with the quotes.
 func (d *Depths) Last(depth int) (text, all Span) {
 	l := &d.levels[depth-1]
 	return Span{l.start, l.end}, Span{l.open, l.read}
@@ -65,12 +64,12 @@ func (d *Depths) advance(depth int) bool {
 	l := &d.levels[depth]
 	r := Reader{Doc: d.doc, Pos: l.read}
 	for {
-		// Fast path: only quotes and backslashes can make a quote at any depth.
+		// Fast path: only quotes and backslashes can form a quote at any depth.
 		r.Pos = skipPlain(d.doc, r.Pos, depth == 0)
 		l.open = r.Pos
 		u := r.Next(depth)
 		if u == End {
-			l.start, l.end = len(d.doc)+1, len(d.doc)+1 // no place lies behind
+			l.start, l.end = len(d.doc)+1, len(d.doc)+1 // no offset is after it
 			return false
 		}
 		if u == '"' {
@@ -104,7 +103,7 @@ func skipPlain(doc []byte, pos int, quoteOnly bool) int {
 func textEnd(r *Reader, depth int) (end int, document bool) {
 	var first, last rune
 	for {
-		// Fast path: what no escape or quote interrupts.
+		// Fast path: text without escapes and quotes.
 		end = skipPlain(r.Doc, r.Pos, false)
 		if run := bytes.TrimSpace(r.Doc[r.Pos:end]); len(run) > 0 {
 			last = rune(run[len(run)-1])

@@ -2,9 +2,9 @@ package jsontext
 
 import "unicode/utf8"
 
-// AppendEscaped appends text as it must stand within as many JSON strings as times
-// says: 0 leaves it as it is. Only what JSON demands is escaped: '"', '\' and control
-// characters; a byte that is not UTF-8 becomes U+FFFD.
+// AppendEscaped appends text, escaped as a JSON string times times; 0 leaves it
+// unchanged. It escapes only what JSON requires: '"', '\' and control characters. A
+// byte that is not UTF-8 becomes U+FFFD.
 func AppendEscaped(dst, text []byte, times int) []byte {
 	if times == 0 {
 		return append(dst, text...)

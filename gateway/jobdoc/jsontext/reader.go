@@ -5,23 +5,22 @@ import (
 	"unicode/utf8"
 )
 
-// What a Reader returns besides characters.
+// Results of Reader.Next that are not characters.
 const (
-	End rune = -1 // the document or the JSON string around the place is over
-	Bad rune = -2 // an escape that JSON does not know
+	End rune = -1 // the end of the document or of the current JSON string
+	Bad rune = -2 // an invalid escape
 )
 
-// Reader reads text that stands in JSON strings within JSON strings (RFC 8259 §7).
+// Reader reads text in JSON strings within JSON strings (RFC 8259 §7).
 type Reader struct {
 	Doc []byte
 	Pos int // of what Next reads; may be moved
 }
 
-// Next returns the next character as it reads after depth strings were decoded: at
-// depth 0 the document's own, at depth 1 the text of a string in it, at depth 2 the
-// text of a string in a document that is such a text. Of a character that is not
-// ASCII and not escaped it returns the bytes one by one; who copies text copies those
-// by themselves.
+// Next returns the next character after decoding depth levels of strings: at depth 0
+// the document itself, at depth 1 the text of a string in it, at depth 2 the text of a
+// string in a document that is such a text. Unescaped characters beyond ASCII are
+// returned byte by byte, to be copied as bytes.
 func (r *Reader) Next(depth int) rune {
 	if depth == 0 {
 		if r.Pos >= len(r.Doc) {
@@ -65,8 +64,8 @@ func (r *Reader) escape(depth int) rune {
 	}
 }
 
-// codePoint reads the four digits behind \u, and a second \uXXXX if they are the
-// first half of a surrogate pair.
+// codePoint reads the four digits after \u, and a second \uXXXX if they are the first
+// half of a surrogate pair.
 func (r *Reader) codePoint(depth int) rune {
 	first := r.hex4(depth)
 	if !utf16.IsSurrogate(first) {

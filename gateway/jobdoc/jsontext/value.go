@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 )
 
-// ByteOrderMark may stand before a document.
+// ByteOrderMark may precede a document.
 var ByteOrderMark = []byte("\uFEFF")
 
-// LooksLikeJSON says whether doc begins as a JSON document with strings in it does.
-// A placeholder alone, YAML, a shell script and most other text do not.
+// LooksLikeJSON says whether doc begins like a JSON document that contains strings.
+// A bare placeholder, YAML, a shell script and most other text do not.
 func LooksLikeJSON(doc []byte) bool {
 	for _, c := range bytes.TrimPrefix(doc, ByteOrderMark) {
 		switch c {
@@ -21,8 +21,8 @@ func LooksLikeJSON(doc []byte) bool {
 	return false
 }
 
-// IsValue says whether text is one JSON value: json.Valid, which allocates for
-// what it refuses, is asked about objects, arrays and strings only.
+// IsValue says whether text is a JSON value. It calls json.Valid, which allocates for
+// invalid text, for objects, arrays and strings only.
 func IsValue(text []byte) bool {
 	text = bytes.Trim(text, " \t\r\n")
 	if len(text) == 0 {
@@ -64,7 +64,7 @@ func isExponent(text []byte) bool {
 	return digits > 0 && len(rest) == 0
 }
 
-// cutDigits splits text behind the digits that it begins with.
+// cutDigits splits text after its leading digits.
 func cutDigits(text []byte) (digits int, rest []byte) {
 	for digits < len(text) && '0' <= text[digits] && text[digits] <= '9' {
 		digits++

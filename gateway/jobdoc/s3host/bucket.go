@@ -2,7 +2,7 @@ package s3host
 
 import "strings"
 
-// Ends of bucket names that stand for something that this package does not sign for.
+// Suffixes of bucket names that this package does not sign for.
 const (
 	expressSuffix     = "--x-s3"
 	multiRegionSuffix = ".mrap"
@@ -12,8 +12,8 @@ const (
 )
 
 // PathBucket says what is wrong with a bucket in a path-style URL, "" if nothing. It
-// takes the old names of us-east-1 too, with capitals, underscores and up to 255
-// characters, which a host could not hold.
+// accepts us-east-1's old names too, with capitals, underscores and up to 255
+// characters, which are not allowed in a host.
 func PathBucket[S string | []byte](name S) string {
 	if len(name) < 3 || len(name) > 255 {
 		return "is not of 3 to 255 characters"
@@ -39,8 +39,8 @@ func hasSuffix[S string | []byte](s S, suffix string) bool {
 	return len(s) >= len(suffix) && string(s[len(s)-len(suffix):]) == suffix
 }
 
-// hostBucket says what is wrong with a bucket that stands in a host, "" if nothing:
-// 3–63 lower-case letters, digits, dots and hyphens, as S3's naming rules have it.
+// hostBucket says what is wrong with a bucket in a host, "" if nothing. S3's naming
+// rules allow 3–63 lower-case letters, digits, dots and hyphens.
 func hostBucket(name string) string {
 	if why := PathBucket(name); why != "" {
 		return why

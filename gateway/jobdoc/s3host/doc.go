@@ -1,7 +1,7 @@
-// Package s3host tells the hosts of S3 from others, knows their regions and the buckets that they name, and says where
-// URLs for them lead.
+// Package s3host recognizes S3's hosts, with their regions and the buckets that they name, and decides to which host URLs
+// for them point.
 //
-//	host ─AWS's closed list, or configured─▶ Endpoint ─region of the bucket─▶ Endpoint that answers for it
+//	host ─AWS's closed list, or configured─▶ Endpoint ─region of the bucket─▶ Endpoint that serves it
 //
-// It is pure: no I/O, no clock. What was resolved before costs no allocation, and a Resolver is safe for concurrent use.
+// It is pure: no I/O, no clock. Known hosts are resolved without allocating. A Resolver is safe for concurrent use.
 package s3host

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// location is what a host of AWS says about an object.
+// location is the information about an object in an AWS host.
 type location struct {
 	region  string // "" if the host does not say: global endpoint, transfer acceleration
 	bucket  string // "" in path style; an access point's name
@@ -32,7 +32,7 @@ func parseAWSHost(host string) (location, error) {
 	return location{}, notS3(host)
 }
 
-// locate reads what stands before the form.
+// locate parses the labels before the form.
 func (f *hostForm) locate(host, region, before string) (location, error) {
 	l := location{region: region, bucket: before, global: f.labels == "s3"}
 	switch f.bucket {
@@ -50,7 +50,7 @@ func (f *hostForm) locate(host, region, before string) (location, error) {
 	return inBucket(host, l)
 }
 
-// inBucket returns l if its bucket can stand in a host; none means path style.
+// inBucket returns l if its bucket is valid in a host; no bucket means path style.
 func inBucket(host string, l location) (location, error) {
 	if l.bucket == "" {
 		if strings.HasPrefix(host, ".") {
@@ -64,7 +64,7 @@ func inBucket(host string, l location) (location, error) {
 	return l, nil
 }
 
-// refusedByName says why a host that is one of S3's is refused all the same.
+// refusedByName says why one of S3's hosts is not supported.
 func refusedByName(labels string) string {
 	for _, label := range strings.Split(labels, ".") {
 		if strings.HasPrefix(label, "s3express-") || strings.HasSuffix(label, expressSuffix) {

@@ -7,10 +7,10 @@ import "strings"
 type partition struct {
 	name    string
 	suffix  string   // of every host of the partition
-	regions []string // what its regions begin with; a word and a number follow: us-east-1
+	regions []string // prefixes of its regions, followed by a word and a number: us-east-1
 }
 
-// partitions are AWS's, with dnsSuffix and regionRegex as partitions.json has them
+// partitions are AWS's, with dnsSuffix and regionRegex from partitions.json
 // (aws-sdk-go-v2, internal/endpoints/awsrulesfn). A new region needs no entry, a new
 // partition does.
 var partitions = []partition{
@@ -24,15 +24,14 @@ var partitions = []partition{
 	{"aws-eusc", "amazonaws.eu", []string{"eusc-de-"}},
 }
 
-// hostForm is one way in which S3's hosts are written, without the partition's suffix
-// and the bucket before it.
+// hostForm is a form of S3's hosts, without the partition's suffix and the bucket.
 type hostForm struct {
 	labels string // "{region}" stands for a region of the partition
 	bucket hostBucketRule
 	in     string // the partitions that have it; "" for all of them
 }
 
-// hostBucketRule says what may stand before a host's form.
+// hostBucketRule says what may precede a host's form.
 type hostBucketRule uint8
 
 const (
@@ -41,8 +40,8 @@ const (
 	accessPoints                       // <name>-<account>
 )
 
-// hostForms is the closed list of S3's hosts; whatever else is refused, however much it
-// looks like one of them. The first form that fits is the host's.
+// hostForms is the closed list of S3's hosts; any other host is refused. The first form
+// that matches is used.
 var hostForms = []hostForm{
 	{"s3.{region}", bucketOrNone, ""},
 	{"s3.dualstack.{region}", bucketOrNone, ""}, // IPv6 too
@@ -52,7 +51,7 @@ var hostForms = []hostForm{
 	{"s3-accesspoint.dualstack.{region}", accessPoints, ""},
 	{"s3-accesspoint-fips.{region}", accessPoints, notChina},
 	{"s3-accesspoint-fips.dualstack.{region}", accessPoints, notChina},
-	{"s3-{region}", bucketOrNone, "aws aws-us-gov"}, // the old spelling of the first regions
+	{"s3-{region}", bucketOrNone, "aws aws-us-gov"}, // the old form of the first regions
 	{"s3-fips-{region}", bucketOrNone, "aws-us-gov"},
 	{"s3", bucketOrNone, "aws"}, // global: the bucket decides the region
 	{"s3-accelerate", bucketLabel, "aws"},
@@ -62,17 +61,17 @@ var hostForms = []hostForm{
 // notChina lists the partitions that have FIPS endpoints of S3.
 const notChina = "aws aws-us-gov aws-iso aws-iso-b aws-iso-e aws-iso-f aws-eusc"
 
-// GlobalHost is the endpoint that serves buckets of every region of partition aws. It
-// answers for us-east-1 only; for other regions it redirects, and a signature does not
-// hold for where it redirects to.
+// GlobalHost is the global endpoint of partition aws. It serves buckets in us-east-1
+// only. For other regions it redirects, and the signature is not valid for the other
+// host.
 const (
 	GlobalHost   = "s3.amazonaws.com"
 	GlobalRegion = "us-east-1"
 )
 
-// PartitionOf returns the name of the AWS partition that a region is in, such as
-// "aws-cn", and the domain of its hosts. Regions that are none of AWS's, such as those of
-// other stores, count as partition "aws".
+// PartitionOf returns the name of a region's AWS partition, such as "aws-cn", and the
+// domain of its hosts. Regions that are not AWS's, such as those of other stores, count
+// as partition "aws".
 func PartitionOf(region string) (name, suffix string) {
 	p := partitionFor(region)
 	if p == nil {
@@ -81,7 +80,7 @@ func PartitionOf(region string) (name, suffix string) {
 	return p.name, p.suffix
 }
 
-// partitionFor returns the partition of a region of AWS, nil if s does not read as one:
+// partitionFor returns the partition of an AWS region, nil if s does not look like one:
 // "us-east-1", "us-gov-west-1".
 func partitionFor(s string) *partition {
 	for i := range partitions {
@@ -94,7 +93,7 @@ func partitionFor(s string) *partition {
 	return nil
 }
 
-// isPlaceInRegion says whether s is what a region ends with: a word and a number.
+// isPlaceInRegion says whether s is the end of a region's name: a word and a number.
 func isPlaceInRegion(s string) bool {
 	word, number, ok := strings.Cut(s, "-")
 	return ok && word != "" && len(word) <= 12 && strings.IndexFunc(word, func(r rune) bool { return r < 'a' || r > 'z' }) < 0 &&
@@ -105,8 +104,8 @@ func digitsOnly(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
 }
 
-// fit compares the form with what stands before a partition's suffix. It returns the
-// region, "" if the form has none, and what stands before the form.
+// fit matches the form with the labels before a partition's suffix. It returns the
+// region, "" if the form has none, and the labels before the form.
 func (f *hostForm) fit(labels, suffix string) (region, before string, ok bool) {
 	rest, form := labels, f.labels
 	for form != "" {

@@ -11,56 +11,55 @@ import (
 	"jobgate/presigner"
 )
 
-// Config says where S3 objects live, beyond what their URLs say.
+// Config says where S3 objects are, if not where their URLs say.
 type Config struct {
 	// Endpoints are S3-compatible servers that a placeholder may name, such as
-	// AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9000". Path style, and the only hosts for
-	// which http is taken.
+	// AWS_ENDPOINT_URL_S3: "http://127.0.0.1:9000". They use path style, and only they
+	// may use http.
 	Endpoints []string
-	// Rewrite is presign.endpoint: where devices reach S3. If set, every URL is made
-	// for it, in path style, whatever the placeholder's host is; it may be named by a
-	// placeholder too.
+	// Rewrite is presign.endpoint: where devices reach S3. If set, every URL points to
+	// it, in path style, for any host in the placeholder. A placeholder may name it too.
 	Rewrite string
-	// DefaultRegion signs for hosts that do not say their region; "": us-east-1.
+	// DefaultRegion is the region of hosts that do not name one; "": us-east-1.
 	DefaultRegion string
-	// BucketRegions are the regions of buckets at such hosts that are elsewhere.
+	// BucketRegions are the regions of buckets at such hosts, if not DefaultRegion.
 	BucketRegions map[string]string
 }
 
-// Resolver tells S3's hosts from others and knows their regions. It is immutable but
-// for a small table of what it resolved, and safe for concurrent use.
+// Resolver recognizes S3's hosts and their regions. It is immutable except for a small
+// cache of resolved hosts, and safe for concurrent use.
 type Resolver struct {
 	configured []*Endpoint
 	rewrite    *Endpoint
 	region     string
 	regions    map[string]string
-	global     map[string]*Endpoint // by region: what stands for the global endpoint
+	global     map[string]*Endpoint // by region: what replaces the global endpoint
 	resolved   table[resolved]      // by hash of the host
 	versions   table[version]       // by hash of the version
 	seed       maphash.Seed
 }
 
-// resolved is an endpoint with the name that it was asked by.
+// resolved is an endpoint with the host it was resolved from.
 type resolved struct {
 	https    bool
 	host     string
 	endpoint *Endpoint
 }
 
-// version is a version id and how it stands in a query.
+// version is a version id, plain and escaped for a query.
 type version struct{ plain, escaped string }
 
-// Endpoint is one host as URLs for it are made. It is immutable.
+// Endpoint is a host that URLs can point to. It is immutable.
 type Endpoint struct {
 	Origin, Host string          // of the URL: "https://s3.us-east-1.amazonaws.com"
-	Style        presigner.Style // of the URL: whether Bucket stands in Host
+	Style        presigner.Style // of the URL: whether Bucket is in Host
 	Region       string          // "": the bucket decides
-	Bucket       string          // that the placeholder's host names; "": its path does
+	Bucket       string          // in the placeholder's host; "": it is in the path
 	Account      string          // of the access point that Bucket is
 	global       bool            // path style at the global endpoint; see Located
 }
 
-// AWS knows AWS's hosts only, and us-east-1 for the global endpoint.
+// AWS recognizes AWS's hosts only, with us-east-1 for the global endpoint.
 var AWS = &Resolver{region: defaultRegion, seed: maphash.MakeSeed()}
 
 const defaultRegion = "us-east-1"
@@ -102,15 +101,15 @@ func New(c Config) (*Resolver, error) {
 	return r, nil
 }
 
-// setGlobal says where URLs of the global endpoint lead whose bucket is in region.
+// setGlobal sets the endpoint for URLs of the global endpoint whose bucket is in region.
 func (r *Resolver) setGlobal(region string) {
 	if host := regionalHost(region); host != "" && region != GlobalRegion && r.rewrite == nil {
 		r.global[region] = &Endpoint{Origin: "https://" + host, Host: host, Style: presigner.PathStyle, Region: region}
 	}
 }
 
-// Located returns the endpoint at which an object in region is asked for: e, but for the
-// global endpoint, which answers for one region only.
+// Located returns the endpoint for an object in region: e, unless e is the global
+// endpoint, which serves one region only.
 func (r *Resolver) Located(e *Endpoint, region string) *Endpoint {
 	if !e.global {
 		return e
@@ -133,7 +132,7 @@ func parseEndpoint(raw, setting string) (*Endpoint, error) {
 	return &Endpoint{Origin: u.Scheme + "://" + host, Host: host, Style: presigner.PathStyle}, nil
 }
 
-// withoutUser cuts from a URL what may hold a password.
+// withoutUser removes the user part of a URL, which may hold a password.
 func withoutUser(raw string) string {
 	if i := strings.LastIndexByte(raw, '@'); i >= 0 {
 		return "…" + raw[i:]
@@ -141,7 +140,7 @@ func withoutUser(raw string) string {
 	return raw
 }
 
-// trimPort cuts off the port that the scheme means anyway; it is not signed.
+// trimPort removes the scheme's default port, which is not signed.
 func trimPort(host string, https bool) string {
 	if https {
 		return strings.TrimSuffix(host, ":443")
@@ -149,11 +148,11 @@ func trimPort(host string, https bool) string {
 	return strings.TrimSuffix(host, ":80")
 }
 
-// maxHost is the longest name that DNS has, and a port.
+// maxHost is the longest DNS name, and a port.
 const maxHost = 253 + len(":65535")
 
-// Endpoint returns the endpoint of a host, as a placeholder's https or http URL names it. What
-// was resolved before costs no allocation.
+// Endpoint returns the endpoint of a host in a placeholder's https or http URL. A host
+// resolved before does not allocate.
 func (r *Resolver) Endpoint(https bool, host []byte) (*Endpoint, error) {
 	if len(host) > maxHost {
 		return nil, fmt.Errorf("the host has %d characters, the limit is %d", len(host), maxHost)
@@ -219,8 +218,8 @@ func (r *Resolver) resolve(name string, https bool) (*Endpoint, error) {
 	return r.rewritten(e), nil
 }
 
-// isOwnServer says whether a host outside AWS's domains is written with a port, as that
-// of an S3 server of one's own often is.
+// isOwnServer says whether a host outside AWS's domains has a port, as self-hosted S3
+// servers often do.
 func isOwnServer(host string) bool {
 	name, port, ok := cutLast(host, ':')
 	ip, bracketed := strings.CutPrefix(name, "[")
@@ -249,10 +248,10 @@ func notOfHost(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.'
 }
 
-// Rewrites says whether every URL is made for presign.endpoint.
+// Rewrites says whether every URL points to presign.endpoint.
 func (r *Resolver) Rewrites() bool { return r.rewrite != nil }
 
-// rewritten returns e as its URLs are made: at presign.endpoint if that is set.
+// rewritten returns e, or presign.endpoint's endpoint if that is set.
 func (r *Resolver) rewritten(e *Endpoint) *Endpoint {
 	if r.rewrite == nil {
 		return e
@@ -262,7 +261,7 @@ func (r *Resolver) rewritten(e *Endpoint) *Endpoint {
 	return &at
 }
 
-// RegionOf returns the region that signs for an object at e.
+// RegionOf returns the region to sign with for an object at e.
 func (r *Resolver) RegionOf(e *Endpoint, bucket []byte) string {
 	if e.Region != "" {
 		return e.Region
@@ -277,8 +276,8 @@ func (r *Resolver) RegionOf(e *Endpoint, bucket []byte) string {
 	return region
 }
 
-// EscapedVersion returns a version id as it stands in a query. One that was asked
-// for lately costs no allocation.
+// EscapedVersion returns a version id escaped for a query. A recently used one does not
+// allocate.
 func (r *Resolver) EscapedVersion(plain []byte) string {
 	if len(plain) == 0 {
 		return ""

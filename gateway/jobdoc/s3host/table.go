@@ -2,9 +2,9 @@ package s3host
 
 import "sync/atomic"
 
-// table remembers a few values by hash and forgets others for them. A hash has four
-// places, so that two values in use at the same time do not push each other out. Safe
-// for concurrent use; a value that is lost in a race is only made again.
+// table is a small cache of values by hash. A hash has four slots, so that two values in
+// use at the same time do not evict each other. It is safe for concurrent use; a value
+// lost in a race is just created again.
 type table[V any] struct{ slots [tableSlots]atomic.Pointer[V] }
 
 const (
@@ -12,13 +12,13 @@ const (
 	tableWays  = 4
 )
 
-// places returns where a value of that hash may be.
+// places returns the slots of a hash.
 func (t *table[V]) places(hash uint64) []atomic.Pointer[V] {
 	first := hash % (tableSlots / tableWays) * tableWays
 	return t.slots[first : first+tableWays]
 }
 
-// put stores a value in a free place of its hash, or in that of another.
+// put stores a value in a free slot of its hash, or replaces another.
 func (t *table[V]) put(hash uint64, v *V) {
 	places := t.places(hash)
 	for i := range places {
