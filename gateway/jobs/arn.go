@@ -6,7 +6,7 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 )
 
-// Names forms and reads the ARNs of one region and account (AWS.md §5).
+// Names formats and parses the ARNs of one region and account (AWS.md §5).
 type Names struct {
 	Region  string // "us-east-1"
 	Account string // twelve digits
@@ -46,13 +46,13 @@ func (n Names) partition() string {
 	return name
 }
 
-// Named is an ARN taken apart.
+// Named is a parsed ARN.
 type Named struct {
 	Resource
-	Managed bool // no account: one of AWS's templates; its name has the version behind a colon
+	Managed bool // no account: one of AWS's templates; its name is followed by a colon and the version
 }
 
-// Parse reads an ARN of this region and account.
+// Parse parses an ARN of this region and account.
 func (n Names) Parse(arn string) (Named, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iot" {
@@ -69,7 +69,7 @@ func (n Names) Parse(arn string) (Named, error) {
 	return Named{Resource{ResourceKind(kind), name}, managed}, nil
 }
 
-// Targets reads the targets of a job.
+// Targets parses the targets of a job.
 func (n Names) Targets(arns []string) ([]Target, error) {
 	if len(arns) == 0 || len(arns) > MaxTargets {
 		return nil, Errorf(ErrInvalidRequest, "A job has 1 to %d targets, not %d.", MaxTargets, len(arns))

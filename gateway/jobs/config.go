@@ -1,9 +1,9 @@
 package jobs
 
-// The configurations of a job, with AWS's member names (AWS.md §5, Shapes). They are kept as JSON by the stores and
-// travel as JSON on the wire, so the tags are AWS's. A nil pointer or zero is "not set".
+// The configurations of a job, with AWS's member names (AWS.md §5, Shapes). They are JSON both in the stores and on the
+// wire, so the tags are AWS's. A nil pointer or zero means "not set".
 
-// PresignedURLConfig says who signs a job's URLs and for how long.
+// PresignedURLConfig holds the role that signs a job's URLs, and their life.
 type PresignedURLConfig struct {
 	RoleARN      string `json:"roleArn,omitempty"`
 	ExpiresInSec int64  `json:"expiresInSec,omitempty"` // 60..3600; 0 = 3600
@@ -16,8 +16,8 @@ const (
 	DefaultExpiresInSec = 3600
 )
 
-// RolloutConfig limits how fast a job reaches its targets. A job without one is rolled out as fast as the store takes
-// it; AWS would hold it at 1000 a minute.
+// RolloutConfig limits how fast a job reaches its targets. A job without one is rolled out as fast as the store allows;
+// AWS would limit it to 1000 a minute.
 type RolloutConfig struct {
 	MaximumPerMinute int64            `json:"maximumPerMinute,omitempty"` // 1..1000
 	ExponentialRate  *ExponentialRate `json:"exponentialRate,omitempty"`
@@ -77,7 +77,7 @@ type SchedulingConfig struct {
 	MaintenanceWindows []MaintenanceWindow `json:"maintenanceWindows,omitempty"`
 }
 
-// EndSweep is what an end time does to the executions that have not ended.
+// EndSweep returns the sweep that an end time starts on the executions that have not ended.
 func (c *SchedulingConfig) EndSweep() Sweep {
 	switch {
 	case c != nil && c.EndBehavior == EndCancel:
@@ -100,7 +100,7 @@ type Tag struct {
 	Value string `json:"Value"`
 }
 
-// Failure types, actions and end behaviours, as they stand in the configurations.
+// Failure types, actions and end behaviours in the configurations.
 const (
 	FailureFailed   = "FAILED"
 	FailureRejected = "REJECTED"

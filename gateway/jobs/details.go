@@ -12,8 +12,8 @@ const (
 	maxStatusDetailValue = 1024
 )
 
-// ValidateDetails says what AWS's model says of statusDetails: how many there are, [a-zA-Z0-9:_-]{1,128} for a name, 1 to
-// 1024 characters that are no control characters for a value.
+// ValidateDetails applies AWS's limits on statusDetails: the number of pairs, [a-zA-Z0-9:_-]{1,128} for a name, 1 to 1024
+// characters without control characters for a value.
 func ValidateDetails(details map[string]string) error {
 	if err := CountDetails(details); err != nil {
 		return err
@@ -34,7 +34,7 @@ func ValidateDetails(details map[string]string) error {
 	return nil
 }
 
-// CountDetails says whether a report has too many name/value pairs. Over HTTP the model has checked the pairs themselves.
+// CountDetails checks the number of name/value pairs. Over HTTP the model has checked the pairs themselves.
 func CountDetails(details map[string]string) error {
 	if n := len(details); n > MaxStatusDetails {
 		return Errorf(ErrInvalidRequest, "statusDetails has %d name/value pairs, the limit is %d.", n, MaxStatusDetails)

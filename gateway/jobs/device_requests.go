@@ -12,20 +12,20 @@ type PendingExecutions struct {
 	Queued     []Execution
 }
 
-// Namespace picks among a thing's executions by their job's namespace, as AWS's topics of a namespace do. The zero
-// Namespace picks all of them.
+// Namespace selects a thing's executions by their job's namespace, as AWS's topics of a namespace do. The zero Namespace
+// selects all.
 type Namespace struct {
 	ID   string // "" with Only: jobs without a namespace
 	Only bool
 }
 
-// Has says whether a job is one of n's.
+// Has says whether a job is in n.
 func (n Namespace) Has(j *Job) bool { return !n.Only || j.NamespaceID == n.ID }
 
 // StartNextRequest asks for the next pending execution to be started.
 type StartNextRequest struct {
 	Thing       string
-	Details     map[string]string // set if the execution is started now, not if it runs already
+	Details     map[string]string // used if this call starts the execution, not if it runs already
 	StepMinutes int64             // step timer, 1..10080; 0 = none
 	Namespace   Namespace
 	Before      Before
@@ -40,7 +40,7 @@ type DescribeExecutionRequest struct {
 	Namespace Namespace
 }
 
-// Next is the JobID that stands for the next pending execution (AWS.md §4).
+// Next is the JobID of the next pending execution (AWS.md §4).
 const Next = "$next"
 
 // UpdateExecutionRequest is a device's report.
@@ -49,7 +49,7 @@ type UpdateExecutionRequest struct {
 	JobID           string
 	Number          int64 // 0 = the latest
 	Status          Status
-	Details         map[string]string // nil leaves them as they are
+	Details         map[string]string // nil: unchanged
 	ExpectedVersion int64             // 0 = any, see NoVersion
 	StepMinutes     int64             // 1..10080 sets the step timer, -1 stops it, 0 leaves it
 	Document        bool              // fill Described.Document
@@ -57,21 +57,21 @@ type UpdateExecutionRequest struct {
 	Before          Before
 }
 
-// Before is called with what an operation is about to store and answer, and before it does. An error from it is the
-// operation's error, and leaves everything as it was: this is where a document is rendered, so that a URL that cannot
-// be signed starts nothing. It may be called again when another change came between.
+// Before is called with what an operation is about to store and answer. If it fails, the operation fails with its error and
+// changes nothing. It renders the document, so that an execution does not start if its URLs cannot be signed. It may be
+// called again after a conflicting change.
 type Before func(*Described) error
 
-// Described is an execution with the document its device is to have.
+// Described is an execution with the document for its device.
 type Described struct {
 	Execution Execution
 	Document  Document
 }
 
-// Document is a job's document, compiled, ready to be rendered for a thing. Its literal text is escaped already to
-// stand in a JSON string.
+// Document is a job's compiled document, ready to be rendered for a thing. Its literal text is already escaped as a JSON
+// string.
 type Document struct {
 	Template *jobdoc.Template // nil: not asked for
-	RoleARN  string           // who signs; "" = nobody has to
-	Expires  time.Duration    // for how long a URL is good
+	RoleARN  string           // signs the URLs; "" = no URLs to sign
+	Expires  time.Duration    // life of a URL
 }

@@ -18,28 +18,28 @@ var (
 	ErrLimitExceeded          = errors.New("jobs: limit exceeded")
 	ErrConflict               = errors.New("jobs: conflict")
 
-	// ErrUnavailable is a job whose document the configuration in force lets nobody have, or a store that cannot take
-	// changes, its disk being full; the edge answers 503.
+	// ErrUnavailable says that the current configuration does not permit a job's document, or that the store cannot accept
+	// changes because its disk is full; the edge answers 503.
 	ErrUnavailable = errors.New("jobs: unavailable")
 	// ErrClosed is returned by a store that was closed; the edge answers 503.
 	ErrClosed = engine.ErrClosed
-	// ErrStoreInUse is returned by an engine that admits one handle at a time.
+	// ErrStoreInUse is returned by an engine that allows one handle at a time.
 	ErrStoreInUse = engine.ErrInUse
-	// ErrFeedMissed is returned by Store.Feed if what follows the cursor was dropped.
+	// ErrFeedMissed is returned by Store.Feed if notices after the cursor were pruned.
 	ErrFeedMissed = engine.ErrMissed
 	// ErrStoreNewer is returned on opening a store that a newer version wrote.
 	ErrStoreNewer = engine.ErrNewer
 )
 
-// Error is a failure with a message for the client. It is one of the kinds above (errors.Is), and carries what AWS's
-// exceptions carry: the resource that exists already, or the execution's state.
+// Error is a failure with a message for the client. It is one of the kinds above (errors.Is), and has the data of AWS's
+// exceptions: the resource that already exists, or the execution's state.
 type Error struct {
 	Kind    error  // one of the sentinels of this package
 	Message string // for the client; holds no secret and no path of the machine
 
-	ResourceARN string // ErrAlreadyExists: what is there
+	ResourceARN string // ErrAlreadyExists: the existing resource
 	ResourceID  string
-	Execution   *Execution // ErrInvalidStateTransition, ErrVersionConflict, ErrTerminalState: the state as it is
+	Execution   *Execution // ErrInvalidStateTransition, ErrVersionConflict, ErrTerminalState: the current state
 }
 
 // Error returns the message.

@@ -19,10 +19,10 @@ const (
 	EventJobCanceled   EventType = "job.canceled"
 	EventJobDeleting   EventType = "job.deletion_in_progress"
 	EventJobDeleted    EventType = "job.deleted"
-	EventExecution     EventType = "execution.updated" // Status says what it became
+	EventExecution     EventType = "execution.updated" // Status is the new state
 	EventExecutionGone EventType = "execution.deleted"
-	EventThingDeleted  EventType = "thing.deleted" // nothing but Event.Thing
-	EventMissed        EventType = "events.missed" // nothing but Event.Missed: nothing has come since (Subscription.Missed)
+	EventThingDeleted  EventType = "thing.deleted" // has Event.Thing only
+	EventMissed        EventType = "events.missed" // has Event.Missed only, see Subscription.Missed
 )
 
 // Event is one change. It is a plain value.
@@ -39,20 +39,20 @@ type Event struct {
 	Version int64
 	Status  Status
 	Retry   int
-	Details StatusDetails // what the device has reported last; only of an execution that has ended
+	Details StatusDetails // the device's last report; only for an execution that has ended
 
 	Missed int64 // events that this subscriber lost just before this one, because it was too slow
 }
 
-// Events hands changes to whoever follows them. It never waits for a subscriber: what does not fit in a subscriber's
-// buffer is dropped and counted in the next event's Missed. It sees the changes that this process makes; of a shared store,
-// those that all of its gateways make, while Run follows them.
+// Events publishes changes to subscribers. It never waits for one: events that do not fit in a subscriber's buffer are
+// dropped and counted in the next event's Missed. It publishes this process's changes or, with a shared store, those of all
+// gateways while Run follows the feed.
 type Events struct {
 	mu   sync.RWMutex
 	subs map[*Subscription]struct{}
 }
 
-// Subscription is one follower's buffer.
+// Subscription is a subscriber's buffer.
 type Subscription struct {
 	events *Events
 	filter func(*Event) bool
@@ -62,8 +62,8 @@ type Subscription struct {
 	missed int64
 }
 
-// Subscribe begins a subscription with room for buffer events (at least 1). filter, if not nil, says which events to
-// keep; it runs on the publisher's goroutine and must be quick. Close ends it.
+// Subscribe starts a subscription with room for buffer events (at least 1). filter, if not nil, selects the events to
+// keep; it runs on the publisher's goroutine and must be fast. Close ends it.
 func (e *Events) Subscribe(buffer int, filter func(*Event) bool) *Subscription {
 	s := &Subscription{events: e, filter: filter, ch: make(chan Event, max(1, buffer))}
 	e.mu.Lock()
@@ -92,8 +92,8 @@ func (s *Subscription) Next(ctx context.Context) (Event, error) {
 	}
 }
 
-// Missed takes the number of events that were lost and that no later event has told of yet. It is 0 as long as there are
-// events to be read: those come first.
+// Missed returns, and resets, the number of dropped events that no later event has reported. It is 0 while there are events
+// to read.
 func (s *Subscription) Missed() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,14 +108,14 @@ func (s *Subscription) Missed() int64 {
 // C returns the channel behind Next, for a select; it is never closed.
 func (s *Subscription) C() <-chan Event { return s.ch }
 
-// Active says whether anybody follows, so that a publisher may spare itself the work.
+// Active says whether there are subscribers, so that a publisher can skip the work.
 func (e *Events) Active() bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	return len(e.subs) > 0
 }
 
-// Publish hands ev to all subscribers.
+// Publish sends ev to all subscribers.
 func (e *Events) Publish(ev *Event) {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -126,7 +126,7 @@ func (e *Events) Publish(ev *Event) {
 	}
 }
 
-// Lose counts an event as missed by all subscribers: it is not known how many there were.
+// Lose counts one event as missed by all subscribers, if an unknown number was lost.
 func (e *Events) Lose() {
 	e.mu.RLock()
 	defer e.mu.RUnlock()

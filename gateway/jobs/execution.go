@@ -48,7 +48,7 @@ func ParseStatus(name string) (Status, bool) {
 // Terminal says whether nothing can follow.
 func (s Status) Terminal() bool { return s > InProgress }
 
-// Executed says whether a device has ended the execution, or let it time out.
+// Executed says whether the execution was ended by its device, or timed out.
 func (s Status) Executed() bool {
 	return s == Succeeded || s == Failed || s == TimedOut || s == Rejected
 }
@@ -59,7 +59,7 @@ type Counts [Statuses]int64
 // Pending returns how many have not ended.
 func (c *Counts) Pending() int64 { return c[Queued] + c[InProgress] }
 
-// Executed returns how many a device has ended, or let time out.
+// Executed returns how many were ended by their devices, or timed out.
 func (c *Counts) Executed() int64 { return c[Succeeded] + c[Failed] + c[TimedOut] + c[Rejected] }
 
 // Total returns their sum.
@@ -71,7 +71,7 @@ func (c *Counts) Total() int64 {
 	return n
 }
 
-// ByName returns those that are not 0 by AWS's names of the states.
+// ByName returns the counts that are not 0, by AWS's names of the states.
 func (c *Counts) ByName() map[string]int64 {
 	m := make(map[string]int64, Statuses)
 	for s, n := range c {
@@ -83,7 +83,7 @@ func (c *Counts) ByName() map[string]int64 {
 }
 
 // StatusDetails are the name/value pairs a device reports, as one JSON object of strings with sorted names; "" is none.
-// It is immutable and may be written to an answer as it stands.
+// It is immutable and may be written to an answer unchanged.
 type StatusDetails string
 
 // NewStatusDetails returns the pairs of m.
@@ -112,7 +112,7 @@ func (d StatusDetails) Map() map[string]string {
 	return m
 }
 
-// LastDetails are those of an execution that has ended: AWS's events have them then, and in no other.
+// LastDetails returns the details of an execution that has ended, the only one for which AWS's events have them.
 func (e *Execution) LastDetails() StatusDetails {
 	if !e.Status.Terminal() {
 		return ""
@@ -120,14 +120,14 @@ func (e *Execution) LastDetails() StatusDetails {
 	return e.Details
 }
 
-// reasonKey is the detail in which a device says why an execution ended as it did; maxReason bounds what is kept of it.
+// reasonKey is the detail that holds a device's reason for the outcome; maxReason bounds what is kept of it.
 const (
 	reasonKey = "reason"
 	maxReason = 256
 )
 
-// Reason returns why the execution ended, as its device said in the detail "reason": its first 256 bytes, "" if it said
-// nothing.
+// Reason returns the first 256 bytes of the detail "reason", in which the device says why the execution ended; "" if
+// there is none.
 func (e *Execution) Reason() string {
 	if !strings.Contains(string(e.Details), `"`+reasonKey+`"`) { // Fast path: most have none
 		return ""
@@ -139,7 +139,7 @@ func (e *Execution) Reason() string {
 	return reason
 }
 
-// Execution is one attempt of a job on a thing, as it was when it was read. It is a plain value.
+// Execution is one attempt of a job on a thing, as of when it was read. It is a plain value.
 type Execution struct {
 	Thing    string
 	ThingRow int64 // the store's number of the thing; never used again
@@ -150,12 +150,12 @@ type Execution struct {
 	Status  Status
 	Forced  bool // canceled by force
 
-	Retry         int // retries before this attempt; joining a group again begins anew
+	Retry         int // retries before this attempt; joining a group again resets it
 	RetryTimedOut int // those of them that followed a time-out
 
 	Details   StatusDetails
 	QueuedAt  time.Time
-	StartedAt time.Time // zero while it never ran
+	StartedAt time.Time // zero if it has not started
 	UpdatedAt time.Time
 
 	Deadline     time.Time // in-progress timer; zero = none
@@ -185,8 +185,8 @@ func (e *Execution) SecondsLeft(now time.Time) (int64, bool) {
 	return max(0, int64(due.Sub(now)/time.Second)), true
 }
 
-// Visible says whether the execution is offered to its device as pending: one that runs always is, one that is queued
-// only while its job is open. A SCHEDULED job's wait for its start, or for its maintenance window.
+// Visible says whether the execution is offered to its device as pending: always if it is in progress, and if it is queued
+// only while its job is open. Those of a SCHEDULED job wait for its start or its maintenance window.
 func (e *Execution) Visible() bool {
 	switch e.Status {
 	case InProgress:

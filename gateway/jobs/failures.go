@@ -2,7 +2,7 @@ package jobs
 
 import "context"
 
-// FailureStore finds what failed of a job. A thing's latest execution counts, as everywhere.
+// FailureStore finds a job's failed executions. As elsewhere, a thing's latest execution counts.
 type FailureStore interface {
 	// Failures lists a job's executions that failed in a stable order.
 	Failures(ctx context.Context, jobID string, q FailureQuery, p Page) (failed []Execution, next string, err error)
@@ -12,7 +12,7 @@ type FailureStore interface {
 	Reasons(ctx context.Context, jobID string, q FailureQuery, limit int) ([]ReasonCount, error)
 }
 
-// FailureQuery says which failures are meant; zero members match all.
+// FailureQuery selects failures; zero members match all.
 type FailureQuery struct {
 	Statuses []Status // some of Failures; none: all of them
 	ByReason bool     // Reason is set

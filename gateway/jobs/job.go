@@ -37,13 +37,13 @@ func ParseJobStatus(name string) (JobStatus, bool) {
 // Terminal says whether the job has ended: completed or canceled.
 func (s JobStatus) Terminal() bool { return s == JobCompleted || s == JobCanceled }
 
-// Selection says what becomes of things that join a target group later.
+// Selection says whether things that join a target group later get the job.
 type Selection uint8
 
 // Target selections. The numbers are stored; do not renumber.
 const (
 	Snapshot   Selection = iota + 1 // the members at creation, and no others
-	Continuous                      // whoever is a member, as long as the job runs
+	Continuous                      // later members too, while the job runs
 )
 
 // String returns AWS's name.
@@ -63,7 +63,7 @@ type Target struct {
 	Name  string `json:"name"`
 }
 
-// Sweep is work on all of a job's executions that its state asks for; it proceeds in chunks (Store.SweepJob).
+// Sweep is pending work on all of a job's executions, done in chunks (Store.SweepJob).
 type Sweep uint8
 
 // Sweeps. The numbers are stored; do not renumber.
@@ -74,10 +74,10 @@ const (
 	SweepDelete             // every execution and attempt is removed
 )
 
-// Job is one state of a job. A *Job is immutable: who changes one copies it and hands it to Store.SwapJob. Stores keep
-// it as JSON under the names of its tags.
+// Job is one state of a job. A *Job is immutable: to change one, copy it and pass the copy to Store.SwapJob. Stores keep it
+// as JSON with these tags.
 type Job struct {
-	Row     int64  `json:"-"` // the store's number of the job, never used again: two jobs of one ID differ in it
+	Row     int64  `json:"-"` // the store's number of the job, never reused: two jobs with the same ID differ in it
 	ID      string `json:"id,omitempty"`
 	Version int64  `json:"version,omitempty"` // of this record; grows by one on every SwapJob, begins at 1
 
@@ -100,45 +100,45 @@ type Job struct {
 	Retry              *RetryConfig        `json:"retry,omitempty"`
 	Scheduling         *SchedulingConfig   `json:"scheduling,omitempty"`
 
-	RetryOf *RetryOf `json:"retryOf,omitempty"` // what failed of another job, if the job was made to retry that
+	RetryOf *RetryOf `json:"retryOf,omitempty"` // the failed executions of another job, if this job retries them
 	Filling bool     `json:"filling,omitempty"` // its group is being filled; the rollout waits for it (RetryStore.FillJob)
 
 	CreatedAt   time.Time `json:"createdAt,omitzero"`
 	UpdatedAt   time.Time `json:"updatedAt,omitzero"`
 	CompletedAt time.Time `json:"completedAt,omitzero"` // zero until the job has ended
 
-	Stopped bool  `json:"stopped,omitempty"` // the rollout ends where it is: no further executions are queued
-	Ended   bool  `json:"ended,omitempty"`   // the schedule's end time has been acted upon
-	Sweep   Sweep `json:"sweep,omitempty"`   // work outstanding on its executions
+	Stopped bool  `json:"stopped,omitempty"` // the rollout has stopped: no further executions are queued
+	Ended   bool  `json:"ended,omitempty"`   // the schedule's end time has been handled
+	Sweep   Sweep `json:"sweep,omitempty"`   // pending work on its executions
 }
 
-// Pending says whether devices may still have work of this job in front of them.
+// Pending says whether devices may still have to execute the job.
 func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == JobInProgress }
 
-// Queues says whether new executions may come into being: by the rollout, by joining a group, or by a retry.
+// Queues says whether new executions may be created: by the rollout, by joining a group, or by a retry.
 func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone && !j.Filling }
 
-// Concurrent says whether executions are being rolled out or canceled at present (AWS.md §5, isConcurrent).
+// Concurrent says whether executions are being rolled out or canceled (AWS.md §5, isConcurrent).
 func (j *Job) Concurrent(p *Progress) bool {
 	rolling := j.Status == JobInProgress && (j.Queues() || j.Filling) && !p.Done
 	canceling := (j.Sweep == SweepCancelQueued || j.Sweep == SweepCancelAll) && !p.Swept
 	return rolling || canceling
 }
 
-// Retries says whether a failed execution may be queued again. After an end time that cancels what waits, it may not:
-// nobody would cancel it any more.
+// Retries says whether a failed execution may be queued again. Not after an end time that cancels queued executions:
+// nothing would cancel the new one.
 func (j *Job) Retries() bool {
 	return j.Pending() && j.Sweep == SweepNone && (!j.Ended || j.Scheduling.EndSweep() == SweepNone)
 }
 
-// Retried is what retries hide from a job's counts, in which a thing counts once, by its latest attempt.
+// Retried counts earlier attempts, which a job's counts omit: there a thing counts once, by its latest attempt.
 type Retried struct {
 	Failed   int64 `json:"f,omitempty"` // attempts that FAILED and were followed by another
 	TimedOut int64 `json:"t,omitempty"` // those that TIMED_OUT
-	Things   int64 `json:"n,omitempty"` // things that have executed an attempt, and whose latest is not one of those executed
+	Things   int64 `json:"n,omitempty"` // things that have executed an earlier attempt, but not their latest
 }
 
-// Add counts a swap, which was applied; for engines.
+// Add counts an applied swap; for engines.
 func (r *Retried) Add(w *Swap) {
 	if w.Next == nil {
 		if w.Old.Retry > 0 && w.New.Status.Executed() {
@@ -163,8 +163,8 @@ func (r *Retried) Merge(o *Retried) {
 	r.Things += o.Things
 }
 
-// Progress is what has been done for a job so far. The store keeps it beside the job and changes it in the same
-// transaction as the executions it counts.
+// Progress is a job's progress so far. The store keeps it beside the job and changes it in the same transaction as the
+// executions it counts.
 type Progress struct {
 	Counts   Counts    // executions by status; a thing counts once, by its latest execution
 	Notified int64     // executions that the rollout has queued
@@ -173,9 +173,9 @@ type Progress struct {
 	Done     bool      // the rollout has passed every target
 	Swept    bool      // the job's Sweep has passed every execution
 	Target   int       // index of the target that the rollout is at
-	Pace     time.Time // the instant up to which the rollout rate has been used
+	Pace     time.Time // the time up to which the rollout rate is used up
 
-	Retried Retried // filled only for the plan of a job that retries and has abort rules; see JobStore.Retried
+	Retried Retried // set only to plan a job with retries and abort rules; see JobStore.Retried
 }
 
 // Settings returns the configurations that the job shares with a template.
@@ -189,7 +189,7 @@ func (j *Job) Role() string {
 	return j.Presign.RoleARN
 }
 
-// Expires returns for how long a URL of the job is good.
+// Expires returns the life of the job's URLs.
 func (j *Job) Expires() time.Duration {
 	if j.Presign == nil || j.Presign.ExpiresInSec == 0 {
 		return DefaultExpiresInSec * time.Second

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Notice is what the gateways of a shared store tell each other of a change: a job's, a thing's, or some executions'. It
-// is written in the transaction that makes the change, so that none is told of what was not made, and none is left out.
+// Notice tells the gateways of a shared store about a change of a job, a thing, or some executions. It is written in the
+// same transaction as the change, so notices and changes always agree.
 type Notice struct {
 	Type   EventType `json:"type"`
-	At     int64     `json:"at,omitempty"` // milliseconds of the Unix epoch; 0 = when it is read
+	At     int64     `json:"at,omitempty"` // milliseconds of the Unix epoch; 0 = the time it is read
 	JobID  string    `json:"job,omitempty"`
 	Status JobStatus `json:"status,omitempty"` // the job's
 	Reason string    `json:"reason,omitempty"` // the job's reason code
@@ -19,7 +19,7 @@ type Notice struct {
 
 	Executions []NoticedExecution `json:"executions,omitempty"` // in notices of executions; at least one
 
-	Row int64 `json:"-"` // the job's: the notices of one job keep their order
+	Row int64 `json:"-"` // the job's: the notices of a job keep their order
 }
 
 // NoticedExecution is an execution's part of a Notice. The first attempt, just queued, has nothing but its thing.
@@ -66,10 +66,10 @@ func noticed(e *Execution) NoticedExecution {
 	return n
 }
 
-// Encode returns the notice as it stands in the feed.
+// Encode returns the notice in the feed's format.
 func (n *Notice) Encode() ([]byte, error) { return json.Marshal(n) }
 
-// DecodeNotice reads what Encode wrote, of this version of the program or another.
+// DecodeNotice decodes what this or another version's Encode wrote.
 func DecodeNotice(text []byte) (n Notice, err error) {
 	if err := json.Unmarshal(text, &n); err != nil {
 		return n, fmt.Errorf("cannot read a notice of another gateway: %w", err)
@@ -77,7 +77,7 @@ func DecodeNotice(text []byte) (n Notice, err error) {
 	return n, nil
 }
 
-// Events calls f with the events that a notice tells of.
+// Events calls f with the events of a notice.
 func (n *Notice) Events(now time.Time, f func(*Event)) {
 	e := Event{Type: n.Type, Time: now, JobID: n.JobID, Job: n.Status, Reason: n.Reason, Thing: n.Thing}
 	if n.At != 0 {
@@ -98,7 +98,7 @@ func (n *Notice) Events(now time.Time, f func(*Event)) {
 	}
 }
 
-// Becomes says what event it is that a job becomes next.
+// Becomes returns the event for a job's change to next.
 func (j *Job) Becomes(next *Job) EventType {
 	switch {
 	case next.Status == JobDeleting && j.Status != JobDeleting:

@@ -3,9 +3,9 @@ package jobs
 import "maps"
 
 // The inputs and outputs of the control plane's operations (AWS.md §5), as plain values. Listings take a Page and return
-// the cursor of the page that follows, "" at the end; the edge wraps cursors into tokens.
+// the cursor of the next page, "" at the end; the edge wraps cursors in tokens.
 
-// NoVersion is an expected version that nothing has. Where it is not expected at all, 0 is any.
+// NoVersion is an expected version that never matches. An expected version of 0 matches any.
 const NoVersion = -1
 
 // Settings are the configurations that CreateJob, CreateJobTemplate and UpdateJob share; nil is not given.
@@ -34,7 +34,7 @@ type CreateJobRequest struct {
 	Settings
 }
 
-// JobRef is what operations on a job answer.
+// JobRef identifies a job in answers.
 type JobRef struct {
 	ARN         string
 	ID          string
@@ -61,7 +61,7 @@ type JobSummary struct {
 	Concurrent bool // executions are being rolled out or canceled
 }
 
-// UpdateJobRequest is UpdateJob's input; nil members stay as they are.
+// UpdateJobRequest is UpdateJob's input; nil members are not changed.
 type UpdateJobRequest struct {
 	ID          string
 	NamespaceID string
@@ -119,7 +119,7 @@ type DeleteExecutionRequest struct {
 // CreateTemplateRequest is CreateJobTemplate's input.
 type CreateTemplateRequest struct {
 	ID                 string
-	JobARN             string // take what is not given from this job
+	JobARN             string // job from which missing members are taken
 	Document           string
 	DocumentSource     string
 	Description        string
@@ -146,7 +146,7 @@ type CreateThingRequest struct {
 // UpdateThingRequest is UpdateThing's input.
 type UpdateThingRequest struct {
 	Name       string
-	TypeName   string // "" stays as it is
+	TypeName   string // "": unchanged
 	RemoveType bool
 	Attributes AttributeUpdate
 	Version    int64 // expected; 0 = any, see NoVersion
@@ -194,7 +194,7 @@ type CreateGroupRequest struct {
 // UpdateGroupRequest is UpdateThingGroup's input.
 type UpdateGroupRequest struct {
 	Name        string
-	Description *string // nil stays as it is
+	Description *string // nil: unchanged
 	Attributes  AttributeUpdate
 	Version     int64 // expected; 0 = any, see NoVersion
 }
@@ -206,7 +206,7 @@ type GroupDetail struct {
 	AncestorARNs []string // root first
 }
 
-// MemberRequest is the input of AddThingToThingGroup and RemoveThingFromThingGroup. A name or an ARN will do.
+// MemberRequest is the input of AddThingToThingGroup and RemoveThingFromThingGroup, by name or ARN.
 type MemberRequest struct {
 	Thing, ThingARN string
 	Group, GroupARN string

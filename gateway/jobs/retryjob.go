@@ -7,16 +7,15 @@ import (
 	"time"
 )
 
-// RetryStore makes jobs of what failed of others.
+// RetryStore creates jobs that retry the failed executions of others.
 type RetryStore interface {
-	// RetryJob adds a job (Version 1) whose RetryOf is given but for Row and Things, with its document, and with a group of
-	// its own as its target. FillJob fills the group: until it has, the job is Filling. If there is such a job already,
-	// made by the same request, it is returned and made is false; any other of its ID, or a group of that name, is
-	// ErrAlreadyExists. Nothing that failed is ErrInvalidRequest.
+	// RetryJob adds a job (Version 1) with its document and with a new group as its target. n.RetryOf is set except for Row
+	// and Things. The job is Filling until FillJob has filled the group. If the same request has already created the job,
+	// RetryJob returns that and made is false; another job with its ID, or a group with that name, is ErrAlreadyExists. If
+	// nothing has failed, the error is ErrInvalidRequest.
 	RetryJob(ctx context.Context, n NewRetry) (j *Job, made bool, err error)
-	// FillJob puts the next things of a job's RetryOf into its group, and saves how far it came; the last chunk ends
-	// Filling. Things that were deleted are left out. It returns what joining the group did to other jobs, and the job as
-	// it is now.
+	// FillJob adds the next things of a job's RetryOf to its group, and saves its progress; the last chunk ends Filling.
+	// Deleted things are skipped. It returns the effect on other jobs, and the job's new state.
 	FillJob(ctx context.Context, c FillChunk) (MemberResult, *Job, error)
 }
 
@@ -27,7 +26,7 @@ type NewRetry struct {
 	Group    Group
 }
 
-// FillChunk asks for up to Limit executions that failed to be looked at.
+// FillChunk asks for up to Limit failed executions to be handled.
 type FillChunk struct {
 	JobID string
 	Limit int
@@ -40,10 +39,10 @@ type RetryOf struct {
 	Row      int64    `json:"row"`              // the other job's
 	Statuses []string `json:"statuses"`         // of Failures, in their order
 	Reason   *string  `json:"reason,omitempty"` // nil: any
-	Things   int64    `json:"things"`           // how many had failed when the job was made
+	Things   int64    `json:"things"`           // how many had failed when the job was created
 }
 
-// Failures is the query for them.
+// Failures returns the query for these things.
 func (r *RetryOf) Failures() (q FailureQuery) {
 	for _, name := range r.Statuses {
 		if status, ok := ParseStatus(name); ok {
@@ -56,8 +55,7 @@ func (r *RetryOf) Failures() (q FailureQuery) {
 	return q
 }
 
-// Same says whether o asks for the same. Rows differ if one of the other jobs took the ID of one that was deleted; 0 is
-// any.
+// Same says whether o retries the same failures. Rows differ if a new job has the ID of a deleted one; 0 matches any.
 func (r *RetryOf) Same(o *RetryOf) bool {
 	if r == nil || o == nil || r.JobID != o.JobID || !slices.Equal(r.Statuses, o.Statuses) || (r.Reason == nil) != (o.Reason == nil) {
 		return false
@@ -67,28 +65,28 @@ func (r *RetryOf) Same(o *RetryOf) bool {
 
 // RetryJobRequest asks for a new job for the things whose latest execution of a job failed.
 type RetryJobRequest struct {
-	ID       string // the job of which something failed
-	NewID    string // the job to be made; may be "" with DryRun
+	ID       string // the job with failed executions
+	NewID    string // the job to create; may be "" with DryRun
 	Failures FailureQuery
-	DryRun   bool // count the things, make nothing
+	DryRun   bool // count the things, create nothing
 }
 
-// Retrial is what a RetryJobRequest leads to.
+// Retrial is the result of a RetryJobRequest.
 type Retrial struct {
 	JobRef
 	Group  string
 	Things int64
 }
 
-// RetryGroup is the name of the group that is made for a job that retries what failed of another.
+// RetryGroup returns the name of the group created for a job that retries another's failures.
 func RetryGroup(jobID string) string { return "jobgate-retry-" + jobID }
 
-// RetryGroupExists says that there is a group where a retry wants its own.
+// RetryGroupExists is the error if a retry's group already exists.
 func RetryGroupExists(jobID string) error {
 	return Errorf(ErrAlreadyExists, "Thing group %s already exists, of an earlier job perhaps: delete it, or choose another jobId.", RetryGroup(jobID))
 }
 
-// NothingToRetry says that nothing failed of what was asked for.
+// NothingToRetry is the error if no execution matches.
 func NothingToRetry(of *RetryOf) error {
 	what := strings.Join(of.Statuses, " or ")
 	if of.Reason != nil {

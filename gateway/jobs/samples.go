@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// SampleStore keeps what a job's counts were over time.
+// SampleStore keeps a history of a job's counts.
 type SampleStore interface {
-	// AddSample keeps a job's counts, unless they are those of the last sample: one a minute, the last of each, and fewer
-	// of what is longer ago.
+	// AddSample stores a job's counts, unless they equal the last sample. It keeps the last sample of each minute, and
+	// fewer of older times.
 	AddSample(ctx context.Context, j *Job, s Sample) error
-	// PublishProgress tells the gateways that share the store a job's counts.
+	// PublishProgress sends a job's counts to the gateways that share the store.
 	PublishProgress(ctx context.Context, j *Job, counts *Counts, now time.Time) error
 	// Samples returns a job's samples in the order of time.
 	Samples(ctx context.Context, jobID string) ([]Sample, error)
@@ -22,5 +22,5 @@ type Sample struct {
 	Counts Counts
 }
 
-// Over says whether a job's counts change no more.
+// Over says whether a job's counts are final.
 func (j *Job) Over(p *Progress) bool { return !j.Pending() && p.Counts.Pending() == 0 }

@@ -8,13 +8,13 @@ import (
 // Store keeps jobs, executions, things and groups. Package rules implements it over an engine; the two must pass the
 // suite of gateway/jobs/storetest.
 //
-// All methods are safe for concurrent use. A method that changes something returns once the change is on disk, and what
-// it changed is seen by every call that begins after that. The clock is an argument. Names that do not exist give
-// ErrNotFound, names that exist already ErrAlreadyExists; a canceled ctx may leave a change undone or done, never half.
+// All methods are safe for concurrent use. A method that changes something returns once the change is on disk and visible
+// to every later call. The clock is an argument. Names that do not exist give ErrNotFound, names that already exist
+// ErrAlreadyExists. If ctx is canceled, a change is either complete or not made.
 //
-// Several gateways may share one store, where an engine allows it: a change of an execution or a job is a
-// compare-and-swap on its version, and a chunk of work (QueueChunk, SweepJob, SweepGroups) reads and writes its
-// checkpoint in the transaction that does the work, so that two gateways at the same chunk do it once.
+// Several gateways may share one store if the engine allows it. A change of an execution or a job is a compare-and-swap on
+// its version. A chunk of work (QueueChunk, SweepJob, SweepGroups) reads and writes its checkpoint in the same transaction,
+// so that the same chunk on two gateways is done once.
 type Store interface {
 	ThingStore
 	JobStore
@@ -27,24 +27,25 @@ type Store interface {
 
 	// Shared says whether other processes may change the store.
 	Shared() bool
-	// Lead says whether this handle is to do the background work, and when to ask again: it goes by a lease, which passes
-	// to another within leaseTime of its holder's last call. A store that is not shared has one handle, which leads.
+	// Lead says whether this handle should do the background work, and when to call Lead again. It holds a lease, which
+	// passes to another handle within leaseTime of the holder's last call. A store that is not shared has one handle,
+	// which leads.
 	Lead(ctx context.Context) (leads bool, again time.Duration, err error)
 	// Resign lets another handle lead at once.
 	Resign(ctx context.Context) error
-	// Feed returns up to limit notices of what was changed after a cursor ("" = what is to come), by any handle, and the
-	// cursor behind them. It waits up to wait for the first. Those of one job come in the order in which they were made.
-	// ErrFeedMissed if the cursor's place was pruned. A store that is not shared has none.
+	// Feed returns up to limit notices of changes after a cursor ("" = from now on), by any handle, and the next cursor. It
+	// waits up to wait for the first. Notices of one job are in order. It returns ErrFeedMissed if the cursor's position
+	// was pruned. A store that is not shared has no notices.
 	Feed(ctx context.Context, after string, limit int, wait time.Duration) (notices []Notice, next string, err error)
 	// PruneFeed drops notices that are older than age.
 	PruneFeed(ctx context.Context, age time.Duration) error
 
-	// Close ends the store after the changes under way; calls that follow return ErrClosed.
+	// Close closes the store after the changes in progress; later calls return ErrClosed.
 	Close() error
 }
 
 // Page bounds a listing: at most Limit entries (at least 1) after the cursor that the previous page returned. A cursor is
-// the store's, not the handle's: any handle, of any process, goes on from it.
+// valid for any handle of the store, in any process.
 type Page struct {
 	After string // "" = from the beginning
 	Limit int
@@ -52,21 +53,21 @@ type Page struct {
 
 // ThingStore is the registry that jobs target.
 type ThingStore interface {
-	// CreateThings adds all of them or none. ErrAlreadyExists names the first that is there.
+	// CreateThings adds all of them or none. ErrAlreadyExists names the first that exists.
 	CreateThings(ctx context.Context, things []Thing) error
 	Thing(ctx context.Context, name string) (Thing, error)
 	// Things lists by name.
 	Things(ctx context.Context, q ThingQuery, p Page) (things []Thing, next string, err error)
-	// DeleteThing removes a thing from its groups and marks its pending executions REMOVED. version 0 matches any
-	// and NoVersion none, else ErrVersionConflict. It returns the executions that ended.
+	// DeleteThing removes a thing from its groups and marks its pending executions REMOVED. version 0 matches any, and
+	// NoVersion none; a mismatch is ErrVersionConflict. It returns the executions that ended.
 	DeleteThing(ctx context.Context, name string, version int64, now time.Time) ([]Execution, error)
 
-	// UpdateThing changes a thing by change, which may run several times, and counts its version up. version is as for
+	// UpdateThing applies change, which may run several times, to a thing and increments its version. version is as for
 	// DeleteThing.
 	UpdateThing(ctx context.Context, name string, version int64, change func(*Thing)) error
 
-	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if that makes it deeper than
-	// MaxGroupDepth or gives the parent more than MaxChildGroups, or the parent does not exist.
+	// CreateGroup adds a group under g.Parent, with its tags. ErrInvalidRequest if it is deeper than MaxGroupDepth, the
+	// parent has MaxChildGroups already, or the parent does not exist.
 	CreateGroup(ctx context.Context, g Group, tags []Tag) error
 	Group(ctx context.Context, name string) (Group, error)
 	// Groups lists by name.
@@ -76,18 +77,17 @@ type ThingStore interface {
 	// DeleteGroup hides the group at once; its memberships end in chunks by SweepGroups. ErrInvalidRequest while it
 	// has children.
 	DeleteGroup(ctx context.Context, name string, version int64, now time.Time) error
-	// SweepGroups ends up to limit memberships of deleted groups. more says that there is more to do.
+	// SweepGroups ends up to limit memberships of deleted groups. more says that there are more.
 	SweepGroups(ctx context.Context, limit int, now time.Time) (removed []Execution, more bool, err error)
 
-	// ChangeMembers moves things in and out of groups, all of them or none. For each continuous job whose rollout has
-	// begun: a thing that was not a target and is one now gets a new execution, unless one is pending; so does one that
-	// moves among the targets of a rollout that is not done, if it has none yet; a thing that was a target and is none
-	// any more has its pending execution REMOVED, of a snapshot job too. A thing that leaves before a snapshot job's rollout has come to it
-	// does not get the job.
+	// ChangeMembers adds things to groups and removes them, all or none. For each continuous job whose rollout has begun: a
+	// thing that becomes a target gets a new execution, unless one is pending; so does a thing without an execution that
+	// moves between targets of an unfinished rollout; the pending execution of a thing that is no longer a target is
+	// REMOVED, also for a snapshot job. A thing that leaves before a snapshot job's rollout reaches it does not get the job.
 	ChangeMembers(ctx context.Context, c MemberChange) (MemberResult, error)
 	// Members lists the things of a group in a stable order; recursive includes those of its descendants.
 	Members(ctx context.Context, group string, recursive bool, p Page) (things []string, next string, err error)
-	// GroupsOf lists the groups a thing was put into, by name.
+	// GroupsOf lists the groups a thing was added to, by name.
 	GroupsOf(ctx context.Context, thing string, p Page) (groups []Group, next string, err error)
 }
 
@@ -95,9 +95,9 @@ type ThingStore interface {
 type ThingQuery struct {
 	TypeName        string
 	AttributeName   string
-	AttributeValue  string // "" = any, as long as the attribute is there, unless ByValue
+	AttributeValue  string // "" = any value of an existing attribute, unless ByValue
 	AttributePrefix bool   // AttributeValue is a prefix
-	ByValue         bool   // AttributeValue is set, though it is ""
+	ByValue         bool   // AttributeValue is set, even if it is ""
 }
 
 // GroupQuery filters Groups; zero members match all.
@@ -107,25 +107,25 @@ type GroupQuery struct {
 	Prefix    string
 }
 
-// MemberChange says what joins and leaves; every thing joins every group of Add and leaves every group of Remove.
+// MemberChange is a change of memberships: every thing joins every group of Add and leaves every group of Remove.
 type MemberChange struct {
 	Things []string
 	Add    []string
 	Remove []string
 	Now    time.Time
 
-	// Bounded refuses, with ErrInvalidRequest, what AWS refuses: a thing in two groups of one hierarchy, or in more than
-	// MaxGroupsOfThing. What things are in already stays.
+	// Bounded applies AWS's limits, with ErrInvalidRequest: no thing in two groups of one hierarchy, or in more than
+	// MaxGroupsOfThing. Existing memberships stay.
 	Bounded bool
 }
 
-// MemberResult says what a change of membership did to jobs.
+// MemberResult is the effect of a membership change on jobs.
 type MemberResult struct {
 	Queued  []Execution
 	Removed []Execution
 }
 
-// JobStore keeps jobs and what has been done for them.
+// JobStore keeps jobs and their progress.
 type JobStore interface {
 	// CreateJob adds a job (Version 1) with its document and tags, and returns it as stored. Targets that do not exist
 	// give ErrNotFound.
@@ -134,27 +134,26 @@ type JobStore interface {
 	JobDocument(ctx context.Context, id string) (string, error)
 	// Jobs lists the newest first.
 	Jobs(ctx context.Context, q JobQuery, p Page) (jobs []ListedJob, next string, err error)
-	// ActiveJobs returns the jobs with work before them: not terminal, or with a sweep outstanding. Order is by creation.
+	// ActiveJobs returns the jobs with work to do, not terminal or with a pending sweep, in order of creation.
 	ActiveJobs(ctx context.Context) ([]*Job, error)
-	// SwapJob replaces the record whose version is next.Version-1 and that was created when next was; ErrVersionConflict
-	// if there is another. Targets may only grow at the end, which lets the rollout go on to them. A change of Sweep
-	// begins the sweep from the start.
+	// SwapJob replaces the record with version next.Version-1 and next's creation time; ErrVersionConflict if there is
+	// none. Targets may only be appended; the rollout continues with them. A change of Sweep restarts the sweep.
 	SwapJob(ctx context.Context, next Job) (*Job, error)
 	Progress(ctx context.Context, id string) (Progress, error)
-	// State is Job and Progress, as they are at one time.
+	// State returns Job and Progress, read in one transaction.
 	State(ctx context.Context, id string) (*Job, Progress, error)
-	// Retried returns what a job's retries hide from its counts.
+	// Retried counts a job's earlier attempts, which its counts omit.
 	Retried(ctx context.Context, j *Job) (Retried, error)
 	// Totals returns the counts over all jobs.
 	Totals(ctx context.Context) (Counts, error)
 
-	// QueueChunk queues the executions of the next things of a job's rollout, and saves how far it came. The chunk that
-	// queues the last member of the last target says that the rollout is done: with a slow rate, the next is far away.
+	// QueueChunk queues the executions of the next things of a job's rollout, and saves its progress. The chunk that queues
+	// the last thing also reports the rollout as done, because with a slow rate the next chunk would be much later.
 	QueueChunk(ctx context.Context, c QueueChunk) (QueueResult, error)
-	// SweepJob does a chunk of the job's Sweep, and saves how far it came.
+	// SweepJob does a chunk of the job's Sweep, and saves its progress.
 	SweepJob(ctx context.Context, c SweepChunk) (SweepResult, error)
-	// RemoveJob deletes a job whose executions are all gone, with its document and tags; ErrInvalidStateTransition
-	// unless it is being deleted and none is left.
+	// RemoveJob deletes a job, with its document and tags; ErrInvalidStateTransition unless it is being deleted and has no
+	// executions left.
 	RemoveJob(ctx context.Context, id string) error
 }
 
@@ -162,7 +161,7 @@ type JobStore interface {
 type ListedJob struct {
 	Job      *Job
 	Progress Progress
-	GroupID  string // of the first group that it targets; "" if there is none any more
+	GroupID  string // of the first group that it targets; "" if there is none
 }
 
 // NewJob is what CreateJob stores.
@@ -185,7 +184,7 @@ type JobQuery struct {
 // QueueChunk asks for up to Limit further executions.
 type QueueChunk struct {
 	JobID string
-	After int64 // Progress.Chunks as the caller read it; another value there gives ErrVersionConflict
+	After int64 // Progress.Chunks as the caller read it; ErrVersionConflict if it has changed
 	Limit int
 	Now   time.Time
 	Names bool // return the things
@@ -195,11 +194,11 @@ type QueueChunk struct {
 	Each time.Duration
 }
 
-// QueueResult says what a QueueChunk did.
+// QueueResult is the result of a QueueChunk.
 type QueueResult struct {
 	Queued   int
-	Things   []string // in the order queued; only if asked for
-	Progress Progress // as it is now
+	Things   []string // in the order queued; only if requested
+	Progress Progress // the new state
 }
 
 // SweepChunk asks for up to Limit executions to be swept.
@@ -210,18 +209,18 @@ type SweepChunk struct {
 	Names bool // return the executions
 }
 
-// SweepResult says what a SweepChunk did.
+// SweepResult is the result of a SweepChunk.
 type SweepResult struct {
 	Swept      int
-	Executions []Execution // as they are now; only if asked for
+	Executions []Execution // their new state; only if requested
 	Done       bool        // the sweep has passed every execution
 }
 
-// ExecutionStore keeps executions. An execution that was superseded by a retry, or by joining a group again, is kept as
-// an attempt: it is found by its number and shows in OfThing, but is not counted.
+// ExecutionStore keeps executions. An execution superseded by a retry, or by joining a group again, is kept as an attempt:
+// it can be read by its number and is listed by OfThing, but is not counted.
 type ExecutionStore interface {
-	// Pending appends a thing's executions that have not ended to dst, in the order of Execution.Before, whether their
-	// jobs are open or not. dst's array is reused; the executions are copies. This is the hot path.
+	// Pending appends a thing's executions that have not ended to dst, in the order of Execution.Before, also if their jobs
+	// are not open. dst's array is reused; the executions are copies. This is the hot path.
 	Pending(ctx context.Context, dst []Execution, thing string) ([]Execution, error)
 	// Execution returns one; number 0 is the latest. ErrNotFound if the thing, the job or the execution is missing.
 	Execution(ctx context.Context, thing, jobID string, number int64) (Execution, error)
@@ -229,13 +228,13 @@ type ExecutionStore interface {
 	OfJob(ctx context.Context, jobID string, q ExecutionQuery, p Page) (executions []Execution, next string, err error)
 	// OfThing lists a thing's executions, attempts too, the newest job first.
 	OfThing(ctx context.Context, thing string, q ExecutionQuery, p Page) (executions []Execution, next string, err error)
-	// Swap replaces executions, each on its own; Swap.Applied says which were.
+	// Swap replaces executions independently of each other and sets Swap.Applied on those replaced.
 	Swap(ctx context.Context, swaps []Swap) error
 	// DeleteExecution removes one attempt. The attempt before it, if there is one, becomes the latest.
 	DeleteExecution(ctx context.Context, e Execution) error
-	// Due returns up to limit executions whose timers have run out at now, those first that ran out first, and when it
-	// is worth asking again (zero: not until another timer is set). Who takes them ends them by Swap; one that is not
-	// ended is returned again, at once or some seconds later.
+	// Due returns up to limit executions whose timers have expired by now, the earliest first, and when to call it again
+	// (zero: after another timer is set). The caller ends them by Swap; those not ended are returned again, at once or some
+	// seconds later.
 	Due(ctx context.Context, now time.Time, limit int) (due []Execution, next time.Time, err error)
 }
 
@@ -247,12 +246,12 @@ type ExecutionQuery struct {
 	NamespaceID string
 }
 
-// Swap replaces Old by New, which is the same attempt. It applies only if the stored execution still has Old's number and
-// version. It never applies to another job that has taken the ID of a deleted one: the two were created at different times.
+// Swap replaces Old by New, the same attempt. It applies only if the stored execution still has Old's number and version.
+// It never applies to a new job with a deleted one's ID, because their creation times differ.
 type Swap struct {
 	Old, New Execution
-	// Next, if not nil, is a further attempt, with New.Number+1 and in state QUEUED, that supersedes New in the same
-	// step. Such a swap does not apply if the job has changed since it was read: it may no longer Retry.
+	// Next, if not nil, is another attempt, with New.Number+1 and in state QUEUED, that supersedes New in the same step.
+	// Such a swap does not apply if the job has changed since it was read, because it may no longer allow retries.
 	Next    *Execution
 	Applied bool // set by the store
 }
@@ -265,18 +264,18 @@ type LabelStore interface {
 	Templates(ctx context.Context, p Page) (templates []JobTemplate, next string, err error)
 	DeleteTemplate(ctx context.Context, id string) error
 
-	// SetTags adds or replaces tags of a resource that is there; ErrLimitExceeded beyond MaxTags. Tags go when their
-	// resource does.
+	// SetTags adds or replaces tags of an existing resource; ErrLimitExceeded beyond MaxTags. Tags are deleted with their
+	// resource.
 	SetTags(ctx context.Context, r Resource, tags []Tag) error
 	RemoveTags(ctx context.Context, r Resource, keys []string) error
 	// Tags lists a resource's tags by key.
 	Tags(ctx context.Context, r Resource) ([]Tag, error)
 }
 
-// SecretStore keeps what the gateways of a store share and nobody else knows.
+// SecretStore keeps the secrets that the gateways of a store share.
 type SecretStore interface {
-	// Secret returns the secret of a name, SecretSize random bytes. The first who asks for it makes it; from then on it is
-	// the same for every handle.
+	// Secret returns the secret of a name, SecretSize random bytes. The first call creates it; it is the same for every
+	// handle.
 	Secret(ctx context.Context, name string) ([]byte, error)
 }
 
@@ -289,7 +288,7 @@ type Resource struct {
 	Name string
 }
 
-// ResourceKind is a kind of resource as it stands in an ARN.
+// ResourceKind is a kind of resource, spelled as in an ARN.
 type ResourceKind string
 
 // The kinds that ARNs name.
@@ -303,5 +302,5 @@ const (
 // MaxTags is how many tags a resource may have.
 const MaxTags = 50
 
-// Stored returns t as stores keep it: milliseconds, UTC.
+// Stored returns t with the precision of stores: milliseconds, UTC.
 func Stored(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }

@@ -13,7 +13,7 @@ type Thing struct {
 	CreatedAt    time.Time
 }
 
-// Group is a static thing group. A thing in a group is a member of the group's parents too, as far as jobs go.
+// Group is a static thing group. For jobs, a thing in a group is also a member of the group's parents.
 type Group struct {
 	Name        string
 	ID          string   // a UUID
@@ -25,10 +25,10 @@ type Group struct {
 	CreatedAt   time.Time
 }
 
-// Limits of things and groups: AWS IoT Core's quotas, "Thing limits and quotas" and "Thing group limits and quotas". AWS
-// refuses what is beyond them with InvalidRequestException.
+// Limits of things and groups: AWS IoT Core's quotas, "Thing limits and quotas" and "Thing group limits and quotas". Beyond
+// them AWS answers InvalidRequestException.
 const (
-	MaxGroupDepth      = 7        // groups that stand above one another
+	MaxGroupDepth      = 7        // levels of groups
 	MaxChildGroups     = 100      // directly below a group
 	MaxGroupsOfThing   = 10       // of different hierarchies
 	MaxAttributes      = 50       // of a thing that has a type, or of a group
@@ -36,7 +36,7 @@ const (
 	MaxAttributesBytes = 47 << 10 // of a thing, names and values together
 )
 
-// attributesBytes is how large attributes are.
+// attributesBytes returns the size of attributes.
 func attributesBytes(attributes map[string]string) (n int) {
 	for name, value := range attributes {
 		n += len(name) + len(value)
@@ -44,7 +44,7 @@ func attributesBytes(attributes map[string]string) (n int) {
 	return n
 }
 
-// Validate says whether t keeps to the limits of its attributes.
+// Validate checks t's attributes against the limits.
 func (t *Thing) Validate() error {
 	most, without := MaxAttributes, ""
 	if t.TypeName == "" {
@@ -59,7 +59,7 @@ func (t *Thing) Validate() error {
 	return nil
 }
 
-// Validate says whether g keeps to the limits of its attributes.
+// Validate checks g's attributes against the limits.
 func (g *Group) Validate() error {
 	if n := len(g.Attributes); n > MaxAttributes {
 		return Errorf(ErrInvalidRequest, "A thing group has at most %d attributes, not %d.", MaxAttributes, n)
@@ -67,7 +67,7 @@ func (g *Group) Validate() error {
 	return nil
 }
 
-// JobTemplate is a job's configuration kept for jobs to come.
+// JobTemplate is a stored configuration for new jobs.
 type JobTemplate struct {
 	ID             string    `json:"id,omitempty"`
 	Description    string    `json:"description,omitempty"`
@@ -83,7 +83,7 @@ type JobTemplate struct {
 	MaintenanceWindows []MaintenanceWindow `json:"maintenanceWindows,omitempty"`
 }
 
-// Settings returns the configurations that the template brings to a job.
+// Settings returns the template's configurations for a job.
 func (t *JobTemplate) Settings() Settings {
 	return Settings{t.Presign, t.Rollout, t.Abort, t.Timeout, t.Retry}
 }

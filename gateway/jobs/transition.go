@@ -9,15 +9,15 @@ import "time"
 //	  └──────────┬──────────┘
 //	             └─► REMOVED (left the group) | CANCELED (by an operator, an abort rule, the schedule)
 //
-// A device may report the end of an execution that it never reported as started: AWS does not say that it must, and a
-// device that has done a short task would otherwise lose its report.
+// A device may report the end of an execution without having reported its start: AWS does not require that, and the report
+// of a short task would otherwise be lost.
 
-// Report is what a device says of an execution.
+// Report is a device's report on an execution.
 type Report struct {
 	Status      Status
 	Details     StatusDetails
-	HasDetails  bool  // Details are set; else they stay as they are
-	StepMinutes int64 // 1..10080 sets the step timer, -1 stops it, 0 leaves it
+	HasDetails  bool  // Details are set; else they are unchanged
+	StepMinutes int64 // 1..10080 sets the step timer, -1 stops it, 0: unchanged
 }
 
 // Apply returns e after a device's report, and the attempt that follows when it is retried.
@@ -47,8 +47,8 @@ func (r Report) Apply(e *Execution, now time.Time) (Execution, *Execution, error
 	return next, nil, nil
 }
 
-// arm sets the timers of an execution that is in progress: the in-progress timer once, when it starts; the step timer
-// as the device says.
+// arm sets the timers of an execution that is in progress: the in-progress timer when it starts, the step timer as the
+// device asks.
 func (e *Execution) arm(before *Execution, stepMinutes int64, now time.Time) {
 	if t := e.Job.Timeout; before.Status == Queued && t != nil && t.InProgressTimeoutInMinutes > 0 {
 		e.Deadline = now.Add(time.Duration(t.InProgressTimeoutInMinutes) * time.Minute)
@@ -101,7 +101,7 @@ func (e *Execution) Renew(now time.Time) Execution {
 	return Execution{Thing: e.Thing, ThingRow: e.ThingRow, Job: e.Job, Number: e.Number + 1, Version: 1, QueuedAt: now, UpdatedAt: now}
 }
 
-// successor returns e in another state, one version on. Timers end with the execution.
+// successor returns e in another state, with the next version. Timers end with the execution.
 func (e *Execution) successor(s Status, now time.Time) Execution {
 	next := *e
 	next.Status, next.Version, next.UpdatedAt = s, e.Version+1, now
@@ -139,13 +139,13 @@ func (e *Execution) retry(now time.Time) *Execution {
 	return nil
 }
 
-// Ended says whether e takes no more reports: it is terminal, or its job was canceled or deleted and the sweep that
-// ends it is on its way.
+// Ended says whether e accepts no more reports: it is terminal, or its job was canceled or deleted and the sweep will
+// end it.
 func (e *Execution) Ended() bool {
 	return e.Status.Terminal() || e.Shown() != e.Status
 }
 
-// Shown is the state that e is in for its device: CANCELED as soon as its job's sweep is going to say so.
+// Shown returns the state that e's device sees: CANCELED as soon as its job's sweep will cancel it.
 func (e *Execution) Shown() Status {
 	switch e.Job.Sweep {
 	case SweepCancelQueued:
@@ -160,7 +160,7 @@ func (e *Execution) Shown() Status {
 	return e.Status
 }
 
-// Refused is an invalid transition, with the state as it is.
+// Refused returns the error for an invalid transition, with the current state.
 func (e *Execution) Refused(format string, args ...any) *Error {
 	err := Errorf(ErrInvalidStateTransition, format, args...)
 	state := *e
@@ -169,7 +169,7 @@ func (e *Execution) Refused(format string, args ...any) *Error {
 	return err
 }
 
-// VersionConflict is a version that is not the expected one, with the state as it is.
+// VersionConflict returns the error for an unexpected version, with the current state.
 func (e *Execution) VersionConflict(expected int64) *Error {
 	err := Errorf(ErrVersionConflict, "The job execution has version %d, expected was %d.", e.Version, max(expected, 0))
 	state := *e

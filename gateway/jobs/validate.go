@@ -2,8 +2,8 @@ package jobs
 
 import "math"
 
-// Bounds of the configurations (AWS.md §5, §6). The edge checks shapes (lengths, patterns); here is what members mean
-// together, and every number that a rollout, a timer or a signature is made from.
+// Bounds of the configurations (AWS.md §5, §6). The edge checks shapes (lengths, patterns). This file checks combinations of
+// members, and every number used by a rollout, a timer or a signature.
 const (
 	maxRate            = 1000
 	minIncrementFactor = 1.1
@@ -24,7 +24,7 @@ func (c *Settings) Validate() error {
 	return nil
 }
 
-// WithDefaults returns c with what is not given taken from d.
+// WithDefaults returns c with missing settings taken from d.
 func (c Settings) WithDefaults(d Settings) Settings {
 	c.Presign = orElse(c.Presign, d.Presign)
 	c.Rollout = orElse(c.Rollout, d.Rollout)
