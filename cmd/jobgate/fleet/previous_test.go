@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // root is the top of the repository.
@@ -65,9 +67,7 @@ func buildPrevious(ctx context.Context, folder string) (program string, err erro
 	if _, err := command("tar", "-xf", archive, "-C", folder); err != nil {
 		return "", err
 	}
-	program = filepath.Join(folder, "jobgate-before")
-	_, err = command("go", "build", "-C", folder, "-trimpath", "-o", program, "./cmd/jobgate")
-	return program, err
+	return gatetest.Build(folder, "-trimpath") // so that the folder's name is not in it
 }
 
 // TestPreviousProgram replaces gateways one by one under load: the previous program's, which made the database, by this

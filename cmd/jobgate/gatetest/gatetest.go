@@ -3,11 +3,14 @@ package gatetest
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 )
 
@@ -16,24 +19,63 @@ const atOnce = "8"
 
 // Main builds the command and calls run with its path. It returns run's exit status, or 1 if the command does not build.
 func Main(run func(binary string) int) int {
-	if err := flag.Set("test.parallel", atOnce); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	binary, err := build()
+	if err == nil {
+		err = flag.Set("test.parallel", atOnce)
 	}
-	folder, err := os.MkdirTemp("", "jobgate-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	binary := filepath.Join(folder, "jobgate")
-	build := exec.Command("go", "build", "-o", binary, "jobgate/cmd/jobgate")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "cannot build the command:", err)
-		return 1
-	}
 	return run(binary)
+}
+
+// build builds the command of the module that the test is in. go test does not know that the test depends on it, but
+// notes which folders it reads: it runs the test again if there is a change in one of them.
+func build() (binary string, err error) {
+	root, err := os.Getwd()
+	for err == nil && !exists(filepath.Join(root, "go.mod")) {
+		if root == filepath.Dir(root) {
+			return "", errors.New("there is no go.mod here or above")
+		}
+		root = filepath.Dir(root)
+	}
+	if err == nil {
+		err = filepath.WalkDir(root, func(_ string, d fs.DirEntry, err error) error {
+			if err == nil && d.IsDir() && d.Name() == ".git" {
+				return fs.SkipDir
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return "", err
+	}
+	return Build(root)
+}
+
+// Build returns the path of the command, built from a copy of the module in folder. It is in the go command's cache, so
+// that only the first test after a change links it.
+func Build(folder string, flags ...string) (binary string, err error) {
+	args := append([]string{"run", "-C", folder, "-exec", "echo"}, flags...)
+	for range 2 { // the run that links it names a temporary file, the next one the file in the cache
+		cmd := exec.Command("go", append(args, "./cmd/jobgate")...) //nolint:gosec // the caller's own flags
+		var problem bytes.Buffer
+		cmd.Stderr = &problem
+		out, err := cmd.Output()
+		if err != nil {
+			return "", fmt.Errorf("cannot build the command: %w\n%s", err, &problem)
+		}
+		if binary = strings.TrimSpace(string(out)); exists(binary) {
+			return binary, nil
+		}
+	}
+	return "", fmt.Errorf("the go command does not keep the command in its cache, but in %s", binary)
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // Environment is one without AWS settings of this machine; folder is its home.
