@@ -31,7 +31,7 @@ type Metrics struct {
 
 var (
 	connectionsDesc = prometheus.NewDesc("jobgate_connections",
-		"Open connections, by listener and state: fresh has not sent a request yet, active has one under way, idle is between two requests, parked has been so for long.", []string{"listener", "state"}, nil)
+		"Open connections, by listener and state: fresh has not sent a request yet, active is being served, idle is between two requests, parked has been idle for long.", []string{"listener", "state"}, nil)
 	certificateDesc = prometheus.NewDesc("jobgate_tls_certificate_expiry_seconds",
 		"Unix time at which the listener's certificate in use ends.", []string{"listener"}, nil)
 )
@@ -40,7 +40,7 @@ var (
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		Shed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "jobgate_requests_shed_total", Help: "Requests and connections turned away, by reason; evicted are parked connections that made room for new ones.",
+			Name: "jobgate_requests_shed_total", Help: "Requests and connections rejected, by reason; evicted are parked connections closed in favour of new ones.",
 		}, []string{"reason"}),
 		Panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "jobgate_panics_total", Help: "Panics caught while answering; each is a bug.",

@@ -49,7 +49,7 @@ var (
 	cacheBytesDesc = prometheus.NewDesc("jobgate_cache_bytes",
 		"Bytes that the cache holds, renderings included.", nil, nil)
 	cacheEvictionsDesc = prometheus.NewDesc("jobgate_cache_evictions_total",
-		"Templates that made room for others.", nil, nil)
+		"Templates evicted to make room for others.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.

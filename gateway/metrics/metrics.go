@@ -77,7 +77,7 @@ func New(version, revision string) *Set {
 	}
 	inFlight := prometheus.NewGaugeFunc(gauge("jobgate_requests_in_flight", "Requests that are being answered."),
 		func() float64 { return float64(m.requests.Load()) })
-	build := prometheus.NewGaugeVec(gauge("jobgate_build_info", "1; the labels say what runs."), []string{"version", "revision", "goversion"})
+	build := prometheus.NewGaugeVec(gauge("jobgate_build_info", "Always 1; the labels name the running version."), []string{"version", "revision", "goversion"})
 	build.WithLabelValues(version, revision, runtime.Version()).Set(1)
 	m.Registry.MustRegister(build, m.Edge, inFlight, m.source, m.urls, m.longURLs, m.clamped,
 		m.sts, m.stsDuration, m.reloaded, m.unfilled, &m.state,
