@@ -21,7 +21,7 @@ func execution(row *engine.Execution, thing string, j *jobs.Job) jobs.Execution 
 	}
 }
 
-// executionOf returns a row that was read with its thing's name and its job.
+// executionOf returns a row, read with its thing's name and its job, as an execution.
 func executionOf(row *engine.Execution) (jobs.Execution, error) {
 	j, err := jobOf(row.Of)
 	if err != nil {
@@ -44,7 +44,7 @@ func row(e *jobs.Execution) engine.Execution {
 	}
 }
 
-// change puts an execution in the place of another.
+// change returns the change that replaces an execution by another.
 func change(before, after *jobs.Execution) engine.Change {
 	return engine.Change{
 		Key:    engine.Key{Job: before.Job.Row, Thing: before.ThingRow},
@@ -68,7 +68,7 @@ func (s *Store) Pending(ctx context.Context, dst []jobs.Execution, thing string)
 			dst = append(dst, execution(&rows[i], thing, j))
 		}
 	}
-	clear(rows) // so that the pool keeps no job alive
+	clear(rows) // so that the pool does not retain jobs
 	if err != nil {
 		if errors.Is(err, engine.ErrNotFound) {
 			err = noThing(thing)
@@ -119,7 +119,7 @@ func (s *Store) attempt(ctx context.Context, k engine.Key, number int64, thing s
 	return e, err
 }
 
-// missing says what it is that does not exist: the thing, the job or the execution.
+// missing returns the error for what does not exist: the thing, the job or the execution.
 func (s *Store) missing(ctx context.Context, thing, jobID string) error {
 	return s.view(ctx, func(r engine.Reader) error {
 		rows, err := r.Things([]string{thing})
@@ -203,7 +203,7 @@ func (s *Store) Swap(ctx context.Context, swaps []jobs.Swap) error {
 	buf := s.change.Get().(*[]engine.Change)
 	defer s.change.Put(buf)
 	changes := (*buf)[:0]
-	var again []*jobs.Swap // those that retries are counted by
+	var again []*jobs.Swap // swaps that change the count of retries
 	for i := range swaps {
 		w := &swaps[i]
 		if w.Applied = false; !possible(w) {
@@ -240,7 +240,7 @@ func (s *Store) Swap(ctx context.Context, swaps []jobs.Swap) error {
 	return err
 }
 
-// swapAgain makes the swaps that retries are counted by.
+// swapAgain applies the swaps that change the count of retries.
 func (s *Store) swapAgain(ctx context.Context, swaps []*jobs.Swap) error {
 	changes := make([]engine.Change, len(swaps))
 	for i, w := range swaps {
@@ -256,7 +256,7 @@ func (s *Store) swapAgain(ctx context.Context, swaps []*jobs.Swap) error {
 	return err
 }
 
-// swapped is a swap as a change.
+// swapped returns a swap as a change.
 func (s *Store) swapped(w *jobs.Swap) (c engine.Change, err error) {
 	c = change(&w.Old, &w.New)
 	if c.Entry, err = s.entry(w); err != nil {
@@ -269,12 +269,12 @@ func (s *Store) swapped(w *jobs.Swap) (c engine.Change, err error) {
 	return c, nil
 }
 
-// possible says whether a swap can apply at all: nothing follows an end, and a job that ends retries nothing.
+// possible says whether a swap can apply at all: nothing follows a final state, and a job that ends retries nothing.
 func possible(w *jobs.Swap) bool {
 	return !w.Old.Status.Terminal() && (w.Next == nil || w.Old.Job.Retries())
 }
 
-// keptChanges bounds the memory that is kept for the next Swap.
+// keptChanges bounds the buffer kept for the next Swap.
 const keptChanges = 64
 
 // Due implements jobs.ExecutionStore.
@@ -324,8 +324,8 @@ func (s *Store) DeleteExecution(ctx context.Context, e jobs.Execution) error {
 	})
 }
 
-// executionGone says why an execution that was read is not there any more: it was deleted, or its job was, whose ID
-// another may have taken.
+// executionGone returns the error for an execution that no longer exists: it was deleted, or its job was, whose ID a new
+// job may have.
 func executionGone(r engine.Reader, e *jobs.Execution) error {
 	_, j, err := findJob(r, e.Job.ID)
 	if err == nil && j.Row != e.Job.Row {
@@ -337,7 +337,7 @@ func executionGone(r engine.Reader, e *jobs.Execution) error {
 	return err
 }
 
-// deleteLatest removes a thing's latest execution. The attempt before it, if there is one, is the latest then.
+// deleteLatest removes a thing's latest execution. The attempt before it, if there is one, becomes the latest.
 func deleteLatest(t engine.Tx, x *engine.Execution, past []engine.Execution) error {
 	if len(past) == 0 {
 		if _, err := t.DeleteExecutions([]engine.Execution{*x}); err != nil {

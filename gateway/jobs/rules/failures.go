@@ -41,7 +41,7 @@ func (s *Store) Failures(ctx context.Context, jobID string, q jobs.FailureQuery,
 	return list, next, err
 }
 
-// executionsOf reads the executions that lines are of, in their order.
+// executionsOf reads the executions of lines, in the same order.
 func executionsOf(r engine.Reader, j *jobs.Job, lines []engine.Ended) ([]jobs.Execution, error) {
 	if len(lines) == 0 {
 		return nil, nil
@@ -60,7 +60,7 @@ func executionsOf(r engine.Reader, j *jobs.Job, lines []engine.Ended) ([]jobs.Ex
 	}
 	list := make([]jobs.Execution, 0, len(lines))
 	for i := range lines {
-		if row := byThing[lines[i].Thing]; row != nil { // always: a line shows as long as its execution is there
+		if row := byThing[lines[i].Thing]; row != nil { // always true: a line is listed only while its execution exists
 			list = append(list, execution(row, lines[i].Name, j))
 		}
 	}
@@ -79,7 +79,7 @@ func (s *Store) CountFailures(ctx context.Context, jobID string, q jobs.FailureQ
 	return n, err
 }
 
-// countFailures counts a job's failures: by its counts, unless one reason is asked for.
+// countFailures counts a job's failures: from its counts, unless a reason is given.
 func countFailures(r engine.Reader, state *engine.State, q *jobs.FailureQuery) (n int64, err error) {
 	which := endedQuery(state.Job.Seq, q)
 	if !q.ByReason {

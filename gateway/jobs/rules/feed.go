@@ -10,8 +10,8 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// publish tells the store's gateways of changes, when the transaction is committed. On an engine of one handle there is
-// nobody to tell.
+// publish adds notices to the feed, visible once the transaction is committed. With a single-handle engine it does
+// nothing.
 func (s *Store) publish(t engine.Tx, notices ...jobs.Notice) error {
 	if !s.shared || len(notices) == 0 {
 		return nil
@@ -27,7 +27,7 @@ func (s *Store) publish(t engine.Tx, notices ...jobs.Notice) error {
 	return t.Publish(entries)
 }
 
-// publishExecutions tells of executions as they are now.
+// publishExecutions publishes the new state of executions.
 func (s *Store) publishExecutions(t engine.Tx, list []jobs.Execution) error {
 	if !s.shared {
 		return nil
@@ -35,7 +35,7 @@ func (s *Store) publishExecutions(t engine.Tx, list []jobs.Execution) error {
 	return s.publish(t, jobs.NoticeExecutions(jobs.EventExecution, list)...)
 }
 
-// entry is what a swap tells the store's gateways; nil on an engine of one handle.
+// entry returns a swap's feed entry; nil with a single-handle engine.
 func (s *Store) entry(w *jobs.Swap) ([]byte, error) {
 	if !s.shared {
 		return nil, nil
@@ -60,7 +60,7 @@ func (s *Store) Feed(ctx context.Context, after string, limit int, wait time.Dur
 	for i := range entries {
 		n, err := jobs.DecodeNotice(entries[i].Payload)
 		if err != nil {
-			continue // a newer program's: it says by its schema what this one can serve
+			continue // from a newer program; the schema version decides whether this one may run
 		}
 		notices = append(notices, n)
 	}

@@ -55,7 +55,7 @@ func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) 
 		}
 		if g.Parent != "" {
 			parent, err := liveGroup(t, g.Parent)
-			if errors.Is(err, jobs.ErrNotFound) { // the operation has no such exception
+			if errors.Is(err, jobs.ErrNotFound) { // the operation does not list ErrNotFound's exception
 				err = jobs.Errorf(jobs.ErrInvalidRequest, "The parent thing group %s does not exist.", g.Parent)
 			}
 			if err != nil {
@@ -87,7 +87,7 @@ func groupAttributes(g *jobs.Group) (string, error) {
 	return encodeMap(g.Attributes)
 }
 
-// roomBelow says whether a group may get one more child.
+// roomBelow returns an error if a group cannot have one more child.
 func roomBelow(r engine.Reader, parent *engine.Group) error {
 	children, err := r.ListGroups(engine.GroupQuery{ByParent: true, Parent: parent.ID}, "", jobs.MaxChildGroups)
 	if err == nil && len(children) >= jobs.MaxChildGroups {
@@ -197,7 +197,7 @@ func (s *Store) GroupsOf(ctx context.Context, thing string, p jobs.Page) (list [
 }
 
 // Members implements jobs.ThingStore. The order is by group and by the things' numbers; a thing in several groups of the
-// family shows in the first.
+// family is listed in the first.
 func (s *Store) Members(ctx context.Context, name string, recursive bool, p jobs.Page) (list []string, next string, err error) {
 	err = s.view(ctx, func(r engine.Reader) error {
 		root, err := liveGroup(r, name)
@@ -223,7 +223,7 @@ func (s *Store) Members(ctx context.Context, name string, recursive bool, p jobs
 		if len(family) > 0 && family[w.At] == group {
 			w.After = after
 		} else if group > 0 && family[w.At] < group {
-			w.At++ // the group of the cursor is gone
+			w.At++ // the cursor's group was deleted
 		}
 		visits, err := r.Walk(w)
 		if err != nil {

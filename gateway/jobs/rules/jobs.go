@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// documents is the space of the jobs' documents, by their rows.
+// documents is the space of the jobs' documents, by job row.
 const documents = "document"
 
 // jobOf returns a job's row as a job.
@@ -129,7 +129,7 @@ func (s *Store) CreateJob(ctx context.Context, n jobs.NewJob) (*jobs.Job, error)
 // jobKey is the key of a job's values.
 func jobKey(job int64) string { return strconv.FormatInt(job, 10) }
 
-// resolve finds what targets name.
+// resolve finds the rows of targets.
 func resolve(r engine.Reader, targets []jobs.Target) ([]engine.Target, error) {
 	var things, groups []string
 	for _, goal := range targets {
@@ -250,7 +250,7 @@ func (s *Store) ActiveJobs(ctx context.Context) (list []*jobs.Job, err error) {
 	return list, err
 }
 
-// maxActive is more jobs than can be active.
+// maxActive exceeds the number of jobs that can be active.
 const maxActive = 1 << 30
 
 // Totals implements jobs.JobStore.
@@ -303,7 +303,7 @@ func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {
 		}
 		event, counts := j.Becomes(&next), jobs.Counts(state.Progress.Counts)
 		if event == jobs.EventJobDeleting {
-			counts = jobs.Counts{} // they are going
+			counts = jobs.Counts{} // they are being deleted
 		}
 		return s.publish(t, jobs.NoticeJob(event, &next, &counts, next.UpdatedAt))
 	})
@@ -347,12 +347,12 @@ func (s *Store) RemoveJob(ctx context.Context, id string) error {
 			return err
 		}
 		gone := jobs.NoticeJob(jobs.EventJobDeleted, j, new(jobs.Counts), time.Time{})
-		gone.At = 0 // when it is read
+		gone.At = 0 // use the time it is read
 		return s.publish(t, gone)
 	})
 }
 
-// purge removes what was deleted while a job named it, if nothing else does.
+// purge removes deleted things and groups that only this job still referred to.
 func purge(t engine.Tx, targets []engine.Target) error {
 	var things, groups []int64
 	for _, goal := range targets {

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Spaces of values. Those of tags are made by tagSpace.
+// Spaces of values. For those of tags see tagSpace.
 const (
 	templates = "template"
 	secrets   = "secret"
@@ -110,7 +110,7 @@ func (s *Store) SetTags(ctx context.Context, r jobs.Resource, tags []jobs.Tag) e
 	})
 }
 
-// taggable says whether something that may have tags is there.
+// taggable returns an error if a resource does not exist or cannot have tags.
 func taggable(t engine.Reader, r jobs.Resource) (err error) {
 	switch r.Kind {
 	case jobs.KindJob:

@@ -8,13 +8,13 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// The lease by which one handle leads. It is prolonged each time that leaseAsk has passed, and trusted until leaseMargin
-// before it could be gone by the database's clock.
+// The leader's lease. It is renewed every leaseAsk, and trusted until leaseMargin before it can expire by the database's
+// clock.
 const (
 	leaseName   = "drive"
 	leaseTime   = 8 * time.Second
 	leaseAsk    = 2 * time.Second
-	leaseStand  = time.Second // how often those who stand by ask
+	leaseStand  = time.Second // how often standbys try to get it
 	leaseMargin = time.Second
 )
 
@@ -23,8 +23,8 @@ type lead struct {
 	mu     sync.Mutex
 	holder string // this handle, in the lease
 	lease  engine.Lease
-	asked  time.Time // when it was last prolonged
-	until  time.Time // it leads; zero: it does not
+	asked  time.Time // when it was last renewed
+	until  time.Time // leads until then; zero: does not lead
 }
 
 // Shared implements jobs.Store.
@@ -44,7 +44,7 @@ func (s *Store) Lead(ctx context.Context) (leads bool, again time.Duration, err 
 	}
 	lease, held, err := s.engine.Acquire(ctx, leaseName, l.holder, leaseTime)
 	switch {
-	case err != nil: // what it holds is good for as long as it was
+	case err != nil: // the lease it holds stays valid until its end
 		return now.Before(l.until), leaseStand, problem(err)
 	case !held:
 		l.until = time.Time{}
@@ -66,7 +66,7 @@ func (s *Store) Resign(ctx context.Context) error {
 	return problem(s.engine.Release(ctx, l.lease))
 }
 
-// work is a step of the background: it is fenced by the lease if this handle leads.
+// work describes a background step, fenced by the lease if this handle leads.
 func (s *Store) work(rows int) engine.Work {
 	w := engine.Work{Rows: rows}
 	l := &s.lead

@@ -34,7 +34,7 @@ func (s *Store) ChangeMembers(ctx context.Context, c jobs.MemberChange) (result 
 	return result, err
 }
 
-// move puts things into groups and takes them out of others, and does what that means for jobs.
+// move adds things to groups and removes them from others, and applies the consequences for jobs.
 type move struct {
 	tx          engine.Tx
 	things      []engine.Thing
@@ -44,8 +44,8 @@ type move struct {
 
 	line    map[int64][]int64        // a group and its ancestors
 	groups  map[int64]map[int64]bool // a thing's groups, as they are now
-	joined  map[int64][]int64        // groups that a thing was not in before
-	jobs    []moveJob                // the jobs that the change concerns
+	joined  map[int64][]int64        // groups that are new for a thing
+	jobs    []moveJob                // the jobs affected
 	targets []map[engine.Target]bool // theirs
 	found   map[engine.Key]*engine.Execution
 	result  jobs.MemberResult
@@ -86,7 +86,7 @@ func (m *move) run() (jobs.MemberResult, error) {
 	return m.result, apply(m.tx, m.changes)
 }
 
-// read finds out what groups the things are in, and what jobs the groups concern.
+// read reads the things' groups, and the jobs that target the groups.
 func (m *move) read() error {
 	m.line, m.groups = make(map[int64][]int64), make(map[int64]map[int64]bool)
 	ids := make([]int64, len(m.things))
@@ -109,7 +109,7 @@ func (m *move) read() error {
 		return err
 	}
 	for _, of := range memberships {
-		if of.State == engine.GroupLive || m.line[of.Group] != nil { // those of a deleted group count while they are being ended
+		if of.State == engine.GroupLive || m.line[of.Group] != nil { // memberships of a deleted group count until they are ended
 			m.groups[of.Thing][of.Group] = true
 			m.line[of.Group] = append([]int64{of.Group}, of.Above...)
 		}
@@ -132,7 +132,7 @@ func (m *move) read() error {
 	return nil
 }
 
-// bounds says whether the things may be in the groups that they would be in.
+// bounds checks AWS's limits on the resulting memberships.
 func (m *move) bounds() error {
 	if !m.bounded {
 		return nil
@@ -159,10 +159,10 @@ func (m *move) bounds() error {
 	return nil
 }
 
-// root is the group that stands above a group, or the group itself.
+// root returns a group's topmost ancestor, or the group itself.
 func (m *move) root(group int64) int64 { return m.line[group][len(m.line[group])-1] }
 
-// write moves the things: out of groups first.
+// write writes the memberships, removals first.
 func (m *move) write() error {
 	var add, remove []engine.Member
 	for _, thing := range m.things {
@@ -183,7 +183,7 @@ func (m *move) write() error {
 	return err
 }
 
-// targeted says of each thing and job whether the one is a target of the other.
+// targeted says for each thing and job whether the thing is a target of the job.
 func (m *move) targeted() [][]bool {
 	all := make([][]bool, len(m.things))
 	for i, thing := range m.things {
@@ -205,7 +205,7 @@ func (m *move) concerns(job int, group int64) bool {
 	})
 }
 
-// readExecutions reads those that one may need.
+// readExecutions reads the executions that one may need.
 func (m *move) readExecutions(was, is [][]bool) error {
 	var keys []engine.Key
 	for i, thing := range m.things {
@@ -226,14 +226,14 @@ func (m *move) readExecutions(was, is [][]bool) error {
 	return err
 }
 
-// one does what the move of a thing means for a job.
+// one applies the consequences of a thing's move for a job.
 func (m *move) one(thing *engine.Thing, job int, was, is bool) error {
 	j := &m.jobs[job]
 	moved := slices.ContainsFunc(m.joined[thing.ID], func(g int64) bool { return m.concerns(job, g) })
 	switch {
 	case was && !is:
 		return m.leave(thing, j)
-	case j.Selection == jobs.Snapshot: // who joins after its creation does not get it
+	case j.Selection == jobs.Snapshot: // things that join after its creation do not get it
 		return nil
 	case is && !was:
 		return m.join(thing, j, true)
@@ -243,8 +243,8 @@ func (m *move) one(thing *engine.Thing, job int, was, is bool) error {
 	return nil
 }
 
-// join queues a job for a thing that has become its target, if the rollout has begun: else the rollout will. anew says
-// that what the thing has done for the job before does not count.
+// join queues a job for a thing that has become its target, if the rollout has begun; otherwise the rollout will do it. anew
+// says that the thing's earlier execution of the job does not count.
 func (m *move) join(thing *engine.Thing, j *moveJob, anew bool) error {
 	if !j.progress.Started || !j.Queues() {
 		return nil
@@ -259,7 +259,7 @@ func (m *move) join(thing *engine.Thing, j *moveJob, anew bool) error {
 	return nil
 }
 
-// leave removes what a job has pending for a thing that is its target no more.
+// leave removes a job's pending execution on a thing that is no longer its target.
 func (m *move) leave(thing *engine.Thing, j *moveJob) error {
 	row := m.found[engine.Key{Job: j.Row, Thing: thing.ID}]
 	if row == nil || jobs.Status(row.Status).Terminal() {

@@ -8,11 +8,11 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Place is how far somebody has come who does something outside the store for each change, so that whoever follows him,
-// after a restart, knows which changes he has missed. A place is kept by one process at a time.
+// Place records how far a follower, which does something outside the store for each change, has processed the changes. After
+// a restart, or on another gateway, it shows which changes were missed. One process at a time updates a place.
 //
-// A store that is not shared keeps no changes, but nobody else makes any: its one place is that all was done when the
-// process ended in order.
+// A store that is not shared has no feed, and no other process changes it: its only place says that the process ended
+// cleanly, with all changes processed.
 type Place struct {
 	store *Store
 	name  string
@@ -21,13 +21,13 @@ type Place struct {
 // Place returns the place of a follower.
 func (s *Store) Place(name string) *Place { return &Place{s, name} }
 
-// inOrder is the place in a store that is not shared.
+// inOrder is the place of a clean end in a store that is not shared.
 const inOrder = "in order"
 
-// Shared says whether places change while the process runs; if not, Save is for its end.
+// Shared says whether places change while the process runs; if not, call Save at its end only.
 func (p *Place) Shared() bool { return p.store.shared }
 
-// Now returns the place behind all changes whose commits this call can see.
+// Now returns the place after all changes whose commits are visible to this call.
 func (p *Place) Now(ctx context.Context) (string, error) {
 	if !p.store.shared {
 		return inOrder, nil
@@ -36,7 +36,7 @@ func (p *Place) Now(ctx context.Context) (string, error) {
 	return place, problem(err)
 }
 
-// Load returns the place that was saved last, "" if none was. In a store that is not shared it is good once.
+// Load returns the last saved place, "" if there is none. In a store that is not shared it can be loaded once.
 func (p *Place) Load(ctx context.Context) (place string, err error) {
 	keys := []string{p.name}
 	load := func(r engine.Reader) error {
@@ -58,18 +58,18 @@ func (p *Place) Load(ctx context.Context) (place string, err error) {
 	return place, err
 }
 
-// Save keeps a place.
+// Save stores a place.
 func (p *Place) Save(ctx context.Context, place string) error {
 	return p.store.update(ctx, 1, func(t engine.Tx) error {
 		return t.PutValues([]engine.Value{{Space: engine.PlaceSpace, Key: p.name, Value: []byte(place)}})
 	})
 }
 
-// changedPage is how many changes are read at once.
+// changedPage is how many changes are read in one call.
 const changedPage = 256
 
-// Changed calls f with the things whose executions were changed behind a place, some several times. ErrFeedMissed if that
-// is not known: it was too long ago, or there is no place.
+// Changed calls f with the things whose executions have changed since a place, possibly more than once each. ErrFeedMissed
+// if that is unknown, because the place is too old or "".
 func (p *Place) Changed(ctx context.Context, place string, f func(thing string)) error {
 	switch {
 	case place == "" || !p.store.shared && place != inOrder:

@@ -11,8 +11,8 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// retried is the space of what retries hide from the jobs' counts: a thing counts by its latest execution alone. A job has
-// a few such values, by its things, so that the retries of one job seldom wait for each other.
+// retried is the space of counts of earlier attempts, which the jobs' counts omit: there a thing counts by its latest
+// execution only. A job has a few such values, by thing, so that retries of one job rarely wait for each other.
 const (
 	retried       = "retried"
 	retriedShards = 16
@@ -30,13 +30,12 @@ func retriedKeys(job int64) []string {
 	return keys
 }
 
-// retries says whether a swap changes what is kept of its job's retries: it is followed by another attempt, or is the end
-// of one that followed.
+// retries says whether a swap changes its job's count of retries: another attempt follows, or a later attempt ends.
 func retries(w *jobs.Swap) bool {
 	return w.Next != nil || (w.Old.Retry > 0 && w.New.Status.Executed())
 }
 
-// swapRetries makes changes and keeps count of the retries among them. swaps are those of the changes.
+// swapRetries applies changes and counts the retries among them. swaps are the changes' swaps.
 func (s *Store) swapRetries(ctx context.Context, swaps []*jobs.Swap, changes []engine.Change) error {
 	return s.update(ctx, len(changes), func(t engine.Tx) error {
 		if err := t.Apply(changes); err != nil {

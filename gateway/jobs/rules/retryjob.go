@@ -10,14 +10,14 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// fills is the space of what is being put into the groups of jobs that retry what failed, by the rows of those jobs. As
-// long as such a value is there, the job that it reads from is not deleted.
+// fills is the space of the groups being filled for retry jobs, by row of the retry job. While such a value exists, the job
+// that it reads from cannot be deleted.
 const fills = "fill"
 
-// fill says where the filling of a group is.
+// fill is the progress of filling a group.
 type fill struct {
-	Source int64 `json:"source"` // the job of which something failed
-	After  int64 `json:"after"`  // the last thing that was looked at
+	Source int64 `json:"source"` // the job with the failures
+	After  int64 `json:"after"`  // the last thing handled
 }
 
 // RetryJob implements jobs.RetryStore.
@@ -27,7 +27,7 @@ func (s *Store) RetryJob(ctx context.Context, n jobs.NewRetry) (made *jobs.Job, 
 			made, isNew, err = s.retryJob(t, &n)
 			return err
 		})
-		if !errors.Is(err, engine.ErrExists) { // else another has just made it
+		if !errors.Is(err, engine.ErrExists) { // otherwise another call has just created it
 			break
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Store) retryJob(t engine.Tx, n *jobs.NewRetry) (*jobs.Job, bool, error)
 	return &j, true, s.insertRetry(t, &j, n)
 }
 
-// insertRetry adds the rows of a job that retries what failed of another: its group, itself, its document, its filling.
+// insertRetry adds the rows of a retry job: its group, the job, its document, its fill.
 func (s *Store) insertRetry(t engine.Tx, j *jobs.Job, n *jobs.NewRetry) error {
 	group := []engine.Group{{
 		Name: n.Group.Name, UUID: n.Group.ID, Description: n.Group.Description, Version: n.Group.Version, Created: millis(n.Group.CreatedAt),
@@ -157,7 +157,7 @@ func (s *Store) fillJob(t engine.Tx, c *jobs.FillChunk) (result jobs.MemberResul
 	return result, &filled, s.publish(t, jobs.NoticeJob(jobs.EventJobUpdated, &filled, &counts, c.Now))
 }
 
-// joinRetry puts the things of some lines into a job's group. there is false if somebody has deleted the group.
+// joinRetry adds the things of some lines to a job's group. there is false if the group was deleted.
 func (s *Store) joinRetry(t engine.Tx, j *jobs.Job, lines []engine.Ended, c *jobs.FillChunk) (result jobs.MemberResult, there bool, err error) {
 	names := make([]string, len(lines))
 	thing := make(map[int64]bool, len(lines))
@@ -206,8 +206,8 @@ func putFill(t engine.Tx, job int64, at fill) error {
 	return t.PutValues([]engine.Value{{Space: fills, Key: jobKey(job), Value: value}})
 }
 
-// swapFill looks after filling when a job changes: one that is over is filled no more, and one that another is filled from
-// is not deleted yet.
+// swapFill handles fills when a job changes: it ends the fill of a job that is over, and rejects deleting a job that a fill
+// reads from.
 func swapFill(t engine.Tx, j, next *jobs.Job) error {
 	if !next.Pending() {
 		next.Filling = false

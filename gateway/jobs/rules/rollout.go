@@ -8,8 +8,8 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// eligible says whether a job may be queued for a thing whose latest execution is past (nil: none). One that has an
-// execution gets another only if that one was REMOVED, or has ended and the thing joins again.
+// eligible says whether a job may be queued for a thing whose latest execution is past (nil: none). A thing gets another
+// execution only if the latest was REMOVED, or has ended and the thing joins again.
 func eligible(past *engine.Execution, joins bool) bool {
 	if past == nil {
 		return true
@@ -18,7 +18,7 @@ func eligible(past *engine.Execution, joins bool) bool {
 	return status == jobs.Removed || (joins && status.Terminal())
 }
 
-// enqueue returns the execution that a thing gets, and the change that puts it in place.
+// enqueue returns a thing's new execution, and the change that stores it.
 func enqueue(j *jobs.Job, v engine.Visit, now time.Time) (jobs.Execution, engine.Change) {
 	e := jobs.Execution{Thing: v.Name, ThingRow: v.Thing, Job: j, Number: 1, Version: 1, QueuedAt: now, UpdatedAt: now}
 	if v.Found == nil {
@@ -46,11 +46,11 @@ func (s *Store) QueueChunk(ctx context.Context, c jobs.QueueChunk) (result jobs.
 	return result, err
 }
 
-// minScan is how many things a chunk looks at at least: things that have the job already cost little.
+// minScan is the minimum number of things a chunk examines: those that already have the job cost little.
 const minScan = 256
 
-// rollout is a chunk of a job's rollout under way. It walks along the targets; of a group, along the groups of its family
-// by ID, and along the members of each by ID. Progress.Target, AtGroup and AtThing are where it is.
+// rollout is a chunk of a job's rollout. It walks through the targets; within a group, through the groups of its family by
+// ID, and through the members of each by ID. Progress.Target, AtGroup and AtThing are its position.
 type rollout struct {
 	tx     engine.Tx
 	c      *jobs.QueueChunk
@@ -59,8 +59,8 @@ type rollout struct {
 	walk   engine.Walk
 	of     []int // the target of each stop
 	result jobs.QueueResult
-	tells  bool             // the store's gateways are told
-	queued []jobs.Execution // what was queued, if somebody is told
+	tells  bool             // publish to the feed
+	queued []jobs.Execution // what was queued, if it is published
 }
 
 func (r *rollout) run() error {
@@ -110,7 +110,7 @@ func (r *rollout) route() error {
 		}
 	}
 	r.walk = engine.Walk{Job: r.job.Row, Names: r.c.Names || r.tells, Limit: max(r.c.Limit, minScan) + 1}
-	if r.job.Selection == jobs.Snapshot && r.job.RetryOf == nil { // whose group is filled after its creation
+	if r.job.Selection == jobs.Snapshot && r.job.RetryOf == nil { // a retry's group is filled after its creation
 		r.walk.BySerial, r.walk.Serial = true, r.state.Job.Serial
 	}
 	for i, goal := range left {
@@ -136,7 +136,7 @@ func (r *rollout) stop(target int, goal engine.Target) {
 	r.walk.Stops, r.of = append(r.walk.Stops, goal), append(r.of, target)
 }
 
-// take chooses who gets the job, and sees how far the rollout has come: to its end, if nobody is left who could get it.
+// take selects the things that get the job, and updates the rollout's progress: done, if no eligible thing is left.
 func (r *rollout) take(visits []engine.Visit) (changes []engine.Change) {
 	p := &r.state.Progress
 	var given map[int64]bool
@@ -177,7 +177,8 @@ func (r *rollout) take(visits []engine.Visit) (changes []engine.Change) {
 	return changes
 }
 
-// at moves the rollout to a stop; thing 0 leaves it where it is, if that is in the same stop, else before its first.
+// at moves the rollout to a stop. With thing 0 the position within the same stop is kept; in another stop it is before the
+// first thing.
 func (r *rollout) at(stop int, thing int64, p *engine.Progress) {
 	goal, target := r.walk.Stops[stop], r.of[stop]
 	if thing == 0 && target == p.Target && goal.ID == p.AtGroup {

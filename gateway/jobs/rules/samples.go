@@ -11,11 +11,11 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// progress is the space of the jobs' counts over time, by their rows: lists of numbers, a time in milliseconds and the
-// counts, without the zeros at the end.
+// progress is the space of the jobs' counts over time, by job row: lists of numbers, a time in milliseconds and the counts,
+// without trailing zeros.
 const progress = "progress"
 
-// widths say how far apart samples stand: those younger than an age, so far.
+// widths are the distances between samples, by maximum age.
 var widths = []struct{ age, width time.Duration }{
 	{time.Hour, time.Minute},
 	{12 * time.Hour, 10 * time.Minute},
@@ -23,7 +23,7 @@ var widths = []struct{ age, width time.Duration }{
 	{1 << 62, 24 * time.Hour},
 }
 
-// maxSamples is how many are kept, the youngest, at most: those of a year.
+// maxSamples bounds the samples kept, the newest ones: about a year's.
 const maxSamples = 500
 
 // AddSample implements jobs.SampleStore.
@@ -37,7 +37,7 @@ func (s *Store) AddSample(ctx context.Context, j *jobs.Job, one jobs.Sample) err
 			return err
 		}
 		if len(list) == 0 {
-			list = append(list, jobs.Sample{At: j.CreatedAt}) // when it had no execution
+			list = append(list, jobs.Sample{At: j.CreatedAt}) // it had no executions then
 		}
 		if list[len(list)-1].Counts == one.Counts {
 			return nil
@@ -51,11 +51,11 @@ func (s *Store) PublishProgress(ctx context.Context, j *jobs.Job, counts *jobs.C
 	return s.update(ctx, 1, func(t engine.Tx) error { return s.publish(t, jobs.NoticeJob(jobs.EventJobProgress, j, counts, now)) })
 }
 
-// addSample returns list with one more sample, thinned. If nothing has changed for long, the counts as they were a minute
-// ago come before it: who draws a line sees when they changed.
+// addSample returns list with one more sample, thinned. If the counts were constant for long, it first adds a sample with
+// the old counts a minute ago, so that a plot shows when they changed.
 func addSample(list []jobs.Sample, one jobs.Sample) []jobs.Sample {
 	last := list[len(list)-1]
-	if one.At.Before(last.At) { // by another gateway's clock
+	if one.At.Before(last.At) { // from another gateway's clock
 		one.At = last.At
 	}
 	if before := one.At.Add(-time.Minute); before.Sub(last.At) > time.Minute {
@@ -64,7 +64,7 @@ func addSample(list []jobs.Sample, one jobs.Sample) []jobs.Sample {
 	return thin(append(list, one), one.At)
 }
 
-// thin leaves the last sample of each stretch of time, which is the longer the older it is, and the first of all.
+// thin keeps the last sample of each interval, which is longer for older samples, and the very first.
 func thin(list []jobs.Sample, now time.Time) []jobs.Sample {
 	type stretch struct{ width, number int64 }
 	var of stretch

@@ -9,7 +9,7 @@ import (
 // signatures is the space of code files' signatures.
 const signatures = "codesign"
 
-// Signatures keeps what is known of code files beside the jobs that need it. A value is
+// Signatures stores signatures and digests of code files in the jobs store. A value is
 // replaced as a whole.
 type Signatures struct{ store *Store }
 
@@ -35,10 +35,10 @@ func (s *Signatures) Put(ctx context.Context, key string, value []byte) error {
 	})
 }
 
-// prunePage is how many values are looked at in one transaction.
+// prunePage is how many values are checked in one transaction.
 const prunePage = 200
 
-// Prune deletes the values of which old says so.
+// Prune deletes the values for which old returns true.
 func (s *Signatures) Prune(ctx context.Context, old func(value []byte) bool) error {
 	for after := ""; ; {
 		var page []engine.Value
@@ -65,14 +65,14 @@ func (s *Signatures) pruneKeys(ctx context.Context, keys []string, old func(valu
 		if err != nil {
 			return err
 		}
-		if still := keysOf(values, old); len(still) > 0 { // no keys would be all
+		if still := keysOf(values, old); len(still) > 0 { // nil would delete all
 			return t.DeleteValues(signatures, still)
 		}
 		return nil
 	})
 }
 
-// keysOf returns the keys of the values of which is says so.
+// keysOf returns the keys of the values for which is returns true.
 func keysOf(values []engine.Value, is func(value []byte) bool) (keys []string) {
 	for i := range values {
 		if is(values[i].Value) {

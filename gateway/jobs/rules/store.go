@@ -20,12 +20,12 @@ type Store struct {
 	lists  sync.Pool // *[]engine.Execution
 	change sync.Pool // *[]engine.Change
 	lead   lead
-	shared bool // other handles may change the store, and are told what this one does
+	shared bool // other handles may change the store, and read its feed
 }
 
 var _ jobs.Store = (*Store)(nil)
 
-// Over returns the store that an engine keeps. Closing it closes the engine.
+// Over returns a store over an engine. Closing it closes the engine.
 func Over(e engine.Engine) *Store {
 	return &Store{
 		engine: e, lead: lead{holder: rand.Text()}, shared: e.Shared(),
@@ -52,7 +52,7 @@ func (s *Store) background(ctx context.Context, n int, change func(t engine.Tx) 
 	return problem(s.engine.Update(ctx, s.work(n), change))
 }
 
-// problem makes an engine's error what a client is told.
+// problem converts an engine's error to one with a message for the client.
 func problem(err error) error {
 	switch {
 	case err == nil:
@@ -87,7 +87,7 @@ func noExecution(thing, job string) error {
 	return jobs.Errorf(jobs.ErrNotFound, "Job %s does not exist for thing %s.", job, thing)
 }
 
-// page cuts a list of one more than a page holds to the page, and returns the cursor behind it.
+// page cuts a list with one extra row to a page, and returns the next cursor.
 func page[R any](rows []R, limit int, cursor func(*R) string) (list []R, next string) {
 	if len(rows) <= limit {
 		return rows, ""
@@ -108,7 +108,7 @@ func number(cursor string) int64 {
 	return n
 }
 
-// millis is how times are kept; the zero time is 0.
+// millis returns a time as stored, in milliseconds; the zero time is 0.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

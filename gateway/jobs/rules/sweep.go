@@ -21,15 +21,15 @@ func (s *Store) SweepJob(ctx context.Context, c jobs.SweepChunk) (result jobs.Sw
 	return result, err
 }
 
-// sweep is a chunk of a job's sweep under way. It walks along the executions by thing; Progress.SweepThing is where it is.
+// sweep is a chunk of a job's sweep. It walks through the executions by thing; Progress.SweepThing is its position.
 type sweep struct {
 	tx     engine.Tx
 	c      *jobs.SweepChunk
 	job    *jobs.Job
 	result jobs.SweepResult
-	tells  bool // the store's gateways are told
+	tells  bool // publish to the feed
 
-	changed []jobs.Execution   // what those to be canceled become, if somebody is told
+	changed []jobs.Execution   // the canceled executions, if they are published
 	changes []engine.Change    // executions to be canceled
 	gone    []engine.Execution // executions to be deleted
 }
@@ -67,7 +67,7 @@ func (w *sweep) run() error {
 	return w.tx.PutProgress(j.Row, p)
 }
 
-// one decides what becomes of an execution.
+// one decides what to do with an execution.
 func (w *sweep) one(row *engine.Execution) {
 	if w.job.Sweep == jobs.SweepDelete {
 		w.result.Swept++
@@ -89,7 +89,7 @@ func (w *sweep) one(row *engine.Execution) {
 	}
 }
 
-// remove deletes executions with their attempts, and things that were kept for them.
+// remove deletes executions with their attempts, and deleted things whose rows were kept for them.
 func (w *sweep) remove() error {
 	if len(w.gone) == 0 {
 		return nil

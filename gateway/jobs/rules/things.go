@@ -13,7 +13,7 @@ import (
 // maxThingName bounds a thing's name (AWS.md §4).
 const maxThingName = 128
 
-// CreateThings implements jobs.ThingStore. One that was deleted, and is still named by executions, comes back to life.
+// CreateThings implements jobs.ThingStore. It revives the row of a deleted thing that executions still refer to.
 func (s *Store) CreateThings(ctx context.Context, things []jobs.Thing) error {
 	rows := make([]engine.Thing, len(things))
 	names := make([]string, len(things))
@@ -198,7 +198,7 @@ func (s *Store) UpdateThing(ctx context.Context, name string, version int64, cha
 	})
 }
 
-// expected says whether a record has the version that is expected of it; 0 is any.
+// expected returns an error if a record does not have the expected version; 0 matches any.
 func expected(kind, name string, have, want int64) error {
 	if want == 0 || want == have {
 		return nil
@@ -224,7 +224,7 @@ func removePending(t engine.Tx, thing int64, now time.Time) ([]jobs.Execution, e
 	return removed, apply(t, changes)
 }
 
-// apply makes changes that the transaction has just read the rows of.
+// apply makes changes to rows that the transaction has just read.
 func apply(t engine.Tx, changes []engine.Change) error {
 	if len(changes) == 0 {
 		return nil
@@ -240,7 +240,7 @@ func apply(t engine.Tx, changes []engine.Change) error {
 	return nil
 }
 
-// executionChanged is an execution that is no longer as it was read.
+// executionChanged is the error if an execution has changed since it was read.
 var executionChanged = jobs.Errorf(jobs.ErrVersionConflict, "The job execution has changed.")
 
 func encodeMap(m map[string]string) (string, error) {
