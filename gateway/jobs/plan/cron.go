@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Cron is a recurring instant, to the minute, in UTC. It is immutable.
+// Cron is a recurring time, to the minute, in UTC. It is immutable.
 type Cron struct {
 	minute, hour, day, month, weekday uint64 // bit n: matches n
 	years                             map[int]bool
@@ -33,9 +33,9 @@ var (
 	cronYear       = cronField{"year", 1970, 2199, ""}
 )
 
-// ParseCron reads AWS's six fields (minutes hours day-of-month month day-of-week year), with or without cron( ) around
-// them, or the five fields of crontab(5). Fields take *, ?, lists, ranges, steps and, for months and weekdays, names.
-// AWS's L, W and # are refused. AWS does not publish the syntax that its maintenance windows take (AWS.md §6).
+// ParseCron parses AWS's six fields (minutes hours day-of-month month day-of-week year), with or without cron( ) around
+// them, or the five fields of crontab(5). Fields accept *, ?, lists, ranges, steps and, for months and weekdays, names.
+// AWS's L, W and # are rejected. AWS does not document the syntax of maintenance windows (AWS.md §6).
 func ParseCron(text string) (*Cron, error) {
 	body := strings.TrimSpace(text)
 	if rest, ok := strings.CutPrefix(body, "cron("); ok {
@@ -137,8 +137,8 @@ func (f cronField) value(text string) (int, error) {
 	return n, nil
 }
 
-// Next returns the first instant after t, or the zero time if there is none within the next eight years (which holds
-// every leap day).
+// Next returns the first time after t, or the zero time if there is none within eight years (which include every leap
+// day).
 func (c *Cron) Next(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Minute).Add(time.Minute)
 	day := time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC)
@@ -154,7 +154,7 @@ func (c *Cron) Next(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// matchesDay follows cron: when day of month and day of week are both restricted, either will do.
+// matchesDay follows cron: if day of month and day of week are both restricted, one match is enough.
 func (c *Cron) matchesDay(d time.Time) bool {
 	if c.month&(1<<d.Month()) == 0 || (c.years != nil && !c.years[d.Year()]) {
 		return false

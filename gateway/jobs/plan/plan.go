@@ -1,5 +1,6 @@
-// Package plan says what becomes of a job (AWS.md §6), by its schedule, its rollout rate and its abort rules. Pure: Next looks at a job, at what has been done for it and at the clock,
-// and says the one step that comes next. Whoever runs it takes the step and asks again, until the plan is to wait.
+// Package plan is the state machine of a job (AWS.md §6): its schedule, rollout rate and abort rules. It is pure: from a
+// job, its progress and the time, Next returns the one next step. The caller takes the step and calls Next again, until the
+// step is to wait.
 //
 //	SCHEDULED ◄──windows──► IN_PROGRESS ──all ended──► COMPLETED
 //	    └──────────┬────────────┘
@@ -17,23 +18,23 @@ import (
 
 // Step is one step. At most one of Swap, Fill, Queue, Sweep and Remove is set.
 type Step struct {
-	Swap   *jobs.Job      // put this state in place
-	Event  jobs.EventType // what the Swap is to be told as
+	Swap   *jobs.Job      // store this state
+	Event  jobs.EventType // the Swap's event
 	Fill   bool           // fill a chunk of the job's group
 	Queue  Allowance      // queue executions
 	Sweep  bool           // sweep a chunk
 	Remove bool           // the job is empty: remove it
-	Wake   time.Time      // nothing to do before this; zero: not until something changes
+	Wake   time.Time      // nothing to do until then; zero: until something changes
 }
 
-// Allowance is how many executions a rollout may queue. Each uses up some of its rate, from Pace on.
+// Allowance is how many executions a rollout may queue. Each uses up some of its rate, starting at Pace.
 type Allowance struct {
 	N    int
 	Pace time.Time
 	Each time.Duration
 }
 
-// Next returns the step that comes next for j at now. chunk bounds a chunk of the rollout.
+// Next returns j's next step at now. chunk bounds a chunk of the rollout.
 func Next(j *jobs.Job, p *jobs.Progress, now time.Time, chunk int) (Step, error) {
 	if j.Status == jobs.JobDeleting && p.Swept {
 		return Step{Remove: true}, nil
@@ -74,7 +75,7 @@ func Next(j *jobs.Job, p *jobs.Progress, now time.Time, chunk int) (Step, error)
 func runJob(j *jobs.Job, p *jobs.Progress, s *Schedule, now time.Time, chunk int) Step {
 	open, changes := s.Open(now)
 	if j.Ended {
-		open, changes = true, time.Time{} // what was rolled out before the end may still run
+		open, changes = true, time.Time{} // executions queued before the end may still run
 	}
 	if !j.Ended && !s.end.IsZero() && (changes.IsZero() || s.end.Before(changes)) {
 		changes = s.end
@@ -106,7 +107,7 @@ func swapTo(next *jobs.Job, event jobs.EventType, now time.Time) Step {
 	return Step{Swap: next, Event: event}
 }
 
-// eventAfterSweep says what the end of a job's sweep means.
+// eventAfterSweep returns the event at the end of a job's sweep.
 func eventAfterSweep(j *jobs.Job) jobs.EventType {
 	if j.Status == jobs.JobCanceled {
 		return jobs.EventJobCanceled
@@ -114,7 +115,7 @@ func eventAfterSweep(j *jobs.Job) jobs.EventType {
 	return jobs.EventJobUpdated
 }
 
-// finished says whether every execution that there will ever be has ended.
+// finished says whether all executions have ended and no more will be created.
 func finished(j *jobs.Job, p *jobs.Progress) bool {
 	if p.Counts.Pending() > 0 || (!p.Done && !j.Stopped) {
 		return false
@@ -122,12 +123,12 @@ func finished(j *jobs.Job, p *jobs.Progress) bool {
 	return j.Selection == jobs.Snapshot || j.Ended
 }
 
-// endJob returns j at its end time: nothing more is queued, and what is left ends as endBehavior says.
+// endJob returns j at its end time: nothing more is queued, and endBehavior applies to the remaining executions.
 func endJob(j *jobs.Job) *jobs.Job {
 	next := *j
 	next.Ended, next.Stopped = true, true
 	if next.Sweep = j.Scheduling.EndSweep(); next.Sweep == jobs.SweepNone {
-		next.Status = jobs.JobInProgress // no further window opens, but what was queued may still run
+		next.Status = jobs.JobInProgress // no further window opens, but queued executions may still run
 	}
 	return &next
 }
@@ -135,7 +136,7 @@ func endJob(j *jobs.Job) *jobs.Job {
 // ReasonAborted is the reason code of a job that an abort rule canceled.
 const ReasonAborted = "ABORT_CRITERIA_MET"
 
-// abortJob returns j canceled by one of its abort rules.
+// abortJob returns j canceled by an abort rule.
 func abortJob(j *jobs.Job, c *jobs.AbortCriteria, now time.Time) *jobs.Job {
 	next := Cancel(j, false, now)
 	next.ReasonCode = ReasonAborted
@@ -144,7 +145,7 @@ func abortJob(j *jobs.Job, c *jobs.AbortCriteria, now time.Time) *jobs.Job {
 	return next
 }
 
-// Cancel returns j canceled. A sweep by force that is under way goes on: devices know of it.
+// Cancel returns j canceled. A forced sweep in progress continues, because devices have already been notified of it.
 func Cancel(j *jobs.Job, force bool, now time.Time) *jobs.Job {
 	next := *j
 	next.Status, next.CompletedAt, next.Stopped = jobs.JobCanceled, now, true
@@ -155,9 +156,9 @@ func Cancel(j *jobs.Job, force bool, now time.Time) *jobs.Job {
 	return &next
 }
 
-// abortCriterion returns the first rule that is met. Rules look at executions that devices ended or let time out, each
-// attempt for itself: one that is retried is a failure at once ("multiple retry failures", AWS.md §6). A thing counts as
-// executed once, when its first attempt has ended.
+// abortCriterion returns the first rule that is met. Rules count attempts that devices ended or that timed out. A failed
+// attempt counts at once, even if it is retried ("multiple retry failures", AWS.md §6). A thing counts as executed once,
+// when its first attempt has ended.
 func abortCriterion(j *jobs.Job, p *jobs.Progress) (*jobs.AbortCriteria, bool) {
 	if j.Abort == nil {
 		return nil, false
@@ -195,7 +196,7 @@ func failures(c *jobs.Counts, failureType string) int64 {
 // defaultMaximumPerMinute caps an exponential rollout that names no maximum (AWS.md §6).
 const defaultMaximumPerMinute = 1000
 
-// ratePerMinute returns the rate that a rollout is at; 0 is no limit.
+// ratePerMinute returns a rollout's current rate; 0 is no limit.
 func ratePerMinute(c *jobs.RolloutConfig, p *jobs.Progress) float64 {
 	if c == nil {
 		return 0
@@ -218,20 +219,20 @@ func ratePerMinute(c *jobs.RolloutConfig, p *jobs.Progress) float64 {
 	return min(limit, float64(e.BaseRatePerMinute)*math.Pow(e.IncrementFactor, float64(steps)))
 }
 
-// allow returns how many executions a rollout may queue at now, and if none, when it may. Unused rate lapses a second
-// after an execution could have been queued: a rollout that was held up does not make up for it in a burst.
+// allow returns how many executions a rollout may queue at now or, if none, when it may. Unused rate expires after a second,
+// so that a delayed rollout does not catch up in a burst.
 func allow(c *jobs.RolloutConfig, p *jobs.Progress, now time.Time, chunk int) (Allowance, time.Time) {
 	rate := ratePerMinute(c, p)
 	if rate <= 0 {
 		return Allowance{N: chunk, Pace: now}, time.Time{}
 	}
-	each := time.Duration(math.Ceil(60_000/rate)) * time.Millisecond // what stores keep, and never too fast
+	each := time.Duration(math.Ceil(60_000/rate)) * time.Millisecond // the stores' precision, rounded so as never to be too fast
 	pace := p.Pace
 	if earliest := now.Add(-each - time.Second); pace.Before(earliest) {
 		pace = earliest
 	}
 	if !p.Started || pace.After(now.Add(time.Second)) {
-		pace = now.Add(-each) // the first goes out at once, and the first after the clock was set back
+		pace = now.Add(-each) // the first is queued at once, also after the clock was set back
 	}
 	if n := int(now.Sub(pace) / each); n > 0 {
 		return Allowance{min(n, chunk), pace, each}, time.Time{}

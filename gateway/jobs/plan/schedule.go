@@ -7,13 +7,13 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Schedule is a SchedulingConfig that has been read.
+// Schedule is a parsed SchedulingConfig.
 type Schedule struct {
 	start, end time.Time // zero: none
 	windows    []window
 }
 
-// window is a maintenance window that has been read.
+// window is a parsed maintenance window.
 type window struct {
 	cron   *Cron
 	length time.Duration
@@ -100,12 +100,12 @@ func ValidateSchedule(c *jobs.SchedulingConfig, now time.Time) (Schedule, error)
 	return s, nil
 }
 
-// Never says whether all windows have passed at from: their years have, or their day is in no calendar.
+// Never says whether no window opens after from, because its years have passed or its day does not exist.
 func (s *Schedule) Never(from time.Time) bool {
 	return len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero()
 }
 
-// Open says whether the job may run at now, and when that changes next (zero: never). The end time is not its concern.
+// Open says whether the job may run at now, and when that changes next (zero: never). It ignores the end time.
 func (s *Schedule) Open(now time.Time) (bool, time.Time) {
 	if now.Before(s.start) {
 		return false, s.start
@@ -119,11 +119,11 @@ func (s *Schedule) Open(now time.Time) (bool, time.Time) {
 	return false, s.opens(now)
 }
 
-// openUntil returns the end of the window that now lies in; zero when none.
+// openUntil returns the end of the window that contains now; zero if there is none.
 func (s *Schedule) openUntil(now time.Time) time.Time {
 	var until time.Time
 	for _, w := range s.windows {
-		// The first start after now-length is the earliest window that still runs.
+		// The first start after now-length is that of the earliest window still open.
 		begin := w.cron.Next(now.Add(-w.length))
 		for !begin.IsZero() && !begin.After(now) {
 			if end := begin.Add(w.length); !begin.Before(s.start.Truncate(time.Minute)) && end.After(until) {
@@ -171,7 +171,7 @@ func (s *Schedule) Upcoming(now time.Time) []string {
 	return texts
 }
 
-// Ahead returns what of a schedule lies ahead of now: times that have passed are left out, nil if nothing is left.
+// Ahead returns a schedule without the times before now; nil if nothing is left.
 func Ahead(c *jobs.SchedulingConfig, now time.Time) *jobs.SchedulingConfig {
 	if c == nil {
 		return nil
