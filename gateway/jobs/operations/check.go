@@ -10,14 +10,14 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Problem is something for which CreateJob would refuse a document, and where it is.
+// Problem is a reason why CreateJob would refuse a document, with its position.
 type Problem struct {
-	Line, Column int // from 1, columns in characters; 0 where no place is to blame
+	Line, Column int // from 1, columns in characters; 0 if there is no position
 	Message      string
 }
 
-// CheckDocument says what is wrong with a job document, in the order of their places; none: it is well formed. roleARN is
-// the role that is to sign; "" leaves the role for later, and what it allows with it. Nothing is signed or stored.
+// CheckDocument returns the problems of a job document, in the order of position; none if CreateJob would accept it. roleARN
+// is the signing role; with "" the role and its permissions are not checked. Nothing is signed or stored.
 func (s *Service) CheckDocument(document, roleARN string) ([]Problem, error) {
 	options, ok := s.roles.DocumentOptions(roleARN)
 	if !ok {
@@ -53,7 +53,7 @@ func (p Problem) before(e *jobdoc.Error) bool {
 	return e.Line != 0 && (p.Line < e.Line || (p.Line == e.Line && p.Column < e.Column))
 }
 
-// syntaxProblem says where a document ceases to be JSON.
+// syntaxProblem returns where a document stops being valid JSON.
 func syntaxProblem(document []byte) (Problem, bool) {
 	var syntax *json.SyntaxError
 	var any json.RawMessage
@@ -63,13 +63,13 @@ func syntaxProblem(document []byte) (Problem, bool) {
 	at := int(syntax.Offset)
 	cut := json.NewDecoder(bytes.NewReader(document)).Decode(&any)
 	if at > 0 && !errors.Is(cut, io.ErrUnexpectedEOF) && !errors.Is(cut, io.EOF) {
-		at-- // the offset is behind the character that is wrong, or where the document ends too soon
+		at-- // the offset is after the invalid character, or at the end of a truncated document
 	}
 	line, column := jobdoc.Position(document, at)
 	return Problem{line, column, "The job document is not valid JSON: " + syntax.Error() + "."}, true
 }
 
-// unmade takes signatures that are not there yet as made: CreateJob makes them.
+// unmade treats missing signatures as made, because CreateJob makes them.
 type unmade struct{ kept jobdoc.CodeSignatures }
 
 // CodeSignature implements jobdoc.CodeSignatures.

@@ -10,8 +10,8 @@ import (
 	"jobgate/gateway/jobs/plan"
 )
 
-// CreateJob answers CreateJob. It returns once the job is on disk; the first chunk of its executions is queued by then
-// too, the others follow.
+// CreateJob answers CreateJob. It returns once the job is on disk and its first chunk of executions is queued; the others
+// follow.
 func (s *Service) CreateJob(ctx context.Context, now time.Time, r jobs.CreateJobRequest) (jobs.JobRef, error) {
 	now = jobs.Stored(now)
 	j, document, err := s.newJob(ctx, now, &r)
@@ -35,7 +35,7 @@ func (s *Service) ref(j *jobs.Job) jobs.JobRef {
 	return jobs.JobRef{ARN: s.names.JobARN(j.ID), ID: j.ID, Description: j.Description}
 }
 
-// newJob forms a job and its document from a request.
+// newJob builds a job and its document from a request.
 func (s *Service) newJob(ctx context.Context, now time.Time, r *jobs.CreateJobRequest) (*jobs.Job, string, error) {
 	targets, err := s.names.Targets(r.Targets)
 	if err != nil {
@@ -90,19 +90,19 @@ func (s *Service) newJob(ctx context.Context, now time.Time, r *jobs.CreateJobRe
 	return j, document, nil
 }
 
-// errNoPackages refuses the software package catalog, which is a service of its own.
+// errNoPackages rejects the software package catalog, which is a separate AWS service.
 var errNoPackages = jobs.Errorf(jobs.ErrInvalidRequest, "destinationPackageVersions is not available: there is no software package catalog here.")
 
-// origin is what a job template brings to a job.
+// origin is what a job takes from a template.
 type origin struct {
 	settings    jobs.Settings
 	windows     []jobs.MaintenanceWindow
-	document    string // "" = none: the request brings one
+	document    string // "" = none: the request has one
 	source      string
 	description string
 }
 
-// templateFor reads the template that a request names, AWS's or the operator's own.
+// templateFor reads the template that a request names, AWS's or the operator's.
 func (s *Service) templateFor(ctx context.Context, r *jobs.CreateJobRequest) (origin, error) {
 	if r.TemplateARN == "" {
 		if len(r.DocumentParameters) > 0 {
@@ -133,7 +133,7 @@ func (s *Service) templateFor(ctx context.Context, r *jobs.CreateJobRequest) (or
 	}, nil
 }
 
-// fromManaged is what a managed template, named with its version, brings to the job that r asks for.
+// fromManaged returns what the job of r takes from a managed template, named with its version.
 func fromManaged(nameAndVersion string, r *jobs.CreateJobRequest) (origin, error) {
 	t, err := managed.FindVersion(nameAndVersion)
 	if err != nil {

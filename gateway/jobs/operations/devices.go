@@ -8,11 +8,11 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// swapAttempts bounds how often an operation starts again because another change came between its reading and its
-// writing. Each attempt that loses means that somebody else's won.
+// swapAttempts bounds the retries of an operation after conflicting changes between its read and its write. Each lost
+// attempt means that another change succeeded.
 const swapAttempts = 16
 
-// GetPending answers GetPendingJobExecutions. The lists lie in buf's array if it is large enough.
+// GetPending answers GetPendingJobExecutions. The lists use buf's array if it is large enough.
 func (s *Service) GetPending(ctx context.Context, thing string, buf []jobs.Execution) (jobs.PendingExecutions, error) {
 	return s.GetPendingIn(ctx, thing, jobs.Namespace{}, buf)
 }
@@ -37,8 +37,8 @@ func (s *Service) GetPendingIn(ctx context.Context, thing string, namespace jobs
 	return jobs.PendingExecutions{InProgress: list[:running], Queued: list[running:n]}, nil
 }
 
-// Describe answers the data plane's DescribeJobExecution. found is false only for Next, when nothing is pending: that
-// is AWS's empty answer, not an error.
+// Describe answers the data plane's DescribeJobExecution. found is false only for Next if nothing is pending, which AWS
+// answers with an empty object, not an error.
 func (s *Service) Describe(ctx context.Context, r jobs.DescribeExecutionRequest) (d jobs.Described, found bool, err error) {
 	if r.JobID == jobs.Next {
 		found, err = s.next(ctx, r.Thing, r.Namespace, &d.Execution)
@@ -53,7 +53,7 @@ func (s *Service) Describe(ctx context.Context, r jobs.DescribeExecutionRequest)
 	return d, err == nil, err
 }
 
-// describable returns an execution that its device may read; one that has ended it may not (AWS.md §4, TerminalState).
+// describable returns an execution that its device may read, which excludes ended ones (AWS.md §4, TerminalState).
 func (s *Service) describable(ctx context.Context, r jobs.DescribeExecutionRequest) (jobs.Execution, error) {
 	e, err := s.reported(ctx, r.Thing, r.JobID, r.Number, r.Namespace)
 	if err != nil {
@@ -69,8 +69,8 @@ func (s *Service) describable(ctx context.Context, r jobs.DescribeExecutionReque
 	return e, nil
 }
 
-// reported returns an execution as far as its device can see it: those of a job under deletion are gone, and whoever asks
-// for one of a namespace gets none of another. Without a namespace all are found by their id.
+// reported returns an execution if its device can see it. Executions of a job being deleted are hidden, and so are those of
+// another namespace if the request names one.
 func (s *Service) reported(ctx context.Context, thing, jobID string, number int64, namespace jobs.Namespace) (jobs.Execution, error) {
 	e, err := s.store.Execution(ctx, thing, jobID, number)
 	if err == nil && (e.Job.Status == jobs.JobDeleting || namespace.ID != "" && !namespace.Has(e.Job)) {
@@ -100,9 +100,9 @@ func (s *Service) next(ctx context.Context, thing string, namespace jobs.Namespa
 	return false, nil
 }
 
-// StartNext answers StartNextPendingJobExecution: the next pending execution, started if it was queued, with its
-// document. found is false when nothing is pending. One that runs already is answered as it is; only its step timer is
-// set again if r says one.
+// StartNext answers StartNextPendingJobExecution: the next pending execution, started if it was queued, with its document.
+// found is false if nothing is pending. An execution already in progress is returned unchanged, except for the step timer
+// if r sets one.
 func (s *Service) StartNext(ctx context.Context, now time.Time, r jobs.StartNextRequest) (d jobs.Described, found bool, err error) {
 	now = jobs.Stored(now)
 	for range swapAttempts {
@@ -145,7 +145,7 @@ func (s *Service) Update(ctx context.Context, now time.Time, r jobs.UpdateExecut
 	return jobs.Described{}, errLostRace
 }
 
-// report applies what a device says to e and stores it, after before has agreed. unchanged answers e as it is.
+// report applies a device's report to e and stores it, unless before fails. If r changes nothing, it answers e unchanged.
 func (s *Service) report(ctx context.Context, now time.Time, e *jobs.Execution, r jobs.Report, document bool, before jobs.Before, unchanged bool) (jobs.Described, error) {
 	d := jobs.Described{Execution: *e}
 	var follower *jobs.Execution
@@ -171,7 +171,7 @@ func (s *Service) report(ctx context.Context, now time.Time, e *jobs.Execution, 
 	return d, s.swap(ctx, jobs.Swap{Old: *e, New: d.Execution, Next: follower})
 }
 
-// swap stores one change of an execution, tells of it, and lets its job take the step that follows.
+// swap stores a change of an execution, publishes it, and schedules its job's next step.
 func (s *Service) swap(ctx context.Context, one jobs.Swap) error {
 	swaps := [1]jobs.Swap{one}
 	if err := s.store.Swap(ctx, swaps[:]); err != nil {
@@ -182,7 +182,7 @@ func (s *Service) swap(ctx context.Context, one jobs.Swap) error {
 	}
 	s.publish.Swap(&swaps[0])
 	if one.New.Status.Terminal() {
-		s.driver.Want(one.New.Job.ID) // who drives the job sees whether it was the last, or one failure too many
+		s.driver.Want(one.New.Job.ID) // the driver checks whether it was the last one, or an abort rule is met
 		return nil
 	}
 	s.driver.Soon(one.New.Job.ID)
@@ -192,5 +192,5 @@ func (s *Service) swap(ctx context.Context, one jobs.Swap) error {
 	return nil
 }
 
-// errLostRace is an operation whose execution changes faster than it can read it.
+// errLostRace is the error after swapAttempts conflicting changes.
 var errLostRace = jobs.Errorf(jobs.ErrConflict, "The job execution is being changed by others; try again.")

@@ -26,8 +26,8 @@ func (d *documents) Forget(jobID string) { d.byJob.Delete(jobID) }
 // Clear drops all of them.
 func (d *documents) Clear() { d.byJob.Clear() }
 
-// compiled is one job's document. It holds for one role of one job: a job that took the ID of a deleted one was
-// created at another time.
+// compiled is one job's compiled document. It is valid for one role of one job: a new job with a deleted one's ID has another
+// creation time.
 type compiled struct {
 	created  time.Time
 	role     string
@@ -36,7 +36,7 @@ type compiled struct {
 	err      error
 }
 
-// document returns j's document. It is compiled by the first who asks, the others wait for that.
+// document returns j's document. The first caller compiles it, the others wait.
 func (s *Service) document(ctx context.Context, j *jobs.Job) (jobs.Document, error) {
 	d := jobs.Document{RoleARN: j.Role(), Expires: j.Expires()}
 	v, ok := s.documents.byJob.Load(j.ID)
@@ -73,15 +73,15 @@ func (s *Service) compileStored(ctx context.Context, j *jobs.Job) (*jobdoc.Templ
 	return t, nil
 }
 
-// ForgetDocuments drops the compiled documents, when the rules under Config.Roles have changed. They are compiled
-// again as they are asked for.
+// ForgetDocuments drops the compiled documents after a change of the rules in Config.Roles. They are compiled again on
+// demand.
 func (s *Service) ForgetDocuments() { s.documents.Clear() }
 
-// SignTimeout is how long a creation waits for the signatures of code files. They are made all the same, and whoever
-// asks again finds them.
+// SignTimeout is how long a creation waits for the signatures of code files. Signing continues after it, so a retry finds
+// them.
 const SignTimeout = 20 * time.Second
 
-// signDocument is validateDocument for a document that comes to be: signatures that it needs are made.
+// signDocument is validateDocument for a new document: it makes the signatures needed.
 func (s *Service) signDocument(ctx context.Context, document string, presign *jobs.PresignedURLConfig) error {
 	if s.sign == nil {
 		return s.validateDocument(document, presign, nil)
@@ -91,8 +91,8 @@ func (s *Service) signDocument(ctx context.Context, document string, presign *jo
 	return s.validateDocument(document, presign, s.sign(ctx))
 }
 
-// validateDocument says what AWS would say of a document at CreateJob: whether it is JSON, its placeholders read, and
-// its role may sign what it asks for. signatures are those of its code files; nil: that are kept.
+// validateDocument returns the error that AWS would answer to CreateJob: the document must be JSON, its placeholders valid,
+// and its role allowed to sign them. signatures returns those of its code files; nil: kept ones only.
 func (s *Service) validateDocument(document string, presign *jobs.PresignedURLConfig, signatures jobdoc.CodeSignatures) error {
 	role := ""
 	if presign != nil {
@@ -125,7 +125,7 @@ func (s *Service) validateDocument(document string, presign *jobs.PresignedURLCo
 	return nil
 }
 
-// loadDocument returns the document given inline, or fetches it, once.
+// loadDocument returns the inline document, or fetches it once.
 func (s *Service) loadDocument(ctx context.Context, inline, source string) (string, error) {
 	switch {
 	case inline != "" && source != "":
@@ -158,10 +158,10 @@ func (s *Service) loadDocument(ctx context.Context, inline, source string) (stri
 	return string(body), nil
 }
 
-// byteOrderMark is what editors put before UTF-8; a parser of JSON may ignore it (RFC 8259 §8.1).
+// byteOrderMark is written by some editors; a JSON parser may ignore it (RFC 8259 §8.1).
 var byteOrderMark = []byte("\uFEFF")
 
-// withoutQuery cuts off what may be a signature.
+// withoutQuery removes the query, which may hold a signature.
 func withoutQuery(url string) string {
 	url, _, _ = strings.Cut(url, "?")
 	return url

@@ -59,7 +59,7 @@ func (s *Service) CancelExecution(ctx context.Context, now time.Time, r jobs.Can
 	return errLostRace
 }
 
-// DeleteExecution answers DeleteJobExecution: one that waits or has ended, with force also one that runs.
+// DeleteExecution answers DeleteJobExecution for a queued or ended execution, with force also for one in progress.
 func (s *Service) DeleteExecution(ctx context.Context, now time.Time, r jobs.DeleteExecutionRequest) error {
 	now = jobs.Stored(now)
 	if _, err := s.job(ctx, r.JobID, r.NamespaceID); err != nil {
@@ -89,7 +89,7 @@ func (s *Service) DeleteExecution(ctx context.Context, now time.Time, r jobs.Del
 	return errLostRace
 }
 
-// ListFailures lists a job's executions that failed, with what their devices reported.
+// ListFailures lists a job's failed executions, with their devices' reports.
 func (s *Service) ListFailures(ctx context.Context, jobID string, q jobs.FailureQuery, p jobs.Page) ([]jobs.Execution, string, error) {
 	return s.store.Failures(ctx, jobID, q, p)
 }

@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// CreateGroup answers CreateThingGroup. As with AWS, creating a group that is there already, just like that, succeeds.
+// CreateGroup answers CreateThingGroup. As with AWS, creating an identical existing group succeeds.
 func (s *Service) CreateGroup(ctx context.Context, now time.Time, r jobs.CreateGroupRequest) (jobs.GroupDetail, error) {
 	if len(r.Tags) > jobs.MaxTags {
 		return jobs.GroupDetail{}, jobs.Errorf(jobs.ErrInvalidRequest, "A thing group has at most %d tags.", jobs.MaxTags)
@@ -66,7 +66,7 @@ func (s *Service) ListGroups(ctx context.Context, q jobs.GroupQuery, p jobs.Page
 	return s.groupDetails(groups), next, err
 }
 
-// UpdateGroup answers UpdateThingGroup with the group's new version. What is not given stays as it is. version 0 is
+// UpdateGroup answers UpdateThingGroup with the group's new version. Missing members are not changed. version 0 matches
 // any.
 func (s *Service) UpdateGroup(ctx context.Context, r jobs.UpdateGroupRequest) (version int64, err error) {
 	return s.store.UpdateGroup(ctx, r.Name, r.Version, func(g *jobs.Group) {
@@ -77,7 +77,7 @@ func (s *Service) UpdateGroup(ctx context.Context, r jobs.UpdateGroupRequest) (v
 	})
 }
 
-// DeleteGroup answers DeleteThingGroup; a group that is not there is deleted already. Its things leave in chunks.
+// DeleteGroup answers DeleteThingGroup; deleting a missing group succeeds. Its things leave in chunks.
 func (s *Service) DeleteGroup(ctx context.Context, now time.Time, name string, version int64) error {
 	err := s.store.DeleteGroup(ctx, name, version, jobs.Stored(now))
 	if errors.Is(err, jobs.ErrNotFound) {
@@ -86,14 +86,14 @@ func (s *Service) DeleteGroup(ctx context.Context, now time.Time, name string, v
 	if err != nil {
 		return err
 	}
-	if _, err := s.driver.SweepGroups(ctx, jobs.Stored(now)); err != nil { // the first chunk at once; the others are Run's
+	if _, err := s.driver.SweepGroups(ctx, jobs.Stored(now)); err != nil { // the first chunk now; Run does the others
 		s.log.Warn("jobs: cannot end memberships", "group", name, "error", err)
 		s.driver.WantGroups()
 	}
 	return nil
 }
 
-// AddToGroup answers AddThingToThingGroup. The continuous jobs of the group reach the thing at once.
+// AddToGroup answers AddThingToThingGroup. The thing gets the group's continuous jobs at once.
 func (s *Service) AddToGroup(ctx context.Context, now time.Time, r jobs.MemberRequest) error {
 	thing, group, err := s.member(r)
 	if err != nil {
@@ -102,7 +102,7 @@ func (s *Service) AddToGroup(ctx context.Context, now time.Time, r jobs.MemberRe
 	return s.changeMembers(ctx, jobs.MemberChange{Things: []string{thing}, Add: []string{group}, Now: jobs.Stored(now), Bounded: true})
 }
 
-// RemoveFromGroup answers RemoveThingFromThingGroup. What the group's continuous jobs have pending for the thing is
+// RemoveFromGroup answers RemoveThingFromThingGroup. The thing's pending executions of the group's jobs are
 // REMOVED.
 func (s *Service) RemoveFromGroup(ctx context.Context, now time.Time, r jobs.MemberRequest) error {
 	thing, group, err := s.member(r)
@@ -127,7 +127,7 @@ func (s *Service) changeMembers(ctx context.Context, c jobs.MemberChange) error 
 	return nil
 }
 
-// member reads names or ARNs.
+// member returns the names in a request by name or ARN.
 func (s *Service) member(r jobs.MemberRequest) (thing, group string, err error) {
 	if thing, err = s.nameOf(r.Thing, r.ThingARN, jobs.KindThing); err != nil {
 		return "", "", err
@@ -136,7 +136,7 @@ func (s *Service) member(r jobs.MemberRequest) (thing, group string, err error) 
 	return thing, group, err
 }
 
-// nameOf returns a name that is given as it is, as an ARN, or as both.
+// nameOf returns a name given directly, as an ARN, or both.
 func (s *Service) nameOf(name, arn string, kind jobs.ResourceKind) (string, error) {
 	if arn == "" {
 		if name == "" {

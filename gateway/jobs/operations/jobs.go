@@ -10,10 +10,10 @@ import (
 	"jobgate/gateway/jobs/plan"
 )
 
-// maxDeleting is how many jobs may be under deletion at once (AWS.md §3).
+// maxDeleting is how many jobs may be in deletion at once (AWS.md §3).
 const maxDeleting = 10
 
-// job returns a job of a namespace; "" is any.
+// job returns a job of a namespace; "" matches any.
 func (s *Service) job(ctx context.Context, id, namespaceID string) (*jobs.Job, error) {
 	j, err := s.store.Job(ctx, id)
 	if err == nil && namespaceID != "" && j.NamespaceID != namespaceID {
@@ -22,7 +22,7 @@ func (s *Service) job(ctx context.Context, id, namespaceID string) (*jobs.Job, e
 	return j, err
 }
 
-// change swaps a job for what edit makes of it, again if another change came between.
+// change swaps a job for the result of edit, and retries after conflicting changes.
 func (s *Service) change(ctx context.Context, now time.Time, id, namespaceID string, edit func(*jobs.Job) (*jobs.Job, error)) (*jobs.Job, error) {
 	for range swapAttempts {
 		j, err := s.job(ctx, id, namespaceID)
@@ -64,8 +64,8 @@ func (s *Service) DescribeJob(ctx context.Context, now time.Time, id string) (jo
 	return d, nil
 }
 
-// JobDocument answers GetJobDocument: the document with its URLs not signed, and with its parameters filled in, unless it
-// is asked for as it was before that.
+// JobDocument answers GetJobDocument: the document with unsigned URLs, and with its parameters filled in unless
+// beforeSubstitution.
 func (s *Service) JobDocument(ctx context.Context, id string, beforeSubstitution bool) (string, error) {
 	document, err := s.store.JobDocument(ctx, id)
 	if err != nil || !beforeSubstitution {
@@ -99,7 +99,7 @@ func (s *Service) ListJobs(ctx context.Context, q jobs.JobQuery, p jobs.Page) ([
 	return summaries, next, nil
 }
 
-// UpdateJob answers UpdateJob. A new timeout holds for executions that start later.
+// UpdateJob answers UpdateJob. A new timeout applies to executions that start later.
 func (s *Service) UpdateJob(ctx context.Context, now time.Time, r jobs.UpdateJobRequest) error {
 	now = jobs.Stored(now)
 	if err := r.Validate(); err != nil {
@@ -145,18 +145,18 @@ func (s *Service) updated(ctx context.Context, j *jobs.Job, r *jobs.UpdateJobReq
 	return &next, nil
 }
 
-// CancelJob answers CancelJob. Executions that wait are canceled, with force also those that run; the first chunk is by
-// the time it returns.
+// CancelJob answers CancelJob. Queued executions are canceled, with force also those in progress; the first chunk before it
+// returns.
 func (s *Service) CancelJob(ctx context.Context, now time.Time, r jobs.CancelJobRequest) (jobs.JobRef, error) {
 	now = jobs.Stored(now)
 	j, err := s.change(ctx, now, r.ID, "", func(j *jobs.Job) (*jobs.Job, error) {
 		switch {
-		case j.Status == jobs.JobCanceled && r.Force && !j.ForceCanceled: // what still runs is canceled after all
+		case j.Status == jobs.JobCanceled && r.Force && !j.ForceCanceled: // cancels executions still in progress
 		case !j.Pending():
 			return nil, jobs.Errorf(jobs.ErrInvalidRequest, "Job %s is %s and cannot be canceled.", j.ID, j.Status)
 		}
 		next := plan.Cancel(j, r.Force, now)
-		if r.ReasonCode != "" { // else that of the cancellation before this one stands, if there was one
+		if r.ReasonCode != "" { // otherwise an earlier cancellation's reason stays
 			next.ReasonCode = r.ReasonCode
 		}
 		if r.Comment != "" {
@@ -202,9 +202,9 @@ func (s *Service) DeleteJob(ctx context.Context, now time.Time, r jobs.DeleteJob
 	return nil
 }
 
-// roomToDelete says whether another job may be deleted now.
+// roomToDelete returns an error if too many jobs are in deletion.
 func (s *Service) roomToDelete(ctx context.Context) error {
-	active, err := s.store.ActiveJobs(ctx) // not Jobs, which would look through all that have ended
+	active, err := s.store.ActiveJobs(ctx) // not Jobs, which would scan all ended ones
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (s *Service) AssociateTargets(ctx context.Context, now time.Time, r jobs.As
 	return s.ref(j), nil
 }
 
-// unite returns list with those of more that it does not hold.
+// unite returns list with the elements of more that it lacks.
 func unite(list, more []jobs.Target) []jobs.Target {
 	all := append([]jobs.Target(nil), list...)
 	for _, t := range more {
@@ -268,8 +268,8 @@ func unite(list, more []jobs.Target) []jobs.Target {
 	return all
 }
 
-// ProgressOverTime returns what a job's counts were, minute by minute, fewer of what is longer ago; the last are those of
-// now, as long as the job runs.
+// ProgressOverTime returns a job's counts over time, one sample a minute and fewer for older times. While the job runs, the
+// current counts come last.
 func (s *Service) ProgressOverTime(ctx context.Context, now time.Time, jobID string) ([]jobs.Sample, error) {
 	j, p, err := s.store.State(ctx, jobID)
 	if err != nil {

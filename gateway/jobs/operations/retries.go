@@ -12,9 +12,9 @@ import (
 	"jobgate/gateway/jobs/plan"
 )
 
-// RetryJob makes a job, with the document and the settings of another, for the things whose latest execution of that
-// failed. Its target is a group of its own, which is filled from now on; its rollout begins when that is done. The same
-// request once more finds the job that the first has made.
+// RetryJob creates a job, with the document and settings of another, for the things whose latest execution of that job
+// failed. Its target is a new group, filled in the background; its rollout begins when the group is complete. Repeating
+// the request returns the same job.
 func (s *Service) RetryJob(ctx context.Context, now time.Time, r jobs.RetryJobRequest) (jobs.Retrial, error) {
 	now = jobs.Stored(now)
 	of := retryOf(&r)
@@ -51,7 +51,7 @@ func (s *Service) RetryJob(ctx context.Context, now time.Time, r jobs.RetryJobRe
 	return s.retrial(j), nil
 }
 
-// dryRetry is RetryJob that makes nothing.
+// dryRetry is RetryJob without creating anything.
 func (s *Service) dryRetry(ctx context.Context, r *jobs.RetryJobRequest) (jobs.Retrial, error) {
 	if r.NewID != "" {
 		_, err := s.store.Group(ctx, jobs.RetryGroup(r.NewID))
@@ -70,7 +70,7 @@ func (s *Service) retrial(j *jobs.Job) jobs.Retrial {
 	return jobs.Retrial{JobRef: s.ref(j), Group: jobs.RetryGroup(j.ID), Things: j.RetryOf.Things}
 }
 
-// retryOf forms what a request asks for.
+// retryOf returns the failures that a request asks to retry.
 func retryOf(r *jobs.RetryJobRequest) *jobs.RetryOf {
 	of := &jobs.RetryOf{JobID: r.ID}
 	for _, status := range jobs.Failures() {
@@ -84,7 +84,7 @@ func retryOf(r *jobs.RetryJobRequest) *jobs.RetryOf {
 	return of
 }
 
-// newRetry forms a job, its document and its group.
+// newRetry builds a job, its document and its group.
 func (s *Service) newRetry(ctx context.Context, now time.Time, of *jobs.RetryOf, id string) (n jobs.NewRetry, err error) {
 	failed, err := s.store.Job(ctx, of.JobID)
 	if err != nil {
@@ -124,12 +124,12 @@ func (s *Service) newRetry(ctx context.Context, now time.Time, of *jobs.RetryOf,
 	return n, nil
 }
 
-// jobExists says that a job's ID is taken.
+// jobExists returns the error for a job ID that is taken.
 func (s *Service) jobExists(id string) error {
 	return exists(jobs.ErrAlreadyExists, s.names.JobARN(id), id, "Job %s already exists.", id)
 }
 
-// exists is an error about a resource that is there already.
+// exists returns the error for a resource that already exists.
 func exists(kind error, arn, id, format string, name string) error {
 	e := jobs.Errorf(kind, format, name)
 	e.ResourceARN, e.ResourceID = arn, id

@@ -1,8 +1,8 @@
-// Package operations is the IoT Jobs service: one method an operation of AWS's API, whichever wire it came by.
+// Package operations is the IoT Jobs service: one method per operation of AWS's API, for every protocol.
 //
 //	request ──► Service ──► jobs.Store           read a state, decide, swap it in by its version
-//	               ├──► plan, managed            what becomes of a job, what AWS's templates hold
-//	               └──► driver                   publish the change; look at the job, its first chunk at once
+//	               ├──► plan, managed            a job's next state, AWS's templates
+//	               └──► driver                   publish the change; do the job's first chunk at once
 package operations
 
 import (
@@ -19,39 +19,39 @@ import (
 	"jobgate/gateway/jobs/driver"
 )
 
-// Roles says which roles may sign for jobs, and under which rules documents of theirs are read. A role that is not
-// listed in the configuration is unknown, whatever AWS would say of it.
+// Roles says which roles may sign for jobs, and the rules for parsing their documents. A role that is not listed in the
+// configuration is unknown, even if it exists in AWS.
 type Roles interface {
 	// DocumentOptions returns the rules (hosts, allow-lists, limits) for documents signed with a role; "" is a job
 	// without one. false if the role is not listed.
 	DocumentOptions(roleARN string) (jobdoc.Options, bool)
 }
 
-// Fetcher loads a documentSource, once, while CreateJob or CreateJobTemplate runs. An *Error is the client's answer. Any
-// other error is the log's; the client is told that the document cannot be read.
+// Fetcher loads a documentSource, once, during CreateJob or CreateJobTemplate. An *Error is sent to the client. Any other
+// error is only logged, and the client's error says that the document cannot be read.
 type Fetcher func(ctx context.Context, url string) ([]byte, error)
 
 // Config is what a Service needs.
 type Config struct {
 	Store    jobs.Store // required; the Service does not close it
 	Names    jobs.Names // required
-	Endpoint string     // what DescribeEndpoint answers: host[:port]
-	Roles    Roles      // nil: no role is listed, so no document may sign
+	Endpoint string     // DescribeEndpoint's answer: host[:port]
+	Roles    Roles      // nil: no role, so documents cannot have URLs
 	Fetch    Fetcher    // nil: documentSource is refused
-	// Signatures makes signatures of the code files in a document that is being created,
-	// until ctx ends; nil: as DocumentOptions say.
+	// Signatures signs the code files of a new document, until ctx ends; nil: uses those
+	// of DocumentOptions.
 	Signatures func(ctx context.Context) jobdoc.CodeSignatures
 	Limits     Limits
 	Retention  time.Duration // jobs that ended longer ago are deleted; 0: never
-	TellEvery  time.Duration // how often followers are told a job's counts at most; 0: a second
+	TellEvery  time.Duration // minimum interval between events of a job's counts; 0: a second
 	Log        *slog.Logger  // nil: discards
 }
 
-// Limits bound what one request or one step may cost; 0 is the default.
+// Limits bound a request or a step; 0 is the default.
 type Limits struct {
 	MaxDocument int // bytes of a documentSource's document; inline ones have AWS's 32768
-	ChunkSize   int // executions that a background step takes at once
-	MaxPending  int // pending executions that a device is shown
+	ChunkSize   int // executions in one background step
+	MaxPending  int // pending executions shown to a device
 }
 
 // Defaults of Limits, and AWS's bound on an inline document (AWS.md §3).
@@ -62,8 +62,8 @@ const (
 	MaxInlineDocument  = 32768
 )
 
-// Service is the IoT Jobs service: one method an operation. It is safe for concurrent use. Every method takes the
-// clock's time of the request.
+// Service is the IoT Jobs service, with one method per operation. It is safe for concurrent use. Methods take the time of
+// the request.
 type Service struct {
 	store    jobs.Store
 	names    jobs.Names
@@ -80,7 +80,7 @@ type Service struct {
 	scratch   sync.Pool // *[]Execution
 }
 
-// New returns a Service over c.Store. Driver().Run has to be started for timers, rollouts and sweeps to proceed.
+// New returns a Service over c.Store. Timers, rollouts and sweeps need a running Driver().Run.
 func New(c Config) (*Service, error) {
 	if c.Store == nil {
 		return nil, errors.New("cannot start the jobs service: no store")
@@ -112,16 +112,16 @@ func New(c Config) (*Service, error) {
 	return s, nil
 }
 
-// Names returns how the service forms ARNs.
+// Names returns the formatter of the service's ARNs.
 func (s *Service) Names() jobs.Names { return s.names }
 
 // Events returns the stream of changes.
 func (s *Service) Events() *jobs.Events { return &s.publish.Events }
 
-// Driver returns what does the background work on the service's jobs.
+// Driver returns the driver, which does the background work on jobs.
 func (s *Service) Driver() *driver.Driver { return s.driver }
 
-// Endpoint answers DescribeEndpoint. endpointType "" is AWS's default, iot:Data; the data plane of all of them is here.
+// Endpoint answers DescribeEndpoint. endpointType "" is AWS's default, iot:Data; all types have the same data plane here.
 func (s *Service) Endpoint(endpointType string) (string, error) {
 	switch endpointType {
 	case "", jobs.EndpointData, jobs.EndpointDataATS, jobs.EndpointJobs:
@@ -138,7 +138,7 @@ func (s *Service) Secret(ctx context.Context, name string) ([]byte, error) {
 // Totals returns the executions of all jobs by status, for metrics.
 func (s *Service) Totals(ctx context.Context) (jobs.Counts, error) { return s.store.Totals(ctx) }
 
-// noRoles lists no role: documents may be plain, and may not sign.
+// noRoles has no roles: documents cannot have URLs.
 type noRoles struct{}
 
 func (noRoles) DocumentOptions(roleARN string) (jobdoc.Options, bool) {

@@ -33,7 +33,7 @@ func (s *Service) ListTags(ctx context.Context, arn string) ([]jobs.Tag, error) 
 	return s.store.Tags(ctx, r)
 }
 
-// taggable reads the ARN of a resource that is there and may have tags.
+// taggable returns the existing resource of an ARN, if it can have tags.
 func (s *Service) taggable(ctx context.Context, arn string) (jobs.Resource, error) {
 	r, err := s.names.Parse(arn)
 	if err != nil {

@@ -25,7 +25,7 @@ func (s *Service) CreateTemplate(ctx context.Context, now time.Time, r jobs.Crea
 	return jobs.TemplateDetail{JobTemplate: *t, ARN: s.names.TemplateARN(t.ID)}, nil
 }
 
-// newTemplate forms a template from a request, or from the job that it names.
+// newTemplate builds a template from a request, or from the job that it names.
 func (s *Service) newTemplate(ctx context.Context, now time.Time, r *jobs.CreateTemplateRequest) (*jobs.JobTemplate, error) {
 	if len(r.PackageVersions) > 0 {
 		return nil, errNoPackages
@@ -62,7 +62,7 @@ func (s *Service) newTemplate(ctx context.Context, now time.Time, r *jobs.Create
 	return t, nil
 }
 
-// takeFromJob fills t with what the request does not give and its job has.
+// takeFromJob fills t's missing members from the request's job.
 func (s *Service) takeFromJob(ctx context.Context, t *jobs.JobTemplate, r *jobs.CreateTemplateRequest) (jobs.Settings, error) {
 	res, err := s.names.Parse(r.JobARN)
 	if err != nil {

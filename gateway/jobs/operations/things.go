@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// CreateThing answers CreateThing. As with AWS, creating a thing that is there already, just like that, succeeds.
+// CreateThing answers CreateThing. As with AWS, creating an identical existing thing succeeds.
 func (s *Service) CreateThing(ctx context.Context, now time.Time, r jobs.CreateThingRequest) (jobs.ThingDetail, error) {
 	t := jobs.Thing{
 		Name: r.Name, ID: uuid.NewString(), TypeName: r.TypeName, BillingGroup: r.BillingGroup,
@@ -55,7 +55,7 @@ func (s *Service) ListThings(ctx context.Context, q jobs.ThingQuery, p jobs.Page
 	return list, next, err
 }
 
-// UpdateThing answers UpdateThing. version 0 is any.
+// UpdateThing answers UpdateThing. version 0 matches any.
 func (s *Service) UpdateThing(ctx context.Context, r jobs.UpdateThingRequest) error {
 	if r.RemoveType && r.TypeName != "" {
 		return jobs.Errorf(jobs.ErrInvalidRequest, "Either thingTypeName or removeThingType can be given, not both.")
@@ -70,8 +70,8 @@ func (s *Service) UpdateThing(ctx context.Context, r jobs.UpdateThingRequest) er
 	})
 }
 
-// DeleteThing answers DeleteThing: the thing leaves its groups, and what is pending for it is REMOVED. version 0 is any.
-// A thing that is not there is deleted already.
+// DeleteThing answers DeleteThing: the thing leaves its groups, and its pending executions are REMOVED. version 0 matches
+// any. Deleting a missing thing succeeds.
 func (s *Service) DeleteThing(ctx context.Context, now time.Time, name string, version int64) error {
 	removed, err := s.store.DeleteThing(ctx, name, version, jobs.Stored(now))
 	if errors.Is(err, jobs.ErrNotFound) {
