@@ -1,14 +1,14 @@
-// Package driver does the background work on jobs: it takes the steps that package plan says, and publishes changes.
+// Package driver does the background work on jobs: it takes the steps that package plan returns, and publishes changes.
 //
 //	scheduler ──► Round ──┬─ jobs whose time has come: plan.Next ──► Store: swap, chunk of a rollout, chunk of a sweep, removal
 //	  ▲ ▲                 ├─ timers that ran out ──► Store.Swap
 //	  │ │                 ├─ memberships of deleted groups ──► Store.SweepGroups
 //	  │ │                 └─ jobs whose retention has passed
 //	  │ └─ operations: Want, Expect, Begin
-//	  └─ the feed of a shared store: what other gateways changed
+//	  └─ the feed of a shared store: changes by other gateways
 //
-// Of the processes that share a store one drives, by a lease; each follows the feed. Nothing but the store remembers how
-// far the work came.
+// Of the processes that share a store, the one with the lease drives; each follows the feed. Only the store holds the
+// progress of the work.
 package driver
 
 import (
@@ -20,18 +20,18 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Config is what a Driver needs; all but Retention and TellEvery is required.
+// Config configures a Driver; all but Retention and TellEvery is required.
 type Config struct {
 	Store     jobs.Store
 	Publisher *Publisher
 	Documents Documents
-	ChunkSize int           // executions that a step takes at once
+	ChunkSize int           // executions in one step
 	Retention time.Duration // jobs that ended longer ago are deleted; 0: never
-	TellEvery time.Duration // how often followers are told a job's counts at most; 0: a second
+	TellEvery time.Duration // minimum interval between events of a job's counts; 0: a second
 	Log       *slog.Logger
 }
 
-// Documents are the compiled documents of jobs, which are dropped when a job's is changed or no longer asked for.
+// Documents are the compiled documents of jobs. They are dropped when they change or are no longer needed.
 type Documents interface {
 	Forget(jobID string)
 	Clear()
@@ -53,12 +53,12 @@ type Driver struct {
 	shared    bool         // other gateways may change the store
 	caughtUp  atomic.Int64 // when the feed was last read to its end, ns; 0: not yet
 	followed  atomic.Int64 // when that read began, ns
-	pruned    time.Time    // when the feed was last pruned; Run's
+	pruned    time.Time    // when the feed was last pruned; used by Run only
 	retention time.Duration
-	retained  time.Time // when no job's retention was found to have passed; Run's
+	retained  time.Time // when no job was past its retention; used by Run only
 }
 
-// New returns a Driver; its work begins with Run.
+// New returns a Driver. Run starts its work.
 func New(c Config) *Driver {
 	d := &Driver{
 		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},

@@ -8,8 +8,8 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// How the feed of a shared store is read: how many notices at once, how long a read waits for the first, how long to
-// wait after one that failed, and how long notices are kept for gateways that have fallen behind.
+// How the feed of a shared store is read: notices per read, how long a read waits for the first, the pause after a failed
+// read, and how long notices are kept for gateways that have fallen behind.
 const (
 	feedLimit = 256
 	feedWait  = 500 * time.Millisecond
@@ -18,8 +18,8 @@ const (
 	feedPrune = 10 * time.Second
 )
 
-// follow publishes what the gateways of a shared store change, this one too, until ctx ends: so every gateway tells all
-// changes, in one order. It wakes whoever drives the jobs for those that another gateway changed.
+// follow publishes the changes by all gateways of a shared store, including this one, until ctx ends, so that every gateway
+// publishes all changes in the same order. It wakes the driver for jobs that another gateway changed.
 func (d *Driver) follow(ctx context.Context) {
 	after, down := "", false
 	for ctx.Err() == nil {
@@ -56,7 +56,7 @@ func (d *Driver) follow(ctx context.Context) {
 	}
 }
 
-// noticed publishes a notice and does what it asks for.
+// noticed publishes a notice and schedules the work that follows from it.
 func (d *Driver) noticed(n *jobs.Notice) {
 	now := time.Now()
 	n.Events(now, d.publish.Publish)
@@ -92,8 +92,8 @@ func (d *Driver) noticed(n *jobs.Notice) {
 	}
 }
 
-// FeedLag says how long ago this gateway had read all that the gateways of the store have changed; below a second is
-// usual. 0 if the store is not shared.
+// FeedLag returns the time since this gateway had read all changes by the store's gateways; usually below a second. 0 if
+// the store is not shared.
 func (d *Driver) FeedLag() time.Duration {
 	at := d.caughtUp.Load()
 	if at == 0 {
@@ -105,7 +105,7 @@ func (d *Driver) FeedLag() time.Duration {
 // Followed says whether all changes that were committed before t, by any gateway of the store, have been published here.
 func (d *Driver) Followed(t time.Time) bool { return !d.shared || d.followed.Load() > t.UnixNano() }
 
-// prune drops notices that no gateway has to read any more, now and then.
+// prune occasionally drops old notices, which no gateway needs any more.
 func (d *Driver) prune(ctx context.Context, now time.Time) {
 	if !d.shared || now.Sub(d.pruned) < feedPrune {
 		return

@@ -8,18 +8,18 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// unknown are counts that no job has.
+// unknown is a value that no job's counts have.
 var unknown = jobs.Counts{-1}
 
-// told is a memory of the counts that the followers of each job were told last.
+// told remembers the counts last published for each job.
 type told struct {
-	every time.Duration // at most, however many devices report
+	every time.Duration // minimum interval between publications
 
 	mu   sync.Mutex
 	last map[string]jobs.Sample // by the job's name
 }
 
-// due says whether counts are worth telling now, and remembers them; or when to look again, zero if they were told.
+// due says whether to publish counts now, and records them; otherwise when to check again, zero if they were published.
 func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -27,7 +27,7 @@ func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	switch {
 	case known && before.Counts == s.Counts, !known && s.Counts == (jobs.Counts{}):
 		return false, time.Time{}
-	case !known: // another gateway, or a rollout, may have told them: what it told is read by then
+	case !known: // another gateway, or a rollout, may have published them; that has been read by then
 		m.set(jobID, jobs.Sample{At: s.At, Counts: unknown})
 		return false, s.At.Add(m.every)
 	case known && s.At.Sub(before.At) < m.every && !s.At.Before(before.At):
@@ -37,7 +37,7 @@ func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	return true, time.Time{}
 }
 
-// were notes counts that the followers were told otherwise.
+// were records counts that were published in another way.
 func (m *told) were(jobID string, s jobs.Sample) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -51,11 +51,11 @@ func (m *told) set(jobID string, s jobs.Sample) {
 	m.last[jobID] = s
 }
 
-// Soon puts a job on the schedule within Config.TellEvery: devices have begun it, of which nothing but its counts follows.
+// Soon schedules a job within Config.TellEvery. It is for devices that have started, which only changes the counts.
 func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, d.told.every) }
 
-// tell publishes a job's counts if they have changed. Those of a job that is over come with its end.
-func (d *Driver) tell(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {
+// publishCounts publishes a job's counts if they have changed. The final counts come with the event of the job's end.
+func (d *Driver) publishCounts(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {
 	if j.Over(p) || j.Status == jobs.JobDeleting {
 		return
 	}

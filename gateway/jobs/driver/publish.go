@@ -7,20 +7,20 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Publisher tells those who follow the events of changes, and the log of the end of a job. It is safe for concurrent use.
+// Publisher publishes changes as events, and logs the end of jobs. It is safe for concurrent use.
 type Publisher struct {
 	jobs.Events
 	shared bool
 	log    *slog.Logger
 }
 
-// NewPublisher returns a Publisher of the changes of a store, which is shared with other processes or not.
+// NewPublisher returns a Publisher for a store; shared says whether other processes use the store too.
 func NewPublisher(shared bool, log *slog.Logger) *Publisher {
 	return &Publisher{shared: shared, log: log}
 }
 
-// Direct says whether there is somebody to be told of a change by who makes it. Of a shared store's changes all are told
-// by its feed, so that they come in one order on every gateway.
+// Direct says whether to publish a change where it is made. Changes of a shared store are published from its feed instead,
+// so that they have the same order on every gateway.
 func (p *Publisher) Direct() bool { return !p.shared && p.Active() }
 
 // Swap publishes a change of one execution, and the attempt that follows it.
@@ -44,7 +44,7 @@ func (p *Publisher) Executions(list []jobs.Execution) {
 	}
 }
 
-// Execution publishes a change of an execution, whether or not somebody is to be told directly.
+// Execution publishes a change of an execution, also if Direct is false.
 func (p *Publisher) Execution(t jobs.EventType, e *jobs.Execution) {
 	p.Publish(&jobs.Event{
 		Type: t, Time: e.UpdatedAt, JobID: e.Job.ID, Job: e.Job.Status,
@@ -60,7 +60,7 @@ func (p *Publisher) Job(t jobs.EventType, j *jobs.Job, counts *jobs.Counts, now 
 	}
 }
 
-// logEnd tells the operator that a job is over, or about to be: few lines a job, whoever follows the events.
+// logEnd logs that a job has ended or is about to end: a few lines per job.
 func (p *Publisher) logEnd(t jobs.EventType, j *jobs.Job, counts *jobs.Counts) {
 	switch t {
 	case jobs.EventJobCompleted, jobs.EventJobCanceling, jobs.EventJobCanceled:
@@ -70,7 +70,7 @@ func (p *Publisher) logEnd(t jobs.EventType, j *jobs.Job, counts *jobs.Counts) {
 	}
 }
 
-// Queued publishes the executions that a chunk of a rollout queued, and the job's progress.
+// Queued publishes the executions queued by a chunk of a rollout, and the job's progress.
 func (p *Publisher) Queued(j *jobs.Job, r *jobs.QueueResult, now time.Time) {
 	if !p.Direct() {
 		return

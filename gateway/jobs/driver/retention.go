@@ -8,17 +8,16 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// How often the driver looks for jobs whose retention has passed, how many of them are deleted at once, and how many
-// jobs it looks at in one query.
+// How often the driver looks for jobs past their retention, how many it deletes at once, and how many jobs it reads in one
+// query.
 const (
 	retainEvery    = 30 * time.Second
 	retainDeleting = 10
 	retainPage     = 100
 )
 
-// retain begins to delete jobs that ended longer than the retention ago, some at a time: their executions go in chunks, as
-// those of any job that is deleted. A job whose executions still run, which cancellation without force leaves, is kept
-// until they have ended.
+// retain starts deleting jobs that ended longer ago than the retention, a few at a time. As with any deletion, executions
+// are removed in chunks. A job with executions in progress, left by a cancellation without force, is kept until they end.
 func (d *Driver) retain(ctx context.Context, now time.Time) (worked bool, err error) {
 	if d.retention <= 0 || (now.Sub(d.retained) < retainEvery && !now.Before(d.retained)) {
 		return false, nil
@@ -33,13 +32,13 @@ func (d *Driver) retain(ctx context.Context, now time.Time) (worked bool, err er
 		}
 		worked = true
 	}
-	if !worked && !busy { // else the next round looks for more
+	if !worked && !busy { // otherwise the next round looks for more
 		d.retained = now
 	}
 	return worked, nil
 }
 
-// ended returns some of the jobs that ended before t. busy says that as many as may be are being deleted already.
+// ended returns some of the jobs that ended before t. busy says that the maximum number is being deleted already.
 func (d *Driver) ended(ctx context.Context, t time.Time) (old []*jobs.Job, busy bool, err error) {
 	active, err := d.store.ActiveJobs(ctx)
 	if err != nil {
@@ -76,7 +75,7 @@ func (d *Driver) expire(ctx context.Context, now time.Time, j *jobs.Job) error {
 	next.Status, next.Sweep, next.Stopped = jobs.JobDeleting, jobs.SweepDelete, true
 	next.Version, next.UpdatedAt = j.Version+1, now
 	deleting, err := d.store.SwapJob(ctx, next)
-	if err != nil { // unless somebody else changes it, or reads from it
+	if err != nil { // e.g. a concurrent change, or a retry reads from it
 		return ignoreRace(err)
 	}
 	d.log.Info("jobs: retention has passed, the job is deleted", "job", j.ID, "ended", j.CompletedAt)

@@ -10,8 +10,8 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Run drives timers, rollouts and sweeps until ctx ends. It logs what goes wrong and tries again; every step is in the
-// store when the next begins. Where several processes share the store, the one that leads drives; the others stand by.
+// Run drives timers, rollouts and sweeps until ctx ends. It logs errors and retries; every step is stored before the next
+// begins. If several processes share the store, the leader drives and the others stand by.
 func (d *Driver) Run(ctx context.Context) {
 	if d.shared {
 		var following sync.WaitGroup
@@ -35,7 +35,7 @@ func (d *Driver) Run(ctx context.Context) {
 	}
 }
 
-// leads says whether this process drives; if not, it returns when it is time to ask again.
+// leads says whether this process drives; if not, it returns when it is time to try again.
 func (d *Driver) leads(ctx context.Context) bool {
 	leads, again, err := d.store.Lead(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -44,12 +44,12 @@ func (d *Driver) leads(ctx context.Context) bool {
 	if d.leading.Store(leads); leads {
 		return true
 	}
-	d.scheduler.take(time.Now()) // it is another's work
+	d.scheduler.take(time.Now()) // drop it: another process does the work
 	select {
 	case <-ctx.Done():
 	case <-time.After(max(again, gatherFor)):
 	}
-	d.scheduler.lookAtAll() // should this process lead now
+	d.scheduler.lookAtAll() // in case this process leads next
 	return false
 }
 
@@ -63,11 +63,11 @@ func (d *Driver) resign() {
 	d.leading.Store(false)
 }
 
-// Leads says whether this process drives timers, rollouts and sweeps at present, for metrics.
+// Leads says whether this process currently drives timers, rollouts and sweeps, for metrics.
 func (d *Driver) Leads() bool { return d.leading.Load() }
 
-// pause waits until t, or until something is put on the schedule; for gatherFor in any case, so that a thousand reports are
-// one look at their job.
+// pause waits until t, or until something is scheduled, and at least for gatherFor, so that a thousand reports cause one
+// check of their job.
 func (d *Driver) pause(ctx context.Context, t time.Time) {
 	timer := time.NewTimer(gatherFor)
 	defer timer.Stop()
@@ -84,8 +84,7 @@ func (d *Driver) pause(ctx context.Context, t time.Time) {
 	}
 }
 
-// Tick takes every step that is due at now, and returns when there is none left. It is Run for tests and tools, with a
-// clock of their own; do not run both.
+// Tick takes all steps due at now. It replaces Run in tests and tools with their own clock; do not use both.
 func (d *Driver) Tick(ctx context.Context, now time.Time) error {
 	for {
 		d.scheduler.lookAtAll()
@@ -96,9 +95,9 @@ func (d *Driver) Tick(ctx context.Context, now time.Time) error {
 	}
 }
 
-// Round takes one step of everything that has one due: a chunk of time-outs, a chunk of group deletions, a chunk of
-// each job's work. So no job waits for the end of another, nor for one whose step fails: that is tried again a second
-// later. It returns the first error.
+// Round takes one step of everything due: a chunk of time-outs, a chunk of group deletions, a chunk of each job's work. So
+// no job waits for another to finish, or for one whose step fails, which is retried a second later. It returns the first
+// error.
 func (d *Driver) Round(ctx context.Context, now time.Time) (worked bool, err error) {
 	now = jobs.Stored(now)
 	done := func(did bool, failure error) {
@@ -131,7 +130,7 @@ func (d *Driver) Round(ctx context.Context, now time.Time) (worked bool, err err
 	return worked, err
 }
 
-// allJobs adds the active jobs to ids, which keep their place.
+// allJobs appends the active jobs that are not in ids.
 func (d *Driver) allJobs(ctx context.Context, ids []string) ([]string, error) {
 	have := make(map[string]bool, len(ids))
 	for _, id := range ids {
@@ -149,10 +148,10 @@ func (d *Driver) allJobs(ctx context.Context, ids []string) ([]string, error) {
 	return ids, nil
 }
 
-// beginSteps bounds how many steps Begin takes at once.
+// beginSteps bounds the steps that Begin takes at once.
 const beginSteps = 16
 
-// Begin takes a job's next step at once, and leaves the others to Run. What goes wrong is Run's to try again.
+// Begin takes a job's next step at once, and leaves the others to Run. Run also retries failures.
 func (d *Driver) Begin(ctx context.Context, now time.Time, jobID string) {
 	for i := range beginSteps {
 		stepped := false
@@ -173,12 +172,12 @@ func (d *Driver) Begin(ctx context.Context, now time.Time, jobID string) {
 	d.Want(jobID)
 }
 
-// chunked says whether a job has chunks of work before it.
+// chunked says whether a job has chunks of work to do.
 func chunked(j *jobs.Job, p *jobs.Progress) bool {
 	return j.Filling || (j.Sweep != jobs.SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started)
 }
 
-// ignoreRace drops the errors that mean that another step came first.
+// ignoreRace drops the errors of conflicts with another step.
 func ignoreRace(err error) error {
 	if errors.Is(err, jobs.ErrVersionConflict) || errors.Is(err, jobs.ErrNotFound) || errors.Is(err, jobs.ErrInvalidStateTransition) {
 		return nil

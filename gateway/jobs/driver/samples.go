@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// samples is a memory of the last sample of each job that this process looks at, so that most looks need not ask the store.
+// samples remembers the last sample of each job that this process has checked, so that most checks need no store call.
 type samples struct {
 	mu   sync.Mutex
 	last map[int64]jobs.Sample // by Job.Row
@@ -17,7 +17,7 @@ type samples struct {
 // maxSampled is how many jobs are remembered.
 const maxSampled = 10_000
 
-// due says whether the store may have use for a sample, and remembers it.
+// due says whether the store may need a sample, and records it.
 func (m *samples) due(row int64, s jobs.Sample, last bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -32,7 +32,7 @@ func (m *samples) due(row int64, s jobs.Sample, last bool) bool {
 	return true
 }
 
-// forget lets the next sample of a job be due.
+// forget makes the next sample of a job due.
 func (m *samples) forget(row int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -41,8 +41,8 @@ func (m *samples) forget(row int64) {
 
 func minute(t time.Time) int64 { return t.Unix() / 60 }
 
-// sample keeps a job's counts if a minute has passed since it did, or if they are the last that there will be. If that
-// fails, the next look tries again.
+// sample stores a job's counts if a minute has passed since the last sample, or if they are final. If that fails, the next
+// check retries.
 func (d *Driver) sample(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {
 	if j.Status == jobs.JobDeleting || p.Counts == (jobs.Counts{}) {
 		d.samples.forget(j.Row)

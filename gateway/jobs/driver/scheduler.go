@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// scheduler says which jobs want a look, and when. It is a memory of what the store knows: a job that it does not name is
-// looked at within lookEvery all the same, or, where several gateways share the store, within lookShared: their feed says
-// what the others change, but something may hold it back.
+// scheduler knows which jobs to check, and when. It is only a cache of the store: other jobs are checked too, every
+// lookEvery or, if several gateways share the store, every lookShared, because the feed with the others' changes may be
+// delayed.
 type scheduler struct {
 	kick chan struct{} // wakes Run
 
 	mu    sync.Mutex
-	jobs  map[string]time.Time // when each job wants to be looked at; the zero time is at once
+	jobs  map[string]time.Time // when to check each job; the zero time is at once
 	timer time.Time            // the first timer of an execution; zero: none known
-	full  time.Time            // when all jobs are looked at
-	every time.Duration        // how often they are: lookEvery or lookShared
+	full  time.Time            // when to check all jobs
+	every time.Duration        // how often: lookEvery or lookShared
 
 	groups bool // groups were deleted
 }
 
-// Pauses of Run: how often all jobs are looked at, and how long reports may gatherFor before it looks at their job.
+// Pauses of Run: how often it checks all jobs, and how long it gathers reports before it checks their job.
 const (
 	lookEvery  = 15 * time.Second
 	lookShared = 5 * time.Second
 	gatherFor  = 20 * time.Millisecond
 )
 
-// Want puts a job on the schedule at once.
+// Want schedules a job at once.
 func (a *scheduler) Want(jobID string) {
 	a.mu.Lock()
 	if at, wanted := a.jobs[jobID]; wanted && at.IsZero() { // Fast path: Run has been woken for another report
@@ -42,18 +42,18 @@ func (a *scheduler) Want(jobID string) {
 	a.wake()
 }
 
-// soon puts a job on the schedule after a while, unless it is wanted already, and sees that Run knows.
+// soon schedules a job after a delay, unless it is scheduled already, and wakes Run.
 func (a *scheduler) soon(jobID string, after time.Duration) {
 	a.mu.Lock()
 	_, wanted := a.jobs[jobID]
 	a.mu.Unlock()
-	if !wanted { // of the reports of a while, it is one
+	if !wanted { // only for the first of several reports
 		a.later(jobID, time.Now().Add(after))
 		a.wake()
 	}
 }
 
-// later puts a job on the schedule at t, unless it is wanted already.
+// later schedules a job at t, unless it is scheduled already.
 func (a *scheduler) later(jobID string, t time.Time) {
 	if t.IsZero() {
 		return
@@ -68,7 +68,7 @@ func (a *scheduler) later(jobID string, t time.Time) {
 	}
 }
 
-// Expect says that a timer of an execution runs out at t.
+// Expect records that an execution's timer expires at t.
 func (a *scheduler) Expect(t time.Time) {
 	a.mu.Lock()
 	sooner := a.timer.IsZero() || t.Before(a.timer)
@@ -88,7 +88,7 @@ func (a *scheduler) wake() {
 	}
 }
 
-// timerAt says that the store knows of no timer before t (zero: of none).
+// timerAt records that the store has no timer before t (zero: none at all).
 func (a *scheduler) timerAt(t time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,7 +97,7 @@ func (a *scheduler) timerAt(t time.Time) {
 	}
 }
 
-// timersDue says whether the store has to be asked for timers that ran out; who asks calls timerAt with the answer.
+// timersDue says whether to query the store for expired timers; the caller passes the answer to timerAt.
 func (a *scheduler) timersDue(now time.Time) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +108,7 @@ func (a *scheduler) timersDue(now time.Time) bool {
 	return true
 }
 
-// WantGroups puts the sweep of deleted groups on the schedule.
+// WantGroups schedules the sweep of deleted groups.
 func (a *scheduler) WantGroups() {
 	a.mu.Lock()
 	a.groups = true
@@ -116,19 +116,19 @@ func (a *scheduler) WantGroups() {
 	a.wake()
 }
 
-// lookDue says whether it is time to look at all jobs, which it also is when the clock was set back. a.mu is held.
+// lookDue says whether to check all jobs, which is also the case after the clock was set back. a.mu is held.
 func (a *scheduler) lookDue(now time.Time) bool {
 	return !a.full.After(now) || a.full.After(now.Add(a.every))
 }
 
-// lookAtAll lets the next take return everything.
+// lookAtAll makes the next take return everything.
 func (a *scheduler) lookAtAll() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.full = time.Time{}
 }
 
-// take returns the jobs whose time has come, whether groups are to be swept, and whether it is time to look at all.
+// take returns the jobs that are due, whether to sweep groups, and whether to check all jobs.
 func (a *scheduler) take(now time.Time) (ids []string, groups, all bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -146,7 +146,7 @@ func (a *scheduler) take(now time.Time) (ids []string, groups, all bool) {
 	return ids, groups, all
 }
 
-// next returns when something on the schedule comes due.
+// next returns when the next scheduled work is due.
 func (a *scheduler) next() time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -9,18 +9,18 @@ import (
 	"jobgate/gateway/jobs/plan"
 )
 
-// drive takes a job's next step, and keeps its counts over time.
+// drive takes a job's next step, and samples its counts.
 func (d *Driver) drive(ctx context.Context, now time.Time, jobID string) (bool, error) {
 	j, p, err := d.store.State(ctx, jobID)
 	if err != nil {
 		return false, ignoreRace(err)
 	}
 	d.sample(ctx, now, j, &p)
-	d.tell(ctx, now, j, &p)
+	d.publishCounts(ctx, now, j, &p)
 	return d.step(ctx, now, j, p)
 }
 
-// step takes the one step that plan.Next says, and says whether there was one.
+// step takes the step that plan.Next returns, and says whether there was one.
 func (d *Driver) step(ctx context.Context, now time.Time, j *jobs.Job, p jobs.Progress) (_ bool, err error) {
 	jobID := j.ID
 	if j.Abort != nil && j.Retry != nil && j.Pending() {
@@ -30,7 +30,7 @@ func (d *Driver) step(ctx context.Context, now time.Time, j *jobs.Job, p jobs.Pr
 	}
 	next, err := plan.Next(j, &p, now, d.chunk)
 	if err != nil {
-		d.log.Error("jobs: cannot plan", "job", jobID, "error", err) // the record is broken: leave it to the operator
+		d.log.Error("jobs: cannot plan", "job", jobID, "error", err) // the record is invalid: the operator has to fix it
 		return false, nil
 	}
 	stepped, err := d.take(ctx, now, j, &p, &next)
@@ -42,14 +42,14 @@ func (d *Driver) step(ctx context.Context, now time.Time, j *jobs.Job, p jobs.Pr
 		return true, nil
 	}
 	d.scheduler.later(jobID, next.Wake)
-	if j.Status.Terminal() && j.Sweep == jobs.SweepNone && p.Counts.Pending() == 0 { // nobody asks for its document any more
+	if j.Status.Terminal() && j.Sweep == jobs.SweepNone && p.Counts.Pending() == 0 { // its document is no longer needed
 		d.documents.Forget(jobID)
 		d.samples.forget(j.Row)
 	}
 	return false, nil
 }
 
-// take carries out a plan.
+// take executes a step.
 func (d *Driver) take(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress, next *plan.Step) (bool, error) {
 	switch {
 	case next.Swap != nil:
@@ -83,7 +83,7 @@ func (d *Driver) take(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 	return false, nil
 }
 
-// fill puts a chunk of things into the group of a job that retries what failed.
+// fill adds a chunk of things to a retry job's group.
 func (d *Driver) fill(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) (bool, error) {
 	r, filled, err := d.store.FillJob(ctx, jobs.FillChunk{JobID: j.ID, Limit: d.chunk, Now: now})
 	if err != nil {
@@ -96,7 +96,7 @@ func (d *Driver) fill(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 	return true, nil
 }
 
-// takeSwap puts a job's next state in place.
+// takeSwap stores a job's next state.
 func (d *Driver) takeSwap(ctx context.Context, now time.Time, p *jobs.Progress, next *plan.Step) (bool, error) {
 	j, err := d.store.SwapJob(ctx, *next.Swap)
 	if err != nil {
@@ -106,7 +106,7 @@ func (d *Driver) takeSwap(ctx context.Context, now time.Time, p *jobs.Progress, 
 	return true, nil
 }
 
-// timeOut ends a chunk of the executions whose timers have run out.
+// timeOut ends a chunk of executions whose timers have expired.
 func (d *Driver) timeOut(ctx context.Context, now time.Time) (bool, error) {
 	if !d.scheduler.timersDue(now) {
 		return false, nil
@@ -121,7 +121,7 @@ func (d *Driver) timeOut(ctx context.Context, now time.Time) (bool, error) {
 	}
 	swaps := make([]jobs.Swap, 0, len(due))
 	for i := range due {
-		if due[i].Ended() { // its job's sweep is on its way to it
+		if due[i].Ended() { // its job's sweep will end it
 			continue
 		}
 		one := jobs.Swap{Old: due[i]}
@@ -153,7 +153,7 @@ func (d *Driver) SweepGroups(ctx context.Context, now time.Time) (bool, error) {
 	return more || len(removed) > 0, nil
 }
 
-// Settle tells of executions that ended, and puts their jobs on the schedule.
+// Settle publishes executions that ended, and schedules their jobs.
 func (d *Driver) Settle(ended []jobs.Execution) {
 	d.publish.Executions(ended)
 	for i := range ended {
