@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Kind is what a column of a Table holds, and how it is handed over.
+// Kind is the type of a Table's column.
 type Kind uint8
 
 // Kinds of columns.
@@ -25,7 +25,7 @@ type Column struct {
 	Kind Kind
 }
 
-// Table is a set of rows as engines hand them to each other when a store moves. The first Key columns name a row.
+// Table is a set of rows in the format for copying a store. The first Key columns identify a row.
 type Table struct {
 	Name    string
 	Key     int
@@ -66,8 +66,8 @@ func columns(parts ...[]Column) (list []Column) {
 var execution = columns(ints("job", "thing", "number", "version", "status"), bools("forced"),
 	ints("retry", "retry_timed_out", "queued", "started", "updated", "deadline", "step"), texts("details", "reason"))
 
-// Tables is a whole store, but for leases, the feed and places in it: what is counted or indexed is made anew from these rows. "last" has
-// the highest numbers that were given, by what they number: things, groups, jobs, serials.
+// Tables is a whole store, except leases, the feed and places in it. Counts and indexes are rebuilt from these rows. "last"
+// has the highest numbers assigned, by kind: things, groups, jobs, serials.
 var Tables = []Table{
 	table("things", 1, columns(ints("id"), texts("name", "uuid", "type", "billing", "attributes"), ints("version", "created"), bools("deleted"))...),
 	table("groups", 1, columns(ints("id"), texts("name", "uuid"), ints("parent"), texts("description", "attributes"), ints("version", "created", "state"))...),
@@ -82,22 +82,22 @@ var Tables = []Table{
 	table("last", 1, columns(texts("name"), ints("number"))...),
 }
 
-// Copier is an engine whose rows can be carried to another.
+// Copier is an engine whose rows can be copied to another.
 type Copier interface {
 	Engine
-	// Fence keeps everybody from changing the store, at once and for good, until it is lifted.
+	// Fence makes the store read-only for all handles, at once and permanently, until it is lifted.
 	Fence(ctx context.Context, on bool) error
-	// Export returns up to limit rows of a table by their keys, those behind a key (nil: from the first).
+	// Export returns up to limit rows of a table, ordered by key, after a key (nil: from the first).
 	Export(ctx context.Context, t *Table, after []any, limit int) (rows [][]any, err error)
-	// Import adds rows, and puts values in the same transaction.
+	// Import adds rows, and stores mark in the same transaction.
 	Import(ctx context.Context, t *Table, rows [][]any, mark []Value) error
-	// Finish makes what is counted and indexed from the rows that were imported, and deletes the values of a space.
+	// Finish builds counts and indexes from the imported rows, and deletes the values of a space.
 	Finish(ctx context.Context, space string) error
-	// Check checks the store as a whole: it returns how many rows there are, and what is inconsistent.
+	// Check checks the whole store: it returns the number of rows, and the inconsistencies.
 	Check(ctx context.Context) (Report, error)
 }
 
-// Report is what a check found.
+// Report is the result of a check.
 type Report struct {
 	Version int64            // of the schema
 	Rows    map[string]int64 // by table
@@ -110,21 +110,21 @@ type Fault struct {
 	Rows int64
 }
 
-// CopySpace is the space in which a store that is being copied into keeps how far that is. As long as it holds a value, no
-// gateway may use the store.
+// CopySpace is the space for the progress of a copy, in the target store. While it holds a value, no gateway may use the
+// store.
 const CopySpace = "copy"
 
-// PlaceSpace is the space of places in the feed (rules.Place): they mean nothing in another store.
+// PlaceSpace is the space of places in the feed (rules.Place), which are meaningless in another store.
 const PlaceSpace = "followers"
 
-// ErrNotEmpty is returned for a store that is to be copied into and has rows already.
+// ErrNotEmpty is returned if the target of a copy already has rows.
 var ErrNotEmpty = errors.New("jobs engine: not empty")
 
-// copied is how many rows go at once.
+// copied is the number of rows in one step.
 const copied = 2000
 
-// Copy carries all rows of a store into an empty one. One that ended early goes on where it was: source says by a name
-// whether it is the same. The source must be fenced. done is told of each part; nil: nobody.
+// Copy copies all rows of a store into an empty one. It resumes an interrupted copy with the same source, which is the
+// source's name. The source must be fenced. done is called after each part; it may be nil.
 func Copy(ctx context.Context, from, to Copier, source string, done func(table string, rows int)) error {
 	marks := map[string][]any{}
 	begun, err := copyMarks(ctx, to, source, marks)
@@ -145,7 +145,7 @@ func Copy(ctx context.Context, from, to Copier, source string, done func(table s
 	return to.Finish(ctx, CopySpace)
 }
 
-// copyMarks reads how far a copy is that began before.
+// copyMarks reads the progress of an earlier copy.
 func copyMarks(ctx context.Context, to Copier, source string, marks map[string][]any) (begun bool, err error) {
 	err = to.View(ctx, func(r Reader) error {
 		values, err := r.ListValues(CopySpace, "", 100)
@@ -198,7 +198,7 @@ func find(name string) *Table {
 	return nil
 }
 
-// isEmpty refuses a store that has rows.
+// isEmpty returns an error if a store has rows.
 func isEmpty(ctx context.Context, to Copier) error {
 	for i := range Tables {
 		t := &Tables[i]

@@ -4,9 +4,9 @@ package engine
 type ThingQuery struct {
 	TypeName        string
 	AttributeName   string
-	AttributeValue  string // "" = any, as long as the attribute is there, unless ByValue
+	AttributeValue  string // "" = any value of an existing attribute, unless ByValue
 	AttributePrefix bool   // AttributeValue is a prefix
-	ByValue         bool   // AttributeValue is set, though it is ""
+	ByValue         bool   // AttributeValue is set, even if it is ""
 }
 
 // GroupQuery filters a listing of groups; zero members match all that are live.
@@ -15,7 +15,7 @@ type GroupQuery struct {
 	Parent   int64 // its children; 0: the groups at the root
 	Below    int64 // all descendants of this group
 	Prefix   string
-	Of       int64 // groups that this thing was put into
+	Of       int64 // groups that this thing was added to
 	State    GroupState
 }
 
@@ -25,12 +25,12 @@ type JobQuery struct {
 	Status      uint8
 	Selection   uint8
 	Namespace   string
-	GroupName   string // a target is a group that has, or had, this name
+	GroupName   string // a target is a group with this name, now or in the past
 	GroupUUID   string
 	EndedBefore int64
 }
 
-// TargetQuery asks for the jobs that target one of some groups.
+// TargetQuery selects the jobs that target one of some groups.
 type TargetQuery struct {
 	Groups    []int64
 	Selection uint8
@@ -58,32 +58,32 @@ type ExecutionQuery struct {
 	Namespace string // of a thing's
 }
 
-// EndedQuery asks for lines of a job's ended executions.
+// EndedQuery selects lines of a job's ended executions.
 type EndedQuery struct {
 	Job      int64
 	Statuses StatusSet
 	ByReason bool // Reason is set
 	Reason   string
-	After    int64 // the last thing of the page before
+	After    int64 // the last thing of the previous page
 	Limit    int
 }
 
-// Walk goes along stops in their order, and along each stop's things by ID, on behind After of Stops[At]. Only live things
-// are met, and those of live groups.
+// Walk visits the things of stops: in the order of the stops, and by ID within a stop, starting after After of Stops[At].
+// Only live things in live groups are visited.
 type Walk struct {
 	Stops    []Target // a group is its direct members, a thing itself
 	At       int
 	After    int64 // 0: from the first
 	BySerial bool  // Serial is set
 	Serial   int64 // memberships up to this serial
-	Ending   bool  // meets those of groups that are GroupEnding, too
-	Distinct bool  // leaves out things that an earlier stop has, too
-	Job      int64 // fills Visit.Found with the thing's execution of this job; 0: does not
-	Names    bool  // fills Visit.Name
+	Ending   bool  // also visits members of groups that are GroupEnding
+	Distinct bool  // skips things that are also in an earlier stop
+	Job      int64 // sets Visit.Found to the thing's execution of this job; 0: does not
+	Names    bool  // sets Visit.Name
 	Limit    int
 }
 
-// Visit is a thing that a walk met.
+// Visit is a thing visited by a walk.
 type Visit struct {
 	Stop  int
 	Thing int64

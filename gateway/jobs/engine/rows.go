@@ -2,9 +2,9 @@ package engine
 
 import "sync/atomic"
 
-// Thing is a registered device. A row stays as long as executions or targets name it, marked Deleted.
+// Thing is a registered device. While executions or targets refer to a deleted thing, its row stays, marked Deleted.
 type Thing struct {
-	ID           int64 // given by the engine, never used again
+	ID           int64 // assigned by the engine, never reused
 	Name         string
 	UUID         string
 	TypeName     string
@@ -15,19 +15,19 @@ type Thing struct {
 	Deleted      bool
 }
 
-// GroupState says what has become of a group.
+// GroupState is the state of a group.
 type GroupState uint8
 
-// States of a group. The numbers are stored; do not renumber. Only a live group has a name that counts.
+// States of a group. The numbers are stored; do not renumber. Only live groups can be found by name.
 const (
 	GroupLive   GroupState = iota
 	GroupEnding            // deleted; its memberships are being ended
-	GroupEnded             // deleted and empty; targets still name it
+	GroupEnded             // deleted and empty; targets still refer to it
 )
 
 // Group is a thing group.
 type Group struct {
-	ID          int64 // given by the engine, never used again; a parent's is lower than its children's
+	ID          int64 // assigned by the engine, never reused; a parent's is lower than its children's
 	Name        string
 	UUID        string
 	Parent      int64 // 0 = at the root
@@ -37,7 +37,7 @@ type Group struct {
 	Created     int64
 	State       GroupState
 
-	Above []Ancestor // its ancestors, the parent first; set by reading
+	Above []Ancestor // its ancestors, the parent first; set when read
 }
 
 // Ancestor is a group above another.
@@ -51,7 +51,7 @@ type Member struct {
 	Group, Thing int64
 }
 
-// Membership is a group that a thing was put into.
+// Membership is a group that a thing was added to.
 type Membership struct {
 	Thing int64
 	Group int64
@@ -59,25 +59,25 @@ type Membership struct {
 	Above []int64 // the group's ancestors
 }
 
-// Job is a job's row. A *Job that was read is shared and immutable; who changes one makes another.
+// Job is a job's row. A *Job that was read is shared and immutable; to change it, make a copy.
 type Job struct {
-	Seq       int64 // given by the engine in the order of creation, never used again
+	Seq       int64 // assigned by the engine in the order of creation, never reused
 	ID        string
 	Version   int64
 	Status    uint8
 	Selection uint8
 	Sweep     uint8
 	Namespace string
-	Active    bool // it has work before it: JobQuery.Active
+	Active    bool // has work to do: JobQuery.Active
 	Created   int64
 	Ended     int64  // when it was completed or canceled; 0 = it was not
-	Serial    int64  // memberships up to this serial were there before the job; given by the engine
-	Record    string // everything, JSON; the engine does not look into it
+	Serial    int64  // memberships up to this serial are older than the job; assigned by the engine
+	Record    string // the whole job as JSON, opaque to the engine
 
 	decoded atomic.Value
 }
 
-// Decoded returns what decode makes of the row; decode runs once a row, or a few times at once.
+// Decoded returns decode's result for the row. It caches the result; concurrent first calls may run decode more than once.
 func (j *Job) Decoded(decode func(*Job) (any, error)) (any, error) {
 	if v := j.decoded.Load(); v != nil {
 		return v, nil
@@ -89,13 +89,13 @@ func (j *Job) Decoded(decode func(*Job) (any, error)) (any, error) {
 	return v, err
 }
 
-// Target is what a job is for: a group's members and those of its descendants, or a thing.
+// Target is a target of a job: a group, with its descendants, or a thing.
 type Target struct {
 	Group bool
 	ID    int64
 }
 
-// Statuses is how many states an execution may have; those from FirstEnded on are final.
+// Statuses is the number of execution states; those from FirstEnded on are final.
 const (
 	Statuses   = 8
 	FirstEnded = 2
@@ -104,9 +104,9 @@ const (
 // Counts are numbers of executions by status.
 type Counts [Statuses]int64
 
-// Progress is what has been done for a job.
+// Progress is the progress of a job.
 type Progress struct {
-	Counts   Counts // kept by the engine; PutProgress leaves them
+	Counts   Counts // maintained by the engine; PutProgress does not change them
 	Notified int64
 	Chunks   int64
 	Started  bool
@@ -114,20 +114,20 @@ type Progress struct {
 	Swept    bool
 	Pace     int64
 
-	Target     int   // where the rollout is: a target,
+	Target     int   // the rollout's position: a target,
 	AtGroup    int64 // a group of its family,
-	AtThing    int64 // and the last member it has passed
-	SweepThing int64 // the last thing that the sweep has passed
+	AtThing    int64 // and the last member handled
+	SweepThing int64 // the last thing that the sweep has handled
 }
 
-// State is a job with what has been done for it.
+// State is a job with its progress.
 type State struct {
 	Job      *Job
 	Progress Progress
-	Targets  []Target // only where a method says so; in the order of the job's
+	Targets  []Target // in the job's order; set only if a method says so
 }
 
-// Execution is a row of an execution, or of an attempt that another superseded.
+// Execution is a row of an execution, or of a superseded attempt.
 type Execution struct {
 	Job, Thing    int64
 	Number        int64
@@ -141,15 +141,15 @@ type Execution struct {
 	Deadline, Step           int64
 	Details                  string
 
-	// Reason is why it ended. It is written to the line of ended executions; reading may leave it out, and who writes a row again
-	// that was read writes no further line.
+	// Reason is why it ended. It is written to the line of ended executions. Reads may omit it; writing such a row again adds no
+	// further line.
 	Reason string
 
-	Name string // the thing's; only where a method says so, and never written
+	Name string // the thing's; set only if a method says so, and never written
 	Of   *Job   // likewise
 }
 
-// Timer returns when the execution's timer runs out; 0 = it has none, as one that has ended.
+// Timer returns when the execution's timer expires; 0 = it has none, or has ended.
 func (e *Execution) Timer() int64 {
 	if e.Status >= FirstEnded {
 		return 0
@@ -165,23 +165,23 @@ type Key struct {
 	Job, Thing int64
 }
 
-// Change puts New in the place of a thing's latest execution of a job. It applies only if that is the one expected.
+// Change replaces a thing's latest execution of a job by New, if the latest is the expected one.
 type Change struct {
 	Key
-	// Number and Version of the row that must be there, and the Status it had with them. Number 0: there must be none.
+	// Number, Version and Status of the expected row. Number 0: there must be none.
 	Number, Version int64
 	Status          uint8
-	// JobVersion, if not 0, is the version that the job's row must still have.
+	// JobVersion, if not 0, is the version that the job's row must have.
 	JobVersion int64
 
 	New Execution // Job and Thing are the Key's
-	// Past, if not nil, is kept as an attempt; New has a higher number then. It is the row that was there, or what became of it
-	// in the same step.
+	// Past, if not nil, is kept as an attempt; New has a higher number then. It is the replaced row, possibly updated in the
+	// same step.
 	Past  *Execution
-	Entry []byte // payload for the feed, if the change applies; nil: none. It is in the job's order
+	Entry []byte // payload for the feed, in the job's order, if the change applies; nil: none
 
 	Applied bool       // set by the engine
-	Found   *Execution // set by Tx.Apply if Number is 0 and there is a row
+	Found   *Execution // set by Tx.Apply if Number is 0 and a row exists
 }
 
 // AttemptKey names a superseded attempt; Number 0: all of the key's.
@@ -206,7 +206,7 @@ type ReasonCount struct {
 	Count  int64
 }
 
-// Value is an opaque value under a key. Spaces are the caller's: templates, tags, documents, secrets, signatures.
+// Value is an opaque value with a key. The caller defines spaces: templates, tags, documents, secrets, signatures.
 type Value struct {
 	Space string
 	Key   string
