@@ -3,30 +3,15 @@ package load
 import (
 	"math"
 	"net/http"
-	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"jobgate/gateway/servertest"
 )
-
-// requireServers makes a missing tool a failure instead of a skipped test.
-const requireServers = "JOBGATE_TEST_REQUIRE_SERVERS"
-
-// tool returns the path of a program that this test compares with.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if os.Getenv(requireServers) != "" {
-			t.Fatalf("%s is not installed, and %s is set", name, requireServers)
-		}
-		t.Skipf("%s is not installed: install Debian's package %s to run this test", name, name)
-	}
-	return path
-}
 
 // steady is a target whose latencies are known: nine answers in ten take 50 ms, the
 // others 200 ms.
@@ -72,7 +57,7 @@ func wrk(t *testing.T, path, url string) map[float64]time.Duration {
 // that they measure the same.
 func TestAgreesWithWrk(t *testing.T) {
 	needsQuiet(t)
-	path := tool(t, "wrk")
+	path := servertest.Program(t, "wrk", "wrk")
 	url := serve(t, steady())
 	for range 10 {
 		theirs := wrk(t, path, url)

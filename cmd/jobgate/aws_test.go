@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"jobgate/gateway/servertest"
 )
 
 // s3Places are AWS settings, and where `s3://bucket/key` leads with them.
@@ -108,14 +109,10 @@ for line in sys.stdin:
 // askCLI returns what the AWS CLI presigns at each place.
 func askCLI(t *testing.T) []string {
 	t.Helper()
-	const install = "install the AWS CLI: apt-get install awscli"
 	command := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", presignLikeCLI)
 	command.Env = append([]string{"HOME=" + t.TempDir(), "AWS_EC2_METADATA_DISABLED=true", "PATH=/usr/bin:/bin"}, presignKeys...)
 	if exec.Command(command.Path, "-c", "import awscli").Run() != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal(install)
-		}
-		t.Skip(install)
+		servertest.Missing(t, "install the AWS CLI: apt-get install awscli")
 	}
 	var in, problems bytes.Buffer
 	for _, p := range s3Places {

@@ -1,15 +1,13 @@
 package main
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -24,9 +22,9 @@ func TestCodeSignGuide(t *testing.T) {
 		"AWS_ACCESS_KEY_ID=operator":                "AWS_ACCESS_KEY_ID=" + minio.Root.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=operator-secret-key": "AWS_SECRET_ACCESS_KEY=" + minio.Root.SecretAccessKey,
 		"http://127.0.0.1:9000":                     minio.URL,
-		"127.0.0.1:8080":                            freeAddress(t),
-		"127.0.0.1:8082":                            freeAddress(t),
-		"127.0.0.1:9090":                            freeAddress(t),
+		"127.0.0.1:8080":                            servertest.FreeAddress(t),
+		"127.0.0.1:8082":                            servertest.FreeAddress(t),
+		"127.0.0.1:9090":                            servertest.FreeAddress(t),
 		"--bucket firmware":                         "--bucket " + bucket, // the tests share a server
 		":::firmware/":                              ":::" + bucket + "/",
 		"/firmware/v7":                              "/" + bucket + "/v7",
@@ -67,22 +65,6 @@ func guide(t *testing.T) string {
 		}
 	}
 	return script.String()
-}
-
-// freeAddress is one at which something can listen. Its port is none that the kernel hands out by itself, from 32768 on:
-// what runs meanwhile does not take it.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	var l net.Listener
-	var err error
-	for range 100 {
-		if l, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(10000))); err == nil {
-			defer func() { _ = l.Close() }()
-			return l.Addr().String()
-		}
-	}
-	t.Fatal(err)
-	return ""
 }
 
 // commandNamedJobgate returns a folder in which the built binary is called jobgate.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"jobgate/gateway/servertest"
 )
 
 // anyPort are flags that let the demo listen where there is room.
@@ -98,16 +100,16 @@ func paste(t *testing.T, folder, text string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), end+"\n"), end+"\n")
 }
 
+// packages says which of Debian's packages has a program.
+var packages = map[string]string{
+	"curl": "curl", "aws": "awscli", "openssl": "openssl", "base64": "coreutils",
+	"mosquitto_sub": "mosquitto-clients", "mosquitto_rr": "mosquitto-clients", "mosquitto_pub": "mosquitto-clients",
+}
+
 // requirePrograms skips a test that needs programs of this machine, or fails it where all have to be there.
 func requirePrograms(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
-		}
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatalf("there is no %s on this machine", name)
-		}
-		t.Skipf("there is no %s on this machine", name)
+		servertest.Program(t, name, packages[name])
 	}
 }

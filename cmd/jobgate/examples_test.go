@@ -17,6 +17,7 @@ import (
 	"jobgate/gateway/jobs/api"
 	"jobgate/gateway/jobs/mqtt"
 	"jobgate/gateway/metrics"
+	"jobgate/gateway/servertest"
 )
 
 // What Prometheus and Grafana read; the Helm chart hands out the same files.
@@ -134,13 +135,7 @@ func TestIncidents(t *testing.T) {
 // TestExampleAlerts has Prometheus's own tool read the alert rules, and try those that are easily wrong.
 func TestExampleAlerts(t *testing.T) {
 	t.Parallel()
-	promtool, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("install promtool: apt-get install prometheus")
-	}
+	promtool := servertest.Program(t, "promtool", "prometheus")
 	folder := t.TempDir()
 	writeFile(t, folder, "rules.yaml", readExample(t, alertsFile))
 	tests := writeFile(t, folder, "tests.yaml", readExample(t, "testdata/alerts.yaml"))

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"jobgate/gateway/servertest"
 )
 
 // TestStoreFileGone deletes the database's file under a gateway: /readyz stays 200 and tells it, and so does a metric.
@@ -45,11 +47,7 @@ func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	missing := func(why any) {
 		t.Helper()
-		const advice = "the disk cannot be made small (%v): run it on Linux, as root or where users have namespaces of their own (unshare -rm)"
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") == "1" {
-			t.Fatalf(advice, why)
-		}
-		t.Skipf(advice, why)
+		servertest.Missing(t, "the disk cannot be made small (%v): run it on Linux, as root or where users have namespaces of their own (unshare -rm)", why)
 	}
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"jobgate/gateway/servertest"
 )
 
 // keyFile copies one of testdata's keys to a file with the given mode.
@@ -96,12 +98,7 @@ func TestOthersVerify(t *testing.T) {
 	firmware := read(t, "firmware.bin")
 	for tool, verify := range tools {
 		t.Run(tool, func(t *testing.T) {
-			if _, err := exec.LookPath(tool); err != nil {
-				if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-					t.Fatalf("%s is not installed", tool)
-				}
-				t.Skipf("%s is not installed (Debian: openssl, nodejs)", tool)
-			}
+			servertest.Program(t, tool, map[string]string{"openssl": "openssl", "node": "nodejs"}[tool])
 			for _, v := range goodKeys {
 				k := loadKey(t, v.name+".pem")
 				s, err := k.Sign(context.Background(), sha256.Sum256(firmware))

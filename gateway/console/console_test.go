@@ -18,6 +18,7 @@ import (
 	"github.com/valyala/fasthttp/fasthttputil"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/servertest"
 )
 
 // newClient serves the console before a handler that answers 418, and returns what asks it.
@@ -155,13 +156,7 @@ func TestFiles(t *testing.T) {
 
 // TestModules runs the modules' own tests.
 func TestModules(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal("install Debian's nodejs")
-		}
-		t.Skip("install Debian's nodejs")
-	}
+	node := servertest.Program(t, "node", "nodejs")
 	tests, err := filepath.Glob("testdata/*.test.mjs")
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("no tests: %v", err)

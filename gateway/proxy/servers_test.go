@@ -1,13 +1,10 @@
 package proxy_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,66 +15,21 @@ import (
 	"time"
 
 	"jobgate/gateway/proxy"
+	"jobgate/gateway/servertest"
 )
 
 // Real servers, behind the gateway and in front of it.
 
 var long = flag.Bool("long", false, "burst for two minutes at a Node server as it comes, which closes idle connections after 5 s")
 
+// packages says which of Debian's packages has a server.
+var packages = map[string]string{"haproxy": "haproxy", "nginx": "nginx-light", "node": "nodejs", "python3": "python3"}
+
 // start runs a server until the test ends, and waits until it takes connections at address. Without the program the test
 // is skipped.
 func start(t *testing.T, address, program string, args ...string) {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatalf("%s is required and not installed", program)
-		}
-		t.Skipf("install %s to run this test (Debian: apt-get install %s)", program, program)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, args...)
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", address); err == nil {
-			_ = conn.Close()
-			return
-		}
-		select {
-		case <-ended:
-			t.Fatalf("%s ended: %s", program, output.String())
-		default:
-		}
-		if time.Now().After(deadline) {
-			cancel()
-			<-ended
-			t.Fatalf("%s does not listen: %s", program, output.String())
-		}
-	}
-}
-
-// freeAddress returns an address at which nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
+	servertest.Start(t, address, exec.Command(servertest.Program(t, program, packages[program]), args...)) //nolint:gosec // programs that this file names
 }
 
 func write(t *testing.T, name, text string) string {
@@ -131,7 +83,7 @@ func TestNode(t *testing.T) {
 	if *long {
 		idle, every, bursts = 5*time.Second, 8*time.Second, 15
 	}
-	address := freeAddress(t)
+	address := servertest.FreeAddress(t)
 	start(t, address, "node", "-e", fmt.Sprintf(`
 const s = require("http").createServer((q, r) => { q.resume(); q.on("end", () => r.end("{}")) })
 s.keepAliveTimeout = %d
@@ -146,7 +98,7 @@ s.listen(%s, "127.0.0.1")`, idle.Milliseconds(), port(address)))
 
 // TestWSGI: what Python makes of a request's headers holds nothing that the device has said of itself.
 func TestWSGI(t *testing.T) {
-	address := freeAddress(t)
+	address := servertest.FreeAddress(t)
 	start(t, address, "python3", write(t, "app.py", `
 import json, sys
 from wsgiref.simple_server import make_server, WSGIRequestHandler
@@ -195,7 +147,7 @@ func nginx(t *testing.T, address, block string) {
 
 // TestNginx: behind the gateway, closing early, and in front of it.
 func TestNginx(t *testing.T) {
-	behind, before := freeAddress(t), freeAddress(t)
+	behind, before := servertest.FreeAddress(t), servertest.FreeAddress(t)
 	nginx(t, behind, "server { listen "+behind+"; keepalive_timeout 300ms; keepalive_requests 3; location / { return 200 \"$request_method $request_uri $http_x_forwarded_for\"; } }")
 	g := newGate(t, func(_ *proxy.Config, r *proxy.Request) { r.Trusted = true }, "http://"+behind)
 	c := client(t)
@@ -214,7 +166,7 @@ func TestNginx(t *testing.T) {
 
 // TestHAProxy: behind the gateway, closing early, and in front of it.
 func TestHAProxy(t *testing.T) {
-	behind, before := freeAddress(t), freeAddress(t)
+	behind, before := servertest.FreeAddress(t), servertest.FreeAddress(t)
 	const times = "defaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\n timeout http-keep-alive 300ms\n"
 	start(t, behind, "haproxy", "-db", "-f", write(t, "behind.cfg", times+"frontend f\n bind "+behind+"\n http-request return status 200 content-type text/plain lf-string \"%[method] %[pathq] %[req.fhdr(x-forwarded-for)]\"\n"))
 	g := newGate(t, func(_ *proxy.Config, r *proxy.Request) { r.Trusted = true }, "http://"+behind)

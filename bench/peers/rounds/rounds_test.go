@@ -3,25 +3,18 @@ package rounds
 import (
 	"context"
 	"math"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"jobgate/bench/peers/process"
 	"jobgate/bench/peers/setup"
+	"jobgate/gateway/servertest"
 )
 
 // TestServerTime takes the CPU time of a process that does nothing else than use it, over the answers that were good.
 func TestServerTime(t *testing.T) {
-	shell, err := exec.LookPath("sh")
-	if err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("install a POSIX shell: sh is not in the path")
-	}
+	shell := servertest.Program(t, "sh", "dash")
 	p, err := process.Start("busy", process.AnyCore, nil, shell, "-c", "while :; do :; done")
 	if err != nil {
 		t.Fatal(err)

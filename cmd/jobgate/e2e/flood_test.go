@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"jobgate/cmd/jobgate/gatetest"
+	"jobgate/gateway/servertest"
 )
 
 // allListeners writes the files of a gateway with every listener on, that serves doc, and returns their folder and its
@@ -179,13 +180,7 @@ func TestDrainWithHangingClients(t *testing.T) {
 
 // TestProxyProtocol has a real haproxy in front, which tells the device's address by the PROXY protocol.
 func TestProxyProtocol(t *testing.T) {
-	haproxy, err := exec.LookPath("haproxy")
-	if err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") == "1" {
-			t.Fatal("haproxy is not installed: apt-get install haproxy")
-		}
-		t.Skip("haproxy is not installed: apt-get install haproxy")
-	}
+	haproxy := servertest.Program(t, "haproxy", "haproxy")
 	t.Parallel()
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Header.Get("X-Forwarded-For"))

@@ -3,7 +3,6 @@ package fleet_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"jobgate/gateway/jobs/postgres"
+	"jobgate/gateway/servertest"
 )
 
 // refusedStart runs a gateway that cannot start, and returns what it says.
@@ -95,13 +95,7 @@ func TestBadInput(t *testing.T) {
 	if err := os.WriteFile(wrong, []byte(password+"x\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := ln.Addr().String()
-	_ = ln.Close()
-
+	closed := servertest.FreeAddress(t)
 	for name, c := range map[string]struct {
 		jobs string
 		args []string

@@ -5,13 +5,14 @@ package fleet_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"jobgate/gateway/servertest"
 )
 
 // TestClients runs whole lives of jobs with AWS's own clients, each of whose requests goes to another of three gateways:
@@ -50,22 +51,13 @@ func TestClients(t *testing.T) {
 // balance starts nginx, which gives each request to the next gateway's control plane, and returns its address.
 func balance(t *testing.T, folder string, gateways []*gateway) string {
 	t.Helper()
-	program, err := exec.LookPath("nginx")
-	if err != nil {
-		program = "/usr/sbin/nginx"
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := ln.Addr().String()
-	_ = ln.Close()
+	address := servertest.FreeAddress(t)
 	var servers strings.Builder
 	for _, g := range gateways {
 		fmt.Fprintf(&servers, "server %s max_fails=0; ", g.control)
 	}
 	configuration := filepath.Join(folder, "nginx.conf")
-	text := fmt.Sprintf(`daemon off; pid %[1]s/nginx.pid; error_log stderr warn;
+	text := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/nginx.pid; error_log stderr warn;
 events {}
 http {
 	access_log off;
@@ -85,18 +77,6 @@ http {
 	if err := os.WriteFile(configuration, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "-e", "stderr", "-c", configuration)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("cannot start nginx (Debian package nginx-light): %v", err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() })
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if c, err := net.Dial("tcp", address); err == nil {
-			_ = c.Close()
-			return address
-		}
-	}
-	t.Fatal("nginx does not listen")
-	return ""
+	servertest.Start(t, address, exec.Command(servertest.Program(t, "nginx", "nginx-light"), "-e", "stderr", "-c", configuration))
+	return address
 }

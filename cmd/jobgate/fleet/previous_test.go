@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"jobgate/cmd/jobgate/gatetest"
+	"jobgate/gateway/servertest"
 )
 
 // root is the top of the repository.
@@ -24,12 +24,8 @@ const root = "../../.."
 func previousProgram(t *testing.T) string {
 	t.Helper()
 	program, err := buildPrevious(t.Context(), t.TempDir())
-	switch {
-	case err == nil:
-	case os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "":
-		t.Fatalf("no previous program, and JOBGATE_TEST_REQUIRE_SERVERS is set: %v", err)
-	default:
-		t.Skipf("no previous program (it takes git and a clone with its history; set JOBGATE_TEST_REQUIRE_SERVERS to make this a failure): %v", err)
+	if err != nil {
+		servertest.Missing(t, "no previous program (it takes git and a clone with its history): %v", err)
 	}
 	return program
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -66,7 +67,7 @@ func newSite(t *testing.T, more string, prepare ...func(store string)) *site {
 	t.Helper()
 	s := &site{t: t, folder: t.TempDir(), minio: miniotest.Start(t), bucket: strings.ToLower(t.Name())}
 	s.minio.CreateBucket(t, s.bucket)
-	devices, control := freeAddress(t), freeAddress(t)
+	devices, control := servertest.FreeAddress(t), servertest.FreeAddress(t)
 	s.control, s.devices = "http://"+control, "http://"+devices
 	if strings.Contains(more, "control_tls") {
 		s.control = "https://" + control
@@ -126,16 +127,6 @@ func (s *site) file(name, text string) string {
 		s.t.Fatal(err)
 	}
 	return path
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // eventually waits until done says so.

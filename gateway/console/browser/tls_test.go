@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"jobgate/gateway/servertest"
 )
 
 // sh runs a script in folder.
@@ -22,13 +24,8 @@ func sh(t *testing.T, folder, script string) {
 // TestClientCertificate: the page works where control asks for a certificate, with nothing but what the browser keeps: its
 // own store of certificates, NSS's, in a home of its own.
 func TestClientCertificate(t *testing.T) {
-	for _, program := range []string{"openssl", "certutil", "pk12util"} {
-		if _, err := exec.LookPath(program); err != nil {
-			if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-				t.Fatal("install Debian's openssl and libnss3-tools")
-			}
-			t.Skip("install Debian's openssl and libnss3-tools")
-		}
+	for program, debian := range map[string]string{"openssl": "openssl", "certutil": "libnss3-tools", "pk12util": "libnss3-tools"} {
+		servertest.Program(t, program, debian)
 	}
 	folder := t.TempDir()
 	sh(t, folder, `
@@ -46,10 +43,7 @@ pk12util -i operator.p12 -d sql:.pki/nssdb -W '' -K ''`)
 
 	policies := "/etc/chromium/policies/managed"
 	if err := os.MkdirAll(policies, 0o755); err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("choosing a certificate without a click needs a policy of Chromium's: run as root")
+		servertest.Missing(t, "choosing a certificate without a click needs a policy of Chromium's: run as root: %v", err)
 	}
 	policy := filepath.Join(policies, "jobgate-test.json")
 	if err := os.WriteFile(policy, []byte(`{"AutoSelectCertificateForUrls": ["{\"pattern\":\"`+s.control+`\",\"filter\":{}}"]}`), 0o644); err != nil {

@@ -14,6 +14,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"jobgate/gateway/servertest"
 )
 
 // hostile is what users and devices may write into any field: HTML, other directions, other scripts.
@@ -123,10 +125,7 @@ func axe(t *testing.T) string {
 	path := filepath.Join(folder, "node_modules", "axe-core", "axe.min.js")
 	if _, err := os.Stat(path); err != nil {
 		if out, err := exec.Command("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, "axe-core@4.14.1").CombinedOutput(); err != nil {
-			if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			t.Skipf("install npm, which brings axe-core: %v", err)
+			servertest.Missing(t, "install npm, which brings axe-core: %v\n%s", err, out)
 		}
 	}
 	source, err := os.ReadFile(path)

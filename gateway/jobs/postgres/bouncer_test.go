@@ -11,35 +11,24 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/storetest"
+	"jobgate/gateway/servertest"
 )
 
 // bouncer starts PgBouncer in transaction mode before a server, and returns its address.
 func bouncer(t *testing.T, server string) string {
 	t.Helper()
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		program = "/usr/sbin/pgbouncer"
-		_, err = os.Stat(program)
-	}
-	if err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("install pgbouncer: apt-get install pgbouncer")
-	}
+	program := servertest.Program(t, "pgbouncer", "pgbouncer")
 	host, port, err := net.SplitHostPort(server)
 	must(t, err)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	own := servertest.FreeAddress(t)
+	_, ownPort, err := net.SplitHostPort(own)
 	must(t, err)
-	own := ln.Addr().(*net.TCPAddr)
-	must(t, ln.Close())
 	folder, err := os.MkdirTemp("", "jobgate-bouncer-")
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
@@ -49,14 +38,14 @@ func bouncer(t *testing.T, server string) string {
 * = host=%s port=%s user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = %d
+listen_port = %s
 unix_socket_dir =
 auth_type = any
 pool_mode = transaction
 ignore_startup_parameters = extra_float_digits
 max_client_conn = 200
 default_pool_size = 20
-`, host, port, own.Port), 0o644)) //nolint:gosec // likewise
+`, host, port, ownPort), 0o644)) //nolint:gosec // likewise
 	cmd := exec.Command(program, file)
 	if os.Getuid() == 0 {
 		who, err := user.Lookup("nobody")
@@ -65,18 +54,8 @@ default_pool_size = 20
 		gid, _ := strconv.Atoi(who.Gid)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}} //nolint:gosec // ids of the system
 	}
-	must(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for range 200 {
-		c, err := net.Dial("tcp", own.String())
-		if err == nil {
-			must(t, c.Close())
-			return own.String()
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("pgbouncer does not answer")
-	return ""
+	servertest.Start(t, own, cmd)
+	return own
 }
 
 // TestPgBouncer has two gateways' stores work by PgBouncer in transaction mode, where nothing of a connection outlives a

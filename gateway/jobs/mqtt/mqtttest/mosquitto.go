@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"jobgate/gateway/servertest"
 )
 
 // Open lets everybody do everything. Shared subscriptions on $aws are granted and deliver nothing.
@@ -34,14 +35,14 @@ type Mosquitto struct {
 
 	tb     testing.TB
 	config string
-	cmd    *exec.Cmd
+	stop   func()
 }
 
 // StartMosquitto runs mosquitto with a configuration, in which DEVICES and GATEWAYS are ports of two listeners. Without the program
 // the test is skipped, or fails where all have to be there.
 func StartMosquitto(t testing.TB, configuration string) *Mosquitto {
 	t.Helper()
-	m := &Mosquitto{tb: t, Devices: freeAddress(t), Gateways: freeAddress(t)}
+	m := &Mosquitto{tb: t, Devices: servertest.FreeAddress(t), Gateways: servertest.FreeAddress(t)}
 	m.config = filepath.Join(t.TempDir(), "mosquitto.conf")
 	_, devices, _ := net.SplitHostPort(m.Devices)
 	_, gateways, _ := net.SplitHostPort(m.Gateways)
@@ -50,51 +51,14 @@ func StartMosquitto(t testing.TB, configuration string) *Mosquitto {
 		t.Fatal(err)
 	}
 	m.Start()
-	t.Cleanup(m.Stop)
 	return m
 }
 
 // Start starts it again after Stop, at the same addresses.
 func (m *Mosquitto) Start() {
 	m.tb.Helper()
-	path, err := exec.LookPath("mosquitto")
-	if err != nil {
-		path = "/usr/sbin/mosquitto"
-	}
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("JOBGATE_TEST_REQUIRE_SERVERS") != "" {
-			m.tb.Fatal("there is no mosquitto on this machine: apt-get install mosquitto")
-		}
-		m.tb.Skip("there is no mosquitto on this machine: apt-get install mosquitto")
-	}
-	m.cmd = exec.Command(path, "-c", m.config)
-	if err := m.cmd.Start(); err != nil {
-		m.tb.Fatal(err)
-	}
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := net.Dial("tcp", m.Gateways)
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
-		if time.Now().After(end) {
-			m.tb.Fatal("mosquitto does not listen")
-		}
-	}
+	m.stop = servertest.Start(m.tb, m.Gateways, exec.Command(servertest.Program(m.tb, "mosquitto", "mosquitto"), "-c", m.config))
 }
 
 // Stop kills it.
-func (m *Mosquitto) Stop() {
-	_ = m.cmd.Process.Kill() // it may have ended
-	_ = m.cmd.Wait()
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
-	return ln.Addr().String()
-}
+func (m *Mosquitto) Stop() { m.stop() }

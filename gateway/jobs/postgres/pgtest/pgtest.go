@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -30,10 +29,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// requireServers is the environment variable that turns a skipped test into a failed one.
-const requireServers = "JOBGATE_TEST_REQUIRE_SERVERS"
+	"jobgate/gateway/servertest"
+)
 
 // Server is a running PostgreSQL. Its superuser is postgres, without a password.
 type Server struct {
@@ -89,12 +87,8 @@ var template struct {
 // Require skips the test if err says that there is no server, or fails it where servers are required.
 func Require(tb testing.TB, err error) {
 	tb.Helper()
-	switch {
-	case err == nil:
-	case os.Getenv(requireServers) != "":
-		tb.Fatalf("no PostgreSQL, and %s is set: %v", requireServers, err)
-	default:
-		tb.Skipf("no PostgreSQL (install Debian's package postgresql; set %s to make this a failure): %v", requireServers, err)
+	if err != nil {
+		servertest.Missing(tb, "no PostgreSQL: %v: apt-get install postgresql", err)
 	}
 }
 
@@ -229,12 +223,10 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // Run starts the server, on the port that it had before if it ran before, and waits until it answers.
 func (s *Server) Run() error {
 	if s.Port == 0 || s.cmd == nil {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+		var err error
+		if s.Port, err = servertest.FreePort(); err != nil {
 			return err
 		}
-		s.Port = ln.Addr().(*net.TCPAddr).Port
-		_ = ln.Close()
 	}
 	args := []string{"-D", s.Folder, "-p", strconv.Itoa(s.Port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200"}
 	if s.Careless {

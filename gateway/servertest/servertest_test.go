@@ -1,0 +1,110 @@
+package servertest
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// verdict is what becomes of a test.
+type verdict struct {
+	testing.TB
+	fatal, skip string
+}
+
+func (v *verdict) Helper()        {}
+func (v *verdict) Cleanup(func()) {}
+func (v *verdict) Fatal(args ...any) {
+	v.fatal = fmt.Sprint(args...)
+	panic(v)
+}
+
+func (v *verdict) Fatalf(format string, args ...any) {
+	v.fatal = fmt.Sprintf(format, args...)
+	panic(v)
+}
+
+func (v *verdict) Skipf(format string, args ...any) {
+	v.skip = fmt.Sprintf(format, args...)
+	panic(v)
+}
+
+// of returns what becomes of a test that does f.
+func of(f func(tb testing.TB)) *verdict {
+	v := new(verdict)
+	func() {
+		defer func() {
+			if r := recover(); r != nil && r != any(v) {
+				panic(r)
+			}
+		}()
+		f(v)
+	}()
+	return v
+}
+
+func TestProgram(t *testing.T) {
+	for _, need := range []string{"", "1"} {
+		t.Setenv(required, need)
+		v := of(func(tb testing.TB) { Program(tb, "no-such-program", "some-package") })
+		said := v.skip
+		if need != "" {
+			said = v.fatal
+		}
+		if !strings.Contains(said, "apt-get install some-package") || (v.skip == "") != (need != "") {
+			t.Errorf("%s=%q: fails with %q, is skipped with %q", required, need, v.fatal, v.skip)
+		}
+		if v := of(func(tb testing.TB) { Program(tb, "sh", "dash") }); v.fatal != "" || v.skip != "" {
+			t.Errorf("%s=%q: sh: fails with %q, is skipped with %q", required, need, v.fatal, v.skip)
+		}
+	}
+}
+
+// TestMain is also the server of TestStart: it greets who connects.
+func TestMain(m *testing.M) {
+	address := os.Getenv("SERVERTEST_ADDRESS")
+	if address == "" {
+		os.Exit(m.Run())
+	}
+	l, err := net.Listen("tcp", address)
+	for err == nil {
+		var c net.Conn
+		if c, err = l.Accept(); err == nil {
+			_, _ = io.WriteString(c, "hello")
+			_ = c.Close()
+		}
+	}
+	fmt.Println("no listener:", err)
+	os.Exit(1)
+}
+
+func TestStart(t *testing.T) {
+	command := func(address string) *exec.Cmd {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "SERVERTEST_ADDRESS="+address)
+		return cmd
+	}
+	address := FreeAddress(t)
+	stop := Start(t, address, command(address))
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := io.ReadAll(conn); string(text) != "hello" || err != nil {
+		t.Errorf("%q %v", text, err)
+	}
+	_ = conn.Close()
+	stop()
+	stop()
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Error("it listens after stop")
+	}
+	if v := of(func(tb testing.TB) { Start(tb, address, command("not an address")) }); !strings.Contains(v.fatal, "no listener") {
+		t.Errorf("a server that ends: %q", v.fatal)
+	}
+}
