@@ -28,7 +28,10 @@ func findBinary(ctx context.Context, logf func(string, ...any)) (string, error) 
 	}
 	dir := filepath.Join(cache, "jobgate", "minio-"+Version)
 	cached := filepath.Join(dir, binaryName())
-	for _, path := range []string{cached, fromPath(), fromGopath(ctx)} {
+	if isVersion(cached) {
+		return cached, nil
+	}
+	for _, path := range []string{fromPath(), fromGopath(ctx)} {
 		if path != "" && isVersion(path) {
 			return path, nil
 		}

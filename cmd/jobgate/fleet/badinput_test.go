@@ -24,7 +24,7 @@ func refusedStart(t *testing.T, jobs string, args ...string) string {
 	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, "+jobs+"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second+late)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--config", file}, args...)...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "AWS_EC2_METADATA_DISABLED=true"}
@@ -159,10 +159,10 @@ func TestRollingReplacement(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l.works(5*time.Second + late)
+	l.works(5 * time.Second)
 	f.gateways[0].end(15) // SIGTERM
 	f.gateways[0].start()
-	l.works(5*time.Second + late)
+	l.works(5 * time.Second)
 	l.verify()
 	again := f.load("again", 2, 2) // a job that is made on the expanded schema
 	again.works(10 * time.Second)

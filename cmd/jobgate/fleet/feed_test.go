@@ -29,7 +29,7 @@ func TestFeedLag(t *testing.T) {
 	until := func(what string, ok func(lag float64) bool) {
 		t.Helper()
 		var lag float64
-		for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(20*time.Second + late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 			_, admin := f.gateways[0].at()
 			_, body, _ := get("http://" + admin + "/metrics")
 			m := lagMetric.FindStringSubmatch(body)
@@ -45,7 +45,7 @@ func TestFeedLag(t *testing.T) {
 		}
 		t.Fatalf("%s: the lag is %v s", what, lag)
 	}
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(20*time.Second + late); ; time.Sleep(50 * time.Millisecond) {
 		status, body, _ := f.post(things[0], "lag", `{"status":"IN_PROGRESS"}`)
 		if status == 200 {
 			break

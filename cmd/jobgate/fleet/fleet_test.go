@@ -35,7 +35,7 @@ var binary string
 func TestMain(m *testing.M) {
 	os.Exit(gatetest.Main(func(built string) int {
 		binary = built
-		if err := flag.Set("test.parallel", "5"); err != nil { // each has a database that flushes, and some gateways
+		if err := flag.Set("test.parallel", "12"); err != nil { // most wait for a lease to expire
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
@@ -51,8 +51,9 @@ func faults() int {
 	return 1
 }
 
-// late is how much later than the design says something may happen on a machine that others use too.
-const late = 10 * time.Second
+// late is how much later than the design says something may happen: on a machine that does little else, as in .ci/run, or
+// on one that is busy.
+var late = map[bool]time.Duration{true: 10 * time.Second, false: 2 * time.Minute}[os.Getenv("JOBGATE_TEST_QUIET_CLOCK") != ""]
 
 // breath is how long a worker of a load waits between two reports: the machine is other tests' too.
 const breath = 3 * time.Millisecond
@@ -146,7 +147,7 @@ func (g *gateway) start() {
 	if err := cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(20*time.Second + late)
 	for time.Now().Before(deadline) {
 		if m := addresses.FindStringSubmatch(g.log.String()[from:]); m != nil {
 			g.mu.Lock()
@@ -194,7 +195,7 @@ func (g *gateway) at() (listen, admin string) {
 	return g.listen, g.admin
 }
 
-var client = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+var client = &http.Client{Timeout: 5*time.Second + late, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 func get(url string) (status int, body string, header http.Header) {
 	r, err := client.Get(url) //nolint:noctx // the client has a time-out
@@ -213,11 +214,11 @@ func (g *gateway) holds() bool {
 	return strings.Contains(body, `jobgate_lease_held{work="jobs"} 1`)
 }
 
-// holder waits until exactly one of the gateways holds the lease.
+// holder waits until exactly one of the gateways holds the lease, for within and late.
 func (f *fleet) holder(within time.Duration, among ...*gateway) *gateway {
 	f.Helper()
 	var holding []*gateway
-	for deadline := time.Now().Add(within); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(within + late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		holding = nil
 		for _, g := range among {
 			if g.holds() {
@@ -228,7 +229,7 @@ func (f *fleet) holder(within time.Duration, among ...*gateway) *gateway {
 			return holding[0]
 		}
 	}
-	f.Fatalf("%d gateways hold the lease after %v", len(holding), within)
+	f.Fatalf("%d gateways hold the lease after %v", len(holding), within+late)
 	return nil
 }
 
@@ -325,17 +326,17 @@ func (l *load) report(i int, n int64) {
 	}
 }
 
-// works waits until reports are answered after now.
+// works waits until a report is answered, for within and late.
 func (l *load) works(within time.Duration) time.Duration {
 	l.f.Helper()
 	begun := time.Now()
-	for time.Since(begun) < within {
+	for time.Since(begun) < within+late {
 		if l.lastGood.Load() > begun.UnixNano() {
 			return time.Since(begun)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	l.f.Fatalf("no report was answered for %v", within)
+	l.f.Fatalf("no report was answered for %v", within+late)
 	return 0
 }
 
@@ -354,11 +355,10 @@ func (l *load) verify() {
 	for i, thing := range l.things {
 		var e jobs.ExecutionSummary
 		var err error
-		for range 50 {
+		for deadline := time.Now().Add(late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 			if e, err = f.service.Execution(ctx, thing, l.job, 0); err == nil {
 				break
 			}
-			time.Sleep(100 * time.Millisecond)
 		}
 		if err != nil {
 			f.Fatal(err)
@@ -369,7 +369,7 @@ func (l *load) verify() {
 		}
 	}
 	for _, thing := range l.things {
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(10*time.Second + late)
 		for {
 			status, body, _ := f.post(thing, l.job, `{"status":"SUCCEEDED"}`)
 			if status == 200 || strings.Contains(body, "cannot become") { // an answer that was lost
@@ -381,20 +381,17 @@ func (l *load) verify() {
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	f.completes(l.job, 11*time.Second+late)
-	r, err := f.engine.Check(ctx)
-	if err != nil || len(r.Faults) > 0 {
-		f.Errorf("the store does not add up: %+v %v", r.Faults, err)
-	}
+	f.completes(l.job, 11*time.Second)
+	f.adds()
 	f.Logf("%d reports answered, %d refused with 503", l.good.Load(), l.refused.Load())
 }
 
-// completes waits until a job is completed.
+// completes waits until a job is completed, for within and late.
 func (f *fleet) completes(id string, within time.Duration) {
 	f.Helper()
 	begun := time.Now()
 	var status string
-	for time.Since(begun) < within {
+	for time.Since(begun) < within+late {
 		d, err := f.service.DescribeJob(context.Background(), time.Now(), id)
 		if err == nil {
 			if status = d.Job.Status.String(); status == "COMPLETED" {
@@ -404,5 +401,5 @@ func (f *fleet) completes(id string, within time.Duration) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := json.Marshal(status)
-	f.Errorf("job %s is %s after %v", id, text, within)
+	f.Errorf("job %s is %s after %v", id, text, within+late)
 }

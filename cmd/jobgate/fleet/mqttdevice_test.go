@@ -144,6 +144,7 @@ type mqttDevice struct {
 	release func() bool // of conn from ctx
 	current string      // the job that it does
 	ending  bool        // it has sent its last report
+	unsure  bool        // its last report was not answered
 }
 
 func (d *mqttDevice) topic(rest string) string { return "$aws/things/" + d.name + "/jobs/" + rest }
@@ -193,13 +194,13 @@ func (d *mqttDevice) session() error {
 
 // connect connects and subscribes.
 func (d *mqttDevice) connect() error {
-	conn, err := net.DialTimeout("tcp", d.address(), 10*time.Second)
+	conn, err := net.DialTimeout("tcp", d.address(), late)
 	if err != nil {
 		return err
 	}
 	d.conn = conn
 	d.release = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_ = conn.SetDeadline(time.Now().Add(50*time.Second + late))
 	m := packet.Connect{Version: packet.V311, Clean: true, KeepAlive: 600, ClientID: []byte(d.name)}
 	if err := d.send(packet.AppendConnect(nil, &m)); err != nil {
 		return err
@@ -313,11 +314,12 @@ func (d *mqttDevice) ask(rest, payload string) (a deviceAnswer, err error) {
 	}
 }
 
-// work does a job that was started, from wherever an earlier connection came to. Each report says which version it expects, so one whose
-// answer was lost is not made twice.
+// work does a job that was started, from wherever an earlier connection came to. Each report says which version it
+// expects, so one whose answer was lost is not made twice. The database may make it later than the device asks for its
+// job: the next report finds it, and the device asks again.
 func (d *mqttDevice) work(job string) error {
 	if d.current != job {
-		d.current, d.ending = job, false
+		d.current, d.ending, d.unsure = job, false, false
 		d.begun.Add(1)
 	}
 	a, err := d.ask(job+"/get", `{}`)
@@ -342,8 +344,14 @@ func (d *mqttDevice) work(job string) error {
 			d.ending = true
 			payload = fmt.Sprintf(`{"status":"SUCCEEDED","expectedVersion":%d}`, version)
 		}
+		unsure := d.unsure
+		d.unsure = true
 		if a, err = d.ask(job+"/update", payload); err != nil {
 			return err
+		}
+		d.unsure = false
+		if unsure && (a.Code == "VersionMismatch" || a.Code == "TerminalStateReached") {
+			return d.work(job)
 		}
 		if a.Code != "" {
 			return &unexpected{fmt.Sprintf("%s: %s of version %d: %s %s", d.name, job, version, a.Code, a.Message)}
@@ -377,11 +385,8 @@ func (s *swarm) verify(ids ...string) {
 				s.f.Errorf("%s of %s: %v with version %d, want %d", id, thing, e.Status, e.Version, 3+reports)
 			}
 		}
-		s.f.completes(id, 11*time.Second+late)
+		s.f.completes(id, 11*time.Second)
 	}
-	r, err := s.f.engine.Check(context.Background())
-	if err != nil || len(r.Faults) > 0 {
-		s.f.Errorf("the store does not add up: %+v %v", r.Faults, err)
-	}
+	s.f.adds()
 	s.f.Logf("%d devices, %d connections lost, %d refused, %d jobs ended", len(s.things), s.lost.Load(), s.refused.Load(), s.ended.Load())
 }

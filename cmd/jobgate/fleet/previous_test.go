@@ -94,15 +94,15 @@ func TestPreviousProgram(t *testing.T) {
 	l := f.load("rolling", 4, 4)
 	for _, asked := range [][]*gateway{{f.gateways[0]}, {old}, {f.gateways[0], old}} {
 		f.ask(asked...)
-		l.works(10*time.Second + late)
+		l.works(10 * time.Second)
 	}
 	f.gateways[0].end(syscall.SIGTERM) // the old one does the background work, too
 	f.ask(old)
-	f.holder(10*time.Second+late, old)
-	l.works(5*time.Second + late)
+	f.holder(10*time.Second, old)
+	l.works(5 * time.Second)
 	old.end(syscall.SIGTERM)
 	old.start()
-	l.works(5*time.Second + late)
+	l.works(5 * time.Second)
 	f.gateways[0].start()
 	f.ask(f.gateways[0], old)
 	l.verify()
@@ -111,6 +111,6 @@ func TestPreviousProgram(t *testing.T) {
 	old.program = binary
 	old.start()
 	again := f.load("again", 2, 2)
-	again.works(10*time.Second + late)
+	again.works(10 * time.Second)
 	again.verify()
 }

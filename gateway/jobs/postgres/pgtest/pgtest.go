@@ -122,17 +122,13 @@ func Start(parent string, careless bool) (*Server, error) {
 		return nil, err
 	}
 	sweep(parent)
-	folder, err := os.MkdirTemp(parent, folderPrefix)
+	seed.once.Do(func() { seed.err = s.place(os.TempDir()); seed.folder = s.Folder })
+	err := seed.err
+	if err == nil {
+		err = s.place(parent)
+	}
 	if err != nil {
 		return nil, err
-	}
-	s.Folder = filepath.Join(folder, "data")
-	if err := s.runAs(folder); err != nil {
-		return nil, err
-	}
-	initdb := s.command("initdb", "-D", s.Folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-	if text, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, text)
 	}
 	for range 5 { // another process may take the port first
 		if err = s.Run(); err == nil {
@@ -140,6 +136,33 @@ func Start(parent string, careless bool) (*Server, error) {
 		}
 	}
 	return nil, err
+}
+
+// seed is the data of a server that never ran. The others are copies: initdb takes ten times as long.
+var seed struct {
+	once   sync.Once
+	folder string
+	err    error
+}
+
+// place makes the server's folder under parent and its data: the seed's, or the seed itself.
+func (s *Server) place(parent string) error {
+	folder, err := os.MkdirTemp(parent, folderPrefix)
+	if err != nil {
+		return err
+	}
+	s.Folder = filepath.Join(folder, "data")
+	if err := s.runAs(folder); err != nil {
+		return err
+	}
+	fill := s.command("initdb", "-D", s.Folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+	if seed.folder != "" {
+		fill = s.command("cp", "-pR", seed.folder, s.Folder)
+	}
+	if text, err := fill.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", fill.Path, err, text)
+	}
+	return nil
 }
 
 const folderPrefix = "jobgate-postgres-"
