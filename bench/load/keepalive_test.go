@@ -15,25 +15,26 @@ import (
 func TestMQTTKeepAlive(t *testing.T) {
 	t.Parallel()
 	const wait = 4 * time.Second
-	address := serveMQTT(t, "").address
-	f := func(keepAlive time.Duration, v311 bool, edit func(*plan.Plan)) {
-		t.Helper()
-		p := mqttPlan(t, "mqtt://"+address, 2, plan.Step{Path: "/$next/get"}, plan.Step{Path: "/get", Think: wait})
-		p.Connections, p.Things, p.V311, p.MQTTKeepAlive = 1, mustNames(t, "thing-", "1", plan.Uniform), v311, keepAlive
-		p.Timeout = 20 * time.Second
-		edit(p)
-		res := mustRun(t, p)
-		if c := res.Counts; c.Failed != 0 || c.Good != 2 || c.Reconnects != 0 {
-			t.Errorf("keep alive %s, 3.1.1 %t: %+v, %v", keepAlive, v311, c, res.Errors)
-		}
+	f := func(what string, v311 bool, edit func(*plan.Plan)) {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			p := mqttPlan(t, "mqtt://"+serveMQTT(t, "").address, 2, plan.Step{Path: "/$next/get"}, plan.Step{Path: "/get", Think: wait})
+			p.Connections, p.Things, p.V311, p.MQTTKeepAlive = 1, mustNames(t, "thing-", "1", plan.Uniform), v311, time.Second
+			p.Timeout = 20 * time.Second
+			edit(p)
+			res := mustRun(t, p)
+			if c := res.Counts; c.Failed != 0 || c.Good != 2 || c.Reconnects != 0 {
+				t.Errorf("%+v, %v", c, res.Errors)
+			}
+		})
 	}
 	closed := func(p *plan.Plan) { p.Count = 1 }
 	open := func(p *plan.Plan) { // two requests, four seconds apart
 		p.Count, p.Flows[0].Steps = 0, p.Flows[0].Steps[:1]
 		p.Stages, p.Duration = []plan.Stage{{From: 0.25, To: 0.25}}, 2*wait
 	}
-	f(time.Second, false, closed)
-	f(time.Second, true, open)
+	f("closed loop", false, closed)
+	f("open loop, 3.1.1", true, open)
 }
 
 // The keep alive that a target wants holds instead of the device's, and a target that does not answer is given up.

@@ -3,6 +3,7 @@ package load
 import (
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -129,6 +130,17 @@ func closedPlan(t testing.TB, url string, concurrency int, length time.Duration)
 	p := openPlan(t, url, 1, length)
 	p.Stages, p.Connections = nil, concurrency
 	return p
+}
+
+// TestMain lets more tests run at once than there are processors, since most wait for time to pass. Those that bound it
+// from above need the processors for themselves.
+func TestMain(m *testing.M) {
+	if os.Getenv(quietClock) == "" {
+		if err := flag.Set("test.parallel", "16"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
 }
 
 // quietClock makes a test run that a machine which does something else as well may spoil.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func certificate(t *testing.T, ends time.Time) (files edge.TLS, pair tls.Certifi
 		}
 		return path
 	}
-	files = edge.TLS{Setting: "tls", CertFile: write("cert.pem", "CERTIFICATE", der), KeyFile: write("key.pem", "PRIVATE KEY", private)}
+	files = edge.TLS{Setting: "tls", Every: 200 * time.Millisecond, CertFile: write("cert.pem", "CERTIFICATE", der), KeyFile: write("key.pem", "PRIVATE KEY", private)}
 	if pair, err = tls.LoadX509KeyPair(files.CertFile, files.KeyFile); err != nil {
 		t.Fatal(err)
 	}
@@ -92,8 +93,6 @@ func TestHandshakeErrors(t *testing.T) {
 		reason string
 		try    func(t *testing.T)
 	}{
-		{"timeout", says("")},
-		{"timeout", says("\x16\x03\x01\x01\x00")},
 		{"not_tls", says(get)},
 		{"closed", func(t *testing.T) { _ = s.dial(t).Close() }},
 		{"client_certificate", client(func(c *tls.Config) { c.Certificates = nil })},
@@ -108,6 +107,15 @@ func TestHandshakeErrors(t *testing.T) {
 			return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", c.reason) == before+1
 		})
 	}
+	before := gather(t, s.metrics, "jobgate_tls_handshake_errors_total", "timeout")
+	var silent sync.WaitGroup
+	for _, text := range []string{"", "\x16\x03\x01\x01\x00"} {
+		silent.Go(func() { says(text)(t) })
+	}
+	silent.Wait()
+	eventually(t, "both time-outs are counted", func() bool {
+		return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", "timeout") == before+2
+	})
 	if log := s.log.String(); !strings.Contains(log, `level=WARN msg="a TLS handshake failed" listener=listen peer=127.0.0.1:`) || !strings.Contains(log, "reason=not_tls") {
 		t.Error(log)
 	}

@@ -9,7 +9,7 @@ import (
 
 // TestMain lets more tests run at once than there are processors: those that say so wait for time-outs.
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "16"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

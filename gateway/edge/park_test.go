@@ -173,16 +173,17 @@ func (c *cutter) Write(p []byte) (int, error) {
 func TestParkedHalfRecord(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
-	for _, rest := range []bool{true, false} {
-		idle := time.Minute
-		if !rest {
-			idle = 3 * time.Second // it is waited for
-		}
-		s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
-			parksTLS(files)(o, h, d)
-			o.IdleTimeout, h.IdleTimeout = idle, idle
-		})
-		for _, parkFirst := range []bool{true, false} {
+	f := func(what string, rest, parkFirst bool) {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			idle := time.Minute
+			if !rest {
+				idle = 3 * time.Second // it is waited for
+			}
+			s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
+				parksTLS(files)(o, h, d)
+				o.IdleTimeout, h.IdleTimeout = idle, idle
+			})
 			half := &cutter{Conn: s.dial(t), pass: 1 << 20}
 			conn := tls.Client(half, trusting(pair))
 			ask(t, conn, get, "/")
@@ -205,8 +206,12 @@ func TestParkedHalfRecord(t *testing.T) {
 				t.Errorf("at the end of the idle time: %q, %v", got, err)
 			}
 			eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
-		}
+		})
 	}
+	f("parked, and the rest comes", true, true)
+	f("the rest comes", true, false)
+	f("parked, and no rest", false, true)
+	f("no rest", false, false)
 }
 
 // Parked connections end with the idle time-out, without a byte; TLS is ended in order.

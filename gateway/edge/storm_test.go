@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -178,10 +179,14 @@ func TestStorm(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	const clients = 60
+	lasts := 500 * time.Millisecond
+	if os.Getenv("JOBGATE_TEST_QUIET_CLOCK") != "" {
+		lasts = 2 * time.Second
+	}
 	f := func(what string, secure bool, limit int) {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := &storm{end: time.Now().Add(2 * time.Second), evicts: limit > 0}
+			s := &storm{end: time.Now().Add(lasts), evicts: limit > 0}
 			s.site = serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
 				parks(o, h, d)
 				o.MaxConnections, o.Refuse = limit, nil

@@ -1,6 +1,7 @@
 package localfile
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"time"
@@ -12,6 +13,8 @@ const watchEvery = 2 * time.Second
 
 // Watcher notices changes of files.
 type Watcher struct {
+	Every time.Duration // how often Run checks them; 0: every 2 s
+
 	files func() []string
 	known map[string]os.FileInfo
 }
@@ -25,7 +28,7 @@ func NewWatcher(files func() []string) *Watcher {
 // Run calls changed when a file was written or replaced, also when a symbolic link points elsewhere (a ConfigMap), until
 // ctx ends. It waits until the files have not changed for one interval, so that changed never reads a half-written file.
 func (w *Watcher) Run(ctx context.Context, changed func()) {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(cmp.Or(w.Every, watchEvery))
 	defer tick.Stop()
 	last := w.known
 	for {

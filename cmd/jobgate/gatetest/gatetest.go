@@ -15,7 +15,7 @@ import (
 )
 
 // atOnce is how many tests run in parallel: they mostly wait for processes, sessions, time-outs and drains.
-const atOnce = "8"
+const atOnce = "16"
 
 // Main builds the command and calls run with its path. It returns run's exit status, or 1 if the command does not build.
 func Main(run func(binary string) int) int {

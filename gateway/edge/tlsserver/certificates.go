@@ -18,7 +18,8 @@ type Files struct {
 	CertFile, KeyFile string
 	ClientCAFile      string // not "": client certificates are verified against it
 	RequireClientCert bool
-	NextProtos        []string // by ALPN; nil: http/1.1
+	NextProtos        []string      // by ALPN; nil: http/1.1
+	Every             time.Duration // how often Watch checks the files; 0: every 2 s
 }
 
 // Certificates keeps the configuration that new connections get.
@@ -34,6 +35,7 @@ type Certificates struct {
 func New(files Files, log *slog.Logger) (*Certificates, error) {
 	c := &Certificates{files: files, log: log}
 	c.changes = localfile.NewWatcher(func() []string { return []string{files.CertFile, files.KeyFile, files.ClientCAFile} })
+	c.changes.Every = files.Every
 	config, err := files.load()
 	if err != nil {
 		return nil, err

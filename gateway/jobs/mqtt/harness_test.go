@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +23,14 @@ import (
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
+
+// Tests that run at once wait more than they compute.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "10"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 var bg = context.Background()
 
@@ -41,8 +52,12 @@ func (plain) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ t
 	return d.Template.AppendTo(dst, &jobdoc.Context{})
 }
 
+// testLabel is the label of the goroutines of a test's server: the test's name.
+const testLabel = "test"
+
 func newService(t testing.TB) *operations.Service {
 	t.Helper()
+	pprof.SetGoroutineLabels(pprof.WithLabels(bg, pprof.Labels(testLabel, t.Name())))
 	engine, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db"), NoSync: true})
 	if err != nil {
 		t.Fatal(err)

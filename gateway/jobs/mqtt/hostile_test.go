@@ -202,6 +202,7 @@ func TestForeignFilters(t *testing.T) {
 
 // TestManySubscriptions: a session keeps as many as AWS allows.
 func TestManySubscriptions(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, nil)
 	c := f.connect(packet.V5, "a", nil)
 	for i := range 60 {
@@ -217,6 +218,7 @@ func TestManySubscriptions(t *testing.T) {
 
 // TestUnread: a client that asks and does not read is cut off.
 func TestUnread(t *testing.T) {
+	t.Parallel()
 	f := newFixtureWith(t, nil, 300*time.Millisecond)
 	f.things("a")
 	f.createWith("j", func(r *jobs.CreateJobRequest) { r.Document = `{"text":"` + longText(20000) + `"}` }, "a")
@@ -252,6 +254,7 @@ func TestConnectRate(t *testing.T) {
 
 // TestKeepAlive: a silent client is gone after one and a half of its time.
 func TestKeepAlive(t *testing.T) {
+	t.Parallel()
 	f := newFixture(t, nil)
 	c := f.connect(packet.V5, "a", func(m *packet.Connect) { m.KeepAlive = 1 })
 	c.ends(packet.KeepAliveTimeout)

@@ -227,6 +227,7 @@ func TestManySessions(t *testing.T) {
 
 // TestCertificateEnds: so does its connection.
 func TestCertificateEnds(t *testing.T) {
+	t.Parallel()
 	s := newSecure(t)
 	c := s.client(packet.V5, s.ca.sign("a", time.Now().Add(2*time.Second)), "x", nil)
 	c.ends(packet.NotAuthorized)

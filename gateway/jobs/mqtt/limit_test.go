@@ -18,6 +18,7 @@ import (
 // TestConnectionLimit floods a listener that is full. Strangers are closed without a byte and end nobody's connection; a
 // valid CONNECT takes the place of the device that was silent the longest, if there is one; devices that ask go on.
 func TestConnectionLimit(t *testing.T) {
+	t.Parallel()
 	const limit, asking, parkAfter = 20, 10, 5 * time.Second
 	f := newFixture(t, nil)
 	ln, err := edge.Listen(edge.Options{

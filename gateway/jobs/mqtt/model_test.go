@@ -25,6 +25,7 @@ type player struct {
 // TestModel plays operators and devices in random orders. Whatever happens, a device that listens soon believes what the
 // service knows: also if it was away, was taken over, or has not acknowledged.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	runs := uint64(4)
 	if os.Getenv("MQTT_MODEL") != "" {
 		_, _ = fmt.Sscan(os.Getenv("MQTT_MODEL"), &runs) // what it is not stays 4

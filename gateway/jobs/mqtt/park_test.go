@@ -4,7 +4,9 @@ package mqtt_test
 
 import (
 	"bytes"
+	"fmt"
 	"runtime/pprof"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -12,18 +14,31 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// serving returns how many goroutines serve connections.
-func serving(t *testing.T) int {
+// serving returns how many goroutines serve connections of the test's server.
+func serving(t *testing.T) (n int) {
 	t.Helper()
 	var b bytes.Buffer
-	if err := pprof.Lookup("goroutine").WriteTo(&b, 2); err != nil {
+	if err := pprof.Lookup("goroutine").WriteTo(&b, 1); err != nil {
 		t.Fatal(err)
 	}
-	return strings.Count(b.String(), "mqtt.(*conn).goOn(")
+	_, goroutines, _ := strings.Cut(b.String(), "\n") // after the total
+	label := fmt.Sprintf("%q:%q", testLabel, t.Name())
+	for _, alike := range strings.Split(goroutines, "\n\n") { // "2 @ 0x…", their labels, their stack
+		if strings.Contains(alike, "mqtt.(*conn).goOn+") && strings.Contains(alike, label) {
+			many, _, _ := strings.Cut(alike, " @ ")
+			each, err := strconv.Atoi(many)
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, alike)
+			}
+			n += each
+		}
+	}
+	return n
 }
 
 // A device that is silent costs no goroutine, is told of its jobs, and is answered when it asks.
 func TestParked(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
 		ln, err := edge.Listen(edge.Options{

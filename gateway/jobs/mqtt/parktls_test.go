@@ -48,6 +48,7 @@ func (h *halves) complete() error {
 
 // TestParkedTLS: a device that was silent behind TLS is answered, whatever its packets come in, and is told of its jobs.
 func TestParkedTLS(t *testing.T) {
+	t.Parallel()
 	both(t, func(t *testing.T, v packet.Version) {
 		s := newSecureWith(t, parkSoon)
 		s.things("a")
@@ -110,6 +111,7 @@ func TestParkedTLS(t *testing.T) {
 // TestParkedEnds: what ends a connection ends it while it is parked: a keep-alive that is over, its certificate, a
 // revocation, its thing's deletion, its place that is taken. The client is told why.
 func TestParkedEnds(t *testing.T) {
+	t.Parallel()
 	s := newSecureWith(t, parkSoon)
 	names := []string{"silent", "ending", "revoked", "deleted", "taken"}
 	s.things(names...)
@@ -141,6 +143,7 @@ func TestParkedEnds(t *testing.T) {
 
 // TestParkedResumed: a handshake that resumes a session makes a connection that parks as any other.
 func TestParkedResumed(t *testing.T) {
+	t.Parallel()
 	s := newSecureWith(t, parkSoon)
 	config := s.tls(s.ca.sign("a", time.Now().Add(time.Hour)))
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)

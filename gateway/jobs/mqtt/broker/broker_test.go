@@ -3,6 +3,7 @@ package broker_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -23,6 +24,14 @@ import (
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
 )
+
+// Tests that run at once wait for brokers more than they compute.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
 
 var bg = context.Background()
 
@@ -153,6 +162,7 @@ func register(t testing.TB, s *operations.Service, things ...string) {
 
 // TestMountPoint: two gateways share the devices' requests.
 func TestMountPoint(t *testing.T) {
+	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Mounted)
 	s := newService(t)
 	c := broker.Config{URL: "mqtt://" + m.Gateways, Prefix: "dev/$aws", Share: "jobgate"}
@@ -180,6 +190,7 @@ func TestMountPoint(t *testing.T) {
 // TestSwallowed: mosquitto grants shared subscriptions on $aws and delivers nothing; the gateway says so and goes on
 // without.
 func TestSwallowed(t *testing.T) {
+	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
 	s := newService(t)
 	join(t, s, broker.Config{URL: "mqtt://" + m.Gateways, Share: "jobgate"}).await(t, "swallowed by the broker")
@@ -189,6 +200,7 @@ func TestSwallowed(t *testing.T) {
 
 // TestBrokerRestarts: while the broker is away jobs are made; when it is back, the device is told.
 func TestBrokerRestarts(t *testing.T) {
+	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
 	s := newService(t)
 	join(t, s, broker.Config{URL: "mqtt://" + m.Gateways})
@@ -213,6 +225,7 @@ func TestBrokerRestarts(t *testing.T) {
 // TestGatewayRestarts: jobs that are made while no gateway publishes notices are told by the next one that does, at its
 // start or when it takes over.
 func TestGatewayRestarts(t *testing.T) {
+	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
 	s := newService(t)
 	register(t, s, "d")
@@ -250,6 +263,7 @@ func succeed(t testing.TB, s *operations.Service, thing, id string) {
 // TestWithdrawnWhileDown: what is no longer pending for a device was changed while no gateway published notices. The next
 // one tells the device; by the feed of a shared store it tells only those that were changed.
 func TestWithdrawnWhileDown(t *testing.T) {
+	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
 	db := memory.New(memory.Moods{})
 	store, s := sharedService(t, db)
@@ -291,6 +305,7 @@ func TestWithdrawnWhileDown(t *testing.T) {
 // TestKilled: a store of one process knows what devices were told if the process has ended in order, and that it is not
 // known if it has not.
 func TestKilled(t *testing.T) {
+	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
 	store, s := newStore(t)
 	c := withPlace(broker.Config{URL: "mqtt://" + m.Gateways}, store, s)
@@ -334,6 +349,7 @@ func kept(t testing.TB, store *rules.Store) bool {
 
 // TestStrangers: the probe tells a broker that keeps strangers out from one that lets a user name alone do everything.
 func TestStrangers(t *testing.T) {
+	t.Parallel()
 	acl := filepath.Join(t.TempDir(), "acl")
 	rights := "user gateway\ntopic readwrite $aws/#\nuser open\ntopic readwrite $aws/#\npattern readwrite $aws/things/%u/jobs/#\n"
 	if err := os.WriteFile(acl, []byte(rights), 0o600); err != nil {
