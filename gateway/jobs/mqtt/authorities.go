@@ -13,24 +13,24 @@ import (
 	"jobgate/gateway/localfile"
 )
 
-// Authorities say which certificates of devices are valid, beyond the handshake: those of the authorities in a file that
-// are not revoked. The files are read again when they change. It is safe for concurrent use.
+// Authorities check devices' certificates after the handshake: they must be signed by an authority in a file, and not be
+// revoked. The files are read again when they change. It is safe for concurrent use.
 type Authorities struct {
 	options AuthoritiesOptions
 	current atomic.Pointer[trust]
 	changes *localfile.Watcher
 }
 
-// AuthoritiesOptions name the files, and what in a certificate names the thing.
+// AuthoritiesOptions name the files, and the field of a certificate that names the thing.
 type AuthoritiesOptions struct {
 	CAFile  string // authorities in PEM
 	CRLFile string // lists of revoked certificates, PEM or DER; "": none is revoked
-	// Name returns the name of the thing that a certificate is of; false if it names none.
+	// Name returns the name of a certificate's thing; false if it names none.
 	Name func(leaf *x509.Certificate) (thing string, ok bool)
 	Log  *slog.Logger
 }
 
-// trust is what the files say.
+// trust is the content of the files.
 type trust struct {
 	roots   *x509.CertPool
 	known   map[string]bool // the roots, in DER
@@ -55,8 +55,8 @@ var (
 	errNoName  = errors.New("the certificate names no thing, or more than one, where mqtt.auth.thing_name looks")
 )
 
-// Identify is for Config.Identify. The handshake may have gone by authorities of before: the listener reads its files when
-// it looks at them, and a session that was resumed was verified when it began.
+// Identify is for Config.Identify. The handshake may have used older authorities: the listener reads its files at its own
+// times, and a resumed session was verified when it began.
 func (a *Authorities) Identify(chains [][]*x509.Certificate) (thing string, err error) {
 	t, leaf := a.current.Load(), chains[0][0]
 	if !slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool { return t.known[string(chain[len(chain)-1].Raw)] }) {
@@ -84,8 +84,8 @@ func (t *trust) valid(leaf *x509.Certificate, intermediates []*x509.Certificate)
 
 func serial(issuer []byte, number string) string { return string(issuer) + "/" + number }
 
-// Watch reads the files again when they change, until ctx ends, and ends the connections of s whose certificates are not
-// valid any more. Files that cannot be read leave what was read before in force.
+// Watch reads the files again when they change, until ctx ends, and closes connections of s whose certificates are no longer
+// valid. If the files cannot be read, the old content stays in use.
 func (a *Authorities) Watch(ctx context.Context, s *Server) {
 	a.changes.Run(ctx, func() { a.reload(s) })
 }
@@ -127,7 +127,7 @@ func (a *Authorities) load() (*trust, error) {
 	return t, t.revoke(a.options.CRLFile, text, issuers)
 }
 
-// revoke takes the lists of a file, each signed by one of the issuers.
+// revoke adds the lists of a file, each signed by one of the issuers.
 func (t *trust) revoke(file string, text []byte, issuers []*x509.Certificate) error {
 	lists := [][]byte{text}
 	if block, rest := pem.Decode(text); block != nil {

@@ -12,44 +12,43 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// Service is the IoT Jobs service as devices need it; *jobs.Service has it.
+// Service is the part of the IoT Jobs service that devices need; operations.Service implements it.
 type Service interface {
 	dispatch.Service
 	Events() *jobs.Events
 }
 
-// Config is what a Server needs.
+// Config configures a Server.
 type Config struct {
 	Service   Service            // required
 	Documents dispatch.Documents // required
 
-	// Identify says which thing a device is that has shown a certificate, by the chains that the handshake has verified: one
-	// at least, each from the device's own certificate to an authority's. nil: the client id names the thing, and everybody
-	// is believed.
+	// Identify returns the thing of a device's certificate. chains are those verified in the handshake: at least one, each from
+	// the device's certificate to an authority's. nil: the client id names the thing, without any check.
 	Identify func(chains [][]*x509.Certificate) (thing string, err error)
 
 	MaxPayload     int           // of what devices publish, in bytes; 0: 128 KiB
-	SessionExpiry  time.Duration // longest that a session outlives its connection; 0: not at all
-	ConnectRate    int           // CONNECTs a second that are let in; 0: no bound
-	MaxConnections int           // at once, those that have not sent CONNECT included; 0: no bound
-	ReadTimeout    time.Duration // for the handshake and CONNECT, and for the rest of a packet that has begun; 0: 10 s
+	SessionExpiry  time.Duration // longest life of a session after its connection; 0: none
+	ConnectRate    int           // CONNECTs accepted a second; 0: no bound
+	MaxConnections int           // at once, including those that have not sent CONNECT; 0: no bound
+	ReadTimeout    time.Duration // for the handshake and CONNECT, and for the rest of a started packet; 0: 10 s
 	WriteTimeout   time.Duration // for a client that does not read; 0: 10 s
 
-	// Request is told of every request that was answered, for metrics; nil: nobody is.
+	// Request is called after every answered request, for metrics; may be nil.
 	Request func(code dispatch.Code, took time.Duration)
 	Tracer  *tracing.Tracer // nil: requests have no spans
 	Log     *slog.Logger    // nil: discards
 }
 
-// What AWS allows, and so does the gateway.
+// AWS's limits.
 const (
 	defaultMaxPayload = 128 << 10
-	maxKeepAlive      = 1200 // seconds; also that of a client that asks for none
+	maxKeepAlive      = 1200 // seconds; also the default
 	maxSubscriptions  = 50   // of a session
 	maxInflight       = 100  // messages that a client has not acknowledged
 	maxSessions       = 20   // of a thing, its connections included
 	maxOffline        = 1 << 20
-	packetOverhead    = 4 << 10 // of a packet beyond its payload: topic, properties, header
+	packetOverhead    = 4 << 10 // of a packet besides its payload: topic, properties, header
 )
 
 func (c *Config) setDefaults() error {

@@ -15,21 +15,21 @@ import (
 type conn struct {
 	server  *Server
 	net     net.Conn
-	edge    *edge.Conn              // net, or what its TLS is on; nil: net is another's
-	session *session                // nil before CONNECT; for whoever has the turn
-	held    atomic.Pointer[session] // the same, for all others
+	edge    *edge.Conn              // net, or the connection below its TLS; nil: not one of edge's
+	session *session                // nil before CONNECT; guarded by turn
+	held    atomic.Pointer[session] // the same, without turn
 
-	// turn is held by whoever handles the client's packets or writes to it.
+	// turn is held while the client's packets are handled or something is written to it.
 	turn sync.Mutex
 	connection
-	unacked []uint16 // messages with QoS 1 on their way
+	unacked []uint16 // ids of QoS 1 messages in flight
 	nextID  uint16
-	writeBy int64 // Unix seconds: the write deadline in force
+	writeBy int64 // Unix seconds: the current write deadline
 
 	dirty  atomic.Bool  // what is pending may have changed
-	queued atomic.Bool  // it is in the queue
-	closed atomic.Bool  // whoever sets it lets go of the session
-	seen   atomic.Int64 // Unix seconds: when the last packet came
+	queued atomic.Bool  // in the queue
+	closed atomic.Bool  // the one who sets it releases the session
+	seen   atomic.Int64 // Unix seconds: time of the last packet
 	begun  atomic.Bool  // CONNECT was accepted
 	first  [1]byte      // see wait
 }
@@ -37,13 +37,13 @@ type conn struct {
 // connection is what CONNECT agreed on.
 type connection struct {
 	version     packet.Version
-	idle        uint32 // seconds without a packet after which the client is gone
-	window      uint16 // messages with QoS 1 that it takes at once
-	maxPacket   uint32 // bytes that it takes; 0: no bound
-	certificate int64  // Unix seconds: when its certificate ends; 0: it has none
+	idle        uint32 // seconds without a packet until it is disconnected
+	window      uint16 // QoS 1 messages it accepts in flight
+	maxPacket   uint32 // largest packet it accepts, in bytes; 0: no bound
+	certificate int64  // Unix seconds: when its certificate expires; 0: none
 }
 
-// buffers are those of packets that are being read or written.
+// buffers holds buffers for packets.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 4096); return &b }}
 
 // maxKept bounds the buffers that are pooled, in bytes.
@@ -56,19 +56,19 @@ func keep(b *[]byte) {
 	}
 }
 
-// serve is a connection's life, from its first byte until it is parked or ends.
+// serve serves a connection from its first byte until it is parked or ends.
 func (c *conn) serve() {
 	defer c.server.recover(c)
 	c.goOn(c.open())
 }
 
-// resume is the life of a connection that was parked.
+// resume serves a connection that was parked.
 func (c *conn) resume() {
 	defer c.server.recover(c)
 	c.goOn(nil)
 }
 
-// goOn receives until there is a reason to end. A connection that is parked is another goroutine's from then on.
+// goOn receives until there is a reason to end. A parked connection belongs to another goroutine from then on.
 func (c *conn) goOn(reason error) {
 	for reason == nil {
 		reason = c.receive()
@@ -80,9 +80,9 @@ func (c *conn) goOn(reason error) {
 
 var errParked = errors.New("the connection is parked")
 
-// open reads CONNECT and answers it. What is wrong before that is answered with nothing.
+// open reads CONNECT and answers it. Errors before CONNECT are not answered.
 func (c *conn) open() error {
-	_ = c.net.SetDeadline(time.Now().Add(c.server.config.ReadTimeout)) // a connection that is broken says so when it is read
+	_ = c.net.SetDeadline(time.Now().Add(c.server.config.ReadTimeout)) // a broken connection shows when it is read
 	if s, ok := c.net.(secured); ok {
 		if err := s.Handshake(); err != nil {
 			return err
@@ -111,7 +111,7 @@ func (c *conn) open() error {
 
 var errNotConnect = &packet.Error{Reason: packet.ProtocolError, Text: "the first packet is not a CONNECT"}
 
-// grow makes room behind the used bytes of a buffer.
+// grow makes room after the used bytes of a buffer.
 func grow(b *[]byte, used int) {
 	if used == len(*b) {
 		larger := make([]byte, 2*len(*b))
@@ -120,7 +120,7 @@ func grow(b *[]byte, used int) {
 	}
 }
 
-// begin takes the CONNECT, and the packets that came with it.
+// begin handles the CONNECT, and the packets that arrived with it.
 func (c *conn) begin(p packet.Packet, rest []byte) error {
 	c.turn.Lock()
 	out := buffers.Get().(*[]byte)
@@ -164,7 +164,8 @@ func (c *conn) state(s edge.State) {
 	}
 }
 
-// handle handles the packets in the first used bytes of b, and reads on until the last of them is whole. It gives b back.
+// handle handles the packets in the first used bytes of b, and reads until the last of them is complete. It returns b to the
+// pool.
 func (c *conn) handle(b *[]byte, used int) error {
 	defer func() { keep(b) }()
 	late := false
@@ -179,7 +180,7 @@ func (c *conn) handle(b *[]byte, used int) error {
 			}
 			return nil
 		}
-		if !late || done > 0 { // a packet has begun: its rest has a time
+		if !late || done > 0 { // a packet has begun: its rest has a time limit
 			late = true
 			_ = c.net.SetReadDeadline(time.Now().Add(c.server.config.ReadTimeout))
 		}
@@ -191,7 +192,7 @@ func (c *conn) handle(b *[]byte, used int) error {
 	}
 }
 
-// packets handles the whole packets at the beginning of b, in one turn, and returns how many bytes they take.
+// packets handles the complete packets at the start of b, in one turn, and returns their length in bytes.
 func (c *conn) packets(b []byte) (done int, reason error) {
 	c.turn.Lock()
 	defer c.release()
@@ -221,7 +222,7 @@ func (c *conn) packets(b []byte) (done int, reason error) {
 	return done, reason
 }
 
-// release ends a turn. What changed meanwhile is looked at now.
+// release ends a turn, and delivers what has changed in the meantime.
 func (c *conn) release() {
 	c.turn.Unlock()
 	if c.dirty.Load() && c.begun.Load() {
@@ -229,7 +230,7 @@ func (c *conn) release() {
 	}
 }
 
-// end closes the connection and lets go of its session, once.
+// end closes the connection and releases its session, once.
 func (c *conn) end(reason error) {
 	if c.closed.Swap(true) {
 		return
@@ -238,11 +239,10 @@ func (c *conn) end(reason error) {
 	c.server.ended(c, reason)
 }
 
-// kick ends a connection from outside, with a reason for a client of MQTT 5, unless the client is one that does not take
-// what is written to it.
+// kick closes a connection from another goroutine. An MQTT 5 client gets the reason, unless it does not read.
 func (c *conn) kick(reason packet.Reason) {
 	for wait := time.Duration(0); c.begun.Load() && wait < kickTime; wait += kickPause {
-		if c.turn.TryLock() { // else it is busy with a packet, for a moment, or stuck
+		if c.turn.TryLock() { // otherwise it is handling a packet, or stuck
 			c.farewell(reason)
 			c.turn.Unlock()
 			break
@@ -252,7 +252,7 @@ func (c *conn) kick(reason packet.Reason) {
 	c.end(&packet.Error{Reason: reason, Text: reason.String()})
 }
 
-// dismiss is kick after what the client has asked for was answered.
+// dismiss is kick after the client's pending requests were answered.
 func (c *conn) dismiss(reason packet.Reason) {
 	c.turn.Lock()
 	c.farewell(reason)
@@ -260,7 +260,7 @@ func (c *conn) dismiss(reason packet.Reason) {
 	c.end(&packet.Error{Reason: reason, Text: reason.String()})
 }
 
-// farewell tells a client of MQTT 5 why its connection ends. c.turn is held.
+// farewell sends an MQTT 5 client the reason why its connection ends. c.turn is held.
 func (c *conn) farewell(reason packet.Reason) {
 	if c.begun.Load() && c.version == packet.V5 && !c.closed.Load() {
 		_ = c.net.SetWriteDeadline(time.Now().Add(kickTime))
@@ -268,7 +268,7 @@ func (c *conn) farewell(reason packet.Reason) {
 	}
 }
 
-// kickTime is how long a client has to take the reason why it is disconnected; kickPause is between two tries.
+// kickTime is how long a client has to read the reason for its disconnection; kickPause is the pause between two tries.
 const (
 	kickTime  = 200 * time.Millisecond
 	kickPause = 5 * time.Millisecond

@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// connect answers CONNECT. An error ends the connection; a client that is refused has been told why.
+// connect answers CONNECT. An error ends the connection; a refused client has got its reason.
 func (c *conn) connect(p packet.Packet, w *writer) error {
 	var m packet.Connect
 	if err := packet.ParseConnect(p.Body, &m); err != nil {
@@ -42,7 +42,7 @@ func (c *conn) connect(p packet.Packet, w *writer) error {
 	return nil
 }
 
-// admit says whether a CONNECT is one that is served, and not one too many.
+// admit says whether a CONNECT is supported and within the rate.
 func (c *conn) admit(m *packet.Connect, now time.Time) packet.Reason {
 	switch {
 	case !c.server.rate.allow(now):
@@ -55,7 +55,7 @@ func (c *conn) admit(m *packet.Connect, now time.Time) packet.Reason {
 	return packet.Success
 }
 
-// identify says which thing the client is, and its client id.
+// identify returns the client's thing and client id.
 func (c *conn) identify(m *packet.Connect) (thing, clientID string, reason packet.Reason) {
 	if c.server.config.Identify == nil {
 		if !dispatch.IsThingName(m.ClientID) {
@@ -84,7 +84,7 @@ func (c *conn) identify(m *packet.Connect) (thing, clientID string, reason packe
 // maxClientID is AWS's bound, in bytes.
 const maxClientID = 128
 
-// chains are those of the certificate that the client has shown, as they were verified; none if it has shown none.
+// chains returns the verified chains of the client's certificate; none if it has no certificate.
 func (c *conn) chains() [][]*x509.Certificate {
 	if s, ok := c.net.(secured); ok {
 		return s.ConnectionState().VerifiedChains
@@ -92,21 +92,21 @@ func (c *conn) chains() [][]*x509.Certificate {
 	return nil
 }
 
-// newClientID is for a client that has none.
+// newClientID returns an id for a client without one.
 func newClientID() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return "auto-" + hex.EncodeToString(b[:])
 }
 
-// agree takes a session and says in ack what holds for the connection.
+// agree attaches a session and sets the connection's parameters in ack.
 func (c *conn) agree(m *packet.Connect, thing, clientID string, ack *packet.Connack, now time.Time) packet.Reason {
 	expiry := c.expiry(m)
 	resumed, before, ok := c.server.sessions.attach(c, thing, clientID, m.Clean, expiry, now)
 	if !ok {
 		return packet.QuotaExceeded
 	}
-	if c.closed.Load() { // from outside, before it had a session
+	if c.closed.Load() { // closed by another goroutine before it had a session
 		c.server.sessions.detach(c, now)
 		return packet.ServerShuttingDown
 	}
@@ -137,7 +137,7 @@ func (c *conn) agree(m *packet.Connect, thing, clientID string, ack *packet.Conn
 	return packet.Success
 }
 
-// expiry is how long the session will outlive the connection, in seconds: what the client asks for, within the bound.
+// expiry returns the session's life after the connection, in seconds: as the client asks, within the bound.
 func (c *conn) expiry(m *packet.Connect) uint32 {
 	most := uint32(c.server.config.SessionExpiry / time.Second)
 	switch {
@@ -149,7 +149,7 @@ func (c *conn) expiry(m *packet.Connect) uint32 {
 	return most
 }
 
-// rate lets so many through a second.
+// rate admits perSecond events a second.
 type rate struct {
 	perSecond int64 // 0: all
 	second    counter

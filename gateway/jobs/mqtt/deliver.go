@@ -7,8 +7,8 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// deliver tells a client what has changed for its thing since it was last told. If its turn is taken, whoever has it sees
-// to that afterwards.
+// deliver sends a client notices of what has changed for its thing since the last ones. If its turn is taken, its holder does
+// that afterwards.
 func (s *Server) deliver(c *conn) {
 	defer s.recover(c)
 	c.queued.Store(false)
@@ -24,7 +24,7 @@ func (s *Server) deliver(c *conn) {
 	defer keep(out)
 	w := writer{conn: c, out: (*out)[:0], now: time.Now()}
 	for _, n := range c.due() {
-		c.tell(n, &w)
+		c.notify(n, &w)
 	}
 	*out = w.flush()
 	if w.err != nil {
@@ -32,7 +32,7 @@ func (s *Server) deliver(c *conn) {
 	}
 }
 
-// due returns the notices that the client can be told; one that is on its way already is not among them.
+// due returns the notices that can be sent; one already in flight is not among them.
 func (c *conn) due() (list []notice) {
 	s := c.session
 	s.mu.Lock()
@@ -48,8 +48,8 @@ func (c *conn) due() (list []notice) {
 	return list
 }
 
-// tell sends a notice if what it tells of has changed. What cannot be asked or rendered now is tried again later.
-func (c *conn) tell(n notice, w *writer) {
+// notify sends a notice if its content has changed. If that cannot be read or rendered now, it is retried later.
+func (c *conn) notify(n notice, w *writer) {
 	s := c.session
 	p, err := c.server.dispatcher.Pending(s.thing, n.namespace, nil)
 	mark := p.Set
@@ -60,7 +60,7 @@ func (c *conn) tell(n notice, w *writer) {
 		return
 	}
 	if n.qos == 1 && len(c.unacked) >= int(c.window) {
-		return // the next acknowledgement looks again
+		return // retried at the next acknowledgement
 	}
 	scratch := buffers.Get().(*[]byte)
 	defer keep(scratch)
@@ -83,11 +83,11 @@ func (c *conn) tell(n notice, w *writer) {
 	if c.maxPacket == 0 || packet.PublishSize(c.version, &m, len(m.Payload)) <= int(c.maxPacket) {
 		id = w.publish(&m)
 	}
-	c.told(n, mark, id)
+	c.noteSent(n, mark, id)
 }
 
-// told remembers that a notice was sent.
-func (c *conn) told(n notice, mark dispatch.Mark, id uint16) {
+// noteSent records that a notice was sent.
+func (c *conn) noteSent(n notice, mark dispatch.Mark, id uint16) {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,18 +104,18 @@ func (c *conn) told(n notice, mark dispatch.Mark, id uint16) {
 	}
 }
 
-// tellAgain is how long a notice waits that could not be made.
-const tellAgain = 5 * time.Second
+// notifyAgain is the pause before a failed notice is retried.
+const notifyAgain = 5 * time.Second
 
 func (c *conn) later() {
-	time.AfterFunc(tellAgain, func() {
+	time.AfterFunc(notifyAgain, func() {
 		if !c.closed.Load() {
 			c.touch()
 		}
 	})
 }
 
-// touch marks that what is pending for the client's thing may have changed.
+// touch records that the pending executions of the client's thing may have changed.
 func (c *conn) touch() {
 	c.dirty.Store(true)
 	c.server.enqueue(c)

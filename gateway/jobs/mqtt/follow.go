@@ -7,10 +7,10 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// followBuffer is how many changes may wait to be looked at. If more come, every device is looked at.
+// followBuffer bounds the changes waiting to be handled. Beyond it, every device is checked.
 const followBuffer = 16384
 
-// follow marks the devices whose pending executions a change touches, until ctx ends.
+// follow marks the devices whose pending executions may have changed, until ctx ends.
 func (s *Server) follow(ctx context.Context, events *jobs.Subscription) {
 	defer events.Close()
 	var conns []*conn
@@ -34,12 +34,12 @@ func (s *Server) follow(ctx context.Context, events *jobs.Subscription) {
 				s.background(func() { c.kick(packet.NotAuthorized) })
 			}
 		case jobs.EventJobUpdated, jobs.EventJobCanceling, jobs.EventJobCanceled, jobs.EventJobDeleting, jobs.EventJobDeleted:
-			s.touchAll() // it may have opened or closed for all of its things
+			s.touchAll() // the job may have opened or closed for all of its things
 		}
 	}
 }
 
-// wanted says which changes can matter to devices; it runs where they are made.
+// wanted selects the changes that can matter to devices; it runs on the publisher's goroutine.
 func wanted(e *jobs.Event) bool {
 	switch e.Type {
 	case jobs.EventJobCreated, jobs.EventJobProgress, jobs.EventJobCompleted:

@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// counter is a number that several change.
+// counter is an atomic counter.
 type counter struct{ atomic.Int64 }
 
-// queue is the connections that are to be told something, each once. Workers come as there is work and go when there is
-// none; a client that does not read holds one until it is cut off, so there may be many.
+// queue holds the connections to notify, each once. Workers start on demand and end when the queue is empty. A client that
+// does not read blocks one until it is disconnected, so there may be many.
 type queue struct {
 	work func(*conn)
 
@@ -39,7 +39,7 @@ func (q *queue) push(c *conn) {
 	}
 }
 
-// workerShare is how many connections wait before one more worker comes.
+// workerShare is how many connections must wait before another worker starts.
 const workerShare = 8
 
 func (q *queue) run() {
@@ -60,7 +60,7 @@ func (q *queue) run() {
 	}
 }
 
-// end drops what waits and waits for the workers.
+// end empties the queue and waits for the workers.
 func (q *queue) end() {
 	q.mu.Lock()
 	q.ended, q.waiting, q.first = true, nil, 0

@@ -9,10 +9,10 @@ import (
 // registry keeps the sessions, by thing. It is safe for concurrent use.
 type registry struct {
 	shards  [64]shard
-	offline counter // sessions whose device is away
+	offline counter // sessions whose device is disconnected
 }
 
-// shard is a part of the registry with a lock of its own, which is taken before a session's.
+// shard is a part of the registry with its own lock, which is taken before a session's.
 type shard struct {
 	mu     sync.Mutex
 	things map[string][]*session
@@ -26,8 +26,8 @@ func (r *registry) shard(thing string) *shard {
 	return &r.shards[h%uint32(len(r.shards))]
 }
 
-// attach gives c the session of a client id, the old one if there is one and clean does not forbid it. It returns the
-// connection that had it, and false if the thing has too many sessions.
+// attach attaches a client id's session to c: the old one if there is one and clean is false. It returns the connection that
+// had it, and false if the thing has too many sessions.
 func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry uint32, now time.Time) (resumed bool, before *conn, ok bool) {
 	sh := r.shard(thing)
 	sh.mu.Lock()
@@ -70,7 +70,7 @@ func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry ui
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.expiry = c, expiry
-	for i := range s.notices { // what was on its way may have arrived or not, and so what was not to be acknowledged
+	for i := range s.notices { // notices in flight, and those with QoS 0, may or may not have arrived
 		n := &s.notices[i]
 		n.again = n.again || n.id != 0 || n.qos == 0
 		n.id, n.sent = 0, 0
@@ -80,7 +80,7 @@ func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry ui
 	return resumed, before, true
 }
 
-// detach ends c's hold of its session, which is kept for its expiry if there is room.
+// detach releases c's session, which is kept until it expires if there is room.
 func (r *registry) detach(c *conn, now time.Time) {
 	s := c.held.Load()
 	sh := r.shard(s.thing)
@@ -110,7 +110,7 @@ func (sh *shard) remove(s *session) {
 	sh.things[s.thing] = list
 }
 
-// expire returns list without the sessions whose time is over.
+// expire returns list without the expired sessions.
 func (r *registry) expire(list []*session, now time.Time) []*session {
 	return slices.DeleteFunc(list, func(s *session) bool {
 		s.mu.Lock()
@@ -123,7 +123,7 @@ func (r *registry) expire(list []*session, now time.Time) []*session {
 	})
 }
 
-// evict drops the session that would end first of those whose device is away.
+// evict drops the session that would expire first of those whose device is disconnected.
 func (r *registry) evict(list []*session) []*session {
 	at, first := -1, int64(0)
 	for i, s := range list {
@@ -174,7 +174,7 @@ func (r *registry) forget(thing string) (open []*conn) {
 	return open
 }
 
-// sweep drops the sessions whose time is over, of one shard in each call.
+// sweep drops expired sessions, of one shard in each call.
 func (r *registry) sweep(i int, now time.Time) {
 	sh := &r.shards[i%len(r.shards)]
 	sh.mu.Lock()

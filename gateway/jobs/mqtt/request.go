@@ -31,7 +31,7 @@ func (c *conn) packet(p packet.Packet, w *writer) error {
 	return &packet.Error{Reason: packet.ProtocolError, Text: "the client may not send this packet now"}
 }
 
-// errBye is a connection that its client has ended.
+// errBye is the reason of a connection ended by its client.
 var errBye = &bye{}
 
 type bye struct{}
@@ -85,7 +85,7 @@ func (c *conn) published(p packet.Packet, w *writer) error {
 	return c.answer(&m, &r, w)
 }
 
-// foreign refuses a topic that is not the thing's: with a reason where the version has one for it, else by closing.
+// foreign rejects a topic that is not the thing's: with a reason if the version has one, else by closing the connection.
 func (c *conn) foreign(m *packet.Publish, w *writer) error {
 	c.server.refuse(packet.NotAuthorized)
 	if c.version == packet.V5 && m.QoS == 1 {
@@ -95,7 +95,7 @@ func (c *conn) foreign(m *packet.Publish, w *writer) error {
 	return &packet.Error{Reason: packet.NotAuthorized, Text: "the client published to a topic that is not its thing's"}
 }
 
-// answer does what a request asks for, acknowledges it, and sends the answer, whether it is subscribed to or not.
+// answer executes a request, acknowledges it, and sends the answer, also without a subscription to it.
 func (c *conn) answer(m *packet.Publish, r *dispatch.Request, w *writer) error {
 	scratch := buffers.Get().(*[]byte)
 	defer keep(scratch)
@@ -120,7 +120,7 @@ func (c *conn) answer(m *packet.Publish, r *dispatch.Request, w *writer) error {
 	return w.err
 }
 
-// granted returns the QoS that the client has asked for of a topic of its own, 0 if it has not subscribed.
+// granted returns the QoS of the client's subscription to a topic of its own, 0 if it has none.
 func (c *conn) granted(topic []byte) uint8 {
 	c.session.mu.Lock()
 	defer c.session.mu.Unlock()
@@ -128,14 +128,14 @@ func (c *conn) granted(topic []byte) uint8 {
 	return qos
 }
 
-// puback takes an acknowledgement of a message.
+// puback handles a message's acknowledgement.
 func (c *conn) puback(p packet.Packet) error {
 	a, err := packet.ParsePuback(p.Body, c.version)
 	if err != nil {
 		return err
 	}
 	if !c.acknowledged(a.ID) {
-		return nil // late, or one too many: it does no harm
+		return nil // late or duplicate: harmless
 	}
 	s := c.session
 	s.mu.Lock()

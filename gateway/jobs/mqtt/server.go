@@ -27,14 +27,14 @@ type Server struct {
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
-	opening   map[*conn]struct{} // those of conns that have not sent CONNECT
+	opening   map[*conn]struct{} // the ones of conns without CONNECT
 	listeners map[net.Listener]struct{}
 	closing   bool
 	stop      context.CancelFunc // of what runs beside the connections
 	running   sync.WaitGroup     // that, and connections being served
 }
 
-// New returns a Server, which follows the service's changes from now on. Close ends it.
+// New returns a Server, which follows the service's changes from now on. Close it.
 func New(c Config) (*Server, error) {
 	if err := c.setDefaults(); err != nil {
 		return nil, err
@@ -66,8 +66,7 @@ func New(c Config) (*Server, error) {
 
 var errClosed = errors.New("mqtt: the server is closed")
 
-// Serve accepts connections until the listener or the Server is closed, and returns nil then. Connections with TLS have
-// their handshake made here.
+// Serve accepts connections until the listener or the Server is closed, and returns nil then. It also does TLS handshakes.
 func (s *Server) Serve(ln net.Listener) error {
 	s.mu.Lock()
 	if s.closing {
@@ -99,11 +98,11 @@ func (s *Server) Serve(ln net.Listener) error {
 	}
 }
 
-// acceptPause is how long nothing is accepted after the system could not.
+// acceptPause is the pause after a failed accept.
 const acceptPause = 20 * time.Millisecond
 
-// maxOpening is how many connections may be before their CONNECT. One more ends one of them, not itself: who sends
-// nothing keeps nobody out.
+// maxOpening bounds the connections that have not sent CONNECT. A further one closes one of them, not itself, so that silent
+// clients keep no one out.
 const maxOpening = 4096
 
 // ServeConn serves one connection, and returns at once.
@@ -141,14 +140,14 @@ func (s *Server) ServeConn(nc net.Conn) {
 	}()
 }
 
-// opened takes a connection out of those before their CONNECT.
+// opened removes a connection from opening, after its CONNECT.
 func (s *Server) opened(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.opening, c)
 }
 
-// ended takes a connection out, and its session from it.
+// ended removes a connection, and detaches its session.
 func (s *Server) ended(c *conn, reason error) {
 	s.mu.Lock()
 	delete(s.conns, c)
@@ -184,21 +183,21 @@ func (s *Server) recover(c *conn) {
 
 var errPanic = errors.New("mqtt: panic")
 
-// enqueue lets a connection be told of changes, unless it waits for that already.
+// enqueue queues a connection for notices, unless it is queued already.
 func (s *Server) enqueue(c *conn) {
 	if !c.queued.Swap(true) {
 		s.queue.push(c)
 	}
 }
 
-// wake serves a connection that was parked. What Close ends needs no goroutine for it.
+// wake serves a connection that was parked. One that Close ends needs no goroutine.
 func (s *Server) wake(nc net.Conn) {
 	if c, ok := edge.Of(nc).Owner.(*conn); ok {
 		s.background(c.resume)
 	}
 }
 
-// background runs f beside the connections, as long as the Server is not closed.
+// background runs f in a goroutine, unless the Server is closed.
 func (s *Server) background(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +211,7 @@ func (s *Server) background(f func()) {
 	}()
 }
 
-// each calls f for every connection there is, without holding anything.
+// each calls f for every connection, without holding a lock.
 func (s *Server) each(f func(*conn)) {
 	s.mu.Lock()
 	list := make([]*conn, 0, len(s.conns))
@@ -225,8 +224,8 @@ func (s *Server) each(f func(*conn)) {
 	}
 }
 
-// Recheck ends the connections whose certificates are not valid any more, by what valid says: for a change of the
-// authorities, or of what is revoked.
+// Recheck closes the connections whose certificates are no longer valid, as valid says, after a change of the authorities
+// or revocation lists.
 func (s *Server) Recheck(valid func(leaf *x509.Certificate, intermediates []*x509.Certificate) bool) {
 	s.each(func(c *conn) {
 		tls, ok := c.net.(secured)
@@ -240,8 +239,8 @@ func (s *Server) Recheck(valid func(leaf *x509.Certificate, intermediates []*x50
 	})
 }
 
-// Shutdown ends the listeners and tells the clients to go elsewhere, each after what it has asked for was answered. If that
-// takes longer than ctx lives, it ends the rest at once and returns ctx's error.
+// Shutdown closes the listeners and disconnects the clients, each after its pending requests were answered. If ctx ends
+// before that, it closes the rest at once and returns ctx's error.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.refuseMore()
 	done := make(chan struct{})
@@ -259,7 +258,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}
 }
 
-// Close ends the Server at once, and waits for what it was doing.
+// Close stops the Server at once, and waits for its goroutines.
 func (s *Server) Close() {
 	s.refuseMore()
 	s.stop()
@@ -268,7 +267,7 @@ func (s *Server) Close() {
 	s.queue.end()
 }
 
-// refuseMore ends what accepts connections.
+// refuseMore stops accepting connections.
 func (s *Server) refuseMore() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,36 +8,36 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// session is what is known of one client id of one device. mu guards what follows it; it is held briefly, and never while
-// anybody is asked or written to.
+// session is the state of one client id of one device. mu guards the fields after it; it is held briefly, and never during
+// calls of the service or writes.
 type session struct {
 	thing    string
 	clientID string
 
 	mu      sync.Mutex
-	conn    *conn  // nil: the device is away
+	conn    *conn  // nil: the device is disconnected
 	expiry  uint32 // how long the session outlives its connection, in seconds
-	ends    int64  // Unix seconds, while the device is away
+	ends    int64  // Unix seconds, while the device is disconnected
 	subs    []subscription
 	notices []notice
 }
 
-// subscription is a filter without what stands before the thing's level: "jobs/notify-next".
+// subscription is a filter, without the part up to the thing's name: "jobs/notify-next".
 type subscription struct {
 	filter []byte // immutable
 	qos    uint8
 }
 
-// notice is one kind of message that the device is told unasked.
+// notice is the state of one kind of notice to the device.
 type notice struct {
 	next      bool // notify-next; else notify, or notify-namespace-N
 	namespace string
 	qos       uint8
-	fresh     bool          // it is not known yet what was pending when the device subscribed
-	again     bool          // it is not known whether the last one arrived: the device is told whatever it may know
+	fresh     bool          // what was pending when the device subscribed is not known yet
+	again     bool          // the last one may not have arrived: send the next in any case
 	told      dispatch.Mark // what the device knows
-	sent      dispatch.Mark // what is on its way to it
-	id        uint16        // of the message on its way; 0: none is
+	sent      dispatch.Mark // what is in flight
+	id        uint16        // of the message in flight; 0: none
 }
 
 // topic is the notice's last level.
@@ -51,7 +51,7 @@ func (n *notice) topic() string {
 	return dispatch.Notify
 }
 
-// filters are those that most devices subscribe to, kept once for all.
+// filters are the common subscriptions, shared by all sessions.
 var filters = func() map[string][]byte {
 	m := map[string][]byte{}
 	for _, f := range []string{
@@ -64,7 +64,7 @@ var filters = func() map[string][]byte {
 	return m
 }()
 
-// kept returns a filter to be kept; most sessions share the same few.
+// kept returns a copy of a filter, shared for the common ones.
 func kept(filter []byte) []byte {
 	if shared, ok := filters[string(filter)]; ok {
 		return shared
@@ -72,7 +72,7 @@ func kept(filter []byte) []byte {
 	return bytes.Clone(filter)
 }
 
-// subscribe adds or replaces a subscription; false when there are as many as there may be. s.mu is held.
+// subscribe adds or replaces a subscription; false at the limit. s.mu is held.
 func (s *session) subscribe(filter []byte, qos uint8) bool {
 	for i := range s.subs {
 		if bytes.Equal(s.subs[i].filter, filter) {
@@ -98,7 +98,7 @@ func (s *session) unsubscribe(filter []byte) bool {
 	return false
 }
 
-// granted returns the highest QoS of the subscriptions that match what stands behind the thing's level of a topic. s.mu is
+// granted returns the highest QoS of the subscriptions that match rest, the part of a topic after the thing's name. s.mu is
 // held.
 func (s *session) granted(rest []byte) (qos uint8, subscribed bool) {
 	for i := range s.subs {
@@ -109,8 +109,8 @@ func (s *session) granted(rest []byte) (qos uint8, subscribed bool) {
 	return qos, subscribed
 }
 
-// settle makes the notices those that the subscriptions ask for. A new one begins with what fresh says; it returns whether
-// there is one. s.mu is held.
+// settle sets the notices to those that are subscribed to. New ones are fresh; it returns whether there is one. s.mu is
+// held.
 func (s *session) settle() (fresh bool) {
 	var wanted []notice
 	add := func(n notice) {

@@ -6,7 +6,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// stats are what the metrics show.
+// stats are the counters behind the metrics.
 type stats struct {
 	received counter // messages of clients
 	sent     counter // messages to clients
@@ -14,13 +14,13 @@ type stats struct {
 	refused  [256]counter // by reason code
 }
 
-// unread counts as a reason of its own, under a code that the protocol does not use.
+// unread is an additional reason, with a code that the protocol does not use.
 const unread packet.Reason = 0xff
 
-// refuse counts what was refused, or ended by the server.
+// refuse counts a client refused or disconnected by the server.
 func (s *Server) refuse(reason packet.Reason) { s.refused[reason].Add(1) }
 
-// collector shows a Server's metrics. No label holds a device.
+// collector exports a Server's metrics. No label holds a device.
 type collector struct {
 	server                                 *Server
 	connections, sessions, messages, ended *prometheus.Desc
@@ -30,7 +30,7 @@ type collector struct {
 func (s *Server) Collector() prometheus.Collector {
 	return &collector{
 		server:      s,
-		connections: prometheus.NewDesc("jobgate_mqtt_connections", "MQTT connections, those that have not sent CONNECT yet included.", nil, nil),
+		connections: prometheus.NewDesc("jobgate_mqtt_connections", "MQTT connections, including those that have not sent CONNECT yet.", nil, nil),
 		sessions:    prometheus.NewDesc("jobgate_mqtt_sessions_offline", "MQTT sessions whose device is disconnected.", nil, nil),
 		messages:    prometheus.NewDesc("jobgate_mqtt_messages_total", "MQTT messages, from devices and to them.", []string{"direction"}, nil),
 		ended:       prometheus.NewDesc("jobgate_mqtt_refused_total", "MQTT clients refused or disconnected, by reason.", []string{"reason"}, nil),

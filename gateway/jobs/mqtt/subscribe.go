@@ -5,7 +5,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// subscribe answers SUBSCRIBE: a filter that keeps to the thing's jobs is granted, with QoS 1 at most.
+// subscribe answers SUBSCRIBE: filters within the thing's jobs are granted, with at most QoS 1.
 func (c *conn) subscribe(p packet.Packet, w *writer) error {
 	var m packet.Subscribe
 	if err := packet.ParseSubscribe(p, c.version, &m); err != nil {
@@ -39,7 +39,7 @@ func (c *conn) subscribe(p packet.Packet, w *writer) error {
 	return w.err
 }
 
-// grant takes one subscription. c.session.mu is held.
+// grant handles one subscription. c.session.mu is held.
 func (c *conn) grant(one *packet.Subscription) packet.Reason {
 	switch {
 	case packet.Shared(one.Filter):
@@ -54,7 +54,7 @@ func (c *conn) grant(one *packet.Subscription) packet.Reason {
 	return packet.Reason(qos)
 }
 
-// behindThing returns what of a topic or a filter of the thing's own stands behind its name.
+// behindThing returns the part of the thing's own topic or filter after its name.
 func (c *conn) behindThing(topic []byte) []byte {
 	return topic[len(dispatch.DefaultPrefix)+len("/things/")+len(c.session.thing)+1:]
 }
@@ -81,7 +81,7 @@ func (c *conn) unsubscribe(p packet.Packet, w *writer) error {
 	return nil
 }
 
-// look finds out what was pending when the device subscribed: that it asks for itself, and only what comes later is told.
+// look reads what is pending when the device subscribes. The device requests that itself; notices are for later changes.
 // c.turn is held.
 func (c *conn) look() {
 	s := c.session
@@ -101,7 +101,7 @@ func (c *conn) look() {
 		}
 		p, err := c.server.dispatcher.Pending(s.thing, namespace, nil)
 		if err != nil {
-			p = dispatch.Pending{} // nothing is, or it is told too much
+			p = dispatch.Pending{} // nothing pending, or the device gets a needless notice
 		}
 		s.mu.Lock()
 		for i := range s.notices {

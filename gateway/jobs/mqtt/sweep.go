@@ -7,11 +7,11 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// sweepEvery is how often it is looked for connections and sessions whose time is over.
+// sweepEvery is how often connections and sessions are checked for expiry.
 const sweepEvery = time.Second
 
-// sweep ends connections whose clients have been silent for too long or whose certificates have ended, and sessions that
-// have expired, until ctx ends.
+// sweep closes connections that were silent for too long or whose certificates have expired, and drops expired sessions,
+// until ctx ends.
 func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -31,7 +31,7 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
-// over says why a connection's time is over; Success if it is not.
+// over returns the reason why a connection has expired; Success if it has not.
 func (c *conn) over(now time.Time) packet.Reason {
 	switch {
 	case !c.begun.Load():

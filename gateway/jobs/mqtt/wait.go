@@ -2,8 +2,8 @@ package mqtt
 
 import "io"
 
-// wait waits for the connection's next bytes, with one byte of room and no buffer. What it returns is in a buffer that the
-// caller gives back: one byte shows that there is something, and the rest is still the connection's.
+// wait waits for the connection's next bytes without holding a buffer. It reads one byte and returns it in a pooled buffer,
+// which the caller returns; the rest is still to be read.
 func (c *conn) wait() (*[]byte, int, error) {
 	n, err := c.net.Read(c.first[:])
 	if n == 0 {

@@ -7,25 +7,25 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// writer gathers what is written to a client in one turn.
+// writer buffers what is written to a client in one turn.
 type writer struct {
 	conn *conn
 	out  []byte
 	now  time.Time
-	err  error // of writing: the connection is of no more use
+	err  error // of writing: the connection is unusable
 }
 
-// flushAt is how much is gathered before it is written, in bytes.
+// flushAt is the buffer size at which it is written, in bytes.
 const flushAt = 32 << 10
 
-// flush writes what was gathered and returns the buffer.
+// flush writes the buffer and returns it to the pool.
 func (w *writer) flush() []byte {
 	c := w.conn
 	if len(w.out) == 0 || w.err != nil {
 		return w.out[:cap(w.out)]
 	}
-	// The deadline is moved on once a second at most, which costs less than a timer for each write. Connections of edge
-	// have one of their own.
+	// The deadline is moved at most once a second, which costs less than a timer for each write. Connections of edge set
+	// their own.
 	if now, timeout := time.Now(), c.server.config.WriteTimeout; c.edge == nil && c.begun.Load() && time.Unix(c.writeBy, 0).Sub(now) < timeout {
 		c.writeBy = now.Add(timeout).Unix() + 2
 		_ = c.net.SetWriteDeadline(time.Unix(c.writeBy, 0))
@@ -40,14 +40,14 @@ func (w *writer) flush() []byte {
 
 var errUnread = errors.New("mqtt: the client does not read")
 
-// more flushes if much was gathered.
+// more flushes if the buffer is large.
 func (w *writer) more() {
 	if len(w.out) >= flushAt {
 		w.out = w.flush()[:0]
 	}
 }
 
-// disconnect tells a client of MQTT 5 why its connection ends, if there is a reason that it can be told.
+// disconnect sends an MQTT 5 client the reason why its connection ends, if there is one for it.
 func (w *writer) disconnect(err error) {
 	var bad *packet.Error
 	if w.conn.version == packet.V5 && errors.As(err, &bad) && w.conn.begun.Load() {
@@ -55,8 +55,7 @@ func (w *writer) disconnect(err error) {
 	}
 }
 
-// publish gathers a message. Its packet identifier is set if its QoS is 1; a client that has as many on their way as it
-// takes gets it with QoS 0.
+// publish buffers a message. It sets a packet identifier for QoS 1; with a full window the message is sent with QoS 0.
 func (w *writer) publish(m *packet.Publish) (id uint16) {
 	c := w.conn
 	if m.QoS == 1 {
@@ -72,7 +71,7 @@ func (w *writer) publish(m *packet.Publish) (id uint16) {
 	return m.ID
 }
 
-// newID returns a packet identifier that is not in use, and puts it in use. c.turn is held.
+// newID allocates a packet identifier. c.turn is held.
 func (c *conn) newID() uint16 {
 	for {
 		c.nextID++
@@ -93,7 +92,7 @@ func (c *conn) inUse(id uint16) bool {
 	return false
 }
 
-// acknowledged takes a packet identifier out of use; false if it was not in use. c.turn is held.
+// acknowledged frees a packet identifier; false if it was not in use. c.turn is held.
 func (c *conn) acknowledged(id uint16) bool {
 	for i, other := range c.unacked {
 		if other == id {
@@ -108,10 +107,10 @@ func (c *conn) acknowledged(id uint16) bool {
 	return false
 }
 
-// room is how many bytes of payload a message may have that the client is to take; 0: no bound.
+// room returns the largest payload of a message that the client accepts, in bytes; 0: no bound.
 func (c *conn) room(m *packet.Publish) int {
 	if c.maxPacket == 0 {
 		return 0
 	}
-	return max(1, int(c.maxPacket)-packet.PublishSize(c.version, m, 0)-3) // the length may take up to three bytes more
+	return max(1, int(c.maxPacket)-packet.PublishSize(c.version, m, 0)-3) // the length field may need up to three more bytes
 }

@@ -13,12 +13,12 @@ import (
 
 // request is a message of a device.
 type request struct {
-	client *paho.Client // that it came by
+	client *paho.Client // that received it
 	packet *paho.Publish
 	topic  dispatch.Topic
 }
 
-// publishWait is how long the broker has to take a message.
+// publishWait is how long the broker has to accept a message.
 const publishWait = 10 * time.Second
 
 // serve handles the requests of a lane, one after the other, until ctx ends.
@@ -34,8 +34,8 @@ func (b *Client) serve(ctx context.Context, lane <-chan request) {
 	}
 }
 
-// answer answers one request and acknowledges it. One whose answer the broker does not take is not acknowledged: it will
-// be delivered again, to this gateway or to another.
+// answer answers one request and acknowledges it. If the broker does not accept the answer, the request is not acknowledged
+// and will be delivered again, to this gateway or another.
 func (b *Client) answer(ctx context.Context, r *request, buffer []byte) []byte {
 	thing := string(r.topic.Thing)
 	if strings.HasPrefix(thing, probeThing) || r.packet.Retain || !dispatch.IsThingName(r.topic.Thing) {
@@ -60,7 +60,7 @@ func (b *Client) answer(ctx context.Context, r *request, buffer []byte) []byte {
 	return buffer
 }
 
-// publish hands a message to the broker; with QoS 1 it waits until that has taken it.
+// publish sends a message to the broker; with QoS 1 it waits for the acknowledgement.
 func (b *Client) publish(ctx context.Context, topic string, qos byte, payload []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, publishWait)
 	defer cancel()

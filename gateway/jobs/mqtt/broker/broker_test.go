@@ -299,7 +299,7 @@ func TestWithdrawnWhileDown(t *testing.T) {
 	_, log := open(t, s, c)
 	same.Told("")
 	changed.Told("")
-	log.await(t, "it is not known what devices were told last")
+	log.await(t, "the last notices to devices are not known")
 }
 
 // TestKilled: a store of one process knows what devices were told if the process has ended in order, and that it is not
@@ -323,7 +323,7 @@ func TestKilled(t *testing.T) {
 	second, log := open(t, s, c)
 	d.Told("one") // it is pending
 	log.await(t, "connected to the broker")
-	if strings.Contains(log.text(), "not known what devices were told") {
+	if strings.Contains(log.text(), "last notices to devices are not known") {
 		t.Error("the place was not found")
 	}
 	if kept(t, store) {
@@ -334,7 +334,7 @@ func TestKilled(t *testing.T) {
 	succeed(t, s, "d", "one")
 	_, log = open(t, s, c)
 	d.Told("")
-	log.await(t, "it is not known what devices were told last")
+	log.await(t, "the last notices to devices are not known")
 }
 
 // kept says whether a place is kept, and takes it.

@@ -7,30 +7,30 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// What things were told is in memory. A gateway that begins to publish notices, because it has started or because the one
-// that did so is gone, or that has missed events, cannot know which changes devices were not told of: it catches up, and
-// tells each thing what is pending for it. That is at least once: devices may be told again what they know. Things for
-// which nothing is pending any more are told so if they were changed behind the Place that was kept.
+// What things were notified of is in memory. A gateway that starts publishing notices, after its start or in place of
+// another, or that has missed events, does not know which notices are missing. So it catches up: it notifies each thing of
+// its pending executions. That is at least once: devices may get a notice twice. Things with nothing pending any more are
+// notified if they have changed since the saved Place.
 
-// catchUpEvery is how often a gateway looks whether it has to catch up.
+// catchUpEvery is how often a gateway checks whether it has to catch up.
 const catchUpEvery = 250 * time.Millisecond
 
-// catchUpPage is how many things are marked at once, and catchUpAhead how many may be marked and not told yet.
+// catchUpPage is how many things are marked at once; catchUpAhead bounds the marked things that are not notified yet.
 const (
 	catchUpPage  = 1000
 	catchUpAhead = 4000
 )
 
-// catchUpAlways catches up whenever this gateway has to, until ctx ends.
+// catchUpAlways catches up whenever necessary, until ctx ends.
 func (b *Client) catchUpAlways(ctx context.Context) {
 	ticker := time.NewTicker(catchUpEvery)
 	defer ticker.Stop()
-	// known: it is known which things were changed behind the place; unknown: all may have been.
+	// known: the things that have changed since the place are known; unknown: all may have changed.
 	for known, unknown := false, false; ; {
 		switch {
 		case !b.config.Notifies():
 			b.caughtUp.Store(false)
-			b.notices.forget(b.config.Place != nil) // another gateway tells them something else now
+			b.notices.forget(b.config.Place != nil) // another gateway notifies them now
 			known = false
 		case b.notices.missed.Swap(false) || !b.caughtUp.Load():
 			var err error
@@ -78,7 +78,7 @@ func (b *Client) catchUp(ctx context.Context, unknown bool) error {
 	}
 }
 
-// room waits until few things are marked.
+// room waits until only few things are marked.
 func (n *notices) room(ctx context.Context) error {
 	for {
 		n.mu.Lock()
@@ -95,7 +95,7 @@ func (n *notices) room(ctx context.Context) error {
 	}
 }
 
-// forget drops what things were told, which may change by another gateway from now on.
+// forget drops what things were notified of, because another gateway may notify them from now on.
 func (n *notices) forget(learn bool) {
 	n.mu.Lock()
 	n.told, n.unknown, n.learning = nil, nil, learn

@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/dispatch"
 )
 
-// Client is the gateway's connection to a broker, which comes back by itself. Close ends it.
+// Client is the gateway's connection to a broker. It reconnects by itself. Close it.
 type Client struct {
 	config     Config
 	address    *url.URL
@@ -25,7 +25,7 @@ type Client struct {
 	notices    notices
 	caughtUp   atomic.Bool        // see catchUpAlways
 	closed     atomic.Bool        // Close was called
-	reach      chan chan struct{} // closes what it is sent when the events until then have marked their things
+	reach      chan chan struct{} // a sent channel is closed once all earlier events have marked their things
 	probed     atomic.Pointer[finding]
 
 	ended   <-chan struct{}
@@ -33,15 +33,15 @@ type Client struct {
 	running sync.WaitGroup
 }
 
-// lanes is how many requests are handled at once; those of one thing are in one lane. Behind each, laneLength may wait.
+// lanes is how many requests are handled at once; those of one thing use the same lane. Up to laneLength wait in each.
 const (
 	lanes      = 64
 	laneLength = 16
-	// received bounds the requests that the broker sends before they are acknowledged (5 §3.3.4).
+	// received bounds the unacknowledged requests from the broker (5 §3.3.4).
 	received = lanes * laneLength
 )
 
-// New returns a Client that connects, and goes on trying to.
+// New returns a Client that connects in the background, with retries.
 func New(c Config) (*Client, error) {
 	address, err := c.address()
 	if err != nil {
@@ -66,7 +66,7 @@ func New(c Config) (*Client, error) {
 	return b, nil
 }
 
-// settings are autopaho's.
+// settings returns autopaho's configuration.
 func (b *Client) settings() autopaho.ClientConfig {
 	c := autopaho.ClientConfig{
 		ServerUrls: []*url.URL{b.address}, TlsCfg: b.config.TLS, KeepAlive: 30, CleanStartOnInitialConnection: true,
@@ -98,7 +98,8 @@ func (b *Client) settings() autopaho.ClientConfig {
 	return c
 }
 
-// backoff is the pause before another attempt to connect: up to a minute, at random, so that gateways do not come at once.
+// backoff returns the pause before the next attempt to connect: random, up to a minute, so that gateways do not reconnect
+// together.
 func backoff(attempt int) time.Duration {
 	most := min(time.Minute, time.Second<<min(attempt, 6))
 	return most/4 + rand.N(most*3/4)
@@ -107,7 +108,7 @@ func backoff(attempt int) time.Duration {
 // connectWait is how long the broker has to answer a subscription.
 const connectWait = 10 * time.Second
 
-// up subscribes, after each connection.
+// up subscribes after each connect.
 func (b *Client) up(m *autopaho.ConnectionManager) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*connectWait)
 	defer cancel()
@@ -140,7 +141,7 @@ func (b *Client) up(m *autopaho.ConnectionManager) {
 	b.notices.wake()
 }
 
-// arrived puts a request into its thing's lane. It waits when that is full, which holds the broker back.
+// arrived puts a request into its thing's lane. If the lane is full it blocks, which slows the broker down.
 func (b *Client) arrived(p paho.PublishReceived) (bool, error) {
 	topic, ok := dispatch.ParseTopic(b.config.Prefix, []byte(p.Packet.Topic))
 	if !ok || p.AlreadyHandled {
@@ -157,14 +158,14 @@ func (b *Client) arrived(p paho.PublishReceived) (bool, error) {
 	return true, nil
 }
 
-// lastWords is how long devices may still be told of what was changed before Close.
-const lastWords = 2 * time.Second
+// closeGrace is how long Close may still notify devices of earlier changes.
+const closeGrace = 2 * time.Second
 
-// Close ends the connection and waits for what was under way.
+// Close ends the connection and waits for pending work.
 func (b *Client) Close() {
 	if b.config.Place != nil && b.caughtUp.Load() && !b.closed.Swap(true) {
-		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
-		_, _ = b.keepPlace(ctx, true) // else devices are told more than they need to be
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		_, _ = b.keepPlace(ctx, true) // otherwise devices get needless notices
 		cancel()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

@@ -17,44 +17,44 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// Service is the IoT Jobs service; *jobs.Service has it.
+// Service is the part of the IoT Jobs service that is needed here; operations.Service implements it.
 type Service interface {
 	dispatch.Service
 	Events() *jobs.Events
 	ListThings(ctx context.Context, q jobs.ThingQuery, p jobs.Page) ([]jobs.ThingDetail, string, error)
 }
 
-// Config is what a Client needs.
+// Config configures a Client.
 type Config struct {
 	Service   Service            // required
 	Documents dispatch.Documents // required
 
 	URL      string      // mqtt://host:1883 or mqtts://host:8883
 	TLS      *tls.Config // for mqtts; nil: the system's authorities
-	Prefix   string      // what stands before /things/…; "": $aws
+	Prefix   string      // before /things/… in topics; "": $aws
 	Share    string      // group of the shared subscription; "": a plain one
 	Username string
 	Password func() ([]byte, error) // read at each connection; nil: none
 
-	// ProbeUsername is a user name under which a client without a password tries to write to a thing's topics, at the first
-	// connection, as one without a name does; "": only the latter.
+	// ProbeUsername is a user name for a probe at the first connection: a client with that name and no password tries to write
+	// to a thing's topics. A client without a name always tries; "": only that one.
 	ProbeUsername string
 
-	// Notifies says whether this gateway is the one that publishes notices at present; nil: it is.
+	// Notifies says whether this gateway is the one that publishes notices; nil: it is.
 	Notifies func() bool
-	// Place keeps which changes devices were told of, and Followed says whether all changes before a time, whoever made
-	// them, are among the service's events. nil: a gateway that begins to publish notices tells no device that nothing is
-	// pending any more.
+	// Place records which changes devices were notified of. Followed says whether all changes before a time, on any gateway,
+	// have been published as events. nil: a gateway that starts publishing notices notifies no device that nothing is pending
+	// any more.
 	Place    Place
 	Followed func(time.Time) bool
 
-	// Request is told of every request that was answered, for metrics; nil: nobody is.
+	// Request is called after every answered request, for metrics; may be nil.
 	Request func(code dispatch.Code, took time.Duration)
 	Tracer  *tracing.Tracer // nil: requests have no spans
 	Log     *slog.Logger    // nil: discards
 }
 
-// address checks the configuration and returns where the broker is.
+// address checks the configuration and returns the broker's address.
 func (c *Config) address() (*url.URL, error) {
 	if c.Service == nil || c.Documents == nil {
 		return nil, errors.New("cannot use a broker: no jobs service, or no document renderer")
@@ -90,13 +90,13 @@ func (c *Config) address() (*url.URL, error) {
 	return u, nil
 }
 
-// requests are the topics that devices publish to, behind the prefix.
+// requests are the topics that devices publish to, after the prefix.
 var requests = []string{
 	"/things/+/jobs/get", "/things/+/jobs/start-next", "/things/+/jobs/+/get", "/things/+/jobs/+/update",
 	"/things/+/jobs/+/+/get", "/things/+/jobs/+/+/update", // of a namespace
 }
 
-// filters returns what is subscribed to, in a group if there is one.
+// filters returns the subscriptions, in a group if there is one.
 func filters(prefix, share string) []string {
 	list := make([]string, len(requests))
 	for i, r := range requests {
@@ -107,7 +107,7 @@ func filters(prefix, share string) []string {
 	return list
 }
 
-// random returns a word that nobody else uses.
+// random returns a unique word.
 func random() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:]) // never fails

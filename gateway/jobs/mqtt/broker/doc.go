@@ -1,10 +1,10 @@
-// Package broker is AWS's MQTT interface of jobs by way of a broker that the fleet already has: the gateway is a client of
-// it, and devices keep their connections.
+// Package broker is AWS's MQTT interface of jobs through the fleet's existing broker: the gateway is a client of it, and
+// devices keep their connections.
 //
 //	device ──► broker ──► $share/jobgate/$aws/things/+/jobs/… ──► one of the gateways ──► dispatch ──► jobs.Service
 //	device ◄── broker ◄── $aws/things/T/jobs/…/accepted ◄─────────┘
 //
-// Requests of one thing are handled in the order in which they arrive, and acknowledged after they were answered. Notices
-// are made when they are sent and repeated until the broker has taken them: at least once, in order a thing. Who may say
-// what is the broker's to know; a probe at the start says what it found.
+// Requests of one thing are handled in order of arrival, and acknowledged after they were answered. Notices are built when
+// they are sent, and repeated until the broker acknowledges them: at least once, in order for each thing. The broker
+// authorizes clients; a probe at the start checks and logs that.
 package broker

@@ -13,27 +13,27 @@ import (
 	"jobgate/gateway/jobs/mqtt/dispatch"
 )
 
-// notices are the things that are to be told something, and what they were told last. A thing for which nothing is
-// pending, and that knows it, is not kept.
+// notices holds the things to notify, and what they were last notified of. A thing that knows that nothing is pending is
+// not kept.
 type notices struct {
 	mu      sync.Mutex
 	dirty   map[string]struct{}
 	told    map[string]told
-	unknown map[string]struct{} // those that may know something else than told says: they are told in any case
+	unknown map[string]struct{} // things whose entry in told may be wrong: they are notified in any case
 	kick    chan struct{}
 
-	// learning: another gateway may have told things what is not known here. Those that change meanwhile are unknown.
+	// learning: another gateway may have notified things. Those that change in the meantime are unknown.
 	learning bool
-	marked   uint64 // how often things were marked
-	// Things are told in rounds. A round was begun, it has ended; and how many things could not be told, and how many of
-	// them wait to be marked again.
+	marked   uint64 // number of marks so far
+	// Things are notified in rounds: rounds begun and ended, failed things, and how many of these wait to be marked
+	// again.
 	begun, ended, failed uint64
 	waiting              int
 
 	missed atomic.Bool // events were missed: see catchUpAlways
 }
 
-// told is what a thing was told of its jobs without a namespace, and of those of each namespace.
+// told is what a thing was notified of: jobs without a namespace, and those of each namespace.
 type told struct {
 	set, next  dispatch.Mark
 	namespaces map[string]dispatch.Mark
@@ -47,7 +47,7 @@ func (n *notices) touch(things ...string) {
 	n.mark(learning, things...)
 }
 
-// mark marks things; unknown ones are told whatever they were told before.
+// mark marks things; with unknown, they are notified in any case.
 func (n *notices) mark(unknown bool, things ...string) {
 	n.mu.Lock()
 	if n.dirty == nil {
@@ -67,7 +67,7 @@ func (n *notices) mark(unknown bool, things ...string) {
 	n.wake()
 }
 
-// touchAll marks every thing for which something is pending.
+// touchAll marks every thing with pending executions.
 func (n *notices) touchAll() {
 	n.mu.Lock()
 	things := slices.Collect(maps.Keys(n.told))
@@ -82,7 +82,7 @@ func (n *notices) wake() {
 	}
 }
 
-// take returns the things to be told, and forgets that they are.
+// take returns the marked things and clears the marks.
 func (n *notices) take() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -92,7 +92,7 @@ func (n *notices) take() []string {
 	return things
 }
 
-// end ends the round that the last take has begun.
+// end ends the round of the last take.
 func (n *notices) end() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -106,20 +106,20 @@ func (n *notices) before(thing string) (t told, unknown bool) {
 	return n.told[thing], unknown
 }
 
-// knows says that what a thing knows is what told says.
+// knows records that a thing's entry in told is right.
 func (n *notices) knows(thing string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.unknown, thing)
 }
 
-// again marks a thing again that could not be told, after a while.
+// again marks a thing again after a pause, because notifying it failed.
 func (n *notices) again(thing string) {
 	n.mu.Lock()
 	n.failed++
 	n.waiting++
 	n.mu.Unlock()
-	time.AfterFunc(tellAgain, func() {
+	time.AfterFunc(notifyAgain, func() {
 		n.touch(thing)
 		n.mu.Lock()
 		n.waiting--
@@ -140,14 +140,14 @@ func (n *notices) remember(thing string, t told) {
 	n.told[thing] = t
 }
 
-// followBuffer is how many changes may wait to be looked at.
+// followBuffer bounds the changes waiting to be handled.
 const followBuffer = 16384
 
-// follow tells devices of changes, until ctx ends.
+// follow notifies devices of changes, until ctx ends.
 func (b *Client) follow(ctx context.Context) {
 	events := b.config.Service.Events().Subscribe(followBuffer, nil)
 	defer events.Close()
-	b.running.Go(func() { b.tellAll(ctx) })
+	b.running.Go(func() { b.notifyAll(ctx) })
 	b.running.Go(func() { b.catchUpAlways(ctx) })
 	b.running.Go(func() { b.keepPlaceAlways(ctx) })
 	for {
@@ -182,14 +182,14 @@ func (b *Client) changed(e *jobs.Event) {
 	}
 }
 
-// tellers is how many things are told at once; tellAgain how long one waits that could not be.
+// notifiers is how many things are notified at once; notifyAgain is the pause after a failure.
 const (
-	tellers   = 16
-	tellAgain = 2 * time.Second
+	notifiers   = 16
+	notifyAgain = 2 * time.Second
 )
 
-// tellAll tells the things that are marked, until ctx ends. A thing is told by one teller at a time, so in order.
-func (b *Client) tellAll(ctx context.Context) {
+// notifyAll notifies marked things, until ctx ends. One notifier at a time handles a thing, so its notices are in order.
+func (b *Client) notifyAll(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -201,10 +201,10 @@ func (b *Client) tellAll(ctx context.Context) {
 		}
 		things := make(chan string)
 		var telling sync.WaitGroup
-		for range tellers {
+		for range notifiers {
 			telling.Go(func() {
 				for thing := range things {
-					b.tell(ctx, thing)
+					b.notifyMarked(ctx, thing)
 				}
 			})
 		}
@@ -217,14 +217,14 @@ func (b *Client) tellAll(ctx context.Context) {
 	}
 }
 
-// tell tells one thing, or marks it again if that is not possible now.
-func (b *Client) tell(ctx context.Context, thing string) {
-	if !b.config.Notifies() { // whoever does tells it something that is not known here
+// notifyMarked notifies one thing, or marks it again on failure.
+func (b *Client) notifyMarked(ctx context.Context, thing string) {
+	if !b.config.Notifies() { // another gateway notifies it, so its state is not known here
 		b.notices.remember(thing, told{})
 		b.notices.dropped(thing)
 		return
 	}
-	switch err := b.tellThing(ctx, thing); {
+	switch err := b.notifyThing(ctx, thing); {
 	case err == nil:
 		b.notices.knows(thing)
 	case ctx.Err() == nil:
@@ -233,7 +233,7 @@ func (b *Client) tell(ctx context.Context, thing string) {
 	}
 }
 
-// dropped says that a thing was not told, because another gateway does.
+// dropped records that a thing was not notified, because another gateway does that.
 func (n *notices) dropped(thing string) {
 	n.missed.Store(true)
 	n.mu.Lock()
@@ -242,8 +242,8 @@ func (n *notices) dropped(thing string) {
 	n.failed++
 }
 
-// tellThing publishes what has changed for a thing since it was last told.
-func (b *Client) tellThing(ctx context.Context, thing string) error {
+// notifyThing publishes what has changed for a thing since its last notice.
+func (b *Client) notifyThing(ctx context.Context, thing string) error {
 	known, unknown := b.notices.before(thing)
 	now := time.Now()
 	p, err := b.dispatcher.Pending(thing, "", nil)
@@ -272,15 +272,15 @@ func (b *Client) tellThing(ctx context.Context, thing string) error {
 		known.next = mark
 		b.notices.remember(thing, known)
 	}
-	return b.tellNamespaces(ctx, thing, known, now)
+	return b.notifyNamespaces(ctx, thing, known, now)
 }
 
 func (b *Client) notify(ctx context.Context, thing, topic string, payload []byte) error {
 	return b.publish(ctx, string(dispatch.AppendTopic(nil, b.config.Prefix, thing, topic)), 1, payload)
 }
 
-// tellNamespaces publishes what has changed in the namespaces of a thing's jobs.
-func (b *Client) tellNamespaces(ctx context.Context, thing string, known told, now time.Time) error {
+// notifyNamespaces publishes what has changed in the namespaces of a thing's jobs.
+func (b *Client) notifyNamespaces(ctx context.Context, thing string, known told, now time.Time) error {
 	pending, err := b.dispatcher.Namespaces(thing)
 	if err != nil {
 		return err

@@ -8,20 +8,20 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Place keeps in the store which changes devices were told of.
+// Place records in the store which changes devices were notified of.
 type Place interface {
-	// Shared says whether places change while the process runs; if not, Save is for its end.
+	// Shared says whether places change while the process runs; if not, call Save at its end only.
 	Shared() bool
-	// Now returns the place behind all changes that were made until now.
+	// Now returns the place after all changes so far.
 	Now(ctx context.Context) (place string, err error)
-	// Load returns the place that was saved last, "" if none was.
+	// Load returns the last saved place, "" if there is none.
 	Load(ctx context.Context) (place string, err error)
 	Save(ctx context.Context, place string) error
-	// Changed calls f with the things that were changed behind a place; jobs.ErrFeedMissed if that is not known.
+	// Changed calls f with the things that have changed since a place; jobs.ErrFeedMissed if that is unknown.
 	Changed(ctx context.Context, place string, f func(thing string)) error
 }
 
-// markChanged marks the things that were changed behind the place that was kept; unknown, if all may have been.
+// markChanged marks the things that have changed since the saved place; unknown says that all may have changed.
 func (b *Client) markChanged(ctx context.Context) (unknown bool, err error) {
 	if b.config.Place == nil {
 		return false, nil
@@ -34,12 +34,12 @@ func (b *Client) markChanged(ctx context.Context) (unknown bool, err error) {
 	if !errors.Is(err, jobs.ErrFeedMissed) {
 		return false, err
 	}
-	b.config.Log.Info("mqtt: it is not known what devices were told last; all are told what is pending")
+	b.config.Log.Info("mqtt: the last notices to devices are not known; notifying every thing")
 	return true, nil
 }
 
-// A place is kept every placeEvery while things change, and every placeAnyway else: the store keeps changes for minutes.
-// keepWait is how long keeping one may take.
+// A place is saved every placeEvery while things change, and otherwise every placeAnyway, because the store keeps changes
+// for minutes only. keepWait bounds saving it.
 const (
 	placeEvery  = time.Second
 	placeAnyway = 20 * time.Second
@@ -47,7 +47,7 @@ const (
 	keepPause   = 20 * time.Millisecond
 )
 
-// keepPlaceAlways keeps the place while this gateway publishes notices, until ctx ends.
+// keepPlaceAlways saves the place while this gateway publishes notices, until ctx ends.
 func (b *Client) keepPlaceAlways(ctx context.Context) {
 	if b.config.Place == nil {
 		return
@@ -73,13 +73,13 @@ func (b *Client) keepPlaceAlways(ctx context.Context) {
 			last, marked = now, is
 		}
 		if err != nil && ctx.Err() == nil {
-			b.config.Log.Debug("mqtt: cannot keep which changes devices were told of", "error", err)
+			b.config.Log.Debug("mqtt: cannot save which changes devices were notified of", "error", err)
 		}
 	}
 }
 
-// keepPlace waits until devices were told of all changes that were made until now, and saves the place if it is to. It
-// says whether they were.
+// keepPlace waits until devices were notified of all changes so far, and then saves the place if save is set. It says
+// whether they were.
 func (b *Client) keepPlace(ctx context.Context, save bool) (kept bool, err error) {
 	if !b.config.Notifies() {
 		return false, nil
@@ -108,7 +108,7 @@ func (b *Client) keepPlace(ctx context.Context, save bool) (kept bool, err error
 	return err == nil, err
 }
 
-// pollUntil waits until what holds; false if ctx ends before.
+// pollUntil waits until what returns true; false if ctx ends before.
 func pollUntil(ctx context.Context, what func() bool) bool {
 	for !what() {
 		select {
@@ -120,7 +120,7 @@ func pollUntil(ctx context.Context, what func() bool) bool {
 	return true
 }
 
-// settle waits until the things that are marked have been told; false if one could not be.
+// settle waits until the marked things have been notified; false if one failed.
 func (n *notices) settle(ctx context.Context) bool {
 	n.mu.Lock()
 	round, failed, waiting := n.begun, n.failed, n.waiting
@@ -139,14 +139,14 @@ func (n *notices) settle(ctx context.Context) bool {
 	}) && !bad
 }
 
-// learned says that things know what told says.
+// learned records that told is right for all things.
 func (n *notices) learned() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.learning = false
 }
 
-// marks is how often things were marked.
+// marks returns the number of marks so far.
 func (n *notices) marks() uint64 {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 )
 
-// finding is what a probe found out about a broker.
+// finding is the result of a probe of a broker.
 type finding struct {
 	shares   bool // a shared subscription on the prefix delivers
 	stranger access
@@ -21,18 +21,18 @@ type finding struct {
 type access uint8
 
 const (
-	notChecked access = iota // it is not known: nothing came, and nothing was refused
+	notChecked access = iota // inconclusive: nothing arrived, and nothing was refused
 	keptOut
 	letIn
 )
 
-// probeThing begins the name of the thing that probes are sent to; no gateway answers for it.
+// probeThing is the prefix of the thing that probes are sent to; no gateway answers for it.
 const probeThing = "jobgate-probe-"
 
 // probeWait is how long a probe may take to come back.
 const probeWait = 2 * time.Second
 
-// probe sends messages to a topic of a thing that does not exist and looks which of them come back.
+// probe sends messages to a topic of a thing that does not exist and checks which of them are delivered.
 func (b *Client) probe(ctx context.Context) (finding, error) {
 	thing := probeThing + random()
 	arrived := make(chan string, 16)
@@ -46,7 +46,7 @@ func (b *Client) probe(ctx context.Context) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
-	defer func() { _ = own.Disconnect(&paho.Disconnect{}) }() // it was of use
+	defer func() { _ = own.Disconnect(&paho.Disconnect{}) }() // no longer needed
 	f := finding{shares: true}
 	topic := b.config.Prefix + "/things/" + thing + "/jobs/" + random() + "/get"
 	if share := b.config.Share; share != "" {
@@ -61,7 +61,7 @@ func (b *Client) probe(ctx context.Context) (finding, error) {
 	return f, nil
 }
 
-// comesBack says whether a message to a topic arrives by a filter.
+// comesBack says whether a message to a topic is delivered for a filter.
 func (b *Client) comesBack(ctx context.Context, c *paho.Client, filter, topic string, arrived <-chan string) bool {
 	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}}
 	if _, err := c.Subscribe(ctx, subscription); err != nil {
@@ -91,7 +91,7 @@ func comes(word string, arrived <-chan string) bool {
 	}
 }
 
-// stranger says whether a client that shows nothing but a user name, if that, can write to a topic. own listens to it.
+// stranger says whether a client without credentials, or with a user name only, can write to a topic. own subscribes to it.
 func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username string, arrived <-chan string) access {
 	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: 1}}}
 	if _, err := own.Subscribe(ctx, subscription); err != nil {
@@ -105,7 +105,7 @@ func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username
 	if err != nil {
 		return notChecked
 	}
-	defer func() { _ = other.Disconnect(&paho.Disconnect{}) }() // it was of use
+	defer func() { _ = other.Disconnect(&paho.Disconnect{}) }() // no longer needed
 	word := random()
 	response, err := other.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(word)})
 	if response != nil && response.ReasonCode >= 0x80 {
@@ -120,10 +120,10 @@ func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username
 	return notChecked
 }
 
-// refusal is a CONNECT that the broker has answered with a reason.
+// refusal is the error of a CONNECT that the broker refused with a reason.
 type refusal struct{ error }
 
-// caller is who connects: the gateway, with its password and certificate, or somebody who has neither.
+// caller is the client that connects: the gateway, with its password and certificate, or one with neither.
 type caller struct {
 	id, username string
 	own          bool
@@ -161,7 +161,7 @@ func (b *Client) dial(ctx context.Context, as caller, handle func(paho.PublishRe
 	return c, nil
 }
 
-// open dials. Who shows nothing shows no certificate either.
+// open dials; an unknown client shows no certificate.
 func (b *Client) open(ctx context.Context, known bool) (net.Conn, error) {
 	host := b.address.Host
 	if b.address.Scheme == "mqtt" {
@@ -187,7 +187,7 @@ func (b *Client) open(ctx context.Context, known bool) (net.Conn, error) {
 	return packets.NewThreadSafeConn(conn), nil
 }
 
-// report says in one line what a probe found.
+// report logs a probe's findings in one line.
 func (b *Client) report(f finding) {
 	share, strangers := "works", "not checked"
 	switch {

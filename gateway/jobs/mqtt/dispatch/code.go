@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Code is what a rejected request is rejected with (AWS.md §7); Accepted is none.
+// Code is the code of a rejected request (AWS.md §7), or Accepted.
 type Code uint8
 
 // AWS's codes.
@@ -39,7 +39,7 @@ func (c Code) String() string { return codeNames[c] }
 type rejection struct {
 	code    Code
 	message string
-	state   *jobs.Execution // InvalidStateTransition, VersionMismatch: the execution as it is
+	state   *jobs.Execution // InvalidStateTransition, VersionMismatch: the current execution
 	cause   error           // for the log; nil if the message says it all
 }
 
@@ -58,7 +58,7 @@ func fault(code Code, message string) *rejection { return &rejection{code: code,
 
 func invalid(message string) *rejection { return fault(InvalidRequest, message) }
 
-// codes says how the service's failures are called here, in the order in which they are tried.
+// codes maps the service's errors to codes, in the order in which they are tried.
 var codes = []struct {
 	kind error
 	code Code
@@ -70,12 +70,12 @@ var codes = []struct {
 	{jobs.ErrTerminalState, TerminalStateReached},
 	{jobs.ErrLimitExceeded, RequestThrottled},
 	{jobs.ErrConflict, RequestThrottled},
-	{context.DeadlineExceeded, RequestThrottled}, // the store had no turn for it
+	{context.DeadlineExceeded, RequestThrottled}, // the store was too busy
 	{jobs.ErrUnavailable, InternalError},
 	{jobs.ErrClosed, InternalError},
 }
 
-// rejectionOf returns a failure as a device is told of it.
+// rejectionOf returns the rejection for an error.
 func rejectionOf(err error) *rejection {
 	var r *rejection
 	if errors.As(err, &r) {
@@ -106,7 +106,7 @@ func rejectionOf(err error) *rejection {
 	return r
 }
 
-// unrendered is a document that cannot be handed out; the execution stays as it was.
+// unrendered returns the error for a document that cannot be rendered; the execution does not change.
 func unrendered(err error) error {
 	message := "The job document's URLs cannot be signed at present."
 	var fault *jobdoc.Error

@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// Service is what is asked; *jobs.Service has it.
+// Service is the part of the IoT Jobs service that is needed here; operations.Service implements it.
 type Service interface {
 	GetPendingIn(ctx context.Context, thing string, namespace jobs.Namespace, buf []jobs.Execution) (jobs.PendingExecutions, error)
 	Describe(ctx context.Context, r jobs.DescribeExecutionRequest) (d jobs.Described, found bool, err error)
@@ -23,12 +23,11 @@ type Service interface {
 
 // Documents renders jobs' documents, their URLs signed.
 type Documents interface {
-	// AppendDocument appends d as it stands for e's device, escaped to stand in a JSON string; on an error it returns dst
-	// as it was.
+	// AppendDocument appends d rendered for e's device, escaped as a JSON string; on an error it returns dst unchanged.
 	AppendDocument(dst []byte, d *jobs.Document, e *jobs.Execution, now time.Time) ([]byte, error)
 }
 
-// Config is what a Dispatcher needs.
+// Config configures a Dispatcher.
 type Config struct {
 	Service   Service       // required
 	Documents Documents     // required
@@ -63,13 +62,13 @@ func New(c Config) (*Dispatcher, error) {
 
 // Request is one message of a device.
 type Request struct {
-	Thing   string // whose it is; Topic.Thing is not looked at
+	Thing   string // of the device; Topic.Thing is ignored
 	Topic   Topic
 	Payload []byte
 	Now     time.Time
 	Limit   int // longest payload of the answer, in bytes; 0: none
 
-	Sender tracing.Context // what the message says of the sender's span; only looked at if there is a Tracer
+	Sender tracing.Context // the sender's span, from the message; used only with a Tracer
 }
 
 // exchange is the scratch space of one request, pooled.
@@ -80,7 +79,7 @@ type exchange struct {
 	in      input
 	pending []jobs.Execution
 	found   jobs.Described
-	out     []byte // the answer of a change, which is rendered before the change is made
+	out     []byte // the answer to a change, rendered before the change is made
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
@@ -97,8 +96,8 @@ func (x *exchange) release() {
 	exchanges.Put(x)
 }
 
-// Answer does what r asks for and appends the payload of the answer, which goes to …/accepted if the code is Accepted and
-// to …/rejected if it is another.
+// Answer executes r and appends the payload of the answer, which goes to …/accepted if the code is Accepted, else to
+// …/rejected.
 func (d *Dispatcher) Answer(dst []byte, r *Request) ([]byte, Code) {
 	if d.tracer != nil {
 		return d.traced(dst, r)
@@ -146,7 +145,7 @@ func (x *exchange) answer(dst []byte) (_ []byte, err error) {
 	}
 }
 
-// namespace picks the jobs of the topic's namespace, or those without one.
+// namespace selects the jobs of the topic's namespace, or those without one.
 func (x *exchange) namespace() jobs.Namespace {
 	return jobs.Namespace{ID: string(x.Topic.Namespace), Only: true}
 }
@@ -158,7 +157,7 @@ func (x *exchange) jobID() string {
 	return string(x.Topic.Job)
 }
 
-// fits refuses an answer that the device cannot take.
+// fits returns an error for an answer that is too large for the device.
 func (x *exchange) fits(n int) error {
 	if x.Limit > 0 && n > x.Limit {
 		return invalid(fmt.Sprintf("The answer has %d bytes, and the client's Maximum Packet Size leaves room for %d.", n, x.Limit))
@@ -177,7 +176,7 @@ func (x *exchange) getPending(dst []byte) ([]byte, error) {
 	return x.appendEnd(append(dst, ',')), nil
 }
 
-// keep keeps the lists' array for the next request, if it is not an unusually large one.
+// keep keeps the lists' array for the next request, unless it is very large.
 func (x *exchange) keep(p jobs.PendingExecutions) {
 	const most = 32
 	list := p.InProgress
@@ -229,8 +228,8 @@ func (d *Dispatcher) appendDocument(dst []byte, described *jobs.Described, now t
 	return dst[:begin+len(unescape(dst[begin:]))], nil
 }
 
-// startNext starts the next execution. The answer is rendered before it is started, so that one that cannot be signed, or
-// is too large for the device, starts nothing.
+// startNext starts the next execution. The answer is rendered before, so that nothing is started if it cannot be signed or is
+// too large for the device.
 func (x *exchange) startNext(dst []byte) ([]byte, error) {
 	step, err := x.in.stepMinutes(1)
 	if err != nil {
@@ -257,7 +256,7 @@ func (x *exchange) startNext(dst []byte) ([]byte, error) {
 	return append(dst, x.out...), nil
 }
 
-// update reports. Its answer is rendered before the report is stored.
+// update stores a report. Its answer is rendered before.
 func (x *exchange) update(dst []byte) ([]byte, error) {
 	status, ok := jobs.ParseStatus(string(x.in.status))
 	if !ok {
@@ -286,7 +285,7 @@ func (x *exchange) update(dst []byte) ([]byte, error) {
 	return append(dst, x.out...), nil
 }
 
-// renderUpdated renders what an update asked to be told.
+// renderUpdated renders the answer to an update.
 func (x *exchange) renderUpdated(described *jobs.Described) (err error) {
 	x.out = append(x.out[:0], '{')
 	if x.in.state.or(false) {

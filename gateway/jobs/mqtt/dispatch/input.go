@@ -8,10 +8,10 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// input is what a payload says. Members that are null count as not given; those that are not known are passed over, as
-// thingName and jobId are, which AWS's version 1 client repeats.
+// input is a parsed payload. Members that are null count as missing; unknown ones are ignored, as are thingName and jobId,
+// which AWS's version 1 client repeats.
 type input struct {
-	token    []byte // clientToken as it stands, in quotes; nil: none
+	token    []byte // clientToken, still quoted; nil: none
 	status   []byte // nil: none
 	details  map[string]string
 	expected number
@@ -35,10 +35,10 @@ func (f flag) or(otherwise bool) bool {
 	return otherwise
 }
 
-// maxToken is how long a clientToken may be, in characters (AWS.md §8).
+// maxToken is the longest clientToken, in characters (AWS.md §8).
 const maxToken = 64
 
-// read reads a payload. A token that could be read is in it although there is an error.
+// read parses a payload. On an error, in still has the token if that could be read.
 func read(payload []byte) (in input, err error) {
 	if len(payload) == 0 {
 		return in, nil
@@ -121,7 +121,7 @@ func (in *input) setDetails(value []byte) error {
 	return jobs.ValidateDetails(in.details)
 }
 
-// numberOf reads an integer, which may stand in quotes: FreeRTOS's library writes them so.
+// numberOf parses an integer, which may be quoted, as FreeRTOS's library does.
 func numberOf(value []byte) (number, bool) {
 	if text, quoted := unquoted(value); quoted {
 		value = text
@@ -134,7 +134,7 @@ func flagOf(value []byte) (flag, bool) {
 	return flag{true, string(value) == "true"}, string(value) == "true" || string(value) == "false"
 }
 
-// stepMinutes returns stepTimeoutInMinutes, least at least.
+// stepMinutes returns stepTimeoutInMinutes, which must be at least least.
 func (in *input) stepMinutes(least int64) (int64, error) {
 	if v := in.step.value; in.step.given && (v == 0 || v < least || v > jobs.MaxTimeoutMinutes) {
 		text := "stepTimeoutInMinutes must be between 1 and " + strconv.Itoa(jobs.MaxTimeoutMinutes)
@@ -146,8 +146,8 @@ func (in *input) stepMinutes(least int64) (int64, error) {
 	return in.step.value, nil
 }
 
-// expectedVersion returns the version that is expected, 0 if none was given. Versions begin at 1, so that one given below
-// it matches none.
+// expectedVersion returns the expected version, 0 if none was given. A given version below 1 matches none, as versions begin
+// at 1.
 func (in *input) expectedVersion() int64 {
 	if in.expected.given && in.expected.value < 1 {
 		return jobs.NoVersion

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// isObject says whether b is UTF-8 and one JSON object.
+// isObject says whether b is valid UTF-8 and a single JSON object.
 func isObject(b []byte) bool {
 	trimmed := bytes.TrimLeft(b, " \t\r\n")
 	return len(trimmed) > 0 && trimmed[0] == '{' && utf8.Valid(b) && json.Valid(b)
 }
 
-// members calls each with every member of b, which isObject: its name, unescaped, and its value as it stands.
+// members calls each with the unescaped name and the raw value of every member of b, for which isObject holds.
 func members(b []byte, each func(name, value []byte)) {
 	i := space(b, bytes.IndexByte(b, '{')+1)
 	for b[i] != '}' {
@@ -29,7 +29,7 @@ func members(b []byte, each func(name, value []byte)) {
 	}
 }
 
-// space returns the index of the first byte of b from i on that is no white space.
+// space returns the index of the first byte of b at or after i that is not white space.
 func space(b []byte, i int) int {
 	for b[i] == ' ' || b[i] == '\t' || b[i] == '\n' || b[i] == '\r' {
 		i++
@@ -37,7 +37,7 @@ func space(b []byte, i int) int {
 	return i
 }
 
-// valueEnd returns the index behind the value that begins at i of valid JSON.
+// valueEnd returns the index after the value that begins at i, in valid JSON.
 func valueEnd(b []byte, i int) int {
 	depth := 0
 	for ; ; i++ {
@@ -54,7 +54,7 @@ func valueEnd(b []byte, i int) int {
 		case '{', '[':
 			depth++
 		case '}', ']':
-			if depth == 0 { // of what the value is in
+			if depth == 0 { // end of the enclosing object or array
 				return i
 			}
 			if depth--; depth == 0 {
@@ -68,7 +68,7 @@ func valueEnd(b []byte, i int) int {
 	}
 }
 
-// unquoted returns the text of a JSON string; false for what is none.
+// unquoted returns the text of a JSON string; false for other values.
 func unquoted(value []byte) ([]byte, bool) {
 	if len(value) < 2 || value[0] != '"' {
 		return nil, false
@@ -83,7 +83,7 @@ func unquoted(value []byte) ([]byte, bool) {
 	return []byte(s), true
 }
 
-// unescape turns text that is escaped to stand in a JSON string into the text that it means, in place.
+// unescape decodes the escapes of a JSON string's text, in place.
 func unescape(b []byte) []byte {
 	in := bytes.IndexByte(b, '\\')
 	if in < 0 {
@@ -110,13 +110,13 @@ func unescape(b []byte) []byte {
 
 var escapes = [256]byte{'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', '"': '"', '\\': '\\', '/': '/'}
 
-// unescapeOne decodes the escape at b[in:] to b[out:]. It returns how long the escape is, and where what follows goes.
+// unescapeOne decodes the escape at b[in:] to b[out:]. It returns the escape's length, and the next output index.
 func unescapeOne(b []byte, in, out int) (n, next int) {
 	if c := escapes[b[in+1]]; c != 0 {
 		b[out] = c
 		return 2, out + 1
 	}
-	// Slow path: \uXXXX, of which a pair may make one character.
+	// Slow path: \uXXXX, possibly a surrogate pair.
 	n = 6
 	if in+12 <= len(b) && b[in+6] == '\\' && b[in+7] == 'u' && (b[in+2] == 'd' || b[in+2] == 'D') && b[in+3] >= '8' {
 		n = 12
@@ -124,6 +124,6 @@ func unescapeOne(b []byte, in, out int) (n, next int) {
 	n = min(n, len(b)-in)
 	quoted := append(append([]byte{'"'}, b[in:in+n]...), '"')
 	var s string
-	_ = json.Unmarshal(quoted, &s) // what the document's compiler escaped can be read
+	_ = json.Unmarshal(quoted, &s) // the document's compiler wrote valid escapes
 	return n, out + copy(b[out:], s)
 }

@@ -11,32 +11,32 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// Mark tells states of what a device is told of apart: the set of its pending executions, or which comes first. Marks are
-// this process's; the zero Mark is nothing pending.
+// Mark identifies the content of a notice: a hash of the set of pending executions, or of the first one. Marks are valid in
+// this process only; the zero Mark means nothing pending.
 type Mark uint64
 
 var seed = maphash.MakeSeed()
 
-// markOf returns the mark of one execution. Reports do not change it, a further attempt does.
+// markOf returns the mark of one execution. It changes with a new attempt, but not with reports.
 func markOf(e *jobs.Execution) Mark {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	_, _ = h.WriteString(e.Job.ID)
 	var number [40]byte
 	b := strconv.AppendInt(number[:0], e.Number, 16)
-	_, _ = h.Write(strconv.AppendInt(append(b, '/'), e.Job.CreatedAt.UnixMilli(), 16)) // a job may take a deleted one's id
+	_, _ = h.Write(strconv.AppendInt(append(b, '/'), e.Job.CreatedAt.UnixMilli(), 16)) // a new job may have a deleted one's id
 	return Mark(h.Sum64() | 1)
 }
 
-// Pending is what is pending for a thing in a namespace.
+// Pending are a thing's pending executions in a namespace.
 type Pending struct {
 	jobs.PendingExecutions
 	Set  Mark // of all of them, in any order
 	Next Mark // of the one that comes first
 }
 
-// Pending asks what is pending for a thing: for the jobs without a namespace, or for those of one. The lists lie in buf's
-// array if it is large enough.
+// Pending reads a thing's pending executions, of the jobs in a namespace or, with "", of those without one. The lists use
+// buf's array if it is large enough.
 func (d *Dispatcher) Pending(thing, namespace string, buf []jobs.Execution) (p Pending, err error) {
 	p.PendingExecutions, err = d.service.GetPendingIn(context.Background(), thing, jobs.Namespace{ID: namespace, Only: true}, buf[:0])
 	if err != nil {
@@ -54,7 +54,7 @@ func (d *Dispatcher) Pending(thing, namespace string, buf []jobs.Execution) (p P
 	return p, nil
 }
 
-// AppendNotify appends the payload of notify: the lists that are not empty.
+// AppendNotify appends the payload of notify: the non-empty lists.
 func (d *Dispatcher) AppendNotify(dst []byte, p *Pending, now time.Time) []byte {
 	dst = appendTimestamp(append(dst, '{'), now)
 	dst = append(dst, `,"jobs":{`...)
@@ -70,9 +70,9 @@ func (d *Dispatcher) AppendNotify(dst []byte, p *Pending, now time.Time) []byte 
 	return append(dst, '}', '}')
 }
 
-// AppendNext appends the payload of notify-next, and returns the mark of what it names: the next execution with its
-// document, or nothing. A document that would make it longer than limit bytes is left out; limit 0 is none. On an error
-// it returns dst as it was.
+// AppendNext appends the payload of notify-next, with the next execution and its document, or nothing. It returns the
+// execution's mark. The document is omitted if the payload would exceed limit bytes; 0: no limit. On an error it returns dst
+// unchanged.
 func (d *Dispatcher) AppendNext(dst []byte, thing string, now time.Time, limit int) ([]byte, Mark, error) {
 	described, found, err := d.service.Describe(context.Background(), jobs.DescribeExecutionRequest{
 		Thing: thing, JobID: jobs.Next, Document: true, Namespace: jobs.Namespace{Only: true},
@@ -100,7 +100,7 @@ func appendTimestamp(dst []byte, now time.Time) []byte {
 	return strconv.AppendInt(append(dst, `"timestamp":`...), now.Unix(), 10)
 }
 
-// Namespaces returns the namespaces of the jobs that are pending for a thing, without the jobs that have none.
+// Namespaces returns the namespaces of a thing's pending jobs, ignoring jobs without one.
 func (d *Dispatcher) Namespaces(thing string) (list []string, err error) {
 	p, err := d.service.GetPendingIn(context.Background(), thing, jobs.Namespace{}, nil)
 	if err != nil {

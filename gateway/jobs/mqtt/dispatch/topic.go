@@ -6,10 +6,10 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// Operation is what a topic asks for.
+// Operation is the operation that a topic requests.
 type Operation uint8
 
-// The operations. Unknown is a topic of a thing's jobs that is none that a device may publish to.
+// The operations. Unknown is a topic of a thing's jobs that devices may not publish to.
 const (
 	Unknown Operation = iota
 	GetPending
@@ -23,10 +23,10 @@ var operationNames = [...]string{"unknown", "GetPendingJobExecutions", "StartNex
 // String returns AWS's name.
 func (o Operation) String() string { return operationNames[o] }
 
-// DefaultPrefix is what stands before /things/… on AWS.
+// DefaultPrefix is AWS's prefix of /things/….
 const DefaultPrefix = "$aws"
 
-// Topic is a topic of a thing's jobs, taken apart. It lies in the topic's bytes.
+// Topic is a parsed topic of a thing's jobs. It refers to the topic's bytes.
 type Topic struct {
 	Thing     []byte
 	Operation Operation
@@ -41,8 +41,8 @@ var (
 	slash           = []byte("/")
 )
 
-// ParseTopic takes a topic apart; false if it is none of a thing's jobs under prefix. Levels are counted, because a job
-// may be called get, update or notify.
+// ParseTopic parses a topic; false if it is not a topic of a thing's jobs under prefix. It counts levels, because a job may be
+// named get, update or notify.
 func ParseTopic(prefix string, topic []byte) (t Topic, ok bool) {
 	rest, ok := cutPrefix(prefix, topic)
 	if !ok {
@@ -91,8 +91,8 @@ func cutPrefix(prefix string, topic []byte) ([]byte, bool) {
 	return bytes.CutPrefix(topic[len(prefix):], thingsLevel)
 }
 
-// OwnFilter says whether a filter keeps to a thing's jobs: no wildcard stands for a thing's name, and no topic of another
-// kind is named. A wildcard below the thing may.
+// OwnFilter says whether a filter matches only topics of a thing's jobs. Wildcards are allowed below the thing's name, but not
+// in its place.
 func OwnFilter(prefix, thing string, filter []byte) bool {
 	rest, ok := cutPrefix(prefix, filter)
 	if !ok {
@@ -111,7 +111,7 @@ func OwnFilter(prefix, thing string, filter []byte) bool {
 	}
 }
 
-// AppendTopic appends the topic of a thing's jobs that ends in rest: "notify-next".
+// AppendTopic appends the topic of a thing's jobs with the end rest: "notify-next".
 func AppendTopic(dst []byte, prefix, thing, rest string) []byte {
 	dst = append(append(dst, prefix...), thingsLevel...)
 	dst = append(append(dst, thing...), "/jobs/"...)

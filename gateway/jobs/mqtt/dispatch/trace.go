@@ -6,8 +6,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 )
 
-// traced is answer with a span, whose name has neither the thing nor the job. Attributes are those of OpenTelemetry's
-// semantic conventions for messages; the payload is none of them.
+// traced is answer with a span, whose name contains neither the thing nor the job. Attributes follow OpenTelemetry's
+// semantic conventions for messaging, without the payload.
 func (d *Dispatcher) traced(dst []byte, r *Request) ([]byte, Code) {
 	ctx, span := d.tracer.Message(r.Sender, "process "+r.Topic.Operation.String(), r.Now,
 		attribute.String("messaging.system", "mqtt"),
@@ -30,7 +30,7 @@ func (d *Dispatcher) traced(dst []byte, r *Request) ([]byte, Code) {
 	return dst, code
 }
 
-// errInternal is what the span of a request says that failed in here. The log has the cause.
+// errInternal is the span's error for an internal failure. The log has the cause.
 var errInternal = errors.New("the request failed; see the log")
 
 // templates are the ends of topics.
