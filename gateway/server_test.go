@@ -60,6 +60,7 @@ func dial(t testing.TB, addr net.Addr) net.Conn {
 }
 
 func TestMalformedRequestsGetOurErrors(t *testing.T) {
+	t.Parallel()
 	g := newGateway(t, nil)
 	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 2 * time.Second })
 	f := func(request string, status int, code string) {

@@ -80,6 +80,7 @@ func TestConnectionsThatEnd(t *testing.T) {
 
 // TestKeepAliveIsHeard: a connection is not used when the upstream is about to close it, as it has said.
 func TestKeepAliveIsHeard(t *testing.T) {
+	t.Parallel()
 	u := newUpstream(t)
 	u.answer.Store("HTTP/1.1 200 OK\r\nKeep-Alive: max=100, timeout=1\r\nContent-Length: 2\r\n\r\nok")
 	g := newGate(t, nil, u.url)

@@ -79,6 +79,7 @@ func burst(t *testing.T, c *http.Client, address string, n int) {
 
 // TestNode: a server that closes idle connections early costs no request.
 func TestNode(t *testing.T) {
+	t.Parallel()
 	idle, every, bursts := 300*time.Millisecond, 500*time.Millisecond, 4
 	if *long {
 		idle, every, bursts = 5*time.Second, 8*time.Second, 15
@@ -98,6 +99,7 @@ s.listen(%s, "127.0.0.1")`, idle.Milliseconds(), port(address)))
 
 // TestWSGI: what Python makes of a request's headers holds nothing that the device has said of itself.
 func TestWSGI(t *testing.T) {
+	t.Parallel()
 	address := servertest.FreeAddress(t)
 	start(t, address, "python3", write(t, "app.py", `
 import json, sys
@@ -147,6 +149,7 @@ func nginx(t *testing.T, address, block string) {
 
 // TestNginx: behind the gateway, closing early, and in front of it.
 func TestNginx(t *testing.T) {
+	t.Parallel()
 	behind, before := servertest.FreeAddress(t), servertest.FreeAddress(t)
 	nginx(t, behind, "server { listen "+behind+"; keepalive_timeout 300ms; keepalive_requests 3; location / { return 200 \"$request_method $request_uri $http_x_forwarded_for\"; } }")
 	g := newGate(t, func(_ *proxy.Config, r *proxy.Request) { r.Trusted = true }, "http://"+behind)
@@ -166,6 +169,7 @@ func TestNginx(t *testing.T) {
 
 // TestHAProxy: behind the gateway, closing early, and in front of it.
 func TestHAProxy(t *testing.T) {
+	t.Parallel()
 	behind, before := servertest.FreeAddress(t), servertest.FreeAddress(t)
 	const times = "defaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\n timeout http-keep-alive 300ms\n"
 	start(t, behind, "haproxy", "-db", "-f", write(t, "behind.cfg", times+"frontend f\n bind "+behind+"\n http-request return status 200 content-type text/plain lf-string \"%[method] %[pathq] %[req.fhdr(x-forwarded-for)]\"\n"))

@@ -150,6 +150,7 @@ func (r *restored) missed(e *postgres.Engine, cursors ...string) {
 // TestRestoredElsewhere restores a dump into another server, whose numbers of transactions are lower: who followed the
 // first is told that it missed changes, old entries do not come up, and new ones come.
 func TestRestoredElsewhere(t *testing.T) {
+	t.Parallel()
 	r := newRestored(t)
 	r.execute(r.server, `DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$`)
 	cursor := r.publish(r.Engine, r.begin(r.Engine), "pruned")
@@ -158,7 +159,7 @@ func TestRestoredElsewhere(t *testing.T) {
 	dump := r.dump()
 	after := r.publish(r.Engine, before, "after the backup")
 
-	other, err := pgtest.Start(os.TempDir(), true)
+	other, err := pgtest.StartApart(os.TempDir(), true)
 	pgtest.Require(t, err)
 	t.Cleanup(other.Remove)
 	url := other.Database(t, "jobgate")
@@ -177,6 +178,7 @@ func TestRestoredElsewhere(t *testing.T) {
 // TestRestoredInPlace puts a dump in the place of a database that handles have open: its readers are told, and what a
 // handle kept of a job does not stand for one that was made since with the same row.
 func TestRestoredInPlace(t *testing.T) {
+	t.Parallel()
 	r := newRestored(t)
 	before := r.publish(r.Engine, r.begin(r.Engine), "before the backup")
 	dump := r.dump()
@@ -206,6 +208,7 @@ func TestRestoredInPlace(t *testing.T) {
 
 // TestFailedOver promotes a standby: a reader cannot know whether it had everything, and is told.
 func TestFailedOver(t *testing.T) {
+	t.Parallel()
 	r := newRestored(t)
 	cursor := r.publish(r.Engine, r.begin(r.Engine), "before")
 	standby, err := r.server.Standby()

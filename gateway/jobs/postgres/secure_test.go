@@ -42,6 +42,7 @@ func certify(t *testing.T, certificate, key string) {
 // TestTLS proves by sslmode=verify-full whom it talks to: a certificate of another authority, or for another name, is
 // refused.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	server, err := pgtest.Start(os.TempDir(), true)
 	pgtest.Require(t, err)
 	t.Cleanup(server.Remove)

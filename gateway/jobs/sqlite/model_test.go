@@ -11,7 +11,7 @@ import (
 // TestModel compares the service over this engine with a model. JOBS_MODEL says how many operations: 100000 in the
 // project's own checks.
 func TestModel(t *testing.T) {
-	operations := 10_000
+	operations := 3000 // .ci/run: 100,000
 	if testing.Short() || underRace {
 		operations = 1000
 	}

@@ -115,18 +115,27 @@ func (s *Server) URL(database string) string {
 }
 
 // Start makes a server with a folder under parent, and starts it. A careless one does not wait for the disk: what was
-// committed outlives the server's process, not the machine.
+// committed outlives the server's process, not the machine. All servers of a process have one system identifier.
 func Start(parent string, careless bool) (*Server, error) {
+	seed.once.Do(func() {
+		s := &Server{}
+		seed.err = s.place(os.TempDir(), "")
+		seed.folder = s.Folder
+	})
+	if seed.err != nil {
+		return nil, seed.err
+	}
+	return start(parent, careless, seed.folder)
+}
+
+// StartApart is Start for a server with a system identifier of its own.
+func StartApart(parent string, careless bool) (*Server, error) {
+	return start(parent, careless, "")
+}
+
+func start(parent string, careless bool, copied string) (*Server, error) {
 	s := &Server{Careless: careless}
-	if err := s.find(); err != nil {
-		return nil, err
-	}
-	sweep(parent)
-	seed.once.Do(func() { seed.err = s.place(os.TempDir()); seed.folder = s.Folder })
-	err := seed.err
-	if err == nil {
-		err = s.place(parent)
-	}
+	err := s.place(parent, copied)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +154,12 @@ var seed struct {
 	err    error
 }
 
-// place makes the server's folder under parent and its data: the seed's, or the seed itself.
-func (s *Server) place(parent string) error {
+// place makes the server's folder under parent, and its data: a copy, or by initdb if copied is "".
+func (s *Server) place(parent, copied string) error {
+	if err := s.find(); err != nil {
+		return err
+	}
+	sweep(parent)
 	folder, err := os.MkdirTemp(parent, folderPrefix)
 	if err != nil {
 		return err
@@ -156,8 +169,8 @@ func (s *Server) place(parent string) error {
 		return err
 	}
 	fill := s.command("initdb", "-D", s.Folder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-	if seed.folder != "" {
-		fill = s.command("cp", "-pR", seed.folder, s.Folder)
+	if copied != "" {
+		fill = s.command("cp", "-pR", copied, s.Folder)
 	}
 	if text, err := fill.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w\n%s", fill.Path, err, text)
