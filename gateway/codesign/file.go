@@ -11,10 +11,10 @@ import (
 	"jobgate/gateway/source"
 )
 
-// File names the version of an object that is signed.
+// File names a version of an object.
 type File = source.Object
 
-// ErrUnavailable says that there is no signature now, but may be one later.
+// ErrUnavailable says that there is no signature now; a later attempt may succeed.
 var ErrUnavailable = errors.New("no signature now")
 
 // ErrPending is an ErrUnavailable: the signature is being made.
@@ -29,21 +29,19 @@ var ErrTooLarge = errors.New("too large")
 // DefaultMaxObject is limits.max_signed_object's default, in bytes.
 const DefaultMaxObject = 4 << 30
 
-// stall is how long a read may bring nothing.
+// stall is how long a read may make no progress.
 const stall = 30 * time.Second
 
-// hashBuffer is large enough that copying costs nothing beside hashing: 64 KiB and 1 MiB
-// hash at the same rate.
+// hashBuffer is large enough: 64 KiB and 1 MiB hash at the same rate.
 const hashBuffer = 128 << 10
 
-// Digest is what a signature is made of: it does not change as long as the version is
-// there.
+// Digest is the hash and size that are signed. They never change for a version.
 type Digest struct {
 	Size   int64
 	SHA256 [sha256.Size]byte
 }
 
-// Hash reads r to its end. It holds 128 KiB, whatever the size. More than limit bytes are
+// Hash hashes r to its end, with a buffer of 128 KiB. More than limit bytes are
 // ErrTooLarge.
 func Hash(r io.Reader, limit int64) (Digest, error) {
 	h := sha256.New()
@@ -59,7 +57,7 @@ func Hash(r io.Reader, limit int64) (Digest, error) {
 	return d, nil
 }
 
-// onlyReader and onlyWriter keep io.CopyBuffer from going by other means than the buffer.
+// onlyReader and onlyWriter make io.CopyBuffer use the buffer.
 type (
 	onlyReader struct{ io.Reader }
 	onlyWriter struct{ io.Writer }
@@ -71,7 +69,7 @@ func (s *Signer) digest(ctx context.Context, p *Profile, f File) (Digest, error)
 	if err != nil {
 		return Digest{}, unavailable(err)
 	}
-	defer func() { _ = body.Close() }() // it was only read
+	defer func() { _ = body.Close() }() // read only
 	if body.Size > s.config.MaxObject {
 		return Digest{}, tooLarge(f, body.Size, s.config.MaxObject)
 	}
@@ -88,14 +86,14 @@ func (s *Signer) digest(ctx context.Context, p *Profile, f File) (Digest, error)
 	return d, nil
 }
 
-// largeObject is worth a line before it is read, in bytes.
+// largeObject is the size in bytes from which a log line is written before reading.
 const largeObject = 256 << 20
 
 func tooLarge(f File, size, limit int64) error {
 	return fmt.Errorf("cannot sign %q: %w: it has at least %d bytes, the limit is %d; see limits.max_signed_object", f.String(), ErrTooLarge, size, limit)
 }
 
-// unavailable marks what may pass by itself.
+// unavailable marks errors that may be temporary.
 func unavailable(err error) error {
 	if errors.Is(err, source.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

@@ -12,7 +12,7 @@ import (
 	"fmt"
 )
 
-// The names of the algorithms, as they stand in a document.
+// The names of the algorithms in documents.
 const (
 	SHA256WithECDSA = "SHA256withECDSA"
 	SHA256WithRSA   = "SHA256withRSA"
@@ -20,16 +20,16 @@ const (
 
 // Key signs digests. It is safe for concurrent use.
 type Key interface {
-	// ID identifies the key material: signatures of another ID are not served. It asks
-	// nobody.
+	// ID identifies the key material: signatures of another ID are not served. It makes no
+	// request.
 	ID() string
-	// Sign signs the SHA-256 of a file. It may ask a server.
+	// Sign signs the SHA-256 of a file. It may call a server.
 	Sign(ctx context.Context, digest [sha256.Size]byte) (Signed, error)
-	// PublicKey returns what verifies its signatures. It may ask a server.
+	// PublicKey returns the public key. It may call a server.
 	PublicKey(ctx context.Context) (crypto.PublicKey, error)
 }
 
-// Signed is what a key makes of a digest.
+// Signed is a key's signature of a digest.
 type Signed struct {
 	Value     []byte // DER for ECDSA, PKCS #1 v1.5 for RSA
 	Algorithm string
@@ -49,7 +49,7 @@ func Fingerprint(public crypto.PublicKey) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// algorithmOf returns the algorithm of a public key that is strong enough.
+// algorithmOf returns the algorithm of a public key, or an error if the key is too weak.
 func algorithmOf(public crypto.PublicKey) (string, error) {
 	switch k := public.(type) {
 	case *ecdsa.PublicKey:
@@ -68,7 +68,7 @@ func algorithmOf(public crypto.PublicKey) (string, error) {
 
 const minRSABits = 2048
 
-// Verify reports whether a signature over a digest is public's. A wrong one is no error.
+// Verify reports whether public verifies a signature of a digest.
 func Verify(public crypto.PublicKey, digest [sha256.Size]byte, signature []byte) bool {
 	switch k := public.(type) {
 	case *ecdsa.PublicKey:
@@ -99,8 +99,8 @@ func newLocalKey(signer crypto.Signer) (*localKey, error) {
 	return k, k.prove()
 }
 
-// prove signs and verifies once, so that a key that does not match its own public half
-// is found when it is read.
+// prove signs and verifies once, so that a key whose halves do not match is found when
+// it is read.
 func (k *localKey) prove() error {
 	digest := sha256.Sum256([]byte("jobgate codesign"))
 	s, err := k.Sign(context.Background(), digest)
@@ -121,8 +121,8 @@ func (k *localKey) PublicKey(context.Context) (crypto.PublicKey, error) {
 	return k.signer.Public(), nil
 }
 
-// Sign implements Key. The same digest has the same signature (RFC 6979 for ECDSA), so
-// that gateways which sign it at the same time serve the same document.
+// Sign implements Key. Signatures are deterministic (RFC 6979 for ECDSA), so that
+// gateways that sign at the same time serve the same document.
 func (k *localKey) Sign(_ context.Context, digest [sha256.Size]byte) (Signed, error) {
 	value, err := k.signer.Sign(nil, digest[:], crypto.SHA256)
 	if err != nil {

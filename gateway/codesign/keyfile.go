@@ -14,15 +14,15 @@ import (
 // maxKeyFile bounds a key file, in bytes: an RSA key of 16384 bits takes 13 KB.
 const maxKeyFile = 64 << 10
 
-// KeyFile is a private key that was read from a file.
+// KeyFile is a private key from a file.
 type KeyFile struct {
 	Key
 	Public  crypto.PublicKey
-	Warning string // that others may read the file; "" if they may not
+	Warning string // if others may read the file; else ""
 }
 
 // LoadKeyFile reads a private key in PEM: EC P-256 or P-384, or RSA of 2048 bits and
-// more, in PKCS #8, SEC 1 or PKCS #1, not encrypted. Its errors hold nothing of the key.
+// more, in PKCS #8, SEC 1 or PKCS #1, not encrypted. Its errors contain nothing of the key.
 func LoadKeyFile(name string) (*KeyFile, error) {
 	text, mode, err := localfile.Read(name, maxKeyFile)
 	if err != nil {
@@ -43,8 +43,8 @@ func LoadKeyFile(name string) (*KeyFile, error) {
 	return k, nil
 }
 
-// parseKey finds the private key in a PEM file, beside which parameters and certificates
-// may stand.
+// parseKey finds the private key in a PEM file, which may also hold parameters and
+// certificates.
 func parseKey(text []byte) (crypto.Signer, error) {
 	found := "nothing in PEM"
 	for {

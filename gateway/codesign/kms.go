@@ -22,7 +22,7 @@ import (
 // kmsTimeout bounds a call to KMS, retries included.
 const kmsTimeout = 15 * time.Second
 
-// kmsKey signs with a key of AWS KMS, which is sent the digest only.
+// kmsKey signs with a key of AWS KMS, which gets the digest only.
 type kmsKey struct {
 	arn    string
 	client *kms.Client
@@ -31,7 +31,7 @@ type kmsKey struct {
 	ready *kmsPublic // nil until GetPublicKey answered
 }
 
-// kmsPublic is what is known of the key once KMS was asked.
+// kmsPublic is what GetPublicKey returned.
 type kmsPublic struct {
 	public    crypto.PublicKey
 	algorithm string
@@ -39,9 +39,9 @@ type kmsPublic struct {
 }
 
 // NewKMS returns a key of AWS KMS, named by its ARN (arn:aws:kms:<region>:<account>:key/<id>;
-// the material of such a key never changes, while an alias may point to another tomorrow).
-// It is called with a's credentials, which need kms:Sign and kms:GetPublicKey. Nothing is
-// asked before the first signature.
+// the material of such a key never changes, while an alias may later point to another).
+// It is called with a's credentials, which need kms:Sign and kms:GetPublicKey. It makes
+// no request before the first signature.
 func NewKMS(arn string, a aws.Config) (Key, error) {
 	region, err := kmsRegion(arn)
 	if err != nil {
@@ -136,8 +136,8 @@ func (k *kmsKey) describe(ctx context.Context) (*kmsPublic, error) {
 	return p, nil
 }
 
-// failure says whether KMS refused or did not answer. A refusal stands until somebody
-// changes the key or the permissions.
+// failure returns an error that says whether KMS refused or did not answer. A refusal is
+// permanent until the key or the permissions change.
 func (k *kmsKey) failure(verb string, err error) error {
 	var api smithy.APIError
 	var answer *awshttp.ResponseError
@@ -151,7 +151,7 @@ func (k *kmsKey) failure(verb string, err error) error {
 	return fmt.Errorf("cannot %s the KMS key %q: %w: %s", verb, k.arn, class, text)
 }
 
-// throttled are KMS's refusals that pass by themselves although they come with a 400.
+// throttled are KMS's temporary errors that have status 400.
 var throttled = map[string]bool{
 	"ThrottlingException": true, "LimitExceededException": true, "KeyUnavailableException": true,
 	"DependencyTimeoutException": true, "KMSInternalException": true, "ExpiredTokenException": true,

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Meter counts what Signers do, for Prometheus. It is a prometheus.Collector, and safe
+// Meter holds the Signers' Prometheus metrics. It is a prometheus.Collector, and safe
 // for concurrent use.
 type Meter struct {
 	signatures *prometheus.CounterVec
@@ -20,7 +20,7 @@ func NewMeter() *Meter {
 	m := &Meter{
 		signatures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "jobgate_codesign_signatures_total",
-			Help: "Signatures of code files that were asked for: made, reused (kept from before) or failed.",
+			Help: "Requested signatures of code files: made, reused (kept from before) or failed.",
 		}, []string{"outcome"}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "jobgate_codesign_duration_seconds",
@@ -38,7 +38,7 @@ func NewMeter() *Meter {
 	return m
 }
 
-// Metrics returns the functions that tell m.
+// Metrics returns the functions that update m.
 func (m *Meter) Metrics() Metrics {
 	return Metrics{
 		Signature: func(o Outcome) { m.outcomes[o].Inc() },

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// usedWithin is how exactly it is known when a signature was last asked for: writing it
-// down costs a write of the store.
+// usedWithin is the precision of a signature's last use, because recording it costs a
+// write to the store.
 const usedWithin = 24 * time.Hour
 
-// keptUnused is how long a signature is kept that nobody asks for.
+// keptUnused is how long an unused signature is kept.
 const keptUnused = 30 * 24 * time.Hour
 
-// touch writes down that a record was asked for, once a day.
+// touch records that a record was used, once a day.
 func (s *Shelf) touch(ctx context.Context, place string, r *record) {
 	now := time.Now()
 	s.mu.Lock()
@@ -29,8 +29,8 @@ func (s *Shelf) touch(ctx context.Context, place string, r *record) {
 	s.put(ctx, place, &used)
 }
 
-// Prune forgets signatures that were not asked for in 30 days, in memory and in the
-// store. What is needed after all is made again.
+// Prune deletes signatures unused for 30 days, in memory and in the store. If one is
+// needed later, it is made again.
 func (s *Shelf) Prune(ctx context.Context) error {
 	before := time.Now().Add(-keptUnused).Unix()
 	s.mu.Lock()

@@ -11,37 +11,37 @@ import (
 	"time"
 )
 
-// Keep stores what must outlive the process. Its methods are safe for concurrent use and
-// end when ctx does.
+// Keep stores records across restarts. Its methods are safe for concurrent use and end
+// when ctx does.
 type Keep interface {
 	// Get returns the value of a key; false if there is none.
 	Get(ctx context.Context, key string) ([]byte, bool, error)
 	Put(ctx context.Context, key string, value []byte) error
-	// Prune deletes the values of which old says so.
+	// Prune deletes the values for which old returns true.
 	Prune(ctx context.Context, old func(value []byte) bool) error
 }
 
-// Shelf holds digests and signatures: in memory and, with a Keep, beyond it. It outlives
+// Shelf holds digests and signatures, in memory and, with a Keep, in a store. It outlives
 // reloads, and is safe for concurrent use.
 type Shelf struct {
 	keep  Keep // nil: memory only
 	log   *slog.Logger
-	loads chan struct{} // a place for each object that is read at once
+	loads chan struct{} // limits the objects read at once
 
 	mu      sync.Mutex
-	records map[string]*record // by the file's place
+	records map[string]*record // by the file's key, see Signer.place
 	flights map[string]*flight // by place and key
 }
 
-// record is what is known of one version of an object. It is immutable; another takes its
-// place.
+// record holds the digest and signatures of one version of an object. It is immutable;
+// updates replace it.
 type record struct {
 	Digest     Digest            `json:"digest"`
 	Signatures map[string]Signed `json:"signatures"` // by Key.ID
-	Used       int64             `json:"used"`       // when it was last asked for, within a day, in Unix seconds
+	Used       int64             `json:"used"`       // when it was last used, within a day, in Unix seconds
 }
 
-// flight is a signature that is being made, for all who wait.
+// flight is a signature being made, shared by all who wait.
 type flight struct {
 	done      chan struct{}
 	signature Signature
@@ -50,7 +50,7 @@ type flight struct {
 
 const (
 	maxLoads   = 4       // objects read at once: each may fill a core
-	maxFlights = 1024    // objects waiting for that
+	maxFlights = 1024    // objects waiting to be read
 	maxRecords = 1 << 16 // in memory, about 1 KB each
 )
 
@@ -62,8 +62,8 @@ func NewShelf(keep Keep, log *slog.Logger) *Shelf {
 	}
 }
 
-// find returns the record of a place, nil if there is none. Where the one in memory has no
-// signature of keyID, the store is asked: another gateway may have made it.
+// find returns the record of a place, nil if there is none. If the one in memory has no
+// signature of keyID, it reads the store, as another gateway may have made it.
 func (s *Shelf) find(ctx context.Context, place, keyID string) *record {
 	s.mu.Lock()
 	r := s.records[place]
@@ -102,17 +102,17 @@ func (r *record) signedBy(keyID string) bool {
 	return ok
 }
 
-// keepWithin bounds a call of the store.
+// keepWithin bounds a call to the store.
 const keepWithin = 5 * time.Second
 
-// keyOf is what a place's record is kept by: places are as long as keys of S3.
+// keyOf returns a place's key in the store: a hash, because places may be long.
 func keyOf(place string) string {
 	sum := sha256.Sum256([]byte(place))
 	return hex.EncodeToString(sum[:])
 }
 
-// add puts a signature beside those that are there. The store may be told later than
-// memory: what it lacks is made again.
+// add adds a signature to a record. The store is written after memory; if it lacks a
+// signature, that is made again.
 func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, signed Signed) {
 	r := &record{Digest: d, Signatures: map[string]Signed{keyID: signed}, Used: time.Now().Unix()}
 	s.mu.Lock()
@@ -128,8 +128,8 @@ func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, s
 	s.put(ctx, place, r)
 }
 
-// learn keeps a digest in memory, for which there is no signature yet: the file is not
-// read again when the key could not be asked.
+// learn keeps a digest without a signature in memory, so that the file is not read again
+// after the key has failed.
 func (s *Shelf) learn(place string, d Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,10 +153,10 @@ func (s *Shelf) put(ctx context.Context, place string, r *record) {
 	}
 }
 
-// maxKeysKept bounds the signatures of one file: today's key, and those before it.
+// maxKeysKept bounds the signatures of one file: the current key's and earlier ones.
 const maxKeysKept = 8
 
-// set stores a record with the lock held, and forgets another when there are too many.
+// set stores a record, and evicts another if there are too many. The lock is held.
 func (s *Shelf) set(place string, r *record) {
 	if _, known := s.records[place]; !known && len(s.records) >= maxRecords {
 		for other := range s.records {
@@ -167,8 +167,8 @@ func (s *Shelf) set(place string, r *record) {
 	s.records[place] = r
 }
 
-// join returns the flight for a key, and whether it is new, so that the caller has to
-// make it fly; nil if too many are waiting.
+// join returns the flight for a key, nil if too many are waiting. made says that it is
+// new and the caller has to run it.
 func (s *Shelf) join(key string) (f *flight, made bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

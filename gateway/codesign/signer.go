@@ -10,20 +10,19 @@ import (
 	"jobgate/gateway/source"
 )
 
-// Profile says with which key which files are signed, and how they are read.
+// Profile is a key, the files that it signs, and how they are read.
 type Profile struct {
 	Name string
 	Key  Key
-	// Allow says whether the profile signs a file. It must not be nil: absence allows
-	// nothing.
+	// Allow says whether the profile signs a file. It must not be nil.
 	Allow func(f File) bool
 	// Open reads a file as the profile's role: [source.S3.Open].
 	Open func(ctx context.Context, f File, stall time.Duration) (*source.Body, error)
-	// Exists says whether a file is still there: [source.S3.Exists].
+	// Exists checks that a file still exists: [source.S3.Exists].
 	Exists func(ctx context.Context, f File) error
 }
 
-// Outcome is what became of a request for a signature.
+// Outcome is the outcome of a request for a signature.
 type Outcome uint8
 
 // The outcomes.
@@ -36,17 +35,17 @@ const (
 // String returns the outcome as a metric's label.
 func (o Outcome) String() string { return [...]string{"made", "reused", "failed"}[o] }
 
-// Metrics are told what a Signer does. Either may be nil; they are safe for concurrent
-// use and quick.
+// Metrics are the callbacks of a Signer. Either may be nil; they must be safe for
+// concurrent use and fast.
 type Metrics struct {
 	Signature func(o Outcome)
 	Read      func(bytes int64, took time.Duration) // an object was read and hashed
 }
 
-// Config is what a Signer needs.
+// Config configures a Signer.
 type Config struct {
 	Profiles  []Profile // in order: the first that allows a file signs it
-	Endpoint  string    // where the objects are, part of what signatures are kept by: AWS_ENDPOINT_URL_S3, "" for AWS
+	Endpoint  string    // of the objects, part of a signature's key: AWS_ENDPOINT_URL_S3, "" for AWS
 	MaxObject int64     // limits.max_signed_object; 0: DefaultMaxObject
 	Shelf     *Shelf
 	Metrics   Metrics
@@ -60,7 +59,7 @@ type Signature struct {
 	Profile string
 }
 
-// Signer signs as one configuration says. It is immutable and safe for concurrent use.
+// Signer signs with one configuration. It is immutable and safe for concurrent use.
 type Signer struct {
 	config Config
 }
@@ -100,14 +99,14 @@ func (s *Signer) Profile(f File) (*Profile, error) {
 	return nil, fmt.Errorf("%w: no profile of codesign.profiles allows arn:aws:s3:::%s/%s", ErrNotAllowed, f.Bucket, f.Key)
 }
 
-// place is what a file's digest is kept by.
+// place returns the key of a file's record.
 func (s *Signer) place(f File) string {
-	return fmt.Sprintf("%q %q %q %q %q", s.config.Endpoint, f.Region, f.Bucket, f.Key, f.Version) // keys may hold any character
+	return fmt.Sprintf("%q %q %q %q %q", s.config.Endpoint, f.Region, f.Bucket, f.Key, f.Version) // quoted: keys may contain any character
 }
 
-// Kept returns the signature that is kept of a file for today's allow and key. It reads
-// no object and asks no KMS. An error wraps ErrNotAllowed, or ErrUnavailable where there
-// is none.
+// Kept returns a file's kept signature for the current allow and key. It reads no object
+// and does not call KMS. An error wraps ErrNotAllowed, or ErrUnavailable if there is
+// none.
 func (s *Signer) Kept(ctx context.Context, f File) (Signature, error) {
 	p, err := s.Profile(f)
 	if err != nil {
@@ -133,11 +132,10 @@ func (s *Signer) kept(ctx context.Context, p *Profile, f File) (Signature, bool)
 	return Signature{Size: r.Digest.Size, Signed: signed, Profile: p.Name}, ok
 }
 
-// Sign returns the signature of a file: the one that is kept, or a new one, for which the
-// file is read once for all who ask meanwhile. When ctx ends first the error is
-// ErrPending and the signature is made all the same: who asks again finds it. Other
-// errors wrap ErrUnavailable (try again), ErrNotAllowed, ErrTooLarge, ErrKey, or what
-// package source says of the object.
+// Sign returns the signature of a file: a kept one, or a new one, for which concurrent
+// callers share one read of the file. If ctx ends first the error is ErrPending; signing
+// continues, and a later call finds the signature. Other errors wrap ErrUnavailable (try
+// again), ErrNotAllowed, ErrTooLarge, ErrKey, or an error of package source.
 func (s *Signer) Sign(ctx context.Context, f File) (Signature, error) {
 	p, err := s.Profile(f)
 	if err != nil {
@@ -145,7 +143,7 @@ func (s *Signer) Sign(ctx context.Context, f File) (Signature, error) {
 	}
 	if signature, ok := s.kept(ctx, p, f); ok {
 		if err := p.Exists(ctx, f); errors.Is(err, source.ErrNotFound) || errors.Is(err, source.ErrForbidden) {
-			return Signature{}, err // a new job would give devices a URL that leads nowhere
+			return Signature{}, err // otherwise a new job would give devices a dead URL
 		}
 		s.config.Metrics.Signature(Reused)
 		return signature, nil
@@ -158,8 +156,8 @@ func (s *Signer) Sign(ctx context.Context, f File) (Signature, error) {
 	if made {
 		go func() {
 			defer s.config.Shelf.land(key, flight)
-			// It ends in any case: a read that brings nothing is given up, and the size is bounded.
-			flight.signature, flight.err = s.make(context.WithoutCancel(ctx), p, f)
+			// It always ends: stalled reads fail, and the size is bounded.
+			flight.signature, flight.err = s.signOnce(context.WithoutCancel(ctx), p, f)
 		}()
 	}
 	select {
@@ -170,8 +168,8 @@ func (s *Signer) Sign(ctx context.Context, f File) (Signature, error) {
 	}
 }
 
-// make signs a file, after others if too many are being read.
-func (s *Signer) make(ctx context.Context, p *Profile, f File) (_ Signature, err error) {
+// signOnce signs a file, after waiting if too many are being read.
+func (s *Signer) signOnce(ctx context.Context, p *Profile, f File) (_ Signature, err error) {
 	began := time.Now()
 	defer func() {
 		if err != nil {
@@ -180,13 +178,13 @@ func (s *Signer) make(ctx context.Context, p *Profile, f File) (_ Signature, err
 		}
 	}()
 	if signature, ok := s.kept(ctx, p, f); ok {
-		return signature, nil // another flight has just landed
+		return signature, nil // another flight has just made it
 	}
 	d, err := s.digestOnce(ctx, p, f)
 	if err != nil {
 		return Signature{}, err
 	}
-	s.config.Shelf.learn(s.place(f), d) // the key may fail
+	s.config.Shelf.learn(s.place(f), d) // in case the key fails
 	signed, err := p.Key.Sign(ctx, d.SHA256)
 	if err != nil {
 		return Signature{}, err
@@ -198,7 +196,7 @@ func (s *Signer) make(ctx context.Context, p *Profile, f File) (_ Signature, err
 	return Signature{Size: d.Size, Signed: signed, Profile: p.Name}, nil
 }
 
-// digestOnce returns the digest that is kept, or reads the object.
+// digestOnce returns the kept digest, or reads the object.
 func (s *Signer) digestOnce(ctx context.Context, p *Profile, f File) (Digest, error) {
 	shelf := s.config.Shelf
 	if r := shelf.find(ctx, s.place(f), p.Key.ID()); r != nil {
