@@ -18,7 +18,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-// Config is what the control listener serves.
+// Config configures the control listener.
 type Config struct {
 	Control  *control.Plane   // required
 	Data     *data.Plane      // required: answers requests scoped to iot-jobs-data
@@ -28,8 +28,8 @@ type Config struct {
 	Clock    func() time.Time // nil: time.Now
 }
 
-// Listener answers the requests of the control listener. The planes share paths, and a request's credential scope says which
-// one it means. Every request must be signed (SigV4). It is safe for concurrent use.
+// Listener answers the requests of the control listener. The planes share paths, and a request's credential scope selects
+// the plane. Every request must be signed (SigV4). It is safe for concurrent use.
 type Listener struct {
 	config Config
 	log    *exception.Log
@@ -56,12 +56,12 @@ func New(c Config) (*Listener, error) {
 	if c.Clock == nil {
 		c.Clock = time.Now
 	}
-	// Operators are few, and meant to get in: who is denied is a warning.
+	// There are few operators, all with access: a denied request is a warning.
 	return &Listener{config: c, log: exception.NewLog(c.Log).WarnDenied()}, nil
 }
 
-// HTTP is what the control listener does with requests: its owner adds the listener's limits, metrics and logs, and at
-// the end calls Close.
+// HTTP returns the request handling of the control listener. Its owner adds limits, metrics and logs, and calls Close at
+// the end.
 func (l *Listener) HTTP() edge.HTTPOptions {
 	return edge.HTTPOptions{
 		Handler: func(ctx *fasthttp.RequestCtx) *edge.Route {
@@ -75,7 +75,7 @@ func (l *Listener) HTTP() edge.HTTPOptions {
 	}
 }
 
-// writeFault writes what the edge has to say as AWS's control plane would.
+// writeFault writes a fault of the edge in the shape of AWS's control plane.
 func writeFault(ctx *fasthttp.RequestCtx, f *edge.Fault) (requestID string) {
 	if f.Status == http.StatusRequestEntityTooLarge {
 		f.Code = "RequestEntityTooLarge"
@@ -94,7 +94,7 @@ func (l *Listener) Handle(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// serve is one request: who asks, and of which plane. It returns the operation's name, for the log.
+// serve authenticates one request and passes it to its plane. It returns the operation's name, for the log.
 func (l *Listener) serve(ctx *fasthttp.RequestCtx, now time.Time) (operation string, _ *exception.Exception) {
 	x := exchanges.Get().(*exchange)
 	defer x.release()

@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Totals counts executions by status; *jobs.Service does.
+// Totals counts executions by status; operations.Service implements it.
 type Totals interface {
 	Totals(ctx context.Context) (jobs.Counts, error)
 }
@@ -20,11 +20,11 @@ type collector struct {
 	executions *prometheus.Desc
 }
 
-// collectTimeout bounds the question to the store at each scrape.
+// collectTimeout bounds the store call at each scrape.
 const collectTimeout = 2 * time.Second
 
-// NewCollector returns the collector of jobgate_job_executions. It asks totals at each scrape, and reports nothing when
-// there is no answer.
+// NewCollector returns the collector of jobgate_job_executions. It calls totals at each scrape, and reports nothing on an
+// error.
 func NewCollector(totals Totals) prometheus.Collector {
 	return &collector{totals, prometheus.NewDesc("jobgate_job_executions",
 		"Job executions in the store, by status; a thing counts once a job, by its latest execution.", []string{"status"}, nil)}

@@ -7,9 +7,9 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// The control plane's outputs, with AWS's member names (AWS.md §5, Shapes). What is not set is left out.
+// The control plane's outputs, with AWS's member names (AWS.md §5, Shapes). Unset members are omitted.
 
-// epoch is a time as the control plane writes it: seconds since 1970, with milliseconds.
+// epoch is a time in the control plane's format: seconds since 1970, with milliseconds.
 type epoch struct{ time.Time }
 
 // MarshalJSON implements json.Marshaler.
@@ -62,8 +62,7 @@ type settings struct {
 	Retry   *jobs.RetryConfig        `json:"jobExecutionsRetryConfig,omitempty"`
 }
 
-// jobSettings are a job's: AWS shows those that are empty, but for two, also where nothing was given (AWS CLI examples of
-// describe-job).
+// jobSettings are a job's settings. As in AWS's examples of describe-job, all but two are present even if they are empty.
 type jobSettings struct {
 	Presign jobs.PresignedURLConfig `json:"presignedUrlConfig"`
 	Rollout jobs.RolloutConfig      `json:"jobExecutionsRolloutConfig"`

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-// audited are the members that name what an operation changes, and the kinds of resource as ARNs have them.
+// audited are the members that name the resource that an operation changes, with its kind in ARNs.
 var audited = []struct{ member, kind string }{
 	{"failedJobId", "job"},
 	{"jobId", "job"},
@@ -22,7 +22,7 @@ var audited = []struct{ member, kind string }{
 	{"thingGroupArn", ""},
 }
 
-// resource names what an operation changes: "job/update-1 thing/sensor-1". Where the input says nothing, it is the path.
+// resource names what an operation changes: "job/update-1 thing/sensor-1", or the path if the input does not say.
 func resource(asked *target.Target, variables map[string]string, in *model.Input) string {
 	var names []string
 	for _, a := range audited {
@@ -43,8 +43,7 @@ func resource(asked *target.Target, variables map[string]string, in *model.Input
 	return strings.Join(names, " ")
 }
 
-// audit writes the line of an operator's change, or of one that was refused or failed: by which key, what, of which
-// resource, and what came of it.
+// audit logs an operator's change, also if it was refused or failed: the key, the operation, the resource and the outcome.
 func (c *Plane) audit(route *route, caller *access.Caller, resource string, failure *exception.Exception) {
 	if !route.Changes() {
 		return

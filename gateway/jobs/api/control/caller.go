@@ -7,10 +7,10 @@ import (
 	"jobgate/gateway/jobs/api/exception"
 )
 
-// CallerPath answers who the caller is and what they may do: a client that shows what can be done asks here first.
+// CallerPath answers who the caller is and what they may do, for clients that adapt their interface to it.
 const CallerPath = "/-/caller"
 
-// callerAnswer is what CallerPath answers.
+// callerAnswer is CallerPath's output.
 type callerAnswer struct {
 	AccessKeyID string `json:"accessKeyId"`
 	ReadOnly    bool   `json:"readOnly"`

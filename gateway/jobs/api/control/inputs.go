@@ -8,9 +8,9 @@ import (
 	"jobgate/gateway/jobs/api/model"
 )
 
-// The structures of the inputs, as package jobs has them. Their members were checked against the model.
+// Conversion of inputs to package jobs. Their members were checked against the model.
 
-// settingsOf returns the configurations that an input gives.
+// settingsOf returns an input's configurations.
 func settingsOf(in model.Input) (s jobs.Settings) {
 	if c, ok := in.Structure("presignedUrlConfig"); ok {
 		s.Presign = &jobs.PresignedURLConfig{RoleARN: c.Text("roleArn"), ExpiresInSec: c.Long("expiresInSec")}
@@ -72,7 +72,7 @@ func windowsOf(in model.Input) (windows []jobs.MaintenanceWindow) {
 	return windows
 }
 
-// tagsOf returns the tags that an input gives.
+// tagsOf returns an input's tags.
 func tagsOf(in model.Input) (tags []jobs.Tag, err error) {
 	given := in.Structures("tags")
 	seen := make(map[string]bool, len(given))
@@ -96,7 +96,7 @@ func attributesOf(in model.Input) map[string]string {
 	return payload.Pairs("attributes")
 }
 
-// attributeUpdateOf returns what an attribute payload changes.
+// attributeUpdateOf returns the update of an attribute payload.
 func attributeUpdateOf(in model.Input) jobs.AttributeUpdate {
 	payload, _ := in.Structure("attributePayload")
 	return jobs.AttributeUpdate{Given: payload.Has("attributes"), Values: payload.Pairs("attributes"), Merge: payload.Flag("merge", false)}

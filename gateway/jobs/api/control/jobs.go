@@ -9,10 +9,10 @@ var jobHandlers = map[string]handler{
 	"UpdateJob": updateJob, "CancelJob": cancelJob, "DeleteJob": deleteJob, "AssociateTargetsWithJob": associateTargets,
 }
 
-// defaultPage is how many entries a listing has when maxResults is not given.
+// defaultPage is the page size of listings without maxResults.
 const defaultPage = 100
 
-// page returns the page that a listing asks for.
+// page returns the page that a listing requests.
 func (c *Plane) page(q *call) (jobs.Page, error) {
 	p := jobs.Page{Limit: defaultPage}
 	if q.in.Has("maxResults") {
@@ -60,7 +60,7 @@ type documentAnswer struct {
 	Document string `json:"document"`
 }
 
-// getJobDocument answers with the document, URLs not signed (AWS.md §1).
+// getJobDocument answers with the document with unsigned URLs (AWS.md §1).
 func getJobDocument(c *Plane, q *call) (any, error) {
 	document, err := c.service.JobDocument(q.ctx, q.in.Text("jobId"), q.in.Flag("beforeSubstitution", false))
 	return documentAnswer{document}, err

@@ -4,8 +4,8 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// ownHandlers do the operations that AWS does not have (model/own.txt): what an operator asks of a job that AWS's API
-// answers with one call a device, or not at all.
+// ownHandlers implement the operations that AWS does not have (model/own.txt): questions about a job that need one call per
+// device in AWS's API, or have no answer there.
 var ownHandlers = map[string]handler{
 	"ListJobFailures": listFailures, "CheckDocument": checkDocument,
 	"GetJobProgress": getProgress, "RetryJob": retryJob,
@@ -14,7 +14,7 @@ var ownHandlers = map[string]handler{
 // failureList is ListJobFailures' output.
 type failureList struct {
 	Failures  []failure     `json:"failures"`
-	Reasons   []reasonCount `json:"reasons,omitempty"` // on the first page alone
+	Reasons   []reasonCount `json:"reasons,omitempty"` // on the first page only
 	NextToken string        `json:"nextToken,omitempty"`
 }
 
@@ -33,10 +33,10 @@ type reasonCount struct {
 	Count  int64  `json:"count"`
 }
 
-// maxReasons is how many reasons are told: more are as many as devices.
+// maxReasons bounds the reasons returned: with more, each device has its own.
 const maxReasons = 50
 
-// failureQuery is what an operation's status and reason select; a reason of "" is that of failures without one.
+// failureQuery returns the query for an operation's status and reason; a reason of "" selects failures without one.
 func (q *call) failureQuery() jobs.FailureQuery {
 	query := jobs.FailureQuery{ByReason: q.in.Has("reason"), Reason: q.in.Text("reason")}
 	if status, given := jobs.ParseStatus(q.in.Text("status")); given {
@@ -109,7 +109,7 @@ func getProgress(c *Plane, q *call) (any, error) {
 	return answer, err
 }
 
-// retried is RetryJob's output; of a dry run, things alone.
+// retried is RetryJob's output; a dry run sets things only.
 type retried struct {
 	JobARN string `json:"jobArn,omitempty"`
 	JobID  string `json:"jobId,omitempty"`

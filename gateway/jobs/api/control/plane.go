@@ -2,10 +2,10 @@
 //
 //	Call ─► route ─► model.Operation.Read ─► handler (jobs.go, executions.go, templates.go, things.go, groups.go, tags.go;
 //	                                          │ own.go: those that AWS does not have)
-//	                                          │ inputs.go: structures as package jobs has them
+//	                                          │ inputs.go: conversion to package jobs
 //	                                          └─► jobs.Service ─► answers.go: AWS's member names ─► JSON
 //
-// Who calls is known before: package access.
+// The caller is authenticated before, by package access.
 package control
 
 import (
@@ -30,18 +30,18 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// Config is what the control plane needs.
+// Config configures the control plane.
 type Config struct {
 	Service *operations.Service // required
-	// TokenKey encrypts the tokens of listings: the store's Secret of the name TokenSecret, so that the gateways of a
-	// store take each other's. nil is a random key: tokens end with the process.
+	// TokenKey encrypts the tokens of listings: the store's Secret named TokenSecret, so that the gateways of a store
+	// accept each other's. nil is a random key, so that tokens end with the process.
 	TokenKey []byte
 	Timeout  time.Duration // of an operation; 0: 30 s
 	Log      *slog.Logger  // nil: discards; one line for each change
-	Audit    *slog.Logger  // nil: none; gets the lines of changes too
+	Audit    *slog.Logger  // also gets the lines of changes; nil: none
 }
 
-// Plane does the operations. It is safe for concurrent use.
+// Plane executes the operations. It is safe for concurrent use.
 type Plane struct {
 	service *operations.Service
 	routes  []route
@@ -53,13 +53,13 @@ type Plane struct {
 	auditLog *slog.Logger // nil: none
 }
 
-// route is an operation and what does it.
+// route is an operation and its handler.
 type route struct {
 	*model.Operation
 	serve handler
 }
 
-// handler does an operation. Its answer, nil for none, is encoded as JSON.
+// handler executes an operation. Its answer, nil for none, is encoded as JSON.
 type handler func(c *Plane, call *call) (answer any, err error)
 
 // call is one request of the control plane.
@@ -71,7 +71,7 @@ type call struct {
 	host      string // that the client called
 }
 
-// handlers are the operations by name. A test compares them with the model.
+// handlers returns the handlers by operation name. A test compares them with the model.
 func handlers() map[string]handler {
 	all := map[string]handler{"DescribeEndpoint": describeEndpoint}
 	for _, group := range []map[string]handler{jobHandlers, executionHandlers, templateHandlers, thingHandlers, groupHandlers, tagHandlers, ownHandlers} {
@@ -135,7 +135,7 @@ type exchange struct {
 	now       time.Time
 }
 
-// run does an operation, if its caller may, and writes the answer. It leaves the operation's input.
+// run executes an operation, if its caller may, and writes the answer. It sets in to the operation's input.
 func (c *Plane) run(ctx *fasthttp.RequestCtx, in *model.Input, x *exchange) (err *exception.Exception) {
 	if fault := x.caller.MayOperate(x.Name, x.Changes()); fault != nil {
 		return exception.From(fault)
@@ -190,7 +190,7 @@ func (c *Plane) route(method string, asked *target.Target) (*route, map[string]s
 	return &c.routes[i], c.routes[i].Variables(segments), nil
 }
 
-// unknown says which of AWS's operations is not there.
+// unknown returns the name of the AWS operation that is not implemented.
 func (c *Plane) unknown(method string, segments []string) string {
 	for _, op := range c.absent {
 		if op.Matches(method, segments) {

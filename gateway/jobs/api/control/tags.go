@@ -24,7 +24,7 @@ type tagList struct {
 }
 
 func listTags(c *Plane, q *call) (any, error) {
-	if _, err := c.page(q); err != nil { // there is no next page, so no token is right
+	if _, err := c.page(q); err != nil { // there is only one page, so no token is valid
 		return nil, err
 	}
 	tags, err := c.service.ListTags(q.ctx, q.in.Text("resourceArn"))

@@ -14,20 +14,20 @@ import (
 // TokenSecret names the store's secret that the tokens of listings are encrypted with.
 const TokenSecret = "nextToken"
 
-// tokens makes and reads the nextTokens of listings. A token is the store's cursor, encrypted and authenticated together
-// with the operation and its parameters: it tells nothing, it cannot be changed, and it is good for the listing that it
-// came from and no other.
+// tokens encodes and decodes the nextTokens of listings. A token is the store's cursor, encrypted and authenticated together
+// with the operation and its parameters: it is opaque, cannot be changed, and is valid only for the listing that returned
+// it.
 //
 //	token = base64url(salt || AES-256-GCM(key: HMAC-SHA256(TokenKey, salt), nonce: 0, cursor, bound to the listing))
 //
-// Each token has a key of its own, because TokenKey lives as long as the store does, in any number of gateways: random
-// nonces of 96 bits under one key would run out. It is safe for concurrent use.
+// Each token has its own key, because TokenKey lives as long as the store, in any number of gateways: with one key, random
+// nonces of 96 bits would run out. It is safe for concurrent use.
 type tokens struct{ key []byte }
 
 // saltSize is the length of a token's salt, in bytes.
 const saltSize = 16
 
-// newTokens returns tokens under key; nil is a random one, so that tokens end with the process.
+// newTokens returns tokens with a key; nil is a random one, so that tokens end with the process.
 func newTokens(key []byte) tokens {
 	if key == nil {
 		key = make([]byte, sha256.Size)
@@ -36,12 +36,12 @@ func newTokens(key []byte) tokens {
 	return tokens{key}
 }
 
-// sealer returns what encrypts the one token of a salt.
+// sealer returns the cipher for the one token of a salt.
 func (t tokens) sealer(salt []byte) cipher.AEAD {
 	mac := hmac.New(sha256.New, t.key)
 	mac.Write(salt)
-	block, _ := aes.NewCipher(mac.Sum(nil)) // a key of 32 bytes is always taken
-	seal, _ := cipher.NewGCM(block)         // and so is AES
+	block, _ := aes.NewCipher(mac.Sum(nil)) // never fails with 32 bytes
+	seal, _ := cipher.NewGCM(block)         // nor with AES
 	return seal
 }
 
@@ -64,7 +64,7 @@ func (t tokens) cursor(q *call) (string, error) {
 		return "", nil
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(sealed) < saltSize || base64.RawURLEncoding.EncodeToString(sealed) != text { // one spelling only
+	if err != nil || len(sealed) < saltSize || base64.RawURLEncoding.EncodeToString(sealed) != text { // canonical encoding only
 		return "", errToken
 	}
 	seal := t.sealer(sealed[:saltSize])
@@ -77,7 +77,7 @@ func (t tokens) cursor(q *call) (string, error) {
 
 var errToken = exception.InvalidRequest("The nextToken is not one of this listing.")
 
-// listing names what a token is for: the operation and all its parameters but those of the page.
+// listing identifies a token's listing: the operation and all its parameters except those of the page.
 func (q *call) listing() []byte {
 	return q.in.AppendWithout([]byte(q.operation.Name+" "), "nextToken", "maxResults")
 }

@@ -6,8 +6,8 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// AppendDocument appends d as it stands for e's device, escaped to stand in a JSON string, its URLs signed: what the data
-// plane's answers hold, for another wire. On an error it returns dst as it was. It is safe for concurrent use.
+// AppendDocument appends the document for e's device, with signed URLs and escaped as a JSON string, as in the data plane's
+// answers; it is for MQTT. On an error it returns dst unchanged. It is safe for concurrent use.
 func (d *Plane) AppendDocument(dst []byte, document *jobs.Document, e *jobs.Execution, now time.Time) ([]byte, error) {
 	return d.documents.AppendTo(dst, document, e, now)
 }

@@ -23,7 +23,7 @@ var (
 	next          = []byte("$next")
 )
 
-// match finds out which operation of the data plane a method and a path are, and for which thing and job.
+// match finds the data plane's operation for a method and a path, and sets the thing and job.
 func (x *Exchange) match(method []byte) operation {
 	x.operation, x.thing, x.job = none, nil, nil
 	path := x.Target.Segments()

@@ -12,8 +12,8 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// Operations do not end with the connection, nor with the server's shutdown, which waits for them: what a device asked
-// for is answered, or ends by its own timeout.
+// Operations are not canceled with the connection, nor with the server's shutdown, which waits for them. They end with an
+// answer or by their own timeout.
 
 // getPending appends the answer to GetPendingJobExecutions.
 func (d *Plane) getPending(x *Exchange, body []byte) ([]byte, error) {
@@ -29,7 +29,7 @@ func (d *Plane) getPending(x *Exchange, body []byte) ([]byte, error) {
 	return append(body, '}'), nil
 }
 
-// keep keeps the lists' array for the next request, if it is not an unusually large one.
+// keep keeps the lists' array for the next request, unless it is very large.
 func (x *Exchange) keep(p jobs.PendingExecutions) {
 	const most = 32
 	list := p.InProgress
@@ -41,7 +41,7 @@ func (x *Exchange) keep(p jobs.PendingExecutions) {
 	}
 }
 
-// describe appends the answer to DescribeJobExecution; `{}` when the next execution is asked for and nothing is pending.
+// describe appends the answer to DescribeJobExecution; `{}` for the next execution if nothing is pending.
 func (d *Plane) describe(x *Exchange, body []byte) ([]byte, error) {
 	r := jobs.DescribeExecutionRequest{Thing: string(x.thing), Document: true}
 	if string(x.job) == jobs.Next {
@@ -49,7 +49,7 @@ func (d *Plane) describe(x *Exchange, body []byte) ([]byte, error) {
 	} else {
 		r.JobID = string(x.job)
 	}
-	// Fast path: no query. It gives an answer with the document of the latest execution.
+	// Fast path: no query, for the latest execution with its document.
 	if x.query.Len() > 0 {
 		if err := x.describeQuery(&r); err != nil {
 			return body, err
@@ -113,8 +113,8 @@ func (d *Plane) input(ctx *fasthttp.RequestCtx, x *Exchange) (model.Input, error
 	return in, jobs.CountDetails(in.Pairs("statusDetails"))
 }
 
-// startNext appends the answer to StartNextPendingJobExecution. The document is rendered before the execution is
-// started, so that one that cannot be signed starts nothing.
+// startNext appends the answer to StartNextPendingJobExecution. The document is rendered before the execution is started, so
+// that nothing is started if it cannot be signed.
 func (d *Plane) startNext(ctx *fasthttp.RequestCtx, x *Exchange, body []byte) ([]byte, error) {
 	in, err := d.input(ctx, x)
 	if err != nil {
@@ -177,7 +177,7 @@ func (d *Plane) update(ctx *fasthttp.RequestCtx, x *Exchange, body []byte) ([]by
 	return x.appendUpdated(body, &described, in.Flag("includeJobExecutionState", false), r.Document), nil
 }
 
-// appendUpdated appends what an update asked to be told.
+// appendUpdated appends the state and document, as the update requests.
 func (x *Exchange) appendUpdated(body []byte, described *jobs.Described, state, document bool) []byte {
 	body = append(body, '{')
 	if state {

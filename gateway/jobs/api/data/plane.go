@@ -1,7 +1,7 @@
 // Package data is the IoT Jobs data plane over HTTP (AWS.md §4): the four operations of devices.
 //
-//	Match (match.go) ─► Serve: names, who may ─► operations.go ─► jobs.Service ─► package wire, append style
-//	                                              └─ jobDocument: ../../documents, one rendering a quantum
+//	Match (match.go) ─► Serve: names, access ──► operations.go ─► jobs.Service ─► package wire, append style
+//	                                              └─ jobDocument: ../../documents, one rendering per quantum
 package data
 
 import (
@@ -26,7 +26,7 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// Service is what the data plane needs of the IoT Jobs service; *jobs.Service has it.
+// Service is the part of the IoT Jobs service that the data plane needs; operations.Service implements it.
 type Service interface {
 	GetPending(ctx context.Context, thing string, buf []jobs.Execution) (jobs.PendingExecutions, error)
 	Describe(ctx context.Context, r jobs.DescribeExecutionRequest) (d jobs.Described, found bool, err error)
@@ -34,7 +34,7 @@ type Service interface {
 	Update(ctx context.Context, now time.Time, r jobs.UpdateExecutionRequest) (jobs.Described, error)
 }
 
-// Config is what the data plane needs.
+// Config configures the data plane.
 type Config struct {
 	Service   Service             // required
 	Documents *documents.Renderer // required
@@ -76,26 +76,26 @@ func New(c Config) (*Plane, error) {
 	return d, nil
 }
 
-// Exchange is one request of a device, and its scratch space. The listener that serves the request owns it, and keeps it
-// for the requests that follow; its zero value is ready.
+// Exchange is one request of a device, and its scratch space. The listener that serves the request owns and reuses it. The
+// zero value is ready for use.
 type Exchange struct {
-	Now    time.Time      // the request's one reading of the clock
+	Now    time.Time      // the clock, read once per request
 	Target *target.Target // the request's, parsed
-	// Authenticated says that the device is proven to be Thing, or, where Thing is nil, that access.Verifier.Identify has found
-	// out who signed the request. Else the path is believed.
+	// Authenticated says that the device is proven to be Thing or, if Thing is nil, that access.Verifier.Identify has verified
+	// who signed the request. Otherwise the path is trusted.
 	Authenticated bool
 	Thing         []byte
 
-	ctx        context.Context // with the request's span; it ends with no connection
+	ctx        context.Context // with the request's span; not canceled with the connection
 	operation  operation
 	thing, job []byte // of the path, decoded
 	query      fasthttp.Args
 	pending    []jobs.Execution
-	document   []byte // rendered, in an answer that is made up after the store has agreed
+	document   []byte // rendered before the store's change, for the answer
 }
 
-// Match reports whether method and x's Target are an operation of the data plane, and keeps in x which one. It allocates
-// nothing.
+// Match reports whether method and x's Target are an operation of the data plane, and records it in x. It does not
+// allocate.
 func (d *Plane) Match(method []byte, x *Exchange) bool {
 	return x.match(method) != none
 }
@@ -115,13 +115,13 @@ func (d *Plane) ServeFor(ctx *fasthttp.RequestCtx, x *Exchange, caller *access.C
 	d.serveFor(ctx, x, true, caller)
 }
 
-// nameRequest gives an answer to a signed request, which is an SDK's, the request id that its caller is shown. Devices that sign
-// nothing get one with errors only.
+// nameRequest sets the request id of an answer to a signed request, because SDKs show it. Devices that do not sign get one
+// with errors only.
 func nameRequest(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set(edge.HeaderRequestID, uuid.NewString())
 }
 
-// serveFor answers a request that caller has signed, or, if it is not signed, that comes from whom x says.
+// serveFor answers a request signed by caller or, if it is not signed, from the device in x.
 func (d *Plane) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, caller *access.Caller) {
 	err := x.validate()
 	if err == nil {
@@ -141,7 +141,7 @@ func (d *Plane) serveFor(ctx *fasthttp.RequestCtx, x *Exchange, signed bool, cal
 	}
 }
 
-// authorize says whether who asks may do so for x's thing.
+// authorize returns an exception if the caller may not make requests for x's thing.
 func (x *Exchange) authorize(signed bool, caller *access.Caller) *exception.Exception {
 	switch {
 	case signed:
@@ -163,7 +163,7 @@ var (
 // maxKept bounds the buffer that a pooled exchange keeps, in bytes.
 const maxKept = 1 << 20
 
-// Release lets go of what the request left in x, which is then ready for another.
+// Release drops the request's data in x, which can then be reused.
 func (x *Exchange) Release() {
 	if x.operation == none {
 		return
@@ -175,7 +175,7 @@ func (x *Exchange) Release() {
 	}
 }
 
-// validate checks the names of the path, and takes the query apart.
+// validate checks the names in the path, and parses the query.
 func (x *Exchange) validate() *exception.Exception {
 	x.query.ParseBytes(x.Target.Query())
 	switch {
@@ -200,7 +200,7 @@ func nameFault(member string, value []byte, pattern string) string {
 		"' failed to satisfy constraint: Member must satisfy regular expression pattern: " + pattern
 }
 
-// serve does the operation and leaves its answer in the response.
+// serve executes the operation and writes its answer to the response.
 func (d *Plane) serve(ctx *fasthttp.RequestCtx, x *Exchange) *exception.Exception {
 	var err error
 	x.ctx = tracing.Detached(ctx)

@@ -1,4 +1,4 @@
-// Package events tells operators what becomes of jobs: an event stream on the control listener, and its client.
+// Package events is an event stream of jobs for operators, on the control listener, and its client.
 //
 //	jobs.Service ─► jobs.Subscription ─► Stream (server-sent events at /-/jobs/events) ─► Watch
 package events
@@ -21,18 +21,18 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// Path is the event stream's path on the control listener. No operation's path begins like it.
+// Path is the event stream's path on the control listener. No operation's path has this prefix.
 const Path = "/-/jobs/events"
 
-// The stream's pace. Heartbeats keep proxies from closing a quiet stream, and find out who has gone.
+// The stream's timing. Heartbeats keep proxies from closing an idle stream, and detect clients that are gone.
 const (
 	heartbeat    = 15 * time.Second
-	streamBuffer = 4096             // events that a follower may lag behind
-	stallTimeout = 30 * time.Second // a follower that takes nothing for so long is gone
+	streamBuffer = 4096             // events that a follower may be behind
+	stallTimeout = 30 * time.Second // after which a follower that reads nothing is disconnected
 	lastWrite    = time.Second      // the same, once the Stream closes
 )
 
-// Event is one change of a job or an execution, as the stream tells it (server-sent events, its JSON being the data).
+// Event is one change of a job or an execution: the JSON data of a server-sent event.
 type Event struct {
 	Type       string           `json:"type"` // "job.created", "execution.updated", …: see jobs.EventType
 	Time       time.Time        `json:"time"`
@@ -41,13 +41,13 @@ type Event struct {
 	Executions map[string]int64 `json:"executions,omitempty"` // of the job, by status; only in events of jobs
 	ReasonCode string           `json:"reasonCode,omitempty"`
 
-	ThingName       string `json:"thingName,omitempty"` // only in events of executions, as what follows
+	ThingName       string `json:"thingName,omitempty"` // only in events of executions, like the members below
 	Status          string `json:"status,omitempty"`
 	ExecutionNumber int64  `json:"executionNumber,omitempty"`
 	VersionNumber   int64  `json:"versionNumber,omitempty"`
 	RetryAttempt    int    `json:"retryAttempt,omitempty"`
 
-	// StatusDetails are what the device has reported last, in the event of an execution's end, as in AWS's.
+	// StatusDetails is the device's last report, only in the event of an execution's end, as in AWS's.
 	StatusDetails map[string]string `json:"statusDetails,omitempty"`
 
 	Missed int64 `json:"missed,omitempty"` // events lost just before this one: the follower was too slow
@@ -65,12 +65,12 @@ func eventOf(e *jobs.Event) Event {
 	return event
 }
 
-// Config is what the stream needs.
+// Config configures the stream.
 type Config struct {
 	Service      *operations.Service // required
-	Verifier     *access.Verifier    // required: a follower whose key goes is told nothing more
+	Verifier     *access.Verifier    // required: ends the stream of a follower whose key was removed
 	MaxStreams   int                 // at once; 0: 64
-	StallTimeout time.Duration       // ends the stream of a client that reads nothing for so long; 0: 30 s
+	StallTimeout time.Duration       // ends the stream of a client that reads nothing; 0: 30 s
 	Log          *slog.Logger        // nil: discards
 }
 
@@ -82,7 +82,7 @@ type Stream struct {
 	close   sync.Once
 }
 
-// New returns the event stream for c. Close ends what is under way.
+// New returns the event stream for c. Close ends all streams.
 func New(c Config) (*Stream, error) {
 	if c.Service == nil || c.Verifier == nil {
 		return nil, errors.New("cannot serve the event stream: Service and Verifier are required")
@@ -99,14 +99,14 @@ func New(c Config) (*Stream, error) {
 	return &Stream{config: c, streams: make(chan struct{}, c.MaxStreams), closing: make(chan struct{})}, nil
 }
 
-// Open returns how many streams are under way.
+// Open returns the number of open streams.
 func (c *Stream) Open() int { return len(c.streams) }
 
 // Close ends the event streams. It may be called more than once.
 func (c *Stream) Close() { c.close.Do(func() { close(c.closing) }) }
 
-// Serve answers with the event stream: from now on, until the client or its key goes, or the Stream closes. The query's
-// jobId keeps to one job, executions=false to events of jobs.
+// Serve answers with the event stream, from now on, until the client disconnects, its key is removed, or the Stream closes.
+// The query's jobId limits it to one job, executions=false to events of jobs.
 func (c *Stream) Serve(ctx *fasthttp.RequestCtx, caller *access.Caller) *exception.Exception {
 	if fault := caller.MayOperate("Watch", false); fault != nil {
 		return exception.From(fault)
@@ -128,8 +128,8 @@ func (c *Stream) Serve(ctx *fasthttp.RequestCtx, caller *access.Caller) *excepti
 	header.SetContentType("text/event-stream")
 	header.SetCanonical([]byte("Cache-Control"), []byte("no-store"))
 	ctx.Response.ImmediateHeaderFlush = true
-	ctx.SetConnectionClose()                                        // the stream's deadlines are its own
-	_ = ctx.SetWriteDeadline(time.Now().Add(c.config.StallTimeout)) // the server leaves deadlines alone from here on
+	ctx.SetConnectionClose()                                        // the stream sets its own deadlines
+	_ = ctx.SetWriteDeadline(time.Now().Add(c.config.StallTimeout)) // from here on the server does not set deadlines
 	f := &follower{Stream: c, caller: caller, conn: ctx.Conn(), events: subscription, ended: make(chan struct{})}
 	ctx.Response.SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer func() {
@@ -144,7 +144,7 @@ func (c *Stream) Serve(ctx *fasthttp.RequestCtx, caller *access.Caller) *excepti
 	return nil
 }
 
-// follower is one event stream under way.
+// follower is an open event stream.
 type follower struct {
 	*Stream
 	caller *access.Caller
@@ -153,8 +153,7 @@ type follower struct {
 	ended  chan struct{} // closed by stream
 }
 
-// stream writes events until the client is gone, or takes nothing any more, or may not be told any, or the Stream
-// closes.
+// stream writes events until the client disconnects, stops reading or loses its permission, or the Stream closes.
 func (f *follower) stream(w *bufio.Writer) {
 	defer close(f.ended)
 	go f.hurry()
@@ -171,11 +170,11 @@ func (f *follower) stream(w *bufio.Writer) {
 				return
 			}
 			f.writeEvent(w, &e)
-			for range len(f.events.C()) { // what has come meanwhile goes in one write
+			for range len(f.events.C()) { // batch the waiting events in one write
 				e = <-f.events.C()
 				f.writeEvent(w, &e)
 			}
-			if n := f.events.Missed(); n > 0 { // perhaps nothing comes for long that could tell it
+			if n := f.events.Missed(); n > 0 { // the next event, which would report it, may be far away
 				f.writeEvent(w, &jobs.Event{Type: jobs.EventMissed, Time: time.Now(), Missed: n})
 			}
 		case <-ticker.C:
@@ -189,8 +188,8 @@ func (f *follower) stream(w *bufio.Writer) {
 	}
 }
 
-// hurry lets a write that hangs end soon after the Stream closes: a follower that has stopped reading does not hold up
-// the end of the gateway.
+// hurry makes a blocked write end soon after the Stream closes, so that a follower that has stopped reading does not delay
+// the gateway's shutdown.
 func (f *follower) hurry() {
 	select {
 	case <-f.closing:
@@ -199,7 +198,7 @@ func (f *follower) hurry() {
 	}
 }
 
-// write gives the follower its time, and writes. An error stays in w and shows in Flush.
+// write sets the write deadline, and writes. Errors are kept in w and returned by Flush.
 func (f *follower) write(w *bufio.Writer, text string) {
 	_ = f.conn.SetWriteDeadline(time.Now().Add(f.config.StallTimeout))
 	select {

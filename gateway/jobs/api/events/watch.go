@@ -22,22 +22,22 @@ import (
 	"jobgate/presigner"
 )
 
-// Options say which stream to follow.
+// Options select the stream to follow.
 type Options struct {
 	Endpoint    string // the control listener: "http://127.0.0.1:8082"
 	Region      string // jobs.region
 	Credentials presigner.Credentials
 	JobID       string       // "" is every job
 	OnlyJobs    bool         // no events of executions
-	Connected   func()       // called once, when the stream is open: what happens from then on is told; may be nil
+	Connected   func()       // called once the stream is open, which reports changes from then on; may be nil
 	Client      *http.Client // nil: http.DefaultClient; it must have no Timeout
 }
 
 // ErrStreamEnded is returned by Watch when the gateway ends the stream, as it does when it shuts down.
 var ErrStreamEnded = errors.New("jobs: the event stream has ended")
 
-// Watch follows the event stream and calls each for every event, in order, until ctx ends, each returns an error, or
-// the stream breaks; it returns that error. Changes from before it began, or while it was not connected, are not told.
+// Watch follows the event stream and calls each for every event, in order, until ctx ends, each returns an error, or the
+// stream breaks; it returns that error. Changes before it was connected are not reported.
 func Watch(ctx context.Context, o Options, each func(Event) error) error {
 	req, err := o.Request(ctx)
 	if err != nil {
@@ -97,9 +97,9 @@ func (o *Options) Request(ctx context.Context) (*http.Request, error) {
 	return req, nil
 }
 
-// answerError returns what an answer says that is not a stream.
+// answerError returns the error of an answer that is not a stream.
 func answerError(res *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 4096)) // as much as there is
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 4096)) // whatever can be read
 	var said struct{ Message string }
 	if json.Unmarshal(body, &said) != nil || said.Message == "" {
 		return fmt.Errorf("status %d", res.StatusCode)
@@ -107,7 +107,7 @@ func answerError(res *http.Response) error {
 	return fmt.Errorf("%s: %s", res.Header.Get(edge.HeaderErrorType), said.Message)
 }
 
-// readEvents reads server-sent events: of their lines only the data count.
+// readEvents reads server-sent events and uses only their data lines.
 func readEvents(r io.Reader, each func(Event) error) error {
 	lines := bufio.NewReader(r)
 	for {

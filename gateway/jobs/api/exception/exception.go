@@ -1,7 +1,7 @@
-// Package exception is the IoT Jobs API's answers that are errors: AWS's names and statuses, X-Amzn-ErrorType and
-// X-Amzn-RequestId, {"message":…}, and the log's line of each.
+// Package exception writes and logs the IoT Jobs API's error answers: AWS's names and statuses, X-Amzn-ErrorType and
+// X-Amzn-RequestId, {"message":…}.
 //
-//	a failure of jobs.Service ─► Of, by what the operation models ─► Exception ─► Write, Log.Refused
+//	a failure of jobs.Service ─► Of, by the operation's model ─► Exception ─► Write, Log.Refused
 package exception
 
 import (
@@ -18,12 +18,12 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// Exception is an answer that is an error, in AWS's shape.
+// Exception is an error answer in AWS's shape.
 type Exception struct {
 	edge.Fault
-	ResourceARN string // of the resource that is in the way
+	ResourceARN string // of the existing resource
 	ResourceID  string
-	State       *jobs.Execution // data plane: the execution as it is
+	State       *jobs.Execution // data plane: the current execution
 }
 
 // New returns an exception of a status and a name without its suffix "Exception".
@@ -44,15 +44,15 @@ func InvalidRequest(format string, args ...any) *Exception {
 	return New(http.StatusBadRequest, "InvalidRequest", format, args...)
 }
 
-// Unavailable is a fault that passes: 503, and when to come back.
+// Unavailable returns a temporary failure: 503 with Retry-After.
 func Unavailable(message string, after time.Duration, cause error) *Exception {
 	e := New(http.StatusServiceUnavailable, "ServiceUnavailable", "%s", message)
 	e.RetryAfter, e.Err = max(after, time.Second), cause
 	return e
 }
 
-// kinds says how the service's failures are called, in the order in which names are tried: the first that the operation
-// models is taken. The last needs no model.
+// kinds maps the service's errors to AWS's names. The first name that the operation models is used; the last needs no
+// model.
 var kinds = []struct {
 	kind  error
 	names []string
@@ -67,17 +67,17 @@ var kinds = []struct {
 	{jobs.ErrConflict, []string{"Conflict", "ServiceUnavailable", "Throttling"}},
 	{jobs.ErrUnavailable, []string{"ServiceUnavailable", "InternalFailure"}},
 	{jobs.ErrClosed, []string{"ServiceUnavailable", "InternalFailure"}},
-	{context.DeadlineExceeded, []string{"ServiceUnavailable", "InternalFailure"}}, // the store had no turn for it
+	{context.DeadlineExceeded, []string{"ServiceUnavailable", "InternalFailure"}}, // the store was too busy
 }
 
-// statuses are those of exceptions that an operation may answer with though its model does not list them.
+// statuses are those of exceptions that any operation may answer, even if its model does not list them.
 var statuses = map[string]int{
 	"InvalidRequest": http.StatusBadRequest, "ResourceNotFound": http.StatusNotFound,
 	"Throttling": http.StatusBadRequest, "InternalFailure": http.StatusInternalServerError,
 }
 
-// Of returns a failure of the service as the answer of an operation that models exceptions (status by name). What is no
-// failure that a client may be told of becomes 500, with the cause for the log.
+// Of returns the answer to a failure of the service, for an operation that models exceptions (status by name). An internal
+// error becomes 500, with the cause for the log.
 func Of(modelled map[string]int, err error) *Exception {
 	var e *Exception
 	if errors.As(err, &e) {
@@ -101,7 +101,7 @@ func Of(modelled map[string]int, err error) *Exception {
 	return e
 }
 
-// named returns err under the first of names that the operation models, or the last.
+// named returns err with the first of names that the operation models, or the last.
 func named(modelled map[string]int, names []string, err error) *Exception {
 	for i, name := range names {
 		status, ok := modelled[name]
@@ -127,7 +127,7 @@ func named(modelled map[string]int, names []string, err error) *Exception {
 	return nil
 }
 
-// messageOf returns what a client may be told of err.
+// messageOf returns err's message for clients.
 func messageOf(err error) string {
 	var known *jobs.Error
 	switch {
@@ -143,12 +143,12 @@ func messageOf(err error) string {
 	return "The request cannot be served as it is."
 }
 
-// Write makes e the answer, under a fresh request id, which it returns for the log.
+// Write writes e as the answer, with a new request id, which it returns for the log.
 func (e *Exception) Write(ctx *fasthttp.RequestCtx) (requestID string) {
 	return e.WriteException(ctx, e.appendMembers)
 }
 
-// appendMembers appends what is told beside the message. A device learns the state that its report did not fit
+// appendMembers appends the members besides the message. A device gets the state that its report did not match
 // (AWS.md §7, Rejected payload).
 func (e *Exception) appendMembers(dst []byte) []byte {
 	if e.ResourceARN != "" {

@@ -23,7 +23,7 @@ func NewLog(log *slog.Logger) *Log {
 	return &Log{Logger: log, refusals: edge.Refusals{Log: log, Limit: new(edge.LogLimit)}}
 }
 
-// WarnDenied makes requests that are denied warnings: where callers are few, and meant to get in.
+// WarnDenied logs denied requests as warnings, for listeners with few callers, all of whom should have access.
 func (l *Log) WarnDenied() *Log {
 	l.refusals.WarnDenied = true
 	return l

@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/jobs/wire"
 )
 
-// Input is what an operation was given: validated, and nothing that its model does not know.
+// Input is an operation's validated input, without members unknown to its model.
 type Input struct {
 	values map[string]any // as encoding/json with UseNumber decodes them
 }
@@ -51,7 +51,7 @@ func (op *Operation) Read(variables map[string]string, query *fasthttp.Args, bod
 	return in, f.Exception()
 }
 
-// fromText returns a value of the path or the query as a JSON decoder would.
+// fromText converts a value of the path or the query as a JSON decoder would.
 func (s *Shape) fromText(text string) any {
 	switch s.Kind {
 	case KindBoolean:
@@ -59,14 +59,14 @@ func (s *Shape) fromText(text string) any {
 			return text == "true"
 		}
 	case KindInteger, KindLong, KindDouble:
-		if json.Valid([]byte(text)) && text[0] != '"' { // what is no number is refused by its check
+		if json.Valid([]byte(text)) && text[0] != '"' { // an invalid number is rejected by its check
 			return json.Number(text)
 		}
 	}
 	return text
 }
 
-// decodeBody decodes the members of a body. No body at all is one without members.
+// decodeBody decodes the members of a body. An empty body has no members.
 func (op *Operation) decodeBody(body []byte) (map[string]any, *exception.Exception) {
 	if !op.HasBody() || len(body) == 0 {
 		return nil, nil
@@ -89,7 +89,7 @@ func (op *Operation) decodeBody(body []byte) (map[string]any, *exception.Excepti
 	return members, nil
 }
 
-// HasBody says whether members of the input stand in a body.
+// HasBody says whether the input has members in the body.
 func (op *Operation) HasBody() bool {
 	for i := range op.Input {
 		if op.Input[i].Place == "" {
@@ -123,8 +123,8 @@ func (in Input) Long(name string) int64 {
 	return v
 }
 
-// ExpectedVersion returns the version that is expected, 0 if none was given. Versions begin at 1, so that one given below
-// it matches none.
+// ExpectedVersion returns the expected version, 0 if none was given. A given version below 1 matches none, as versions begin
+// at 1.
 func (in Input) ExpectedVersion() int64 {
 	v := in.Long("expectedVersion")
 	if in.Has("expectedVersion") && v < 1 {
@@ -185,7 +185,7 @@ func (in Input) Structures(name string) []Input {
 	return structures
 }
 
-// AppendWithout appends the input as JSON without the members named, equal inputs being equal bytes.
+// AppendWithout appends the input as JSON without the named members. Equal inputs give equal bytes.
 func (in Input) AppendWithout(dst []byte, names ...string) []byte {
 	members := make(map[string]any, len(in.values))
 	for name, v := range in.values {
@@ -194,7 +194,7 @@ func (in Input) AppendWithout(dst []byte, names ...string) []byte {
 		}
 	}
 	text, err := json.Marshal(members) // keys are sorted
-	if err != nil {                    // what was decoded from JSON always encodes
+	if err != nil {                    // values decoded from JSON can be encoded
 		return dst
 	}
 	return append(dst, text...)

@@ -1,10 +1,10 @@
-// Package model is what may be asked of the IoT Jobs API: AWS's own model, as text, and inputs that are checked by it.
+// Package model holds AWS's own model of the IoT Jobs API, as text, and validates inputs with it.
 //
 //	control.txt, data.txt, own.txt ─► Parse ─► Operation ─► Read (path, query, body) ─► Input, or an InvalidRequestException
-//	absent.txt                     ─► names of the operations that are not there
+//	absent.txt                     ─► names of the operations that are not implemented
 //
-// Every length, pattern, enumeration and range of a member stands in the texts and nowhere else in the API; what members
-// mean together is for package jobs.
+// Lengths, patterns, enumerations and ranges of members are defined in these texts and nowhere else in the API. Package jobs
+// checks combinations of members.
 package model
 
 import (
@@ -29,7 +29,7 @@ var ownText string
 //go:embed absent.txt
 var absentText string
 
-// The models are read once, when first used, and never change. Faults in them are found by the package's tests.
+// The models are parsed once, on first use, and are immutable. The package's tests find errors in them.
 var (
 	control = sync.OnceValues(func() (*Model, error) { return Parse(controlText) })
 	data    = sync.OnceValues(func() (*Model, error) {
@@ -54,10 +54,10 @@ func Data() (*Model, error) { return data() }
 // Own returns the operations of the control listener that AWS does not have. Their paths begin with /-/.
 func Own() (*Model, error) { return own() }
 
-// Absent returns the operations of AWS's control plane that the gateway does not have: their names and paths.
+// Absent returns the operations of AWS's control plane that the gateway does not implement: their names and paths.
 func Absent() (*Model, error) { return absent() }
 
-// Model is a plane's operations, in the order of the text. It is immutable, as all that it points to.
+// Model holds a plane's operations, in the order of the text. It is deeply immutable.
 type Model struct {
 	Operations []*Operation
 	Shapes     map[string]*Shape
@@ -71,11 +71,11 @@ type Operation struct {
 	Input      []Member
 	Output     []Member
 	Exceptions map[string]int // status by name, without the suffix "Exception"
-	Reads      bool           // it changes nothing, whatever its method
-	Quoted     bool           // numbers and booleans of the body may stand in quotes, as AWS's device library writes them
+	Reads      bool           // changes nothing, with any method
+	Quoted     bool           // numbers and booleans in the body may be quoted, as AWS's device library writes them
 }
 
-// Matches says whether op is that of a method and a path's segments.
+// Matches says whether a method and a path's segments match op.
 func (op *Operation) Matches(method string, segments []string) bool {
 	if op.Method != method || len(op.Segments) != len(segments) {
 		return false
@@ -110,7 +110,7 @@ type Member struct {
 	Shape    *Shape
 }
 
-// Kind is what a shape's values are.
+// Kind is the type of a shape's values.
 type Kind uint8
 
 // The kinds.
@@ -126,7 +126,7 @@ const (
 	KindStructure
 )
 
-// String returns the kind's name, as the model texts have it.
+// String returns the kind's name in the model texts.
 func (k Kind) String() string {
 	return [...]string{"string", "boolean", "integer", "long", "double", "timestamp", "list", "map", "structure"}[k]
 }
@@ -136,28 +136,28 @@ var kindNames = map[string]Kind{
 	"double": KindDouble, "timestamp": KindTimestamp,
 }
 
-// Shape is a type and what holds for its values.
+// Shape is a type with the constraints on its values.
 type Shape struct {
 	Kind    Kind
 	Bounds  Bounds         // of the value, or of its length in characters or elements
 	Pattern *regexp.Regexp // matches the whole of a string; nil: any
-	Source  string         // the pattern as AWS writes it
+	Source  string         // the pattern in AWS's spelling
 	Enum    []string
 	Key     *Shape // of a map
 	Element *Shape // of a list or a map
 	Members []Member
 }
 
-// Bounds are the least and the most, where there is one.
+// Bounds are an optional minimum and maximum.
 type Bounds struct {
 	Min, Max       float64
 	HasMin, HasMax bool
 }
 
-// Parse reads a model text; control.txt says how it is written.
+// Parse parses a model text; control.txt describes the format.
 func Parse(text string) (*Model, error) {
 	m := &Model{Shapes: map[string]*Shape{}}
-	for line := range strings.Lines(text) { // structures may be named before they are described
+	for line := range strings.Lines(text) { // structures may be used before they are defined
 		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "shape "); ok {
 			m.Shapes[name] = &Shape{Kind: KindStructure}
 		}
@@ -221,7 +221,7 @@ func (m *Model) addToOperation(op *Operation, line string) error {
 	return err
 }
 
-// addMember reads "NAME[*] [uri|query]: TYPE".
+// addMember parses "NAME[*] [uri|query]: TYPE".
 func (m *Model) addMember(list []Member, line string) ([]Member, error) {
 	head, text, ok := strings.Cut(line, ": ")
 	if !ok {
@@ -239,7 +239,7 @@ func (m *Model) addMember(list []Member, line string) ([]Member, error) {
 	return append(list, Member{Name: name, Place: place, Required: required, Shape: s}), nil
 }
 
-// parseType reads a type, and returns what follows it.
+// parseType parses a type, and returns the rest of the text.
 func (m *Model) parseType(text string) (s *Shape, rest string, err error) {
 	if strings.HasPrefix(text, "[") {
 		return parseStringType(text)
@@ -296,10 +296,10 @@ func cut(text, prefix string) (string, error) {
 	return rest, nil
 }
 
-// javaClasses turns the classes of Java's patterns that Go does not know into ranges; they stand within brackets.
+// javaClasses replaces Java's character classes that Go does not know by ranges; they occur within brackets.
 var javaClasses = strings.NewReplacer(`\p{Upper}`, `A-Z`, `\p{Digit}`, `0-9`)
 
-// parseStringType reads "[MIN..MAX `PATTERN`]" or "[A|B]".
+// parseStringType parses "[MIN..MAX `PATTERN`]" or "[A|B]".
 func parseStringType(text string) (*Shape, string, error) {
 	s := &Shape{Kind: KindString}
 	inside, rest, _ := strings.Cut(text[1:], "]")
@@ -324,7 +324,7 @@ func parseStringType(text string) (*Shape, string, error) {
 	return s, rest, err
 }
 
-// parseBounds reads "MIN..MAX", either of which may be missing.
+// parseBounds parses "MIN..MAX", either of which may be missing.
 func parseBounds(text string) (b Bounds, err error) {
 	least, most, ok := strings.Cut(text, "..")
 	if !ok {
