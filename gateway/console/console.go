@@ -3,8 +3,8 @@
 //	browser ──GET /console/──▶ Front ──▶ a file, plain or gzip, with its ETag
 //	        ──signed request─▶ Front ──▶ the control plane's own handler
 //
-// The page is a client of the control plane's API and nothing else: it signs its requests itself (SigV4 by WebCrypto).
-// Nothing here knows a session, a key or a job. See CONSOLE.md.
+// The page is an ordinary client of the control plane's API: it signs its requests itself (SigV4 with WebCrypto). This
+// package has no sessions, keys or jobs. See CONSOLE.md.
 package console
 
 import (
@@ -30,22 +30,21 @@ var static embed.FS
 // Root is where the console is on the control listener.
 const Root = "/console/"
 
-// HeaderHost tells the page which Host the gateway was asked for. A proxy that changes it breaks every signature, and
-// the page can then say so.
+// HeaderHost tells the page the Host of its request as the gateway received it. A proxy that changes Host breaks every
+// signature, and the page can then report that.
 const HeaderHost = "X-Jobgate-Host"
 
-// MaxBytes bounds the size of all files together, uncompressed. A test holds it.
+// MaxBytes bounds the size of all files together, uncompressed. It is checked by a test.
 const MaxBytes = 200_000
 
-// headers are on every answer of the console. Scripts and styles come from files beside the page only, and nothing may
-// frame it.
+// headers are set on every answer of the console. They allow only its own scripts and styles, and forbid framing.
 var headers = [][2]string{
 	{"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 	{"X-Content-Type-Options", "nosniff"},
 	{"Referrer-Policy", "no-referrer"},
 	{"Cross-Origin-Opener-Policy", "same-origin"},
 	{"Cross-Origin-Resource-Policy", "same-origin"},
-	{"Cache-Control", "no-cache"}, // kept, but asked for again: a new version is there at once
+	{"Cache-Control", "no-cache"}, // cached, but revalidated, so that a new version is used at once
 	{"Vary", "Accept-Encoding"},
 }
 
@@ -116,7 +115,7 @@ func newFile(extension string, body []byte) (*file, error) {
 	}, nil
 }
 
-// Front returns o with the console before it: what is not the console's goes to o as it came.
+// Front returns o with the console in front: requests for other paths go to o unchanged.
 func (c *Console) Front(o edge.HTTPOptions) edge.HTTPOptions {
 	handler, admit := o.Handler, o.Admit
 	o.Handler = func(ctx *fasthttp.RequestCtx) *edge.Route {
