@@ -13,13 +13,18 @@ import (
 // swap replaces executions whose number and version are the expected ones, and does what follows from that: counts,
 // timers, lines of ended executions, entries of the feed. Keys come sorted and once, so that two statements cannot wait
 // for each other's rows. It returns the places of those that were replaced.
+//
+// Its plan is made once, perhaps while there is one execution and no timer, and must do for a million. So a row is looked up
+// in a subquery, or by = ANY(ARRAY[x]): nothing but the right index serves that. For a join by = of a small table, PostgreSQL
+// reads the table in the order of an index and compares each row with each report, and does so when it has grown.
 const swap = `WITH u AS (
 	UPDATE executions e SET number = c.number, version = c.version, status = c.status, forced = c.forced, retry = c.retry,
 		retry_timed_out = c.retry_timed_out, queued = c.queued, started = c.started, updated = c.updated, deadline = c.deadline,
 		step = c.step, details = c.details
 	FROM ROWS FROM (` + unnestExecutions + `, unnest($15::bigint[], $16::bigint[], $17::smallint[], $18::bigint[], $19::text[], $20::bytea[]))
-		WITH ORDINALITY AS c (` + executionNames + `, was_number, was_version, was, timer, reason, entry, n)
-	WHERE e.thing = c.thing AND e.job = c.job AND e.number = c.was_number AND e.version = c.was_version
+		WITH ORDINALITY AS c (` + executionNames + `, was_number, was_version, was, timer, reason, entry, n),
+		LATERAL (SELECT x.ctid FROM executions x WHERE x.thing = c.thing AND x.job = c.job OFFSET 0) x
+	WHERE e.ctid = x.ctid AND e.number = c.was_number AND e.version = c.was_version
 	RETURNING c.n, e.thing, e.job, e.number, e.status, c.was_number, c.was, c.timer, c.reason, c.entry),
 counted AS (INSERT INTO counts SELECT job, $21,
 	sum((status = 0)::int - (was = 0)::int), sum((status = 1)::int - (was = 1)::int),
@@ -33,11 +38,11 @@ reasoned AS (INSERT INTO reasons (job, status, reason, shard, n) SELECT job, sta
 		SELECT job, status, 1 AS n, CASE WHEN number > was_number OR was < 2 THEN reason ELSE coalesce((SELECT l.reason FROM ended l
 			WHERE l.job = u.job AND l.status = u.status AND l.thing = u.thing AND l.number = u.number), reason) END AS reason
 		FROM u WHERE status >= 2 AND (number <> was_number OR status <> was)
-		UNION ALL SELECT l.job, l.status, -1, l.reason
-		FROM u JOIN ended l ON l.job = u.job AND l.status = u.was AND l.thing = u.thing AND l.number = u.was_number
-		WHERE u.was >= 2 AND (u.number <> u.was_number OR u.status <> u.was)) r
+		UNION ALL SELECT job, was, -1, (SELECT l.reason FROM ended l
+			WHERE l.job = u.job AND l.status = u.was AND l.thing = u.thing AND l.number = u.was_number)
+		FROM u WHERE was >= 2 AND (number <> was_number OR status <> was)) r
 	WHERE reason <> '' GROUP BY job, status, reason HAVING sum(n) <> 0 ORDER BY job, status, reason COLLATE "C"` + addReasons + `),
-stopped AS (DELETE FROM timers t USING u WHERE u.timer = 0 AND t.thing = u.thing AND t.job = u.job),
+stopped AS (DELETE FROM timers t USING u WHERE u.timer = 0 AND t.thing = ANY(ARRAY[u.thing]) AND t.job = ANY(ARRAY[u.job])),
 set AS (INSERT INTO timers AS t (thing, job, due) SELECT thing, job, timer FROM u WHERE timer <> 0
 	ON CONFLICT (thing, job) DO UPDATE SET due = excluded.due WHERE t.due <> excluded.due),
 told AS (INSERT INTO feed (job, origin, payloads) SELECT job, '', array_agg(entry ORDER BY n)
