@@ -8,7 +8,7 @@
 //	go run -C bench/peers . wake         the first request of a parked connection, beside others
 //	go run -C bench/peers . floods       30,000 connections that never ask, and devices that do
 //	go run -C bench/peers . handshakes   TLS handshakes per second, and their CPU time
-//	go run -C bench/peers . documents    1 to 100,000 documents, asked for at random
+//	go run -C bench/peers . documents    1 to 100,000 documents, requested at random
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
 //	go run -C bench/peers . jobs         the IoT Jobs service, a job on 1,000,000 things
 //	go run -C bench/peers . store        the same on PostgreSQL, beside pgbench and SQLite

@@ -38,6 +38,6 @@ func (b *binaries) print() error {
 		fmt.Printf("Live heap a thing, each with a job, beyond a gateway without things: %.0f B before, %.0f B after.\n\n",
 			rounds.Median(b.sides[0].heap), rounds.Median(b.sides[1].heap))
 	}
-	fmt.Print("CPU is the server process's, user and system, over good answers: medians of all turns. A ratio is after to before within a pair of turns, and its median stands in the table.\n\n")
+	fmt.Print("CPU is the server process's, user and system, over good answers: medians of all turns. A ratio is after to before within a pair of turns; the table shows its median.\n\n")
 	return nil
 }

@@ -33,7 +33,7 @@ func Floods(ctx context.Context, o *setup.Options) error {
 	if err := certificates.WriteServer(o.Folder); err != nil {
 		return err
 	}
-	fmt.Printf("## %s connections that do not ask\n\nA third says nothing, a third half a request or ClientHello, a third a byte of one every second; each comes again %s after it was closed.\nDevices ask on 32 connections, 1,000 times a second; latency is of %s in the flood. Server on core %d, devices and, at a lower priority, flood on core %d.\n\n",
+	fmt.Printf("## %s connections without complete requests\n\nA third sends nothing, a third half a request or ClientHello, a third one byte of it every second; each reconnects %s after it was closed.\nDevices send 1,000 requests a second on 32 connections; latency is measured over %s of the flood. Server on core %d, devices and, at a lower priority, flood on core %d.\n\n",
 		table.Thousands(floodConnections), floodAgain, floodLasts, o.ServerCore, o.LoadCore)
 	t := table.New("<", "max_connections", "open at most", "opened", "refused", "devices: p50, p99", "<goal", "resident before", "in the flood", "a connection", "20s after")
 	for _, kind := range []string{plainKind, tlsKind} {

@@ -55,7 +55,7 @@ func Handshakes(ctx context.Context, o *setup.Options) error {
 		}
 		rounds.Print(map[bool]string{false: "New sessions", true: "Resumed sessions"}[resume], all)
 	}
-	fmt.Print("The server's CPU time is of a connection with its handshake and one request. The clients cost more than the server: they are the rate's limit.\n\n")
+	fmt.Print("The server's CPU time is that of a connection with its handshake and one request. The clients need more CPU than the server and limit the rate.\n\n")
 	return nil
 }
 

@@ -73,7 +73,7 @@ func newIdleRun(ctx context.Context, o *setup.Options) (*idleRun, error) {
 func (r *idleRun) head(title string) {
 	fmt.Printf("## %s %s\n\n", table.Thousands(float64(r.each*r.processes)), title)
 	if r.processes > 1 {
-		fmt.Printf("A process may open %s files here (ulimit -Hn), and raising that takes CAP_SYS_RESOURCE: %d processes of each server share them. The active ones ask the first.\n", table.Thousands(float64(r.files)), r.processes)
+		fmt.Printf("A process may open %s files here (ulimit -Hn; raising it takes CAP_SYS_RESOURCE), so %d processes of each server share the connections. The active ones use the first.\n", table.Thousands(float64(r.files)), r.processes)
 	}
 }
 
@@ -85,7 +85,7 @@ func Idle(ctx context.Context, o *setup.Options) error {
 		return err
 	}
 	r.head("idle connections")
-	fmt.Printf("Each asked once and stays open; memory is the growth of the server's resident set, %s after the last one. With mTLS each has a certificate of its own.\nThe kernel's own memory for the sockets comes on top and is the same for all. nginx allocates 0.4 KB for each connection that it may have at its start.\n\n", settle)
+	fmt.Printf("Each sent one request and stays open; memory is the growth of the server's resident set, %s after the last one. With mTLS each has its own certificate.\nThe kernel's own memory for the sockets comes on top and is the same for all. At its start, nginx allocates 0.4 KB for each connection it may have.\n\n", settle)
 	t := table.New("<server", "<", "memory per connection", "<goal", "resident before", "with them", "after they have left", "active p50, p99 before", "meanwhile")
 	for _, s := range idleServers(o, r.each) {
 		if !strings.Contains(s.name, o.Only) {

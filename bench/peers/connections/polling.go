@@ -21,7 +21,7 @@ func Polling(ctx context.Context, o *setup.Options) error {
 		return err
 	}
 	r.head("connections that ask")
-	fmt.Printf("Each asks every %s, evenly spread; memory is the growth of the server's resident set after two such rounds, CPU and latency are of the second.\n\n", o.Every)
+	fmt.Printf("Each sends a request every %s, evenly spread; memory is the growth of the server's resident set after two rounds, CPU and latency are those of the second.\n\n", o.Every)
 	t := table.New("<server", "<", "memory per connection", "requests/s", "server's CPU a request", "of its core", "p50", "p99", "failed")
 	for _, s := range idleServers(o, r.each) {
 		if !strings.Contains(s.name, o.Only) {

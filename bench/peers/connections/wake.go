@@ -31,7 +31,7 @@ func Wake(ctx context.Context, o *setup.Options) error {
 	if err := certificates.WriteAuthority(o.Folder); err != nil {
 		return err
 	}
-	fmt.Printf("## Requests of parked connections\n\n%s connections each ask every %s and are parked between, %d every %s and are not: %d requests a second of either at the same time. Server on core %d, clients on core %d.\n\n",
+	fmt.Printf("## Requests of parked connections\n\n%s connections send a request every %s and are parked in between, %d send one every %s and are not parked: %d requests a second from each group at the same time. Server on core %d, clients on core %d.\n\n",
 		table.Thousands(parkedConnections), parkedEvery, awakeConnections, awakeEvery, int(parkedConnections/parkedEvery.Seconds()), o.ServerCore, o.LoadCore)
 	t := table.New("<", "parked", "requests of either", "not parked: p50, p99", "parked: p50, p99", "p50 more", "<goal", "p99 more", "<goal", "failed")
 	for _, kind := range []string{plainKind, tlsKind, mtlsKind} {

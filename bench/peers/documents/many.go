@@ -93,7 +93,7 @@ func measureDocuments(ctx context.Context, o *setup.Options, all []*library) err
 	if err := rounds.Take(ctx, o, turns); err != nil {
 		return err
 	}
-	fmt.Printf("## Documents, asked for at random\n\nEach was asked for once beforehand; server on core %d, wrk -t1 -c%d on core %d, %s a turn.\n\n", o.ServerCore, o.Connections, o.LoadCore, o.Length)
+	fmt.Printf("## Documents requested at random\n\nEach was requested once beforehand; server on core %d, wrk -t1 -c%d on core %d, %s a turn.\n\n", o.ServerCore, o.Connections, o.LoadCore, o.Length)
 	t := table.New("<server", "documents", "requests/s", "server's CPU a request", "to that of 100", "<goal", "allocations a request", "resident growth", "the cache says", "ratio", "<goal", "growth after the turns")
 	for _, l := range all {
 		hundred := l

@@ -117,7 +117,7 @@ func (r *Run) compareUpdates(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Reports come by %d connections. To write 4 KB at a file's end and sync it takes this disk %s (p99 %s); one sync is for all\nreports that wait.\n\n",
+	fmt.Printf("Reports use %d connections. Appending 4 KB to a file and syncing it takes %s on this disk (p99 %s); one sync serves all\nwaiting reports.\n\n",
 		updateClients, table.ShortDuration(float64(mid)), table.ShortDuration(float64(high)))
 	return nil
 }

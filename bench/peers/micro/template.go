@@ -41,7 +41,7 @@ func Template(ctx context.Context, o *setup.Options) error {
 	if err != nil {
 		return err
 	}
-	if err := measure(ctx, o, "One template, read before", "Five strings into a document of 400 bytes. jobgate resolves parameters when it reads the document, once.", ready); err != nil {
+	if err := measure(ctx, o, "One template, read before", "Five strings inserted into a document of 400 bytes. jobgate resolves parameters once, when it parses the document.", ready); err != nil {
 		return err
 	}
 	inFlight := []*operation{
@@ -75,7 +75,7 @@ func Template(ctx context.Context, o *setup.Options) error {
 			}
 		}},
 	}
-	return measure(ctx, o, "One template, read in flight", "The same, reading the document each time. jobgate also parses it as JSON, so as to know where it may write what.", inFlight)
+	return measure(ctx, o, "One template, read in flight", "The same, parsing the document each time. jobgate also parses it as JSON, to know the context of each value.", inFlight)
 }
 
 // readyTemplates are the engines with their templates read.

@@ -38,7 +38,7 @@ func (r *run) rate(ctx context.Context) error {
 		return err
 	}
 	defer broker.Stop()
-	fmt.Printf("## MQTT: what is answered in a second\n\n%s. Server on core %d, clients on core %d; MQTT 3.1.1, QoS 1 both ways, jobs on SQLite. A request of jobgate's is a\nPUBLISH with its PUBACK and the answer with its PUBACK; one of mosquitto's is a message from one client to the next, with the same two PUBACKs.\n\n",
+	fmt.Printf("## MQTT: requests a second\n\n%s. Server on core %d, clients on core %d; MQTT 3.1.1, QoS 1 both ways, jobs on SQLite. A request of jobgate's is a\nPUBLISH with its PUBACK and the answer with its PUBACK; one of mosquitto's is a message from one client to the next, with the same two PUBACKs.\n\n",
 		mosquittoVersion(), r.ServerCore, r.LoadCore)
 	ask := Load{Port: g.MQTT, Connections: r.Connections, Window: 1, Length: r.Length, Group: group, Digits: r.digits(), Ask: "$next/get"}
 	sample := ask

@@ -100,7 +100,7 @@ func (r *run) head(title string) {
 	n, each := r.processes()
 	fmt.Printf("## %d %s\n\n", n*each, title)
 	if n > 1 {
-		fmt.Printf("A process may open %d files here (ulimit -Hn), of which jobgate gives its MQTT listener a part: %d processes of each server share them.\n\n", r.files, n)
+		fmt.Printf("A process may open %d files here (ulimit -Hn), and jobgate gives its MQTT listener a part of them, so %d processes of each server share the connections.\n\n", r.files, n)
 	}
 }
 

@@ -19,8 +19,8 @@ import (
 // where that is not all, on as many gateways as all of them need.
 func (r *run) told(ctx context.Context) error {
 	n, each := r.processes()
-	fmt.Printf("## %d things are told of one job\n\nServers on core %d, devices on core %d. A job for the group of all things; time is from the answer to CreateJob to the notify-next.\n\n", r.Idle, r.ServerCore, r.LoadCore)
-	t := table.New("<gateways", "connected things", "half are told", "all are told", "<goal", "DeleteJob: all know that nothing is pending")
+	fmt.Printf("## Notifying %d things of one job\n\nServers on core %d, devices on core %d. A job for the group of all things; time is from the answer to CreateJob to the notify-next.\n\n", r.Idle, r.ServerCore, r.LoadCore)
+	t := table.New("<gateways", "connected things", "half notified", "all notified", "<goal", "DeleteJob: all notified")
 	g, err := r.start(ctx, server.Settings{})
 	if err != nil {
 		return err

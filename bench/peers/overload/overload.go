@@ -193,9 +193,9 @@ func printCrowds(all []*crowd) {
 		}
 	}
 	fmt.Print(t)
-	fmt.Printf("Medians of %d rounds; the peak is each round's, in a closed loop of %d. Goal at 3×: goodput ≥ 80 %% of the peak, p99 ≤ 100 ms of what is\n"+
-		"admitted and ≤ 25 ms of what is refused, both from the intended send, the generator's own delay included. CPU for good answers is what one takes at the peak, of what it\n"+
-		"takes here: it does not depend on what else the machine does. Failed are answers that are neither good nor a refusal with Retry-After.\n\n",
+	fmt.Printf("Medians of %d rounds; the peak is each round's, in a closed loop of %d. Goal at 3×: goodput ≥ 80 %% of the peak, p99 ≤ 100 ms for\n"+
+		"admitted and ≤ 25 ms for refused requests, both from the intended send, the generator's own delay included. CPU for good answers is the CPU of one at the peak over that\n"+
+		"here: it does not depend on other load on the machine. Failed are answers that are neither good nor a refusal with Retry-After.\n\n",
 		len(all[0].loads[0]), all[0].Connections)
 	if limited > 0 {
 		fmt.Printf("**In %d turns the generator was the bottleneck.**\n\n", limited)

@@ -35,7 +35,7 @@ type Options struct {
 
 // AddFlags defines the command's flags.
 func (o *Options) AddFlags() {
-	flag.IntVar(&o.Rounds, "rounds", 7, "rounds, in each of which everybody has a turn")
+	flag.IntVar(&o.Rounds, "rounds", 7, "rounds; in each, every contestant has one turn")
 	flag.DurationVar(&o.Length, "duration", 5*time.Second, "length of one turn")
 	flag.IntVar(&o.Connections, "connections", 64, "connections of the load")
 	flag.IntVar(&o.ServerCore, "server-core", 0, "core of the server under test")
