@@ -26,35 +26,21 @@ func (q *call) executionQuery() jobs.ExecutionQuery {
 }
 
 func listExecutionsForJob(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor, err := c.service.ListExecutionsForJob(q.ctx, q.in.Text("jobId"), q.executionQuery(), p)
-	if err != nil {
-		return nil, err
-	}
-	answer := executionList{Summaries: make([]listedExecution, len(list)), NextToken: c.tokens.token(q, cursor)}
-	for i := range list {
-		answer.Summaries[i] = listedExecution{ThingARN: list[i].ThingARN, Summary: executionSummaryOf(&list[i])}
-	}
-	return answer, nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.ExecutionSummary, string, error) {
+		return c.service.ListExecutionsForJob(q.ctx, q.in.Text("jobId"), q.executionQuery(), p)
+	}, func(e *jobs.ExecutionSummary) listedExecution {
+		return listedExecution{ThingARN: e.ThingARN, Summary: executionSummaryOf(e)}
+	})
+	return executionList{list, token}, err
 }
 
 func listExecutionsForThing(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor, err := c.service.ListExecutionsForThing(q.ctx, q.in.Text("thingName"), q.executionQuery(), p)
-	if err != nil {
-		return nil, err
-	}
-	answer := executionList{Summaries: make([]listedExecution, len(list)), NextToken: c.tokens.token(q, cursor)}
-	for i := range list {
-		answer.Summaries[i] = listedExecution{JobID: list[i].Job.ID, Summary: executionSummaryOf(&list[i])}
-	}
-	return answer, nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.ExecutionSummary, string, error) {
+		return c.service.ListExecutionsForThing(q.ctx, q.in.Text("thingName"), q.executionQuery(), p)
+	}, func(e *jobs.ExecutionSummary) listedExecution {
+		return listedExecution{JobID: e.Job.ID, Summary: executionSummaryOf(e)}
+	})
+	return executionList{list, token}, err
 }
 
 // executionAnswer is DescribeJobExecution's output.

@@ -108,27 +108,16 @@ type groupList struct {
 	NextToken string      `json:"nextToken,omitempty"`
 }
 
-func groupListOf(list []jobs.GroupDetail, token string) groupList {
-	answer := groupList{Groups: make([]groupName, len(list)), NextToken: token}
-	for i, g := range list {
-		answer.Groups[i] = groupName{g.Name, g.ARN}
-	}
-	return answer
-}
+func groupNameOf(g *jobs.GroupDetail) groupName { return groupName{g.Name, g.ARN} }
 
 // listGroups lists all groups unless a parent is given: AWS's recursive is true by default, too.
 func listGroups(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor, err := c.service.ListGroups(q.ctx, jobs.GroupQuery{
-		Parent: q.in.Text("parentGroup"), Recursive: q.in.Flag("recursive", true), Prefix: q.in.Text("namePrefixFilter"),
-	}, p)
-	if err != nil {
-		return nil, err
-	}
-	return groupListOf(list, c.tokens.token(q, cursor)), nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.GroupDetail, string, error) {
+		return c.service.ListGroups(q.ctx, jobs.GroupQuery{
+			Parent: q.in.Text("parentGroup"), Recursive: q.in.Flag("recursive", true), Prefix: q.in.Text("namePrefixFilter"),
+		}, p)
+	}, groupNameOf)
+	return groupList{list, token}, err
 }
 
 func deleteGroup(c *Plane, q *call) (any, error) {
@@ -156,27 +145,17 @@ type memberList struct {
 }
 
 func listMembers(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor, err := c.service.ListMembers(q.ctx, q.in.Text("thingGroupName"), q.in.Flag("recursive", false), p)
-	if list == nil {
-		list = []string{}
-	}
-	return memberList{list, c.tokens.token(q, cursor)}, err
+	list, token, err := entries(c, q, func(p jobs.Page) ([]string, string, error) {
+		return c.service.ListMembers(q.ctx, q.in.Text("thingGroupName"), q.in.Flag("recursive", false), p)
+	}, func(name *string) string { return *name })
+	return memberList{list, token}, err
 }
 
 func listGroupsOfThing(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor, err := c.service.ListGroupsOfThing(q.ctx, q.in.Text("thingName"), p)
-	if err != nil {
-		return nil, err
-	}
-	return groupListOf(list, c.tokens.token(q, cursor)), nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.GroupDetail, string, error) {
+		return c.service.ListGroupsOfThing(q.ctx, q.in.Text("thingName"), p)
+	}, groupNameOf)
+	return groupList{list, token}, err
 }
 
 func updateGroupsOfThing(c *Plane, q *call) (any, error) {

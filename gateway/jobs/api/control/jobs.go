@@ -23,6 +23,23 @@ func (c *Plane) page(q *call) (jobs.Page, error) {
 	return p, err
 }
 
+// entries returns the entries of the page that a listing asks for, and the token of the next page.
+func entries[T, E any](c *Plane, q *call, list func(jobs.Page) ([]T, string, error), entry func(*T) E) ([]E, string, error) {
+	p, err := c.page(q)
+	if err != nil {
+		return nil, "", err
+	}
+	found, cursor, err := list(p)
+	if err != nil {
+		return nil, "", err
+	}
+	all := make([]E, len(found))
+	for i := range found {
+		all[i] = entry(&found[i])
+	}
+	return all, c.tokens.token(q, cursor), nil
+}
+
 func (q *call) selection() jobs.Selection {
 	switch q.in.Text("targetSelection") {
 	case jobs.Snapshot.String():
@@ -73,23 +90,13 @@ type jobList struct {
 }
 
 func listJobs(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
 	status, _ := jobs.ParseJobStatus(q.in.Text("status")) // checked; 0 is any
-	list, cursor, err := c.service.ListJobs(q.ctx, jobs.JobQuery{
+	query := jobs.JobQuery{
 		Status: status, Selection: q.selection(), GroupName: q.in.Text("thingGroupName"), GroupID: q.in.Text("thingGroupId"),
 		NamespaceID: q.in.Text("namespaceId"),
-	}, p)
-	if err != nil {
-		return nil, err
 	}
-	answer := jobList{Jobs: make([]jobSummary, len(list)), NextToken: c.tokens.token(q, cursor)}
-	for i := range list {
-		answer.Jobs[i] = jobSummaryOf(&list[i])
-	}
-	return answer, nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.JobSummary, string, error) { return c.service.ListJobs(q.ctx, query, p) }, jobSummaryOf)
+	return jobList{list, token}, err
 }
 
 func updateJob(c *Plane, q *call) (any, error) {

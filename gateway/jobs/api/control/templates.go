@@ -69,19 +69,12 @@ type templateList struct {
 }
 
 func listTemplates(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor, err := c.service.ListTemplates(q.ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	answer := templateList{Templates: make([]templateSummary, len(list)), NextToken: c.tokens.token(q, cursor)}
-	for i, t := range list {
-		answer.Templates[i] = templateSummary{t.ARN, t.ID, t.Description, epoch{t.CreatedAt}}
-	}
-	return answer, nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.TemplateDetail, string, error) {
+		return c.service.ListTemplates(q.ctx, p)
+	}, func(t *jobs.TemplateDetail) templateSummary {
+		return templateSummary{t.ARN, t.ID, t.Description, epoch{t.CreatedAt}}
+	})
+	return templateList{list, token}, err
 }
 
 func deleteTemplate(c *Plane, q *call) (any, error) {
@@ -108,16 +101,11 @@ func (c *Plane) managedSummaryOf(t *managed.Template) managedSummary {
 }
 
 func listManagedTemplates(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	list, cursor := managed.List(q.in.Text("templateName"), p)
-	answer := managedList{Templates: make([]managedSummary, len(list)), NextToken: c.tokens.token(q, cursor)}
-	for i := range list {
-		answer.Templates[i] = c.managedSummaryOf(&list[i])
-	}
-	return answer, nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]managed.Template, string, error) {
+		list, cursor := managed.List(q.in.Text("templateName"), p)
+		return list, cursor, nil
+	}, c.managedSummaryOf)
+	return managedList{list, token}, err
 }
 
 // managedDetail is DescribeManagedJobTemplate's output.

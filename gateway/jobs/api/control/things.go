@@ -83,25 +83,18 @@ type thingList struct {
 }
 
 func listThings(c *Plane, q *call) (any, error) {
-	p, err := c.page(q)
-	if err != nil {
-		return nil, err
-	}
-	if q.in.Has("attributeValue") && !q.in.Has("attributeName") {
-		return nil, exception.InvalidRequest("attributeValue needs an attributeName.")
-	}
-	list, cursor, err := c.service.ListThings(q.ctx, jobs.ThingQuery{
-		TypeName: q.in.Text("thingTypeName"), AttributeName: q.in.Text("attributeName"), AttributeValue: q.in.Text("attributeValue"),
-		AttributePrefix: q.in.Flag("usePrefixAttributeValue", false), ByValue: q.in.Has("attributeValue"),
-	}, p)
-	if err != nil {
-		return nil, err
-	}
-	answer := thingList{Things: make([]listedThing, len(list)), NextToken: c.tokens.token(q, cursor)}
-	for i, t := range list {
-		answer.Things[i] = listedThing{t.Name, t.TypeName, t.ARN, orEmpty(t.Attributes), t.Version}
-	}
-	return answer, nil
+	list, token, err := entries(c, q, func(p jobs.Page) ([]jobs.ThingDetail, string, error) {
+		if q.in.Has("attributeValue") && !q.in.Has("attributeName") {
+			return nil, "", exception.InvalidRequest("attributeValue needs an attributeName.")
+		}
+		return c.service.ListThings(q.ctx, jobs.ThingQuery{
+			TypeName: q.in.Text("thingTypeName"), AttributeName: q.in.Text("attributeName"), AttributeValue: q.in.Text("attributeValue"),
+			AttributePrefix: q.in.Flag("usePrefixAttributeValue", false), ByValue: q.in.Has("attributeValue"),
+		}, p)
+	}, func(t *jobs.ThingDetail) listedThing {
+		return listedThing{t.Name, t.TypeName, t.ARN, orEmpty(t.Attributes), t.Version}
+	})
+	return thingList{list, token}, err
 }
 
 func updateThing(c *Plane, q *call) (any, error) {
