@@ -12,6 +12,20 @@ type PendingExecutions struct {
 	Queued     []Execution
 }
 
+// Array returns the array of both lists with the executions that it holds, for the next request to reuse; nil if it is
+// unusually large.
+func (p *PendingExecutions) Array() []Execution {
+	const most = 32
+	list := p.InProgress
+	if list == nil {
+		list = p.Queued
+	}
+	if cap(list) > most {
+		return nil
+	}
+	return list[:min(cap(list), len(p.InProgress)+len(p.Queued))]
+}
+
 // Namespace selects a thing's executions by their job's namespace, as AWS's topics of a namespace do. The zero Namespace
 // selects all.
 type Namespace struct {

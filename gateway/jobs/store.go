@@ -3,6 +3,8 @@ package jobs
 import (
 	"context"
 	"time"
+
+	"jobgate/gateway/jobs/engine"
 )
 
 // Store keeps jobs, executions, things and groups. Package rules implements it over an engine; the two must pass the
@@ -92,13 +94,7 @@ type ThingStore interface {
 }
 
 // ThingQuery filters Things; zero members match all.
-type ThingQuery struct {
-	TypeName        string
-	AttributeName   string
-	AttributeValue  string // "" = any value of an existing attribute, unless ByValue
-	AttributePrefix bool   // AttributeValue is a prefix
-	ByValue         bool   // AttributeValue is set, even if it is ""
-}
+type ThingQuery = engine.ThingQuery
 
 // GroupQuery filters Groups; zero members match all.
 type GroupQuery struct {

@@ -117,7 +117,7 @@ func (s *Store) Thing(ctx context.Context, name string) (thing jobs.Thing, err e
 // Things implements jobs.ThingStore.
 func (s *Store) Things(ctx context.Context, q jobs.ThingQuery, p jobs.Page) (list []jobs.Thing, next string, err error) {
 	err = s.view(ctx, func(r engine.Reader) error {
-		rows, err := r.ListThings(engine.ThingQuery(q), p.After, p.Limit+1)
+		rows, err := r.ListThings(q, p.After, p.Limit+1)
 		if err != nil {
 			return err
 		}

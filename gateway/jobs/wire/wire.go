@@ -98,6 +98,12 @@ func AppendState(dst []byte, e *jobs.Execution) []byte {
 	return append(dst, '}')
 }
 
+// AppendPending appends the answer to GetPendingJobExecutions without its closing brace.
+func AppendPending(dst []byte, p *jobs.PendingExecutions) []byte {
+	dst = AppendSummaries(append(dst, `{"inProgressJobs":`...), p.InProgress)
+	return AppendSummaries(append(dst, `,"queuedJobs":`...), p.Queued)
+}
+
 // AppendSummaries appends a list of JobExecutionSummary.
 func AppendSummaries(dst []byte, list []jobs.Execution) []byte {
 	dst = append(dst, '[')

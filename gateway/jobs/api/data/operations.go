@@ -21,24 +21,8 @@ func (d *Plane) getPending(x *Exchange, body []byte) ([]byte, error) {
 	if err != nil {
 		return body, err
 	}
-	x.keep(p)
-	body = append(body, `{"inProgressJobs":`...)
-	body = wire.AppendSummaries(body, p.InProgress)
-	body = append(body, `,"queuedJobs":`...)
-	body = wire.AppendSummaries(body, p.Queued)
-	return append(body, '}'), nil
-}
-
-// keep keeps the lists' array for the next request, unless it is very large.
-func (x *Exchange) keep(p jobs.PendingExecutions) {
-	const most = 32
-	list := p.InProgress
-	if list == nil {
-		list = p.Queued
-	}
-	if cap(list) <= most {
-		x.pending = list[:min(cap(list), len(p.InProgress)+len(p.Queued))]
-	}
+	x.pending = p.Array()
+	return append(wire.AppendPending(body, &p), '}'), nil
 }
 
 // describe appends the answer to DescribeJobExecution; `{}` for the next execution if nothing is pending.

@@ -170,22 +170,8 @@ func (x *exchange) getPending(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	x.keep(p)
-	dst = wire.AppendSummaries(append(dst, `{"inProgressJobs":`...), p.InProgress)
-	dst = wire.AppendSummaries(append(dst, `,"queuedJobs":`...), p.Queued)
-	return x.appendEnd(append(dst, ',')), nil
-}
-
-// keep keeps the lists' array for the next request, unless it is very large.
-func (x *exchange) keep(p jobs.PendingExecutions) {
-	const most = 32
-	list := p.InProgress
-	if list == nil {
-		list = p.Queued
-	}
-	if cap(list) <= most {
-		x.pending = list[:0]
-	}
+	x.pending = p.Array()
+	return x.appendEnd(append(wire.AppendPending(dst, &p), ',')), nil
 }
 
 func (x *exchange) describe(dst []byte) (_ []byte, err error) {
