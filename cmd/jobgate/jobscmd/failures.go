@@ -70,21 +70,11 @@ func (r *run) failures(q request, part *limited) error {
 		for _, x := range page.Reasons {
 			reasons = append(reasons, []string{spaced(x.Count), x.Status, orNone(x.Reason)})
 		}
-		n, more := part.take(len(page.Failures))
-		for _, text := range page.Failures[:n] {
-			if r.asJSON {
-				if err := r.printf("%s\n", text); err != nil {
-					return false, err
-				}
-				continue
-			}
-			var x failure
-			if err := json.Unmarshal(text, &x); err != nil {
-				return false, err
-			}
-			rows = append(rows, []string{x.Thing, x.Status, strconv.FormatInt(x.Number, 10), x.Updated.String(), orNone(x.Reason)})
-		}
-		return more, nil
+		shown, more, err := listed(r, part, page.Failures, func(f *failure) []string {
+			return []string{f.Thing, f.Status, strconv.FormatInt(f.Number, 10), f.Updated.String(), orNone(f.Reason)}
+		})
+		rows = append(rows, shown...)
+		return more, err
 	})
 	if err != nil || r.asJSON {
 		return err

@@ -33,6 +33,26 @@ func (l *limited) take(n int) (wanted int, more bool) {
 	return n, l.limit <= 0 || l.taken < l.limit
 }
 
+// listed returns as many of a page's entries as are wanted, as rows of a table, and whether more are. With --json it
+// prints them instead, as they came.
+func listed[E any](r *run, part *limited, page []json.RawMessage, row func(*E) []string) (rows [][]string, more bool, err error) {
+	n, more := part.take(len(page))
+	for _, text := range page[:n] {
+		if r.asJSON {
+			if err := r.printf("%s\n", text); err != nil {
+				return nil, false, err
+			}
+			continue
+		}
+		e := new(E)
+		if err := json.Unmarshal(text, e); err != nil {
+			return nil, false, err
+		}
+		rows = append(rows, row(e))
+	}
+	return rows, more, nil
+}
+
 func newList(o Options) *cobra.Command {
 	var status, group string
 	var limit int
@@ -78,22 +98,11 @@ func (r *run) list(status, group string, part *limited) error {
 	}
 	var rows [][]string
 	err := r.pages(r.ctx, q, func() any { return new(page) }, func(answer any) (bool, error) {
-		list := answer.(*page).Jobs
-		n, more := part.take(len(list))
-		for _, text := range list[:n] {
-			if r.asJSON {
-				if err := r.printf("%s\n", text); err != nil {
-					return false, err
-				}
-				continue
-			}
-			var j jobSummary
-			if err := json.Unmarshal(text, &j); err != nil {
-				return false, err
-			}
-			rows = append(rows, []string{j.ID, j.Status, j.Selection, j.Created.String(), j.Completed.String()})
-		}
-		return more, nil
+		shown, more, err := listed(r, part, answer.(*page).Jobs, func(j *jobSummary) []string {
+			return []string{j.ID, j.Status, j.Selection, j.Created.String(), j.Completed.String()}
+		})
+		rows = append(rows, shown...)
+		return more, err
 	})
 	if err != nil || r.asJSON {
 		return err
