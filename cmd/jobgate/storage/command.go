@@ -83,6 +83,20 @@ func (f *storeFlags) resolve(cmd *cobra.Command) (endpoint, error) {
 	return e, nil
 }
 
+// onStore returns cmd with the flags that select a store, and runs run with that store.
+func onStore(cmd *cobra.Command, run func(cmd *cobra.Command, at endpoint, args []string) error) *cobra.Command {
+	var flags storeFlags
+	flags.register(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		at, err := flags.resolve(cmd)
+		if err != nil {
+			return err
+		}
+		return run(cmd, at, args)
+	}
+	return cmd
+}
+
 // isDatabase says whether a store is a shared database.
 func isDatabase(store string) bool { return (&config.Jobs{Store: store}).SharedStore() }
 
@@ -184,8 +198,7 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 }
 
 func newBackup() *cobra.Command {
-	var flags storeFlags
-	cmd := &cobra.Command{
+	return onStore(&cobra.Command{
 		Use:   "backup FILE",
 		Short: "Copy a store's file beside the running gateway",
 		Long: `Writes the file of the jobs store, as it is at one moment, to FILE, which must not exist; only its owner may read it. The gateway
@@ -194,27 +207,20 @@ its own means: pg_dump, or the server's base backups.`,
 		Example: `  jobgate store backup /backup/jobgate.db
   docker exec jobgate /jobgate store backup - > jobgate.db`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			at, err := flags.resolve(cmd)
-			if err != nil {
-				return err
-			}
-			store := at.store
-			if isDatabase(store) {
-				return errors.New("cannot back up a database: use pg_dump, or the server's base backups")
-			}
-			if args[0] == "-" {
-				return streamBackup(store, cmd.OutOrStdout())
-			}
-			if err := dbfile.Backup(store, args[0]); err != nil {
-				return fmt.Errorf("cannot back up %q to %q: %w", store, args[0], err)
-			}
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
-			return nil
-		},
-	}
-	flags.register(cmd)
-	return cmd
+	}, func(cmd *cobra.Command, at endpoint, args []string) error {
+		store := at.store
+		if isDatabase(store) {
+			return errors.New("cannot back up a database: use pg_dump, or the server's base backups")
+		}
+		if args[0] == "-" {
+			return streamBackup(store, cmd.OutOrStdout())
+		}
+		if err := dbfile.Backup(store, args[0]); err != nil {
+			return fmt.Errorf("cannot back up %q to %q: %w", store, args[0], err)
+		}
+		_, _ = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
+		return nil
+	})
 }
 
 // streamBackup writes a copy of a store's file to w, for containers that have no shell.
@@ -246,26 +252,18 @@ func streamBackup(store string, w io.Writer) (err error) {
 var errFaults = errors.New("the store is inconsistent; keep a copy of it before you change anything")
 
 func newCheck() *cobra.Command {
-	var flags storeFlags
-	cmd := &cobra.Command{
+	return onStore(&cobra.Command{
 		Use:   "check",
 		Short: "Count what a store holds and check that it is consistent",
 		Long:  "Checks counts, orphans, timers and versions, beside running gateways. The exit status is 1 if something is inconsistent.",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := flags.resolve(cmd)
-			if err != nil {
-				return err
-			}
-			report, err := checkStore(cmd.Context(), at)
-			if err != nil {
-				return err
-			}
-			return printReport(cmd.OutOrStdout(), &report)
-		},
-	}
-	flags.register(cmd)
-	return cmd
+	}, func(cmd *cobra.Command, at endpoint, _ []string) error {
+		report, err := checkStore(cmd.Context(), at)
+		if err != nil {
+			return err
+		}
+		return printReport(cmd.OutOrStdout(), &report)
+	})
 }
 
 func checkStore(ctx context.Context, at endpoint) (r engine.Report, err error) {
@@ -304,59 +302,43 @@ func printReport(w io.Writer, r *engine.Report) error {
 }
 
 func newMigrate() *cobra.Command {
-	var flags storeFlags
-	cmd := &cobra.Command{
+	return onStore(&cobra.Command{
 		Use:   "migrate",
 		Short: "Bring a store's schema to this program's version",
 		Long: `Does what serve does at its start, for installations where serve has --no-migrate. Gateways of the previous release
 keep working with the new schema.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := flags.resolve(cmd)
-			if err != nil {
-				return err
+	}, func(cmd *cobra.Command, at endpoint, _ []string) error {
+		if !isDatabase(at.store) {
+			if _, err := os.Stat(at.store); err != nil {
+				return fmt.Errorf("cannot migrate %q: %w", at.store, err)
 			}
-			if !isDatabase(at.store) {
-				if _, err := os.Stat(at.store); err != nil {
-					return fmt.Errorf("cannot migrate %q: %w", at.store, err)
-				}
-			}
-			e, err := openCopier(cmd.Context(), at, openCreate, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
-			if err != nil {
-				return err
-			}
-			r, err := e.Check(cmd.Context())
-			if err = errors.Join(err, e.Close()); err != nil {
-				return err
-			}
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "schema version %d\n", r.Version)
-			return nil
-		},
-	}
-	flags.register(cmd)
-	return cmd
+		}
+		e, err := openCopier(cmd.Context(), at, openCreate, slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)))
+		if err != nil {
+			return err
+		}
+		r, err := e.Check(cmd.Context())
+		if err = errors.Join(err, e.Close()); err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintf(cmd.OutOrStdout(), "schema version %d\n", r.Version)
+		return nil
+	})
 }
 
 func newUnfence() *cobra.Command {
-	var flags storeFlags
-	cmd := &cobra.Command{
+	return onStore(&cobra.Command{
 		Use:   "unfence",
 		Short: "Lift the fence of a store that was copied",
 		Long:  "Lifts the fence that jobgate store copy put up. Do so only when no gateway uses the copy: the two stores would diverge.",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			at, err := flags.resolve(cmd)
-			if err != nil {
-				return err
-			}
-			e, err := openCopier(cmd.Context(), at, openExisting, slog.New(slog.DiscardHandler))
-			if err != nil {
-				return err
-			}
-			err = e.Fence(cmd.Context(), false)
-			return errors.Join(err, e.Close())
-		},
-	}
-	flags.register(cmd)
-	return cmd
+	}, func(cmd *cobra.Command, at endpoint, _ []string) error {
+		e, err := openCopier(cmd.Context(), at, openExisting, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		err = e.Fence(cmd.Context(), false)
+		return errors.Join(err, e.Close())
+	})
 }
