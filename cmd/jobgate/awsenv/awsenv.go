@@ -88,31 +88,34 @@ type (
 // NewS3Host reads the settings. The first source with a value wins, as in the SDK's service clients.
 func NewS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions map[string]string) (S3Host, error) {
 	h := S3Host{endpoint: endpoint, region: c.Region, bucketRegions: bucketRegions}
-	for _, source := range c.ConfigSources {
-		if s, ok := source.(fipsSource); ok {
-			state, found, err := s.GetUseFIPSEndpoint(ctx)
-			if err != nil {
-				return h, fmt.Errorf("cannot read the AWS settings: %w", err)
-			}
-			if found {
-				h.fips = state == aws.FIPSEndpointStateEnabled
-				break
-			}
-		}
+	fips, err := setting(ctx, c.ConfigSources, fipsSource.GetUseFIPSEndpoint)
+	if err != nil {
+		return h, err
 	}
-	for _, source := range c.ConfigSources {
-		if s, ok := source.(dualStackSource); ok {
-			state, found, err := s.GetUseDualStackEndpoint(ctx)
-			if err != nil {
-				return h, fmt.Errorf("cannot read the AWS settings: %w", err)
-			}
-			if found {
-				h.dualStack = state == aws.DualStackEndpointStateEnabled
-				break
-			}
-		}
+	dualStack, err := setting(ctx, c.ConfigSources, dualStackSource.GetUseDualStackEndpoint)
+	if err != nil {
+		return h, err
 	}
+	h.fips, h.dualStack = fips == aws.FIPSEndpointStateEnabled, dualStack == aws.DualStackEndpointStateEnabled
 	return h, nil
+}
+
+// setting asks the sources that know it for a setting. It is the zero value if none has one.
+func setting[Source, State any](ctx context.Context, sources []any, get func(Source, context.Context) (State, bool, error)) (unset State, err error) {
+	for _, source := range sources {
+		s, ok := source.(Source)
+		if !ok {
+			continue
+		}
+		state, found, err := get(s, ctx)
+		if err != nil {
+			return unset, fmt.Errorf("cannot read the AWS settings: %w", err)
+		}
+		if found {
+			return state, nil
+		}
+	}
+	return unset, nil
 }
 
 // hostBucket matches buckets that can be part of a host with a wildcard certificate: a DNS label.
