@@ -2,7 +2,6 @@ package connections
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -46,11 +45,7 @@ type held struct {
 }
 
 // holder is the process, seen from the other side.
-type holder struct {
-	cmd    *exec.Cmd
-	input  io.Closer
-	output *bufio.Reader
-}
+type holder struct{ *process.Held }
 
 // holdConnections starts a process that opens connections, asks once on each, and keeps them. It returns when all are open.
 func holdConnections(ctx context.Context, o *setup.Options, what holding) (*holder, error) {
@@ -66,41 +61,24 @@ func holdConnections(ctx context.Context, o *setup.Options, what holding) (*hold
 	if what.Flood { // its core is also that of the devices, whose latency is measured
 		args = append([]string{"nice", "-n", "19"}, args...)
 	}
-	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	input, err := cmd.StdinPipe()
+	h, err := process.Hold(exec.CommandContext(ctx, args[0], args[1:]...))
 	if err != nil {
 		return nil, err
 	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
+	if _, err := h.Output.ReadString('\n'); err != nil { // it has ended
+		h.Stop()
+		return nil, fmt.Errorf("the idle connections: %w\n%s", err, h.Stderr())
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	h := &holder{cmd, input, bufio.NewReader(output)}
-	if _, err := h.output.ReadString('\n'); err != nil { // it has ended
-		h.stop()
-		return nil, fmt.Errorf("the idle connections: %w\n%s", err, &stderr)
-	}
-	return h, nil
+	return &holder{h}, nil
 }
 
 // end stops asking, and returns what came of it. The connections are closed.
 func (h *holder) end() (r held, err error) {
-	if err := h.input.Close(); err != nil {
+	if err := h.Input.Close(); err != nil {
 		return r, err
 	}
-	err = json.NewDecoder(h.output).Decode(&r)
-	return r, errors.Join(err, h.cmd.Wait())
-}
-
-// stop closes the connections.
-func (h *holder) stop() {
-	_ = h.input.Close()
-	_ = h.cmd.Wait() // what it failed with is of no interest any more
+	err = json.NewDecoder(h.Output).Decode(&r)
+	return r, errors.Join(err, h.Wait())
 }
 
 // RunHolder is that process.

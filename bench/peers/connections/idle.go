@@ -150,7 +150,7 @@ func (r *idleRun) hold(ctx context.Context, s idleServer, ports []int, every tim
 
 func letGo(holders []*holder) {
 	for _, h := range holders {
-		h.stop()
+		h.Stop()
 	}
 }
 

@@ -1,13 +1,11 @@
 package mqtt
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -72,11 +70,9 @@ func play(ctx context.Context, o *setup.Options, l Load) (r Loaded, err error) {
 // holder is a process that holds connections.
 type holder struct {
 	Hold
-	cmd    *exec.Cmd
-	input  io.Closer
-	orders *json.Encoder
-	output *json.Decoder
-	stderr bytes.Buffer
+	*process.Held
+	orders  *json.Encoder
+	answers *json.Decoder
 }
 
 // hold opens connections and keeps them. It returns when all are open.
@@ -85,20 +81,11 @@ func hold(ctx context.Context, o *setup.Options, what Hold) (*holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &holder{Hold: what, cmd: cmd}
-	cmd.Stderr = &h.stderr
-	input, err := cmd.StdinPipe()
+	held, err := process.Hold(cmd)
 	if err != nil {
 		return nil, err
 	}
-	output, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	h.input, h.orders, h.output = input, json.NewEncoder(input), json.NewDecoder(bufio.NewReader(output))
+	h := &holder{what, held, json.NewEncoder(held.Input), json.NewDecoder(held.Output)}
 	var n int
 	if err := h.answer(&n); err != nil {
 		return nil, err
@@ -108,17 +95,11 @@ func hold(ctx context.Context, o *setup.Options, what Hold) (*holder, error) {
 
 // answer reads what the process says.
 func (h *holder) answer(out any) error {
-	if err := h.output.Decode(out); err != nil {
-		_ = h.input.Close()
-		return errors.Join(fmt.Errorf("the connections over MQTT: %w", err), h.cmd.Wait(), errors.New(h.stderr.String()))
+	if err := h.answers.Decode(out); err != nil {
+		_ = h.Input.Close()
+		return errors.Join(fmt.Errorf("the connections over MQTT: %w", err), h.Wait(), errors.New(h.Stderr()))
 	}
 	return nil
-}
-
-// stop closes the connections.
-func (h *holder) stop() {
-	_ = h.input.Close()
-	_ = h.cmd.Wait() // what it failed with is of no interest any more
 }
 
 // holders are several of them.
@@ -126,7 +107,7 @@ type holders []*holder
 
 func (all holders) stop() {
 	for _, h := range all {
-		h.stop()
+		h.Stop()
 	}
 }
 
