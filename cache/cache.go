@@ -32,6 +32,7 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,7 +81,7 @@ func (s State) String() string {
 // Cache maps keys to values of type V. Make it with [New].
 type Cache[V any] struct {
 	main     *ristretto.Cache[uint64, *entry[V]]
-	hot      hot[V]
+	index    index[V] // of main
 	recent   *exact[V]
 	negative *exact[V]
 	rules    atomic.Pointer[Config[V]] // defaults filled in
@@ -112,6 +113,7 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 		places:   make(map[string]chan struct{}),
 	}
 	c.rules.Store(&cfg)
+	c.index.clear()
 	c.recent = newExact(cfg.RecentBytes, c.gone)
 	c.negative = newExact[V](cfg.NegativeBytes, nil)
 	c.main, err = ristretto.NewCache(&ristretto.Config[uint64, *entry[V]]{
@@ -134,19 +136,21 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 // each entry of 4 KiB that the budget holds. The sketch comes on top of the budget (1 %).
 const bytesPerCounter = 400
 
+// tellEvery is of how many requests ristretto counts one, whatever the request finds: to count costs more than the hit
+// itself. So frequencies are as good as ever, and those of more requests.
+const tellEvery = 16
+
 // Get returns the value kept under key and how old it is at now. It does not wait, does
 // not allocate and starts nothing: [State] says when to call [Cache.Load]. key is not
 // retained. Get must not run while or after [Cache.Close] runs.
 func (c *Cache[V]) Get(key []byte, now time.Time) (V, State) {
 	h := c.hash(key)
-	// Fast path: asked for a moment ago, and still what its key stands for.
-	if e := c.hot.get(h); e != nil && e.is(key) && !e.dead.Load() {
-		return c.answer(e, now.UnixNano())
+	if rand.Uint32()%tellEvery == 0 {
+		c.main.Get(h) // counts it
 	}
-	// In ristretto, which learns of this one.
-	if e, ok := c.main.Get(h); ok && e.is(key) && !e.dead.Load() {
+	// Fast path: ristretto has it.
+	if e := c.index.get(h); e != nil && e.is(key) && !e.dead.Load() {
 		e.touch()
-		c.hot.put(e)
 		return c.answer(e, now.UnixNano())
 	}
 	// Slow path: not admitted yet, known not to be there, or not here at all.
@@ -182,7 +186,7 @@ func (c *Cache[V]) answer(e *entry[V], now int64) (V, State) {
 
 // find returns the entry kept under key, however old, or nil.
 func (c *Cache[V]) find(h uint64, key []byte) *entry[V] {
-	if e, ok := c.main.Get(h); ok && e.is(key) && !e.dead.Load() {
+	if e := c.index.get(h); e != nil && e.is(key) && !e.dead.Load() {
 		return e
 	}
 	return c.recent.get(h, key)
@@ -222,11 +226,10 @@ func (c *Cache[V]) purge() {
 	}
 	c.purges++
 	c.flights = make(map[string]*flight[V])
-	c.main.IterValues(func(e *entry[V]) (stop bool) {
+	for e := range c.index.all {
 		e.dead.Store(true)
-		c.hot.forget(e)
-		return false
-	})
+	}
+	c.index.clear()
 	c.purging.Store(true)
 	c.main.Clear()
 	c.purging.Store(false)
@@ -248,6 +251,7 @@ func (c *Cache[V]) Close() {
 	c.running.Wait()
 	c.purging.Store(true)
 	c.main.Close()
+	c.index.clear()
 	c.recent.clear()
 	c.negative.clear()
 }

@@ -33,9 +33,9 @@ func (c *Cache[V]) drop(hash uint64, e *entry[V]) {
 		e.dead.Store(true)
 		c.recent.remove(e)
 	}
-	if in, ok := c.main.Get(hash); ok {
+	if in := c.index.get(hash); in != nil {
 		in.dead.Store(true)
-		c.hot.forget(in)
+		c.index.remove(in)
 		c.main.Del(hash)
 	}
 }
@@ -49,6 +49,7 @@ func (c *Cache[V]) offer(e *entry[V]) {
 	}
 	c.main.Wait() // calls refused or evicted, for e or others
 	if !e.refused.Load() {
+		c.index.put(e)
 		c.recent.remove(e)
 	}
 	c.recent.shrink()
@@ -69,7 +70,7 @@ func (c *Cache[V]) evicted(item *ristretto.Item[*entry[V]]) {
 	if !e.visited.Load() || !c.recent.putBack(e) {
 		c.gone(e)
 	}
-	c.hot.forget(e)
+	c.index.remove(e)
 }
 
 // gone is told that e is in no map any more, because others needed the room.
