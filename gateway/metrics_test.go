@@ -89,12 +89,14 @@ func TestURLsAreCountedOnce(t *testing.T) {
 	g.at(time.Now())
 	g.get("/things/t1/jobs/v7/document")
 	f(g, 1, 0)
-	for range 3 { // the last of which keeps the document
+	for range 7 { // the last of which keeps the document
 		g.get("/things/t2/jobs/v7/document")
 	}
-	f(g, 4, 0)
-	g.get("/things/t2/jobs/v7/document")
-	f(g, 4, 1)
+	f(g, 8, 0)
+	for range 60 { // 55 copy it, the next one signs to share it, four share it
+		g.get("/things/t2/jobs/v7/document")
+	}
+	f(g, 9, 59)
 
 	g = newSidecar(t, nil)
 	g.do("POST", "/render", strings.Repeat(placeholder+"\n", 3), "Host: localhost", "Content-Type: application/x-ndjson")

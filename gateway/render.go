@@ -27,12 +27,12 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 	if resized {
 		h.documents.Resize(r.key(x), int64(d.slot.Kept()))
 	}
-	// Fast path: a popular document is kept for the rest of its quantum.
+	// Fast path: a very popular document is shared for the rest of its quantum.
 	if m.Body != nil {
 		ctx.Response.SetBodyRaw(m.Body)
 		return h.finishAnswer(ctx, x, d, m.End, m.ETag)
 	}
-	// Slow path: signed for this device into the response's own buffer.
+	// Slow path: copied or signed into the response's own buffer.
 	body, err := h.sign(ctx.Response.SwapBody(nil)[:0], m, &o)
 	ctx.Response.SwapBody(body)
 	if err != nil {
@@ -46,9 +46,9 @@ func (h *Handler) answer(ctx *fasthttp.RequestCtx, x *exchange, r *route, d *doc
 	return h.finishAnswer(ctx, x, d, m.End, etag)
 }
 
-// sign appends the document, signed for o's device. Under overload it waits for its turn.
+// sign appends the document, signed for o's device. Under overload, signing waits for its turn.
 func (h *Handler) sign(dst []byte, m signing.Rendering, o *signing.Order) ([]byte, error) {
-	if h.overload == nil || !h.overload.Alert() {
+	if h.overload == nil || m.Copied() || !h.overload.Alert() {
 		return h.signing.AppendTo(dst, m, o)
 	}
 	if !h.overload.Turn() {

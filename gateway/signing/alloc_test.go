@@ -34,6 +34,30 @@ func TestMomentAllocatesNothing(t *testing.T) {
 	f(perDevice)
 }
 
+// TestQuantaAllocateNothing: a document that is asked for some times in each quantum has one buffer for all of them. Only the
+// Quantum is new, which all templates share.
+func TestQuantaAllocateNothing(t *testing.T) {
+	r := Renderer{Authority: &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}}
+	dst := make([]byte, 0, 8192)
+	var s Slot
+	o := Order{Template: parse(t, shared), Expires: time.Hour, At: start}
+	n := testing.AllocsPerRun(100, func() {
+		o.At = o.At.Add(time.Second)
+		for range 2 * keepFrom {
+			m, _, err := r.Moment(context.Background(), &s, &o)
+			if err == nil {
+				_, err = r.AppendTo(dst, m, &o)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	if n > 1 {
+		t.Errorf("%v allocations in a quantum, want that of the Quantum", n)
+	}
+}
+
 // TestGrantAllocatesNothing: the limit on waiting for a session costs a request nothing that has no need to wait.
 func TestGrantAllocatesNothing(t *testing.T) {
 	authority := &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}
@@ -47,13 +71,6 @@ func TestGrantAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
-
-// still is an Authority that keeps nothing.
-type still struct{ granted Grant }
-
-func (*still) Skew() time.Duration { return 0 }
-
-func (s *still) Grant(context.Context, Terms) (Grant, error) { return s.granted, nil }
 
 func BenchmarkMoment(b *testing.B) {
 	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(b)}}, Count: func(Signed) {}}

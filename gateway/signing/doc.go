@@ -1,7 +1,7 @@
 // Package signing decides which session signs the URLs of a document, when they begin, how long they live, and what a role
 // may sign. Documents, fill routes, the sidecar and jobs share it.
 //
-//	Order ──► Renderer.Moment ──► Slot ──► Body, kept if requested often, or AppendTo the answer
+//	Order ──► Renderer.Moment ──► Slot ──► Body, shared if requested very often, or AppendTo the answer: copied or signed
 //	            │ the first of a quantum
 //	            └─► Quantum ──► Authority.Grant: session, lifetime, clamp      (Sessions, over a role.Set)
 //

@@ -41,13 +41,18 @@ func (q *Quantum) covers(o *Order, begin int64) bool {
 	return q.Begin == begin && q.expires == o.Expires && o.At.Unix() < q.End
 }
 
-// Rendering is a template's state within one quantum: how it is signed and, if kept, the document itself. It is immutable;
-// Body may be written to any number of connections.
+// Rendering is a template's state within one quantum: how it is signed and, if requested very often, the document itself.
+// It is immutable; Body may be written to any number of connections.
 type Rendering struct {
 	*Quantum
-	Body []byte // nil: not kept, see AppendTo
+	Body []byte // nil: not shared, see AppendTo
 	ETag []byte // with Body, if the Renderer makes one
+
+	kept *kept // without Body: the buffer that AppendTo copies from, or fills; nil: none
 }
+
+// Copied says whether AppendTo will most likely copy, not sign.
+func (m *Rendering) Copied() bool { return m.kept != nil && m.kept.quantum.Load() == m.Quantum }
 
 // Renderer renders templates. A presigned URL depends only on the second of signing, so all requests within one quantum get
 // the same bytes, whether the document was kept or is signed again. Documents that are requested often are kept.
@@ -79,20 +84,35 @@ func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m Rendering, 
 		q, resized = s.turn(q, present, length)
 	}
 	// Fast path: the rendering that this quantum's requests share.
-	if kept := s.kept.Load(); kept != nil && kept.Quantum == q {
-		s.count()
+	k := s.kept.Load()
+	if k != nil && k.shared != nil && k.shared.Quantum == q {
+		s.asked()
 		r.countReused(o)
-		return *kept, resized, nil
+		return *k.shared, resized, nil
 	}
-	if o.Template.PerDevice() || s.Current() != q || !s.worthKeeping() {
+	if o.Template.PerDevice() || s.Current() != q {
 		return Rendering{Quantum: q}, resized, nil
 	}
-	made, err := r.render(q, o)
-	if err != nil {
-		return Rendering{}, resized, err
+	asks := s.asked()
+	if asks >= shareFrom || s.before.Load() >= shareFrom {
+		made, err := r.render(q, o)
+		if err != nil {
+			return Rendering{}, resized, err
+		}
+		s.kept.Store(share(made))
+		return *made, true, nil
 	}
-	s.kept.Store(made)
-	return *made, true, nil
+	if asks >= keepFrom && (k == nil || k.shared != nil) {
+		k = new(kept)
+		s.kept.Store(k)
+	}
+	if k == nil || k.shared != nil {
+		return Rendering{Quantum: q}, resized, nil
+	}
+	if k.resized.Load() {
+		resized = k.resized.Swap(false) || resized
+	}
+	return Rendering{Quantum: q, kept: k}, resized, nil
 }
 
 // render returns a document to keep, in a buffer of exactly its size.
@@ -101,7 +121,7 @@ func (r *Renderer) render(q *Quantum, o *Order) (*Rendering, error) {
 	defer scratches.Put(scratch)
 	m := &Rendering{Quantum: q}
 	var err error
-	if *scratch, err = r.AppendTo((*scratch)[:0], *m, o); err != nil {
+	if *scratch, err = r.sign((*scratch)[:0], *m, o); err != nil {
 		return nil, err
 	}
 	m.Body = bytes.Clone(*scratch)
@@ -115,6 +135,25 @@ var scratches = sync.Pool{New: func() any { return new([]byte) }}
 
 // AppendTo appends the document for o's device, signed as m says. On an error it returns dst unchanged.
 func (r *Renderer) AppendTo(dst []byte, m Rendering, o *Order) ([]byte, error) {
+	if m.kept != nil {
+		// Fast path: signed already in this quantum.
+		dst, ok := m.kept.appendTo(dst, m.Quantum)
+		if ok {
+			r.countReused(o)
+			return dst, nil
+		}
+	}
+	start := len(dst)
+	dst, err := r.sign(dst, m, o)
+	if err == nil && m.kept != nil && m.kept.filling.TryLock() {
+		m.kept.fill(m.Quantum, dst[start:])
+		m.kept.filling.Unlock()
+	}
+	return dst, err
+}
+
+// sign is AppendTo without the buffer.
+func (r *Renderer) sign(dst []byte, m Rendering, o *Order) ([]byte, error) {
 	c := jobdoc.Context{Signer: m.Grant.Signer, Expires: m.Grant.Lifetime, Time: time.Unix(m.Begin, 0), Values: o.Values}
 	dst, err := o.Template.AppendTo(dst, &c)
 	if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,13 @@ func (f *fixed) Grant(_ context.Context, t Terms) (Grant, error) {
 	}
 	return g, nil
 }
+
+// still is an Authority that keeps nothing.
+type still struct{ granted Grant }
+
+func (*still) Skew() time.Duration { return 0 }
+
+func (s *still) Grant(context.Context, Terms) (Grant, error) { return s.granted, nil }
 
 func newSigner(tb testing.TB) *presigner.Signer {
 	s, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: strings.Repeat("t", 900)})
@@ -97,11 +105,11 @@ func document(t *testing.T, r *Renderer, s *Slot, o *Order) (m Rendering, text s
 	if m.Body != nil {
 		return m, string(m.Body)
 	}
-	body, err := r.AppendTo(nil, m, o)
-	if err != nil || resized && s.Kept() != 0 {
+	body, err := r.AppendTo([]byte("foo"), m, o)
+	if err != nil || resized && m.kept == nil && s.Kept() != 0 {
 		t.Fatalf("resized %v to %d; %v", resized, s.Kept(), err)
 	}
-	return m, string(body)
+	return m, strings.TrimPrefix(string(body), "foo")
 }
 
 // How a document is signed follows the quantum, the life that is asked for, the session's end, and a longer session; and
@@ -119,7 +127,7 @@ func TestMomentFollows(t *testing.T) {
 		if (m.Quantum != last.Quantum) != fresh || s.Current() != m.Quantum {
 			t.Errorf("%s: another quantum: %v, want %v", what, m.Quantum != last.Quantum, fresh)
 		}
-		for range keepFrom {
+		for range shareFrom {
 			again, text := document(t, &r, &s, &o)
 			if again.Quantum != m.Quantum || text != first {
 				t.Errorf("%s: two documents in one quantum\n%s\n%s", what, first, text)
@@ -146,43 +154,107 @@ func TestMomentFollows(t *testing.T) {
 	f("another life", true)
 	o.At = start.Add(600 * time.Second)
 	f("the next quantum", true)
-	// Five quanta; in the first one three requests pass before the document is kept.
-	if counted.Fresh != 3+5 || counted.Reused != 9*(keepFrom+1)-counted.Fresh {
+	// Five quanta; in the first one some requests pass before the document is copied, and it is signed once more to be shared.
+	if counted.Fresh != keepFrom+5 || counted.Reused != 9*(shareFrom+1)-counted.Fresh {
 		t.Errorf("counted %+v", counted)
 	}
 }
 
-// A document is kept from its fourth request in a quantum, at once if the quantum before had as many, and no longer than
-// some quanta in which it is not asked for so often.
+// A document is copied from its eighth request in a quantum, and shared from its 64th, at once if the quantum before had as
+// many. It is kept no longer than some quanta in which it is not asked for so often. To be copied costs no memory after the
+// first quantum.
 func TestKept(t *testing.T) {
-	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}}
+	var reused int
+	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}, Count: func(s Signed) { reused += s.Reused }}
 	var s Slot
 	o := Order{Template: parse(t, shared), Expires: time.Hour}
-	f := func(second, asks, kept int, bytes bool) {
+	f := func(second, asks, copied, shared int, bytes bool) {
 		t.Helper()
 		o.At = start.Add(time.Duration(second) * time.Second)
-		got := 0
+		reused = 0
+		got, want := 0, ""
 		for range asks {
-			if m, _ := document(t, &r, &s, &o); m.Body != nil {
+			m, text := document(t, &r, &s, &o)
+			if m.Body != nil {
 				got++
 			}
+			if want == "" {
+				want = text
+			}
+			if text != want || !strings.Contains(text, o.At.Format("20060102T150405Z")) {
+				t.Fatalf("second %d: unexpected document\n%s\n%s", second, text, want)
+			}
 		}
-		if got != kept || (s.Kept() > 0) != bytes {
-			t.Errorf("second %d: %d of %d requests got what is kept, want %d; %d bytes are kept", second, got, asks, kept, s.Kept())
+		if reused != copied+max(0, shared-1) || got != shared || (s.Kept() > 0) != bytes {
+			t.Errorf("second %d: of %d requests %d got what is shared, want %d; %d nothing was signed for, want %d; %d bytes are kept", second, asks, got, shared, reused, copied+max(0, shared-1), s.Kept())
 		}
 	}
-	f(0, 3, 0, false)
-	f(1, 5, 2, true)
-	f(2, 4, 4, true)
-	f(3, 3, 3, true)
-	f(4, 3, 0, true)   // the second before had three
-	f(2, 2, 0, true)   // the clock was set back
-	f(10, 5, 2, true)  // after a pause
-	f(26, 1, 0, true)  // kept for sixteen quanta
-	f(27, 1, 0, false) // no longer
-	f(28, 4, 1, true)
-	f(27, 9, 0, true) // requests that read the clock a moment earlier keep nothing, and displace nothing
-	f(28, 1, 1, true)
+	f(0, 7, 0, 0, false)
+	f(1, 10, 2, 0, true) // the eighth fills the buffer
+	f(2, 2, 1, 0, true)  // the first does
+	f(3, 1, 0, 0, true)
+	f(2, 2, 0, 0, true) // the clock was set back
+	for second := range 14 {
+		f(5+second, 2, 1, 0, true) // kept for sixteen quanta
+	}
+	f(100, 1, 0, 0, true)  // in a pause nobody
+	f(200, 2, 0, 0, false) // no longer
+	f(219, 63, 55, 0, true)
+	f(220, 70, 62, 7, true)
+	f(221, 3, 0, 3, true) // at once
+	f(222, 9, 1, 0, true) // the second before had three
+	f(223, 100, 62, 37, true)
+	f(240, 5, 0, 0, true)  // after a pause
+	f(239, 99, 0, 0, true) // requests that read the clock a moment earlier fill nothing, and displace nothing
+}
+
+// Whoever copies while another fills the buffer gets the document of its own quantum.
+func TestCopiedWhileFilled(t *testing.T) {
+	r := Renderer{Authority: &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}}
+	var s Slot
+	o := Order{Template: parse(t, shared), Expires: time.Hour, At: start}
+	for range keepFrom {
+		document(t, &r, &s, &o)
+	}
+	m, first := document(t, &r, &s, &o)
+	if !m.Copied() {
+		t.Fatal("the document is not kept")
+	}
+	later := o
+	later.At = start.Add(time.Second)
+	_, second := document(t, &r, &s, &later)
+	if text, err := r.AppendTo(nil, m, &o); err != nil || string(text) != first || first == second {
+		t.Errorf("after the next quantum began: %v\n%s\nwant\n%s", err, text, first)
+	}
+	m.kept.filling.Lock()
+	if text, err := r.AppendTo(nil, m, &o); err != nil || string(text) != first {
+		t.Errorf("while the buffer is filled: %v\n%s\nwant\n%s", err, text, first)
+	}
+	m.kept.filling.Unlock()
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for second := range 50 {
+				own := later
+				own.At = start.Add(time.Duration(second+i%2) * time.Second)
+				for range 5 {
+					m, _, err := r.Moment(context.Background(), &s, &own)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					text := m.Body
+					if text == nil {
+						text, err = r.AppendTo(nil, m, &own)
+					}
+					if err != nil || !strings.Contains(string(text), own.At.Format("20060102T150405Z")) {
+						t.Errorf("second %d: %v: %s", second, err, text)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // Templates of one role share their quanta, so that a first request allocates nothing.

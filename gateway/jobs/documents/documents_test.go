@@ -76,7 +76,7 @@ func TestOneRenderingAQuantum(t *testing.T) {
 		f := newFake(t, signingtest.SharedDocument, quantum)
 		begin := f.begin()
 		first := f.url(begin)
-		for range 4 { // the last of which keeps the document, and takes it from there
+		for range 8 { // the last but one keeps the document, and the last takes it from there
 			if same := f.url(begin.Add(within)); same != first {
 				t.Errorf("quantum %v: %v later the URL is another", quantum, within)
 			}
@@ -84,7 +84,7 @@ func TestOneRenderingAQuantum(t *testing.T) {
 		if other := f.url(begin.Add(after)); other == first {
 			t.Errorf("quantum %v: %v later the URL is the same", quantum, after)
 		}
-		if f.authority.Asked() != 2 || f.counted.Fresh != 5 || f.counted.Reused != 1 || f.counted.Longest < 1000 {
+		if f.authority.Asked() != 2 || f.counted.Fresh != 9 || f.counted.Reused != 1 || f.counted.Longest < 1000 {
 			t.Errorf("quantum %v: %d grants, %+v", quantum, f.authority.Asked(), f.counted)
 		}
 	}
