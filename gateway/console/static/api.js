@@ -104,7 +104,7 @@ export async function explain(error) {
 	}
 	switch (error.code) {
 	case 'UnrecognizedClient':
-		return 'The gateway does not know this access key. It is mistyped, or it was revoked: see jobs.access_keys_file.';
+		return 'The gateway does not know this access key. It was mistyped or revoked: see jobs.access_keys_file.';
 	case 'AccessDenied':
 		return 'This access key is for devices: it may not use the control plane. Use an operator\'s key.';
 	case 'InvalidSignature': {

@@ -76,7 +76,7 @@ export async function create(view) {
 		h('fieldset', null, h('legend', null, 'Job'), h('div', {class: 'grid'}, field('Job ID', c.id, 'Letters, digits, - and _, at most 64'), field('Description (optional)', c.description))),
 		h('fieldset', null, h('legend', null, 'Targets'), h('datalist', {id: 'groups'}, thingGroups.map((g) => h('option', {value: g.groupName}))),
 			field('Thing groups', c.groups, 'Names or ARNs, with spaces between them'), field('Things', c.things, 'Names or ARNs, with spaces or lines between them'),
-			checkbox('Continuous: things that join the groups later get the job, too', c.continuous)),
+			checkbox('Continuous: things that join the groups later also get the job', c.continuous)),
 		h('fieldset', null, h('legend', null, 'Job document'), field('The document is', c.from), Object.values(sources)),
 		settings.node,
 		h('fieldset', null, h('legend', null, 'Schedule (UTC)'), h('div', {class: 'grid'}, field('Start', c.start, 'Empty: now'), field('End', c.end), field('At the end', c.endBehavior))),

@@ -90,7 +90,7 @@ function retry(j) {
 	const plainly = (error) => (api.absent(error) ? new Error('This gateway cannot retry: it has no retry operation. Update the gateway.') : error);
 	ask({
 		title: 'Retry what failed of ' + j.jobId, label: 'Create the retry',
-		says: 'Makes a new job with the same document and settings. Its target is a new group of the things whose latest execution failed. This job stays as it is. Doing it twice with one ID is doing it once.',
+		says: 'Creates a job with the same document and settings. Its target is a new group of the things whose latest execution failed. This job is not changed. Repeating it with the same ID has no further effect.',
 		fields: [field('ID of the new job', jobId), h('fieldset', null, h('legend', null, 'Things whose execution is'), boxes.map(([s, b]) => checkbox(words(s), b))),
 			field('Only with this reason (optional)', reason, 'As statusDetails has it'),
 			h('button', {type: 'button', onclick: async () => {

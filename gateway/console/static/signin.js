@@ -32,7 +32,7 @@ export function signIn(main, why, done) {
 	}},
 	h('label', {for: 'key-id'}, 'Access key ID'), id,
 	h('label', {for: 'secret'}, 'Secret access key'), secret,
-	h('p', {class: 'hint'}, 'The secret stays in this page: it becomes a signing key for today and tomorrow that cannot be read back, and is forgotten. Signing out wipes the key.'),
+	h('p', {class: 'hint'}, 'The secret never leaves this page. It is replaced by signing keys for today and tomorrow that cannot be read back. Signing out deletes them.'),
 	button);
 	replace(main, h('h1', null, 'Sign in'), error, form);
 	id.focus();

@@ -30,7 +30,7 @@ export async function template(view, managed) {
 	view.place.append(h('h1', null, text(id)), h('p', {dir: 'auto'}, t.description || ''),
 		readOnly() ? '' : h('div', {class: 'actions'}, h('a', {class: 'button primary', href: link('/create', {template: arn})}, 'Create job from this'),
 			!managed && h('button', {type: 'button', class: 'danger', onclick: () => ask({
-				title: `Delete the template ${id}?`, danger: true, label: 'Delete template', says: 'Jobs that were made from it stay as they are. This cannot be undone.',
+				title: `Delete the template ${id}?`, danger: true, label: 'Delete template', says: 'Jobs created from it are not changed. This cannot be undone.',
 				command: () => ['delete-job-template', {jobTemplateId: id}],
 				act: async () => {
 					await api.call('DELETE', path`/job-templates/${id}`);
