@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/reclaim"
 )
 
-// tendParked ends idle connections, parks sooner when limits are near, and has memory collected, until the parking ends.
+// tendParked closes idle connections, parks sooner near the limits, and triggers memory collection, until the parking ends.
 func (l *Listener) tendParked(k *parking, after time.Duration) {
 	tick := time.NewTicker(after / 10)
 	defer tick.Stop()
@@ -32,13 +32,13 @@ func (l *Listener) tendParked(k *parking, after time.Duration) {
 	}
 }
 
-// crowded says whether an eighth of the connections that l may have, or less, is left.
+// crowded says whether at most an eighth of l's connections are left.
 func (l *Listener) crowded() bool {
 	most := int64(l.MaxConnections)
 	return most > 0 && l.open.Load() >= most-most/8
 }
 
-// memoryIsNear says whether an eighth of the memory limit (GOMEMLIMIT), or less, is left.
+// memoryIsNear says whether at most an eighth of the memory limit (GOMEMLIMIT) is left.
 func memoryIsNear() bool {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {

@@ -17,15 +17,15 @@ import (
 	"jobgate/gateway/edge/tlsserver"
 )
 
-// Conn is a connection of a Listener: one layer over the socket, or over the TLS connection on it, that owns deadlines
-// and the end. A server reads and writes it as any other.
+// Conn is a connection of a Listener: a layer over the socket, or over the TLS connection on it, that owns deadlines and
+// closing. A server reads and writes it like any connection.
 //
-// Read deadlines that a server sets take effect with the next Read, and an eighth of the shorter of its time-outs late at
-// most. Every piece of an answer has WriteTimeout for itself, so that a long answer may take its time while a client that
-// reads nothing may not; who sets a write deadline of his own, an event stream, has that one until he sets the zero time.
+// A read deadline set by a server takes effect with the next Read, late by at most an eighth of the shorter of its
+// time-outs. Each piece of an answer has its own WriteTimeout, so that a long answer may take long, but a client that reads
+// nothing is closed. A write deadline set by the server, as for an event stream, applies until it sets the zero time.
 //
-// A client that ends, fails or falls silent before it has sent anything is not answered: Read reports io.EOF, with which
-// servers let go without a byte.
+// A client that closes, fails or stays silent before it has sent anything gets no answer: Read returns io.EOF, on which
+// servers close without writing.
 type Conn struct {
 	net.Conn // what is read and written: the socket, what strips its PROXY header, or TLS on either
 
@@ -47,9 +47,9 @@ type Conn struct {
 	parked   bool
 	fd, mark int32
 	ending   int32 // in parking.endings
-	awake    bool  // it is not parked before the next request
-	quiet    bool  // it has been silent for so long that it should be parked
-	expelled bool  // it ends with the next Read
+	awake    bool  // not parked before the next request
+	quiet    bool  // silent for long enough to be parked
+	expelled bool  // ends with the next Read
 
 	spoken   bool // a byte of a request was read
 	over     bool // see CutOff
@@ -58,10 +58,10 @@ type Conn struct {
 	ownWrite atomic.Bool // the server has set a write Deadline
 	closed   atomic.Bool
 
-	provisional atomic.Bool // it is beyond the limit, see Accept
+	provisional atomic.Bool // beyond the limit, see Accept
 }
 
-// State is what a connection is doing.
+// State is the state of a connection.
 type State int32
 
 // A connection is Fresh until it has sent the first byte of a request, then Active while a request is read and answered,
@@ -72,8 +72,8 @@ const (
 	Idle
 )
 
-// SetState tells what the connection does from now on. Servers call it as they call their own ConnState hooks, once a
-// change, from the connection's goroutine.
+// SetState sets the connection's state. Servers call it once per change, like their ConnState hooks, from the connection's
+// goroutine.
 func (c *Conn) SetState(s State) {
 	before := State(c.state.Swap(int32(s)))
 	if before == s {
@@ -91,7 +91,7 @@ func (c *Conn) SetState(s State) {
 	}
 }
 
-// Of returns the Conn that conn is, or that TLS runs on; nil if it is another's.
+// Of returns the Conn that conn is, or that its TLS runs on; nil if there is none.
 func Of(conn net.Conn) *Conn {
 	switch c := conn.(type) {
 	case *Conn:
@@ -102,7 +102,7 @@ func Of(conn net.Conn) *Conn {
 	return nil
 }
 
-// Read reads into p. Where silent connections are parked, it reports io.EOF for one that should be.
+// Read reads into p. For a silent connection that should be parked it returns io.EOF.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.tls != nil && !c.shaken && c.handshake() != nil {
 		return 0, io.EOF
@@ -121,7 +121,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.spoken = true
 		c.pace.read += int64(n)
 		if errors.Is(err, io.EOF) {
-			err = nil // the end is reported by itself
+			err = nil // the end is reported by the next read
 		}
 	}
 	if err == nil {
@@ -134,7 +134,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBy returns when the next read ends without a byte, and whether the connection is parked then.
+// readBy returns the deadline of the next read, and whether the connection is parked then.
 func (c *Conn) readBy() (by time.Time, parks bool) {
 	by = c.read.wanted
 	after := time.Duration(c.listener.parkAfter.Load())
@@ -163,7 +163,7 @@ func (c *Conn) readOnce(p []byte, by time.Time) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// maxPiece is how much of an answer is written under one deadline, in bytes.
+// maxPiece is the number of bytes written under one deadline.
 const maxPiece = 64 << 10
 
 // Write writes p.
@@ -184,7 +184,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// SetReadDeadline is for the reads that begin after it. While a request arrives it is kept to the least rate.
+// SetReadDeadline applies to reads that begin after it. While a request arrives, the least rate limits it.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	switch State(c.state.Load()) {
 	case Active:
@@ -199,8 +199,8 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// SetWriteDeadline replaces the listener's for the writes that follow and the one under way, until it is called with the
-// zero time. It may be called while another goroutine writes.
+// SetWriteDeadline replaces the listener's deadlines, also for a write in progress, until it is called with the zero time.
+// It may be called while another goroutine writes.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.ownWrite.Store(!t.IsZero())
 	return c.sock.SetWriteDeadline(t)
@@ -212,8 +212,8 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return c.SetWriteDeadline(t)
 }
 
-// RemoteAddr returns the client's address: what a trusted peer's PROXY header says, once the first byte was read, else
-// the peer's.
+// RemoteAddr returns the client's address: that in a trusted peer's PROXY header, once the first byte was read, else the
+// peer's.
 func (c *Conn) RemoteAddr() net.Addr {
 	if c.proxied != nil && c.proxied.Source != nil {
 		return c.proxied.Source
@@ -221,7 +221,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.sock.RemoteAddr()
 }
 
-// Close closes the connection and gives its place to another, or parks it, see Listener.Park.
+// Close closes the connection and frees its place, or parks it, see Listener.Park.
 func (c *Conn) Close() error {
 	if c.listener.parksByClose() && c.Park() {
 		return nil
@@ -243,7 +243,7 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// whole returns what servers serve: c, or the TLSConn that it is.
+// whole returns the connection for servers: c, or its TLSConn.
 func (c *Conn) whole() net.Conn {
 	if c.tls != nil {
 		return &TLSConn{c}
@@ -251,8 +251,8 @@ func (c *Conn) whole() net.Conn {
 	return c
 }
 
-// closeAtOnce closes a connection that nobody serves. It does not wait for a client that takes nothing: TLS says goodbye
-// if that fits the socket's buffer.
+// closeAtOnce closes a connection without a server. It does not wait for the client: TLS's close_notify is sent only if it
+// fits in the socket's buffer.
 func (c *Conn) closeAtOnce() {
 	if c.tls != nil && !poller.Writable(c.fd) {
 		c.Conn = c.sock
@@ -260,7 +260,7 @@ func (c *Conn) closeAtOnce() {
 	_ = c.Close()
 }
 
-// leave counts the connection out of its state.
+// leave removes the connection from the counts of states.
 func (c *Conn) leave() {
 	switch State(c.state.Load()) {
 	case Fresh:
@@ -271,15 +271,14 @@ func (c *Conn) leave() {
 	}
 }
 
-// What a client may still send when a connection lingers, and for how long: more than that is reset after all.
+// Bounds on what a client may still send while a connection lingers. Beyond them the connection is reset.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 16 << 20
 )
 
-// closeLingering ends the writing, drops what the client still sends until it closes, and closes sock. A connection that
-// is closed with bytes of the client unread is reset, and a reset discards what the client has not read yet, the answer
-// among it.
+// closeLingering closes the write side, discards what the client still sends until it closes, and closes sock. Closing a
+// connection with unread bytes would reset it, and a reset discards what the client has not read yet, such as the answer.
 func closeLingering(sock net.Conn) {
 	if half, ok := sock.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && sock.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
 		_, _ = io.Copy(io.Discard, io.LimitReader(sock, lingerBytes)) // ends with the client, the time or the bytes
@@ -287,7 +286,7 @@ func closeLingering(sock net.Conn) {
 	_ = sock.Close()
 }
 
-// LetRead makes ctx's response the last of its connection, and lets the client read it though the request was not read to
+// LetRead makes ctx's response the last of its connection, and lets the client read it even if the request was not read to
 // its end: a 413 reaches a client that is still sending.
 func LetRead(ctx *fasthttp.RequestCtx) {
 	ctx.SetConnectionClose()
@@ -296,21 +295,21 @@ func LetRead(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// CutOff says, at the end of a request's streamed body, whether it is the connection that has ended. fasthttp tells
-// nobody that a chunked body lacks its last chunk, or another a part of its length. A connection whose request came whole
-// has not been read to its end.
+// CutOff says, at the end of a request's streamed body, whether the body ended because the connection did. fasthttp does not
+// report a missing last chunk, or a body shorter than its length. After a complete request, the connection has not been read
+// to its end.
 func CutOff(ctx *fasthttp.RequestCtx) bool {
 	c := Of(ctx.Conn())
 	return c != nil && c.over
 }
 
-// TLSConn is a Conn with TLS. It has what servers look for in one.
+// TLSConn is a Conn with TLS, with the methods that servers expect of one.
 type TLSConn struct{ *Conn }
 
 // Handshake does the handshake unless it was done.
 func (c *TLSConn) Handshake() error { return c.handshake() }
 
-// ConnectionState says what was negotiated.
+// ConnectionState returns the negotiated parameters.
 func (c *TLSConn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
 // secure puts TLS on c.
@@ -323,7 +322,7 @@ func (c *Conn) secure(config *tls.Config) net.Conn {
 
 var errHandshakeFailed = errors.New("the TLS handshake has failed")
 
-// handshake does the handshake once, within the read deadline, and accounts for its failure.
+// handshake does the handshake once, within the read deadline, and counts and logs a failure.
 func (c *Conn) handshake() error {
 	if c.shaken {
 		return c.tls.Handshake() // what was found the first time
@@ -343,5 +342,5 @@ func (c *Conn) handshake() error {
 	return errHandshakeFailed
 }
 
-// IsTimeout says whether a deadline has ended a read or a write.
+// IsTimeout says whether err is an exceeded deadline.
 func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

@@ -1,4 +1,4 @@
-// Package edge is what every listener of the gateway has, whatever is spoken there.
+// Package edge is the layer under every listener of the gateway, for all protocols.
 //
 //	socket ─► Listener.Accept ─► Conn ───────────────────────────────► Server
 //	          share of the open-  deadlines, least rate and progress,   HTTP, or another

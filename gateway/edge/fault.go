@@ -14,20 +14,20 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Fault is an answer that is an error. Message goes to the client and never holds a secret, a path of the machine or a
-// Go type; Err goes to the log.
+// Fault is an error answer. Message goes to the client and never contains a secret, a local path or a Go type; Err goes to
+// the log.
 type Fault struct {
 	Status     int
 	Code       string        // AWS's name without "Exception": "ResourceNotFound"
 	Message    string        // what is wrong, with the value and the limit
-	RetryAfter time.Duration // > 0: when to come back, jittered on the wire
+	RetryAfter time.Duration // > 0: sent as Retry-After, with jitter
 	Err        error         // the cause; nil if Message says it all
 
-	body []byte // what AppendBody appends, if Ready made it; never changed
+	body []byte // AppendBody's result, if made by Ready; never changed
 }
 
-// Ready returns a copy of f whose body is encoded already, for a fault that is answered very often. Code and Message of
-// the copy must not change.
+// Ready returns a copy of f with its body already encoded, for a very frequent fault. The copy's Code and Message must not
+// change.
 func (f *Fault) Ready() *Fault {
 	ready := *f
 	ready.body = f.AppendBody(nil)
@@ -45,7 +45,7 @@ func (f *Fault) Error() string {
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// FaultOf returns the Fault that err is or wraps; anything else, nil too, is a failure of the gateway's own, 500.
+// FaultOf returns the Fault that err is or wraps; anything else, also nil, is an internal failure, 500.
 func FaultOf(err error) *Fault {
 	var f *Fault
 	if errors.As(err, &f) {
@@ -61,8 +61,8 @@ const (
 	headerRetryAfter = "Retry-After"
 )
 
-// Write makes f the answer, {"code":…,"message":…}, under a fresh request id, which it returns for the log. Headers that
-// were set before stay.
+// Write writes f as the answer, {"code":…,"message":…}, with a new request id, which it returns for the log. Headers set
+// before are kept.
 func (f *Fault) Write(ctx *fasthttp.RequestCtx) (requestID string) {
 	body := f.body
 	if body == nil {
@@ -71,8 +71,8 @@ func (f *Fault) Write(ctx *fasthttp.RequestCtx) (requestID string) {
 	return f.write(ctx, body)
 }
 
-// WriteException makes f the answer in the shape of AWS's own APIs, {"message":…}, and otherwise as Write does. members,
-// if not nil, appends further members, each with a comma before it. Nothing that was set before stays.
+// WriteException writes f as the answer in the shape of AWS's APIs, {"message":…}, otherwise like Write. members, if not nil,
+// appends further members, each after a comma. It discards what was set in the response before.
 func (f *Fault) WriteException(ctx *fasthttp.RequestCtx, members func(dst []byte) []byte) (requestID string) {
 	ctx.Response.Reset()
 	body := appendString([]byte(`{"message":`), f.Message)
@@ -92,7 +92,7 @@ func (f *Fault) AppendBody(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// write answers with a body that nobody changes any more.
+// write answers with an immutable body.
 func (f *Fault) write(ctx *fasthttp.RequestCtx, body []byte) (requestID string) {
 	requestID = newRequestID()
 	r := &ctx.Response
@@ -109,8 +109,8 @@ func (f *Fault) write(ctx *fasthttp.RequestCtx, body []byte) (requestID string) 
 	return requestID
 }
 
-// newRequestID returns a random UUID (RFC 9562 §5.4). Request ids tell requests apart and protect nothing, so the
-// generator is the cheap one: uuid.NewString asks the kernel for each.
+// newRequestID returns a random UUID (RFC 9562 §5.4). Request ids protect nothing, so a cheap generator is enough:
+// uuid.NewString would call the kernel for each.
 func newRequestID() string {
 	var id uuid.UUID
 	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
@@ -128,8 +128,8 @@ func appendString(dst []byte, s string) []byte {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-// RetryAfter returns whole seconds between d and twice d, at random, so that a fleet that was turned away together does
-// not come back together. d must be positive.
+// RetryAfter returns a random number of whole seconds between d and twice d, so that a fleet that was rejected together does
+// not retry together. d must be positive.
 func RetryAfter(d time.Duration) string {
 	d += rand.N(d)
 	return strconv.FormatInt(max(1, int64(d.Round(time.Second)/time.Second)), 10)

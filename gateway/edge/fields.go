@@ -7,9 +7,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// malformedFields refuses, as the last request of its connection, one whose header fields fasthttp takes and others take
-// otherwise: a name that holds a space (RFC 9112 §5.1), a line that continues the one before (§5.2), one that ends without
-// CR (§2.2). What else is no field (an empty name, a control byte) fasthttp refuses itself.
+// malformedFields rejects a request, and ends its connection, if fasthttp accepts a header field that others interpret
+// differently: a name with a space (RFC 9112 §5.1), a continuation line (§5.2), a line that ends without CR (§2.2). fasthttp
+// rejects other invalid fields (an empty name, a control byte) itself.
 func malformedFields(h *fasthttp.RequestHeader) *Fault {
 	wrong := wrongFields(h.RawHeaders())
 	if wrong == "" {
@@ -18,7 +18,7 @@ func malformedFields(h *fasthttp.RequestHeader) *Fault {
 	return &Fault{Status: http.StatusBadRequest, Code: "InvalidRequest", Message: wrong}
 }
 
-// wrongFields says what is wrong with header lines as they arrived, "" if nothing is.
+// wrongFields says what is wrong with raw header lines, "" if nothing.
 func wrongFields(raw []byte) string {
 	for len(raw) > 0 {
 		end := bytes.IndexByte(raw, '\n')

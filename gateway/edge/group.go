@@ -15,8 +15,8 @@ import (
 type Server interface {
 	// Serve returns nil once Shutdown was called or l is closed.
 	Serve(l net.Listener) error
-	// Shutdown ends what is idle, waits for what is under way and returns nil, or ctx's error when that ends before. What
-	// it leaves the Group cuts off.
+	// Shutdown closes idle connections and waits for requests in progress. It returns nil, or ctx's error if that ends first;
+	// the Group closes the rest.
 	Shutdown(ctx context.Context) error
 }
 
@@ -24,17 +24,17 @@ type Server interface {
 type Member struct {
 	Listener *Listener
 	Server   Server
-	Stop     func() // ends what does not end by itself, streams of events; nil: all does
+	Stop     func() // ends requests that do not end by themselves, such as event streams; may be nil
 	Last     bool   // stops when the others have: the operators'
 }
 
-// Drain says how a Group ends.
+// Drain configures the end of a Group.
 type Drain struct {
 	Delay   time.Duration // between the drain's beginning and the end of listening
-	Timeout time.Duration // for what is under way then
+	Timeout time.Duration // for requests in progress then
 }
 
-// Group runs listeners from their start to their end. Add all Members before Run.
+// Group runs and drains listeners. Add all Members before Run.
 type Group struct {
 	Drain    Drain
 	Log      *slog.Logger
@@ -65,9 +65,9 @@ func (g *Group) Close() {
 	}
 }
 
-// Run serves until ctx ends or a member breaks, then drains: the delay passes, listening ends, idle connections close,
-// requests under way finish. It returns nil when everybody who was owed an answer and took it has it: a client that does
-// not send its request to the end, or does not read, is cut off at the drain's end and is no failure.
+// Run serves until ctx ends or a member fails, then drains: the delay passes, listening ends, idle connections close,
+// requests in progress finish. It returns nil if all requests were answered. A client that does not finish its request, or
+// does not read, is disconnected at the end of the drain, which is not an error.
 func (g *Group) Run(ctx context.Context) error {
 	broken := make(chan error, len(g.members))
 	var serving sync.WaitGroup
@@ -97,7 +97,7 @@ func (g *Group) Run(ctx context.Context) error {
 	return err
 }
 
-// shutdown ends the members, all at once, but those that are last.
+// shutdown ends the members concurrently, those with Last afterwards.
 func (g *Group) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Drain.Timeout)
 	defer cancel()
@@ -116,11 +116,11 @@ func (g *Group) end(ctx context.Context, last bool) error {
 	return errors.Join(failures...)
 }
 
-// cutGrace is how long servers have to notice that the connections that they wait for were cut off.
+// cutGrace is how long servers have to notice that connections were closed.
 const cutGrace = 2 * time.Second
 
-// end drains one member. Whoever waits for his client when ctx ends is cut off; what is under way even then waits for
-// something else, and is a request that was lost.
+// end drains one member. Connections that still wait for their client when ctx ends are closed. A request still in progress
+// after that waits for something else, and is lost.
 func (m *Member) end(ctx context.Context, timeout time.Duration) error {
 	_ = m.Listener.Close() // Shutdown does not, when Serve has yet to begin
 	if m.Stop != nil {

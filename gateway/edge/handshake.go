@@ -8,8 +8,8 @@ import (
 	"jobgate/gateway/edge/tlsserver"
 )
 
-// handshakeFailed counts a failed handshake and logs it: each at level debug, a few a second as a warning. A scanner or a
-// health check that connects and goes is no warning.
+// handshakeFailed counts and logs a failed handshake: each at level debug, and a few a second as a warning. A scanner or a
+// health check that connects and disconnects is not a warning.
 func (l *Listener) handshakeFailed(c *Conn, err error) {
 	reason := tlsserver.Reason(err)
 	l.Metrics.handshakeFailed(l.Name, reason)

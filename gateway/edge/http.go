@@ -14,42 +14,41 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Handler answers a request and returns the route that accounts for it, nil for HTTPOptions.Route.
+// Handler answers a request and returns the route that counts it, nil for HTTPOptions.Route.
 type Handler func(ctx *fasthttp.RequestCtx) *Route
 
-// HTTPOptions describe what a listener that speaks HTTP does with requests.
+// HTTPOptions configure the request handling of an HTTP listener.
 type HTTPOptions struct {
 	Handler Handler
-	// WriteFault encodes an answer to what is no request, or one that cannot be taken; nil: (*Fault).Write. It returns the
-	// request id.
+	// WriteFault writes the answer to an invalid or rejected request; nil: (*Fault).Write. It returns the request id.
 	WriteFault func(ctx *fasthttp.RequestCtx, f *Fault) string
-	// Admit looks at a request's header before its body is read. A Fault keeps the body out: Handler, which must refuse the
-	// request by its header, sees none, and the connection closes. nil: everybody is admitted.
+	// Admit checks a request's header before its body is read. On a Fault the body is not read: Handler, which must reject the
+	// request by its header, sees no body, and the connection closes. nil: all are admitted.
 	Admit    func(h *fasthttp.RequestHeader) *Fault
-	Route    *Route      // accounts for what no route of Handler's does; nil: nothing does
-	Draining func() bool // asks clients to connect anew, elsewhere; nil: never
+	Route    *Route      // counts requests without a route of Handler's; may be nil
+	Draining func() bool // asks clients to reconnect elsewhere; nil: never
 
 	MaxRequestHeader int // bytes of request line and header
 	MaxBody          int // bytes; 0: no bodies
 	ReadTimeout      time.Duration
 	IdleTimeout      time.Duration
-	Streaming        bool // Handler reads the body as it comes
+	Streaming        bool // Handler reads the body as a stream
 
 	Refusals Refusals
-	Panics   interface{ Inc() } // counts panics; nil: nothing does
-	Spans    Spans              // follows requests; nil: nothing does
+	Panics   interface{ Inc() } // counts panics; may be nil
+	Spans    Spans              // traces requests; may be nil
 }
 
-// Spans makes a span of each request that Handler sees. It is safe for concurrent use.
+// Spans creates a span for each request that Handler gets. It is safe for concurrent use.
 type Spans interface {
 	Begin(ctx *fasthttp.RequestCtx)
-	// End ends the span that Begin began for ctx, under the name of the route that answered. It returns the id of the
-	// trace, "" if that is not kept.
+	// End ends Begin's span for ctx, named after the route that answered. It returns the trace's id, "" if the trace is not
+	// sampled.
 	End(ctx *fasthttp.RequestCtx, route string) string
 }
 
-// HTTP is the HTTP layer of a listener: every limit of fasthttp is set, panics are caught, counted and answered with 500,
-// requests are accounted for, and what is no request is answered in the listener's own shape. It is a Server.
+// HTTP is the HTTP layer of a listener. It sets every limit of fasthttp, catches and counts panics and answers them with 500,
+// counts requests, and answers invalid ones in the listener's shape. It is a Server.
 type HTTP struct {
 	o      HTTPOptions
 	server *fasthttp.Server
@@ -73,7 +72,7 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		ConnState:                    h.setState,
 		Logger:                       quiet{},
 		SecureErrorLogMessage:        true,
-		Concurrency:                  1 << 23, // the listener's limit is kept at accept
+		Concurrency:                  1 << 23, // the listener limits connections at accept
 		ReadBufferSize:               o.MaxRequestHeader,
 		ReadTimeout:                  o.ReadTimeout,
 		IdleTimeout:                  o.IdleTimeout,
@@ -83,12 +82,12 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		CloseOnShutdown:              true,
 		NoDefaultServerHeader:        true,
 		NoDefaultContentType:         true,
-		DisablePreParseMultipartForm: true, // a body is not looked into before it is known who sent it
+		DisablePreParseMultipartForm: true, // do not parse a body before the sender is known
 	}
 	return h
 }
 
-// quiet drops fasthttp's own log lines: they hold bytes of requests.
+// quiet drops fasthttp's log lines, because they contain bytes of requests.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}
@@ -110,7 +109,7 @@ func (h *HTTP) serve(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// finish is after every request, one that panicked too.
+// finish runs after every request, also after a panic.
 func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 	if cause := recover(); cause != nil {
 		if h.o.Panics != nil {
@@ -134,7 +133,7 @@ func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 	if c := Of(ctx.Conn()); c != nil && ctx.Response.StatusCode() < http.StatusBadRequest && !c.Accept() {
 		ctx.SetConnectionClose()
 	}
-	if h.o.Draining != nil && h.o.Draining() { // says so while the client can still connect anew elsewhere
+	if h.o.Draining != nil && h.o.Draining() { // announce it while clients can still reconnect elsewhere
 		ctx.SetConnectionClose()
 	}
 }
@@ -146,7 +145,7 @@ func (h *HTTP) log() *slog.Logger {
 	return h.o.Refusals.Log
 }
 
-// refuse answers a request that Handler does not get to see, as the last of its connection.
+// refuse answers a request that Handler does not get, and ends its connection.
 func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, f *Fault) {
 	h.answer(ctx, f)
 	ctx.SetConnectionClose()
@@ -163,7 +162,7 @@ func (h *HTTP) answer(ctx *fasthttp.RequestCtx, f *Fault) {
 	}
 }
 
-// malformed answers what fasthttp could not read.
+// malformed answers what fasthttp could not parse.
 func (h *HTTP) malformed(ctx *fasthttp.RequestCtx, err error) {
 	f, more := h.faultOf(err)
 	h.refuse(ctx, f)
@@ -172,7 +171,7 @@ func (h *HTTP) malformed(ctx *fasthttp.RequestCtx, err error) {
 	}
 }
 
-// faultOf says what is wrong with a request, and whether there is more of it to come.
+// faultOf returns the fault of an invalid request, and whether more of the request may arrive.
 func (h *HTTP) faultOf(err error) (f *Fault, more bool) {
 	var small *fasthttp.ErrSmallBuffer
 	switch {
@@ -189,7 +188,7 @@ func (h *HTTP) faultOf(err error) (f *Fault, more bool) {
 	return &Fault{Status: http.StatusBadRequest, Code: "InvalidRequest", Message: "the request is not valid HTTP/1.1"}, false
 }
 
-// refuseBody says, by its header, why a request's body is not read, nil if it is.
+// refuseBody returns the fault if a request's body must not be read, by its header; else nil.
 func (h *HTTP) refuseBody(header *fasthttp.RequestHeader) *Fault {
 	if header.ContentLength() > h.o.MaxBody {
 		return tooLarge(h.o.MaxBody)
@@ -197,7 +196,7 @@ func (h *HTTP) refuseBody(header *fasthttp.RequestHeader) *Fault {
 	return h.admit(header)
 }
 
-// admit looks at a request's header before its body is read.
+// admit checks a request's header before its body is read.
 func (h *HTTP) admit(header *fasthttp.RequestHeader) *Fault {
 	if f := malformedFields(header); f != nil || h.o.Admit == nil {
 		return f
@@ -217,7 +216,7 @@ func tooLarge(limit int) *Fault {
 	}
 }
 
-// headerReceived keeps bodies out of memory that admit does not want.
+// headerReceived keeps bodies that admit rejects out of memory.
 func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 	length := header.ContentLength()
 	hasBody := length > 0 && length <= h.o.MaxBody || length == -1 // -1: chunked
@@ -229,7 +228,7 @@ func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.Reques
 	return c
 }
 
-// expect answers Expect: 100-continue (RFC 9110 §10.1.1): a body that would be refused is not asked for.
+// expect answers Expect: 100-continue (RFC 9110 §10.1.1), and rejects bodies that would be refused.
 func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
 	f := h.refuseBody(&ctx.Request.Header)
 	if f == nil {
@@ -240,8 +239,8 @@ func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
 	return f.Status
 }
 
-// RefuseHTTP answers a connection over the limit of a listener that speaks HTTP (Options.Refuse). A client takes an answer
-// only to a request that it has sent.
+// RefuseHTTP answers a connection over the limit of an HTTP listener (Options.Refuse). It waits for the request, because
+// clients do not accept an answer before it.
 func RefuseHTTP(conn net.Conn) {
 	if n, _ := conn.Read(make([]byte, 1024)); n == 0 {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// setState tells a connection what fasthttp does with it.
+// setState passes fasthttp's state on to the connection.
 func (h *HTTP) setState(conn net.Conn, state fasthttp.ConnState) {
 	c := Of(conn)
 	if c == nil {
@@ -19,7 +19,7 @@ func (h *HTTP) setState(conn net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateActive:
 		awake := c.awake
 		c.SetState(Active)
-		if awake && h.o.ReadTimeout > 0 { // to fasthttp it is the first request, whose time has run since the wake
+		if awake && h.o.ReadTimeout > 0 { // for fasthttp it is the first request, timed since the wake
 			_ = c.SetReadDeadline(time.Now().Add(h.o.ReadTimeout))
 		}
 	case fasthttp.StateIdle:
@@ -28,7 +28,7 @@ func (h *HTTP) setState(conn net.Conn, state fasthttp.ConnState) {
 	}
 }
 
-// Serve serves what l accepts until Shutdown. Silent connections of a *Listener are parked.
+// Serve serves l's connections until Shutdown. Silent connections of a *Listener are parked.
 func (h *HTTP) Serve(l net.Listener) error {
 	if own, ok := l.(*Listener); ok {
 		h.mu.Lock()
@@ -42,7 +42,7 @@ func (h *HTTP) Serve(l net.Listener) error {
 // ServeConn serves one connection until it ends, and closes it.
 func (h *HTTP) ServeConn(conn net.Conn) error { return h.server.ServeConn(conn) }
 
-// Shutdown ends the serving: idle connections close, requests in flight finish, until ctx ends.
+// Shutdown stops serving: idle connections close, requests in flight finish, until ctx ends.
 func (h *HTTP) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	for _, l := range h.listeners {
@@ -54,11 +54,11 @@ func (h *HTTP) Shutdown(ctx context.Context) error {
 		if h.woken.serving.Load() == 0 || ctx.Err() != nil {
 			return err
 		}
-		time.Sleep(time.Millisecond) // one was woken that fasthttp did not count yet
+		time.Sleep(time.Millisecond) // fasthttp does not count a just woken connection yet
 	}
 }
 
-// workerIdle is how long a goroutine without a connection waits for another: it keeps its stack.
+// workerIdle is how long an idle goroutine waits for another connection, to reuse its stack.
 const workerIdle = time.Second
 
 // wakers are the goroutines that serve connections that were parked, as fasthttp's own workers serve new ones.

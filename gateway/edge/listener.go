@@ -25,15 +25,15 @@ type Options struct {
 
 	MaxConnections int           // at once; 0: no limit
 	ReadTimeout    time.Duration // for the first byte of a new connection, TLS handshake included; 0: none
-	IdleTimeout    time.Duration // that the server sets between requests; it says how exact read deadlines must be
-	WriteTimeout   time.Duration // between two pieces of an answer that the client takes; 0: none
+	IdleTimeout    time.Duration // set by the server between requests; decides the precision of read deadlines
+	WriteTimeout   time.Duration // for each piece of an answer; 0: none
 	ParkAfter      time.Duration // silence after which a connection is parked, see Listener.Park; 0: ten seconds
 
-	// Trusted says whose PROXY protocol header (version 2) is believed; nil: nobody's. Such a peer may send one, and need
-	// not. It must be safe for concurrent use.
+	// Trusted says whose PROXY protocol header (version 2) is trusted; nil: nobody's. For such a peer the header is
+	// optional. It must be safe for concurrent use.
 	Trusted func(netip.Addr) bool
-	// Refuse answers a connection over the limit, which is closed after it; nil, and with TLS: it is closed without a
-	// byte. It runs in a goroutine of its own, with deadlines set.
+	// Refuse answers a connection over the limit, which is then closed. If nil, and with TLS, it is closed without an
+	// answer. It runs in its own goroutine, with deadlines set.
 	Refuse func(net.Conn)
 
 	Metrics *Metrics // nil: none
@@ -45,14 +45,14 @@ type Listener struct {
 	Options
 	ln        net.Listener
 	certs     *tlsserver.Certificates // nil: plain
-	readSlack time.Duration           // by how much a read deadline may be late
+	readSlack time.Duration           // how late a read deadline may be
 
-	open     atomic.Int64 // connections that were let in and are not closed
-	fresh    atomic.Int64 // those of them that have not sent a byte of a request
-	active   atomic.Int64 // those of them with a request under way
+	open     atomic.Int64 // admitted connections
+	fresh    atomic.Int64 // open ones that have not sent a byte of a request
+	active   atomic.Int64 // open ones with a request in progress
 	warnings LogLimit
 
-	provisional atomic.Int64 // those of open that are not accepted yet, see Conn.Accept
+	provisional atomic.Int64 // open ones that are not accepted yet, see Conn.Accept
 
 	parkAfter atomic.Int64 // nanoseconds of silence; 0: none is parked
 	parking   atomic.Pointer[parking]
@@ -106,8 +106,8 @@ func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
 // Close ends the listening; connections stay. It may be called more than once.
 func (l *Listener) Close() error { return l.ln.Close() }
 
-// Accept returns the next connection within the limit; at the limit, one is let in provisionally
-// while there is a parked one that could end for it, see Conn.Accept. One goroutine calls it.
+// Accept returns the next connection within the limit. At the limit, it admits one provisionally
+// if a parked one could be closed for it, see Conn.Accept. It is for one goroutine.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		sock, err := accept(l.ln, l.Log, &l.warnings)
@@ -146,7 +146,7 @@ func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 	return c.secure(l.certs.Config())
 }
 
-// left takes c off the list.
+// left removes c from the list.
 func (l *Listener) left(c *Conn) {
 	l.open.Add(-1)
 	l.mu.Lock()
@@ -154,8 +154,8 @@ func (l *Listener) left(c *Conn) {
 	l.mu.Unlock()
 }
 
-// cut closes the sockets of all connections, so that whoever waits for a client is told at once. The server closes the
-// connections then.
+// cut closes the sockets of all connections, so that reads and writes fail at once. The server then closes the
+// connections.
 func (l *Listener) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -169,11 +169,11 @@ func (l *Listener) cut() {
 	}
 }
 
-// maxRefusing is how many connections over a limit are answered at once, on all listeners; more are closed without a
-// byte. Each takes a file of those that no listener has a share in.
+// maxRefusing bounds the connections over a limit that are answered at once, on all listeners; more are closed without an
+// answer. Their files come from the reserve that no listener shares.
 const maxRefusing = 32
 
-// refuse turns a connection away without making others wait.
+// refuse rejects a connection without delaying others.
 func (l *Listener) refuse(sock net.Conn) {
 	refusing := &l.Metrics.refusing
 	if n := refusing.Add(1); l.Refuse == nil || l.certs != nil || n > maxRefusing {

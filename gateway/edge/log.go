@@ -11,12 +11,12 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// LogLimit lets a few lines through a second: a fleet that meets the same fault a hundred thousand times says it a few
-// times, and the metrics say how often. The zero LogLimit is ready for use; it is safe for concurrent use.
+// LogLimit allows a few lines a second: a fault that a fleet meets a hundred thousand times is logged a few times, and the
+// metrics count all. The zero LogLimit is ready for use; it is safe for concurrent use.
 type LogLimit struct {
 	second atomic.Int64
 	lines  atomic.Int64
-	missed atomic.Int64 // lines held back since the last one that was let through
+	missed atomic.Int64 // lines suppressed since the last one allowed
 }
 
 const logLinesPerSecond = 10
@@ -34,19 +34,19 @@ func (l *LogLimit) Allow(now time.Time) bool {
 	return false
 }
 
-// Missed returns how many lines were held back since it was last called.
+// Missed returns how many lines were suppressed since the last call.
 func (l *LogLimit) Missed() int64 { return l.missed.Swap(0) }
 
-// Refusals logs answers that are errors: what the gateway or its operator is at fault for as limited warnings, what the
-// client is at fault for at level debug. Limit may be shared.
+// Refusals logs error answers: errors of the gateway or its operator as limited warnings, errors of the client at level
+// debug. Limit may be shared.
 type Refusals struct {
 	Log   *slog.Logger
 	Limit *LogLimit
-	// WarnDenied makes 401 and 403 warnings too: for a listener of operators, who are few and meant to get in.
+	// WarnDenied also logs 401 and 403 as warnings, for an operators' listener, whose few callers should have access.
 	WarnDenied bool
 }
 
-// Refused logs f, the answer to ctx's request at now, under the request id that its Write returned.
+// Refused logs f, the answer to ctx's request at now, with the request id returned by Write.
 func (r *Refusals) Refused(ctx *fasthttp.RequestCtx, now time.Time, f *Fault, requestID string, more ...slog.Attr) {
 	level := slog.LevelDebug
 	if f.Status >= http.StatusInternalServerError || r.WarnDenied && (f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden) {

@@ -23,7 +23,7 @@ type Metrics struct {
 	handshakes      *prometheus.CounterVec
 	shedConnections prometheus.Counter
 	evicted         prometheus.Counter
-	refusing        atomic.Int64 // connections that are being turned away
+	refusing        atomic.Int64 // connections being rejected
 
 	mu        sync.Mutex
 	listeners []*Listener
@@ -60,7 +60,7 @@ func NewMetrics() *Metrics {
 	return m
 }
 
-// watch makes the metrics show l from now on.
+// watch adds l to the metrics.
 func (m *Metrics) watch(l *Listener) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,7 +107,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// outcome is how a request ended, the label of the same name.
+// outcome is the outcome of a request, a label.
 type outcome uint8
 
 const (
@@ -125,7 +125,7 @@ const (
 
 var outcomeNames = [outcomes]string{"ok", "not_modified", "bad_request", "denied", "not_found", "shed", "unavailable", "bad_gateway", "error"}
 
-// outcomeOf sorts a status into an outcome.
+// outcomeOf returns the outcome of a status.
 func outcomeOf(status int) outcome {
 	switch {
 	case status == 304:
@@ -149,7 +149,7 @@ func outcomeOf(status int) outcome {
 	}
 }
 
-// Route accounts for the requests of one route: their metrics, and the log of each at level debug. It is safe for
+// Route counts the requests of one route in the metrics, and logs each at level debug. It is safe for
 // concurrent use.
 type Route struct {
 	name      string
@@ -157,8 +157,8 @@ type Route struct {
 	durations [outcomes]prometheus.Observer
 }
 
-// Route returns the account of requests under a label of the operator's own choice, never a device's or a job's.
-// Resolve it when a configuration is loaded, not per request.
+// Route returns the Route with a label, which the operator chooses and is never a device or a job. Resolve it when a
+// configuration is loaded, not per request.
 func (m *Metrics) Route(name string, log *slog.Logger) *Route {
 	r := &Route{name: name, log: log}
 	for o := range r.durations {
@@ -175,8 +175,8 @@ func (r *Route) Name() string {
 	return r.name
 }
 
-// Done accounts for a request that began at a time and is answered in ctx. trace is the id of the trace that shows it, an
-// exemplar of the metric; "": none does.
+// Done counts a request that began at a time and is answered in ctx. trace is the id of its trace, for an exemplar; "":
+// none.
 func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time, trace string) {
 	took := time.Since(began)
 	if trace == "" {
@@ -189,7 +189,7 @@ func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time, trace string) {
 	}
 }
 
-// Observe accounts for a request that was answered with the likes of an HTTP status, for servers that speak something else.
+// Observe counts a request by the HTTP status that corresponds to its answer, for servers of other protocols.
 func (r *Route) Observe(status int, took time.Duration) {
 	r.durations[outcomeOf(status)].Observe(took.Seconds())
 }

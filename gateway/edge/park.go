@@ -12,11 +12,11 @@ import (
 	"jobgate/gateway/reclaim"
 )
 
-// parkAfter is how long a connection is silent before it is parked: well above the gaps in which devices that work ask.
+// parkAfter is how long a connection is silent before it is parked: well above the gaps between an active device's requests.
 const parkAfter = 10 * time.Second
 
-// parking is what a Listener knows of its parked connections. One that is parked has no goroutine, no buffer and no
-// request's context; its listener's poller wakes it:
+// parking holds a Listener's parked connections. A parked connection has no goroutine, no buffer and no request context; its
+// listener's poller wakes it:
 //
 //	serving ─► silent for ParkAfter ─► Read: io.EOF ─► Close, or Park ─► parked
 //	   ▲                                                                  │ bytes, or the client's end
@@ -26,23 +26,23 @@ const parkAfter = 10 * time.Second
 // The Listener's mu guards what is not atomic.
 type parking struct {
 	wake    func(net.Conn) // serves a connection again; it returns at once
-	byClose bool           // the server lets go of connections by Close, and need not know what becomes of them
+	byClose bool           // the server just calls Close, and need not know that the connection is parked
 	poller  *poller.Poller
 	order   list.List // of *Conn: the longest parked first
 	byFD    []*Conn
 	endings endings
 	mark    int32 // of the last connection that was parked
 	stopped atomic.Bool
-	closed  chan struct{} // nobody wakes connections any more
+	closed  chan struct{} // no connection is woken any more
 	done    chan struct{} // the parking has ended
 
 	freed    atomic.Int64 // connections that were parked or have left; see reclaim
 	collects reclaim.Ebb
 }
 
-// Park begins the parking of silent connections, for a server that serves each of them again when wake is called with it.
-// wake must return at once. byClose: Read reports io.EOF when a connection should be parked, and the Close that follows
-// does it, which servers that know nothing of parking call. Otherwise the server calls Conn.Park.
+// Park starts parking silent connections. wake is called with a connection to be served again, and must return at once. With
+// byClose, Read returns io.EOF if a connection should be parked, and the following Close parks it, for servers that know
+// nothing of parking. Otherwise the server calls Conn.Park.
 func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	after := l.ParkAfter
 	if after == 0 {
@@ -65,9 +65,8 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	go l.tendParked(k, after)
 }
 
-// Park parks the connection if it was for its silence that Read has reported io.EOF, and says whether it did. Nothing of
-// the connection may be in use then but what writes to it, and from then on the caller has nothing to do with it, until it
-// is woken.
+// Park parks the connection, if silence was the reason for Read's io.EOF, and says whether it did. Only writers may still
+// use the connection then. Afterwards the caller must not touch it until it is woken.
 func (c *Conn) Park() bool {
 	if !c.quiet || c.provisional.Load() {
 		return false
@@ -111,7 +110,7 @@ func (l *Listener) park(c *Conn, fd int32) bool {
 	return true
 }
 
-// unpark takes c back. l.mu is held, and c's socket open.
+// unpark ends c's parking. l.mu is held, and c's socket open.
 func (l *Listener) unpark(k *parking, c *Conn) {
 	if !k.stopped.Load() { // else the poller is closed, or will be
 		k.poller.Remove(c.fd)
@@ -125,7 +124,7 @@ func (l *Listener) unpark(k *parking, c *Conn) {
 	c.parked, c.awake = false, true
 }
 
-// takeBack is for whoever closes a connection that may be parked.
+// takeBack unparks a connection that may be parked, before it is closed.
 func (l *Listener) takeBack(c *Conn) {
 	k := l.parking.Load()
 	if k == nil {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// How parked connections end when neither the client nor a request ends their parking.
+// The end of parked connections by idle time-out, eviction and drain.
 
-// evict ends the connection that was parked the longest, and says whether there was one.
+// evict closes the connection that was parked the longest, and says whether there was one.
 func (l *Listener) evict() bool {
 	k := l.parking.Load()
 	if k == nil {
@@ -28,7 +28,7 @@ func (l *Listener) evict() bool {
 	return true
 }
 
-// expel ends a connection that is parked no longer. A server that must know of it is woken, and reads io.EOF.
+// expel closes a connection that was just unparked. A server that must know of it is woken, and reads io.EOF.
 func (l *Listener) expel(k *parking, c *Conn) {
 	if k.byClose {
 		c.closeAtOnce()
@@ -38,7 +38,7 @@ func (l *Listener) expel(k *parking, c *Conn) {
 	k.wake(c.whole())
 }
 
-// endIdle ends the connections whose idle time is over.
+// endIdle closes connections past their idle time-out.
 func (l *Listener) endIdle(k *parking, now time.Time) {
 	for {
 		l.mu.Lock()
@@ -53,8 +53,8 @@ func (l *Listener) endIdle(k *parking, now time.Time) {
 	}
 }
 
-// StopParking ends the parking, and the connections that are parked: those that a server lets go of by Close. Once it
-// returns nobody calls wake. It does nothing the second time.
+// StopParking ends the parking and, for servers with byClose, closes parked connections. wake is not called after it returns.
+// A second call does nothing.
 func (l *Listener) StopParking(ctx context.Context) {
 	k := l.parking.Load()
 	if k == nil || k.stopped.Swap(true) {

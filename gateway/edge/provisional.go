@@ -2,18 +2,18 @@ package edge
 
 import "time"
 
-// At its limit a listener lets a newcomer in for a moment, in a small reserve beyond the limit. Only when the server says
-// that it serves him does the connection that was parked the longest end for him: strangers end nobody's connection.
+// At its limit a listener admits a new connection for a moment, in a small reserve beyond the limit. Only once the server
+// accepts the client is the connection that was parked the longest closed for it, so that strangers evict no one.
 
 // maxProvisional is the largest reserve, in connections; a sixteenth of the limit where that is less.
 const maxProvisional = 256
 
-// provisionalTime is how long a newcomer has to be accepted.
+// provisionalTime is how long a new connection has to be accepted.
 const provisionalTime = 5 * time.Second
 
 func (l *Listener) reserve() int64 { return int64(min(max(l.MaxConnections/16, 1), maxProvisional)) }
 
-// room says whether one more connection, which is counted in l.open already, is let in, and whether provisionally.
+// room says whether to admit one more connection, already counted in l.open, and whether provisionally.
 func (l *Listener) room(open int64) (ok, provisional bool) {
 	waiting := l.provisional.Load()
 	if l.MaxConnections == 0 || open-waiting <= int64(l.MaxConnections) {
@@ -39,7 +39,7 @@ func (l *Listener) tentative(c *Conn) {
 	})
 }
 
-// settle ends that c is provisional, and says whether it was.
+// settle clears c.provisional, and says whether it was set.
 func (c *Conn) settle() bool {
 	if !c.provisional.Swap(false) {
 		return false
@@ -48,8 +48,8 @@ func (c *Conn) settle() bool {
 	return true
 }
 
-// Accept says that the server knows the client and serves it: at the limit, another connection ends for it now. false:
-// there is none that could end, and this one must. It may be called for each request.
+// Accept says that the server knows the client and serves it. At the limit, this evicts a parked connection; false: there is
+// none, and this connection must close. It may be called for each request.
 func (c *Conn) Accept() bool {
 	if !c.provisional.Load() || !c.settle() {
 		return true

@@ -2,8 +2,8 @@ package edge
 
 import "io"
 
-// AppendLimited appends what r holds to dst, until it ends or dst has limit bytes, and returns the extended dst: more
-// than fits shows when limit is one more than may be. After an error other than the end, dst holds what came before it.
+// AppendLimited appends r's content to dst, until it ends or dst has limit bytes, and returns the extended dst. To detect
+// too much, pass a limit one above the maximum. After an error, dst has the bytes read before it.
 func AppendLimited(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	for len(dst) < limit {
 		if len(dst) == cap(dst) {

@@ -1,3 +1,3 @@
-// Package openfiles says how many files the process may have open and shares them out among the listeners, so that a
-// flood of one leaves the others alone.
+// Package openfiles finds the limit of open files and divides it among the listeners, so that a flood on one does not affect
+// the others.
 package openfiles

@@ -1,13 +1,13 @@
 package openfiles
 
-// How the open-files limit is shared out. What is not given to a listener is for files of the gateway's own: the store,
-// templates, connections to AWS, connections that are being turned away.
+// Division of the open-files limit. Files not given to a listener are for the gateway itself: the store, templates,
+// connections to AWS, connections being rejected.
 const (
 	ownFiles      = 64 // and an eighth of the limit
-	adminFiles    = 16 // admin's are reserved: probes and metrics answer, whoever floods the others
+	adminFiles    = 16 // reserved, so that probes and metrics work during a flood
 	maxAdminFiles = 256
 
-	// maxUpstreamFiles is more connections to upstreams than a process keeps busy: of more devices most are silent.
+	// maxUpstreamFiles exceeds the upstream connections in use at once: of many devices, most are silent.
 	maxUpstreamFiles = 16 << 10
 )
 
@@ -15,8 +15,8 @@ const (
 type Share struct {
 	Weight int // against the other listeners'; 0: it is the operators', whose part is reserved
 	Max    int // the operator's own limit; 0: what is left
-	// Proxied: a request there may take a connection to an upstream too. Half of the share is kept for those, as far as
-	// that many are ever busy.
+	// Proxied: a request may also need a connection to an upstream. Half of the share is reserved for those, up to
+	// maxUpstreamFiles.
 	Proxied bool
 }
 

@@ -1,2 +1,2 @@
-// Package poller waits for many silent sockets at once without a goroutine each, by epoll. Only Linux has it.
+// Package poller waits for many silent sockets with epoll, without a goroutine for each. It is for Linux only.
 package poller

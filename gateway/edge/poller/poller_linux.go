@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Poller waits for many sockets at once: an epoll set, for which Go's own poller waits in turn, so that no thread does.
+// Poller waits for many sockets: an epoll set that Go's own poller waits for, so that no thread is blocked.
 type Poller struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -37,7 +37,7 @@ func (p *Poller) Add(fd, mark int32) error {
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, int(fd), &event))
 }
 
-// Remove waits for fd no longer. fd is open.
+// Remove stops waiting for fd, which must be open.
 func (p *Poller) Remove(fd int32) { _ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(fd), nil) }
 
 // Wait blocks until there are sockets that have bytes or have ended, calls f with each, and with ended if the peer
@@ -65,14 +65,14 @@ func (p *Poller) Wait(f func(fd, mark int32, ended bool)) error {
 // Close ends the waiting.
 func (p *Poller) Close() { _ = p.file.Close() }
 
-// Unread says whether a socket whose peer has ended still holds bytes of it. fd is open.
+// Unread says whether a socket whose peer has closed still has unread bytes. fd must be open.
 func Unread(fd int32) bool {
 	var b [1]byte
 	n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == nil && n > 0
 }
 
-// Writable says whether a socket takes bytes without waiting. fd is open.
+// Writable says whether a socket accepts bytes without blocking. fd must be open.
 func Writable(fd int32) bool {
 	fds := []unix.PollFd{{Fd: fd, Events: unix.POLLOUT}}
 	n, err := unix.Poll(fds, 0)

@@ -1,4 +1,4 @@
-// Package proxyprotocol reads version 2 of the PROXY protocol, with which a balancer says whom it speaks for.
+// Package proxyprotocol reads version 2 of the PROXY protocol, with which a balancer passes on the client's address.
 package proxyprotocol
 
 import (
@@ -9,11 +9,11 @@ import (
 	"net/netip"
 )
 
-// Conn is a socket whose peer may begin with a PROXY protocol header, version 2, and speak for another so:
+// Conn is a socket whose peer may begin with a PROXY protocol header, version 2:
 //
 //	\r\n\r\n\0\r\nQUIT\n │ version, command │ family, transport │ length (2) │ addresses and more, of that length
 //
-// (proxy-protocol.txt §2.2). What does not begin so is left as it is.
+// (proxy-protocol.txt §2.2). Other data is passed on unchanged.
 type Conn struct {
 	net.Conn
 	begun  bool

@@ -22,7 +22,7 @@ type Files struct {
 	Every             time.Duration // how often Watch checks the files; 0: every 2 s
 }
 
-// Certificates keeps the configuration that new connections get.
+// Certificates holds the TLS configuration of new connections.
 type Certificates struct {
 	files   Files
 	log     *slog.Logger
@@ -48,7 +48,7 @@ func New(files Files, log *slog.Logger) (*Certificates, error) {
 	return c, nil
 }
 
-// Config returns what to serve TLS with: each handshake gets the certificate that is in use then.
+// Config returns the configuration to serve TLS with. Each handshake uses the current certificate.
 func (c *Certificates) Config() *tls.Config { return c.base }
 
 func (t Files) load() (*tls.Config, error) {
@@ -78,8 +78,8 @@ func (t Files) load() (*tls.Config, error) {
 	return config, nil
 }
 
-// Watch loads the files again when they change, until ctx ends. Files that do not load
-// leave the certificate in use in its place.
+// Watch loads the files again when they change, until ctx ends. If they cannot be loaded,
+// the current certificate stays.
 func (c *Certificates) Watch(ctx context.Context) {
 	c.changes.Run(ctx, func() {
 		config, err := c.files.load()
@@ -92,7 +92,7 @@ func (c *Certificates) Watch(ctx context.Context) {
 	})
 }
 
-// Expiry returns when the certificate in use ends.
+// Expiry returns when the current certificate expires.
 func (c *Certificates) Expiry() time.Time {
 	for _, pair := range c.current.Load().Certificates {
 		if pair.Leaf != nil {

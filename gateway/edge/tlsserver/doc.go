@@ -1,3 +1,3 @@
-// Package tlsserver is what a listener with TLS needs beside crypto/tls: certificates that are loaded again when their
-// files change (Certificates), where a record ends (Records), and why a handshake failed (Reason).
+// Package tlsserver complements crypto/tls for listeners: certificates that are reloaded when their files change
+// (Certificates), the boundaries of records (Records), and the reason of a failed handshake (Reason).
 package tlsserver

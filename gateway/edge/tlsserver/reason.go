@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// The reasons for which handshakes fail, the label of that name.
+// The reasons of failed handshakes, a label.
 const (
 	reasonTimeout     = "timeout"            // the client did not go on within the read time-out
 	ReasonClosed      = "closed"             // the client went away
@@ -24,7 +24,7 @@ const (
 // Reasons is all of them.
 var Reasons = []string{reasonTimeout, ReasonClosed, reasonNotTLS, reasonCertificate, reasonRefused, reasonProtocol}
 
-// Reason sorts the error of a handshake.
+// Reason returns the reason for a handshake's error.
 func Reason(err error) string {
 	var record tls.RecordHeaderError
 	var invalid *tls.CertificateVerificationError

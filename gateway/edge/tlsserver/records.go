@@ -2,8 +2,8 @@ package tlsserver
 
 import "net"
 
-// Records is the socket below TLS. It follows the records that arrive (RFC 8446 §5.1), as crypto/tls does not say whether
-// it holds a part of one:
+// Records is the socket below TLS. It tracks the arriving records (RFC 8446 §5.1), because crypto/tls does not say whether it
+// holds a partial one:
 //
 //	type (1) │ version (2) │ length (2) │ payload, of that length
 type Records struct {
