@@ -17,7 +17,8 @@ func TestCodeSignGuide(t *testing.T) {
 	requirePrograms(t, "curl", "aws", "openssl", "base64")
 	minio := miniotest.Start(t)
 	script := guide(t)
-	bucket := strings.ToLower(t.Name())
+	folder := t.TempDir()
+	bucket := strings.ToLower(filepath.Base(filepath.Dir(folder))) // another each time the test runs
 	for from, to := range map[string]string{
 		"AWS_ACCESS_KEY_ID=operator":                "AWS_ACCESS_KEY_ID=" + minio.Root.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=operator-secret-key": "AWS_SECRET_ACCESS_KEY=" + minio.Root.SecretAccessKey,
@@ -35,7 +36,6 @@ func TestCodeSignGuide(t *testing.T) {
 		}
 		script = strings.ReplaceAll(script, from, to)
 	}
-	folder := t.TempDir()
 	shell := exec.CommandContext(t.Context(), "sh", "-c", "set -e\ntrap 'kill $! || true; wait' EXIT\n"+script)
 	shell.Dir = folder
 	shell.Env = []string{"PATH=" + commandNamedJobgate(t) + ":" + pathWithAWS(t), "HOME=" + folder}
