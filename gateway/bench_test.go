@@ -1,14 +1,23 @@
 package gateway_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/valyala/fasthttp"
 
+	"jobgate/gateway"
 	"jobgate/gateway/edge"
+	"jobgate/gateway/jobs/api/access"
+	"jobgate/gateway/target"
 )
 
 // endless is a connection on which the same request comes n times; answers are thrown away.
@@ -41,9 +50,10 @@ func (*endless) SetReadDeadline(time.Time) error  { return nil }
 func (*endless) SetWriteDeadline(time.Time) error { return nil }
 
 // benchServer serves b.N requests for path on one connection of a server in memory.
-func benchServer(b *testing.B, server interface{ ServeConn(net.Conn) error }, path string) {
+func benchServer(b *testing.B, server interface{ ServeConn(net.Conn) error }, path string, header ...string) {
 	b.Helper()
-	conn := &endless{request: []byte("GET " + path + " HTTP/1.1\r\nHost: gateway.test\r\n\r\n"), n: b.N}
+	lines := strings.Join(append([]string{"GET " + path + " HTTP/1.1", "Host: gateway.test"}, header...), "\r\n")
+	conn := &endless{request: []byte(lines + "\r\n\r\n"), n: b.N}
 	b.ReportAllocs()
 	b.ResetTimer()
 	if err := server.ServeConn(conn); err != nil {
@@ -83,4 +93,47 @@ func BenchmarkServe_PerDevice(b *testing.B) {
 	g := newGateway(b, nil)
 	g.write("j1.json", perDevice)
 	benchServer(b, served(g), "/things/thing-0001/jobs/j1/document")
+}
+
+// BenchmarkServe_SigV4 is BenchmarkServe for a device that signs its requests.
+func BenchmarkServe_SigV4(b *testing.B) {
+	keys, err := access.ParseKeys([]byte("access_keys: [{id: AKIADEVICE, secret: a-secret-of-a-device, things: 'thing-*'}]"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	verifier, err := access.NewVerifier("us-east-1", keys)
+	if err != nil {
+		b.Fatal(err)
+	}
+	now := time.Now()
+	g := newGateway(b, func(c *gateway.Config, g *testGateway) {
+		g.at(now)
+		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
+			caller, fault := verifier.Identify(ctx, asked, now)
+			if fault != nil {
+				return nil, fault
+			}
+			return caller, nil
+		}}
+	})
+	g.write("j1.json", hot)
+	path := "/things/thing-0001/jobs/j1/document"
+	request, err := http.NewRequest("GET", "http://gateway.test"+path, http.NoBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	key := aws.Credentials{AccessKeyID: "AKIADEVICE", SecretAccessKey: "a-secret-of-a-device"}
+	empty := sha256.Sum256(nil)
+	if err := v4.NewSigner().SignHTTP(b.Context(), key, request, hex.EncodeToString(empty[:]), "iot-jobs-data", "us-east-1", now); err != nil {
+		b.Fatal(err)
+	}
+	var signed []string
+	for name, values := range request.Header {
+		signed = append(signed, name+": "+values[0])
+	}
+	if r := g.get(path, signed...); r.StatusCode != http.StatusOK {
+		b.Fatal(r.Status, r.body)
+	}
+	benchServer(b, served(g), path, signed...)
 }

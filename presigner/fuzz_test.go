@@ -86,7 +86,7 @@ func FuzzVerifyHeader_Garbage(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=////,SignedHeaders=;;host", "2026", "%")
 	f.Fuzz(func(t *testing.T, authorization, date, uri string) {
 		_, err := presigner.VerifyHeader(presigner.HeaderVerification{
-			Method: "GET", RequestURI: uri, Time: headerTime,
+			Method: []byte("GET"), RequestURI: []byte(uri), Time: headerTime,
 			Values: func(name string) [][]byte {
 				return map[string][][]byte{"authorization": {[]byte(authorization)}, "x-amz-date": {[]byte(date)}}[name]
 			},

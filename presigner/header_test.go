@@ -40,7 +40,7 @@ func verifyHeaderCase(t *testing.T, c suiteCase) error {
 	uri := rest[:strings.LastIndex(rest, " ")] // a path of the suite may hold spaces
 	header, body := suiteHeader(t, signed)
 	_, err := presigner.VerifyHeader(presigner.HeaderVerification{
-		Method: method, RequestURI: uri, Body: body, Time: c.Timestamp, Lookup: c.lookup,
+		Method: []byte(method), RequestURI: []byte(uri), Body: body, Time: c.Timestamp, Lookup: c.lookup,
 		Values: func(name string) [][]byte { return values(header[http.CanonicalHeaderKey(name)]) },
 	})
 	return err
@@ -85,7 +85,7 @@ func (r headerRequest) sign(tb testing.TB, at time.Time) presigner.HeaderVerific
 		all[strings.ToLower(name)] = values(list)
 	}
 	return presigner.HeaderVerification{
-		Method: r.method, RequestURI: req.URL.RequestURI(), Body: []byte(r.body), Time: at,
+		Method: []byte(r.method), RequestURI: []byte(req.URL.RequestURI()), Body: []byte(r.body), Time: at,
 		Values: func(name string) [][]byte { return all[name] },
 		Lookup: func(id string) (presigner.Credentials, bool) {
 			return presigner.Credentials{AccessKeyID: id, SecretAccessKey: "secret", SessionToken: r.token}, id == "AKIDEXAMPLE"
@@ -157,11 +157,11 @@ func TestVerifyHeaderRefuses(t *testing.T) {
 			with(v, name, func(list []string) []string { return []string{strings.Replace(list[0], old, by, 1)} })
 		}
 	}
-	f("method", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.Method = "DELETE" })
-	f("path", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.RequestURI = "/jobs/k?x=1" })
-	f("path encoded otherwise", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.RequestURI = "/jobs/%6a?x=1" })
-	f("query", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.RequestURI = "/jobs/j?x=2" })
-	f("query not encoded", presigner.ErrMalformed, func(v *presigner.HeaderVerification) { v.RequestURI = "/jobs/j?x=%zz" })
+	f("method", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.Method = []byte("DELETE") })
+	f("path", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.RequestURI = []byte("/jobs/k?x=1") })
+	f("path encoded otherwise", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.RequestURI = []byte("/jobs/%6a?x=1") })
+	f("query", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.RequestURI = []byte("/jobs/j?x=2") })
+	f("query not encoded", presigner.ErrMalformed, func(v *presigner.HeaderVerification) { v.RequestURI = []byte("/jobs/j?x=%zz") })
 	f("body", presigner.ErrSignature, func(v *presigner.HeaderVerification) { v.Body = []byte(`{"targets":[1]}`) })
 	f("host", presigner.ErrSignature, replace("host", "localhost", "elsewhere"))
 	f("signature", presigner.ErrSignature, replace("authorization", "Signature=", "Signature=0"))

@@ -14,41 +14,40 @@ const maxSigningKeys = 1024
 // on the same day then costs one HMAC instead of five. Requests that are wrong leave nothing behind. The zero value is
 // ready; it is safe for concurrent use, and reading it takes no lock.
 type SigningKeys struct {
-	keys atomic.Pointer[map[signingScope]hmacState] // immutable
-	mu   sync.Mutex                                 // of those who replace it
+	keys atomic.Pointer[map[string]rememberedKey] // by credential, as a request names it; immutable
+	mu   sync.Mutex                               // of those who replace it
 }
 
-// signingScope is what a signing key is derived from.
-type signingScope struct{ secret, date, region, service string }
-
-func (s *signingScope) derive() []byte { return deriveKey(s.secret, s.date, s.region, s.service) }
-
-// clone returns s without the request that its parts are of.
-func (s *signingScope) clone() signingScope {
-	return signingScope{s.secret, strings.Clone(s.date), strings.Clone(s.region), strings.Clone(s.service)}
+// rememberedKey is a signing key, and the secret that it is derived from.
+type rememberedKey struct {
+	secret string
+	key    hmacState
 }
 
-// get returns a key, and whether it is remembered.
-func (k *SigningKeys) get(s signingScope) (key hmacState, known bool) {
+// get returns the key that is derived from secret for a credential (KEY/DATE/REGION/SERVICE/aws4_request), and whether it is remembered.
+func (k *SigningKeys) get(credential, secret string) (key hmacState, known bool) {
 	if k == nil {
 		return key, false
 	}
 	if keys := k.keys.Load(); keys != nil {
-		key, known = (*keys)[s]
+		if r, known := (*keys)[credential]; known && r.secret == secret {
+			return r.key, true
+		}
 	}
-	return key, known
+	return key, false
 }
 
-func (k *SigningKeys) add(s signingScope, key hmacState) {
+// add remembers a key. It keeps nothing of the request that credential is a part of.
+func (k *SigningKeys) add(credential, secret string, key hmacState) {
 	if k == nil {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	next := map[signingScope]hmacState{}
+	next := map[string]rememberedKey{}
 	if old := k.keys.Load(); old != nil && len(*old) < maxSigningKeys {
 		next = maps.Clone(*old)
 	}
-	next[s] = key
+	next[strings.Clone(credential)] = rememberedKey{secret, key}
 	k.keys.Store(&next)
 }

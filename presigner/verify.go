@@ -193,15 +193,9 @@ func (q *presignedQuery) signature(v *Verification, path, secret string) string 
 // Sign is steps 2 and 3 of SigV4 for any service: the hex signature of a canonical
 // request at amzDate ("20060102T150405Z"), in the scope of date, region and service.
 func Sign(canonicalRequest, amzDate, secret, date, region, service string) string {
-	scope := signingScope{secret, date, region, service}
-	return scope.sign(scope.derive(), canonicalRequest, amzDate)
-}
-
-// sign is Sign with the scope's key.
-func (s *signingScope) sign(key []byte, canonicalRequest, amzDate string) string {
 	digest := sha256.Sum256([]byte(canonicalRequest))
-	toSign := algorithm + "\n" + amzDate + "\n" + s.date + "/" + s.region + "/" + s.service + scopeEnd + "\n" + hex.EncodeToString(digest[:])
-	mac := hmac.New(sha256.New, key)
+	toSign := algorithm + "\n" + amzDate + "\n" + date + "/" + region + "/" + service + scopeEnd + "\n" + hex.EncodeToString(digest[:])
+	mac := hmac.New(sha256.New, deriveKey(secret, date, region, service))
 	mac.Write([]byte(toSign))
 	return hex.EncodeToString(mac.Sum(nil))
 }

@@ -57,7 +57,7 @@ func (s *kmsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.tb.Error(err)
 	}
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
-		Method: r.Method, RequestURI: r.RequestURI, Body: body, Time: time.Now(),
+		Method: []byte(r.Method), RequestURI: []byte(r.RequestURI), Body: body, Time: time.Now(),
 		Values: func(name string) (values [][]byte) {
 			if strings.EqualFold(name, "host") {
 				return [][]byte{[]byte(r.Host)}

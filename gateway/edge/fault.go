@@ -94,7 +94,7 @@ func (f *Fault) AppendBody(dst []byte) []byte {
 
 // write answers with an immutable body.
 func (f *Fault) write(ctx *fasthttp.RequestCtx, body []byte) (requestID string) {
-	requestID = newRequestID()
+	requestID = NewRequestID()
 	r := &ctx.Response
 	r.ResetBody()
 	r.SetStatusCode(f.Status)
@@ -109,9 +109,9 @@ func (f *Fault) write(ctx *fasthttp.RequestCtx, body []byte) (requestID string) 
 	return requestID
 }
 
-// newRequestID returns a random UUID (RFC 9562 §5.4). Request ids protect nothing, so a cheap generator is enough:
+// NewRequestID returns a random UUID (RFC 9562 §5.4). Request ids protect nothing, so a cheap generator is enough:
 // uuid.NewString would call the kernel for each.
-func newRequestID() string {
+func NewRequestID() string {
 	var id uuid.UUID
 	binary.LittleEndian.PutUint64(id[:8], rand.Uint64())
 	binary.LittleEndian.PutUint64(id[8:], rand.Uint64())

@@ -36,7 +36,7 @@ func (s *Store) authorize(r *http.Request) (object, error) {
 // verifyHeader checks a request for service that is signed in its Authorization header, and says who signed it.
 func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) (presigner.Credentials, error) {
 	v, err := presigner.VerifyHeader(presigner.HeaderVerification{
-		Method: r.Method, RequestURI: uri, Body: body, Time: s.now(), Lookup: s.credentials,
+		Method: []byte(r.Method), RequestURI: []byte(uri), Body: body, Time: s.now(), Lookup: s.credentials,
 		Values: func(name string) (values [][]byte) {
 			if name == "host" {
 				return [][]byte{[]byte(r.Host)}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,11 +80,13 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	if signedInQuery(header, asked) {
 		return v.verifyQuery(ctx, asked, now, keys, services)
 	}
+	r := readers.Get().(*reader)
+	r.header, r.keys = header, keys
 	verified, err := presigner.VerifyHeader(presigner.HeaderVerification{
-		Method: string(header.Method()), RequestURI: string(asked.Origin()), Body: ctx.Request.Body(),
-		Time: now, Lookup: keys.lookup, Keys: &keys.signing,
-		Values: header.PeekAll,
+		Method: header.Method(), RequestURI: asked.Origin(), Body: ctx.Request.Body(),
+		Time: now, Lookup: r.lookup, Keys: &keys.signing, Values: r.values,
 	})
+	r.release()
 	if err != nil {
 		return nil, signatureFault(err, now)
 	}
@@ -91,6 +94,46 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 		return nil, err
 	}
 	return callerOf(keys, verified.AccessKeyID, verified.Service, services)
+}
+
+// reader is what presigner calls to read a request's header and the keys. It is pooled because method values are allocated.
+type reader struct {
+	header *fasthttp.RequestHeader
+	keys   *Keys
+	single [1][]byte
+	values func(name string) [][]byte
+	lookup func(id string) (presigner.Credentials, bool)
+}
+
+var readers = sync.Pool{New: func() any {
+	r := new(reader)
+	r.values, r.lookup = r.all, func(id string) (presigner.Credentials, bool) { return r.keys.lookup(id) }
+	return r
+}}
+
+// all is header.PeekAll, which spends most of its time on the spelling of names; nearly every request has these two signed.
+func (r *reader) all(name string) [][]byte {
+	switch name {
+	case "host":
+		return r.one(r.header.Host())
+	case "content-type":
+		return r.one(r.header.ContentType())
+	}
+	return r.header.PeekAll(name)
+}
+
+// one returns a value that is there unless it is empty.
+func (r *reader) one(value []byte) [][]byte {
+	if len(value) == 0 {
+		return nil
+	}
+	r.single[0] = value
+	return r.single[:]
+}
+
+func (r *reader) release() {
+	r.header, r.keys, r.single[0] = nil, nil, nil
+	readers.Put(r)
 }
 
 // callerOf is who signed for service, which must be one of services.

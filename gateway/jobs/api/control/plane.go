@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
@@ -160,7 +159,7 @@ func (c *Plane) run(ctx *fasthttp.RequestCtx, in *model.Input, x *exchange) (err
 // respond writes an answer that is not an error.
 func respond(ctx *fasthttp.RequestCtx, answer any) error {
 	header := &ctx.Response.Header
-	header.Set(edge.HeaderRequestID, uuid.NewString())
+	header.Set(edge.HeaderRequestID, edge.NewRequestID())
 	header.SetCanonical([]byte("Cache-Control"), []byte("no-store"))
 	header.SetContentType("application/json")
 	if answer == nil {

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
@@ -118,7 +117,7 @@ func (d *Plane) ServeFor(ctx *fasthttp.RequestCtx, x *Exchange, caller *access.C
 // nameRequest sets the request id of an answer to a signed request, because SDKs show it. Devices that do not sign get one
 // with errors only.
 func nameRequest(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set(edge.HeaderRequestID, uuid.NewString())
+	ctx.Response.Header.Set(edge.HeaderRequestID, edge.NewRequestID())
 }
 
 // serveFor answers a request signed by caller or, if it is not signed, from the device in x.
