@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// answer makes the answer that c is about to give the one of ctx. It takes care of c.
+// answer writes the upstream's answer on c to ctx. It takes over c.
 func (p *Proxy) answer(ctx *fasthttp.RequestCtx, x *exchange, r *Request, c *conn) *edge.Fault {
 	if err := c.body.first(); err != nil {
 		c.end(false)
@@ -23,7 +23,7 @@ func (p *Proxy) answer(ctx *fasthttp.RequestCtx, x *exchange, r *Request, c *con
 	return p.pass(ctx, c, nil)
 }
 
-// pass makes what c gives the answer as it is. Of its body, prefix was read already.
+// pass forwards c's answer unchanged. prefix is the part of its body that was read already.
 func (p *Proxy) pass(ctx *fasthttp.RequestCtx, c *conn, prefix []byte) *edge.Fault {
 	response := &ctx.Response
 	length := response.Header.ContentLength()
@@ -36,7 +36,7 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, c *conn, prefix []byte) *edge.Fau
 		}
 		return nil
 	case c.body.framing == fixed && len(prefix) == 0 && c.body.left <= c.reader.Buffered():
-		// Fast path: it is here already, so c is free before the device has read it.
+		// Fast path: the body has arrived, so c is free before the device reads it.
 		data, _ := c.reader.Peek(c.body.left)
 		response.SwapBody(append(response.SwapBody(nil)[:0], data...))
 		_, _ = c.reader.Discard(len(data))
@@ -93,8 +93,8 @@ func (s *stream) Close() error {
 	return nil
 }
 
-// hear takes note of how long the upstream keeps idle connections, Keep-Alive: timeout=5. A second before that a
-// connection is not used any more: the request might meet its end.
+// hear records how long the upstream keeps idle connections, Keep-Alive: timeout=5. A second before that the connection is no
+// longer used, because the upstream might close it during a request.
 func (c *conn) hear(keepAlive []byte) {
 	for part := range bytes.SplitSeq(keepAlive, comma) {
 		value, ok := bytes.CutPrefix(bytes.ToLower(bytes.TrimSpace(part)), timeoutParameter)

@@ -146,7 +146,7 @@ func (b *body) line() ([]byte, error) {
 
 var crlf = []byte("\r\n")
 
-// cut says of the end of a connection that the answer breaks off there.
+// cut returns errCut for the end of a connection.
 func cut(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):

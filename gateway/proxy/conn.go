@@ -18,7 +18,7 @@ type conn struct {
 	body     body          // of the answer that is being read
 	reusable bool          // as far as the answer's head says
 	sent     int64         // bytes of the present request that were written
-	keep     time.Duration // how long the upstream keeps it, as it says
+	keep     time.Duration // how long the upstream keeps it idle, as it says
 	expires  time.Time     // when it is too old for another request
 }
 
@@ -49,11 +49,11 @@ func (c *conn) begin() {
 	c.reader = bufio.NewReaderSize(c, c.upstream.buffer)
 }
 
-// end gives c back to its pool or, unless it may be used again, closes it.
+// end returns c to its pool, or closes it if it cannot be reused.
 func (c *conn) end(reusable bool) {
 	r := c.reader
 	c.reader = nil
-	reusable = reusable && r.Buffered() == 0 // else it has said something unasked
+	reusable = reusable && r.Buffered() == 0 // otherwise it has sent unsolicited data
 	r.Reset(nil)
 	readers.Put(r)
 	if !reusable {
@@ -64,8 +64,7 @@ func (c *conn) end(reusable bool) {
 	c.upstream.pool.put(c)
 }
 
-// patient gives every read and write a deadline of its own, so that a long body may take its time while a silent peer
-// may not.
+// patient gives every read and write its own deadline, so that a long body may take long, but a silent peer is closed.
 type patient struct {
 	net.Conn
 	timeout     time.Duration

@@ -39,7 +39,7 @@ func errVersion(limit int) *edge.Fault {
 	}
 }
 
-// dialError says that there was no connection on which to send anything.
+// dialError says that connecting to the upstream failed.
 type dialError struct {
 	cause     error
 	handshake bool // of TLS: something is there
@@ -49,7 +49,7 @@ func (e *dialError) Error() string { return "cannot connect: " + e.cause.Error()
 
 func (e *dialError) Unwrap() error { return e.cause }
 
-// upstreamFault answers for an upstream that did not, or that the device kept from it.
+// upstreamFault returns the fault for an upstream that did not answer, or could not because of the device.
 func upstreamFault(err error) *edge.Fault {
 	var upload *uploadError
 	var dial *dialError

@@ -36,8 +36,8 @@ func (r Reason) String() string {
 	return [...]string{"partial", "too_large", "content_encoding", "charset", "not_json", "event_stream"}[r]
 }
 
-// fill makes what c gives the answer, its placeholders filled. An answer that is not successful or has no body passes
-// untouched, and so does one that holds no placeholder.
+// fill returns c's answer with its placeholders filled. An answer that is unsuccessful, or has no body or no placeholders, is
+// forwarded unchanged.
 func (p *Proxy) fill(ctx *fasthttp.RequestCtx, x *exchange, r *Request, c *conn) *edge.Fault {
 	header := &ctx.Response.Header
 	status := header.StatusCode()
@@ -97,8 +97,8 @@ func (p *Proxy) fillDocument(ctx *fasthttp.RequestCtx, x *exchange, r *Request, 
 	return nil
 }
 
-// cannotFill refuses an answer that cannot be filled, or lets it pass where that is wanted. prefix is what of its body
-// was read.
+// cannotFill rejects an answer that cannot be filled, or forwards it if the route allows that. prefix is the part of its body
+// that was read.
 func (p *Proxy) cannotFill(ctx *fasthttp.RequestCtx, r *Request, c *conn, prefix []byte, reason Reason, why string) *edge.Fault {
 	p.unfilled(reason, r.PassUnfilled)
 	if r.PassUnfilled {
@@ -111,7 +111,7 @@ func (p *Proxy) cannotFill(ctx *fasthttp.RequestCtx, r *Request, c *conn, prefix
 	}
 }
 
-// media is what the head of an answer says of its body.
+// media is the description of a body in an answer's head.
 type media struct {
 	json    bool
 	stream  bool   // text/event-stream
@@ -142,7 +142,7 @@ func mediaOf(h *fasthttp.ResponseHeader) media {
 	return m
 }
 
-// unexamined says why an answer cannot be examined at all, as its head has it; why is empty if it can.
+// unexamined says why an answer cannot be examined, judging by its head; why is empty if it can.
 func (p *Proxy) unexamined(h *fasthttp.ResponseHeader, m *media) (reason Reason, why string) {
 	switch {
 	case h.StatusCode() == http.StatusPartialContent:
@@ -159,7 +159,7 @@ func (p *Proxy) unexamined(h *fasthttp.ResponseHeader, m *media) (reason Reason,
 	return 0, ""
 }
 
-// unfillable says why a document cannot be filled, as its bytes are; why is empty if it can, or has nothing to fill.
+// unfillable says why a document cannot be filled, judging by its bytes; why is empty if it can, or has no placeholders.
 func (m *media) unfillable(document []byte) (reason Reason, why string) {
 	zeros := bytes.IndexByte(document, 0) >= 0
 	switch {
@@ -193,7 +193,7 @@ func gunzip(data []byte, limit int) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(z, int64(limit)+1))
 }
 
-// dropUnfilled makes the headers of an upstream's answer those of the filled one.
+// dropUnfilled removes the headers of an upstream's answer that are wrong for the filled one.
 func dropUnfilled(header *fasthttp.ResponseHeader) {
 	for _, name := range ofUnfilledBody {
 		header.Del(name)
@@ -201,7 +201,7 @@ func dropUnfilled(header *fasthttp.ResponseHeader) {
 	header.Set(fasthttp.HeaderCacheControl, "no-store")
 }
 
-// ofUnfilledBody are the headers that describe the bytes the upstream sent, and say nothing true of the filled ones.
+// ofUnfilledBody are the headers that describe the upstream's bytes and are wrong for the filled ones.
 var ofUnfilledBody = [...]string{
 	"Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest", "Accept-Ranges", "Expires", "Cache-Control",
 }

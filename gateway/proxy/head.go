@@ -7,7 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// rule says what becomes of a header on its way to the upstream.
+// rule is the handling of a header on the way to the upstream.
 type rule uint8
 
 const (
@@ -19,7 +19,7 @@ const (
 	traced        // says what a request belongs to: dropped where the gateway says so itself
 )
 
-// rules are those of the headers that do not simply pass. Keys are as fasthttp spells names.
+// rules returns the rules of headers that do not simply pass. Keys are spelled as in fasthttp.
 func rules(identity string) map[string]rule {
 	r := map[string]rule{
 		"Connection": hop, "Keep-Alive": hop, "Proxy-Connection": hop, "Proxy-Authenticate": hop, "Proxy-Authorization": hop,

@@ -18,8 +18,8 @@ type pool struct {
 	closed bool
 }
 
-// take returns a connection that can be used at now, nil if there is none. One that the upstream has closed, or on
-// which it has said something unasked, is not.
+// take returns a connection that can be used at now, nil if there is none. One that the upstream has closed, or on which it
+// has sent unsolicited data, cannot.
 func (p *pool) take(now time.Time) *conn {
 	for {
 		c := p.pop()
@@ -61,7 +61,7 @@ func (p *pool) put(c *conn) {
 	}
 }
 
-// sweep closes the connections that nobody may use any more.
+// sweep closes expired connections.
 func (p *pool) sweep() {
 	now := time.Now()
 	p.mu.Lock()

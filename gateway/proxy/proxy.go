@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// Config is what a Proxy is made of.
+// Config configures a Proxy.
 type Config struct {
 	Upstreams []string // base URLs, "http://host:port"; one at least
 	Limits    Limits
@@ -45,7 +45,7 @@ type Proxy struct {
 // upstreamBuffer is the size of a connection's buffers, in bytes.
 const upstreamBuffer = 16 << 10
 
-// New returns a Proxy to c's upstreams. It asks nobody.
+// New returns a Proxy to c's upstreams. It makes no connection.
 func New(c Config) (*Proxy, error) {
 	if len(c.Upstreams) == 0 {
 		return nil, errors.New("cannot make a proxy: it needs an upstream")
@@ -64,14 +64,14 @@ func New(c Config) (*Proxy, error) {
 // Close closes the idle connections; those in use end with their requests.
 func (p *Proxy) Close() { p.balancer.close() }
 
-// Request says how one request is passed on.
+// Request says how to forward one request.
 type Request struct {
-	Now      time.Time // the request's one reading of the clock
+	Now      time.Time // the clock, read once per request
 	Target   []byte    // the request's, in origin form (RFC 9112 §3.2.1): "/path?query"
 	Identity []byte    // who the device is proven to be; empty: nobody. Valid during Serve
 	Trusted  bool      // the peer is believed what it says in X-Forwarded-*
 	Fill     Filler    // fills the answer; nil: it passes untouched
-	// PassUnfilled lets answers pass that Fill would have to see and cannot; else they are 502.
+	// PassUnfilled forwards answers that cannot be filled unchanged; otherwise they are 502.
 	PassUnfilled bool
 	// TraceParent and TraceState replace the device's W3C headers of those names; "": those pass.
 	TraceParent, TraceState string
@@ -128,15 +128,15 @@ func (x *exchange) free() {
 	exchanges.Put(x)
 }
 
-// maxAttempts is how often a request is sent at most: a connection that has just ended and an upstream that has just
-// gone away are survived, a dead backend is not flooded.
+// maxAttempts bounds how often a request is sent: enough to survive a closed connection and a failed upstream, without
+// flooding a dead backend.
 const maxAttempts = 3
 
-// try sends the request to one upstream after the other until one answers or nothing is left that may be tried. It
-// returns the connection, with the answer's head in ctx's response and its body still to be read.
+// try sends the request to one upstream after another until one answers or no retry is allowed. It returns the connection,
+// with the answer's head in ctx's response and its body still to be read.
 //
-// A request is sent again, on a new connection, when nothing of it was written, or when its method is idempotent
-// (RFC 9110 §9.2.2); never when the upstream let the time pass.
+// A request is retried, on a new connection, if nothing of it was written or its method is idempotent (RFC 9110 §9.2.2), but
+// never after a time-out.
 func (p *Proxy) try(ctx *fasthttp.RequestCtx, x *exchange, r *Request) (*conn, error) {
 	var last *upstream
 	for attempt := 1; ; attempt++ {

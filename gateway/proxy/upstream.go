@@ -121,7 +121,7 @@ func (b *balancer) pick(now time.Time, last *upstream) *upstream {
 	return first
 }
 
-// failed and worked are told how a request to u went.
+// failed and worked record the outcome of a request to u.
 func (u *upstream) failed(now time.Time) {
 	n := u.failures.Add(1)
 	if n < maxFailures {
