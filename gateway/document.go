@@ -43,8 +43,8 @@ type DocumentsConfig struct {
 	LoadTimeout  time.Duration
 }
 
-// rules are the cache's own configuration. What a source says about a document (not
-// there, not for you, not a document) is definitive; that it does not answer is not.
+// rules returns the cache's configuration. A source's answer about a document (missing,
+// forbidden, invalid) is definitive; a failure to answer is not.
 func (c DocumentsConfig) rules() cache.Config[*document] {
 	return cache.Config[*document]{
 		MaxBytes: c.MaxBytes, Fresh: c.Fresh, StaleIfError: c.StaleIfError, Negative: c.Negative,
@@ -65,8 +65,8 @@ func NewDocuments(c DocumentsConfig) (*Documents, error) { return cache.New(c.ru
 // ResetDocuments empties the cache and gives it another configuration.
 func ResetDocuments(d *Documents, c DocumentsConfig) error { return d.Reset(c.rules()) }
 
-// find returns the template of the request's document: from the cache, or loaded, once
-// for all who ask meanwhile.
+// find returns the template of the request's document, from the cache or loaded; concurrent
+// requests share one load.
 func (h *Handler) find(ctx context.Context, x *exchange, r *route) (*document, *Error) {
 	key := r.key(x)
 	// Fast path: in the cache and fresh, or being revalidated already.
@@ -74,7 +74,7 @@ func (h *Handler) find(ctx context.Context, x *exchange, r *route) (*document, *
 	if state == cache.Fresh || state == cache.Stale {
 		return d, nil
 	}
-	// Slow path: load it, or start to and take the old one.
+	// Slow path: load it, or start loading and use the old one.
 	return h.load(ctx, x, r, key)
 }
 
@@ -103,7 +103,7 @@ func (h *Handler) load(ctx context.Context, x *exchange, r *route, key []byte) (
 	}
 }
 
-// loadDocument asks the source and compiles what it answers. Its errors are *Error.
+// loadDocument loads a document from the source and compiles it. Its errors are *Error.
 func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Request, old *document, kept bool) (*document, error) {
 	if kept {
 		request.ETag, request.LastModified = old.etag, old.modified
@@ -130,8 +130,8 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 	}
 }
 
-// sourceError is the device's view of a source's error. S3 says 403 for a missing key
-// to who may not list the bucket, so 403 is 404 to the device, and the log says why.
+// sourceError is the device's view of a source's error. S3 answers 403 for a missing key
+// if the role may not list the bucket, so 403 is 404 for the device, and the log says why.
 func (h *Handler) sourceError(r *route, err error, now time.Time) *Error {
 	switch {
 	case errors.Is(err, source.ErrForbidden):
@@ -171,7 +171,7 @@ func (r *route) compile(loaded *source.Document, signatures jobdoc.CodeSignature
 
 var offsetSeed = maphash.MakeSeed()
 
-// observeLoad accounts for one load.
+// observeLoad counts one load.
 func (r *route) observeLoad(notModified bool, err error, took time.Duration) {
 	outcome := metrics.LoadFailed
 	switch {
