@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// Memo remembers URLs, for signers that are asked for the same one again and again
-// without knowing it, such as for a fleet's firmware in the answers of a backend. A URL is
-// a function of signer, request and second, so a remembered one is what signing would
-// give, byte for byte; it is found in a tenth of the time (BenchmarkMemo). Safe for
+// Memo caches URLs that are requested again and again, such as a fleet's firmware in the
+// answers of a backend. A URL depends only on signer, request and second, so a cached one
+// equals a newly signed one; it takes a tenth of the time (BenchmarkMemo). Safe for
 // concurrent use; the zero Memo is not usable, see NewMemo.
 type Memo struct {
 	seed  maphash.Seed
@@ -37,8 +36,8 @@ type memoURL struct {
 // NewMemo returns an empty Memo.
 func NewMemo() *Memo { return &Memo{seed: maphash.MakeSeed()} }
 
-// AppendURL is s.AppendURL(dst, r), remembered. It allocates nothing but for a URL that it
-// begins to remember.
+// AppendURL is s.AppendURL(dst, r), cached. It allocates only for a URL that it adds to the
+// cache.
 func (m *Memo) AppendURL(dst []byte, s *Signer, r *Request) ([]byte, error) {
 	path := r.Path
 	var hash uint64
@@ -48,7 +47,7 @@ func (m *Memo) AppendURL(dst []byte, s *Signer, r *Request) ([]byte, error) {
 		hash = maphash.String(m.seed, r.Target.Path)
 	}
 	slot := &m.slots[hash%memoSlots]
-	// Fast path: asked for already, in this second.
+	// Fast path: requested already, in this second.
 	if known := slot.url.Load(); known != nil && known.answers(s, r) {
 		return append(dst, known.url...), nil
 	}
@@ -71,7 +70,7 @@ func newMemoURL(s *Signer, r *Request, url []byte) *memoURL {
 	}
 }
 
-// answers reports whether u is what s would make of r.
+// answers reports whether u is s's URL for r.
 func (u *memoURL) answers(s *Signer, r *Request) bool {
 	if u.signer != s || u.unix != r.Time.Unix() || u.expires != int64(r.Expires/time.Second) || u.method != r.Method {
 		return false

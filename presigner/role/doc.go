@@ -1,5 +1,5 @@
-// Package role keeps the sessions of IAM roles alive: it asks STS AssumeRole ahead of
-// need, so that whoever signs a URL finds a session that outlives it and never waits.
+// Package role keeps the sessions of IAM roles alive: it calls STS AssumeRole ahead of
+// need, so that there is always a session that outlives a signed URL, without waiting.
 //
 //	aws.Config ──▶ own credentials ("")  ──AssumeRole──▶ role ──AssumeRole──▶ chained role
 //	standard chain     │                                  │                      │
@@ -14,10 +14,10 @@
 //
 // # Clock
 //
-// Sessions end, and signatures count, by AWS's clock. The package measures how far the
-// local clock is off, from the Date headers of signed answers, and [Set.Skew] is what to
-// add to it. Every time.Time that goes in or comes out here is AWS's time, local time plus
-// Skew, unless its comment says otherwise.
+// Sessions and signatures expire by AWS's clock. The package measures the local clock's
+// error from the Date headers of signed answers; [Set.Skew] is what to add to it. Every
+// time.Time in this API is AWS's time, local time plus Skew, unless its comment says
+// otherwise.
 //
 // Everything exported is safe for concurrent use.
 package role

@@ -180,7 +180,7 @@ func (r *Role) demand() {
 	r.rouse()
 }
 
-// rouse makes the refresher look at what is next.
+// rouse wakes the refresher.
 func (r *Role) rouse() {
 	select {
 	case r.wake <- struct{}{}:
@@ -202,7 +202,7 @@ func (r *Role) unavailable() *UnavailableError {
 	return e
 }
 
-// State is how a role does.
+// State is the state of a role.
 type State uint8
 
 // The states.
@@ -232,7 +232,7 @@ type Status struct {
 	LastError string
 }
 
-// Status returns how the role does now.
+// Status returns the role's current status.
 func (r *Role) Status() Status {
 	sess, now := r.Session(), r.set.Now()
 	st := Status{Role: r.config.Name, SessionDuration: time.Duration(r.duration.Load()), Usable: sess.usable(now)}

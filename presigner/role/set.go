@@ -23,8 +23,8 @@ const (
 	Ignore             // the URL says what was asked for, and dies early
 )
 
-// Metrics are the functions that a Set tells what it does. Any of them may be nil. They
-// must return quickly and be safe for concurrent use.
+// Metrics are the callbacks of a Set. Any of them may be nil. They must return quickly and
+// be safe for concurrent use.
 type Metrics struct {
 	// Request is called after each call to STS, with how long it took.
 	Request func(role string, o Outcome, took time.Duration)
@@ -71,7 +71,7 @@ type Set struct {
 	done   sync.WaitGroup
 }
 
-// New checks the roles and prepares a Set; it calls nobody before Start.
+// New checks the roles and prepares a Set; it makes no request before Start.
 func New(o Options) (*Set, error) {
 	configs, err := order(o.Roles)
 	if err != nil {
@@ -120,8 +120,8 @@ func (s *Set) Start(ctx context.Context) {
 	})
 }
 
-// Close ends the refreshers and waits for them. Sessions that somebody holds stay good;
-// nothing renews them, and whoever waits for one gets [ErrClosed].
+// Close ends the refreshers and waits for them. Existing sessions stay valid but are not
+// renewed; callers of Wait get [ErrClosed].
 func (s *Set) Close() {
 	s.start.Do(func() {})
 	s.cancel()
@@ -155,7 +155,7 @@ func (s *Set) ObserveDate(serverDate, receivedAt time.Time, rtt time.Duration) {
 	s.clock.observe(serverDate, receivedAt, rtt)
 }
 
-// Status returns how each listed role does, sorted by name.
+// Status returns the status of each listed role, sorted by name.
 func (s *Set) Status() []Status {
 	all := make([]Status, 0, len(s.sorted))
 	for _, r := range s.sorted {
@@ -175,7 +175,7 @@ func (s *Set) Status() []Status {
 	return all
 }
 
-// renewAll makes every role that can end ask again now.
+// renewAll renews every session that can expire now.
 func (s *Set) renewAll() {
 	for _, r := range s.sorted {
 		if sess := r.Session(); sess == nil || !sess.Expires.IsZero() {
