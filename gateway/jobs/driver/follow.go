@@ -11,7 +11,7 @@ import (
 // How the feed of a shared store is read: notices per read, how long a read waits for the first, the pause after a failed
 // read, and how long notices are kept for gateways that have fallen behind.
 const (
-	feedLimit = 256
+	feedLimit = 1024
 	feedWait  = 500 * time.Millisecond
 	feedPause = 250 * time.Millisecond
 	feedKept  = 2 * time.Minute

@@ -46,7 +46,7 @@ stopped AS (DELETE FROM timers t USING u WHERE u.timer = 0 AND t.thing = ANY(ARR
 set AS (INSERT INTO timers AS t (thing, job, due) SELECT thing, job, timer FROM u WHERE timer <> 0
 	ON CONFLICT (thing, job) DO UPDATE SET due = excluded.due WHERE t.due <> excluded.due),
 told AS (INSERT INTO feed (job, origin, payloads) SELECT job, '', array_agg(entry ORDER BY n)
-	FROM u WHERE entry IS NOT NULL GROUP BY job, n / ` + entriesARow + ` ORDER BY job, n / ` + entriesARow + `)
+	FROM u WHERE entry IS NOT NULL GROUP BY job, n / $22 ORDER BY job, n / $22)
 SELECT n FROM u`
 
 const addCounts = ` ON CONFLICT (job, shard) DO UPDATE SET c0 = counts.c0 + excluded.c0, c1 = counts.c1 + excluded.c1,
@@ -66,7 +66,7 @@ func swapArgs(changes []*engine.Change, shard int16) []any {
 		numbers[i], versions[i], was[i] = x.Number, x.Version, int16(x.Status)
 		timers[i], reasons[i], entries[i] = x.New.Timer(), x.New.Reason, x.Entry
 	}
-	return append(c.args(), numbers, versions, was, timers, reasons, entries, shard)
+	return append(c.args(), numbers, versions, was, timers, reasons, entries, shard, entriesARow)
 }
 
 // byKey is the order in which rows are locked.

@@ -17,7 +17,7 @@ import (
 const pollFeed = 100 * time.Millisecond
 
 // entriesARow is how many entries a row of the feed has at most: a row is no larger than a page then, as a rule.
-const entriesARow = "32"
+const entriesARow = 32
 
 // place is where a reader is: behind a row, or, if read is not 0, behind as many entries of it. It means something only in
 // the history that it was made in.
@@ -63,7 +63,7 @@ func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Du
 	}
 	until := time.Now().Add(wait)
 	for {
-		entries, at, err = e.readFeed(ctx, at, limit)
+		entries, at, err = e.readOn(ctx, at, limit)
 		if err != nil || len(entries) > 0 || !time.Now().Add(pollFeed).Before(until) {
 			return entries, at.String(), err
 		}
@@ -108,23 +108,37 @@ type feedRow struct {
 	payloads [][]byte
 }
 
-// readFeed reads once. It goes by the connections of lanes, whose plans are by index, however the feed has grown.
-func (e *Engine) readFeed(ctx context.Context, at place, limit int) ([]engine.Entry, place, error) {
+// readOn reads up to limit entries behind a place.
+func (e *Engine) readOn(ctx context.Context, at place, limit int) (entries []engine.Entry, next place, err error) {
+	next = at
+	for more := true; more; {
+		var part []engine.Entry
+		if part, next, more, err = e.readFeed(ctx, next, limit-len(entries)); err != nil {
+			return nil, at, err
+		}
+		entries = append(entries, part...)
+	}
+	return entries, next, nil
+}
+
+// readFeed reads once; more says that there may be more within the limit. It uses the connections of lanes, whose plans are
+// by index, however the feed has grown.
+func (e *Engine) readFeed(ctx context.Context, at place, limit int) (entries []engine.Entry, next place, more bool, err error) {
+	most := limit/entriesARow + 1 // rows: as many as are needed when they are full
 	behind := at.id
 	if at.read > 0 {
 		behind-- // the row again
 	}
 	var list []feedRow
-	err := e.call(ctx, "feed", func(ctx context.Context) error {
+	err = e.call(ctx, "feed", func(ctx context.Context) error {
 		rows, err := e.hot.Query(ctx, `SELECT p.missed, p.foreign, `+historyOf+`, coalesce(f.xid::text, ''), coalesce(f.id, 0), coalesce(f.job, 0), coalesce(f.origin, ''), f.payloads,
 				coalesce((SELECT extract(epoch FROM clock_timestamp() - h.at) FROM feed h
 					WHERE h.xid >= pg_snapshot_xmin(pg_current_snapshot()) ORDER BY h.xid, h.id LIMIT 1), 0)::float8
 			FROM (SELECT (xid, id) > ($1::text::xid8, $2) OR $1::text::xid8 > pg_snapshot_xmax(pg_current_snapshot()) AS missed,
 				server <> `+serverOf+` AS foreign FROM feed_pruned) p LEFT JOIN LATERAL (
-				SELECT *, sum(cardinality(payloads)) OVER (ORDER BY xid, id) - cardinality(payloads) AS before FROM (
-					SELECT * FROM feed WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-					ORDER BY xid, id LIMIT $3) r) f ON NOT (p.missed OR p.foreign) AND f.before < $3 + $4
-			ORDER BY f.xid, f.id`, at.xid, behind, limit, at.read)
+				SELECT * FROM feed WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
+				ORDER BY xid, id LIMIT $3) f ON NOT (p.missed OR p.foreign)
+			ORDER BY f.xid, f.id`, at.xid, behind, most)
 		missed, foreign, history, lag := false, false, "", 0.0
 		list, err = collect(rows, err, func(rows pgx.Rows, r *feedRow) error {
 			return rows.Scan(&missed, &foreign, &history, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads, &lag)
@@ -142,10 +156,10 @@ func (e *Engine) readFeed(ctx context.Context, at place, limit int) ([]engine.En
 		return nil
 	})
 	if err != nil {
-		return nil, at, err
+		return nil, at, false, err
 	}
-	entries, next := flatten(list, at, limit)
-	return entries, next, nil
+	entries, next = flatten(list, at, limit)
+	return entries, next, len(list) == most && len(list[0].payloads) > 0 && len(entries) < limit, nil
 }
 
 // flatten returns up to limit entries of rows behind a place, and the place behind them.
@@ -212,8 +226,8 @@ func (t *tx) Publish(entries []engine.Entry) error {
 	}
 	err := t.exec(`INSERT INTO feed (job, origin, payloads)
 		SELECT job, origin, array_agg(payload ORDER BY n) FROM unnest($1::bigint[], $2::text[], $3::bytea[]) WITH ORDINALITY AS p (job, origin, payload, n)
-		GROUP BY job, origin, n / `+entriesARow+` ORDER BY min(n)`,
-		jobs, origins, payloads)
+		GROUP BY job, origin, n / $4 ORDER BY min(n)`,
+		jobs, origins, payloads, entriesARow)
 	if err != nil {
 		return fmt.Errorf("cannot publish %d entries: %w", len(entries), err)
 	}
