@@ -37,11 +37,12 @@ type storeRun struct {
 	*setup.Options
 	sts    string // URL
 	db     *database
-	gate   *gate.Gate // on PostgreSQL
-	file   *gate.Gate // on SQLite
-	job    int64      // the row of gate.JobFleet
-	first  int64      // the row of the first of its things
-	spent  int        // things whose executions have ended
+	gate   *gate.Gate   // on PostgreSQL
+	others []*gate.Gate // likewise, beside it
+	file   *gate.Gate   // on SQLite
+	job    int64        // the row of gate.JobFleet
+	first  int64        // the row of the first of its things
+	spent  int          // things whose executions have ended
 	facts  *table.Table
 	config server.Settings
 }

@@ -32,14 +32,16 @@ type storeCall struct {
 	title, operation, statement string
 	script                      func(part, parts int) string // of a gateway that is one of several; each call gives other things
 	many, few, fleet, rate      string                       // goals
+	polling                     bool                         // gateways stay for the next turn: devices that poll ask those that know them
 }
 
 func (r *storeRun) compareReads(ctx context.Context) error {
+	defer r.stopOthers()
 	for _, c := range []storeCall{
 		{title: "`$next`, the pending job with its document", script: r.reading("/jobs/$next")},
 		{title: "DescribeJobExecution with document", script: r.reading("/jobs/" + gate.JobFleet)},
 	} {
-		c.operation, c.statement = "read", rowSelect
+		c.operation, c.statement, c.polling = "read", rowSelect, true
 		c.many, c.few, c.fleet, c.rate = "CPU ≤ 0.25, rate ≥ 1", "CPU ≤ 0.45", "CPU ≤ 1.4 × one gateway's", ""
 		if err := r.compareCall(ctx, c); err != nil {
 			return err
@@ -104,11 +106,13 @@ func (r *storeRun) compareCall(ctx context.Context, c storeCall) error {
 	asking := func(name, goal string, gates, callers int) *storeContestant {
 		s := &storeContestant{Contestant: rounds.Aiming(goal, &rounds.Contestant{Name: name})}
 		s.Run = func(ctx context.Context) (rounds.Turn, error) {
-			all, stop, err := r.together(ctx, gates)
+			if !c.polling {
+				defer r.stopOthers()
+			}
+			all, err := r.together(ctx, gates)
 			if err != nil {
 				return rounds.Turn{}, err
 			}
-			defer stop()
 			return s.turnOf(ctx, r, c, all, callers)
 		}
 		return s
@@ -163,23 +167,23 @@ func (s *storeContestant) turnOf(ctx context.Context, r *storeRun, c storeCall, 
 	return t, err
 }
 
-// together is the gateway and others beside it, which stop ends.
-func (r *storeRun) together(ctx context.Context, n int) (gates []*gate.Gate, stop func(), err error) {
-	gates = []*gate.Gate{r.gate}
-	stop = func() {
-		for _, g := range gates[1:] {
-			g.Stop()
-		}
-	}
-	for len(gates) < n {
+// together is the gateway and others beside it, which run until stopOthers.
+func (r *storeRun) together(ctx context.Context, n int) ([]*gate.Gate, error) {
+	for len(r.others) < n-1 {
 		g, err := gate.Start(ctx, r.Options, r.config, r.sts)
 		if err != nil {
-			stop()
-			return nil, nil, err
+			return nil, err
 		}
-		gates = append(gates, g)
+		r.others = append(r.others, g)
 	}
-	return gates, stop, nil
+	return append([]*gate.Gate{r.gate}, r.others[:n-1]...), nil
+}
+
+func (r *storeRun) stopOthers() {
+	for _, g := range r.others {
+		g.Stop()
+	}
+	r.others = nil
 }
 
 // printStore writes the medians of all turns. The first is the reference.

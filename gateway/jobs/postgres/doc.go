@@ -8,7 +8,8 @@
 //
 // It is an engine: rows, SQL and mapping, and no rule (package engine has the laws). What makes it fast is that statements
 // take arrays, that an update of an execution touches no index (HOT), and that nothing two reports have in common is
-// written by both: a job's counts are sums over shards, one shard a connection that writes.
+// written by both: a job's counts are sums over shards, one shard a connection that writes. A device's read finds its thing
+// by the place of its row (ctid), which is compared, not by the index on names.
 //
 // A report is one statement at READ COMMITTED: its version check and its row lock are what it needs. Everything else is
 // SERIALIZABLE, so a rule sees the rows as if it were alone.

@@ -19,6 +19,7 @@ type Engine struct {
 	hot     *pgxpool.Pool // lanes: reads and reports of devices
 	work    *pgxpool.Pool // everything else
 	jobs    jobCache
+	places  places
 	shard   int16        // of counts, for what goes by no lane
 	lag     atomic.Int64 // Lag, ns
 

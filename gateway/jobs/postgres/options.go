@@ -80,7 +80,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	reads, writes, work := lanes(o.Connections)
-	e := &Engine{options: o, jobs: newJobCache(), shard: int16(rand.IntN(shards))} //nolint:gosec // spread, not a secret
+	e := &Engine{options: o, jobs: newJobCache(), places: newPlaces(maxPlaces), shard: int16(rand.IntN(shards))} //nolint:gosec // spread, not a secret
 	if e.work, err = open(ctx, &o, config, work, false); err != nil {
 		return nil, err
 	}
@@ -93,9 +93,10 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.pending, e.described, e.writes = newLane[read](maxReads), newLane[read](maxReads), newLane[write](maxWrites)
+	pending, described := newReadQuery(pendingQuery, false), newReadQuery(describedQuery, true)
 	for range reads {
-		e.pending.serve(&e.running, e.readPending)
-		e.described.serve(&e.running, e.readDescribed)
+		e.pending.serve(&e.running, func(batch []*read) { e.answer(batch, pending) })
+		e.described.serve(&e.running, func(batch []*read) { e.answer(batch, described) })
 	}
 	for range writes {
 		shard := int16(rand.IntN(shards)) //nolint:gosec // spread, not a secret
@@ -147,7 +148,7 @@ func open(ctx context.Context, o *Options, config *pgxpool.Config, size int, hot
 	if config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
 		settings := "SET jit = off" // its compiler takes longer than any statement here
 		if hot {
-			settings += "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off"
+			settings += "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; SET enable_material = off"
 		}
 		config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 			_, err := c.Exec(ctx, settings)
