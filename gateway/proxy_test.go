@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"jobgate/gateway"
+	"jobgate/gateway/servertest"
 	"jobgate/gateway/signing"
 )
 
@@ -245,28 +246,14 @@ func TestUpstreamsShareAndFail(t *testing.T) {
 
 func TestUpstreamBroken(t *testing.T) {
 	attempts := atomic.Int64{}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = ln.Close() }()
 	answer := atomic.Value{}
 	answer.Store("")
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = conn.Read(make([]byte, 4096))
-				attempts.Add(1)
-				_, _ = io.WriteString(conn, answer.Load().(string))
-				_ = conn.Close()
-			}()
-		}
-	}()
-	g := newGateway(t, withUpstream("http://"+ln.Addr().String()))
+	address := servertest.Serve(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 4096))
+		attempts.Add(1)
+		_, _ = io.WriteString(conn, answer.Load().(string))
+	})
+	g := newGateway(t, withUpstream("http://"+address))
 	if r := g.do("POST", "/x", "body"); r.StatusCode != 502 || attempts.Load() != 1 {
 		t.Errorf("a POST cut off: %d after %d attempts, want 502 after 1", r.StatusCode, attempts.Load())
 	}

@@ -21,6 +21,7 @@ import (
 	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/rules"
 	"jobgate/gateway/jobs/sqlite"
+	"jobgate/gateway/servertest"
 )
 
 // unsigned renders documents that sign nothing.
@@ -185,27 +186,17 @@ func TestMQTTS(t *testing.T) {
 	address := serveMQTT(t, "").address
 	https := httptest.NewTLSServer(nil)
 	t.Cleanup(https.Close)
-	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: https.TLS.Certificates})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			up, err := net.Dial("tcp", address)
-			if err != nil {
-				_ = c.Close()
-				return
-			}
-			go func() { _, _ = io.Copy(up, c); _ = up.Close() }()
-			go func() { _, _ = io.Copy(c, up); _ = c.Close() }()
+	front := servertest.Serve(t, func(conn net.Conn) {
+		up, err := net.Dial("tcp", address)
+		if err != nil {
+			return
 		}
-	}()
-	p := mqttPlan(t, "mqtts://"+ln.Addr().String(), 80, plan.Step{Path: "/$next/get"})
+		c := tls.Server(conn, &tls.Config{Certificates: https.TLS.Certificates})
+		go func() { _, _ = io.Copy(up, c); _ = up.Close() }()
+		_, _ = io.Copy(c, up)
+		_ = c.Close()
+	})
+	p := mqttPlan(t, "mqtts://"+front, 80, plan.Step{Path: "/$next/get"})
 	p.TLS = https.Client().Transport.(*http.Transport).TLSClientConfig
 	res := mustRun(t, p)
 	if c := res.Counts; c.Good != 80 || c.Handshakes != 8 || !strings.HasPrefix(res.Plan.TLS, "TLS 1.3") {

@@ -2,11 +2,13 @@ package proxy_test
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 
 	"jobgate/gateway/proxy"
+	"jobgate/gateway/servertest"
 )
 
 // TestForwarded: what passes, what does not, and what the gateway says itself.
@@ -162,21 +164,11 @@ func TestBrokenBodies(t *testing.T) {
 
 // TestEarlyAnswer: an upstream that refuses a body before it has read it, and closes, is heard.
 func TestEarlyAnswer(t *testing.T) {
-	ln := listen(t)
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				_, _ = conn.Read(make([]byte, 1000))
-				_, _ = conn.Write([]byte("HTTP/1.1 413 Too Much\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!"))
-				_ = conn.Close() // with bytes unread: the gateway meets a reset
-			}()
-		}
-	}()
-	g := newGate(t, nil, "http://"+ln.Addr().String())
+	address := servertest.Serve(t, func(conn net.Conn) { // is closed with bytes unread: the gateway meets a reset
+		_, _ = conn.Read(make([]byte, 1000))
+		_, _ = conn.Write([]byte("HTTP/1.1 413 Too Much\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!"))
+	})
+	g := newGate(t, nil, "http://"+address)
 	for range 50 {
 		a := g.send("POST /x HTTP/1.1\r\nHost: gate\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000))
 		if a.StatusCode != 413 || a.body != "no!" {

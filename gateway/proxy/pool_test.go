@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"jobgate/gateway/servertest"
 )
 
 func post(method, header, body string) string {
@@ -99,27 +101,17 @@ func TestKeepAliveIsHeard(t *testing.T) {
 // TestRepeated: a request whose connection ends before the answer is sent again if it may be (RFC 9110 §9.2.2).
 func TestRepeated(t *testing.T) {
 	var asked atomic.Int64
-	ln := listen(t)
-	go func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // answers the second request of each kind
-				defer func() { _ = conn.Close() }()
-				r, err := http.ReadRequest(bufio.NewReader(conn))
-				if err != nil {
-					return
-				}
-				body, _ := io.ReadAll(r.Body)
-				if asked.Add(1) > 1 {
-					_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-				}
-			}()
+	address := servertest.Serve(t, func(conn net.Conn) { // answers the second request of each kind
+		r, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
 		}
-	}()
-	g := newGate(t, nil, "http://"+ln.Addr().String())
+		body, _ := io.ReadAll(r.Body)
+		if asked.Add(1) > 1 {
+			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		}
+	})
+	g := newGate(t, nil, "http://"+address)
 	f := func(method, body string, status int, times int64) {
 		t.Helper()
 		asked.Store(0)

@@ -68,6 +68,30 @@ func FreeAddress(tb testing.TB) string {
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
+// Serve listens at a loopback address, which it returns, until the test ends. Each connection is handle's, which runs on a
+// goroutine of its own, and is closed after it.
+func Serve(tb testing.TB, handle func(conn net.Conn)) (address string) {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }() // handle may have closed it
+				handle(conn)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // patience is how long a server may take to start on a busy machine.
 const patience = time.Minute
 

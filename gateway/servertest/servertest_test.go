@@ -70,7 +70,7 @@ func TestMain(m *testing.M) {
 	if address == "" {
 		os.Exit(m.Run())
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address) // where it is told to, unlike Serve
 	for err == nil {
 		var c net.Conn
 		if c, err = l.Accept(); err == nil {
@@ -80,6 +80,23 @@ func TestMain(m *testing.M) {
 	}
 	fmt.Println("no listener:", err)
 	os.Exit(1)
+}
+
+func TestServe(t *testing.T) {
+	address := Serve(t, func(conn net.Conn) { _, _ = io.CopyN(conn, conn, 5) })
+	for _, text := range []string{"hello", "world"} {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			_, err = io.WriteString(conn, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(conn); string(got) != text || err != nil {
+			t.Errorf("%q, %v", got, err)
+		}
+		_ = conn.Close()
+	}
 }
 
 func TestStart(t *testing.T) {

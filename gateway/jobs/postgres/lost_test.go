@@ -14,55 +14,43 @@ import (
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/jobs/postgres/pgtest"
 	"jobgate/gateway/jobs/rules"
+	"jobgate/gateway/servertest"
 )
 
 // halfway passes connections on. The statement that holds marker it lets run, but not commit: the client gets its rows, and
 // then the connection is reset, as by a server that is shut down while the commit waits for a standby.
 func halfway(t *testing.T, target string, marker []byte) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	t.Cleanup(func() { _ = ln.Close() })
-	go func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			s, err := net.Dial("tcp", target)
-			if err != nil {
-				_ = c.Close()
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close(); _ = s.Close() }()
-				_, _ = io.Copy(c, s)
-			}()
-			go func() {
-				defer func() { _ = c.Close(); _ = s.Close() }()
-				buf := make([]byte, 64<<10)
-				for {
-					n, err := c.Read(buf)
-					if err != nil {
-						return
-					}
-					message, sync := buf[:n], []byte{'S', 0, 0, 0, 4}
-					cut := bytes.Contains(message, marker) && bytes.HasSuffix(message, sync)
-					if cut {
-						message[n-len(sync)] = 'H' // Flush: the rows are sent, the transaction stays open
-					}
-					if _, err := s.Write(message); err != nil {
-						return
-					}
-					if cut {
-						time.Sleep(200 * time.Millisecond) // for the rows to arrive
-						return
-					}
-				}
-			}()
+	return servertest.Serve(t, func(c net.Conn) {
+		s, err := net.Dial("tcp", target)
+		if err != nil {
+			return
 		}
-	}()
-	return ln.Addr().String()
+		defer func() { _ = s.Close() }()
+		go func() {
+			_, _ = io.Copy(c, s)
+			_ = c.Close()
+		}()
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			message, sync := buf[:n], []byte{'S', 0, 0, 0, 4}
+			cut := bytes.Contains(message, marker) && bytes.HasSuffix(message, sync)
+			if cut {
+				message[n-len(sync)] = 'H' // Flush: the rows are sent, the transaction stays open
+			}
+			if _, err := s.Write(message); err != nil {
+				return
+			}
+			if cut {
+				time.Sleep(200 * time.Millisecond) // for the rows to arrive
+				return
+			}
+		}
+	})
 }
 
 // TestRowsWithoutCommit lets a report's rows arrive, and not its commit: it is not answered as if it had been made.
