@@ -158,9 +158,9 @@ func TestOneFails(t *testing.T) {
 	}
 }
 
-// TestFailureLeavesNothing lets a change fail after it has counted, staged and written.
-func TestFailureLeavesNothing(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+// oneJob makes job j for thing a00000.
+func (s store) oneJob(t *testing.T) jobs.Job {
+	t.Helper()
 	if err := s.CreateThings(bg, things("a", 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -168,6 +168,13 @@ func TestFailureLeavesNothing(t *testing.T) {
 	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
 		t.Fatal(err)
 	}
+	return j
+}
+
+// TestFailureLeavesNothing lets a change fail after it has counted, staged and written.
+func TestFailureLeavesNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
+	s.oneJob(t)
 	failed := errors.New("at the end")
 	s.spy.after = func(*tx) error { return failed }
 	_, err := s.QueueChunk(bg, jobs.QueueChunk{JobID: "j", Limit: 1, Now: time.Now()})

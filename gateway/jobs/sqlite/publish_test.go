@@ -14,13 +14,7 @@ import (
 // a sweep that begins is not said to have ended, as the one before it has.
 func TestPublishedInOrder(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
-	if err := s.CreateThings(bg, things("a", 1)); err != nil {
-		t.Fatal(err)
-	}
-	j := jobs.Job{ID: "j", Version: 1, Status: jobs.JobInProgress, Selection: jobs.Snapshot, Targets: []jobs.Target{{Name: "a00000"}}, CreatedAt: time.Now()}
-	if _, err := s.CreateJob(bg, jobs.NewJob{Job: j}); err != nil {
-		t.Fatal(err)
-	}
+	j := s.oneJob(t)
 	steps := 0
 	publish := func(change func() error, check func(j *engine.Job, p engine.Progress)) {
 		t.Helper()
