@@ -139,13 +139,20 @@ func through(t *testing.T, s *pgtest.Server, url string) (*proxy, string) {
 	return p, strings.Replace(url, s.Address(), p.ln.Addr().String(), 1)
 }
 
-// TestConnectionsCut resets connections after a change was sent, before its answer: what became of it is found out.
-func TestConnectionsCut(t *testing.T) {
+// throughProxy starts gateways whose database is behind a proxy, and a load on a job of that id, which works.
+func throughProxy(t *testing.T, gateways int, id string, workers int) (*proxy, *fleet, *load) {
+	t.Helper()
 	server, url := startServer(t)
 	p, way := through(t, server, url)
-	f := newFleet(t, 2, way, url)
-	l := f.load("cut", 8, 4)
+	f := newFleet(t, gateways, way, url)
+	l := f.load(id, workers, 4)
 	l.works(10 * time.Second)
+	return p, f, l
+}
+
+// TestConnectionsCut resets connections after a change was sent, before its answer: what became of it is found out.
+func TestConnectionsCut(t *testing.T) {
+	p, _, l := throughProxy(t, 2, "cut", 8)
 	p.cut.Store(5)
 	time.Sleep(time.Duration(faults()) * 2 * time.Second)
 	p.cut.Store(0)
@@ -159,10 +166,7 @@ func TestConnectionsCut(t *testing.T) {
 
 // TestConnectionsRefused resets all connections and takes no others, for a while.
 func TestConnectionsRefused(t *testing.T) {
-	server, url := startServer(t)
-	p, way := through(t, server, url)
-	f := newFleet(t, 2, way, url)
-	l := f.load("refused", 8, 4)
+	p, f, l := throughProxy(t, 2, "refused", 8)
 	for range faults() {
 		l.works(10 * time.Second)
 		p.refuse.Store(true)
@@ -180,11 +184,7 @@ func TestConnectionsRefused(t *testing.T) {
 
 // TestConnectionsSlow delays every answer of the database by half a second: answers are slow, not wrong.
 func TestConnectionsSlow(t *testing.T) {
-	server, url := startServer(t)
-	p, way := through(t, server, url)
-	f := newFleet(t, 2, way, url)
-	l := f.load("slow", 4, 4)
-	l.works(10 * time.Second)
+	p, _, l := throughProxy(t, 2, "slow", 4)
 	p.delay.Store(int64(500 * time.Millisecond))
 	time.Sleep(time.Duration(faults()) * 2 * time.Second)
 	p.delay.Store(0)
@@ -194,11 +194,7 @@ func TestConnectionsSlow(t *testing.T) {
 
 // TestDatabaseSilent freezes the database: calls end after store_timeout, and go on when it does.
 func TestDatabaseSilent(t *testing.T) {
-	server, url := startServer(t)
-	p, way := through(t, server, url)
-	f := newFleet(t, 1, way, url)
-	l := f.load("silent", 4, 4)
-	l.works(10 * time.Second)
+	p, f, l := throughProxy(t, 1, "silent", 4)
 	p.delay.Store(int64(time.Minute)) // what is under way gets no answer
 	time.Sleep(100 * time.Millisecond)
 	begun := time.Now()
