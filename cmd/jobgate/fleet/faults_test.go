@@ -1,11 +1,14 @@
 package fleet_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // TestGatewaysKilled kills gateways under load, and starts them again.
@@ -33,10 +36,28 @@ func TestHandover(t *testing.T) {
 	if other == first {
 		other = f.gateways[1]
 	}
+	// Nobody takes the lease meanwhile: it must be released, not expired.
+	other.signal(syscall.SIGSTOP)
 	first.end(syscall.SIGTERM)
+	var released bool
+	if err := queryOne(t, url, "SELECT until = '-infinity' FROM leases WHERE name = 'drive'", &released); err != nil || !released {
+		t.Errorf("the lease of a gateway that ended is released: %v, %v", released, err)
+	}
+	other.signal(syscall.SIGCONT)
 	begun := time.Now()
 	f.holder(5*time.Second, other)
 	t.Logf("handed over within %v", time.Since(begun))
+}
+
+// queryOne reads the only value of a query.
+func queryOne(t *testing.T, url, query string, value any) error {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close(context.Background()) }() // the test has what it wants
+	return c.QueryRow(t.Context(), query).Scan(value)
 }
 
 // TestHolderFrozen freezes the gateway that does the background work past its lease: another does it, and the first finds
