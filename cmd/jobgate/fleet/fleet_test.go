@@ -99,7 +99,8 @@ func newFleet(t *testing.T, n int, url, direct string, settings ...string) *flee
 	t.Helper()
 	f := &fleet{T: t, url: url}
 	var err error
-	if f.engine, err = postgres.Open(t.Context(), postgres.Options{URL: direct}); err != nil {
+	// The test's own calls prepare and verify: they wait as long as a busy machine takes.
+	if f.engine, err = postgres.Open(t.Context(), postgres.Options{URL: direct, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.engine.Close() })
