@@ -14,6 +14,7 @@ import (
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/engine"
 	"jobgate/gateway/jobs/postgres"
+	"jobgate/gateway/jobs/postgres/schema"
 	"jobgate/gateway/jobs/sqlite"
 )
 
@@ -26,7 +27,7 @@ func Open(ctx context.Context, c *config.Jobs, log *slog.Logger) (engine.Engine,
 			NoMigrate: !c.StoreMigrate, Log: log,
 			Observe: func(call postgres.Call) { h.observe(call.Operation, call.Took, call.Err) },
 		})
-		if errors.Is(err, postgres.ErrOldSchema) {
+		if errors.Is(err, schema.ErrOld) {
 			err = fmt.Errorf("%w, or start without --no-migrate", err)
 		}
 		if err != nil {

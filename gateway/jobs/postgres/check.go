@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres/failure"
 )
 
 // reasonsOf counts reasons by the lines of ended executions that are still the latest.
@@ -78,5 +79,5 @@ func (e *Engine) Check(ctx context.Context) (r engine.Report, err error) {
 		}
 		return nil
 	})
-	return r, problem(err)
+	return r, failure.Problem(err)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres/failure"
 )
 
 var _ engine.Copier = (*Engine)(nil)
@@ -163,7 +164,7 @@ func (e *Engine) Finish(ctx context.Context, space string) error {
 	if err == nil {
 		err = e.analyze(ctx)
 	}
-	return problem(err)
+	return failure.Problem(err)
 }
 
 // analyze gathers statistics of the tables that have rows. One that is known to be empty is planned for as if it stayed so,

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres/failure"
+	"jobgate/gateway/jobs/postgres/lane"
 )
 
 // Engine keeps the rows of a jobs store in PostgreSQL. It is safe for concurrent use.
@@ -23,8 +25,8 @@ type Engine struct {
 	shard   int16        // of counts, for what goes by no lane
 	lag     atomic.Int64 // Lag, ns
 
-	pending, described *lane[read]
-	writes             *lane[write]
+	pending, described *lane.Lane[read]
+	writes             *lane.Lane[write]
 
 	mu      sync.RWMutex // held for reading by calls under way in lanes
 	closed  bool
@@ -54,9 +56,9 @@ func (e *Engine) Close() error {
 	if already {
 		return nil
 	}
-	close(e.pending.in)
-	close(e.described.in)
-	close(e.writes.in)
+	e.pending.Close()
+	e.described.Close()
+	e.writes.Close()
 	e.running.Wait()
 	e.hot.Close()
 	e.work.Close()
@@ -66,7 +68,7 @@ func (e *Engine) Close() error {
 // observe tells how a call went.
 func (e *Engine) observe(operation string, start time.Time, rows int, err error) {
 	if e.options.Observe != nil {
-		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: problem(err)})
+		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: failure.Problem(err)})
 	}
 }
 
@@ -89,9 +91,9 @@ func (e *Engine) call(ctx context.Context, operation string, f func(ctx context.
 	ctx, cancel := context.WithTimeout(ctx, e.options.Timeout)
 	defer cancel()
 	start := time.Now()
-	_, err := retried(ctx, func() (struct{}, error) { return struct{}{}, f(ctx) })
+	_, err := failure.Retried(ctx, func() (struct{}, error) { return struct{}{}, f(ctx) })
 	e.observe(operation, start, 1, err)
-	return problem(err)
+	return failure.Problem(err)
 }
 
 // Job implements engine.Engine.
@@ -164,7 +166,7 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 	start := time.Now()
 	for n := 1; ; n++ {
 		own, err := e.once(ctx, w, o, f)
-		if repeatable(err) && pause(ctx, n) {
+		if failure.Repeatable(err) && failure.Pause(ctx, n) {
 			continue
 		}
 		if own { // the function's own error
@@ -172,7 +174,7 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 			return err
 		}
 		e.observe(operation, start, w.Rows, err)
-		return problem(err)
+		return failure.Problem(err)
 	}
 }
 
@@ -217,10 +219,10 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 		return err
 	}
 	err := conn.Commit(ctx)
-	if !lost(err) || xid == nil {
+	if !failure.Lost(err) || xid == nil {
 		return err
 	}
-	status, lookUp := patient(ctx, func() (s *string, err error) {
+	status, lookUp := failure.Patient(ctx, func() (s *string, err error) {
 		var now string
 		if err = e.work.QueryRow(ctx, "SELECT "+serverTimeOf).Scan(&now); err != nil || now != server {
 			return nil, err

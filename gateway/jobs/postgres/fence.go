@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"jobgate/gateway/jobs/postgres/failure"
 )
 
 // Fence implements engine.Copier. The database, or where the role does not own it the role in the database, is read-only by
@@ -41,7 +43,7 @@ func setReadOnly(ctx context.Context, c *pgxpool.Conn, on bool) error {
 		return err
 	}
 	err := writing(ctx, c, "ALTER DATABASE "+database+" "+set)
-	if code(err) == insufficientPrivilege {
+	if failure.Code(err) == insufficientPrivilege {
 		err = writing(ctx, c, "ALTER ROLE "+role+" IN DATABASE "+database+" "+set)
 	}
 	return err
@@ -78,7 +80,7 @@ func endSessions(ctx context.Context, c *pgxpool.Conn) error {
 	for _, s := range open {
 		_, err := c.Exec(ctx, "SELECT pg_terminate_backend($1)", s.pid)
 		switch {
-		case code(err) == insufficientPrivilege:
+		case failure.Code(err) == insufficientPrivilege:
 			foreign[s.pid] = s.role
 		case err != nil:
 			return err
@@ -92,7 +94,7 @@ func endSessions(ctx context.Context, c *pgxpool.Conn) error {
 		if len(open) <= len(foreign) && !slices.ContainsFunc(open, func(s session) bool { return foreign[s.pid] == "" }) {
 			break
 		}
-		if !pause(ctx, n+3) {
+		if !failure.Pause(ctx, n+3) {
 			return ctx.Err()
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres/failure"
+	"jobgate/gateway/jobs/postgres/lane"
 )
 
 // Sizes of a batch. Larger ones gain nothing and make the first of it wait.
@@ -54,12 +56,12 @@ func (e *Engine) Execution(ctx context.Context, thing, jobID string) (engine.Exe
 }
 
 // await has a lane answer a request. Who stops waiting leaves the others of the batch alone.
-func (e *Engine) await(ctx context.Context, l *lane[read], r *read) error {
+func (e *Engine) await(ctx context.Context, l *lane.Lane[read], r *read) error {
 	if err := e.enter(); err != nil {
 		return err
 	}
 	defer e.leave()
-	if err := l.send(ctx, r); err != nil {
+	if err := l.Send(ctx, r); err != nil {
 		return err
 	}
 	select {
@@ -101,7 +103,7 @@ func (e *Engine) answer(batch []*read, q *readQuery) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), e.options.Timeout)
 	defer cancel()
-	err := problem(e.readBatch(ctx, batch, q))
+	err := failure.Problem(e.readBatch(ctx, batch, q))
 	e.observe("read", start, len(batch), err)
 	for _, r := range batch {
 		r.err = err
@@ -250,7 +252,7 @@ func (e *Engine) report(ctx context.Context, c *engine.Change) error {
 	defer e.leave()
 	c.Applied = false
 	w := &write{change: *c, done: make(chan struct{})}
-	if err := e.writes.send(ctx, w); err != nil {
+	if err := e.writes.Send(ctx, w); err != nil {
 		return err
 	}
 	select {
@@ -310,7 +312,7 @@ func (e *Engine) applyMany(ctx context.Context, changes []*engine.Change) (err e
 func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard int16) error {
 	start := time.Now()
 	slices.SortFunc(changes, byKey)
-	places, err := retried(ctx, func() ([]int64, error) {
+	places, err := failure.Retried(ctx, func() ([]int64, error) {
 		rows, err := e.hot.Query(ctx, swap, swapArgs(changes, shard)...)
 		return collect(rows, err, scanPlace)
 	})
@@ -319,11 +321,11 @@ func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard i
 		for _, n := range places {
 			changes[n-1].Applied = true
 		}
-	case lost(err): // rows may have come all the same: a server that is shut down sends what it has, committed or not
+	case failure.Lost(err): // rows may have come all the same: a server that is shut down sends what it has, committed or not
 		err = e.lookUp(ctx, changes, err)
 	}
 	e.observe("write", start, len(changes), err)
-	return problem(err)
+	return failure.Problem(err)
 }
 
 // lookUp marks the changes of a statement without an answer that were made. FOR UPDATE waits for a statement that the
@@ -334,7 +336,7 @@ func (e *Engine) lookUp(ctx context.Context, changes []*engine.Change, cause err
 		keys[i] = c.Key
 	}
 	things, jobs := keyArrays(keys)
-	found, err := patient(ctx, func() ([]engine.Execution, error) {
+	found, err := failure.Patient(ctx, func() ([]engine.Execution, error) {
 		rows, err := e.hot.Query(ctx, "SELECT "+executionColumns+` FROM executions e JOIN unnest($1::bigint[], $2::bigint[]) AS k (thing, job)
 			ON e.thing = k.thing AND e.job = k.job ORDER BY e.thing, e.job FOR UPDATE OF e`, things, jobs)
 		return collect(rows, err, scanExecution)

@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"jobgate/gateway/jobs/postgres/lane"
+	"jobgate/gateway/jobs/postgres/schema"
 	"jobgate/gateway/localfile"
 )
 
@@ -22,7 +24,7 @@ type Options struct {
 	PasswordFile string        // "": PGPASSWORD, PGPASSFILE, PGSERVICE
 	Connections  int           // of this handle; 0: DefaultConnections
 	Timeout      time.Duration // longest that a call waits for the database; 0: DefaultTimeout
-	NoMigrate    bool          // a schema that is older than the program is refused with ErrOldSchema, not migrated
+	NoMigrate    bool          // a schema that is older than the program is refused with schema.ErrOld, not migrated
 	Names        Names         // of URL and PasswordFile, in errors
 	Log          *slog.Logger  // nil: discards
 	Observe      func(Call)    // nil: nobody; called for each call to the database, by several goroutines
@@ -84,23 +86,23 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if e.work, err = open(ctx, &o, config, work, false); err != nil {
 		return nil, err
 	}
-	if err := prepare(ctx, e.work, &o); err != nil {
+	if err := schema.Prepare(ctx, e.work, schema.Options{NoMigrate: o.NoMigrate, PasswordFile: o.Names.PasswordFile, Log: o.Log}); err != nil {
 		e.work.Close()
-		return nil, fmt.Errorf("cannot use %s %s: %w", o.Names.URL, where(config.ConnConfig), hint(err, &o))
+		return nil, fmt.Errorf("cannot use %s %s: %w", o.Names.URL, where(config.ConnConfig), err)
 	}
 	if e.hot, err = open(ctx, &o, config, 2*reads+writes, true); err != nil {
 		e.work.Close()
 		return nil, err
 	}
-	e.pending, e.described, e.writes = newLane[read](maxReads), newLane[read](maxReads), newLane[write](maxWrites)
+	e.pending, e.described, e.writes = lane.New[read](maxReads), lane.New[read](maxReads), lane.New[write](maxWrites)
 	pending, described := newReadQuery(pendingQuery, false), newReadQuery(describedQuery, true)
 	for range reads {
-		e.pending.serve(&e.running, func(batch []*read) { e.answer(batch, pending) })
-		e.described.serve(&e.running, func(batch []*read) { e.answer(batch, described) })
+		e.pending.Serve(&e.running, func(batch []*read) { e.answer(batch, pending) })
+		e.described.Serve(&e.running, func(batch []*read) { e.answer(batch, described) })
 	}
 	for range writes {
 		shard := int16(rand.IntN(shards)) //nolint:gosec // spread, not a secret
-		e.writes.serve(&e.running, func(batch []*write) { e.writeBatch(batch, shard) })
+		e.writes.Serve(&e.running, func(batch []*write) { e.writeBatch(batch, shard) })
 	}
 	return e, nil
 }

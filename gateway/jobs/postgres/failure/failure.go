@@ -1,4 +1,6 @@
-package postgres
+// Package failure reads PostgreSQL's errors: which may be repeated, which leave a transaction's end unknown, and what they
+// are to the rules of jobs.
+package failure
 
 import (
 	"context"
@@ -21,8 +23,8 @@ const (
 	sequenceLimit        = "2200H"
 )
 
-// code returns the server's code; "" if the error is not the server's.
-func code(err error) string {
+// Code returns the server's code; "" if the error is not the server's.
+func Code(err error) string {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return pg.Code
@@ -30,19 +32,19 @@ func code(err error) string {
 	return ""
 }
 
-// repeatable says whether the server undid a transaction that may succeed when it is tried again.
-func repeatable(err error) bool {
-	c := code(err)
+// Repeatable says whether the server undid a transaction that may succeed when it is tried again.
+func Repeatable(err error) bool {
+	c := Code(err)
 	return c == serializationFailure || c == deadlockDetected
 }
 
-// lost says whether what was sent may have been done although there is no answer.
-func lost(err error) bool {
+// Lost says whether what was sent may have been done although there is no answer.
+func Lost(err error) bool {
 	var connect *pgconn.ConnectError
 	if err == nil || errors.As(err, &connect) || pgconn.SafeToRetry(err) {
 		return false
 	}
-	switch c := code(err); {
+	switch c := Code(err); {
 	case c == "": // the connection broke, or the time was up
 		return !errors.Is(err, engine.ErrClosed)
 	case c[:2] == "08", c == "57P01", c == "57P02":
@@ -51,16 +53,16 @@ func lost(err error) bool {
 	return false
 }
 
-// problem makes of an error of the driver one of the engine's. The server's message names no row's content that a client
-// may not see: it goes to the log, not to clients.
-func problem(err error) error {
+// Problem turns an error of the driver into one of the engine. The server's message may name a row's content that a client
+// must not see: it goes to the log, not to clients.
+func Problem(err error) error {
 	if err == nil || errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrUnknown) {
 		return err
 	}
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		var connect *pgconn.ConnectError
-		if errors.As(err, &connect) || lost(err) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) {
+		if errors.As(err, &connect) || Lost(err) || errors.Is(err, context.DeadlineExceeded) || pgconn.SafeToRetry(err) {
 			return fmt.Errorf("%w: %w", engine.ErrUnavailable, err)
 		}
 		return err
@@ -75,28 +77,28 @@ func problem(err error) error {
 	return err
 }
 
-// retried runs f again as long as the server asks for it and ctx allows.
-func retried[T any](ctx context.Context, f func() (T, error)) (T, error) {
+// Retried runs f again as long as the server asks for it and ctx allows.
+func Retried[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := f()
-		if !repeatable(err) || !pause(ctx, n) {
+		if !Repeatable(err) || !Pause(ctx, n) {
 			return v, err
 		}
 	}
 }
 
-// patient runs f again while the database cannot be reached and ctx allows.
-func patient[T any](ctx context.Context, f func() (T, error)) (T, error) {
+// Patient runs f again while the database cannot be reached and ctx allows.
+func Patient[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := f()
-		if err == nil || !pause(ctx, n+3) {
+		if err == nil || !Pause(ctx, n+3) {
 			return v, err
 		}
 	}
 }
 
-// pause waits before try n+1: a moment, longer from try to try, by chance. false if ctx ends first.
-func pause(ctx context.Context, n int) bool {
+// Pause waits before try n+1: a moment, longer from try to try, by chance. false if ctx ends first.
+func Pause(ctx context.Context, n int) bool {
 	longest := min(time.Millisecond<<min(n, 8), 100*time.Millisecond)
 	timer := time.NewTimer(time.Duration(rand.Int64N(int64(longest)))) //nolint:gosec // spread, not a secret
 	defer timer.Stop()

@@ -1,4 +1,5 @@
-package postgres
+// Package lane gathers requests that arrive while a statement runs, so that one statement answers them all.
+package lane
 
 import (
 	"context"
@@ -7,13 +8,13 @@ import (
 	"time"
 )
 
-// A lane sends what came while its last statement ran as one statement. A request that finds it idle goes at once, alone.
+// Lane sends what came while its last statement ran as one statement. A request that finds it idle goes at once, alone.
 // While a statement is under way the next one waits for it and grows, for a large one costs the database little more than a
 // small one; it does not wait when it is large already, nor when the one before is slow.
 //
 //	requests ──► in ──► pick: the first, until the turn is free, eager wait or patience is over, all that wait ──► run
 //	                                                                                                           ──► run
-type lane[R any] struct {
+type Lane[R any] struct {
 	in    chan *R
 	max   int
 	pick  chan struct{} // held by who makes up the next batch
@@ -27,12 +28,13 @@ const (
 	patience  = 10 * time.Millisecond // nor do fewer after it
 )
 
-func newLane[R any](limit int) *lane[R] {
-	return &lane[R]{in: make(chan *R, maxQueued), max: limit, pick: make(chan struct{}, 1), turn: make(chan struct{}, 1), crowd: make(chan struct{}, 1)}
+// New returns a lane whose batches have limit requests at most.
+func New[R any](limit int) *Lane[R] {
+	return &Lane[R]{in: make(chan *R, maxQueued), max: limit, pick: make(chan struct{}, 1), turn: make(chan struct{}, 1), crowd: make(chan struct{}, 1)}
 }
 
-// serve runs batches until the lane is closed. Several goroutines may serve one lane, each with a run of its own.
-func (l *lane[R]) serve(running *sync.WaitGroup, run func(batch []*R)) {
+// Serve runs batches until the lane is closed. Several goroutines may serve one lane, each with a run of its own.
+func (l *Lane[R]) Serve(running *sync.WaitGroup, run func(batch []*R)) {
 	running.Go(func() {
 		batch := make([]*R, 0, l.max)
 		tired := time.NewTimer(patience)
@@ -58,7 +60,7 @@ func (l *lane[R]) serve(running *sync.WaitGroup, run func(batch []*R)) {
 }
 
 // await waits for the statement before. mine says that the turn was taken.
-func (l *lane[R]) await(tired *time.Timer) (mine bool) {
+func (l *Lane[R]) await(tired *time.Timer) (mine bool) {
 	select {
 	case l.turn <- struct{}{}:
 		return true
@@ -82,7 +84,7 @@ func (l *lane[R]) await(tired *time.Timer) (mine bool) {
 }
 
 // fill adds what waits.
-func (l *lane[R]) fill(batch []*R) []*R {
+func (l *Lane[R]) fill(batch []*R) []*R {
 	for len(batch) < l.max {
 		select {
 		case r, open := <-l.in:
@@ -97,8 +99,11 @@ func (l *lane[R]) fill(batch []*R) []*R {
 	return batch
 }
 
-// send hands a request to the lane. The error is ctx's.
-func (l *lane[R]) send(ctx context.Context, r *R) error {
+// Close ends Serve once what waits has been run. Nobody may send any more.
+func (l *Lane[R]) Close() { close(l.in) }
+
+// Send hands a request to the lane. The error is ctx's.
+func (l *Lane[R]) Send(ctx context.Context, r *R) error {
 	select {
 	case l.in <- r:
 	default:

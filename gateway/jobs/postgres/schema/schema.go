@@ -1,4 +1,5 @@
-package postgres
+// Package schema brings a PostgreSQL database to the version that this program needs, and refuses one that it cannot serve.
+package schema
 
 import (
 	"context"
@@ -6,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,29 +15,30 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres/failure"
 )
 
-// schema holds the migrations, in the order of their names. One that was released is never changed; a release expands the
+// files are the migrations, in the order of their names. One that was released is never changed; a release expands the
 // schema, and what it no longer needs goes a release later, so that gateways can be replaced one by one.
 //
-//go:embed schema/*.sql
-var schema embed.FS
+//go:embed *.sql
+var files embed.FS
 
 // minProgram is the oldest program, by its number of migrations, that can serve the schema as this one leaves it.
 const minProgram = 1
 
-// ErrOldSchema is a schema that this program may not migrate, and cannot use before.
-var ErrOldSchema = errors.New("run jobgate store migrate")
+// ErrOld is a schema that this program may not migrate, and cannot use before.
+var ErrOld = errors.New("run jobgate store migrate")
 
 // migrations returns the scripts.
 func migrations() ([]string, error) {
-	names, err := fs.Glob(schema, "schema/*.sql")
+	names, err := fs.Glob(files, "*.sql")
 	if err != nil {
 		return nil, err
 	}
 	scripts := make([]string, len(names))
 	for i, name := range names {
-		text, err := schema.ReadFile(name)
+		text, err := files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +47,18 @@ func migrations() ([]string, error) {
 	return scripts, nil
 }
 
-// prepare checks a database and brings its schema to this program's version.
+// Options say how a database is prepared.
+type Options struct {
+	NoMigrate    bool   // a schema that is older than the program is refused with ErrOld, not migrated
+	PasswordFile string // the setting's name, in errors
+	Log          *slog.Logger
+}
+
+// Prepare checks a database and brings its schema to this program's version. The errors say what to do.
+func Prepare(ctx context.Context, pool *pgxpool.Pool, o Options) error {
+	return hint(prepare(ctx, pool, &o), &o)
+}
+
 func prepare(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 	scripts, err := migrations()
 	if err != nil {
@@ -55,7 +69,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 		return err
 	}
 	if o.NoMigrate {
-		return fmt.Errorf("its schema has version %d, this program needs %d: %w", have, len(scripts), ErrOldSchema)
+		return fmt.Errorf("its schema has version %d, this program needs %d: %w", have, len(scripts), ErrOld)
 	}
 	return migrate(ctx, pool, scripts, o)
 }
@@ -104,7 +118,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, scripts []string, o *Optio
 		if err == nil {
 			break
 		}
-		if c := code(err); (c != "23505" && c != "42P07" && c != "42710") || n > 20 || !pause(ctx, n) {
+		if c := failure.Code(err); (c != "23505" && c != "42P07" && c != "42710") || n > 20 || !failure.Pause(ctx, n) {
 			return err
 		}
 	}
@@ -173,9 +187,9 @@ func step(ctx context.Context, pool *pgxpool.Pool, script string, version int, h
 
 // hint adds to an error what can be done about it.
 func hint(err error, o *Options) error {
-	switch code(err) {
+	switch failure.Code(err) {
 	case "28P01", "28000":
-		return fmt.Errorf("%w; see %s, and the server's pg_hba.conf", err, o.Names.PasswordFile)
+		return fmt.Errorf("%w; see %s, and the server's pg_hba.conf", err, o.PasswordFile)
 	case "3D000":
 		return fmt.Errorf("%w; create it: createdb jobgate", err)
 	case "42501":
