@@ -14,6 +14,7 @@ import (
 	"jobgate/bench/peers/server"
 	"jobgate/bench/peers/setup"
 	"jobgate/bench/peers/table"
+	"jobgate/bench/report"
 )
 
 const (
@@ -33,9 +34,9 @@ func Floods(ctx context.Context, o *setup.Options) error {
 	if err := certificates.WriteServer(o.Folder); err != nil {
 		return err
 	}
-	fmt.Printf("## %s connections without complete requests\n\nA third sends nothing, a third half a request or ClientHello, a third one byte of it every second; each reconnects %s after it was closed.\nDevices send 1,000 requests a second on 32 connections; latency is measured over %s of the flood. Server on core %d, devices and, at a lower priority, flood on core %d.\n\n",
+	fmt.Printf("## %s connections without complete requests\n\nA third sends nothing, a third half a request or ClientHello, a third one byte of it every second; each reconnects %s after it was closed.\nDevices send 1,000 requests a second on 32 connections; latency is measured over %s of the flood, from the intended send. Server on core %d, devices and, at a lower priority, flood on core %d.\n\n",
 		table.Thousands(floodConnections), floodAgain, floodLasts, o.ServerCore, o.LoadCore)
-	t := table.New("<", "max_connections", "open at most", "opened", "refused", "devices: p50, p99", "<goal", "resident before", "in the flood", "a connection", "20s after")
+	t := table.New("<", "max_connections", "open at most", "opened", "refused", "devices: p50, p99", "<goal", "p99 from the send", "p99 sent late", "server's core", "resident before", "in the flood", "a connection", "20s after")
 	for _, kind := range []string{plainKind, tlsKind} {
 		for _, limit := range []int{0, floodLimit} {
 			if !strings.Contains(kind, o.Only) {
@@ -76,11 +77,13 @@ func floodRow(ctx context.Context, o *setup.Options, kind string, limit int) ([]
 		return nil, err
 	}
 	empty := p.RSS()
-	var devices string
+	var devices *report.Result
 	var failed error
 	var asking sync.WaitGroup
 	asking.Go(func() { devices, failed = run.activeFor(ctx, s, port, floodBuilds, floodLasts) })
+	cpu, begun := p.CPU(), time.Now()
 	most, full, sum, err := flooded(ctx, o, p, settings, port)
+	busy := (p.CPU() - cpu).Seconds() / time.Since(begun).Seconds()
 	asking.Wait()
 	if failed != nil || err != nil {
 		return nil, fmt.Errorf("devices: %w; flood: %w", failed, err)
@@ -93,7 +96,8 @@ func floodRow(ctx context.Context, o *setup.Options, kind string, limit int) ([]
 		allowed = table.Thousands(float64(limit))
 	}
 	return []string{
-		kind, allowed, table.Thousands(most), table.Thousands(float64(sum.Opened)), table.Thousands(float64(sum.Refused)), devices, "p99 ≤ 5 ms",
+		kind, allowed, table.Thousands(most), table.Thousands(float64(sum.Opened)), table.Thousands(float64(sum.Refused)), p50p99(devices), "p99 ≤ 5 ms",
+		table.ShortDuration(float64(devices.Service.Percentile(99))), table.ShortDuration(float64(devices.Lag.Percentile(99))), table.Percent(busy),
 		table.InMegabytes(empty), table.InMegabytes(full), perConnection(full-empty, int(most)), table.InMegabytes(p.RSS()),
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"jobgate/bench/peers/server"
 	"jobgate/bench/peers/setup"
 	"jobgate/bench/peers/table"
+	"jobgate/bench/report"
 )
 
 const settle = 20 * time.Second // from the last connection to the measurement
@@ -32,13 +33,23 @@ type idleServer struct {
 	goal       string
 }
 
-// idleServers are all that are compared, each connection of them one of each.
+// selected reports whether -only names the server, its kind, or both: "jobgate", "mTLS", "jobgate, TLS".
+func (s *idleServer) selected(o *setup.Options) bool {
+	return strings.Contains(s.name+", "+s.kind, o.Only)
+}
+
+// idleServers are all servers that are compared; with -before, that program too.
 func idleServers(o *setup.Options, each int) (all []idleServer) {
 	goals := map[string]string{plainKind: "≤ 2.5 KB", tlsKind: "≤ 12 KB", mtlsKind: "≤ 16 KB"}
 	for _, kind := range []string{plainKind, tlsKind, mtlsKind} {
 		s := server.Settings{TLS: kind != plainKind, Connections: each + process.SpareFiles/2}
 		if kind == mtlsKind {
 			s.Auth = "mtls"
+		}
+		if o.Before != "" {
+			own := *o
+			own.Jobgate = o.Before
+			all = append(all, idleServer{"before", kind, func() (*process.Process, int, error) { return server.StartJobgate(&own, o.ServerCore, s) }, ""})
 		}
 		all = append(all,
 			idleServer{"jobgate", kind, func() (*process.Process, int, error) { return server.StartJobgate(o, o.ServerCore, s) }, goals[kind]},
@@ -88,7 +99,7 @@ func Idle(ctx context.Context, o *setup.Options) error {
 	fmt.Printf("Each sent one request and stays open; memory is the growth of the server's resident set, %s after the last one. With mTLS each has its own certificate.\nThe kernel's own memory for the sockets comes on top and is the same for all. At its start, nginx allocates 0.4 KB for each connection it may have.\n\n", settle)
 	t := table.New("<server", "<", "memory per connection", "<goal", "resident before", "with them", "after they have left", "active p50, p99 before", "meanwhile")
 	for _, s := range idleServers(o, r.each) {
-		if !strings.Contains(s.name, o.Only) {
+		if !s.selected(o) {
 			continue
 		}
 		row, err := r.row(ctx, s)
@@ -212,23 +223,28 @@ func resident(servers []*process.Process) (total int64) {
 	return total
 }
 
-// active is the latency of a moderate load, as words.
+// active returns the latency under a moderate load, as text.
 func (r *idleRun) active(ctx context.Context, s idleServer, port int) (string, error) {
-	return r.activeFor(ctx, s, port, time.Second, r.Length)
+	res, err := r.activeFor(ctx, s, port, time.Second, r.Length)
+	if err != nil {
+		return "", err
+	}
+	return p50p99(res), nil
 }
 
-// activeFor is active for so long after a warm-up.
-func (r *idleRun) activeFor(ctx context.Context, s idleServer, port int, warmup, length time.Duration) (string, error) {
+// p50p99 returns the latency of a load, as text.
+func p50p99(res *report.Result) string {
+	if res.Generator.Limited != "" {
+		return "not measured"
+	}
+	return table.ShortDuration(float64(res.Latency.Percentile(50))) + ", " + table.ShortDuration(float64(res.Latency.Percentile(99)))
+}
+
+// activeFor runs a moderate load for length after a warm-up.
+func (r *idleRun) activeFor(ctx context.Context, s idleServer, port int, warmup, length time.Duration) (*report.Result, error) {
 	args := []string{"--rate", "1000/s", "--connections", "32", "--duration", length.String(), "--warmup", warmup.String(), "--insecure"}
 	if s.kind == mtlsKind {
 		args = append(args, "--cert-file", filepath.Join(r.Folder, "device.pem"), "--key-file", filepath.Join(r.Folder, "device-key.pem"))
 	}
-	res, err := load.Bench(ctx, r.Options, append(args, s.url(port))...)
-	if err != nil {
-		return "", err
-	}
-	if res.Generator.Limited != "" {
-		return "not measured", nil
-	}
-	return table.ShortDuration(float64(res.Latency.Percentile(50))) + ", " + table.ShortDuration(float64(res.Latency.Percentile(99))), nil
+	return load.Bench(ctx, r.Options, append(args, s.url(port))...)
 }

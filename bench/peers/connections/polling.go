@@ -3,7 +3,6 @@ package connections
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"jobgate/bench/peers/process"
@@ -24,7 +23,7 @@ func Polling(ctx context.Context, o *setup.Options) error {
 	fmt.Printf("Each sends a request every %s, evenly spread; memory is the growth of the server's resident set after two rounds, CPU and latency are those of the second.\n\n", o.Every)
 	t := table.New("<server", "<", "memory per connection", "requests/s", "server's CPU a request", "of its core", "p50", "p99", "failed")
 	for _, s := range idleServers(o, r.each) {
-		if !strings.Contains(s.name, o.Only) {
+		if !s.selected(o) {
 			continue
 		}
 		row, err := r.pollingRow(ctx, s)
