@@ -33,14 +33,24 @@ func (s *Server) EnableVersioning(tb testing.TB, bucket string) {
 	tb.Helper()
 	body := `<VersioningConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Status>Enabled</Status></VersioningConfiguration>`
 	s.must(tb, http.MethodPut, s.URL+"/"+bucket+"?versioning=", []byte(body))
+	s.versioned.Store(bucket, true)
 }
 
 // PutObject stores body under key, any key that MinIO takes, and returns the version id,
-// "" in a bucket without versioning.
+// "" in a bucket without versioning and for a key that ends in a slash.
 func (s *Server) PutObject(tb testing.TB, bucket, key string, body []byte) (versionID string) {
 	tb.Helper()
-	res := s.must(tb, http.MethodPut, s.URL+"/"+bucket+"/"+escapeKey(key), body)
-	return res.header.Get("X-Amz-Version-Id")
+	_, versioned := s.versioned.Load(bucket)
+	for range 10 {
+		res := s.must(tb, http.MethodPut, s.URL+"/"+bucket+"/"+escapeKey(key), body)
+		if versionID = res.header.Get("X-Amz-Version-Id"); versionID != "" || !versioned || strings.HasSuffix(key, "/") {
+			return versionID
+		}
+		// A MinIO that was started a moment ago may still load what it knew of its buckets before.
+		s.EnableVersioning(tb, bucket)
+	}
+	tb.Fatalf("MinIO gives no versions in bucket %s", bucket)
+	return ""
 }
 
 // DeleteVersion removes one version of an object for good.

@@ -37,6 +37,8 @@ type Server struct {
 	client *http.Client
 	stop   func() // held, so that nothing that ties the process to this one is collected
 	unlock func() // held likewise: without it others would take the data for a dead process's
+
+	versioned sync.Map // bucket → true, by EnableVersioning
 }
 
 // shared is the one server of this test process.
