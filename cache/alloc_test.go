@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Get allocates nothing, whatever it finds. (Ristretto takes a new buffer of 512 bytes for
-// every 64 hits that it counts, which is 0 allocations a Get when rounded.)
+// Get allocates nothing, whatever it finds. (Ristretto allocates a buffer of 512 bytes for
+// every 64 hits that it counts, which rounds to 0 allocations a Get.)
 func TestGetAllocations(t *testing.T) {
 	c := newCache(t)
 	mustLoad(t, c, "admitted", start, "v")
@@ -37,8 +37,8 @@ func TestGetAllocations(t *testing.T) {
 	f(c, "unknown", start, Miss)
 }
 
-// Load allocates nothing when there is nothing to load, so that neither a flood of missing
-// names nor an outage costs more than the look.
+// Load allocates nothing when there is nothing to load, so a flood of missing names or an
+// outage costs no more than the look-up.
 func TestSettledLoadAllocations(t *testing.T) {
 	c := newCache(t)
 	wantLoad(t, c, "gone", start, brings("", errNotFound), "", errNotFound)
@@ -55,8 +55,8 @@ func TestAppendPartAllocations(t *testing.T) {
 	}
 }
 
-// The budget is what the process really holds: a cache filled twice over stays
-// within it, for entries of any size.
+// The budget bounds the memory that the process really holds: a cache that is filled twice
+// over stays within it, for entries of any size.
 func TestBudgetIsTrue(t *testing.T) {
 	f := func(size int) {
 		t.Helper()
@@ -87,7 +87,7 @@ func TestBudgetIsTrue(t *testing.T) {
 	f(16)
 	f(256)
 	f(4096)
-	f(57344) // a size class of the allocator, as the others are
+	f(57344) // a size class of the allocator, like the others
 }
 
 func heap() int64 {

@@ -8,7 +8,7 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 )
 
-// benchKeys are as long as a route's and two path variables are together.
+// benchKeys are as long as a route with two path variables.
 func benchKeys() [][]byte {
 	keys := make([][]byte, 1000)
 	for i := range keys {
@@ -33,8 +33,8 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-// BenchmarkGet_Ristretto is the bare rival: it hashes the key, but neither compares it nor
-// knows of freshness.
+// BenchmarkGet_Ristretto is ristretto alone: it hashes the key, but neither compares it nor
+// checks freshness.
 func BenchmarkGet_Ristretto(b *testing.B) {
 	c, err := ristretto.NewCache(&ristretto.Config[uint64, *entry[string]]{
 		NumCounters: 1 << 14, MaxCost: 1 << 20, BufferItems: 64,
@@ -74,7 +74,7 @@ func BenchmarkGetHot(b *testing.B) {
 	})
 }
 
-// BenchmarkGetNegative asks for a name that is known not to exist.
+// BenchmarkGetNegative asks for a name whose absence is remembered.
 func BenchmarkGetNegative(b *testing.B) {
 	c := newCache(b)
 	key := benchKeys()[0]

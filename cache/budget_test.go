@@ -15,7 +15,7 @@ func fill(tb testing.TB, c *Cache[string], n, size int) {
 	}
 }
 
-// crowd fills ristretto with entries that are asked for often, so that it refuses new ones.
+// crowd fills ristretto with popular entries, so that it refuses new ones.
 func crowd(tb testing.TB, c *Cache[string]) {
 	tb.Helper()
 	const size = 1000
@@ -62,7 +62,7 @@ func TestNewHotDocumentOnFullCache(t *testing.T) {
 	}
 }
 
-// The same while strangers ask for documents that are asked for once.
+// The same while other clients each ask once for other documents.
 func TestNewHotDocumentAmongStrangers(t *testing.T) {
 	c := newCache(t)
 	crowd(t, c)
@@ -98,7 +98,7 @@ func TestOversize(t *testing.T) {
 	if s := c.Stats(); s.Oversize != 1 || s.Bytes != 0 || s.Entries != 0 {
 		t.Errorf("unexpected stats: %+v", s)
 	}
-	// Too large for the recent map, but ristretto takes it.
+	// Too large for the recent map, but ristretto admits it.
 	mustLoad(t, c, "large", start, big[:1<<19])
 	wantGet(t, c, "large", start, big[:1<<19], Fresh)
 }
@@ -130,8 +130,8 @@ func TestResizeIsCounted(t *testing.T) {
 		}
 	}
 	f(8000, 9000)
-	f(8900, 9000) // covered already
-	f(7000, 9000) // near enough
+	f(8900, 9000) // already covered
+	f(7000, 9000) // close enough
 	f(100, 112)
 	f(16000, 18000)
 	f(0, 0)
@@ -142,7 +142,7 @@ func TestResizeIsCounted(t *testing.T) {
 	}
 }
 
-// A flood of names that do not exist pushes out neither values nor grows without bound.
+// A flood of names that do not exist evicts no values and does not grow without bound.
 func TestNegativeBudget(t *testing.T) {
 	c := newCache(t)
 	crowd(t, c)
@@ -154,6 +154,6 @@ func TestNegativeBudget(t *testing.T) {
 		t.Errorf("unexpected size of the negative map: %d", bytes)
 	}
 	if got := c.Stats().Evictions; got != evictions {
-		t.Errorf("%d values were pushed out by errors", got-evictions)
+		t.Errorf("errors evicted %d values", got-evictions)
 	}
 }

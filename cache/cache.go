@@ -1,10 +1,10 @@
 // Package cache keeps what was loaded from a slow source, job-document templates
-// in jobgate, within a budget of bytes: one load a key, old values while the
-// source is away, and no entry that outlives what the source said.
+// in jobgate, within a budget of bytes: one load per key at a time, old values
+// while the source is down, and no entry after its source reported it missing.
 //
 //	Get(key, now) ── main: ristretto, by frequency ──┐
 //	      │          recent: exact, what ristretto   ├─▶ value, Fresh | Stale | Due
-//	      │                  does not take (yet) ────┘
+//	      │                  has not admitted ────────┘
 //	      │          negative: exact, small budget ────▶ Negative
 //	      ▼ Miss, Due, Negative
 //	Load(ctx, request) ── a flight of that key? wait for it
@@ -12,14 +12,13 @@
 //	                          ── Loader(ctx, old value)
 //	                          ── keep | renew | back off with the old value | remember the error
 //
-// Ristretto admits when it likes: a full one may refuse a new entry for hundreds of
-// requests. So what was just loaded stands in the recent map until ristretto takes
-// it; it is offered again as it is asked for. The recent map keeps who is asked for
-// before who is not, and its budget is part of [Config.MaxBytes].
+// A full ristretto may refuse a new entry for hundreds of requests. So a new entry stays in
+// the recent map until ristretto admits it, and requests for it offer it again. The recent
+// map evicts unused entries first, and its budget is part of [Config.MaxBytes].
 //
 // Age of an entry, as [State] names it:
 //
-//	0 ─────── Fresh ──────── StaleWhileRevalidate ──────── StaleIfError ──▶ gone
+//	0 ─────── Fresh ──────── StaleWhileRevalidate ──────── StaleIfError ──▶ dropped
 //	  Fresh     │  Stale, Due: served, revalidated  │  served when the source fails
 //	            │  in the background                │  or does not answer in time
 //
@@ -49,10 +48,10 @@ const (
 	// Fresh comes with a value.
 	Fresh
 	// Stale comes with a value that is past its freshness and may be served. It is
-	// being revalidated, or its source failed and is left alone for a while.
+	// being revalidated, or its source failed and is in its pause.
 	Stale
-	// Due is Stale, and nobody revalidates yet: call [Cache.Load], which starts
-	// that in the background and returns the value at once.
+	// Due is Stale without a revalidation: call [Cache.Load], which starts one in
+	// the background and returns the value at once.
 	Due
 	// Negative comes with no value: [Cache.Load] returns the remembered error
 	// without asking the source.
@@ -78,7 +77,7 @@ func (s State) String() string {
 	}
 }
 
-// Cache maps keys to values of type V. Make it with [New].
+// Cache maps keys to values of type V. Create it with [New].
 type Cache[V any] struct {
 	main     *ristretto.Cache[uint64, *entry[V]]
 	index    index[V] // of main
@@ -91,8 +90,8 @@ type Cache[V any] struct {
 
 	mu       sync.Mutex // guards what follows, and every write to main
 	flights  map[string]*flight[V]
-	places   map[string]chan struct{} // by source: who may load
-	purges   uint64                   // a flight from before the last purge keeps nothing
+	places   map[string]chan struct{} // by source: a semaphore for its loads
+	purges   uint64                   // the result of a flight from before the last purge is not kept
 	closed   bool
 	purging  atomic.Bool
 	lifetime context.Context // ends the flights when the cache is closed
@@ -100,7 +99,7 @@ type Cache[V any] struct {
 	running  sync.WaitGroup
 }
 
-// New returns an empty cache. It holds two goroutines until [Cache.Close].
+// New returns an empty cache. It runs two goroutines until [Cache.Close].
 func New[V any](cfg Config[V]) (*Cache[V], error) {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -114,7 +113,7 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 	}
 	c.rules.Store(&cfg)
 	c.index.clear()
-	c.recent = newExact(cfg.RecentBytes, c.gone)
+	c.recent = newExact(cfg.RecentBytes, c.lost)
 	c.negative = newExact[V](cfg.NegativeBytes, nil)
 	c.main, err = ristretto.NewCache(&ristretto.Config[uint64, *entry[V]]{
 		NumCounters:        max(1<<14, cfg.MaxBytes/bytesPerCounter),
@@ -136,16 +135,16 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 // each entry of 4 KiB that the budget holds. The sketch comes on top of the budget (1 %).
 const bytesPerCounter = 400
 
-// tellEvery is of how many requests ristretto counts one, whatever the request finds: to count costs more than the hit
-// itself. So frequencies are as good as ever, and those of more requests.
-const tellEvery = 16
+// sampleEvery: ristretto counts one in so many requests, hit or miss, because counting costs more than the hit itself. The
+// relative frequencies stay right, and cover more requests.
+const sampleEvery = 16
 
-// Get returns the value kept under key and how old it is at now. It does not wait, does
-// not allocate and starts nothing: [State] says when to call [Cache.Load]. key is not
-// retained. Get must not run while or after [Cache.Close] runs.
+// Get returns the value of key and its state at now. It does not wait, does not allocate
+// and starts nothing: [State] says when to call [Cache.Load]. key is not retained. Get must
+// not run during or after [Cache.Close].
 func (c *Cache[V]) Get(key []byte, now time.Time) (V, State) {
 	h := c.hash(key)
-	if rand.Uint32()%tellEvery == 0 {
+	if rand.Uint32()%sampleEvery == 0 {
 		c.main.Get(h) // counts it
 	}
 	// Fast path: ristretto has it.
@@ -153,7 +152,7 @@ func (c *Cache[V]) Get(key []byte, now time.Time) (V, State) {
 		e.touch()
 		return c.answer(e, now.UnixNano())
 	}
-	// Slow path: not admitted yet, known not to be there, or not here at all.
+	// Slow path: not admitted yet, a remembered error, or a miss.
 	if e := c.recent.get(h, key); e != nil {
 		c.visit(e)
 		return c.answer(e, now.UnixNano())
@@ -168,7 +167,7 @@ func (c *Cache[V]) Get(key []byte, now time.Time) (V, State) {
 	return none, Miss
 }
 
-// answer counts and returns what e is worth at the given time.
+// answer returns e's value and state at the given time, and counts the request.
 func (c *Cache[V]) answer(e *entry[V], now int64) (V, State) {
 	if now < e.freshUntil.Load() {
 		c.counts.hits.Add(1)
@@ -184,7 +183,7 @@ func (c *Cache[V]) answer(e *entry[V], now int64) (V, State) {
 	return none, Miss
 }
 
-// find returns the entry kept under key, however old, or nil.
+// find returns the entry of key, however old, or nil.
 func (c *Cache[V]) find(h uint64, key []byte) *entry[V] {
 	if e := c.index.get(h); e != nil && e.is(key) && !e.dead.Load() {
 		return e
@@ -194,16 +193,16 @@ func (c *Cache[V]) find(h uint64, key []byte) *entry[V] {
 
 func (c *Cache[V]) hash(key []byte) uint64 { return maphash.Bytes(c.seed, key) & c.hashMask }
 
-// Purge forgets every value and error, as after a reload of the configuration. A load
-// under way still answers those who wait for it, but what it brings is not kept.
+// Purge drops every value and error, as after a reload of the configuration. A running
+// load still answers its waiters, but its result is not kept.
 func (c *Cache[V]) Purge() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.purge()
 }
 
-// Reset is [Cache.Purge] under another configuration. When it returns an error, nothing
-// has changed. The size of ristretto's frequency sketch stays as [New] made it.
+// Reset is [Cache.Purge] with a new configuration. If it returns an error, nothing has
+// changed. Ristretto's frequency sketch keeps the size that [New] gave it.
 func (c *Cache[V]) Reset(cfg Config[V]) error {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -237,7 +236,7 @@ func (c *Cache[V]) purge() {
 	c.negative.clear()
 }
 
-// Close ends the loads under way, whose callers get an error, and frees everything. No
+// Close cancels the running loads, whose callers get an error, and frees everything. No
 // Get may run any more; Load returns [ErrClosed]. A second call does nothing.
 func (c *Cache[V]) Close() {
 	c.mu.Lock()
@@ -256,8 +255,8 @@ func (c *Cache[V]) Close() {
 	c.negative.clear()
 }
 
-// AppendPart appends one part of a key to dst: its length, then its bytes. Keys joined of
-// such parts are equal only when all parts are, whatever bytes the parts hold.
+// AppendPart appends one part of a key to dst: its length, then its bytes. Keys built from
+// such parts are equal only if all their parts are, whatever bytes the parts hold.
 func AppendPart(dst, part []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(part)))
 	return append(dst, part...)

@@ -15,7 +15,7 @@ var (
 	errNotFound = errors.New("no such document")
 )
 
-// newCache returns a cache of strings whose rules the test may change first.
+// newCache returns a cache of strings; change may adjust its configuration.
 func newCache(tb testing.TB, change ...func(*Config[string])) *Cache[string] {
 	tb.Helper()
 	cfg := Config[string]{
@@ -34,7 +34,7 @@ func newCache(tb testing.TB, change ...func(*Config[string])) *Cache[string] {
 	return c
 }
 
-// brings returns a loader that brings value or err.
+// brings returns a loader that returns value and err.
 func brings(value string, err error) Loader[string] {
 	return func(context.Context, string, bool) (string, error) { return value, err }
 }
@@ -64,7 +64,7 @@ func wantLoad(tb testing.TB, c *Cache[string], key string, now time.Time, l Load
 	}
 }
 
-// idle waits until no load runs, such as a revalidation in the background.
+// idle waits until no load runs, in the background either.
 func idle(c *Cache[string]) { c.running.Wait() }
 
 func TestLifeOfAnEntry(t *testing.T) {
@@ -78,7 +78,7 @@ func TestLifeOfAnEntry(t *testing.T) {
 	wantLoad(t, c, "k", at(26.9), nil, "v1", nil)
 	wantGet(t, c, "k", at(30), "v1", Due)
 
-	// One load renews it; who asks meanwhile is served.
+	// One load renews it; other requests are served meanwhile.
 	release := make(chan struct{})
 	wantLoad(t, c, "k", at(31), func(_ context.Context, old string, kept bool) (string, error) {
 		<-release
@@ -93,7 +93,7 @@ func TestLifeOfAnEntry(t *testing.T) {
 	idle(c)
 	wantGet(t, c, "k", at(31), "v2", Fresh)
 
-	// Not asked for too long: the request waits for the source.
+	// Too old: the request waits for the source.
 	wantGet(t, c, "k", at(100), "", Miss)
 	wantLoad(t, c, "k", at(100), brings("v3", nil), "v3", nil)
 	wantGet(t, c, "k", at(100), "v3", Fresh)
@@ -110,7 +110,7 @@ func TestNotModified(t *testing.T) {
 	wantLoad(t, c, "k", later, brings("", ErrNotModified), "v1", nil)
 	wantGet(t, c, "k", later.Add(26*time.Second), "v1", Fresh)
 
-	// Nothing to compare with: a fault of the loader, shown as such.
+	// ErrNotModified without an old value is a fault of the loader, and returned.
 	wantLoad(t, c, "other", start, brings("", ErrNotModified), "", ErrNotModified)
 }
 
@@ -119,15 +119,15 @@ func TestSourceDown(t *testing.T) {
 	mustLoad(t, c, "k", start, "v1")
 	down := brings("", errDown)
 
-	// The first request past the window asks, and gets the old value.
+	// The first request past the window asks the source, and gets the old value.
 	now := start.Add(5 * time.Minute)
 	wantGet(t, c, "k", now, "", Miss)
 	wantLoad(t, c, "k", now, down, "v1", nil)
-	// The source is left alone: no load, no waiting, by either call.
+	// During the pause neither call loads or waits.
 	wantGet(t, c, "k", now, "v1", Stale)
 	wantLoad(t, c, "k", now, nil, "v1", nil)
 	wantGet(t, c, "k", now.Add(790*time.Millisecond), "v1", Stale)
-	// Then one request asks again, and the pause doubles.
+	// Then one request asks the source again, and the pause doubles.
 	now = now.Add(1210 * time.Millisecond)
 	wantGet(t, c, "k", now, "", Miss)
 	wantLoad(t, c, "k", now, down, "v1", nil)
@@ -148,7 +148,7 @@ func TestSourceDown(t *testing.T) {
 	}
 }
 
-// A value that has been pushed out while its source failed is not asked for at each request.
+// A value that was evicted while its source failed is not loaded at each request.
 func TestSourceDownAfterEviction(t *testing.T) {
 	c := newCache(t)
 	mustLoad(t, c, "k", start, "v1")
@@ -191,7 +191,7 @@ func TestDefinitiveError(t *testing.T) {
 	wantGet(t, c, "k", now, "", Negative) // no stale value after a 404
 	wantLoad(t, c, "k", now, nil, "", errNotFound)
 	wantGet(t, c, "k", now.Add(1999*time.Millisecond), "", Negative)
-	now = now.Add(3 * time.Second) // a load's own time counts
+	now = now.Add(3 * time.Second) // includes the time of the load
 	wantGet(t, c, "k", now, "", Miss)
 	mustLoad(t, c, "k", now, "v2")
 	wantGet(t, c, "k", now, "v2", Fresh)
@@ -227,7 +227,7 @@ func TestJitter(t *testing.T) {
 	}
 }
 
-// Keys of one hash must never answer for each other, in any of the three maps.
+// Keys with the same hash must never answer for each other, in any of the three maps.
 func TestHashCollision(t *testing.T) {
 	c := newCache(t)
 	c.hashMask = 0

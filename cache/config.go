@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config says what a [Cache] keeps and for how long. Zero fields take the default that
-// stands beside them; MaxBytes and Cost have none.
+// Config says what a [Cache] keeps and for how long. Zero fields mean the default in
+// parentheses; MaxBytes and Cost have none.
 type Config[V any] struct {
 	// MaxBytes is the budget for everything kept, at least [MinBytes]: values, keys and
 	// the bookkeeping of each entry. RecentBytes and NegativeBytes are parts of it.
@@ -17,11 +17,11 @@ type Config[V any] struct {
 	// NegativeBytes is for remembered errors (MaxBytes/64).
 	NegativeBytes int64
 	// Cost returns the bytes that a value holds in memory. It is called once, before
-	// the value is kept; what a value takes on later is told by [Cache.Resize].
+	// the value is kept; report later growth with [Cache.Resize].
 	Cost func(V) int64
 
-	// Fresh is how long a value is served without a question (0: not at all). Up to a
-	// tenth of it is taken off at random, so that thousands do not expire at once.
+	// Fresh is how long a value is served without revalidation (0: not at all). Up to a
+	// tenth is subtracted at random, so that thousands do not expire at once.
 	Fresh time.Duration
 	// StaleWhileRevalidate is how long after that a value is still served while one
 	// request's load renews it in the background (as long as Fresh; negative: not at all).
@@ -35,22 +35,22 @@ type Config[V any] struct {
 
 	// Negative is how long a definitive error is remembered (0: not at all).
 	Negative time.Duration
-	// Definitive reports whether a loader's error is the source's answer about that key
-	// (not found, forbidden), and not a failure to answer. It removes the old value and
-	// never leads to a stale one. nil: no error is.
+	// Definitive reports whether a loader's error is the source's answer for that key
+	// (not found, forbidden) rather than a failure to answer. Such an error drops the old
+	// value, and no stale one is served. nil: no error is definitive.
 	Definitive func(error) bool
 
-	// Retry is how long a source is left alone about a key after its first failure (1 s).
-	// It doubles with each further one, up to RetryMax (30 s), ± 20 %.
+	// Retry is the pause before a key is loaded again after its first failure (1 s). It
+	// doubles with each further failure, up to RetryMax (30 s), ± 20 %.
 	Retry, RetryMax time.Duration
 	// LoadTimeout is how long a load may take, and how long it may wait for its place
-	// before that (10 s).
+	// first (10 s).
 	LoadTimeout time.Duration
-	// MaxLoads is how many loads a source sees at once (64). More wait for a place.
+	// MaxLoads is how many loads of one source may run at once (64). More wait for a place.
 	MaxLoads int
 }
 
-// MinBytes is the least [Config.MaxBytes].
+// MinBytes is the smallest [Config.MaxBytes].
 const MinBytes = 64 << 10
 
 // complete returns the configuration with its defaults filled in.

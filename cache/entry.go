@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// entryOverhead is what an entry takes beside its key and value: this struct, its slots
+// entryOverhead is the memory of an entry beyond its key and value: this struct, its slots
 // in ristretto's two maps (which grow by doubling) and in the recent map. Measured by
 // TestBudgetIsTrue.
 const entryOverhead = 384
 
-// errorOverhead is what an error value takes beside its text.
+// errorOverhead is the memory of an error value beyond its text.
 const errorOverhead = 128
 
-// shortKey is the longest key that stands in its entry: to read it elsewhere takes another 0.2 µs when the processor's
-// caches hold few of the entries. A route's prefix and a UUID fit.
+// shortKey is the longest key that is stored inside its entry: reading it elsewhere costs another 0.2 µs when the
+// processor's caches hold few of the entries. A route's prefix and a UUID fit.
 const shortKey = 55
 
-// entry is one value or, in the negative map, one error. Times are Unix nanoseconds. What a hit reads comes first.
+// entry is one value or, in the negative map, one error. Times are Unix nanoseconds. The fields that a hit reads come first.
 type entry[V any] struct {
 	hash       uint64
 	value      V
 	freshUntil atomic.Int64
-	dead       atomic.Bool // replaced or gone, though someone may still hold it
-	visited    atomic.Bool // asked for since the exact map's hand passed
-	length     uint8       // of the key, if it is in short; else more than shortKey
+	dead       atomic.Bool // replaced or dropped, though a reader may still hold it
+	visited    atomic.Bool // requested since shrink last looked at it
+	length     uint8       // of the key, if it is in short; otherwise more than shortKey
 	short      [shortKey]byte
 	long       string // the key, if it is longer than shortKey
 
 	err      error
-	cost     atomic.Int64 // bytes, all told
-	base     int64        // cost without what Resize reported
-	retryAt  atomic.Int64 // no revalidation before: one is under way, or the source failed
-	failures atomic.Int32 // of the source since the last good answer
+	cost     atomic.Int64 // bytes in total
+	base     int64        // cost without the bytes that Resize reported
+	retryAt  atomic.Int64 // no revalidation before: one is running, or the source failed
+	failures atomic.Int32 // of the source since its last success
 	listed   atomic.Bool  // is in the recent map
 	refused  atomic.Bool  // by ristretto, or evicted from it
 	uses     atomic.Uint32
@@ -52,7 +52,7 @@ func newEntry[V any](key string, hash uint64, bytes int64) *entry[V] {
 	return e
 }
 
-// is says whether key is the entry's.
+// is reports whether key is the entry's.
 func (e *entry[V]) is(key []byte) bool {
 	if len(key) <= shortKey {
 		return int(e.length) == len(key) && string(e.short[:len(key)]) == string(key)
@@ -60,12 +60,12 @@ func (e *entry[V]) is(key []byte) bool {
 	return e.long == string(key)
 }
 
-// sameKey says whether two entries are of one key.
+// sameKey reports whether two entries have the same key.
 func (e *entry[V]) sameKey(other *entry[V]) bool {
 	return e.length == other.length && e.short == other.short && e.long == other.long
 }
 
-// state returns what the entry is worth at the given time: Fresh, Stale, Due or Miss.
+// state returns the entry's state at the given time: Fresh, Stale, Due or Miss.
 func (e *entry[V]) state(now int64, rules *Config[V]) State {
 	fresh := e.freshUntil.Load()
 	if now < fresh {
@@ -85,7 +85,7 @@ func (e *entry[V]) state(now int64, rules *Config[V]) State {
 	}
 }
 
-// survives reports whether the value may stand in for a source that fails.
+// survives reports whether the value may be served when its source fails.
 func (e *entry[V]) survives(now int64, rules *Config[V]) bool {
 	return now < e.freshUntil.Load()+int64(rules.StaleIfError)
 }
@@ -100,20 +100,20 @@ func (e *entry[V]) renew(now time.Time, fresh time.Duration) {
 	e.freshUntil.Store(now.Add(fresh).UnixNano())
 }
 
-// counts reports whether the entry's cost is near enough with so many bytes beside its base.
+// counts reports whether the entry's cost is close enough with so many bytes on top of its base.
 func (e *entry[V]) counts(extra int64) bool {
 	counted := e.cost.Load() - e.base
 	return extra <= counted && extra >= counted-counted/4
 }
 
-// touch notes that the entry is asked for.
+// touch notes a request for the entry.
 func (e *entry[V]) touch() {
 	if !e.visited.Load() {
 		e.visited.Store(true)
 	}
 }
 
-// pause returns how long a source is left alone after so many failures in a row.
+// pause returns how long to wait after so many failures in a row before loading again.
 func (c *Config[V]) pause(failures int32) time.Duration {
 	d := c.Retry
 	for ; failures > 1 && d < c.RetryMax; failures-- {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// An entry is of its own key, whether that stands in the entry or elsewhere.
+// An entry matches only its own key, whether that is stored in the entry or elsewhere.
 func TestEntryIsOfItsKey(t *testing.T) {
 	full := strings.Repeat("a", shortKey)
 	keys := []string{"", "a", "b", "aa", full, full[1:] + "b", full + "a", full + "b", full + full + full, "\x00", strings.Repeat("\x00", shortKey)}
@@ -13,7 +13,7 @@ func TestEntryIsOfItsKey(t *testing.T) {
 		for _, b := range keys {
 			e, other := newEntry[int](a, 1, 0), newEntry[int](b, 1, 0)
 			if e.is([]byte(b)) != (a == b) || e.sameKey(other) != (a == b) {
-				t.Errorf("an entry of %q is of %q: %v, %v", a, b, e.is([]byte(b)), e.sameKey(other))
+				t.Errorf("an entry of %q matches %q: %v, %v", a, b, e.is([]byte(b)), e.sameKey(other))
 			}
 		}
 	}

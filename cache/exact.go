@@ -2,18 +2,18 @@ package cache
 
 import "sync"
 
-// exact is a map that keeps what it is given, up to a budget of bytes. Beyond that the
-// oldest go, but who was asked for since the hand last passed stays for another round.
+// exact is a map that keeps every entry up to a budget of bytes. Beyond that the oldest are
+// evicted, but an entry that was requested since its last round stays for another (CLOCK).
 //
 //	oldest ─▶ e ⇄ e ⇄ e ⇄ e ◀─ newest        the list, under mu
 //	shards: hash ─▶ e                         read by get, each under its own lock
 //
-// An entry's cost does not change while it is in. put may leave the map over its budget
-// until shrink.
-// Two keys of one hash do not live together: the later one wins.
+// An entry's cost does not change while it is in the map. put may leave the map over its
+// budget until shrink.
+// Two keys with the same hash are never both in the map: the later one wins.
 type exact[V any] struct {
-	shards    [exactShards]exactShard[V]
-	pushedOut func(*entry[V]) // called under mu for each entry that the budget pushes out; may be nil
+	shards  [exactShards]exactShard[V]
+	evicted func(*entry[V]) // called under mu for each evicted entry; may be nil
 
 	mu     sync.Mutex // taken before a shard's lock
 	list   entry[V]   // sentinel of the ring: next is the oldest, prev the newest
@@ -26,11 +26,11 @@ const exactShards = 32
 type exactShard[V any] struct {
 	mu sync.RWMutex
 	m  map[uint64]*entry[V]
-	_  [32]byte // one cache line each
+	_  [32]byte // a cache line each
 }
 
-func newExact[V any](budget int64, pushedOut func(*entry[V])) *exact[V] {
-	x := &exact[V]{budget: budget, pushedOut: pushedOut}
+func newExact[V any](budget int64, evicted func(*entry[V])) *exact[V] {
+	x := &exact[V]{budget: budget, evicted: evicted}
 	x.reset()
 	return x
 }
@@ -52,8 +52,8 @@ func (x *exact[V]) get(hash uint64, key []byte) *entry[V] {
 	return e
 }
 
-// put adds e, in place of an entry of the same hash, which is dead then. An entry larger
-// than the whole budget is not added. The next call of shrink makes the room for it.
+// put adds e, in place of an entry with the same hash, which is then dead. An entry larger
+// than the whole budget is not added. The next call of shrink makes room for it.
 func (x *exact[V]) put(e *entry[V]) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -65,7 +65,7 @@ func (x *exact[V]) put(e *entry[V]) {
 	}
 }
 
-// putBack is put for an entry that must not displace another. It reports whether it added e.
+// putBack is put for an entry that must not replace another. It reports whether it added e.
 func (x *exact[V]) putBack(e *entry[V]) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -94,14 +94,14 @@ func (x *exact[V]) link(e *entry[V]) bool {
 	return true
 }
 
-// forget takes the entry of e's key out, if there is one.
+// forget removes the entry of e's key, if there is one.
 func (x *exact[V]) forget(e *entry[V]) {
 	if own := x.at(e.hash); own != nil && own.sameKey(e) {
 		x.remove(own)
 	}
 }
 
-// remove takes e out, if it is in.
+// remove removes e, if it is in the map.
 func (x *exact[V]) remove(e *entry[V]) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -110,7 +110,7 @@ func (x *exact[V]) remove(e *entry[V]) {
 	}
 }
 
-// setBudget changes the budget of a map that is empty.
+// setBudget changes the budget of an empty map.
 func (x *exact[V]) setBudget(budget int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -125,8 +125,8 @@ func (x *exact[V]) clear() {
 	}
 }
 
-// shrink pushes out until the rest fits. It ends: each turn takes an entry out, or takes
-// from one its mark.
+// shrink evicts entries until the rest fits. It ends because each turn removes an entry or
+// clears the mark of one.
 func (x *exact[V]) shrink() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -138,8 +138,8 @@ func (x *exact[V]) shrink() {
 			continue
 		}
 		x.unlink(e)
-		if x.pushedOut != nil {
-			x.pushedOut(e)
+		if x.evicted != nil {
+			x.evicted(e)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func (x *exact[V]) unlink(e *entry[V]) {
 	x.bytes -= e.cost.Load()
 }
 
-// size returns how many entries there are and their bytes.
+// size returns the number of entries and their bytes.
 func (x *exact[V]) size() (entries int, bytes int64) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -2,19 +2,20 @@ package cache
 
 import "sync/atomic"
 
-// index finds what ristretto holds by its hash, for readers that take no lock: an open table, read in one place where
-// ristretto's own map takes three and a lock. Of many entries, each place costs a hit 0.1 µs and more.
+// index finds ristretto's entries by hash, for readers without a lock: an open-addressing table. A look-up touches memory
+// in one place; in ristretto's own map it touches three and takes a lock. With many entries, each place costs a hit 0.1 µs
+// or more.
 //
 //	hash ─▶ slot, slot, … ─▶ entry     up to a free slot
 //
-// It has exactly what ristretto has, whenever [Cache.mu] is free. Only who holds that may write.
+// Whenever [Cache.mu] is free, it holds exactly what ristretto holds. Only the holder of that mutex may write.
 type index[V any] struct {
 	table atomic.Pointer[[]slot[V]] // its length is a power of two
 	used  int                       // slots that are not free
 	held  atomic.Int64              // entries
 }
 
-// slot is free, has an entry, or has lost it. One that has lost it may take another of any hash.
+// slot is free, has an entry, or has lost it. A slot that has lost its entry may be reused for any hash.
 type slot[V any] struct {
 	tag   atomic.Uint64 // hash|tagged of the entry that it has or had; 0: free
 	entry atomic.Pointer[entry[V]]
@@ -25,7 +26,7 @@ const (
 	minSlots = 256
 )
 
-// clear forgets everything.
+// clear removes everything.
 func (x *index[V]) clear() {
 	table := make([]slot[V], minSlots)
 	x.used = 0
@@ -33,7 +34,7 @@ func (x *index[V]) clear() {
 	x.table.Store(&table)
 }
 
-// get returns the entry of that hash, or nil.
+// get returns the entry with that hash, or nil.
 func (x *index[V]) get(hash uint64) *entry[V] {
 	table := *x.table.Load()
 	for i := range uint64(len(table)) {
@@ -50,7 +51,7 @@ func (x *index[V]) get(hash uint64) *entry[V] {
 	return nil
 }
 
-// put adds e. There is none of its hash.
+// put adds e. No entry may have its hash.
 func (x *index[V]) put(e *entry[V]) {
 	if table := *x.table.Load(); (x.used+1)*3 > len(table)*2 {
 		x.rebuild(len(table))
@@ -75,7 +76,7 @@ func (x *index[V]) rebuild(length int) {
 	x.table.Store(&table)
 }
 
-// place puts e into the first slot that has no entry, and reports whether that was a free one.
+// place puts e into the first slot without an entry, and reports whether that slot was free.
 func place[V any](table []slot[V], e *entry[V]) (free bool) {
 	for i := e.hash; ; i++ {
 		if s := &table[i%uint64(len(table))]; s.entry.Load() == nil {
@@ -87,7 +88,7 @@ func place[V any](table []slot[V], e *entry[V]) (free bool) {
 	}
 }
 
-// remove takes e out, if it is in.
+// remove removes e, if it is in the index.
 func (x *index[V]) remove(e *entry[V]) {
 	table := *x.table.Load()
 	for i := e.hash; ; i++ {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The index has what a map has, through growth, slots that have lost their entries, and hashes that share a slot.
+// The index behaves as a map does, through growth, slots that have lost their entries, and hashes that share a slot.
 func TestIndexIsAMap(t *testing.T) {
 	f := func(name string, hash func() uint64) {
 		t.Helper()
@@ -47,7 +47,7 @@ func TestIndexIsAMap(t *testing.T) {
 	f("in one row", func() uint64 { return rand.Uint64N(300) << 32 })
 }
 
-// Readers find an entry for as long as it is in, whatever is put in and taken out meanwhile.
+// Readers find an entry as long as it is in the index, whatever is added and removed meanwhile.
 func TestIndexReadersTakeNoLock(t *testing.T) {
 	var x index[int]
 	x.clear()

@@ -6,18 +6,18 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 )
 
-// Every write to ristretto happens under c.mu and waits for ristretto's answer, which
-// takes some microseconds beside a load's milliseconds. So at any time that c.mu is free
-// an entry is in main or in recent or in neither, and nothing is on its way.
+// Every write to ristretto happens under c.mu and waits until ristretto has processed it:
+// microseconds, against a load's milliseconds. So whenever c.mu is free, an entry is in
+// main, in recent or in neither, and no write is pending.
 
 // reofferEvery is after how many hits a refused entry is offered to ristretto again.
-// Ristretto learns of hits in batches of 64 (BufferItems), so sooner tells it nothing new.
+// Ristretto counts hits in batches of 64 (BufferItems), so offering sooner is useless.
 const reofferEvery = 64
 
-// keep makes e what its key stands for, in place of old, which may be nil. c.mu is held.
+// keep makes e the entry of its key, in place of old, which may be nil. c.mu is held.
 func (c *Cache[V]) keep(e, old *entry[V]) {
 	e.dead.Store(false)
-	c.recent.put(e) // before old goes: Get finds one or the other
+	c.recent.put(e) // before old is removed: Get finds one or the other
 	c.drop(e.hash, old)
 	c.negative.forget(e)
 	c.offer(e)
@@ -27,7 +27,7 @@ func (c *Cache[V]) keep(e, old *entry[V]) {
 	}
 }
 
-// drop forgets e, which may be nil, and what ristretto holds under that hash. c.mu is held.
+// drop removes e, which may be nil, and ristretto's entry with that hash. c.mu is held.
 func (c *Cache[V]) drop(hash uint64, e *entry[V]) {
 	if e != nil {
 		e.dead.Store(true)
@@ -40,7 +40,7 @@ func (c *Cache[V]) drop(hash uint64, e *entry[V]) {
 	}
 }
 
-// offer asks ristretto to take e, which it does not have. If it does, e leaves the recent
+// offer asks ristretto to admit e, which it does not hold. If it does, e leaves the recent
 // map. c.mu is held.
 func (c *Cache[V]) offer(e *entry[V]) {
 	e.refused.Store(false)
@@ -55,12 +55,12 @@ func (c *Cache[V]) offer(e *entry[V]) {
 	c.recent.shrink()
 }
 
-// refused is told what ristretto does not take, on ristretto's goroutine.
+// refused is called for each entry that ristretto refuses, on ristretto's goroutine.
 func (c *Cache[V]) refused(item *ristretto.Item[*entry[V]]) { item.Value.refused.Store(true) }
 
-// evicted is told what ristretto took out, on ristretto's goroutine. Who was asked for
-// since ristretto took it may go through the recent map once more: ristretto's
-// frequencies are estimates, and lose some.
+// evicted is called for each entry that ristretto evicts, on ristretto's goroutine. An entry
+// that was requested since its admission gets another chance in the recent map: ristretto's
+// frequencies are estimates, and miss some requests.
 func (c *Cache[V]) evicted(item *ristretto.Item[*entry[V]]) {
 	e := item.Value
 	if e == nil || c.purging.Load() {
@@ -68,20 +68,20 @@ func (c *Cache[V]) evicted(item *ristretto.Item[*entry[V]]) {
 	}
 	e.refused.Store(true)
 	if !e.visited.Load() || !c.recent.putBack(e) {
-		c.gone(e)
+		c.lost(e)
 	}
 	c.index.remove(e)
 }
 
-// gone is told that e is in no map any more, because others needed the room.
-func (c *Cache[V]) gone(e *entry[V]) {
+// lost counts the eviction of e, which is in no map any more.
+func (c *Cache[V]) lost(e *entry[V]) {
 	if !e.dead.Swap(true) {
 		c.counts.evictions.Add(1)
 	}
 }
 
-// visit counts a hit in the recent map and has the entry offered again from time to time,
-// which is not for the one who asked to wait for.
+// visit counts a hit in the recent map and offers the entry again from time to time, in the
+// background.
 func (c *Cache[V]) visit(e *entry[V]) {
 	e.touch()
 	if e.uses.Add(1)%reofferEvery == 0 && e.refused.Load() {
@@ -110,10 +110,10 @@ func (c *Cache[V]) remember(f *flight[V], err error, now time.Time, span time.Du
 	c.negative.shrink()
 }
 
-// Resize tells the cache that so many bytes hang on the value of key by now, such as its last rendering, beside what
-// [Config.Cost] counted. Call it whenever they change. It counts an eighth more, so that small changes do not move the
-// entry: it returns at once unless the bytes are more than what is counted, or less than three quarters of it. The key may
-// be gone by now; then, and for a value that has been replaced, Resize errs on the side of too high a cost.
+// Resize reports how many bytes the value of key holds beyond what [Config.Cost] counted, such as its last rendering. Call
+// it whenever they change. It counts an eighth more, so that small changes do not move the entry: it returns at once unless
+// the bytes exceed the counted ones or are less than three quarters of them. If the key has been evicted or its value
+// replaced, Resize errs on the side of too high a cost.
 func (c *Cache[V]) Resize(key []byte, extra int64) {
 	h := c.hash(key)
 	e := c.find(h, key)
@@ -125,8 +125,8 @@ func (c *Cache[V]) Resize(key []byte, extra int64) {
 	if c.closed || e.dead.Load() || e.counts(extra) {
 		return
 	}
-	// A larger update of what ristretto holds would go beyond its budget until the next
-	// new entry. So the entry is admitted anew; Load waits meanwhile.
+	// If an entry grew in place, ristretto would exceed its budget until the next new
+	// entry. So the entry is admitted anew; Load waits meanwhile.
 	c.drop(h, e)
 	e.cost.Store(e.base + extra + extra/8)
 	c.keep(e, nil)

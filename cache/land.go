@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// land ends a flight: it keeps what the load brought as of the given time, and answers
-// everyone who waits.
+// land ends a flight: it keeps the load's result as of the given time, and answers all
+// waiters.
 func (c *Cache[V]) land(f *flight[V], value V, err error, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -36,7 +36,7 @@ func (c *Cache[V]) land(f *flight[V], value V, err error, now time.Time) {
 	}
 }
 
-// landFailed is land for a load that brought an error.
+// landFailed is land for a load that returned an error.
 func (c *Cache[V]) landFailed(f *flight[V], err error, now time.Time, keeps bool) {
 	rules := c.rules.Load()
 	busy := errors.Is(err, ErrBusy)
@@ -73,7 +73,7 @@ func (c *Cache[V]) landFailed(f *flight[V], err error, now time.Time, keeps bool
 	}
 }
 
-// retain keeps the flight's old value, which may have been pushed out since its launch.
+// retain keeps the flight's old value, which may have been evicted since the launch.
 func (c *Cache[V]) retain(f *flight[V]) {
 	if c.find(f.hash, []byte(f.key)) != f.old {
 		c.keep(f.old, nil)

@@ -11,7 +11,7 @@ func TestPurge(t *testing.T) {
 	c := newCache(t)
 	mustLoad(t, c, "k", start, "v1")
 	wantLoad(t, c, "gone", start, brings("", errNotFound), "", errNotFound)
-	// A load from before the purge answers, but what it brings is not kept.
+	// A load from before the purge answers, but its result is not kept.
 	wantLoad(t, c, "slow", start, func(context.Context, string, bool) (string, error) {
 		c.Purge()
 		return "old", nil

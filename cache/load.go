@@ -9,40 +9,40 @@ import (
 )
 
 var (
-	// ErrNotModified is what a [Loader] returns when the old value is still the source's.
+	// ErrNotModified is returned by a [Loader] if the old value is still current.
 	ErrNotModified = errors.New("cache: not modified")
-	// ErrBusy is returned when a load found no place among its source's MaxLoads in time.
+	// ErrBusy is returned when a load got no place among its source's MaxLoads in time.
 	// It is not remembered.
 	ErrBusy = errors.New("cache: too many loads of the source at once; see limits.max_source_loads")
 	// ErrClosed is returned by a closed cache.
 	ErrClosed = errors.New("cache: closed")
 )
 
-// Loader asks the source for a value. old is the value kept until now, if kept: then the
-// loader may answer [ErrNotModified]. It runs in a goroutine of its own and must return
-// when ctx ends, which is after [Config.LoadTimeout], whoever waits. A panic in it
-// becomes an error.
+// Loader loads a value from the source. If kept is true, old is the current value, and the
+// loader may return [ErrNotModified]. It runs in a goroutine of its own and must return
+// when ctx ends, which is after [Config.LoadTimeout], whoever waits. A panic in it becomes
+// an error.
 type Loader[V any] func(ctx context.Context, old V, kept bool) (V, error)
 
 // Request is what [Cache.Load] needs.
 type Request[V any] struct {
 	Key    []byte    // as for Get; copied
 	Now    time.Time // as for Get
-	Source string    // whose MaxLoads counts; one of a few, known names
+	Source string    // MaxLoads applies per source; one of a few known names
 	Loader Loader[V]
 }
 
 // Load returns the value of a key that Get did not return as Fresh or Stale.
 //
-// A key has one load at a time, whoever asks. The end of a caller's ctx ends its waiting,
-// not the load. What Load returns, in this order: the value if it is here by now (one
-// that is [Due] as well: its load runs in the background); the remembered error; what
-// the load brings; the old value, if the source fails or does not answer within
-// StaleWait and [Config.StaleIfError] allows it; [ErrBusy], if the load was still
-// waiting for its place; or the error of the loader, or of ctx.
+// A key has one load at a time, which all its callers share. The end of a caller's ctx ends
+// its waiting, not the load. Load returns the first of these: the value, if it is cached by
+// now (also if it is [Due]: its load runs in the background); the remembered error; the
+// load's result; the old value, if the source fails or does not answer within StaleWait and
+// [Config.StaleIfError] allows it; [ErrBusy], if the load was still waiting for its place;
+// the error of the loader, or of ctx.
 func (c *Cache[V]) Load(ctx context.Context, r Request[V]) (V, error) {
 	h, now := c.hash(r.Key), r.Now.UnixNano()
-	// Fast path: nothing to load. No lock shared by all.
+	// Fast path: nothing to load. No global lock.
 	if a := c.settled(h, r.Key, now); a.done {
 		return a.value, a.err
 	}
@@ -74,13 +74,13 @@ func (c *Cache[V]) Load(ctx context.Context, r Request[V]) (V, error) {
 	return c.wait(ctx, f, a.old)
 }
 
-// standing is what the cache has for a key without a load.
+// standing is what the cache knows about a key without a load.
 type standing[V any] struct {
 	value V
 	err   error
 	done  bool      // value or err is the answer
-	old   *entry[V] // else: what a load may renew, or nil
-	due   bool      // old is good to serve meanwhile
+	old   *entry[V] // otherwise: the entry that a load may renew, or nil
+	due   bool      // old may be served meanwhile
 }
 
 func (c *Cache[V]) settled(h uint64, key []byte, now int64) standing[V] {
@@ -111,7 +111,7 @@ type flight[V any] struct {
 	giveUp context.CancelFunc // of queue
 	purges uint64             // c.purges at launch
 
-	waiters int  // who would be answered; under c.mu
+	waiters int  // callers that wait; under c.mu
 	placed  bool // has its place; under c.mu
 
 	done  chan struct{} // closed when value and err are set
@@ -173,7 +173,7 @@ func (c *Cache[V]) fly(f *flight[V], load Loader[V], rules *Config[V]) (value V,
 	return load(ctx, f.old.value, true)
 }
 
-// wait returns what the flight brings, or old, which may be nil, if that takes too long.
+// wait returns the flight's result or, if that takes too long, the value of old, which may be nil.
 func (c *Cache[V]) wait(ctx context.Context, f *flight[V], old *entry[V]) (V, error) {
 	var late <-chan time.Time
 	if old != nil {
@@ -189,8 +189,8 @@ func (c *Cache[V]) wait(ctx context.Context, f *flight[V], old *entry[V]) (V, er
 		return f.value, f.err
 	case <-ctx.Done():
 	case <-late:
-		// A source this slow counts as failed: until the flight has landed, everyone
-		// else gets the old value without waiting.
+		// A source this slow counts as failed: until the flight has landed, all other
+		// callers get the old value without waiting.
 		old.failures.CompareAndSwap(0, 1)
 	}
 	placed := c.leave(f)
@@ -206,8 +206,8 @@ func (c *Cache[V]) wait(ctx context.Context, f *flight[V], old *entry[V]) (V, er
 	return none, context.Cause(ctx)
 }
 
-// leave takes a waiter off the flight and reports whether the flight had its place. A
-// flight that nobody waits for any more does not take a place, unless it renews a value.
+// leave removes a waiter from the flight and reports whether the flight had its place. A
+// flight without waiters gives up waiting for a place, unless it renews a value.
 func (c *Cache[V]) leave(f *flight[V]) (placed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

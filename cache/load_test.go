@@ -78,7 +78,7 @@ func TestTenThousandWaitersOneFailure(t *testing.T) {
 	})
 }
 
-// The load goes on when who asked for it has gone.
+// A load continues after its caller has left.
 func TestCancelledWaiterLeavesTheLoad(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, c *Cache[string]) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -87,7 +87,7 @@ func TestCancelledWaiterLeavesTheLoad(t *testing.T) {
 		if _, err := c.Load(ctx, r); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrBusy) {
 			t.Errorf("unexpected error: %v", err)
 		}
-		wantLoad(t, c, "k", time.Now(), brings("", errDown), "v", nil) // joins
+		wantLoad(t, c, "k", time.Now(), brings("", errDown), "v", nil) // joins the load
 		if n := c.Stats().Loads; n != 1 {
 			t.Errorf("unexpected number of loads: %d, want 1", n)
 		}
@@ -135,11 +135,11 @@ func TestMaxLoads(t *testing.T) {
 	})
 }
 
-// Who finds no place gets ErrBusy: at the end of its context, or of the wait for a place.
-// Nothing is remembered of it, and a load that nobody waits for any more is not made.
+// A load without a place returns ErrBusy, at the end of the caller's context or of the wait
+// for a place. ErrBusy is not remembered, and a load that nobody waits for is not started.
 func TestBusy(t *testing.T) {
 	bubble(t, func(cfg *Config[string]) { cfg.MaxLoads = 1 }, func(t *testing.T, c *Cache[string]) {
-		stuck := func(context.Context, string, bool) (string, error) { // heeds no context
+		stuck := func(context.Context, string, bool) (string, error) { // ignores its context
 			time.Sleep(time.Minute)
 			return "v", nil
 		}
@@ -150,7 +150,7 @@ func TestBusy(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		never := func(context.Context, string, bool) (string, error) {
-			t.Error("a load was made that nobody waits for")
+			t.Error("a load started that nobody waits for")
 			return "", nil
 		}
 		_, err := c.Load(ctx, Request[string]{Key: []byte("k"), Now: began, Source: "s3", Loader: never})
@@ -168,7 +168,7 @@ func TestBusy(t *testing.T) {
 }
 
 // A source that does not answer delays one request by StaleWait; the others get the old
-// value at once, until the load has ended and the pause after it.
+// value at once, until the load and the pause after it have ended.
 func TestSlowSourceWithOldValue(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, c *Cache[string]) {
 		mustLoad(t, c, "k", time.Now(), "v1")
@@ -194,7 +194,7 @@ func TestSlowSourceWithOldValue(t *testing.T) {
 	})
 }
 
-// The end of the caller's context is no reason for an error while an old value will do.
+// When the caller's context ends and an old value is available, it is returned, not an error.
 func TestCancelledWaiterGetsOldValue(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, c *Cache[string]) {
 		mustLoad(t, c, "k", time.Now(), "v1")
@@ -218,9 +218,9 @@ func TestLoaderPanics(t *testing.T) {
 	mustLoad(t, c, "k", start.Add(time.Minute), "v")
 }
 
-// Everything at once, for the race detector: no key ever answers for another, and what was
-// loaded later is never followed by what was loaded earlier (but for a purge: a load from
-// before it may end after one from after it).
+// Everything at once, for the race detector: no key ever answers for another, and a later
+// value is never followed by an earlier one (except around a purge: a load from before it
+// may end after one from after it).
 func TestEverythingAtOnce(t *testing.T)           { everything(t, false) }
 func TestEverythingAtOnceWithPurges(t *testing.T) { everything(t, true) }
 

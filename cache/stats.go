@@ -4,21 +4,21 @@ import "sync/atomic"
 
 // Stats are counts since [New] and sizes as of now.
 type Stats struct {
-	// What Get returned. Due counts as Stale.
+	// Results of Get. Due counts as Stale.
 	Hits, Stale, Negative, Misses uint64
-	// Errors counts callers that Load had waiting and sent away with an error.
+	// Errors counts callers that waited in Load and got an error.
 	Errors uint64
-	// Loads counts calls of loaders; LoadErrors those that failed (ErrNotModified did not);
-	// Rescues how often an old value stood in for a source that failed or was too slow.
+	// Loads counts calls of loaders, LoadErrors those that failed (ErrNotModified is no
+	// failure), Rescues how often an old value was served because the source failed or was too slow.
 	Loads, LoadErrors, Rescues uint64
-	// Evictions counts values that had to go for others. Oversize counts values that the
-	// budget cannot hold at all: each request for such a one is a load.
+	// Evictions counts values that were evicted to make room. Oversize counts values that the
+	// budget cannot hold at all: each request for one of them is a load.
 	Evictions, Oversize uint64
-	// Entries and Bytes are what is kept, errors included.
+	// Entries and Bytes are the current size, errors included.
 	Entries, Bytes int64
 }
 
-// Stats returns the counts. Its time grows with the number of entries that ristretto has not admitted (about 20 ns each).
+// Stats returns the counts. It takes about 20 ns for each entry that ristretto has not admitted.
 func (c *Cache[V]) Stats() Stats {
 	s := Stats{
 		Hits: c.counts.hits.Load(), Stale: c.counts.stale.Load(),
