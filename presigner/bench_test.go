@@ -19,7 +19,7 @@ var benchTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 var benchCredentials = presigner.Credentials{
 	AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-	SessionToken: strings.Repeat("FwoGZXIvYXdzEBYaD+/=", 45), // 900 bytes, as an assumed role's token
+	SessionToken: strings.Repeat("FwoGZXIvYXdzEBYaD+/=", 45), // 900 bytes, like an assumed role's token
 }
 
 func benchSigner(tb testing.TB) (*presigner.Signer, presigner.Target) {
@@ -45,8 +45,8 @@ func BenchmarkAppendURL(b *testing.B) {
 	}
 }
 
-// The floor: one SHA-256 over as many bytes as the canonical request has, and one
-// HMAC over as many as the string to sign.
+// The minimum: one SHA-256 over as many bytes as the canonical request has, and one
+// HMAC over as many as the string to sign has.
 func BenchmarkAppendURL_Floor(b *testing.B) {
 	s, target := benchSigner(b)
 	signed, _ := s.AppendURL(nil, &presigner.Request{Target: &target, Expires: 15 * time.Minute, Time: benchTime})
@@ -81,7 +81,7 @@ func BenchmarkAppendURL_AWSSDK(b *testing.B) {
 	}
 }
 
-// sdkURL presigns with the SDK's signer, the oracle and the rival.
+// sdkURL presigns with the SDK's signer, the reference for results and speed.
 func sdkURL(signer *v4.Signer, c aws.Credentials, method, rawURL, region, expires string, at time.Time) (string, error) {
 	req, err := http.NewRequest(method, rawURL, nil)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // Credentials are the keys of one session, as STS AssumeRole returns them, or a
-// user's long-lived keys. They print redacted: only the access key id, which is
-// public in every URL it signs, is shown.
+// user's long-lived keys. They print redacted: they show only the access key id,
+// which is public in every URL it signs.
 type Credentials struct {
 	AccessKeyID     string
 	SecretAccessKey string
@@ -42,8 +42,8 @@ func (c Credentials) String() string {
 // GoString is String, so that %#v shows no secret either.
 func (c Credentials) GoString() string { return c.String() }
 
-// Format prints every verb as String does, so that %x or %q of the struct cannot
-// reach a field.
+// Format prints String for every verb, so that %x or %q of the struct cannot
+// print a field.
 func (c Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(c.String())) }
 
 // LogValue is what slog prints: String.

@@ -9,8 +9,8 @@
 //	  region + day ──▶ signingKey      derived once, HMAC states kept    key.go
 //	AppendURL(dst, request)            canonical request ─SHA-256─▶
 //	                                   string to sign ─HMAC─▶ signature  signer.go
-//	Memo                               the same URL asked for again      memo.go
-//	Verify(request)                    the way back, same canonical code verify.go
+//	Memo                               URLs requested again and again     memo.go
+//	Verify(request)                    the inverse, with the same code    verify.go
 //	VerifyHeader(request)              the same for an Authorization header of any service,
 //	                                   whose path is escaped once more   header.go
 //
@@ -19,5 +19,5 @@
 //
 // S3's rules apply, which differ from other services' SigV4: the path is escaped
 // exactly once and never normalised, the payload is UNSIGNED-PAYLOAD, and the
-// session token is part of what is signed. Only the host header is signed.
+// session token is signed too. Of the headers, only host is signed.
 package presigner

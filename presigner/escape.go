@@ -17,16 +17,16 @@ var unreserved = func() (t [256]bool) {
 	return t
 }()
 
-// AppendEscapedKey appends an object key, or a part of one, as it stands in the
-// path of a URL: escaped exactly once, slashes kept, nothing normalised (SigV4's
-// UriEncode with encodeSlash=false). Safe for concurrent use.
+// AppendEscapedKey appends an object key, or a part of one, in its form in a URL's
+// path: escaped exactly once, slashes kept, nothing normalised (SigV4's UriEncode
+// with encodeSlash=false). Safe for concurrent use.
 func AppendEscapedKey[S string | []byte](dst []byte, key S) []byte {
 	return appendEscaped(dst, key, '/')
 }
 
 // appendEscapedQuery appends a query name or value (UriEncode, slashes escaped too).
 func appendEscapedQuery(dst []byte, s string) []byte {
-	return appendEscaped(dst, s, 'A') // 'A' is unreserved anyway: no byte is kept beyond those
+	return appendEscaped(dst, s, 'A') // 'A' is unreserved anyway, so only unreserved bytes are kept
 }
 
 func appendEscaped[S string | []byte](dst []byte, s S, keep byte) []byte {

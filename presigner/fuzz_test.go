@@ -62,7 +62,7 @@ func FuzzAppendURL_AWSSDK(f *testing.F) {
 	})
 }
 
-// What the SDK signs verifies, and does not once a byte of the body is another.
+// A request signed by the SDK verifies, and no longer does if a byte of its body changes.
 func FuzzVerifyHeader_AWSSDK(f *testing.F) {
 	f.Add("t:1", "$next", "a b", `{"status":"SUCCEEDED"}`)
 	f.Add("ü/%", "j", "", "")

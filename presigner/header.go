@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// MaxHeaderSkew is how far the date of a request that is signed in its header may be
-// from now, in either direction: AWS's five minutes.
+// MaxHeaderSkew is how far the date of a request with an Authorization header may be from
+// now, in either direction: AWS's five minutes.
 const MaxHeaderSkew = 5 * time.Minute
 
 // HeaderVerification is a request signed in its Authorization header, as it arrived.
@@ -22,7 +22,7 @@ type HeaderVerification struct {
 	RequestURI []byte // path and query, as sent
 	// Values returns all values of a header, by lower-case name; Host is one. They are valid until the next call.
 	Values func(name string) [][]byte
-	Body   []byte    // hashed here: a header that states the hash is not believed
+	Body   []byte    // hashed here: a header with the hash is not trusted
 	Time   time.Time // now
 	Lookup func(accessKeyID string) (Credentials, bool)
 	Keys   *SigningKeys // nil: every request's key is derived anew
@@ -36,11 +36,11 @@ type VerifiedHeader struct {
 	SignedAt    time.Time
 }
 
-// VerifyHeader checks the signature of a request that is signed in its header (SigV4,
-// "Authenticating Requests: Using the Authorization Header"), and that it is dated
-// within MaxHeaderSkew of now. The canonical path is the path as sent, percent-encoded
-// once more, as every service but S3 has it; nothing is normalised. Errors are those of
-// Verify. It is safe for concurrent use; secrets are compared in constant time.
+// VerifyHeader checks the signature of a request with an Authorization header (SigV4,
+// "Authenticating Requests: Using the Authorization Header"), and that its date is within
+// MaxHeaderSkew of now. The canonical path is the path as sent, percent-encoded once more,
+// as for every service but S3; nothing is normalised. Errors are those of Verify. It is
+// safe for concurrent use; secrets are compared in constant time.
 func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
 	s := workspaces.Get().(*workspace)
 	defer workspaces.Put(s)
@@ -73,8 +73,8 @@ func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
 	return VerifiedHeader{AccessKeyID: a.accessKeyID, Region: a.region, Service: a.service, SignedAt: a.signedAt}, nil
 }
 
-// CheckHeader does what VerifyHeader does without the body: it checks the header's shape and time, the access key and the
-// session token, and not the signature. A request that fails here fails there.
+// CheckHeader makes those checks of VerifyHeader that need no body: the header's syntax and time, the access key and the
+// session token, but not the signature. A request that fails here fails there.
 func CheckHeader(v HeaderVerification) error {
 	s := workspaces.Get().(*workspace)
 	defer workspaces.Put(s)
@@ -82,7 +82,7 @@ func CheckHeader(v HeaderVerification) error {
 	return err
 }
 
-// examine checks all that is said of a signature but the signature itself.
+// examine checks everything about a signature except the signature itself.
 func (v *HeaderVerification) examine(s *workspace) (a authorization, credentials Credentials, err error) {
 	if err = a.parse(v.Values); err != nil {
 		return a, credentials, err
@@ -104,11 +104,10 @@ func (v *HeaderVerification) examine(s *workspace) (a authorization, credentials
 	return a, credentials, nil
 }
 
-// ErrUnsigned is what VerifyHeader finds wrong with a request that carries no SigV4
-// Authorization header at all.
+// ErrUnsigned is VerifyHeader's error for a request without a SigV4 Authorization header.
 var ErrUnsigned = fmt.Errorf("%w: there is no Authorization header of %s", ErrMalformed, algorithm)
 
-// authorization is an Authorization header, taken apart, and the X-Amz-Date header.
+// authorization is a parsed Authorization header, and the X-Amz-Date header.
 type authorization struct {
 	credential                         string // KEY/DATE/REGION/SERVICE/aws4_request
 	accessKeyID, date, region, service string // its parts
@@ -154,7 +153,7 @@ func (a *authorization) parse(values func(string) [][]byte) error {
 	return a.parseDate(values("x-amz-date"))
 }
 
-// parseScope takes a credential apart from its end: an access key id may hold slashes.
+// parseScope parses a credential from its end, because an access key id may contain slashes.
 func (a *authorization) parseScope() bool {
 	rest, ok := strings.CutSuffix(a.credential, scopeEnd)
 	for _, part := range []*string{&a.service, &a.region, &a.date} {
@@ -168,7 +167,7 @@ func (a *authorization) parseScope() bool {
 	return ok
 }
 
-// signs says whether a list of signed headers holds name.
+// signs reports whether a list of signed headers contains name.
 func signs(list, name string) bool {
 	for signed := range strings.SplitSeq(list, ";") {
 		if signed == name {
@@ -192,7 +191,7 @@ func (a *authorization) parseDate(dates [][]byte) error {
 	return fmt.Errorf("%w: X-Amz-Date %q is not a time on the scope's day", ErrMalformed, date)
 }
 
-// parseAmzDate is time.Parse of amzDateLayout without the work of reading the layout (BenchmarkVerifyHeader).
+// parseAmzDate is time.Parse of amzDateLayout without parsing the layout (BenchmarkVerifyHeader).
 func parseAmzDate(s *[len(amzDateLayout)]byte) (t time.Time, ok bool) {
 	if s[8] != 'T' || s[15] != 'Z' {
 		return t, false
@@ -208,12 +207,12 @@ func parseAmzDate(s *[len(amzDateLayout)]byte) (t time.Time, ok bool) {
 	month, day := time.Month(number(4, 6)), number(6, 8)
 	hour, minute, second := number(9, 11), number(11, 13), number(13, 15)
 	t = time.Date(number(0, 4), month, day, hour, minute, second, 0, time.UTC)
-	// Date takes the 31st of a month with 30 days for the next month's first.
+	// time.Date turns the 31st of a month with 30 days into the first of the next month.
 	onCalendar := month >= time.January && month <= time.December && day >= 1 && (day <= 28 || t.Day() == day)
 	return t, digits && onCalendar && hour < 24 && minute < 60 && second < 60
 }
 
-// emptyPayload is the hash of no body.
+// emptyPayload is the hash of an empty body.
 var emptyPayload = hex.AppendEncode(nil, sha256.New().Sum(nil))
 
 // appendCanonicalRequest appends step 1 of SigV4 for the request as it arrived.
@@ -233,7 +232,7 @@ func (a *authorization) appendCanonicalRequest(dst []byte, v *HeaderVerification
 	for more {
 		name, rest, more = strings.Cut(rest, ";")
 		dst = append(append(dst, name...), ':')
-		if name == "x-amz-date" { // parseDate has read it
+		if name == "x-amz-date" { // already read by parseDate
 			dst = append(dst, a.amzDate[:]...)
 		} else {
 			dst = appendCanonicalValue(dst, v.Values(name))
@@ -259,8 +258,8 @@ func (a *authorization) appendCanonicalRequest(dst []byte, v *HeaderVerification
 	return dst, nil
 }
 
-// appendCanonicalValue joins a header's values as SigV4 does: each trimmed, its runs of
-// spaces made one, with commas between.
+// appendCanonicalValue joins a header's values as SigV4 does: each trimmed, runs of spaces
+// replaced by one space, with commas between.
 func appendCanonicalValue(dst []byte, values [][]byte) []byte {
 	if len(values) == 1 && !bytes.ContainsAny(values[0], " \t\r\n") {
 		return append(dst, values[0]...)
@@ -280,7 +279,7 @@ func appendCanonicalValue(dst []byte, values [][]byte) []byte {
 	return dst
 }
 
-// workspace is what one verification works with.
+// workspace is the scratch space of one verification.
 type workspace struct {
 	text   []byte // the canonical request
 	toSign []byte

@@ -18,8 +18,8 @@ import (
 	"jobgate/presigner"
 )
 
-// headerExcludes lists the cases of the AWS signing suite that VerifyHeader is not to
-// accept, and why.
+// headerExcludes lists the cases of the AWS signing suite that VerifyHeader must refuse,
+// and why.
 var headerExcludes = map[string]string{
 	"get-relative-normalized":            "a path is never normalised",
 	"get-relative-relative-normalized":   "a path is never normalised",
@@ -37,7 +37,7 @@ func verifyHeaderCase(t *testing.T, c suiteCase) error {
 	signed := bytes.TrimLeft(c.read(t, "header-signed-request.txt"), "\n")
 	line, _, _ := strings.Cut(string(signed), "\n")
 	method, rest, _ := strings.Cut(line, " ")
-	uri := rest[:strings.LastIndex(rest, " ")] // a path of the suite may hold spaces
+	uri := rest[:strings.LastIndex(rest, " ")] // paths of the suite may contain spaces
 	header, body := suiteHeader(t, signed)
 	_, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: []byte(method), RequestURI: []byte(uri), Body: body, Time: c.Timestamp, Lookup: c.lookup,
@@ -53,13 +53,13 @@ func values(list []string) (values [][]byte) {
 	return values
 }
 
-// headerRequest is what the SDK signs for service iot.
+// headerRequest is a request that the SDK signs for service iot.
 type headerRequest struct {
 	method, url, body, token string
 	stateHash                bool // send X-Amz-Content-Sha256
 }
 
-// sign signs r with the SDK's signer and returns it as it would arrive.
+// sign signs r with the SDK's signer and returns it as a server receives it.
 func (r headerRequest) sign(tb testing.TB, at time.Time) presigner.HeaderVerification {
 	req, err := http.NewRequest(r.method, r.url, strings.NewReader(r.body))
 	if err != nil {

@@ -13,7 +13,7 @@ const (
 	algorithm     = "AWS4-HMAC-SHA256"
 	scopeEnd      = "/aws4_request"
 	secondsPerDay = 24 * 60 * 60
-	maxUnix       = 253402300799 // 9999-12-31T23:59:59Z, the last second that YYYYMMDD can spell
+	maxUnix       = 253402300799 // 9999-12-31T23:59:59Z, the last second that fits YYYYMMDD
 )
 
 // signingKey is all that one (credentials, region, day) contributes to a URL,
@@ -52,7 +52,7 @@ func deriveKey(secret, date, region, service string) []byte {
 }
 
 // hmacState is HMAC-SHA256 with its two key blocks already hashed (RFC 2104 §4):
-// a MAC then costs its message's blocks and one more, and the key is not at hand.
+// a MAC then costs its message's blocks and one more. It does not hold the key.
 type hmacState struct {
 	inner, outer []byte // marshalled SHA-256 states
 }

@@ -19,7 +19,7 @@ type Memo struct {
 const memoSlots = 256
 
 type memoSlot struct {
-	last atomic.Uint64 // hash of the last path asked for: what is asked for once is not kept
+	last atomic.Uint64 // hash of the last requested path: a path is kept from its second request on
 	url  atomic.Pointer[memoURL]
 }
 

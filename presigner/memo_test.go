@@ -8,8 +8,8 @@ import (
 	"jobgate/presigner"
 )
 
-// TestMemoGivesWhatSigningGives asks for requests that differ in one thing each, again and
-// again and in any order: every answer is what the signer itself gives.
+// TestMemoGivesWhatSigningGives repeats requests that each differ in one thing, in random
+// order: every answer is the signer's own.
 func TestMemoGivesWhatSigningGives(t *testing.T) {
 	m := presigner.NewMemo()
 	s1, target := benchSigner(t)

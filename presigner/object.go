@@ -9,10 +9,10 @@ import (
 // MaxKeyBytes is S3's limit on the length of an object key in UTF-8 bytes.
 const MaxKeyBytes = 1024
 
-// ErrObject is returned for an object that no URL can name.
+// ErrObject is returned for an object that a URL cannot name.
 var ErrObject = errors.New("presigner: unusable object")
 
-// Style says where the bucket stands in an object's URL.
+// Style says where an object's URL has the bucket.
 type Style uint8
 
 // The two addressing styles of S3.
@@ -32,7 +32,7 @@ type Object struct {
 	VersionID string // "" for the current version
 }
 
-// Validate says what is wrong with o, naming the value; nil if it can be signed.
+// Validate returns an error with the invalid value, or nil if o can be signed.
 func (o Object) Validate() error {
 	switch {
 	case o.Scheme != "https" && o.Scheme != "http":
@@ -51,9 +51,9 @@ func (o Object) Validate() error {
 	return nil
 }
 
-// Target is an Object with everything escaped that does not change from URL to
-// URL. It is immutable and safe for concurrent use; make it with Object.Target.
-// Its fields are for reading.
+// Target is an Object with all parts escaped that are the same in every URL. It is
+// immutable and safe for concurrent use; create it with Object.Target. Its fields
+// are read-only.
 type Target struct {
 	Origin  string // "https://s3.us-east-1.amazonaws.com"
 	Host    string // as signed: "s3.us-east-1.amazonaws.com"
@@ -62,8 +62,7 @@ type Target struct {
 	Version string // the escaped version id, "" for none
 }
 
-// Target escapes o. It does not validate; an object that came from outside goes
-// through Validate first.
+// Target escapes o. It does not validate; call Validate first for untrusted objects.
 func (o Object) Target() Target {
 	path := []byte{'/'}
 	if o.Style == PathStyle {

@@ -13,7 +13,7 @@ import (
 	"jobgate/presigner"
 )
 
-// vector is one line of presign.json, made with botocore's S3 query signer.
+// vector is one line of presign.json, generated with botocore's S3 query signer.
 type vector struct {
 	Method, Key, Bucket, Style, URL, Region, Date, Want string
 	VersionID                                           string `json:"version_id"`
@@ -89,8 +89,8 @@ func TestBotocoreVectors(t *testing.T) {
 	}
 }
 
-// sameURL compares host, escaped path and the query as a set: botocore does not
-// write the query in the order in which it signs it.
+// sameURL compares host, escaped path and the query as a set, because botocore writes
+// the query in another order than it signs it.
 func sameURL(t *testing.T, got, want string) {
 	t.Helper()
 	g, err1 := url.Parse(got)
@@ -224,7 +224,7 @@ func TestObjectValidate(t *testing.T) {
 func TestMidnightRollover(t *testing.T) {
 	s, _ := presigner.NewSigner(published.credentials)
 	midnight := time.Date(2026, 12, 31, 23, 59, 59, 0, time.UTC)
-	// To and fro across midnight, as a quantum's beginning and the clock may stand.
+	// Back and forth across midnight, like the start of a quantum and the clock.
 	for _, d := range []time.Duration{0, time.Second, 0, 2 * time.Second, -24 * time.Hour, time.Second} {
 		at := midnight.Add(d)
 		got, err := s.URL(published.object, presigner.GET, time.Hour, at)

@@ -18,8 +18,8 @@ const (
 	MaxExpires = 7 * 24 * time.Hour
 )
 
-// maxKeys bounds the signing keys that a Signer keeps: AWS has some forty regions,
-// and two days meet at midnight. Text from outside can name more.
+// maxKeys bounds the signing keys that a Signer keeps: AWS has some forty regions, with
+// two days each around midnight. Untrusted text can name more.
 const maxKeys = 64
 
 // Errors of AppendURL, to be compared with errors.Is.
@@ -37,7 +37,7 @@ const (
 	PUT
 )
 
-// String returns the method as it stands in a request.
+// String returns the method as written in a request.
 func (m Method) String() string {
 	if m == PUT {
 		return "PUT"
@@ -51,11 +51,11 @@ type Request struct {
 	Target  *Target
 	Path    []byte        // if not nil, replaces Target.Path: an escaped path that begins with "/"
 	Expires time.Duration // 1 s … 7 days, cut to whole seconds
-	Time    time.Time     // when the URL begins to be valid, cut to whole seconds
+	Time    time.Time     // start of the URL's validity, cut to whole seconds
 }
 
-// Signer signs with one set of credentials. It is safe for concurrent use; what a
-// region and day need is derived on their first URL and kept until the next day.
+// Signer signs with one set of credentials. It is safe for concurrent use. The key of
+// a region and day is derived on their first URL and kept until the next day.
 type Signer struct {
 	credentials Credentials
 	service     string
@@ -79,10 +79,10 @@ func NewSigner(c Credentials) (*Signer, error) {
 }
 
 // Expires returns when the credentials end; the zero time means never. AppendURL
-// does not look at it: who hands out a Signer sees to it that URLs end before.
+// ignores it: the Signer's owner must make sure that URLs end before.
 func (s *Signer) Expires() time.Time { return s.credentials.Expires }
 
-// URL is AppendURL for one object, with everything checked that a caller may get wrong.
+// URL is AppendURL for one object, with all arguments validated.
 func (s *Signer) URL(o Object, m Method, expires time.Duration, now time.Time) (string, error) {
 	if err := o.Validate(); err != nil {
 		return "", err
@@ -95,7 +95,7 @@ func (s *Signer) URL(o Object, m Method, expires time.Duration, now time.Time) (
 	return string(url), nil
 }
 
-// scratch is what one signature needs besides dst.
+// scratch is the working memory of one signature besides dst.
 type scratch struct {
 	toSign []byte
 	mac    []byte
@@ -108,12 +108,12 @@ var scratches = sync.Pool{New: func() any {
 
 // AppendURL appends the presigned URL for r to dst and returns the extended slice;
 // on an error it returns dst as it was. The URL holds only unreserved characters
-// and "%/?&=:", so it may stand in a JSON string as it is. It allocates nothing
-// beyond dst's growth, but for the first URL of a region and day.
+// and "%/?&=:", so it needs no escaping in a JSON string. It allocates nothing
+// beyond dst's growth, except for the first URL of a region and day.
 //
-// The bytes that are signed are the bytes that are sent: path and query stand in a row in
-// both, so they are hashed where they stand in dst. What differs is put in for the
-// moment of hashing and taken out again:
+// The bytes that are signed are the bytes that are sent: path and query are adjacent in
+// both, so they are hashed in place in dst. The differing bytes are inserted for hashing
+// and then removed again:
 //
 //	https://s3.us-east-1.amazonaws.com /bucket/key ?  X-Amz-Algorithm=… &X-Amz-Signature=…
 //	                             GET\n /bucket/key \n X-Amz-Algorithm=… \nhost:s3.us-east-1…
@@ -179,7 +179,7 @@ func (s *Signer) check(r *Request) (*signingKey, int64, error) {
 	return key, unix, err
 }
 
-// appendQuery appends the canonical query, which is the URL's own but for the signature.
+// appendQuery appends the canonical query, which is the URL's query without the signature.
 func (s *Signer) appendQuery(dst []byte, r *Request, key *signingKey, unix int64) []byte {
 	dst = append(dst, key.head...)
 	dst = appendTimeOfDay(dst, unix)
@@ -221,14 +221,14 @@ func appendTimeOfDay(dst []byte, unix int64) []byte {
 
 // key returns the signing key of region and day.
 func (s *Signer) key(region string, day int64) (*signingKey, error) {
-	// Fast path: known already.
+	// Fast path: already derived.
 	for _, k := range *s.keys.Load() {
 		if k.day == day && k.region == region {
 			return k, nil
 		}
 	}
-	// Slow path: derive it and put it beside the others, without those of days gone by.
-	// Yesterday's stays: a quantum may straddle midnight.
+	// Slow path: derive it, add it to the others and drop those of past days. Yesterday's
+	// stays, because a quantum may straddle midnight.
 	fresh, err := newSigningKey(&s.credentials, s.service, region, day)
 	if err != nil {
 		return nil, err

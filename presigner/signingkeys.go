@@ -7,15 +7,15 @@ import (
 	"sync/atomic"
 )
 
-// maxSigningKeys bounds what SigningKeys remembers; with more it begins anew.
+// maxSigningKeys bounds the keys that SigningKeys remembers; when it is full, it starts over.
 const maxSigningKeys = 1024
 
-// SigningKeys remembers the signing keys of requests whose signatures were right: the next request of the same caller
-// on the same day then costs one HMAC instead of five. Requests that are wrong leave nothing behind. The zero value is
-// ready; it is safe for concurrent use, and reading it takes no lock.
+// SigningKeys remembers the signing keys of requests with valid signatures: the next request of the same caller on the same
+// day then costs one HMAC instead of five. Invalid requests leave nothing behind. The zero value is ready; it is safe for
+// concurrent use, and reading it takes no lock.
 type SigningKeys struct {
 	keys atomic.Pointer[map[string]rememberedKey] // by credential, as a request names it; immutable
-	mu   sync.Mutex                               // of those who replace it
+	mu   sync.Mutex                               // guards replacing keys
 }
 
 // rememberedKey is a signing key, and the secret that it is derived from.
@@ -24,7 +24,7 @@ type rememberedKey struct {
 	key    hmacState
 }
 
-// get returns the key that is derived from secret for a credential (KEY/DATE/REGION/SERVICE/aws4_request), and whether it is remembered.
+// get returns the key derived from secret for a credential (KEY/DATE/REGION/SERVICE/aws4_request), and whether it was remembered.
 func (k *SigningKeys) get(credential, secret string) (key hmacState, known bool) {
 	if k == nil {
 		return key, false
@@ -37,7 +37,7 @@ func (k *SigningKeys) get(credential, secret string) (key hmacState, known bool)
 	return key, false
 }
 
-// add remembers a key. It keeps nothing of the request that credential is a part of.
+// add remembers a key. It does not retain credential's bytes.
 func (k *SigningKeys) add(credential, secret string, key hmacState) {
 	if k == nil {
 		return

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// TestSigningKeys remembers keys by all that they are derived from, and not without end.
+// TestSigningKeys: keys are remembered by everything that they are derived from, up to a limit.
 func TestSigningKeys(t *testing.T) {
 	var k SigningKeys
 	const credential, secret = "KEY/20261123/eu-west-1/iot/aws4_request", "secret"

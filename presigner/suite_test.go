@@ -16,8 +16,8 @@ import (
 	"jobgate/presigner"
 )
 
-// s3Excludes lists the cases of the AWS signing suite whose canonical path S3's
-// rules never produce, and why.
+// s3Excludes lists the cases of the AWS signing suite whose canonical path S3's rules
+// never produce, and why.
 var s3Excludes = map[string]string{
 	"get-relative-normalized":            "S3 never normalises a path",
 	"get-relative-relative-normalized":   "S3 never normalises a path",
@@ -46,7 +46,7 @@ type suiteCase struct {
 	Timestamp time.Time `json:"timestamp"`
 }
 
-// forEachSuiteCase verifies every case; those that are excluded must fail.
+// forEachSuiteCase verifies every case; excluded ones must fail.
 func forEachSuiteCase(t *testing.T, excludes map[string]string, verify func(*testing.T, suiteCase) error) {
 	const suite = "testdata/aws-signing-test-suite/v4"
 	folders, err := os.ReadDir(suite)

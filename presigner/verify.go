@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// What Verify finds wrong with a request, to be compared with errors.Is.
+// Errors of Verify, to be compared with errors.Is.
 var (
 	ErrMalformed   = errors.New("presigner: malformed presigned request")
 	ErrAccessKey   = errors.New("presigner: unknown access key")
@@ -33,13 +33,13 @@ type Verification struct {
 	Host       string                   // the Host header
 	RequestURI string                   // path and query, as sent
 	Header     func(name string) string // other signed headers, by lower-case name; nil if there are none
-	Service    string                   // "" is "s3"; of any other the canonical path is the path as sent, encoded once more
+	Service    string                   // "" is "s3"; for any other the canonical path is the path as sent, encoded once more
 	Payload    string                   // the payload's hash in hex; "" is S3's UNSIGNED-PAYLOAD
 	Time       time.Time                // now
 	Lookup     func(accessKeyID string) (Credentials, bool)
 }
 
-// Verified is what a valid presigned request asks for.
+// Verified holds the parameters of a valid presigned request.
 type Verified struct {
 	AccessKeyID string
 	Region      string
@@ -49,7 +49,7 @@ type Verified struct {
 	Expires     time.Duration
 }
 
-// presignedQuery is a presigned request's path and query, taken apart.
+// presignedQuery is a presigned request's parsed path and query.
 type presignedQuery struct {
 	path, rawPath string // decoded, and as sent
 	canonical     string // sorted and escaped again, without the signature
@@ -84,8 +84,8 @@ func Verify(v Verification) (Verified, error) {
 	}, nil
 }
 
-// Check does what Verify does without the payload's hash: it checks the query's shape and time, the access key and the
-// session token, and not the signature. A request that fails here fails there.
+// Check makes those checks of Verify that need no payload hash: the query's syntax and time, the access key and the
+// session token, but not the signature. A request that fails here fails there.
 func Check(v Verification) error {
 	q, credentials, err := v.examine()
 	if err != nil {
@@ -94,7 +94,7 @@ func Check(v Verification) error {
 	return q.checkTime(v.Time, credentials.Expires)
 }
 
-// examine checks all that is said of a signature but its time and the signature itself.
+// examine checks everything about a signature except its time and the signature itself.
 func (v *Verification) examine() (q *presignedQuery, credentials Credentials, err error) {
 	if v.Service == "" {
 		v.Service = "s3"
@@ -146,7 +146,7 @@ func (q *presignedQuery) parseParameters(service string) error {
 		return fmt.Errorf("%w: X-Amz-Algorithm is %q, want %s", ErrMalformed, a, algorithm)
 	}
 	q.scope = strings.Split(q.values["X-Amz-Credential"], "/")
-	if n := len(q.scope); n > 5 { // an access key id may hold slashes
+	if n := len(q.scope); n > 5 { // an access key id may contain slashes
 		q.scope = append([]string{strings.Join(q.scope[:n-4], "/")}, q.scope[n-4:]...)
 	}
 	if len(q.scope) != 5 || q.scope[4] != "aws4_request" || q.scope[3] != service {

@@ -19,8 +19,8 @@ const (
 )
 
 // findBinary returns the path of a MinIO binary of [Version]: from the cache folder, PATH
-// or GOPATH/bin, and, when none has it, built into the cache folder, which takes minutes
-// once a machine. Test processes that build at the same time wait for one build.
+// or GOPATH/bin. If none has it, it is built into the cache folder, which takes minutes,
+// once per machine. Concurrent test processes share one build.
 func findBinary(ctx context.Context, logf func(string, ...any)) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -51,8 +51,8 @@ func findBinary(ctx context.Context, logf func(string, ...any)) (string, error) 
 	return cached, build(ctx, dir)
 }
 
-// build installs MinIO into dir. A build that breaks off leaves nothing behind: the go
-// command moves the binary there when it is complete.
+// build installs MinIO into dir. An aborted build leaves nothing behind: the go command
+// moves the binary there when it is complete.
 func build(ctx context.Context, dir string) error {
 	cmd := exec.CommandContext(ctx, "go", "install", Module+"@"+Version)
 	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")

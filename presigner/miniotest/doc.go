@@ -1,7 +1,7 @@
 // Package miniotest gives tests a real S3 and STS: a MinIO server on a free loopback
-// port, and a proxy in front of it that counts what passes and plays its faults.
+// port, and a proxy in front of it that counts requests and injects faults.
 //
-//	Start(tb) ── find the binary ── run it once a test process ── wait until it serves
+//	Start(tb) ── find the binary ── run it once per test process ── wait until it serves
 //	               │
 //	               cache folder, then PATH and GOPATH/bin (same version), then "go install"
 //
@@ -12,8 +12,8 @@
 //
 // MinIO verifies every signature and returns the objects' bytes, but it grants any role
 // ARN to the root user and refuses role chaining: it proves bytes and signatures, not
-// the role that was asked for. The proxy records that.
+// which role was requested. The proxy records that.
 //
-// A test that cannot have its server is skipped and says why, unless the environment
-// variable JOBGATE_TEST_REQUIRE_SERVERS is set: then it fails.
+// If no server is available, a test is skipped with the reason; if the environment variable
+// JOBGATE_TEST_REQUIRE_SERVERS is set, it fails.
 package miniotest

@@ -12,44 +12,44 @@ import (
 	"time"
 )
 
-// Outage says how a request fails before it reaches the server. To refuse connections
-// altogether use [Proxy.Stop].
+// Outage says how a request fails before it reaches the server. To refuse connections, use
+// [Proxy.Stop].
 type Outage int
 
-// The ways to fail.
+// The kinds of outage.
 const (
 	Works       Outage = iota
 	Reset              // the connection is reset
 	Unavailable        // 503 ServiceUnavailable
-	Throttled          // 400 Throttling, STS's way to say slow down
+	Throttled          // 400 Throttling, as STS throttles
 )
 
-// Fault is what happens to the requests of one service.
+// Fault is applied to the requests of one service.
 type Fault struct {
 	Outage Outage
 	Delay  time.Duration // before anything else
 }
 
-// Faults is what a [Proxy] plays. The zero value passes everything on.
+// Faults are the faults that a [Proxy] injects. The zero value injects none.
 type Faults struct {
 	STS Fault
 	S3  Fault
-	// SessionLife, if not zero, is how long the sessions live that STS gives from now
-	// on: their Expiration is rewritten, and S3 answers 400 ExpiredToken after it.
+	// SessionLife, if not zero, is how long new STS sessions live: their Expiration is
+	// rewritten, and S3 answers 400 ExpiredToken after it.
 	SessionLife time.Duration
 	// MaxSession, if not zero, is the longest DurationSeconds that STS grants: more is
-	// refused as AWS refuses more than a role's MaxSessionDuration.
+	// refused, as AWS refuses more than a role's MaxSessionDuration.
 	MaxSession time.Duration
 	// Skew is how far the server's clock is ahead of this machine's: it shows in Date
 	// headers and Expirations, STS refuses signatures more than 5 minutes off, and S3
 	// presigned URLs that have expired or begin more than 15 minutes later. MinIO checks
-	// with its own clock too, so at most 15 minutes can be played.
+	// with its own clock too, so the skew is limited to 15 minutes.
 	Skew time.Duration
 }
 
 const amzTime = "20060102T150405Z"
 
-// fail answers the request if the faults say so.
+// fail answers the request with an error if the faults require it.
 func (f Faults) fail(w http.ResponseWriter, r *http.Request, req Request) bool {
 	fault := f.S3
 	if req.Form != nil {
@@ -81,7 +81,7 @@ func (f Faults) fail(w http.ResponseWriter, r *http.Request, req Request) bool {
 	return f.failPresigned(w, r, req)
 }
 
-// failSTS plays a role's longest session and the clock, with AWS's words.
+// failSTS enforces a role's longest session and the skewed clock, with AWS's messages.
 func (f Faults) failSTS(w http.ResponseWriter, r *http.Request, req Request) bool {
 	seconds, _ := strconv.Atoi(req.Form.Get("DurationSeconds"))
 	if f.MaxSession > 0 && time.Duration(seconds)*time.Second > f.MaxSession {
@@ -108,7 +108,7 @@ func (f Faults) failSTS(w http.ResponseWriter, r *http.Request, req Request) boo
 	return false
 }
 
-// failPresigned plays S3's clock on presigned URLs.
+// failPresigned checks presigned URLs against the skewed clock.
 func (f Faults) failPresigned(w http.ResponseWriter, r *http.Request, req Request) bool {
 	query := r.URL.Query()
 	signed, err := time.Parse(amzTime, query.Get("X-Amz-Date"))
@@ -184,7 +184,7 @@ func (p *Proxy) modify(res *http.Response) error {
 	return nil
 }
 
-// fail answers with an error as STS or S3 writes it.
+// fail answers with an error in the format of STS or S3.
 func fail(w http.ResponseWriter, status int, code, message string, req Request) {
 	body := fmt.Sprintf(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>%s</Message></Error>`, code, message)
 	if req.Form != nil {
@@ -196,7 +196,7 @@ func fail(w http.ResponseWriter, status int, code, message string, req Request) 
 	_, _ = io.WriteString(w, body)
 }
 
-// reset closes the connection so that the peer sees it reset.
+// reset closes the connection so that the peer sees a reset.
 func reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

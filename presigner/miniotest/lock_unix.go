@@ -8,13 +8,13 @@ import (
 	"syscall"
 )
 
-// lockFile waits for the exclusive lock of the file at path, which it creates if need be.
+// lockFile waits for the exclusive lock of the file at path, which it creates if necessary.
 // The lock ends with unlock, or with the process.
 func lockFile(path string) (unlock func(), err error) {
 	return flock(path, syscall.LOCK_EX)
 }
 
-// tryLockFile is [lockFile], but fails at once when somebody else holds the lock.
+// tryLockFile is [lockFile], but fails at once if the lock is held elsewhere.
 func tryLockFile(path string) (unlock func(), err error) {
 	return flock(path, syscall.LOCK_EX|syscall.LOCK_NB)
 }

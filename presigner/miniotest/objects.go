@@ -15,14 +15,14 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// answer is what the tests look at of an HTTP answer.
+// answer holds the parts of an HTTP response that the tests use.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// CreateBucket makes a bucket. One that exists already is fine.
+// CreateBucket creates a bucket, unless it exists.
 func (s *Server) CreateBucket(tb testing.TB, bucket string) {
 	tb.Helper()
 	s.must(tb, http.MethodPut, s.URL+"/"+bucket, nil, http.StatusConflict)
@@ -36,7 +36,7 @@ func (s *Server) EnableVersioning(tb testing.TB, bucket string) {
 	s.versioned.Store(bucket, true)
 }
 
-// PutObject stores body under key, any key that MinIO takes, and returns the version id,
+// PutObject stores body under key, any key that MinIO accepts, and returns the version id,
 // "" in a bucket without versioning and for a key that ends in a slash.
 func (s *Server) PutObject(tb testing.TB, bucket, key string, body []byte) (versionID string) {
 	tb.Helper()
@@ -46,7 +46,7 @@ func (s *Server) PutObject(tb testing.TB, bucket, key string, body []byte) (vers
 		if versionID = res.header.Get("X-Amz-Version-Id"); versionID != "" || !versioned || strings.HasSuffix(key, "/") {
 			return versionID
 		}
-		// A MinIO that was started a moment ago may still load what it knew of its buckets before.
+		// A MinIO that has just started may still be loading the metadata of its buckets.
 		s.EnableVersioning(tb, bucket)
 	}
 	tb.Fatalf("MinIO gives no versions in bucket %s", bucket)
@@ -59,9 +59,9 @@ func (s *Server) DeleteVersion(tb testing.TB, bucket, key, versionID string) {
 	s.must(tb, http.MethodDelete, s.URL+"/"+bucket+"/"+escapeKey(key)+"?versionId="+versionID, nil)
 }
 
-// TryPutObject is [Server.PutObject] for keys that MinIO may refuse: S3 takes keys such as
-// "./x/../y", MinIO keeps objects as files and does not. It returns the status and, of a
-// refusal, the answer's body.
+// TryPutObject is [Server.PutObject] for keys that MinIO may refuse: S3 accepts keys such as
+// "./x/../y", but MinIO, which stores objects as files, does not. It returns the status and,
+// if refused, the response's body.
 func (s *Server) TryPutObject(tb testing.TB, bucket, key string, body []byte) (status int, answer string) {
 	tb.Helper()
 	res, err := s.do(http.MethodPut, s.URL+"/"+bucket+"/"+escapeKey(key), body)
@@ -77,8 +77,8 @@ func (s *Server) GetObject(tb testing.TB, bucket, key string) []byte {
 	return s.must(tb, http.MethodGet, s.URL+"/"+bucket+"/"+escapeKey(key), nil).body
 }
 
-// Fetch sends one unsigned request, as a device does with a presigned URL, byte for byte
-// as given, and returns the status and the body. No redirect is followed.
+// Fetch sends one unsigned request, as a device does with a presigned URL, and returns the
+// status and the body. The URL is sent byte for byte. Redirects are not followed.
 func (s *Server) Fetch(tb testing.TB, method, url string, body []byte) (status int, answer []byte) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), method, url, bytes.NewReader(body))
@@ -92,8 +92,8 @@ func (s *Server) Fetch(tb testing.TB, method, url string, body []byte) (status i
 	return res.status, res.body
 }
 
-// Env returns the settings of the standard AWS chain, as "NAME=value", that make a
-// program use this server as S3 and STS with the root credentials.
+// Env returns the AWS environment variables, as "NAME=value", that make a program use this
+// server as S3 and STS with the root credentials.
 func (s *Server) Env() []string {
 	return append(s.credentialEnv(), "AWS_ENDPOINT_URL_S3="+s.URL, "AWS_ENDPOINT_URL_STS="+s.URL)
 }
@@ -124,8 +124,8 @@ func (s *Server) must(tb testing.TB, method, url string, body []byte, allowed ..
 	return answer{}
 }
 
-// do sends a request that the SDK's signer signs with the root credentials, and again, for
-// some seconds, while the server says that it is too busy.
+// do sends a request, signed with the root credentials by the SDK. While the server reports
+// that it is too busy, it retries for some seconds.
 func (s *Server) do(method, url string, body []byte) (res answer, err error) {
 	for range 20 {
 		res, err = s.doOnce(method, url, body)
@@ -177,8 +177,8 @@ func (s *Server) send(req *http.Request) (answer, error) {
 	return answer{status: res.StatusCode, header: res.Header, body: body}, err
 }
 
-// escapeKey escapes every byte that RFC 3986 reserves, but '/'. This is the tests' own
-// version, so that presigner's is checked against another.
+// escapeKey escapes every byte that RFC 3986 reserves, except '/'. It is independent of
+// presigner's version, which the tests check against it.
 func escapeKey(key string) string {
 	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/"
 	var b strings.Builder

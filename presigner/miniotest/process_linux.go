@@ -6,19 +6,19 @@ import (
 	"syscall"
 )
 
-// tie makes the kernel end the server when the test process ends, however it ends. The
-// thread that starts it must live as long as the server: see [run]. stop ends a server
-// that runs.
-func tie(cmd *exec.Cmd) (stop func()) {
+// endWithParent makes the kernel end the server when the test process ends, however it ends.
+// The thread that starts it must live as long as the server: see [run]. stop ends a running
+// server.
+func endWithParent(cmd *exec.Cmd) (stop func()) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return func() { _ = cmd.Process.Kill() }
 }
 
-// minFree is the space that MinIO wants free, twice over.
+// minFree is twice the free space that MinIO requires.
 const minFree = 2 << 30
 
-// dataRoot is where data folders go: memory, if there is enough. On a busy disk MinIO is
-// slow, and then refuses writes.
+// dataRoot is where data folders go: memory, if there is enough. On a busy disk MinIO gets
+// slow and refuses writes.
 func dataRoot() string {
 	const memory = "/dev/shm"
 	var fs syscall.Statfs_t

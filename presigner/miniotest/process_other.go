@@ -7,9 +7,9 @@ import (
 	"os/exec"
 )
 
-// tie starts the server through a shell that ends it when its standard input closes,
-// which the kernel does when the test process ends, however it ends. stop closes it.
-func tie(cmd *exec.Cmd) (stop func()) {
+// endWithParent starts the server through a shell that ends it when its standard input
+// closes, which the kernel does when the test process ends, however it ends. stop closes it.
+func endWithParent(cmd *exec.Cmd) (stop func()) {
 	const script = `"$0" "$@" </dev/null & cat >/dev/null; kill $!`
 	cmd.Args = append([]string{"sh", "-c", script, cmd.Path}, cmd.Args[1:]...)
 	cmd.Path = "/bin/sh"

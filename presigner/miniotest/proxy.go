@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// Kind says what a request asks of the server.
+// Kind is the kind of a request.
 type Kind string
 
-// The kinds of requests that a [Proxy] tells apart.
+// The kinds of requests that a [Proxy] distinguishes.
 const (
 	AssumeRole Kind = "AssumeRole" // STS; the name is the role's ARN
 	STS        Kind = "STS"        // any other STS action; the name is the action
@@ -27,7 +27,7 @@ const (
 	Other      Kind = "other"      // any other method; the name is the path, decoded
 )
 
-// Request is what a [Proxy] keeps of a request that it saw, also of one that it failed.
+// Request is a [Proxy]'s record of a request, including one that it failed.
 type Request struct {
 	Kind Kind
 	Name string
@@ -35,11 +35,11 @@ type Request struct {
 	Form url.Values
 }
 
-// Proxy stands between the code under test and a [Server]: it passes requests on byte for
-// byte, so that signatures hold, records them, and plays [Faults]. It is safe for
+// Proxy stands between the code under test and a [Server]. It forwards requests byte for
+// byte, so that signatures stay valid, records them, and injects [Faults]. It is safe for
 // concurrent use.
 type Proxy struct {
-	// URL is "http://127.0.0.1:port", without a slash at its end; it stays the same
+	// URL is "http://127.0.0.1:port", without a trailing slash; it stays the same
 	// while the proxy is stopped.
 	URL string
 	// Addr is "127.0.0.1:port".
@@ -51,11 +51,11 @@ type Proxy struct {
 	mu       sync.Mutex
 	faults   Faults
 	requests []Request
-	sessions map[string]time.Time // access key id: when the proxy says that it ends
+	sessions map[string]time.Time // by access key id: when the proxy ends it
 	http     *http.Server         // nil while stopped
 }
 
-// NewProxy starts a proxy before s. It ends with tb.
+// NewProxy starts a proxy in front of s. It ends with tb.
 func NewProxy(tb testing.TB, s *Server) *Proxy {
 	tb.Helper()
 	p := &Proxy{server: s, sessions: map[string]time.Time{}}
@@ -76,7 +76,7 @@ func NewProxy(tb testing.TB, s *Server) *Proxy {
 	return p
 }
 
-// Stop refuses connections and cuts those that are open, until Resume.
+// Stop refuses connections and closes open ones, until Resume.
 func (p *Proxy) Stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -104,14 +104,14 @@ func (p *Proxy) serve(ln net.Listener) {
 	go func() { _ = server.Serve(ln) }()
 }
 
-// Play makes the proxy behave like f from the next request on. Play(Faults{}) ends it.
+// Play injects the faults f from the next request on. Play(Faults{}) ends them.
 func (p *Proxy) Play(f Faults) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = f
 }
 
-// Requests returns what was seen so far, oldest first.
+// Requests returns the requests so far, oldest first.
 func (p *Proxy) Requests() []Request {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +134,7 @@ func (p *Proxy) Env() []string {
 	return append(p.server.credentialEnv(), "AWS_ENDPOINT_URL_S3="+p.URL, "AWS_ENDPOINT_URL_STS="+p.URL)
 }
 
-// ServeHTTP records the request, plays the faults that stand now and passes it on.
+// ServeHTTP records the request, applies the current faults and forwards it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req := classify(r)
 	p.mu.Lock()
@@ -150,17 +150,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.pass.ServeHTTP(w, r.WithContext(ctx))
 }
 
-// faultsKey holds, in a request's context, the Faults that stood when it came.
+// faultsKey is the context key of the Faults at a request's arrival.
 type faultsKey struct{}
 
-// rewrite sends the request on with the Host, path and query that were signed.
+// rewrite forwards the request with the signed Host, path and query.
 func (p *Proxy) rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL.Scheme, r.Out.URL.Host = "http", p.server.Addr
 	r.Out.URL.RawQuery = r.In.URL.RawQuery
 	r.Out.Host = r.In.Host
 }
 
-// classify reads what r asks for. The body of an STS request is read and put back.
+// classify returns r's kind and parameters. The body of an STS request is read and restored.
 func classify(r *http.Request) Request {
 	if r.Method == http.MethodPost && r.URL.Path == "/" {
 		body, _ := io.ReadAll(r.Body)

@@ -27,7 +27,7 @@ const Region = "us-east-1"
 // It is safe for concurrent use and shared by all tests of a test process, so tests name
 // their own buckets.
 type Server struct {
-	// URL is "http://127.0.0.1:port", without a slash at its end.
+	// URL is "http://127.0.0.1:port", without a trailing slash.
 	URL string
 	// Addr is "127.0.0.1:port".
 	Addr string
@@ -35,8 +35,8 @@ type Server struct {
 	Root aws.Credentials
 
 	client *http.Client
-	stop   func() // held, so that nothing that ties the process to this one is collected
-	unlock func() // held likewise: without it others would take the data for a dead process's
+	stop   func() // kept, so that the server's tie to this process is not collected
+	unlock func() // kept as well: without it other processes would remove the data
 
 	versioned sync.Map // bucket → true, by EnableVersioning
 }
@@ -64,8 +64,8 @@ func Start(tb testing.TB) *Server {
 	return nil
 }
 
-// start finds the binary and runs it; a port that another process takes between the
-// choice and the start costs one more try.
+// start finds the binary and runs it. If another process takes the port between choice and
+// start, it tries once more.
 func start(logf func(string, ...any)) (*Server, error) {
 	binary, err := findBinary(context.Background(), logf)
 	if err != nil {
@@ -115,8 +115,8 @@ func startOnce(binary string) (*Server, error) {
 	return s, nil
 }
 
-// run starts cmd with its output in logPath, tied to the life of this process. The returned
-// channel is closed when it ends. Linux ends the server together with the thread that
+// run starts cmd, which ends with this process, with its output in logPath. The returned
+// channel is closed when cmd ends. Linux ends the server together with the thread that
 // started it, so that thread waits.
 func run(cmd *exec.Cmd, logPath string) (ended <-chan struct{}, stop func(), err error) {
 	out, err := os.Create(logPath)
@@ -124,7 +124,7 @@ func run(cmd *exec.Cmd, logPath string) (ended <-chan struct{}, stop func(), err
 		return nil, nil, err
 	}
 	cmd.Stdout, cmd.Stderr = out, out
-	stop = tie(cmd)
+	stop = endWithParent(cmd)
 	started, done := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
@@ -133,13 +133,13 @@ func run(cmd *exec.Cmd, logPath string) (ended <-chan struct{}, stop func(), err
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			_ = cmd.Wait() // it is killed at the end: no error worth telling
+			_ = cmd.Wait() // it is killed at the end: the error is of no use
 		}
 	}()
 	return done, stop, <-started
 }
 
-// waitReady asks until the server lists its buckets and, which comes later, assumes roles; at most half a minute.
+// waitReady polls, for at most half a minute, until the server lists its buckets and, somewhat later, assumes roles.
 func (s *Server) waitReady(ended <-chan struct{}) error {
 	tick := time.NewTicker(25 * time.Millisecond)
 	defer tick.Stop()
@@ -176,8 +176,8 @@ func freeAddr() (string, error) {
 	return ln.Addr().String(), nil
 }
 
-// dataDir makes a folder that stays locked while this process lives, and removes those
-// of processes that are gone: a killed server cannot tidy up after itself.
+// dataDir creates a folder that stays locked while this process lives, and removes those
+// of ended processes: a killed server cannot remove its own.
 func dataDir() (dir string, unlock func(), err error) {
 	const prefix = "jobgate-miniotest-"
 	root := dataRoot()
@@ -191,7 +191,7 @@ func dataDir() (dir string, unlock func(), err error) {
 	if dir, err = os.MkdirTemp(root, prefix); err != nil {
 		return "", nil, err
 	}
-	// It gets the name that others look for when it is locked, not before.
+	// It gets the name that other processes look for once it is locked, not before.
 	fresh := filepath.Join(dir, "lock.new")
 	if unlock, err = lockFile(fresh); err != nil {
 		return "", nil, err

@@ -10,7 +10,7 @@ import (
 func TestServerKeepsVersions(t *testing.T) {
 	s := miniotest.Start(t)
 	s.CreateBucket(t, "versions")
-	s.CreateBucket(t, "versions") // once more is fine
+	s.CreateBucket(t, "versions") // creating it again is no error
 	s.EnableVersioning(t, "versions")
 	const key = "a b/c+d%☃.bin"
 	v1 := s.PutObject(t, "versions", key, []byte("one"))

@@ -57,7 +57,7 @@ func TestReloadKeepsSessions(t *testing.T) {
 		defer second.Close()
 		synctest.Wait()
 		first.Close()
-		if n := len(sts.seen(arn("same"))); n != 2 { // one refused as too long, one granted; both long ago
+		if n := len(sts.seen(arn("same"))); n != 2 { // one refused as too long, one granted, both before the reload
 			if n != 3 { // or one more refused by the clock
 				t.Errorf("%d calls for the role that did not change", n)
 			}

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 )
 
-// What a request pays for its session, beside the SDK's credentials cache, which a
+// The cost of a request's session, compared with the SDK's credentials cache, which a
 // v4.Signer or PresignClient asks for each URL.
 func BenchmarkSession(b *testing.B) {
 	r := bare(b, (&fakeSTS{}).options(Config{Name: "a", ARN: arn("a"), Expires: time.Hour}))

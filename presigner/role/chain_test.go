@@ -67,7 +67,7 @@ func TestChaining(t *testing.T) {
 	})
 }
 
-// A chained role comes back as soon as its source does, not after its own back-off.
+// A chained role recovers as soon as its source does, not after its own back-off.
 func TestChainedRoleFollowsItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{}
@@ -166,7 +166,7 @@ func TestDurationFallback(t *testing.T) {
 	f(time.Hour, "1 validation error detected: Value '43200' at 'durationSeconds' failed to satisfy constraint: Member must have value less than or equal to 3600", 43200, 3600, 3600)
 }
 
-// A session of no more than an hour that is refused all the same has no fallback.
+// A refused session of an hour or less has no fallback.
 func TestNoFallbackToLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{longest: time.Minute, message: "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
@@ -178,7 +178,7 @@ func TestNoFallbackToLonger(t *testing.T) {
 	})
 }
 
-// Nothing else that STS refuses is taken for a session that is too long.
+// No other refusal of STS is mistaken for a session that is too long.
 func TestNoFallbackForOtherErrors(t *testing.T) {
 	f := func(code, message string) {
 		t.Helper()
@@ -198,7 +198,7 @@ func TestNoFallbackForOtherErrors(t *testing.T) {
 	f("Throttling", "Rate exceeded")
 }
 
-// chain plays a part of the standard chain whose credentials end, behind the SDK's cache.
+// chain is a fake provider of the standard chain, behind the SDK's cache, whose credentials expire.
 type chain struct {
 	life  time.Duration
 	calls atomic.Int64
@@ -231,7 +231,7 @@ func TestOwnCredentials(t *testing.T) {
 		if n := own.calls.Load(); n < 4 || n > 9 {
 			t.Errorf("the chain was asked %d times a day", n)
 		}
-		// The chain fails: what there is stays in use, for other roles too.
+		// The chain fails: its last credentials stay in use, for other roles too.
 		own.fail.Store(true)
 		last := r.Session()
 		time.Sleep(59 * time.Minute)

@@ -10,32 +10,32 @@ import (
 
 // The rules by which the local clock is corrected.
 const (
-	skewThreshold = 5 * time.Second  // less is left alone: a Date header counts whole seconds
-	skewMaxAge    = 24 * time.Hour   // an answer as old as this says nothing about now
-	skewMax       = 24 * time.Hour   // more is not a skew but a clock that was never set
-	skewSamples   = 5                // the median of these counts, so that one odd answer does not
-	skewMaxRTT    = 10 * time.Second // a slower answer does not tell when it was written
+	skewThreshold = 5 * time.Second  // less is not corrected: a Date header has whole seconds
+	skewMaxAge    = 24 * time.Hour   // older answers say nothing about now
+	skewMax       = 24 * time.Hour   // more means that the clock was never set
+	skewSamples   = 5                // their median counts, so that a single outlier does not
+	skewMaxRTT    = 10 * time.Second // the date of a slower answer is too imprecise
 )
 
-// sample is one look at the server's clock.
+// sample is one reading of the server's clock.
 type sample struct {
 	offset time.Duration // server minus local
 	at     time.Duration // on the monotonic clock
 }
 
-// clock measures how far the local clock is behind the servers' and says what time it is.
+// clock measures how far the local clock is behind the servers' and returns the corrected time.
 type clock struct {
 	now   func() time.Time // the local wall clock
 	start time.Time        // origin of the monotonic clock
 	log   *slog.Logger
 
 	applied  atomic.Int64 // what Skew returns, in nanoseconds
-	measured atomic.Int64 // the median, also when it is too little or too much to apply
+	measured atomic.Int64 // the median, even if too small or too large to apply
 
 	mu      sync.Mutex
 	samples []sample      // the last skewSamples, oldest first
 	drift   time.Duration // of the local wall clock against the monotonic one
-	stepped bool          // and nobody was told yet
+	stepped bool          // not reported by check yet
 	state   clockState    // as last logged
 }
 
@@ -56,14 +56,14 @@ func newClock(now func() time.Time, log *slog.Logger) *clock {
 // Time returns the servers' time: the local clock, corrected.
 func (c *clock) Time() time.Time { return c.now().Add(time.Duration(c.applied.Load())) }
 
-// observe takes one answer into account: the server wrote serverDate, and the answer was
-// there at local time receivedAt, rtt after the question left. It returns what this answer
-// alone says, and whether it says anything.
+// observe adds one answer: the server wrote serverDate, and the answer arrived at local
+// time receivedAt, rtt after the request was sent. It returns the offset by this answer
+// alone, and whether the answer is usable.
 func (c *clock) observe(serverDate, receivedAt time.Time, rtt time.Duration) (offset time.Duration, ok bool) {
 	if serverDate.IsZero() || rtt < 0 || rtt > skewMaxRTT {
 		return 0, false
 	}
-	// A Date header is cut to the second and was written half a round trip ago.
+	// A Date header is cut to the second and was written half a round trip ago, on average.
 	offset = serverDate.Add(time.Second / 2).Sub(receivedAt.Round(0).Add(-rtt / 2))
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,8 +76,8 @@ func (c *clock) observe(serverDate, receivedAt time.Time, rtt time.Duration) (of
 	return offset, true
 }
 
-// check drops what no longer holds, and reports whether the local wall clock was set
-// since the last look: then all that was measured is void, and timers may be late.
+// check drops outdated samples, and reports whether the local wall clock was set since the
+// last check: then all measurements are void, and timers may be late.
 func (c *clock) check() (stepped bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,8 +87,8 @@ func (c *clock) check() (stepped bool) {
 	return stepped
 }
 
-// forgetStepped drops the samples if the wall clock left the monotonic one: somebody set
-// it, or the machine slept.
+// forgetStepped drops the samples if the wall clock has diverged from the monotonic one:
+// it was set, or the machine slept.
 func (c *clock) forgetStepped() {
 	drift := c.wallDrift()
 	if (drift - c.drift).Abs() >= skewThreshold {
@@ -101,7 +101,7 @@ func (c *clock) wallDrift() time.Duration {
 	return c.now().Round(0).Sub(c.start.Round(0)) - time.Since(c.start)
 }
 
-// settle works out the correction from the samples that are young enough.
+// settle computes the correction from the recent samples.
 func (c *clock) settle() {
 	oldest := time.Since(c.start) - skewMaxAge
 	c.samples = slices.DeleteFunc(c.samples, func(s sample) bool { return s.at < oldest })
@@ -130,7 +130,7 @@ func (c *clock) settle() {
 	}
 }
 
-// median returns the middle offset, and of two middle ones the smaller correction.
+// median returns the middle offset; of two middle ones it returns the smaller correction.
 func median(samples []sample) time.Duration {
 	if len(samples) == 0 {
 		return 0

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// date is a Date header, as it would be read, of a server whose clock is ahead by skew.
+// date returns the parsed Date header of a server whose clock is ahead by skew.
 func date(skew time.Duration) time.Time { return time.Now().Add(skew).Truncate(time.Second) }
 
 func TestSkewIsTheMedian(t *testing.T) {
@@ -37,7 +37,7 @@ func TestSkewIsTheMedian(t *testing.T) {
 	f(-7*s, -7*s)
 	f(10*m, 10*m, 10*m)
 	f(0, 10*m, 0)                   // two that disagree: the smaller
-	f(0, 0, 0, 10*m)                // one odd answer
+	f(0, 0, 0, 10*m)                // one outlier
 	f(0, 10*m, 0, 0, 10*m, 0)       //
 	f(10*m, 0, 0, 10*m, 10*m, 10*m) // the clock went wrong
 	f(0, 10*m, 10*m, 10*m, 10*m, 10*m, 0, 0, 0)
@@ -55,7 +55,7 @@ func TestSkewIgnoresWhatSaysNothing(t *testing.T) {
 		if len(c.samples) != 0 {
 			t.Errorf("%d samples, want none", len(c.samples))
 		}
-		// The answer was written half a round trip before it came.
+		// The answer was written half a round trip before it arrived.
 		time.Sleep(500 * time.Millisecond) // the Date header is half a second old on average
 		offset, ok := c.observe(time.Now().Add(-3500*time.Millisecond), time.Now(), 6*time.Second)
 		if !ok || offset != 0 {
@@ -88,8 +88,8 @@ func TestSmallSkewIsMeasuredOnly(t *testing.T) {
 	})
 }
 
-// With a clock that is ten minutes off STS refuses the first signature; its answer says
-// what time it is, and everything after is right.
+// With a clock that is ten minutes off, STS refuses the first signature; its answer carries
+// the time, and all later signatures are valid.
 func TestSkewedByTenMinutes(t *testing.T) {
 	f := func(skew time.Duration) {
 		t.Helper()
@@ -126,7 +126,7 @@ func TestSkewedByTenMinutes(t *testing.T) {
 	f(3 * time.Hour)
 }
 
-// A refusal is not retried with another clock when the clock is right.
+// If the clock is right, a refusal is not retried with a corrected one.
 func TestRefusalWithARightClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{refuse: func(string) *refusal { return &refusal{403, "AccessDenied", "no"} }}
@@ -162,8 +162,8 @@ func (w *wall) Now() time.Time {
 	return time.Now().Round(0).Add(time.Duration(w.offset.Load()))
 }
 
-// Somebody sets the clock, or the machine sleeps: what was measured is void, and the
-// sessions are renewed at once.
+// The clock is set, or the machine sleeps: measurements are void, and the sessions are
+// renewed at once.
 func TestClockIsSet(t *testing.T) {
 	f := func(before, after time.Duration) {
 		t.Helper()
@@ -203,7 +203,7 @@ func TestClockIsSet(t *testing.T) {
 	f(10*m, -10*m)
 }
 
-// A request that comes first after the machine slept waits for one call, with all others.
+// The first requests after the machine slept all wait for one call.
 func TestMachineSlept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts, w := &fakeSTS{delay: time.Second}, &wall{}
@@ -213,7 +213,7 @@ func TestMachineSlept(t *testing.T) {
 		r := mustRole(t, s, "a")
 		old := mustWait(t, r)
 		time.Sleep(time.Second)
-		w.offset.Store(int64(13 * time.Hour)) // and everybody else's clock went on too
+		w.offset.Store(int64(13 * time.Hour)) // all other clocks advanced too
 		sts.set(func() { sts.skew = 13 * time.Hour })
 		var wg sync.WaitGroup
 		for range 100 {
@@ -230,7 +230,7 @@ func TestMachineSlept(t *testing.T) {
 	})
 }
 
-// A Date out of some cache says nothing about now.
+// The Date of a cached answer says nothing about now.
 func TestCachedAnswersSayNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{skew: 4 * time.Minute, age: "240"}

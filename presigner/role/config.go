@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// STS's bounds on DurationSeconds, and what it grants any role and at most a chained one.
+// STS's bounds on DurationSeconds, and the duration that every role gets, a chained one at most.
 const (
 	MinSession      = 15 * time.Minute
 	MaxSession      = 12 * time.Hour
@@ -27,24 +27,24 @@ const (
 
 // Config describes one role; it is one entry of the setting roles.
 type Config struct {
-	// Name is what routes and jobs call the role; "" is the gateway's own credentials,
+	// Name is the role's name in routes and jobs; "" is the gateway's own credentials,
 	// which have no ARN and none of the AssumeRole settings.
 	Name string
 	// ARN is the role's ARN.
 	ARN string
-	// ExternalID, SessionName and SessionPolicy go into the AssumeRole call as they
-	// are; SessionName defaults to "jobgate".
+	// ExternalID, SessionName and SessionPolicy are passed to AssumeRole unchanged;
+	// SessionName defaults to "jobgate".
 	ExternalID, SessionName, SessionPolicy string
-	// SessionDuration is the session asked for, 15m … 12h, default 12h. When STS
-	// refuses it, [FallbackSession] is asked for from then on.
+	// SessionDuration is the requested session, 15m … 12h, default 12h. Once STS
+	// refuses it, [FallbackSession] is requested.
 	SessionDuration time.Duration
 	// SourceRole names the role whose session assumes this one; "" is the gateway's own
 	// credentials.
 	SourceRole string
-	// Expires is the longest lifetime of URLs in use with this role: sessions are
-	// renewed before less than this remains of them.
+	// Expires is the longest lifetime of the role's URLs: sessions are renewed before
+	// less than this remains.
 	Expires time.Duration
-	// MaxExpires is the longest lifetime that [Role.Lifetime] grants at all; zero: any.
+	// MaxExpires is the longest lifetime that [Role.Lifetime] grants; zero: no limit.
 	MaxExpires time.Duration
 }
 
@@ -55,7 +55,7 @@ var (
 	externalIDPattern  = regexp.MustCompile(`^[A-Za-z0-9_+=,.@:/-]+$`)
 )
 
-// withDefaults fills in what is not set.
+// withDefaults returns c with its defaults filled in.
 func (c Config) withDefaults() Config {
 	if c.Name == "" {
 		return c
@@ -69,7 +69,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Validate checks one role by itself; what it says names the setting.
+// Validate checks one role by itself; its errors name the setting.
 func (c Config) Validate() error {
 	if c.Expires < 0 || c.MaxExpires < 0 {
 		return c.fault("expires", min(c.Expires, c.MaxExpires), "it is negative")
@@ -110,8 +110,8 @@ func (c Config) identity() Config {
 	return c
 }
 
-// order returns the roles so that each stands after its source, the gateway's own
-// credentials first, which it adds if a role needs them; or why that cannot be.
+// order sorts the roles so that each comes after its source. The gateway's own credentials
+// come first, and are added if a role needs them. It returns an error if there is no order.
 func order(configs []Config) ([]Config, error) {
 	o := orderer{byName: make(map[string]Config, len(configs)+1)}
 	for _, c := range configs {
@@ -140,8 +140,8 @@ type orderer struct {
 	sorted []Config
 }
 
-// place puts the role into sorted, after its sources; path leads from a role that is
-// assumed with this one to this one.
+// place puts the role into sorted, after its sources; path leads to it from a role that
+// depends on it.
 func (o *orderer) place(name string, path []string) error {
 	if slices.Contains(path, name) {
 		return fmt.Errorf("cannot chain role %q: its sources form a circle, %s; see roles.%s.source_role",

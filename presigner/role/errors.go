@@ -16,7 +16,7 @@ import (
 
 // Errors to be compared with errors.Is.
 var (
-	// ErrUnavailable: the role has no session that could sign. See [UnavailableError].
+	// ErrUnavailable: the role has no usable session. See [UnavailableError].
 	ErrUnavailable = errors.New("role: no credentials available")
 	// ErrShortSession: the session ends before the URL would, and the mode is [Refuse].
 	ErrShortSession = errors.New("role: the session ends before the URL would")
@@ -26,8 +26,8 @@ var (
 	ErrClosed = errors.New("role: closed")
 )
 
-// UnavailableError says that a role has no usable session and why. It is
-// [ErrUnavailable] to errors.Is. Its text is for the log and holds no secret.
+// UnavailableError says that a role has no usable session and why. errors.Is matches it
+// with [ErrUnavailable]. Its text is for the log and holds no secret.
 type UnavailableError struct {
 	Role       string
 	RetryAfter time.Duration // until the next attempt, at least a second
@@ -48,15 +48,15 @@ type Outcome string
 // The outcomes of a call to STS.
 const (
 	OK        Outcome = "ok"
-	Refused   Outcome = "refused"   // STS said no: 4xx
+	Refused   Outcome = "refused"   // by STS: 4xx
 	Throttled Outcome = "throttled" // STS said slow down
 	Failed    Outcome = "failed"    // no answer, or 5xx
 )
 
-// Outcomes lists all outcomes, for those who prepare a metric of each.
+// Outcomes lists all outcomes, to prepare a metric of each.
 var Outcomes = [...]Outcome{OK, Refused, Throttled, Failed}
 
-// outcome sorts the error of an STS call.
+// outcome classifies the error of an STS call.
 func outcome(err error) Outcome {
 	if err == nil {
 		return OK
@@ -74,7 +74,7 @@ func outcome(err error) Outcome {
 	return Failed
 }
 
-// status returns the HTTP status of an answer that came as an error, or 0.
+// status returns the HTTP status of an error response, or 0.
 func status(err error) int {
 	var res *smithyhttp.ResponseError
 	if errors.As(err, &res) && res.Response != nil && res.Response.Response != nil {
@@ -83,8 +83,8 @@ func status(err error) int {
 	return 0
 }
 
-// durationRefused reports whether STS found DurationSeconds too long for the role: over
-// its MaxSessionDuration, or over the hour of role chaining. It has no code of its own.
+// durationRefused reports whether STS found DurationSeconds too long for the role: over its
+// MaxSessionDuration, or over the hour of role chaining. AWS has no error code for it.
 func durationRefused(err error) bool {
 	var api smithy.APIError
 	return errors.As(err, &api) && api.ErrorCode() == "ValidationError" &&
@@ -94,8 +94,8 @@ func durationRefused(err error) bool {
 // maxReason bounds the text of an error that is kept, in bytes.
 const maxReason = 400
 
-// reason puts err into one line for the log, /readyz and UnavailableError, without any of
-// the secrets: STS quotes the canonical request, token and all, when a signature is wrong.
+// reason returns err as one line for the log, /readyz and UnavailableError, without the
+// secrets: if a signature is wrong, STS quotes the canonical request with the token.
 func reason(err error, secrets ...presigner.Credentials) string {
 	text := err.Error()
 	var api smithy.APIError

@@ -30,14 +30,14 @@ func arn(name string) string { return "arn:aws:iam::123456789012:role/" + name }
 
 // fakeSTS is an STS that runs in a synctest bubble: it answers the SDK's HTTP requests.
 type fakeSTS struct {
-	// What it plays; set before the requests that are to see it, under set.
+	// Its behaviour; changed by set, before the affected requests.
 	delay    time.Duration
 	skew     time.Duration             // of its clock
-	longest  time.Duration             // DurationSeconds over this is refused, with message
+	longest  time.Duration             // longer DurationSeconds are refused, with message
 	message  string                    // of that refusal
 	fail     func(arn string) error    // transport errors
 	refuse   func(arn string) *refusal // HTTP errors
-	lifetime time.Duration             // of sessions; zero: as asked
+	lifetime time.Duration             // of sessions; zero: as requested
 	age      string                    // the Age header, if any
 
 	mu    sync.Mutex
@@ -100,7 +100,7 @@ func (f *fakeSTS) Do(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	if no := f.judge(req, c); no != nil {
+	if no := f.check(req, c); no != nil {
 		return f.answer(no.status, fmt.Sprintf(`<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code><Message>%s</Message></Error><RequestId>r</RequestId></ErrorResponse>`, no.code, no.message)), nil
 	}
 	life := f.lifetime
@@ -111,8 +111,8 @@ func (f *fakeSTS) Do(req *http.Request) (*http.Response, error) {
 		n, n, n, time.Now().Add(f.skew+life).UTC().Format(time.RFC3339))), nil
 }
 
-// judge says what is wrong with a call, with AWS's words.
-func (f *fakeSTS) judge(req *http.Request, c call) *refusal {
+// check returns AWS's refusal of an invalid call.
+func (f *fakeSTS) check(req *http.Request, c call) *refusal {
 	now := time.Now().Add(f.skew)
 	signed, err := time.Parse("20060102T150405Z", req.Header.Get("X-Amz-Date"))
 	if err != nil || signed.Sub(now).Abs() > 5*time.Minute {
@@ -172,7 +172,7 @@ func (f *fakeSTS) options(roles ...Config) Options {
 	}
 }
 
-// start makes a Set and starts it; it is closed with the test, as its bubble needs.
+// start creates a Set and starts it; it is closed at the end of the test, as synctest requires.
 func start(t *testing.T, o Options) *Set {
 	t.Helper()
 	s, err := New(o)

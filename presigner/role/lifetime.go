@@ -10,11 +10,11 @@ import (
 // warnEvery is how often a role's clamps are logged at most; the metric counts all.
 const warnEvery = 10 * time.Minute
 
-// Lifetime returns how long a URL may live that sess signs at time now and that should
-// live for expires: as asked if the session covers it, else what the mode says. Clamped
-// lifetimes are whole seconds, counted, and logged when their loss is more than waiting
-// for the next refresh explains. Errors are [ErrShortSession], [ErrMaxExpires], or an
-// [UnavailableError] when sess is nil or has ended, in every mode.
+// Lifetime returns the lifetime of a URL that sess signs at time now: expires, if the
+// session covers it, otherwise as the mode says. Clamped lifetimes are whole seconds. They
+// are counted, and logged if they lose more than the wait for the next refresh can cost.
+// Errors are [ErrShortSession], [ErrMaxExpires] or, in every mode, an [UnavailableError]
+// if sess is nil or has ended.
 func (r *Role) Lifetime(sess *Session, expires time.Duration, now time.Time) (granted time.Duration, clamped bool, err error) {
 	if r.config.MaxExpires > 0 && expires > r.config.MaxExpires {
 		return 0, false, fmt.Errorf("cannot presign with role %q: %w: expires %v exceeds %v; see roles.%s.max_expires",
@@ -43,10 +43,10 @@ func (r *Role) Lifetime(sess *Session, expires time.Duration, now time.Time) (gr
 	return granted, true, nil
 }
 
-// warnOfClamp logs a clamp that the refresher's pace does not explain: a refresh is
-// overdue, or sessions are shorter than expires to begin with.
+// warnOfClamp logs a clamp that exceeds normalLoss: a refresh is overdue, or sessions are
+// always shorter than expires.
 func (r *Role) warnOfClamp(sess *Session, expires, granted time.Duration, now time.Time) {
-	if expires-granted <= explained(sess.Expires.Sub(sess.Issued), r.config.Expires) {
+	if expires-granted <= normalLoss(sess.Expires.Sub(sess.Issued), r.config.Expires) {
 		return
 	}
 	last := r.warned.Load()

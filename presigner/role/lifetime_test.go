@@ -10,7 +10,7 @@ import (
 	"jobgate/presigner"
 )
 
-// bare returns a role that nobody refreshes, for what only reads.
+// bare returns a role without a refresher, for tests that only read it.
 func bare(t testing.TB, o Options) *Role {
 	t.Helper()
 	s, err := New(o)
@@ -110,12 +110,12 @@ func TestClampsAreLoggedOnlyWhenUnexplained(t *testing.T) {
 	}
 	const m, h = time.Minute, time.Hour
 	f(12*h, h, 11*h, false, 0) // no clamps at all
-	f(h, h, 2*h, false, 0)     // clamped all the time, as it must be
-	f(h, h, 16*m, true, 1)     // STS is down: more is lost than a refresh explains
+	f(h, h, 2*h, false, 0)     // always clamped, as expected
+	f(h, h, 16*m, true, 1)     // STS is down: the loss exceeds a refresh's
 	f(h, h, 25*m, true, 2)     // at most every ten minutes
-	f(h, 2*h, 25*m, false, 3)  // a session is never that long
-	f(h, 15*m, 44*m, true, 0)  // ahead of need: the outage is not felt yet
-	f(h, 15*m, 46*m, true, 1)  // now it is
+	f(h, 2*h, 25*m, false, 3)  // sessions are never that long
+	f(h, 15*m, 44*m, true, 0)  // renewed ahead of need: the outage has no effect yet
+	f(h, 15*m, 46*m, true, 1)  // now it has
 }
 
 func FuzzLifetime(f *testing.F) {

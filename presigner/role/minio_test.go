@@ -24,8 +24,8 @@ import (
 
 const downloadARN = "arn:aws:iam::123456789012:role/download"
 
-// site is a Set whose STS is a real MinIO behind a proxy, found as a user's is: by the
-// standard chain and AWS_ENDPOINT_URL_STS.
+// site is a Set whose STS is a real MinIO behind a proxy, configured as users do it: with
+// the standard chain and AWS_ENDPOINT_URL_STS.
 type site struct {
 	server *miniotest.Server
 	proxy  *miniotest.Proxy
@@ -146,8 +146,8 @@ func flip(c byte) byte {
 	return '1'
 }
 
-// notOnMinIO says why MinIO, which keeps objects as files, does not take a key that S3
-// takes; "" if it does.
+// notOnMinIO says why MinIO, which stores objects as files, refuses a key that S3 accepts;
+// "" if it accepts it.
 func notOnMinIO(key string) string {
 	for _, segment := range strings.Split(strings.TrimSuffix(key, "/"), "/") {
 		switch {
@@ -189,7 +189,7 @@ func TestAwkwardKeysAgainstMinIO(t *testing.T) {
 			continue
 		}
 		tried++
-		// PUT as a device uploads, then look with the root credentials, GET, and by version.
+		// PUT as a device does, then read with the root credentials, by GET and by version.
 		if status, answer := s.server.Fetch(t, http.MethodPut, s.url(t, key, "", presigner.PUT, time.Minute, 0), body); status != http.StatusOK {
 			t.Errorf("PUT %q: %d %s", key, status, answer)
 			continue
@@ -243,7 +243,7 @@ func TestSkewedMinIO(t *testing.T) {
 			if status, body := s.get(t, url); status != http.StatusOK || body != "bytes" {
 				t.Errorf("GET: %d %s", status, body)
 			}
-			// Signed by the local clock it would be refused, or would not live as long as it says.
+			// Signed by the local clock, it would be refused or end too early.
 			sess := s.role.Session()
 			if left := sess.Expires.Sub(s.set.Now()); (left - 12*time.Hour).Abs() > 3*time.Second {
 				t.Errorf("%v are left of a session of 12h", left)
@@ -282,8 +282,8 @@ func TestDurationFallbackAgainstTheProxy(t *testing.T) {
 	}
 }
 
-// Sessions of a few seconds and an STS that comes and goes: URLs never outlive their
-// session, and no reader sees an error while a session lives.
+// With sessions of a few seconds and an STS with outages, URLs never outlive their session,
+// and no reader sees an error while a session lives.
 func TestShortSessionsAndOutage(t *testing.T) {
 	s := newSite(t, "short", miniotest.Faults{SessionLife: 20 * time.Second}, role.Config{Expires: time.Hour})
 	s.server.PutObject(t, s.bucket, "k", []byte("bytes"))

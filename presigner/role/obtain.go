@@ -15,21 +15,21 @@ import (
 	"jobgate/presigner"
 )
 
-// skewRetry is how far off a refused signature must have been for the clock to be the
-// likely cause. STS tolerates 5 minutes.
+// skewRetry is the clock error from which on it is the likely cause of a refused signature.
+// STS tolerates 5 minutes.
 const skewRetry = time.Minute
 
-// newClient makes a client that calls once and signs with signer: retries and the clock
-// are the refresher's.
+// newClient returns a client that does not retry and signs with signer: the refresher
+// handles retries and the clock.
 func newClient(config aws.Config, signer *clockSigner) *sts.Client {
 	return sts.NewFromConfig(config, func(o *sts.Options) {
 		o.Retryer, o.RetryMaxAttempts = aws.NopRetryer{}, 0
 		o.DisableClockSkewCorrection = true
-		o.HTTPSignerV4 = signer // a call's own options come too late to set it
+		o.HTTPSignerV4 = signer // the options of a call come too late to set it
 	})
 }
 
-// obtain asks for a session. Its errors hold no secret.
+// obtain requests a session. Its errors hold no secret.
 func (r *Role) obtain(ctx context.Context) (*Session, error) {
 	if r.source == nil {
 		return r.obtainOwn(ctx)
@@ -60,8 +60,8 @@ func (r *Role) obtain(ctx context.Context) (*Session, error) {
 	})
 }
 
-// obtainOwn asks the standard chain. To renew ahead of need the SDK's cache is emptied
-// first: by itself it keeps credentials until they have ended.
+// obtainOwn asks the standard chain. It empties the SDK's cache first, to renew ahead of
+// need: by itself the cache keeps credentials until they have ended.
 func (r *Role) obtainOwn(ctx context.Context) (*Session, error) {
 	chain := r.set.options.AWS.Credentials
 	if chain == nil {
@@ -97,8 +97,8 @@ func (r *Role) newSession(c presigner.Credentials) (*Session, error) {
 	return sess, nil
 }
 
-// assume calls STS, and a second time with the server's clock if the local one was the
-// likely cause of a refusal.
+// assume calls STS. If STS refuses and the local clock is the likely cause, it tries again
+// with the server's clock.
 func (r *Role) assume(ctx context.Context, source *Session) (*sts.AssumeRoleOutput, error) {
 	skew := r.set.Skew()
 	out, seen, err := r.assumeOnce(ctx, source, skew)
@@ -110,7 +110,7 @@ func (r *Role) assume(ctx context.Context, source *Session) (*sts.AssumeRoleOutp
 	return out, err
 }
 
-// seen is what one answer says about the clock.
+// seen is the clock reading of one answer.
 type seen struct {
 	offset time.Duration
 	ok     bool
@@ -159,21 +159,21 @@ type clockSigner struct {
 	skew   time.Duration
 }
 
-// SignHTTP is the SDK's, with another time.
+// SignHTTP is the SDK's, with the corrected time.
 func (s *clockSigner) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, payloadHash, service, region string, _ time.Time, opts ...func(*v4.SignerOptions)) error {
 	return s.signer.SignHTTP(ctx, c, r, payloadHash, service, region, s.now().Add(s.skew).UTC(), opts...)
 }
 
-// datedClient keeps the Date header of the answer, whatever the answer is.
+// datedClient keeps the Date header of every answer, errors too.
 type datedClient struct {
 	next sts.HTTPClient
-	date time.Time // zero: none to be trusted
+	date time.Time // zero: none, or not to be trusted
 }
 
 // Do is the SDK's, and reads the header.
 func (c *datedClient) Do(req *http.Request) (*http.Response, error) {
 	res, err := c.next.Do(req)
-	if err == nil && res.Header.Get("Age") == "" { // an Age header: out of some cache
+	if err == nil && res.Header.Get("Age") == "" { // an Age header means that the answer was cached
 		if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 			c.date = date
 		}

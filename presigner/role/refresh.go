@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// The refreshers' pace.
+// The refreshers' intervals.
 const (
-	margin         = time.Minute      // a refresh ends this long before the session would fall short
+	margin         = time.Minute      // a refresh ends this long before the session gets too short
 	minInterval    = time.Minute      // sessions are not renewed more often to keep ahead of need
-	shortInterval  = 5 * time.Minute  // ± 20 %, where no session can keep ahead of need
+	shortInterval  = 5 * time.Minute  // ± 20 %, if sessions are too short to renew ahead of need
 	attemptTimeout = 10 * time.Second // of one call to STS
-	ownTimeout     = 30 * time.Second // of the standard chain, which may ask several services
+	ownTimeout     = 30 * time.Second // of the standard chain, which may try several services
 	minBackoff     = time.Second
 	maxBackoff     = time.Minute
-	urgentBackoff  = 10 * time.Second // when there is no session, or little is left of it
+	urgentBackoff  = 10 * time.Second // without a session, or close to its end
 	urgentLeft     = 2 * maxBackoff
-	maxSleep       = time.Minute // then the clock is looked at: timers stop while a machine sleeps
+	maxSleep       = time.Minute // between checks of the clock: timers stop while a machine sleeps
 	never          = 100 * 365 * 24 * time.Hour
 )
 
 // renewIn returns when to renew a session of which left remains, for URLs that live for
-// expires at most; jitter is within [0, 1). Ahead of need by the margin and a tenth to
-// three tenths of the time there is, so that an outage of that long costs nobody anything.
+// expires at most; jitter is within [0, 1). It renews ahead of need, by the margin and
+// 10–30 % of the spare time, so that an outage of that length has no effect.
 func renewIn(left, expires time.Duration, jitter float64) time.Duration {
 	if left == never {
 		return never
@@ -34,9 +34,9 @@ func renewIn(left, expires time.Duration, jitter float64) time.Duration {
 	return max(minBackoff, min(scale(shortInterval, 0.8+0.4*jitter), left/2))
 }
 
-// explained returns how much of a URL's life the pace of renewIn costs by itself when
-// sessions live for life.
-func explained(life, expires time.Duration) time.Duration {
+// normalLoss returns how much of a URL's lifetime renewIn's intervals can cost by
+// themselves, with sessions that live for life.
+func normalLoss(life, expires time.Duration) time.Duration {
 	if life-expires-margin >= minInterval {
 		return 0
 	}
@@ -89,7 +89,7 @@ func (r *Role) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// try is one attempt, from the moment that others can wait for it until they know.
+// try makes one attempt, from publishing it to its waiters until they have the result.
 func (r *Role) try(ctx context.Context) {
 	r.mu.Lock()
 	if r.pending == nil {
@@ -155,19 +155,19 @@ func (r *Role) failed(err error) {
 	}
 }
 
-// end tells those who wait that the attempt is over. r.mu is held.
+// end wakes the attempt's waiters. r.mu is held.
 func (r *Role) end(next time.Time) {
 	r.tried, r.next = true, next
 	close(r.pending.done)
 	r.pending = nil
 }
 
-// sourceIsBack ends a back-off that was the source's fault, in all likelihood.
+// sourceIsBack ends a back-off that the source's failure probably caused.
 func (r *Role) sourceIsBack() {
 	r.mu.Lock()
 	failing := r.failure != ""
 	r.mu.Unlock()
 	if failing {
-		r.demand()
+		r.attemptNow()
 	}
 }

@@ -51,8 +51,8 @@ func TestRetryIn(t *testing.T) {
 	f(1000, 2*time.Minute-1, 5*time.Second, 10*time.Second)
 }
 
-// watch looks at the role's session every second for d and returns the least that was
-// left of it.
+// watch checks the role's session every second for d and returns its smallest remaining
+// lifetime.
 func watch(t *testing.T, s *Set, r *Role, d time.Duration) (least time.Duration) {
 	t.Helper()
 	least = never
@@ -81,7 +81,7 @@ func TestSessionsStayAheadOfExpires(t *testing.T) {
 	f(12*time.Hour, 15*time.Minute, 15*time.Minute, [2]int{3, 4})
 	f(time.Hour, 15*time.Minute, 15*time.Minute, [2]int{36, 50})
 	f(12*time.Hour, 7*time.Hour, 7*time.Hour, [2]int{5, 10})
-	// Never ahead of need: renewed every 5 min ± 20 %.
+	// Too short to renew ahead of need: renewed every 5 min ± 20 %.
 	f(time.Hour, time.Hour, 54*time.Minute-time.Second, [2]int{24 * 10, 24 * 15})
 }
 
@@ -92,7 +92,7 @@ func TestOneCallInFlight(t *testing.T) {
 		r := mustRole(t, s, "a")
 		for range 600 {
 			time.Sleep(time.Second)
-			r.demand()
+			r.attemptNow()
 		}
 		sts.set(func() {
 			if sts.twice {
@@ -124,7 +124,7 @@ func TestJitterSpreadsRoles(t *testing.T) {
 	})
 }
 
-// A cold role costs one call, however many ask at once.
+// A cold role costs one call, however many requests wait for it.
 func TestColdStartIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{delay: 2 * time.Second}
@@ -163,7 +163,7 @@ func TestColdFailureIsSharedAndQuick(t *testing.T) {
 		if _, err := r.Wait(t.Context()); !errors.Is(err, ErrUnavailable) || len(sts.seen("")) != 1 {
 			t.Errorf("Wait for the first attempt: %v after %d calls", err, len(sts.seen("")))
 		}
-		for range 100 { // in back-offs and while retries are under way
+		for range 100 { // in back-offs and during retries
 			time.Sleep(300 * time.Millisecond)
 			before, calls := time.Now(), len(sts.seen(""))
 			_, err := r.Wait(t.Context())
@@ -257,7 +257,7 @@ func TestOutageBeyondTheSession(t *testing.T) {
 	})
 }
 
-// STS that never answers must not hold anybody for ever.
+// An STS that never answers must not block callers for ever.
 func TestSilentSTS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{delay: 24 * time.Hour}

@@ -14,7 +14,7 @@ import (
 	"jobgate/presigner"
 )
 
-// Session is one set of credentials and what signs with it. It is immutable.
+// Session is one set of credentials and their Signer. It is immutable.
 type Session struct {
 	// Role is the role's name, "" for the gateway's own credentials.
 	Role string
@@ -26,7 +26,7 @@ type Session struct {
 	Issued, Expires time.Time
 }
 
-// left returns how long the session can still sign, very long if it does not end.
+// left returns how long the session can still sign; for one that does not end, very long.
 func (s *Session) left(now time.Time) time.Duration {
 	if s.Expires.IsZero() {
 		return never
@@ -34,7 +34,7 @@ func (s *Session) left(now time.Time) time.Duration {
 	return s.Expires.Sub(now)
 }
 
-// usable reports whether a URL signed now lives at all.
+// usable reports whether a URL signed now is valid at all.
 func (s *Session) usable(now time.Time) bool {
 	return s != nil && s.left(now) >= presigner.MinExpires
 }
@@ -43,8 +43,8 @@ func (s *Session) usable(now time.Time) bool {
 type Role struct {
 	config     Config
 	set        *Set
-	source     *Role       // whose session assumes this one; nil for the own credentials
-	dependents []*Role     // whom this one's session assumes
+	source     *Role       // its session assumes this role; nil for the own credentials
+	dependents []*Role     // the roles that this one's session assumes
 	client     *sts.Client // nil for the own credentials
 	signer     *clockSigner
 	listed     bool
@@ -52,18 +52,18 @@ type Role struct {
 
 	session  atomic.Pointer[Session]
 	warned   atomic.Int64 // when a clamp was last logged, Unix nanoseconds
-	duration atomic.Int64 // the session asked for, nanoseconds
+	duration atomic.Int64 // the requested session duration, nanoseconds
 	wake     chan struct{}
 
 	mu      sync.Mutex
-	pending *attempt  // the attempt that is under way or about to begin
+	pending *attempt  // the attempt that is running or about to begin
 	tried   bool      // an attempt has ended
 	failure string    // why the last attempt failed, "" if it did not
 	tries   int       // attempts that failed in a row
 	next    time.Time // when the next attempt begins
 }
 
-// attempt is one call that all who wait share.
+// attempt is one call, shared by all its waiters.
 type attempt struct{ done chan struct{} }
 
 func newRole(s *Set, c Config) *Role {
@@ -82,7 +82,7 @@ func newRole(s *Set, c Config) *Role {
 	return r
 }
 
-// adopt takes over what old knows, if it is the same role assumed in the same way.
+// adopt takes over old's state, if it is the same role assumed in the same way.
 func (r *Role) adopt(old *Role) {
 	if old == nil || !r.same(old) {
 		return
@@ -108,13 +108,13 @@ func (r *Role) same(old *Role) bool {
 // Config returns the role's configuration with its defaults filled in.
 func (r *Role) Config() Config { return r.config }
 
-// Session returns the session to sign with, nil while the role is cold. While STS is down
-// it may be near its end or past it: see Lifetime. One atomic load.
+// Session returns the session to sign with, nil while the role is cold. While STS is down,
+// the session may be close to its end or have ended: see Lifetime. One atomic load.
 func (r *Role) Session() *Session { return r.session.Load() }
 
 // Wait returns a usable session. While the role is cold it waits for the first attempt,
-// which all who wait share, until ctx ends. After a failure it does not wait for the
-// retries: then it returns an [UnavailableError] at once.
+// which all callers share, until ctx ends. After a failure it does not wait for the
+// retries but returns an [UnavailableError] at once.
 func (r *Role) Wait(ctx context.Context) (*Session, error) {
 	// Fast path: the role is warm.
 	if sess := r.Session(); sess.usable(r.set.Now()) {
@@ -137,8 +137,8 @@ func (r *Role) Wait(ctx context.Context) (*Session, error) {
 	return nil, r.unavailable()
 }
 
-// Retrieve is Wait in the SDK's terms: it makes the role an aws.CredentialsProvider for
-// calls that the gateway itself makes, such as reading its templates from S3.
+// Retrieve is Wait as an aws.CredentialsProvider, for the gateway's own calls, such as
+// reading its templates from S3.
 func (r *Role) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	sess, err := r.Wait(ctx)
 	if err != nil {
@@ -151,9 +151,9 @@ func (r *Role) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	}, nil
 }
 
-// join returns the attempt to wait for: the first one, or, when a session ended unseen
-// because the machine slept, one that begins now. Retries are not waited for: a request
-// that came during an outage would hang where others are refused at once.
+// join returns the attempt to wait for: the first one or, if a session ended while the
+// machine slept, one that begins now. It does not wait for retries: a request during an
+// outage would hang where others are refused at once.
 func (r *Role) join() (*attempt, error) {
 	r.mu.Lock()
 	a, failing := r.pending, r.failure != ""
@@ -167,21 +167,21 @@ func (r *Role) join() (*attempt, error) {
 	case failing:
 		return nil, r.unavailable()
 	case begin:
-		r.rouse()
+		r.wakeRefresher()
 	}
 	return a, nil
 }
 
-// demand makes the next attempt begin now.
-func (r *Role) demand() {
+// attemptNow makes the next attempt begin now.
+func (r *Role) attemptNow() {
 	r.mu.Lock()
 	r.next = time.Time{}
 	r.mu.Unlock()
-	r.rouse()
+	r.wakeRefresher()
 }
 
-// rouse wakes the refresher.
-func (r *Role) rouse() {
+// wakeRefresher ends the refresher's sleep.
+func (r *Role) wakeRefresher() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -217,18 +217,18 @@ func (s State) String() string {
 	return [...]string{"cold", "ready", "failing"}[s]
 }
 
-// Status is what operators see of a role.
+// Status describes a role to operators.
 type Status struct {
 	Role   string
 	State  State
-	Usable bool // it has a session that still signs, whatever State says
+	Usable bool // it has a session that can still sign, whatever State is
 	// Expires is when the session ends; zero without a session, and for one that does not end.
 	Expires time.Time
-	// NextAttempt is when a session is asked for again.
+	// NextAttempt is when a session is requested again.
 	NextAttempt time.Time
-	// SessionDuration is what is asked for now; zero for the own credentials.
+	// SessionDuration is the duration that is requested now; zero for the own credentials.
 	SessionDuration time.Duration
-	// LastError is why the last attempt failed, without secrets; "" if it did not.
+	// LastError is why the last attempt failed, without secrets; "" if it succeeded.
 	LastError string
 }
 

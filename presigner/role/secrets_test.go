@@ -13,7 +13,7 @@ import (
 	"jobgate/presigner"
 )
 
-// STS quotes the canonical request, token and all, when it does not like a signature.
+// If a signature is wrong, STS quotes the canonical request with the token.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	f := func(message string) {
 		t.Helper()
@@ -61,7 +61,7 @@ func TestReason(t *testing.T) {
 	}
 }
 
-// Sessions print no secret, however they are printed.
+// Sessions print no secret with any verb or encoder.
 func TestSessionsPrintRedacted(t *testing.T) {
 	c := presigner.Credentials{AccessKeyID: "ASIA", SecretAccessKey: "SECRET", SessionToken: "TOKEN", Expires: time.Now()}
 	signer, err := presigner.NewSigner(c)
@@ -127,7 +127,7 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// The log tells of the first session, of failures and of recovery; renewals are for debug.
+// The first session, failures and recovery are logged; renewals only at level debug.
 func TestLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts, log := &fakeSTS{}, &journal{}

@@ -20,7 +20,7 @@ type Mode uint8
 const (
 	Clamp  Mode = iota // the URL ends with the session
 	Refuse             // no URL
-	Ignore             // the URL says what was asked for, and dies early
+	Ignore             // the URL states the requested lifetime, and ends early
 )
 
 // Metrics are the callbacks of a Set. Any of them may be nil. They must return quickly and
@@ -28,12 +28,12 @@ const (
 type Metrics struct {
 	// Request is called after each call to STS, with how long it took.
 	Request func(role string, o Outcome, took time.Duration)
-	// Clamped is called once a role, by [New]; what it returns is called for each
-	// lifetime that [Role.Lifetime] clamps.
+	// Clamped is called once per role, by [New]; the function that it returns is called
+	// for each lifetime that [Role.Lifetime] clamps.
 	Clamped func(role string) func()
 }
 
-// Options are what a Set needs.
+// Options are the options of a Set.
 type Options struct {
 	// AWS holds the standard credential chain, the region, the HTTP client and the
 	// endpoint settings: what config.LoadDefaultConfig returns.
@@ -43,22 +43,22 @@ type Options struct {
 	Roles []Config
 	// OnShortSession is Clamp unless set.
 	OnShortSession Mode
-	// Adopt, if not nil, is the Set of the configuration before. Its clock goes on, and
-	// roles that did not change keep their sessions, at the cost of no call to STS. It
-	// must have the same AWS settings. Close it when its readers are done.
+	// Adopt, if not nil, is the Set of the previous configuration. Its clock is kept, and
+	// unchanged roles keep their sessions, without a call to STS. It must have the same
+	// AWS settings. Close it when its readers are done.
 	Adopt *Set
 	// Metrics may be empty.
 	Metrics Metrics
-	// Log may be nil: silence.
+	// Log may be nil: nothing is logged.
 	Log *slog.Logger
-	// Now is the local clock, time.Now unless set. With Adopt it is not looked at.
+	// Now is the local clock, time.Now unless set. With Adopt it is ignored.
 	Now func() time.Time
 	// Rand returns jitter in [0, 1) and is safe for concurrent use; math/rand/v2 unless set.
 	Rand func() float64
 }
 
-// Set is all roles of one configuration. Its roles do not change; a new configuration
-// makes a new Set.
+// Set is all roles of one configuration. It never changes; a new configuration needs a new
+// Set.
 type Set struct {
 	options Options
 	clock   *clock
@@ -87,7 +87,7 @@ func New(o Options) (*Set, error) {
 		o.Rand = rand.Float64
 	}
 	adopt := o.Adopt
-	o.Adopt = nil // it is not to live as long as this Set
+	o.Adopt = nil // so that it can be collected before this Set
 	s := &Set{options: o, roles: make(map[string]*Role, len(configs))}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if adopt != nil {
@@ -138,7 +138,7 @@ func (s *Set) Role(name string) (*Role, bool) {
 	return r, true
 }
 
-// Now returns AWS's time as far as it is known: the local clock plus Skew.
+// Now returns the best estimate of AWS's time: the local clock plus Skew.
 func (s *Set) Now() time.Time { return s.clock.Time() }
 
 // Skew returns what to add to the local clock to get AWS's time: zero unless the clock is
@@ -148,9 +148,9 @@ func (s *Set) Skew() time.Duration { return time.Duration(s.clock.applied.Load()
 // MeasuredSkew returns the skew as measured, however small or large; for the metric.
 func (s *Set) MeasuredSkew() time.Duration { return time.Duration(s.clock.measured.Load()) }
 
-// ObserveDate takes the Date header of a signed answer into account, of S3 say: serverDate
-// as the header has it, receivedAt by the local clock, rtt since the request left. Answers
-// out of a cache (with an Age header) must not be passed.
+// ObserveDate measures the clock by the Date header of a signed answer, for example of S3:
+// serverDate from the header, receivedAt by the local clock, rtt since the request was sent.
+// Cached answers (with an Age header) must not be passed.
 func (s *Set) ObserveDate(serverDate, receivedAt time.Time, rtt time.Duration) {
 	s.clock.observe(serverDate, receivedAt, rtt)
 }
@@ -175,11 +175,11 @@ func (s *Set) Status() []Status {
 	return all
 }
 
-// renewAll renews every session that can expire now.
+// renewAll renews, now, every session that can expire.
 func (s *Set) renewAll() {
 	for _, r := range s.sorted {
 		if sess := r.Session(); sess == nil || !sess.Expires.IsZero() {
-			r.demand()
+			r.attemptNow()
 		}
 	}
 }
