@@ -90,20 +90,20 @@ func TestMQTTNetworkCut(t *testing.T) {
 		f.create(b, reset, "cut")
 		time.Sleep(300 * time.Millisecond)
 		p.refuse.Store(false)
-		d.Told(reset)
+		d.AwaitNext(reset)
 		d.Ask(reset+"/update", `{"status":"SUCCEEDED"}`, "accepted")
-		d.Told("")
+		d.AwaitNext("")
 
 		p.delay.Store(int64(time.Minute)) // longer than a keep-alive: the device gives the connection up
 		f.create(b, silent, "cut")
 		time.Sleep(time.Second)
 		p.delay.Store(0)
-		d.Told(silent)
+		d.AwaitNext(silent)
 		d.Ask(silent+"/update", `{"status":"SUCCEEDED"}`, "accepted")
-		d.Told("")
+		d.AwaitNext("")
 
 		f.create(b, during, "cut")
-		d.Told(during)
+		d.AwaitNext(during)
 		p.refuse.Store(true)
 		p.reset()
 		if _, err := f.service.CancelJob(t.Context(), time.Now(), jobs.CancelJobRequest{ID: during, Force: true}); err != nil {
@@ -111,7 +111,7 @@ func TestMQTTNetworkCut(t *testing.T) {
 		}
 		time.Sleep(300 * time.Millisecond)
 		p.refuse.Store(false)
-		d.Told("")
+		d.AwaitNext("")
 	}
 }
 
@@ -230,9 +230,9 @@ func newBrokerSite(t *testing.T) *brokerSite {
 func (s *brokerSite) each(id string) {
 	s.Helper()
 	for _, d := range s.devices {
-		d.Told(id)
+		d.AwaitNext(id)
 		d.Ask(id+"/update", `{"status":"SUCCEEDED"}`, "accepted")
-		d.Told("")
+		d.AwaitNext("")
 	}
 	s.completes(id, 11*time.Second)
 }
@@ -297,7 +297,7 @@ func (s *brokerSite) withdrawn(last *gateway) {
 	s.Helper()
 	s.create(last, "withdrawn", s.names...)
 	for _, d := range s.devices {
-		d.Told("withdrawn")
+		d.AwaitNext("withdrawn")
 	}
 	last.end(syscall.SIGKILL)
 	for _, name := range s.names {
@@ -307,6 +307,6 @@ func (s *brokerSite) withdrawn(last *gateway) {
 	}
 	last.start()
 	for _, d := range s.devices {
-		d.Told("")
+		d.AwaitNext("")
 	}
 }

@@ -216,7 +216,7 @@ func TestBrokerRestarts(t *testing.T) {
 	}
 	create(t, s, "meanwhile", "d")
 	m.Start()
-	d.Told("meanwhile")
+	d.AwaitNext("meanwhile")
 	if got := d.Ask("$next/get", ``, "accepted"); mqtttest.JobOf(got) != "meanwhile" {
 		t.Fatal(got)
 	}
@@ -243,7 +243,7 @@ func TestGatewayRestarts(t *testing.T) {
 	}
 	create(t, s, "led", "d")
 	leads.Store(true)
-	d.Told("led")
+	d.AwaitNext("led")
 }
 
 // withPlace lets a gateway keep which changes devices were told of.
@@ -272,16 +272,16 @@ func TestWithdrawnWhileDown(t *testing.T) {
 	changed, same := mqtttest.NewDevice(t, "changed", m.Devices), mqtttest.NewDevice(t, "same", m.Devices)
 	first, _ := open(t, s, c)
 	create(t, s, "a", "changed")
-	changed.Told("a")
+	changed.AwaitNext("a")
 	create(t, s, "b", "same")
-	same.Told("b")
+	same.AwaitNext("b")
 	succeed(t, s, "same", "b")
-	same.Told("")
+	same.AwaitNext("")
 	first.Close() // keeps the place
 
 	succeed(t, s, "changed", "a")
 	second, _ := open(t, s, c)
-	changed.Told("")
+	changed.AwaitNext("")
 	create(t, s, "c", "same")
 	if got := same.Message("notify-next"); mqtttest.JobOf(got) != "c" {
 		t.Errorf("a thing that was not changed was told %v", got)
@@ -297,8 +297,8 @@ func TestWithdrawnWhileDown(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, log := open(t, s, c)
-	same.Told("")
-	changed.Told("")
+	same.AwaitNext("")
+	changed.AwaitNext("")
 	log.await(t, "the last notices to devices are not known")
 }
 
@@ -313,7 +313,7 @@ func TestKilled(t *testing.T) {
 	d := mqtttest.NewDevice(t, "d", m.Devices)
 	first, _ := open(t, s, c)
 	create(t, s, "one", "d")
-	d.Told("one")
+	d.AwaitNext("one")
 	if first.Close(); !kept(t, store) {
 		t.Fatal("no place was kept")
 	}
@@ -321,7 +321,7 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, log := open(t, s, c)
-	d.Told("one") // it is pending
+	d.AwaitNext("one") // it is pending
 	log.await(t, "connected to the broker")
 	if strings.Contains(log.text(), "last notices to devices are not known") {
 		t.Error("the place was not found")
@@ -333,7 +333,7 @@ func TestKilled(t *testing.T) {
 	_ = kept(t, store) // gone, as after a kill
 	succeed(t, s, "d", "one")
 	_, log = open(t, s, c)
-	d.Told("")
+	d.AwaitNext("")
 	log.await(t, "the last notices to devices are not known")
 }
 

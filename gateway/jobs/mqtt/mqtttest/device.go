@@ -119,9 +119,9 @@ func (d *Device) Ask(rest, payload, answer string) map[string]any {
 	return d.Message(rest + "/" + answer)
 }
 
-// Told waits until the device is told that a job is the next, "" that none is. What it was told before may come, too: the
-// same again, or a state between.
-func (d *Device) Told(job string) {
+// AwaitNext waits for a notify-next with a job, "" for one without. Earlier notices may arrive first, such as the same one
+// again, or a state in between.
+func (d *Device) AwaitNext(job string) {
 	d.Helper()
 	for JobOf(d.Message("notify-next")) != job {
 	}
@@ -134,7 +134,7 @@ func JobOf(m map[string]any) string {
 	return id
 }
 
-// Life is told of a job, does it, and is told of the next, which it does too. create makes a job for the device.
+// Life does two jobs, each after its notice. create creates a job for the device.
 func (d *Device) Life(create func(id string)) {
 	d.Helper()
 	one, two := d.Name+"-1", d.Name+"-2"
@@ -154,10 +154,10 @@ func (d *Device) Life(create func(id string)) {
 	}
 }
 
-// next is Told without anything before it.
+// next is AwaitNext without earlier notices.
 func (d *Device) next(job string) {
 	d.Helper()
 	if got := d.Message("notify-next"); JobOf(got) != job {
-		d.Fatalf("%s: told of %v, want %q", d.Name, got, job)
+		d.Fatalf("%s: got a notice of %v, want %q", d.Name, got, job)
 	}
 }
