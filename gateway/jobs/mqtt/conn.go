@@ -28,7 +28,7 @@ type conn struct {
 
 	dirty  atomic.Bool  // what is pending may have changed
 	queued atomic.Bool  // in the queue
-	closed atomic.Bool  // the one who sets it releases the session
+	closed atomic.Bool  // the goroutine that sets it releases the session
 	seen   atomic.Int64 // Unix seconds: time of the last packet
 	begun  atomic.Bool  // CONNECT was accepted
 	first  [1]byte      // see wait
@@ -59,17 +59,17 @@ func keep(b *[]byte) {
 // serve serves a connection from its first byte until it is parked or ends.
 func (c *conn) serve() {
 	defer c.server.recover(c)
-	c.goOn(c.open())
+	c.run(c.open())
 }
 
 // resume serves a connection that was parked.
 func (c *conn) resume() {
 	defer c.server.recover(c)
-	c.goOn(nil)
+	c.run(nil)
 }
 
-// goOn receives until there is a reason to end. A parked connection belongs to another goroutine from then on.
-func (c *conn) goOn(reason error) {
+// run receives until there is a reason to end. Once parked, the connection belongs to another goroutine.
+func (c *conn) run(reason error) {
 	for reason == nil {
 		reason = c.receive()
 	}
@@ -157,7 +157,7 @@ func (c *conn) receive() error {
 	return c.handle(b, n)
 }
 
-// state tells the connection's listener what the connection is doing.
+// state reports the connection's state to its listener.
 func (c *conn) state(s edge.State) {
 	if c.edge != nil {
 		c.edge.SetState(s)
@@ -274,7 +274,7 @@ const (
 	kickPause = 5 * time.Millisecond
 )
 
-// isTimeout says whether an error is a deadline that has passed.
+// isTimeout reports whether an error is an exceeded deadline.
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()

@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// connect answers CONNECT. An error ends the connection; a refused client has got its reason.
+// connect answers CONNECT. An error ends the connection; a refused client has received its reason.
 func (c *conn) connect(p packet.Packet, w *writer) error {
 	var m packet.Connect
 	if err := packet.ParseConnect(p.Body, &m); err != nil {
@@ -137,7 +137,7 @@ func (c *conn) agree(m *packet.Connect, thing, clientID string, ack *packet.Conn
 	return packet.Success
 }
 
-// expiry returns the session's life after the connection, in seconds: as the client asks, within the bound.
+// expiry returns how long the session outlives its connection, in seconds: as requested, within the bound.
 func (c *conn) expiry(m *packet.Connect) uint32 {
 	most := uint32(c.server.config.SessionExpiry / time.Second)
 	switch {

@@ -7,8 +7,8 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// deliver sends a client notices of what has changed for its thing since the last ones. If its turn is taken, its holder does
-// that afterwards.
+// deliver sends a client notices of what has changed for its thing since the last ones. If its turn is taken, the holder
+// does that at the end of the turn.
 func (s *Server) deliver(c *conn) {
 	defer s.recover(c)
 	c.queued.Store(false)
@@ -56,7 +56,7 @@ func (c *conn) notify(n notice, w *writer) {
 	if n.next {
 		mark = p.Next
 	}
-	if err == nil && mark == n.told && !n.again {
+	if err == nil && mark == n.known && !n.again {
 		return
 	}
 	if n.qos == 1 && len(c.unacked) >= int(c.window) {
@@ -98,7 +98,7 @@ func (c *conn) noteSent(n notice, mark dispatch.Mark, id uint16) {
 		if known := &s.notices[i]; known.next == n.next && known.namespace == n.namespace {
 			known.again, known.sent, known.id = false, mark, id
 			if id == 0 {
-				known.told = mark
+				known.known = mark
 			}
 		}
 	}

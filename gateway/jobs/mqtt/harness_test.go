@@ -24,7 +24,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// Tests that run at once wait more than they compute.
+// Parallel tests wait more than they compute.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "10"); err != nil {
 		panic(err)
@@ -34,10 +34,10 @@ func TestMain(m *testing.M) {
 
 var bg = context.Background()
 
-// patience is how long a test waits for what has to come.
+// patience is how long a test waits for an expected event.
 const patience = 20 * time.Second
 
-// fixture is a jobs service in a file, and a server of it on a loopback port.
+// fixture is a jobs service with its store in a file, and an MQTT server of it on a loopback port.
 type fixture struct {
 	testing.TB
 	*operations.Service
@@ -45,7 +45,7 @@ type fixture struct {
 	address string
 }
 
-// plain renders documents that sign nothing.
+// plain renders documents without signing.
 type plain struct{}
 
 func (plain) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ time.Time) ([]byte, error) {
@@ -131,7 +131,7 @@ func (f *fixture) things(names ...string) {
 	}
 }
 
-// create makes a job for things.
+// create creates a job for things.
 func (f *fixture) create(id string, things ...string) {
 	f.Helper()
 	f.createWith(id, nil, things...)
@@ -161,7 +161,7 @@ type client struct {
 	ack    packet.Connack
 }
 
-// dial connects without a word.
+// dial connects and sends nothing.
 func (f *fixture) dial(v packet.Version, id string) *client {
 	f.Helper()
 	conn, err := net.Dial("tcp", f.address)
@@ -175,7 +175,7 @@ func (f *fixture) over(conn net.Conn, v packet.Version, id string) *client {
 	return &client{TB: f.TB, Conn: conn, v: v, id: id}
 }
 
-// connect dials, sends CONNECT for a clean session, and takes CONNACK.
+// connect dials, sends CONNECT for a clean session, and receives CONNACK.
 func (f *fixture) connect(v packet.Version, id string, edit func(*packet.Connect)) *client {
 	f.Helper()
 	c := f.dial(v, id)
@@ -209,7 +209,7 @@ func (c *client) send(b []byte) {
 	}
 }
 
-// next returns the next packet, or why there is none.
+// next returns the next packet, or an error.
 func (c *client) next() (packet.Packet, error) {
 	for {
 		p, n, err := packet.Split(c.buffer, 0)
@@ -239,7 +239,7 @@ func (c *client) recv() packet.Packet {
 	return p
 }
 
-// ends waits for the end of the connection. In MQTT 5 it comes with the reason, in 3.1.1 without a word; 0 is without.
+// ends waits for the end of the connection. MQTT 5 sends a DISCONNECT with the reason first, 3.1.1 none; 0: no DISCONNECT.
 func (c *client) ends(reason packet.Reason) {
 	c.Helper()
 	p, err := c.next()
@@ -282,7 +282,7 @@ func (c *client) subscribeTo(list ...packet.Subscription) []byte {
 	return reasons
 }
 
-// topic is what stands as it is if it begins with $ or is none of the thing's.
+// topic returns rest unchanged if it begins with $ or is not one of the thing's topics.
 func (c *client) topic(rest string) string {
 	if strings.Contains(rest, "things/") || strings.HasPrefix(rest, "$share") {
 		return rest
@@ -302,7 +302,7 @@ func (c *client) publish(qos uint8, rest, payload string) uint16 {
 	return m.ID
 }
 
-// puback takes the PUBACK of a message.
+// puback receives the PUBACK of a message.
 func (c *client) puback(id uint16) packet.Reason {
 	c.Helper()
 	p := c.recv()
@@ -313,7 +313,7 @@ func (c *client) puback(id uint16) packet.Reason {
 	return a.Reason
 }
 
-// message takes the next message, acknowledges it, and returns what it says. Its topic is rest's.
+// message receives the next message, acknowledges it, and returns its content. It checks the topic.
 func (c *client) message(rest string) map[string]any {
 	c.Helper()
 	m := c.unacknowledged(rest)
@@ -341,14 +341,14 @@ func (c *client) object(payload []byte) map[string]any {
 	return v
 }
 
-// ask sends a request with QoS 1 and takes its acknowledgement and its answer.
+// ask sends a request with QoS 1 and receives its acknowledgement and its answer.
 func (c *client) ask(rest, payload, answer string) map[string]any {
 	c.Helper()
 	c.puback(c.publish(1, rest, payload))
 	return c.message(rest + "/" + answer)
 }
 
-// quiet checks that nothing came before the answer to a PINGREQ.
+// quiet checks that nothing arrives before the answer to a PINGREQ.
 func (c *client) quiet() {
 	c.Helper()
 	c.send(packet.AppendPingreq(nil))

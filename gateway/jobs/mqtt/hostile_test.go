@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// TestBeforeConnect: what is no valid CONNECT is answered with nothing.
+// TestBeforeConnect: an invalid CONNECT gets no answer.
 func TestBeforeConnect(t *testing.T) {
 	f := newFixture(t, nil)
 	for name, text := range map[string]string{
@@ -41,7 +41,7 @@ func TestBeforeConnect(t *testing.T) {
 	}
 }
 
-// TestRefused are CONNECTs that are valid and not let in.
+// TestRefused: valid CONNECTs that the server refuses.
 func TestRefused(t *testing.T) {
 	f := newFixture(t, nil)
 	refused := func(v packet.Version, id string, reason packet.Reason, edit func(*packet.Connect)) {
@@ -63,7 +63,7 @@ func TestRefused(t *testing.T) {
 	refused(packet.V5, "a", packet.QoSNotSupported, func(m *packet.Connect) { m.Will = packet.Will{Topic: []byte("t"), QoS: 2} })
 }
 
-// TestAfterConnect: what breaks the protocol ends the connection, with the reason in MQTT 5.
+// TestAfterConnect: a protocol violation ends the connection, with the reason in MQTT 5.
 func TestAfterConnect(t *testing.T) {
 	f := newFixture(t, nil)
 	topic := func(name string) string { return hex.EncodeToString(append([]byte{0, byte(len(name))}, name...)) }
@@ -101,13 +101,13 @@ func TestAfterConnect(t *testing.T) {
 		c.send(b)
 		c.ends(one.reason)
 	}
-	// The same in 3.1.1: closed without a word.
+	// The same in 3.1.1: closed without a packet.
 	c := f.connect(packet.V311, "a", nil)
 	c.send([]byte{0, 0})
 	c.ends(0)
 }
 
-// TestForeignTopics: no device asks, reports or hears for another.
+// TestForeignTopics: no device can request, report or receive for another.
 func TestForeignTopics(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a", "b")
@@ -135,8 +135,8 @@ func TestForeignTopics(t *testing.T) {
 	}
 }
 
-// TestForeignWill: a will is never published, not on another's topic and not on one's own. One connection is cut after
-// another; the answer to a request that follows shows that the server went on.
+// TestForeignWill: a will is never published, neither on another device's topic nor on the device's own. Connections are
+// cut one after the other; the answer to a later request shows that the server still runs.
 func TestForeignWill(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
@@ -162,7 +162,7 @@ func TestForeignWill(t *testing.T) {
 	})
 }
 
-// TestForeignFilters: no wildcard, share or other topic lets a device listen to another.
+// TestForeignFilters: no wildcard, share or other topic lets a device receive another's messages.
 func TestForeignFilters(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
@@ -200,7 +200,7 @@ func TestForeignFilters(t *testing.T) {
 	})
 }
 
-// TestManySubscriptions: a session keeps as many as AWS allows.
+// TestManySubscriptions: a session keeps as many subscriptions as AWS allows.
 func TestManySubscriptions(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -216,7 +216,7 @@ func TestManySubscriptions(t *testing.T) {
 	}
 }
 
-// TestUnread: a client that asks and does not read is cut off.
+// TestUnread: a client that sends requests but does not read is disconnected.
 func TestUnread(t *testing.T) {
 	t.Parallel()
 	f := newFixtureWith(t, nil, 300*time.Millisecond)
@@ -235,7 +235,7 @@ func TestUnread(t *testing.T) {
 	}
 }
 
-// TestConnectRate: CONNECTs beyond the rate are refused, and told so.
+// TestConnectRate: CONNECTs beyond the rate are refused, with the reason.
 func TestConnectRate(t *testing.T) {
 	f := newFixture(t, func(c *mqtt.Config) { c.ConnectRate = 2 })
 	refused := 0
@@ -252,7 +252,7 @@ func TestConnectRate(t *testing.T) {
 	}
 }
 
-// TestKeepAlive: a silent client is gone after one and a half of its time.
+// TestKeepAlive: a silent client is disconnected after one and a half times its keep-alive.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -260,7 +260,7 @@ func TestKeepAlive(t *testing.T) {
 	c.ends(packet.KeepAliveTimeout)
 }
 
-// TestShutdown: clients are told to go elsewhere.
+// TestShutdown: clients are disconnected with a reason.
 func TestShutdown(t *testing.T) {
 	f := newFixture(t, nil)
 	five, three := f.connect(packet.V5, "a", nil), f.connect(packet.V311, "b", nil)
@@ -275,7 +275,7 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestSplitPackets: packets may come byte by byte, or many at once.
+// TestSplitPackets: packets may arrive byte by byte, or many at once.
 func TestSplitPackets(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")

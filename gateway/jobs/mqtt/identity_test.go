@@ -90,7 +90,7 @@ func (a *authority) pem() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
-// secure is a server behind mTLS, and the files that say whom it trusts.
+// secure is a server with mTLS, and its files of authorities and revocations.
 type secure struct {
 	*fixture
 	ca          *authority
@@ -101,7 +101,7 @@ type secure struct {
 func (s *secure) file(name string, text []byte) string {
 	s.Helper()
 	path := filepath.Join(s.folder, name)
-	// A file is replaced, and its time is another, also on a file system that keeps whole seconds.
+	// The file is replaced and gets another time, even on a file system with whole seconds.
 	s.ok(os.WriteFile(path+".new", text, 0o600))
 	later := time.Now().Add(time.Duration(len(text)) * time.Second)
 	s.ok(os.Chtimes(path+".new", later, later))
@@ -156,7 +156,7 @@ func (s *secure) client(v packet.Version, certificate tls.Certificate, id string
 	return c
 }
 
-// tls is how a device connects that has a certificate.
+// tls is the configuration of a device with a certificate.
 func (s *secure) tls(certificate tls.Certificate) *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AddCert(s.ca.cert)
@@ -165,7 +165,7 @@ func (s *secure) tls(certificate tls.Certificate) *tls.Config {
 	}
 }
 
-// TestIdentities: the certificate names the thing; nobody evicts or inherits another's session by its client id.
+// TestIdentities: the certificate names the thing; no device can evict or take over another's session by its client id.
 func TestIdentities(t *testing.T) {
 	s := newSecure(t)
 	s.things("a", "b")
@@ -181,7 +181,7 @@ func TestIdentities(t *testing.T) {
 		t.Fatal("b has inherited a's session")
 	}
 	one.id, other.id = "a", "b" // their things
-	one.quiet()                 // and was not evicted
+	one.quiet()                 // it was not evicted
 	if got := one.subscribe(1, "notify-next"); got[0] != 1 {
 		t.Fatalf("%x", got)
 	}
@@ -196,7 +196,7 @@ func TestIdentities(t *testing.T) {
 	if got := other.puback(other.publish(1, "$aws/things/a/jobs/j/update", `{"status":"FAILED"}`)); got != packet.NotAuthorized {
 		t.Fatalf("%#x", got)
 	}
-	// A client id that names another thing is only a client id.
+	// The name of another thing is a client id like any other.
 	third := s.client(packet.V5, b, "a", nil)
 	third.id = "b"
 	if got := third.subscribe(1, "$aws/things/a/jobs/#"); got[0] != byte(packet.NotAuthorized) {
@@ -210,7 +210,7 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// TestManySessions: a device that takes one client id after the other has a few sessions, not thousands.
+// TestManySessions: a device that uses many client ids has a few sessions, not thousands.
 func TestManySessions(t *testing.T) {
 	s := newSecure(t)
 	a := s.ca.sign("a", time.Now().Add(time.Hour))
@@ -225,7 +225,7 @@ func TestManySessions(t *testing.T) {
 	}
 }
 
-// TestCertificateEnds: so does its connection.
+// TestCertificateEnds: the connection ends with its certificate.
 func TestCertificateEnds(t *testing.T) {
 	t.Parallel()
 	s := newSecure(t)
@@ -233,7 +233,7 @@ func TestCertificateEnds(t *testing.T) {
 	c.ends(packet.NotAuthorized)
 }
 
-// TestRevoked: a certificate that is revoked ends its connection, and gets no other.
+// TestRevoked: when a certificate is revoked, its connection ends, and it gets no new one.
 func TestRevoked(t *testing.T) {
 	s := newSecure(t)
 	a, b := s.ca.sign("a", time.Now().Add(time.Hour)), s.ca.sign("b", time.Now().Add(time.Hour))
@@ -245,14 +245,14 @@ func TestRevoked(t *testing.T) {
 	if again := s.client(packet.V5, a, "x", nil); again.ack.Reason != packet.NotAuthorized {
 		t.Errorf("%#x", again.ack.Reason)
 	}
-	// A list of somebody else's changes nothing.
+	// A list of another authority changes nothing.
 	s.file("revoked.crl", newAuthority(t, "stranger").revoke(b))
 	s.authorities.Reload(s.server)
 	two.quiet()
 }
 
-// TestAuthorityTakenAway: so are the connections of its certificates. They do not come back either while the listener
-// still goes by the authorities of before.
+// TestAuthorityTakenAway: when an authority is removed, the connections of its certificates end. They cannot reconnect
+// either, even while the listener still uses the old authorities.
 func TestAuthorityTakenAway(t *testing.T) {
 	s := newSecure(t)
 	a := s.ca.sign("a", time.Now().Add(time.Hour))
@@ -260,7 +260,7 @@ func TestAuthorityTakenAway(t *testing.T) {
 	other := newAuthority(t, "another")
 	s.file("ca.crt", append(other.pem(), s.ca.pem()...))
 	s.authorities.Reload(s.server)
-	c.quiet() // it is still one of them
+	c.quiet() // its authority is still trusted
 	s.file("revoked.crl", other.revoke())
 	s.file("ca.crt", other.pem())
 	s.authorities.Reload(s.server)
@@ -270,7 +270,7 @@ func TestAuthorityTakenAway(t *testing.T) {
 	}
 }
 
-// TestResumed: a TLS session that is resumed is the same device's, and no better than a new one once its certificate is
+// TestResumed: a resumed TLS session belongs to the same device, and is refused like a new one once its certificate is
 // revoked.
 func TestResumed(t *testing.T) {
 	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
@@ -286,7 +286,7 @@ func TestResumed(t *testing.T) {
 				t.Fatalf("%s: resumed: %v", name, got)
 			}
 			c := s.over(conn, packet.V5, "x")
-			c.connect(nil) // reads, and so has the ticket of TLS 1.3
+			c.connect(nil) // it reads, and so receives the ticket of TLS 1.3
 			c.id = "a"
 			return c
 		}
@@ -304,18 +304,18 @@ func TestResumed(t *testing.T) {
 	}
 }
 
-// TestExpired: a certificate that has ended, or whose time has not come, gets no CONNACK.
+// TestExpired: a certificate that has expired or is not yet valid gets no CONNACK.
 func TestExpired(t *testing.T) {
 	s := newSecure(t)
 	for name, certificate := range map[string]tls.Certificate{
 		"expired": s.ca.sign("a", time.Now().Add(-time.Minute)), "a stranger's": newAuthority(t, "devices").sign("a", time.Now().Add(time.Hour)), "none": {},
 	} {
-		conn, err := tls.Dial("tcp", s.address, s.tls(certificate)) // in TLS 1.3 it does not know yet
+		conn, err := tls.Dial("tcp", s.address, s.tls(certificate)) // in TLS 1.3 the client does not know yet
 		if err != nil {
 			continue
 		}
 		c := s.over(conn, packet.V5, "x")
-		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, ClientID: []byte("x")})) // or it is closed
+		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, ClientID: []byte("x")})) // it may be closed
 		if p, err := c.next(); err == nil {
 			t.Errorf("%s: answered with %d %x", name, p.Type, p.Body)
 		}

@@ -15,8 +15,8 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// TestConnectionLimit floods a listener that is full. Strangers are closed without a byte and end nobody's connection; a
-// valid CONNECT takes the place of the device that was silent the longest, if there is one; devices that ask go on.
+// TestConnectionLimit floods a full listener. Connections without a CONNECT are closed without a byte and end no other
+// connection; a valid CONNECT replaces the device that was silent the longest, if there is one; active devices go on.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	const limit, asking, parkAfter = 20, 10, 5 * time.Second
@@ -45,7 +45,7 @@ func TestConnectionLimit(t *testing.T) {
 		c.quiet()
 	}
 	parks(t, asking)
-	if in := f.comeLate(100); in != len(silent) {
+	if in := f.connectLate(100); in != len(silent) {
 		t.Errorf("%d were let in, %d were parked", in, len(silent))
 	}
 	for _, c := range silent {
@@ -60,7 +60,7 @@ func TestConnectionLimit(t *testing.T) {
 	}
 }
 
-// pings asks again and again until stop is closed, and counts the answers.
+// pings sends PINGREQs until stop is closed, and counts the answers.
 func (c *client) pings(stop <-chan struct{}, answers *atomic.Int64) {
 	for {
 		select {
@@ -81,7 +81,7 @@ func (c *client) pings(stop <-chan struct{}, answers *atomic.Int64) {
 	}
 }
 
-// strangers lets n clients in that never send a whole CONNECT, and waits until each was closed without a byte.
+// strangers opens n connections that never send a whole CONNECT, and waits until each was closed without a byte.
 func (f *fixture) strangers(n int) {
 	f.Helper()
 	half := packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, ClientID: []byte("half")})
@@ -93,7 +93,7 @@ func (f *fixture) strangers(n int) {
 		ending.Go(func() {
 			defer func() { _ = conn.Close() }()
 			_ = conn.SetDeadline(time.Now().Add(patience))
-			_, _ = conn.Write(words[i%len(words)]) // or it is closed
+			_, _ = conn.Write(words[i%len(words)]) // it may be closed
 			if got, err := io.ReadAll(conn); len(got) > 0 || edge.IsTimeout(err) {
 				f.Errorf("a stranger got %x, %v", got, err)
 			}
@@ -102,15 +102,15 @@ func (f *fixture) strangers(n int) {
 	ending.Wait()
 }
 
-// comeLate sends n CONNECTs, one after the other, and returns how many were accepted. The others are closed.
-func (f *fixture) comeLate(n int) (in int) {
+// connectLate sends n CONNECTs, one after the other, and returns how many were accepted. The others are closed.
+func (f *fixture) connectLate(n int) (in int) {
 	f.Helper()
 	for i := range n {
 		c := f.dial(packet.V5, fmt.Sprintf("late-%d", i))
-		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, KeepAlive: 60, ClientID: []byte(c.id)})) // or it is closed
+		_, _ = c.Write(packet.AppendConnect(nil, &packet.Connect{Version: packet.V5, Clean: true, KeepAlive: 60, ClientID: []byte(c.id)})) // it may be closed
 		p, err := c.next()
 		if err != nil {
-			continue // without a byte
+			continue // closed without a byte
 		}
 		var ack packet.Connack
 		f.ok(packet.ParseConnack(p.Body, packet.V5, &ack))

@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// player is a device in the model, and what it believes its next job is.
+// player is a device in the model, with the next job that it believes to have.
 type player struct {
 	*client
 	thing  string
@@ -22,13 +22,13 @@ type player struct {
 	next   string
 }
 
-// TestModel plays operators and devices in random orders. Whatever happens, a device that listens soon believes what the
-// service knows: also if it was away, was taken over, or has not acknowledged.
+// TestModel runs actions of operators and devices in random order. Whatever happens, a subscribed device soon agrees with
+// the service, even if it was disconnected, was taken over, or has not acknowledged.
 func TestModel(t *testing.T) {
 	t.Parallel()
 	runs := uint64(4)
 	if os.Getenv("MQTT_MODEL") != "" {
-		_, _ = fmt.Sscan(os.Getenv("MQTT_MODEL"), &runs) // what it is not stays 4
+		_, _ = fmt.Sscan(os.Getenv("MQTT_MODEL"), &runs) // stays 4 if unset
 	}
 	for seed := range runs {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { play(t, rand.New(rand.NewPCG(seed, 15))) })
@@ -42,7 +42,7 @@ func play(t *testing.T, r *rand.Rand) {
 		p := &player{thing: fmt.Sprintf("t%d", i), v: packet.Version(4 + i%2), away: true}
 		players[i] = p
 		f.things(p.thing)
-		p.come(f)
+		p.connect(f)
 	}
 	for step := range 60 {
 		p := players[r.IntN(len(players))]
@@ -65,10 +65,10 @@ func play(t *testing.T, r *rand.Rand) {
 			}
 			p.away = !p.away
 			if !p.away {
-				p.come(f)
+				p.connect(f)
 			}
 		case 5: // another connection takes its place
-			p.come(f)
+			p.connect(f)
 		case 6:
 			if !p.away && p.listen {
 				p.quietly()
@@ -82,7 +82,7 @@ func play(t *testing.T, r *rand.Rand) {
 	}
 }
 
-// nextOf is what the service knows.
+// nextOf returns the thing's next job in the service.
 func (f *fixture) nextOf(thing string) string {
 	f.Helper()
 	d, found, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: thing, JobID: jobs.Next})
@@ -93,8 +93,8 @@ func (f *fixture) nextOf(thing string) string {
 	return d.Execution.Job.ID
 }
 
-// come connects to the session, and asks if it is a new one, as AWS's clients do.
-func (p *player) come(f *fixture) {
+// connect connects to the session. If that is new, it requests the next job, as AWS's clients do.
+func (p *player) connect(f *fixture) {
 	f.Helper()
 	p.client = f.connect(p.v, p.thing, func(m *packet.Connect) {
 		m.Clean = false
@@ -114,7 +114,7 @@ func (p *player) come(f *fixture) {
 	}
 }
 
-// until takes messages until something holds.
+// until receives messages until holds returns true.
 func (p *player) until(holds func() bool) {
 	p.Helper()
 	for end := time.Now().Add(patience); !holds(); {
@@ -125,7 +125,7 @@ func (p *player) until(holds func() bool) {
 	}
 }
 
-// take takes a message that comes soon, if there is one.
+// take receives a message, if one arrives within wait.
 func (p *player) take(wait time.Duration) {
 	p.Helper()
 	_ = p.SetReadDeadline(time.Now().Add(wait))
@@ -153,7 +153,7 @@ func (p *player) believe(got packet.Packet) {
 	}
 }
 
-// quietly takes what is there, up to the answer to a PINGREQ.
+// quietly receives all messages up to the answer to a PINGREQ.
 func (p *player) quietly() {
 	p.Helper()
 	_ = p.SetReadDeadline(time.Now().Add(patience))

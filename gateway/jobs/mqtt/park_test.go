@@ -24,7 +24,7 @@ func serving(t *testing.T) (n int) {
 	_, goroutines, _ := strings.Cut(b.String(), "\n") // after the total
 	label := fmt.Sprintf("%q:%q", testLabel, t.Name())
 	for _, alike := range strings.Split(goroutines, "\n\n") { // "2 @ 0x…", their labels, their stack
-		if strings.Contains(alike, "mqtt.(*conn).goOn+") && strings.Contains(alike, label) {
+		if strings.Contains(alike, "mqtt.(*conn).run+") && strings.Contains(alike, label) {
 			many, _, _ := strings.Cut(alike, " @ ")
 			each, err := strconv.Atoi(many)
 			if err != nil {
@@ -36,7 +36,7 @@ func serving(t *testing.T) (n int) {
 	return n
 }
 
-// A device that is silent costs no goroutine, is told of its jobs, and is answered when it asks.
+// A silent device costs no goroutine, gets notices of its jobs, and its requests are answered.
 func TestParked(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, v packet.Version) {
@@ -71,7 +71,7 @@ func TestParked(t *testing.T) {
 				break
 			}
 		}
-		f.server.Close() // with one that is parked
+		f.server.Close() // while a connection is parked
 		f.ok(<-served)
 	})
 }

@@ -14,7 +14,7 @@ import (
 
 const parkSoon = 50 * time.Millisecond
 
-// parks waits until no more than some connections have a goroutine.
+// parks waits until at most but connections have a goroutine.
 func parks(t *testing.T, but int) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); serving(t) > but; time.Sleep(5 * time.Millisecond) {
@@ -24,7 +24,7 @@ func parks(t *testing.T, but int) {
 	}
 }
 
-// halves is a connection that sends a part of what it is given, and the rest when it is told to.
+// halves is a connection that sends a part of each write, and the rest on request.
 type halves struct {
 	net.Conn
 	first int // bytes that are sent at once; 0: all
@@ -46,7 +46,7 @@ func (h *halves) complete() error {
 	return err
 }
 
-// TestParkedTLS: a device that was silent behind TLS is answered, whatever its packets come in, and is told of its jobs.
+// TestParkedTLS: a device that was silent behind TLS gets answers, however its packets are split into records, and notices.
 func TestParkedTLS(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, v packet.Version) {
@@ -66,7 +66,7 @@ func TestParkedTLS(t *testing.T) {
 			t.Fatal(got)
 		}
 		parks(t, 0)
-		// A packet in two records, the first of which wakes it.
+		// A packet in two records; the first one wakes the connection.
 		c.send([]byte{byte(packet.PINGREQ) << 4})
 		time.Sleep(4 * parkSoon)
 		if serving(t) != 1 {
@@ -88,7 +88,7 @@ func TestParkedTLS(t *testing.T) {
 			}
 			parks(t, 0)
 		}
-		// Many packets at once, with half of one behind them.
+		// Many packets at once, followed by half of one.
 		request := packet.Publish{QoS: 1, ID: 100, Topic: []byte(c.topic("j/get"))}
 		b := packet.AppendPublish(packet.AppendPingreq(packet.AppendPingreq(nil)), v, &request)
 		c.send(append(b, byte(packet.PINGREQ)<<4))
@@ -108,8 +108,8 @@ func TestParkedTLS(t *testing.T) {
 	})
 }
 
-// TestParkedEnds: what ends a connection ends it while it is parked: a keep-alive that is over, its certificate, a
-// revocation, its thing's deletion, its place that is taken. The client is told why.
+// TestParkedEnds: a parked connection ends for the same reasons as others: its keep-alive, its certificate's expiry or
+// revocation, its thing's deletion, a takeover. The client gets the reason.
 func TestParkedEnds(t *testing.T) {
 	t.Parallel()
 	s := newSecureWith(t, parkSoon)
@@ -141,7 +141,7 @@ func TestParkedEnds(t *testing.T) {
 	clients["silent"].ends(packet.KeepAliveTimeout)
 }
 
-// TestParkedResumed: a handshake that resumes a session makes a connection that parks as any other.
+// TestParkedResumed: a connection with a resumed TLS session parks like any other.
 func TestParkedResumed(t *testing.T) {
 	t.Parallel()
 	s := newSecureWith(t, parkSoon)

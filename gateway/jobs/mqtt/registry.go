@@ -26,8 +26,8 @@ func (r *registry) shard(thing string) *shard {
 	return &r.shards[h%uint32(len(r.shards))]
 }
 
-// attach attaches a client id's session to c: the old one if there is one and clean is false. It returns the connection that
-// had it, and false if the thing has too many sessions.
+// attach attaches a client id's session to c: the old one if there is one and clean is false. It returns the session's
+// previous connection, and false if the thing has too many sessions.
 func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry uint32, now time.Time) (resumed bool, before *conn, ok bool) {
 	sh := r.shard(thing)
 	sh.mu.Lock()

@@ -145,7 +145,7 @@ func (c *conn) puback(p packet.Packet) error {
 	}
 	for i := range s.notices {
 		if n := &s.notices[i]; n.id == a.ID {
-			n.told, n.id = n.sent, 0
+			n.known, n.id = n.sent, 0
 			c.dirty.Store(true) // something may have changed since it was sent
 		}
 	}

@@ -16,7 +16,7 @@ func jobOf(m map[string]any) string {
 	return id
 }
 
-// TestLife is a device's day as AWS's captures have it: told of a job, starts it, reports, is told of the next.
+// TestLife is a device's life as in AWS's captures: it gets a notice of a job, starts it, reports, gets the next notice.
 func TestLife(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
@@ -36,14 +36,14 @@ func TestLife(t *testing.T) {
 		if got := c.message("notify-next"); jobOf(got) != "one" || got["execution"].(map[string]any)["jobDocument"].(map[string]any)["do"] != "one" {
 			t.Fatal(got)
 		}
-		f.create("two", "a") // behind another: notify only
+		f.create("two", "a") // not the next one: notify only
 		c.message("notify")
 		c.quiet()
 
 		if got := c.ask("start-next", ``, "accepted"); jobOf(got) != "one" {
 			t.Fatal(got)
 		}
-		c.quiet() // starting tells nobody
+		c.quiet() // starting causes no notice
 		c.ask("one/update", `{"status":"IN_PROGRESS","statusDetails":{"percent":"50"}}`, "accepted")
 		c.quiet()
 		c.ask("one/update", `{"status":"SUCCEEDED"}`, "accepted") // accepted, then notify, then notify-next
@@ -64,7 +64,7 @@ func TestLife(t *testing.T) {
 	})
 }
 
-// TestUnsubscribed: answers come to who asked, subscribed or not, and only to him.
+// TestUnsubscribed: an answer goes to the requesting client, subscribed or not, and only to it.
 func TestUnsubscribed(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
@@ -86,7 +86,7 @@ func TestUnsubscribed(t *testing.T) {
 	c.quiet()
 }
 
-// TestNoticesOfOperators are the changes that operators and time make.
+// TestNoticesOfOperators: notices of changes by operators and timeouts.
 func TestNoticesOfOperators(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
@@ -126,7 +126,7 @@ func TestNoticesOfOperators(t *testing.T) {
 	next("retried") // the second attempt
 }
 
-// TestCoalescing: a device that does not acknowledge has one notice on its way, and is then told of what is the case.
+// TestCoalescing: a device that does not acknowledge has one notice in flight, and then gets one of the latest state.
 func TestCoalescing(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
@@ -145,7 +145,7 @@ func TestCoalescing(t *testing.T) {
 	c.quiet()
 }
 
-// TestResume: what changed while the device was away is told once, as it is when it comes back.
+// TestResume: changes during a disconnection give one notice at the reconnect, of the latest state.
 func TestResume(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
@@ -173,12 +173,12 @@ func TestResume(t *testing.T) {
 		}
 		c.quiet()
 		_ = c.Close()
-		c = f.connect(v, "a", persistent) // nothing has changed: nothing is told
+		c = f.connect(v, "a", persistent) // nothing has changed: no notice
 		c.quiet()
 		f.create("zero", "a")
-		c.quiet() // behind the first
+		c.quiet() // not the next one
 		_ = c.Close()
-		c = f.connect(v, "a", nil) // a clean one
+		c = f.connect(v, "a", nil) // a clean session
 		if c.ack.SessionPresent {
 			t.Fatal("a clean session was there before")
 		}
@@ -187,8 +187,8 @@ func TestResume(t *testing.T) {
 	})
 }
 
-// TestUnacknowledgedIsToldAgain: a notice that was not acknowledged may not have arrived.
-func TestUnacknowledgedIsToldAgain(t *testing.T) {
+// TestUnacknowledgedIsSentAgain: an unacknowledged notice is sent again, because it may not have arrived.
+func TestUnacknowledgedIsSentAgain(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
 	persistent := func(m *packet.Connect) { m.Clean = false }
@@ -203,7 +203,7 @@ func TestUnacknowledgedIsToldAgain(t *testing.T) {
 	}
 }
 
-// TestTakeover: the client id's new connection ends the old one, and has its session.
+// TestTakeover: the client id's new connection ends the old one, and takes over its session.
 func TestTakeover(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
@@ -223,7 +223,7 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
-// TestThingDeleted: its connection ends, and its session is gone.
+// TestThingDeleted: the thing's connection ends, and its session is dropped.
 func TestThingDeleted(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a", "b")
@@ -240,7 +240,7 @@ func TestThingDeleted(t *testing.T) {
 	}
 }
 
-// TestAgreed is what CONNACK says in MQTT 5.
+// TestAgreed checks CONNACK in MQTT 5.
 func TestAgreed(t *testing.T) {
 	f := newFixture(t, func(c *mqtt.Config) { c.SessionExpiry = time.Minute })
 	c := f.connect(packet.V5, "a", func(m *packet.Connect) {
@@ -264,7 +264,7 @@ func TestAgreed(t *testing.T) {
 	}
 }
 
-// TestSmallClient: an answer that the client cannot take is rejected, a notice comes without its document.
+// TestSmallClient: an answer that is too large for the client is rejected, a notice is sent without its document.
 func TestSmallClient(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
@@ -288,7 +288,7 @@ func longText(n int) string {
 	return string(b)
 }
 
-// TestUnacknowledgedAndUndone: a notice arrived and its acknowledgement did not, and then what it told was undone.
+// TestUnacknowledgedAndUndone: a notice arrived, its acknowledgement was lost, and then its change was undone.
 func TestUnacknowledgedAndUndone(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")

@@ -33,10 +33,10 @@ type notice struct {
 	next      bool // notify-next; else notify, or notify-namespace-N
 	namespace string
 	qos       uint8
-	fresh     bool          // what was pending when the device subscribed is not known yet
-	again     bool          // the last one may not have arrived: send the next in any case
-	told      dispatch.Mark // what the device knows
-	sent      dispatch.Mark // what is in flight
+	fresh     bool          // the executions pending at the subscription are not known yet
+	again     bool          // the last one may not have arrived: send the next even if unchanged
+	known     dispatch.Mark // content of the last notice that arrived
+	sent      dispatch.Mark // content of the notice in flight
 	id        uint16        // of the message in flight; 0: none
 }
 
@@ -121,7 +121,7 @@ func (s *session) settle() (fresh bool) {
 		n.qos = qos
 		for i := range s.notices {
 			if known := &s.notices[i]; known.next == n.next && known.namespace == n.namespace {
-				n.fresh, n.again, n.told, n.sent, n.id = known.fresh, known.again, known.told, known.sent, known.id
+				n.fresh, n.again, n.known, n.sent, n.id = known.fresh, known.again, known.known, known.sent, known.id
 				wanted = append(wanted, n)
 				return
 			}

@@ -32,7 +32,7 @@ func (c *conn) subscribe(p packet.Packet, w *writer) error {
 	fresh := s.settle()
 	s.mu.Unlock()
 	if fresh {
-		c.look()
+		c.readPending()
 	}
 	w.out = packet.AppendSuback(w.out, c.version, m.ID, reasons)
 	w.more()
@@ -81,9 +81,9 @@ func (c *conn) unsubscribe(p packet.Packet, w *writer) error {
 	return nil
 }
 
-// look reads what is pending when the device subscribes. The device requests that itself; notices are for later changes.
-// c.turn is held.
-func (c *conn) look() {
+// readPending reads the executions that are pending when the device subscribes. The device requests those itself; notices
+// are for later changes. c.turn is held.
+func (c *conn) readPending() {
 	s := c.session
 	for {
 		s.mu.Lock()
@@ -101,14 +101,14 @@ func (c *conn) look() {
 		}
 		p, err := c.server.dispatcher.Pending(s.thing, namespace, nil)
 		if err != nil {
-			p = dispatch.Pending{} // nothing pending, or the device gets a needless notice
+			p = dispatch.Pending{} // treated as nothing pending: at worst a needless notice
 		}
 		s.mu.Lock()
 		for i := range s.notices {
 			if n := &s.notices[i]; n.fresh && n.namespace == namespace {
-				n.fresh, n.told = false, p.Set
+				n.fresh, n.known = false, p.Set
 				if n.next {
-					n.told = p.Next
+					n.known = p.Next
 				}
 			}
 		}

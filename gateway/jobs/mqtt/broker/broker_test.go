@@ -25,7 +25,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// Tests that run at once wait for brokers more than they compute.
+// Parallel tests wait for brokers more than they compute.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
@@ -37,7 +37,7 @@ var bg = context.Background()
 
 const patience = 30 * time.Second
 
-// plain renders documents that sign nothing.
+// plain renders documents without signing.
 type plain struct{}
 
 func (plain) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ time.Time) ([]byte, error) {
@@ -50,7 +50,7 @@ func newService(t testing.TB) *operations.Service {
 	return s
 }
 
-// newStore is a store of one process, and its service.
+// newStore returns a store of one process, and its service.
 func newStore(t testing.TB) (*rules.Store, *operations.Service) {
 	t.Helper()
 	engine, err := sqlite.Open(bg, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db"), NoSync: true})
@@ -60,7 +60,7 @@ func newStore(t testing.TB) (*rules.Store, *operations.Service) {
 	return serve(t, rules.Over(engine))
 }
 
-// sharedService is one gateway's handle of a shared store, whose feed is followed.
+// sharedService returns one gateway's handle of a shared store, with its feed followed.
 func sharedService(t testing.TB, db *memory.Database) (*rules.Store, *operations.Service) {
 	t.Helper()
 	store, s := serve(t, rules.Over(db.Open()))
@@ -105,7 +105,7 @@ func (l *lines) text() string {
 	return l.out.String()
 }
 
-// await waits for a line that holds text.
+// await waits for a line that contains text.
 func (l *lines) await(t testing.TB, text string) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
@@ -119,7 +119,7 @@ func (l *lines) await(t testing.TB, text string) {
 	}
 }
 
-// join makes a gateway a client of a broker, and waits until it has subscribed.
+// join connects a gateway to a broker, and waits until it has subscribed.
 func join(t testing.TB, s *operations.Service, c broker.Config) *lines {
 	t.Helper()
 	_, l := open(t, s, c)
@@ -187,8 +187,8 @@ func TestMountPoint(t *testing.T) {
 	}
 }
 
-// TestSwallowed: mosquitto grants shared subscriptions on $aws and delivers nothing; the gateway says so and goes on
-// without.
+// TestSwallowed: mosquitto grants shared subscriptions on $aws but delivers nothing; the gateway logs that and goes on
+// without them.
 func TestSwallowed(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
@@ -198,7 +198,7 @@ func TestSwallowed(t *testing.T) {
 	mqtttest.NewDevice(t, "d", m.Devices).Life(func(id string) { create(t, s, id, "d") })
 }
 
-// TestBrokerRestarts: while the broker is away jobs are made; when it is back, the device is told.
+// TestBrokerRestarts: the device gets notices of jobs that were created while the broker was down.
 func TestBrokerRestarts(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
@@ -222,8 +222,8 @@ func TestBrokerRestarts(t *testing.T) {
 	}
 }
 
-// TestGatewayRestarts: jobs that are made while no gateway publishes notices are told by the next one that does, at its
-// start or when it takes over.
+// TestGatewayRestarts: jobs are created while no gateway publishes notices. The next one that does notifies their devices,
+// at its start or when it takes over.
 func TestGatewayRestarts(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
@@ -246,7 +246,7 @@ func TestGatewayRestarts(t *testing.T) {
 	d.AwaitNext("led")
 }
 
-// withPlace lets a gateway keep which changes devices were told of.
+// withPlace makes a gateway record which changes devices were notified of.
 func withPlace(c broker.Config, store *rules.Store, s *operations.Service) broker.Config {
 	c.Place, c.Followed = store.Place("test"), s.Driver().Followed
 	return c
@@ -260,8 +260,8 @@ func succeed(t testing.TB, s *operations.Service, thing, id string) {
 	}
 }
 
-// TestWithdrawnWhileDown: what is no longer pending for a device was changed while no gateway published notices. The next
-// one tells the device; by the feed of a shared store it tells only those that were changed.
+// TestWithdrawnWhileDown: while no gateway publishes notices, a pending job is withdrawn. The next gateway notifies the
+// device; with the feed of a shared store it notifies only the changed things.
 func TestWithdrawnWhileDown(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
@@ -277,18 +277,18 @@ func TestWithdrawnWhileDown(t *testing.T) {
 	same.AwaitNext("b")
 	succeed(t, s, "same", "b")
 	same.AwaitNext("")
-	first.Close() // keeps the place
+	first.Close() // saves the place
 
 	succeed(t, s, "changed", "a")
 	second, _ := open(t, s, c)
 	changed.AwaitNext("")
 	create(t, s, "c", "same")
 	if got := same.Message("notify-next"); mqtttest.JobOf(got) != "c" {
-		t.Errorf("a thing that was not changed was told %v", got)
+		t.Errorf("a thing that was not changed was notified of %v", got)
 	}
 	second.Close()
 
-	// Nothing is known of the place: all are told.
+	// The place is unknown: all things are notified.
 	if err := store.PruneFeed(bg, -time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -302,8 +302,8 @@ func TestWithdrawnWhileDown(t *testing.T) {
 	log.await(t, "the last notices to devices are not known")
 }
 
-// TestKilled: a store of one process knows what devices were told if the process has ended in order, and that it is not
-// known if it has not.
+// TestKilled: a store of one process knows the last notices to devices after a clean shutdown; after a kill it knows that
+// it does not.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
@@ -337,7 +337,7 @@ func TestKilled(t *testing.T) {
 	log.await(t, "the last notices to devices are not known")
 }
 
-// kept says whether a place is kept, and takes it.
+// kept reports whether a place is saved, and removes it.
 func kept(t testing.TB, store *rules.Store) bool {
 	t.Helper()
 	place, err := store.Place("test").Load(bg)
@@ -347,7 +347,7 @@ func kept(t testing.TB, store *rules.Store) bool {
 	return place != ""
 }
 
-// TestStrangers: the probe tells a broker that keeps strangers out from one that lets a user name alone do everything.
+// TestStrangers: the probe distinguishes a broker that refuses strangers from one that allows everything with a user name.
 func TestStrangers(t *testing.T) {
 	t.Parallel()
 	acl := filepath.Join(t.TempDir(), "acl")
@@ -355,7 +355,7 @@ func TestStrangers(t *testing.T) {
 	if err := os.WriteFile(acl, []byte(rights), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	m := mqtttest.StartMosquitto(t, "user root\nlistener DEVICES\nlistener GATEWAYS\nallow_anonymous true\nacl_file "+acl+"\n") // started by root, it stays root to read the file
+	m := mqtttest.StartMosquitto(t, "user root\nlistener DEVICES\nlistener GATEWAYS\nallow_anonymous true\nacl_file "+acl+"\n") // if started by root, it stays root to read the file
 	f := func(username, want string) {
 		t.Helper()
 		l := join(t, newService(t), broker.Config{URL: "mqtt://" + m.Gateways, Username: "gateway", ProbeUsername: username})

@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// What things were notified of is in memory. A gateway that starts publishing notices, after its start or in place of
+// The last notices to things are in memory. A gateway that starts publishing notices, after its start or in place of
 // another, or that has missed events, does not know which notices are missing. So it catches up: it notifies each thing of
 // its pending executions. That is at least once: devices may get a notice twice. Things with nothing pending any more are
 // notified if they have changed since the saved Place.
@@ -98,6 +98,6 @@ func (n *notices) room(ctx context.Context) error {
 // forget drops what things were notified of, because another gateway may notify them from now on.
 func (n *notices) forget(learn bool) {
 	n.mu.Lock()
-	n.told, n.unknown, n.learning = nil, nil, learn
+	n.notified, n.unknown, n.learning = nil, nil, learn
 	n.mu.Unlock()
 }

@@ -16,11 +16,11 @@ import (
 // notices holds the things to notify, and what they were last notified of. A thing that knows that nothing is pending is
 // not kept.
 type notices struct {
-	mu      sync.Mutex
-	dirty   map[string]struct{}
-	told    map[string]told
-	unknown map[string]struct{} // things whose entry in told may be wrong: they are notified in any case
-	kick    chan struct{}
+	mu       sync.Mutex
+	dirty    map[string]struct{}
+	notified map[string]notified
+	unknown  map[string]struct{} // things whose entry in notified may be wrong: they are notified in any case
+	kick     chan struct{}
 
 	// learning: another gateway may have notified things. Those that change in the meantime are unknown.
 	learning bool
@@ -33,8 +33,8 @@ type notices struct {
 	missed atomic.Bool // events were missed: see catchUpAlways
 }
 
-// told is what a thing was notified of: jobs without a namespace, and those of each namespace.
-type told struct {
+// notified is what a thing was notified of: jobs without a namespace, and those of each namespace.
+type notified struct {
 	set, next  dispatch.Mark
 	namespaces map[string]dispatch.Mark
 }
@@ -70,7 +70,7 @@ func (n *notices) mark(unknown bool, things ...string) {
 // touchAll marks every thing with pending executions.
 func (n *notices) touchAll() {
 	n.mu.Lock()
-	things := slices.Collect(maps.Keys(n.told))
+	things := slices.Collect(maps.Keys(n.notified))
 	n.mu.Unlock()
 	n.touch(things...)
 }
@@ -99,14 +99,14 @@ func (n *notices) end() {
 	n.ended = n.begun
 }
 
-func (n *notices) before(thing string) (t told, unknown bool) {
+func (n *notices) before(thing string) (t notified, unknown bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	_, unknown = n.unknown[thing]
-	return n.told[thing], unknown
+	return n.notified[thing], unknown
 }
 
-// knows records that a thing's entry in told is right.
+// knows records that a thing's entry in notified is right.
 func (n *notices) knows(thing string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -127,17 +127,17 @@ func (n *notices) again(thing string) {
 	})
 }
 
-func (n *notices) remember(thing string, t told) {
+func (n *notices) remember(thing string, t notified) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if t.set == 0 && t.next == 0 && len(t.namespaces) == 0 {
-		delete(n.told, thing)
+		delete(n.notified, thing)
 		return
 	}
-	if n.told == nil {
-		n.told = map[string]told{}
+	if n.notified == nil {
+		n.notified = map[string]notified{}
 	}
-	n.told[thing] = t
+	n.notified[thing] = t
 }
 
 // followBuffer bounds the changes waiting to be handled.
@@ -220,7 +220,7 @@ func (b *Client) notifyAll(ctx context.Context) {
 // notifyMarked notifies one thing, or marks it again on failure.
 func (b *Client) notifyMarked(ctx context.Context, thing string) {
 	if !b.config.Notifies() { // another gateway notifies it, so its state is not known here
-		b.notices.remember(thing, told{})
+		b.notices.remember(thing, notified{})
 		b.notices.dropped(thing)
 		return
 	}
@@ -248,7 +248,7 @@ func (b *Client) notifyThing(ctx context.Context, thing string) error {
 	now := time.Now()
 	p, err := b.dispatcher.Pending(thing, "", nil)
 	if errors.Is(err, jobs.ErrNotFound) { // the thing was deleted
-		b.notices.remember(thing, told{})
+		b.notices.remember(thing, notified{})
 		return nil
 	}
 	if err != nil {
@@ -280,7 +280,7 @@ func (b *Client) notify(ctx context.Context, thing, topic string, payload []byte
 }
 
 // notifyNamespaces publishes what has changed in the namespaces of a thing's jobs.
-func (b *Client) notifyNamespaces(ctx context.Context, thing string, known told, now time.Time) error {
+func (b *Client) notifyNamespaces(ctx context.Context, thing string, known notified, now time.Time) error {
 	pending, err := b.dispatcher.Namespaces(thing)
 	if err != nil {
 		return err

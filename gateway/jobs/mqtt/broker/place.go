@@ -10,7 +10,7 @@ import (
 
 // Place records in the store which changes devices were notified of.
 type Place interface {
-	// Shared says whether places change while the process runs; if not, call Save at its end only.
+	// Shared reports whether places change while the process runs; if not, Save is called only at its end.
 	Shared() bool
 	// Now returns the place after all changes so far.
 	Now(ctx context.Context) (place string, err error)
@@ -78,8 +78,8 @@ func (b *Client) keepPlaceAlways(ctx context.Context) {
 	}
 }
 
-// keepPlace waits until devices were notified of all changes so far, and then saves the place if save is set. It says
-// whether they were.
+// keepPlace waits until devices were notified of all changes so far, and then saves the place if save is set. It reports
+// whether they all were.
 func (b *Client) keepPlace(ctx context.Context, save bool) (kept bool, err error) {
 	if !b.config.Notifies() {
 		return false, nil
@@ -108,7 +108,7 @@ func (b *Client) keepPlace(ctx context.Context, save bool) (kept bool, err error
 	return err == nil, err
 }
 
-// pollUntil waits until what returns true; false if ctx ends before.
+// pollUntil waits until what returns true; false if ctx ends first.
 func pollUntil(ctx context.Context, what func() bool) bool {
 	for !what() {
 		select {
@@ -139,7 +139,7 @@ func (n *notices) settle(ctx context.Context) bool {
 	}) && !bad
 }
 
-// learned records that told is right for all things.
+// learned records that notified is right for all things.
 func (n *notices) learned() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -75,7 +75,7 @@ func (b *Client) comesBack(ctx context.Context, c *paho.Client, filter, topic st
 	return comes(word, arrived)
 }
 
-// comes waits for a word.
+// comes waits until word arrives.
 func comes(word string, arrived <-chan string) bool {
 	timer := time.NewTimer(probeWait)
 	defer timer.Stop()

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/dispatch"
 )
 
-// TestAllocations: what devices ask most often allocates nothing.
+// TestAllocations: the most frequent requests allocate nothing.
 func TestAllocations(t *testing.T) {
 	f := newFixture(t)
 	f.create("j", nil)

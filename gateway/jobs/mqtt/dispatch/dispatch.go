@@ -74,7 +74,7 @@ type Request struct {
 // exchange is the scratch space of one request, pooled.
 type exchange struct {
 	*Request
-	ctx     context.Context // with the request's span, if it has one; it does not end
+	ctx     context.Context // with the request's span, if it has one; never cancelled
 	d       *Dispatcher
 	in      input
 	pending []jobs.Execution

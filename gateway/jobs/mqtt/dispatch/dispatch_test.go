@@ -20,7 +20,7 @@ import (
 
 var bg = context.Background()
 
-// fixture is a service in a file with one thing, and its dispatcher.
+// fixture is a service with one thing and its store in a file, and its dispatcher.
 type fixture struct {
 	testing.TB
 	*operations.Service
@@ -29,7 +29,7 @@ type fixture struct {
 	now  time.Time
 }
 
-// documents renders without a signature; err is what it fails with.
+// documents renders without signing; it fails with err, if set.
 type documents struct{ err error }
 
 func (d *documents) AppendDocument(dst []byte, doc *jobs.Document, _ *jobs.Execution, _ time.Time) ([]byte, error) {
@@ -65,7 +65,7 @@ func (f *fixture) ok(err error) {
 	}
 }
 
-// create makes a job for t, a second after the one before.
+// create creates a job for t, a second after the previous one.
 func (f *fixture) create(id string, edit func(*jobs.CreateJobRequest)) {
 	f.Helper()
 	f.now = f.now.Add(time.Second)
@@ -77,7 +77,7 @@ func (f *fixture) create(id string, edit func(*jobs.CreateJobRequest)) {
 	f.ok(err)
 }
 
-// ask sends a payload to a topic of t's jobs, and returns what comes back.
+// ask sends a payload to a topic of t's jobs, and returns the answer.
 func (f *fixture) ask(rest, payload string) (map[string]any, dispatch.Code) {
 	f.Helper()
 	return f.askFor("t", rest, payload, 0)
@@ -109,7 +109,7 @@ func (f *fixture) object(text string) map[string]any {
 	return m
 }
 
-// accepted asks, and holds the whole answer against want, JSON, in which NOW is the time.
+// accepted asks, and compares the whole answer with want, JSON, in which NOW is the time.
 func (f *fixture) accepted(rest, payload, want string) {
 	f.Helper()
 	got, code := f.ask(rest, payload)
@@ -119,7 +119,7 @@ func (f *fixture) accepted(rest, payload, want string) {
 	f.same(rest+" "+payload, got, want)
 }
 
-// rejected asks, and holds the code, and what else want says, against the answer; want may leave out the message.
+// rejected asks, and compares the answer with the code and want, which may omit the message.
 func (f *fixture) rejected(rest, payload string, code dispatch.Code, want string) {
 	f.Helper()
 	got, is := f.ask(rest, payload)
@@ -145,13 +145,13 @@ func (f *fixture) same(what string, got map[string]any, want string) {
 	}
 }
 
-// times puts the clock into a text: NOW in whole seconds.
+// times replaces NOW in a text by the time, in whole seconds.
 func (f *fixture) times(text string) string {
 	now, _ := json.Marshal(f.now.Unix())
 	return strings.NewReplacer("NOW", string(now), "DOCUMENT", document).Replace(text)
 }
 
-// TestLife is the first table of the captures, row by row: what AWS answered to one job.
+// TestLife is the first table of the captures, row by row: AWS's answers for one job.
 func TestLife(t *testing.T) {
 	f := newFixture(t)
 	f.accepted("$next/get", `{"clientToken":"c-1"}`, `{"clientToken":"c-1","timestamp":NOW}`) // an idle thing: no execution
@@ -168,7 +168,7 @@ func TestLife(t *testing.T) {
 
 	const started = `{"timestamp":NOW,"execution":{` + summary + `,"thingName":"t","status":"IN_PROGRESS","versionNumber":2,"startedAt":NOW,"statusDetails":{"step":"é"},"jobDocument":DOCUMENT}}`
 	f.accepted("start-next", `{"statusDetails":{"step":"é"}}`, started)
-	f.accepted("start-next", `{"statusDetails":{"step":"2"}}`, started) // asked again: nothing changes
+	f.accepted("start-next", `{"statusDetails":{"step":"2"}}`, started) // repeated: nothing changes
 
 	f.accepted("j/update", `{"status":"IN_PROGRESS","clientToken":"d"}`, `{"timestamp":NOW,"clientToken":"d"}`)
 	f.accepted("j/update", `{"status":"IN_PROGRESS","includeJobExecutionState":true,"includeJobDocument":true,"expectedVersion":"3"}`,
@@ -179,7 +179,7 @@ func TestLife(t *testing.T) {
 	f.rejected("j/get", ``, dispatch.TerminalStateReached, `{"timestamp":NOW}`)
 }
 
-// TestRejections are the codes, each with AWS's shape.
+// TestRejections checks each code, in AWS's form.
 func TestRejections(t *testing.T) {
 	f := newFixture(t)
 	f.create("j", nil)
@@ -222,7 +222,7 @@ func TestRejections(t *testing.T) {
 	f.accepted("get", `{"clientToken":"a\"\u00e9"}`, `{"timestamp":NOW,"clientToken":"a\"é","inProgressJobs":[],"queuedJobs":[{"jobId":"j","queuedAt":NOW,"lastUpdatedAt":NOW,"versionNumber":1,"executionNumber":1}]}`)
 }
 
-// TestNames: jobs may be called what topics are called.
+// TestNames: jobs may have the names of topic levels.
 func TestNames(t *testing.T) {
 	f := newFixture(t)
 	for _, id := range []string{"get", "update", "notify", "notify-next", "start-next", "accepted", "namespace-x", "jobs"} {
@@ -235,7 +235,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestNamespaces are Greengrass's topics.
+// TestNamespaces checks Greengrass's topics.
 func TestNamespaces(t *testing.T) {
 	f := newFixture(t)
 	f.create("green", func(r *jobs.CreateJobRequest) { r.NamespaceID = "aws-gg-deployment" })
@@ -254,7 +254,7 @@ func TestNamespaces(t *testing.T) {
 	f.accepted("green/namespace-aws-gg-deployment/update", `{"status":"SUCCEEDED"}`, `{"timestamp":NOW}`)
 }
 
-// TestTooLarge: an answer that the device cannot take is rejected, and changes nothing.
+// TestTooLarge: a request whose answer is too large for the device is rejected, and changes nothing.
 func TestTooLarge(t *testing.T) {
 	f := newFixture(t)
 	f.create("j", nil)

@@ -8,6 +8,6 @@
 //	$aws/things/T/jobs/J/namespace-N/get, …/update                               used by Greengrass
 //	$aws/things/T/jobs/notify, notify-next, notify-namespace-N                   notices by the gateway
 //
-// Everything is decided by the jobs service; here are topics and payloads only. A payload is JSON: times are whole seconds,
-// jobDocument is an object, numbers may arrive as strings, and no payload at all is one without members.
+// The jobs service decides everything; this package handles topics and payloads only. A payload is JSON: times are whole
+// seconds, jobDocument is an object, numbers may arrive as strings, and an empty payload counts as an empty object.
 package dispatch

@@ -60,7 +60,7 @@ func read(payload []byte) (in input, err error) {
 	return in, err
 }
 
-// set takes one member.
+// set stores one member.
 func (in *input) set(name, value []byte) error {
 	var ok bool
 	switch string(name) {

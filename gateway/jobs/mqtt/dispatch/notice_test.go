@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/dispatch"
 )
 
-// pending returns t's state, and the two notices of it.
+// pending returns t's pending executions, and the two notices of them.
 func (f *fixture) pending() (p dispatch.Pending, notify, next map[string]any) {
 	f.Helper()
 	p, err := f.d.Pending("t", "", nil)
@@ -22,7 +22,7 @@ func (f *fixture) pending() (p dispatch.Pending, notify, next map[string]any) {
 	return p, f.object(strings.TrimPrefix(string(f.d.AppendNotify([]byte("foo"), &p, f.now)), "foo")), f.object(strings.TrimPrefix(string(text), "foo"))
 }
 
-// TestNotices are the captures of notify and notify-next, and which changes the marks tell apart.
+// TestNotices are the captures of notify and notify-next. The marks distinguish the right changes.
 func TestNotices(t *testing.T) {
 	f := newFixture(t)
 	idle, notify, next := f.pending()
@@ -47,16 +47,16 @@ func TestNotices(t *testing.T) {
 	if got := notify["jobs"].(map[string]any); got["QUEUED"] != nil || len(got["IN_PROGRESS"].([]any)) != 1 {
 		t.Errorf("%v", notify)
 	}
-	f.create("b", nil) // behind another
+	f.create("b", nil) // not the next one
 	both, _, _ := f.pending()
 	if both.Set == first.Set || both.Next != first.Next {
-		t.Error("a job behind another is told of by notify only")
+		t.Error("a job that is not the next one changes notify-next, or does not change notify")
 	}
 	_, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "t", JobID: "a", Status: jobs.Succeeded})
 	f.ok(err)
 	after, _, next := f.pending()
 	if after.Set == both.Set || after.Next == both.Next || next["execution"].(map[string]any)["jobId"] != "b" {
-		t.Errorf("the end of the first job is told of by both: %v", next)
+		t.Errorf("the end of the first job does not change both notices: %v", next)
 	}
 	f.ok(f.CancelExecution(bg, f.now, jobs.CancelExecutionRequest{Thing: "t", JobID: "b"}))
 	last, notify, next := f.pending()
@@ -67,7 +67,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// TestNoticeTooLarge: a device that cannot take the document is told of the job all the same.
+// TestNoticeTooLarge: if the document is too large for the device, it gets the notice without it.
 func TestNoticeTooLarge(t *testing.T) {
 	f := newFixture(t)
 	f.create("a", nil)

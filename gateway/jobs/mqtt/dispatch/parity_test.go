@@ -18,7 +18,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-// parity asks two services of one history the same, one over HTTP and one over MQTT.
+// parity sends the same requests to two services with the same history, one over HTTP and one over MQTT.
 type parity struct {
 	testing.TB
 	mqtt, http *fixture
@@ -33,14 +33,14 @@ func newParity(t testing.TB) *parity {
 	return p
 }
 
-// create makes a job in both services.
+// create creates a job in both services.
 func (p *parity) create(id string) {
 	p.Helper()
 	p.mqtt.create(id, nil)
 	p.http.create(id, nil)
 }
 
-// later lets time pass for both.
+// later advances the clock of both.
 func (p *parity) later(d time.Duration) {
 	p.mqtt.now, p.http.now = p.mqtt.now.Add(d), p.http.now.Add(d)
 }
@@ -64,7 +64,7 @@ func (p *parity) overHTTP(method, uri, body string) (int, string, map[string]any
 	return r.StatusCode(), string(r.Header.Peek("X-Amzn-ErrorType")), p.http.object(string(r.Body()))
 }
 
-// exceptions are the codes of MQTT that an exception of HTTP stands for (AWS.md §4, §7).
+// exceptions maps exceptions of HTTP to codes of MQTT (AWS.md §4, §7).
 var exceptions = map[string][]dispatch.Code{
 	"InvalidRequestException":         {dispatch.InvalidRequest, dispatch.InvalidJSON},
 	"ResourceNotFoundException":       {dispatch.ResourceNotFound},
@@ -72,8 +72,8 @@ var exceptions = map[string][]dispatch.Code{
 	"TerminalStateException":          {dispatch.TerminalStateReached},
 }
 
-// same asks over both, and compares the answers but for what AWS shows differently: over MQTT there is a timestamp, the
-// client's token, and a document that is an object, and no state comes with TerminalStateReached.
+// same sends a request over both, and compares the answers except for AWS's differences: over MQTT there is a timestamp,
+// the client's token, and a document that is an object, and TerminalStateReached has no state.
 func (p *parity) same(rest, payload, method, uri, body string) {
 	p.Helper()
 	over, code := p.mqtt.ask(rest, payload)
@@ -109,7 +109,7 @@ func (p *parity) same(rest, payload, method, uri, body string) {
 	}
 }
 
-// objects turns the document of an answer over HTTP, which is a string, into the object that it is over MQTT.
+// objects turns the document of an answer over HTTP, a string, into an object as over MQTT.
 func objects(p *parity, m map[string]any) {
 	p.Helper()
 	if text, ok := m["jobDocument"].(string); ok {
@@ -117,8 +117,8 @@ func objects(p *parity, m map[string]any) {
 	}
 }
 
-// lookAll compares what can be asked without a change.
-func (p *parity) lookAll(ids ...string) {
+// compareReads compares the answers to all reads.
+func (p *parity) compareReads(ids ...string) {
 	p.Helper()
 	p.same("get", `{"clientToken":"c"}`, "GET", "", "")
 	for _, id := range append(ids, jobs.Next) {
@@ -130,26 +130,26 @@ func (p *parity) lookAll(ids ...string) {
 	}
 }
 
-// Whatever a device asks, both wires answer the same from the first job to the last, and of what is wrong, too.
+// Both protocols give the same answers to every request, from the first job to the last, invalid requests included.
 func TestAnswersEqualHTTP(t *testing.T) {
 	p := newParity(t)
 	update := func(id, body string) {
 		t.Helper()
 		p.later(time.Second)
 		p.same(id+"/update", body, "POST", "/"+id, body)
-		p.lookAll("a", "b", "unknown")
+		p.compareReads("a", "b", "unknown")
 	}
 	start := func(body string) {
 		t.Helper()
 		p.later(time.Second)
 		p.same("start-next", body, "PUT", "/$next", body)
-		p.lookAll("a", "b")
+		p.compareReads("a", "b")
 	}
-	p.lookAll("a")
+	p.compareReads("a")
 	start(`{}`)
 	p.create("a")
 	p.create("b")
-	p.lookAll("a", "b", "unknown")
+	p.compareReads("a", "b", "unknown")
 	for _, bad := range badBodies {
 		update("a", bad)
 		start(`{"statusDetails":` + strings.TrimPrefix(bad, `{"status":"IN_PROGRESS","statusDetails":`))
@@ -169,7 +169,7 @@ func TestAnswersEqualHTTP(t *testing.T) {
 	start(``)
 }
 
-// badBodies are of updates that are refused, and change nothing.
+// badBodies are bodies of updates that are refused and change nothing.
 var badBodies = []string{
 	`{"status":"IN_PROGRESS","statusDetails":{"a":"\ud83d"}}`,
 	`{"status":"IN_PROGRESS","statusDetails":{"a":"\ude00\ud83d"}}`,

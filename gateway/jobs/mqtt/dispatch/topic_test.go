@@ -60,7 +60,7 @@ func TestOwnFilter(t *testing.T) {
 	}
 }
 
-// FuzzAnswer: whatever a device sends, the answer is JSON, and a token is echoed as it was sent.
+// FuzzAnswer: whatever a device sends, the answer is JSON and echoes the token unchanged.
 func FuzzAnswer(f *testing.F) {
 	x := newFixture(f)
 	x.create("j", nil)

@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// TestTraced: a request is a span, below the sender's if that is valid, and says what it was rejected for.
+// TestTraced: a request is a span, a child of the sender's if that is valid, with the reason of a rejection.
 func TestTraced(t *testing.T) {
 	f := newFixture(t)
 	f.create("j", nil)

@@ -1,4 +1,4 @@
-// Package mqtttest has what tests of MQTT share: a device that speaks MQTT 5 by paho.golang, and Debian's mosquitto.
+// Package mqtttest has helpers for tests of MQTT: a device on MQTT 5 with paho.golang, and Debian's mosquitto.
 package mqtttest
 
 import (
@@ -14,21 +14,21 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 )
 
-// patience is how long a test waits for what has to come.
+// patience is how long a test waits for an expected event.
 const patience = time.Minute
 
-// Device is a thing that is connected by MQTT 5, and connects again by itself, to its session. Its methods are for one
-// goroutine; they fail the test.
+// Device is a thing connected by MQTT 5. It reconnects to its session by itself. Its methods are for one goroutine; they
+// fail the test.
 type Device struct {
 	testing.TB
 	Name string
 
 	manager  *autopaho.ConnectionManager
 	messages chan *paho.Publish
-	kept     []*paho.Publish // came while another was waited for; in order
+	kept     []*paho.Publish // received while waiting for another; in order
 }
 
-// NewDevice connects a thing to one of the addresses, and subscribes to all that is the thing's. Its user name is the
+// NewDevice connects a thing to one of the addresses, and subscribes to all topics of the thing. Its user name is the
 // thing's name.
 func NewDevice(t testing.TB, name string, addresses ...string) *Device {
 	t.Helper()
@@ -73,7 +73,7 @@ func NewDevice(t testing.TB, name string, addresses ...string) *Device {
 	return d
 }
 
-// Topic is the whole of a topic of the thing's jobs.
+// Topic returns the full topic of the thing's jobs with the end rest.
 func (d *Device) Topic(rest string) string { return "$aws/things/" + d.Name + "/jobs/" + rest }
 
 // Publish sends a request with QoS 1, and waits until it is acknowledged.
@@ -86,7 +86,8 @@ func (d *Device) Publish(rest, payload string) {
 	}
 }
 
-// Message waits for the next message to a topic. Those to others are kept: a notice and an answer come in any order.
+// Message waits for the next message to a topic. Messages to others are kept, because a notice and an answer arrive in any
+// order.
 func (d *Device) Message(rest string) map[string]any {
 	d.Helper()
 	timeout := time.After(patience)
@@ -100,7 +101,7 @@ func (d *Device) Message(rest string) map[string]any {
 			}
 		}
 		m := d.kept[i]
-		if strings.TrimPrefix(m.Topic, "dev/") != d.Topic(rest) { // mosquitto 2.0.11 leaves a mount point where it was
+		if strings.TrimPrefix(m.Topic, "dev/") != d.Topic(rest) { // mosquitto 2.0.11 does not strip the mount point
 			continue
 		}
 		d.kept = slices.Delete(d.kept, i, i+1)
@@ -112,7 +113,7 @@ func (d *Device) Message(rest string) map[string]any {
 	}
 }
 
-// Ask sends a request and takes its answer, accepted or rejected.
+// Ask sends a request and receives its answer, accepted or rejected.
 func (d *Device) Ask(rest, payload, answer string) map[string]any {
 	d.Helper()
 	d.Publish(rest, payload)

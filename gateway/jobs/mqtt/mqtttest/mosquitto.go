@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// Open lets everybody do everything. Shared subscriptions on $aws are granted and deliver nothing.
+// Open allows every client everything. Shared subscriptions on $aws are granted but deliver nothing.
 const Open = `
 listener DEVICES
 allow_anonymous true
@@ -19,7 +19,7 @@ listener GATEWAYS
 allow_anonymous true
 `
 
-// Mounted has a mount point for the devices: they say $aws, gateways see dev/$aws, where shared subscriptions work.
+// Mounted has a mount point for the devices: they use $aws, and gateways see dev/$aws, where shared subscriptions work.
 const Mounted = `
 per_listener_settings true
 listener DEVICES
@@ -38,8 +38,8 @@ type Mosquitto struct {
 	stop   func()
 }
 
-// StartMosquitto runs mosquitto with a configuration, in which DEVICES and GATEWAYS are ports of two listeners. Without the program
-// the test is skipped, or fails where all have to be there.
+// StartMosquitto runs mosquitto with a configuration, in which DEVICES and GATEWAYS are the ports of two listeners. If the
+// program is not installed, the test is skipped, or fails if servers are required.
 func StartMosquitto(t testing.TB, configuration string) *Mosquitto {
 	t.Helper()
 	m := &Mosquitto{tb: t, Devices: servertest.FreeAddress(t), Gateways: servertest.FreeAddress(t)}

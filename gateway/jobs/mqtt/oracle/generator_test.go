@@ -6,7 +6,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// generator writes random packets of a version, all of them valid.
+// generator writes random valid packets of a version.
 type generator struct {
 	*rand.Rand
 	v packet.Version
@@ -14,7 +14,7 @@ type generator struct {
 
 func (g generator) yes() bool { return g.IntN(2) == 0 }
 
-// text returns a word, now and then a long one, and now and then one of more than ASCII.
+// text returns a word: sometimes a long one, sometimes one beyond ASCII.
 func (g generator) text() []byte {
 	letters := []rune("abcdefghijklmnopqrstuvwxyz0123456789-_:äß→😀")
 	n := 1 + g.IntN(12)
@@ -30,7 +30,7 @@ func (g generator) text() []byte {
 
 func (g generator) id() uint16 { return uint16(1 + g.IntN(65535)) }
 
-// number sets a property, now and then.
+// number sometimes sets a property.
 func (g generator) number(p *packet.Properties, id packet.Property, most int) {
 	if g.v == packet.V5 && g.IntN(3) == 0 {
 		p.SetNumber(id, uint32(1+g.IntN(most)))

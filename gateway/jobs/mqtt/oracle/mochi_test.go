@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// parse takes a packet apart with ours.
+// parse parses a packet with our codec.
 func parse(raw []byte, v packet.Version) (packet.Packet, any, error) {
 	p, n, err := packet.Split(raw, 0)
 	if err != nil {
@@ -45,13 +45,13 @@ func parse(raw []byte, v packet.Version) (packet.Packet, any, error) {
 	return p, nil, nil
 }
 
-// elsewhere are the cases of mochi's table that say what it does, and not what the protocol says.
+// elsewhere are the cases of mochi's table that describe mochi's behaviour rather than the protocol.
 var elsewhere = []byte{
 	mochi.TPublishDup,              // DUP with QoS 0, which 5 §3.3.1.1 forbids
-	mochi.TPublishSpecDenySysTopic, // a matter of a broker's rules
+	mochi.TPublishSpecDenySysTopic, // depends on a broker's rules
 }
 
-// TestTable reads the cases of mochi's table: what it accepts is accepted, what it refuses is refused.
+// TestTable: our codec accepts and refuses the same cases of mochi's table as mochi.
 func TestTable(t *testing.T) {
 	read := 0
 	for _, kind := range []byte{mochi.Connect, mochi.Publish, mochi.Puback, mochi.Subscribe, mochi.Unsubscribe, mochi.Disconnect} {
@@ -76,7 +76,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// decode takes a packet apart with mochi's.
+// decode parses a packet with mochi's codec.
 func decode(raw []byte, v packet.Version) (*mochi.Packet, error) {
 	pk := &mochi.Packet{ProtocolVersion: byte(v)}
 	if err := pk.FixedHeader.Decode(raw[0]); err != nil {
@@ -112,7 +112,7 @@ func decode(raw []byte, v packet.Version) (*mochi.Packet, error) {
 	return pk, err
 }
 
-// TestMochi writes random packets and has mochi read them; what mochi writes of them is the same, and is read as such.
+// TestMochi: mochi reads our random packets, and writes them back unchanged; our codec reads those again.
 func TestMochi(t *testing.T) {
 	for seed := range uint64(20000) {
 		g := generator{rand.New(rand.NewPCG(seed, 1)), packet.Version(4 + seed%2)}
@@ -129,7 +129,7 @@ func TestMochi(t *testing.T) {
 	}
 }
 
-// compare holds what ours read against what mochi read.
+// compare compares our parsed packet with mochi's.
 func compare(t *testing.T, what string, one any, pk *mochi.Packet) {
 	t.Helper()
 	same := func(field string, ours, theirs any) {
@@ -176,7 +176,7 @@ func compare(t *testing.T, what string, one any, pk *mochi.Packet) {
 			same("retain handling", s.RetainHandling, pk.Filters[i].RetainHandling)
 		}
 	case *packet.Disconnect:
-		if pk.FixedHeader.Remaining > 1 { // else mochi does not look at the reason
+		if pk.FixedHeader.Remaining > 1 { // otherwise mochi ignores the reason
 			same("reason", uint8(x.Reason), pk.ReasonCode)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// TestPaho has paho, which speaks MQTT 5 only, read random packets and write them again; ours reads the same in what
-// paho wrote.
+// TestPaho: paho, which supports only MQTT 5, reads our random packets and writes them again; our codec reads the same from
+// its output.
 func TestPaho(t *testing.T) {
 	for seed := range uint64(20000) {
 		g := generator{rand.New(rand.NewPCG(seed, 2)), packet.V5}
@@ -28,7 +28,7 @@ func TestPaho(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 		if p, _, err := packet.Split(raw, 0); err == nil && (p.Type == packet.SUBACK || p.Type == packet.UNSUBACK) {
-			continue // nothing that a server reads
+			continue // servers do not read these
 		}
 		_, _, err = parse(again.Bytes(), packet.V5)
 		if err != nil {

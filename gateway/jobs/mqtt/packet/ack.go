@@ -31,7 +31,7 @@ func ParsePuback(body []byte, v Version) (Puback, error) {
 	return a, nil
 }
 
-// rest reads the properties that may follow the reason of a packet, and may be missing.
+// rest reads the optional properties after the reason of a packet.
 func (r *reader) rest(t Type) {
 	if len(r.b) > 0 {
 		var p Properties

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// TestAllocations: what a connection does for each message allocates nothing.
+// TestAllocations: handling a message allocates nothing.
 func TestAllocations(t *testing.T) {
 	subscribe := raw(t, "8209 0001 02 0b 05 0001 'a' 01")
 	publish := raw(t, "3210 0001 'a' 0001 0a 09 0007 '1234567'")

@@ -12,9 +12,9 @@ type Connect struct {
 	Properties Properties
 }
 
-// Will is what the broker would publish for a client that is gone.
+// Will is the message that a broker publishes when the client's connection breaks.
 type Will struct {
-	Topic      []byte // nil: there is no will
+	Topic      []byte // nil: no will
 	Payload    []byte
 	QoS        uint8
 	Retain     bool
@@ -33,7 +33,7 @@ const (
 	flagUserName
 )
 
-// ParseConnect reads the body of a CONNECT into c. A version that is not served gives UnsupportedVersion.
+// ParseConnect reads the body of a CONNECT into c. Its error for unsupported versions is UnsupportedVersion.
 func ParseConnect(body []byte, c *Connect) error {
 	*c = Connect{}
 	r := reader{b: body}
@@ -75,7 +75,7 @@ func ParseConnect(body []byte, c *Connect) error {
 	return c.check(flags)
 }
 
-// check looks at what the fields mean together.
+// check validates the fields together.
 func (c *Connect) check(flags uint8) error {
 	switch {
 	case flags&flagReserved != 0:
@@ -168,7 +168,7 @@ func AppendConnack(dst []byte, v Version, c *Connack) []byte {
 	return c.Properties.appendTo(append(dst, flags, byte(c.Reason)), size)
 }
 
-// ParseConnack reads the body of a CONNACK into c. In MQTT 3.1.1 the reason is the return code as it stands.
+// ParseConnack reads the body of a CONNACK into c. In MQTT 3.1.1 the reason is the unchanged return code.
 func ParseConnack(body []byte, v Version, c *Connack) error {
 	*c = Connack{}
 	r := reader{b: body}

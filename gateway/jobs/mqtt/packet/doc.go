@@ -6,10 +6,10 @@
 //	│flags │ 7 bits a byte    │                                           │
 //	└──────┴──────────────────┴───────────────────────────────────────────┘
 //
-// Split finds the first packet in a buffer; ParseConnect and its like take its body apart. What they return lies in the
-// buffer and is valid as long as its bytes are. The Append methods write a whole packet behind what a buffer holds. Nothing
+// Split finds the first packet in a buffer; ParseConnect and the other Parse functions parse its body. Their results refer
+// to the buffer and are valid as long as its bytes are. The Append functions append a whole packet to a buffer. Nothing
 // here allocates, keeps a reference, or does I/O; every function is safe for concurrent use.
 //
-// QoS 2 and extended authentication are not served, so PUBREC, PUBREL, PUBCOMP and AUTH are known by name only.
+// QoS 2 and extended authentication are not supported, so of PUBREC, PUBREL, PUBCOMP and AUTH only the names are known.
 // Sections are those of OASIS "MQTT Version 5.0" (5 §…) and "MQTT Version 3.1.1" (3 §…).
 package packet

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// FuzzPackets takes bytes apart as a connection would. What parses is written again and parses to the same.
+// FuzzPackets parses bytes as a connection does. A parsed packet, written again, parses to the same.
 func FuzzPackets(f *testing.F) {
 	for _, line := range []string{
 		"100d 0004 'MQTT' 04 02 003c 0001 'a'", "1017 0004 'MQTT' 05 c6 003c 00 0001 'a' 00 0001 't' 0001 'p' 0000 0000",
@@ -37,7 +37,7 @@ func FuzzPackets(f *testing.F) {
 	})
 }
 
-// again writes what p says, and compares what that says with it.
+// again writes the parsed p, parses the result, and compares the two.
 func again(t *testing.T, p packet.Packet, v packet.Version) {
 	var b []byte
 	read := func() packet.Packet {
@@ -116,7 +116,7 @@ func againFilters(t *testing.T, p packet.Packet, v packet.Version) {
 	}
 }
 
-// equal compares by what is printed, in which nil and an empty text differ.
+// equal compares the printed values, in which nil and an empty text differ.
 func equal(a, b any) bool { return bytes.Equal(printed(a), printed(b)) }
 
 func printed(v any) []byte { return fmt.Appendf(nil, "%#v", v) }

@@ -22,10 +22,10 @@ const (
 	AUTH        Type = 15
 )
 
-// Version is a version of the protocol, as CONNECT spells it.
+// Version is a version of the protocol, with its number in CONNECT.
 type Version uint8
 
-// The versions that are served.
+// The supported versions.
 const (
 	V311 Version = 4
 	V5   Version = 5
@@ -39,15 +39,15 @@ const anyFlags = 0xff
 // MaxLength is the longest body that a packet can have, in bytes (5 §2.1.4).
 const MaxLength = 268435455
 
-// Packet is one packet as it was framed.
+// Packet is one framed packet.
 type Packet struct {
 	Type  Type
 	Flags uint8
-	Body  []byte // what follows the remaining length; lies in the buffer
+	Body  []byte // the bytes after the remaining length, in the buffer
 }
 
-// Split returns the first packet of b and how many bytes it takes. n is 0 while b holds only a part of it. A packet longer
-// than limit bytes, header included, is refused as soon as its length is known; limit 0 is none.
+// Split returns the first packet of b and its length in bytes. n is 0 while b holds only a part of it. A packet longer than
+// limit bytes, header included, is refused as soon as its length is known; 0: no limit.
 func Split(b []byte, limit int) (p Packet, n int, err error) {
 	if len(b) == 0 {
 		return p, 0, nil
@@ -71,7 +71,7 @@ func Split(b []byte, limit int) (p Packet, n int, err error) {
 	return p, total, nil
 }
 
-// varint reads a variable byte integer (5 §1.5.5). size is 0 while b ends within it.
+// varint reads a variable byte integer (5 §1.5.5). size is 0 if b ends within it.
 func varint(b []byte) (v uint32, size int, err error) {
 	for i := range 4 {
 		if i == len(b) {

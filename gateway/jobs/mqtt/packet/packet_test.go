@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// raw returns the bytes that a line of hexadecimal digits spells; what stands in quotes is text.
+// raw decodes a line of hexadecimal digits; quoted parts are text.
 func raw(t testing.TB, line string) []byte {
 	t.Helper()
 	var out []byte
@@ -60,11 +60,11 @@ func TestSplit(t *testing.T) {
 	f("0000", 0, 0, 0, packet.MalformedPacket)         // type 0
 	f("c100", 0, 0, 0, packet.MalformedPacket)         // flags of PINGREQ
 	f("8000", 0, 0, 0, packet.MalformedPacket)         // SUBSCRIBE without its flags
-	f("6000", 0, 0, 0, packet.MalformedPacket)         // PUBREL likewise
+	f("6000", 0, 0, 0, packet.MalformedPacket)         // flags of PUBREL
 	f("f000", 0, packet.AUTH, 2, 0)
 }
 
-// TestMalformed is what no packet may hold, by the section that says so.
+// TestMalformed checks invalid packets, each with the section that forbids it.
 func TestMalformed(t *testing.T) {
 	f := func(section string, v packet.Version, line string, reason packet.Reason) {
 		t.Helper()
@@ -144,7 +144,7 @@ func TestMalformed(t *testing.T) {
 
 	f("3 §3.8", v3, "8206 0001 0001 'a' 01", 0)
 	f("3 §3.8.3", v3, "8202 0001", protocol)
-	f("3 §3.8.3", v3, "8205 0001 0001 'a'", bad) // the options are missing: what mochi's decoder fell over
+	f("3 §3.8.3", v3, "8205 0001 0001 'a'", bad) // without options, which crashed mochi's decoder
 	f("3 §3.8.3", v3, "8206 0001 0001 'a' 03", bad)
 	f("3 §3.8.3", v3, "8206 0001 0001 'a' 04", bad) // MQTT 5's options
 	f("3 §2.3.1", v3, "8206 0000 0001 'a' 01", protocol)
@@ -171,7 +171,7 @@ func TestMalformed(t *testing.T) {
 	f("5 §3.14.2.2", v5, "e007 00 05 12 00000000", bad)
 }
 
-// parse takes a client's packet apart, and throws away what it finds.
+// parse parses a client's packet and discards the result.
 func parse(p packet.Packet, v packet.Version) error {
 	var err error
 	switch p.Type {
@@ -189,7 +189,7 @@ func parse(p packet.Packet, v packet.Version) error {
 	return err
 }
 
-// TestAppend pins the bytes of every packet that is written, behind what the buffer holds.
+// TestAppend checks the bytes of every packet that is written, after the buffer's existing content.
 func TestAppend(t *testing.T) {
 	f := func(want string, add func([]byte) []byte) {
 		t.Helper()
@@ -245,7 +245,7 @@ func TestAppend(t *testing.T) {
 	f("e007 00 05 11 00000001", func(b []byte) []byte { return packet.AppendDisconnect(b, v5, &bye) })
 }
 
-// TestMatch is 5 §4.7.1, and its examples.
+// TestMatch checks the rules and examples of 5 §4.7.1.
 func TestMatch(t *testing.T) {
 	f := func(filter, topic string, want bool) {
 		t.Helper()
@@ -275,7 +275,7 @@ func TestMatch(t *testing.T) {
 	f("a/+/c", "a/b/d", false)
 }
 
-// TestUserProperty: the first of a name is found, among other properties; what is no text is none.
+// TestUserProperty: the first with a name is found, among other properties; invalid text is not found.
 func TestUserProperty(t *testing.T) {
 	f := func(line, want string) {
 		t.Helper()

@@ -38,7 +38,7 @@ const (
 	propertyEnd = 0x2B
 )
 
-// kind is how a property's value is written.
+// kind is the encoding of a property's value.
 type kind uint8
 
 const (
@@ -53,7 +53,7 @@ const (
 	kindPair               // two strings
 )
 
-// Where properties may stand: in packets of a type, or in a CONNECT's will.
+// Where properties are allowed: in packets of a type, or in a CONNECT's will.
 const inWill = 1 << 0
 
 func in(types ...Type) (set uint16) {
@@ -63,11 +63,11 @@ func in(types ...Type) (set uint16) {
 	return set
 }
 
-// rule is what holds for a property. Numbers and texts lie in slots of their own in Properties.
+// rule describes a property. Its number or text has a slot in Properties.
 type rule struct {
 	kind    kind
 	nonZero bool   // 0 is a protocol error
-	where   uint16 // the packets that it may stand in
+	where   uint16 // the packets that may have it
 	slot    uint8
 }
 
@@ -106,18 +106,18 @@ var rules = [propertyEnd]rule{
 	UserProperty:         {kind: kindPair, where: in(CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, DISCONNECT, AUTH) | inWill},
 }
 
-// Properties are a packet's properties but for user properties, which are checked and passed over. Of several
-// subscription identifiers in a PUBLISH, the last is kept. The zero value has none; texts lie in the packet's buffer.
+// Properties are a packet's properties, except user properties, which are checked and skipped. Of several subscription
+// identifiers in a PUBLISH, the last is kept. The zero value is empty; texts refer to the packet's buffer.
 type Properties struct {
 	set     uint64 // by identifier
 	numbers [numberSlots]uint32
 	texts   [textSlots][]byte
 }
 
-// Has says whether a property is there.
+// Has reports whether a property is present.
 func (p *Properties) Has(id Property) bool { return p.set&(1<<id) != 0 }
 
-// Number returns the value of a property that is a number, or otherwise.
+// Number returns the value of a numeric property, or otherwise if it is missing.
 func (p *Properties) Number(id Property, otherwise uint32) uint32 {
 	if !p.Has(id) {
 		return otherwise
@@ -125,7 +125,7 @@ func (p *Properties) Number(id Property, otherwise uint32) uint32 {
 	return p.numbers[rules[id].slot]
 }
 
-// Text returns the value of a property that is a string or binary data, nil if it is not there.
+// Text returns the value of a string or binary property, nil if it is missing.
 func (p *Properties) Text(id Property) []byte {
 	if !p.Has(id) {
 		return nil
@@ -133,13 +133,13 @@ func (p *Properties) Text(id Property) []byte {
 	return p.texts[rules[id].slot]
 }
 
-// SetNumber sets a property that is a number.
+// SetNumber sets a numeric property.
 func (p *Properties) SetNumber(id Property, v uint32) {
 	p.set |= 1 << id
 	p.numbers[rules[id].slot] = v
 }
 
-// SetText sets a property that is a string or binary data, of at most 65535 bytes.
+// SetText sets a string or binary property of at most 65535 bytes.
 func (p *Properties) SetText(id Property, v []byte) {
 	p.set |= 1 << id
 	p.texts[rules[id].slot] = v
@@ -198,7 +198,7 @@ func (r *reader) property(p *Properties, where uint16) {
 	p.SetNumber(Property(id), v)
 }
 
-// size returns how many bytes the properties take, without their length.
+// size returns the properties' encoded size in bytes, without their length field.
 func (p *Properties) size() (n int) {
 	for set := p.set; set != 0; set &= set - 1 {
 		rule := &rules[bits.TrailingZeros64(set)]
@@ -219,7 +219,7 @@ func (p *Properties) size() (n int) {
 	return n
 }
 
-// appendTo appends the properties behind their length, which is size.
+// appendTo appends the properties, preceded by their length, size.
 func (p *Properties) appendTo(dst []byte, size int) []byte {
 	dst = appendVarint(dst, uint32(size))
 	for set := p.set; set != 0; set &= set - 1 {

@@ -19,7 +19,7 @@ const (
 	publishDUP
 )
 
-// ParsePublish reads a PUBLISH into m. The topic may be empty in MQTT 5 only, beside a topic alias.
+// ParsePublish reads a PUBLISH into m. The topic may be empty only in MQTT 5, with a topic alias.
 func ParsePublish(p Packet, v Version, m *Publish) error {
 	*m = Publish{DUP: p.Flags&publishDUP != 0, Retain: p.Flags&publishRetain != 0, QoS: p.Flags / publishQoS & 3}
 	switch {
@@ -52,7 +52,7 @@ func ParsePublish(p Packet, v Version, m *Publish) error {
 }
 
 // PublishUserProperty returns the value of the first user property with a name in a PUBLISH of MQTT 5 that ParsePublish
-// has read; nil if there is none. It lies in the packet's buffer.
+// has accepted; nil if there is none. It refers to the packet's buffer.
 func PublishUserProperty(p Packet, name string) []byte {
 	r := reader{b: p.Body}
 	r.text()
@@ -105,7 +105,7 @@ func publishBody(v Version, m *Publish, size, payload int) int {
 	return n
 }
 
-// appendPublishHeader appends everything but the payload, of which there will be so many bytes.
+// appendPublishHeader appends everything except the payload, whose length is payload.
 func appendPublishHeader(dst []byte, v Version, m *Publish, size, payload int) []byte {
 	flags := m.QoS * publishQoS
 	if m.DUP {

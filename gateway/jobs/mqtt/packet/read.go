@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// reader takes a body apart. The first thing that is missing or wrong stays as err; what is read after it is zero.
+// reader parses a body. The first error stays in err; all later reads return zero.
 type reader struct {
 	b   []byte
 	err *Error
@@ -79,7 +79,7 @@ func (r *reader) text() []byte {
 // validText says whether s is UTF-8 without U+0000.
 func validText(s []byte) bool { return bytes.IndexByte(s, 0) < 0 && utf8.Valid(s) }
 
-// end returns the error of what was read, or that there is more.
+// end returns the first error, or one for trailing bytes.
 func (r *reader) end() error {
 	if r.err == nil && len(r.b) > 0 {
 		r.err = errLong

@@ -3,7 +3,7 @@ package packet
 // Reason is a reason code of MQTT 5 (5 §2.4).
 type Reason uint8
 
-// The reason codes that the gateway gives or looks at.
+// The reason codes that the gateway sends or handles.
 const (
 	Success                 Reason = 0x00
 	GrantedQoS1             Reason = 0x01
@@ -84,7 +84,7 @@ func returnCode(r Reason) uint8 {
 	return Unavailable
 }
 
-// Error is a packet that is not as the protocol says. The errors of this package are all of this type.
+// Error is the error for an invalid packet. All errors of this package have this type.
 type Error struct {
 	Reason Reason
 	Text   string

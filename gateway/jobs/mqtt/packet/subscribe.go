@@ -2,16 +2,16 @@ package packet
 
 import "bytes"
 
-// Subscribe is a SUBSCRIBE or an UNSUBSCRIBE (5 §3.8, §3.10). Next takes its filters in order.
+// Subscribe is a SUBSCRIBE or an UNSUBSCRIBE (5 §3.8, §3.10). Next returns its filters in order.
 type Subscribe struct {
 	ID         uint16
 	Properties Properties // MQTT 5
 
-	filters []byte // as they stand in the packet, checked
-	options bool   // each has options behind it
+	filters []byte // as in the packet, checked
+	options bool   // each is followed by options
 }
 
-// Subscription is one filter of a SUBSCRIBE, with its options. Those but QoS are MQTT 5's.
+// Subscription is one filter of a SUBSCRIBE, with its options. All options but QoS are MQTT 5's.
 type Subscription struct {
 	Filter            []byte
 	QoS               uint8
@@ -91,7 +91,7 @@ func (s *Subscribe) Next() (one Subscription, ok bool) {
 	return one, true
 }
 
-// AppendSubscribe appends a SUBSCRIBE for the filters of list. Of properties, those of SUBSCRIBE are meant.
+// AppendSubscribe appends a SUBSCRIBE for the filters of list. properties may hold only those of a SUBSCRIBE.
 func AppendSubscribe(dst []byte, v Version, id uint16, properties *Properties, list []Subscription) []byte {
 	size, n := 0, 2
 	if v == V5 {
@@ -138,13 +138,13 @@ func AppendUnsubscribe(dst []byte, v Version, id uint16, filters [][]byte) []byt
 	return dst
 }
 
-// ValidTopic says whether s is a topic name: not empty, and without wildcards (5 §4.7.1). That it is UTF-8 is the
-// parser's to check.
+// ValidTopic reports whether s is a topic name: not empty, and without wildcards (5 §4.7.1). The parser checks that it is
+// UTF-8.
 func ValidTopic(s []byte) bool {
 	return len(s) > 0 && bytes.IndexByte(s, '#') < 0 && bytes.IndexByte(s, '+') < 0
 }
 
-// ValidFilter says whether s is a topic filter (5 §4.7.1), or that of a shared subscription (5 §4.8.2).
+// ValidFilter reports whether s is a topic filter (5 §4.7.1), or one of a shared subscription (5 §4.8.2).
 func ValidFilter(s []byte) bool {
 	if Shared(s) {
 		share, filter, ok := bytes.Cut(s[len(sharePrefix):], slash)
@@ -172,11 +172,11 @@ const sharePrefix = "$share/"
 
 var slash = []byte("/")
 
-// Shared says whether a filter is that of a shared subscription.
+// Shared reports whether a filter belongs to a shared subscription.
 func Shared(filter []byte) bool { return bytes.HasPrefix(filter, []byte(sharePrefix)) }
 
-// Match says whether a filter, which is valid and not a shared subscription's, matches a topic name (5 §4.7). A wildcard
-// at its beginning matches no topic that begins with $.
+// Match reports whether a filter, valid and not of a shared subscription, matches a topic name (5 §4.7). A wildcard at its
+// start matches no topic that begins with $.
 func Match(filter, topic []byte) bool {
 	if len(topic) > 0 && topic[0] == '$' && len(filter) > 0 && filter[0] != '$' {
 		return false
@@ -195,7 +195,7 @@ func Match(filter, topic []byte) bool {
 		case !moreFilter && !moreTopic:
 			return true
 		case moreFilter && !moreTopic:
-			return len(filterRest) == 1 && filterRest[0] == '#' // the parent level is matched too
+			return len(filterRest) == 1 && filterRest[0] == '#' // also matches the parent level
 		case !moreFilter:
 			return false
 		}

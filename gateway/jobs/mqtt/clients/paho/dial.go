@@ -81,7 +81,7 @@ func dial311(thing string, arrived chan<- message) (client, error) {
 	return client311{c}, done("CONNECT", c.Connect())
 }
 
-// done waits for what was sent to be acknowledged.
+// done waits for the acknowledgement.
 func done(what string, token mqtt.Token) error {
 	if !token.WaitTimeout(patience) {
 		return fmt.Errorf("%s was not acknowledged in %v", what, patience)

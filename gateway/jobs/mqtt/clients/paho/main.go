@@ -1,8 +1,8 @@
-// Command paho is a device's life with Eclipse's Go clients, unchanged: told of a job, starts it, downloads its file,
-// reports, is told of the next one. Once on MQTT 5 (paho.golang), once on 3.1.1 (paho.mqtt.golang).
+// Command paho runs a device's life with Eclipse's unmodified Go clients: it gets a notice of a job, starts it, downloads
+// its file, reports, and gets the notice of the next one. Once on MQTT 5 (paho.golang), once on 3.1.1 (paho.mqtt.golang).
 //
-// ../run.sh sets its environment: where the gateway is, which certificates there are, and what a job's URL leads to. The
-// operator's part goes by AWS's CLI.
+// ../run.sh sets its environment: the gateway's address, the certificates, and whether a store serves the job's URL. AWS's
+// CLI does the operator's part.
 package main
 
 import (
@@ -23,28 +23,28 @@ import (
 	"time"
 )
 
-// patience is how long something may take to come.
+// patience is how long to wait for a message.
 const patience = 30 * time.Second
 
-// message is what came to a topic.
+// message is a received message.
 type message struct {
 	topic   string
 	payload []byte
 }
 
-// client is a connection; what comes goes to the channel that it was made with.
+// client is a connection; received messages go to the channel that it was created with.
 type client interface {
 	subscribe(topics ...string) error
 	publish(topic string, payload []byte) error
 	close()
 }
 
-// device is a thing that is connected.
+// device is a connected thing.
 type device struct {
 	name    string
 	client  client
 	arrived chan message
-	kept    []message // came while another was waited for; in order
+	kept    []message // received while waiting for another; in order
 }
 
 func main() {
@@ -65,7 +65,7 @@ func main() {
 	}
 }
 
-// address is where devices connect, and with what; nil is plain.
+// address returns the address for devices and a thing's TLS configuration; nil is plain.
 func address(thing string) (string, *tls.Config, error) {
 	host := net.JoinHostPort(os.Getenv("MQTT_HOST"), os.Getenv("MQTT_PORT"))
 	ca := os.Getenv("MQTT_CA")
@@ -139,7 +139,7 @@ func (d *device) take(rest string) (map[string]any, error) {
 
 func (d *device) topic(rest string) string { return "$aws/things/" + d.name + "/jobs/" + rest }
 
-// ask sends a request and takes its answer.
+// ask sends a request and receives its answer.
 func (d *device) ask(rest, answer string, request map[string]any) (map[string]any, error) {
 	request["clientToken"] = rest
 	text, err := json.Marshal(request)
@@ -156,16 +156,16 @@ func (d *device) ask(rest, answer string, request map[string]any) (map[string]an
 	return v, err
 }
 
-// told waits until the thing is told that a job is the next; "": that none is.
-func (d *device) told(job string) error {
+// awaitNext waits for a notify-next with a job; "": one without.
+func (d *device) awaitNext(job string) error {
 	v, err := d.take("notify-next")
 	if err == nil && text(v, "execution", "jobId") != job {
-		err = fmt.Errorf("told of %q, want %q: %v", text(v, "execution", "jobId"), job, v)
+		err = fmt.Errorf("got a notice of %q, want %q: %v", text(v, "execution", "jobId"), job, v)
 	}
 	return err
 }
 
-// text is a value inside an object; "" if it is not there.
+// text returns a value inside an object; "" if it is missing.
 func text(v any, path ...string) string {
 	for _, name := range path {
 		m, _ := v.(map[string]any)
@@ -175,7 +175,7 @@ func text(v any, path ...string) string {
 	return s
 }
 
-// life is a device's whole life; it returns the size of the file that it has downloaded.
+// life runs a device's whole life; it returns the size of the downloaded file.
 func life(thing string, dial func(string, chan<- message) (client, error)) (size int, err error) {
 	if _, err = operate("create-thing", "--thing-name", thing); err != nil {
 		return 0, err
@@ -185,7 +185,7 @@ func life(thing string, dial func(string, chan<- message) (client, error)) (size
 		return 0, err
 	}
 	defer d.client.close()
-	// As AWS's clients do: answers by wildcards, notices by their names.
+	// Like AWS's clients: wildcards for answers, exact topics for notices.
 	if err = d.client.subscribe(d.topic("start-next/+"), d.topic("+/get/+"), d.topic("+/update/+"), d.topic("notify"), d.topic("notify-next")); err != nil {
 		return 0, err
 	}
@@ -193,7 +193,7 @@ func life(thing string, dial func(string, chan<- message) (client, error)) (size
 	if err = createJob(one, thing); err != nil {
 		return 0, err
 	}
-	if err = d.told(one); err != nil {
+	if err = d.awaitNext(one); err != nil {
 		return 0, err
 	}
 	if err = createJob(two, thing); err != nil {
@@ -229,12 +229,12 @@ func (d *device) first(job string) (size int, err error) {
 	return size, err
 }
 
-// second ends the first job, is told of the next, does it, and is told that none is left.
+// second ends the first job, does the next one after its notice, and gets the notice that none is left.
 func (d *device) second(one, two string) error {
 	if _, err := d.ask(one+"/update", "accepted", map[string]any{"status": "SUCCEEDED"}); err != nil {
 		return err
 	}
-	if err := d.told(two); err != nil {
+	if err := d.awaitNext(two); err != nil {
 		return err
 	}
 	v, err := d.ask("$next/get", "accepted", map[string]any{})
@@ -247,10 +247,10 @@ func (d *device) second(one, two string) error {
 	if _, err := d.ask(two+"/update", "accepted", map[string]any{"status": "SUCCEEDED"}); err != nil {
 		return err
 	}
-	if err := d.told(""); err != nil {
+	if err := d.awaitNext(""); err != nil {
 		return err
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) { // decided within a second
+	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) { // the rollout is decided within a second
 		v, err := operate("describe-job", "--job-id", one)
 		if err != nil {
 			return err
@@ -264,7 +264,7 @@ func (d *device) second(one, two string) error {
 	}
 }
 
-// download fetches what is behind a job's URL, if there is a store behind it.
+// download fetches a job's URL, if a store serves it.
 func download(url string) (int, error) {
 	want := os.Getenv("JOBGATE_OBJECT_SHA256")
 	if want == "" {
