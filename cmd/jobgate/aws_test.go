@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/servertest"
 )
 
@@ -59,7 +60,7 @@ func TestPresignPlaces(t *testing.T) {
 			t.Errorf("%v: %s, want %s", p.env, got, p.want)
 		}
 	}
-	r := jobgate(t, "", append(presignKeys, "AWS_REGION=eu-west-1"), "presign", "--config", writeFile(t, t.TempDir(), "j.yaml", "presign: {bucket_regions: {bkt: ap-south-1}}\n"), "s3://bkt/k")
+	r := jobgate(t, "", append(presignKeys, "AWS_REGION=eu-west-1"), "presign", "--config", gatetest.WriteFile(t, t.TempDir(), "j.yaml", "presign: {bucket_regions: {bkt: ap-south-1}}\n"), "s3://bkt/k")
 	if got, want := signedFor(t, r.out), "https://bkt.s3.ap-south-1.amazonaws.com/k ap-south-1"; got != want {
 		t.Errorf("bucket_regions: %s, want %s", got, want)
 	}
@@ -68,7 +69,7 @@ func TestPresignPlaces(t *testing.T) {
 // TestEndpointHosts: an endpoint of AWS's settings keeps the rules of presign.endpoint.
 func TestEndpointHosts(t *testing.T) {
 	t.Parallel()
-	document := writeFile(t, t.TempDir(), "job.json", "{}")
+	document := gatetest.WriteFile(t, t.TempDir(), "job.json", "{}")
 	for endpoint, want := range map[string]string{
 		"http://bücher.example":  `"http://bücher.example" has a host that is not a DNS name in ASCII`,
 		"http://h:0443":          `has the port "0443", which is not 1..65535 without leading zeros`,

@@ -23,11 +23,11 @@ func TestBenchInterrupted(t *testing.T) {
 		t.Cleanup(server.Close)
 		d := startDaemon(t, nil, "bench", "--rate", "50/s", "--connections", "2", "--warmup", "0s", "--duration", "1h", server.URL+"/x?token=hush")
 		eventually(t, func() string { return strings.Repeat("x", int(min(asked.Load(), 20))) }, strings.Repeat("x", 20))
-		d.signal(syscall.SIGINT)
-		if got := d.wait(); got != code {
+		d.Signal(syscall.SIGINT)
+		if got := d.Wait(); got != code {
 			t.Errorf("answers %d: exit %d, want %d", status, got, code)
 		}
-		if out := d.out.String() + d.log.String(); !strings.Contains(out, want) || !strings.Contains(out, "interrupted") || strings.Contains(out, "hush") {
+		if out := d.Out.String() + d.Log.String(); !strings.Contains(out, want) || !strings.Contains(out, "interrupted") || strings.Contains(out, "hush") {
 			t.Errorf("answers %d: no %q, or a query, in\n%s", status, want, out)
 		}
 	}

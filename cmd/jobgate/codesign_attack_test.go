@@ -53,7 +53,7 @@ func TestCodeSignDisguises(t *testing.T) {
 	s.start()
 	file := "s3://us-east-1." + s.bucket + "/firmware/v7.bin@" + s.old
 	for name, document := range disguises(t, file) {
-		resp, err := http.Post("http://"+s.d.address("sidecar")+"/render?role=rich", "application/json", strings.NewReader(document))
+		resp, err := http.Post("http://"+s.d.Address("sidecar")+"/render?role=rich", "application/json", strings.NewReader(document))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestCodeSignKMS(t *testing.T) {
 		return text + strings.Replace(fmt.Sprintf(codeSignConfig, s.key, s.bucket, s.folder), "key_file: \""+s.key+`"`, "kms_key: \""+arn+`"`, 1)
 	})
 	s.d = startDaemon(t, append(s.proxy.Env(), "AWS_ENDPOINT_URL_KMS="+kms.URL), "serve", "--config", s.folder+"/jobgate.yaml")
-	eventually(t, func() string { _, body := fetch(t, "GET", "http://"+s.d.address("admin")+"/readyz"); return body }, `"ready":true`)
+	eventually(t, func() string { _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/readyz"); return body }, `"ready":true`)
 	code := func(text string) { refuse.Store(&text) }
 
 	code("ThrottlingException")

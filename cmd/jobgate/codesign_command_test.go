@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/codesign"
 )
 
@@ -31,7 +32,7 @@ func TestCodeSignCommand(t *testing.T) {
 	if err := os.WriteFile(key, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	file := writeFile(t, folder, "v7.bin", "version 7")
+	file := gatetest.WriteFile(t, folder, "v7.bin", "version 7")
 	f := func(wantCode int, wantOut, wantErr, stdin string, args ...string) string {
 		t.Helper()
 		r := jobgate(t, stdin, testAWS, append([]string{"codesign"}, args...)...)
@@ -52,11 +53,11 @@ func TestCodeSignCommand(t *testing.T) {
 	const mark = "\uFEFF" // as some editors put it
 	for _, signature := range []string{object, value, mark + object, mark + value} {
 		f(0, file+": ok (9 bytes, key "+k.ID(), "", signature, "--key-file", key, "--verify", "-", file)
-		f(0, ": ok", "", "", "--key-file", public, "--verify", writeFile(t, folder, "sig", signature), file)
+		f(0, ": ok", "", "", "--key-file", public, "--verify", gatetest.WriteFile(t, folder, "sig", signature), file)
 	}
-	flipped := writeFile(t, folder, "flipped.bin", "version 6")
+	flipped := gatetest.WriteFile(t, folder, "flipped.bin", "version 6")
 	f(1, "", "does not verify: the file was changed, or another key signed it", value, "--key-file", public, "--verify", "-", flipped)
-	f(1, "", "is of a file of 9 bytes, this one has 10", object, "--key-file", public, "--verify", "-", writeFile(t, folder, "long.bin", "version 7!"))
+	f(1, "", "is of a file of 9 bytes, this one has 10", object, "--key-file", public, "--verify", "-", gatetest.WriteFile(t, folder, "long.bin", "version 7!"))
 	f(1, "", "neither the object of a code-sign-signature placeholder nor base64", "{}", "--key-file", public, "--verify", "-", file)
 	f(1, "", "a public key and no private key", "", "--key-file", public, file)
 	f(1, "", "there is no key: give --key-file", "", file)
@@ -66,7 +67,7 @@ func TestCodeSignCommand(t *testing.T) {
 	f(2, "", "want object or value", "", "--key-file", key, "--format", "pem", file)
 	f(2, "", "give one", "", "--key-file", key, "--profile", "x", file)
 
-	profiles := writeFile(t, folder, "jobgate.yaml", "codesign:\n  profiles:\n    a: {key_file: "+key+", allow: ['arn:aws:s3:::firmware/*']}\n")
+	profiles := gatetest.WriteFile(t, folder, "jobgate.yaml", "codesign:\n  profiles:\n    a: {key_file: "+key+", allow: ['arn:aws:s3:::firmware/*']}\n")
 	f(0, "SHA256withECDSA", "", "", "--config", profiles, file)
 	f(0, "SHA256withECDSA", "", "", "--config", profiles, "--profile", "a", file)
 	f(1, "", `"b": it is not one of codesign.profiles`, "", "--config", profiles, "--profile", "b", file)
@@ -87,7 +88,7 @@ func TestCheckCodeSign(t *testing.T) {
 	}
 	weak := testKey(t, "rsa-1024.pem")
 	config := func(key string) string {
-		return writeFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\ncodesign:\n  profiles:\n    a: {key_file: "+key+", allow: ['arn:aws:s3:::firmware/*']}\n")
+		return gatetest.WriteFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\ncodesign:\n  profiles:\n    a: {key_file: "+key+", allow: ['arn:aws:s3:::firmware/*']}\n")
 	}
 	f := func(wantCode int, want, config string, documents ...string) {
 		t.Helper()
@@ -96,18 +97,18 @@ func TestCheckCodeSign(t *testing.T) {
 			t.Errorf("exit %d\nout %s\nerr %s\nwant %s", r.code, r.out, r.err, want)
 		}
 	}
-	good := writeFile(t, folder, "good.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
-	both := writeFile(t, folder, "both.json", `{"url":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}","sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
+	good := gatetest.WriteFile(t, folder, "good.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
+	both := gatetest.WriteFile(t, folder, "both.json", `{"url":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/v7.bin}","sig":"${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}"}`)
 	f(0, "both.json: ok (2 placeholders)", config(key), both)
-	outside := writeFile(t, folder, "outside.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.secrets/v7.bin@v1}"}`)
+	outside := gatetest.WriteFile(t, folder, "outside.json", `{"sig":"${aws:iot:code-sign-signature:s3://us-east-1.secrets/v7.bin@v1}"}`)
 	f(0, "good.json", config(key), good)
 	f(1, "outside.json:1:9: Cannot sign the code file", config(key), outside)
 	f(1, "no profile of codesign.profiles allows arn:aws:s3:::secrets/v7.bin", config(key), outside)
-	parameter := writeFile(t, folder, "parameter.json", `{"sig":"${aws:iot:parameter:code}"}`)
+	parameter := gatetest.WriteFile(t, folder, "parameter.json", `{"sig":"${aws:iot:parameter:code}"}`)
 	if text, err = os.ReadFile(config(key)); err != nil {
 		t.Fatal(err)
 	}
-	routes := writeFile(t, folder, "routes.yaml", string(text)+"routes:\n  - path: /x/{jobId}\n    document: file://"+folder+"/{jobId}.json\n"+
+	routes := gatetest.WriteFile(t, folder, "routes.yaml", string(text)+"routes:\n  - path: /x/{jobId}\n    document: file://"+folder+"/{jobId}.json\n"+
 		"    parameters: {code: '${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@v1}'}\n")
 	f(1, "parameter.json:1:9: ", routes, parameter)
 	f(1, "one cannot stand in the value of a parameter", routes, parameter)

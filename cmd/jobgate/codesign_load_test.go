@@ -74,14 +74,14 @@ func TestCodeSignLarge(t *testing.T) {
 	s := newCodeSite(t)
 	const size = 192 << 20
 	version := s.minio.PutObject(t, s.bucket, "firmware/large.bin", make([]byte, size))
-	idle := memoryOf(t, s.d.cmd.Process.Pid, "VmRSS")
+	idle := memoryOf(t, s.d.Cmd.Process.Pid, "VmRSS")
 	calls := callsAtOnce()
 	s.createAtOnce(calls, "small", "firmware/v7.bin", s.new)
-	small := memoryOf(t, s.d.cmd.Process.Pid, "VmHWM")
+	small := memoryOf(t, s.d.Cmd.Process.Pid, "VmHWM")
 	reads := func() int { return s.proxy.Count("GET", "/"+s.bucket+"/firmware/large.bin") }
 	began := time.Now()
 	s.createAtOnce(calls, "large", "firmware/large.bin", version)
-	peak := memoryOf(t, s.d.cmd.Process.Pid, "VmHWM")
+	peak := memoryOf(t, s.d.Cmd.Process.Pid, "VmHWM")
 	t.Logf("%d MiB idle, at most %d MiB for a small object, %d MiB while %d MiB were signed for %d jobs, in %v; %d answers to come back",
 		idle, small, peak, size>>20, calls, time.Since(began).Round(time.Millisecond), s.comeBack.Load())
 	if n := reads(); n != 1 || s.reads() != 1 {

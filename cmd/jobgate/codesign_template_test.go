@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/presigner/miniotest"
 )
 
 // template asks for a document of the operator's own.
 func (s *codeSite) template(name string) (int, signedDocument, string) {
 	s.t.Helper()
-	status, body := fetch(s.t, "GET", "http://"+s.d.address("listen")+"/templates/"+name)
+	status, body := fetch(s.t, "GET", "http://"+s.d.Address("listen")+"/templates/"+name)
 	var d signedDocument
 	if status == 200 {
 		if err := json.Unmarshal([]byte(body), &d); err != nil {
@@ -48,7 +49,7 @@ func TestCodeSignTemplates(t *testing.T) {
 	s.start()
 
 	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Delay: 3 * time.Second}})
-	writeFile(t, s.folder, "slow.json", s.text("firmware/v7.bin", s.old))
+	gatetest.WriteFile(t, s.folder, "slow.json", s.text("firmware/v7.bin", s.old))
 	if status, _, body := s.template("slow"); status != 503 || !strings.Contains(body, "not available now") {
 		t.Errorf("a slow signature: %d %s", status, body)
 	}
@@ -59,13 +60,13 @@ func TestCodeSignTemplates(t *testing.T) {
 
 	// S3 is gone, and the template changes.
 	s.proxy.Stop()
-	writeFile(t, s.folder, "slow.json", s.text("firmware/v7.bin", s.new))
-	writeFile(t, s.folder, "fresh.json", s.text("firmware/v7.bin", s.new))
+	gatetest.WriteFile(t, s.folder, "slow.json", s.text("firmware/v7.bin", s.new))
+	gatetest.WriteFile(t, s.folder, "fresh.json", s.text("firmware/v7.bin", s.new))
 	failed := func() string {
 		if version := s.templateVersion("slow"); version != s.old {
 			t.Fatalf("without S3 the template's document has %s", version)
 		}
-		return s.d.log.String()
+		return s.d.Log.String()
 	}
 	eventually(t, failed, `msg="cannot sign an object"`)
 	if status, _, body := s.template("fresh"); status != 503 {
@@ -77,7 +78,7 @@ func TestCodeSignTemplates(t *testing.T) {
 
 	// A parameter of the route is text, not a document.
 	before := s.reads()
-	writeFile(t, s.folder, "parameter.json", `{"sig":"${aws:iot:parameter:code}"}`)
+	gatetest.WriteFile(t, s.folder, "parameter.json", `{"sig":"${aws:iot:parameter:code}"}`)
 	if status, _, body := s.template("parameter"); status != 502 || !strings.Contains(body, "cannot stand in the value of a parameter") {
 		t.Errorf("a route's parameter: %d %s", status, body)
 	}
@@ -116,9 +117,9 @@ func TestCodeSignKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.reload(200)
-	eventually(t, s.d.log.String, "has mode 0644: others than its owner may use it; chmod 600")
+	eventually(t, s.d.Log.String, "has mode 0644: others than its owner may use it; chmod 600")
 	s.verify("old", "version one", s.old, s.public)
-	if log := s.d.log.String(); strings.Contains(log, strings.Split(string(text), "\n")[1]) {
+	if log := s.d.Log.String(); strings.Contains(log, strings.Split(string(text), "\n")[1]) {
 		t.Error("the log holds the key")
 	}
 	s.stop()

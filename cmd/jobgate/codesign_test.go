@@ -22,6 +22,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/codesign"
 	"jobgate/presigner/miniotest"
 )
@@ -108,7 +109,7 @@ func (s *codeSite) write(allow string) {
 // reload puts what stands in the files in force.
 func (s *codeSite) reload(want int) string {
 	s.t.Helper()
-	status, body := fetch(s.t, "POST", "http://"+s.d.address("admin")+"/-/reload")
+	status, body := fetch(s.t, "POST", "http://"+s.d.Address("admin")+"/-/reload")
 	if status != want {
 		s.t.Fatalf("reload: %d %s", status, body)
 	}
@@ -183,8 +184,8 @@ func TestCodeSign(t *testing.T) {
 	s.verify("old", "version one", s.old, s.public)
 
 	// Templates of the operator's own.
-	writeFile(t, s.folder, "release.json", s.text("firmware/v7.bin", s.old))
-	_, body := fetch(t, "GET", "http://"+s.d.address("listen")+"/templates/release")
+	gatetest.WriteFile(t, s.folder, "release.json", s.text("firmware/v7.bin", s.old))
+	_, body := fetch(t, "GET", "http://"+s.d.Address("listen")+"/templates/release")
 	var d signedDocument
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		t.Fatalf("%s: %v", body, err)
@@ -237,7 +238,7 @@ func TestCodeSign(t *testing.T) {
 	if n := s.reads() - before; n != 1 { // the download by the URL
 		t.Errorf("%d reads for another key", n)
 	}
-	_, body = fetch(t, "GET", "http://"+s.d.address("listen")+"/templates/release")
+	_, body = fetch(t, "GET", "http://"+s.d.Address("listen")+"/templates/release")
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -245,7 +246,7 @@ func TestCodeSign(t *testing.T) {
 
 	// A bad key leaves the one before in force.
 	for name, text := range map[string]string{"empty": "", "no key": "x", "encrypted": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"} {
-		writeFile(t, s.folder, "firmware.pem", text)
+		gatetest.WriteFile(t, s.folder, "firmware.pem", text)
 		if body := s.reload(400); !strings.Contains(body, "firmware.pem") {
 			t.Errorf("%s: %s", name, body)
 		}
@@ -260,7 +261,7 @@ func TestCodeSign(t *testing.T) {
 		t.Errorf("outside allow: %d %s", status, body)
 	}
 	// The log says why; it takes some lines a second of such refusals.
-	eventually(t, func() string { _, _, _ = s.fetch("old"); return s.d.log.String() }, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket)
+	eventually(t, func() string { _, _, _ = s.fetch("old"); return s.d.Log.String() }, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket)
 	s.write("firmware/*")
 	s.reload(200)
 	s.verify("old", "version one", s.old, s.public)
@@ -272,7 +273,7 @@ func TestCodeSign(t *testing.T) {
 		t.Errorf("an existing job: %d %s", status, body)
 	}
 
-	if _, body := fetch(t, "GET", "http://"+s.d.address("admin")+"/metrics"); !strings.Contains(body, `jobgate_codesign_signatures_total{outcome="made"} `) || !strings.Contains(body, "jobgate_codesign_bytes_total ") {
+	if _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/metrics"); !strings.Contains(body, `jobgate_codesign_signatures_total{outcome="made"} `) || !strings.Contains(body, "jobgate_codesign_bytes_total ") {
 		t.Errorf("metrics: %s", body)
 	}
 	s.stop()
@@ -319,7 +320,7 @@ func TestCodeSignStrangers(t *testing.T) {
 	before := s.reads()
 	sidecar := func(document, query string) (int, string) {
 		t.Helper()
-		resp, err := http.Post("http://"+s.d.address("sidecar")+"/render?role=rich"+query, "application/json", strings.NewReader(document))
+		resp, err := http.Post("http://"+s.d.Address("sidecar")+"/render?role=rich"+query, "application/json", strings.NewReader(document))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,14 +340,14 @@ func TestCodeSignStrangers(t *testing.T) {
 	const off = "code signing is not configured for this document"
 	status, body := sidecar(kept, "")
 	refused("sidecar, off", 400, status, body, off)
-	status, body = fetch(t, "GET", "http://"+s.d.address("listen")+"/api/kept")
+	status, body = fetch(t, "GET", "http://"+s.d.Address("listen")+"/api/kept")
 	refused("backend, off", 502, status, body, off)
 
 	configure(true)
 	s.reload(200)
 	for name, get := range map[string]func() (int, string){
 		"sidecar": func() (int, string) { return sidecar(kept, "") },
-		"backend": func() (int, string) { return fetch(t, "GET", "http://"+s.d.address("listen")+"/api/kept") },
+		"backend": func() (int, string) { return fetch(t, "GET", "http://"+s.d.Address("listen")+"/api/kept") },
 	} {
 		status, body := get()
 		var d signedDocument
@@ -358,7 +359,7 @@ func TestCodeSignStrangers(t *testing.T) {
 	}
 	status, body = sidecar(unsigned, "")
 	refused("sidecar, not kept", 503, status, body, "not available now")
-	status, body = fetch(t, "GET", "http://"+s.d.address("listen")+"/api/unsigned")
+	status, body = fetch(t, "GET", "http://"+s.d.Address("listen")+"/api/unsigned")
 	refused("backend, not kept", 503, status, body, "not available now")
 	status, body = sidecar(`["${aws:iot:parameter:x}"]`, "&parameter.x=%24%7Baws:iot:code-sign-signature-value:s3://us-east-1."+s.bucket+"/firmware/v7.bin@"+s.old+"%7D")
 	refused("parameter", 400, status, body, "value of a parameter")

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/presigner"
 )
 
@@ -39,7 +40,7 @@ func verify(t *testing.T, method, raw string) presigner.Verified {
 func TestRender(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	file := writeFile(t, folder, "job.json", testDocument)
+	file := gatetest.WriteFile(t, folder, "job.json", testDocument)
 	for _, r := range []result{
 		jobgate(t, "", testAWS, "render", "--thing-name", "sensor-1", "--parameter", "channel=beta", "--expires", "1h", file),
 		jobgate(t, testDocument, testAWS, "render", "--thing-name=sensor-1", "--parameter=channel=beta", "--expires=1h", "-"),
@@ -97,7 +98,7 @@ func TestPresign(t *testing.T) {
 	f := func(method, object, wantHost, wantPath, wantVersion string, args ...string) {
 		t.Helper()
 		folder := t.TempDir()
-		file := writeFile(t, folder, "jobgate.yaml", "presign: {allow_upload: ['*'], expires: 5m}\n")
+		file := gatetest.WriteFile(t, folder, "jobgate.yaml", "presign: {allow_upload: ['*'], expires: 5m}\n")
 		r := jobgate(t, "", testAWS, append([]string{"presign", "--config", file, "--method", method, object}, args...)...)
 		if r.code != 0 || r.err != "" {
 			t.Fatalf("%s %s: exit %d: %s", method, object, r.code, r.err)
@@ -134,10 +135,10 @@ func TestPresignFaults(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	good := writeFile(t, folder, "good.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\n")
-	bad := writeFile(t, folder, "bad.yaml", "listen: 127.0.0.1:0\nupstreams: [http://127.0.0.1:9]\npresign: {expires: 8d}\n")
-	document := writeFile(t, folder, "job.json", testDocument)
-	broken := writeFile(t, folder, "broken.json", "{\n \"a\": \"${aws:iot:nothing}\"\n}")
+	good := gatetest.WriteFile(t, folder, "good.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\n")
+	bad := gatetest.WriteFile(t, folder, "bad.yaml", "listen: 127.0.0.1:0\nupstreams: [http://127.0.0.1:9]\npresign: {expires: 8d}\n")
+	document := gatetest.WriteFile(t, folder, "job.json", testDocument)
+	broken := gatetest.WriteFile(t, folder, "broken.json", "{\n \"a\": \"${aws:iot:nothing}\"\n}")
 	f := func(wantCode int, wantOut, wantErr string, args ...string) {
 		t.Helper()
 		r := jobgate(t, "", nil, append([]string{"check"}, args...)...)
@@ -165,9 +166,9 @@ func TestCheckJobs(t *testing.T) {
 	f := func(wantCode int, want, keys string) {
 		t.Helper()
 		if keys != "" {
-			writeFile(t, folder, "keys.yaml", keys)
+			gatetest.WriteFile(t, folder, "keys.yaml", keys)
 		}
-		file := writeFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:8080\nauth: {mode: sigv4}\njobs: {enabled: true, store: '"+
+		file := gatetest.WriteFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:8080\nauth: {mode: sigv4}\njobs: {enabled: true, store: '"+
 			folder+"/jobs.db', access_keys_file: '"+folder+"/keys.yaml'}\n")
 		if r := jobgate(t, "", testAWS, "check", "--quiet", "--config", file); r.code != wantCode || !strings.Contains(r.err, want) {
 			t.Errorf("exit %d: %s, want %s", r.code, r.err, want)
@@ -186,7 +187,7 @@ func TestExamples(t *testing.T) {
 	t.Parallel()
 	count, controls := 0, 0
 	for name, text := range exampleConfigurations(t) {
-		file := writeFile(t, t.TempDir(), "jobgate.yaml", text)
+		file := gatetest.WriteFile(t, t.TempDir(), "jobgate.yaml", text)
 		r := jobgate(t, "", testAWS, "check", "--config", file)
 		if r.code != 0 {
 			t.Errorf("%s: %s", name, r.err)
@@ -250,7 +251,7 @@ func TestMan(t *testing.T) {
 func TestDocumentWithMark(t *testing.T) {
 	t.Parallel()
 	const marked = "\uFEFF" + `{"thing":"${aws:iot:parameter:name}"}`
-	file := writeFile(t, t.TempDir(), "job.json", marked)
+	file := gatetest.WriteFile(t, t.TempDir(), "job.json", marked)
 	if r := jobgate(t, "", testAWS, "check", "--parameter", "name", file); r.code != 0 || r.err != "" || !strings.Contains(r.out, "job.json: ok (") {
 		t.Errorf("exit %d: %s%s", r.code, r.out, r.err)
 	}

@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	requirePrograms(t, "curl", "aws", "openssl", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
 	// A home in AWS must not matter: the demo has an account of its own.
 	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)
-	text := eventually(t, d.out.String, "Ctrl-C ends the demo.")
+	text := eventually(t, d.Out.String, "Ctrl-C ends the demo.")
 	folder := t.TempDir()
 	answers := paste(t, folder, text)
 	f := func(command int, want ...string) {
@@ -65,11 +65,11 @@ func TestDemo(t *testing.T) {
 		!strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) {
 		t.Errorf("%s:\n%s", metrics, body)
 	}
-	d.signal(syscall.SIGINT)
-	if code := d.wait(); code != 0 {
+	d.Signal(syscall.SIGINT)
+	if code := d.Wait(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
-	if left, _ := filepath.Glob(filepath.Join(d.cmd.Dir, "jobgate-demo-*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(d.Cmd.Dir, "jobgate-demo-*")); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // pages are the documents of the repository, by path from here.
@@ -161,7 +163,7 @@ func TestFrontDoor(t *testing.T) {
 		switch kind, text := block[1], block[2]; kind {
 		case "yaml":
 			configurations++
-			file := writeFile(t, t.TempDir(), "jobgate.yaml", text)
+			file := gatetest.WriteFile(t, t.TempDir(), "jobgate.yaml", text)
 			if r := jobgate(t, "", testAWS, "check", "--config", file); r.code != 0 {
 				t.Errorf("%s%s", text, r.err)
 			}

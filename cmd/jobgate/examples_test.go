@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/cmd/jobgate/storage"
 	"jobgate/gateway/codesign"
 	"jobgate/gateway/jobs/api"
@@ -137,8 +138,8 @@ func TestExampleAlerts(t *testing.T) {
 	t.Parallel()
 	promtool := servertest.Program(t, "promtool", "prometheus")
 	folder := t.TempDir()
-	writeFile(t, folder, "rules.yaml", readExample(t, alertsFile))
-	tests := writeFile(t, folder, "tests.yaml", readExample(t, "testdata/alerts.yaml"))
+	gatetest.WriteFile(t, folder, "rules.yaml", readExample(t, alertsFile))
+	tests := gatetest.WriteFile(t, folder, "tests.yaml", readExample(t, "testdata/alerts.yaml"))
 	for _, args := range [][]string{{"check", "rules", filepath.Join(folder, "rules.yaml")}, {"test", "rules", tests}} {
 		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("promtool %v: %v\n%s", args[:2], err, out)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // TestSignedDevices: with auth.mode sigv4 a device gets what its access key is for, and nobody gets anything unsigned.
@@ -15,7 +17,7 @@ func TestSignedDevices(t *testing.T) {
 	t.Parallel()
 	s := newJobsSite(t)
 	route := "routes: [{path: '/things/{thingName}/manual', document: 'file://" + s.folder + "/doc.json'}]\n"
-	writeFile(t, s.folder, "doc.json", "{}")
+	gatetest.WriteFile(t, s.folder, "doc.json", "{}")
 	s.configure(func(text string) string { return text + "auth: {mode: sigv4}\n" + route })
 	s.start()
 	s.operate(200, "", "POST", "/things/sensor-1", "{}")
@@ -42,13 +44,13 @@ func TestSignedDevices(t *testing.T) {
 	f(aws.Credentials{}, "", "listen", "/things/sensor-1/manual", 403, "MissingAuthenticationToken")
 
 	// A new keys file is in force once it is there; a broken one is not.
-	admin := "http://" + s.d.address("admin")
-	writeFile(t, s.folder, "keys.yaml", "access_keys: [{id: A, secret: short}]\n")
+	admin := "http://" + s.d.Address("admin")
+	gatetest.WriteFile(t, s.folder, "keys.yaml", "access_keys: [{id: A, secret: short}]\n")
 	if status, body := fetch(t, "POST", admin+"/-/reload"); status != 400 || !strings.Contains(body, "secret has 5 characters") {
 		t.Errorf("reload of broken keys: %d %s", status, body)
 	}
 	f(sensorKey, data, "listen", "/things/sensor-1/jobs/first", 200, "")
-	writeFile(t, s.folder, "keys.yaml", keysFile(operatorKey))
+	gatetest.WriteFile(t, s.folder, "keys.yaml", keysFile(operatorKey))
 	eventually(t, func() string {
 		_, body := s.ask(sensorKey, data, "listen", "GET", "/things/sensor-1/jobs/first", "")
 		return body
@@ -66,7 +68,7 @@ func TestJobsReload(t *testing.T) {
 	reload := func(wantStatus int, want, old, new string) {
 		t.Helper()
 		s.configure(func(text string) string { return strings.Replace(text, old, new, 1) })
-		if status, body := fetch(t, "POST", "http://"+s.d.address("admin")+"/-/reload"); status != wantStatus || !strings.Contains(body, want) {
+		if status, body := fetch(t, "POST", "http://"+s.d.Address("admin")+"/-/reload"); status != wantStatus || !strings.Contains(body, want) {
 			t.Fatalf("reload with %s: %d %s", new, status, body)
 		}
 	}
@@ -100,17 +102,17 @@ func TestWatch(t *testing.T) {
 		return strings.Replace(text, ", access_keys_file: "+s.folder+"/keys.yaml", "", 1)
 	})
 	s.start()
-	key := madeKey.FindStringSubmatch(s.d.log.String())
-	if key == nil || !strings.Contains(s.d.log.String(), "aws --endpoint-url http://"+s.d.address("control")+" iot list-jobs\n") {
-		t.Fatalf("no key was printed: %s", s.d.log)
+	key := madeKey.FindStringSubmatch(s.d.Log.String())
+	if key == nil || !strings.Contains(s.d.Log.String(), "aws --endpoint-url http://"+s.d.Address("control")+" iot list-jobs\n") {
+		t.Fatalf("no key was printed: %s", s.d.Log)
 	}
 	operator := aws.Credentials{AccessKeyID: key[1], SecretAccessKey: key[2]}
 	env := []string{"AWS_ACCESS_KEY_ID=" + key[1], "AWS_SECRET_ACCESS_KEY=" + key[2]}
-	url := "http://" + s.d.address("control")
+	url := "http://" + s.d.Address("control")
 	all := startDaemon(t, env, "jobs", "watch", "--endpoint-url", url)
-	one := startDaemon(t, env, "jobs", "watch", "--config", filepath.Join(s.folder, "jobgate.yaml"), "--set", "control="+s.d.address("control"), "--job-id", "other", "--json")
-	eventually(t, all.log.String, "following the jobs of "+url+"\n")
-	eventually(t, one.log.String, "following the jobs of "+url+"\n")
+	one := startDaemon(t, env, "jobs", "watch", "--config", filepath.Join(s.folder, "jobgate.yaml"), "--set", "control="+s.d.Address("control"), "--job-id", "other", "--json")
+	eventually(t, all.Log.String, "following the jobs of "+url+"\n")
+	eventually(t, one.Log.String, "following the jobs of "+url+"\n")
 	change := func(listener, method, path, body string) {
 		t.Helper()
 		if status, text := s.ask(operator, "iot", listener, method, path, body); status != 200 {
@@ -121,25 +123,25 @@ func TestWatch(t *testing.T) {
 	change("control", "POST", "/things/sensor-1", "{}")
 	change("control", "PUT", "/jobs/first", target)
 	change("listen", "POST", "/things/sensor-1/jobs/first", `{"status":"SUCCEEDED"}`)
-	eventually(t, all.out.String, "Z job.completed first COMPLETED SUCCEEDED=1\n")
+	eventually(t, all.Out.String, "Z job.completed first COMPLETED SUCCEEDED=1\n")
 	for _, want := range []string{"Z job.created first IN_PROGRESS", "Z execution.updated first sensor-1 SUCCEEDED number=1 version=2\n"} {
-		if !strings.Contains(all.out.String(), want) {
-			t.Errorf("%q is not in\n%s", want, all.out)
+		if !strings.Contains(all.Out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, all.Out)
 		}
 	}
 	change("control", "PUT", "/jobs/other", target)
-	if text := eventually(t, one.out.String, `"jobId":"other"`); !strings.HasPrefix(text, `{"type":"job.created","time":"`) || strings.Contains(text, "first") {
+	if text := eventually(t, one.Out.String, `"jobId":"other"`); !strings.HasPrefix(text, `{"type":"job.created","time":"`) || strings.Contains(text, "first") {
 		t.Errorf("--job-id --json: %s", text)
 	}
 
 	// The ends: a person's, and the gateway's, which does not wait for those who watch.
-	one.signal(syscall.SIGINT)
-	if code := one.wait(); code != 0 {
+	one.Signal(syscall.SIGINT)
+	if code := one.Wait(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
 	s.stop()
-	if code := all.wait(); code != 1 || !strings.Contains(all.log.String(), "jobgate: jobs: the event stream has ended\n") {
-		t.Errorf("exit %d %s", code, all.log)
+	if code := all.Wait(); code != 1 || !strings.Contains(all.Log.String(), "jobgate: jobs: the event stream has ended\n") {
+		t.Errorf("exit %d %s", code, all.Log)
 	}
 	if r := jobgate(t, "", nil, "jobs", "watch", "--endpoint-url", url); r.code != 1 || !strings.Contains(r.err, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to a key of jobs.access_keys_file") {
 		t.Errorf("without credentials: %+v", r)

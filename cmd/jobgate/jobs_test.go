@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -62,7 +63,7 @@ type jobsSite struct {
 	t              *testing.T
 	proxy          *miniotest.Proxy
 	folder, bucket string
-	d              *daemon
+	d              *gatetest.Process
 }
 
 func newJobsSite(t *testing.T) *jobsSite {
@@ -72,7 +73,7 @@ func newJobsSite(t *testing.T) *jobsSite {
 	minio.CreateBucket(t, s.bucket)
 	minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("the firmware"))
 	minio.PutObject(t, s.bucket, "documents/a b.json", []byte(`{"from": "a source", "url": "`+s.placeholder()+`"}`))
-	writeFile(t, s.folder, "keys.yaml", keysFile(operatorKey, sensorKey))
+	gatetest.WriteFile(t, s.folder, "keys.yaml", keysFile(operatorKey, sensorKey))
 	s.configure(func(text string) string { return text })
 	return s
 }
@@ -80,19 +81,19 @@ func newJobsSite(t *testing.T) *jobsSite {
 // configure writes the configuration, as change makes it.
 func (s *jobsSite) configure(change func(string) string) {
 	s.t.Helper()
-	writeFile(s.t, s.folder, "jobgate.yaml", change(fmt.Sprintf(jobsConfig, s.folder, s.bucket)))
+	gatetest.WriteFile(s.t, s.folder, "jobgate.yaml", change(fmt.Sprintf(jobsConfig, s.folder, s.bucket)))
 }
 
 func (s *jobsSite) start() {
 	s.t.Helper()
 	s.d = startDaemon(s.t, s.proxy.Env(), "serve", "--config", filepath.Join(s.folder, "jobgate.yaml"))
-	eventually(s.t, func() string { _, body := fetch(s.t, "GET", "http://"+s.d.address("admin")+"/readyz"); return body }, `"ready":true`)
+	eventually(s.t, func() string { _, body := fetch(s.t, "GET", "http://"+s.d.Address("admin")+"/readyz"); return body }, `"ready":true`)
 }
 
 func (s *jobsSite) stop() {
 	s.t.Helper()
-	s.d.signal(syscall.SIGTERM)
-	if code := s.d.wait(); code != 0 {
+	s.d.Signal(syscall.SIGTERM)
+	if code := s.d.Wait(); code != 0 {
 		s.t.Errorf("exit %d", code)
 	}
 }
@@ -111,7 +112,7 @@ func (s *jobsSite) ask(key aws.Credentials, service, listener, method, path, bod
 // send is ask, with the answer's header. The status of no answer is 0.
 func (s *jobsSite) send(key aws.Credentials, service, listener, method, path, body string) (int, http.Header, string) {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.d.address(listener)+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.d.Address(listener)+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -241,13 +242,13 @@ func TestJobs(t *testing.T) {
 		}
 	}
 	report("first")
-	s.d.signal(syscall.SIGKILL) // what was answered is on disk
-	_ = s.d.wait()
+	s.d.Signal(syscall.SIGKILL) // what was answered is on disk
+	_ = s.d.Wait()
 	s.start()
 	eventually(t, func() string { _, body := s.ask(operatorKey, "iot", "control", "GET", "/jobs/first", ""); return body }, `"status":"COMPLETED"`)
 	report("poor")
 	check("$next", 200) // sourced is left
-	if _, body := fetch(t, "GET", "http://"+s.d.address("admin")+"/metrics"); !strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) ||
+	if _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/metrics"); !strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) ||
 		!strings.Contains(body, `jobgate_presigned_urls_total{mode="signed"}`) {
 		t.Errorf("metrics: %s", body)
 	}

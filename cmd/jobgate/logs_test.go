@@ -14,13 +14,13 @@ func TestStartAndStopAreLogged(t *testing.T) {
 	f := func(env []string, endpoint, want string, warned bool) {
 		t.Helper()
 		d := startDaemon(t, append(env, testAWS...), "serve", "--config", s.config, "--set", "presign.endpoint="+endpoint)
-		d.address("listen")
-		if got := strings.Contains(d.log.String(), "presign.endpoint: is not set, and AWS_ENDPOINT_URL_S3 is"); got != warned {
-			t.Errorf("%v %q: warned %v\n%s", env, endpoint, got, d.log)
+		d.Address("listen")
+		if got := strings.Contains(d.Log.String(), "presign.endpoint: is not set, and AWS_ENDPOINT_URL_S3 is"); got != warned {
+			t.Errorf("%v %q: warned %v\n%s", env, endpoint, got, d.Log)
 		}
-		d.signal(syscall.SIGTERM)
-		if code := d.wait(); code != 0 || !strings.HasSuffix(d.log.String(), want) {
-			t.Errorf("exit %d\n%s", code, d.log)
+		d.Signal(syscall.SIGTERM)
+		if code := d.Wait(); code != 0 || !strings.HasSuffix(d.Log.String(), want) {
+			t.Errorf("exit %d\n%s", code, d.Log)
 		}
 	}
 	store := []string{"AWS_ENDPOINT_URL_S3=http://127.0.0.1:9"}

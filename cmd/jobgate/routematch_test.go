@@ -3,6 +3,8 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 const routedConfig = `listen: 127.0.0.1:0
@@ -21,10 +23,10 @@ routes:
 func TestCheckAsServed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	configuration := writeFile(t, folder, "jobgate.yaml", routedConfig)
+	configuration := gatetest.WriteFile(t, folder, "jobgate.yaml", routedConfig)
 	f := func(wantCode int, want, name, text string, args ...string) {
 		t.Helper()
-		file := writeFile(t, folder, name, text)
+		file := gatetest.WriteFile(t, folder, name, text)
 		r := jobgate(t, "", testAWS, append([]string{"check", "--config", configuration, file}, args...)...)
 		got := strings.ReplaceAll(r.err+strings.TrimPrefix(r.out, configuration+": ok (3 routes, 2 roles)\n"), folder+"/", "")
 		if r.code != wantCode || got != want {
@@ -41,12 +43,12 @@ func TestCheckAsServed(t *testing.T) {
 	f(0, "tiles.txt: ok (1 placeholders)\n", "tiles.txt", object("maps"))
 	f(0, "job.json: ok (0 placeholders)\n", "job.json", `"${aws:iot:parameter:channel}"`)
 	f(0, "tiles.txt: ok (0 placeholders)\n", "tiles.txt", `${aws:iot:parameter:zoom}`)
-	r := jobgate(t, "", testAWS, "check", "-q", "--config", configuration, writeFile(t, folder, "tiles.txt", "${aws:iot:parameter:channel}"))
+	r := jobgate(t, "", testAWS, "check", "-q", "--config", configuration, gatetest.WriteFile(t, folder, "tiles.txt", "${aws:iot:parameter:channel}"))
 	if r.code != 1 || !strings.Contains(r.err, "tiles.txt:1:1: ") || !strings.Contains(r.err, "; as /maps/{thingName} serves it\n") {
 		t.Errorf("another route's parameter: exit %d %s", r.code, r.err)
 	}
 	// What no route names may be anybody's.
-	r = jobgate(t, "", testAWS, "check", "-q", "--config", configuration, writeFile(t, folder, "other.txt", object("maps")))
+	r = jobgate(t, "", testAWS, "check", "-q", "--config", configuration, gatetest.WriteFile(t, folder, "other.txt", object("maps")))
 	if r.code != 1 || !strings.Contains(r.err, "as /things/{thingName}/jobs/{jobId}/document serves it") || strings.Contains(r.err, "/maps/{thingName}") {
 		t.Errorf("no route's: exit %d %s", r.code, r.err)
 	}
@@ -73,7 +75,7 @@ func TestAllFaults(t *testing.T) {
 func TestRenderAsRoute(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	configuration := writeFile(t, folder, "jobgate.yaml", strings.NewReplacer("role: firmware, ", "expires: 3m, ").Replace(routedConfig))
+	configuration := gatetest.WriteFile(t, folder, "jobgate.yaml", strings.NewReplacer("role: firmware, ", "expires: 3m, ").Replace(routedConfig))
 	document := `{"u": "${aws:iot:s3-presigned-url:https://s3.eu-west-1.amazonaws.com/firmware/${thingName}/${jobId}}", "c": "${aws:iot:parameter:channel}"}`
 	r := jobgate(t, document, testAWS, "render", "--config", configuration, "--path", "/things/sensor-1/jobs/v7/document?x=y", "-")
 	if r.code != 0 {

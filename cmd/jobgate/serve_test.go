@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"jobgate/cmd/jobgate/demo/objectstore"
+	"jobgate/cmd/jobgate/gatetest"
 )
 
 // fetch asks for url and returns status and body.
@@ -58,18 +59,18 @@ func newSite(t *testing.T) *site {
 	if err := os.Mkdir(filepath.Join(s.folder, "documents"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, s.folder, "documents/v7.json", `{"url": "${aws:iot:s3-presigned-url-v2:https://s3.eu-west-1.amazonaws.com/firmware/v7.bin}"}`)
+	gatetest.WriteFile(t, s.folder, "documents/v7.json", `{"url": "${aws:iot:s3-presigned-url-v2:https://s3.eu-west-1.amazonaws.com/firmware/v7.bin}"}`)
 	s.configure("10m")
 	return s
 }
 
 func (s *site) configure(expires string) {
-	s.config = writeFile(s.t, s.folder, "jobgate.yaml", fmt.Sprintf(siteConfig, s.folder, expires))
+	s.config = gatetest.WriteFile(s.t, s.folder, "jobgate.yaml", fmt.Sprintf(siteConfig, s.folder, expires))
 }
 
 // expires is how long the URL lives in the document that a gateway serves now.
-func (s *site) expires(d *daemon) string {
-	status, body := fetch(s.t, "GET", "http://"+d.address("listen")+"/jobs/v7")
+func (s *site) expires(d *gatetest.Process) string {
+	status, body := fetch(s.t, "GET", "http://"+d.Address("listen")+"/jobs/v7")
 	if status != 200 {
 		return fmt.Sprint(status, " ", body)
 	}
@@ -83,13 +84,13 @@ func TestServe(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	d := startDaemon(t, testAWS, "serve", "--config", s.config, "--log-level", "info")
-	admin := "http://" + d.address("admin")
+	admin := "http://" + d.Address("admin")
 	eventually(t, func() string { return s.expires(d) }, "10m0s")
 
-	if r := jobgate(t, "", nil, "health", "--address", d.address("admin")); r.code != 0 || r.out != "ok\n" {
+	if r := jobgate(t, "", nil, "health", "--address", d.Address("admin")); r.code != 0 || r.out != "ok\n" {
 		t.Errorf("health: %+v", r)
 	}
-	if r := jobgate(t, "", nil, "health", "--ready", "--address", d.address("admin")); r.code != 0 || !strings.Contains(r.out, `"ready":true`) {
+	if r := jobgate(t, "", nil, "health", "--ready", "--address", d.Address("admin")); r.code != 0 || !strings.Contains(r.out, `"ready":true`) {
 		t.Errorf("health --ready: %+v", r)
 	}
 	if _, body := fetch(t, "GET", admin+"/config"); !strings.Contains(body, "expires: 10m  # "+s.config+":6:14\n") {
@@ -117,9 +118,9 @@ func TestServe(t *testing.T) {
 
 	// SIGHUP, and what needs a restart.
 	s.configure("12m")
-	d.signal(syscall.SIGHUP)
+	d.Signal(syscall.SIGHUP)
 	eventually(t, func() string { return s.expires(d) }, "12m0s")
-	writeFile(t, s.folder, "jobgate.yaml", strings.Replace(fmt.Sprintf(siteConfig, s.folder, "13m"), "admin: 127.0.0.1:0", "admin: 127.0.0.2:0", 1))
+	gatetest.WriteFile(t, s.folder, "jobgate.yaml", strings.Replace(fmt.Sprintf(siteConfig, s.folder, "13m"), "admin: 127.0.0.1:0", "admin: 127.0.0.2:0", 1))
 	if status, body := fetch(t, "POST", admin+"/-/reload"); status != 400 || !strings.Contains(body, "cannot reload: admin changed, which needs a restart; nothing was changed") {
 		t.Errorf("reload with another admin: %d %s", status, body)
 	}
@@ -127,14 +128,14 @@ func TestServe(t *testing.T) {
 		t.Errorf("after a refused reload: %s", got)
 	}
 
-	d.signal(syscall.SIGTERM)
-	if code := d.wait(); code != 0 {
+	d.Signal(syscall.SIGTERM)
+	if code := d.Wait(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
 	if r := jobgate(t, "", nil, "health", "--address", strings.TrimPrefix(admin, "http://")); r.code != 1 || !strings.HasPrefix(r.err, "jobgate: the gateway does not answer: ") {
 		t.Errorf("health of an ended gateway: %+v", r)
 	}
-	if strings.Contains(d.log.String(), "s3cret") || strings.Contains(d.log.String(), "X-Amz-Signature") {
+	if strings.Contains(d.Log.String(), "s3cret") || strings.Contains(d.Log.String(), "X-Amz-Signature") {
 		t.Error("the log holds a secret")
 	}
 }
@@ -149,7 +150,7 @@ func TestConfigMap(t *testing.T) {
 		if err := os.Mkdir(version, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, version, "jobgate.yaml", fmt.Sprintf(siteConfig, s.folder, expires))
+		gatetest.WriteFile(t, version, "jobgate.yaml", fmt.Sprintf(siteConfig, s.folder, expires))
 	}
 	link := func(to string) {
 		t.Helper()
@@ -175,18 +176,18 @@ func TestDrain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	d := startDaemon(t, testAWS, "serve", "--config", s.config, "--set", "drain.delay=1m")
-	admin := "http://" + d.address("admin")
+	admin := "http://" + d.Address("admin")
 	eventually(t, func() string { return s.expires(d) }, "10m0s")
-	d.signal(syscall.SIGTERM)
+	d.Signal(syscall.SIGTERM)
 	eventually(t, func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }, `"draining":true`)
 	if got := s.expires(d); got != "10m0s" {
 		t.Errorf("while draining: %s", got)
 	}
-	if r := jobgate(t, "", nil, "health", "--ready", "--address", d.address("admin")); r.code != 1 || !strings.Contains(r.err, "answered 503") {
+	if r := jobgate(t, "", nil, "health", "--ready", "--address", d.Address("admin")); r.code != 1 || !strings.Contains(r.err, "answered 503") {
 		t.Errorf("health --ready: %+v", r)
 	}
-	d.signal(syscall.SIGTERM)
-	if code := d.wait(); code != 1 {
+	d.Signal(syscall.SIGTERM)
+	if code := d.Wait(); code != 1 {
 		t.Errorf("exit %d after the second signal", code)
 	}
 }
@@ -206,8 +207,8 @@ func TestServeFaults(t *testing.T) {
 	f("jobgate: cannot read the configuration: open none.yaml: no such file or directory\n", "--config", "none.yaml")
 	f(`jobgate: flag --listen: listen: "8080" is not an address; allowed: host:port or :port`, "--config", s.config, "--listen", "8080")
 	f("jobgate: cannot bind listen ", "--config", s.config, "--listen", strings.TrimPrefix(taken.URL, "http://"))
-	sidecar := writeFile(t, s.folder, "sidecar.yaml", "listen: ''\nadmin: ''\nsidecar: 127.0.0.1:0\npresign: {allow: ['arn:aws:s3:::firmware/*']}\n")
-	short := writeFile(t, s.folder, "token", "secret\n")
+	sidecar := gatetest.WriteFile(t, s.folder, "sidecar.yaml", "listen: ''\nadmin: ''\nsidecar: 127.0.0.1:0\npresign: {allow: ['arn:aws:s3:::firmware/*']}\n")
+	short := gatetest.WriteFile(t, s.folder, "token", "secret\n")
 	f("jobgate: cannot read sidecar_token_file: open none: no such file or directory\n", "--config", sidecar, "--set", "sidecar_token_file=none")
 	f(fmt.Sprintf("jobgate: cannot use sidecar_token_file %q: it holds 6 bytes, at least 16 are needed\n", short), "--config", sidecar, "--set", "sidecar_token_file="+short)
 }
@@ -223,7 +224,7 @@ func TestServeAssumesRole(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(folder, filepath.Dir(name)), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, folder, name, text)
+		gatetest.WriteFile(t, folder, name, text)
 	}
 	store, err := objectstore.New(objectstore.Config{Folder: folder, Owner: testKeys})
 	if err != nil {
@@ -231,8 +232,8 @@ func TestServeAssumesRole(t *testing.T) {
 	}
 	server := httptest.NewServer(store)
 	t.Cleanup(server.Close)
-	writeFile(t, folder, "jobs/v7.json", `{"url": "${aws:iot:s3-presigned-url-v2:`+server.URL+`/firmware/v7.bin}"}`)
-	config := writeFile(t, t.TempDir(), "jobgate.yaml", `listen: 127.0.0.1:0
+	gatetest.WriteFile(t, folder, "jobs/v7.json", `{"url": "${aws:iot:s3-presigned-url-v2:`+server.URL+`/firmware/v7.bin}"}`)
+	config := gatetest.WriteFile(t, t.TempDir(), "jobgate.yaml", `listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 sidecar: 127.0.0.1:0
 routes:
@@ -247,7 +248,7 @@ drain: {delay: 0s}
 	d := startDaemon(t, env, "serve", "--config", config)
 	var body string
 	eventually(t, func() string {
-		_, body = fetch(t, "GET", "http://"+d.address("listen")+"/jobs/v7")
+		_, body = fetch(t, "GET", "http://"+d.Address("listen")+"/jobs/v7")
 		return body
 	}, "X-Amz-Security-Token=")
 	_, raw, _ := strings.Cut(body, `"url": "`)
@@ -255,7 +256,7 @@ drain: {delay: 0s}
 	if status, file := fetch(t, "GET", raw); status != 200 || file != "firmware" {
 		t.Errorf("the file: %d %s", status, file)
 	}
-	resp, err := http.Post("http://"+d.address("sidecar")+"/render", "application/json", strings.NewReader(`["${aws:iot:s3-presigned-url-v2:`+server.URL+`/firmware/v7.bin}"]`))
+	resp, err := http.Post("http://"+d.Address("sidecar")+"/render", "application/json", strings.NewReader(`["${aws:iot:s3-presigned-url-v2:`+server.URL+`/firmware/v7.bin}"]`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/jobs"
 	"jobgate/gateway/jobs/operations"
 	"jobgate/gateway/jobs/postgres/pgtest"
@@ -83,7 +84,7 @@ func TestStoreFlagsAreNamed(t *testing.T) {
 	file, folder := storeFile(t), t.TempDir()
 	const held, there = "postgres://u:secret@localhost/x", "postgres://u@localhost/x"
 	none := filepath.Join(folder, "none")
-	yaml := writeFile(t, folder, "jobgate.yaml", "jobs: {enabled: true, store: "+there+", store_password_file: "+none+"}\n")
+	yaml := gatetest.WriteFile(t, folder, "jobgate.yaml", "jobs: {enabled: true, store: "+there+", store_password_file: "+none+"}\n")
 	for _, c := range []struct {
 		args []string
 		want string
@@ -113,13 +114,13 @@ func TestStoreMoved(t *testing.T) {
 	back := filepath.Join(t.TempDir(), "back.db")
 	r := jobgate(t, "", nil, "store", "copy", "--from", file, "--to", back)
 	r.want(t, 0, "ok")
-	yaml := writeFile(t, t.TempDir(), "jobgate.yaml", "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: "+file+"}\n")
+	yaml := gatetest.WriteFile(t, t.TempDir(), "jobgate.yaml", "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: "+file+"}\n")
 	r = jobgate(t, "", nil, "serve", "--config", yaml)
 	r.want(t, 1, "was moved by jobgate store copy")
 	r = jobgate(t, "", nil, "store", "unfence", "--store", file)
 	r.want(t, 0, "")
 	d := startDaemon(t, nil, "serve", "--config", yaml)
-	d.address("admin")
+	d.Address("admin")
 	r = jobgate(t, "", nil, "store", "copy", "--from", file, "--to", filepath.Join(t.TempDir(), "x.db"))
 	r.want(t, 1, "stop the gateway that has it open")
 	copied := filepath.Join(t.TempDir(), "backup.db")

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/servertest"
 )
 
@@ -16,9 +17,9 @@ func TestStoreFileGone(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	path := filepath.Join(folder, "jobs.db")
-	file := writeFile(t, folder, "jobgate.yaml", fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: %s}\n", path))
+	file := gatetest.WriteFile(t, folder, "jobgate.yaml", fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: %s}\n", path))
 	d := startDaemon(t, nil, "serve", "--config", file)
-	admin := "http://" + d.address("admin")
+	admin := "http://" + d.Address("admin")
 	eventually(t, func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }, `"store":{"kind":"sqlite","state":"ok"}`)
 	if _, body := fetch(t, "GET", admin+"/metrics"); !strings.Contains(body, `jobgate_lease_held{work="jobs"} 1`) {
 		t.Errorf("no lease is held in\n%s", body)
@@ -60,16 +61,16 @@ func TestDiskFull(t *testing.T) {
 	if out, err := try.CombinedOutput(); err != nil {
 		missing(fmt.Sprintf("%v %s", err, out))
 	}
-	writeFile(t, folder, "keys.yaml", keysFile(operatorKey))
-	file := writeFile(t, folder, "jobgate.yaml", fmt.Sprintf(`listen: 127.0.0.1:0
+	gatetest.WriteFile(t, folder, "keys.yaml", keysFile(operatorKey))
+	file := gatetest.WriteFile(t, folder, "jobgate.yaml", fmt.Sprintf(`listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 control: 127.0.0.1:0
 jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
 `, disk, folder))
 	cmd := command(t, []string{"DISK=" + disk, "AWS_REGION=us-east-1"}, "serve", "--config", file)
 	cmd.Path, cmd.Args = unshare, append([]string{"unshare", "-rm", "sh", "-c", mount + ` && exec "$0" "$@"`, binary}, cmd.Args[1:]...)
-	s := &jobsSite{t: t, folder: folder, d: startCommand(t, cmd)}
-	admin := "http://" + s.d.address("admin")
+	s := &jobsSite{t: t, folder: folder, d: gatetest.Start(t, cmd)}
+	admin := "http://" + s.d.Address("admin")
 	readyz := func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }
 	eventually(t, readyz, `"store":{"kind":"sqlite","state":"ok"}`)
 
@@ -95,7 +96,7 @@ jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
 	if status, text := s.ask(operatorKey, "iot", "control", "GET", "/things/t1", ""); status != 200 {
 		t.Errorf("a thing that is there: %d %s", status, text)
 	}
-	eventually(t, s.d.log.String, "the jobs store fails")
+	eventually(t, s.d.Log.String, "the jobs store fails")
 
 	if err := os.Remove(fmt.Sprintf("/proc/%d/root%s/ballast", cmd.Process.Pid, disk)); err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -149,7 +150,7 @@ func TestHostilePaths(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.file("secret.json", secret)
-	writeFile(t, inside, "good.json", `{}`)
+	gatetest.WriteFile(t, inside, "good.json", `{}`)
 	if err := os.Symlink(filepath.Join(s.folder, "secret.json"), filepath.Join(inside, "link.json")); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +242,7 @@ presign: {role: download}
 	// With a wrong key STS quotes what was signed.
 	wrong := s.serve(config, "AWS_SECRET_ACCESS_KEY=a-wrong-key-is-a-secret-too")
 	comeBack(t, "with a wrong key", get(t, "http://"+wrong.devices+"/s3/doc"))
-	eventually(t, "the log says why STS refused", func() bool { return strings.Contains(wrong.log.String(), "signature we calculated does not match") })
+	eventually(t, "the log says why STS refused", func() bool { return strings.Contains(wrong.Log.String(), "signature we calculated does not match") })
 	for _, shown := range []answer{get(t, "http://"+g.admin+"/config"), get(t, "http://"+g.admin+"/readyz"), get(t, "http://"+wrong.admin+"/readyz"), get(t, "http://"+g.admin+"/metrics")} {
 		if held := logs.held(shown.body); len(held) > 0 || shown.body == "" {
 			t.Errorf("operators are shown %q: %s", held, shown.body)

@@ -29,7 +29,7 @@ cache: {role: download}
 	if got := g.metric("jobgate_clock_skew_seconds"); got < 598 || got > 602 {
 		t.Errorf("jobgate_clock_skew_seconds is %v, want 600", got)
 	}
-	if !strings.Contains(g.log.String(), "the local clock is off") {
+	if !strings.Contains(g.Log.String(), "the local clock is off") {
 		t.Error("the log does not warn of the clock")
 	}
 	// When the URL's five minutes are over by the server's clock, it is refused.

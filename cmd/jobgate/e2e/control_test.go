@@ -22,7 +22,7 @@ var operatorKey = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: 
 // writeKeys writes keys.yaml, which lists operatorKey.
 func writeKeys(t *testing.T, folder string) {
 	t.Helper()
-	writeFile(t, folder, "keys.yaml", "access_keys: [{id: "+operatorKey.AccessKeyID+", secret: \""+operatorKey.SecretAccessKey+"\"}]\n")
+	gatetest.WriteFile(t, folder, "keys.yaml", "access_keys: [{id: "+operatorKey.AccessKeyID+", secret: \""+operatorKey.SecretAccessKey+"\"}]\n")
 }
 
 // operate sends a request that an operator has signed, for an operation without a body.
@@ -59,7 +59,7 @@ func TestRefusedCallers(t *testing.T) {
 	f := func(what string, key aws.Credentials, code string) {
 		t.Helper()
 		before := denied()
-		res, err := operateAs(t, client, key, http.MethodGet, "http://"+g.address("control")+"/jobs")
+		res, err := operateAs(t, client, key, http.MethodGet, "http://"+g.Address("control")+"/jobs")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,13 +68,13 @@ func TestRefusedCallers(t *testing.T) {
 		}
 		eventually(t, what+" is counted", func() bool { return denied() == before+1 })
 		line := `level=WARN msg="request refused" status=403 error="` + code + `: `
-		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.log.String(), line) })
+		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.Log.String(), line) })
 	}
 	unknown, wrong := operatorKey, operatorKey
 	unknown.AccessKeyID, wrong.SecretAccessKey = "AKIANOBODY", "another secret"
 	f("an unknown key", unknown, "UnrecognizedClient")
 	f("a wrong signature", wrong, "InvalidSignature")
-	if log := g.log.String(); strings.Contains(log, wrong.SecretAccessKey) || strings.Contains(log, operatorKey.SecretAccessKey) {
+	if log := g.Log.String(); strings.Contains(log, wrong.SecretAccessKey) || strings.Contains(log, operatorKey.SecretAccessKey) {
 		t.Error("the log holds a secret")
 	}
 }
@@ -86,12 +86,12 @@ func TestControlTLS(t *testing.T) {
 	servers, operators, strangers := newAuthority(t, "servers"), newAuthority(t, "operators"), newAuthority(t, "strangers")
 	renew := func(name string) {
 		certificate, key := servers.issue(name)
-		writeFile(t, folder, "control.crt", certificate)
-		writeFile(t, folder, "control.key", key)
+		gatetest.WriteFile(t, folder, "control.crt", certificate)
+		gatetest.WriteFile(t, folder, "control.key", key)
 	}
 	renew("first")
-	writeFile(t, folder, "operators.crt", inPEM("CERTIFICATE", operators.cert.Raw))
-	bundle := writeFile(t, folder, "servers.crt", inPEM("CERTIFICATE", servers.cert.Raw))
+	gatetest.WriteFile(t, folder, "operators.crt", inPEM("CERTIFICATE", operators.cert.Raw))
+	bundle := gatetest.WriteFile(t, folder, "servers.crt", inPEM("CERTIFICATE", servers.cert.Raw))
 	writeKeys(t, folder)
 	start := func(clientCA string) *gateway {
 		return serve(t, folder, []string{"AWS_REGION=us-east-1"}, strings.NewReplacer("$DIR", folder, "$CA", clientCA).Replace(`
@@ -104,7 +104,7 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 	g := start(", client_ca_file: " + folder + "/operators.crt")
 	f := func(who string, c *http.Client, welcome bool) {
 		t.Helper()
-		res, err := operate(t, c, http.MethodGet, "https://"+g.address("control")+"/jobs")
+		res, err := operate(t, c, http.MethodGet, "https://"+g.Address("control")+"/jobs")
 		if (err == nil && res.StatusCode == http.StatusOK) != welcome {
 			t.Errorf("%s: %v %v", who, res, err)
 		}
@@ -113,20 +113,20 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 	f("no certificate", servers.client(nil, ""), false)
 	f("another authority's", servers.client(strangers, "me"), false)
 	certificate, key := operators.issue("me")
-	follow(t, g, bundle, "--cert-file", writeFile(t, folder, "me.crt", certificate), "--key-file", writeFile(t, folder, "me.key", key))
-	if res, err := operate(t, client, http.MethodGet, "http://"+g.address("control")+"/jobs"); err == nil && res.StatusCode == http.StatusOK {
+	follow(t, g, bundle, "--cert-file", gatetest.WriteFile(t, folder, "me.crt", certificate), "--key-file", gatetest.WriteFile(t, folder, "me.key", key))
+	if res, err := operate(t, client, http.MethodGet, "http://"+g.Address("control")+"/jobs"); err == nil && res.StatusCode == http.StatusOK {
 		t.Error("it answers without TLS")
 	}
 	renew("second")
 	eventually(t, "the control plane shows its new certificate", func() bool {
-		res, err := operate(t, servers.client(operators, "me"), http.MethodGet, "https://"+g.address("control")+"/jobs")
+		res, err := operate(t, servers.client(operators, "me"), http.MethodGet, "https://"+g.Address("control")+"/jobs")
 		if err != nil {
 			t.Fatalf("while the certificate is renewed: %v", err)
 		}
 		return res.TLS.PeerCertificates[0].Subject.CommonName == "second"
 	})
-	g.signal(syscall.SIGTERM)
-	if code := g.wait(); code != 0 {
+	g.Signal(syscall.SIGTERM)
+	if code := g.Wait(); code != 0 {
 		t.Errorf("exit %d", code)
 	}
 
@@ -140,17 +140,9 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 func follow(t *testing.T, g *gateway, bundle string, flags ...string) {
 	t.Helper()
 	env := []string{"AWS_ACCESS_KEY_ID=" + operatorKey.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + operatorKey.SecretAccessKey, "AWS_CA_BUNDLE=" + bundle}
-	watch := command(t, filepath.Dir(bundle), env, append([]string{"jobs", "watch", "--config", g.config, "--set", "control=" + g.address("control")}, flags...)...)
-	var said gatetest.Buffer
-	watch.Stderr = &said
-	if err := watch.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = watch.Process.Kill()
-		_ = watch.Wait() // it was killed
-	}()
+	watch := gatetest.Start(t, command(filepath.Dir(bundle), env, append([]string{"jobs", "watch", "--config", g.config, "--set", "control=" + g.Address("control")}, flags...)...))
+	defer watch.End(syscall.SIGKILL)
 	eventually(t, "jobgate jobs watch follows over TLS", func() bool {
-		return strings.Contains(said.String(), "following the jobs of https://"+g.address("control"))
+		return strings.Contains(watch.Log.String(), "following the jobs of https://"+g.Address("control"))
 	})
 }

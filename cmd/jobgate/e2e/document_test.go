@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -140,7 +141,7 @@ func TestExpired(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.object("fw.bin", "bytes")
-	writeFile(t, s.folder, "jobgate.yaml", s.text(downloadRole))
+	gatetest.WriteFile(t, s.folder, "jobgate.yaml", s.text(downloadRole))
 	out, errs, code := run(t, s.folder, s.proxy.Env(), "presign", "--expires", "5s", s.text("$S3/$BUCKET/fw.bin"))
 	if code != 0 {
 		t.Fatalf("presign: %d %s", code, errs)

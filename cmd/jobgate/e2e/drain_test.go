@@ -67,7 +67,7 @@ func TestDrain(t *testing.T) {
 		<-began
 	}
 	slow.stop.Store(true) // after the request that is under way
-	g.signal(syscall.SIGTERM)
+	g.Signal(syscall.SIGTERM)
 	eventually(t, "readyz says 503", func() bool { status, r := g.readyz(); return status == http.StatusServiceUnavailable && r.Draining })
 	before := quick.answered.Load()
 	eventually(t, "answers while it drains, on connections that close", func() bool { return quick.answered.Load() > before && quick.closed.Load() > 0 })
@@ -83,7 +83,7 @@ func TestDrain(t *testing.T) {
 	if slow.answered.Load() != 4 {
 		t.Errorf("%d of 4 slow requests were answered", slow.answered.Load())
 	}
-	if code := g.wait(); code != 0 {
+	if code := g.Wait(); code != 0 {
 		t.Errorf("exit %d, want 0", code)
 	}
 }
@@ -94,13 +94,13 @@ func TestSecondSignal(t *testing.T) {
 	s := newSite(t)
 	s.file("doc.json", `{}`)
 	g := s.serve(oneDocument, "JOBGATE_DRAIN_DELAY=60s")
-	g.signal(syscall.SIGTERM)
-	eventually(t, "it drains", func() bool { return strings.Contains(g.log.String(), "msg=draining") })
+	g.Signal(syscall.SIGTERM)
+	eventually(t, "it drains", func() bool { return strings.Contains(g.Log.String(), "msg=draining") })
 	if a := get(t, "http://"+g.devices+"/doc"); a.status != http.StatusOK {
 		t.Errorf("while draining: %d %s", a.status, a.body)
 	}
-	g.signal(syscall.SIGINT)
-	if code := g.wait(); code != 1 {
+	g.Signal(syscall.SIGINT)
+	if code := g.Wait(); code != 1 {
 		t.Errorf("exit %d, want 1 before the delay's end", code)
 	}
 }

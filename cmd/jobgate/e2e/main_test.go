@@ -39,11 +39,11 @@ type journal struct {
 	secrets map[string]bool
 }
 
-// watch adds a log.
-func (j *journal) watch(log *gatetest.Buffer) {
+// watch adds logs.
+func (j *journal) watch(logs ...*gatetest.Buffer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.written = append(j.written, log)
+	j.written = append(j.written, logs...)
 }
 
 // secret adds texts that no log may hold.

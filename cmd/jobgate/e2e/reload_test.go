@@ -44,10 +44,10 @@ func TestReload(t *testing.T) {
 
 	// Broken: by SIGHUP, which only the log answers, and by POST.
 	reconfigure(reloadable + "presing: {expires: 8d}\n")
-	g.signal(syscall.SIGHUP)
+	g.Signal(syscall.SIGHUP)
 	place := g.config + ":9:1: "
-	eventually(t, "the log tells of the fault", func() bool { return strings.Contains(g.log.String(), place) })
-	if !strings.Contains(g.log.String(), "cannot reload the configuration; still running with the old one") || last() != 0 {
+	eventually(t, "the log tells of the fault", func() bool { return strings.Contains(g.Log.String(), place) })
+	if !strings.Contains(g.Log.String(), "cannot reload the configuration; still running with the old one") || last() != 0 {
 		t.Errorf("the metric is %v", last())
 	}
 	works("with an unknown key")
@@ -78,7 +78,7 @@ func TestReload(t *testing.T) {
 	}
 	works("after POST")
 	reconfigure(reloadable)
-	g.signal(syscall.SIGHUP)
+	g.Signal(syscall.SIGHUP)
 	eventually(t, "SIGHUP removes the route", has(404))
 	works("after SIGHUP")
 	reconfigure(more)

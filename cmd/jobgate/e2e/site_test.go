@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -51,7 +52,7 @@ func (s *site) serve(config string, env ...string) *gateway {
 // file writes a document into the site's folder, object one into its bucket.
 func (s *site) file(name, document string) {
 	s.t.Helper()
-	writeFile(s.t, s.folder, name, s.text(document))
+	gatetest.WriteFile(s.t, s.folder, name, s.text(document))
 }
 
 func (s *site) object(key, body string) (versionID string) {

@@ -73,7 +73,7 @@ cache: {role: templates}
 	}
 	refused(t, "outside the policy", get(t, "http://"+g.devices+"/secret/a"), http.StatusNotFound, "no such job document")
 	refused(t, "not there", get(t, "http://"+g.devices+"/jobs/none"), http.StatusNotFound, "no such job document")
-	if !strings.Contains(g.log.String(), "s3:ListBucket") {
+	if !strings.Contains(g.Log.String(), "s3:ListBucket") {
 		t.Error("the log does not say why")
 	}
 }

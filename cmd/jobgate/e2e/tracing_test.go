@@ -216,8 +216,8 @@ func TestTracingCollectorDown(t *testing.T) {
 		if took := time.Since(began); took > time.Minute {
 			t.Errorf("50 requests took %v", took)
 		}
-		g.signal(15)
-		if code := g.wait(); code != 0 {
+		g.Signal(15)
+		if code := g.Wait(); code != 0 {
 			t.Errorf("exit status %d", code)
 		}
 	}

@@ -4,14 +4,15 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/jobs/postgres"
 	"jobgate/gateway/servertest"
 )
@@ -20,19 +21,13 @@ import (
 func refusedStart(t *testing.T, jobs string, args ...string) string {
 	t.Helper()
 	folder := t.TempDir()
-	file := filepath.Join(folder, "jobgate.yaml")
-	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, "+jobs+"}\n"), 0o600); err != nil {
-		t.Fatal(err)
+	file := gatetest.WriteFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, "+jobs+"}\n")
+	p := gatetest.Start(t, gatetest.Command(binary, folder, nil, append([]string{"serve", "--config", file}, args...)...))
+	defer time.AfterFunc(20*time.Second+late, func() { _ = p.Cmd.Process.Kill() }).Stop()
+	if code := p.Wait(); code != 1 {
+		t.Errorf("exit %d", code)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second+late)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, append([]string{"serve", "--config", file}, args...)...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "AWS_EC2_METADATA_DISABLED=true"}
-	text, err := cmd.CombinedOutput()
-	if err == nil || ctx.Err() != nil {
-		t.Errorf("it started: %v", ctx.Err())
-	}
-	return string(text)
+	return p.Out.String() + p.Log.String()
 }
 
 // TestBadInput names stores that a gateway cannot use: each error says what is wrong and what to do, and none holds a
@@ -160,7 +155,7 @@ func TestRollingReplacement(t *testing.T) {
 		}
 	}
 	l.works(5 * time.Second)
-	f.gateways[0].end(15) // SIGTERM
+	f.gateways[0].end(syscall.SIGTERM)
 	f.gateways[0].start()
 	l.works(5 * time.Second)
 	l.verify()

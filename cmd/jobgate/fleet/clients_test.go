@@ -38,7 +38,7 @@ func TestClients(t *testing.T) {
 	}
 	t.Logf("%s", text)
 	for i, g := range f.gateways {
-		_, admin := g.at()
+		admin := g.at("admin")
 		if _, body, _ := get("http://" + admin + "/metrics"); !strings.Contains(body, `jobgate_request_duration_seconds_count{outcome="ok",route="control"`) {
 			t.Errorf("gateway %d was asked nothing", i)
 		}
@@ -54,7 +54,7 @@ func balance(t *testing.T, folder string, gateways []*gateway) string {
 	address := servertest.FreeAddress(t)
 	var servers strings.Builder
 	for _, g := range gateways {
-		fmt.Fprintf(&servers, "server %s max_fails=0; ", g.control)
+		fmt.Fprintf(&servers, "server %s max_fails=0; ", g.at("control"))
 	}
 	configuration := filepath.Join(folder, "nginx.conf")
 	text := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/nginx.pid; error_log stderr warn;

@@ -79,7 +79,7 @@ func (s *signingSite) create(g *gateway, id, version string) error {
 // signature is what a gateway answers a device that asks for a job, "" if it answers no signature.
 func (s *signingSite) signature(g *gateway, job string) (object string, value []byte) {
 	s.Helper()
-	listen, _ := g.at()
+	listen := g.at("listen")
 	_, body, _ := get("http://" + listen + "/things/sensor-1/jobs/" + job)
 	var answer struct{ Execution struct{ JobDocument string } }
 	var document struct{ Sig json.RawMessage }
@@ -158,7 +158,7 @@ func TestCodeSigning(t *testing.T) {
 	s.signs("two-39", "version two!")
 	s.newKey()
 	for _, g := range []*gateway{s.a, s.b} {
-		_, admin := g.at()
+		admin := g.at("admin")
 		answer, err := client.Post("http://"+admin+"/-/reload", "", nil) //nolint:noctx // the client has a time-out
 		if err != nil {
 			t.Fatal(err)

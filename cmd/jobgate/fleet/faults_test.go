@@ -37,13 +37,13 @@ func TestHandover(t *testing.T) {
 		other = f.gateways[1]
 	}
 	// Nobody takes the lease meanwhile: it must be released, not expired.
-	other.signal(syscall.SIGSTOP)
+	other.process().Signal(syscall.SIGSTOP)
 	first.end(syscall.SIGTERM)
 	var released bool
 	if err := queryOne(t, url, "SELECT until = '-infinity' FROM leases WHERE name = 'drive'", &released); err != nil || !released {
 		t.Errorf("the lease of a gateway that ended is released: %v, %v", released, err)
 	}
-	other.signal(syscall.SIGCONT)
+	other.process().Signal(syscall.SIGCONT)
 	begun := time.Now()
 	f.holder(5*time.Second, other)
 	t.Logf("handed over within %v", time.Since(begun))
@@ -73,11 +73,11 @@ func TestHolderFrozen(t *testing.T) {
 	f.ask(other)
 	l := f.load("frozen", 4, 4)
 	l.works(10 * time.Second)
-	frozen.signal(syscall.SIGSTOP)
+	frozen.process().Signal(syscall.SIGSTOP)
 	begun := time.Now()
 	f.holder(10*time.Second, other)
 	t.Logf("another holds the lease after %v", time.Since(begun))
-	frozen.signal(syscall.SIGCONT)
+	frozen.process().Signal(syscall.SIGCONT)
 	f.holder(5*time.Second, other, frozen)
 	f.ask(other, frozen)
 	l.verify()
@@ -99,7 +99,7 @@ func TestDatabaseStopped(t *testing.T) {
 		if took := time.Since(begun); status != 503 || header.Get("Retry-After") == "" || took > 2*time.Second+late/5 {
 			t.Errorf("while the database is down: %d %s after %v", status, body, took)
 		}
-		_, admin := f.gateways[0].at()
+		admin := f.gateways[0].at("admin")
 		status, body, _ = get("http://" + admin + "/readyz")
 		if status != 200 || !strings.Contains(body, `"store":{"kind":"postgres","state":"failing"`) {
 			t.Errorf("/readyz while the database is down: %d %s", status, body)

@@ -30,7 +30,7 @@ func TestFeedLag(t *testing.T) {
 		t.Helper()
 		var lag float64
 		for deadline := time.Now().Add(20*time.Second + late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-			_, admin := f.gateways[0].at()
+			admin := f.gateways[0].at("admin")
 			_, body, _ := get("http://" + admin + "/metrics")
 			m := lagMetric.FindStringSubmatch(body)
 			if m == nil {

@@ -10,9 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,17 +69,13 @@ type fleet struct {
 
 // gateway is a process, and the configuration to start it again.
 type gateway struct {
-	t       *testing.T
-	program string
-	config  string
-	env     []string // beside the usual
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	log     *gatetest.Buffer
-	listen  string // devices
-	mqtt    string // devices that speak MQTT; "": off
-	admin   string
-	control string
+	t         *testing.T
+	program   string
+	config    string
+	env       []string // beside the usual
+	mu        sync.Mutex
+	processes []*gatetest.Process // the last one runs, or has ended
+	addresses map[string]string   // of the last process's listeners
 }
 
 // startServer starts a PostgreSQL that flushes to the disk, and makes a database. The test goes beside others.
@@ -112,88 +106,55 @@ func newFleet(t *testing.T, n int, url, direct string, settings ...string) *flee
 		f.add("", settings)
 	}
 	f.ask(f.gateways...)
-	t.Cleanup(func() {
-		for _, g := range f.gateways {
-			g.end(syscall.SIGKILL)
-			if t.Failed() {
-				text := g.log.String()
-				t.Logf("a gateway's log:\n%s", text[max(0, len(text)-4000):])
-			}
-		}
-	})
 	return f
 }
 
 // add starts another gateway. settings stand beside jobs, those of ofJobs in it, and env in its environment.
 func (f *fleet) add(settings string, ofJobs []string, env ...string) *gateway {
 	f.Helper()
-	g := &gateway{t: f.T, program: cmp.Or(f.program, binary), config: filepath.Join(f.TempDir(), "jobgate.yaml"), env: env, log: &gatetest.Buffer{}}
+	folder := f.TempDir()
 	text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + f.url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, ofJobs...), ", ") + "}\n" + settings
-	if err := os.WriteFile(g.config, []byte(text), 0o600); err != nil {
-		f.Fatal(err)
-	}
+	g := &gateway{t: f.T, program: cmp.Or(f.program, binary), config: gatetest.WriteFile(f, folder, "jobgate.yaml", text), env: env}
 	f.gateways = append(f.gateways, g)
 	g.start()
 	return g
 }
 
-var addresses = regexp.MustCompile(`msg=serving .*listen=(\S+)(?: mqtt=(\S+))? admin=(\S+) control=(\S+)`)
-
 func (g *gateway) start() {
 	g.t.Helper()
-	from := len(g.log.String())
-	cmd := exec.Command(g.program, "serve", "--config", g.config)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(g.config), "AWS_EC2_METADATA_DISABLED=true"}, g.env...)
-	cmd.Stderr, cmd.Stdout = g.log, g.log
-	if err := cmd.Start(); err != nil {
-		g.t.Fatal(err)
-	}
-	deadline := time.Now().Add(20*time.Second + late)
-	for time.Now().Before(deadline) {
-		if m := addresses.FindStringSubmatch(g.log.String()[from:]); m != nil {
-			g.mu.Lock()
-			g.cmd, g.listen, g.mqtt, g.admin, g.control = cmd, m[1], m[2], m[3], m[4]
-			g.mu.Unlock()
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	g.t.Fatalf("a gateway did not start:\n%s", g.log.String()[from:])
+	p := gatetest.Start(g.t, gatetest.Command(g.program, filepath.Dir(g.config), g.env, "serve", "--config", g.config))
+	at := p.Addresses()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.processes, g.addresses = append(g.processes, p), at
+}
+
+// process is the last one that was started.
+func (g *gateway) process() *gatetest.Process {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.processes[len(g.processes)-1]
 }
 
 // end ends the process by a signal and waits for it.
-func (g *gateway) end(s syscall.Signal) {
+func (g *gateway) end(s syscall.Signal) { g.process().End(s) }
+
+// log is what all processes of the gateway have logged.
+func (g *gateway) log() string {
 	g.mu.Lock()
-	cmd := g.cmd
-	g.cmd = nil
-	g.mu.Unlock()
-	if cmd != nil {
-		_ = cmd.Process.Signal(syscall.SIGCONT)
-		_ = cmd.Process.Signal(s)
-		_ = cmd.Wait()
+	defer g.mu.Unlock()
+	var text strings.Builder
+	for _, p := range g.processes {
+		text.WriteString(p.Log.String())
 	}
+	return text.String()
 }
 
-func (g *gateway) signal(s syscall.Signal) {
+// at is the address of a listener, "" if it is off.
+func (g *gateway) at(listener string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.cmd != nil {
-		_ = g.cmd.Process.Signal(s)
-	}
-}
-
-func (g *gateway) pid() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return strconv.Itoa(g.cmd.Process.Pid)
-}
-
-func (g *gateway) at() (listen, admin string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.listen, g.admin
+	return g.addresses[listener]
 }
 
 var client = &http.Client{Timeout: 5*time.Second + late, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
@@ -210,8 +171,7 @@ func get(url string) (status int, body string, header http.Header) {
 
 // holds says whether the gateway does the background work.
 func (g *gateway) holds() bool {
-	_, admin := g.at()
-	_, body, _ := get("http://" + admin + "/metrics")
+	_, body, _ := get("http://" + g.at("admin") + "/metrics")
 	return strings.Contains(body, `jobgate_lease_held{work="jobs"} 1`)
 }
 
@@ -297,8 +257,7 @@ func (f *fleet) ask(gateways ...*gateway) { f.asked.Store(&gateways) }
 // post reports on an execution, to any of the gateways that are asked.
 func (f *fleet) post(thing, job, body string) (int, string, http.Header) {
 	asked := *f.asked.Load()
-	listen, _ := asked[rand.IntN(len(asked))].at()
-	r, err := client.Post("http://"+listen+"/things/"+thing+"/jobs/"+job, "application/json", strings.NewReader(body)) //nolint:noctx // the client has a time-out
+	r, err := client.Post("http://"+asked[rand.IntN(len(asked))].at("listen")+"/things/"+thing+"/jobs/"+job, "application/json", strings.NewReader(body)) //nolint:noctx // the client has a time-out
 	if err != nil {
 		return 0, err.Error(), nil
 	}

@@ -25,12 +25,6 @@ func devices() int {
 	return 200
 }
 
-func (g *gateway) mqttAt() string {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.mqtt
-}
-
 // thing registers a thing.
 func (f *fleet) thing(name string) {
 	f.Helper()
@@ -60,7 +54,7 @@ func TestMQTTAcrossGateways(t *testing.T) {
 	for i, at := range []*gateway{a, b, a} {
 		name := fmt.Sprintf("across-%d", i)
 		f.thing(name)
-		d := mqtttest.NewDevice(t, name, at.mqttAt())
+		d := mqtttest.NewDevice(t, name, at.at("mqtt"))
 		other := b
 		if at == b {
 			other = a
@@ -80,7 +74,7 @@ func TestMQTTNetworkCut(t *testing.T) {
 	f := newFleet(t, 0, url, url)
 	keys := f.operators()
 	a, b := f.add(ownFront, keys), f.add(ownFront, keys)
-	p := newProxy(t, a.mqttAt())
+	p := newProxy(t, a.at("mqtt"))
 	f.thing("cut")
 	d := mqtttest.NewDevice(t, "cut", p.ln.Addr().String())
 	for i := range faults() {
@@ -141,7 +135,7 @@ func TestMQTTGatewayKilled(t *testing.T) {
 		turn.Lock()
 		defer turn.Unlock()
 		turn.next++
-		return turn.among[turn.next%len(turn.among)].mqttAt()
+		return turn.among[turn.next%len(turn.among)].at("mqtt")
 	})
 	to := func(gateways ...*gateway) {
 		turn.Lock()
@@ -177,18 +171,18 @@ func brokered(broker string) string {
 func (g *gateway) subscribed(from int) {
 	g.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		if strings.Contains(g.log.String()[from:], "connected to the broker") {
+		if strings.Contains(g.log()[from:], "connected to the broker") {
 			return
 		}
 		if time.Now().After(end) {
-			g.t.Fatalf("the gateway is not connected to the broker:\n%s", g.log.String()[from:])
+			g.t.Fatalf("the gateway is not connected to the broker:\n%s", g.log()[from:])
 		}
 	}
 }
 
 // served is how many requests by MQTT a gateway has answered well.
 func (g *gateway) served() (n float64) {
-	_, admin := g.at()
+	admin := g.at("admin")
 	_, body, _ := get("http://" + admin + "/metrics")
 	const metric = `jobgate_request_duration_seconds_count{outcome="ok",route="mqtt"} `
 	if _, rest, ok := strings.Cut(body, metric); ok {
@@ -250,7 +244,7 @@ func TestMQTTBroker(t *testing.T) {
 		t.Errorf("the gateways have answered %v and %v requests", s.a.served(), s.b.served())
 	}
 
-	fromA, fromB := len(s.a.log.String()), len(s.b.log.String())
+	fromA, fromB := len(s.a.log()), len(s.b.log())
 	s.broker.Stop()
 	s.create(s.b, "broker-down", s.names...)
 	s.broker.Start()
@@ -258,7 +252,7 @@ func TestMQTTBroker(t *testing.T) {
 	s.b.subscribed(fromB)
 	s.each("broker-down")
 
-	fromA = len(s.a.log.String())
+	fromA = len(s.a.log())
 	s.proxy.refuse.Store(true)
 	s.proxy.reset()
 	s.create(s.a, "network-cut", s.names...)

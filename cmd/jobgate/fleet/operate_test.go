@@ -29,9 +29,7 @@ func (f *fleet) operators() []string {
 
 // createAt creates a job at a gateway, again while it is answered 503 with a time to come back.
 func (f *fleet) createAt(g *gateway, id, document string, things ...string) error {
-	g.mu.Lock()
-	url := "http://" + g.control + "/jobs/" + id
-	g.mu.Unlock()
+	url := "http://" + g.at("control") + "/jobs/" + id
 	targets := make([]string, len(things))
 	for i, thing := range things {
 		targets[i] = f.service.Names().ThingARN(thing)

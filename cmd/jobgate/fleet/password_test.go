@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,7 +44,7 @@ func TestPassword(t *testing.T) {
 	}
 	f := newFleet(t, 1, strings.Replace(direct, "postgres@", "guarded@", 1), direct, "store_password_file: "+file)
 	g := f.gateways[0]
-	listen, admins := g.at()
+	listen, admins := g.at("listen"), g.at("admin")
 	if status, body, _ := get("http://" + listen + "/things/nobody/jobs/$next"); status != 404 {
 		t.Fatalf("with the password: %d %s", status, body)
 	}
@@ -55,7 +56,7 @@ func TestPassword(t *testing.T) {
 	}
 	ask("")
 	for _, name := range []string{"cmdline", "environ"} {
-		text, err := os.ReadFile(filepath.Join("/proc", g.pid(), name))
+		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(g.process().Cmd.Process.Pid), name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func TestPassword(t *testing.T) {
 		}
 	}
 	ask(", without the database")
-	said["the log"] = g.log.String()
+	said["the log"] = g.log()
 	if !strings.Contains(said["http://"+admins+"/config"], file) {
 		t.Errorf("/config does not name the password's file:\n%s", said["http://"+admins+"/config"])
 	}

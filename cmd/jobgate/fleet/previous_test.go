@@ -72,7 +72,6 @@ func TestPreviousProgram(t *testing.T) {
 	_, url := startServer(t)
 	earlier := &fleet{T: t, url: url, program: previousProgram(t)}
 	old := earlier.add("", nil)
-	t.Cleanup(func() { old.end(syscall.SIGKILL) })
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,7 @@
-// Package gatetest builds the command for tests that run it as a user would, and captures its output.
+// Package gatetest builds and runs the command for tests that use it as a user would.
+//
+//	Main or Build ──► Command ──► Run:   its output and exit status
+//	                         └──► Start: Address, Signal, Wait; killed when the test ends, its output shown if the test failed
 package gatetest
 
 import (
@@ -11,7 +14,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 )
 
 // atOnce is how many tests run in parallel: they mostly wait for processes, sessions, time-outs and drains.
@@ -76,33 +78,4 @@ func Build(folder string, flags ...string) (binary string, err error) {
 func exists(file string) bool {
 	_, err := os.Stat(file)
 	return err == nil
-}
-
-// Environment is one without AWS settings of this machine; folder is its home.
-func Environment(folder string) []string {
-	none := filepath.Join(folder, "none")
-	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + folder, "AWS_EC2_METADATA_DISABLED=true",
-		"AWS_CONFIG_FILE=" + none, "AWS_SHARED_CREDENTIALS_FILE=" + none,
-	}
-}
-
-// Buffer is written by a process and read by a test. It is safe for concurrent use.
-type Buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *Buffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-// String is what was written until now.
-func (l *Buffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -7,18 +7,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"jobgate/cmd/jobgate/gatetest"
 	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
@@ -32,24 +32,12 @@ const (
 var binary string // of jobgate
 
 func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "jobgate-console-")
-	if err == nil {
-		binary = filepath.Join(folder, "jobgate")
-		build := exec.Command("go", "build", "-o", binary, "./cmd/jobgate")
-		build.Dir = "../../.."
-		var out []byte
-		if out, err = build.CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
-	}
-	code := 1
-	if err == nil {
-		code = m.Run()
-	} else {
+	var err error
+	if binary, err = gatetest.Build("../../.."); err != nil {
 		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	_ = os.RemoveAll(folder)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // site is a gateway and what stands around it.
@@ -87,36 +75,16 @@ drain: {delay: 0s}
 	for _, f := range prepare {
 		f(filepath.Join(s.folder, "jobs.db"))
 	}
-	log, err := os.Create(filepath.Join(s.folder, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := exec.Command(binary, "serve", "--config", config)
-	server.Env = append(append(os.Environ(), s.minio.Env()...), "AWS_REGION=us-east-1")
-	server.Stderr = log
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
+	server := gatetest.Start(t, gatetest.Command(binary, s.folder, append(s.minio.Env(), "AWS_REGION=us-east-1"), "serve", "--config", config))
 	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-		text, _ := os.ReadFile(log.Name())
-		if t.Failed() {
-			t.Logf("the gateway's log:\n%s", text[max(0, len(text)-5000):])
-		}
+		server.End(syscall.SIGKILL)
 		for _, secret := range []string{operatorSecret, readerSecret} {
-			if bytes.Contains(text, []byte(secret)) {
+			if strings.Contains(server.Log.String(), secret) {
 				t.Error("a secret is in the log")
 			}
 		}
 	})
-	s.eventually("the gateway answers", func() bool {
-		conn, err := net.Dial("tcp", control)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
+	server.Addresses()
 	return s
 }
 
