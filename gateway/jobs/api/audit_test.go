@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/jobs/api/events"
 )
 
-// TestAudit has a line for each operator's change, those that failed or were refused too, and none for reading.
+// TestAudit: each change by an operator has a line, failed and refused ones too; reads have none.
 func TestAudit(t *testing.T) {
 	p := newPlane(t)
 	var out bytes.Buffer

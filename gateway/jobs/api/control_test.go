@@ -31,7 +31,7 @@ func (p *plane) createJob(id string, things ...string) {
 		"presignedUrlConfig":{"roleArn":"`+testRole+`","expiresInSec":300}}`)
 }
 
-// The whole life of a job, as an operator and a device have it.
+// The whole life of a job, for an operator and a device.
 func TestLifeOfAJob(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("sensor:a1", "sensor:a2")
@@ -165,7 +165,7 @@ func TestThingsAndGroups(t *testing.T) {
 	p.ok(operator, "POST", "/things/a", `{"thingTypeName":"meter","billingGroupName":"bg","attributePayload":{"attributes":{"rev":"7"},"merge":true}}`)
 	expect(t, "DescribeThing", p.ok(operator, "GET", "/things/a", ""), "thingName", "a", "defaultClientId", "a", "thingTypeName", "meter",
 		"billingGroupName", "bg", "attributes", `{"rev":"7"}`, "version", "1", "thingArn", account+"thing/a")
-	// The type and the billing group are names that nothing checks (COMPATIBILITY.md, "Groups and types").
+	// The type and the billing group are unchecked names (COMPATIBILITY.md, "Groups and types").
 	exceptiontest.Check(t, "its type", p.do(operator, "GET", "/thing-types/meter", ""), 404, "UnknownOperationException", "DescribeThingType is not available")
 	exceptiontest.Check(t, "its group", p.do(operator, "GET", "/billing-groups/bg", ""), 404, "UnknownOperationException", "DescribeBillingGroup is not available")
 	exceptiontest.Check(t, "CreateThing", p.do(operator, "POST", "/things/a", `{"thingTypeName":"other"}`), 409, "ResourceAlreadyExistsException", "different")
@@ -214,7 +214,7 @@ func TestThingsAndGroups(t *testing.T) {
 	exceptiontest.Check(t, "gone", p.do(operator, "GET", "/things/b", ""), 404, "ResourceNotFoundException", "")
 }
 
-// Things and groups are updated as AWS's model says: what is given replaces, or is merged, and the version counts.
+// Things and groups are updated as in AWS's model: given members replace or are merged, and the version increases.
 func TestUpdates(t *testing.T) {
 	p := newPlane(t)
 	p.ok(operator, "POST", "/things/a", `{"thingTypeName":"meter","attributePayload":{"attributes":{"rev":"7","site":"x"}}}`)
@@ -244,7 +244,7 @@ func TestUpdates(t *testing.T) {
 	exceptiontest.Check(t, "missing", p.do(operator, "PATCH", "/thing-groups/none", `{"thingGroupProperties":{}}`), 404, "ResourceNotFoundException", "none")
 }
 
-// Operations answer with the exceptions that AWS's model lists for them.
+// Operations answer with the exceptions in their AWS model.
 func TestMissingResources(t *testing.T) {
 	p := newPlane(t)
 	p.ok(operator, "DELETE", "/things/none", "")
@@ -318,7 +318,7 @@ func TestUnknownOperations(t *testing.T) {
 	f(sensor, "GET", "/jobs")
 }
 
-// What was not given is shown all the same where AWS shows it, empty: see the AWS CLI's examples.
+// Members that were not given are present but empty where AWS has them: see the AWS CLI's examples.
 func TestEmptyIsShown(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("a")
@@ -327,7 +327,7 @@ func TestEmptyIsShown(t *testing.T) {
 	expect(t, "execution", p.ok(operator, "GET", "/things/a/jobs/j", ""), "execution.statusDetails", `{"detailsMap":{}}`)
 }
 
-// A client learns what its key is for before it offers anything.
+// A client can read its key's permissions before it offers operations.
 func TestCaller(t *testing.T) {
 	p := newPlane(t)
 	f := func(s signature, wantStatus int, want string) {
@@ -342,7 +342,7 @@ func TestCaller(t *testing.T) {
 	f(sensor, 403, "not authorized to perform iot:DescribeCaller")
 }
 
-// Keys of tags that begin like AWS's own are refused, in whatever case.
+// Tag keys with AWS's own prefix are refused, in upper or lower case.
 func TestTagsOfAWS(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("a")
@@ -361,7 +361,7 @@ func TestTagsOfAWS(t *testing.T) {
 	f("awsx:y", 200)
 }
 
-// A parameter of a managed template's document may be as long as AWS's newest model lets it be.
+// A parameter of a managed template's document may be as long as AWS's newest model allows.
 func TestLongDocumentParameters(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("a")

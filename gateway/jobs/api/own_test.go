@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/jobs/api/exception/exceptiontest"
 )
 
-// fail lets things report a status and details.
+// fail reports a status and details for things.
 func (p *plane) fail(job, status, details string, things ...string) {
 	p.t.Helper()
 	for _, thing := range things {
@@ -19,7 +19,7 @@ func (p *plane) fail(job, status, details string, things ...string) {
 	}
 }
 
-// TestFailures reads what failed as a dashboard does: with a read-only key, in pages, by status and by reason.
+// TestFailures reads failures as a dashboard does: with a read-only key, in pages, by status and by reason.
 func TestFailures(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("a", "b", "c", "d", "e")
@@ -69,7 +69,7 @@ func TestFailures(t *testing.T) {
 	exceptiontest.Check(t, "no job", p.do(operator, "GET", "/-/jobs/none/failures", ""), 404, "ResourceNotFoundException", "none")
 }
 
-// TestCheckDocument lets a key that may only look have documents checked: nothing is changed, or written to the audit.
+// TestCheckDocument: a read-only key may have documents checked, which changes nothing and leaves no audit line.
 func TestCheckDocument(t *testing.T) {
 	p := newPlane(t)
 	before := p.store.writes.Load()
@@ -103,7 +103,7 @@ func TestProgress(t *testing.T) {
 	exceptiontest.Check(t, "no job", p.do(operator, "GET", "/-/jobs/none/progress", ""), 404, "ResourceNotFoundException", "none")
 }
 
-// TestRetryJob retries what failed of a job, as a console does.
+// TestRetryJob retries a job's failures, as the console does.
 func TestRetryJob(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("a", "b", "c", "d")

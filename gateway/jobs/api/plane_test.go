@@ -130,7 +130,7 @@ func (oneRole) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
 	return jobdoc.Options{}, roleARN == "" || roleARN == testRole
 }
 
-// plane is a control plane, with its data plane, over a store of its own.
+// plane is a control plane with its data plane and store.
 type plane struct {
 	t        *testing.T
 	store    *countingStore
@@ -176,7 +176,7 @@ func newPlane(t *testing.T) *plane {
 	return p
 }
 
-// listen makes the listener's handler anew.
+// listen creates the listener's handler again.
 func (p *plane) listen() {
 	p.t.Helper()
 	operations, err := control.New(control.Config{Service: p.service})
@@ -198,7 +198,7 @@ var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)
 
 const testRole = "arn:aws:iam::123456789012:role/download"
 
-// signature says how a request is signed; its zero value is the operator's, for the control plane.
+// signature says how a request is signed; the zero value is an operator's signature for the control plane.
 type signature struct {
 	id, secret, service, region, token string
 	late                               time.Duration // how long before now it was signed
@@ -217,7 +217,7 @@ func (s signature) asDevice() signature {
 	return s
 }
 
-// prepare signs a request and leaves it in ctx.
+// prepare signs a request and stores it in ctx.
 func (s signature) prepare(tb testing.TB, ctx *fasthttp.RequestCtx, now time.Time, method, uri, body string) {
 	req, err := http.NewRequest(method, "http://localhost"+uri, strings.NewReader(body))
 	if err != nil {
@@ -238,7 +238,7 @@ func (s signature) prepare(tb testing.TB, ctx *fasthttp.RequestCtx, now time.Tim
 	if s.none {
 		req.Header = http.Header{}
 	}
-	// As it comes from the wire: the server's own parser reads it.
+	// As received: parsed by the server's own parser.
 	var wire bytes.Buffer
 	fmt.Fprintf(&wire, "%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", method, uri, len(body))
 	if err := req.Header.Write(&wire); err != nil {
@@ -252,7 +252,7 @@ func (s signature) prepare(tb testing.TB, ctx *fasthttp.RequestCtx, now time.Tim
 	}
 }
 
-// tick lets the service take the steps that are due, as whoever drives the jobs does within a second.
+// tick makes the service take the steps that are due, as the driver does within a second.
 func (p *plane) tick() {
 	p.t.Helper()
 	if err := p.service.Driver().Tick(context.Background(), p.now); err != nil {
@@ -260,7 +260,7 @@ func (p *plane) tick() {
 	}
 }
 
-// do does one request.
+// do makes one request.
 func (p *plane) do(s signature, method, uri, body string) *fasthttp.Response {
 	p.t.Helper()
 	var ctx fasthttp.RequestCtx
@@ -269,7 +269,7 @@ func (p *plane) do(s signature, method, uri, body string) *fasthttp.Response {
 	return &ctx.Response
 }
 
-// ok does a request that must succeed, decodes its answer, and checks it against the model.
+// ok makes a request that must succeed, decodes its answer, and checks it against the model.
 func (p *plane) ok(s signature, method, uri, body string) map[string]any {
 	p.t.Helper()
 	r := p.do(s, method, uri, body)
@@ -288,7 +288,7 @@ func (p *plane) ok(s signature, method, uri, body string) map[string]any {
 	return answer
 }
 
-// checkOutput checks an answer against the model: what it holds is there, of its type and within its bounds.
+// checkOutput checks an answer against the model: its members exist there, with their types and bounds.
 func (p *plane) checkOutput(s signature, method, uri string, answer map[string]any) {
 	p.t.Helper()
 	op := operationOf(p.t, s, method, uri)
@@ -305,7 +305,7 @@ func (p *plane) checkOutput(s signature, method, uri string, answer map[string]a
 	}
 }
 
-// operationOf returns the operation of a method and a path, of the plane that s signs for.
+// operationOf returns the operation of a method and a path, on the plane that s signs for.
 func operationOf(t *testing.T, s signature, method, uri string) *model.Operation {
 	t.Helper()
 	var asked target.Target

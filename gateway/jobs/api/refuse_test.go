@@ -53,7 +53,7 @@ func TestEveryMalformedMember(t *testing.T) {
 	}
 }
 
-// Bodies that are no members at all.
+// Bodies that are not an object.
 func TestEveryMalformedBody(t *testing.T) {
 	p := newPlane(t)
 	f := func(s signature, op *model.Operation) {
@@ -76,7 +76,7 @@ func TestEveryMalformedBody(t *testing.T) {
 	}
 }
 
-// Who has not signed as they must gets no further, whatever they ask.
+// Every request without a valid signature is refused.
 func TestEverySignatureFault(t *testing.T) {
 	p := newPlane(t)
 	faults := map[string]struct {
@@ -108,7 +108,7 @@ func TestEverySignatureFault(t *testing.T) {
 	}
 }
 
-// A key does what it is for.
+// A key allows exactly its operations.
 func TestPermissions(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("sensor:a1", "other")
@@ -141,7 +141,7 @@ func TestPermissions(t *testing.T) {
 	f(sensor, "POST", "/things/sensor:a1/jobs/j", `{"status":"SUCCEEDED"}`, 200)
 }
 
-// On the device listener, who signed may ask for what their key is for, of the service that it is signed for.
+// On the device listener, a signed request may do what its key allows, on the service that it is signed for.
 func TestIdentify(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("sensor:a1", "other")
@@ -181,7 +181,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// serveDevice answers a request of whoever was identified, as the device listener does.
+// serveDevice answers a request of an identified caller, as the device listener does.
 func (p *plane) serveDevice(ctx *fasthttp.RequestCtx, asked *target.Target) {
 	x := data.Exchange{Now: p.now, Target: asked, Authenticated: true}
 	defer x.Release()
@@ -189,7 +189,7 @@ func (p *plane) serveDevice(ctx *fasthttp.RequestCtx, asked *target.Target) {
 	p.data.Serve(ctx, &x)
 }
 
-// Tokens are good for their listing, and only as they were given.
+// Tokens are valid for their listing only, and only unchanged.
 func TestTokens(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("a", "b", "c")
@@ -209,7 +209,7 @@ func TestTokens(t *testing.T) {
 	if len(names) != 1 || token == "" || strings.Contains(token, "a=") {
 		t.Fatalf("first page: %v %q", names, token)
 	}
-	again, _ := page("/things?maxResults=2&nextToken=" + token) // another size is no other listing
+	again, _ := page("/things?maxResults=2&nextToken=" + token) // the page size is not part of the listing
 	more, last := page("/things?maxResults=250&nextToken=" + token)
 	if strings.Join(again, "") != "bc" || strings.Join(more, "") != "bc" || last != "" {
 		t.Errorf("pages after the first: %v, %v, %q", again, more, last)
@@ -234,7 +234,7 @@ func TestTokens(t *testing.T) {
 	f("of another key", "/things?", other.ok(operator, "GET", "/things?maxResults=1", "")["nextToken"].(string))
 }
 
-// Both planes take a signature in the query, as AWS does.
+// Both planes accept a signature in the query, as AWS does.
 func TestSignedInQuery(t *testing.T) {
 	p := newPlane(t)
 	p.createThings("sensor:a1", "other")
@@ -258,7 +258,7 @@ func TestSignedInQuery(t *testing.T) {
 		ctx.Request.Header.SetRequestURI(strings.TrimPrefix(signed, "http://localhost"))
 		ctx.Request.Header.SetHost("localhost")
 		ctx.Request.SetBodyString(body + tampered)
-		ctx.Request.Header.SetContentLength(len(body)) // it is signed, too
+		ctx.Request.Header.SetContentLength(len(body)) // it is signed as well
 		p.control.Handle(&ctx)
 		if got := ctx.Response.StatusCode(); got != want {
 			t.Errorf("%s %s by %s for %s: %d %s, want %d", method, uri, s.id, s.service, got, ctx.Response.Body(), want)
@@ -278,7 +278,7 @@ func TestSignedInQuery(t *testing.T) {
 	f(operator, "GET", "/jobs", "", "", 200)
 	f(operator, "POST", "/things/new", `{"thingTypeName":"t"}`, "", 200)
 	f(operator, "POST", "/things/more", "{}", " ", 403)
-	f(device, "POST", "/things/more", "{}", "", 404) // no operation of the service that it is signed for
+	f(device, "POST", "/things/more", "{}", "", 404) // not an operation of the service that it is signed for
 	gateway, wrong, stranger, unknown := operator, operator, operator, operator
 	gateway.service, wrong.secret, stranger.service, unknown.id = "execute-api", "another", "s3", "AKIANOBODY"
 	f(gateway, "GET", "/jobs", "", "", 200)

@@ -75,7 +75,7 @@ func raw(t *testing.T, address, text string) *http.Response {
 	return res
 }
 
-// What is too large or no request at all is refused in AWS's shape, before anybody asks who sent it.
+// Too large or malformed requests are refused in AWS's form, before authentication.
 func TestServerRefuses(t *testing.T) {
 	p := newPlane(t)
 	address := p.serve()
@@ -131,7 +131,7 @@ func TestServerRefuses(t *testing.T) {
 
 var errEnough = errors.New("enough")
 
-// A follower sees a job come, run and end, in order.
+// A follower sees a job's creation, progress and end, in order.
 func TestWatch(t *testing.T) {
 	p := newPlane(t)
 	address := p.serve()
@@ -149,7 +149,7 @@ func TestWatch(t *testing.T) {
 		options.Connected = func() { close(connected) }
 		go func() {
 			done <- events.Watch(ctx, options, func(e events.Event) error {
-				if e.Type == "job.progress" { // as often as the rollout likes
+				if e.Type == "job.progress" { // their number varies
 					return nil
 				}
 				line := strings.TrimSpace(fmt.Sprintf("%s %s %s", e.Type, e.JobID, e.Status))
@@ -233,8 +233,8 @@ jobgate_job_executions{status="TIMED_OUT"} 0
 	}
 }
 
-// A follower is told nothing more once its key is no longer listed, or for less; one whose key is, by a file that was
-// read again, stays.
+// A stream ends once its key is no longer listed or has fewer permissions. If the reloaded file still lists the key
+// unchanged, the stream continues.
 func TestWatchEndsWithItsKey(t *testing.T) {
 	p := newPlane(t)
 	address := p.serve()

@@ -10,7 +10,7 @@ import (
 	"jobgate/presigner"
 )
 
-// narrow is a listener whose connections hold little that was not read.
+// narrow is a listener whose connections buffer little unread data.
 type narrow struct{ net.Listener }
 
 func (l narrow) Accept() (net.Conn, error) {
@@ -21,8 +21,8 @@ func (l narrow) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// stall opens an event stream on a server of the plane, reads its first bytes and nothing more, and lets changes happen
-// until the stream hangs. shutdown stops the server as the gateway does.
+// stall opens an event stream on a server of the plane, reads only its first bytes, and makes changes until the stream
+// blocks. shutdown stops the server as the gateway does.
 func (p *plane) stall() (shutdown func() error) {
 	t := p.t
 	t.Helper()
@@ -73,7 +73,7 @@ func (p *plane) stall() (shutdown func() error) {
 	return shutdown
 }
 
-// A follower that has stopped reading does not hold up the end of the gateway.
+// A follower that has stopped reading does not delay the gateway's shutdown.
 func TestStalledFollowerAtTheEnd(t *testing.T) {
 	p := newPlane(t)
 	shutdown := p.stall()
@@ -86,7 +86,7 @@ func TestStalledFollowerAtTheEnd(t *testing.T) {
 	}
 }
 
-// A follower that has stopped reading does not keep its place for ever.
+// A follower that has stopped reading is disconnected.
 func TestStalledFollowerGoes(t *testing.T) {
 	p := newPlane(t)
 	p.events.StallTimeout = 100 * time.Millisecond

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Whatever stands in an access keys file, no error tells a secret of it.
+// Whatever an access keys file contains, no error reveals a secret.
 func FuzzParseKeys(f *testing.F) {
 	f.Add(keyFileText)
 	f.Add("access_keys: [{id: A, secret: SECRETSECRETSECRET, x: 1}]")

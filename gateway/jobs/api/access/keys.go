@@ -19,11 +19,11 @@ import (
 	"jobgate/presigner"
 )
 
-// Key is a key that requests may be signed with, and what it is good for. It prints redacted.
+// Key is an access key with its permissions. It prints redacted.
 type Key struct {
 	Credentials presigner.Credentials
 	ReadOnly    bool   // operations that change something are denied
-	Things      string // "" is an operator's key; else a device's, see Keys
+	Things      string // "" for an operator's key; otherwise a device's, see Keys
 }
 
 // Keys are the access keys of one file. They are immutable and safe for concurrent use. The file is YAML (JSON is, too):
@@ -38,7 +38,7 @@ type Key struct {
 //	    secret: …
 //	    things: "sensor-*"             # a thing's name, * is any run of characters
 //
-// A key is replaced by listing the old and the new one until every client has the new one.
+// To replace a key, list the old and the new one until every client has the new one.
 type Keys struct {
 	byID    map[string]*Key
 	signing presigner.SigningKeys
@@ -57,7 +57,7 @@ type keyFile struct {
 // maxKeyFile bounds the file, in bytes.
 const maxKeyFile = 16 << 20
 
-// LoadKeys reads an access keys file. Errors name the file and the place, never what stands there.
+// LoadKeys reads an access keys file. Errors name the file and the position, never the content.
 func LoadKeys(path string) (*Keys, error) {
 	text, _, err := localfile.Read(path, maxKeyFile)
 	if err != nil {
@@ -107,8 +107,8 @@ func ParseKeys(text []byte) (*Keys, error) {
 
 var errNotYAML = errors.New("it is not YAML of the access keys' format, or it is empty")
 
-// decodeKeys decodes the file. The YAML library panics at some tags (found by FuzzParseKeys), and a file that is being
-// reloaded must not end the gateway.
+// decodeKeys decodes the file. The YAML library panics on some tags (found by FuzzParseKeys), and reloading a file must not
+// crash the gateway.
 func decodeKeys(text []byte) (f keyFile, err error) {
 	defer func() {
 		if recover() != nil {
@@ -125,8 +125,8 @@ func decodeKeys(text []byte) (f keyFile, err error) {
 	return f, nil
 }
 
-// refuseNull returns an error for a key that is written without a value, which the decoder would take for an absent one:
-// absent, things and read_only grant more.
+// refuseNull returns an error for a member without a value. The decoder would treat it as missing, and without things or
+// read_only a key grants more.
 func refuseNull(text []byte) error {
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
@@ -154,7 +154,7 @@ func (f *nullFinder) Visit(n ast.Node) ast.Visitor {
 	return f
 }
 
-// withoutSource returns a YAML error's place and message; its own text would quote the file, secrets and all.
+// withoutSource returns a YAML error's position and message; its own text would quote the file with its secrets.
 func withoutSource(err error) error {
 	var at yaml.Error
 	if !errors.As(err, &at) {
@@ -167,8 +167,8 @@ func withoutSource(err error) error {
 	return errors.New(message)
 }
 
-// GenerateKeys returns one operator's key, made at random, for a listener on loopback that has no file. Its secret is
-// to be shown once, and kept nowhere.
+// GenerateKeys returns one random operator's key, for a listener on loopback without a file. Show its secret once, and
+// store it nowhere.
 func GenerateKeys() (*Keys, presigner.Credentials) {
 	var secret [30]byte
 	_, _ = rand.Read(secret[:]) // never fails
@@ -191,7 +191,7 @@ func (k *Keys) lookup(id string) (presigner.Credentials, bool) {
 	return key.Credentials, true
 }
 
-// actsFor says whether the key may ask for thing.
+// actsFor reports whether the key may make requests for thing.
 func (k *Key) actsFor(thing []byte) bool {
-	return k.Things == "" || glob.Matches(k.Things, thing) // ParseKeys lets no '?' in
+	return k.Things == "" || glob.Matches(k.Things, thing) // ParseKeys refuses '?'
 }

@@ -44,7 +44,7 @@ func TestLoadKeys(t *testing.T) {
 	}
 }
 
-// What may stand before a YAML document may stand before the keys.
+// A file may have everything that YAML allows before a document.
 func TestParseKeysPrologue(t *testing.T) {
 	for _, before := range []string{"\xef\xbb\xbf", "---\n", "%YAML 1.2\n---\n", "\xef\xbb\xbf%YAML 1.2\n---\n"} {
 		if keys, err := ParseKeys([]byte(before + keyFileText)); err != nil || keys.Len() != 3 {
@@ -53,7 +53,7 @@ func TestParseKeysPrologue(t *testing.T) {
 	}
 }
 
-// What is wrong with a file is said with its place and without what stands there.
+// Errors name the position in the file, but not the content.
 func TestParseKeysRefuses(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()
@@ -78,9 +78,9 @@ func TestParseKeysRefuses(t *testing.T) {
 	f(id+"s3cr3t}]", "secret has 6")
 	f(id+secret+"}, {id: AKIA1, secret: "+secret+"}]", "listed twice")
 	f(id+secret+", things: 'a/b'}]", "not a thing's name")
-	f(id+secret+", things: 'a?b'}]", "not a thing's name") // glob.Matches would let ? stand for any character
+	f(id+secret+", things: 'a?b'}]", "not a thing's name") // for glob.Matches, ? would match any character
 
-	// A mistake never makes a device's key an operator's.
+	// A mistake never turns a device's key into an operator's.
 	f(id+secret+", things: ''}]", "things is empty")
 	f("access_keys:\n  - id: AKIA1\n    secret: "+secret+"\n    things:", "4:13: a key has no value")
 	f("access_keys:\n  - id: AKIA1\n    secret: "+secret+"\n    things: ~", "4:13: a key has no value")

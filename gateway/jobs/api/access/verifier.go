@@ -26,7 +26,7 @@ const (
 	ServiceControl = "iot"           // the control plane
 	ServiceData    = "iot-jobs-data" // the data plane
 
-	// serviceGateway is how SDKs of before 2023, Debian's AWS CLI among them, call the control plane.
+	// serviceGateway is the control plane's name in SDKs from before 2023, such as Debian's AWS CLI.
 	serviceGateway = "execute-api"
 )
 
@@ -46,10 +46,10 @@ func NewVerifier(region string, keys *Keys) (*Verifier, error) {
 	return v, nil
 }
 
-// SetKeys replaces the access keys, for requests that begin after it.
+// SetKeys replaces the access keys for new requests.
 func (v *Verifier) SetKeys(keys *Keys) { v.keys.Store(keys) }
 
-// Caller is who signed a request.
+// Caller is the signer of a request.
 type Caller struct {
 	Service string // of the credential scope
 	key     *Key
@@ -58,10 +58,10 @@ type Caller struct {
 // ID returns the access key id.
 func (c *Caller) ID() string { return c.key.Credentials.AccessKeyID }
 
-// ReadOnly says whether the caller may only look.
+// ReadOnly reports whether the caller may only read.
 func (c *Caller) ReadOnly() bool { return c.key.ReadOnly }
 
-// Name returns the thing that the caller acts for, if it is one and no pattern, else the access key id.
+// Name returns the thing that the caller acts for or, if that is a pattern or not set, the access key id.
 func (c *Caller) Name() string {
 	if c.key.Things != "" && !strings.Contains(c.key.Things, "*") {
 		return c.key.Things
@@ -69,11 +69,11 @@ func (c *Caller) Name() string {
 	return c.ID()
 }
 
-// ActsFor says whether the caller may ask for what is thing's.
+// ActsFor reports whether the caller may make requests for thing.
 func (c *Caller) ActsFor(thing []byte) bool { return c.key.actsFor(thing) }
 
-// Verify returns who signed the request, for one of services. An error's Status, Name and Message are AWS's own answer
-// to such a request. now is the request's reading of the clock.
+// Verify returns the signer of the request, for one of services. An error's Status, Name and Message are AWS's answer
+// to such a request. now is the time of the request.
 func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, services ...string) (*Caller, *edge.Fault) {
 	keys := v.keys.Load()
 	header := &ctx.Request.Header
@@ -96,7 +96,7 @@ func (v *Verifier) Verify(ctx *fasthttp.RequestCtx, asked *target.Target, now ti
 	return callerOf(keys, verified.AccessKeyID, verified.Service, services)
 }
 
-// reader is what presigner calls to read a request's header and the keys. It is pooled because method values are allocated.
+// reader reads a request's header and the keys for presigner. It is pooled because method values are allocated.
 type reader struct {
 	header *fasthttp.RequestHeader
 	keys   *Keys
@@ -111,7 +111,8 @@ var readers = sync.Pool{New: func() any {
 	return r
 }}
 
-// all is header.PeekAll, which spends most of its time on the spelling of names; nearly every request has these two signed.
+// all is header.PeekAll with a fast path: PeekAll spends most of its time on normalising names, and nearly every request
+// signs these two.
 func (r *reader) all(name string) [][]byte {
 	switch name {
 	case "host":
@@ -122,7 +123,7 @@ func (r *reader) all(name string) [][]byte {
 	return r.header.PeekAll(name)
 }
 
-// one returns a value that is there unless it is empty.
+// one returns the value as a list, empty if the value is.
 func (r *reader) one(value []byte) [][]byte {
 	if len(value) == 0 {
 		return nil
@@ -136,7 +137,7 @@ func (r *reader) release() {
 	readers.Put(r)
 }
 
-// callerOf is who signed for service, which must be one of services.
+// callerOf returns the signer for service, which must be one of services.
 func callerOf(keys *Keys, accessKeyID, service string, services []string) (*Caller, *edge.Fault) {
 	if service == serviceGateway {
 		service = ServiceControl
@@ -149,8 +150,8 @@ func callerOf(keys *Keys, accessKeyID, service string, services []string) (*Call
 
 var querySignature = []byte("X-Amz-Signature=")
 
-// Admit refuses a request that Verify will refuse, by its header, before its body is read: one that is not signed, or not
-// in the form of a signature, or not at about now, or with a key that is not listed. nil is not yet proof.
+// Admit refuses, by its header and before its body is read, a request that Verify would refuse: it has no signature or a
+// malformed one, its time is off, or its key is not listed. nil does not prove the signature.
 func (v *Verifier) Admit(header *fasthttp.RequestHeader, now time.Time) *edge.Fault {
 	var asked target.Target
 	if err := asked.Parse(header.RequestURI()); err != nil {
@@ -169,13 +170,13 @@ func (v *Verifier) Admit(header *fasthttp.RequestHeader, now time.Time) *edge.Fa
 	return nil
 }
 
-// signedInQuery says whether a request carries its signature in its query, and none in its header.
+// signedInQuery reports whether a request has its signature in its query, and none in its header.
 func signedInQuery(header *fasthttp.RequestHeader, asked *target.Target) bool {
 	return bytes.Contains(asked.Query(), querySignature) && len(header.Peek(fasthttp.HeaderAuthorization)) == 0
 }
 
 // verifyQuery is Verify for a request that is signed in its query (SigV4, "Authenticating Requests: Using Query
-// Parameters"). The hash of its body is signed, as everywhere but in S3.
+// Parameters"). The hash of its body is signed, as for every service but S3.
 func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time, keys *Keys, services []string) (*Caller, *edge.Fault) {
 	digest := sha256.Sum256(ctx.Request.Body())
 	query := queryVerification(&ctx.Request.Header, asked, now, keys)
@@ -190,7 +191,7 @@ func (v *Verifier) verifyQuery(ctx *fasthttp.RequestCtx, asked *target.Target, n
 	return callerOf(keys, verified.AccessKeyID, query.Service, services)
 }
 
-// queryVerification is that of a request that is signed in its query, but for its payload.
+// queryVerification returns the verification of a request that is signed in its query, without the payload's hash.
 func queryVerification(header *fasthttp.RequestHeader, asked *target.Target, now time.Time, keys *Keys) presigner.Verification {
 	return presigner.Verification{
 		Method: string(header.Method()), Host: string(header.Host()), RequestURI: string(asked.Origin()),
@@ -199,8 +200,8 @@ func queryVerification(header *fasthttp.RequestHeader, asked *target.Target, now
 	}
 }
 
-// queryService is the service that a query's credential scope names, of those that there are here. It only chooses what the
-// signature is verified for: presigner.Verify refuses another scope.
+// queryService returns the service in a query's credential scope, one of those that exist here. It only selects the service
+// to verify the signature for: presigner.Verify refuses another scope.
 func queryService(query []byte) string {
 	values, err := url.ParseQuery(string(query))
 	if err != nil {
@@ -213,7 +214,7 @@ func queryService(query []byte) string {
 	return ServiceData
 }
 
-// inRegion refuses a scope of another region than jobs.region: its ARNs would be another's.
+// inRegion refuses a scope of another region than jobs.region, because its ARNs would not match.
 func (v *Verifier) inRegion(region string) *edge.Fault {
 	if region == v.region {
 		return nil
@@ -226,16 +227,16 @@ func wrongService(want, got string) *edge.Fault {
 	return fault(http.StatusForbidden, "InvalidSignature", "Credential should be scoped to correct service: %q, not %q.", want, got)
 }
 
-// Admits says whether the key that the caller signed with is still listed, and for the same.
+// Admits reports whether the caller's key is still listed, with the same permissions.
 func (v *Verifier) Admits(c *Caller) bool {
 	key := v.keys.Load().byID[c.ID()]
 	return key != nil && *key == *c.key
 }
 
-// callerKey is where Identify leaves the caller in a request.
+// callerKey is the key of the caller that Identify stores in a request.
 type callerKey struct{}
 
-// Identify is Verify for the device listener (auth.mode: sigv4): it also leaves the caller in ctx, for Data.Serve. A
+// Identify is Verify for the device listener (auth.mode: sigv4): it also stores the caller in ctx, for Data.Serve. A
 // request for a document that is not a job's may be signed for either service.
 func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (*Caller, *edge.Fault) {
 	caller, err := v.Verify(ctx, asked, now, ServiceData, ServiceControl)
@@ -245,13 +246,13 @@ func (v *Verifier) Identify(ctx *fasthttp.RequestCtx, asked *target.Target, now 
 	return caller, err
 }
 
-// CallerOf returns who Identify has found, nil if nobody.
+// CallerOf returns the caller that Identify stored, nil if none.
 func CallerOf(ctx *fasthttp.RequestCtx) *Caller {
 	caller, _ := ctx.UserValue(callerKey{}).(*Caller)
 	return caller
 }
 
-// signatureFault says in AWS's words what is wrong with a signature.
+// signatureFault returns AWS's error for an invalid signature.
 func signatureFault(err error, now time.Time) *edge.Fault {
 	var e *edge.Fault
 	switch {
@@ -278,14 +279,14 @@ func fault(status int, code, format string, args ...any) *edge.Fault {
 
 func stamp(t time.Time) string { return t.UTC().Format("20060102T150405Z") }
 
-// Report is an operation of the data plane that somebody wants to do.
+// Report is a requested operation of the data plane.
 type Report struct {
 	Operation string
 	Thing     []byte
-	Changes   bool // it changes something
+	Changes   bool // whether it changes something
 }
 
-// MayReport says whether the caller may do an operation of the data plane. Nobody may not.
+// MayReport returns a fault if the caller may not do an operation of the data plane, or is nil.
 func (c *Caller) MayReport(r Report) *edge.Fault {
 	if c == nil {
 		return OtherThing()
@@ -302,12 +303,13 @@ func (c *Caller) MayReport(r Report) *edge.Fault {
 	return nil
 }
 
-// OtherThing refuses a device that asks for another thing's.
+// OtherThing is the refusal of a device's request for another thing.
 func OtherThing() *edge.Fault {
 	return fault(http.StatusForbidden, "Forbidden", "A device may use only its own thing name.")
 }
 
-// MayOperate says whether the caller may do an operation of the control plane; changes says that it changes something.
+// MayOperate returns a fault if the caller may not do an operation of the control plane; changes says whether the operation
+// changes something.
 func (c *Caller) MayOperate(name string, changes bool) *edge.Fault {
 	if c.key.Things != "" {
 		return c.denied(name, "operations of the control plane")

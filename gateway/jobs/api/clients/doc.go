@@ -1,5 +1,5 @@
-// Package clients runs AWS's own clients (run.sh) against the IoT Jobs API, with MinIO as the S3 and STS behind it: the
-// URLs in the documents that devices get download the object, signed with a session of the job's role.
+// Package clients runs AWS's own clients (run.sh) against the IoT Jobs API, with MinIO as the S3 and STS behind it. The
+// URLs in devices' documents download the object, signed with a session of the job's role.
 //
 // Its tests need the build tag "clients".
 package clients

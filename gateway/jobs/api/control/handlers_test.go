@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/api/model/modeltest"
 )
 
-// Every operation has something that does it, and nothing is done that is not an operation.
+// Every operation has a handler, and every handler an operation.
 func TestHandlersCoverTheModel(t *testing.T) {
 	m, err := model.Control()
 	if err != nil {
@@ -35,7 +35,7 @@ func TestHandlersCoverTheModel(t *testing.T) {
 	}
 }
 
-// Whatever a body holds, an operation's input is refused with 400 or is within the model.
+// Whatever a body holds, the input is refused with 400 or conforms to the model.
 func FuzzInput(f *testing.F) {
 	m, err := model.Control()
 	if err != nil {

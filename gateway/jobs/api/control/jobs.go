@@ -23,7 +23,7 @@ func (c *Plane) page(q *call) (jobs.Page, error) {
 	return p, err
 }
 
-// entries returns the entries of the page that a listing asks for, and the token of the next page.
+// entries returns the entries of the requested page of a listing, and the token of the next page.
 func entries[T, E any](c *Plane, q *call, list func(jobs.Page) ([]T, string, error), entry func(*T) E) ([]E, string, error) {
 	p, err := c.page(q)
 	if err != nil {

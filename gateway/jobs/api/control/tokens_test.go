@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/api/model"
 )
 
-// Control planes over one key take each other's tokens, and no two tokens are the same.
+// Control planes with the same key accept each other's tokens, and no two tokens are equal.
 func TestSharedTokens(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, 32)
 	one, two, three := newTokens(key), newTokens(key), newTokens(nil)

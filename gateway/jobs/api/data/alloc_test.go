@@ -13,8 +13,7 @@ import (
 	"jobgate/gateway/signing/signingtest"
 )
 
-// One allocation a request: the thing's name, which the service takes as a string. A job's id, where it is named, is
-// another.
+// One allocation per request: the thing's name, which the service needs as a string. A job's id, if given, is another.
 func TestServeAllocs(t *testing.T) {
 	f := func(what, uri, document string, found bool, want float64) {
 		t.Helper()
@@ -71,7 +70,7 @@ func BenchmarkServe(b *testing.B) {
 	f("per_device", signingtest.PerDeviceDocument, true)
 }
 
-// The rival: a handler that does nothing but write an answer of the same size.
+// For comparison: a handler that only writes an answer of the same size.
 func BenchmarkServe_Bare(b *testing.B) {
 	d, _, _ := newFake(b, signingtest.SharedDocument)
 	var ctx fasthttp.RequestCtx

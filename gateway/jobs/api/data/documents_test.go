@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/signing/signingtest"
 )
 
-// askAt does one request of `$next` with its document at a time.
+// askAt requests `$next` with its document, at the given time.
 func askAt(d *Plane, at time.Time, method, uri string) *fasthttp.Response {
 	var ctx fasthttp.RequestCtx
 	request(&ctx, method, uri, `{"status":"IN_PROGRESS","includeJobDocument":true}`)
@@ -25,7 +25,7 @@ func askAt(d *Plane, at time.Time, method, uri string) *fasthttp.Response {
 
 const nextOf1 = "/things/sensor:1/jobs/$next"
 
-// A document that cannot be signed is a 503, from every operation that hands one out, and nothing was stored.
+// Every operation that returns a document answers 503 if it cannot be signed, and stores nothing.
 func TestSigningFails(t *testing.T) {
 	d, service, signing := newFake(t, signingtest.SharedDocument)
 	f := func(method, uri, message string) {
@@ -49,14 +49,14 @@ func TestSigningFails(t *testing.T) {
 	signing.Err, signing.Granted.Lifetime = nil, 8*24*time.Hour
 	f("GET", nextOf1, "cannot be filled")
 	if body := string(askAt(d, testTime, "GET", nextOf1).Body()); strings.Contains(body, "secret") {
-		t.Errorf("the cause is told: %s", body)
+		t.Errorf("the cause is revealed: %s", body)
 	}
 	service.described.Document.Template = newTemplate(t, signingtest.PerDeviceDocument)
 	signing.Granted.Lifetime, service.described.Execution.Thing = 0, ".."
 	f("GET", nextOf1, "cannot be filled")
 }
 
-// Nobody signs unless somebody was named to.
+// Without a configured role, nothing is signed.
 func TestNoSigning(t *testing.T) {
 	service := &fakeService{described: newDescribed(t, signingtest.SharedDocument), found: true}
 	d, err := New(Config{Service: service, Documents: documents.New(documents.Config{})})

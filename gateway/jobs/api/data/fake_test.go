@@ -18,7 +18,7 @@ var testTime = time.Date(2026, 11, 23, 12, 0, 0, 250e6, time.UTC)
 
 const testRole = "arn:aws:iam::123456789012:role/download"
 
-// fakeService is a service with one job for every thing, or none.
+// fakeService is a service with one job, or none, for every thing.
 type fakeService struct {
 	described jobs.Described
 	found     bool
@@ -85,7 +85,7 @@ func newDescribed(tb testing.TB, document string) jobs.Described {
 	}
 }
 
-// newFake returns a data plane over a fake service that has one execution with document for everybody.
+// newFake returns a data plane over a fake service that has one execution with document for every thing.
 func newFake(tb testing.TB, document string) (*Plane, *fakeService, *signingtest.Authority) {
 	service := &fakeService{described: newDescribed(tb, document), found: true}
 	authority := signingtest.NewAuthority(tb)
@@ -96,13 +96,13 @@ func newFake(tb testing.TB, document string) (*Plane, *fakeService, *signingtest
 	return d, service, authority
 }
 
-// device is the listener's part of a request: it keeps the exchange, and parses the target.
+// device does the listener's part of a request: it keeps the exchange, and parses the target.
 type device struct {
 	asked target.Target
 	x     Exchange
 }
 
-// serve answers the request in ctx as one of thing's, which is proven where authenticated says so.
+// serve answers the request in ctx as one of thing, proven if authenticated is set.
 func (v *device) serve(d *Plane, ctx *fasthttp.RequestCtx, now time.Time, thing []byte, authenticated bool) {
 	defer v.x.Release()
 	if err := v.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
@@ -113,7 +113,7 @@ func (v *device) serve(d *Plane, ctx *fasthttp.RequestCtx, now time.Time, thing 
 	d.Serve(ctx, &v.x)
 }
 
-// request prepares a request as the server would hand it over.
+// request prepares a request as the server passes it.
 func request(ctx *fasthttp.RequestCtx, method, uri, body string) {
 	ctx.Request.Reset()
 	ctx.Response.Reset()

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-// What a path names is what net/url finds in its segments, and no slash is smuggled into another segment.
+// The names in a path equal those that net/url finds in its segments, and a path with more segments does not match.
 func FuzzDataPath(f *testing.F) {
 	f.Add("sensor%3A1", "%24next")
 	f.Add("a%2Fb", "j%")

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/signing/signingtest"
 )
 
-// Append functions append, and cut back to what was there when they fail.
+// Append functions append to dst, and on an error cut it back to its length.
 func TestAppend(t *testing.T) {
 	d, service, signing := newFake(t, signingtest.PerDeviceDocument)
 	e := service.described.Execution

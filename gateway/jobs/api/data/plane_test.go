@@ -17,7 +17,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-// ask does one request of an unauthenticated device.
+// ask makes one request as an unauthenticated device.
 func ask(d *Plane, method, uri, body string) *fasthttp.Response {
 	var ctx fasthttp.RequestCtx
 	request(&ctx, method, uri, body)
@@ -65,7 +65,7 @@ func TestMatch(t *testing.T) {
 	f("GET", "/things/t/jobs%2Fj", none)
 }
 
-// The model has every operation.
+// The model contains every operation.
 func TestModelIsWhole(t *testing.T) {
 	d, _, _ := newFake(t, plainDocument)
 	for op := getPending; op <= update; op++ {
@@ -111,7 +111,7 @@ func TestDataAnswers(t *testing.T) {
 	f("GET", "/things/sensor:1/jobs", "", `{"inProgressJobs":[],"queuedJobs":[]}`)
 }
 
-// What the store says of time-outs and details shows.
+// The answer shows the store's time-outs and details.
 func TestDescribeRunning(t *testing.T) {
 	d, service, _ := newFake(t, plainDocument)
 	e := &service.described.Execution
@@ -125,7 +125,7 @@ func TestDescribeRunning(t *testing.T) {
 	}
 }
 
-// The document that a device gets is JSON within JSON, with a URL whose signature holds.
+// A device's document is JSON within JSON, with a URL whose signature is valid.
 func TestDescribeSigned(t *testing.T) {
 	f := func(document, path string) {
 		t.Helper()
@@ -246,7 +246,7 @@ func TestDataExceptions(t *testing.T) {
 	f("POST", http.ErrBodyNotAllowed, 500, "InternalFailureException", `{"message":"The gateway failed; its log says why."}`)
 }
 
-// Who is proven to be one thing asks for no other.
+// A device that is authenticated as one thing cannot make requests for another.
 func TestServeAuthenticated(t *testing.T) {
 	d, _, _ := newFake(t, plainDocument)
 	f := func(uri, thing string, status int) {
@@ -264,7 +264,7 @@ func TestServeAuthenticated(t *testing.T) {
 	f("/things/sensor:1/jobs", "", 403)
 }
 
-// AWS's own device library writes numbers and booleans in quotes, and AWS takes them.
+// AWS's own device library quotes numbers and booleans, and AWS accepts them.
 func TestQuotedNumbers(t *testing.T) {
 	d, service, _ := newFake(t, plainDocument)
 	f := func(body string, want jobs.UpdateExecutionRequest) {

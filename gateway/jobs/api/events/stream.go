@@ -156,7 +156,7 @@ type follower struct {
 // stream writes events until the client disconnects, stops reading or loses its permission, or the Stream closes.
 func (f *follower) stream(w *bufio.Writer) {
 	defer close(f.ended)
-	go f.hurry()
+	go f.limitLastWrite()
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
 	f.write(w, ": jobgate\n\n")
@@ -188,9 +188,9 @@ func (f *follower) stream(w *bufio.Writer) {
 	}
 }
 
-// hurry makes a blocked write end soon after the Stream closes, so that a follower that has stopped reading does not delay
-// the gateway's shutdown.
-func (f *follower) hurry() {
+// limitLastWrite makes a blocked write end soon after the Stream closes, so that a follower that has stopped reading does
+// not delay the gateway's shutdown.
+func (f *follower) limitLastWrite() {
 	select {
 	case <-f.closing:
 		_ = f.conn.SetWriteDeadline(time.Now().Add(lastWrite))

@@ -17,7 +17,7 @@ import (
 
 // Input is an operation's validated input, without members unknown to its model.
 type Input struct {
-	values map[string]any // as encoding/json with UseNumber decodes them
+	values map[string]any // as decoded by encoding/json with UseNumber
 }
 
 // Read collects and validates an operation's input: variables of the path by name, the query and the body.

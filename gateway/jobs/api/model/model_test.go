@@ -48,7 +48,7 @@ func TestModelAgreesWithAWS(t *testing.T) {
 		}
 	}
 	for name, s := range want.Shapes {
-		if len(s.Members) == 0 { // of the supplement
+		if len(s.Members) == 0 { // one of the supplement
 			continue
 		}
 		if why, differs := modelDiffers[name]; differs != (describeShape(got.Shapes[name], 1) != describeShape(s, 1)) {
@@ -57,7 +57,7 @@ func TestModelAgreesWithAWS(t *testing.T) {
 	}
 }
 
-// supplement names the shapes that the facts name and do not describe; the model does.
+// supplement names the shapes that the facts mention but do not describe; the model describes them.
 const supplement = "\nshape AttributePayload\nshape ThingGroupProperties\nshape ThingAttribute\nshape GroupNameAndArn\nshape ThingGroupMetadata\n"
 
 var (
@@ -129,7 +129,7 @@ func describeMembers(list []Member, depth int) string {
 	return b.String()
 }
 
-// describeShape describes a shape, and those inside to a depth.
+// describeShape describes a shape, and nested ones up to a depth.
 func describeShape(s *Shape, depth int) string {
 	if s == nil {
 		return "none"
@@ -171,7 +171,7 @@ func TestParseModelRefuses(t *testing.T) {
 	f("Op GET /a\n  err A", "not an exception")
 }
 
-// The hand-written checks of names say what the model's patterns say.
+// The hand-written checks of names agree with the model's patterns.
 func FuzzIsName(f *testing.F) {
 	m, err := Data()
 	if err != nil {

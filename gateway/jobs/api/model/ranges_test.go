@@ -6,7 +6,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// ranges are the members whose numbers jobs.Settings checks again, and settings that hold v there.
+// ranges are the members whose numbers jobs.Settings checks too, and settings with v in that member.
 var ranges = []struct {
 	shape, member string
 	with          func(v float64) jobs.Settings
@@ -47,7 +47,7 @@ func withAbort(a jobs.AbortCriteria) jobs.Settings {
 	return jobs.Settings{Abort: &jobs.AbortConfig{CriteriaList: []jobs.AbortCriteria{a}}}
 }
 
-// The rules of jobs bound their numbers where AWS's model does.
+// Package jobs has the same bounds as AWS's model.
 func TestRangesOfSettings(t *testing.T) {
 	m, err := Control()
 	if err != nil {
@@ -75,7 +75,7 @@ func TestRangesOfSettings(t *testing.T) {
 		}
 		if s.Bounds.HasMin {
 			f(s.Bounds.Min, true)
-			f(min(s.Bounds.Min-step, 0)-step, false) // 0 is «not set»
+			f(min(s.Bounds.Min-step, 0)-step, false) // 0 means not set
 			if s.Bounds.Min > step {
 				f(s.Bounds.Min-step, false)
 			}

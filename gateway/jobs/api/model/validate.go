@@ -16,13 +16,13 @@ import (
 // maxFaults bounds how many faults one answer lists.
 const maxFaults = 10
 
-// Faults collects what is wrong with an input, in AWS's words. Its zero value has none.
+// Faults collects the faults of an input, in AWS's words. Its zero value has none.
 type Faults struct {
 	List []string
 	more int // beyond maxFaults
 }
 
-// Add adds a value at a path that does not satisfy a constraint.
+// Add adds the fault that the value at path violates constraint.
 func (f *Faults) Add(path string, value any, constraint string) {
 	if len(f.List) == maxFaults {
 		f.more++
@@ -43,10 +43,10 @@ func (f *Faults) Exception() *exception.Exception {
 	return exception.InvalidRequest("%d validation %s detected: %s", n, errors, strings.Join(f.List, "; "))
 }
 
-// maxShown is how much of a wrong value an answer repeats, in characters.
+// maxShown bounds how much of an invalid value an answer repeats, in characters.
 const maxShown = 100
 
-// Shown returns a value as AWS's messages have it. Lists and structures are named, not repeated.
+// Shown returns a value as written in AWS's messages. Lists and structures are named, not repeated.
 func Shown(value any) string {
 	switch v := value.(type) {
 	case nil:
@@ -65,8 +65,8 @@ func Shown(value any) string {
 	}
 }
 
-// Check validates a value, as encoding/json with UseNumber decodes it, and returns it without the members that the
-// model does not know. null is refused here; a member that is null counts as not given.
+// Check validates a value decoded by encoding/json with UseNumber, and returns it without members unknown to the model.
+// null is refused here; a member that is null counts as missing.
 func (s *Shape) Check(f *Faults, path string, value any) any {
 	if value == nil {
 		f.Add(path, nil, "Member must not be null")
@@ -102,7 +102,7 @@ func (s *Shape) checkString(f *Faults, path string, value any) {
 	}
 }
 
-// StringFaults returns the constraints that text does not satisfy.
+// StringFaults returns the constraints that text violates.
 func (s *Shape) StringFaults(text string) (constraints []string) {
 	if s.Enum != nil && !slices.Contains(s.Enum, text) {
 		constraints = append(constraints, "Member must satisfy enum value set: ["+strings.Join(s.Enum, ", ")+"]")

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs/api/model"
 )
 
-// service is botocore's service-2.json, as far as it is compared.
+// service is the compared part of botocore's service-2.json.
 type service struct {
 	Operations map[string]struct {
 		HTTP struct {
@@ -53,10 +53,10 @@ var kinds = map[string]model.Kind{
 	"map": model.KindMap, "structure": model.KindStructure, "blob": model.KindString,
 }
 
-// botocore turns a service into operations.
+// botocore converts a service to operations.
 type botocore struct {
 	service
-	done map[string]*model.Shape // by name; a shape may hold itself
+	done map[string]*model.Shape // by name; a shape may contain itself
 }
 
 // parseBotocore reads a service-2.json.

@@ -12,10 +12,10 @@ import (
 // comparison collects differences.
 type comparison struct {
 	list []string
-	seen map[*model.Shape]bool // structures, which are told once
+	seen map[*model.Shape]bool // structures, each reported once
 }
 
-// differences says where the operations that the API has are not AWS's.
+// differences returns how the API's operations differ from AWS's.
 func differences(have *model.Model, aws map[string]*model.Operation) []string {
 	c := comparison{seen: map[*model.Shape]bool{}}
 	for _, op := range have.Operations {
@@ -71,7 +71,7 @@ func (c *comparison) members(place string, have, want []model.Member) {
 	}
 }
 
-// shapes compares two types, and those inside.
+// shapes compares two types, and nested ones.
 func (c *comparison) shapes(place string, have, want *model.Shape) {
 	if have == nil || want == nil {
 		if have != want {
@@ -95,7 +95,7 @@ func (c *comparison) shapes(place string, have, want *model.Shape) {
 	c.inside(place, have, want)
 }
 
-// inside compares what is inside a type.
+// inside compares the nested types of a type.
 func (c *comparison) inside(place string, have, want *model.Shape) {
 	switch have.Kind {
 	case model.KindList:
@@ -111,8 +111,7 @@ func (c *comparison) inside(place string, have, want *model.Shape) {
 	}
 }
 
-// anchored returns a pattern that matches the whole of a string as Smithy's models write it: botocore leaves out what makes
-// it so.
+// anchored returns a pattern anchored at both ends, as in Smithy's models: botocore omits the anchors.
 func anchored(pattern string) string {
 	if pattern == "" || strings.HasPrefix(pattern, "^") && strings.HasSuffix(pattern, "$") {
 		return pattern
@@ -120,7 +119,7 @@ func anchored(pattern string) string {
 	return "^" + pattern + "$"
 }
 
-// boundsText is "1..64". A least length of 0 says nothing.
+// boundsText returns "1..64". A minimum length of 0 is omitted.
 func boundsText(b model.Bounds) string {
 	text := ".."
 	if b.HasMin && b.Min != 0 {

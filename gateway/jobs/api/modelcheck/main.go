@@ -1,10 +1,10 @@
 // Command modelcheck compares the constraints that the IoT Jobs API checks (package model) with a newer copy of AWS's model,
-// and says what differs:
+// and prints the differences:
 //
 //	go run ./gateway/jobs/api/modelcheck FILE|DIRECTORY
 //
-// DIRECTORY is a checkout of aws-sdk-go-v2, whose Smithy models of both planes are compared. A module of it alone, such as
-// service/iot from the module proxy, holds no model: its Go code has no lengths, patterns or ranges to compare.
+// DIRECTORY is a checkout of aws-sdk-go-v2, whose Smithy models of both planes are compared. A single module of it, such as
+// service/iot from the module proxy, has no model: its Go code has no lengths, patterns or ranges to compare.
 //
 // FILE is one of these models, codegen/sdk-codegen/aws-models/iot.json or iot-jobs-data-plane.json, or botocore's model of iot or iot-jobs-data, data/iot/2015-05-28/service-2.json of its packages (Debian's awscli has
 // one under /usr/lib/python3/dist-packages/awscli/botocore). Newer ones have it as service-2.json.gz: gunzip it first.
@@ -59,7 +59,7 @@ func checkPath(w io.Writer, path string) error {
 	return err
 }
 
-// modelsIn returns the models of iot in a checkout of aws-sdk-go-v2.
+// modelsIn returns the paths of iot's models in a checkout of aws-sdk-go-v2.
 func modelsIn(checkout string) ([]string, error) {
 	const folder = "codegen/sdk-codegen/aws-models"
 	var files []string
@@ -90,7 +90,7 @@ func parse(text []byte) (map[string]*model.Operation, error) {
 	return parseBotocore(text)
 }
 
-// check writes what differs between the API's model and AWS's, text.
+// check writes the differences between the API's model and AWS's, given as text.
 func check(w io.Writer, text []byte) error {
 	aws, err := parse(text)
 	if err != nil {
@@ -112,7 +112,7 @@ func check(w io.Writer, text []byte) error {
 	return nil
 }
 
-// planeOf returns the plane whose operations aws has.
+// planeOf returns our model of the plane with aws's operations.
 func planeOf(aws map[string]*model.Operation) (*model.Model, error) {
 	if aws["GetPendingJobExecutions"] != nil {
 		return model.Data()

@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/jobs/api/model"
 )
 
-// excerpt is a few operations of botocore's model of iot.
+// excerpt returns a few operations of botocore's model of iot.
 func excerpt(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("testdata/iot.json")
@@ -22,7 +22,7 @@ func excerpt(t *testing.T) string {
 	return string(text)
 }
 
-// compare says what differs in the excerpt's operations, once old is new in its text.
+// compare returns the differences in the excerpt's operations after replacing old in its text.
 func compare(t *testing.T, old, replacement string) []string {
 	t.Helper()
 	text := excerpt(t)
@@ -49,9 +49,9 @@ func compare(t *testing.T, old, replacement string) []string {
 	return differences(&have, aws)
 }
 
-// What AWS changes is told, by operation and member.
+// AWS's changes are reported by operation and member.
 func TestDifferences(t *testing.T) {
-	known := compare(t, "GetJobDocument", "GetJobDocument") // where this older copy and the API's model differ
+	known := compare(t, "GetJobDocument", "GetJobDocument") // existing differences between this older copy and the API's model
 	f := func(old, replacement, want string) {
 		t.Helper()
 		var fresh []string
@@ -78,7 +78,7 @@ func TestDifferences(t *testing.T) {
 	f(`"resourceArn",`, "", "TagResource in resourceArn: required here true, AWS false")
 }
 
-// A file that is no such model is refused, and one that is, is compared with the plane that it is of.
+// A file that is not a model is refused; a model is compared with its own plane.
 func TestCheck(t *testing.T) {
 	f := func(text, want string) {
 		t.Helper()

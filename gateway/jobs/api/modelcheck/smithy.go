@@ -10,8 +10,8 @@ import (
 	"jobgate/gateway/jobs/api/model"
 )
 
-// smithyModel is a model as the AWS SDKs are made from, in Smithy's JSON AST
-// (https://smithy.io/2.0/spec/json-ast.html), as far as it is compared.
+// smithyModel is the compared part of a model from which AWS SDKs are generated, in Smithy's JSON AST
+// (https://smithy.io/2.0/spec/json-ast.html).
 type smithyModel struct {
 	Version string                 `json:"smithy"`
 	Shapes  map[string]smithyShape `json:"shapes"` // by absolute id, "com.amazonaws.iot#JobId"
@@ -48,7 +48,7 @@ type smithyTraits struct {
 	Range     *smithyBounds    `json:"smithy.api#range"`
 	Pattern   string           `json:"smithy.api#pattern"`
 	EnumValue *json.RawMessage `json:"smithy.api#enumValue"`
-	Enum      []struct {       // of a string, as Smithy 1.0 has it
+	Enum      []struct {       // of a string, in Smithy 1.0
 		Value string `json:"value"`
 	} `json:"smithy.api#enum"`
 }
@@ -58,7 +58,7 @@ type smithyBounds struct {
 	Max *float64 `json:"max"`
 }
 
-// smithyKinds are Smithy's types. Those of its prelude are the same with "smithy.api#" before them.
+// smithyKinds are Smithy's types. The prelude has the same with the prefix "smithy.api#".
 var smithyKinds = map[string]model.Kind{
 	"string": model.KindString, "enum": model.KindString, "blob": model.KindString, "boolean": model.KindBoolean,
 	"byte": model.KindInteger, "short": model.KindInteger, "integer": model.KindInteger, "intEnum": model.KindInteger, "long": model.KindLong,
@@ -66,13 +66,13 @@ var smithyKinds = map[string]model.Kind{
 	"list": model.KindList, "set": model.KindList, "map": model.KindMap, "structure": model.KindStructure, "union": model.KindStructure,
 }
 
-// smithy turns a model into operations.
+// smithy converts a model to operations.
 type smithy struct {
 	smithyModel
-	done map[string]*model.Shape // by id; a shape may hold itself
+	done map[string]*model.Shape // by id; a shape may contain itself
 }
 
-// isSmithy says whether text is in Smithy's form.
+// isSmithy reports whether text is a Smithy model.
 func isSmithy(text []byte) bool {
 	var head struct {
 		Version string `json:"smithy"`
@@ -126,7 +126,7 @@ func (s *smithy) target(m *smithyMember) ([]model.Member, error) {
 	return s.members(shape.Members)
 }
 
-// members returns members by name, under the names that they have on the wire.
+// members returns the members by name, with their names on the wire.
 func (s *smithy) members(of map[string]smithyMember) (list []model.Member, err error) {
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		from := of[name]
@@ -147,7 +147,7 @@ func (s *smithy) members(of map[string]smithyMember) (list []model.Member, err e
 	return list, nil
 }
 
-// member returns a member's type. What holds for the member alone comes before what its type says.
+// member returns a member's type. The member's own traits override its type's.
 func (s *smithy) member(m *smithyMember) (*model.Shape, error) {
 	if m == nil {
 		return nil, nil
@@ -198,7 +198,7 @@ func (s *smithy) shape(id string) (*model.Shape, error) {
 	return shape, err
 }
 
-// words are the values of an enumeration.
+// words returns the values of an enumeration.
 func (s *smithyShape) words() (list []string) {
 	for _, e := range s.Traits.Enum {
 		list = append(list, e.Value)
@@ -218,7 +218,7 @@ func (s *smithyShape) words() (list []string) {
 	return list
 }
 
-// constrain puts the traits' constraints on a type.
+// constrain applies the traits' constraints to a type.
 func (t *smithyTraits) constrain(shape *model.Shape) {
 	for _, b := range []*smithyBounds{t.Length, t.Range} {
 		if b == nil {

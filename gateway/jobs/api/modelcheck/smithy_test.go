@@ -49,7 +49,7 @@ const (
 	"Map":{"type":"map","key":{"shape":"JobId"},"value":{"shape":"Double"}}}}`
 )
 
-// Both forms of a model say the same, and each change in one is told.
+// Both forms of a model are equivalent, and each change in one is reported.
 func TestSmithy(t *testing.T) {
 	want, err := parse([]byte(botocoreVector))
 	if err != nil {
@@ -85,7 +85,7 @@ func TestSmithy(t *testing.T) {
 	f("smithy.api#Timestamp", "smithy.api#String", "CreateJob in tree at: type here timestamp, AWS string")
 }
 
-// A checkout of the SDK is read by its models; a module of it alone is told apart.
+// The models of a checkout of the SDK are compared; a single module is recognised and refused.
 func TestCheckout(t *testing.T) {
 	f := func(file, text, want string) {
 		t.Helper()

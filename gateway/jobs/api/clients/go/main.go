@@ -1,6 +1,5 @@
-// Command jobgate-clients runs a whole life of a job with AWS's Go SDK as the operator, and with signed requests as the
-// device, for which the Go SDK has no client; see ../run.sh for the environment. Failures are asserted as the SDK's own
-// error types.
+// Command jobgate-clients runs a job's whole life with AWS's Go SDK as the operator and signed requests as the device, for
+// which the Go SDK has no client; see ../run.sh for the environment. It asserts failures as the SDK's error types.
 package main
 
 import (
@@ -229,7 +228,7 @@ func (l *life) completed(ctx context.Context) error {
 	}
 }
 
-// listed says whether a listing, page by page, has the job.
+// listed reports whether a listing contains the job; it reads all pages.
 func (l *life) listed(ctx context.Context) (bool, error) {
 	pages := iot.NewListJobsPaginator(l.client, &iot.ListJobsInput{Status: types.JobStatusCompleted, MaxResults: aws.Int32(1)})
 	for pages.HasMorePages() {

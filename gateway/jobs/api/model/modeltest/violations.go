@@ -1,4 +1,4 @@
-// Package modeltest forms requests from the model: good ones, and every one that must be refused; for tests only.
+// Package modeltest builds requests from the model: valid ones, and all that must be refused; for tests only.
 package modeltest
 
 import (
@@ -16,10 +16,10 @@ type Violation struct {
 	Value any
 }
 
-// candidates are strings, one of which each pattern of the model takes.
+// candidates are strings; each pattern of the model matches at least one.
 var candidates = []string{"abc", "ABC", "arn:aws:iot:us-east-1:123456789012:thing/a", "1.0"}
 
-// Sample returns a value that s takes, all members given.
+// Sample returns a valid value of s, with all members.
 func Sample(s *model.Shape) any {
 	switch s.Kind {
 	case model.KindBoolean:
@@ -48,7 +48,7 @@ func Sample(s *model.Shape) any {
 	return strings.Repeat("x", int(s.Bounds.Min))
 }
 
-// violations returns values that break each of s's constraints, also those inside.
+// violations returns values that break each of s's constraints, nested ones too.
 func violations(s *model.Shape) (list []Violation) {
 	add := func(what string, value any) { list = append(list, Violation{what, value}) }
 	switch s.Kind {
@@ -116,7 +116,7 @@ func textViolations(s *model.Shape) (list []Violation) {
 	return list
 }
 
-// memberViolations returns structures each of which has one member wrong.
+// memberViolations returns structures with one wrong member each.
 func memberViolations(members []model.Member) (list []Violation) {
 	for _, m := range members {
 		with := func(what string, value any) {
@@ -138,7 +138,7 @@ func memberViolations(members []model.Member) (list []Violation) {
 	return list
 }
 
-// Form forms a request of op with the given values of its input.
+// Form builds a request of op with the given input.
 func Form(op *model.Operation, values map[string]any) (uri, body string) {
 	segments := slices.Clone(op.Segments)
 	query := url.Values{}
@@ -174,7 +174,7 @@ func textOf(v any) string {
 	return string(b)
 }
 
-// Base drops what need not be given, so that one fault is the only one.
+// Base returns the required members only, so that an injected fault is the only one.
 func Base(op *model.Operation) map[string]any {
 	values := map[string]any{}
 	for _, m := range op.Input {
@@ -202,7 +202,7 @@ func Refusals(op *model.Operation) (list []Violation) {
 		for _, v := range violations(m.Shape) {
 			text, isText := v.Value.(string)
 			if m.Place != "" && (!isText || m.Place == "uri" && text == "") || v.What == "a number" && m.Place != "" || m.Place != "" && v.What == "text" {
-				continue // cannot be said in a path or a query, or is no fault there
+				continue // a path or a query cannot express it, or it is no fault there
 			}
 			if op.Quoted && v.What == "text" && m.Shape.Kind != model.KindString && isText {
 				v.Value = "1x" // in quotes a number is one, and a boolean, too
