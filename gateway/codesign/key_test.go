@@ -48,7 +48,7 @@ func read(tb testing.TB, name string) []byte {
 	return text
 }
 
-// goodKeys are those with a signature of OpenSSL's beside them.
+// goodKeys are the keys with a signature by OpenSSL.
 var goodKeys = []struct{ name, algorithm string }{
 	{"ec-p256-sec1", SHA256WithECDSA},
 	{"ec-p384-pkcs8", SHA256WithECDSA},
@@ -82,8 +82,8 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// What is signed here verifies there: openssl dgst and node's crypto accept it, refuse
-// one flipped byte, and the signature fits into FreeRTOS's buffer of 384 bytes.
+// Other tools verify our signatures: openssl dgst and node's crypto accept them and refuse
+// a flipped byte. The signatures fit into FreeRTOS's buffer of 384 bytes.
 func TestOthersVerify(t *testing.T) {
 	tools := map[string]func(key, sig, file string) *exec.Cmd{
 		"openssl": func(key, sig, file string) *exec.Cmd {
@@ -186,7 +186,7 @@ func TestLoadKeyFile(t *testing.T) {
 	}
 }
 
-// No part of a key shows in an error.
+// Errors contain no part of a key.
 func TestErrorsHoldNoKey(t *testing.T) {
 	for _, name := range []string{"encrypted-sec1.pem", "rsa-1024.pem", "ec-p521.pem", "ed25519.pem"} {
 		_, err := LoadKeyFile(keyFile(t, name, 0o600))

@@ -24,8 +24,8 @@ import (
 
 const kmsARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
-// kmsServer is as much of AWS KMS as signing needs. It refuses requests whose SigV4
-// signature is wrong.
+// kmsServer is the part of AWS KMS that signing needs. It refuses requests with an invalid
+// SigV4 signature.
 type kmsServer struct {
 	tb   testing.TB
 	key  *KeyFile
@@ -124,7 +124,7 @@ func (s *kmsServer) serve(w http.ResponseWriter, target string, message []byte, 
 func (s *kmsServer) answer(w http.ResponseWriter, status int, body map[string]any) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the test sees what is missing
+	_ = json.NewEncoder(w).Encode(body) // on an error the test sees an incomplete answer
 }
 
 func TestKMS(t *testing.T) {
@@ -158,7 +158,7 @@ func TestKMSRefusals(t *testing.T) {
 		if !errors.Is(err, class) || !strings.Contains(err.Error(), code) || !strings.Contains(err.Error(), kmsARN) || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v, want %v", code, err, class)
 		}
-		server.refuse.Store(nil) // it was mended
+		server.refuse.Store(nil) // the fault is repaired
 		if _, err := k.Sign(context.Background(), digest); err != nil {
 			t.Errorf("after %s: %v", code, err)
 		}
@@ -180,7 +180,7 @@ func TestKMSRefusals(t *testing.T) {
 		}
 	}
 
-	// Who does not know the secret signs nothing.
+	// A client with the wrong secret cannot sign.
 	_, c := newKMSServer(t, "ec-p256-sec1.pem", "ECC_NIST_P256")
 	c.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wrong"}, nil
@@ -193,7 +193,7 @@ func TestKMSRefusals(t *testing.T) {
 		t.Errorf("wrong credentials: %v", err)
 	}
 
-	// A server that is not there, and one that does not answer.
+	// An unreachable server, and one that does not answer.
 	c.BaseEndpoint = aws.String("http://127.0.0.1:1")
 	if k, err = NewKMS(kmsARN, c); err != nil {
 		t.Fatal(err)

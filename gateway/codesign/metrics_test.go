@@ -53,7 +53,7 @@ func TestMetricsTable(t *testing.T) {
 	}
 }
 
-// What a Signer does is counted.
+// The Meter counts a Signer's work.
 func TestMeter(t *testing.T) {
 	m := NewMeter()
 	count := m.Metrics()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A signature lasts as long as somebody asks for it, in memory and in the store.
+// A signature is kept as long as it is used, in memory and in the store.
 func TestPrune(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, keep, ctx := newObjects(), &memory{values: map[string][]byte{}}, context.Background()
@@ -42,7 +42,7 @@ func TestPrune(t *testing.T) {
 	})
 }
 
-// A gateway that knows the file, but not the new key's signature, finds what another made.
+// A gateway that knows the file, but not the new key's signature, finds another gateway's.
 func TestKeptByAnother(t *testing.T) {
 	o, keep, ctx := newObjects(), &memory{values: map[string][]byte{}}, context.Background()
 	rsa := func(c *Config) { c.Profiles[0].Key = loadKey(t, "rsa-2048-pkcs1.pem") }
@@ -62,7 +62,7 @@ func TestKeptByAnother(t *testing.T) {
 	}
 }
 
-// Files whose names run into each other have places of their own.
+// Files whose concatenated names are equal have different places.
 func TestPlace(t *testing.T) {
 	s := newSigner(t, newTestShelf(nil), newObjects())
 	seen := map[string]File{}

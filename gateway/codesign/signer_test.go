@@ -28,7 +28,7 @@ func publicPEM(tb testing.TB, k *KeyFile) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
-// objects is a store in memory that counts what is read.
+// objects is a store in memory that counts reads.
 type objects struct {
 	mu    sync.Mutex
 	bytes map[File][]byte
@@ -105,7 +105,7 @@ func newObjects() *objects {
 
 func inBucket(name string) func(File) bool { return func(f File) bool { return f.Bucket == name } }
 
-// newSigner signs what is in bucket firmware.
+// newSigner returns a Signer for bucket firmware.
 func newSigner(tb testing.TB, shelf *Shelf, o *objects, change ...func(*Config)) *Signer {
 	tb.Helper()
 	c := Config{
@@ -167,7 +167,7 @@ func TestSign(t *testing.T) {
 		t.Errorf("%d failed", failed)
 	}
 
-	// A version that was deleted is not for new jobs; those that run go on.
+	// A deleted version cannot be signed for new jobs; running jobs keep its signature.
 	o.remove(firmware)
 	if _, err := s.Sign(ctx, firmware); !errors.Is(err, source.ErrNotFound) {
 		t.Errorf("a deleted version: %v", err)
@@ -177,7 +177,7 @@ func TestSign(t *testing.T) {
 	}
 }
 
-// A thousand who ask at once cause one read.
+// A thousand concurrent requests cause one read.
 func TestSignOnce(t *testing.T) {
 	o := newObjects()
 	o.gate = make(chan struct{})
@@ -204,7 +204,7 @@ func TestSignOnce(t *testing.T) {
 	}
 }
 
-// Who gives up waiting finds the signature when it asks again.
+// A caller that gives up waiting finds the signature on its next request.
 func TestSignPending(t *testing.T) {
 	o := newObjects()
 	o.gate = make(chan struct{})
@@ -222,7 +222,7 @@ func TestSignPending(t *testing.T) {
 	}
 }
 
-// Not more than maxLoads objects are read at once.
+// At most maxLoads objects are read at once.
 func TestSignBounded(t *testing.T) {
 	o := newObjects()
 	o.gate = make(chan struct{})
@@ -251,8 +251,8 @@ func TestSignBounded(t *testing.T) {
 	}
 }
 
-// What is kept holds beyond the process, for the key that made it and what allow says
-// today; another key signs the kept digest without reading the object again.
+// Kept signatures outlive the process, for their key and the current allow; another key
+// signs the kept digest without reading the object again.
 func TestKeep(t *testing.T) {
 	o, keep, ctx := newObjects(), &memory{values: map[string][]byte{}}, context.Background()
 	s := newSigner(t, newTestShelf(keep), o)
@@ -289,7 +289,7 @@ func TestKeep(t *testing.T) {
 		t.Errorf("another endpoint's: %v", err)
 	}
 
-	// A store that fails or holds nonsense costs a signature, not the answer.
+	// If the store fails or holds garbage, the file is signed again, without an error.
 	keep.values[keyOf(s.place(firmware))] = []byte("{")
 	keep.fault = errors.New("disk full")
 	if _, err := s.Sign(ctx, firmware); err != nil {
@@ -325,7 +325,7 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
-// The log says what was signed, and by which key; never the key or the signature.
+// The log names the file and the key's ID; never the key or the signature.
 func TestLog(t *testing.T) {
 	var text bytes.Buffer
 	k := loadKey(t, "ec-p256-sec1.pem")
