@@ -34,8 +34,8 @@ func TestMomentAllocatesNothing(t *testing.T) {
 	f(perDevice)
 }
 
-// TestQuantaAllocateNothing: a document that is asked for some times in each quantum has one buffer for all of them. Only the
-// Quantum is new, which all templates share.
+// TestQuantaAllocateNothing: a document that is requested a few times in each quantum has one buffer for all quanta. Only
+// the Quantum is new, which all templates share.
 func TestQuantaAllocateNothing(t *testing.T) {
 	r := Renderer{Authority: &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}}
 	dst := make([]byte, 0, 8192)
@@ -58,7 +58,7 @@ func TestQuantaAllocateNothing(t *testing.T) {
 	}
 }
 
-// TestGrantAllocatesNothing: the limit on waiting for a session costs a request nothing that has no need to wait.
+// TestGrantAllocatesNothing: the limit on waiting for a session costs nothing for a request that need not wait.
 func TestGrantAllocatesNothing(t *testing.T) {
 	authority := &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}
 	r := Renderer{Authority: authority, Timeout: time.Second, Count: func(Signed) {}}

@@ -5,30 +5,30 @@ import (
 	"sync/atomic"
 )
 
-// kept is the document of a slot as it stands in a quantum: shared by who asks, or in a buffer that they copy.
+// kept is a slot's document in a quantum: shared by all requests, or in a buffer that they copy.
 type kept struct {
 	shared *Rendering // immutable; nil: the document is in the buffer
 
-	quantum atomic.Pointer[Quantum] // of what is in the buffer, written under filling
+	quantum atomic.Pointer[Quantum] // of the buffer's content, written under filling
 	filling sync.Mutex
 	buffer  []byte // under filling
 
-	seldom  atomic.Uint32 // quanta in a row in which it was asked for less than keepFrom times, though once
-	bytes   atomic.Int64  // of memory, beside keptBytes
-	resized atomic.Bool   // since anybody was told
+	seldom  atomic.Uint32 // quanta in a row with at least one request, but fewer than keepFrom
+	bytes   atomic.Int64  // of memory, in addition to keptBytes
+	resized atomic.Bool   // since Moment last reported it
 }
 
-// keptBytes is what a kept takes, and a Rendering.
+// keptBytes is the size of a kept and a Rendering.
 const keptBytes = 144
 
-// share returns a kept with a document for all.
+// share returns a kept with a shared document.
 func share(m *Rendering) *kept {
 	k := &kept{shared: m}
 	k.bytes.Store(int64(cap(m.Body) + cap(m.ETag)))
 	return k
 }
 
-// fill keeps body as q's. filling is held.
+// fill keeps body as the document of q. filling is held.
 func (k *kept) fill(q *Quantum, body []byte) {
 	k.buffer = append(k.buffer[:0], body...)
 	if n := int64(cap(k.buffer)); k.bytes.Swap(n) != n {
@@ -37,7 +37,7 @@ func (k *kept) fill(q *Quantum, body []byte) {
 	k.quantum.Store(q)
 }
 
-// appendTo appends what is kept, if it is q's. It does not wait: to sign gives the same bytes.
+// appendTo appends the kept document, if it is q's. It does not wait, because signing gives the same bytes.
 func (k *kept) appendTo(dst []byte, q *Quantum) (all []byte, ok bool) {
 	if k.quantum.Load() != q || !k.filling.TryLock() {
 		return dst, false

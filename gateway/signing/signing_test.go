@@ -18,7 +18,7 @@ import (
 
 var start = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// fixed is an Authority with one session that says for what it was asked.
+// fixed is an Authority with one session that records what was requested.
 type fixed struct {
 	granted Grant
 	asked   []Terms
@@ -35,7 +35,7 @@ func (f *fixed) Grant(_ context.Context, t Terms) (Grant, error) {
 	return g, nil
 }
 
-// still is an Authority that keeps nothing.
+// still is an Authority that records nothing.
 type still struct{ granted Grant }
 
 func (*still) Skew() time.Duration { return 0 }
@@ -63,7 +63,7 @@ const (
 	perDevice = `{"u":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/${thingName}.bin}"}`
 )
 
-// A document and text that passes, asked for at one time, begin at one time and live equally long.
+// A document and proxied text, requested at the same time, have URLs with the same beginning and lifetime.
 func TestOneRule(t *testing.T) {
 	f := func(quantum, expires, after time.Duration, begin time.Duration) {
 		t.Helper()
@@ -95,7 +95,7 @@ func TestOneRule(t *testing.T) {
 	f(10*time.Minute, time.Second, time.Second, time.Second)
 }
 
-// document is what a device gets: what is kept, or what is signed into the answer.
+// document returns a device's document: the kept one, or one signed into the answer.
 func document(t *testing.T, r *Renderer, s *Slot, o *Order) (m Rendering, text string) {
 	t.Helper()
 	m, resized, err := r.Moment(context.Background(), s, o)
@@ -112,8 +112,8 @@ func document(t *testing.T, r *Renderer, s *Slot, o *Order) (m Rendering, text s
 	return m, strings.TrimPrefix(string(body), "foo")
 }
 
-// How a document is signed follows the quantum, the life that is asked for, the session's end, and a longer session; and
-// whether it is kept or signed again, within a quantum it is the same bytes.
+// How a document is signed depends on the quantum, the requested lifetime, the session's end, and a longer session. Kept or
+// signed again, it has the same bytes within a quantum.
 func TestMomentFollows(t *testing.T) {
 	authority := &fixed{granted: Grant{Signer: newSigner(t), Ends: start.Add(5 * time.Minute)}}
 	var counted Signed
@@ -160,9 +160,8 @@ func TestMomentFollows(t *testing.T) {
 	}
 }
 
-// A document is copied from its eighth request in a quantum, and shared from its 64th, at once if the quantum before had as
-// many. It is kept no longer than some quanta in which it is not asked for so often. To be copied costs no memory after the
-// first quantum.
+// A document is copied from its eighth request in a quantum, and shared from its 64th, at once if the previous quantum had
+// as many. It is dropped after some quanta with fewer requests. Copying allocates nothing after the first quantum.
 func TestKept(t *testing.T) {
 	var reused int
 	r := Renderer{Authority: &fixed{granted: Grant{Signer: newSigner(t)}}, Count: func(s Signed) { reused += s.Reused }}
@@ -191,24 +190,24 @@ func TestKept(t *testing.T) {
 	}
 	f(0, 7, 0, 0, false)
 	f(1, 10, 2, 0, true) // the eighth fills the buffer
-	f(2, 2, 1, 0, true)  // the first does
+	f(2, 2, 1, 0, true)  // the first fills it
 	f(3, 1, 0, 0, true)
 	f(2, 2, 0, 0, true) // the clock was set back
 	for second := range 14 {
 		f(5+second, 2, 1, 0, true) // kept for sixteen quanta
 	}
-	f(100, 1, 0, 0, true)  // in a pause nobody
-	f(200, 2, 0, 0, false) // no longer
+	f(100, 1, 0, 0, true)  // a pause does not count
+	f(200, 2, 0, 0, false) // then it is dropped
 	f(219, 63, 55, 0, true)
 	f(220, 70, 62, 7, true)
 	f(221, 3, 0, 3, true) // at once
-	f(222, 9, 1, 0, true) // the second before had three
+	f(222, 9, 1, 0, true) // the previous second had three
 	f(223, 100, 62, 37, true)
 	f(240, 5, 0, 0, true)  // after a pause
-	f(239, 99, 0, 0, true) // requests that read the clock a moment earlier fill nothing, and displace nothing
+	f(239, 99, 0, 0, true) // requests with an earlier clock reading fill nothing, and replace nothing
 }
 
-// Whoever copies while another fills the buffer gets the document of its own quantum.
+// A request that copies while another fills the buffer gets the document of its own quantum.
 func TestCopiedWhileFilled(t *testing.T) {
 	r := Renderer{Authority: &still{Grant{Signer: newSigner(t), Lifetime: time.Hour}}}
 	var s Slot
@@ -282,7 +281,7 @@ func TestQuantaAreShared(t *testing.T) {
 	}
 }
 
-// A role that may do less since, as after a reload, signs another template's URLs by what it may do now.
+// If a role has lost permissions, as after a reload, the next template's URLs are signed with its current ones.
 func TestQuantaFollowGrants(t *testing.T) {
 	authority := &fixed{granted: Grant{Signer: newSigner(t), Lifetime: 2 * time.Minute}}
 	r := Renderer{Authority: authority}
@@ -367,7 +366,7 @@ func TestRetryAfter(t *testing.T) {
 	f(&role.UnavailableError{}, time.Second)
 }
 
-// Absence grants nothing: a role without rules signs nothing, and one without a list signs no text of strangers.
+// Missing rules grant nothing: a role without rules signs nothing, and one without a list signs no untrusted text.
 func TestPermits(t *testing.T) {
 	p, err := NewPermits(s3host.Config{DefaultRegion: "us-east-1"}, map[string]RoleRules{
 		"": {Setting: "presign"}, "download": {Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "roles.download"},

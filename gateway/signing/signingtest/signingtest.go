@@ -20,7 +20,7 @@ const (
 
 // Authority signs with one session. Its fields may be set between requests; it is safe for concurrent use otherwise.
 type Authority struct {
-	Granted signing.Grant // without a Lifetime it is the one that is asked for
+	Granted signing.Grant // without a Lifetime, the requested one is granted
 	Err     error
 	Drift   time.Duration
 
@@ -32,7 +32,7 @@ func NewAuthority(tb testing.TB) *Authority {
 	return &Authority{Granted: signing.Grant{Signer: NewSigner(tb, "ASIAEXAMPLE")}}
 }
 
-// Asked returns how many grants were asked for so far.
+// Asked returns the number of requested grants.
 func (a *Authority) Asked() int { return int(a.asked.Load()) }
 
 // Skew returns Drift.
