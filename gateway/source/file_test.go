@@ -59,7 +59,7 @@ func TestFile(t *testing.T) {
 	write(t, folder+"/empty.TXT", "")
 	f(fileURL(folder+"/empty.TXT"), "", "text/plain; charset=utf-8")
 
-	// As Kubernetes mounts a ConfigMap: links within the folder.
+	// Links within the folder, like a ConfigMap mounted by Kubernetes.
 	write(t, folder+"/..2026_01/cm.json", "[1]")
 	symlink(t, "..2026_01", folder+"/..data")
 	symlink(t, "..data/cm.json", folder+"/cm.json")
@@ -120,7 +120,7 @@ func TestFileRefuses(t *testing.T) {
 	}
 }
 
-// A FIFO or a device is no document, and looking at one does not block.
+// A FIFO or a device is not a document, and requesting one does not block.
 func TestFileNotRegular(t *testing.T) {
 	s, folder := newFolder(t)
 	if err := syscall.Mkfifo(folder+"/fifo.json", 0o644); err != nil {
@@ -137,7 +137,7 @@ func TestFileNotRegular(t *testing.T) {
 func TestFileRevalidation(t *testing.T) {
 	s, folder := newFolder(t)
 	u := fileURL(folder + "/job.json")
-	// A file that changed just now is read again, as its times may not tell its versions apart.
+	// A file that changed just now is read again, because its times may not distinguish its versions.
 	doc, err := s.Load(t.Context(), Request{URL: u})
 	if err != nil || doc.ETag != "" {
 		t.Fatalf("unexpected document: %+v, %v", doc, err)
@@ -150,7 +150,7 @@ func TestFileRevalidation(t *testing.T) {
 	if err != nil || !again.NotModified || again.ETag != doc.ETag || again.Body != nil {
 		t.Errorf("unexpected revalidation: %+v, %v", again, err)
 	}
-	// Replaced by one of the same size and time, as a careless copy does.
+	// Replaced by a file with the same size and time, as by a copy that keeps times.
 	info, err := os.Stat(folder + "/job.json")
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestFileRevalidation(t *testing.T) {
 	}
 }
 
-// No folder is no statement about its documents: they may be served from older copies.
+// A missing folder does not mean missing documents: older copies may be served.
 func TestFileFolderGone(t *testing.T) {
 	s, folder := newFolder(t)
 	if err := os.Rename(folder, folder+"-away"); err != nil {

@@ -72,7 +72,7 @@ func TestHTTP(t *testing.T) {
 	f(string(zip(t, []byte(long))), map[string]string{"Content-Encoding": "GZIP"}, Document{Body: []byte(long)})
 }
 
-// The path goes out as the pattern wrote it.
+// The path is sent exactly as the pattern produces it.
 func TestHTTPPathIsSentAsItIs(t *testing.T) {
 	h := newHTTP(t, HTTPOptions{})
 	var got string
@@ -139,7 +139,7 @@ func TestHTTPStatuses(t *testing.T) {
 	f(301, ErrUnavailable, "redirect to")
 	f(302, ErrUnavailable, "/other\", which is not followed")
 	f(308, ErrUnavailable, "redirect to")
-	f(304, ErrUnavailable, "304") // nothing was asked that it could answer
+	f(304, ErrUnavailable, "304") // unexpected: the request had no validator
 	f(204, ErrUnavailable, "204")
 	f(206, ErrUnavailable, "206")
 	f(400, ErrUnavailable, "400")
@@ -188,7 +188,7 @@ func TestHTTPLimit(t *testing.T) {
 		}
 	}
 	f(endless([]byte("xxxxxxxx"), "identity"), ErrTooLarge)
-	f(endless(zip(t, nil), "gzip"), ErrTooLarge) // decodes to nothing, without end
+	f(endless(zip(t, nil), "gzip"), ErrTooLarge) // endless, and decodes to nothing
 	f(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = io.WriteString(w, "this is no gzip")
@@ -202,7 +202,7 @@ func TestHTTPLimit(t *testing.T) {
 		_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"))
 		_ = conn.Close()
 	}, ErrUnavailable)
-	f(func(w http.ResponseWriter, _ *http.Request) { // cut short
+	f(func(w http.ResponseWriter, _ *http.Request) { // truncated
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, "{")
 	}, ErrUnavailable)
@@ -233,7 +233,7 @@ func TestHTTPTimeouts(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	f(ctx, patient, "/head")
-	f(ctx, patient, "/head") // over before it begins
+	f(ctx, patient, "/head") // already ended
 }
 
 func TestHTTPServerAway(t *testing.T) {
@@ -251,7 +251,7 @@ func TestHTTPServerAway(t *testing.T) {
 	}
 }
 
-// A kept connection that the server has closed meanwhile costs no error.
+// An idle connection that the server has closed causes no error.
 func TestHTTPStaleConnection(t *testing.T) {
 	h := newHTTP(t, HTTPOptions{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, r.URL.Path) }))

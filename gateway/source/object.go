@@ -17,7 +17,7 @@ type Object struct {
 	Version string
 }
 
-// String returns the object as a placeholder names it, s3://region.bucket/key@version.
+// String returns the object as written in placeholders, s3://region.bucket/key@version.
 func (o Object) String() string {
 	return "s3://" + o.Region + "." + o.Bucket + "/" + o.Key + "@" + o.Version
 }

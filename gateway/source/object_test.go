@@ -14,7 +14,7 @@ import (
 
 var testObject = Object{Region: "eu-west-1", Bucket: "firmware", Key: "v 7.bin", Version: "a/b+c"}
 
-// openFrom opens testObject from a server that answers as h.
+// openFrom opens testObject from a server with handler h.
 func openFrom(t *testing.T, h http.HandlerFunc, stall time.Duration) (*Body, error) {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -36,7 +36,7 @@ func TestOpen(t *testing.T) {
 			t.Errorf("signed as %q", auth)
 		}
 		w.Header().Set("X-Amz-Version-Id", "a/b+c")
-		w.Header().Set("Content-Encoding", "gzip") // of the object's bytes; they are not decoded
+		w.Header().Set("Content-Encoding", "gzip") // stored with the object; the bytes are not decoded
 		_, _ = w.Write(want[:10])
 		_, _ = w.Write(want[10:])
 	}, time.Minute)

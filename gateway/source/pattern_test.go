@@ -138,8 +138,8 @@ func TestParsePatternRefuses(t *testing.T) {
 	f("https://example.com/a%2Fb", "%2f")
 }
 
-// FuzzPattern: whatever the values, an URL names the server, bucket and folder that the
-// pattern names, and decodes to the values.
+// FuzzPattern: whatever the values, a URL keeps the pattern's server, bucket and folder,
+// and decodes to the values.
 func FuzzPattern(f *testing.F) {
 	for _, v := range []string{"job-1", "..", ".", "a/b", "%2e%2e%2f", "a\x00b", "@evil", "?x", "#", "{x}", "ü", "\xff", ":80", "%"} {
 		f.Add(v, v)

@@ -105,7 +105,7 @@ func TestS3Errors(t *testing.T) {
 	f(404, "NoSuchBucket", "", ErrNotFound, "NoSuchBucket")
 	f(403, "AccessDenied", "", ErrForbidden, "s3:ListBucket")
 	f(403, "", "", ErrForbidden, "403")
-	// Faults of ours or of a clock say nothing about the object.
+	// Faults in our credentials or clock say nothing about the object.
 	f(403, "RequestTimeTooSkewed", "", ErrUnavailable, "clock")
 	f(403, "InvalidAccessKeyId", "<AWSAccessKeyId>AKIDEXAMPLE</AWSAccessKeyId>", ErrUnavailable, "credentials")
 	f(403, "SignatureDoesNotMatch", "<StringToSign>hush</StringToSign><CanonicalRequest>hush</CanonicalRequest>", ErrUnavailable, "secret key")
@@ -116,7 +116,7 @@ func TestS3Errors(t *testing.T) {
 	f(503, "SlowDown", "", ErrUnavailable, "SlowDown")
 	f(500, "InternalError", "", ErrUnavailable, "InternalError")
 	f(503, "\x00<not xml", "", ErrUnavailable, "503")
-	f(304, "", "", ErrUnavailable, "304") // nothing was asked that it could answer
+	f(304, "", "", ErrUnavailable, "304") // unexpected: the request had no validator
 	f(206, "", "", ErrUnavailable, "206")
 }
 
@@ -193,22 +193,22 @@ func TestS3Date(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusForbidden)
 	})
-	told := 0
+	dates := 0
 	s := newS3(t, u, func(o *S3Options) {
 		o.OnDate = func(serverDate, receivedAt time.Time, rtt time.Duration) {
-			told++
+			dates++
 			if !serverDate.Equal(date) || time.Since(receivedAt) > time.Minute || rtt <= 0 || rtt > time.Minute {
 				t.Errorf("unexpected date: %v, %v, %v", serverDate, receivedAt, rtt)
 			}
 		}
 	})
 	_, _ = s.Load(t.Context(), Request{URL: "s3://bucket/key"})
-	requestID = "" // a proxy on the way answers
+	requestID = "" // answered by a proxy
 	_, _ = s.Load(t.Context(), Request{URL: "s3://bucket/key"})
-	requestID, age = "1", "3600" // out of a cache on the way
+	requestID, age = "1", "3600" // answered by a cache
 	_, _ = s.Load(t.Context(), Request{URL: "s3://bucket/key"})
-	if told != 1 {
-		t.Errorf("unexpected number of dates: %d, want 1", told)
+	if dates != 1 {
+		t.Errorf("unexpected number of dates: %d, want 1", dates)
 	}
 }
 

@@ -1,5 +1,4 @@
-// Package source reads job documents from where the operator keeps them: a folder,
-// S3, or an HTTP server.
+// Package source reads job documents from the operator's folder, S3 bucket or HTTP server.
 //
 //	configuration   s3://job-documents/{jobId}.json
 //	                     │ ParsePattern, once
@@ -35,7 +34,7 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrTooLarge says that the document is larger than [Request.Limit].
 	ErrTooLarge = errors.New("too large")
-	// ErrUnavailable says that the source did not answer, or not in a way that tells
+	// ErrUnavailable says that the source did not answer, or that its answer does not say
 	// whether the document exists.
 	ErrUnavailable = errors.New("unavailable")
 )
@@ -60,7 +59,7 @@ type Document struct {
 	Body         []byte // owned by the receiver; nil if NotModified
 	ContentType  string // from the source, "" if unknown
 	ETag         string // for a later [Request], "" if there is none
-	LastModified string // HTTP date, likewise
+	LastModified string // HTTP date, like ETag
 	NotModified  bool   // the copy in the request is still current
 }
 
