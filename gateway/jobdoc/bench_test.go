@@ -77,7 +77,7 @@ func benchmarkAppendTo(b *testing.B, placeholder string) {
 func BenchmarkAppendTo_Static(b *testing.B)    { benchmarkAppendTo(b, benchStatic) }
 func BenchmarkAppendTo_PerDevice(b *testing.B) { benchmarkAppendTo(b, benchDevice) }
 
-// BenchmarkAppendTo_Signing is what of AppendTo is signing: the same URL, nothing else.
+// BenchmarkAppendTo_Signing is the signing part of AppendTo: the same URL, nothing else.
 func BenchmarkAppendTo_Signing(b *testing.B) {
 	c := benchContext(b)
 	target := presigner.Object{Scheme: "https", Host: "s3.us-east-1.amazonaws.com", Region: "us-east-1", Bucket: "firmware", Key: "v7/image.bin"}.Target()
@@ -128,8 +128,8 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// nextSecond moves the clock on, within the day of the tests, so that no URL is the
-// same as the last.
+// nextSecond advances the clock, within the day of the tests, so that each URL differs
+// from the last.
 func nextSecond(t time.Time) time.Time {
 	if t = t.Add(time.Second); t.Day() != testTime.Day() {
 		return testTime

@@ -43,7 +43,7 @@ func signatureObject(key, version string) string {
 	return `{"rawPayloadSize":137,"signature":"` + value + `","signatureAlgorithm":"SHA256withECDSA","payloadLocation":{"s3":{"bucketName":"fwm","key":"` + key + `","version":"` + version + `"}}}`
 }
 
-// A whole JSON string becomes the object, at whatever depth it stands.
+// The whole JSON string is replaced by the object, at any depth.
 func TestCodeSign(t *testing.T) {
 	o, c := codeSignOptions(), newContext(t)
 	f := func(doc, want string) {
@@ -70,7 +70,7 @@ func TestCodeSign(t *testing.T) {
 		inner, want = embed(t, inner), embed(t, want)
 	}
 
-	// In an answer that is a string itself.
+	// In an answer that is itself a string.
 	stringed := *o
 	stringed.JSONString = true
 	got, err := both(t, `{"sig":"`+codeSign+`s3://us-east-1.fwm/a\"b@v1}"}`, &stringed, c)
@@ -126,7 +126,7 @@ func TestCodeSignErrors(t *testing.T) {
 		t.Errorf("the cause is lost: %v", err)
 	}
 
-	// Where it may stand.
+	// Invalid positions.
 	f(`["x `+codeSign+`s3://us-east-1.fwm/a@v}"]`, o, "line 1, column 5", "has to be a JSON string by itself", "code-sign-signature-value")
 	f(`["`+codeSign+`s3://us-east-1.fwm/a@v} x"]`, o, "has to be a JSON string by itself")
 	f(`[`+codeSign+`s3://us-east-1.fwm/a@v}]`, o, `has to be written as a JSON string`)
@@ -149,7 +149,7 @@ func TestCodeSignErrors(t *testing.T) {
 		t.Errorf("strict: %s, %v", got, err)
 	}
 
-	// Whoever chooses values chooses no file, and nobody signs where nothing is configured.
+	// Values cannot choose the file, and without a configuration nothing is signed.
 	o.Signatures = &signatures{}
 	f(`["${aws:iot:parameter:whole}"]`, o, "value of a parameter")
 	f(`["${aws:iot:parameter:value}"]`, o, "value of a parameter")

@@ -16,8 +16,8 @@ const (
 	badURL          = "Provided argument for presigned url is invalid"
 )
 
-// AWS's own texts, as the facts about AWS IoT Jobs give them, for every case that can
-// be told without asking AWS.
+// AWS's own messages, from the facts about AWS IoT Jobs, for every case that can be
+// detected without calling AWS.
 func TestErrorsOfAWS(t *testing.T) {
 	c := newContext(t)
 	uploads, err := jobdoc.NewPolicy(nil, []string{"*"}, "presign")
@@ -47,7 +47,7 @@ func TestErrorsOfAWS(t *testing.T) {
 	)
 
 	for _, o := range []*jobdoc.Options{lax, strict} {
-		f(o, `{"a":"`+v1+`/fwm/x"}`, invalidDocument, notDone) // the } behind the string is the object's
+		f(o, `{"a":"`+v1+`/fwm/x"}`, invalidDocument, notDone) // the } after the string belongs to the object
 		f(o, `{"a":"`+v1+`/fwm/x","b":{"c":1}}`, invalidDocument, notDone)
 		f(o, `{"a":"{\"b\":\"`+v1+`/fwm/x\",\"c\":{}}"}`, invalidDocument, notDone)
 		f(o, `["`+v1+`/fwm/${thingName"]`, invalidDocument, notDone)
@@ -55,7 +55,7 @@ func TestErrorsOfAWS(t *testing.T) {
 		f(o, v1+"/fwm/x\n}", invalidDocument, notDone)
 		f(o, "${aws:iot:", invalidDocument, notDone)
 		f(o, "${aws:iot:parameter", invalidDocument, notDone)
-		f(o, `["${aws:iot:s3-presigned-url:${aws:iot:code-sign-signature:s3://us-east-1.b/k@1}"]`, invalidDocument, notDone) // AWS's documentation spells it so
+		f(o, `["${aws:iot:s3-presigned-url:${aws:iot:code-sign-signature:s3://us-east-1.b/k@1}"]`, invalidDocument, notDone) // spelled as in AWS's documentation
 
 		f(o, `["`+upload+`/logs/${foo}}"]`, invalidDocument, "Undefined placeholder, ${foo}, inside of presign url upload parameter")
 		f(o, `["`+upload+`/logs/${}}"]`, invalidDocument, "Undefined placeholder, ${}, inside of presign url upload parameter")
@@ -99,7 +99,7 @@ func TestErrorsOfAWS(t *testing.T) {
 		t.Errorf("strict: %v", err)
 	}
 
-	// Nobody there to sign.
+	// No signer.
 	c.Signer = nil
 	f(lax, `["`+v1+`/fwm/k}"]`, invalidRequest, "presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.")
 	if _, err := both(t, `["${aws:iot:parameter:p}"]`, lax, c); err != nil {
@@ -115,7 +115,7 @@ func TestErrorsOfAWS(t *testing.T) {
 	}
 }
 
-// The errors that are jobgate's own say what, and how to mend it.
+// Jobgate's own errors say what is wrong, and how to fix it.
 func TestErrors(t *testing.T) {
 	c := newContext(t)
 	policy, err := jobdoc.NewPolicy([]string{"arn:aws:s3:::fwm/*"}, nil, "roles.download")
@@ -148,7 +148,7 @@ func TestErrors(t *testing.T) {
 		v2     = "${aws:iot:s3-presigned-url-v2:" + s3
 		upload = "${aws:iot:s3-presigned-url-upload:" + s3
 	)
-	// Place and placeholder, without query and user information.
+	// The position and the placeholder, without query and user information.
 	f("[\n  \"日本 ${aws:iot:nope:x}\"]", nil, "line 2, column 7: ", "Unknown placeholder, ${aws:iot:nope:x}", "s3-presigned-url-v2", "in ${aws:iot:nope:x}")
 	f(`["`+v2+`/fwm/k?versionId=secret&x=1}"]`, nil, "in ${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/fwm/k…}")
 	for _, hidden := range []string{
@@ -161,7 +161,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 
-	// Limits name value, limit and setting.
+	// Errors about limits name value, limit and setting.
 	f(strings.Repeat("x", 901), jobdoc.ErrTooLarge, "901", "900", "limits.max_document")
 	f(strings.Repeat(v1+"/fwm/k}\n", 3), jobdoc.ErrTooLarge, "line 3, column 1", "3", "2", "limits.max_placeholders")
 	f("${aws:iot:parameter:three}", jobdoc.ErrTooLarge, "limits.max_placeholders")
@@ -180,7 +180,7 @@ func TestErrors(t *testing.T) {
 	f(`["${aws:${aws:iot:parameter:seam}"]`, jobdoc.ErrParameter, `make a new placeholder`)
 	f(`["${aws:${aws:iot:parameter:seam} `+v1+`/fwm/k}"]`, jobdoc.ErrParameter, `make a new placeholder`)
 
-	// Forms that are known and not resolved.
+	// Known but unresolved forms.
 	f(`["${aws:iot:package:p:version:1:attributes:size}"]`, jobdoc.ErrNotResolved, "kind package are not resolved yet")
 	f(`["${aws:iot:package:p:version:1:attributes}"]`, jobdoc.ErrNotResolved, "not resolved yet")
 	f(`{"a": ${aws:iot:package:::version::attributes} }`, nil, "Malformed package placeholder")
@@ -220,7 +220,7 @@ func TestErrors(t *testing.T) {
 	f(`["`+v1+`/secrets/${jobId}}"]`, jobdoc.ErrNotAllowed, "roles.download.allow matches")
 	f(`["`+upload+`/fwm/k}"]`, jobdoc.ErrNotAllowed, "Not allowed to presign PUT arn:aws:s3:::fwm/k", "roles.download.allow_upload matches")
 
-	// A document in strings within strings, deeper than is looked into.
+	// A document in strings within strings, deeper than the supported depth.
 	deep, plain := `["`+v1+`/fwm/a\"b}"]`, `["`+v1+`/fwm/k}","${aws:iot:parameter:seam}"]`
 	for range 8 {
 		encoded, err := json.Marshal([]string{deep})
@@ -254,7 +254,7 @@ func TestErrors(t *testing.T) {
 		t.Errorf("a key of 1025 bytes: %v", err)
 	}
 
-	// Values of local placeholders, which the caller has checked already.
+	// Values of local placeholders that the caller should have refused.
 	for _, bad := range []string{"", ".", "..", "a/b", "a%b", "a b", "a\x00", "é", strings.Repeat("x", 129)} {
 		c.Values.JobID = []byte(bad)
 		f(`["`+v1+`/fwm/${jobId}}"]`, jobdoc.ErrValue, "${jobId}", "line 1, column 3")
@@ -266,7 +266,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 
-	// What the presigner refuses.
+	// Errors of the presigner.
 	c.Expires = 8 * 24 * time.Hour
 	f(`["`+v1+`/fwm/k}"]`, nil, "line 1, column 3", "Cannot presign", "7 days")
 }

@@ -52,7 +52,7 @@ func ExampleParse() {
 	// }
 }
 
-// An error says where, what and how to mend it.
+// An error says where, what and how to fix it.
 func ExampleError() {
 	_, err := jobdoc.Parse([]byte("{\n  \"url\": \"${aws:iot:s3-presigned-url:https://files.example.com/firmware/v7.bin}\"\n}"), nil)
 	fmt.Println(err)
@@ -60,7 +60,7 @@ func ExampleError() {
 	// line 2, column 11: Provided argument for presigned url is invalid: host "files.example.com" is neither one of S3's nor a configured endpoint; see presign.endpoint, in ${aws:iot:s3-presigned-url:https://files.example.com/firmware/v7.bin}
 }
 
-// Fill does both in one go, for a document that is used once.
+// Fill does both in one call, for a document that is used once.
 func ExampleFill() {
 	signer, err := presigner.NewSigner(presigner.Credentials{AccessKeyID: "AKIAIOSFODNN7EXAMPLE", SecretAccessKey: "secret"})
 	if err != nil {

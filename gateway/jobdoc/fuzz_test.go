@@ -46,9 +46,9 @@ func fuzzOptions(f *testing.F, flags uint8) *jobdoc.Options {
 	}
 }
 
-// FuzzFill demands of every document, under every option: no panic; Fill, and Parse
-// with AppendTo, agree; what is filled holds no placeholder; text without one passes
-// byte for byte; JSON stays JSON; and with JSONString the result fits in a string.
+// FuzzFill checks for every document, with every option: no panic; Fill agrees with Parse
+// and AppendTo; a filled document has no placeholder; text without one passes byte for
+// byte; JSON stays JSON; and with JSONString the result fits in a string.
 func FuzzFill(f *testing.F) {
 	for _, seed := range fuzzSeeds {
 		for flags := range uint8(16) {
@@ -99,7 +99,7 @@ func checkFilled(t *testing.T, doc, filled []byte, o *jobdoc.Options) {
 		}
 		filled, doc = []byte(text), []byte(strings.ToValidUTF8(string(doc), "\uFFFD"))
 		if bytes.Contains(doc, []byte("\uFFFD")) {
-			return // how many runes of U+FFFD stand for bad bytes may differ
+			return // the number of U+FFFD for invalid bytes may differ
 		}
 	}
 	if jobdoc.Scan(doc) < 0 && !bytes.Equal(doc, filled) {
@@ -110,9 +110,8 @@ func checkFilled(t *testing.T, doc, filled []byte, o *jobdoc.Options) {
 	}
 }
 
-// FuzzURL demands of every URL that what is signed is for S3 or the configured
-// endpoint, within the bucket that is allowed, and a URL that a JSON string can hold
-// as it is.
+// FuzzURL checks for every URL that a signed URL is for S3 or the configured endpoint,
+// within the allowed bucket, and needs no escaping in a JSON string.
 func FuzzURL(f *testing.F) {
 	for _, seed := range []string{
 		"https://s3.us-east-1.amazonaws.com/fwm/v7.bin", "https://fwm.s3.amazonaws.com/a%20b?versionId=1", "http://127.0.0.1:9000/fwm/k",

@@ -7,8 +7,8 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// Documents of 256 KiB that were made to be slow take milliseconds each. Were
-// anything here quadratic, they would take minutes and the test's timeout would tell.
+// Adversarial documents of 256 KiB take milliseconds each. If anything were quadratic,
+// they would take minutes, and the test would time out.
 func TestGiantDocuments(t *testing.T) {
 	const (
 		escaped = `${aws:iot:s3-presigned-url:https:\/\/s3.us-east-1.amazonaws.com\/fwm\/a}`

@@ -33,7 +33,7 @@ func TestHosts(t *testing.T) {
 		if strings.HasPrefix(url, "http:") {
 			want.Scheme = "http"
 		}
-		for range 2 { // the second time from the table
+		for range 2 { // the second time from the resolver's table
 			got, err := both(t, "${aws:iot:s3-presigned-url-v2:"+url+"}", o, c)
 			if err != nil || got != signed(t, c, presigner.GET, want) {
 				t.Errorf("%s\ngot  %s\nwant %s, error %v", url, got, signed(t, c, presigner.GET, want), err)
@@ -67,7 +67,7 @@ func TestHosts(t *testing.T) {
 	f("https://ota-123456789012.s3-accesspoint.us-west-2.amazonaws.com/a/b", "ota-123456789012.s3-accesspoint.us-west-2.amazonaws.com", "us-west-2", "ota", virtual)
 	f("https://o-t-a-123456789012.s3-accesspoint-fips.dualstack.us-west-2.amazonaws.com/a/b", "o-t-a-123456789012.s3-accesspoint-fips.dualstack.us-west-2.amazonaws.com", "us-west-2", "o-t-a", virtual)
 
-	// The global endpoint: the bucket decides the region, and the host with it.
+	// The global endpoint: the bucket determines the region, and with it the host.
 	f("https://s3.amazonaws.com/virginia/a/b", "s3.amazonaws.com", "us-east-1", "virginia", path)
 	f("https://virginia.s3.amazonaws.com/a/b", "virginia.s3.amazonaws.com", "us-east-1", "virginia", virtual)
 	f("https://s3.amazonaws.com/beijing/a/b", "s3.cn-north-1.amazonaws.com.cn", "cn-north-1", "beijing", path)
@@ -191,7 +191,7 @@ func TestRewrite(t *testing.T) {
 		t.Errorf("access point: %v", err)
 	}
 
-	// The placeholder's key still has its place.
+	// The placeholder's key still has its position.
 	template, err := jobdoc.Parse([]byte("${aws:iot:s3-presigned-url:https://fwm.s3.us-east-1.amazonaws.com/${thingName}/b}"), o)
 	if err != nil {
 		t.Fatal(err)
@@ -236,7 +236,7 @@ func TestNewPolicyRefuses(t *testing.T) {
 func TestPolicy(t *testing.T) {
 	c := newContext(t)
 	c.Values.ThingName, c.Values.JobID = []byte("car"), []byte("job")
-	// f says whether a placeholder is filled, and whether Parse refuses it already.
+	// f checks whether Parse accepts a placeholder, and whether it is filled.
 	f := func(pattern, url string, parses, fills bool) {
 		t.Helper()
 		policy, err := jobdoc.NewPolicy([]string{"arn:aws:s3:::other/*", pattern}, []string{pattern}, "presign")
@@ -277,9 +277,9 @@ func TestPolicy(t *testing.T) {
 	f("arn:aws:s3:::fwm/k", fwm+"kk", false, false)
 	f("arn:aws:s3:::fwm/a*b*c", fwm+"aXbXbXc", true, true)
 	f("arn:aws:s3:::fwm/a*b*c", fwm+"aXbXbX", false, false)
-	f("arn:aws:s3:::fwm/[a]*", fwm+"a", false, false) // brackets are no wildcards of IAM's
+	f("arn:aws:s3:::fwm/[a]*", fwm+"a", false, false) // brackets are not wildcards in IAM
 
-	// Segments of dots lead out of a prefix, at clients and at stores that resolve them.
+	// Dot segments lead out of a prefix, in clients and stores that resolve them.
 	for _, key := range []string{"../secret/x", "a/../../secret/x", "./x", "..", "a/.", "a/./b"} {
 		f("arn:aws:s3:::fwm/*", fwm+key, false, false)
 		f("*", fwm+key, true, true)
@@ -290,7 +290,7 @@ func TestPolicy(t *testing.T) {
 	f("arn:aws:s3:::fwm/*", fwm+"${thingName}/../x", false, false)
 	f("arn:aws:s3:::fwm/*", fwm+"..${thingName}/x", true, true)
 
-	// Partitions: names of buckets are unique within one only.
+	// Partitions: bucket names are unique only within one.
 	const china = "https://s3.cn-north-1.amazonaws.com.cn/fwm/k"
 	f("arn:aws:s3:::fwm/*", china, false, false)
 	f("arn:aws-cn:s3:::fwm/*", china, true, true)
@@ -302,7 +302,7 @@ func TestPolicy(t *testing.T) {
 	}
 	f("arn:*:s3:::fwm/*", china, true, true)
 
-	// Access points: a bucket's pattern does not reach what is behind them.
+	// Access points: a bucket's pattern does not allow objects behind them.
 	const point = "https://ota-123456789012.s3-accesspoint.us-west-2.amazonaws.com/k"
 	f("arn:aws:s3:::*", point, false, false)
 	f("arn:aws:s3:us-west-2:123456789012:accesspoint/ota/object/*", point, true, true)
@@ -314,7 +314,7 @@ func TestPolicy(t *testing.T) {
 	// Keys that differ per device: refused by Parse only if no value could be allowed.
 	f("arn:aws:s3:::fwm/*", fwm+"${thingName}/k", true, true)
 	f("arn:aws:s3:::fwm/logs/*", fwm+"${thingName}/k", true, false)
-	f("arn:aws:s3:::fwm/logs/*/*", fwm+"${thingName}/k", false, false) // no value holds a slash
+	f("arn:aws:s3:::fwm/logs/*/*", fwm+"${thingName}/k", false, false) // no value contains a slash
 	f("arn:aws:s3:::fwm/logs/*", fwm+"log/${thingName}/k", false, false)
 	f("arn:aws:s3:::fwm/c*", fwm+"${thingName}/k", true, true)
 	f("arn:aws:s3:::fwm/t*", fwm+"${thingName}/k", true, false)
@@ -331,7 +331,7 @@ func TestPolicy(t *testing.T) {
 	f("arn:aws:s3:us-west-2:123456789012:accesspoint/ota/object/b*", "https://ota-123456789012.s3-accesspoint.us-west-2.amazonaws.com/${thingName}", true, false)
 }
 
-// A resolver is shared by all requests; its table is written while it is read.
+// All requests share a resolver; its table is written while it is read.
 func TestResolverConcurrently(t *testing.T) {
 	r := mustResolver(t, s3host.Config{})
 	var group sync.WaitGroup

@@ -22,8 +22,8 @@ func TestSizesOfStructs(t *testing.T) {
 	f("mark", markBytes, unsafe.Sizeof(mark{}))
 }
 
-// glob.MayMatch and glob.Matches are checked against each other: what matches for a
-// value may match, and what matches with a hole matches for every value.
+// Checks glob.MayMatch and glob.Matches against each other: a pattern that matches for a
+// value may match, and one that matches with a hole matches for every value.
 func FuzzGlob(f *testing.F) {
 	f.Add("a*b?c", "aXXbYc", "v")
 	f.Add("a*", "a\x00b\x00", "1")
@@ -31,7 +31,7 @@ func FuzzGlob(f *testing.F) {
 	f.Add("ab*ba", "aba", "b")
 	f.Fuzz(func(t *testing.T, pattern, text, value string) {
 		if _, err := (&Values{ThingName: []byte(value)}).get(ThingName); err != nil || len(pattern) > 50 || len(text) > 100 {
-			return // no value that passes, or too long to be quick
+			return // not a valid value, or too long to be fast
 		}
 		filled := []byte{}
 		for i := range len(text) {

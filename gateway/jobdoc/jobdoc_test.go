@@ -30,7 +30,7 @@ func newContext(tb testing.TB) *jobdoc.Context {
 	}
 }
 
-// signed returns the URL of an object that the presigner makes by itself.
+// signed returns the presigner's own URL of an object.
 func signed(tb testing.TB, c *jobdoc.Context, m presigner.Method, o presigner.Object) string {
 	tb.Helper()
 	if o.Scheme == "" {
@@ -49,8 +49,8 @@ func signed(tb testing.TB, c *jobdoc.Context, m presigner.Method, o presigner.Ob
 	return url
 }
 
-// both fills doc by Fill and by Parse and AppendTo, each behind "foo", and demands
-// that they agree in everything. It returns the document or the error.
+// both fills doc by Fill and by Parse and AppendTo, each after "foo", and checks that
+// they agree in everything. It returns the document or the error.
 func both(tb testing.TB, doc string, o *jobdoc.Options, c *jobdoc.Context) (string, *jobdoc.Error) {
 	tb.Helper()
 	dst, err := jobdoc.Fill([]byte("foo"), []byte(doc), o, c)
@@ -61,7 +61,7 @@ func both(tb testing.TB, doc string, o *jobdoc.Options, c *jobdoc.Context) (stri
 	source := []byte(doc)
 	t, parseErr := jobdoc.Parse(source, o)
 	for i := range source {
-		source[i] = 'x' // a template retains nothing of its source
+		source[i] = 'x' // a template does not retain its source
 	}
 	dst = []byte("foo")
 	if parseErr == nil {
@@ -78,7 +78,7 @@ func both(tb testing.TB, doc string, o *jobdoc.Options, c *jobdoc.Context) (stri
 		tb.Fatalf("document %q: Fill says %v, Parse and AppendTo say %v", doc, err, parseErr)
 	}
 	one, two := asError(tb, err), asError(tb, parseErr)
-	if errors.Is(one, jobdoc.ErrNotAllowed) { // Fill knows the device's key, Parse its pattern
+	if errors.Is(one, jobdoc.ErrNotAllowed) { // Fill knows the device's key, Parse only its pattern
 		two.Message = one.Message
 	}
 	if one.Line != two.Line || one.Column != two.Column || one.Class != two.Class || one.Message != two.Message || one.Detail != two.Detail {
@@ -117,13 +117,13 @@ func TestFillForms(t *testing.T) {
 		}
 	}
 
-	// Nothing of ours.
+	// No placeholders.
 	f("", "")
 	f(`{"a":1}`, `{"a":1}`)
 	f(`{"a":"${thingName} ${foo} ${aws:other} $ ${ {aws:iot:}"}`, `{"a":"${thingName} ${foo} ${aws:other} $ ${ {aws:iot:}"}`)
 	f("\x00\xff${", "\x00\xff${")
 
-	// v1: the key as it stands.
+	// v1: the key, unescaped.
 	v7 := presigner.Object{Bucket: "fwm", Key: "v7.bin"}
 	f(`{"u":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/v7.bin}"}`, `{"u":"`+get(v7)+`"}`)
 	f(`{"u":"${aws:iot:s3-presigned-url-v1:https://s3.us-east-1.amazonaws.com/fwm/v7.bin}"}`, `{"u":"`+get(v7)+`"}`)
@@ -131,7 +131,7 @@ func TestFillForms(t *testing.T) {
 	f(`["${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/k?versionId=v}"]`, `["`+get(presigner.Object{Bucket: "fwm", Key: "k?versionId=v"})+`"]`)
 	f(`["${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm//a/./../b}"]`, `["`+get(presigner.Object{Bucket: "fwm", Key: "/a/./../b"})+`"]`)
 
-	// v2: percent-encoded, with a version if need be.
+	// v2: percent-encoded, with an optional version.
 	encoded := presigner.Object{Bucket: "fwm", Key: "a b/+}?.bin"}
 	f(`["${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/fwm/a%20b/+%7d%3F.bin}"]`, `["`+get(encoded)+`"]`)
 	encoded.VersionID = "3sL4kq+/="
@@ -163,7 +163,7 @@ func TestFillForms(t *testing.T) {
 	f(`["${aws:iot:s3-presigned-url:https://${aws:iot:parameter:channel}.s3.us-east-1.amazonaws.com/x}"]`, `["`+get(presigner.Object{Host: "stable.s3.us-east-1.amazonaws.com", Style: presigner.HostStyle, Bucket: "stable", Key: "x"})+`"]`)
 	f(`["curl ${aws:iot:parameter:file}"]`, `["curl `+get(presigner.Object{Bucket: "fwm", Key: "file.bin"})+`"]`)
 
-	// Two, and text around.
+	// Two placeholders, with text around them.
 	f(`a${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/fwm/v7.bin}${aws:iot:parameter:channel}b`, "a"+get(v7)+"stableb")
 }
 
@@ -186,11 +186,11 @@ func TestJSONEscapes(t *testing.T) {
 	f(`["\"}{\\",{"u":"`+v1+`https:\/\/`+host+`\/fwm\/a}"}]`, "a")
 	f("\uFEFF"+` {"u":"`+v1+`https:\/\/`+host+`\/fwm\/a}"}`, "a")
 	f(`"`+v1+`https:\/\/`+host+`\/fwm\/a}"`, "a")
-	// The text of a string that is no document has depth 1, whatever its quotes say.
+	// A string that is not a document has depth 1, whatever its quotes look like.
 	f(`{"u":"[beta] \"`+v1+`https:\/\/`+host+`\/fwm\/a\\b}\""}`, `a\b`)
 	f(`{"u":"{ \"`+v1+`https:\/\/`+host+`\/fwm\/a\\b}\""}`, `a\b`)
 	f(`{"u":"`+v1+`https://`+host+`/fwm/\b\f\n\r\t\/\\\"\u00e9é}"}`, "\b\f\n\r\t/\\\"éé")
-	// Depth 2, as jobDocument has it.
+	// Depth 2, as in jobDocument.
 	f(`{"e":{"jobDocument":"{\"u\":\"`+v1+`https://`+host+`/fwm/a}\"}"}}`, "a")
 	f(`{"e":{"jobDocument":"{\"u\":\"`+v1+`https:\\/\\/`+host+`\\/fwm\\/a\\\\b\\\"}\"}"}}`, `a\b"`)
 	f(`{"e":{"jobDocument":"\n{\"u\":\"`+v1+`https:\\u002F\u005cu002f`+host+`\/fwm\\/a}\"} \n"}}`, "a")

@@ -59,7 +59,7 @@ func TestContextCounts(t *testing.T) {
 	}
 }
 
-// Size must be what a template really costs: the cache's budget rests on it.
+// Size must be a template's real memory: the cache's budget relies on it.
 func TestSize(t *testing.T) {
 	f := func(name, doc string) {
 		t.Helper()

@@ -12,7 +12,7 @@ import (
 	"jobgate/presigner"
 )
 
-// vector is one URL of presign.json, made with botocore.
+// vector is one URL of presign.json, generated with botocore.
 type vector struct {
 	Method, Key, Bucket, Style, URL, Region, Want, Date string
 	VersionID                                           string `json:"version_id"`
@@ -58,7 +58,7 @@ func (v vector) base() string {
 	return u
 }
 
-// sameURL compares origin, path and the query as a set: botocore orders it otherwise.
+// sameURL compares origin, path and the query as a set, because botocore orders it differently.
 func sameURL(tb testing.TB, got, want string) {
 	tb.Helper()
 	g, err := url.Parse(got)
@@ -74,8 +74,8 @@ func sameURL(tb testing.TB, got, want string) {
 	}
 }
 
-// Every key of botocore's vectors goes through every form of placeholder that can
-// hold it, at every depth of JSON, and must come out with botocore's signature.
+// Every key of botocore's vectors, in every form of placeholder that can express it and
+// at every depth of JSON, must get botocore's signature.
 func TestVectors(t *testing.T) {
 	uploads, err := jobdoc.NewPolicy(nil, []string{"*"}, "presign")
 	if err != nil {
@@ -95,7 +95,7 @@ func TestVectors(t *testing.T) {
 				sameURL(t, got, v.Want)
 			}
 			document := any(placeholder)
-			for range 3 { // a string, a document in a string, and one in that
+			for range 3 { // a string, a document in a string, and one nested deeper
 				encoded, err := json.Marshal(map[string]any{"u": document}) // escapes & as \u0026
 				if err != nil {
 					t.Fatal(err)
@@ -112,12 +112,12 @@ func TestVectors(t *testing.T) {
 
 		if v.Method == "PUT" {
 			if strings.Contains(v.Key, "}") || v.VersionID != "" {
-				continue // no form of upload can say it
+				continue // no form of upload can express it
 			}
 			f("${aws:iot:s3-presigned-url-upload:" + v.base() + v.Key + "}")
 			continue
 		}
-		if !strings.Contains(v.Key, "}") && v.VersionID == "" { // the v1 form has no way to say these
+		if !strings.Contains(v.Key, "}") && v.VersionID == "" { // the v1 form cannot express these
 			asItStands++
 			f("${aws:iot:s3-presigned-url:" + v.base() + v.Key + "}")
 		}

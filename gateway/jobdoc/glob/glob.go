@@ -1,11 +1,11 @@
 // Package glob matches IAM's wildcards. It does no I/O and imports nothing of the project.
 package glob
 
-// Hole stands in a text for a value that is not known yet: one character or more. No key of S3 holds a NUL character.
+// Hole represents, in a text, a value that is not known yet: one or more characters. S3's keys contain no NUL character.
 const Hole = 0
 
-// Matches reports whether IAM's pattern matches the whole of text: '*' stands for any characters, slashes included, and '?'
-// for one. A Hole in text is matched by '*' only, so that true holds for every value. It allocates nothing.
+// Matches reports whether IAM's pattern matches the whole of text: '*' matches any characters, slashes included, and '?'
+// matches one. Only '*' matches a Hole in text, so true is right for every value. It allocates nothing.
 func Matches[S string | []byte](pattern string, text S) bool {
 	p, t := 0, 0
 	star, resume := -1, 0 // the last '*', and where its text ends next time
@@ -34,8 +34,8 @@ func matchesByte(pattern, c byte) bool {
 	return c != Hole && (pattern == '?' || pattern == c)
 }
 
-// MayMatch reports whether some values for the Holes in text, made of the bytes that inValue holds for, let pattern match. It
-// runs the pattern as an automaton: states[i] is true if pattern[:i] matches what was read.
+// MayMatch reports whether pattern can match text for some values of its Holes, made of bytes for which inValue is true. It
+// runs the pattern as an automaton: states[i] is true if pattern[:i] matches the text read so far.
 func MayMatch(pattern string, text []byte, inValue func(byte) bool) bool {
 	states := make([]bool, len(pattern)+1)
 	states[0] = true
@@ -44,7 +44,7 @@ func MayMatch(pattern string, text []byte, inValue func(byte) bool) bool {
 			states = step(pattern, states, func(p byte) bool { return matchesByte(p, c) })
 			continue
 		}
-		// A value has one character or more: step until nothing is added.
+		// A value has one or more characters: step until nothing is added.
 		value := func(p byte) bool { return p == '?' || inValue(p) }
 		states = step(pattern, states, value)
 		for added := true; added; {

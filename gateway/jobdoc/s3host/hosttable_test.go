@@ -32,8 +32,8 @@ func TestPartitionOf(t *testing.T) {
 	}
 }
 
-// oracle says which hosts are S3's in regular expressions, written from AWS's
-// documents and not from the table.
+// oracle describes S3's hosts by regular expressions, written from AWS's documents and
+// not from the table.
 func oracle(t *testing.T) (forms []*regexp.Regexp, examples []string) {
 	t.Helper()
 	const bucket, point = `(?:[a-z0-9][a-z0-9.-]*\.)?`, `[a-z0-9-]+-\d{12}\.`
@@ -63,8 +63,8 @@ func oracle(t *testing.T) (forms []*regexp.Regexp, examples []string) {
 	return forms, examples
 }
 
-// Whatever is one edit or one exchanged label away from a host of S3 is refused, unless
-// it is another host of S3; then its region is read from where it stands.
+// Hosts that are one edit or one swapped label away from one of S3's hosts are refused,
+// unless they are another host of S3; then the region is read from the right label.
 func TestHostNearMisses(t *testing.T) {
 	forms, examples := oracle(t)
 	random := rand.New(rand.NewPCG(1, 2))
