@@ -30,7 +30,7 @@ var static embed.FS
 // Root is where the console is on the control listener.
 const Root = "/console/"
 
-// HeaderHost tells the page the Host of its request as the gateway received it. A proxy that changes Host breaks every
+// HeaderHost carries, to the page, the Host of its request as the gateway received it. A proxy that changes Host breaks every
 // signature, and the page can then report that.
 const HeaderHost = "X-Jobgate-Host"
 
@@ -195,7 +195,7 @@ func setHeaders(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// matches says whether an If-None-Match names etag (RFC 9110 §13.1.2, weak comparison).
+// matches reports whether an If-None-Match names etag (RFC 9110 §13.1.2, weak comparison).
 func matches(header []byte, etag string) bool {
 	for tag := range bytes.SplitSeq(header, []byte(",")) {
 		tag = bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))

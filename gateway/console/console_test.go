@@ -21,7 +21,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// newClient serves the console before a handler that answers 418, and returns what asks it.
+// newClient serves the console in front of a handler that answers 418, and returns a function that sends requests.
 func newClient(t *testing.T) func(method, target string, header map[string]string, body string) (*http.Response, []byte) {
 	t.Helper()
 	c, err := New()
@@ -125,7 +125,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// Everything is small, of a known type, and without what the policy would stop or what would write data as HTML.
+// All files are small and of a known type, and use nothing that the policy blocks or that writes data as HTML.
 func TestFiles(t *testing.T) {
 	banned := regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|localStorage|\son[a-z]+="|\sstyle="|<script>|https?://[a-z]`)
 	total := 0
@@ -141,7 +141,7 @@ func TestFiles(t *testing.T) {
 		if contentTypes[filepath.Ext(path)] == "" {
 			t.Errorf("%s: no content type is known for it", path)
 		}
-		for _, name := range []string{"http://www.w3.org/2000/svg", "https://bucket.s3."} { // a namespace and an example, neither is asked for
+		for _, name := range []string{"http://www.w3.org/2000/svg", "https://bucket.s3."} { // a namespace and an example, neither is requested
 			body = bytes.ReplaceAll(body, []byte(name), nil)
 		}
 		if at := banned.Find(body); at != nil {

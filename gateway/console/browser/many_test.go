@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// register makes a store with things in the group "all".
+// register creates a store with things in the group "all".
 func register(t *testing.T, path string, things int) {
 	t.Helper()
 	e, err := sqlite.Open(t.Context(), sqlite.Options{Path: path})
@@ -42,8 +42,8 @@ func register(t *testing.T, path string, things int) {
 	}
 }
 
-// TestMany looks at a job of many executions, JOBGATE_TEST_THINGS (20,000; a million tells more), and logs how long its views
-// take.
+// TestMany shows a job of many executions, JOBGATE_TEST_THINGS (20,000; a million is more realistic), and logs how long its
+// views take.
 func TestMany(t *testing.T) {
 	things := 20_000
 	if text := os.Getenv("JOBGATE_TEST_THINGS"); text != "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestRollout is an operator's day: a job for a thousand things by the wizard, watched while the fleet reports, its failures
-// read, retried, canceled with force and deleted; then a template.
+// TestRollout is an operator's day: creating a job for a thousand things, watching it while the fleet reports, reading and
+// retrying its failures, canceling it with force and deleting it; then a template.
 func TestRollout(t *testing.T) {
 	s := newSite(t, "")
 	s.minio.PutObject(t, s.bucket, "fw.bin", []byte("firmware"))
@@ -22,7 +22,7 @@ func TestRollout(t *testing.T) {
 	b := open(t, s.control)
 	b.signedIn()
 
-	// The wizard: a wrong placeholder is marked at its column first.
+	// The form marks a wrong placeholder at its column first.
 	b.visit("/create")
 	b.fill("Job ID", "update-1")
 	b.fill("Description (optional)", "Neue Größe · 新しい版 · גרסה חדשה")
@@ -41,7 +41,7 @@ func TestRollout(t *testing.T) {
 	s.eventually("all are queued", func() bool { return s.counts("update-1")["numberOfQueuedThings"] == 1000.0 })
 	b.sees("1,000")
 
-	// The document that a device gets leads to the object.
+	// The URL in a device's document downloads the object.
 	document := s.send(s.request("/things/" + things[0] + "/jobs/$next"))["execution"].(map[string]any)["jobDocument"].(string)
 	url := regexp.MustCompile(`https?://[^"]+`).FindString(strings.ReplaceAll(document, `\u0026`, "&"))
 	res, err := http.Get(url)
@@ -54,7 +54,7 @@ func TestRollout(t *testing.T) {
 		t.Errorf("the device downloads %q", body)
 	}
 
-	// It moves while the fleet reports.
+	// The page updates while the fleet reports.
 	var fleet sync.WaitGroup
 	for part := range 4 {
 		fleet.Go(func() {
@@ -91,7 +91,7 @@ func TestRollout(t *testing.T) {
 	b.sees("flash error 1")
 	b.sees("17")
 
-	// Those that failed get a new job, once.
+	// The failed things get a new job, once.
 	b.visit("/jobs/update-1")
 	b.press("Retry failed…")
 	b.fill("Only with this reason (optional)", "flash error 1")
@@ -131,7 +131,7 @@ func TestRollout(t *testing.T) {
 		return !regexp.MustCompile(`update-1\b[^-]`).MatchString(b.shown())
 	})
 
-	// A template of the retry, and a job of that.
+	// A template from the retry, and a job from that.
 	b.visit("/jobs/update-1-retry")
 	b.press("Save as template")
 	b.sees("Document and settings are those of")
@@ -153,13 +153,13 @@ func TestRollout(t *testing.T) {
 	b.secretIsNowhere()
 }
 
-// counts are a job's counts of executions.
+// counts returns a job's counts of executions.
 func (s *site) counts(job string) map[string]any {
 	s.t.Helper()
 	return s.operate(http.MethodGet, "/jobs/"+job, nil)["job"].(map[string]any)["jobProcessDetails"].(map[string]any)
 }
 
-// request is a device's.
+// request returns a device's request.
 func (s *site) request(path string) *http.Request {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.devices+path, nil)
@@ -169,7 +169,7 @@ func (s *site) request(path string) *http.Request {
 	return r
 }
 
-// TestPause: the stream ends with the button, and with the tab's being hidden, and begins anew.
+// TestPause: the stream stops with the button and when the tab is hidden, and starts again.
 func TestPause(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()

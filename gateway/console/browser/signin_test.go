@@ -7,7 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestSignIn: refused sign-ins are told plainly; then a thing is made, its view reloads, and signing out ends it.
+// TestSignIn: refused sign-ins have plain messages; after a sign-in a thing is created, its view reloads, and the operator
+// signs out.
 func TestSignIn(t *testing.T) {
 	b := open(t, newSite(t, "").control)
 	b.signIn(operator, "wrong-secret-00000000")
@@ -37,8 +38,8 @@ func TestSignIn(t *testing.T) {
 	b.lacks("Sign out")
 }
 
-// secretIsNowhere looks for the secret in all that the page keeps: storage, cookies, the document, what it logged; and
-// proves that the keys which are kept cannot be read back.
+// secretIsNowhere searches for the secret in the page's storage, cookies, document and logs, and checks that the stored keys
+// cannot be read back.
 func (b *tab) secretIsNowhere() {
 	b.t.Helper()
 	kept := b.eval(`(async () => {
@@ -69,7 +70,7 @@ func (b *tab) secretIsNowhere() {
 	}
 }
 
-// TestReadOnly: a key that may only look is offered nothing that changes, in any view, at a phone's width.
+// TestReadOnly: no view offers a read-only key an action that changes something, at a phone's width.
 func TestReadOnly(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// site is a gateway and what stands around it.
+// site is a gateway and its environment.
 type site struct {
 	t                *testing.T
 	folder           string
@@ -49,8 +49,8 @@ type site struct {
 	bucket           string
 }
 
-// newSite starts the built binary, with a bucket of MinIO's whose objects it signs. more is added to its configuration;
-// prepare is called with the path of its store before it starts.
+// newSite starts the built binary, which signs objects of a bucket on MinIO. more is added to its configuration; prepare is
+// called with the path of its store before the start.
 func newSite(t *testing.T, more string, prepare ...func(store string)) *site {
 	t.Helper()
 	s := &site{t: t, folder: t.TempDir(), minio: miniotest.Start(t), bucket: strings.ToLower(t.Name())}
@@ -97,7 +97,7 @@ func (s *site) file(name, text string) string {
 	return path
 }
 
-// eventually waits until done says so.
+// eventually waits until done returns true.
 func (s *site) eventually(what string, done func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
@@ -107,7 +107,7 @@ func (s *site) eventually(what string, done func() bool) {
 	}
 }
 
-// operate does an operation of the control plane as an operator, and returns the answer's members.
+// operate performs an operation of the control plane as an operator, and returns the answer's members.
 func (s *site) operate(method, path string, body any) map[string]any {
 	s.t.Helper()
 	text := []byte{}
@@ -126,7 +126,7 @@ func (s *site) operate(method, path string, body any) map[string]any {
 	return s.send(r)
 }
 
-// report tells the gateway how a device's execution of a job goes.
+// report reports the status of a device's execution of a job.
 func (s *site) report(thing, job, status string, details map[string]string) {
 	s.t.Helper()
 	body, _ := json.Marshal(map[string]any{"status": status, "statusDetails": details})
@@ -153,7 +153,7 @@ func (s *site) send(r *http.Request) map[string]any {
 	return members
 }
 
-// fleet makes a group of things.
+// fleet creates a group of things.
 func (s *site) fleet(group string, n int) []string {
 	s.t.Helper()
 	s.operate(http.MethodPost, "/thing-groups/"+group, map[string]any{})

@@ -19,8 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// storm stands in front of a gateway, passes everything on but the event stream, and plays that itself: reports of executions
-// at a rate, and a job's counts once a second.
+// storm is a proxy in front of the gateway that replaces the event stream by its own: reports of executions at a rate, and a
+// job's counts once a second.
 func (s *site) storm(rate int) string {
 	s.t.Helper()
 	gateway, err := url.Parse(s.control)
@@ -62,8 +62,8 @@ func (s *site) storm(rate int) string {
 	return server.URL
 }
 
-// TestStorm replays ten thousand reports a second into the tab, for JOBGATE_TEST_STREAM_SECONDS (15; a minute tells more): it
-// stays usable, and what it holds does not grow.
+// TestStorm sends ten thousand reports a second to the tab, for JOBGATE_TEST_STREAM_SECONDS (15; a minute is more reliable):
+// it stays usable, and its memory does not grow.
 func TestStorm(t *testing.T) {
 	seconds := 15
 	if text := os.Getenv("JOBGATE_TEST_STREAM_SECONDS"); text != "" {
@@ -99,11 +99,11 @@ func TestStorm(t *testing.T) {
 			t.Errorf("%s: %d nodes", view, n)
 		}
 	}
-	b.visit("/jobs") // usable: it leaves at once
+	b.visit("/jobs") // usable: it navigates at once
 	b.sees("Job ID contains")
 }
 
-// heap is what the page's objects take after a collection, in bytes.
+// heap returns the size of the page's objects after a collection, in bytes.
 func (b *tab) heap() (used float64) {
 	b.t.Helper()
 	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {

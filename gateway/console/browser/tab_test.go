@@ -18,7 +18,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// tab is a browser with one page. Everything that it asks for and says is watched.
+// tab is a browser with one page. All its requests and log messages are watched.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
@@ -58,7 +58,7 @@ func open(t *testing.T, origin string, more ...chromedp.ExecAllocatorOption) *ta
 			b.mu.Unlock()
 		}
 	}
-	b.do() // begins the target
+	b.do() // starts the target
 	if err := chromedp.Listen(limited, listen); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval returns the value of an expression as a string; a promise's is waited for.
+// eval returns the value of an expression as a string; it awaits promises.
 func (b *tab) eval(expression string) string {
 	b.t.Helper()
 	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("(async () => String(await ("+expression+")))()", chromedp.EvalAwaitPromise))
@@ -115,7 +115,7 @@ func (b *tab) visit(view string) {
 	b.drawn()
 }
 
-// drawn waits until a view has its heading and nothing of it is under way: the page announces a view that is drawn.
+// drawn waits until a view has its heading and has finished loading, which the page announces.
 func (b *tab) drawn() {
 	b.t.Helper()
 	b.eval(`new Promise((done) => { const look = () => document.querySelector('main h1') && document.getElementById('status').textContent === document.title ? done() : setTimeout(look, 20); setTimeout(done, 20000); look(); })`)
@@ -134,7 +134,7 @@ func (b *tab) signedIn() {
 	b.drawn()
 }
 
-// press clicks the button or link that says label, the last one of the page.
+// press clicks the last button or link with the text label.
 func (b *tab) press(label string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -148,7 +148,7 @@ func (b *tab) press(label string) {
 	}
 }
 
-// fill sets the control that label names, the last one of the page.
+// fill sets the last control with the label.
 func (b *tab) fill(label, value string) {
 	b.t.Helper()
 	got := b.eval(fmt.Sprintf(`(() => {
@@ -165,7 +165,7 @@ func (b *tab) fill(label, value string) {
 	}
 }
 
-// picture keeps a screenshot in JOBGATE_TEST_SCREENSHOTS, if that is set.
+// picture saves a screenshot in JOBGATE_TEST_SCREENSHOTS, if that is set.
 func (b *tab) picture(name string) {
 	b.t.Helper()
 	folder := os.Getenv("JOBGATE_TEST_SCREENSHOTS")

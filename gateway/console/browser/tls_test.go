@@ -21,8 +21,8 @@ func sh(t *testing.T, folder, script string) {
 	}
 }
 
-// TestClientCertificate: the page works where control asks for a certificate, with nothing but what the browser keeps: its
-// own store of certificates, NSS's, in a home of its own.
+// TestClientCertificate: the page works if control requires a certificate, using only the browser's own store of
+// certificates (NSS), in a separate home directory.
 func TestClientCertificate(t *testing.T) {
 	for program, debian := range map[string]string{"openssl": "openssl", "certutil": "libnss3-tools", "pk12util": "libnss3-tools"} {
 		servertest.Program(t, program, debian)

@@ -18,19 +18,19 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// hostile is what users and devices may write into any field: HTML, other directions, other scripts.
+// hostile is text that users and devices may write into any field: HTML, other directions, other scripts.
 const hostile = `<img src=x onerror="window.injected=1"><script>window.injected=1</script>"'&lt; Größenänderung 日本語 עברית`
 
 const longID = "a-job-whose-name-has-all-of-the-sixty-four-characters-it-may-hav"
 
-// views are the addresses of all views of what populate makes.
+// views are the addresses of all views of populate's objects.
 var views = []string{
 	"/jobs", "/jobs?status=IN_PROGRESS", "/jobs/" + longID, "/jobs/" + longID + "/executions", "/jobs/" + longID + "/failures",
 	"/jobs/" + longID + "/document", "/jobs/" + longID + "/settings", "/things/sensor:1/jobs/" + longID + "/1", "/create", "/templates", "/templates-new",
 	"/templates/template", "/templates/managed/AWS-Reboot", "/things", "/things/sensor:1", "/groups", "/groups/group", "/feed", "/nowhere",
 }
 
-// populate makes one of everything, with hostile text wherever text is taken.
+// populate creates one object of every kind, with hostile text wherever text is accepted.
 func (s *site) populate() {
 	s.t.Helper()
 	text, _ := json.Marshal(map[string]string{"text": hostile})
@@ -51,7 +51,7 @@ func (s *site) populate() {
 	s.report("sensor:1", longID, "FAILED", map[string]string{"reason": hostile, "step": "<b>flash</b>"})
 }
 
-// TestInjection: whatever stands in a field is shown as text, in every view.
+// TestInjection: any field's content is shown as text, in every view.
 func TestInjection(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()
@@ -114,7 +114,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// axe returns the source of axe-core, which npm brings once.
+// axe returns the source of axe-core, which npm installs once.
 func axe(t *testing.T) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -172,8 +172,8 @@ func TestAccessibility(t *testing.T) {
 	}
 }
 
-// TestKeyboard: everything that can be pressed is reached by Tab in the order of the page and seen when it has the focus, a
-// dialog keeps the focus and Escape closes it.
+// TestKeyboard: Tab reaches every control in the order of the page, and each shows its focus. A dialog keeps the focus, and
+// Escape closes it.
 func TestKeyboard(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()

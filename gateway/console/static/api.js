@@ -58,7 +58,7 @@ async function errorOf(response) {
 	return error;
 }
 
-// call does an operation and returns its answer. An error of an expired session goes to onSessionEnd, too.
+// call performs an operation and returns its answer. If the session has expired, it also calls onSessionEnd.
 export async function call(method, path, query, body, options) {
 	try {
 		return await callAs(session(), method, path, query, body, options);
@@ -80,7 +80,7 @@ export async function callAs(who, method, path, query, body, options) {
 
 export const get = (path, query, options) => call('GET', path, query, undefined, options);
 
-// absent says whether an error means that the gateway does not have the operation.
+// absent reports whether an error means that the gateway does not have the operation.
 export const absent = (error) => error.code === 'UnknownOperation';
 
 // checkHost returns the Host that the gateway sees if it differs from this page's, else ''.
@@ -94,7 +94,7 @@ async function checkHost() {
 	}
 }
 
-// explain says plainly why a sign-in was refused.
+// explain returns a message for a refused sign-in.
 export async function explain(error) {
 	const message = error.message || '';
 	if (/Signature expired|not yet current/.test(message)) {
@@ -116,7 +116,7 @@ export async function explain(error) {
 	return message;
 }
 
-// signInAs asks who a session's key is. It returns the session with what the gateway said; where the region is another,
+// signInAs asks the gateway about the session's key. It returns the session with the answer or, if the region differs,
 // {region} of the gateway.
 export async function identify(who) {
 	try {
@@ -129,8 +129,8 @@ export async function identify(who) {
 	}
 }
 
-// events follows the event stream. on has event(e), state(name) and stops when signal aborts. It connects again with a
-// back-off that doubles up to half a minute.
+// events follows the event stream until signal aborts. on has event(e) and state(name). It reconnects with a back-off that
+// doubles up to half a minute.
 export async function events(query, on, signal) {
 	for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 30000)) {
 		try {
@@ -156,7 +156,7 @@ export async function events(query, on, signal) {
 	}
 }
 
-// readStream reads server-sent events: of their lines only the data count.
+// readStream reads server-sent events; it uses only their data lines.
 export async function readStream(body, each) {
 	const reader = body.pipeThrough(new TextDecoderStream()).getReader();
 	let rest = '';

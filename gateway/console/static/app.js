@@ -10,7 +10,7 @@ const main = document.getElementById('main');
 const header = document.getElementById('header');
 const sections = [['/jobs', 'Jobs'], ['/templates', 'Templates'], ['/things', 'Things'], ['/groups', 'Groups'], ['/feed', 'Live feed']];
 
-// leaving aborts what the present view has under way: requests, streams, timers.
+// leaving aborts the current view's requests, streams and timers.
 let leaving = new AbortController();
 
 function drawHeader(path) {
@@ -30,7 +30,7 @@ function showSignIn(why) {
 	signIn(main, why, show);
 }
 
-// show draws the view of the address.
+// show draws the view for the address.
 async function show() {
 	leaving.abort();
 	leaving = new AbortController();
@@ -63,7 +63,7 @@ async function show() {
 }
 
 document.getElementById('skip').addEventListener('click', (event) => {
-	event.preventDefault(); // the hash is the view's
+	event.preventDefault(); // the hash belongs to the view
 	main.focus();
 });
 window.addEventListener('hashchange', () => { main.focus({preventScroll: true}); show(); });

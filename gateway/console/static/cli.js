@@ -1,8 +1,8 @@
-// The AWS CLI's line for a request, to copy into a shell.
+// The AWS CLI command of a request, to copy into a shell.
 
 const plain = /^[A-Za-z0-9_@%+=:,./-]+$/;
 
-// quote makes a word of a POSIX shell.
+// quote quotes a word for a POSIX shell.
 export const quote = (word) => (plain.test(word) ? word : "'" + word.replaceAll("'", "'\\''") + "'");
 
 const option = (name) => '--' + name.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase());

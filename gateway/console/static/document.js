@@ -1,4 +1,4 @@
-// The field for a job document, checked by the gateway while one types.
+// The field for a job document, checked by the gateway during typing.
 
 import {h, replace} from './dom.js';
 import * as api from './api.js';
@@ -12,7 +12,7 @@ export function excerpt(text, problem) {
 	return h('pre', null, from ? '…' : '', line.slice(from, at).join(''), h('mark', null, line[at] ?? '⏎'), line.slice(at + 1, at + 60).join(''));
 }
 
-// syntax is what can be told without the gateway: JSON that does not parse.
+// syntax finds the problems that need no gateway: JSON that does not parse.
 function syntax(text) {
 	try {
 		JSON.parse(text);
@@ -37,24 +37,24 @@ async function problemsOf(text, signal) {
 // documentField returns {node, control, check}. The check waits until the typing pauses.
 export function documentField(view, value = '') {
 	const control = h('textarea', {spellcheck: 'false', value, rows: '14', dir: 'ltr', class: 'mono'});
-	const told = h('div', {role: 'status', 'aria-live': 'polite'});
+	const result = h('div', {role: 'status', 'aria-live': 'polite'});
 	let under = null;
 	const check = async () => {
 		under?.abort();
 		under = new AbortController();
 		const {signal} = under;
 		const text = control.value;
-		if (!text.trim()) return replace(told);
+		if (!text.trim()) return replace(result);
 		let problems;
 		try {
 			problems = await problemsOf(text, signal);
 		} catch (error) {
 			if (error.name === 'AbortError') return undefined;
-			return replace(told, h('p', {class: 'dim'}, 'Not checked: ' + error.message));
+			return replace(result, h('p', {class: 'dim'}, 'Not checked: ' + error.message));
 		}
 		if (signal.aborted) return undefined;
 		control.setAttribute('aria-invalid', String(problems.length > 0));
-		return replace(told, problems.length ? problems.map((p) => h('div', {class: 'notice bad problem'},
+		return replace(result, problems.length ? problems.map((p) => h('div', {class: 'notice bad problem'},
 			h('p', null, p.line ? `Line ${p.line}, column ${p.column}: ` : '', p.message), p.line && excerpt(text, p)))
 			: h('p', {class: 'good'}, 'The document is well formed.'));
 	};
@@ -65,5 +65,5 @@ export function documentField(view, value = '') {
 	});
 	view.signal.addEventListener('abort', () => { clearTimeout(timer); under?.abort(); });
 	if (value) check();
-	return {node: h('div', null, field('Document', control, 'JSON with placeholders such as ${aws:iot:s3-presigned-url-v2:…}; the gateway fills them for each device'), told), control, check};
+	return {node: h('div', null, field('Document', control, 'JSON with placeholders such as ${aws:iot:s3-presigned-url-v2:…}; the gateway fills them for each device'), result), control, check};
 }

@@ -1,8 +1,8 @@
-// Building the page. Data reach it as text nodes and attributes only, never as HTML.
+// Building the page. Data enter it only as text nodes and attributes, never as HTML.
 
 const properties = new Set(['value', 'checked', 'disabled', 'selected', 'open', 'hidden', 'className', 'htmlFor', 'required', 'readOnly']);
 
-// h makes an element. Properties that begin with "on" are listeners; children are nodes, text, arrays or nothing.
+// h creates an element. Properties that begin with "on" are listeners; children are nodes, text, arrays or nothing.
 export function h(tag, props, ...children) {
 	const node = document.createElement(tag);
 	for (const [name, value] of Object.entries(props || {})) {
@@ -23,14 +23,14 @@ function append(node, children) {
 	}
 }
 
-// replace puts children in place of what node has.
+// replace replaces node's children.
 export function replace(node, ...children) {
 	node.replaceChildren();
 	append(node, children);
 	return node;
 }
 
-// svg makes an SVG element, as h does.
+// svg creates an SVG element, like h.
 export function svg(tag, attributes, ...children) {
 	const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
 	for (const [name, value] of Object.entries(attributes || {})) node.setAttribute(name, value);
@@ -38,7 +38,7 @@ export function svg(tag, attributes, ...children) {
 	return node;
 }
 
-// text is a string of the user's: it is shown in its own direction.
+// text returns a node for a user's string, shown in its own direction.
 export const text = (value) => h('bdi', {dir: 'auto'}, value ?? '');
 
 // announce tells a screen reader what has changed.
@@ -46,12 +46,12 @@ export function announce(message) {
 	document.getElementById('status').textContent = message;
 }
 
-// link is the address of a view with its filters; empty ones are left out.
+// link returns the address of a view with its filters; empty ones are omitted.
 export function link(path, query) {
 	const search = new URLSearchParams(Object.entries(query || {}).filter(([, v]) => v !== '' && v !== undefined && v !== null));
 	const tail = search.toString();
 	return '#' + path + (tail ? '?' + tail : '');
 }
 
-// seg encodes a part of a view's path.
+// seg encodes a segment of a view's path.
 export const seg = (part) => encodeURIComponent(part);

@@ -29,9 +29,9 @@ export async function feed(view) {
 	const q = Object.fromEntries(view.query);
 	const ring = new Ring(shown);
 	const list = h('ol', {class: 'feed', reversed: true, 'aria-label': 'Events, newest first'});
-	const told = h('p', {class: 'dim'}, 'Nothing has happened yet.');
+	const summary = h('p', {class: 'dim'}, 'Nothing has happened yet.');
 	const sampler = new Sampler(500, () => {
-		replace(told, `${count(ring.total)} events; the newest ${Math.min(shown, ring.total)} are shown.`,
+		replace(summary, `${count(ring.total)} events; the newest ${Math.min(shown, ring.total)} are shown.`,
 			ring.missed ? ` ${count(ring.missed)} more were left out by the gateway: too many came at once.` : '');
 		replace(list, ring.newest().filter((e) => e.jobId).map(line));
 	});
@@ -41,7 +41,7 @@ export async function feed(view) {
 		follow(view, {jobId: q.job, executions: q.only === 'jobs' ? 'false' : undefined}, (e) => {
 			ring.add(e);
 			sampler.touch();
-		}), told, list);
+		}), summary, list);
 }
 
 function line(e) {

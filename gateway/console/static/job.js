@@ -1,4 +1,4 @@
-// One job: progress, executions, document, settings, and what can be done with it.
+// One job: progress, executions, document, settings and actions.
 
 import {h, link, replace, seg, text} from './dom.js';
 import * as api from './api.js';
@@ -18,7 +18,7 @@ export async function job(view) {
 	const head = h('div', null);
 	let latest = job;
 	let drawn = '';
-	// draw shows a job's head anew if it differs. The focus stays where it is.
+	// draw redraws the job's header if it has changed. The focus stays where it is.
 	const draw = (j) => {
 		latest = j;
 		const differs = JSON.stringify([j.description, j.status, j.reasonCode, j.comment, j.targetSelection]);
@@ -125,7 +125,7 @@ function associate(view, j) {
 	});
 }
 
-// progress shows live counts. Events of the job carry its counts; those of its executions are not asked for.
+// progress shows live counts. The job's events carry its counts, so events of executions are not requested.
 async function progress(view, first, source, drawHead) {
 	const meter = bar();
 	const picture = plot();
@@ -157,7 +157,7 @@ async function progress(view, first, source, drawHead) {
 			drawHead(job);
 			sampler.touch();
 		} catch {
-			// The stream's own state says that the gateway is away; a job that was deleted is told by its event.
+			// The stream's state shows that the gateway is down; an event shows that the job was deleted.
 		}
 	};
 	const again = new Sampler(5000, reread);
@@ -182,7 +182,7 @@ async function progress(view, first, source, drawHead) {
 	])), cli('describe-job', {jobId: id}));
 }
 
-// estimate says how fast executions end, over the last minute of a series, and when they all will have.
+// estimate returns how fast executions end, over the last minute of a series, and when the last one will.
 function estimate(series) {
 	const {points} = series;
 	const last = points.at(-1);
@@ -218,7 +218,7 @@ async function executions(view, j) {
 
 export const executionLink = (thing, job, number) => '#/things/' + seg(thing) + '/jobs/' + seg(job) + '/' + number;
 
-// failed lists executions that failed with their reasons, by the gateway's own operation or, without it, by status.
+// failed lists failed executions with their reasons, by the gateway's own operation or, without it, by status.
 async function failed(view, j) {
 	const q = Object.fromEntries(view.query);
 	const status = q.status || '';
@@ -269,7 +269,7 @@ async function settings(view, j) {
 	if (tags?.length) view.place.append(h('section', {class: 'card'}, h('h2', null, 'Tags'), pairs(tags.map((t) => [text(t.Key), text(t.Value)]))));
 }
 
-// execution is one execution of a job by a thing: its own details, and what can be done with it.
+// execution shows one execution of a job by a thing: its details and actions.
 export async function execution(view) {
 	const [thing, jobId, number] = view.parts;
 	const {execution: e} = await api.get(path`/things/${thing}/jobs/${jobId}`, {executionNumber: number});

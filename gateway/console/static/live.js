@@ -1,11 +1,11 @@
-// Live events, sampled: however many come, the page is drawn once a period.
+// Live events, sampled: however many arrive, the page is drawn once per period.
 
 import {h, replace} from './dom.js';
 import * as api from './api.js';
 
 const names = {connecting: 'connecting…', live: 'live', waiting: 'connection lost, trying again…', paused: 'paused', hidden: 'paused while hidden', refused: 'refused'};
 
-// Sampler hands on at most one call a period, the last one too. An interval of the browser's calls tick.
+// Sampler forwards at most one call per period, and never drops the last one. A browser interval calls tick.
 export class Sampler {
 	constructor(period, draw, now = () => performance.now()) {
 		Object.assign(this, {period, draw, now, last: -Infinity, timer: 0});
@@ -27,8 +27,8 @@ export class Sampler {
 	}
 }
 
-// follow keeps a stream open while the view is there, the tab is seen and the button does not say pause. It returns the
-// button with its state. resumed is called whenever the stream begins anew, as changes were missed before.
+// follow keeps a stream open while the view is shown, the tab is visible and the stream is not paused. It returns the
+// button with its state. resumed is called whenever the stream starts again, because changes were missed before.
 export function follow(view, query, each, resumed) {
 	const state = h('span', {class: 'dim', role: 'status'});
 	const button = h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => {

@@ -1,4 +1,4 @@
-// Who is signed in. The secret stands in signIn's argument only: what is kept are keys derived from it for today and
+// The current session. The secret is only in signIn's argument: the session keeps keys derived from it for today and
 // tomorrow (UTC), which cannot be read back. They stay in this browser until sign-out, so that a view can be reloaded.
 
 import {signingKey, stamp} from './sigv4.js';
@@ -32,14 +32,14 @@ async function transact(mode, act) {
 
 const day = (ahead) => stamp(new Date(Date.now() + ahead * 86400e3)).slice(0, 8);
 
-// derive returns a session {accessKeyId, region, keys} that is not in force yet.
+// derive returns a session {accessKeyId, region, keys} that is not active yet.
 export async function derive(accessKeyId, secret, region) {
 	const keys = {};
 	for (const d of [day(0), day(1)]) keys[d] = await signingKey(secret, d, region, 'iot');
 	return {accessKeyId, region, keys};
 }
 
-// start puts a session in force, and keeps it for a reload.
+// start activates a session, and stores it for a reload.
 export async function start(session) {
 	current = session;
 	try {
@@ -49,7 +49,7 @@ export async function start(session) {
 	}
 }
 
-// restore returns the session that was kept, if its keys still sign.
+// restore returns the stored session, if its keys are still valid.
 export async function restore() {
 	try {
 		current = (await transact('readonly', (store) => store.get('current'))) || null;
@@ -82,7 +82,7 @@ export function onEnd(f) {
 
 export const session = () => current;
 
-// today returns the key of the present day, undefined if the session is too old.
+// today returns today's key, undefined if the session is too old.
 export const today = (s) => s.keys[day(0)];
 
 export const readOnly = () => !current || current.readOnly !== false;

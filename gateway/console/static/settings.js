@@ -1,4 +1,4 @@
-// The form of what jobs and job templates share: URLs, rollout, abort, time-outs, retries.
+// The form of the settings that jobs and job templates share: URLs, rollout, abort, time-outs, retries.
 
 import {h} from './dom.js';
 import {field, input, select} from './ui.js';
@@ -6,8 +6,7 @@ import {field, input, select} from './ui.js';
 const number = (props) => input({type: 'number', step: 'any', ...props});
 const group = (legend, ...children) => h('fieldset', null, h('legend', null, legend), children);
 
-// settingsForm returns {node, read}: read gives the members of the request, those that are not empty only. given fills
-// the form.
+// settingsForm returns {node, read}: read returns the non-empty members of the request. given fills the form.
 export function settingsForm(given = {}) {
 	const presign = given.presignedUrlConfig || {};
 	const rollout = given.jobExecutionsRolloutConfig || {};

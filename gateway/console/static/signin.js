@@ -4,7 +4,7 @@ import {h, replace} from './dom.js';
 import * as api from './api.js';
 import {derive, start} from './session.js';
 
-// signIn shows the form, and calls done once somebody has signed in. why is told above it.
+// signIn shows the form, with the message why above it, and calls done after a sign-in.
 export function signIn(main, why, done) {
 	if (!window.isSecureContext || !crypto.subtle) {
 		replace(main, h('h1', null, 'Sign in'), h('p', {class: 'notice bad', role: 'alert'},
@@ -38,7 +38,7 @@ export function signIn(main, why, done) {
 	id.focus();
 }
 
-// open derives a session and asks the gateway who that is, once more in the gateway's own region if it names another.
+// open derives a session and asks the gateway about its key; if the gateway names another region, again in that one.
 async function open(accessKeyId, secret) {
 	const first = await derive(accessKeyId, secret, 'us-east-1');
 	const told = await api.identify(first);

@@ -12,10 +12,10 @@ const mac = (key, text) => crypto.subtle.sign('HMAC', key, encoder.encode(text))
 // sha256 returns the hash of a text in hex.
 export const sha256 = async (text) => hex(await crypto.subtle.digest('SHA-256', encoder.encode(text)));
 
-// escape percent-encodes all but the unreserved characters (SigV4, UriEncode).
+// escape percent-encodes all characters except unreserved ones (SigV4, UriEncode).
 export const escape = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (c) => '%' + c.charCodeAt(0).toString(16).toUpperCase());
 
-// stamp is a time as x-amz-date has it: 20150830T123600Z. Its first eight characters are the day.
+// stamp returns a time in the format of x-amz-date: 20150830T123600Z. Its first eight characters are the day.
 export const stamp = (date) => date.toISOString().replace(/[-:]|\.\d+/g, '');
 
 // signingKey derives the key of one day, region and service. The key cannot be read back, and signs for that day only.
@@ -39,7 +39,7 @@ export function canonicalQuery(query) {
 	return pairs.map((p) => p.join('=')).join('&');
 }
 
-// canonicalRequest is step 1 of SigV4 for a service that is not S3: the path as it is sent is encoded once more.
+// canonicalRequest is step 1 of SigV4 for a service that is not S3: the path as sent is encoded once more.
 export function canonicalRequest(request, payloadHash) {
 	const headers = new Map();
 	for (const [name, value] of request.headers) {

@@ -1,4 +1,4 @@
-// Parts that the views share.
+// Components shared by the views.
 
 import {h, svg, replace, text, link, announce} from './dom.js';
 import {awsLine} from './cli.js';
@@ -18,14 +18,14 @@ export const badge = (status) => h('span', {class: 'status s-' + status}, words(
 const number = new Intl.NumberFormat('en');
 export const count = (n) => number.format(n);
 
-// time shows seconds since 1970 in the reader's own zone, and in UTC on pointing at it.
+// time shows seconds since 1970 in the reader's time zone, and in UTC as a tooltip.
 export function time(seconds) {
 	if (!seconds) return '–';
 	const date = new Date(seconds * 1000);
 	return h('time', {datetime: date.toISOString(), title: date.toISOString()}, date.toLocaleString());
 }
 
-// pairs is a list of names and values; values that are empty are left out.
+// pairs is a list of names and values; empty values are omitted.
 export const pairs = (entries) => h('dl', null, entries.filter(([, v]) => v !== undefined && v !== null && v !== '')
 	.map(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
 
@@ -51,7 +51,7 @@ export const select = (options, value, props) => h('select', props, options.map(
 
 export const checkbox = (label, box) => h('label', {class: 'inline'}, box, label);
 
-// filters is a form whose controls go into the view's URL. controls are [name, label, control].
+// filters is a form whose values go into the view's URL. controls are [name, label, control].
 export function filters(view, controls) {
 	const go = (event) => {
 		event.preventDefault();
@@ -65,7 +65,7 @@ export function filters(view, controls) {
 		h('div', null, h('button', null, 'Apply')));
 }
 
-// pager leads to the next page of a listing, and to its first. The token is in the URL, so that a page can be reloaded.
+// pager links to the next page of a listing, and to its first. The token is in the URL, so that a page can be reloaded.
 export function pager(view, nextToken) {
 	const query = Object.fromEntries(view.query);
 	const {token, ...first} = query;
@@ -74,7 +74,7 @@ export function pager(view, nextToken) {
 		nextToken && h('a', {class: 'button', href: link(view.path, {...query, token: nextToken})}, 'Next page'));
 }
 
-// copyable is a line with a button that copies it.
+// copyable is a line of text with a copy button.
 export function copyable(line) {
 	const button = h('button', {type: 'button', onclick: async () => {
 		try {
@@ -90,11 +90,11 @@ export function copyable(line) {
 	return h('div', {class: 'cli'}, code, button);
 }
 
-// cli is the AWS CLI's line of an operation.
+// cli shows the AWS CLI command of an operation.
 export const cli = (command, members) => h('details', null, h('summary', null, 'AWS CLI'), copyable(awsLine(location.origin, command, members)));
 
-// ask opens a dialog before something is done. o has title, says (what it will do), fields, command() for the CLI, label
-// and act(). It closes once act has succeeded.
+// ask opens a confirmation dialog. o has title, says (the effect), fields, command() for the CLI, label and act(). It
+// closes once act has succeeded.
 export function ask(o) {
 	const problem = h('div', {role: 'alert'});
 	const lines = h('div', null);
@@ -124,7 +124,7 @@ export function ask(o) {
 	return dialog;
 }
 
-// refocus gives the focus to a control, or, where that was drawn anew, to the one that says the same.
+// refocus moves the focus to a control or, if that was redrawn, to the one with the same text.
 export function refocus(node) {
 	const same = node?.isConnected ? node : [...document.querySelectorAll('main button, main a')].find((n) => n.textContent === node?.textContent);
 	same?.focus();
@@ -146,7 +146,7 @@ export function bar() {
 	return {node: h('div', null, strip, list), draw};
 }
 
-// series keeps samples within a bound: when it is full, every second one goes.
+// series keeps a bounded number of samples: when it is full, it drops every second one.
 export class Series {
 	constructor(limit = 600) {
 		this.limit = limit;
@@ -161,7 +161,7 @@ export class Series {
 	}
 }
 
-// plot draws a series as a line a status over time.
+// plot draws a series over time, a line per status.
 export function plot() {
 	const caption = h('p', {class: 'hint'});
 	const picture = svg('svg', {class: 'plot', viewBox: '0 0 100 100', preserveAspectRatio: 'none', role: 'img'});
@@ -187,7 +187,7 @@ export function plot() {
 
 export const thingOf = (arn) => (arn || '').split(':thing/').pop();
 
-// json shows a value or a text as indented JSON; text that is not JSON stays as it is.
+// json shows a value or a text as indented JSON; other text is unchanged.
 export function json(value) {
 	let shown = value;
 	try {
