@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -43,10 +44,16 @@ func (e *Engine) Release(ctx context.Context, l engine.Lease) error {
 	})
 }
 
-// fence keeps a lease from passing on before the transaction ends.
+// fence keeps a lease from passing on before the transaction ends. A process that is frozen meanwhile would keep it forever:
+// the server ends a transaction that is idle for longer than it may take.
 func (t *tx) fence(l *engine.Lease) error {
-	rows, err := t.query("SELECT 1 FROM leases WHERE name = $1 AND holder = $2 AND term = $3 FOR SHARE", l.Name, l.Holder, l.Term)
-	held, err := collect(rows, err, func(rows pgx.Rows, n *int) error { return rows.Scan(n) })
+	idle := t.engine.options.Timeout
+	if deadline, ok := t.ctx.Deadline(); ok {
+		idle = time.Until(deadline)
+	}
+	rows, err := t.query(`SELECT set_config('idle_in_transaction_session_timeout', $4, true) FROM leases
+		WHERE name = $1 AND holder = $2 AND term = $3 FOR SHARE`, l.Name, l.Holder, l.Term, strconv.FormatInt(max(1, idle.Milliseconds()), 10))
+	held, err := collect(rows, err, func(rows pgx.Rows, setting *string) error { return rows.Scan(setting) })
 	if err == nil && len(held) == 0 {
 		err = engine.ErrFenced
 	}
