@@ -45,7 +45,7 @@ type Driver struct {
 	publish   *Publisher
 	documents Documents
 	samples   samples
-	told      told
+	published published
 	chunk     int
 	log       *slog.Logger
 
@@ -63,7 +63,7 @@ func New(c Config) *Driver {
 	d := &Driver{
 		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
 		store:     c.Store, publish: c.Publisher, documents: c.Documents, chunk: c.ChunkSize, log: c.Log,
-		shared: c.Store.Shared(), retention: c.Retention, told: told{every: cmp.Or(c.TellEvery, time.Second)},
+		shared: c.Store.Shared(), retention: c.Retention, published: published{every: cmp.Or(c.TellEvery, time.Second)},
 	}
 	if d.shared {
 		d.scheduler.every = lookShared

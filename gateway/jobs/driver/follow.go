@@ -32,7 +32,7 @@ func (d *Driver) follow(ctx context.Context) {
 			d.log.Warn("jobs: changes of other gateways were missed: this one fell behind, or the database was restored or failed over; followers are told")
 			d.publish.Lose()
 			d.documents.Clear()
-			d.scheduler.lookAtAll()
+			d.scheduler.markAllDue()
 			after = ""
 			continue
 		case err != nil:
@@ -65,7 +65,7 @@ func (d *Driver) noticed(n *jobs.Notice) {
 		d.documents.Forget(n.JobID)
 	case jobs.EventJobProgress:
 		if n.Counts != nil {
-			d.told.were(n.JobID, jobs.Sample{At: now, Counts: *n.Counts})
+			d.published.were(n.JobID, jobs.Sample{At: now, Counts: *n.Counts})
 		}
 	case jobs.EventThingDeleted:
 	case jobs.EventExecution:

@@ -11,8 +11,8 @@ import (
 // unknown is a value that no job's counts have.
 var unknown = jobs.Counts{-1}
 
-// told remembers the counts last published for each job.
-type told struct {
+// published remembers the counts last published for each job.
+type published struct {
 	every time.Duration // minimum interval between publications
 
 	mu   sync.Mutex
@@ -20,7 +20,7 @@ type told struct {
 }
 
 // due says whether to publish counts now, and records them; otherwise when to check again, zero if they were published.
-func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
+func (m *published) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, known := m.last[jobID]
@@ -38,13 +38,13 @@ func (m *told) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 }
 
 // were records counts that were published in another way.
-func (m *told) were(jobID string, s jobs.Sample) {
+func (m *published) were(jobID string, s jobs.Sample) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.set(jobID, s)
 }
 
-func (m *told) set(jobID string, s jobs.Sample) {
+func (m *published) set(jobID string, s jobs.Sample) {
 	if m.last == nil || len(m.last) >= maxSampled {
 		m.last = make(map[string]jobs.Sample)
 	}
@@ -52,14 +52,14 @@ func (m *told) set(jobID string, s jobs.Sample) {
 }
 
 // Soon schedules a job within Config.TellEvery. It is for devices that have started, which only changes the counts.
-func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, d.told.every) }
+func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, d.published.every) }
 
 // publishCounts publishes a job's counts if they have changed. The final counts come with the event of the job's end.
 func (d *Driver) publishCounts(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.Progress) {
 	if j.Over(p) || j.Status == jobs.JobDeleting {
 		return
 	}
-	due, again := d.told.due(j.ID, jobs.Sample{At: now, Counts: p.Counts})
+	due, again := d.published.due(j.ID, jobs.Sample{At: now, Counts: p.Counts})
 	if !due {
 		d.scheduler.later(j.ID, again)
 		return

@@ -7,9 +7,9 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// However many devices report, a job's followers are told its counts once a second, and the last counts too.
+// However many devices report, a job's counts are published once a second, and the last counts too.
 func TestTold(t *testing.T) {
-	m := told{every: time.Second}
+	m := published{every: time.Second}
 	start := time.Unix(1_700_000_000, 0)
 	at := func(after time.Duration, succeeded int64) jobs.Sample {
 		return jobs.Sample{At: start.Add(after), Counts: jobs.Counts{jobs.Succeeded: succeeded, jobs.Queued: 100 - succeeded}}
@@ -19,7 +19,7 @@ func TestTold(t *testing.T) {
 		now    bool
 		again  time.Duration // after start; 0: not
 	}{
-		{at(0, 0), false, time.Second}, // another gateway may have told it
+		{at(0, 0), false, time.Second}, // another gateway may have published it
 		{at(10*time.Millisecond, 1), false, time.Second},
 		{at(time.Second, 1), true, 0},
 		{at(1010*time.Millisecond, 1), false, 0},
@@ -40,12 +40,12 @@ func TestTold(t *testing.T) {
 	}
 	m.were("eight", at(0, 1))
 	if now, _ := m.due("eight", at(time.Second, 1)); now {
-		t.Error("counts that were told are told again")
+		t.Error("published counts are published again")
 	}
 	if now, _ := m.due("eight", at(time.Second, 2)); !now {
-		t.Error("another job's counts are not told")
+		t.Error("another job's counts are not published")
 	}
 	if now, again := m.due("nine", jobs.Sample{At: start}); now || !again.IsZero() {
-		t.Error("a job without executions has counts to tell")
+		t.Error("a job without executions has counts to publish")
 	}
 }

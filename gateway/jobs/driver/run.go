@@ -49,7 +49,7 @@ func (d *Driver) leads(ctx context.Context) bool {
 	case <-ctx.Done():
 	case <-time.After(max(again, gatherFor)):
 	}
-	d.scheduler.lookAtAll() // in case this process leads next
+	d.scheduler.markAllDue() // in case this process leads next
 	return false
 }
 
@@ -87,7 +87,7 @@ func (d *Driver) pause(ctx context.Context, t time.Time) {
 // Tick takes all steps due at now. It replaces Run in tests and tools with their own clock; do not use both.
 func (d *Driver) Tick(ctx context.Context, now time.Time) error {
 	for {
-		d.scheduler.lookAtAll()
+		d.scheduler.markAllDue()
 		worked, err := d.Round(ctx, now)
 		if err != nil || !worked {
 			return err

@@ -121,8 +121,8 @@ func (a *scheduler) lookDue(now time.Time) bool {
 	return !a.full.After(now) || a.full.After(now.Add(a.every))
 }
 
-// lookAtAll makes the next take return everything.
-func (a *scheduler) lookAtAll() {
+// markAllDue makes the next take return everything.
+func (a *scheduler) markAllDue() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.full = time.Time{}

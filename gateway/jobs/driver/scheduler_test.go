@@ -29,7 +29,7 @@ func TestReportsWakeOnce(t *testing.T) {
 			}
 		}
 		f("begun", d.Soon, 1)
-		time.Sleep(d.told.every)
+		time.Sleep(d.published.every)
 		f("begun, a second later, and not looked at", d.Soon, 0)
 		if ids, _, _ := d.scheduler.take(time.Now()); len(ids) != 1 {
 			t.Errorf("%v are due a second later, want one job", ids)

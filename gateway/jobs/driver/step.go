@@ -76,7 +76,7 @@ func (d *Driver) take(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 		})
 		if err == nil {
 			d.publish.Queued(j, &r, now)
-			d.told.were(j.ID, jobs.Sample{At: now, Counts: r.Progress.Counts})
+			d.published.were(j.ID, jobs.Sample{At: now, Counts: r.Progress.Counts})
 		}
 		return err == nil, ignoreRace(err)
 	}
