@@ -34,10 +34,10 @@ func enqueue(j *jobs.Job, v engine.Visit, now time.Time) (jobs.Execution, engine
 // QueueChunk implements jobs.JobStore.
 func (s *Store) QueueChunk(ctx context.Context, c jobs.QueueChunk) (result jobs.QueueResult, err error) {
 	err = s.background(ctx, c.Limit, func(t engine.Tx) error {
-		r := rollout{tx: t, c: &c, tells: s.shared}
+		r := rollout{tx: t, c: &c, publish: s.shared}
 		err := r.run()
 		result = r.result
-		if err == nil && r.tells {
+		if err == nil && r.publish {
 			progress := jobs.NoticeJob(jobs.EventJobProgress, r.job, &result.Progress.Counts, c.Now)
 			err = s.publish(t, append(jobs.NoticeExecutions(jobs.EventExecution, r.queued), progress)...)
 		}
@@ -52,15 +52,15 @@ const minScan = 256
 // rollout is a chunk of a job's rollout. It walks through the targets; within a group, through the groups of its family by
 // ID, and through the members of each by ID. Progress.Target, AtGroup and AtThing are its position.
 type rollout struct {
-	tx     engine.Tx
-	c      *jobs.QueueChunk
-	job    *jobs.Job
-	state  engine.State
-	walk   engine.Walk
-	of     []int // the target of each stop
-	result jobs.QueueResult
-	tells  bool             // publish to the feed
-	queued []jobs.Execution // what was queued, if it is published
+	tx      engine.Tx
+	c       *jobs.QueueChunk
+	job     *jobs.Job
+	state   engine.State
+	walk    engine.Walk
+	of      []int // the target of each stop
+	result  jobs.QueueResult
+	publish bool             // publish to the feed
+	queued  []jobs.Execution // what was queued, if it is published
 }
 
 func (r *rollout) run() error {
@@ -109,7 +109,7 @@ func (r *rollout) route() error {
 			return err
 		}
 	}
-	r.walk = engine.Walk{Job: r.job.Row, Names: r.c.Names || r.tells, Limit: max(r.c.Limit, minScan) + 1}
+	r.walk = engine.Walk{Job: r.job.Row, Names: r.c.Names || r.publish, Limit: max(r.c.Limit, minScan) + 1}
 	if r.job.Selection == jobs.Snapshot && r.job.RetryOf == nil { // a retry's group is filled after its creation
 		r.walk.BySerial, r.walk.Serial = true, r.state.Job.Serial
 	}
@@ -159,7 +159,7 @@ func (r *rollout) take(visits []engine.Visit) (changes []engine.Change) {
 		}
 		e, c := enqueue(r.job, *v, r.c.Now)
 		changes = append(changes, c)
-		if r.tells {
+		if r.publish {
 			r.queued = append(r.queued, e)
 		}
 		if v.Found != nil {

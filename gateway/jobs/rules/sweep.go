@@ -10,7 +10,7 @@ import (
 // SweepJob implements jobs.JobStore.
 func (s *Store) SweepJob(ctx context.Context, c jobs.SweepChunk) (result jobs.SweepResult, err error) {
 	err = s.background(ctx, c.Limit, func(t engine.Tx) error {
-		w := sweep{tx: t, c: &c, tells: s.shared}
+		w := sweep{tx: t, c: &c, publish: s.shared}
 		err := w.run()
 		result = w.result
 		if err == nil {
@@ -23,11 +23,11 @@ func (s *Store) SweepJob(ctx context.Context, c jobs.SweepChunk) (result jobs.Sw
 
 // sweep is a chunk of a job's sweep. It walks through the executions by thing; Progress.SweepThing is its position.
 type sweep struct {
-	tx     engine.Tx
-	c      *jobs.SweepChunk
-	job    *jobs.Job
-	result jobs.SweepResult
-	tells  bool // publish to the feed
+	tx      engine.Tx
+	c       *jobs.SweepChunk
+	job     *jobs.Job
+	result  jobs.SweepResult
+	publish bool // publish to the feed
 
 	changed []jobs.Execution   // the canceled executions, if they are published
 	changes []engine.Change    // executions to be canceled
@@ -84,7 +84,7 @@ func (w *sweep) one(row *engine.Execution) {
 	if w.c.Names {
 		w.result.Executions = append(w.result.Executions, e)
 	}
-	if w.tells {
+	if w.publish {
 		w.changed = append(w.changed, e)
 	}
 }
