@@ -141,8 +141,8 @@ func (s *Service) loadDocument(ctx context.Context, inline, source string) (stri
 		return "", jobs.Errorf(jobs.ErrInvalidRequest, "documentSource is not available on this gateway.")
 	}
 	body, err := s.fetch(ctx, source)
-	if told := (*jobs.Error)(nil); errors.As(err, &told) {
-		return "", told
+	if fault := (*jobs.Error)(nil); errors.As(err, &fault) {
+		return "", fault
 	}
 	if err != nil {
 		s.log.Warn("cannot fetch documentSource", "source", withoutQuery(source), "error", err)
