@@ -94,8 +94,8 @@ func TestDiskFull(t *testing.T) {
 	if sqlite.ErrCode(err).ToPrimary() != sqlite.ResultFull {
 		t.Fatalf("on a full disk: %v", err)
 	}
-	if told := (*jobs.Error)(nil); !errors.As(err, &told) || !errors.Is(err, jobs.ErrUnavailable) {
-		t.Errorf("on a full disk a client is told %v", err)
+	if fault := (*jobs.Error)(nil); !errors.As(err, &fault) || !errors.Is(err, jobs.ErrUnavailable) {
+		t.Errorf("on a full disk a client gets %v", err)
 	}
 	if _, err := s.Pending(bg, nil, "b00000"); !errors.Is(err, jobs.ErrNotFound) {
 		t.Errorf("a thing that was not stored: %v", err)
