@@ -11,21 +11,27 @@ import (
 
 // tendParked closes idle connections, parks sooner near the limits, and triggers memory collection, until the parking ends.
 func (l *Listener) tendParked(k *parking, after time.Duration) {
-	tick := time.NewTicker(after / 10)
-	defer tick.Stop()
-	for {
+	tick := max(after/parkTicks, time.Millisecond)
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for begun, tended := time.Now(), time.Now(); ; {
 		var now time.Time
 		select {
 		case <-k.done:
 			return
-		case now = <-tick.C:
+		case now = <-ticker.C:
 		}
+		l.turn(uint32(now.Sub(begun) / tick)) //nolint:gosec // it wraps
+		if now.Sub(tended) < after/10 {
+			continue
+		}
+		tended = now
 		l.endIdle(k, now)
-		sooner := after
+		wait := uint32(parkTicks)
 		if l.crowded() || memoryIsNear() {
-			sooner = after / 10
+			wait = nearTicks
 		}
-		l.parkAfter.CompareAndSwap(l.parkAfter.Load(), int64(sooner))
+		l.parkAfterTicks(wait)
 		if k.collects.Due(k.freed.Swap(0), now) {
 			reclaim.Memory()
 		}

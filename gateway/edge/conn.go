@@ -33,7 +33,6 @@ type Conn struct {
 	tls      *tls.Conn           // nil: plain
 	proxied  *proxyprotocol.Conn // nil: the peer may not speak for others
 	listener *Listener
-	place    *list.Element // in the listener's list
 
 	read  lateDeadline
 	write Deadline
@@ -43,13 +42,21 @@ type Conn struct {
 	records *tlsserver.Records // nil: plain
 	Owner   any                // is the server's own
 
-	// See parking. The listener's mu guards the first four.
+	// See wheel.
+	idleSince atomic.Uint32 // tick; set before Idle
+	steady    atomic.Bool   // it asked within ParkAfter of the request before
+
+	// Where the Listener has it, guarded by its mu: in the wheel, or parked.
+	slot     uint8
 	parked   bool
-	fd, mark int32
-	ending   int32 // in parking.endings
-	awake    bool  // not parked before the next request
-	quiet    bool  // silent for long enough to be parked
-	expelled bool  // ends with the next Read
+	index    int32         // in the slot
+	ending   int32         // in parking.endings
+	fd, mark int32         // its descriptor and number, if parked
+	place    *list.Element // in parking.order
+
+	awake    bool // not parked before the next request
+	quiet    bool // silent for long enough to be parked
+	expelled bool // ends with the next Read
 
 	spoken   bool // a byte of a request was read
 	over     bool // see CutOff
@@ -75,6 +82,13 @@ const (
 // SetState sets the connection's state. Servers call it once per change, like their ConnState hooks, from the connection's
 // goroutine.
 func (c *Conn) SetState(s State) {
+	switch w := &c.listener.wheel; s {
+	case Idle:
+		c.idleSince.Store(w.now.Load())
+	case Active:
+		w.note(c)
+	case Fresh:
+	}
 	before := State(c.state.Swap(int32(s)))
 	if before == s {
 		return
@@ -107,15 +121,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.tls != nil && !c.shaken && c.handshake() != nil {
 		return 0, io.EOF
 	}
-	by, parks := c.readBy()
-	n, err := c.readOnce(p, by)
-	if parks && n == 0 && IsTimeout(err) {
-		if c.records == nil || !c.records.Inside() {
+	n, err := c.readOnce(p)
+	for n == 0 && IsTimeout(err) && c.interrupted() {
+		if c.parks() {
 			c.quiet = true
 			return 0, io.EOF
 		}
-		c.awake = true // half a record keeps its goroutine, and its deadline
-		n, err = c.readOnce(p, c.read.wanted)
+		n, err = c.readOnce(p)
 	}
 	if n > 0 {
 		c.spoken = true
@@ -134,28 +146,12 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBy returns the deadline of the next read, and whether the connection is parked then.
-func (c *Conn) readBy() (by time.Time, parks bool) {
-	by = c.read.wanted
-	after := time.Duration(c.listener.parkAfter.Load())
-	if after == 0 || c.awake || State(c.state.Load()) != Idle {
-		return by, false
-	}
-	if by.IsZero() {
-		return time.Now().Add(after), true
-	}
-	if idle := c.listener.IdleTimeout; after < idle {
-		return by.Add(after - idle), true // the server has set it an IdleTimeout from now
-	}
-	return by, false
-}
-
-// readOnce reads into p until a deadline.
-func (c *Conn) readOnce(p []byte, by time.Time) (int, error) {
+// readOnce reads into p until the deadline.
+func (c *Conn) readOnce(p []byte) (int, error) {
 	if c.expelled {
 		return 0, io.EOF
 	}
-	if at, due := c.read.next(by, c.listener.readSlack); due {
+	if at, due := c.read.next(c.listener.readSlack); due {
 		if err := c.sock.SetReadDeadline(at); err != nil {
 			return 0, err
 		}

@@ -20,15 +20,20 @@ func (d *Deadline) Next(timeout time.Duration) (at time.Time, due bool) {
 // lateDeadline is the read deadline set by a server, which sets it twice per request: for the idle time, and for the
 // request's arrival. It is applied at the next read, usually one per request, and only if it differs from the current one by
 // more than slack.
-type lateDeadline struct{ wanted, set time.Time }
+type lateDeadline struct {
+	wanted, set time.Time
+	lost        bool // the socket's is another than set
+}
 
-// next returns the deadline to set, if one is due: at least by, and at most slack later. It does not read the clock. Not safe
-// for concurrent use.
-func (d *lateDeadline) next(by time.Time, slack time.Duration) (at time.Time, due bool) {
+// next returns the deadline to set, if one is due: at least what is wanted, and at most slack later. It does not read the
+// clock. Not safe for concurrent use.
+func (d *lateDeadline) next(slack time.Duration) (at time.Time, due bool) {
+	by := d.wanted
 	late := d.set.Sub(by)
-	if by.IsZero() && d.set.IsZero() || !by.IsZero() && late >= 0 && late <= slack {
+	if !d.lost && (by.IsZero() && d.set.IsZero() || !by.IsZero() && late >= 0 && late <= slack) {
 		return at, false
 	}
+	d.lost = false
 	if d.set = by; !by.IsZero() {
 		d.set = by.Add(slack)
 	}

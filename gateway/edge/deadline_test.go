@@ -13,7 +13,7 @@ func TestLateDeadline(t *testing.T) {
 	f := func(after time.Duration, wanted time.Time, due bool) {
 		t.Helper()
 		d.wanted = wanted
-		at, isDue := d.next(d.wanted, slack)
+		at, isDue := d.next(slack)
 		switch {
 		case isDue != due:
 			t.Errorf("after %v: due is %v, want %v", after, isDue, due)
@@ -38,4 +38,9 @@ func TestLateDeadline(t *testing.T) {
 	f(3*time.Second, begin, true)         // one that is over already
 	f(3*time.Second, begin.Add(1), false) // by less than the slack
 	f(3*time.Second, begin.Add(time.Minute), true)
+	d.lost = true // the read was interrupted
+	f(3*time.Second, begin.Add(time.Minute), true)
+	d.lost = true
+	f(3*time.Second, time.Time{}, true)
+	f(3*time.Second, time.Time{}, false)
 }

@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"container/list"
 	"fmt"
 	"log/slog"
 	"net"
@@ -27,7 +26,7 @@ type Options struct {
 	ReadTimeout    time.Duration // for the first byte of a new connection, TLS handshake included; 0: none
 	IdleTimeout    time.Duration // set by the server between requests; decides the precision of read deadlines
 	WriteTimeout   time.Duration // for each piece of an answer; 0: none
-	ParkAfter      time.Duration // silence after which a connection is parked, see Listener.Park; 0: ten seconds
+	ParkAfter      time.Duration // silence after which a connection that asks regularly is parked; 0: ten seconds
 
 	// Trusted says whose PROXY protocol header (version 2) is trusted; nil: nobody's. For such a peer the header is
 	// optional. It must be safe for concurrent use.
@@ -54,11 +53,10 @@ type Listener struct {
 
 	provisional atomic.Int64 // open ones that are not accepted yet, see Conn.Accept
 
-	parkAfter atomic.Int64 // nanoseconds of silence; 0: none is parked
-	parking   atomic.Pointer[parking]
+	parking atomic.Pointer[parking]
 
 	mu    sync.Mutex
-	conns list.List // of *Conn: those that are open and not parked
+	wheel wheel // the open connections that are not parked
 }
 
 // Listen binds a listener, so that an address in use is an error here.
@@ -86,9 +84,6 @@ func NewListener(ln net.Listener, o Options) (*Listener, error) {
 	l := &Listener{Options: o, ln: ln, readSlack: o.ReadTimeout / 8}
 	if o.IdleTimeout > 0 {
 		l.readSlack = min(o.ReadTimeout, o.IdleTimeout) / 8
-	}
-	if o.ParkAfter > 0 {
-		l.readSlack = min(l.readSlack, o.ParkAfter/8)
 	}
 	if o.TLS != nil {
 		var err error
@@ -138,7 +133,7 @@ func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 		c.Conn = c.proxied
 	}
 	l.mu.Lock()
-	c.place = l.conns.PushBack(c)
+	l.wheel.add(c, soonTicks+1)
 	l.mu.Unlock()
 	if l.certs == nil {
 		return c
@@ -146,11 +141,11 @@ func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 	return c.secure(l.certs.Config())
 }
 
-// left removes c from the list.
+// left removes c from the wheel.
 func (l *Listener) left(c *Conn) {
 	l.open.Add(-1)
 	l.mu.Lock()
-	l.conns.Remove(c.place)
+	l.wheel.remove(c)
 	l.mu.Unlock()
 }
 
@@ -159,8 +154,10 @@ func (l *Listener) left(c *Conn) {
 func (l *Listener) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for e := l.conns.Front(); e != nil; e = e.Next() {
-		_ = e.Value.(*Conn).sock.Close()
+	for _, slot := range l.wheel.slots {
+		for _, c := range slot {
+			_ = c.sock.Close()
+		}
 	}
 	if k := l.parking.Load(); k != nil {
 		for e := k.order.Front(); e != nil; e = e.Next() {

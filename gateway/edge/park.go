@@ -12,16 +12,16 @@ import (
 	"jobgate/gateway/reclaim"
 )
 
-// parkAfter is how long a connection is silent before it is parked: well above the gaps between an active device's requests.
+// parkAfter is how long a connection that asks regularly is silent before it is parked, see wheel.
 const parkAfter = 10 * time.Second
 
 // parking holds a Listener's parked connections. A parked connection has no goroutine, no buffer and no request context; its
 // listener's poller wakes it:
 //
-//	serving ─► silent for ParkAfter ─► Read: io.EOF ─► Close, or Park ─► parked
-//	   ▲                                                                  │ bytes, or the client's end
-//	   └─────────────── wake: a goroutine of the server's ◄───────────────┤
-//	                                                                      └ idle time-out, eviction, drain: closed
+//	serving ─► silent, see wheel ─► Read: io.EOF ─► Close, or Park ─► parked
+//	   ▲                                                                │ bytes, or the client's end
+//	   └────────────── wake: a goroutine of the server's ◄──────────────┤
+//	                                                                    └ idle time-out, eviction, drain: closed
 //
 // The Listener's mu guards what is not atomic.
 type parking struct {
@@ -60,7 +60,7 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	}
 	k := &parking{wake: wake, byClose: byClose, poller: p, closed: make(chan struct{}), done: make(chan struct{})}
 	l.parking.Store(k)
-	l.parkAfter.Store(int64(after))
+	l.wheel.wait.Store(parkTicks)
 	go l.watchParked(k)
 	go l.tendParked(k, after)
 }
@@ -99,7 +99,7 @@ func (l *Listener) park(c *Conn, fd int32) bool {
 	if k.poller.Add(fd, k.mark) != nil {
 		return false
 	}
-	l.conns.Remove(c.place)
+	l.wheel.remove(c)
 	c.place = k.order.PushBack(c)
 	c.fd, c.mark, c.parked = fd, k.mark, true
 	k.byFD[fd] = c
@@ -117,7 +117,8 @@ func (l *Listener) unpark(k *parking, c *Conn) {
 	}
 	k.byFD[c.fd] = nil
 	k.order.Remove(c.place)
-	c.place = l.conns.PushBack(c)
+	c.place = nil
+	l.wheel.add(c, parkTicks)
 	if !c.read.wanted.IsZero() {
 		heap.Remove(&k.endings, int(c.ending))
 	}

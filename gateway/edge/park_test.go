@@ -195,8 +195,8 @@ func TestParkedHalfRecord(t *testing.T) {
 			if !parkFirst {
 				time.Sleep(4 * soon) // it is not parked meanwhile: nothing shows that, but that it is not
 			}
-			eventually(t, "it is served", func() bool { return s.state(t, "idle") == 1 })
 			if rest {
+				eventually(t, "it is served", func() bool { return s.state(t, "idle") == 1 })
 				_, _ = half.Conn.Write(half.held)
 				if status, _ := answer(t, bufio.NewReader(conn)); status != 200 {
 					t.Error(status)

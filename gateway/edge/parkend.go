@@ -15,17 +15,41 @@ func (l *Listener) evict() bool {
 		return false
 	}
 	l.mu.Lock()
-	longest := k.order.Front()
-	if longest == nil {
+	c := l.evictable(k)
+	if c == nil {
 		l.mu.Unlock()
 		return false
 	}
-	c := longest.Value.(*Conn)
 	l.unpark(k, c)
 	l.mu.Unlock()
 	l.Metrics.evicted.Inc()
 	l.expel(k, c)
 	return true
+}
+
+// evictable returns the connection that was parked the longest, unless it was silent for less than a tenth of ParkAfter: at the
+// limit, clients that have just connected do not evict each other. nil: there is none. l.mu is held.
+func (l *Listener) evictable(k *parking) *Conn {
+	longest := k.order.Front()
+	if longest == nil {
+		return nil
+	}
+	c := longest.Value.(*Conn)
+	if l.wheel.now.Load()-c.idleSince.Load() < nearTicks {
+		return nil
+	}
+	return c
+}
+
+// canEvict says whether there is a connection to evict.
+func (l *Listener) canEvict() bool {
+	k := l.parking.Load()
+	if k == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.evictable(k) != nil
 }
 
 // expel closes a connection that was just unparked. A server that must know of it is woken, and reads io.EOF.
@@ -60,7 +84,7 @@ func (l *Listener) StopParking(ctx context.Context) {
 	if k == nil || k.stopped.Swap(true) {
 		return
 	}
-	l.parkAfter.Store(0)
+	l.wheel.wait.Store(0)
 	l.mu.Lock()
 	k.poller.Close()
 	l.mu.Unlock()

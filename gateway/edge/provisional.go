@@ -19,7 +19,7 @@ func (l *Listener) room(open int64) (ok, provisional bool) {
 	if l.MaxConnections == 0 || open-waiting <= int64(l.MaxConnections) {
 		return true, false
 	}
-	ok = waiting < l.reserve() && l.parked() > 0
+	ok = waiting < l.reserve() && l.canEvict()
 	return ok, ok
 }
 
