@@ -68,13 +68,13 @@ func (g *Gate) Turn() bool { return g.turns.take() }
 // EndTurn ends a turn and lets the next request work.
 func (g *Gate) EndTurn() { g.turns.give() }
 
-// Measuring intervals: short under load.
+// Measuring intervals. A measurement costs the work of one or two requests, so they are short only while they have to be.
 const (
 	quickly = 5 * time.Millisecond
 	slowly  = 50 * time.Millisecond
 )
 
-// busy is the rate of requests, a second and processor, from which the short interval is used.
+// busy is the rate of requests, a second and processor, from which a delay over Target shortens the interval.
 const busy = 200
 
 func (g *Gate) watch() {
@@ -100,7 +100,8 @@ func (g *Gate) watch() {
 		admitted := control.step(m)
 		g.alert.Store(control.alert)
 		g.threshold.Store(threshold(admitted))
-		if control.alert || float64(m.arrived) > busy*took.Seconds()*float64(control.processors) {
+		late := m.delay >= Target && float64(m.arrived) > busy*took.Seconds()*float64(control.processors)
+		if control.alert || late {
 			timer.Reset(quickly)
 		} else {
 			timer.Reset(slowly)
