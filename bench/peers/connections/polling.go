@@ -6,73 +6,117 @@ import (
 	"time"
 
 	"jobgate/bench/peers/process"
+	"jobgate/bench/peers/rounds"
 	"jobgate/bench/peers/setup"
 	"jobgate/bench/peers/table"
 )
 
 // Polling keeps many connections that each ask at an interval: a fleet that stays connected. How much memory does
-// the server hold for each, and what does a request cost that comes after a long silence?
+// the server hold for each, and what does a request cost that comes after a silence?
 //
-//	open, ask once ─▶ each asks in its turn, for two intervals ─▶ memory, CPU time a request, latency
+//	open, ask once ─▶ each asks in its turn, for one interval and then for one a round ─▶ memory, CPU time a request, latency
+//
+// The program before runs at the same time as this one, on the same core, so that both see the same machine.
 func Polling(ctx context.Context, o *setup.Options) error {
 	r, err := newIdleRun(ctx, o)
 	if err != nil {
 		return err
 	}
 	r.head("connections that ask")
-	fmt.Printf("Each sends a request every %s, evenly spread; memory is the growth of the server's resident set after two rounds, CPU and latency are those of the second.\n\n", o.Every)
-	t := table.New("<server", "<", "memory per connection", "requests/s", "server's CPU a request", "of its core", "p50", "p99", "failed")
+	fmt.Printf("Each sends a request every %s, evenly spread; memory is the growth of the server's resident set after the last interval. CPU is the median of %d intervals, latency that of all of them.\n\n", o.Every, o.Rounds)
+	t := table.New("<server", "<", "memory per connection", "requests/s", "server's CPU a request", "to that of the one before", "p50", "p99", "failed")
+	var together []*pollingTurn
 	for _, s := range idleServers(o, r.each) {
 		if !s.selected(o) {
 			continue
 		}
-		row, err := r.pollingRow(ctx, s)
-		if err != nil {
+		together = append(together, &pollingTurn{idleServer: s})
+		if s.name == "before" {
+			continue // with the next one
+		}
+		if err := r.polling(ctx, together); err != nil {
 			return fmt.Errorf("%s, %s: %w", s.name, s.kind, err)
 		}
-		t.Add(row...)
+		for _, p := range together {
+			t.Add(r.pollingRow(p, together[0])...)
+		}
+		together = nil
 	}
 	fmt.Print(t)
 	return nil
 }
 
-// pollingRow measures one server.
-func (r *idleRun) pollingRow(ctx context.Context, s idleServer) ([]string, error) {
-	servers, ports, err := r.startServers(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	defer stopAll(servers)
-	empty := resident(servers)
-	holders, err := r.hold(ctx, s, ports, r.Every)
-	if err != nil {
-		return nil, err
-	}
-	defer letGo(holders)
-	if err := process.Sleep(ctx, r.Every); err != nil { // the handshakes' garbage is not what a request costs
-		return nil, err
-	}
-	cpu, begun := cpuOf(servers), time.Now()
-	if err := process.Sleep(ctx, r.Every); err != nil {
-		return nil, err
-	}
-	used, took, full := cpuOf(servers)-cpu, time.Since(begun), resident(servers)
-	n := r.each * r.processes
-	r.Progress("%s, %s: %d KB before, %d KB with %d connections, %s of CPU in %s", s.name, s.kind, empty/1024, full/1024, n, used, took)
-	var all held
-	for _, h := range holders {
-		one, err := h.end()
+// pollingTurn is one server that is asked, alone or beside another.
+type pollingTurn struct {
+	idleServer
+	servers []*process.Process
+	holders []*holder
+	empty   int64
+	full    int64
+	cpu     []time.Duration // in each interval
+	held    held
+}
+
+// polling measures servers at the same time.
+func (r *idleRun) polling(ctx context.Context, turns []*pollingTurn) error {
+	for _, p := range turns {
+		servers, ports, err := r.startServers(ctx, p.idleServer)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all.Answers, all.Failed = all.Answers+one.Answers, all.Failed+one.Failed
-		all.P50, all.P99 = max(all.P50, one.P50), max(all.P99, one.P99) // the slowest process's
+		defer stopAll(servers)
+		p.servers, p.empty = servers, resident(servers)
+		if p.holders, err = r.hold(ctx, p.idleServer, ports, r.Every); err != nil {
+			return err
+		}
+		defer letGo(p.holders)
 	}
-	requests := float64(n) * took.Seconds() / r.Every.Seconds()
+	for round := range r.Rounds + 1 {
+		before := make([]time.Duration, len(turns))
+		for i, p := range turns {
+			before[i] = cpuOf(p.servers)
+		}
+		if err := process.Sleep(ctx, r.Every); err != nil {
+			return err
+		}
+		for i, p := range turns {
+			used := cpuOf(p.servers) - before[i]
+			r.Progress("%s, %s, interval %d: %s of CPU", p.name, p.kind, round, used)
+			if round > 0 { // the handshakes' garbage is not what a request costs
+				p.cpu = append(p.cpu, used)
+			}
+		}
+	}
+	for _, p := range turns {
+		p.full = resident(p.servers)
+		for _, h := range p.holders {
+			one, err := h.end()
+			if err != nil {
+				return err
+			}
+			p.held.Answers, p.held.Failed = p.held.Answers+one.Answers, p.held.Failed+one.Failed
+			p.held.P50, p.held.P99 = max(p.held.P50, one.P50), max(p.held.P99, one.P99) // the slowest process's
+		}
+	}
+	return nil
+}
+
+// pollingRow is what was found about p, compared with what ran beside it.
+func (r *idleRun) pollingRow(p, beside *pollingTurn) []string {
+	n := r.each * r.processes
+	var request, ratio []float64
+	for i, used := range p.cpu {
+		request = append(request, float64(used)/float64(n))
+		ratio = append(ratio, float64(used)/float64(beside.cpu[i]))
+	}
+	compared := "–"
+	if p != beside {
+		compared = rounds.Spread(ratio)
+	}
 	return []string{
-		s.name, s.kind, perConnection(full-empty, n), table.Thousands(requests / took.Seconds()), table.Microseconds(float64(used) / requests),
-		fmt.Sprintf("%.1f %%", used.Seconds()/took.Seconds()*100), table.ShortDuration(float64(all.P50)), table.ShortDuration(float64(all.P99)), fmt.Sprint(all.Failed),
-	}, nil
+		p.name, p.kind, perConnection(p.full-p.empty, n), table.Thousands(float64(n) / r.Every.Seconds()), table.Microseconds(rounds.Median(request)),
+		compared, table.ShortDuration(float64(p.held.P50)), table.ShortDuration(float64(p.held.P99)), fmt.Sprint(p.held.Failed),
+	}
 }
 
 // cpuOf is the CPU time that several servers have used together.
