@@ -70,6 +70,9 @@ func (w *wheel) look(c *Conn) (silent bool, again uint32) {
 
 // note records, at the beginning of a request, whether c is polling. c's goroutine calls it, before c is Active.
 func (w *wheel) note(c *Conn) {
+	if State(c.state.Load()) != Idle {
+		return // the first request
+	}
 	if gap := w.now.Load() - c.idleSince.Load(); gap > 0 {
 		c.steady.Store(gap < parkTicks)
 	}

@@ -59,6 +59,7 @@ func TestSilence(t *testing.T) {
 	}
 	f("silent from the beginning", parkTicks, nil)
 	f("one request", parkTicks, []uint32{0}, 3)
+	f("one request, soon after the start", parkTicks, []uint32{10}, 12)
 	f("one request, later", parkTicks, []uint32{100}, 107)
 	f("some requests at once", parkTicks, []uint32{0, 0, 0}, 3)
 	f("polling", parkTicks, []uint32{0, 20, 40, 60, 80, 100}, 3, 140)
