@@ -118,7 +118,7 @@ func (l *Listener) unpark(k *parking, c *Conn) {
 	k.byFD[c.fd] = nil
 	k.order.Remove(c.place)
 	c.place = nil
-	l.wheel.add(c, parkTicks)
+	l.wheel.add(c, soonTicks+1)
 	if !c.read.wanted.IsZero() {
 		heap.Remove(&k.endings, int(c.ending))
 	}

@@ -47,7 +47,7 @@ func TestSilence(t *testing.T) {
 				}
 				if !there {
 					there = true
-					l.wheel.add(c, parkTicks)
+					l.wheel.add(c, soonTicks+1)
 				}
 				c.SetState(Active)
 				c.SetState(Idle)
@@ -64,9 +64,9 @@ func TestSilence(t *testing.T) {
 	f("some requests at once", parkTicks, []uint32{0, 0, 0}, 3)
 	f("polling", parkTicks, []uint32{0, 20, 40, 60, 80, 100}, 3, 140)
 	f("polling fast", parkTicks, []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8}, 48)
-	f("polling slowly", parkTicks, []uint32{0, 50, 100, 150}, 3, 90, 140, 190)
-	f("no longer polling", parkTicks, []uint32{0, 20, 200}, 3, 60, 240)
-	f("polling near the limits", nearTicks, []uint32{0, 20, 40}, 3, 60)
+	f("polling slowly", parkTicks, []uint32{0, 50, 100, 150}, 3, 53, 103, 153)
+	f("no longer polling", parkTicks, []uint32{0, 20, 200}, 3, 60, 203)
+	f("polling near the limits", nearTicks, []uint32{0, 20, 40}, 3, 24, 44)
 	f("parking has ended", 0, []uint32{0, 20})
 }
 
