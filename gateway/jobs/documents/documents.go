@@ -1,7 +1,6 @@
-// Package documents renders the documents of jobs for a device, with signed URLs: the same for every wire that hands them
-// out.
+// Package documents renders job documents for a device, with signed URLs, alike for HTTP and MQTT.
 //
-//	jobs.Document, jobs.Execution ──► Renderer.AppendTo ──► JSON text, escaped to stand in a string
+//	jobs.Document, jobs.Execution ──► Renderer.AppendTo ──► the document, escaped as the content of a JSON string
 //	                                     └─ signing: the same bytes for all devices within a quantum, unless they differ
 package documents
 
@@ -27,7 +26,7 @@ type Renderer struct {
 
 	slots  sync.Map // *jobdoc.Template → *signing.Slot
 	seed   maphash.Seed
-	pruned atomic.Int64 // Unix seconds: when slots were last looked through
+	pruned atomic.Int64 // Unix seconds: when prune last ran
 }
 
 // Config is what a Renderer needs.
@@ -52,7 +51,7 @@ func New(c Config) *Renderer {
 	}
 }
 
-// nobody signs for no role.
+// nobody is the Authority if there are no roles: it signs nothing.
 type nobody struct{}
 
 func (nobody) Skew() time.Duration { return 0 }
@@ -61,9 +60,9 @@ func (nobody) Grant(context.Context, signing.Terms) (signing.Grant, error) {
 	return signing.Grant{}, errors.New("no role may sign for jobs")
 }
 
-// AppendTo appends d as it stands for e's device, escaped to stand in a JSON string. On an error, a *edge.Fault of 503, it
-// returns dst as it was. now is the request's reading of the clock. It does not end with the connection, but by its own
-// timeout.
+// AppendTo appends d as rendered for e's device, escaped as the content of a JSON string. On an error, a *edge.Fault of 503,
+// it returns dst unchanged. now is the request's reading of the clock. AppendTo does not end with the connection, but by its
+// own timeout.
 func (r *Renderer) AppendTo(dst []byte, d *jobs.Document, e *jobs.Execution, now time.Time) ([]byte, error) {
 	if !d.Template.Signs() {
 		return failed(d.Template.AppendTo(dst, &jobdoc.Context{}))
@@ -81,10 +80,10 @@ func (r *Renderer) AppendTo(dst []byte, d *jobs.Document, e *jobs.Execution, now
 		return failed(dst, err)
 	}
 	if !kept {
-		r.slots.LoadOrStore(d.Template, s) // lost to another's: that one renders the same bytes
+		r.slots.LoadOrStore(d.Template, s) // another goroutine's slot wins; it renders the same bytes
 		r.prune(m.Begin)
 	}
-	// Fast path: what is asked for often is kept for the rest of its quantum.
+	// Fast path: a rendering that is often requested is kept for the rest of its quantum.
 	if m.Body != nil {
 		return append(dst, m.Body...), nil
 	}
@@ -92,7 +91,7 @@ func (r *Renderer) AppendTo(dst []byte, d *jobs.Document, e *jobs.Execution, now
 	return failed(r.signing.AppendTo(dst, m, &o))
 }
 
-// failed makes err, if it is one, what the device is told: to come back. The execution stays as it was.
+// failed turns an error into the answer for the device: try again later. The execution does not change.
 func failed(dst []byte, err error) ([]byte, error) {
 	if err == nil {
 		return dst, nil
@@ -108,7 +107,7 @@ func failed(dst []byte, err error) ([]byte, error) {
 	return dst, f
 }
 
-// scratch holds the values of local placeholders.
+// scratch pools buffers for the values of local placeholders.
 type scratch struct{ thing, job, number []byte }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -128,10 +127,10 @@ func (r *Renderer) slot(t *jobdoc.Template, jobID string) (s *signing.Slot, kept
 	return &signing.Slot{Offset: int64(maphash.String(r.seed, jobID) >> 33)}, false
 }
 
-// pruneEvery is how often slots out of use are dropped, and how long after its quantum one is out of use, in seconds.
+// pruneEvery is how often unused slots are dropped, and after how long without a request a slot is unused, in seconds.
 const pruneEvery = 60
 
-// prune drops the slots of templates that nobody has asked for in a while, such as those of jobs that are gone.
+// prune drops the slots of templates that nobody has requested for a while, such as those of deleted jobs.
 func (r *Renderer) prune(now int64) {
 	last := r.pruned.Load()
 	if now-last < pruneEvery || !r.pruned.CompareAndSwap(last, now) {

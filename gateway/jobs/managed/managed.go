@@ -1,5 +1,4 @@
-// Package managed holds AWS's own job templates (AWS.md §5): what they say, and the documents that they give with the values
-// of their parameters.
+// Package managed holds AWS's own job templates (AWS.md §5) and fills in their documents with the values of their parameters.
 package managed
 
 import (
@@ -23,7 +22,7 @@ type Template struct {
 	Document     string
 }
 
-// Parameter is a value that a managed template's document takes.
+// Parameter is a parameter of a managed template's document.
 type Parameter struct {
 	Key         string
 	Description string
@@ -34,8 +33,7 @@ type Parameter struct {
 
 const version = "1.0"
 
-// longest is how many characters AWS's patterns take, those that do not take any number. Go's regexp does not repeat
-// 4096 times.
+// longest is the longest value that AWS's bounded patterns allow, in characters. Go's regexp cannot repeat 4096 times.
 var longest = map[string]int{"(.){0,256}": 256, "(.){0,4096}": 4096}
 
 // The parameters that AWS's templates share.
@@ -78,7 +76,7 @@ func required(key, description, example string) Parameter {
 	return Parameter{Key: key, Description: description, Regex: "(.*?)", Example: example}
 }
 
-// handler forms a template that runs a script on the device; its own parameters are the script's arguments.
+// handler returns a template that runs a script on the device; its own parameters are the script's arguments.
 func handler(name, description, action, script string, parameters ...Parameter) Template {
 	var args string
 	if len(parameters) > 0 {
@@ -96,7 +94,7 @@ func handler(name, description, action, script string, parameters ...Parameter) 
 	}
 }
 
-// runCommand forms the template that runs a command on the device, without a script of its own.
+// runCommand returns the template that runs a command on the device, without a script.
 func runCommand() Template {
 	return Template{
 		Name: "AWS-Run-Command", Version: version, Description: "A managed job template for running a shell command.",
@@ -110,7 +108,7 @@ func runCommand() Template {
 	}
 }
 
-// List lists the templates by name; name "" lists all.
+// List returns the templates of that name, or with "" all, by name.
 func List(name string, p jobs.Page) (list []Template, next string) {
 	for _, t := range templates {
 		if (name != "" && t.Name != name) || t.Name <= p.After {
@@ -124,7 +122,7 @@ func List(name string, p jobs.Page) (list []Template, next string) {
 	return list, ""
 }
 
-// Find returns a template; of "" is its default version. ErrNotFound if there is none.
+// Find returns a version of a template, its default version for ""; ErrNotFound if there is none.
 func Find(name, of string) (*Template, error) {
 	i := slices.IndexFunc(templates, func(t Template) bool { return t.Name == name })
 	if i < 0 || (of != "" && of != version) {
@@ -133,14 +131,14 @@ func Find(name, of string) (*Template, error) {
 	return &templates[i], nil
 }
 
-// FindVersion is Find for a name as it stands in an ARN, with the version behind a colon.
+// FindVersion is Find for a name as in an ARN, with the version after a colon.
 func FindVersion(nameAndVersion string) (*Template, error) {
 	name, of, _ := strings.Cut(nameAndVersion, ":")
 	return Find(name, of)
 }
 
-// Fill returns the document of a job with the values of its parameters, which are put in once, at CreateJob: devices and
-// GetJobDocument see the result. A value may hold placeholders of its own, but none for a signature of a code file.
+// Fill returns a job's document with the values of its parameters filled in. That happens once, at CreateJob: devices and
+// GetJobDocument see the result. A value may contain placeholders, but not one for a code signature.
 func (t *Template) Fill(values map[string]string) (string, error) {
 	if err := t.check(values); err != nil {
 		return "", err
@@ -155,7 +153,7 @@ func (t *Template) Fill(values map[string]string) (string, error) {
 	return document, nil
 }
 
-// check says whether values are what t takes.
+// check reports whether the values suit t's parameters.
 func (t *Template) check(values map[string]string) error {
 	known := make(map[string]bool, len(t.Parameters))
 	for _, p := range t.Parameters {

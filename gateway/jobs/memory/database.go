@@ -10,21 +10,21 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Moods say how unkind a database is. The zero value is kind.
+// Moods are the faults that a database injects. The zero value injects none.
 type Moods struct {
 	Seed      uint64
 	Conflicts int           // percent of runs of a transaction that end in a serialization failure
 	Lost      int           // percent of commits whose answer is lost: engine.ErrUnknown
-	Delay     time.Duration // longest time that a call waits before it begins
+	Delay     time.Duration // longest wait before a call begins
 }
 
-// Database is what handles share.
+// Database is shared by handles.
 type Database struct {
 	mu    sync.Mutex // held by the transaction that writes
 	moods Moods
 	rand  *rand.Rand
 	state tables
-	last  struct{ tx, thing, group, job, serial int64 } // numbers that were given; a rollback takes none back
+	last  struct{ tx, thing, group, job, serial int64 } // the last numbers assigned; a rollback does not reuse them
 
 	counting sync.Mutex
 	calls    []string
@@ -35,7 +35,7 @@ func New(m Moods) *Database {
 	return &Database{moods: m, rand: rand.New(rand.NewPCG(m.Seed, 1)), state: newTables()}
 }
 
-// Set changes the moods from now on, but for the seed.
+// Set changes the moods, except for the seed.
 func (d *Database) Set(m Moods) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,8 +45,8 @@ func (d *Database) Set(m Moods) {
 // Open returns a handle.
 func (d *Database) Open() engine.Engine { return &handle{db: d} }
 
-// Calls takes the names of the methods that were called since it was last asked: those of Engine but View and Update,
-// which are counted by what they read and write.
+// Calls returns the names of the methods called since the last Calls: those of Engine, but for View and Update the calls in
+// their transactions.
 func (d *Database) Calls() []string {
 	d.counting.Lock()
 	defer d.counting.Unlock()
@@ -55,7 +55,7 @@ func (d *Database) Calls() []string {
 	return calls
 }
 
-// maxCalls bounds the memory of calls that nobody asks for.
+// maxCalls bounds the recorded calls.
 const maxCalls = 100_000
 
 func (d *Database) called(name string) {
@@ -66,10 +66,10 @@ func (d *Database) called(name string) {
 	}
 }
 
-// chance says yes as often as percent.
+// chance returns true with a probability of percent.
 func (d *Database) chance(percent int) bool { return percent > 0 && d.rand.IntN(100) < percent }
 
-// next gives a number.
+// next assigns a number.
 func next(last *int64) int64 {
 	*last++
 	return *last
@@ -86,7 +86,7 @@ func (h *handle) Close() error {
 	return nil
 }
 
-// begin locks the database, and begins a call on its state. Without a name it is a transaction, whose own calls are counted.
+// begin locks the database and begins a call on its state. An empty name means a transaction, whose own calls are counted.
 func (h *handle) begin(ctx context.Context, name string) (*tx, error) {
 	if h.closed.Load() {
 		return nil, engine.ErrClosed
@@ -117,7 +117,7 @@ func (h *handle) read(ctx context.Context, name string) (*tx, error) {
 	return t, err
 }
 
-// write runs a call that changes something, again after each conflict.
+// write runs a call that changes something, and repeats it after each conflict.
 func (h *handle) write(ctx context.Context, name string, change func(*tx) error) error {
 	t, err := h.begin(ctx, name)
 	if err != nil {
@@ -213,7 +213,7 @@ func (h *handle) Totals(ctx context.Context) (counts engine.Counts, err error) {
 	return countsOf(t.executions.all()), nil
 }
 
-// again is when an execution that was due is looked at again, in milliseconds.
+// again is when an execution that was due is checked again, in milliseconds.
 const again = 5000
 
 func (h *handle) Due(ctx context.Context, now int64, limit int) (due []engine.Execution, next int64, err error) {

@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// joined fills what reading adds to a row.
+// joined adds what other tables know about a row.
 func (t *tx) joined(x engine.Execution) engine.Execution {
 	thing, _ := t.things.get(x.Thing)
 	s, _ := t.jobs.get(x.Job)
@@ -138,13 +138,13 @@ func (t *tx) apply(c *engine.Change) {
 	}
 }
 
-// stored returns x as it is kept.
+// stored returns x as it is stored.
 func stored(x engine.Execution, k engine.Key) engine.Execution {
 	x.Job, x.Thing, x.Name, x.Of = k.Job, k.Thing, "", nil
 	return x
 }
 
-// end adds a line if x has just ended.
+// end adds a line to the history if x has just ended.
 func (t *tx) end(k engine.Key, x *engine.Execution) {
 	at := engine.AttemptKey{Key: k, Number: x.Number}
 	if x.Status >= engine.FirstEnded && !t.ended.has(at) {

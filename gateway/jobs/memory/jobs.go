@@ -17,7 +17,7 @@ func (t *tx) Job(id string) (engine.State, error) {
 	return t.counted(s), nil
 }
 
-// counted adds the counts, which are kept nowhere.
+// counted adds the counts, which are not stored.
 func (t *tx) counted(s engine.State) engine.State {
 	s.Progress.Counts = countsOf(t.executions.between(engine.Key{Job: s.Job.Seq}, engine.Key{Job: s.Job.Seq + 1}))
 	return s
@@ -51,7 +51,7 @@ func (t *tx) ListJobs(q engine.JobQuery, before int64, limit int) ([]engine.Stat
 	return list[:min(limit, len(list))], nil
 }
 
-// targets says whether a job has a target of the query's.
+// targets reports whether a job has one of the query's targets.
 func (t *tx) targets(s *engine.State, q *engine.JobQuery) bool {
 	return (q.GroupName == "" && q.GroupUUID == "") || slices.ContainsFunc(s.Targets, func(goal engine.Target) bool {
 		g, _ := t.groups.get(goal.ID)

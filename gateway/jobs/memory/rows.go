@@ -23,8 +23,8 @@ type tables struct {
 	leases     table[string, lease]
 	feed       table[int64, feedEntry]
 
-	published, pruned int64         // the last entries that came into feed, and that left it
-	grown             chan struct{} // closed when entries follow those of this state
+	published, pruned int64         // the last entries added to feed, and removed from it
+	grown             chan struct{} // closed when the feed has entries after those of this state
 }
 
 type valueKey struct{ space, key string }
@@ -56,12 +56,12 @@ func byKey(a, b engine.Key) int {
 	return cmp.Or(cmp.Compare(a.Job, b.Job), cmp.Compare(a.Thing, b.Thing))
 }
 
-// tx is a transaction, or a single call, on a state of its own. Its methods are those of engine.Tx.
+// tx is a transaction, or a single call, on its own state. It implements engine.Tx.
 type tx struct {
 	tables
 	db    *Database
 	id    int64
-	inner bool // calls are not counted: they are part of another
+	inner bool // calls are not counted: they belong to another
 }
 
 func (t *tx) called(name string) {

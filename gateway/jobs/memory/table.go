@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// table keeps rows by their keys, in the keys' order. To assign it is to take a snapshot: the rows belong to one
-// transaction, and any other copies them before its first change.
+// table keeps rows in the order of their keys. Assigning it takes a snapshot: the rows belong to one transaction, and any
+// other copies them before its first change.
 type table[K, V any] struct {
 	order func(a, b K) int
 	rows  []row[K, V]
-	owner int64 // the transaction that rows belong to; 0 = nobody's
+	owner int64 // the transaction that rows belong to; 0: none
 }
 
 type row[K, V any] struct {
@@ -19,10 +19,10 @@ type row[K, V any] struct {
 	value *V // never changed in place
 }
 
-// index is a table whose keys are numbers or names.
+// index is a table keyed by numbers or names.
 func index[K cmp.Ordered, V any]() table[K, V] { return table[K, V]{order: cmp.Compare[K]} }
 
-// find returns where a key is, or would be.
+// find returns the position of a key, or where it would be inserted.
 func (t *table[K, V]) find(key K) (at int, found bool) {
 	return slices.BinarySearchFunc(t.rows, key, func(r row[K, V], key K) int { return t.order(r.key, key) })
 }
@@ -43,14 +43,14 @@ func (t *table[K, V]) has(key K) bool {
 // all yields the rows in order.
 func (t *table[K, V]) all() iter.Seq2[K, V] { return t.yield(0, len(t.rows)) }
 
-// between yields the rows from one key on and before another.
+// between yields the rows from one key up to, but not including, another.
 func (t *table[K, V]) between(from, to K) iter.Seq2[K, V] {
 	i, _ := t.find(from)
 	j, _ := t.find(to)
 	return t.yield(i, j)
 }
 
-// yield yields the rows as they are now, whatever the loop does to the table.
+// yield yields the current rows, even if the loop changes the table.
 func (t *table[K, V]) yield(i, j int) iter.Seq2[K, V] {
 	t.owner = 0
 	rows := t.rows[i:j]
@@ -86,7 +86,7 @@ func (t *table[K, V]) own(tx int64) {
 	}
 }
 
-// pick returns the rows of those of the keys that are there.
+// pick returns the rows of the keys that exist.
 func pick[K, V any](t *table[K, V], keys []K) (list []V) {
 	for _, key := range keys {
 		if v, found := t.get(key); found {
@@ -96,7 +96,7 @@ func pick[K, V any](t *table[K, V], keys []K) (list []V) {
 	return list
 }
 
-// where returns up to limit of the rows that keep wants.
+// where returns up to limit of the rows for which keep returns true.
 func where[K, V any](rows iter.Seq2[K, V], limit int, keep func(V) bool) (list []V) {
 	for _, v := range rows {
 		if len(list) < limit && keep(v) {
@@ -106,11 +106,11 @@ func where[K, V any](rows iter.Seq2[K, V], limit int, keep func(V) bool) (list [
 	return list
 }
 
-// sorted puts a list in order, and cuts it at limit.
+// sorted sorts a list and cuts it to limit.
 func sorted[V any](list []V, limit int, order func(a, b V) int) []V {
 	slices.SortFunc(list, order)
 	return list[:min(limit, len(list))]
 }
 
-// unlimited is no limit.
+// unlimited means no limit.
 const unlimited = 1<<62 - 1

@@ -13,7 +13,7 @@ func (t *tx) Things(names []string) ([]engine.Thing, error) {
 	return pick(&t.things, pick(&t.thingIDs, names)), nil
 }
 
-// live says whether a thing is there and not deleted.
+// live reports whether a thing exists and is not deleted.
 func (t *tx) live(id int64) bool {
 	x, found := t.things.get(id)
 	return found && !x.Deleted
@@ -79,7 +79,7 @@ func (t *tx) PurgeThings(ids []int64) error {
 	return nil
 }
 
-// targeted says whether a job has a target.
+// targeted reports whether a job has a target.
 func (t *tx) targeted(goal engine.Target) bool {
 	for _, s := range t.jobs.all() {
 		if slices.Contains(s.Targets, goal) {
@@ -110,7 +110,7 @@ func (t *tx) Walk(w engine.Walk) (visits []engine.Visit, err error) {
 	return visits, nil
 }
 
-// stop returns the things of a stop, deleted ones too.
+// stop returns the things of a stop, including deleted ones.
 func (t *tx) stop(w *engine.Walk, at int) (ids []int64) {
 	goal := w.Stops[at]
 	if !goal.Group {
@@ -127,7 +127,7 @@ func (t *tx) stop(w *engine.Walk, at int) (ids []int64) {
 	})
 }
 
-// holds says whether a thing is one of a stop's.
+// holds reports whether a stop includes a thing.
 func (t *tx) holds(stop engine.Target, thing int64) bool {
 	if !stop.Group {
 		return stop.ID == thing

@@ -10,13 +10,13 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// swap replaces executions whose number and version are the expected ones, and does what follows from that: counts,
-// timers, lines of ended executions, entries of the feed. Keys come sorted and once, so that two statements cannot wait
-// for each other's rows. It returns the places of those that were replaced.
+// swap replaces executions that still have the expected number and version, and updates what depends on them: counts,
+// timers, lines of ended executions, entries of the feed. Keys are sorted and unique, so that two statements cannot
+// deadlock. It returns the positions of the replaced ones.
 //
-// Its plan is made once, perhaps while there is one execution and no timer, and must do for a million. So a row is looked up
-// in a subquery, or by = ANY(ARRAY[x]): nothing but the right index serves that. For a join by = of a small table, PostgreSQL
-// reads the table in the order of an index and compares each row with each report, and does so when it has grown.
+// It is planned once, perhaps while there is one execution and no timer, and the plan must suit a million. So a row is looked
+// up in a subquery, or by = ANY(ARRAY[x]), for which only the right index can be used. For a join by = with a small table,
+// PostgreSQL would read the whole table in the order of an index, even after it has grown.
 const swap = `WITH u AS (
 	UPDATE executions e SET number = c.number, version = c.version, status = c.status, forced = c.forced, retry = c.retry,
 		retry_timed_out = c.retry_timed_out, queued = c.queued, started = c.started, updated = c.updated, deadline = c.deadline,
@@ -55,7 +55,7 @@ const addCounts = ` ON CONFLICT (job, shard) DO UPDATE SET c0 = counts.c0 + excl
 
 const addReasons = ` ON CONFLICT (job, status, hash, shard) DO UPDATE SET n = reasons.n + excluded.n`
 
-// swapArgs are changes as swap takes them.
+// swapArgs are changes as arguments of swap.
 func swapArgs(changes []*engine.Change, shard int16) []any {
 	var c columns
 	n := len(changes)
@@ -76,7 +76,7 @@ func byKey(a, b *engine.Change) int {
 
 func scanPlace(rows pgx.Rows, n *int64) error { return rows.Scan(n) }
 
-// hot says whether a change is one that swap can make by itself.
+// hot reports whether swap alone can make a change.
 func hot(c *engine.Change) bool { return c.Number != 0 && c.JobVersion == 0 && c.Past == nil }
 
 // Apply implements engine.Tx.
@@ -105,7 +105,7 @@ func (t *tx) Apply(changes []engine.Change) error {
 	return t.insert(slices.DeleteFunc(inserts, keep))
 }
 
-// guard keeps jobs as they are until the transaction ends, and leaves the versions that they have.
+// guard locks jobs against changes until the transaction ends. It fails if their versions differ from those given.
 func (t *tx) guard(versions map[int64]int64) error {
 	if len(versions) == 0 {
 		return nil
@@ -120,7 +120,7 @@ func (t *tx) guard(versions map[int64]int64) error {
 	return err
 }
 
-// swap replaces executions, and keeps what they were as attempts.
+// swap replaces executions, and keeps the previous ones as attempts.
 func (t *tx) swap(changes []*engine.Change) error {
 	if len(changes) == 0 {
 		return nil
@@ -150,7 +150,7 @@ func (t *tx) swap(changes []*engine.Change) error {
 		WHERE status >= 2 ON CONFLICT DO NOTHING`, append(past.args(), reasons)...)
 }
 
-// insert adds executions where there are none.
+// insert adds executions that do not exist yet.
 func (t *tx) insert(changes []*engine.Change) error {
 	if len(changes) == 0 {
 		return nil
@@ -190,7 +190,7 @@ func (t *tx) insert(changes []*engine.Change) error {
 	return t.find(changes, missed)
 }
 
-// find sets Found of the changes that met a row.
+// find sets Found of the changes that matched a row.
 func (t *tx) find(changes []*engine.Change, keys []engine.Key) error {
 	if len(keys) == 0 {
 		return nil
@@ -208,7 +208,7 @@ func (t *tx) find(changes []*engine.Change, keys []engine.Key) error {
 	return err
 }
 
-// follow is what rare inserts bring with them: timers, lines, entries.
+// follow writes what rare inserts entail: timers, lines, entries.
 type follow struct {
 	timers  columns // thing, job, and the time as number
 	ended   columns
@@ -251,7 +251,7 @@ func (t *tx) follow(f *follow) error {
 	return t.Publish(f.entries)
 }
 
-// deltas are what is added to jobs' counts.
+// deltas are added to jobs' counts.
 type deltas map[int64]*engine.Counts
 
 func (d deltas) add(job int64, status uint8, n int64) {

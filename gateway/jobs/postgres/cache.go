@@ -9,11 +9,11 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// maxJobs bounds the jobs that are kept. They are those that devices ask for.
+// maxJobs bounds the cached jobs. They are those that devices request.
 const maxJobs = 4096
 
-// jobCache keeps rows of jobs, so that an execution is read without its job's document and record. A row is known by its
-// version: who reads an execution reads the version with it.
+// jobCache keeps rows of jobs, so that an execution is read without its job's document and record. A row is identified by
+// its version, which is read with each execution.
 type jobCache struct {
 	mu   sync.RWMutex
 	jobs map[int64]*engine.Job
@@ -21,7 +21,7 @@ type jobCache struct {
 
 func newJobCache() jobCache { return jobCache{jobs: make(map[int64]*engine.Job)} }
 
-// get returns the job's row of a version; nil if it is not here.
+// get returns the job's row of a version; nil if it is not cached.
 func (c *jobCache) get(seq, version int64) *engine.Job {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -38,7 +38,7 @@ func (c *jobCache) clear() {
 	clear(c.jobs)
 }
 
-// put keeps a row, unless a newer one is here, and returns the row that stands for its version.
+// put caches a row, unless a newer one is cached, and returns the cached row.
 func (c *jobCache) put(j *engine.Job) *engine.Job {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,12 +54,12 @@ func (c *jobCache) put(j *engine.Job) *engine.Job {
 	return j
 }
 
-// maxPlaces bounds the places that are kept: 36 MB.
+// maxPlaces bounds the places: 36 MB.
 const maxPlaces = 1 << 20
 
 // places remembers where the rows of things are in their table, by the hashes of their names: block and number in it. A place
-// may be wrong: a row that is changed moves, and another may come to where it was. Who reads a row by its place compares
-// the name.
+// may be out of date: an updated row moves, and another may take its place. So a row that is read by its place must have
+// the expected name.
 type places struct {
 	mu   sync.Mutex
 	max  int
@@ -71,7 +71,7 @@ func newPlaces(limit int) places {
 	return places{max: limit, seed: maphash.MakeSeed(), rows: make(map[uint64]uint64)}
 }
 
-// find sets the places of a batch's things. Those that are known come first; n is how many.
+// find sets the known places of a batch's things and moves those to the front; n is how many.
 func (p *places) find(batch []*read) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -14,7 +14,7 @@ const reasonsOf = `SELECT l.job, l.status, l.reason COLLATE "C" AS reason, count
 	JOIN executions x ON x.thing = l.thing AND x.job = l.job AND x.number = l.number AND x.status = l.status
 	WHERE l.reason <> '' GROUP BY 1, 2, 3`
 
-// checks are queries that count what does not add up.
+// checks are queries that count inconsistencies.
 var checks = []struct{ what, sql string }{
 	{"jobs whose counts do not match their executions", `SELECT count(*) FROM (
 		SELECT job, sum(c0) c0, sum(c1) c1, sum(c2) c2, sum(c3) c3, sum(c4) c4, sum(c5) c5, sum(c6) c6, sum(c7) c7 FROM counts GROUP BY job) c

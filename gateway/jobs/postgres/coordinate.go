@@ -44,8 +44,8 @@ func (e *Engine) Release(ctx context.Context, l engine.Lease) error {
 	})
 }
 
-// fence keeps a lease from passing on before the transaction ends. A process that is frozen meanwhile would keep it forever:
-// the server ends a transaction that is idle for longer than it may take.
+// fence prevents a lease from changing hands before the transaction ends. So that a frozen process does not keep it forever,
+// the server ends the transaction once it is idle for longer than it may take.
 func (t *tx) fence(l *engine.Lease) error {
 	idle := t.engine.options.Timeout
 	if deadline, ok := t.ctx.Deadline(); ok {

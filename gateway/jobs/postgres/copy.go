@@ -14,7 +14,7 @@ import (
 
 var _ engine.Copier = (*Engine)(nil)
 
-// sources are the tables of package engine, where they are not this schema's.
+// sources are the tables of package engine that this schema stores differently.
 var sources = map[string]string{
 	"jobs":       "(SELECT * FROM jobs JOIN progress ON job = seq)",
 	"executions": "(SELECT e.*, coalesce(l.reason, '') AS reason FROM executions e LEFT JOIN ended l ON l.job = e.job AND l.status = e.status AND l.thing = e.thing AND l.number = e.number)",
@@ -63,7 +63,7 @@ func (e *Engine) Export(ctx context.Context, t *engine.Table, after []any, limit
 	return list, err
 }
 
-// targets are where rows of package engine's tables go.
+// targets are the tables for the rows of package engine's tables.
 var targets = map[string]string{
 	"things":     "INSERT INTO things (id, name, uuid, type, billing, attributes, version, created, deleted) OVERRIDING SYSTEM VALUE SELECT * FROM c",
 	"groups":     "INSERT INTO groups (id, name, uuid, parent, description, attributes, version, created, state, above) OVERRIDING SYSTEM VALUE SELECT *, '{}'::bigint[] FROM c",
@@ -123,12 +123,12 @@ func column(kind engine.Kind, rows [][]any, i int) any {
 func values[T any](rows [][]any, i int) []T {
 	list := make([]T, len(rows))
 	for n := range rows {
-		list[n], _ = rows[n][i].(T) // an engine hands over what the column's kind says
+		list[n], _ = rows[n][i].(T) // engines pass values of the column's kind
 	}
 	return list
 }
 
-// finish makes counts, reasons, timers and the groups' ancestors anew.
+// finish recomputes counts, reasons, timers and the groups' ancestors.
 var finish = []string{
 	`DELETE FROM counts`,
 	`INSERT INTO counts SELECT job, 0, count(*) FILTER (WHERE status = 0), count(*) FILTER (WHERE status = 1), count(*) FILTER (WHERE status = 2),
@@ -167,8 +167,8 @@ func (e *Engine) Finish(ctx context.Context, space string) error {
 	return failure.Problem(err)
 }
 
-// analyze gathers statistics of the tables that have rows. One that is known to be empty is planned for as if it stayed so,
-// and a gateway plans its statements once: the first rollout after the copy would read an index from end to end for each thing.
+// analyze gathers statistics of the tables that have rows. A gateway plans its statements once; planned for empty tables,
+// the first rollout after the copy would read a whole index for each thing.
 func (e *Engine) analyze(ctx context.Context) error {
 	rows, err := e.work.Query(ctx, `SELECT c.oid::regclass::text FROM pg_class c
 		WHERE c.relkind = 'r' AND c.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'things'::regclass) AND pg_relation_size(c.oid) > 0`)

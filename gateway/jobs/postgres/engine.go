@@ -22,13 +22,13 @@ type Engine struct {
 	work    *pgxpool.Pool // everything else
 	jobs    jobCache
 	places  places
-	shard   int16        // of counts, for what goes by no lane
+	shard   int16        // of counts, for writes outside the lanes
 	lag     atomic.Int64 // Lag, ns
 
 	pending, described *lane.Lane[read]
 	writes             *lane.Lane[write]
 
-	mu      sync.RWMutex // held for reading by calls under way in lanes
+	mu      sync.RWMutex // read-locked by calls in progress in lanes
 	closed  bool
 	running sync.WaitGroup
 }
@@ -49,7 +49,7 @@ func (e *Engine) leave() { e.mu.RUnlock() }
 
 // Close implements engine.Engine.
 func (e *Engine) Close() error {
-	e.mu.Lock() // waits for the calls under way
+	e.mu.Lock() // waits for the calls in progress
 	already := e.closed
 	e.closed = true
 	e.mu.Unlock()
@@ -65,7 +65,7 @@ func (e *Engine) Close() error {
 	return nil
 }
 
-// observe tells how a call went.
+// observe reports the outcome of a call.
 func (e *Engine) observe(operation string, start time.Time, rows int, err error) {
 	if e.options.Observe != nil {
 		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: failure.Problem(err)})
@@ -116,7 +116,7 @@ func (e *Engine) Totals(ctx context.Context) (counts engine.Counts, err error) {
 	return counts, err
 }
 
-// again is when executions that were due are looked at again, in milliseconds.
+// again is when executions that were due are checked again, in milliseconds.
 const again = 1000
 
 // Due implements engine.Engine.
@@ -153,7 +153,7 @@ func (e *Engine) Update(ctx context.Context, w engine.Work, change func(engine.T
 	return e.transaction(ctx, "update", w, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(t *tx) error { return change(t) })
 }
 
-// rowsInTime is how many rows a transaction may have for each store_timeout that it gets.
+// rowsInTime is how many rows a transaction may change in each store_timeout.
 const rowsInTime = 500
 
 func (e *Engine) transaction(ctx context.Context, operation string, w engine.Work, o pgx.TxOptions, f func(*tx) error) error {
@@ -178,7 +178,7 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 	}
 }
 
-// once runs a transaction once. own says that the error is the function's, not the database's.
+// once runs a transaction once. own: the error is the function's, not the database's.
 func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f func(*tx) error) (own bool, err error) {
 	conn, err := e.work.BeginTx(ctx, o)
 	if err != nil {
@@ -188,7 +188,7 @@ func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f fun
 	rollback := func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
-		_ = conn.Rollback(late) // the connection is closed if this fails, which undoes as well
+		_ = conn.Rollback(late) // if this fails the connection is closed, which also rolls back
 	}
 	if w.Lease != nil {
 		if err := t.fence(w.Lease); err != nil {
@@ -210,7 +210,7 @@ func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f fun
 	return false, e.commit(ctx, conn)
 }
 
-// commit ends a transaction. If the answer is lost it asks the server what became of it.
+// commit commits a transaction. If the answer is lost it asks the server for the outcome.
 func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	var xid *string
 	var server string
@@ -242,9 +242,9 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	return errors.Join(engine.ErrUnknown, err)
 }
 
-// Where numbers of transactions mean something. A standby that was promoted has another timeline, and gives numbers of
-// transactions that it never saw to others; a database that was made again from a dump has the tables of another, and
-// perhaps another server.
+// The history in which transaction numbers are valid. A promoted standby has another timeline and may reuse the numbers of
+// transactions that it never received; a database restored from a dump has the tables of another, perhaps on another
+// server.
 const (
 	serverOf     = "(SELECT system_identifier::text FROM pg_control_system())"
 	serverTimeOf = "(SELECT concat_ws('-', system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8)) FROM pg_control_system())"

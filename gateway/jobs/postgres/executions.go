@@ -31,7 +31,7 @@ func (t *tx) Attempts(k engine.Key) ([]engine.Execution, error) {
 	return collect(rows, err, scanExecution)
 }
 
-// version is a job's row that an execution names.
+// version identifies the job's row that an execution refers to.
 type version struct{ seq, version int64 }
 
 // joined is an execution as it is read with its thing's name and its job's version.
@@ -40,7 +40,7 @@ type joined struct {
 	of version
 }
 
-// joinedQuery reads executions e with what joined holds; joins and conditions follow.
+// joinedQuery reads executions e with the columns of joined; joins and conditions are appended.
 const joinedQuery = "SELECT " + executionColumns + ", t.name, j.seq, j.version FROM "
 
 func scanJoined(rows pgx.Rows, x *joined) error {
@@ -52,7 +52,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// complete gives executions their jobs; of what is not kept, it reads all at once.
+// complete sets the jobs of executions. It reads those that are not cached in one query.
 func (e *Engine) complete(ctx context.Context, q querier, list []joined) ([]engine.Execution, error) {
 	if err := e.readJobs(ctx, q, list); err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (e *Engine) readJobs(ctx context.Context, q querier, list []joined) error {
 	}
 	for i := range list {
 		if list[i].Of == nil {
-			list[i].Of = found[list[i].of.seq] // perhaps a newer version, which is as true
+			list[i].Of = found[list[i].of.seq] // perhaps a newer version, which is as valid
 		}
 	}
 	return nil
@@ -139,7 +139,7 @@ func lines(only string) string {
 		ORDER BY n.thing LIMIT $4)`
 }
 
-// ofReason returns what asks for lines n of a query's reason, as the index on reasons has it, and args with the reason.
+// ofReason returns a condition on lines n for a query's reason that suits the index on reasons, and args with the reason.
 func ofReason(q *engine.EndedQuery, args ...any) (only string, all []any) {
 	if !q.ByReason {
 		return "", args
@@ -178,9 +178,9 @@ func (t *tx) Ended(q engine.EndedQuery) ([]engine.Ended, error) {
 	})
 }
 
-// Reasons implements engine.ExecutionReader. Those that ended without a reason are what is left of the job's counts.
+// Reasons implements engine.ExecutionReader. The number that ended without a reason is the rest of the job's counts.
 func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
-	given := "" // one reason that is asked for needs no others
+	given := "" // a query for one reason needs no others
 	if q.ByReason && q.Reason != "" {
 		given = " AND hash = md5($4) AND reason = $4"
 	}

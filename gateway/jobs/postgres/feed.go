@@ -12,15 +12,15 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// pollFeed is how long a reader of the feed waits before it looks again. NOTIFY would be sooner, but all transactions
-// that notify commit one after the other.
+// pollFeed is how long a reader of the feed waits between polls. NOTIFY would be faster, but transactions that notify
+// commit one after the other.
 const pollFeed = 100 * time.Millisecond
 
-// entriesARow is how many entries a row of the feed has at most: a row is no larger than a page then, as a rule.
+// entriesARow is the most entries in a row of the feed, so that a row usually fits in a page.
 const entriesARow = 32
 
-// place is where a reader is: behind a row, or, if read is not 0, behind as many entries of it. It means something only in
-// the history that it was made in.
+// place is a reader's position: behind a row, or, if read is not 0, behind that many of its entries. It is valid only in
+// its history.
 type place struct {
 	history string // historyOf
 	xid     string // a number of 64 bits
@@ -48,8 +48,8 @@ func parsePlace(cursor string) (p place, err error) {
 	return p, nil
 }
 
-// Feed implements engine.Coordinator. An entry is read when every transaction that began before its own has ended, so
-// none comes up behind a reader. ErrMissed also if the database was restored from a backup, or its server was replaced by a
+// Feed implements engine.Coordinator. An entry is read once every transaction that began before its own has ended, so
+// that none appears behind a reader. ErrMissed also if the database was restored from a backup, or its server was replaced by a
 // standby, since the cursor was made.
 func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Duration) (entries []engine.Entry, next string, err error) {
 	var at place
@@ -75,7 +75,7 @@ func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Du
 	}
 }
 
-// beginFeed returns the place behind all that was committed.
+// beginFeed returns the place behind everything committed.
 func (e *Engine) beginFeed(ctx context.Context) (at place, err error) {
 	err = e.call(ctx, "feed", func(ctx context.Context) error {
 		for {
@@ -93,7 +93,7 @@ func (e *Engine) beginFeed(ctx context.Context) (at place, err error) {
 	return at, err
 }
 
-// adoptFeed empties a feed that came from another server.
+// adoptFeed empties a feed that was copied from another server.
 func (e *Engine) adoptFeed(ctx context.Context) error {
 	e.options.Log.Info("the jobs store comes from another server: its change feed begins anew")
 	_, err := e.work.Exec(ctx, `WITH mine AS (UPDATE feed_pruned SET xid = '0', id = 0, server = `+serverOf+` WHERE server <> `+serverOf+` RETURNING 1)
@@ -104,7 +104,7 @@ func (e *Engine) adoptFeed(ctx context.Context) error {
 // feedRow is a row of the feed, without entries if there is none.
 type feedRow struct {
 	place
-	entry    engine.Entry // but for the payload
+	entry    engine.Entry // without the payload
 	payloads [][]byte
 }
 
@@ -147,7 +147,7 @@ func (e *Engine) readFeed(ctx context.Context, at place, limit int) (entries []e
 		case err != nil:
 			return err
 		case foreign || history != at.history:
-			e.jobs.clear() // another job may have the row and the version of one that is kept
+			e.jobs.clear() // another job may now have the row and version of a cached one
 			return engine.ErrMissed
 		case missed:
 			return engine.ErrMissed
@@ -211,8 +211,8 @@ func (e *Engine) PruneFeed(ctx context.Context, age time.Duration) error {
 	}
 }
 
-// Lag returns how old the oldest entry of the feed was that readers could not see yet when this handle read last; 0 if there
-// was none. A transaction that was begun before it and is open still, of any program on the server, is what holds it back.
+// Lag returns the age of the oldest entry of the feed that readers could not see yet when this handle last read; 0 if there
+// was none. A transaction of any program on the server that began before the entry and is still open holds it back.
 func (e *Engine) Lag() time.Duration { return time.Duration(e.lag.Load()) }
 
 // Publish implements engine.Tx.

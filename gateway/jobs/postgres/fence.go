@@ -14,8 +14,8 @@ import (
 )
 
 // Fence implements engine.Copier. The database, or where the role does not own it the role in the database, is read-only by
-// default, and connections that were opened before are ended: what they had under way is undone or was made before the fence.
-// It is an error if a connection stays that may change the store and that the role may not end.
+// default, and earlier connections are terminated: their transactions are rolled back or were committed before the fence.
+// It is an error if a connection remains that may change the store and that the role may not terminate.
 func (e *Engine) Fence(ctx context.Context, on bool) error {
 	return e.call(ctx, "fence", func(ctx context.Context) error {
 		c, err := e.work.Acquire(ctx)
@@ -32,7 +32,7 @@ func (e *Engine) Fence(ctx context.Context, on bool) error {
 
 const insufficientPrivilege = "42501"
 
-// setReadOnly says how transactions begin on new connections.
+// setReadOnly sets whether transactions on new connections are read-only.
 func setReadOnly(ctx context.Context, c *pgxpool.Conn, on bool) error {
 	set := "SET default_transaction_read_only = on"
 	if !on {
@@ -49,7 +49,7 @@ func setReadOnly(ctx context.Context, c *pgxpool.Conn, on bool) error {
 	return err
 }
 
-// writing runs a statement that changes something, whatever the fence says.
+// writing runs a statement that changes something, in spite of the fence.
 func writing(ctx context.Context, c *pgxpool.Conn, sql string) error {
 	return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{AccessMode: pgx.ReadWrite}, func(t pgx.Tx) error {
 		_, err := t.Exec(ctx, sql)
@@ -63,8 +63,8 @@ type session struct {
 	role string
 }
 
-// sessions returns the connections that may change the store: those of roles that may change an execution. The server tells
-// a role little of others' sessions, but this.
+// sessions returns the connections that may change the store: those of roles that may change an execution. The server shows
+// a role little more of others' sessions than this.
 func sessions(ctx context.Context, c *pgxpool.Conn, among []int32) ([]session, error) {
 	rows, err := c.Query(ctx, `SELECT pid, usename FROM pg_stat_activity
 		WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL AND coalesce(backend_type, 'client backend') = 'client backend'
@@ -72,7 +72,7 @@ func sessions(ctx context.Context, c *pgxpool.Conn, among []int32) ([]session, e
 	return collect(rows, err, func(rows pgx.Rows, s *session) error { return rows.Scan(&s.pid, &s.role) })
 }
 
-// endSessions ends the connections that are open, and returns when they are.
+// endSessions terminates the open connections and waits until they have ended.
 func endSessions(ctx context.Context, c *pgxpool.Conn) error {
 	open, err := sessions(ctx, c, nil)
 	foreign := make(map[int32]string)

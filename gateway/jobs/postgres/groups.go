@@ -74,7 +74,7 @@ func (t *tx) Memberships(things []int64) ([]engine.Membership, error) {
 
 // PutGroups implements engine.Tx.
 func (t *tx) PutGroups(groups []engine.Group) error {
-	for i := range groups { // an operator's call puts one
+	for i := range groups { // an operator's call changes one
 		if err := t.putGroup(&groups[i]); err != nil {
 			return err
 		}

@@ -15,17 +15,17 @@ import (
 	"jobgate/gateway/jobs/postgres/lane"
 )
 
-// Sizes of a batch. Larger ones gain nothing and make the first of it wait.
+// Sizes of a batch. Larger ones gain nothing and delay its first request.
 const (
 	maxReads  = 128
 	maxWrites = 128
 )
 
-// read is a device's request for its pending executions, or, with a job, for its execution of that.
+// read is a device's request for its pending executions, or with a job for its execution of that job.
 type read struct {
 	thing, job string
-	place      pgtype.TID // of the thing's row, as it was read last
-	found      bool       // the thing is there
+	place      pgtype.TID // of the thing's row, when it was last read
+	found      bool       // the thing exists
 	rows       []engine.Execution
 	err        error
 	done       chan struct{}
@@ -55,7 +55,7 @@ func (e *Engine) Execution(ctx context.Context, thing, jobID string) (engine.Exe
 	return r.rows[0], nil
 }
 
-// await has a lane answer a request. Who stops waiting leaves the others of the batch alone.
+// await sends a request to a lane and waits for its answer. Giving up does not affect the rest of the batch.
 func (e *Engine) await(ctx context.Context, l *lane.Lane[read], r *read) error {
 	if err := e.enter(); err != nil {
 		return err
@@ -73,8 +73,8 @@ func (e *Engine) await(ctx context.Context, l *lane.Lane[read], r *read) error {
 }
 
 // Devices' reads find a thing by the place of its row or by its name, and read the other of the two (%[1]s). Left joins,
-// LATERAL and OFFSET 0 keep the plan to one row of an index after the other: plans outlive the sizes that tables had when
-// they were made, and could otherwise read all executions of a job for each request.
+// LATERAL and OFFSET 0 force a plan of single index look-ups: plans are kept while tables grow, and could otherwise read all
+// executions of a job for each request.
 const (
 	pendingQuery = "SELECT n.n, t.%[1]s, " + executionColumns + `, coalesce(j.version, -1)
 		FROM unnest($1::%[3]s[]) WITH ORDINALITY n (thing, n)
@@ -111,7 +111,7 @@ func (e *Engine) answer(batch []*read, q *readQuery) {
 	}
 }
 
-// fewPlaces are not read by a statement of their own: it would cost more than it spares.
+// fewPlaces: up to so many are not worth a statement of their own.
 const fewPlaces = 24
 
 // readBatch reads things' rows by their places, which takes the database a quarter less than by their names. What is not
@@ -308,7 +308,7 @@ func (e *Engine) applyMany(ctx context.Context, changes []*engine.Change) (err e
 	return err
 }
 
-// applyHot makes changes by one statement. If its answer is lost, it looks what became of them.
+// applyHot makes changes in one statement. If its answer is lost, it reads the outcome.
 func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard int16) error {
 	start := time.Now()
 	slices.SortFunc(changes, byKey)
@@ -321,15 +321,14 @@ func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard i
 		for _, n := range places {
 			changes[n-1].Applied = true
 		}
-	case failure.Lost(err): // rows may have come all the same: a server that is shut down sends what it has, committed or not
+	case failure.Lost(err): // there may be rows anyway: a server that shuts down sends what it has, committed or not
 		err = e.lookUp(ctx, changes, err)
 	}
 	e.observe("write", start, len(changes), err)
 	return failure.Problem(err)
 }
 
-// lookUp marks the changes of a statement without an answer that were made. FOR UPDATE waits for a statement that the
-// server still runs.
+// lookUp marks which changes of a statement without an answer were made. FOR UPDATE waits if the server still runs it.
 func (e *Engine) lookUp(ctx context.Context, changes []*engine.Change, cause error) error {
 	keys := make([]engine.Key, len(changes))
 	for i, c := range changes {

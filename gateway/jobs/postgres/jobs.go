@@ -15,7 +15,7 @@ func jobFields(j *engine.Job) []any {
 	}
 }
 
-// stateQuery reads jobs j with their progress and counts; what follows are conditions on j.
+// stateQuery reads jobs j with their progress and counts; conditions on j are appended.
 const stateQuery = "SELECT " + jobColumns + `, p.notified, p.chunks, p.started, p.done, p.swept, p.pace, p.target, p.at_group, p.at_thing,
 	p.sweep_thing, c.counts,
 	ARRAY(SELECT r.is_group FROM targets r WHERE r.job = j.seq ORDER BY r.position),
@@ -23,7 +23,7 @@ const stateQuery = "SELECT " + jobColumns + `, p.notified, p.chunks, p.started, 
 	FROM jobs j JOIN progress p ON p.job = j.seq,
 	LATERAL (SELECT ` + sums + ` AS counts FROM counts c WHERE c.job = j.seq) c WHERE `
 
-// sums are the shards of a table c added up.
+// sums adds up the shards of a table c.
 const sums = `ARRAY[coalesce(sum(c.c0), 0), coalesce(sum(c.c1), 0), coalesce(sum(c.c2), 0), coalesce(sum(c.c3), 0),
 	coalesce(sum(c.c4), 0), coalesce(sum(c.c5), 0), coalesce(sum(c.c6), 0), coalesce(sum(c.c7), 0)]::bigint[]`
 
@@ -127,7 +127,7 @@ func (t *tx) InsertJob(j *engine.Job, targets []engine.Target) error {
 	return t.addTargets(j.Seq, targets)
 }
 
-// addTargets adds targets behind those that are there.
+// addTargets appends targets to the existing ones.
 func (t *tx) addTargets(job int64, targets []engine.Target) error {
 	if len(targets) == 0 {
 		return nil
@@ -160,7 +160,7 @@ func (t *tx) PutProgress(job int64, p *engine.Progress) error {
 		job, p.Notified, p.Chunks, p.Started, p.Done, p.Swept, p.Pace, p.Target, p.AtGroup, p.AtThing, p.SweepThing)
 }
 
-// DeleteJob implements engine.Tx. The lines of ended executions went with the executions.
+// DeleteJob implements engine.Tx. The lines of ended executions were deleted with the executions.
 func (t *tx) DeleteJob(job int64) error {
 	return t.exec(`WITH a AS (DELETE FROM targets WHERE job = $1), b AS (DELETE FROM progress WHERE job = $1),
 		c AS (DELETE FROM counts WHERE job = $1), d AS (DELETE FROM ended WHERE job = $1),

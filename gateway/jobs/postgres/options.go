@@ -20,7 +20,7 @@ import (
 
 // Options say where a store is and how to use it.
 type Options struct {
-	URL          string        // postgres://user@host[,host]/database?…; libpq's environment and files say the rest
+	URL          string        // postgres://user@host[,host]/database?…; the rest comes from libpq's environment and files
 	PasswordFile string        // "": PGPASSWORD, PGPASSFILE, PGSERVICE
 	Connections  int           // of this handle; 0: DefaultConnections
 	Timeout      time.Duration // longest that a call waits for the database; 0: DefaultTimeout
@@ -30,14 +30,14 @@ type Options struct {
 	Observe      func(Call)    // nil: nobody; called for each call to the database, by several goroutines
 }
 
-// Names are what whoever reads an error calls the options: settings or flags. Those that are empty are the settings'.
+// Names are the options' names in errors: settings or flags. An empty one means the setting's.
 type Names struct{ URL, PasswordFile string }
 
-// Call is what Options.Observe is told.
+// Call describes a call for Options.Observe.
 type Call struct {
 	Operation string // read, write, view, update, job, totals, due, lease, feed, prune
 	Took      time.Duration
-	Rows      int // how many requests went together in a read or a write
+	Rows      int // number of requests batched in a read or a write
 	Err       error
 }
 
@@ -48,7 +48,7 @@ const (
 	MinConnections     = 4
 )
 
-// lanes is how the connections are shared out: reads for each of two kinds of requests, writes, and the rest.
+// lanes is how the connections are divided: reads for each of two kinds of requests, writes, and the rest.
 func lanes(connections int) (reads, writes, work int) {
 	switch {
 	case connections < 9:
@@ -61,8 +61,8 @@ func lanes(connections int) (reads, writes, work int) {
 	return reads, writes, connections - 2*reads - writes
 }
 
-// Open connects to a store, brings its schema to this program's version and returns a handle. The errors say what is
-// wrong with the address, the database or the rights, without a password.
+// Open connects to a store, brings its schema to this program's version and returns a handle. Errors name the problem
+// with the address, the database or the rights, without a password.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -138,11 +138,11 @@ func parse(o *Options) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// where says which database it is, for the log: the host and the name, nothing else of the address.
+// where identifies the database in the log: host and name, nothing else of the address.
 func where(c *pgx.ConnConfig) string { return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database) }
 
-// open makes a pool. The connections of lanes plan their few statements once, by index: a plan made while a table was
-// empty would read it from end to end for ever.
+// open creates a pool. The connections of lanes plan their few statements once, by index: a plan for an empty table would
+// read the whole table ever after.
 func open(ctx context.Context, o *Options, config *pgxpool.Config, size int, hot bool) (*pgxpool.Pool, error) {
 	config = config.Copy()
 	config.MaxConns = int32(size) //nolint:gosec // a setting's range

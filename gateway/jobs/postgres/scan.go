@@ -20,7 +20,7 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.Rows, *T) error) ([]
 		}
 		list = append(list, one)
 	}
-	if err := rows.Err(); err != nil { // they may be those of a transaction that did not end
+	if err := rows.Err(); err != nil { // they may belong to a transaction that did not end
 		return nil, err
 	}
 	return list, nil
@@ -30,7 +30,7 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.Rows, *T) error) ([]
 const executionColumns = `e.thing, e.job, e.number, e.version, e.status, e.forced, e.retry, e.retry_timed_out,
 	e.queued, e.started, e.updated, e.deadline, e.step, e.details`
 
-// executionFields are where executionColumns are scanned to.
+// executionFields are the destinations of executionColumns.
 func executionFields(x *engine.Execution) []any {
 	return []any{
 		&x.Thing, &x.Job, &x.Number, &x.Version, &x.Status, &x.Forced, &x.Retry, &x.RetryTimedOut,

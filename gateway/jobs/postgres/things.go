@@ -46,7 +46,7 @@ func (f *filter) limited(limit int) string {
 	return fmt.Sprintf(" LIMIT $%d", len(f.args))
 }
 
-// prefix is the LIKE pattern of what begins with text.
+// prefix is the LIKE pattern for values that begin with text.
 func prefix(text string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
 }

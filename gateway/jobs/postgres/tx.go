@@ -17,12 +17,12 @@ type tx struct {
 	conn   statements
 	shard  int16
 	writes bool
-	err    error // the first of the database's
+	err    error // the first error of the database
 }
 
 var _ engine.Tx = (*tx)(nil)
 
-// statements are what a transaction and a pool have in common.
+// statements is implemented by transactions and pools.
 type statements interface {
 	querier
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -40,7 +40,7 @@ func (t *tx) query(sql string, args ...any) (pgx.Rows, error) {
 	return &watched{rows, t}, nil
 }
 
-// watched tells the transaction of an error that comes with the rows.
+// watched reports errors among the rows to the transaction.
 type watched struct {
 	pgx.Rows
 	tx *tx

@@ -6,11 +6,11 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// maxStops is how many stops of a walk one statement looks along: it reads up to the walk's limit of each.
+// maxStops is how many stops of a walk one statement covers; it reads up to the walk's limit from each.
 const maxStops = 64
 
 // Walk implements engine.ThingReader. Stops that are single things are many and cost one look-up each, so a statement
-// takes all that stand together.
+// covers all that follow each other.
 func (t *tx) Walk(w engine.Walk) ([]engine.Visit, error) {
 	var visits []engine.Visit
 	for at := w.At; at < len(w.Stops) && len(visits) < w.Limit; {
@@ -31,7 +31,7 @@ func (t *tx) Walk(w engine.Walk) ([]engine.Visit, error) {
 	return visits, nil
 }
 
-// walk goes along the stops from at to end. LIMIT 1 makes look-ups of joins: a merge would read all things before.
+// walk covers the stops from at to end. LIMIT 1 turns joins into look-ups: a merge join would read all things before.
 func (t *tx) walk(w *engine.Walk, at, end, limit int) ([]engine.Visit, error) {
 	isGroup, ids := make([]bool, end), make([]int64, end)
 	for i, goal := range w.Stops[:end] {

@@ -1,7 +1,7 @@
 package wire
 
-// IsName says whether s is a name of 1 to limit characters of [a-zA-Z0-9_-], and ':' where colon says so: what the
-// model's patterns of thing names and job ids say, without a regular expression.
+// IsName reports whether s is a name of 1 to limit characters of [a-zA-Z0-9_-], with colon also ':': the model's patterns
+// of thing names and job ids, without a regular expression.
 func IsName(s []byte, limit int, colon bool) bool {
 	if len(s) == 0 || len(s) > limit {
 		return false

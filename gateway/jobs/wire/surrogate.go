@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// HalfSurrogate says whether JSON text escapes half of a surrogate pair, which is no character: encoding/json would put
-// U+FFFD in its place, and a job document would not be the one that was sent.
+// HalfSurrogate reports whether JSON text escapes half of a surrogate pair, which is not a character: encoding/json would
+// replace it by U+FFFD, and the job document would no longer be the one that was sent.
 func HalfSurrogate(text []byte) bool {
 	for i := max(0, bytes.IndexByte(text, '\\')); i < len(text); i++ {
 		if text[i] != '\\' {
 			continue
 		}
 		r := escaped(text[i:])
-		if i++; r < 0 { // the character that is escaped is not the next escape's backslash
+		if i++; r < 0 { // an escaped backslash does not begin an escape
 			continue
 		}
 		if i += 4; !utf16.IsSurrogate(r) {
@@ -29,7 +29,7 @@ func HalfSurrogate(text []byte) bool {
 	return false
 }
 
-// escaped returns the code unit of the \uXXXX that text begins with, -1 if it does not.
+// escaped returns the code unit of the \uXXXX at the start of text, -1 if there is none.
 func escaped(text []byte) rune {
 	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return -1

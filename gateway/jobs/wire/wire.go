@@ -1,7 +1,7 @@
-// Package wire writes executions as AWS's APIs show them, in JSON: what the answers over HTTP and over MQTT have in common
-// (AWS.md §4, Types). Names and ids are patterns' own and need no escaping; statusDetails are JSON already.
+// Package wire writes executions in the JSON of AWS's APIs: what the answers over HTTP and MQTT have in common (AWS.md §4,
+// Types). The patterns of names and ids exclude characters that need escaping; statusDetails are JSON already.
 //
-// The append functions append to dst and return it extended; they keep no reference.
+// The append functions return the extended dst and keep no reference.
 package wire
 
 import (
@@ -20,13 +20,13 @@ func AppendString(dst []byte, s string) []byte {
 		if c := s[i]; c >= ' ' && c != '"' && c != '\\' && c < 0x7f {
 			continue
 		}
-		// Slow path: an escape is due, or a check that what follows is UTF-8.
+		// Slow path: a character to escape, or one that may not be valid UTF-8.
 		return appendEscaped(dst, s)
 	}
 	return append(append(dst, s...), '"')
 }
 
-// appendEscaped appends s as encoding/json writes it, but for the opening quote, which is there.
+// appendEscaped appends s as encoding/json writes it, without the opening quote, which is already there.
 func appendEscaped(dst []byte, s string) []byte {
 	text, err := Encode(s)
 	if err != nil { // a string always encodes

@@ -1,5 +1,5 @@
-// Package failure reads PostgreSQL's errors: which may be repeated, which leave a transaction's end unknown, and what they
-// are to the rules of jobs.
+// Package failure classifies PostgreSQL's errors: which transactions to repeat, which have an unknown outcome, and how the
+// rules of jobs see them.
 package failure
 
 import (
@@ -32,20 +32,20 @@ func Code(err error) string {
 	return ""
 }
 
-// Repeatable says whether the server undid a transaction that may succeed when it is tried again.
+// Repeatable reports whether the server rolled back a transaction that may succeed when repeated.
 func Repeatable(err error) bool {
 	c := Code(err)
 	return c == serializationFailure || c == deadlockDetected
 }
 
-// Lost says whether what was sent may have been done although there is no answer.
+// Lost reports whether a statement may have been executed although there is no answer.
 func Lost(err error) bool {
 	var connect *pgconn.ConnectError
 	if err == nil || errors.As(err, &connect) || pgconn.SafeToRetry(err) {
 		return false
 	}
 	switch c := Code(err); {
-	case c == "": // the connection broke, or the time was up
+	case c == "": // the connection broke, or it timed out
 		return !errors.Is(err, engine.ErrClosed)
 	case c[:2] == "08", c == "57P01", c == "57P02":
 		return true
@@ -77,7 +77,7 @@ func Problem(err error) error {
 	return err
 }
 
-// Retried runs f again as long as the server asks for it and ctx allows.
+// Retried repeats f as long as its error is Repeatable and ctx allows.
 func Retried[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := f()
@@ -87,7 +87,7 @@ func Retried[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// Patient runs f again while the database cannot be reached and ctx allows.
+// Patient repeats f while the database cannot be reached and ctx allows.
 func Patient[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := f()
@@ -97,7 +97,7 @@ func Patient[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// Pause waits before try n+1: a moment, longer from try to try, by chance. false if ctx ends first.
+// Pause waits before attempt n+1, with a random delay that grows with n. It returns false if ctx ends first.
 func Pause(ctx context.Context, n int) bool {
 	longest := min(time.Millisecond<<min(n, 8), 100*time.Millisecond)
 	timer := time.NewTimer(time.Duration(rand.Int64N(int64(longest)))) //nolint:gosec // spread, not a secret

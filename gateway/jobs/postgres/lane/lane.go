@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Lane sends what came while its last statement ran as one statement. A request that finds it idle goes at once, alone.
-// While a statement is under way the next one waits for it and grows, for a large one costs the database little more than a
-// small one; it does not wait when it is large already, nor when the one before is slow.
+// Lane batches the requests that arrive while a statement runs into the next one. A request that finds it idle is sent at
+// once, alone. While a statement runs the next one waits and grows, because a large one costs the database little more than a
+// small one; it does not wait if it is already large, or if the one before is slow.
 //
 //	requests ──► in ──► pick: the first, until the turn is free, eager wait or patience is over, all that wait ──► run
 //	                                                                                                           ──► run
 type Lane[R any] struct {
 	in    chan *R
 	max   int
-	pick  chan struct{} // held by who makes up the next batch
+	pick  chan struct{} // held while a batch is being filled
 	turn  chan struct{} // held while a statement runs that others wait for
 	crowd chan struct{} // has an element when eager requests wait
 }
 
 const (
-	maxQueued = 4096                  // requests that wait for a lane before those who ask wait for a place
+	maxQueued = 4096                  // requests that can wait for a lane; more block in Send
 	eager     = 64                    // requests that do not wait for the statement before
 	patience  = 10 * time.Millisecond // nor do fewer after it
 )
@@ -47,7 +47,7 @@ func (l *Lane[R]) Serve(running *sync.WaitGroup, run func(batch []*R)) {
 				return
 			}
 			mine := l.await(tired)
-			runtime.Gosched() // requests that are read already come along: half as many more in a batch where cores are scarce
+			runtime.Gosched() // lets requests that were already read join: half as many more in a batch where cores are scarce
 			batch = l.fill(append(batch[:0], first))
 			<-l.pick
 			run(batch)
@@ -59,7 +59,7 @@ func (l *Lane[R]) Serve(running *sync.WaitGroup, run func(batch []*R)) {
 	})
 }
 
-// await waits for the statement before. mine says that the turn was taken.
+// await waits for the statement before. mine: this goroutine has the turn.
 func (l *Lane[R]) await(tired *time.Timer) (mine bool) {
 	select {
 	case l.turn <- struct{}{}:
@@ -67,7 +67,7 @@ func (l *Lane[R]) await(tired *time.Timer) (mine bool) {
 	default:
 	}
 	select {
-	case <-l.crowd: // perhaps of requests that are gone
+	case <-l.crowd: // perhaps of canceled requests
 	default:
 	}
 	if len(l.in) >= eager {
@@ -83,7 +83,7 @@ func (l *Lane[R]) await(tired *time.Timer) (mine bool) {
 	return false
 }
 
-// fill adds what waits.
+// fill adds the waiting requests.
 func (l *Lane[R]) fill(batch []*R) []*R {
 	for len(batch) < l.max {
 		select {
@@ -99,10 +99,10 @@ func (l *Lane[R]) fill(batch []*R) []*R {
 	return batch
 }
 
-// Close ends Serve once what waits has been run. Nobody may send any more.
+// Close ends Serve once the waiting requests have been run. Do not call Send afterwards.
 func (l *Lane[R]) Close() { close(l.in) }
 
-// Send hands a request to the lane. The error is ctx's.
+// Send passes a request to the lane. The error is ctx's.
 func (l *Lane[R]) Send(ctx context.Context, r *R) error {
 	select {
 	case l.in <- r:

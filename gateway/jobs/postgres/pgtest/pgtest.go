@@ -3,7 +3,7 @@
 //	New(tb) ──► initdb, once a process ──► postgres on a loopback port ──► CREATE DATABASE, one a test ──► its URL
 //	Prepared(tb, prepare): the same, as a copy of one that was prepared once
 //
-// It needs Debian's package postgresql, or any installation whose programs are found. The server is a child of the test
+// It needs Debian's package postgresql, or any installation whose programs it finds. The server is a child of the test
 // process and its data a temporary folder; both go with the process. initdb refuses root, so as root it runs as the user
 // postgres, else nobody.
 package pgtest
@@ -63,8 +63,8 @@ func New(tb testing.TB) string {
 	return shared.server.Database(tb, fmt.Sprintf("test%d", shared.made.Add(1)))
 }
 
-// Prepared returns the URL of a new database like the one that prepare makes of an empty one, once a process: copying is
-// quicker than preparing. All calls of a process give the same prepare, which leaves no connection behind.
+// Prepared returns the URL of a new database, a copy of one that prepare has prepared once in the process: copying is faster.
+// All calls in a process must pass the same prepare, which leaves no connection open.
 func Prepared(tb testing.TB, prepare func(url string) error) string {
 	tb.Helper()
 	template.once.Do(func() {
@@ -92,7 +92,7 @@ func Require(tb testing.TB, err error) {
 	}
 }
 
-// Database makes an empty database and returns its URL. name may be followed by options of CREATE DATABASE.
+// Database creates an empty database and returns its URL. name may be followed by options of CREATE DATABASE.
 func (s *Server) Database(tb testing.TB, name string) string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -109,13 +109,13 @@ func (s *Server) Database(tb testing.TB, name string) string {
 	return s.URL(name)
 }
 
-// URL is where a database is.
+// URL returns a database's URL.
 func (s *Server) URL(database string) string {
 	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?sslmode=disable", s.Port, database)
 }
 
-// Start makes a server with a folder under parent, and starts it. A careless one does not wait for the disk: what was
-// committed outlives the server's process, not the machine. All servers of a process have one system identifier.
+// Start creates a server with a folder under parent, and starts it. A careless one does not wait for the disk: commits
+// survive the server's process, but not the machine. All servers of a process have one system identifier.
 func Start(parent string, careless bool) (*Server, error) {
 	seed.once.Do(func() {
 		s := &Server{}
@@ -154,7 +154,7 @@ var seed struct {
 	err    error
 }
 
-// place makes the server's folder under parent, and its data: a copy, or by initdb if copied is "".
+// place creates the server's folder under parent, and its data: a copy, or by initdb if copied is "".
 func (s *Server) place(parent, copied string) error {
 	if err := s.find(); err != nil {
 		return err
@@ -220,7 +220,7 @@ func (s *Server) find() error {
 	return nil
 }
 
-// runAs chooses the user to run as, and gives it the folder.
+// runAs chooses the user to run as, and makes it the folder's owner.
 func (s *Server) runAs(folder string) error {
 	if os.Getuid() != 0 {
 		return nil
@@ -284,7 +284,7 @@ func (s *Server) Run() error {
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
 	ended := make(chan struct{})
 	started := make(chan error)
-	go func() { // the thread that starts the process must live as long as it: Pdeathsig goes by threads
+	go func() { // the thread that starts the process must outlive it: Pdeathsig is sent when the thread ends
 		runtime.LockOSThread()
 		err := cmd.Start()
 		started <- err
@@ -300,7 +300,7 @@ func (s *Server) Run() error {
 	return s.wait(30 * time.Second)
 }
 
-// wait waits until the server takes connections.
+// wait waits until the server accepts connections.
 func (s *Server) wait(longest time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	defer cancel()

@@ -18,8 +18,8 @@ import (
 	"jobgate/gateway/jobs/postgres/failure"
 )
 
-// files are the migrations, in the order of their names. One that was released is never changed; a release expands the
-// schema, and what it no longer needs goes a release later, so that gateways can be replaced one by one.
+// files are the migrations, in the order of their names. A released one never changes; a release only
+// expands the schema and drops what the release before no longer needed, so that gateways can be replaced one by one.
 //
 //go:embed *.sql
 var files embed.FS
@@ -27,7 +27,7 @@ var files embed.FS
 // minProgram is the oldest program, by its number of migrations, that can serve the schema as this one leaves it.
 const minProgram = 1
 
-// ErrOld is a schema that this program may not migrate, and cannot use before.
+// ErrOld means that the schema must be migrated first, and that this program may not do it.
 var ErrOld = errors.New("run jobgate store migrate")
 
 // migrations returns the scripts.
@@ -54,7 +54,7 @@ type Options struct {
 	Log          *slog.Logger
 }
 
-// Prepare checks a database and brings its schema to this program's version. The errors say what to do.
+// Prepare checks a database and brings its schema to this program's version. Its errors say what to do.
 func Prepare(ctx context.Context, pool *pgxpool.Pool, o Options) error {
 	return hint(prepare(ctx, pool, &o), &o)
 }
@@ -110,9 +110,9 @@ const (
 )
 
 // migrate runs the scripts that are missing, under a lease in a table of its own: one of many gateways does it, and if it
-// dies another goes on.
+// dies another continues.
 func migrate(ctx context.Context, pool *pgxpool.Pool, scripts []string, o *Options) error {
-	// IF NOT EXISTS may still fail when two make the table at once.
+	// IF NOT EXISTS may still fail when two create the table at once.
 	for n := 1; ; n++ {
 		_, err := pool.Exec(ctx, `CREATE TABLE IF NOT EXISTS jobgate_lock (one boolean PRIMARY KEY DEFAULT true CHECK (one), holder text NOT NULL, until timestamptz NOT NULL)`)
 		if err == nil {
@@ -176,7 +176,7 @@ func step(ctx context.Context, pool *pgxpool.Pool, script string, version int, h
 			one boolean PRIMARY KEY DEFAULT true CHECK (one), version integer NOT NULL, min_program integer NOT NULL)`); err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, script); err != nil { // several statements: without arguments it goes by the simple protocol
+		if _, err := t.Exec(ctx, script); err != nil { // several statements: without arguments pgx uses the simple protocol
 			return err
 		}
 		_, err := t.Exec(ctx, `INSERT INTO jobgate_schema (version, min_program) VALUES ($1, $2)
