@@ -105,7 +105,7 @@ func (t *tx) Apply(changes []engine.Change) error {
 	return t.insert(slices.DeleteFunc(inserts, keep))
 }
 
-// guard locks jobs against changes until the transaction ends. It fails if their versions differ from those given.
+// guard locks jobs against changes until the transaction ends, and replaces versions by their current ones.
 func (t *tx) guard(versions map[int64]int64) error {
 	if len(versions) == 0 {
 		return nil
