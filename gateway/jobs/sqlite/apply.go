@@ -32,8 +32,7 @@ func (t *tx) Apply(changes []engine.Change) error {
 	return nil
 }
 
-// apply makes a change, if the database still has the row that it expects; then the status that it had with it is the one
-// that was counted.
+// apply makes a change if the database still has the expected row, and counts by the status of that row.
 func (t *tx) apply(c *engine.Change) error {
 	c.Applied, c.Found = false, nil
 	if c.JobVersion != 0 {
@@ -82,7 +81,7 @@ const (
 		WHERE job = ? AND thing = ? AND status > 1 AND reason <> '' ON CONFLICT DO UPDATE SET n = n + excluded.n`
 )
 
-// replace writes the row of a change, and keeps the sums of reasons.
+// replace writes the row of a change, and updates the sums of reasons.
 func (t *tx) replace(c *engine.Change) (applied bool, err error) {
 	ended := c.Number != 0 && c.Status >= engine.FirstEnded
 	if ended {
@@ -130,7 +129,7 @@ func (t *tx) write(c *engine.Change) (bool, error) {
 	return updated, err
 }
 
-// insert inserts an execution unless there is one.
+// insert inserts an execution unless it exists.
 func (t *tx) insert(x *engine.Execution) (bool, error) {
 	text := insertExecution
 	if x.Details == "" && x.Reason == "" {
@@ -140,7 +139,7 @@ func (t *tx) insert(x *engine.Execution) (bool, error) {
 	return err == nil && t.conn.Changes() == 1, err
 }
 
-// update is the hot statement: another state of the same attempt.
+// update is the hot statement: a new state of the same attempt.
 func (t *tx) update(c *engine.Change) (bool, error) {
 	stmt, err := t.conn.Prepare(updateExecution)
 	if err != nil {
@@ -160,7 +159,7 @@ func (t *tx) update(c *engine.Change) (bool, error) {
 	return t.conn.Changes() == 1, nil
 }
 
-// insertRow binds a row to a statement with all of executionColumns, or with its numbers only.
+// insertRow binds a row to a statement with all of executionColumns, or with the numbers only.
 func insertRow(c *sqlite.Conn, text string, x *engine.Execution) error {
 	stmt, err := c.Prepare(text)
 	if err != nil {
@@ -174,7 +173,7 @@ func insertRow(c *sqlite.Conn, text string, x *engine.Execution) error {
 	return rows(stmt, nil)
 }
 
-// jobVersion returns a job's version as this group left it; 0 if it is gone.
+// jobVersion returns a job's version after this group's changes so far; 0 if it does not exist.
 func (t *tx) jobVersion(seq int64) (int64, error) {
 	version, _, err := value(t.conn, "SELECT version FROM jobs WHERE seq = ?", seq)
 	return version, err

@@ -17,11 +17,10 @@ type request struct {
 	done    chan struct{} // one signal per use
 }
 
-// newRequest fills a store's pool. The pool is the store's own: its channels belong to where the store was opened, which
-// in a test with a clock of its own is a bubble.
+// newRequest is for a store's pool. Each store has its own, because in a synctest bubble channels belong to the bubble.
 func newRequest() any { return &request{done: make(chan struct{}, 1)} }
 
-// change hands a request to the writer by one of its queues, and waits for its commit.
+// change passes a request to the writer by one of its queues, and waits for its commit.
 func (s *Store) change(ctx context.Context, queue chan<- *request, changes []engine.Change, do func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -43,14 +42,14 @@ func (s *Store) change(ctx context.Context, queue chan<- *request, changes []eng
 		s.requests.Put(r)
 		return ctx.Err()
 	}
-	<-r.done // once it is queued it is made: its arguments are the caller's until then
+	<-r.done // once queued it will be made; its arguments are the caller's until then
 	err := r.err
 	r.changes, r.do, r.err = nil, nil, nil
 	s.requests.Put(r)
 	return unavailable(err)
 }
 
-// unavailable tells errors of the disk.
+// unavailable recognizes errors of the disk.
 func unavailable(err error) error {
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultNoMem:
@@ -74,10 +73,10 @@ func (s *Store) View(ctx context.Context, read func(engine.Reader) error) error 
 	return s.read(ctx, func(c *sqlite.Conn) error { return read(reader{c}) })
 }
 
-// smallSet is how many rows are few.
+// smallSet is the most rows of a small change.
 const smallSet = 64
 
-// fail takes back what a change was going to answer.
+// fail replaces a change's answer by an error.
 func (r *request) fail(err error) {
 	r.err = err
 	for i := range r.changes {

@@ -7,15 +7,15 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// The write-ahead log is moved into the database by a connection of its own, beside the writer. Beside a writer that
-// does not pause that never ends, and the log would grow for ever: when it is long, the writer moves the small rest
-// itself, between two groups, after which the log begins anew.
+// A connection of its own copies the write-ahead log into the database while the writer works. If the writer never pauses,
+// that never completes, and the log would grow forever: when it is long, the writer copies the small rest itself, between
+// two groups, and the log starts over.
 const (
 	walPause = time.Second
 	walLong  = 32 << 10 // pages of the log at which the writer helps: 128 MiB
 )
 
-// afterGroup sees to the write-ahead log.
+// afterGroup checks the length of the write-ahead log.
 func (w *writer) afterGroup() {
 	if w.help.Swap(false) {
 		if _, err := checkpoint(w.conn); err != nil {
@@ -29,7 +29,7 @@ func (w *writer) afterGroup() {
 	}
 }
 
-// checkpointer moves the log, some time after it was woken, until it is closed.
+// checkpointer copies the log, some time after it was woken, until it is closed.
 func (w *writer) checkpointer() {
 	defer w.ended.Done()
 	timer := time.NewTimer(walPause)
@@ -56,7 +56,7 @@ func (w *writer) checkpointer() {
 	}
 }
 
-// checkpoint moves as much of the log as no reader needs, and returns how many pages the log has.
+// checkpoint copies as much of the log as readers allow, and returns how many pages the log has.
 func checkpoint(c *sqlite.Conn) (pages int64, err error) {
 	err = query(c, "PRAGMA wal_checkpoint(PASSIVE)", func(stmt *sqlite.Stmt) error {
 		pages = stmt.ColumnInt64(1)
@@ -65,7 +65,7 @@ func checkpoint(c *sqlite.Conn) (pages int64, err error) {
 	return pages, err
 }
 
-// close closes what the writer has open. The last connection to be closed moves what is left of the log.
+// close closes the writer's connections. Closing the last one copies the rest of the log.
 func (w *writer) close() error {
 	var errs []error
 	for _, c := range []*sqlite.Conn{w.checkpoints, w.conn} {

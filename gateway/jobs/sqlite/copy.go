@@ -13,7 +13,7 @@ import (
 
 var _ engine.Copier = (*Store)(nil)
 
-// fenced is the value under which a store that was moved away says so.
+// fenced is the key of the value that marks a store as moved.
 const fenced = "fenced"
 
 // Fence implements engine.Copier. This handle is the only one; the file says to those that come later that it was moved.
@@ -26,7 +26,7 @@ func (s *Store) Fence(ctx context.Context, on bool) error {
 	})
 }
 
-// Fenced says whether the store was moved away.
+// Fenced reports whether the store was moved to another database.
 func (s *Store) Fenced(ctx context.Context) (fence bool, err error) {
 	err = s.change(ctx, s.sets, nil, func(t *tx) error {
 		_, fence, err = value(t.conn, "SELECT value FROM meta WHERE name = ?", fenced)
@@ -103,7 +103,7 @@ func (s *Store) Import(ctx context.Context, t *engine.Table, rows [][]any, mark 
 	})
 }
 
-// setLast sets the highest number that was given.
+// setLast sets the highest assigned number.
 func setLast(c *sqlite.Conn, name string, number int64) error {
 	if name == "serials" {
 		return query(c, "UPDATE meta SET value = ? WHERE name = 'serial'", nil, number)

@@ -108,7 +108,7 @@ func (r reader) PendingOf(things []int64) (list []engine.Execution, err error) {
 	return list, r.addJobs(list)
 }
 
-// addJobs fills Of.
+// addJobs sets Of.
 func (r reader) addJobs(list []engine.Execution) error {
 	known := make(map[int64]*engine.Job)
 	for i := range list {
@@ -140,7 +140,7 @@ func (r reader) ListOfJob(job int64, q engine.ExecutionQuery, after int64, limit
 	return list, err
 }
 
-// prefixed puts a table's name before each of a list of columns.
+// prefixed prefixes each of a list of columns with a table's name.
 func prefixed(table, columns string) string {
 	return table + "." + strings.ReplaceAll(columns, ", ", ", "+table+".")
 }
@@ -166,8 +166,7 @@ func (r reader) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.
 	return list, r.addJobs(list)
 }
 
-// unsuccessful says that a query is for executions that ended and did not succeed alone: then an index of those has all
-// that is asked for.
+// unsuccessful reports whether a query is only for executions that ended without success: these have an index of their own.
 func unsuccessful(q *engine.EndedQuery) (from, where string) {
 	if q.Statuses == 0 || q.Statuses&engine.SetOf(0, 1, engine.FirstEnded) != 0 {
 		return "", ""

@@ -32,7 +32,7 @@ func (r reader) Groups(names []string) (list []engine.Group, err error) {
 	return list, r.addAncestors(list)
 }
 
-// addAncestors fills Above of groups, with one query however many they are.
+// addAncestors sets Above of groups, with one query for all.
 func (r reader) addAncestors(list []engine.Group) error {
 	parents := make([]int64, 0, len(list))
 	for i := range list {

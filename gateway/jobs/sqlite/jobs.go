@@ -80,7 +80,7 @@ func (r reader) ListJobs(q engine.JobQuery, before int64, limit int) (list []eng
 		before = 1<<63 - 1
 	}
 	active := ""
-	if q.Active { // literally, so that its index is found
+	if q.Active { // as a literal, so that the index is used
 		active = " AND active = 1"
 	}
 	err = query(r.conn, "SELECT "+jobColumns+` FROM jobs j WHERE seq < ?1 AND (?2 = 0 OR status = ?2) AND (?3 = 0 OR selection = ?3)
@@ -172,7 +172,7 @@ func (t *tx) InsertJob(j *engine.Job, targets []engine.Target) error {
 	return t.addTargets(seq, targets)
 }
 
-// addTargets adds targets behind those that are there.
+// addTargets appends targets to the existing ones.
 func (t *tx) addTargets(job int64, targets []engine.Target) error {
 	for _, goal := range targets {
 		err := numbers(t.conn, `INSERT INTO targets (job, position, is_group, ref)

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs/sqlite/view"
 )
 
-// load builds the view from the database. Only jobs that have executions which have not ended are walked through.
+// load builds the view from the database. It walks only through jobs with executions that have not ended.
 func load(ctx context.Context, v *view.View, c *sqlite.Conn) error {
 	old := c.SetInterrupt(ctx.Done())
 	defer c.SetInterrupt(old)

@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// query runs a statement that is prepared once, and hands its rows to each (nil: there are none).
+// query runs a statement, prepared once, and calls each for its rows (nil: none are expected).
 func query(c *sqlite.Conn, text string, each func(*sqlite.Stmt) error, args ...any) error {
 	return sqlitex.Execute(c, text, &sqlitex.ExecOptions{Args: args, ResultFunc: each})
 }
@@ -34,7 +34,7 @@ func rows(stmt *sqlite.Stmt, each func(*sqlite.Stmt) error) error {
 			err = each(stmt)
 		}
 		if err != nil {
-			_ = stmt.Reset() // says err again
+			_ = stmt.Reset() // returns err again
 			return err
 		}
 		if !more {
@@ -55,8 +55,8 @@ func value(c *sqlite.Conn, text string, args ...any) (n int64, found bool, err e
 // executionColumns are the columns of executions and attempts, in the order of scanRow and bindRow.
 const executionColumns = `job, thing, number, version, status, retry, retry_timed_out, forced, queued, started, updated, deadline, step, details, reason`
 
-// numberHoles are parameters for those of executionColumns that are numbers, all but the last two; executionWidth is how
-// many columns there are.
+// numberHoles are parameters for the executionColumns that are numbers, all but the last two; executionWidth is the number of
+// columns.
 const (
 	numberHoles    = "?,?,?,?,?,?,?,?,?,?,?,?,?"
 	executionWidth = 15
@@ -83,7 +83,7 @@ func bindNumbers(stmt *sqlite.Stmt, x *engine.Execution) {
 	}
 }
 
-// inSavepoint runs do, and undoes what it did to the database if it fails.
+// inSavepoint runs do, and rolls back its changes if it fails.
 func inSavepoint(c *sqlite.Conn, do func() error) error {
 	if err := query(c, "SAVEPOINT change", nil); err != nil {
 		return err

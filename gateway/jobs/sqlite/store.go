@@ -16,12 +16,12 @@ import (
 	"jobgate/gateway/jobs/sqlite/view"
 )
 
-// Options say where a store is.
+// Options locate a store.
 type Options struct {
 	Path string       // the database file; it is created, readable by its owner only. Beside it are Path-wal, Path-shm and Path-lock
 	Log  *slog.Logger // nil: discards
 
-	// NoSync leaves the flushing to the operating system: a crash of the machine loses answered changes, one of the
+	// NoSync leaves flushing to the operating system: a crash of the machine loses answered changes, a crash of the
 	// process does not. For tests and throwaway data.
 	NoSync bool
 }
@@ -39,8 +39,8 @@ type Store struct {
 
 	shut     atomic.Bool // Close was called
 	closed   sync.Once
-	writers  sync.WaitGroup // changes under way
-	writerMu sync.RWMutex   // guards shut against writers.Add
+	writers  sync.WaitGroup // changes in progress
+	writerMu sync.RWMutex   // orders shut and writers.Add
 	done     chan struct{}  // closed when writer and checkpointer have ended
 	closeErr error
 
@@ -52,8 +52,8 @@ var _ engine.Engine = (*Store)(nil)
 // readers is the number of read connections.
 const readers = 4
 
-// Open opens a store, creates it if it is not there, and brings it to the version of this program. It reads what
-// devices are served from memory, which takes about a second for a million things.
+// Open opens a store, creates it if it does not exist, and migrates it to this program's version. It loads what devices
+// request into memory, which takes about a second for a million things.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Path == "" {
 		return nil, errors.New("cannot open the jobs store: no path")
@@ -121,7 +121,7 @@ func connect(o Options, pragmas ...string) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := dbfile.Version(c); err != nil { // before anything is written: the file may be another program's
+	if _, err := dbfile.Version(c); err != nil { // before any write: the file may be another program's
 		return nil, errors.Join(err, c.Close())
 	}
 	sync := "PRAGMA synchronous = FULL"
@@ -136,8 +136,8 @@ func connect(o Options, pragmas ...string) (*sqlite.Conn, error) {
 	return c, nil
 }
 
-// takeLock keeps other handles out, of this process and of others, until its connection is closed or its process ends.
-// It is a database of its own, locked as a whole.
+// takeLock excludes other handles, of this process and others, until its connection is closed or its process ends. The lock
+// is a database of its own, locked exclusively.
 func takeLock(path string) (*sqlite.Conn, error) {
 	c, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
@@ -169,10 +169,10 @@ func (s *Store) Close() error {
 	return s.closeErr
 }
 
-// Look says whether the database's file is still the one that was opened.
+// Look reports whether the database's file is still the one that was opened.
 func (s *Store) Look() error { return s.file.Look() }
 
-// read runs do with a read connection. All of do sees one state of the database.
+// read runs do with a read connection. do sees one state of the database.
 func (s *Store) read(ctx context.Context, do func(c *sqlite.Conn) error) (err error) {
 	if s.shut.Load() {
 		return engine.ErrClosed

@@ -76,7 +76,7 @@ func (t *tx) PutThings(things []engine.Thing) error {
 			return err
 		case !found:
 			return engine.ErrExists
-		case id > math.MaxUint32 || len(x.Name) > math.MaxUint8: // what the view has room for
+		case id > math.MaxUint32 || len(x.Name) > math.MaxUint8: // the view's capacity
 			return engine.ErrFull
 		}
 		x.ID = id
@@ -85,7 +85,7 @@ func (t *tx) PutThings(things []engine.Thing) error {
 	return nil
 }
 
-// showThing stages a thing's coming and going.
+// showThing stages the addition or removal of a thing.
 func (t *tx) showThing(x *engine.Thing) {
 	id, name := x.ID, x.Name
 	if x.Deleted {

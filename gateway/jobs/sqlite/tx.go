@@ -15,8 +15,8 @@ type tx struct {
 	reader
 	view *view.View
 
-	large  bool // it yields to others now and then
-	rows   int  // changed since it last did
+	large  bool // it yields now and then
+	rows   int  // changes since the last yield
 	staged []staged
 	deltas map[int64]*engine.Counts // by jobs.seq: not in the database yet
 	jobs   map[int64]*engine.Job    // changed by this group
@@ -24,14 +24,14 @@ type tx struct {
 
 var _ engine.Tx = (*tx)(nil)
 
-// reader reads from a connection. All that it reads between BEGIN and COMMIT is of one state.
+// reader reads from a connection. Between BEGIN and COMMIT it reads one state.
 type reader struct {
 	conn *sqlite.Conn
 }
 
 var _ engine.Reader = reader{}
 
-// staged is something to publish, in its turn.
+// staged is something to publish, in order.
 type staged struct {
 	what  stagedKind
 	row   engine.Execution // stagedPut; of stagedDrop, job and thing
@@ -44,15 +44,15 @@ type stagedKind uint8
 const (
 	stagedPut   stagedKind = iota // an execution that has not ended
 	stagedDrop                    // one that has
-	stagedCount                   // count is to be added to the counts of row.job
+	stagedCount                   // add count to the counts of row.job
 	stagedDo                      // anything else
 )
 
-// yieldEvery is after how many rows a large change lets others run: where Go has one processor, it would keep that for as
-// long as it lasts, or for 10 ms. BenchmarkYield has what it gains whoever waits on a connection.
+// yieldEvery is after how many rows a large change yields: if Go has one processor, it would otherwise occupy that until it
+// ends, or for 10 ms. BenchmarkYield shows what waiting connections gain.
 const yieldEvery = 64
 
-// keepStaged bounds the memory that is kept for the next group.
+// keepStaged bounds the memory kept for the next group.
 const keepStaged = 2 * maxGroup
 
 // reset forgets everything.
@@ -134,7 +134,7 @@ func (t *tx) flush() error {
 	return nil
 }
 
-// publish shows what was committed, in the order in which it was done.
+// publish publishes what was committed, in order.
 func (t *tx) publish() {
 	v := t.view
 	for i := range t.staged {

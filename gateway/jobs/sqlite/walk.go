@@ -33,7 +33,7 @@ func (r reader) Walk(w engine.Walk) ([]engine.Visit, error) {
 	return k.visits, k.find()
 }
 
-// walker is a walk under way.
+// walker is a walk in progress.
 type walker struct {
 	reader
 	w      *engine.Walk
@@ -41,7 +41,7 @@ type walker struct {
 	visits []engine.Visit
 }
 
-// stop meets the things of a stop.
+// stop visits the things of a stop.
 func (k *walker) stop(at int, stop engine.Target) error {
 	after := int64(0)
 	if at == k.w.At {
@@ -89,7 +89,7 @@ func (k *walker) stop(at int, stop engine.Target) error {
 	return err
 }
 
-// again says whether a thing is in a stop before this one.
+// again reports whether a thing is in an earlier stop.
 func (k *walker) again(thing int64) (again bool, err error) {
 	if k.met[engine.Target{ID: thing}] {
 		return true, nil
@@ -102,8 +102,8 @@ func (k *walker) again(thing int64) (again bool, err error) {
 	return again, err
 }
 
-// find fills in the executions that were met. A rollout meets none, as a rule: those of a job lie by thing, and it is
-// ahead of them all.
+// find adds the executions of the visited things. A rollout usually finds none: a job's executions are ordered by thing, and
+// the rollout is ahead of them all.
 func (k *walker) find() error {
 	if k.w.Job == 0 || len(k.visits) == 0 {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Bounds of a group: how many changes it takes, and for how long it takes further ones, whichever comes first. The time
-// bounds how long the first of a group waits for the others.
+// Bounds of a group: how many changes it has, and for how long more may join, whichever comes first. The time bounds how
+// long the first change of a group waits for the others.
 const (
 	maxGroup     = 4096
 	maxGroupTime = 20 * time.Millisecond
@@ -24,8 +24,8 @@ type writer struct {
 	checkpoints *sqlite.Conn
 	tx          tx
 	batch       []*request
-	failed      int       // changes of groups that failed, and that no line in the log has told of
-	complained  time.Time // when the last one did
+	failed      int       // changes of failed groups that are not in the log yet
+	complained  time.Time // time of the last line
 
 	wake  chan struct{} // there is something to checkpoint
 	help  atomic.Bool   // the log is long
@@ -43,9 +43,9 @@ func (w *writer) start() {
 	go w.run()
 }
 
-// run makes groups of changes until both queues are closed: of the quick ones together as long as there are any, and
-// after each such group one large set. A quick change that waits goes before a large one, so that a device waits for the
-// end of one set at most.
+// run commits groups of changes until both queues are closed: quick ones together as long as there are any, and after each
+// such group one large set. A waiting quick change precedes a large one, so that a device waits for the end of one set at
+// most.
 func (w *writer) run() {
 	defer close(w.store.done)
 	quick, sets := w.store.queue, w.store.sets
@@ -91,10 +91,10 @@ func next(quick, sets <-chan *request) (r *request, large, ok bool) {
 	}
 }
 
-// letArrive lets the devices that are reporting at this moment bring their changes, for as long as any do, so that they
-// share a commit. On one processor it has to: whoever brings the first change hands the processor on to the writer at
-// once, and while the writer waits for the disk, in a system call that the runtime takes some time to notice, nobody
-// else runs; groups would be of one. A change that comes alone waits for nobody.
+// letArrive waits while devices that are reporting at this moment add their changes, so that they share a commit. On one
+// processor it has to: the first change wakes the writer, which gets the processor at once, and while it waits for the disk,
+// in a system call that the runtime notices late, nobody else runs; each group would have one change. A single change does
+// not wait.
 func letArrive(queue <-chan *request) {
 	for n := -1; len(queue) > n && n < maxGroup; {
 		n = len(queue)
@@ -109,8 +109,7 @@ func (w *writer) large(r *request) {
 	w.tx.large = false
 }
 
-// group makes first and the changes that wait in a queue (nil: no others) in one transaction, publishes them, and
-// answers.
+// group makes first and the changes waiting in a queue (nil: no others) in one transaction, publishes them, and answers.
 func (w *writer) group(first *request, queue <-chan *request) {
 	w.batch = append(w.batch[:0], first)
 	err := query(w.conn, "BEGIN IMMEDIATE", nil)
@@ -140,10 +139,10 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	}
 }
 
-// complainEvery is the least time between two lines about groups that failed: a disk that is full fails them all.
+// complainEvery is the least time between two log lines about failed groups: a full disk fails them all.
 const complainEvery = 10 * time.Second
 
-// complain logs that the group failed, or counts it with those that the next line tells of.
+// complain logs that the group failed, or counts it for the next line.
 func (w *writer) complain(err error) {
 	w.failed += len(w.batch)
 	if now := time.Now(); now.Sub(w.complained) >= complainEvery {
@@ -152,8 +151,8 @@ func (w *writer) complain(err error) {
 	}
 }
 
-// execute makes the changes of the batch, and takes further ones into it while there are any. Its error is that SQLite has
-// taken back the transaction: nothing may be written as if it were still there.
+// execute makes the changes of the batch, and adds waiting ones to it. It returns an error if SQLite has rolled back the
+// transaction: nothing more may be written in it.
 func (w *writer) execute(queue <-chan *request) error {
 	begun := time.Now()
 	for i := 0; i < len(w.batch); i++ {
@@ -170,7 +169,7 @@ func (w *writer) execute(queue <-chan *request) error {
 	return nil
 }
 
-// takeWaiting adds the changes that wait to the batch.
+// takeWaiting adds the waiting changes to the batch.
 func (w *writer) takeWaiting(queue <-chan *request) {
 	for len(w.batch) < maxGroup {
 		select {

@@ -8,8 +8,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// Backup writes the store in a file to another, as it is at one moment, beside the process that has it open. The copy is
-// readable by its owner only; there must be no file yet.
+// Backup writes a snapshot of the store in a file to another file, while a process may have the store open. The copy is
+// readable by its owner only; it must not exist yet.
 func Backup(path, to string) (err error) {
 	conn, err := beside(path)
 	if err != nil {

@@ -35,7 +35,7 @@ var checks = []struct{ what, sql string }{
 	{"jobs without a document", `SELECT count(*) FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM vals WHERE space = 'document' AND key = CAST(j.seq AS TEXT))`},
 }
 
-// CheckFile checks the store in a file, beside the process that has it open.
+// CheckFile checks the store in a file, which a process may have open.
 func CheckFile(path string) (r engine.Report, err error) {
 	conn, err := beside(path)
 	if err != nil {
@@ -45,7 +45,7 @@ func CheckFile(path string) (r engine.Report, err error) {
 	return Check(conn)
 }
 
-// Check reports the rows of a store and its inconsistencies, all as of one moment.
+// Check reports the number of a store's rows and its inconsistencies, from one snapshot.
 func Check(conn *sqlite.Conn) (r engine.Report, err error) {
 	r.Rows = map[string]int64{}
 	if err = sqlitex.ExecuteTransient(conn, "BEGIN", nil); err != nil {
@@ -82,7 +82,7 @@ func Check(conn *sqlite.Conn) (r engine.Report, err error) {
 	return r, err
 }
 
-// beside opens a store's file for reading, whoever has it open.
+// beside opens a store's file for reading, even if a process has it open.
 func beside(path string) (*sqlite.Conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err

@@ -32,10 +32,10 @@ func Prepare(path string) (string, error) {
 type Opened struct {
 	path string
 	mu   sync.Mutex
-	last fs.FileInfo // when it was last looked at
+	last fs.FileInfo // time of the last Look
 }
 
-// Watch remembers the file that was opened under path, which is without symbolic links.
+// Watch remembers the file that was opened under path, which has no symbolic links.
 func Watch(path string) (*Opened, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func Watch(path string) (*Opened, error) {
 	return &Opened{path: path, last: info}, nil
 }
 
-// Look says whether the file is still the one that was opened. SQLite goes on without it: what is changed then is lost
+// Look reports whether the file is still the one that was opened. SQLite continues without it, but what changes then is lost
 // when the process ends.
 func (o *Opened) Look() error {
 	o.mu.Lock()
@@ -64,8 +64,8 @@ func (o *Opened) Look() error {
 	return nil
 }
 
-// checkFile refuses a database that has lost its file and one that has two names: SQLite would begin an empty database
-// over the changes of a lost one, and each name would have a log and a lock of its own.
+// checkFile refuses a database whose file is missing beside its log, and one with two names: SQLite would start an empty
+// database and drop the changes in the log, and each name would have its own log and lock.
 func checkFile(path string) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real

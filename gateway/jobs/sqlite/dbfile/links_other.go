@@ -4,5 +4,5 @@ package dbfile
 
 import "os"
 
-// links is the number of names that a file has; where the system does not say it, one.
+// links is the number of a file's names; one, because this system does not report it.
 func links(os.FileInfo) uint64 { return 1 }

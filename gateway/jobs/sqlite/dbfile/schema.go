@@ -212,7 +212,7 @@ const SumReasons = "INSERT INTO reasons (job, status, reason, n) " + sumsOfReaso
 
 const sumsOfReasons = "SELECT job, status, reason, count(*) FROM executions WHERE status > 1 AND reason <> '' GROUP BY job, status, reason"
 
-// sources are the tables of package engine, where they are not this schema's.
+// sources are the tables of package engine that this schema stores differently.
 var sources = map[string]string{
 	"groups": "(SELECT *, deleted AS state FROM groups)",
 	"values": "(SELECT * FROM vals WHERE space <> '" + engine.CopySpace + "')",
@@ -220,7 +220,7 @@ var sources = map[string]string{
 		UNION ALL SELECT 'serials', value FROM meta WHERE name = 'serial')`,
 }
 
-// Source is where a table of package engine is read from: what stands after FROM.
+// Source is the FROM clause for a table of package engine.
 func Source(table string) string {
 	if from, ok := sources[table]; ok {
 		return from
@@ -228,8 +228,8 @@ func Source(table string) string {
 	return table
 }
 
-// Version returns the version of a store, 0 if there is nothing yet. It refuses what is not a store of this program,
-// and one that is newer than this program.
+// Version returns the version of a store, 0 if it is empty. It refuses a file that is not a store of this program, and a
+// store that is newer than this program.
 func Version(c *sqlite.Conn) (int64, error) {
 	id, err := number(c, "PRAGMA application_id")
 	if err != nil {
@@ -248,10 +248,10 @@ func Version(c *sqlite.Conn) (int64, error) {
 	return version, nil
 }
 
-// Migrate brings the store to the version of this program.
+// Migrate migrates the store to this program's version.
 func Migrate(c *sqlite.Conn) error { return MigrateTo(c, len(migrations)) }
 
-// MigrateTo brings a store of an earlier version to a version; 1 is the first.
+// MigrateTo migrates a store to a later version; 1 is the first.
 func MigrateTo(c *sqlite.Conn, to int) error {
 	version, err := Version(c)
 	if err != nil {
@@ -266,7 +266,7 @@ func MigrateTo(c *sqlite.Conn, to int) error {
 	return nil
 }
 
-// empty says whether a database has no table.
+// empty reports whether a database has no table.
 func empty(c *sqlite.Conn) bool {
 	n, err := number(c, "SELECT count(*) FROM sqlite_schema")
 	return err == nil && n == 0

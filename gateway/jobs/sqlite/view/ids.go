@@ -2,8 +2,8 @@ package view
 
 import "sync"
 
-// idTable says by a thing's id what its name hashes to, and so where it is. Ids are dense, so it is an array, of four
-// bytes a thing. What it says of an id that is not in the view is of no use, and does no harm.
+// idTable maps a thing's id to the hash of its name, and so to its position. Ids are dense, so it is an array of four bytes
+// a thing. For an id that is not in the view the hash is arbitrary, which does no harm.
 type idTable struct {
 	mu     sync.RWMutex
 	chunks []*[idChunk]uint32

@@ -18,7 +18,7 @@ type entry struct {
 	shown engine.Progress
 }
 
-// state returns the job with its progress: not with less progress than the job knows of, which is read first.
+// state returns the job with its progress, which is at least as new as the job, because the job is read first.
 func (e *entry) state() engine.State {
 	j := e.job.Load()
 	return engine.State{Job: j, Progress: e.getProgress()}
@@ -47,7 +47,7 @@ const jobChunkBits = 8
 
 type jobChunk [1 << jobChunkBits]atomic.Pointer[entry]
 
-// at returns the job in a slot, of which a record that is in the view says that it is there.
+// at returns the job in a slot that a record in the view refers to.
 func (t *Jobs) at(slot uint32) *entry {
 	return (*t.chunks.Load())[slot>>jobChunkBits][slot&(1<<jobChunkBits-1)].Load()
 }
@@ -80,7 +80,7 @@ func (t *Jobs) Add(j *engine.Job, p engine.Progress) {
 	(*t.chunks.Load())[e.slot>>jobChunkBits][e.slot&(1<<jobChunkBits-1)].Store(e)
 }
 
-// room makes the table reach slot.
+// room grows the table so that it includes slot.
 func (t *Jobs) room(slot uint32) {
 	var chunks []*jobChunk
 	if have := t.chunks.Load(); have != nil {
@@ -93,7 +93,7 @@ func (t *Jobs) room(slot uint32) {
 	t.chunks.Store(&chunks)
 }
 
-// Set shows a job's new state; a job that is not in the view comes into it with its progress.
+// Set publishes a job's new state; a job that is not in the view is added with its progress.
 func (t *Jobs) Set(j *engine.Job, p engine.Progress) {
 	if e := t.bySeq[j.Seq]; e != nil {
 		e.job.Store(j)
@@ -102,7 +102,7 @@ func (t *Jobs) Set(j *engine.Job, p engine.Progress) {
 	t.Add(j, p)
 }
 
-// Retire takes a job out that has no work before it and no execution that has not ended.
+// Retire removes a job that has no work left and no execution that has not ended.
 func (t *Jobs) Retire(seq int64) {
 	e := t.bySeq[seq]
 	if e == nil || e.job.Load().Active {
@@ -113,7 +113,7 @@ func (t *Jobs) Retire(seq int64) {
 	}
 }
 
-// Remove takes a job out, if it is in the view.
+// Remove removes a job, if it is in the view.
 func (t *Jobs) Remove(seq int64) {
 	if e := t.bySeq[seq]; e != nil {
 		t.remove(e)
@@ -128,7 +128,7 @@ func (t *Jobs) remove(e *entry) {
 	t.free = append(t.free, e.slot)
 }
 
-// SetProgress shows how far a job is, but for its counts, which have a way of their own.
+// SetProgress publishes a job's progress, except for its counts, which Count changes.
 func (t *Jobs) SetProgress(seq int64, p engine.Progress) {
 	if e := t.bySeq[seq]; e != nil {
 		e.mu.Lock()
@@ -161,7 +161,7 @@ func (t *Jobs) Totals() engine.Counts {
 	return t.totals
 }
 
-// SetTotals says what the counts of all jobs of the store are, in the view or not.
+// SetTotals sets the counts of all jobs of the store, in the view or not.
 func (t *Jobs) SetTotals(c engine.Counts) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 )
 
 // record is an execution that has not ended, as the view keeps it: 64 bytes, no pointers, so that millions cost the
-// garbage collector nothing. Status details lie beside it (shard.details).
+// garbage collector nothing. Status details are in shard.details.
 type record struct {
 	queued, started, updated int64 // milliseconds; 0 = never
 	deadline, step           int64
@@ -30,7 +30,7 @@ func (r *record) due() int64 {
 	return x.Timer()
 }
 
-// recordOf returns a row as the view keeps it, of the job in a slot.
+// recordOf converts a row of the job in a slot to the view's form.
 func recordOf(x *engine.Execution, slot uint32) record {
 	rec := record{
 		queued: x.Queued, started: x.Started, updated: x.Updated, deadline: x.Deadline, step: x.Step,

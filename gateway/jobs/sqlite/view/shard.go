@@ -6,22 +6,21 @@ import (
 )
 
 // shard holds the things whose names hash to it. Slots are indices into its slices. The writer changes a shard under mu;
-// everybody else reads under mu.
+// others read under mu.
 type shard struct {
 	mu      sync.RWMutex
 	things  []thing // open addressing by hash of the name, linear probing
 	used    int     // things that are not empty
-	names   []byte  // those that are too long to stand in their thing, one after the other
-	dead    int     // bytes of names that belong to nobody
+	names   []byte  // those that are too long for their thing, concatenated
+	dead    int     // bytes of removed names
 	records []record
 	details map[uint32]string // by slot of the record
 
 	freeRecord uint32 // head of the list of free records, as slot+1
 }
 
-// thing is a registered device: 32 bytes, two in a line of the processor's caches, with the name where it fits. To read a
-// line that is not there yet takes as long as everything else that a look-up does, so it reads one, as a rule, and one
-// for the record.
+// thing is a registered device: 32 bytes, two in a line of the processor's caches, with the name where it fits. Reading
+// a line that is not cached takes as long as the rest of a look-up, so a look-up usually reads one, and one for the record.
 type thing struct {
 	id    uint32 // things.id; 0 = the slot is empty
 	hash  uint32 // of the name
@@ -30,13 +29,13 @@ type thing struct {
 	text  [maxInPlace]byte
 }
 
-// maxInPlace is the longest name, in bytes, that stands in its thing's text. Of a longer one, its offset in names does.
+// maxInPlace is the longest name, in bytes, that is kept in its thing's text. For a longer one, text has its offset in names.
 const maxInPlace = 19
 
 // Bounds of a shard's table: it grows by half when it is three quarters full.
 const minTable = 8
 
-// home is the slot where the search for a hash begins. The first bits have chosen the shard.
+// home is the slot where the search for a hash begins. The first bits select the shard.
 func (s *shard) home(hash uint32) uint32 {
 	return uint32(uint64(hash<<shardBits) * uint64(len(s.things)) >> 32)
 }
@@ -84,7 +83,7 @@ func (s *shard) name(t *thing) []byte {
 	return s.names[at:][:t.chars]
 }
 
-// add puts a thing that is not there into the shard.
+// add adds a new thing to the shard.
 func (s *shard) add(hash, id uint32, name string) {
 	if (s.used+1)*4 > len(s.things)*3 {
 		s.grow()
@@ -100,7 +99,7 @@ func (s *shard) add(hash, id uint32, name string) {
 	s.used++
 }
 
-// place copies a thing into the first slot that is free for it.
+// place copies a thing into its first free slot.
 func (s *shard) place(t *thing) {
 	slot := s.home(t.hash)
 	for s.things[slot].id != 0 {
@@ -109,7 +108,7 @@ func (s *shard) place(t *thing) {
 	s.things[slot] = *t
 }
 
-// grow makes the table larger by half.
+// grow enlarges the table by half.
 func (s *shard) grow() {
 	old := s.things
 	s.things = make([]thing, max(minTable, len(old)+len(old)/2))
@@ -120,7 +119,7 @@ func (s *shard) grow() {
 	}
 }
 
-// remove takes a thing without records out of the shard.
+// remove removes a thing without records.
 func (s *shard) remove(slot uint32) {
 	if chars := s.things[slot].chars; chars > maxInPlace {
 		s.dead += int(chars)
@@ -139,7 +138,7 @@ func (s *shard) remove(slot uint32) {
 	}
 }
 
-// steps is how far a search goes from one slot to another.
+// steps is the length of a search from one slot to another.
 func (s *shard) steps(from, to uint32) int {
 	if to < from {
 		return int(to) + len(s.things) - int(from)
@@ -147,7 +146,7 @@ func (s *shard) steps(from, to uint32) int {
 	return int(to - from)
 }
 
-// compact writes the names anew, without those of the dead.
+// compact rewrites the names without the removed ones.
 func (s *shard) compact() {
 	names := make([]byte, 0, len(s.names)-s.dead)
 	for i := range s.things {
@@ -171,8 +170,8 @@ func (s *shard) record(slot, job uint32) (uint32, bool) {
 	return 0, false
 }
 
-// put keeps r as a thing's execution of r.job, in place of the one before it, whose timer it inherits. It returns the
-// record's slot.
+// put stores r as a thing's execution of r.job. It replaces an earlier one and inherits its timer. It returns the record's
+// slot.
 func (s *shard) put(slot uint32, r record, details string) uint32 {
 	at, ok := s.record(slot, r.job)
 	if ok {
@@ -202,7 +201,7 @@ func (s *shard) put(slot uint32, r record, details string) uint32 {
 	return at
 }
 
-// drop forgets a thing's execution of a job.
+// drop removes a thing's execution of a job.
 func (s *shard) drop(slot, job uint32) {
 	link := &s.things[slot].head
 	for *link != 0 {

@@ -23,10 +23,10 @@ type timer struct {
 	job   uint32 // slot
 }
 
-// again is when an execution that was found to be due is looked at again, should nobody have ended it by then.
+// again is when an execution that was due is checked again, unless it has ended by then.
 const again = 5 * time.Second
 
-// seconds is how a record names its entry.
+// seconds is how a record identifies its entry.
 func seconds(ms int64) uint32 { return uint32(ms / 1000) }
 
 func (t *timers) push(e timer) {
@@ -35,7 +35,7 @@ func (t *timers) push(e timer) {
 	heap.Push(&t.heap, e)
 }
 
-// pop takes the first entry if it has come up at now; else it says when the first will.
+// pop removes the first entry if it is due at now; else it returns when it will be.
 func (t *timers) pop(now int64) (e timer, next int64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,11 +48,11 @@ func (t *timers) pop(now int64) (e timer, next int64, ok bool) {
 	return heap.Pop(&t.heap).(timer), 0, true
 }
 
-// manyStale is how many stale entries are left alone: an execution that ends long before its time leaves one until
-// then, which may be a week.
+// manyStale is how many stale entries are tolerated: an execution that ends long before its time leaves one until then, which
+// may be a week.
 const manyStale = 4096
 
-// grown takes all entries out if so many have come that most may be stale.
+// grown removes and returns all entries if there are so many that most may be stale.
 func (t *timers) grown() timerHeap {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,7 +64,7 @@ func (t *timers) grown() timerHeap {
 	return all
 }
 
-// keep puts entries back, beside those that have come meanwhile.
+// keep puts entries back.
 func (t *timers) keep(entries timerHeap) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -73,7 +73,7 @@ func (t *timers) keep(entries timerHeap) {
 	heap.Init(&t.heap)
 }
 
-// dropStale forgets the entries of executions that have ended, once there are many.
+// dropStale drops the entries of executions that have ended, once there are many.
 func (v *View) dropStale() {
 	all := v.timers.grown()
 	if all == nil {
@@ -89,7 +89,7 @@ func (v *View) dropStale() {
 	v.timers.keep(append(make(timerHeap, 0, n+n/4), all[:n]...))
 }
 
-// armed says whether an entry is its execution's.
+// armed reports whether an entry is its execution's.
 func (v *View) armed(t timer) bool {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)
@@ -123,7 +123,7 @@ func (v *View) Due(now int64, limit int) (list []engine.Execution, next int64) {
 	return list, now
 }
 
-// ranOut returns the execution of an entry that came up, if it is due; it enters it again if it is still pending.
+// ranOut returns the execution of an expired entry, if it is due; the entry stays if the execution is still pending.
 func (v *View) ranOut(t timer, now int64) (e engine.Execution, due bool) {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)

@@ -1,10 +1,10 @@
-// Package view keeps in memory what devices ask a store for: the names of all things, and the executions that have not
+// Package view keeps in memory what devices request from a store: the names of all things, and the executions that have not
 // ended, in packed records of 64 bytes without pointers.
 //
 //	name ──hash──► shard ──► thing, 32 bytes ──► record, 64 bytes ──► record …
 //	id ────ids───► hash                             └─ slot of its job ──► Jobs
 //
-// One goroutine, the store's writer, changes a view, after the commit; everybody may read it. It knows of no database.
+// One goroutine, the store's writer, changes a view, after the commit; others may read it. It does not use the database.
 package view
 
 import (
@@ -13,13 +13,13 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// shards is how many parts the things are divided into: enough that readers and the writer seldom meet.
+// shards is the number of parts: enough that readers and the writer seldom wait for each other.
 const (
 	shardBits = 8
 	shards    = 1 << shardBits
 )
 
-// View is what the store answers devices from. The writer changes it after a commit; everybody may read it.
+// View answers devices' requests. The writer changes it after a commit; any goroutine may read it.
 type View struct {
 	seed   maphash.Seed
 	shards [shards]shard
@@ -36,7 +36,7 @@ func New() *View {
 	}
 }
 
-// hash is how things are found: its first bits name the shard, the others say where in it the search begins.
+// hash locates things: its first bits select the shard, the others where in it the search begins.
 func (v *View) hash(name string) uint32 { return uint32(maphash.String(v.seed, name) >> 32) }
 
 func (v *View) shardOf(hash uint32) *shard { return &v.shards[hash>>(32-shardBits)] }
@@ -92,7 +92,7 @@ func (v *View) byID(id int64) (s *shard, slot uint32, ok bool) {
 	return s, slot, ok
 }
 
-// AddThing makes a thing known, if it is not.
+// AddThing adds a thing, unless it is known.
 func (v *View) AddThing(id int64, name string) {
 	if _, _, known := v.byID(id); known {
 		return
@@ -105,7 +105,7 @@ func (v *View) AddThing(id int64, name string) {
 	s.add(hash, uint32(id), name)
 }
 
-// RemoveThing forgets a thing, whose executions have ended.
+// RemoveThing removes a thing whose executions have ended.
 func (v *View) RemoveThing(id int64) {
 	s, slot, ok := v.byID(id)
 	if !ok {
@@ -116,7 +116,7 @@ func (v *View) RemoveThing(id int64) {
 	s.remove(slot)
 }
 
-// Put shows an execution that has not ended, and sets its timer, if its job is in the view.
+// Put publishes an execution that has not ended, and sets its timer, if its job is in the view.
 func (v *View) Put(x *engine.Execution) {
 	e := v.Jobs.bySeq[x.Job]
 	if e == nil {
@@ -140,7 +140,7 @@ func (v *View) Put(x *engine.Execution) {
 	}
 }
 
-// Drop hides an execution that has ended.
+// Drop removes an execution that has ended.
 func (v *View) Drop(thing, job int64) {
 	e := v.Jobs.bySeq[job]
 	if e == nil {
