@@ -10,14 +10,14 @@ import (
 	"jobgate/bench/report"
 )
 
-// When the generator, and not the target, has set the figures.
+// Limits beyond which the generator, not the target, determined the figures.
 const (
-	busyShare = 0.95             // of the CPU it may use: it could not have sent more
-	lateFloor = time.Millisecond // late sends below this are told, but do not void a run
+	busyShare = 0.95             // of the CPU available to it: it could not have sent more
+	lateFloor = time.Millisecond // late sends below this are reported, but do not invalidate a run
 	lateShare = 0.2              // of the latency's p99 that may be the generator's own delay
 )
 
-// finish completes a result with times, CPU and a judgement of the generator.
+// finish completes a result with times, CPU and an assessment of the generator.
 func (r *run) finish(res *report.Result, interrupted bool) {
 	r.describe(res)
 	res.Started = r.clock.start.Add(r.plan.Warmup)
@@ -31,10 +31,9 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 	assess(res)
 }
 
-// lengths returns how long the measured part was, until the last answer that its rate
-// counts, and for how long requests fell due in it; 0: all the time. A request that
-// times out after the end makes no run longer, and a target that is silent until the
-// interrupt none shorter.
+// lengths returns the length of the measured part, until the last answer that its rate counts, and of its sending window; 0:
+// all of it. A request that times out after the end does not lengthen a run, and a target that is silent until the interrupt
+// does not shorten it.
 func (r *run) lengths(interrupted bool) (measured, due float64) {
 	fell, done, good := r.recorder.last()
 	end := r.end
@@ -58,8 +57,7 @@ func (r *run) lengths(interrupted bool) (measured, due float64) {
 	return max(done-r.plan.Warmup, 0).Seconds(), due
 }
 
-// assess says whether the generator was the bottleneck, and warns of what else a
-// reader should know before he believes the figures.
+// assess decides whether the generator was the bottleneck, and adds warnings that matter for the figures.
 func assess(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
@@ -89,7 +87,7 @@ func assess(res *report.Result) {
 	}
 }
 
-// cpuModel returns the processor's name where the system tells it.
+// cpuModel returns the processor's name, if the system reports it.
 func cpuModel() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -103,7 +101,7 @@ func cpuModel() string {
 	return ""
 }
 
-// describe fills in what does not come from the samples.
+// describe sets what does not come from the samples.
 func (r *run) describe(res *report.Result) {
 	res.Plan = r.plan.Describe(r.flows)
 	res.Machines = []report.Machine{{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}}

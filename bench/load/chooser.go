@@ -7,7 +7,7 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// chooser draws what an arrival is: flow, thing and job.
+// chooser draws an arrival's flow, thing and job at random.
 type chooser struct {
 	flows  []plan.CompiledFlow
 	rng    *rand.Rand

@@ -21,7 +21,7 @@ import (
 // dialer opens a run's connections. It is safe for concurrent use.
 type dialer struct {
 	network string
-	addrs   []string // resolved once, used in turns
+	addrs   []string // resolved once, used in turn
 	turn    atomic.Uint32
 	timeout time.Duration
 	tls     *tls.Config // nil: plain
@@ -31,8 +31,7 @@ type dialer struct {
 	protocol                      string // TLS version and suite of the first connection; after describe
 }
 
-// newDialer resolves the target's name once, so that a run measures the target and
-// not the resolver.
+// newDialer resolves the target's name once, so that a run does not measure the resolver.
 func newDialer(ctx context.Context, p *plan.Plan, target *url.URL) (*dialer, error) {
 	d := &dialer{network: "tcp", timeout: p.Timeout}
 	if target.Scheme == "https" || target.Scheme == "mqtts" {
@@ -91,7 +90,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	}
 	tc := tls.Client(socket.Peekable(nc), d.tls)
 	if err := tc.HandshakeContext(ctx); err != nil {
-		_ = nc.Close() // the handshake's error says why
+		_ = nc.Close() // the handshake's error is clearer
 		return nil, answer.TLSError{Err: err}
 	}
 	state := tc.ConnectionState()
@@ -105,8 +104,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return tc, nil
 }
 
-// conn is one connection with what is needed to read answers from it. It belongs to
-// one worker; only close may be called by others.
+// conn is a connection with buffers to read answers. It belongs to one worker; others may only call close.
 type conn struct {
 	nc       net.Conn
 	br       *bufio.Reader
@@ -125,8 +123,8 @@ func newConn(nc net.Conn, now time.Duration, br *bufio.Reader) *conn {
 	return c
 }
 
-// send writes a request, or leaves it to the Read that follows, which can do both in one exchange. request stays the
-// connection's until an answer is there.
+// send writes a request, or leaves that to the following Read, which can do both in one exchange. The connection uses request
+// until there is an answer.
 func (c *conn) send(request []byte) error {
 	if c.exchange != nil {
 		c.request = request
@@ -141,8 +139,7 @@ func (c *conn) write(p []byte) error {
 	return err
 }
 
-// Read counts the bytes that br reads, and keeps the error: fasthttp makes an EOF of
-// most that it meets before an answer's first byte.
+// Read counts the bytes that br reads, and keeps the error: fasthttp turns most errors before an answer's first byte into EOF.
 func (c *conn) Read(p []byte) (n int, err error) {
 	rest := c.request
 	if c.request = nil; rest != nil {
@@ -151,7 +148,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 		c.out += int64(sent)
 		rest = rest[sent:]
 	}
-	// Slow path: more of the answer, or a request that the connection took in parts.
+	// Slow path: more of the answer, or a request that was written in parts.
 	if n == 0 && err == nil {
 		if len(rest) > 0 {
 			err = c.write(rest)
@@ -165,8 +162,8 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// unasked says whether the target has closed the connection, or has sent something that it was not asked for, as a 408
-// before the first request: either ends the connection. Its deadline must not have passed.
+// unasked reports whether the target has closed the connection, or has sent something without a request, such as a 408: either
+// ends the connection. Its deadline must not have passed.
 func (c *conn) unasked() bool {
 	var p [1]byte
 	n, err := socket.ReadAvailable(c.nc, c.exchange, p[:])
@@ -174,7 +171,7 @@ func (c *conn) unasked() bool {
 }
 
 // extend makes the connection fail between timeout and 9/8 of it from now. Moving a
-// deadline costs as much as a tenth of a request, so it is moved only when it must be.
+// deadline costs a tenth of a request, so it is moved only when necessary.
 func (c *conn) extend(now, timeout time.Duration) error {
 	if c.deadline-now >= timeout {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// device is what a worker needs to be one thing on an MQTT connection. The session ends with its connection.
+// device lets a worker act as one thing on an MQTT connection. The session ends with its connection.
 type device struct {
 	version  packet.Version
 	thing    uint32
@@ -23,14 +23,14 @@ type device struct {
 	limit    int // of a packet, in bytes; 0: none
 	alive    keepAlive
 	in       []byte
-	from, to int // the bytes of in that are not taken yet
+	from, to int // the unread bytes of in
 	acks     []byte
 
 	id           uint16 // of the request
 	token        uint64
 	topic        []byte
 	payload      []byte
-	member       [2]int // where in payload the member with the token lies
+	member       [2]int // position of the token's member in payload
 	acknowledged bool
 	answered     bool
 	refusal      error // of the request, or nil
@@ -48,7 +48,7 @@ func newDevice(r *run, id int) *device {
 	if r.flows[0].Steps[0].Request.UsesThing() && r.plan.Things.Count >= uint64(r.plan.Connections) {
 		d.clientID = r.plan.Things.AppendTo(nil, d.thing)
 	} else {
-		d.clientID = fmt.Appendf(nil, "jobgate-bench-%d-%d", r.plan.Seed, id) // a certificate says who it is
+		d.clientID = fmt.Appendf(nil, "jobgate-bench-%d-%d", r.plan.Seed, id) // a certificate identifies it
 	}
 	return d
 }
@@ -60,7 +60,7 @@ func (w *worker) greet(ctx context.Context, now time.Duration) error {
 	if err := w.conn.extend(now, w.run.plan.Timeout); err != nil {
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { _ = w.conn.nc.Close() })() // who waits for it sees the error
+	defer context.AfterFunc(ctx, func() { _ = w.conn.nc.Close() })() // the waiting reader sees the error
 	if err := w.conn.write(packet.AppendConnect(nil, &packet.Connect{
 		Version: d.version, Clean: true, ClientID: d.clientID, KeepAlive: uint16(d.alive.asked / time.Second),
 	})); err != nil {
@@ -95,7 +95,7 @@ func (w *worker) subscribe() error {
 			return fmt.Errorf("no answer to SUBSCRIBE: %w", err)
 		}
 		if p.Type != packet.SUBACK {
-			if err := w.take(p); err != nil { // a notice may come first
+			if err := w.take(p); err != nil { // a notification may arrive first
 				return err
 			}
 			continue
@@ -113,7 +113,7 @@ func (w *worker) subscribe() error {
 	}
 }
 
-// filters are what the device subscribes to, each once.
+// filters are the device's subscriptions, without duplicates.
 func (w *worker) filters() (list []packet.Subscription) {
 	w.values.Thing = w.device.thing
 	add := func(filter []byte) {
@@ -135,7 +135,7 @@ func (w *worker) filters() (list []packet.Subscription) {
 	return list
 }
 
-// publish puts a request of the worker's own thing into w.out.
+// publish writes a request of the worker's thing into w.out.
 func (w *worker) publish(r *plan.Request) {
 	d := w.device
 	w.values.Thing = d.thing
@@ -148,7 +148,7 @@ func (w *worker) publish(r *plan.Request) {
 	w.out = packet.AppendPublish(w.out[:0], d.version, &packet.Publish{QoS: 1, ID: d.id, Topic: d.topic, Payload: d.payload})
 }
 
-// awaitAnswer reads until the request is acknowledged and answered, and acknowledges what came.
+// awaitAnswer reads until the request is acknowledged and answered, and acknowledges what it received.
 func (w *worker) awaitAnswer() error {
 	d := w.device
 	d.acknowledged, d.answered, d.refusal = false, false, nil
@@ -164,7 +164,7 @@ func (w *worker) awaitAnswer() error {
 	return w.acknowledge()
 }
 
-// take looks at one packet.
+// take handles one packet.
 func (w *worker) take(p packet.Packet) error {
 	d := w.device
 	switch p.Type {
@@ -195,7 +195,7 @@ func (w *worker) take(p packet.Packet) error {
 	return nil
 }
 
-// takeMessage keeps the answer to the request, in w.resp; what else the device is told is acknowledged, and no more.
+// takeMessage keeps the answer to the request in w.resp; other messages are only acknowledged.
 func (w *worker) takeMessage(p packet.Packet) error {
 	d := w.device
 	var m packet.Publish
@@ -223,16 +223,16 @@ func (w *worker) takeMessage(p packet.Packet) error {
 	return nil
 }
 
-// ours says whether an answer has the request's client token.
+// ours reports whether an answer has the request's client token.
 func (d *device) ours(payload []byte) bool {
-	if bytes.Contains(payload, d.payload[d.member[0]:d.member[1]]) { // Fast path: written as it was sent.
+	if bytes.Contains(payload, d.payload[d.member[0]:d.member[1]]) { // Fast path: the token is written as it was sent.
 		return true
 	}
 	var a struct{ ClientToken string }
 	return json.Unmarshal(payload, &a) == nil && a.ClientToken == strconv.FormatUint(d.token, 10)
 }
 
-// acknowledge sends what the messages that came are to be acknowledged by.
+// acknowledge sends the acknowledgments of the received messages.
 func (w *worker) acknowledge() error {
 	d := w.device
 	if len(d.acks) == 0 {
@@ -243,7 +243,7 @@ func (w *worker) acknowledge() error {
 	return err
 }
 
-// judgeMessage says whether the answer to the request is good.
+// judgeMessage decides whether the answer to the request is good.
 func (w *worker) judgeMessage() (answer.Kind, error) {
 	if err := w.device.refusal; err != nil {
 		return answer.Rejected, err

@@ -18,22 +18,21 @@ const (
 	// schedule; more wait within it, at no cost.
 	queueLength = 1024
 	// batch is the shortest time between two wake-ups of the dispatcher: arrivals
-	// closer together are sent together. It bounds the wake-ups to 20,000 a second.
+	// closer together are sent together. It limits wake-ups to 20,000 a second.
 	batch = 50 * time.Microsecond
 	// lead is how much earlier than due the timer is set: the least that waking up
 	// takes. Should it take less for once, the rest is spent yielding.
 	lead = 20 * time.Microsecond
 )
 
-// dispatcher hands out an open loop's arrivals when they fall due. One goroutine runs
-// it; later may be called by any.
+// dispatcher hands out an open loop's arrivals when they are due. One goroutine runs it; any may call later.
 type dispatcher struct {
 	run      *run
 	queue    chan arrival
 	arrivals *plan.Arrivals
 	pick     *chooser
 	timer    *timer.Timer
-	end      time.Duration // no arrival falls due from here on
+	end      time.Duration // no arrival is due from here on
 	left     int64         // of a run by count, arrivals of the schedule to come
 
 	next     arrival // of the schedule
@@ -41,7 +40,7 @@ type dispatcher struct {
 	mu       sync.Mutex
 	thinking thinking      // steps whose device waits
 	armed    time.Duration // when the timer wakes
-	flows    int64         // of several steps, begun and not ended
+	flows    int64         // flows of several steps, begun and not ended
 	over     bool
 	woken    time.Duration
 }
@@ -86,9 +85,8 @@ func (d *dispatcher) advance() {
 	d.next = d.pick.arrival(due)
 }
 
-// dispatch hands out arrivals until the schedule is over or ctx is done, then waits
-// for the queue to be emptied until the grace is over, and closes it. It returns how
-// many arrivals of the measured part no connection was free for.
+// dispatch hands out arrivals until the schedule is over or ctx is done, then waits until the queue is empty or the grace is
+// over, and closes it. It returns the number of arrivals of the measured part that found no free connection.
 func (d *dispatcher) dispatch(ctx context.Context) (missed int64, err error) {
 	defer close(d.queue)
 	stop := context.AfterFunc(ctx, func() {
@@ -147,17 +145,16 @@ func (d *dispatcher) wait(ctx context.Context) (a arrival, ok bool, err error) {
 	}
 }
 
-// ended says whether nothing will fall due any more; d.mu is held.
+// ended reports whether nothing more will be due; d.mu is held.
 func (d *dispatcher) ended(now time.Duration) bool {
 	if d.pending || len(d.thinking) > 0 {
 		return false
 	}
-	// The flows that were begun go on, in a run by count to their own end.
+	// Flows that have begun continue, in a run by count to their own end.
 	return d.flows == 0 || now >= d.end
 }
 
-// earliest returns when the next arrival falls due, and whether it is the schedule's;
-// d.mu is held.
+// earliest returns when the next arrival is due, and whether it is the schedule's; d.mu is held.
 func (d *dispatcher) earliest() (due time.Duration, planned bool) {
 	switch {
 	case len(d.thinking) > 0 && (!d.pending || d.thinking[0].due < d.next.due):
@@ -165,7 +162,7 @@ func (d *dispatcher) earliest() (due time.Duration, planned bool) {
 	case d.pending:
 		return d.next.due, true
 	}
-	return d.end, false // unless a flow that is still on its way thinks or ends before
+	return d.end, false // unless a flow in progress thinks or ends before
 }
 
 // take removes the next arrival; d.mu is held.
@@ -181,8 +178,7 @@ func (d *dispatcher) take(planned bool) arrival {
 	return a
 }
 
-// later lets the next step of a flow of several steps fall due at its time, or, with
-// no more to come, ends the flow.
+// later schedules the next step of a flow of several steps, or ends the flow if there is none.
 func (d *dispatcher) later(a arrival, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -203,8 +199,7 @@ func (d *dispatcher) later(a arrival, more bool) {
 	}
 }
 
-// hand passes an arrival to a free connection, and waits for one as long as the
-// grace allows.
+// hand passes an arrival to a free connection, and waits for one until the grace is over.
 func (d *dispatcher) hand(ctx context.Context, grace *grace, a arrival) bool {
 	select {
 	case d.queue <- a: // Fast path: there is room.
@@ -220,7 +215,7 @@ func (d *dispatcher) hand(ctx context.Context, grace *grace, a arrival) bool {
 	return false
 }
 
-// miss counts a and what else fell due and was not handed out.
+// miss counts a and all other due arrivals that were not handed out.
 func (d *dispatcher) miss(ctx context.Context, a arrival) (missed int64) {
 	until := d.end
 	if ctx.Err() != nil {
@@ -243,8 +238,7 @@ func (d *dispatcher) miss(ctx context.Context, a arrival) (missed int64) {
 	return missed + b2i(a.due >= d.run.plan.Warmup) + d.empty()
 }
 
-// drain waits until the queue is empty, and counts what is left in it when the grace
-// is over.
+// drain waits until the queue is empty, and counts what is left when the grace is over.
 func (d *dispatcher) drain(ctx context.Context, grace *grace) int64 {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -260,7 +254,7 @@ func (d *dispatcher) drain(ctx context.Context, grace *grace) int64 {
 	return 0
 }
 
-// empty takes back what waits in the queue.
+// empty removes all arrivals from the queue.
 func (d *dispatcher) empty() (missed int64) {
 	for {
 		select {
@@ -272,7 +266,7 @@ func (d *dispatcher) empty() (missed int64) {
 	}
 }
 
-// finish lets no step fall due any more.
+// finish cancels all scheduled steps.
 func (d *dispatcher) finish() {
 	d.mu.Lock()
 	d.over = true
@@ -286,11 +280,10 @@ func b2i(b bool) int64 {
 	return 0
 }
 
-// errUnsent explains arrivals that no connection was free for.
+// errUnsent is the error of arrivals that found no free connection.
 var errUnsent = errors.New("no connection was free for it until the run's end and a timeout more: the target, or --connections, is too small for this rate")
 
-// grace is how long after its end a run goes on handing out what fell due before: a
-// timeout.
+// grace is how long after its end a run continues to hand out arrivals that were due before: one timeout.
 type grace struct {
 	over  <-chan time.Time
 	timer *time.Timer

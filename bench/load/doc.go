@@ -1,5 +1,4 @@
-// Package load plays a fleet of devices against a server of HTTP, or of AWS's jobs
-// topics over MQTT, and measures it.
+// Package load simulates a fleet of devices that use an HTTP server, or AWS's jobs topics over MQTT, and measures the server.
 //
 //	                 ┌ open loop ──────────────────────────────┐
 //	Stage, arrivals ─▶ dispatcher ─▶ queue ─▶ worker (one connection each)
@@ -8,13 +7,11 @@
 //	                 └─────────────────────────┘   │
 //	closed loop: each worker by itself             └─▶ recorder ─▶ report.Result
 //
-// In an open loop every request has a moment at which it is meant to be sent, drawn
-// beforehand from the rate; latency counts from that moment, so that a target which
-// stalls, and everybody who waits behind the stall, shows in the figures (no
-// coordinated omission). In a closed loop each connection asks again when it has its
-// answer, which finds the highest throughput and flatters latency.
+// In an open loop every request has an intended send time, drawn in advance from the rate. Latency counts from that time, so
+// that a stall of the target, and all requests that wait behind it, show in the figures (no coordinated omission). In a
+// closed loop each connection sends its next request after the answer, which finds the highest throughput and understates
+// latency.
 //
-// The package measures itself as well: a request that was sent late although a
-// connection was free, or a generator that used up its CPU, is the generator's own
-// doing, and the result then says so instead of stating a latency.
+// The package also measures itself: if requests were sent late although a connection was free, or the generator used up its
+// CPU, the result says so instead of stating a latency.
 package load

@@ -7,17 +7,17 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// keepAlive is how a device that has nothing to say keeps its connection: by a PINGREQ within each keep alive (5
+// keepAlive keeps an idle device's connection: by a PINGREQ within each keep alive (5
 // §3.1.2.10).
 type keepAlive struct {
 	asked    time.Duration // in CONNECT, whole seconds; 0: none
-	agreed   time.Duration // what the server wants, or asked
+	agreed   time.Duration // the server's value, or the requested one
 	pinged   time.Duration
 	timer    *time.Timer
-	answered bool // the PINGREQ that was sent last
+	answered bool // the last PINGREQ
 }
 
-// agree takes the keep alive from the answer to CONNECT.
+// agree sets the keep alive from the answer to CONNECT.
 func (k *keepAlive) agree(ack *packet.Connack) {
 	seconds := ack.Properties.Number(packet.ServerKeepAlive, uint32(k.asked/time.Second))
 	k.agreed = time.Duration(seconds) * time.Second
@@ -32,8 +32,7 @@ func (w *worker) pingAt() (at time.Duration, ok bool) {
 	return max(w.free, w.conn.opened, k.pinged) + k.agreed*3/4, true
 }
 
-// next returns what the dispatcher hands out next, and false when that is all. A device that waits for it says meanwhile
-// that it is there.
+// next returns the dispatcher's next arrival, and false at the end. While it waits the device sends its PINGREQs.
 func (w *worker) next(d *dispatcher) (a arrival, ok bool) {
 	if w.device == nil || w.device.alive.agreed == 0 {
 		a, ok = <-d.queue
@@ -47,13 +46,13 @@ func (w *worker) next(d *dispatcher) (a arrival, ok bool) {
 		select {
 		case a, ok = <-d.queue:
 			return a, ok
-		case <-k.timer.C: // the timer is not moved with each request: that would cost more than to look at the time now and then
+		case <-k.timer.C: // the timer is not moved with each request: checking the time now and then is cheaper
 			k.timer.Reset(w.pingIfDue())
 		}
 	}
 }
 
-// pingIfDue returns how long it takes until it is to be asked again.
+// pingIfDue returns when to call it again.
 func (w *worker) pingIfDue() time.Duration {
 	now := w.run.clock.now()
 	at, ok := w.pingAt()
@@ -67,7 +66,7 @@ func (w *worker) pingIfDue() time.Duration {
 	return max(at-now, time.Millisecond)
 }
 
-// pause is run.pause of a device that says meanwhile that it is there.
+// pause is run.pause for a device, which sends its PINGREQs meanwhile.
 func (w *worker) pause(ctx context.Context, due time.Duration) bool {
 	for {
 		at, ok := w.pingAt()
@@ -81,8 +80,8 @@ func (w *worker) pause(ctx context.Context, due time.Duration) bool {
 	}
 }
 
-// ping sends a PINGREQ and waits for the answer, and takes what the device was told meanwhile. A connection that does not
-// answer is dropped: the next request opens another.
+// ping sends a PINGREQ and waits for the answer; it handles messages that arrive before. A connection without an answer is
+// dropped: the next request opens another.
 func (w *worker) ping(now time.Duration) {
 	k := &w.device.alive
 	k.pinged, k.answered = now, false

@@ -8,7 +8,7 @@ import (
 	"jobgate/bench/report"
 )
 
-// watch ends the intervals on time, and tells how the run goes, until it is over.
+// watch ends the intervals on time, and reports the progress, until the run is over.
 func (r *run) watch(over <-chan struct{}) {
 	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
 		r.tell(plan.Live{})
@@ -37,7 +37,7 @@ func (r *run) watch(over <-chan struct{}) {
 	}
 }
 
-// recent is what the progress bar shows: the intervals since it was last drawn.
+// recent sums up the intervals since the progress bar was last drawn.
 type recent struct {
 	latency *report.Histogram
 	good    int64
@@ -71,7 +71,7 @@ func (r *run) sleep(until time.Duration, over <-chan struct{}) bool {
 	}
 }
 
-// tell passes on how the run goes.
+// tell reports the progress.
 func (r *run) tell(l plan.Live) {
 	if r.plan.OnInterval == nil {
 		return

@@ -16,13 +16,13 @@ import (
 type sample struct {
 	op       int
 	kind     answer.Kind
-	err      error // what happened, unless good
+	err      error // the failure; empty if good
 	due      time.Duration
 	sent     time.Duration // when it was handed to a connection
 	free     time.Duration // when that connection had become free
 	done     time.Duration
 	status   int
-	shed     bool // turned away with Retry-After
+	shed     bool // refused with Retry-After
 	in, out  int64
 	reopened bool // needed a new connection in place of an old one
 }
@@ -32,8 +32,8 @@ type recorder struct {
 	open    bool
 	begin   time.Duration // of the measured part
 	shards  []*shard
-	due     atomic.Int64 // requests of the measured part that were taken up or, closed loop, sent
-	follow  atomic.Int64 // of them, in an open loop, those that follow another of their flow
+	due     atomic.Int64 // requests of the measured part that were dispatched or, closed loop, sent
+	follow  atomic.Int64 // of them, in an open loop, later steps of a flow
 	skipped atomic.Int64
 
 	mu        sync.Mutex // of what follows: the rotation against the end
@@ -45,8 +45,7 @@ type recorder struct {
 	slot      time.Duration // of the last of intervals: its beginning in widths
 }
 
-// shard takes the samples of some of the workers, so that they do not wait for each
-// other.
+// shard collects the samples of some of the workers, so that they do not wait for each other.
 type shard struct {
 	mu       sync.Mutex
 	latency  *report.Histogram
@@ -61,7 +60,7 @@ type shard struct {
 	waited   int64
 	in, out  int64
 	reopened int64
-	lastDue  time.Duration // when the last one fell due
+	lastDue  time.Duration // when the last one was due
 	last     time.Duration // when the last one was done
 	lastGood time.Duration // when the last good one was
 	slice    *slice
@@ -151,8 +150,8 @@ func (sh *shard) time(open bool, s *sample) {
 		return
 	}
 	sh.service.Record(s.done - s.sent)
-	// The generator's own delay: its connection was free and the request due, and
-	// still it was not sent.
+	// The generator's own delay: the connection was free and the request due, but it was not
+	// sent.
 	sh.lag.Record(s.sent - max(s.due, s.free))
 	if s.free > s.due {
 		sh.waited++
@@ -223,7 +222,7 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 	switch n := len(r.intervals); {
 	case n > 0 && slot == r.slot:
 		extend(&r.intervals[n-1], i)
-	// One in which nothing happened is a stall, and is shown; but for the rest at the end.
+	// An empty one is a stall and is shown, except at the end.
 	case i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.tick().Seconds()/2:
 		r.intervals, r.slot = append(r.intervals, i), slot
 	}
@@ -233,7 +232,7 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 	return i
 }
 
-// join makes one interval of each two.
+// join merges intervals in pairs.
 func (r *recorder) join() {
 	r.width *= 2
 	r.slot /= 2
@@ -264,7 +263,7 @@ func (r *recorder) skip(due time.Duration, n int64) {
 	}
 }
 
-// last returns when the last request of the measured part fell due, when the last was
+// last returns when the last request of the measured part was due, when the last was
 // done, and when the last good one was, or 0.
 func (r *recorder) last() (due, done, good time.Duration) {
 	for _, sh := range r.shards {

@@ -16,13 +16,13 @@ import (
 	"jobgate/bench/report"
 )
 
-// ErrUnreachable is a target that not even one connection could be opened to.
+// ErrUnreachable means that no connection to the target could be opened.
 var ErrUnreachable = errors.New("load: cannot reach the target")
 
-// interruptGrace is how long an interrupted run waits for answers on their way.
+// interruptGrace is how long an interrupted run waits for outstanding answers.
 const interruptGrace = 500 * time.Millisecond
 
-// run is a plan while it runs.
+// run is a plan in execution.
 type run struct {
 	plan       *plan.Plan
 	flows      []plan.CompiledFlow
@@ -40,10 +40,8 @@ type run struct {
 	cpu, wall  time.Duration             // that passed for the generator while it sent
 }
 
-// Run plays the plan. It returns a result whenever the plan itself was sound, with
-// what was measured so far if ctx ends before the plan does; the error beside a result
-// says why there is nothing in it (ErrUnreachable). It does not outlast the plan's end
-// by more than two timeouts and a little.
+// Run executes the plan. If the plan is valid it returns a result, with the measurements so far if ctx ends first; an error
+// beside a result means that it is empty (ErrUnreachable). Run ends at most two timeouts and a little after the plan.
 func Run(ctx context.Context, p *plan.Plan) (*report.Result, error) {
 	r, target, err := prepare(p)
 	if err != nil {
@@ -95,7 +93,7 @@ func prepare(p *plan.Plan) (*run, *url.URL, error) {
 }
 
 // reach resolves the target and opens one connection to it, so that a wrong address or
-// certificate is an error at once and not a report full of them.
+// certificate is an error at once.
 func (r *run) reach(ctx context.Context, target *url.URL) error {
 	var err error
 	if r.dialer, err = newDialer(ctx, r.plan, target); err != nil {
@@ -110,7 +108,7 @@ func (r *run) reach(ctx context.Context, target *url.URL) error {
 	return nil
 }
 
-// play opens the connections, runs the loop to its end and waits for its answers.
+// play opens the connections, runs the loop to its end and waits for the answers.
 func (r *run) play(ctx context.Context) error {
 	for id := 1; id < r.plan.Connections; id++ {
 		r.workers = append(r.workers, newWorker(r, id))
@@ -138,7 +136,7 @@ func (r *run) play(ctx context.Context) error {
 	return err
 }
 
-// interrupt closes all connections, so that nothing waits for an answer any more.
+// interrupt closes all connections, so that no worker waits for an answer.
 func (r *run) interrupt() {
 	r.abort(errInterrupted)
 	for _, w := range r.workers {
@@ -207,7 +205,7 @@ func (r *run) closeAll() {
 	}
 }
 
-// serve plays what the dispatcher hands out.
+// serve sends the dispatcher's arrivals.
 func (w *worker) serve(d *dispatcher) {
 	for {
 		a, ok := w.next(d)
@@ -237,7 +235,7 @@ func (w *worker) saturate(ctx context.Context, c *chooser) {
 				a.due = w.run.clock.now()
 			}
 		}
-		// Nobody is there: do not burn the CPU on it.
+		// Nobody answers: do not spin.
 		if w.stranded && !w.run.pause(ctx, w.free+10*time.Millisecond) {
 			return
 		}
@@ -259,8 +257,7 @@ func (r *run) pause(ctx context.Context, due time.Duration) bool {
 	}
 }
 
-// fellDue counts a request of an open loop's measured part; follows says that it is
-// not of the schedule but a later step of a flow.
+// fellDue counts a request of an open loop's measured part; follows: it is a later step of a flow.
 func (r *run) fellDue(due time.Duration, follows bool) {
 	if !r.plan.Open() || due < r.plan.Warmup {
 		return
@@ -271,7 +268,7 @@ func (r *run) fellDue(due time.Duration, follows bool) {
 	}
 }
 
-// record adds a sample. What failed because the run was interrupted did not fail.
+// record adds a sample, unless it failed because the run was interrupted.
 func (r *run) record(worker int, s *sample) {
 	if s.kind != answer.Good && r.hard.Err() != nil {
 		s.kind = answer.Abandoned

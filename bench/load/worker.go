@@ -16,7 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// arrival is one request that is to be sent: a step of a flow for a thing.
+// arrival is a request to send: a step of a flow for a thing.
 type arrival struct {
 	due      time.Duration
 	flow     int
@@ -26,8 +26,7 @@ type arrival struct {
 	captured [][]byte // what the flow's earlier steps captured
 }
 
-// worker is one connection of a run and the goroutine that uses it. Everything it
-// needs for a request it has already: an exchange allocates nothing.
+// worker is one connection of a run and the goroutine that uses it. An exchange allocates nothing.
 type worker struct {
 	run      *run
 	id       int
@@ -41,7 +40,7 @@ type worker struct {
 	values   plan.Values
 	free     time.Duration // when the connection became free
 	dialled  bool          // a connection was open before
-	stranded bool          // the last request found nobody to connect to
+	stranded bool          // the last request could not connect
 	judged   uint64        // answers checked
 	device   *device       // of a run over MQTT, else nil
 	last     remembered
@@ -60,7 +59,7 @@ func newWorker(r *run, id int) *worker {
 	return w
 }
 
-// do plays an arrival's step, and the steps after it that need no waiting. It returns
+// do sends an arrival's step, and the steps after it without think time. It returns
 // the next step if that one has a think time, which its due time includes. The run's end
 // ends the flow.
 func (w *worker) do(a arrival) (next arrival, more bool) {
@@ -92,7 +91,7 @@ func (w *worker) do(a arrival) (next arrival, more bool) {
 	}
 }
 
-// request sends one step and records how it went.
+// request sends one step and records the outcome.
 func (w *worker) request(a *arrival, step *plan.CompiledStep) bool {
 	s := sample{op: step.Op, due: a.due, free: w.free, sent: a.due} // in a closed loop it is due now
 	if w.run.dispatcher != nil {
@@ -128,7 +127,7 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 	if after := w.run.plan.ReconnectAfter; w.conn != nil && after > 0 && s.sent-w.conn.opened > after {
 		w.drop()
 	}
-	if w.conn != nil && w.device == nil && w.ended(s.sent) { // a device is told things unasked
+	if w.conn != nil && w.device == nil && w.ended(s.sent) { // a device receives notifications at any time
 		w.drop() // nothing was sent on it: the request goes out on another, whatever its method
 	}
 	for {
@@ -167,12 +166,12 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 	}
 }
 
-// quiet is from how long a silence on the target's closing or speaking unasked is looked for before a request: looking
-// takes a system call, which a busy connection can do without.
+// quiet is the silence after which a request first checks whether the target has closed the connection or sent something:
+// the check takes a system call, which busy connections save.
 const quiet = time.Millisecond
 
-// ended says whether the target has ended the connection since its last answer or, what it does to the same effect, has
-// sent something that nobody asked for.
+// ended reports whether the target has closed the connection since its last answer, or has sent something without a request,
+// which also ends it.
 func (w *worker) ended(now time.Duration) bool {
 	c := w.conn
 	if c.answers > 0 && now-max(w.free, c.opened) < quiet {
@@ -188,7 +187,7 @@ func (w *worker) roundTrip(step *plan.CompiledStep, s *sample) error {
 		return err
 	}
 	if err := c.send(w.out); err != nil {
-		// What the target said before it closed says more than a broken pipe does.
+		// The target's last answer says more than a broken pipe.
 		if _, readErr := w.br.Peek(1); readErr != nil && answer.ExchangeKind(readErr, false) == answer.TLSFailed {
 			return readErr
 		}
@@ -210,7 +209,7 @@ func (w *worker) roundTrip(step *plan.CompiledStep, s *sample) error {
 	return nil
 }
 
-// unpack replaces a compressed body by what it holds.
+// unpack decompresses a body.
 func (w *worker) unpack() (answer.Kind, error) {
 	coding := w.resp.Header.ContentEncoding()
 	if len(coding) == 0 || len(w.resp.Body()) == 0 {
@@ -226,8 +225,8 @@ func (w *worker) unpack() (answer.Kind, error) {
 	return answer.Good, nil
 }
 
-// judge says whether the answer in w.resp is good. Most answers of a run are the one before, to the letter, and what was
-// good is good again: to compare them takes a tenth of the time.
+// judge decides whether the answer in w.resp is good. Most answers equal the one before, and comparing the two takes a tenth
+// of the time.
 func (w *worker) judge(step *plan.CompiledStep) (answer.Kind, error) {
 	w.judged++
 	deep, last, body := w.judged%256 == 1, &w.last, w.resp.Body()
@@ -270,7 +269,7 @@ func (w *worker) connect(ctx context.Context, now time.Duration) error {
 	}
 	w.dialled = true
 	if w.run.hard.Err() != nil {
-		w.drop() // the run was ended meanwhile, by someone who saw no connection to close
+		w.drop() // the run ended meanwhile, before there was a connection to close
 		return context.Cause(w.run.hard)
 	}
 	return nil
@@ -279,7 +278,7 @@ func (w *worker) connect(ctx context.Context, now time.Duration) error {
 // drop closes the worker's connection.
 func (w *worker) drop() {
 	w.current.Store(nil)
-	_ = w.conn.nc.Close() // whatever it says, the connection is of no more use
+	_ = w.conn.nc.Close() // the error does not matter: the connection is no longer used
 	w.conn = nil
 }
 
