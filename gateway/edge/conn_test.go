@@ -149,7 +149,7 @@ func TestTooLargeArrives(t *testing.T) {
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
-		o.ReadTimeout, h.ReadTimeout, h.IdleTimeout = 100*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond
+		o.ReadTimeout, h.ReadTimeout, h.IdleTimeout = time.Second, time.Second, 200*time.Millisecond
 	})
 	f := func(what, sent, want string) {
 		t.Helper()
@@ -227,17 +227,18 @@ func TestConnectionLimit(t *testing.T) {
 func TestDrainCutsOff(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
+	large := make([]byte, 64<<20) // more than sockets buffer
 	handler := func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
 		case "/large":
-			ctx.SetBody(make([]byte, 64<<20))
+			ctx.SetBody(large)
 		case "/slow":
 			entered <- struct{}{}
 			<-leave
 		}
 	}
 	drain := func(requests ...string) error {
-		s := serve(t, handler, func(_ *edge.Options, _ *edge.HTTPOptions, d *edge.Drain) { d.Timeout = 300 * time.Millisecond })
+		s := serve(t, handler, func(_ *edge.Options, _ *edge.HTTPOptions, d *edge.Drain) { d.Timeout = time.Second })
 		for _, request := range requests {
 			_, _ = io.WriteString(s.dial(t), request)
 		}

@@ -25,7 +25,7 @@ func (i *interrupts) SetReadDeadline(t time.Time) error {
 }
 
 // A connection that asks for the first time, or after a long silence, is parked soon; one that polls is not.
-func TestSilence(t *testing.T) {
+func TestParkedBySilence(t *testing.T) {
 	f := func(what string, wait uint32, asks []uint32, want ...uint32) {
 		t.Helper()
 		l := &Listener{Options: Options{Metrics: NewMetrics()}}
