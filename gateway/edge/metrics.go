@@ -31,7 +31,7 @@ type Metrics struct {
 
 var (
 	connectionsDesc = prometheus.NewDesc("jobgate_connections",
-		"Open connections, by listener and state: fresh has not sent a request yet, active is being served, idle is between two requests, parked has been idle for long.", []string{"listener", "state"}, nil)
+		"Open connections, by listener and state: fresh has not sent a request yet, active is being served, idle is between two requests, parked is silent and holds no goroutine.", []string{"listener", "state"}, nil)
 	certificateDesc = prometheus.NewDesc("jobgate_tls_certificate_expiry_seconds",
 		"Unix time at which the listener's certificate in use ends.", []string{"listener"}, nil)
 )
