@@ -20,15 +20,15 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Config configures a Driver; all but Retention and TellEvery is required.
+// Config configures a Driver; all but Retention and PublishEvery is required.
 type Config struct {
-	Store     jobs.Store
-	Publisher *Publisher
-	Documents Documents
-	ChunkSize int           // executions in one step
-	Retention time.Duration // jobs that ended longer ago are deleted; 0: never
-	TellEvery time.Duration // minimum interval between events of a job's counts; 0: a second
-	Log       *slog.Logger
+	Store        jobs.Store
+	Publisher    *Publisher
+	Documents    Documents
+	ChunkSize    int           // executions in one step
+	Retention    time.Duration // jobs that ended longer ago are deleted; 0: never
+	PublishEvery time.Duration // minimum interval between events of a job's counts; 0: a second
+	Log          *slog.Logger
 }
 
 // Documents are the compiled documents of jobs. They are dropped when they change or are no longer needed.
@@ -63,7 +63,7 @@ func New(c Config) *Driver {
 	d := &Driver{
 		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
 		store:     c.Store, publish: c.Publisher, documents: c.Documents, chunk: c.ChunkSize, log: c.Log,
-		shared: c.Store.Shared(), retention: c.Retention, published: published{every: cmp.Or(c.TellEvery, time.Second)},
+		shared: c.Store.Shared(), retention: c.Retention, published: published{every: cmp.Or(c.PublishEvery, time.Second)},
 	}
 	if d.shared {
 		d.scheduler.every = lookShared

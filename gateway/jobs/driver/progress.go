@@ -51,7 +51,7 @@ func (m *published) set(jobID string, s jobs.Sample) {
 	m.last[jobID] = s
 }
 
-// Soon schedules a job within Config.TellEvery. It is for devices that have started, which only changes the counts.
+// Soon schedules a job within Config.PublishEvery. It is for devices that have started, which only changes the counts.
 func (d *Driver) Soon(jobID string) { d.scheduler.soon(jobID, d.published.every) }
 
 // publishCounts publishes a job's counts if they have changed. The final counts come with the event of the job's end.

@@ -40,11 +40,11 @@ type Config struct {
 	Fetch    Fetcher    // nil: documentSource is refused
 	// Signatures signs the code files of a new document, until ctx ends; nil: uses those
 	// of DocumentOptions.
-	Signatures func(ctx context.Context) jobdoc.CodeSignatures
-	Limits     Limits
-	Retention  time.Duration // jobs that ended longer ago are deleted; 0: never
-	TellEvery  time.Duration // minimum interval between events of a job's counts; 0: a second
-	Log        *slog.Logger  // nil: discards
+	Signatures   func(ctx context.Context) jobdoc.CodeSignatures
+	Limits       Limits
+	Retention    time.Duration // jobs that ended longer ago are deleted; 0: never
+	PublishEvery time.Duration // minimum interval between events of a job's counts; 0: a second
+	Log          *slog.Logger  // nil: discards
 }
 
 // Limits bound a request or a step; 0 is the default.
@@ -106,7 +106,7 @@ func New(c Config) (*Service, error) {
 	}
 	s.driver = driver.New(driver.Config{
 		Store: c.Store, Publisher: s.publish, Documents: &s.documents,
-		ChunkSize: s.limits.ChunkSize, Retention: c.Retention, TellEvery: c.TellEvery, Log: c.Log,
+		ChunkSize: s.limits.ChunkSize, Retention: c.Retention, PublishEvery: c.PublishEvery, Log: c.Log,
 	})
 	s.scratch.New = func() any { list := make([]jobs.Execution, 0, 8); return &list }
 	return s, nil

@@ -25,11 +25,11 @@ func newGateway(t *testing.T, db *memory.Database) *gateway {
 	return newGatewayOver(t, db.Open())
 }
 
-func newGatewayOver(t *testing.T, e engine.Engine, tellEvery ...time.Duration) *gateway {
+func newGatewayOver(t *testing.T, e engine.Engine, publishEvery ...time.Duration) *gateway {
 	t.Helper()
 	c := operations.Config{Store: rules.Over(e), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}}
-	if len(tellEvery) > 0 {
-		c.TellEvery = tellEvery[0]
+	if len(publishEvery) > 0 {
+		c.PublishEvery = publishEvery[0]
 	}
 	s, err := operations.New(c)
 	if err != nil {
