@@ -59,7 +59,7 @@ func (f *fake) url(at time.Time) string {
 	return url
 }
 
-// begin returns when a quantum begins after testTime.
+// begin returns the start of a quantum after testTime.
 func (f *fake) begin() time.Time {
 	s, _ := f.r.slot(f.document.Template, f.execution.Job.ID)
 	begin := testTime.Truncate(time.Second)
@@ -69,16 +69,16 @@ func (f *fake) begin() time.Time {
 	return begin
 }
 
-// Within a quantum every device gets the same bytes, and after it others.
+// Within a quantum every device gets the same bytes; the next quantum has others.
 func TestOneRenderingAQuantum(t *testing.T) {
 	f := func(quantum, within, after time.Duration) {
 		t.Helper()
 		f := newFake(t, signingtest.SharedDocument, quantum)
 		begin := f.begin()
 		first := f.url(begin)
-		for range 8 { // the last but one keeps the document, and the last takes it from there
+		for range 8 { // the last but one keeps the rendering, and the last reuses it
 			if same := f.url(begin.Add(within)); same != first {
-				t.Errorf("quantum %v: %v later the URL is another", quantum, within)
+				t.Errorf("quantum %v: %v later the URL is different", quantum, within)
 			}
 		}
 		if other := f.url(begin.Add(after)); other == first {
@@ -101,7 +101,7 @@ func TestSessionEndsWithinQuantum(t *testing.T) {
 	f.authority.Granted.Ends = end
 	first := f.url(begin)
 	if same := f.url(end.Add(-time.Second)); same != first || f.authority.Asked() != 1 {
-		t.Errorf("before the session's end the URL is another: %d grants", f.authority.Asked())
+		t.Errorf("before the session's end the URL is different: %d grants", f.authority.Asked())
 	}
 	f.authority.Err = errors.New("no other session")
 	text, err := f.r.AppendTo([]byte("foo"), &f.document, &f.execution, end)
@@ -111,7 +111,7 @@ func TestSessionEndsWithinQuantum(t *testing.T) {
 	}
 }
 
-// A document that names its device is signed for each.
+// A document that names its device is signed for each device.
 func TestPerDeviceRendering(t *testing.T) {
 	f := newFake(t, signingtest.PerDeviceDocument, 0)
 	one := f.url(testTime)
@@ -122,7 +122,7 @@ func TestPerDeviceRendering(t *testing.T) {
 	}
 }
 
-// A job's new lifetime and a corrected clock show at once.
+// A job's new URL lifetime and a corrected clock take effect at once.
 func TestRenderingFollows(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 0)
 	has := func(want string) {
@@ -139,7 +139,7 @@ func TestRenderingFollows(t *testing.T) {
 	has("X-Amz-Date=20261123T130000Z&")
 }
 
-// A URL that lives shorter than the quantum is not handed out when it is past half of its life.
+// If URLs expire before the quantum ends, a URL is not handed out after half of its lifetime.
 func TestShortLifeInLongQuantum(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 10*time.Minute)
 	f.document.Expires = time.Minute
@@ -148,17 +148,17 @@ func TestShortLifeInLongQuantum(t *testing.T) {
 		seen[f.url(testTime.Add(time.Duration(s)*time.Second))] = true
 	}
 	if len(seen) < 2 || len(seen) > 3 {
-		t.Errorf("%d URLs of a minute's life within a minute, want one each half", len(seen))
+		t.Errorf("%d URLs with a lifetime of a minute within a minute, want one each half", len(seen))
 	}
 }
 
-// A clamped rendering serves until a longer session is there, and no longer.
+// A clamped rendering is used only until a longer session is available.
 func TestClampedRendering(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 0)
 	f.authority.Granted.Clamped, f.authority.Granted.Lifetime = true, time.Minute
 	first := f.url(testTime)
 	if again := f.url(testTime); again != first || f.authority.Asked() != 2 {
-		t.Errorf("the same session renders anew, or nobody asked for another: %d grants", f.authority.Asked())
+		t.Errorf("the same session is rendered again, or no longer one was requested: %d grants", f.authority.Asked())
 	}
 	f.authority.Granted = signing.Grant{Signer: signingtest.NewSigner(t, "ASIAOTHER")}
 	if other := f.url(testTime); !strings.Contains(other, "ASIAOTHER") {
@@ -166,7 +166,7 @@ func TestClampedRendering(t *testing.T) {
 	}
 }
 
-// Renderings of jobs that nobody asks for any more are dropped.
+// Renderings of jobs that nobody requests any more are dropped.
 func TestPrune(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 0)
 	count := func() (n int) {

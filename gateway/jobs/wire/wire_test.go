@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// What AppendString writes is JSON, and the same text to encoding/json.
+// AppendString writes JSON that encoding/json decodes to the same text.
 func FuzzAppendString(f *testing.F) {
 	f.Add("")
 	f.Add("plain <&> text")
