@@ -92,8 +92,8 @@ func (d *Driver) noticed(n *jobs.Notice) {
 	}
 }
 
-// FeedLag returns the time since this gateway had read all changes by the store's gateways; usually below a second. 0 if
-// the store is not shared.
+// FeedLag returns the time since this gateway last had read all changes by the store's gateways; usually below a second. 0
+// if the store is not shared.
 func (d *Driver) FeedLag() time.Duration {
 	at := d.caughtUp.Load()
 	if at == 0 {

@@ -27,7 +27,7 @@ func (m *published) due(jobID string, s jobs.Sample) (now bool, again time.Time)
 	switch {
 	case known && before.Counts == s.Counts, !known && s.Counts == (jobs.Counts{}):
 		return false, time.Time{}
-	case !known: // another gateway, or a rollout, may have published them; that has been read by then
+	case !known: // another gateway or a rollout may have published them; by then, this gateway has read that
 		m.set(jobID, jobs.Sample{At: s.At, Counts: unknown})
 		return false, s.At.Add(m.every)
 	case known && s.At.Sub(before.At) < m.every && !s.At.Before(before.At):
@@ -37,7 +37,7 @@ func (m *published) due(jobID string, s jobs.Sample) (now bool, again time.Time)
 	return true, time.Time{}
 }
 
-// were records counts that were published in another way.
+// were records counts that were published elsewhere.
 func (m *published) were(jobID string, s jobs.Sample) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// However many devices report, a job's counts are published once a second, and the last counts too.
+// A job's counts are published at most once a second, however many devices report. The last ones are always published.
 func TestTold(t *testing.T) {
 	m := published{every: time.Second}
 	start := time.Unix(1_700_000_000, 0)
@@ -40,10 +40,10 @@ func TestTold(t *testing.T) {
 	}
 	m.were("eight", at(0, 1))
 	if now, _ := m.due("eight", at(time.Second, 1)); now {
-		t.Error("published counts are published again")
+		t.Error("unchanged counts are published again")
 	}
 	if now, _ := m.due("eight", at(time.Second, 2)); !now {
-		t.Error("another job's counts are not published")
+		t.Error("changed counts are not published")
 	}
 	if now, again := m.due("nine", jobs.Sample{At: start}); now || !again.IsZero() {
 		t.Error("a job without executions has counts to publish")

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// TestLogEnd: the operator reads in the log that a job has ended, and how.
+// TestLogEnd checks that the log says that a job has ended, and how.
 func TestLogEnd(t *testing.T) {
 	var out bytes.Buffer
 	p := NewPublisher(false, slog.New(slog.NewTextHandler(&out, nil)))

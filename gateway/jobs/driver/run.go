@@ -44,7 +44,7 @@ func (d *Driver) leads(ctx context.Context) bool {
 	if d.leading.Store(leads); leads {
 		return true
 	}
-	d.scheduler.take(time.Now()) // drop it: another process does the work
+	d.scheduler.take(time.Now()) // discard it: another process does the work
 	select {
 	case <-ctx.Done():
 	case <-time.After(max(again, gatherFor)):

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A thousand reports on a job wake Run once a second, if they begin executions, and once a look, if they end them.
+// A thousand reports on a job wake Run once a second if they start executions, and once per check if they end them.
 func TestReportsWakeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &Driver{scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery}}
@@ -25,22 +25,22 @@ func TestReportsWakeOnce(t *testing.T) {
 		f := func(what string, report func(jobID string), want int) {
 			t.Helper()
 			if n := woken(report); n != want {
-				t.Errorf("%s: a thousand reports wake %d times, want %d", what, n, want)
+				t.Errorf("%s: a thousand reports wake Run %d times, want %d", what, n, want)
 			}
 		}
 		f("begun", d.Soon, 1)
 		time.Sleep(d.published.every)
-		f("begun, a second later, and not looked at", d.Soon, 0)
+		f("begun, a second later, not checked yet", d.Soon, 0)
 		if ids, _, _ := d.scheduler.take(time.Now()); len(ids) != 1 {
 			t.Errorf("%v are due a second later, want one job", ids)
 		}
-		f("begun, looked at", d.Soon, 1)
+		f("begun, checked", d.Soon, 1)
 		f("ended", d.Want, 1)
 		f("begun, and wanted at once", d.Soon, 0)
 		if ids, _, _ := d.scheduler.take(time.Now()); len(ids) != 1 {
 			t.Errorf("%v are due at once, want one job", ids)
 		}
-		f("ended, looked at", d.Want, 1)
+		f("ended, checked", d.Want, 1)
 	})
 }
 
