@@ -27,7 +27,7 @@ type Step struct {
 	Wake   time.Time      // nothing to do until then; zero: until something changes
 }
 
-// Allowance is how many executions a rollout may queue. Each uses up some of its rate, starting at Pace.
+// Allowance is how many executions a rollout may queue. Each uses up some of the rate, starting at Pace.
 type Allowance struct {
 	N    int
 	Pace time.Time

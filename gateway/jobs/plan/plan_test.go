@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// rollOutFor plays a rollout for a time, looking at it every step, and returns how many it queued in each minute.
+// rollOutFor simulates a rollout, planned every step, and returns how many executions it queued in each minute.
 func rollOutFor(t *testing.T, c *jobs.RolloutConfig, minutes int, step time.Duration) []int {
 	t.Helper()
 	j := &jobs.Job{ID: "j", Status: jobs.JobInProgress, Selection: jobs.Snapshot, Rollout: c}
@@ -43,8 +43,8 @@ func TestRolloutRate(t *testing.T) {
 	f(&jobs.RolloutConfig{MaximumPerMinute: 1}, time.Second, 1, 1, 1)
 	f(&jobs.RolloutConfig{MaximumPerMinute: 7}, time.Second, 7, 7, 7)
 	f(&jobs.RolloutConfig{MaximumPerMinute: 60}, 100*time.Millisecond, 60, 60)
-	f(&jobs.RolloutConfig{MaximumPerMinute: 1000}, time.Second, 984, 1000, 1000) // the last second's share comes a second late
-	f(&jobs.RolloutConfig{MaximumPerMinute: 60}, 10*time.Second, 11, 12)         // nobody looked: what was missed lapses
+	f(&jobs.RolloutConfig{MaximumPerMinute: 1000}, time.Second, 984, 1000, 1000) // the last second's share is queued a second late
+	f(&jobs.RolloutConfig{MaximumPerMinute: 60}, 10*time.Second, 11, 12)         // checked too rarely: the unused rate expires
 
 	by := func(notified int64, maximum int64) *jobs.RolloutConfig {
 		return &jobs.RolloutConfig{MaximumPerMinute: maximum, ExponentialRate: &jobs.ExponentialRate{
@@ -90,7 +90,7 @@ func TestAbortThreshold(t *testing.T) {
 	f(50.01, 1, 1, false)
 	f(33.33, 1, 2, true)
 	f(33.34, 1, 2, false)
-	f(0.07, 7, 9993, true) // no float is 0.07
+	f(0.07, 7, 9993, true) // 0.07 has no exact float
 	f(0.07, 6, 9994, false)
 	f(100, 3, 0, true)
 	f(100, 3, 1, false)
@@ -103,7 +103,7 @@ func TestAbortThreshold(t *testing.T) {
 	}
 }
 
-// TestAbortOfRetries counts each attempt, and each thing once.
+// TestAbortOfRetries checks that abort rules count every attempt, but each thing once.
 func TestAbortOfRetries(t *testing.T) {
 	f := func(percent float64, least int64, counts jobs.Counts, r jobs.Retried, want bool) {
 		t.Helper()
@@ -114,12 +114,12 @@ func TestAbortOfRetries(t *testing.T) {
 	}
 	f(1, 1, jobs.Counts{jobs.Queued: 5}, jobs.Retried{Failed: 1, Things: 1}, true)
 	f(1, 2, jobs.Counts{jobs.Queued: 5}, jobs.Retried{Failed: 9, Things: 1}, false) // one thing, ten times
-	f(50, 2, jobs.Counts{jobs.Succeeded: 2}, jobs.Retried{Failed: 2}, true)         // both at the second go
+	f(50, 2, jobs.Counts{jobs.Succeeded: 2}, jobs.Retried{Failed: 2}, true)         // both at the second attempt
 	f(51, 2, jobs.Counts{jobs.Succeeded: 2}, jobs.Retried{Failed: 2}, false)
-	f(1, 1, jobs.Counts{jobs.Queued: 5}, jobs.Retried{TimedOut: 1, Things: 1}, false) // another rule's
+	f(1, 1, jobs.Counts{jobs.Queued: 5}, jobs.Retried{TimedOut: 1, Things: 1}, false) // counts for another rule
 }
 
-// TestPlan goes through the life of jobs, one step after the other.
+// TestPlan checks the steps of jobs' lives, one by one.
 func TestPlan(t *testing.T) {
 	f := func(j jobs.Job, p jobs.Progress, now time.Time, want string) {
 		t.Helper()
@@ -148,7 +148,7 @@ func TestPlan(t *testing.T) {
 	f(running, jobs.Progress{}, noon, "queue 100")
 	f(running, jobs.Progress{Started: true, Done: true, Counts: jobs.Counts{jobs.Queued: 1}}, noon, "wait")
 	f(running, jobs.Progress{Started: true, Done: true, Counts: jobs.Counts{jobs.Failed: 1}}, noon, "COMPLETED as job.completed sweep 0")
-	f(running, jobs.Progress{Started: true, Done: true}, noon, "COMPLETED as job.completed sweep 0") // there was nobody
+	f(running, jobs.Progress{Started: true, Done: true}, noon, "COMPLETED as job.completed sweep 0") // there were no things
 	continuous := running
 	continuous.Selection = jobs.Continuous
 	f(continuous, jobs.Progress{Started: true, Done: true, Counts: jobs.Counts{jobs.Succeeded: 1}}, noon, "wait")
