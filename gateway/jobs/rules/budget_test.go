@@ -50,7 +50,7 @@ func (b *budget) ok(err error) {
 	}
 }
 
-// create makes a continuous job for a group.
+// create creates a continuous job for a group.
 func (b *budget) create(id, group string) {
 	b.Helper()
 	_, err := b.CreateJob(b.Context(), b.now, jobs.CreateJobRequest{
@@ -59,19 +59,19 @@ func (b *budget) create(id, group string) {
 	b.ok(err)
 }
 
-// atMost runs what may cost so many calls.
+// atMost runs do, which may make at most so many calls of the engine.
 func (b *budget) atMost(most int, what string, do func() error) {
 	b.Helper()
 	b.db.Calls()
 	b.ok(do())
 	if calls := b.db.Calls(); len(calls) > most {
-		b.Errorf("%s takes %d calls, want at most %d: %s", what, len(calls), most, strings.Join(calls, " "))
+		b.Errorf("%s makes %d calls, want at most %d: %s", what, len(calls), most, strings.Join(calls, " "))
 	} else if len(calls) == 0 {
-		b.Errorf("%s takes no call", what)
+		b.Errorf("%s makes no call", what)
 	}
 }
 
-// TestBudgets counts what operations ask of the engine.
+// TestBudgets bounds the engine calls of each operation.
 func TestBudgets(t *testing.T) {
 	b := newBudget(t, 4500)
 	ctx := t.Context()
@@ -122,7 +122,7 @@ func TestBudgets(t *testing.T) {
 	b.atMost(8, "joining a group of 100 jobs", func() error { return b.AddToGroup(ctx, b.now, member) })
 	b.atMost(8, "leaving it", func() error { return b.RemoveFromGroup(ctx, b.now, member) })
 	b.atMost(8, "joining it again", func() error { return b.AddToGroup(ctx, b.now, member) })
-	for i := range 100 { // children, whose answers name their ancestors
+	for i := range 100 { // child groups: listings name their ancestors
 		_, err := b.CreateGroup(ctx, b.now, jobs.CreateGroupRequest{Name: fmt.Sprintf("child-%02d", i), Parent: "empty"})
 		b.ok(err)
 	}
@@ -142,6 +142,6 @@ func TestBudgets(t *testing.T) {
 		})
 	}
 	if e, err := b.store.Execution(ctx, "t0042", "of-empty-99", 0); err != nil || e.Number != 2 || e.Status != jobs.Queued {
-		t.Errorf("%+v, %v: the job did not reach who joined", e, err)
+		t.Errorf("%+v, %v: the job did not reach the thing that joined", e, err)
 	}
 }

@@ -15,12 +15,12 @@ import (
 	"jobgate/gateway/jobs/memory"
 )
 
-// alone is an engine that nobody else changes.
+// alone is an engine that no other gateway changes.
 type alone struct{ engine.Engine }
 
 func (alone) Shared() bool { return false }
 
-// lives plays every kind of change on gateways in turn, with a second after each.
+// lives makes every kind of change, on the gateways in turn, one a second.
 func lives(t *testing.T, gateways ...*gateway) {
 	turn := 0
 	do := func(f func(g *gateway) error) {
@@ -65,7 +65,7 @@ func lives(t *testing.T, gateways ...*gateway) {
 	create("done", jobs.CreateJobRequest{Targets: []string{names.ThingARN("a"), names.ThingARN("b")}})
 	report("a", "done", jobs.InProgress)
 	report("a", "done", jobs.Succeeded)
-	report("b", "done", jobs.Succeeded) // which completes the job
+	report("b", "done", jobs.Succeeded) // completes the job
 
 	retry := jobs.Settings{Retry: &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 1}}}}
 	create("retried", jobs.CreateJobRequest{Targets: []string{names.ThingARN("a")}, Settings: retry})
@@ -112,8 +112,8 @@ func lives(t *testing.T, gateways ...*gateway) {
 	do(func(g *gateway) error { return g.DeleteThing(t.Context(), time.Now(), "a", 0) })
 }
 
-// follow collects what a gateway's events tell, but for when.
-func follow(g *gateway) (told func() []string) {
+// follow collects a gateway's events, without their times.
+func follow(g *gateway) (seen func() []string) {
 	events := g.Events().Subscribe(1000, nil)
 	return func() (list []string) {
 		for len(events.C()) > 0 {
@@ -125,8 +125,8 @@ func follow(g *gateway) (told func() []string) {
 	}
 }
 
-// TestFeed plays the same changes on one gateway, and on two in turn that share a store: both tell what the one tells, in
-// its order.
+// TestFeed makes the same changes on a single gateway and, in turn, on two that share a store. Both must publish the same
+// events as the single one, in the same order.
 func TestFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := newGatewayOver(t, alone{memory.New(memory.Moods{}).Open()}, seldom)
@@ -150,7 +150,7 @@ func TestFeed(t *testing.T) {
 		for name, got := range map[string][]string{"a": ofA(), "b": ofB()} {
 			for i := range max(len(got), len(list)) {
 				if i >= len(got) || i >= len(list) || got[i] != list[i] {
-					t.Fatalf("event %d of %s is not as a gateway alone tells it:\n%q\nwant\n%q", i, name, got[i:min(len(got), i+3)], list[i:min(len(list), i+3)])
+					t.Fatalf("event %d of %s differs from that of a single gateway:\n%q\nwant\n%q", i, name, got[i:min(len(got), i+3)], list[i:min(len(list), i+3)])
 				}
 			}
 		}
@@ -160,11 +160,10 @@ func TestFeed(t *testing.T) {
 	})
 }
 
-// seldom is more than a test takes: counts come with chunks of a rollout only, and so at the same place everywhere.
+// seldom is longer than a test: counts are published only with chunks of a rollout, so at the same place everywhere.
 const seldom = 24 * time.Hour
 
-// TestFeedCounts: while devices report, both gateways tell a job's counts within some seconds, however many report: not once
-// for each.
+// TestFeedCounts: while devices report, both gateways publish a job's counts within some seconds, not once for each report.
 func TestFeedCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memory.New(memory.Moods{})
@@ -196,22 +195,22 @@ func TestFeedCounts(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		want := jobs.Counts{jobs.InProgress: 10, jobs.Failed: 10}
-		for i, told := range follows {
+		for i, seen := range follows {
 			n, last := 0, ""
-			for _, line := range told() {
+			for _, line := range seen() {
 				if strings.HasPrefix(line, string(jobs.EventJobProgress)) {
 					n, last = n+1, line
 				}
 			}
 			if n < 1 || n > 5 || !strings.Contains(last, fmt.Sprint(want)) {
-				t.Errorf("gateway %d tells counts %d times, last %q; want %v", i, n, last, want)
+				t.Errorf("gateway %d published counts %d times, last %q; want %v", i, n, last, want)
 			}
 		}
 	})
 }
 
-// TestFeedPruned lets a gateway fall so far behind that the feed no longer holds what it has to read: its followers are
-// told that they missed some, and the next event comes.
+// TestFeedPruned lets a gateway fall behind until the entries that it has to read are pruned. Its subscribers learn that
+// they missed events, and get the next event.
 func TestFeedPruned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memory.New(memory.Moods{})
@@ -234,7 +233,7 @@ func TestFeedPruned(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		synctest.Wait()
 		if n := events.Missed(); n == 0 {
-			t.Error("a follower was not told that it missed events")
+			t.Error("a subscriber did not learn that it missed events")
 		}
 		if _, err := a.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "last"}); err != nil {
 			t.Fatal(err)
@@ -249,7 +248,7 @@ func TestFeedPruned(t *testing.T) {
 			got = append(got, (<-events.C()).Thing)
 		}
 		if !slices.Equal(got, []string{"last"}) {
-			t.Errorf("then it saw %q", got)
+			t.Errorf("after that it got %q", got)
 		}
 	})
 }

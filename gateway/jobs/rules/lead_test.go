@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/jobs/rules"
 )
 
-// gateway is one of several over a database.
+// gateway is one of several that share a database.
 type gateway struct {
 	*operations.Service
 	stop func() // ends Run
@@ -41,8 +41,8 @@ func newGatewayOver(t *testing.T, e engine.Engine, publishEvery ...time.Duration
 	return &gateway{s, func() { cancel(); wg.Wait() }}
 }
 
-// TestLead lets one of two gateways drive: what the other is told is seen within a second; who stops hands over at once,
-// and of one that was killed the lease runs out.
+// TestLead lets one of two gateways drive. It handles reports to the other within a second, and hands over at once when it
+// stops. The lease of a gateway that was killed expires.
 func TestLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := memory.New(memory.Moods{})
@@ -86,7 +86,7 @@ func TestLead(t *testing.T) {
 		if _, err := b.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "t"}); err != nil {
 			t.Fatal(err)
 		}
-		run("one") // b is told, a drives
+		run("one") // b gets the report, a drives
 		a.stop()
 		wait(1100 * time.Millisecond)
 		if a.Driver().Leads() || !b.Driver().Leads() {

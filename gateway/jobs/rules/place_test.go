@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// TestPlace: what one gateway has followed, another goes on from.
+// TestPlace: a gateway continues from the place that another one saved.
 func TestPlace(t *testing.T) {
 	ctx, db := context.Background(), memory.New(memory.Moods{})
 	one, other := rules.Over(db.Open()), rules.Over(db.Open())
@@ -55,7 +55,7 @@ func TestPlace(t *testing.T) {
 	changed()
 	remove("behind")
 	changed("behind")
-	changed("behind") // a place stays
+	changed("behind") // reading does not move the place
 	keep()
 	changed()
 	remove("pruned")
@@ -70,7 +70,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// TestPlaceAlone: in a store of one process a place is good for one start.
+// TestPlaceAlone: in a store that is not shared, a saved place is valid for one start.
 func TestPlaceAlone(t *testing.T) {
 	ctx := context.Background()
 	engine, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "jobs.db"), NoSync: true})

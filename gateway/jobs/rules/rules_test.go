@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/storetest/model"
 )
 
-// over is the rules over a database in memory, in some mood.
+// over returns the rules over a database in memory with moods.
 func over(m memory.Moods) storetest.Engine {
 	return storetest.Engine{Shared: true, New: func(testing.TB) storetest.Opener {
 		db := memory.New(m)
@@ -21,13 +21,13 @@ func over(m memory.Moods) storetest.Engine {
 	}}
 }
 
-// TestRules runs the laws of the service over an engine that is kind, and over one that is not.
+// TestRules runs the store's suite over an engine without conflicts, and over one with them.
 func TestRules(t *testing.T) {
 	t.Run("kind", func(t *testing.T) { storetest.Run(t, over(memory.Moods{})) })
 	t.Run("conflicts", func(t *testing.T) { storetest.Run(t, over(memory.Moods{Seed: 1, Conflicts: 30})) })
 }
 
-// often says how often a test is repeated: as the environment says, else few times.
+// often returns how often to repeat a test: the number in the environment variable, or else few.
 func often(variable string, few int) int {
 	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil {
 		return n
@@ -46,8 +46,8 @@ func TestModel(t *testing.T) {
 	model.Run(t, over(memory.Moods{}), model.Options{Seed: 3, Operations: operations / 4, Chunk: 2})
 }
 
-// TestStorm lets everything happen at once: once over a kind database, and as often as JOBS_STORMS says over one that has
-// conflicts; every other of those loses answers too, and is slow.
+// TestStorm runs all operations concurrently: once without conflicts, and JOBS_STORMS times with them. Every other of those
+// storms also loses answers and is slow.
 func TestStorm(t *testing.T) {
 	for i := range 1 + often("JOBS_STORMS", 2) {
 		var m memory.Moods

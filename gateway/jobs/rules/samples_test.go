@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// TestThin has a job report for two years: what is kept stays within bounds, is the finest at its end, and in order.
+// TestThin samples a job for two years. The samples kept must stay within bounds and in order, the newest closest together.
 func TestThin(t *testing.T) {
 	begin := time.Date(2026, 1, 1, 0, 0, 30, 0, time.UTC)
 	list := []jobs.Sample{{At: begin}}
@@ -15,7 +15,7 @@ func TestThin(t *testing.T) {
 	now := begin
 	for i := int64(1); now.Sub(begin) < 2*365*24*time.Hour; i++ {
 		now = now.Add(time.Minute)
-		if i > 10_000 { // a week by minutes, the rest of the time by hours
+		if i > 10_000 { // one a minute for a week, then one an hour
 			now = now.Add(59 * time.Minute)
 		}
 		list = addSample(list, jobs.Sample{At: now, Counts: jobs.Counts{jobs.Succeeded: i}})

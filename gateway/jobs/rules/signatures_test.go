@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs/rules"
 )
 
-// What one gateway keeps, another finds.
+// A gateway finds the values that another one stored.
 func TestSignatures(t *testing.T) {
 	ctx, db := context.Background(), memory.New(memory.Moods{})
 	one, other := rules.Over(db.Open()), rules.Over(db.Open())
