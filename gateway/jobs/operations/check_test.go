@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// TestCheckDocument finds the places at which CreateJob would refuse documents.
+// TestCheckDocument checks the problems reported and their positions.
 func TestCheckDocument(t *testing.T) {
 	service := newFixture(t).Service
 	f := func(document string, want ...string) {

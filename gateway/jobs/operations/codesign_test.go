@@ -12,11 +12,11 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// signing is a way to signatures, and what a creation got of it.
+// signing returns signatures, and records the requests of a creation.
 type signing struct {
 	answer error
 	asked  int
-	wait   time.Duration // how long the creation would wait
+	wait   time.Duration // how long the creation would wait at most
 }
 
 func (s *signing) CodeSignature(jobdoc.CodeFile) (jobdoc.CodeSignature, error) {
@@ -24,7 +24,8 @@ func (s *signing) CodeSignature(jobdoc.CodeFile) (jobdoc.CodeSignature, error) {
 	return jobdoc.CodeSignature{Size: 9, Value: []byte("signature"), Algorithm: "SHA256withECDSA"}, s.answer
 }
 
-// Signatures are made before a job or a template exists; what is not ready yet is a 503, and the job does not exist.
+// Signatures are made before a job or a template is stored. If one is not ready yet, the answer is a 503 and nothing is
+// stored.
 func TestSignaturesAtCreation(t *testing.T) {
 	f := newFixture(t)
 	made := &signing{}
@@ -48,7 +49,7 @@ func TestSignaturesAtCreation(t *testing.T) {
 	_, err = f.DescribeJob(bg, f.now, "j")
 	f.is(err, jobs.ErrNotFound, "")
 	if made.asked != 1 || made.wait <= 0 || made.wait > operations.SignTimeout || operations.SignTimeout != 20*time.Second {
-		t.Errorf("asked %d times, to wait %v", made.asked, made.wait)
+		t.Errorf("asked %d times, would wait %v", made.asked, made.wait)
 	}
 	made.answer = errors.New("no profile allows it")
 	f.is(f.tryCreate("j", document), jobs.ErrInvalidRequest, "no profile allows it")
@@ -57,7 +58,7 @@ func TestSignaturesAtCreation(t *testing.T) {
 	made.answer = nil
 	f.ok(f.tryCreate("j", document))
 
-	// Devices get what DocumentOptions give, which here is nothing: a 503.
+	// Devices get the signatures of DocumentOptions. There are none here, so the answer is a 503.
 	asked := made.asked
 	_, _, err = f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "j", Document: true})
 	f.is(err, jobs.ErrUnavailable, "")

@@ -75,7 +75,7 @@ func TestAbort(t *testing.T) {
 	d, err := f.DescribeJob(bg, f.now, "j")
 	f.ok(err)
 	f.same("reason", d.Job.ReasonCode, plan.ReasonAborted)
-	f.says("t00", "j", jobs.Succeeded) // what runs goes on
+	f.says("t00", "j", jobs.Succeeded) // executions in progress continue
 	f.same("in the end", f.status("j"), "CANCELED SUCCEEDED:3 FAILED:2 CANCELED:5")
 }
 
@@ -150,7 +150,7 @@ func TestDelete(t *testing.T) {
 	_, err := f.DescribeJob(bg, f.now, "j")
 	f.is(err, jobs.ErrNotFound, "Job j")
 	f.same("next", f.next("a"), "nothing")
-	f.create("j", nil) // its name is free
+	f.create("j", nil) // the ID is free again
 	tags, err := f.ListTags(bg, f.Names().JobARN("j"))
 	f.ok(err)
 	f.same("tags", len(tags), 0)
@@ -173,7 +173,7 @@ func TestDeletionLimit(t *testing.T) {
 		_, err = f.store.SwapJob(bg, next)
 		f.ok(err)
 	}
-	f.same("next", f.next("a"), "j10#1 QUEUED") // of those under deletion devices see nothing
+	f.same("next", f.next("a"), "j10#1 QUEUED") // jobs in deletion are hidden from devices
 	_, _, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "j1"})
 	f.is(err, jobs.ErrNotFound, "j1")
 	f.is(f.DeleteJob(bg, f.now, jobs.DeleteJobRequest{ID: "j10", Force: true}), jobs.ErrLimitExceeded, "10 jobs")
@@ -240,7 +240,7 @@ func TestSchedule(t *testing.T) {
 	f.same("a goes on", f.next("a"), "j#1 IN_PROGRESS")
 	f.same("b waits", f.next("b"), "nothing")
 	_, _, err = f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "b", JobID: "j"})
-	f.ok(err) // who asks by name gets it
+	f.ok(err) // it can be read by name
 	f.pass(23 * time.Hour)
 	f.same("in the next window", f.status("j"), "IN_PROGRESS QUEUED:1 IN_PROGRESS:1")
 	f.same("b is offered it again", f.next("b"), "j#1 QUEUED")

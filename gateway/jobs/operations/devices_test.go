@@ -35,7 +35,7 @@ func TestLifeOfAnExecution(t *testing.T) {
 	}
 	updated, err := f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "a", JobID: "j", Status: jobs.InProgress, ExpectedVersion: 2})
 	f.ok(err)
-	f.same("details", updated.Execution.Details, `{"x":"1"}`) // unset leaves them
+	f.same("details", updated.Execution.Details, `{"x":"1"}`) // not set: unchanged
 	updated, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{
 		Thing: "a", JobID: "j", Status: jobs.Succeeded, Number: 1, Details: map[string]string{"y": "3"}, Document: true,
 	})
@@ -56,11 +56,11 @@ func TestLifeOfAnExecution(t *testing.T) {
 	f.same("something to start", found, false)
 
 	f.says("b", "j", jobs.Failed)
-	f.pass(0) // who drives the job completes it, not the report
+	f.pass(0) // the driver completes the job, not the report
 	f.same("job", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1")
 }
 
-// TestSigningFails is issue 3: what cannot be signed leaves the execution as it was.
+// TestSigningFails is issue 3: if a document cannot be signed, the execution does not change.
 func TestSigningFails(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")
@@ -136,7 +136,7 @@ func TestTimeouts(t *testing.T) {
 	f.same("job", f.status("j"), "IN_PROGRESS QUEUED:1 IN_PROGRESS:3")
 	_, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "c", JobID: "j", Status: jobs.InProgress, StepMinutes: 20})
 	f.ok(err)
-	f.restart() // which loses no timer
+	f.restart() // timers survive it
 	f.pass(time.Second)
 	f.same("job", f.status("j"), "IN_PROGRESS QUEUED:1 IN_PROGRESS:2 TIMED_OUT:1")
 	f.pass(49 * time.Minute)

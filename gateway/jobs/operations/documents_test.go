@@ -47,7 +47,7 @@ func TestDocumentsAtCreateJob(t *testing.T) {
 	f.ok(f.tryCreate("j", signed(downloadRole)))
 }
 
-// A byte order mark is no part of a documentSource's document.
+// A byte order mark is removed from a documentSource's document.
 func TestDocumentSourceWithMark(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")
@@ -91,10 +91,10 @@ func TestDocumentOfADevice(t *testing.T) {
 	d2, _, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "j"})
 	f.ok(err)
 	if d2.Document.Template != nil {
-		t.Error("a document nobody asked for")
+		t.Error("a document that was not requested is returned")
 	}
 
-	// A job that takes a deleted one's name has its own document.
+	// A new job with a deleted one's ID has its own document.
 	f.ok(f.DeleteJob(bg, f.now, jobs.DeleteJobRequest{ID: "j", Force: true}))
 	f.pass(time.Second)
 	f.create("j", func(r *jobs.CreateJobRequest) { r.Document = "7" })
@@ -213,7 +213,7 @@ func TestTags(t *testing.T) {
 	}
 }
 
-// TestDocumentIsDropped ends jobs in every way that is not a device's report: what was compiled for them goes.
+// TestDocumentIsDropped ends jobs in every way other than a device's report. Their compiled documents must be dropped.
 func TestDocumentIsDropped(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b")

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// A device that asks within a namespace is offered the namespace's jobs only.
+// A device that names a namespace is offered that namespace's jobs only.
 func TestNamespaces(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")
@@ -36,7 +36,7 @@ func TestNamespaces(t *testing.T) {
 		return err
 	}
 	f.ok(describe("green", gg))
-	f.ok(describe("green", none)) // by its id
+	f.ok(describe("green", none)) // by its ID
 	f.is(describe("plain", gg), jobs.ErrNotFound, "plain")
 	d, found, err := f.StartNext(bg, f.now, jobs.StartNextRequest{Thing: "a", Namespace: gg})
 	f.ok(err)
@@ -44,12 +44,12 @@ func TestNamespaces(t *testing.T) {
 	f.same("found", found, true)
 	d, _, err = f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: jobs.Next, Namespace: none})
 	f.ok(err)
-	f.same("the next without a namespace", d.Execution.Job.ID, "plain") // though green runs
+	f.same("the next without a namespace", d.Execution.Job.ID, "plain") // although green is in progress
 	_, err = f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "a", JobID: "plain", Status: jobs.Succeeded, Namespace: gg})
 	f.is(err, jobs.ErrNotFound, "plain")
 }
 
-// Whoever follows the changes learns that a thing is gone, also if nothing was pending for it.
+// The deletion of a thing is published even if nothing was pending for it.
 func TestThingDeletedIsPublished(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")

@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// TestRetention deletes jobs, more than may be deleted at once, when their time has passed, and none before.
+// TestRetention deletes jobs when their retention has passed and not before, also more than may be deleted at once.
 func TestRetention(t *testing.T) {
 	f := newFixture(t)
 	service, err := operations.New(operations.Config{Store: f.store, Names: f.Names(), Roles: roles{}, Retention: time.Hour})
@@ -41,7 +41,7 @@ func TestRetention(t *testing.T) {
 	f.pass(58 * time.Minute)
 	f.same("jobs before the retention has passed", len(list()), 27)
 	f.pass(3 * time.Minute)
-	f.same("jobs", list(), []string{"canceled", "running"}) // a device still executes the one
+	f.same("jobs", list(), []string{"canceled", "running"}) // a device still executes the canceled one
 	f.says("t00", "canceled", jobs.Succeeded)
 	f.pass(time.Minute)
 	f.same("jobs", list(), []string{"running"})

@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// retry asks for a job that retries what failed of "j".
+// retry creates a job that retries the failures of "j".
 func (f *fixture) retry(id string, edit func(*jobs.RetryJobRequest)) (jobs.Retrial, error) {
 	f.Helper()
 	r := jobs.RetryJobRequest{ID: "j", NewID: id}
@@ -19,7 +19,7 @@ func (f *fixture) retry(id string, edit func(*jobs.RetryJobRequest)) (jobs.Retri
 	return f.RetryJob(bg, f.now, r)
 }
 
-// TestRetryJob retries what failed of a job whose schedule has ended, to its end.
+// TestRetryJob retries the failures of a job whose schedule has ended, until the retry job completes.
 func TestRetryJob(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", numbered(6)...)
@@ -55,7 +55,7 @@ func TestRetryJob(t *testing.T) {
 	f.same("made", made, jobs.Retrial{
 		JobRef: jobs.JobRef{ARN: f.Names().JobARN("again"), ID: "again", Description: "Retry of j"}, Group: "jobgate-retry-again", Things: 4,
 	})
-	f.same("again", f.status("again"), "IN_PROGRESS QUEUED:4") // by the time that it is answered
+	f.same("again", f.status("again"), "IN_PROGRESS QUEUED:4") // already when the call returns
 	for range 2 {
 		same, err := f.retry("again", nil)
 		f.ok(err)
@@ -98,7 +98,8 @@ func TestRetryJob(t *testing.T) {
 	f.is(err, jobs.ErrAlreadyExists, "jobgate-retry-again")
 }
 
-// TestRetryJobRestarts ends the process while the group is being filled: the next goes on, and nobody gets the job twice.
+// TestRetryJobRestarts ends the process while the group is being filled. The next one continues, and no thing gets the job
+// twice.
 func TestRetryJobRestarts(t *testing.T) {
 	f := newFixture(t)
 	all := numbered(40)

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// TestRun lets the service run by itself: what is due happens in time, and nobody has to ask.
+// TestRun checks that Run does the background work when it is due.
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// TestProgressOverTime lets devices report over some minutes, with a restart between: whoever looks later sees them.
+// TestProgressOverTime lets devices report over some minutes, with a restart in between, and reads the counts over time.
 func TestProgressOverTime(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", numbered(5)...)
@@ -31,7 +31,7 @@ func TestProgressOverTime(t *testing.T) {
 		f.says(fmt.Sprintf("t%02d", i), "j", jobs.Succeeded)
 		f.pass(time.Second)
 	}
-	check("0s 0/0, 2s 0/5, 6s 4/5, ") // now is not kept yet
+	check("0s 0/0, 2s 0/5, 6s 4/5, ") // the current counts are not stored yet
 	f.pass(time.Minute)
 	f.restart()
 	f.pass(time.Minute)
@@ -43,7 +43,7 @@ func TestProgressOverTime(t *testing.T) {
 	const all = "0s 0/0, 2s 0/5, 1m6s 4/5, 6m7s 4/5, 7m7s 5/5, "
 	check(all)
 	f.pass(time.Hour)
-	check(all) // it is over
+	check(all) // the job has ended
 	_, err := f.ProgressOverTime(bg, f.now, "none")
 	f.is(err, jobs.ErrNotFound, "none")
 }

@@ -30,7 +30,7 @@ func (roles) DocumentOptions(arn string) (jobdoc.Options, bool) {
 	return jobdoc.Options{}, arn == "" || arn == downloadRole
 }
 
-// bench is a service over a store, with a clock that the test moves.
+// fixture is a service over a store, with a clock that the test moves.
 type fixture struct {
 	*testing.T
 	*operations.Service
@@ -89,7 +89,7 @@ func (f *fixture) ok(err error) {
 	}
 }
 
-// is fails unless err is of a kind and says want.
+// is fails unless err is of a kind and its text contains want.
 func (f *fixture) is(err, kind error, want string) {
 	f.Helper()
 	if !errors.Is(err, kind) || !strings.Contains(err.Error(), want) {
@@ -104,7 +104,7 @@ func (f *fixture) same(what string, got, want any) {
 	}
 }
 
-// pass moves the clock on and does what is due then.
+// pass moves the clock on and does the work that is due then.
 func (f *fixture) pass(d time.Duration) {
 	f.Helper()
 	f.now = f.now.Add(d)
@@ -146,7 +146,7 @@ func (f *fixture) tryCreate(id string, edit func(*jobs.CreateJobRequest)) error 
 	return err
 }
 
-// says reports a status.
+// says reports a status for a device.
 func (f *fixture) says(thing, job string, s jobs.Status) jobs.Execution {
 	f.Helper()
 	d, err := f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: thing, JobID: job, Status: s})
@@ -154,7 +154,7 @@ func (f *fixture) says(thing, job string, s jobs.Status) jobs.Execution {
 	return d.Execution
 }
 
-// status is a job's status and its counts.
+// status returns a job's status and its counts.
 func (f *fixture) status(id string) string {
 	f.Helper()
 	d, err := f.DescribeJob(bg, f.now, id)
@@ -168,7 +168,7 @@ func (f *fixture) status(id string) string {
 	return text
 }
 
-// next is what a device is offered.
+// next returns the execution that a device is offered.
 func (f *fixture) next(thing string) string {
 	f.Helper()
 	d, found, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: thing, JobID: jobs.Next})
@@ -179,7 +179,7 @@ func (f *fixture) next(thing string) string {
 	return fmt.Sprintf("%s#%d %s", d.Execution.Job.ID, d.Execution.Number, d.Execution.Status)
 }
 
-// TestAbortAtFirstFailure has a device fail a job that it may try eleven times: the abort rule sees the first.
+// TestAbortAtFirstFailure fails a job that may be tried eleven times: the abort rule counts the first failure at once.
 func TestAbortAtFirstFailure(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", numbered(3)...)

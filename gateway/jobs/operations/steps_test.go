@@ -29,7 +29,7 @@ func (s failingStore) SweepGroups(context.Context, int, time.Time) ([]jobs.Execu
 	return nil, false, errBroken
 }
 
-// TestFailingStep lets steps of one job fail for good: the others go on as if nothing were.
+// TestFailingStep makes every step of one job fail: the other jobs are not affected.
 func TestFailingStep(t *testing.T) {
 	f := newFixture(t)
 	service, err := operations.New(operations.Config{Store: failingStore{f.store, "bad"}, Names: f.Names(), Roles: roles{}})
@@ -57,12 +57,12 @@ func TestFailingStep(t *testing.T) {
 		p, err := f.store.Progress(bg, id)
 		f.ok(err)
 		if p.Notified < 11 {
-			t.Errorf("%s has reached %d things in 12 seconds, one a second is allowed", id, p.Notified)
+			t.Errorf("%s has reached %d things in 12 seconds at a rate of one a second", id, p.Notified)
 		}
 	}
 }
 
-// TestNothingRetriedAfterTheEnd lets an execution fail after the end time has canceled what waited.
+// TestNothingRetriedAfterTheEnd lets an execution fail after the end time has canceled the queued ones.
 func TestNothingRetriedAfterTheEnd(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b")
@@ -78,7 +78,7 @@ func TestNothingRetriedAfterTheEnd(t *testing.T) {
 	f.same("afterwards", f.status("j"), "COMPLETED FAILED:1 CANCELED:1")
 }
 
-// TestEventOfNewTargets follows a job whose targets are added to.
+// TestEventOfNewTargets checks the events when targets are added to a job.
 func TestEventOfNewTargets(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a")
@@ -95,8 +95,8 @@ func TestEventOfNewTargets(t *testing.T) {
 	f.same("events", got, []jobs.EventType{jobs.EventJobUpdated, jobs.EventExecution, jobs.EventJobProgress})
 }
 
-// TestSlowRolloutCompletes lets the last thing of a slow rollout succeed: the job is complete then, and not when the
-// rate would allow one more.
+// TestSlowRolloutCompletes lets the last thing of a slow rollout succeed: the job completes then, not when the rate would
+// allow another execution.
 func TestSlowRolloutCompletes(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b")
@@ -109,8 +109,8 @@ func TestSlowRolloutCompletes(t *testing.T) {
 	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
 }
 
-// TestCancelDuringForceCancel cancels a job whose end time is canceling by force, chunk by chunk: what devices were told
-// is canceled does not run again.
+// TestCancelDuringForceCancel cancels a job whose executions are being canceled by force at its end time, chunk by chunk.
+// Executions that devices already see as canceled do not run again.
 func TestCancelDuringForceCancel(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b")
@@ -133,7 +133,7 @@ func TestCancelDuringForceCancel(t *testing.T) {
 	f.same("in the end", f.status("j"), "CANCELED CANCELED:2")
 }
 
-// TestClockSetBack sets the clock back by an hour in the course of a rollout: it goes on at its rate, not in an hour.
+// TestClockSetBack sets the clock back by an hour during a rollout, which continues at its rate without an hour's pause.
 func TestClockSetBack(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", numbered(30)...)
@@ -153,8 +153,8 @@ func TestClockSetBack(t *testing.T) {
 	f.same("after another", f.status("j"), "IN_PROGRESS QUEUED:13")
 }
 
-// TestTimerDuringForceCancel lets a timer run out while its job is being canceled by force, chunk by chunk: its device was
-// told that the execution is canceled, and that it becomes.
+// TestTimerDuringForceCancel lets a timer run out while its job is being canceled by force, chunk by chunk. The device
+// already sees the execution as canceled, so it becomes CANCELED, not TIMED_OUT.
 func TestTimerDuringForceCancel(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b")
