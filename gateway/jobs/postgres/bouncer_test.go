@@ -58,7 +58,7 @@ default_pool_size = 20
 	return own
 }
 
-// TestPgBouncer has two gateways' stores work by PgBouncer in transaction mode, where nothing of a connection outlives a
+// TestPgBouncer runs two gateways' stores through PgBouncer in transaction mode, where no state of a connection outlives a
 // transaction.
 func TestPgBouncer(t *testing.T) {
 	storetest.Handles(t, storetest.Engine{Shared: true, New: func(tb testing.TB) storetest.Opener {

@@ -21,7 +21,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// lived fills a store with what every table may hold.
+// lived fills a store with every kind of row.
 func lived(t *testing.T, s jobs.Store) {
 	t.Helper()
 	service, err := operations.New(operations.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
@@ -79,7 +79,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// dump is every row of a store.
+// dump returns every row of a store.
 func dump(t *testing.T, e engine.Copier) map[string][][]any {
 	t.Helper()
 	all := map[string][][]any{}
@@ -91,7 +91,7 @@ func dump(t *testing.T, e engine.Copier) map[string][][]any {
 	return all
 }
 
-// halting is an engine whose imports fail after some.
+// halting is an engine whose imports fail after the first few.
 type halting struct {
 	engine.Copier
 	left int
@@ -116,8 +116,8 @@ func sound(t *testing.T, e engine.Copier) {
 	}
 }
 
-// TestCopy moves a store from a file to a database, with an end and a resumption in between, and back to another file:
-// nothing is lost, and the copy goes on living.
+// TestCopy copies a store from a file to a database, interrupted and resumed, and back to another file. Nothing is lost, and
+// the copy can be used.
 func TestCopy(t *testing.T) {
 	open := func(name string) *sqlite.Store {
 		e, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), name), NoSync: true})
@@ -152,15 +152,15 @@ func TestCopy(t *testing.T) {
 			}
 		}
 	}
-	must(t, rules.Over(shared).Place("a follower's").Save(t.Context(), "1.1.0")) // means nothing elsewhere
+	must(t, rules.Over(shared).Place("a follower's").Save(t.Context(), "1.1.0")) // valid only in this database
 	back := open("b.db")
 	must(t, engine.Copy(t.Context(), shared, back, "c", nil))
 	sound(t, back)
 	if got := dump(t, back); !reflect.DeepEqual(got, want) {
-		t.Error("what came back is not what went")
+		t.Error("the store that was copied back differs from the original")
 	}
 
-	// It goes on: rows get numbers of their own, the report of a device is taken, a group's line is known.
+	// The copy can be used: new rows get unused numbers, a device's report is accepted, a group's ancestors are known.
 	service, err := operations.New(operations.Config{Store: rules.Over(shared), Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	must(t, err)
 	_, err = service.Update(t.Context(), time.Now(), jobs.UpdateExecutionRequest{Thing: "t0000", JobID: "j0", Status: jobs.Succeeded})
@@ -175,12 +175,12 @@ func TestCopy(t *testing.T) {
 		t.Errorf("ancestors: %v", d.Ancestors)
 	}
 	if r, err := shared.Check(t.Context()); err != nil || len(r.Faults) > 0 {
-		t.Errorf("then: %+v %v", r.Faults, err)
+		t.Errorf("after the changes: %+v %v", r.Faults, err)
 	}
 }
 
-// TestCopyPlans leaves a table without rows as one of which nothing is known. PostgreSQL plans for a table that it has found
-// empty as if it stayed so: what devices ask then reads an index of executions from end to end.
+// TestCopyPlans checks that a copy leaves empty tables without statistics. PostgreSQL plans for a table that it has found
+// empty as if it stayed empty: devices' requests would then read a whole index of executions.
 func TestCopyPlans(t *testing.T) {
 	file, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "a.db"), NoSync: true})
 	must(t, err)
@@ -198,12 +198,12 @@ func TestCopyPlans(t *testing.T) {
 		var got float64
 		must(t, conn.QueryRow(t.Context(), "SELECT reltuples FROM pg_class WHERE oid = $1::text::regclass", table).Scan(&got))
 		if got != want {
-			t.Errorf("PostgreSQL takes %s to have %g rows, want %g", table, got, want)
+			t.Errorf("PostgreSQL estimates that %s has %g rows, want %g", table, got, want)
 		}
 	}
 }
 
-// TestFence makes a database read-only for a gateway that is at work on it, and lifts that again.
+// TestFence makes a database read-only while a gateway uses it, and lifts that again.
 func TestFence(t *testing.T) {
 	url := pgtest.New(t)
 	gateway, err := postgres.Open(t.Context(), postgres.Options{URL: url})
@@ -227,7 +227,7 @@ func TestFence(t *testing.T) {
 	if err := gateway.View(t.Context(), func(r engine.Reader) error { _, err := r.ListThings(engine.ThingQuery{}, "", 1); return err }); err != nil {
 		t.Errorf("a read behind the fence: %v", err)
 	}
-	lifter, err := postgres.Open(t.Context(), postgres.Options{URL: url}) // a process of its own, whose connections the fence meets
+	lifter, err := postgres.Open(t.Context(), postgres.Options{URL: url}) // like a new process: its connections are read-only from the start
 	must(t, err)
 	defer func() { _ = lifter.Close() }()
 	must(t, lifter.Fence(t.Context(), false))
@@ -238,7 +238,7 @@ func TestFence(t *testing.T) {
 	must(t, err)
 }
 
-// TestFenceRoles ends what another role has under way, and is refused as long as it must not end that.
+// TestFenceRoles ends the sessions of another role. The fence fails while it may not end them.
 func TestFenceRoles(t *testing.T) {
 	url := pgtest.New(t)
 	admin, err := pgx.Connect(t.Context(), url)
@@ -260,10 +260,10 @@ func TestFenceRoles(t *testing.T) {
 	defer func() { _ = reader.Close(context.Background()) }()
 	// The administrator's session may change the store, and the owner may not end it.
 	if err := mover.Fence(t.Context(), true); err == nil || !strings.Contains(err.Error(), "postgres") || strings.Contains(err.Error(), "reader") {
-		t.Errorf("a fence beside a session of another role: %v", err)
+		t.Errorf("a fence with another role's session open: %v", err)
 	}
 	if err := reader.Ping(t.Context()); err != nil {
-		t.Errorf("a session that may change nothing was ended: %v", err)
+		t.Errorf("a read-only session was ended: %v", err)
 	}
 	_, err = admin.Exec(t.Context(), "GRANT pg_signal_backend TO "+name)
 	must(t, err)
@@ -275,6 +275,6 @@ func TestFenceRoles(t *testing.T) {
 	defer func() { _ = other.Close(context.Background()) }()
 	must(t, mover.Fence(t.Context(), true))
 	if err := other.Ping(t.Context()); err == nil {
-		t.Error("a session of another role outlived the fence")
+		t.Error("another role's session outlived the fence")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/jobs/postgres/pgtest"
 )
 
-// TestFeedInParts reads entries that were committed together, some at a time: none comes twice, none is left out.
+// TestFeedInParts reads entries that were committed together, some at a time. None is repeated and none is missing.
 func TestFeedInParts(t *testing.T) {
 	e, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.New(t)})
 	must(t, err)
@@ -50,12 +50,12 @@ func TestFeedInParts(t *testing.T) {
 	}
 	for _, bad := range []string{"1", "1.2.0", "h.1.2.x", "h.x.2.0", "h.1.x.0", "h.1.2.-1", "h.1.2.0"} {
 		if _, _, err := e.Feed(t.Context(), bad, 1, 0); err == nil {
-			t.Errorf("cursor %q is taken", bad)
+			t.Errorf("cursor %q is accepted", bad)
 		}
 	}
 }
 
-// TestLongReason ends an execution with a reason longer than an index takes, which is found by it all the same.
+// TestLongReason ends an execution with a reason that is too long for an index. The execution can still be found by it.
 func TestLongReason(t *testing.T) {
 	e, err := postgres.Open(t.Context(), postgres.Options{URL: pgtest.New(t)})
 	must(t, err)
@@ -63,7 +63,7 @@ func TestLongReason(t *testing.T) {
 	random := make([]byte, 3000)
 	_, err = rand.Read(random)
 	must(t, err)
-	reason := hex.EncodeToString(random) // it cannot be compressed to what an index takes
+	reason := hex.EncodeToString(random) // cannot be compressed enough for an index
 	var seq int64
 	must(t, e.Update(t.Context(), engine.Work{Rows: 4}, func(tx engine.Tx) error {
 		things := []engine.Thing{{Name: "a"}, {Name: "b"}}
@@ -95,7 +95,7 @@ func TestLongReason(t *testing.T) {
 	}
 }
 
-// TestFeedHeldBack lets a foreign transaction stay open: what was committed after its begin is not read, and the lag says so.
+// TestFeedHeldBack keeps a foreign transaction open. Later commits are not read until it ends, and the lag shows that.
 func TestFeedHeldBack(t *testing.T) {
 	url := pgtest.New(t)
 	e, err := postgres.Open(t.Context(), postgres.Options{URL: url})

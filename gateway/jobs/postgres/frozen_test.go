@@ -9,8 +9,8 @@ import (
 	"jobgate/gateway/jobs/postgres"
 )
 
-// TestHolderFrozenInTransaction freezes the holder of a lease in a transaction that needs it: another takes the lease all
-// the same, and the transaction changes nothing.
+// TestHolderFrozenInTransaction freezes the holder of a lease in a transaction that needs it. Another handle still gets the
+// lease, and the transaction changes nothing.
 func TestHolderFrozenInTransaction(t *testing.T) {
 	t.Parallel()
 	url := migrated(t)
@@ -43,10 +43,10 @@ func TestHolderFrozenInTransaction(t *testing.T) {
 		_, held, err = other.Acquire(t.Context(), "drive", "other", time.Minute)
 	}
 	if !held {
-		t.Errorf("nobody takes the lease of a holder that is frozen: %v", err)
+		t.Errorf("no handle gets the lease of the frozen holder: %v", err)
 	}
 	close(resumed)
 	if err := <-result; held && err == nil {
-		t.Error("a holder has changed the store after it lost its lease")
+		t.Error("the holder changed the store after it lost its lease")
 	}
 }

@@ -17,8 +17,8 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// halfway passes connections on. The statement that holds marker it lets run, but not commit: the client gets its rows, and
-// then the connection is reset, as by a server that is shut down while the commit waits for a standby.
+// halfway forwards connections. It lets the statement with marker run, but not commit: the client gets its rows, and then the
+// connection is reset, as by a server that is shut down while the commit waits for a standby.
 func halfway(t *testing.T, target string, marker []byte) string {
 	t.Helper()
 	return servertest.Serve(t, func(c net.Conn) {
@@ -53,7 +53,7 @@ func halfway(t *testing.T, target string, marker []byte) string {
 	})
 }
 
-// TestRowsWithoutCommit lets a report's rows arrive, and not its commit: it is not answered as if it had been made.
+// TestRowsWithoutCommit lets a report's rows arrive, but not its commit. The report must not succeed.
 func TestRowsWithoutCommit(t *testing.T) {
 	direct := pgtest.New(t)
 	u, err := url.Parse(direct)

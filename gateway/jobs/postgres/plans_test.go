@@ -12,8 +12,8 @@ import (
 	"jobgate/gateway/jobs/postgres/pgtest"
 )
 
-// TestPlans lets a handle plan its report in a store with one execution, which grows then before PostgreSQL notices: reports
-// look rows up all the same, and read no table or index from end to end.
+// TestPlans lets a handle plan its report in a store with one execution, which then grows before PostgreSQL notices. Reports
+// must still look rows up, and not read a whole table or index.
 func TestPlans(t *testing.T) {
 	const many, bound = 20_000, 1000
 	url := pgtest.New(t)
@@ -48,7 +48,7 @@ func TestPlans(t *testing.T) {
 	run(fmt.Sprintf("INSERT INTO timers SELECT i, 1, i FROM generate_series(%d, %d) i", many/2, many),
 		fmt.Sprintf("INSERT INTO ended SELECT 1, 3, i, 1, 'reason' FROM generate_series(%d, %d) i", many/2, many))
 	live(t, e, 2)
-	if err := e.Close(); err != nil { // the server's processes leave their statistics when they end
+	if err := e.Close(); err != nil { // the server's processes publish their statistics when they end
 		t.Fatal(err)
 	}
 	conn, err := pgx.Connect(context.Background(), url)
@@ -65,11 +65,11 @@ func TestPlans(t *testing.T) {
 	if read == 0 || read > bound {
 		rows, err := conn.Query(t.Context(), "SELECT indexrelname || ' ' || idx_tup_read FROM pg_stat_user_indexes WHERE idx_tup_read > 100")
 		list, err := collect(rows, err, func(rows pgx.Rows, s *string) error { return rows.Scan(s) })
-		t.Errorf("the lives of two executions among %d read %d entries of indexes, want some, at most %d: %v %v", many, read, bound, list, err)
+		t.Errorf("reports on two of %d executions read %d index entries, want 1 to %d: %v %v", many, read, bound, list, err)
 	}
 }
 
-// live lets an execution begin, go on, fail and succeed all the same, by the statement of devices' reports.
+// live starts an execution, continues it, fails it and lets it succeed anyway, by the statement of devices' reports.
 func live(t *testing.T, e *Engine, thing int64) {
 	t.Helper()
 	was := engine.Execution{Number: 1, Version: 1}

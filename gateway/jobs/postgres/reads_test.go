@@ -45,7 +45,7 @@ func (r reading) exec(statements ...string) {
 	}
 }
 
-// check reads a thing's executions in both ways. pending and described say whether there is one to be found.
+// check reads a thing's executions in both ways. pending and described say whether it must find one.
 func (r reading) check(thing string, pending, described bool) {
 	r.Helper()
 	list, err := r.Pending(r.Context(), nil, thing)
@@ -64,10 +64,10 @@ func (r reading) check(thing string, pending, described bool) {
 	}
 }
 
-// known says whether the place of a thing's row is.
+// known says whether the place of a thing's row is known.
 func (r reading) known(thing string) bool { return r.places.find([]*read{{thing: thing}}) == 1 }
 
-// TestReadsAfterMoves reads things whose rows are where others' were.
+// TestReadsAfterMoves reads things whose rows have moved to the places of others.
 func TestReadsAfterMoves(t *testing.T) {
 	r := newReading(t, 3)
 	all := func() {
@@ -78,11 +78,11 @@ func TestReadsAfterMoves(t *testing.T) {
 	}
 	all()
 	if !r.known("thing-1") || r.known("thing-3") {
-		t.Error("the places of things that were read are not those that are known")
+		t.Error("the known places are not those of the things that were read")
 	}
 	all()
 	r.exec("UPDATE things SET version = 2 WHERE name = 'thing-2'", "UPDATE things SET version = 2 WHERE name <> 'thing-2'",
-		"VACUUM FULL things") // each is where another was
+		"VACUUM FULL things") // moves each to the place of another
 	all()
 	r.exec("UPDATE things SET version = 3")
 	all()
@@ -94,7 +94,7 @@ func TestReadsAfterMoves(t *testing.T) {
 	r.exec("DELETE FROM executions USING things t WHERE t.id = thing AND t.name = 'thing-0'", "DELETE FROM things WHERE name = 'thing-0'")
 	r.check("thing-0", false, false)
 	if r.known("thing-0") {
-		t.Error("the place of a thing that is gone is still known")
+		t.Error("the place of a deleted thing is still known")
 	}
 	r.exec(`INSERT INTO things (name, uuid, type, billing, attributes, version, created, deleted) VALUES ('thing-0', '', '', '', '', 1, 0, false)`)
 	if list, err := r.Pending(t.Context(), nil, "thing-0"); err != nil || len(list) != 0 {
@@ -105,7 +105,7 @@ func TestReadsAfterMoves(t *testing.T) {
 	}
 }
 
-// TestReadsTogether lets many read things at once, of which some are not there, while rows move.
+// TestReadsTogether reads things concurrently while their rows move. Some of the things do not exist.
 func TestReadsTogether(t *testing.T) {
 	const things, callers = 200, 150
 	r := newReading(t, things)
@@ -127,13 +127,13 @@ func TestReadsTogether(t *testing.T) {
 		default:
 			r.exec(fmt.Sprintf("UPDATE things SET version = version + 1 WHERE id %% 5 = %d", n%5))
 			if n%10 == 0 {
-				r.exec("VACUUM things") // makes room where rows were
+				r.exec("VACUUM things") // lets the places be reused
 			}
 		}
 	}
 }
 
-// TestPlaces keeps no more places than it may, and forgets those of things that are gone.
+// TestPlaces checks that the number of places is bounded, and that those of deleted things are forgotten.
 func TestPlaces(t *testing.T) {
 	const limit = 1000
 	p := newPlaces(limit)
@@ -163,12 +163,12 @@ func TestPlaces(t *testing.T) {
 	gone := *known[0]
 	p.keep([]*read{&gone})
 	if p.find([]*read{{thing: gone.thing}}) != 0 {
-		t.Error("the place of a thing that is gone is kept")
+		t.Error("the place of a deleted thing is kept")
 	}
 }
 
-// TestReadPlans looks at how devices' reads are planned while tables are empty, while they are small, and while each job has
-// one execution: plans that outlive that must not read all of a table or all executions of a job.
+// TestReadPlans checks the plans of devices' reads made while tables are empty, while they are small, and while each job has
+// one execution. Such plans stay in use, so they must not read all of a table or all executions of a job.
 func TestReadPlans(t *testing.T) {
 	r := newReading(t, 0)
 	r.exec("DELETE FROM jobs")
@@ -205,7 +205,7 @@ func TestReadPlans(t *testing.T) {
 	}
 }
 
-// plan returns how a lane's connection plans a statement.
+// plan returns the plan of a statement on a lane's connection.
 func (r reading) plan(sql string) string {
 	r.Helper()
 	conn, err := r.hot.Acquire(r.Context())

@@ -42,7 +42,7 @@ func (r *restored) open(url string) *postgres.Engine {
 	return e
 }
 
-// run runs a program of the server's.
+// run runs one of the server's programs.
 func (r *restored) run(name string, args ...string) {
 	r.Helper()
 	if text, err := exec.CommandContext(r.Context(), r.server.Program(name), args...).CombinedOutput(); err != nil {
@@ -50,7 +50,7 @@ func (r *restored) run(name string, args ...string) {
 	}
 }
 
-// dump returns the file of a backup.
+// dump backs up the database and returns the file.
 func (r *restored) dump() string {
 	r.Helper()
 	name := r.TempDir() + "/jobs.dump"
@@ -70,7 +70,7 @@ func (r *restored) execute(s *pgtest.Server, statements ...string) {
 	}
 }
 
-// job makes a job with an execution of the thing t.
+// job creates a job with an execution on the thing t.
 func (r *restored) job(e *postgres.Engine, id string) {
 	r.Helper()
 	must(r.T, e.Update(r.Context(), engine.Work{Rows: 3}, func(tx engine.Tx) error {
@@ -93,7 +93,7 @@ func (r *restored) job(e *postgres.Engine, id string) {
 	}))
 }
 
-// publish puts an entry into the feed, and reads from the cursor until it comes; nothing else may.
+// publish adds an entry to the feed, and reads from the cursor until it arrives, as the only one.
 func (r *restored) publish(e *postgres.Engine, cursor, payload string) (next string) {
 	r.Helper()
 	must(r.T, reconnected(func() error {
@@ -112,7 +112,7 @@ func (r *restored) publish(e *postgres.Engine, cursor, payload string) (next str
 	return next
 }
 
-// begin returns a cursor for what is to come.
+// begin returns a cursor after all entries so far.
 func (r *restored) begin(e *postgres.Engine) string {
 	r.Helper()
 	var cursor string
@@ -123,7 +123,7 @@ func (r *restored) begin(e *postgres.Engine) string {
 	return cursor
 }
 
-// reconnected calls f until it is not refused for want of a connection: those that a restore ended fail once.
+// reconnected retries f while it is unavailable: the connections that a restore ended fail once.
 func reconnected(f func() error) (err error) {
 	for range 50 {
 		if err = f(); !errors.Is(err, engine.ErrUnavailable) {
@@ -133,7 +133,7 @@ func reconnected(f func() error) (err error) {
 	return err
 }
 
-// missed says that a cursor's reader is told.
+// missed checks that a reader at each cursor gets ErrMissed.
 func (r *restored) missed(e *postgres.Engine, cursors ...string) {
 	r.Helper()
 	for _, c := range cursors {
@@ -142,19 +142,19 @@ func (r *restored) missed(e *postgres.Engine, cursors ...string) {
 			return err
 		})
 		if !errors.Is(err, engine.ErrMissed) {
-			r.Errorf("a reader at %s is told %v", c, err)
+			r.Errorf("a reader at %s gets %v", c, err)
 		}
 	}
 }
 
-// TestRestoredElsewhere restores a dump into another server, whose numbers of transactions are lower: who followed the
-// first is told that it missed changes, old entries do not come up, and new ones come.
+// TestRestoredElsewhere restores a dump into another server, whose transaction numbers are lower. Readers from the first
+// server get ErrMissed; old entries do not appear again, and new ones do.
 func TestRestoredElsewhere(t *testing.T) {
 	t.Parallel()
 	r := newRestored(t)
 	r.execute(r.server, `DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$`)
 	cursor := r.publish(r.Engine, r.begin(r.Engine), "pruned")
-	must(t, r.PruneFeed(t.Context(), -time.Hour)) // how far it was pruned is a number of this server, too
+	must(t, r.PruneFeed(t.Context(), -time.Hour)) // the mark of pruning is a transaction number of this server, too
 	before := r.publish(r.Engine, cursor, "before the backup")
 	dump := r.dump()
 	after := r.publish(r.Engine, before, "after the backup")
@@ -175,8 +175,8 @@ func TestRestoredElsewhere(t *testing.T) {
 	}
 }
 
-// TestRestoredInPlace puts a dump in the place of a database that handles have open: its readers are told, and what a
-// handle kept of a job does not stand for one that was made since with the same row.
+// TestRestoredInPlace replaces a database that handles have open by a dump. Its readers get ErrMissed, and a cached job is
+// not taken for a new one with the same row.
 func TestRestoredInPlace(t *testing.T) {
 	t.Parallel()
 	r := newRestored(t)
@@ -206,7 +206,7 @@ func TestRestoredInPlace(t *testing.T) {
 	must(t, pending("new"))
 }
 
-// TestFailedOver promotes a standby: a reader cannot know whether it had everything, and is told.
+// TestFailedOver promotes a standby. A reader gets ErrMissed, because the standby may lack changes that it has read.
 func TestFailedOver(t *testing.T) {
 	t.Parallel()
 	r := newRestored(t)

@@ -14,9 +14,9 @@ import (
 	"jobgate/gateway/jobs/postgres"
 )
 
-// TestRetryStorm lets two handles fail and retry the same executions of one job at once, in transactions that take them in
-// any order: the server undoes some of these as deadlocks or for the order of transactions. Each is tried again until it is
-// done, and what is counted adds up.
+// TestRetryStorm lets two handles fail and retry the same executions of one job at once, in transactions that lock them in
+// any order. The server rolls some back because of deadlocks or serialization failures. Each is repeated until it succeeds,
+// and the counts add up.
 func TestRetryStorm(t *testing.T) {
 	const things, workers, rounds, together = 24, 8, 6, 8
 	url := migrated(t) + "&deadlock_timeout=50" // ms: a second would be most of the test
@@ -70,7 +70,7 @@ const (
 	stormFailed = 3
 )
 
-// failing makes a job whose executions have failed, each with one of three reasons.
+// failing creates a job whose executions have failed, each with one of three reasons.
 func failing(t *testing.T, e *postgres.Engine, n int) (job int64, ids []int64) {
 	t.Helper()
 	must(t, e.Update(t.Context(), engine.Work{Rows: n}, func(tx engine.Tx) error {
@@ -102,8 +102,8 @@ func failing(t *testing.T, e *postgres.Engine, n int) (job int64, ids []int64) {
 	return job, ids
 }
 
-// retrySome queues those of some executions again that have failed, and returns how many these were. Two statements, so that
-// transactions take rows in different orders.
+// retrySome retries the failed ones of some executions, and returns how many these were. It uses two statements, so that
+// transactions lock rows in different orders.
 func retrySome(tx engine.Tx, job int64, ids []int64, some []int) (n int64, err error) {
 	for _, part := range [][]int{some[:len(some)/2], some[len(some)/2:]} {
 		keys := make([]engine.Key, len(part))
@@ -135,7 +135,7 @@ func retrySome(tx engine.Tx, job int64, ids []int64, some []int) (n int64, err e
 	return n, nil
 }
 
-// failAgain reports that what is queued has failed, and returns of how many it was true.
+// failAgain reports that the queued executions have failed, and returns how many these were.
 func failAgain(e *postgres.Engine, job int64, ids []int64, random *rand.Rand) (n int64, err error) {
 	for range 4 {
 		at := random.IntN(len(ids))

@@ -22,7 +22,7 @@ import (
 	"jobgate/gateway/jobs/postgres/pgtest"
 )
 
-// certify writes a certificate of its own authority for 127.0.0.1, and its key.
+// certify writes a self-signed certificate for 127.0.0.1, and its key.
 func certify(t *testing.T, certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -39,8 +39,7 @@ func certify(t *testing.T, certificate, key string) {
 	must(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: text}), 0o600))
 }
 
-// TestTLS proves by sslmode=verify-full whom it talks to: a certificate of another authority, or for another name, is
-// refused.
+// TestTLS connects with sslmode=verify-full. A certificate of another authority, or for another name, is refused.
 func TestTLS(t *testing.T) {
 	t.Parallel()
 	server, err := pgtest.Start(os.TempDir(), true)
@@ -78,8 +77,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestStatementTimeout lets the server end a statement: the call fails as it does while the database is down, and the next
-// one goes on.
+// TestStatementTimeout lets the server end a statement. The call fails as it does while the database is down, and the next
+// one succeeds.
 func TestStatementTimeout(t *testing.T) {
 	url := pgtest.New(t)
 	holder, err := postgres.Open(t.Context(), postgres.Options{URL: url})
@@ -100,7 +99,7 @@ func TestStatementTimeout(t *testing.T) {
 	must(t, put(holder, func() {
 		err := put(e, func() {})
 		if kind := engine.ErrUnavailable; err == nil || !strings.Contains(err.Error(), kind.Error()) || !strings.Contains(err.Error(), "57014") {
-			t.Errorf("a statement that the server ends: %v", err)
+			t.Errorf("a statement that the server ended: %v", err)
 		}
 	}))
 	must(t, put(e, func() {}))

@@ -28,7 +28,7 @@ func migrated(tb testing.TB) string {
 	})
 }
 
-// database is the rules over a database of the test's own, which any number of handles may open.
+// database is the rules over a new database for each test, which any number of handles may open.
 var database = storetest.Engine{Shared: true, New: func(tb testing.TB) storetest.Opener {
 	url := migrated(tb)
 	return func() (jobs.Store, error) {
@@ -40,7 +40,7 @@ var database = storetest.Engine{Shared: true, New: func(tb testing.TB) storetest
 	}
 }}
 
-// TestEngine proves the laws of an engine.
+// TestEngine runs the suite of engines.
 func TestEngine(t *testing.T) {
 	enginetest.Run(t, func(tb testing.TB) enginetest.Open {
 		url := migrated(tb)
@@ -53,7 +53,7 @@ func TestEngine(t *testing.T) {
 func TestStore(t *testing.T)   { storetest.Run(t, database) }
 func TestHandles(t *testing.T) { storetest.Handles(t, database) }
 
-// often says how often a test is repeated: as the environment says, else few times.
+// often returns how often to repeat a test: the number in the environment variable, or else few.
 func often(variable string, few int) int {
 	if n, err := strconv.Atoi(os.Getenv(variable)); err == nil {
 		return n
@@ -68,7 +68,7 @@ func TestModel(t *testing.T) {
 	model.Run(t, database, model.Options{Seed: 3, Operations: n / 2, Chunk: 2})
 }
 
-// TestStorm lets everything happen at once. JOBS_STORMS says how often.
+// TestStorm runs all operations concurrently. JOBS_STORMS says how often.
 func TestStorm(t *testing.T) {
 	for i := range often("JOBS_STORMS", 1) {
 		storetest.Storm(t, database, storetest.StormOptions{Seed: uint64(i), Operations: 200})

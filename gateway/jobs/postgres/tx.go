@@ -40,7 +40,7 @@ func (t *tx) query(sql string, args ...any) (pgx.Rows, error) {
 	return &watched{rows, t}, nil
 }
 
-// watched reports errors among the rows to the transaction.
+// watched records an error while reading rows in the transaction.
 type watched struct {
 	pgx.Rows
 	tx *tx

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestLane says when requests go, and with how many others. All statements of a case take as long; requests come at times
-// of their own, in milliseconds.
+// TestLane checks when requests are sent, and in batches of what size. All statements of a case take equally long; requests
+// arrive at given times, in milliseconds.
 func TestLane(t *testing.T) {
 	type come struct{ at, n int }
 	for name, c := range map[string]struct {
