@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Notice tells the gateways of a shared store about a change of a job, a thing, or some executions. It is written in the
+// Notice informs the gateways of a shared store of a change of a job, a thing, or some executions. It is written in the
 // same transaction as the change, so notices and changes always agree.
 type Notice struct {
 	Type   EventType `json:"type"`

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A device's last report reaches the followers of other gateways with the execution's end, and not before it.
+// The subscribers of other gateways get a device's details only with the execution's end.
 func TestNoticeDetails(t *testing.T) {
 	f := func(status Status, want StatusDetails) {
 		t.Helper()

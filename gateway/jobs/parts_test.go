@@ -100,7 +100,7 @@ func TestSettings(t *testing.T) {
 	f(rate(0, 1, 1, notified), "incrementFactor")
 	f(rate(0, 1, 5.1, notified), "incrementFactor")
 	f(rate(0, 1, 1.55, notified), "incrementFactor takes one digit")
-	for factor := 1.1; factor <= 5; factor += 0.1 { // as wrong in their last bits as sums are
+	for factor := 1.1; factor <= 5; factor += 0.1 { // sums with rounding errors
 		f(rate(0, 1, factor, notified), "")
 	}
 	f(rate(0, 1, 2, RateIncreaseCriteria{}), "needs")
@@ -198,7 +198,7 @@ func TestEvents(t *testing.T) {
 	if e.Active() || len(all.C()) != 0 {
 		t.Error("a closed subscription goes on")
 	}
-	var wg sync.WaitGroup // publishers do not wait for anybody
+	var wg sync.WaitGroup // publishers never wait
 	slow := e.Subscribe(1, nil)
 	for range 8 {
 		wg.Go(func() {

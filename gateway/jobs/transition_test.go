@@ -11,7 +11,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) // a Sunday
 
 func reportOf(s Status, step int64) Report { return Report{Status: s, StepMinutes: step} }
 
-// TestReport asks for every pair of states.
+// TestReport checks every pair of states.
 func TestReport(t *testing.T) {
 	f := func(from, to Status, want string) {
 		t.Helper()
@@ -71,7 +71,7 @@ func TestReportOfCanceledJob(t *testing.T) {
 			t.Errorf("%s while sweep %d: %s, want %s", s, sweep, got, want)
 		}
 	}
-	f(Queued, SweepCancelQueued, "CANCELED") // it is not swept yet, and canceled all the same
+	f(Queued, SweepCancelQueued, "CANCELED") // not swept yet, but shown as canceled
 	f(InProgress, SweepCancelQueued, "goes on")
 	f(InProgress, SweepCancelAll, "CANCELED")
 	f(InProgress, SweepNone, "goes on")
@@ -143,7 +143,7 @@ func TestRetry(t *testing.T) {
 	each := []RetryCriteria{{FailureFailed, 2}, {FailureTimedOut, 1}}
 	f(all(0), []Status{Failed}, 0)
 	f(all(2), []Status{Failed, TimedOut, Failed, Failed}, 2)
-	f(all(2), []Status{Failed, Rejected}, 1) // the device's way to say: do not try again
+	f(all(2), []Status{Failed, Rejected}, 1) // how a device asks for no retry
 	f(all(2), []Status{Succeeded}, 0)
 	f(each, []Status{Failed, Failed, Failed}, 2)
 	f(each, []Status{TimedOut, TimedOut}, 1)
