@@ -19,8 +19,8 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// stormRequests is how many devices ask at once for one document that nobody asked for yet. A busy machine is not done with
-// connecting 10,000 before STS is given up on.
+// stormRequests is how many devices ask at once for one document that nobody asked for yet. On a busy machine, 10,000 are not
+// connected before STS is given up on.
 func stormRequests() int {
 	if os.Getenv("JOBGATE_TEST_QUIET_CLOCK") != "" {
 		return 10_000
@@ -28,11 +28,12 @@ func stormRequests() int {
 	return 1_000
 }
 
-// storm is a fleet with its connections open.
+// storm is a fleet of which each device connects and asks at once.
 type storm struct {
 	requests int
-	conns    []net.Conn
+	conns    int
 	each     int // requests that are sent at once on each connection
+	answered sync.WaitGroup
 	good     atomic.Int64
 	bad      sync.Map // answers that are not documents, by status line or error
 }
@@ -55,14 +56,13 @@ limits: {upstream_timeout: 40s}
 cache: {role: download}
 `+downloadRole, sts.env(), "JOBGATE_LOG_LEVEL=info")
 	started := time.Now()
-	fleet := connect(t, g.devices, stormRequests())
-	answered := fleet.ask()
-	for g.metric("jobgate_requests_in_flight") < float64(len(fleet.conns)) && time.Since(started) < 7*time.Second {
+	fleet := askAll(t, g.devices, stormRequests())
+	for g.metric("jobgate_requests_in_flight") < float64(fleet.conns) && time.Since(started) < 7*time.Second {
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Logf("%d connections, %d requests on each, %v in flight after %v", len(fleet.conns), fleet.each, g.metric("jobgate_requests_in_flight"), time.Since(started).Round(time.Millisecond))
+	t.Logf("%d connections, %d requests on each, %v in flight after %v", fleet.conns, fleet.each, g.metric("jobgate_requests_in_flight"), time.Since(started).Round(time.Millisecond))
 	release()
-	answered()
+	fleet.answered.Wait()
 	fleet.bad.Range(func(what, count any) bool {
 		t.Errorf("%d requests: %s", count.(*atomic.Int64).Load(), what)
 		return true
@@ -76,9 +76,9 @@ cache: {role: download}
 	}
 }
 
-// connect opens a connection for each request, or as many as the limit on open files
-// allows, and then sends several requests on each.
-func connect(t *testing.T, address string, requests int) *storm {
+// askAll has that many devices connect and ask. If the limit on open files does not allow a connection for each request, several
+// are sent on each.
+func askAll(t *testing.T, address string, requests int) *storm {
 	t.Helper()
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
@@ -89,54 +89,39 @@ func connect(t *testing.T, address string, requests int) *storm {
 	for uint64(requests/s.each+others) > uint64(files.Cur) && s.each < requests {
 		s.each *= 10
 	}
-	s.conns = make([]net.Conn, requests/s.each)
+	s.conns = requests / s.each
 	var dialing sync.WaitGroup
 	for worker := range 32 {
 		dialing.Go(func() {
-			for i := worker; i < len(s.conns); i += 32 {
+			for i := worker; i < s.conns; i += 32 {
 				conn, err := net.DialTimeout("tcp", address, 20*time.Second)
 				if err != nil {
 					t.Errorf("cannot connect: %v", err)
 					return
 				}
 				_ = conn.SetDeadline(time.Now().Add(45 * time.Second))
-				s.conns[i] = conn
+				s.answered.Go(func() { s.device(conn, i) })
 			}
 		})
 	}
 	dialing.Wait()
-	t.Cleanup(func() {
-		for _, conn := range s.conns {
-			if conn != nil {
-				_ = conn.Close()
-			}
-		}
-	})
-	if t.Failed() {
-		t.FailNow()
-	}
 	return s
 }
 
-// ask sends all requests; what it returns waits for the answers.
-func (s *storm) ask() (wait func()) {
-	var devices sync.WaitGroup
-	for i, conn := range s.conns {
-		devices.Go(func() {
-			var requests strings.Builder
-			for range s.each {
-				fmt.Fprintf(&requests, "GET /things/sensor-%d/update HTTP/1.1\r\nHost: gateway\r\n\r\n", i)
-			}
-			if _, err := io.WriteString(conn, requests.String()); err != nil {
-				s.count(err.Error())
-			}
-			answers := bufio.NewReader(conn)
-			for range s.each {
-				s.read(answers)
-			}
-		})
+// device sends a connection's requests, as soon as it is there, and reads the answers.
+func (s *storm) device(conn net.Conn, i int) {
+	defer func() { _ = conn.Close() }()
+	var requests strings.Builder
+	for range s.each {
+		fmt.Fprintf(&requests, "GET /things/sensor-%d/update HTTP/1.1\r\nHost: gateway\r\n\r\n", i)
 	}
-	return devices.Wait
+	if _, err := io.WriteString(conn, requests.String()); err != nil {
+		s.count(err.Error())
+	}
+	answers := bufio.NewReader(conn)
+	for range s.each {
+		s.read(answers)
+	}
 }
 
 func (s *storm) read(answers *bufio.Reader) {
