@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// fails swaps an execution into a status, with a reason from its device ("": none).
+// fails swaps an execution to a status, with a reason from its device ("": none).
 func (s *suite) fails(thing, job string, status jobs.Status, reason string) {
 	s.Helper()
 	e := s.execution(thing, job)
@@ -21,14 +21,14 @@ func (s *suite) fails(thing, job string, status jobs.Status, reason string) {
 	s.same("applied", swaps[0].Applied, true)
 }
 
-// failures lists failures of a job in pages of two.
+// failures lists a job's failures, in pages of two.
 func (s *suite) failures(job string, q jobs.FailureQuery) (list []jobs.Execution) {
 	s.Helper()
 	for page := (jobs.Page{Limit: 2}); ; {
 		some, next, err := s.Failures(bg, job, q, page)
 		s.OK(err)
 		if len(some) > page.Limit {
-			s.Fatalf("a page has %d", len(some))
+			s.Fatalf("a page of 2 has %d", len(some))
 		}
 		list = append(list, some...)
 		if page.After = next; next == "" {
@@ -80,7 +80,7 @@ func testFailures(s *suite) {
 	reasons(jobs.FailureQuery{}, 2, jobs.ReasonCount{Status: jobs.Failed, Reason: "disk", Count: 2}, jobs.ReasonCount{Status: jobs.Failed, Count: 1})
 	reasons(jobs.FailureQuery{Statuses: []jobs.Status{jobs.Rejected}}, 9, jobs.ReasonCount{Status: jobs.Rejected, Reason: "battery <b>\"\u202e", Count: 1})
 
-	// A thing that tries again does not show, until that fails too.
+	// A thing that tries again is not listed until it fails again.
 	s.swapTo("j", func(j *jobs.Job) { j.Selection = jobs.Continuous })
 	s.leave("g", "t01")
 	s.same("again", len(s.join("g", "t01").Queued), 1)
@@ -88,7 +88,7 @@ func testFailures(s *suite) {
 	s.fails("t01", "j", jobs.Failed, "disk")
 	s.reopen()
 	f(jobs.FailureQuery{ByReason: true, Reason: "disk"}, "t01#2 FAILED disk, t04#1 FAILED disk, ")
-	_, err := s.DeleteThing(bg, "t04", 0, s.now) // its record stays
+	_, err := s.DeleteThing(bg, "t04", 0, s.now) // its execution stays
 	s.OK(err)
 	f(jobs.FailureQuery{ByReason: true, Reason: "disk"}, "t01#2 FAILED disk, t04#1 FAILED disk, ")
 

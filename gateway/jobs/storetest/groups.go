@@ -112,9 +112,9 @@ func testMembers(s *suite) {
 	}
 	s.Is(change(jobs.MemberChange{Things: []string{"e", "nobody"}, Add: []string{"top"}}), jobs.ErrNotFound)
 	s.Is(change(jobs.MemberChange{Things: []string{"e"}, Add: []string{"top", "nowhere"}}), jobs.ErrNotFound)
-	f("top", false, "a", "b") // none of them joined
-	s.join("top", "a")        // again
-	s.leave("sub", "a", "c")  // a never was there
+	f("top", false, "a", "b") // neither change was made
+	s.join("top", "a")        // is a member already
+	s.leave("sub", "a", "c")  // a is not a member
 	f("sub", false, "b", "d")
 	s.OK(change(jobs.MemberChange{Things: []string{"d", "e"}, Add: []string{"top"}, Remove: []string{"sub"}}))
 	f("sub", false, "b")
@@ -133,7 +133,7 @@ func testDeleteGroup(s *suite) {
 	s.OK(s.DeleteGroup(bg, "g", 1, s.now))
 	_, err := s.Group(bg, "g")
 	s.Is(err, jobs.ErrNotFound)
-	s.group("g", "") // its name is free at once
+	s.group("g", "") // the name is free at once
 	var removed []string
 	for range 10 {
 		list, more, err := s.SweepGroups(bg, 1, s.now)
@@ -145,16 +145,16 @@ func testDeleteGroup(s *suite) {
 			break
 		}
 	}
-	s.same("removed", removed, []string{"a REMOVED", "b REMOVED"}) // c is a target by itself
+	s.same("removed", removed, []string{"a REMOVED", "b REMOVED"}) // c is a target itself
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Removed: 2})
 	groups, _, err := s.GroupsOf(bg, "a", jobs.Page{Limit: 10})
 	s.OK(err)
 	s.same("groups of a", len(groups), 0)
-	s.same("joining the new group", len(s.join("g", "a").Queued), 0) // it is not the one that was targeted
+	s.same("joining the new group", len(s.join("g", "a").Queued), 0) // the job targeted the deleted one
 }
 
-// testDeleteGroupRollout deletes groups that rollouts have yet to come to, whose memberships have not ended yet: they
-// have no members any more.
+// testDeleteGroupRollout deletes groups before rollouts reach them. They have no members from then on, although their
+// memberships are removed later.
 func testDeleteGroupRollout(s *suite) {
 	s.things("a", "b", "c", "d")
 	s.group("g", "", "a", "b")
@@ -171,8 +171,8 @@ func testDeleteGroupRollout(s *suite) {
 	s.same("continuous", s.roll("continuous", 10), []string{"c"})
 }
 
-// testDeleteGroupJoin puts things of a group that was deleted, and whose memberships have not ended yet, into another
-// that is targeted, too: they join the job's targets, as the group's rollout may have found nobody in it.
+// testDeleteGroupJoin adds members of a deleted group to another group of the same job, before the old memberships are
+// removed. They must join the job's targets, because the rollout of the deleted group may have found no members.
 func testDeleteGroupJoin(s *suite) {
 	s.things("a", "b")
 	s.group("g", "", "a", "b")

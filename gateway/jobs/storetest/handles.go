@@ -10,18 +10,18 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Handles is Run's test of two handles on one store, alone.
+// Handles runs only the suite's test of two handles on one store.
 func Handles(t *testing.T, e Engine) {
 	s := newSuite(t, e)
 	testHandles(s)
 }
 
-// testHandles plays two gateways on one store: what one does the other sees, and what both want to do is done once.
+// testHandles acts as two gateways on one store: each sees the other's changes, and a change that both attempt is made once.
 func testHandles(s *suite) {
 	if !s.engine.Shared {
 		_, err := s.open()
 		s.Is(err, jobs.ErrStoreInUse)
-		s.reopen() // which lets go of it
+		s.reopen() // closing releases the store
 		return
 	}
 	second := s.handle()
@@ -42,7 +42,7 @@ func testHandles(s *suite) {
 		s.Fatalf("the second handle sees %+v", list)
 	}
 
-	// Both report on one execution, as each has read it.
+	// Both report on one execution, from the same version.
 	old := s.execution("t00", "j")
 	next := old
 	next.Status, next.Version = jobs.Succeeded, old.Version+1
@@ -58,7 +58,7 @@ func testHandles(s *suite) {
 	s.same("removed", len(r.Removed), 1)
 	s.same("t01", len(s.pending("t01")), 0)
 
-	// One cancels the job, both sweep it; who changes the job as it was before comes too late.
+	// One cancels the job and both sweep it. A change of the earlier version is a conflict.
 	before, err := second.Job(bg, "j")
 	s.OK(err)
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued })
@@ -79,7 +79,7 @@ func testHandles(s *suite) {
 	s.same("totals", totals, s.progress("j").Counts)
 }
 
-// rollTogether rolls a job out by several handles at once, and returns how many executions they queued.
+// rollTogether rolls a job out by several handles concurrently, and returns how many executions they queued.
 func rollTogether(s *suite, id string, handles ...jobs.Store) (queued int) {
 	var mu sync.Mutex
 	var things []string
@@ -99,7 +99,7 @@ func rollTogether(s *suite, id string, handles ...jobs.Store) (queued int) {
 				mu.Lock()
 				things = append(things, r.Things...)
 				mu.Unlock()
-				time.Sleep(time.Microsecond) // let the other have one
+				time.Sleep(time.Microsecond) // give the other handle a turn
 			}
 		})
 	}

@@ -93,7 +93,7 @@ func testSwapJob(s *suite) {
 	s.OK(err)
 	s.sameJob(got, j)
 
-	_, err = s.SwapJob(bg, *j) // whose version is taken
+	_, err = s.SwapJob(bg, *j) // its version is the stored one
 	s.Is(err, jobs.ErrVersionConflict)
 	next := *j
 	next.Version += 2

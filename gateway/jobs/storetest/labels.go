@@ -61,7 +61,7 @@ func testTags(s *suite) {
 		many = append(many, jobs.Tag{Key: fmt.Sprint("k", i)})
 	}
 	s.Is(s.SetTags(bg, r, many), jobs.ErrLimitExceeded)
-	want(jobs.Tag{Key: "b", Value: "2"}, jobs.Tag{Key: "c", Value: "3"}) // none of them
+	want(jobs.Tag{Key: "b", Value: "2"}, jobs.Tag{Key: "c", Value: "3"}) // none was added
 	for _, r := range []jobs.Resource{
 		{Kind: jobs.KindGroup, Name: "h"}, {Kind: jobs.KindJob, Name: "g"}, {Kind: jobs.KindTemplate, Name: "g"},
 	} {

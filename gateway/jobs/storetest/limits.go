@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// attributes returns n of them, each with a value of so many bytes.
+// attributes returns n attributes, each with a value of the given length.
 func attributes(n, bytes int) map[string]string {
 	m := make(map[string]string, n)
 	for i := range n {
@@ -16,7 +16,7 @@ func attributes(n, bytes int) map[string]string {
 	return m
 }
 
-// testLimits keeps to the limits of things and groups that AWS documents: the last that is taken, the first that is not.
+// testLimits checks AWS's documented limits of things and groups: the largest accepted value, and the smallest refused.
 func testLimits(s *suite) {
 	thing := func(name, thingType string, attributes map[string]string) error {
 		return s.CreateThings(bg, []jobs.Thing{{Name: name, ID: name, TypeName: thingType, Attributes: attributes, Version: 1, CreatedAt: s.now}})
@@ -48,7 +48,7 @@ func testLimits(s *suite) {
 	s.group("grandchild", "child1")
 }
 
-// testBounds: a thing is put into ten groups, of different hierarchies.
+// testBounds checks that a thing can be in at most ten groups, each of another hierarchy.
 func testBounds(s *suite) {
 	s.things("a", "b")
 	var groups []string
@@ -65,18 +65,18 @@ func testBounds(s *suite) {
 	}
 	s.OK(put("a", groups[:10]))
 	s.Is(put("a", groups[10:]), jobs.ErrInvalidRequest)
-	s.OK(put("a", groups[:1])) // where it is already
+	s.OK(put("a", groups[:1])) // is a member already
 	s.OK(put("a", groups[10:], "g09"))
-	s.Is(put("a", []string{"deep"}, "g01"), jobs.ErrInvalidRequest) // below one that it is in
+	s.Is(put("a", []string{"deep"}, "g01"), jobs.ErrInvalidRequest) // below one of its groups
 	s.OK(put("a", []string{"deep"}, "g00"))
-	s.Is(put("a", []string{"g00"}, "g01"), jobs.ErrInvalidRequest) // above
+	s.Is(put("a", []string{"g00"}, "g01"), jobs.ErrInvalidRequest) // above one of its groups
 	s.Is(put("a", []string{"beside"}), jobs.ErrInvalidRequest)
 	s.Is(put("b", []string{"below", "beside"}), jobs.ErrInvalidRequest)
 	of, _, err := s.GroupsOf(bg, "b", jobs.Page{Limit: 10})
 	s.OK(err)
 	s.same("groups of b", len(of), 0)
 
-	s.OK(s.DeleteGroup(bg, "g02", 0, s.now)) // what is being ended counts no more
+	s.OK(s.DeleteGroup(bg, "g02", 0, s.now)) // a deleted group no longer counts
 	s.OK(put("a", []string{"g09"}))
 	s.join("beside", "a") // not bounded
 }

@@ -118,7 +118,7 @@ func testDue(s *suite) {
 	s.group("g", "", all...)
 	s.job("j", jobs.Snapshot, groupOf("g"))
 	s.roll("j", 10)
-	// t00 has no timer, t01 … have one each, t05 the two.
+	// t00 has no timer, t01 to t04 have one each, t05 has both.
 	for i, name := range all[1:] {
 		e := s.execution(name, "j")
 		next := e
@@ -147,7 +147,7 @@ func testDue(s *suite) {
 	s.same("at 95 s", due(95*time.Second, 10), []string{"t05"})
 	s.becomes("t05", "j", jobs.TimedOut)
 
-	// More time for t02, less for t03; and a restart forgets none.
+	// t02 gets more time, t03 less. Timers survive a restart.
 	more := s.execution("t02", "j")
 	next := more
 	next.Version, next.Deadline = 3, s.now.Add(time.Hour)

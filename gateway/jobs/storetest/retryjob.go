@@ -10,7 +10,8 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// failed makes a job whose things t00… have failed, but for every fifth, which succeeded; every third timed out.
+// failed creates a job for n things. Thing i succeeded if 5 divides i, timed out if 3 does, and failed otherwise. It returns
+// those that did not succeed.
 func (s *suite) failed(id string, n int) (failed []string) {
 	s.Helper()
 	all := names(n)
@@ -33,7 +34,7 @@ func (s *suite) failed(id string, n int) (failed []string) {
 	return failed
 }
 
-// retry is what makes a job that retries what failed of another.
+// retry returns the creation of a job that retries the failures of another.
 func (s *suite) retry(id, of string, edit func(*jobs.RetryOf)) jobs.NewRetry {
 	retry := &jobs.RetryOf{JobID: of, Statuses: []string{"FAILED", "TIMED_OUT", "REJECTED"}}
 	if edit != nil {
@@ -49,7 +50,7 @@ func (s *suite) retry(id, of string, edit func(*jobs.RetryOf)) jobs.NewRetry {
 	}
 }
 
-// makeRetry makes such a job of job "j".
+// makeRetry creates a job that retries failures of job "j".
 func (s *suite) makeRetry(id string, edit func(*jobs.RetryOf)) *jobs.Job {
 	s.Helper()
 	j, made, err := s.RetryJob(bg, s.retry(id, "j", edit))
@@ -58,7 +59,7 @@ func (s *suite) makeRetry(id string, edit func(*jobs.RetryOf)) *jobs.Job {
 	return j
 }
 
-// fill fills a job's group to its end.
+// fill fills a job's group completely.
 func (s *suite) fill(id string, limit int) {
 	s.Helper()
 	for range 1000 {
@@ -71,7 +72,7 @@ func (s *suite) fill(id string, limit int) {
 	s.Fatalf("the group of %s is never full", id)
 }
 
-// members are a retry's group.
+// members returns the members of a retry's group.
 func (s *suite) members(id string) []string {
 	s.Helper()
 	list, _, err := s.Members(bg, jobs.RetryGroup(id), false, jobs.Page{Limit: 1000})
@@ -106,11 +107,11 @@ func testRetryJob(s *suite) {
 	got, err := s.Job(bg, "again")
 	s.OK(err)
 	s.same("version", []any{got.Version, got.Filling}, []any{2, false})
-	queued := s.roll("again", 7) // members joined since the job was made: it gets them all the same
+	queued := s.roll("again", 7) // although the members joined after the job was created
 	slices.Sort(queued)
 	s.same("queued", queued, failed)
 
-	// The same once more finds it; another request of the same ID does not.
+	// The same request again returns the job. A different one with the same ID fails.
 	same, made, err := s.RetryJob(bg, s.retry("again", "j", nil))
 	s.OK(err)
 	s.same("again", []any{made, same.Row, same.RetryOf.Things}, []any{false, j.Row, len(failed)})
@@ -130,7 +131,7 @@ func testRetryJob(s *suite) {
 		s.same("by reason "+reason, s.members(id), want)
 	}
 	_, _, err = s.RetryJob(bg, s.retry("rejected", "j", func(r *jobs.RetryOf) { r.Statuses = r.Statuses[2:] }))
-	s.Is(err, jobs.ErrInvalidRequest) // there is none
+	s.Is(err, jobs.ErrInvalidRequest) // none was rejected
 	for q, want := range map[*jobs.FailureQuery]int64{{}: 16, {Statuses: []jobs.Status{jobs.TimedOut}}: 5, {ByReason: true, Reason: "power"}: 6} {
 		n, err := s.CountFailures(bg, "j", *q)
 		s.OK(err)
@@ -138,7 +139,7 @@ func testRetryJob(s *suite) {
 	}
 }
 
-// testRetryJobResumes fills a group with the store closed between any two chunks, and by two handles at once.
+// testRetryJobResumes fills a group with the store reopened before each chunk, and another by two handles concurrently.
 func testRetryJobResumes(s *suite) {
 	failed := s.failed("j", 30)
 	s.makeRetry("again", nil)
@@ -176,11 +177,11 @@ func testRetryJobResumes(s *suite) {
 		})
 	}
 	wg.Wait()
-	s.same("one made it", made[0] != made[1], true)
+	s.same("created by one only", made[0] != made[1], true)
 	s.same("members", s.members("together"), failed)
 }
 
-// testRetryJobOver ends the filling of a group early.
+// testRetryJobOver ends the filling of groups early.
 func testRetryJobOver(s *suite) {
 	failed := s.failed("j", 12)
 	deleting := func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobDeleting, jobs.SweepDelete }
@@ -194,12 +195,12 @@ func testRetryJobOver(s *suite) {
 		_, err = s.SwapJob(bg, next)
 		s.Is(err, jobs.ErrInvalidStateTransition)
 	}
-	// The other job stays as long as its failures are being read.
+	// The failed job cannot be deleted while its failures are being read.
 	for _, id := range []string{"a", "b", "c", "d"} {
 		s.makeRetry(id, nil)
 	}
 	refused()
-	s.swapTo("a", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued }) // filled no more
+	s.swapTo("a", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued }) // ends the filling
 	a, err := s.Job(bg, "a")
 	s.OK(err)
 	s.same("filling", a.Filling, false)
@@ -208,18 +209,18 @@ func testRetryJobOver(s *suite) {
 	s.swapTo("b", deleting)
 	s.OK(s.RemoveJob(bg, "b"))
 	refused()
-	s.OK(s.DeleteGroup(bg, jobs.RetryGroup("c"), 0, s.now)) // there is nothing to fill any more
+	s.OK(s.DeleteGroup(bg, jobs.RetryGroup("c"), 0, s.now)) // there is no group left to fill
 	s.fill("c", 3)
 	refused()
-	_, err = s.DeleteThing(bg, failed[0], 0, s.now) // a thing that is gone is left out
+	_, err = s.DeleteThing(bg, failed[0], 0, s.now) // a deleted thing is left out
 	s.OK(err)
-	_, err = s.DeleteThing(bg, failed[1], 0, s.now) // unless it came back
+	_, err = s.DeleteThing(bg, failed[1], 0, s.now) // unless it is registered again
 	s.OK(err)
 	s.things(failed[1])
 	s.fill("d", 3)
 	s.same("members", s.members("d"), failed[1:])
 
-	_, _, err = s.RetryJob(bg, s.retry("b", "j", nil)) // whose group is still there
+	_, _, err = s.RetryJob(bg, s.retry("b", "j", nil)) // b is deleted, but its group is not
 	s.Is(err, jobs.ErrAlreadyExists)
 	s.swapTo("j", deleting)
 	_, _, err = s.RetryJob(bg, s.retry("e", "j", nil))

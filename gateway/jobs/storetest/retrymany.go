@@ -11,8 +11,8 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// RetryMany retries a job that failed on many things, through the service, and logs how long what takes. JOBS_SCALE=full
-// is 250,000 things.
+// RetryMany retries a job that failed on many things, through the service, and logs how long each step takes.
+// JOBS_SCALE=full means 250,000 things.
 func RetryMany(t *testing.T, e Engine) {
 	many := 5000
 	if os.Getenv("JOBS_SCALE") == "full" {
@@ -70,7 +70,7 @@ func RetryMany(t *testing.T, e Engine) {
 	timed("the answer of one by reason", retry(jobs.RetryJobRequest{NewID: "disk", Failures: disk}))
 }
 
-// failAll lets things that have been queued fail.
+// failAll lets the queued executions of things fail.
 func (s *suite) failAll(j *jobs.Job, things []string) {
 	s.Helper()
 	swaps := make([]jobs.Swap, 0, len(things))

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// names returns n names.
+// names returns n names of things.
 func names(n int) []string {
 	list := make([]string, n)
 	for i := range list {
@@ -44,7 +44,7 @@ func testRollout(s *suite) {
 
 	queued := append(r.Things, s.roll("j", 3)...)
 	slices.Sort(queued)
-	s.same("queued", queued, all) // each once
+	s.same("queued", queued, all) // each exactly once
 	s.counts(jobs.Counts{jobs.Queued: 10})
 	s.same("notified", s.progress("j").Notified, 10)
 	for _, name := range all {
@@ -66,7 +66,7 @@ func testRolloutSnapshot(s *suite) {
 	s.join("g", "later")
 	s.leave("g", "b")
 	s.leave("g", "c")
-	s.join("g", "c") // it left, so it is a member since later
+	s.join("g", "c") // joined again, after the snapshot
 	s.same("snapshot", s.roll("snapshot", 10), []string{"a", "d"})
 	s.same("continuous", s.roll("continuous", 10), []string{"a", "c", "d", "later"})
 }
@@ -92,7 +92,7 @@ func testRolloutFamily(s *suite) {
 	s.leave("top", all...)
 }
 
-// testRolloutDone looks at the chunk that queues the last thing: no further one is needed to say so.
+// testRolloutDone checks that the chunk that queues the last thing completes the rollout.
 func testRolloutDone(s *suite) {
 	s.things("a", "b", "c")
 	s.group("g", "", "a", "b", "c")
@@ -167,14 +167,14 @@ func testJoin(s *suite) {
 	s.same("c", s.pending("c"), []string{"j#1 QUEUED v1"})
 	s.same("joining once more", len(s.join("top", "c").Queued), 0)
 	s.counts(jobs.Counts{jobs.Queued: 3})
-	s.same("notified", s.progress("j").Notified, 2) // by the rollout
+	s.same("notified", s.progress("j").Notified, 2) // only those of the rollout
 
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobCanceled, jobs.SweepCancelQueued })
 	s.things("d")
 	s.same("joining after the end", len(s.join("top", "d").Queued), 0)
 }
 
-// testMove moves a thing from a group that a rollout has not come to into one that it has passed.
+// testMove moves a thing from a group that a rollout has not reached to one that it has passed.
 func testMove(s *suite) {
 	s.things("a", "b", "c")
 	s.group("g", "", "a")
@@ -211,14 +211,14 @@ func testLeave(s *suite) {
 	}
 	s.same("removed too", []any{r.Removed[1].Job.ID, r.Removed[1].Status}, []any{"snapshot", jobs.Removed})
 	s.same("c", s.pending("c"), []string(nil))
-	s.same("coming back", len(s.join("sub", "c").Queued), 1) // the continuous job alone
+	s.same("coming back", len(s.join("sub", "c").Queued), 1) // of the continuous job only
 	s.same("leaving", len(s.leave("sub", "c").Removed), 1)
-	r = s.leave("sub", "d") // which is a target of the continuous job itself
+	r = s.leave("sub", "d") // d itself is a target of the continuous job
 	s.same("removed", []any{len(r.Removed), r.Removed[0].Job.ID}, []any{1, "snapshot"})
 	s.same("it leaves again", len(s.leave("sub", "c").Removed), 0)
 	s.counts(jobs.Counts{jobs.Queued: 3, jobs.Removed: 1})
 	s.becomes("a", "j", jobs.Succeeded)
-	s.same("what has ended stays", len(s.leave("top", "a").Removed), 1) // the snapshot job's goes
+	s.same("what has ended stays", len(s.leave("top", "a").Removed), 1) // only the snapshot job's is removed
 	s.counts(jobs.Counts{jobs.Queued: 2, jobs.Removed: 1, jobs.Succeeded: 1})
 }
 
@@ -226,7 +226,7 @@ func testRejoin(s *suite) {
 	s.things("a", "b", "c")
 	s.group("g", "", "a", "b", "c")
 	s.job("j", jobs.Continuous, groupOf("g"))
-	s.roll("j", 2) // with a chunk to go
+	s.roll("j", 2) // in chunks of two
 	s.becomes("a", "j", jobs.Succeeded)
 	s.leave("g", "a", "b")
 	s.later(time.Second)

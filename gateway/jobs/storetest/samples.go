@@ -29,15 +29,15 @@ func testSamples(s *suite) {
 	check()
 	add(time.Second, 0)
 	check("0s 0/0", "1s 0/99")
-	add(time.Minute, 0) // nothing has changed
+	add(time.Minute, 0) // equal counts are not stored
 	add(time.Second, 5)
-	add(time.Second, 6) // the last of its minute
+	add(time.Second, 6) // replaces the other of this minute
 	check("0s 0/0", "1s 0/99", "1m3s 6/99")
 	add(time.Minute, 7)
-	add(-time.Second, 8) // by a clock that is behind
+	add(-time.Second, 8) // the clock is behind
 	check("0s 0/0", "1s 0/99", "1m3s 6/99", "2m3s 8/99")
 	s.reopen()
-	add(10*time.Minute, 9) // after a rest, until which nothing had changed
+	add(10*time.Minute, 9) // after a gap: the old counts are added a minute before
 	check("0s 0/0", "1s 0/99", "1m3s 6/99", "2m3s 8/99", "11m2s 8/99", "12m2s 9/99")
 	s.OK(s.AddSample(bg, other, jobs.Sample{At: s.now, Counts: jobs.Counts{jobs.Queued: 1}}))
 	check("0s 0/0", "1s 0/99", "1m3s 6/99", "2m3s 8/99", "11m2s 8/99", "12m2s 9/99")
@@ -47,7 +47,7 @@ func testSamples(s *suite) {
 	s.swapTo("j", func(j *jobs.Job) { j.Status, j.Sweep = jobs.JobDeleting, jobs.SweepDelete })
 	s.OK(s.RemoveJob(bg, "j"))
 	s.Is(s.AddSample(bg, j, jobs.Sample{At: s.now, Counts: jobs.Counts{1}}), jobs.ErrNotFound)
-	again := s.job("j", jobs.Snapshot, thing("a")) // which has none of its namesake's
+	again := s.job("j", jobs.Snapshot, thing("a")) // has none of the deleted job's samples
 	check()
 	s.OK(s.AddSample(bg, j, jobs.Sample{At: s.later(time.Minute), Counts: jobs.Counts{5}}))
 	check()

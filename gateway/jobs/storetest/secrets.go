@@ -7,40 +7,41 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// A secret is the same for everybody who asks, also for those who ask first at once, and outlives every handle.
+// testSecrets checks that all handles get the same secret, even if the first requests are concurrent, and that it survives
+// a restart.
 func testSecrets(s *suite) {
-	const askers = 8
+	const callers = 8
 	handles := []jobs.Store{s.Store}
 	if s.engine.Shared {
 		handles = append(handles, s.handle())
 	}
-	var all [askers][]byte
-	var errs [askers]error
-	var asking sync.WaitGroup
-	for i := range askers {
-		asking.Go(func() { all[i], errs[i] = handles[i%len(handles)].Secret(bg, "one") })
+	var all [callers][]byte
+	var errs [callers]error
+	var calls sync.WaitGroup
+	for i := range callers {
+		calls.Go(func() { all[i], errs[i] = handles[i%len(handles)].Secret(bg, "one") })
 	}
-	asking.Wait()
-	for i := range askers {
+	calls.Wait()
+	for i := range callers {
 		s.OK(errs[i])
 		if len(all[i]) != jobs.SecretSize || !bytes.Equal(all[i], all[0]) {
-			s.Fatalf("asker %d was told another secret, of %d bytes", i, len(all[i]))
+			s.Fatalf("caller %d got a different secret, of %d bytes", i, len(all[i]))
 		}
 	}
 	other, err := s.Secret(bg, "other")
 	s.OK(err)
 	if len(other) != jobs.SecretSize || bytes.Equal(other, all[0]) || bytes.Equal(other, make([]byte, jobs.SecretSize)) {
-		s.Fatal("two names have one secret, or one has none")
+		s.Fatal("two names share a secret, or one has none")
 	}
 	s.reopen()
 	again, err := s.Secret(bg, "one")
 	s.OK(err)
 	if !bytes.Equal(again, all[0]) {
-		s.Fatal("the secret did not outlive its handle")
+		s.Fatal("the secret changed when the store was reopened")
 	}
 }
 
-// Cursors are no handle's own: a listing goes on where another handle, or one of another process, has left it.
+// testCursors checks that a cursor is valid beyond its handle: another handle continues the listing.
 func testCursors(s *suite) {
 	all := names(5)
 	s.things(all...)
@@ -87,7 +88,7 @@ func testCursors(s *suite) {
 		_, next, err := list(jobs.Page{Limit: 1})
 		s.OK(err)
 		if after[name] = next; next == "" {
-			s.Fatalf("%s ends after one", name)
+			s.Fatalf("%s has no second page", name)
 		}
 	}
 	s.reopen()
@@ -95,7 +96,7 @@ func testCursors(s *suite) {
 		n, next, err := list(jobs.Page{After: after[name], Limit: 10})
 		s.OK(err)
 		if n != want[name]-1 || next != "" {
-			s.Fatalf("%s goes on with %d, want %d; the next page is %q", name, n, want[name]-1, next)
+			s.Fatalf("%s continues with %d, want %d; the next cursor is %q", name, n, want[name]-1, next)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-// Package storetest is the suite of the rules over an engine (jobs.Store), and storms that run the whole service over it;
-// its room model compares that with a model. The laws of an engine by itself are in package enginetest.
+// Package storetest is the suite for the rules over an engine (jobs.Store), and storms that run the whole service over it;
+// package model compares the service with a model. Package enginetest tests an engine by itself.
 //
-//	Engine ──► Run         what each method of the interface promises, one by one
-//	      ├──► Storm       operators and devices do random operations at once
+//	Engine ──► Run         each method of the interface, one by one
+//	      ├──► Storm       operators and devices do random operations concurrently
 //	      └──► model.Run   random operations, compared with a model
 package storetest
 
@@ -16,13 +16,13 @@ import (
 	"jobgate/gateway/jobs/enginetest/check"
 )
 
-// Engine is how the suite gets stores.
+// Engine creates stores for the suite.
 type Engine struct {
-	// New makes a fresh, empty store and returns what opens it; each call is a further handle on the same store. Open
-	// handles are closed by the suite.
+	// New creates an empty store and returns its opener. Each call of that opens another handle on the store. The suite
+	// closes the handles.
 	New func(t testing.TB) Opener
-	// Shared says that a store may have several handles at once. Of an engine that is not shared, the second is refused
-	// with jobs.ErrStoreInUse.
+	// Shared says that a store may have several open handles. If not, opening a second one fails with
+	// jobs.ErrStoreInUse.
 	Shared bool
 }
 
@@ -52,7 +52,7 @@ func Run(t *testing.T, e Engine) {
 	}
 }
 
-// start is when every test begins.
+// start is the time at which every test begins.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // suite is one test with its store. Its helpers end the test on an error.
@@ -66,7 +66,7 @@ type suite struct {
 
 var bg = context.Background()
 
-// newSuite makes a test of a fresh store, with a handle.
+// newSuite returns a test with an empty store and a handle on it.
 func newSuite(t *testing.T, e Engine) *suite {
 	t.Helper()
 	s := &suite{Test: check.Test{T: t}, engine: e, open: e.New(t), now: start}
@@ -86,7 +86,7 @@ func (s *suite) reopen() {
 	s.Store = s.handle()
 }
 
-// same ends the test unless two values print alike.
+// same ends the test unless both values print the same.
 func (s *suite) same(what string, got, want any) {
 	s.Helper()
 	if g, w := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", want); g != w {
@@ -94,7 +94,7 @@ func (s *suite) same(what string, got, want any) {
 	}
 }
 
-// later moves the clock on.
+// later advances the clock.
 func (s *suite) later(d time.Duration) time.Time {
 	s.now = s.now.Add(d)
 	return s.now
@@ -110,7 +110,7 @@ func (s *suite) things(names ...string) {
 	s.OK(s.CreateThings(bg, list))
 }
 
-// group makes a group under a parent with members.
+// group creates a group with members under a parent.
 func (s *suite) group(name, parent string, members ...string) {
 	s.Helper()
 	s.OK(s.CreateGroup(bg, jobs.Group{Name: name, ID: "id-" + name, Parent: parent, Version: 1, CreatedAt: s.now}, nil))
@@ -137,7 +137,7 @@ func (s *suite) leave(group string, members ...string) jobs.MemberResult {
 func thing(name string) jobs.Target   { return jobs.Target{Name: name} }
 func groupOf(name string) jobs.Target { return jobs.Target{Group: true, Name: name} }
 
-// job makes a job that is in progress.
+// job creates a job that is in progress.
 func (s *suite) job(id string, selection jobs.Selection, targets ...jobs.Target) *jobs.Job {
 	s.Helper()
 	j, err := s.CreateJob(bg, jobs.NewJob{Document: `{"for":"` + id + `"}`, Job: jobs.Job{
@@ -148,7 +148,7 @@ func (s *suite) job(id string, selection jobs.Selection, targets ...jobs.Target)
 	return j
 }
 
-// roll rolls a job out to its end, in chunks.
+// roll rolls a job out completely, in chunks.
 func (s *suite) roll(id string, limit int) (things []string) {
 	s.Helper()
 	for range 1000 {
@@ -199,7 +199,7 @@ func (s *suite) execution(thing, job string) jobs.Execution {
 	return e
 }
 
-// becomes swaps an execution into a status.
+// becomes swaps an execution to a status.
 func (s *suite) becomes(thing, job string, status jobs.Status) {
 	s.Helper()
 	e := s.execution(thing, job)
@@ -215,13 +215,13 @@ func (s *suite) becomes(thing, job string, status jobs.Status) {
 	}
 }
 
-// counts says what the counts of job "j" should be.
+// counts checks the counts of job "j".
 func (s *suite) counts(want jobs.Counts) {
 	s.Helper()
 	s.same("counts of j", s.progress("j").Counts, want)
 }
 
-// states prints a thing's pending executions.
+// pending prints a thing's pending executions.
 func (s *suite) pending(thing string) (list []string) {
 	s.Helper()
 	pending, err := s.Pending(bg, nil, thing)
@@ -232,7 +232,7 @@ func (s *suite) pending(thing string) (list []string) {
 	return list
 }
 
-// State prints what is to be the same of an execution.
+// State prints the fields of an execution that tests compare.
 func State(e *jobs.Execution) string {
 	return fmt.Sprintf("#%d v%d %s retry %d/%d %v %s queued %v started %v updated %v due %v %v", e.Number, e.Version, e.Status,
 		e.Retry, e.RetryTimedOut, e.Forced, e.Details, e.QueuedAt, e.StartedAt, e.UpdatedAt, e.Deadline, e.StepDeadline)

@@ -13,24 +13,24 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// StormOptions say how a storm goes.
+// StormOptions configure a storm.
 type StormOptions struct {
 	Seed       uint64
-	Operations int // of each of the operators and devices
-	// Moods, if not nil, turns the engine's bad moods on and off: on, changes may answer jobs.ErrUnavailable, done or not.
+	Operations int // of each worker
+	// Moods, if not nil, turns the engine's faults on and off. With faults, a change may return jobs.ErrUnavailable whether or
+	// not it was made.
 	Moods func(on bool)
 }
 
-// Storm lets operators and devices do random operations at once, while the service takes its steps in small chunks by a
-// clock that runs fast. When all is quiet, it looks at what must hold of everything whatever the order was: the counts
-// are those of the executions, devices see what is stored, what was canceled or completed has nothing left to do, and
-// nobody was forgotten.
+// Storm lets operators and devices do random operations concurrently, while the service works in small chunks with a fast
+// clock. At the end it checks what must hold in any order of operations: counts match the executions, devices see what is
+// stored, canceled and completed jobs have no work left, and no thing was left out.
 func Storm(t *testing.T, e Engine, o StormOptions) {
 	s := &storm{suite: newSuite(t, e)}
 	s.serve()
 	s.clock.Store(start.UnixMilli())
 	s.moody = o.Moods != nil
-	slow := s.service.Events().Subscribe(1, nil) // nobody reads
+	slow := s.service.Events().Subscribe(1, nil) // a subscriber that never reads
 	defer slow.Close()
 	for i := range stormGroups {
 		s.group(fmt.Sprint("g", i), stormParent(fmt.Sprint("g", i)))
@@ -65,7 +65,7 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 	if s.moody {
 		o.Moods(false)
 	}
-	for range 40 { // slow rollouts come to their end, and what runs times out
+	for range 40 { // let slow rollouts complete, and executions in progress time out
 		s.clock.Add((10 * time.Minute).Milliseconds())
 		for range 3 {
 			s.OK(s.service.Driver().Tick(bg, s.time()))
@@ -99,7 +99,7 @@ type storm struct {
 	service *operations.Service
 	moody   bool         // changes may answer jobs.ErrUnavailable
 	clock   atomic.Int64 // milliseconds
-	deleted sync.Map     // groups that were deleted once, who has the name now is another; and executions, as thing and job
+	deleted sync.Map     // names of groups that were deleted (and may exist again), and of executions, as thing and job
 }
 
 func (s *storm) serve() {
@@ -112,7 +112,7 @@ func (s *storm) serve() {
 
 func (s *storm) time() time.Time { return time.UnixMilli(s.clock.Load()).UTC() }
 
-// expect takes the errors that come of others having been first.
+// expect accepts the errors that a concurrent operation can cause.
 func (s *storm) expect(err error) {
 	for _, kind := range []error{
 		nil, jobs.ErrNotFound, jobs.ErrAlreadyExists, jobs.ErrInvalidStateTransition, jobs.ErrVersionConflict,
@@ -227,7 +227,7 @@ func (w *stormWorker) create(now time.Time) {
 	w.expect(err)
 }
 
-// check looks at everything.
+// check checks the whole store.
 func (s *storm) check() {
 	s.Helper()
 	list, _, err := s.Jobs(bg, jobs.JobQuery{}, jobs.Page{Limit: 100})
@@ -265,30 +265,30 @@ func (s *storm) check() {
 		}
 		s.OK(err)
 		if len(shown) != len(pending[name]) {
-			s.Errorf("%s has %v pending, and is shown %v", name, pending[name], shown)
+			s.Errorf("%s has %v pending, but sees %v", name, pending[name], shown)
 		}
 		for _, e := range shown {
 			if is := pending[name][e.Job.ID]; State(&is) != State(&e) || is.Job.Version != e.Job.Version {
-				s.Errorf("%s is shown %s as %s, it is %s", name, e.Job.ID, State(&e), State(&is))
+				s.Errorf("%s sees %s as %s, stored is %s", name, e.Job.ID, State(&e), State(&is))
 			}
 		}
 	}
 }
 
-// checkJob says whether a job is at rest, and has reached whom it should.
+// checkJob checks that a job has no work left, and that its rollout left nothing out.
 func (s *storm) checkJob(j *jobs.Job, p *jobs.Progress, executions []jobs.Execution) {
 	s.Helper()
 	switch waits, runs := p.Counts[jobs.Queued], p.Counts[jobs.InProgress]; {
 	case j.Sweep != jobs.SweepNone || j.Status == jobs.JobDeleting || j.Status == jobs.JobScheduled:
-		s.Errorf("job %s is %s, and still sweeps: %d", j.ID, j.Status, j.Sweep)
+		s.Errorf("job %s is still %s, sweep %d", j.ID, j.Status, j.Sweep)
 	case runs > 0:
-		s.Errorf("job %s has %d executions whose time is up", j.ID, runs)
+		s.Errorf("job %s has %d executions that should have timed out", j.ID, runs)
 	case j.Status.Terminal() && waits > 0:
-		s.Errorf("job %s is %s, and has %d executions that wait", j.ID, j.Status, waits)
+		s.Errorf("job %s is %s, but has %d queued executions", j.ID, j.Status, waits)
 	case !j.Status.Terminal() && waits == 0 && (j.Selection == jobs.Snapshot || j.Ended):
-		s.Errorf("job %s is %s, and has nothing to do: %+v", j.ID, j.Status, p)
+		s.Errorf("job %s is %s, but has no work left: %+v", j.ID, j.Status, p)
 	case !j.Status.Terminal() && !j.Stopped && !p.Done:
-		s.Errorf("the rollout of job %s does not end: %+v", j.ID, p)
+		s.Errorf("the rollout of job %s has not ended: %+v", j.ID, p)
 	}
 	if j.Status.Terminal() || j.Stopped || j.Selection != jobs.Continuous {
 		return
@@ -306,7 +306,7 @@ func (s *storm) checkJob(j *jobs.Job, p *jobs.Progress, executions []jobs.Execut
 		for _, thing := range members {
 			_, deleted := s.deleted.Load(thing + " " + j.ID)
 			if status, ok := has[thing]; !deleted && (!ok || status == jobs.Removed) {
-				s.Errorf("job %s has passed %s by: %v %s, %+v", j.ID, thing, ok, status, p)
+				s.Errorf("job %s left out %s: %v %s, %+v", j.ID, thing, ok, status, p)
 			}
 		}
 	}

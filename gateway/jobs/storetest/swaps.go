@@ -30,7 +30,7 @@ func testSwap(s *suite) {
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.InProgress: 1})
 	s.reopen()
 	s.same("details", s.execution("a", "j").Details.Map(), map[string]string{"step": "1", "quote\"": "<é>"})
-	apply(jobs.Swap{Old: queued, New: running}, false) // its version is past
+	apply(jobs.Swap{Old: queued, New: running}, false) // an old version
 	s.same("version", s.execution("a", "j").Version, 2)
 
 	other := running
@@ -44,7 +44,7 @@ func testSwap(s *suite) {
 	s.same("execution", s.execution("a", "j").Status, jobs.Canceled)
 	s.same("forced", s.execution("a", "j").Forced, true)
 	s.same("pending", s.pending("a"), []string(nil))
-	apply(jobs.Swap{Old: ended, New: running}, false) // nothing follows an end
+	apply(jobs.Swap{Old: ended, New: running}, false) // it has ended
 	s.counts(jobs.Counts{jobs.Queued: 1, jobs.Canceled: 1})
 	totals, err := s.Totals(bg)
 	s.OK(err)
@@ -75,7 +75,7 @@ func testSwapMany(s *suite) {
 	}
 	s.OK(s.Swap(bg, swaps))
 	for i := range swaps {
-		s.same(all[i], swaps[i].Applied, i%2 == 0) // each on its own
+		s.same(all[i], swaps[i].Applied, i%2 == 0) // each is applied or not on its own
 	}
 	s.counts(jobs.Counts{jobs.Queued: 25, jobs.Rejected: 25})
 	s.OK(s.Swap(bg, nil))
@@ -116,7 +116,7 @@ func testSwapRetry(s *suite) {
 	s.same("pending", s.pending("a"), []string{"j#2 QUEUED v1"})
 }
 
-// testSwapRace lets many change the same executions at once: of each version one wins, nothing is lost.
+// testSwapRace changes the same executions concurrently. Exactly one change of each version is applied.
 func testSwapRace(s *suite) {
 	const things, workers, rounds = 4, 8, 25
 	all := names(things)
@@ -177,14 +177,14 @@ func testPending(s *suite) {
 		s.later(time.Second)
 		s.roll(fmt.Sprint("j", i), 1)
 	}
-	s.roll("j2", 1) // at the time of j0: the older job is first
+	s.roll("j2", 1) // at the same time as j0: the older job comes first
 	s.same("in order of queueing", s.pending("a"), []string{
 		"j3#1 QUEUED v1", "j1#1 QUEUED v1", "j4#1 QUEUED v1", "j0#1 QUEUED v1", "j2#1 QUEUED v1",
 	})
 	s.becomes("a", "j2", jobs.InProgress)
 	s.becomes("a", "j1", jobs.Succeeded)
 	want := []string{"j2#1 IN_PROGRESS v2", "j3#1 QUEUED v1", "j4#1 QUEUED v1", "j0#1 QUEUED v1"}
-	s.same("what runs is first", s.pending("a"), want)
+	s.same("in progress first", s.pending("a"), want)
 	s.reopen()
 	s.same("reopened", s.pending("a"), want)
 
@@ -194,15 +194,15 @@ func testPending(s *suite) {
 	s.same("appended", len(list), 5)
 	s.same("in the same array", &list[0] == &buf[0], true)
 
-	// What a job has become shows in its executions.
+	// A job's new status is visible in its executions.
 	s.swapTo("j3", func(j *jobs.Job) { j.Status = jobs.JobScheduled })
 	list, err = s.Pending(bg, nil, "a")
 	s.OK(err)
 	s.same("the job's status", list[1].Job.Status, jobs.JobScheduled)
 }
 
-// testNamesakes changes a job and an execution as they were read before the job was deleted and another took its name:
-// the other is left alone.
+// testNamesakes changes a job and an execution that were read before the job was deleted and its ID reused. The new job must
+// not change.
 func testNamesakes(s *suite) {
 	s.things("a")
 	s.job("j", jobs.Snapshot, thing("a"))

@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// sweep sweeps a job to the end and returns what it changed.
+// sweep sweeps a job completely and returns what it changed.
 func (s *suite) sweep(id string, limit int) (swept int, executions []jobs.Execution) {
 	s.Helper()
 	for range 1000 {
@@ -54,7 +54,7 @@ func testSweep(s *suite) {
 	s.same("pending", s.pending("t08"), []string(nil))
 
 	s.swapTo("j", func(j *jobs.Job) { j.Sweep = jobs.SweepCancelAll })
-	s.same("begun anew", s.progress("j").Swept, false)
+	s.same("a new sweep", s.progress("j").Swept, false)
 	swept, executions = s.sweep("j", 2)
 	s.same("swept", swept, 3)
 	s.same("forced", executions[0].Forced, true)
@@ -70,7 +70,7 @@ func testSweepDelete(s *suite) {
 	s.job("j", jobs.Continuous, groupOf("g"))
 	s.roll("j", 10)
 	s.leave("g", "t03")
-	s.join("g", "t03") // which leaves an attempt behind
+	s.join("g", "t03") // leaves a first attempt
 	s.becomes("t01", "j", jobs.InProgress)
 	s.becomes("t04", "j", jobs.Succeeded)
 	_, err := s.DeleteThing(bg, "t04", 0, s.now)
@@ -96,9 +96,9 @@ func testSweepDelete(s *suite) {
 	s.OK(err)
 	s.same("history of t03", len(list), 0)
 	_, _, err = s.OfThing(bg, "t04", jobs.ExecutionQuery{}, jobs.Page{Limit: 10})
-	s.Is(err, jobs.ErrNotFound) // nothing names it any more
+	s.Is(err, jobs.ErrNotFound) // no execution of it is left
 
-	s.job("j", jobs.Continuous, groupOf("g")) // the name is free
+	s.job("j", jobs.Continuous, groupOf("g")) // the ID is free
 	s.same("queued", len(s.roll("j", 10)), 8)
 	s.counts(jobs.Counts{jobs.Queued: 8})
 }

@@ -24,7 +24,7 @@ func testThings(s *suite) {
 	if !strings.Contains(err.Error(), "Thing a ") {
 		s.Fatalf("%q does not name the thing", err)
 	}
-	_, err = s.Thing(bg, "b") // all or none
+	_, err = s.Thing(bg, "b") // none was created
 	s.Is(err, jobs.ErrNotFound)
 	_, err = s.Pending(bg, nil, "b")
 	s.Is(err, jobs.ErrNotFound)
@@ -109,7 +109,7 @@ func testDeleteThing(s *suite) {
 	s.same("members", members, []string{"b"})
 	s.same("history", s.execution("a", "j").Status, jobs.Removed)
 
-	// A new thing of that name is a new thing, in no group; what the old one has done stays under the name.
+	// A new thing with that name is in no group, but keeps the history of the name.
 	s.things("a")
 	s.same("pending of the new thing", s.pending("a"), []string(nil))
 	s.same("history", s.execution("a", "j").Status, jobs.Removed)

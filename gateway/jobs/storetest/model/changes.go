@@ -49,7 +49,7 @@ func (m *model) deleteGroup(name string) error {
 	return nil
 }
 
-// move changes a thing's memberships, and does what that means for continuous jobs.
+// move changes a thing's memberships, and adds or removes its executions accordingly.
 func (m *model) move(thing string, change func()) {
 	was := make(map[*modelJob]bool)
 	for _, j := range m.jobs {
@@ -76,7 +76,7 @@ func (m *model) move(thing string, change func()) {
 	}
 }
 
-// member says whether a thing is in a group that a job targets, whenever it joined it, or is a target itself.
+// member reports whether a thing is a target of a job, itself or by a group. When it joined does not matter.
 func (m *model) member(j *modelJob, thing string) bool {
 	t := m.things[thing]
 	if t == nil || j.aim.direct[thing] {
@@ -92,7 +92,7 @@ func (m *model) member(j *modelJob, thing string) bool {
 	return false
 }
 
-// joined says whether a thing has just joined a group that a job targets.
+// joined reports whether a thing has just joined a group that a job targets.
 func (m *model) joined(j *modelJob, thing string) bool {
 	for g, serial := range m.things[thing].groups {
 		for ; serial == m.serial && g != nil; g = g.parent {
@@ -104,7 +104,7 @@ func (m *model) joined(j *modelJob, thing string) bool {
 	return false
 }
 
-// crowds says whether a thing would be put into a second group of a hierarchy, or into more than it may be in.
+// crowds reports whether a change would put a thing into two groups of one hierarchy, or into too many groups.
 func (m *model) crowds(t *modelThing, add, remove []string) bool {
 	root := func(g *modelGroup) *modelGroup {
 		for g.parent != nil {
@@ -164,7 +164,7 @@ func (m *model) changeGroups(thing string, add, remove []string) error {
 	return nil
 }
 
-// deleteThing does nothing if the thing is deleted already.
+// deleteThing does nothing if the thing does not exist.
 func (m *model) deleteThing(name string) {
 	if m.things[name] == nil {
 		return
@@ -177,7 +177,7 @@ func (m *model) deleteThing(name string) {
 	}
 }
 
-// createJob adds j; its targets are names of things and groups.
+// createJob adds j, whose targets are names of things and groups.
 func (m *model) createJob(j *modelJob) error {
 	if m.jobs[j.ID] != nil {
 		return jobs.ErrAlreadyExists
@@ -236,7 +236,7 @@ func (m *model) associate(id string, targets []jobs.Target) error {
 	return nil
 }
 
-// updateJob replaces the configurations that are given.
+// updateJob replaces the given configurations.
 func (m *model) updateJob(q *jobs.UpdateJobRequest) error {
 	j := m.jobs[q.ID]
 	switch {
@@ -252,7 +252,7 @@ func (m *model) updateJob(q *jobs.UpdateJobRequest) error {
 		j.Abort = q.Abort
 	}
 	if q.Timeout != nil {
-		j.Timeout = q.Timeout // of those that start from here on
+		j.Timeout = q.Timeout // for executions that start later
 	}
 	if q.Retry != nil {
 		j.Retry = q.Retry

@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs/storetest"
 )
 
-// executions lists a job's latest executions as the store has them.
+// executions lists a job's latest executions in the store.
 func (r *run) executions(id string) (all []jobs.Execution) {
 	for page := (jobs.Page{Limit: 5}); ; {
 		list, next, err := r.store.OfJob(bg, id, jobs.ExecutionQuery{}, page)
@@ -21,7 +21,7 @@ func (r *run) executions(id string) (all []jobs.Execution) {
 	}
 }
 
-// compare compares everything.
+// compare compares the whole store with the model.
 func (r *run) compare() {
 	r.Helper()
 	var ids []string
@@ -138,7 +138,7 @@ func (r *run) compareThing(thing string) {
 	r.same("history of "+thing, strings.Join(have, "\n"), strings.Join(history, "\n"))
 }
 
-// met says whether the test has been everywhere.
+// met checks that every state occurred.
 func (r *run) met() {
 	r.Helper()
 	r.Logf("compared: %v", r.seen)

@@ -6,7 +6,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// next is the execution that a device is offered next.
+// next returns a device's next execution.
 func (m *model) next(thing string) (*modelJob, *jobs.Execution) {
 	var job *modelJob
 	var first *jobs.Execution
@@ -22,7 +22,7 @@ func (m *model) next(thing string) (*modelJob, *jobs.Execution) {
 	return job, first
 }
 
-// before is the order of pending executions.
+// before reports whether e comes before f in the order of pending executions.
 func before(j *modelJob, e *jobs.Execution, k *modelJob, f *jobs.Execution) bool {
 	switch {
 	case e.Status != f.Status:
@@ -46,7 +46,7 @@ func (m *model) startNext(thing string, step int64) (*jobs.Execution, error) {
 	return e, nil
 }
 
-// run notes that an execution is in progress.
+// run sets an execution in progress.
 func (m *model) run(j *modelJob, e *jobs.Execution, step int64) {
 	if e.Status == jobs.Queued {
 		e.StartedAt = m.now

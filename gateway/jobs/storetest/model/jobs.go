@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// createJob makes a job with random configurations.
+// createJob creates a job with random configurations.
 func (r *run) createJob() {
 	j := &modelJob{}
 	j.ID, j.Selection = r.job(), jobs.Snapshot
@@ -44,7 +44,7 @@ func (r *run) targets() (arns []string, targets []jobs.Target) {
 	return arns, targets
 }
 
-// updateJob changes some of a job's configurations while it runs.
+// updateJob changes some of a job's configurations.
 func (r *run) updateJob() {
 	q := jobs.UpdateJobRequest{ID: r.job()}
 	r.settings(&q.Settings)
@@ -52,7 +52,7 @@ func (r *run) updateJob() {
 		q.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll}}}
 	}
 	if r.chance(10) {
-		q.Rollout = &jobs.RolloutConfig{} // without a limit from here on
+		q.Rollout = &jobs.RolloutConfig{} // no limit any more
 	}
 	r.log("updateJob %s timeout %+v retry %+v abort %+v rollout %+v", q.ID, q.Timeout, q.Retry, q.Abort, q.Rollout)
 	r.ok("UpdateJob", r.service.UpdateJob(bg, r.model.now, q), r.model.updateJob(&q))
@@ -135,9 +135,8 @@ func (r *run) associate() {
 	r.ok("AssociateTargets", err, want)
 }
 
-// rolled queues the executions of a limited rollout in the model, as the service chose them, after it has seen that the
-// choice was right: targets of the job that have no execution, not more than the rate allows, and not fewer unless there
-// are no more.
+// rolled checks the executions that the service queued in a limited rollout, and queues them in the model. Only the job's
+// targets without an execution may get one: as many as the rate allows, or fewer if no more are left.
 func (r *run) rolled(j *modelJob, n int) bool {
 	p, err := r.store.Progress(bg, j.ID)
 	r.ok("Progress", err, nil)
@@ -150,7 +149,7 @@ func (r *run) rolled(j *modelJob, n int) bool {
 	queued := 0
 	for _, thing := range slices.Sorted(maps.Keys(chosen)) {
 		if e := j.latest(thing); !r.model.targets(j, thing) || (e != nil && e.Status != jobs.Removed) {
-			r.Fatalf("job %s rolled out to %s", j.ID, thing)
+			r.Fatalf("job %s rolled out to %s, which is not a target or has an execution", j.ID, thing)
 		}
 		if queued < n {
 			r.model.queue(j, thing)
@@ -164,11 +163,11 @@ func (r *run) rolled(j *modelJob, n int) bool {
 		return worked
 	}
 	if j.done = p.Done; !j.done {
-		r.Fatalf("job %s may roll out to %d, did to %d, and says that it is not done", j.ID, n, queued)
+		r.Fatalf("job %s may roll out to %d, rolled out to %d, and is not done", j.ID, n, queued)
 	}
 	for thing := range r.model.things {
 		if e := j.latest(thing); r.model.targets(j, thing) && !j.gone[thing] && (e == nil || e.Status == jobs.Removed) {
-			r.Fatalf("job %s is rolled out and has passed %s by: allowed %d, chosen %v, %+v, pace %v", j.ID, thing, n, chosen, p, j.pace)
+			r.Fatalf("job %s is rolled out but left out %s: allowed %d, chosen %v, %+v, pace %v", j.ID, thing, n, chosen, p, j.pace)
 		}
 	}
 	return worked

@@ -1,7 +1,7 @@
-// Package model compares a service over an engine with a model of it, operation by operation.
+// Package model compares a service over an engine with a model, operation by operation.
 //
 //	Run: an operation, chosen at random ─┬─► operations.Service ──► an engine
-//	                                     └─► model                   compare: answers each time, all that they hold now and then
+//	                                     └─► model                   compares every answer, and now and then all data
 package model
 
 import (
@@ -13,11 +13,11 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// start is when every run begins.
+// start is the time at which every run begins.
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// model is what the service should do, written once more and as simply as can be: no versions to swap, no chunks, no
-// cursors, everything in maps. It shares with the service the types and the parsing of cron expressions, no rule.
+// model is a second implementation of the service, as simple as possible: no versions to swap, no chunks, no cursors,
+// everything in maps. It shares only types and the parsing of cron expressions with the service, no rules.
 type model struct {
 	now    time.Time
 	serial int // orders joins and jobs
@@ -38,7 +38,7 @@ type modelGroup struct {
 	modelRecord
 }
 
-// modelRecord is what updates of a thing or a group change.
+// modelRecord has the fields of a thing or a group that updates change.
 type modelRecord struct {
 	text       string // the thing's type, the group's description
 	attributes map[string]string
@@ -49,9 +49,9 @@ type modelJob struct {
 	jobs.Job
 	serial  int
 	aim     aim
-	ahead   aim                         // what a rollout has not passed
+	ahead   aim                         // targets that the rollout has not passed
 	things  map[string][]jobs.Execution // attempts, the latest last
-	gone    map[string]bool             // things that the rollout does not come back to
+	gone    map[string]bool             // things that the rollout may leave out
 	started bool
 	done    bool
 	limited bool      // its rollout has, or had, a rate
@@ -59,11 +59,11 @@ type modelJob struct {
 	pace    time.Time // of the rollout
 	each    time.Duration
 
-	attempts jobs.Counts // that failed and were retried
-	trying   int64       // things that try again
+	attempts jobs.Counts // those that were retried, by status
+	trying   int64       // things whose retry has not ended
 }
 
-// aim is what a job is for.
+// aim is a set of a job's targets.
 type aim struct {
 	groups map[*modelGroup]bool
 	direct map[string]bool
@@ -91,7 +91,7 @@ func (j *modelJob) counts() (c jobs.Counts) {
 	return c
 }
 
-// targets says whether a thing is one of the job's targets now.
+// targets reports whether a thing is one of the job's targets now.
 func (m *model) targets(j *modelJob, thing string) bool { return m.within(j, j.aim, thing) }
 
 func (m *model) within(j *modelJob, a aim, thing string) bool {
@@ -115,12 +115,12 @@ func (m *model) within(j *modelJob, a aim, thing string) bool {
 	return false
 }
 
-// running says whether a job is neither ended nor ending.
+// running reports whether a job has not ended.
 func (j *modelJob) running() bool {
 	return j.Status == jobs.JobInProgress || j.Status == jobs.JobScheduled
 }
 
-// queue gives a thing a further execution.
+// queue adds an execution.
 func (m *model) queue(j *modelJob, thing string) {
 	number := int64(1)
 	if e := j.latest(thing); e != nil {
@@ -137,7 +137,7 @@ func (m *model) end(e *jobs.Execution, s jobs.Status) {
 	e.Deadline, e.StepDeadline = time.Time{}, time.Time{}
 }
 
-// execute ends an execution as its device did.
+// execute ends an execution as its device reported, or by a time-out.
 func (m *model) execute(j *modelJob, e *jobs.Execution, s jobs.Status) {
 	m.end(e, s)
 	if e.Retry > 0 {
@@ -145,7 +145,7 @@ func (m *model) execute(j *modelJob, e *jobs.Execution, s jobs.Status) {
 	}
 }
 
-// fail ends an execution badly, and queues it again if the job says so.
+// fail ends an execution as failed or timed out, and retries it if the job's configuration says so.
 func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
 	e := j.latest(thing)
 	m.execute(j, e, s)
@@ -171,8 +171,8 @@ func (m *model) fail(j *modelJob, thing string, s jobs.Status) {
 	}
 }
 
-// tick does everything that is due. rolled queues up to n executions of a limited rollout, those that the service
-// chose, and says whether it did anything.
+// tick does all due work. rolled queues up to n executions of a limited rollout, those that the service chose, and reports
+// whether it did anything.
 func (m *model) tick(rolled func(j *modelJob, n int) bool) {
 	for _, j := range m.sorted() {
 		for thing := range j.things {
@@ -193,7 +193,7 @@ func (m *model) sorted() []*modelJob {
 	return slices.SortedFunc(maps.Values(m.jobs), func(a, b *modelJob) int { return cmp.Compare(a.serial, b.serial) })
 }
 
-// cancel ends what waits, and by force what runs.
+// cancel cancels queued executions, and with force those in progress, too.
 func (m *model) cancel(j *modelJob, force bool) {
 	for thing := range j.things {
 		e := j.latest(thing)

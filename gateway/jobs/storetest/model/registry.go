@@ -7,10 +7,10 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// plain says whether nothing was ever set.
+// plain reports whether all fields are empty.
 func (m *modelRecord) plain() bool { return m.text == "" && len(m.attributes) == 0 }
 
-// update changes what is given. An attribute set to "" goes.
+// update changes the given fields. An attribute set to "" is removed.
 func (m *modelRecord) update(text *string, u jobs.AttributeUpdate, expected int64) error {
 	if expected != 0 && expected != m.version {
 		return jobs.ErrVersionConflict
@@ -38,7 +38,7 @@ func (m *modelRecord) update(text *string, u jobs.AttributeUpdate, expected int6
 	return nil
 }
 
-// shown prints what is to be the same of a thing or a group.
+// shown prints the fields of a thing or a group that are compared.
 func shown(version int64, text string, attributes map[string]string) string {
 	if attributes == nil {
 		attributes = map[string]string{}
@@ -48,7 +48,7 @@ func shown(version int64, text string, attributes map[string]string) string {
 
 func (m *modelRecord) shown() string { return shown(m.version, m.text, m.attributes) }
 
-// attributes is a random change of attributes, and the version that is expected; mostly any.
+// attributes returns a random change of attributes, and an expected version; mostly 0, which is any.
 func (r *run) attributes() (u jobs.AttributeUpdate, expected int64) {
 	if u.Given = r.chance(70); u.Given {
 		u.Merge = r.chance(50)
@@ -81,7 +81,7 @@ func (r *run) createThing() {
 	r.ok("CreateThing", err, nil)
 	r.model.things[name] = &modelThing{groups: make(map[*modelGroup]int), modelRecord: modelRecord{version: 1}}
 	for _, j := range r.model.jobs {
-		j.gone[name] = j.gone[name] || j.started // a limited rollout may have passed it while it was not there
+		j.gone[name] = j.gone[name] || j.started // a limited rollout may have passed it before it was registered
 	}
 }
 
@@ -131,11 +131,11 @@ func (r *run) updateGroup() {
 	}
 	want := g.update(q.Description, q.Attributes, q.Version)
 	if r.ok("UpdateGroup", err, want); want == nil && version != g.version {
-		r.Fatalf("UpdateGroup answers version %d, the model says %d", version, g.version)
+		r.Fatalf("UpdateGroup returns version %d, the model %d", version, g.version)
 	}
 }
 
-// compareRegistry compares things and groups: what they hold, and where groups stand.
+// compareRegistry compares things and groups: their fields, and the ancestors of groups.
 func (r *run) compareRegistry() {
 	r.Helper()
 	things, _, err := r.service.ListThings(bg, jobs.ThingQuery{}, jobs.Page{Limit: 100})
@@ -159,7 +159,7 @@ func (r *run) compareRegistry() {
 	}
 }
 
-// lines prints groups and their ancestors, the root first.
+// lines prints groups with their ancestors, the root first.
 func (r *run) lines(groups []jobs.GroupDetail) map[string]string {
 	lines := make(map[string]string)
 	for _, g := range groups {

@@ -17,7 +17,7 @@ func (m *model) schedule(j *modelJob) (begins, ends time.Time) {
 	return begins, ends
 }
 
-// isOpen walks through the minutes of the last day to find a window that began and has not ended.
+// isOpen goes back minute by minute to find the start of a window that has not ended.
 func (m *model) isOpen(j *modelJob, begins time.Time) bool {
 	if m.now.Before(begins) {
 		return false
@@ -58,7 +58,7 @@ func (m *model) rollOut(j *modelJob, rolled func(j *modelJob, n int) bool) bool 
 	return n > 0 && rolled(j, n)
 }
 
-// allowed is how many executions a limited rollout may queue now.
+// allowed returns how many executions a limited rollout may queue now.
 func (m *model) allowed(j *modelJob) int {
 	rate := float64(j.Rollout.MaximumPerMinute)
 	if rate == 0 && j.Rollout.ExponentialRate == nil {

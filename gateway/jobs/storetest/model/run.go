@@ -15,17 +15,17 @@ import (
 	"jobgate/gateway/jobs/storetest"
 )
 
-// Options say how a run goes.
+// Options configure a run.
 type Options struct {
-	Seed       uint64 // the same gives the same operations
+	Seed       uint64 // the same seed repeats the operations
 	Operations int
-	// Chunk is how many things the service takes at once; 0: all. With few, rollouts, cancellations and deletions of
-	// one instant take many steps; then nothing times out, because the model lets all time out in one step.
+	// Chunk is how many things the service handles in one step; 0: all. With small chunks, rollouts, cancellations and
+	// deletions take many steps. Then nothing times out, because in the model all time-outs are one step.
 	Chunk int
 }
 
-// Run does random operations on a service over an engine and on a model, and compares what they answer after each,
-// and everything they hold once in a while.
+// Run does random operations on a service over an engine and on a model. It compares their answers after each operation, and
+// all their data once in a while.
 func Run(t *testing.T, e storetest.Engine, o Options) {
 	r := &run{
 		T: t, open: e.New(t), rand: rand.New(rand.NewPCG(o.Seed, 7)), model: newModel(), seen: make(map[string]int),
@@ -62,12 +62,12 @@ func Run(t *testing.T, e storetest.Engine, o Options) {
 
 const (
 	restartEvery = 5000
-	fullTour     = 20_000 // operations after which every state must have been met
+	fullTour     = 20_000 // operations after which every state must have occurred
 )
 
 var bg = context.Background()
 
-// run is one under way.
+// run is a run in progress.
 type run struct {
 	*testing.T
 	open    storetest.Opener
@@ -80,7 +80,7 @@ type run struct {
 	timers  bool           // executions may time out
 }
 
-// The names that operations choose from: few, so that they meet.
+// How many names operations choose from: few, so that operations often meet the same ones.
 const (
 	modelThings = 12
 	modelGroups = 6
@@ -100,11 +100,11 @@ func (r *run) start() {
 	}
 }
 
-// ok compares an error with the kind that it should be.
+// ok compares the kind of an error with the model's.
 func (r *run) ok(what string, err, kind error) {
 	r.Helper()
 	if (kind == nil && err != nil) || (kind != nil && !errors.Is(err, kind)) {
-		r.Fatalf("%s: error is %v, the model says %v", what, err, kind)
+		r.Fatalf("%s: error is %v, the model's %v", what, err, kind)
 	}
 }
 
@@ -150,7 +150,7 @@ func (r *run) operation() {
 	}
 }
 
-// advance moves the clock on, mostly by little.
+// advance advances the clock, mostly by little.
 func (r *run) advance() {
 	d := time.Duration(r.rand.IntN(90_000)) * time.Millisecond
 	switch r.rand.IntN(10) {
@@ -163,7 +163,7 @@ func (r *run) advance() {
 	r.model.now = r.model.now.Add(d)
 }
 
-// deleteThing spares the direct targets of jobs that roll out: whether the rollout has passed them is its own business.
+// deleteThing spares the direct targets of jobs that roll out: the model does not know whether the rollout has passed them.
 func (r *run) deleteThing() {
 	name := r.thing()
 	for _, j := range r.model.jobs {
@@ -205,11 +205,11 @@ func (r *run) startNext() {
 	e, want := r.model.startNext(thing, step)
 	r.ok("StartNext", err, want)
 	if found != (e != nil) || (found && (d.Execution.Version != e.Version || d.Execution.Number != e.Number)) {
-		r.Fatalf("StartNext answers %v %+v, the model %+v", found, d.Execution, e)
+		r.Fatalf("StartNext returns %v %+v, the model %+v", found, d.Execution, e)
 	}
 }
 
-// step is a step timer in minutes; mostly none.
+// step returns a step timer in minutes; mostly none.
 func (r *run) step() int64 {
 	if r.chance(70) || !r.timers {
 		return 0
@@ -217,7 +217,7 @@ func (r *run) step() int64 {
 	return 1 + r.rand.Int64N(120)
 }
 
-// pair is a thing and a job; mostly such as have an execution.
+// pair returns a thing and a job, mostly a pair with an execution.
 func (r *run) pair() (thing, job string) {
 	var pairs [][2]string
 	for _, j := range r.model.sorted() {
