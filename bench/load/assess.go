@@ -71,13 +71,13 @@ func assess(res *report.Result) {
 		return
 	}
 	lag, latency := res.Lag.Percentile(99), res.Latency.Percentile(99)
-	const mend = "give it more cores, use more load machines (bench merge), or ask for a lower rate"
+	const fix = "give it more cores, use more load machines (bench merge), or ask for a lower rate"
 	switch {
 	case g.CPUShare >= busyShare:
-		g.Limited = fmt.Sprintf("It used %s of the CPU it may use: %s.", report.Share(g.CPUShare), mend)
+		g.Limited = fmt.Sprintf("It used %s of the CPU it may use: %s.", report.Share(g.CPUShare), fix)
 	case lag > lateFloor && float64(lag) > lateShare*float64(latency):
 		g.Limited = fmt.Sprintf("1 %% of its requests were sent %s or more too late although a connection was free (p99 latency %s): %s.",
-			report.Duration(lag), report.Duration(latency), mend)
+			report.Duration(lag), report.Duration(latency), fix)
 	case lag > 0 && float64(lag) > lateShare*float64(latency):
 		warn("a good part of the p99 (%s) is the generator's own delay (p99 %s)", report.Duration(latency), report.Duration(lag))
 	}

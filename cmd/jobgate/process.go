@@ -73,7 +73,7 @@ func endpointWarnings(loaded *config.Loaded, s3 string) config.Faults {
 	}
 	return config.Faults{{
 		Key: "presign.endpoint", Problem: "is not set, and AWS_ENDPOINT_URL_S3 is: templates are read there, but devices are sent to the hosts that the placeholders name",
-		Mend: "set presign.endpoint to where devices reach that store",
+		Fix: "set presign.endpoint to where devices reach that store",
 	}}
 }
 

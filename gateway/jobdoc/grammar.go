@@ -106,9 +106,9 @@ func packageError(rest []byte, nested, alone bool) *Error {
 	return e
 }
 
-func notResolved(name, mend string) *Error {
+func notResolved(name, fix string) *Error {
 	e := documentError("Placeholders of kind %s are not resolved yet", name)
-	e.Detail, e.Err = mend, ErrNotResolved
+	e.Detail, e.Err = fix, ErrNotResolved
 	return e
 }
 

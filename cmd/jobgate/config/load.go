@@ -135,9 +135,9 @@ func unknownVariable(name string, others map[string]string, names []string) Faul
 		if key == "" {
 			return nil
 		}
-		return Faults{{Origin: Origin{Env: name}, Key: key, Problem: "the environment spells single values only, and this is ignored", Mend: "set it in the file"}}
+		return Faults{{Origin: Origin{Env: name}, Key: key, Problem: "the environment spells single values only, and this is ignored", Fix: "set it in the file"}}
 	}
-	return Faults{{Origin: Origin{Env: name}, Problem: "names no setting and is ignored", Mend: strictyaml.DidYouMean(name, names)}}
+	return Faults{{Origin: Origin{Env: name}, Problem: "names no setting and is ignored", Fix: strictyaml.DidYouMean(name, names)}}
 }
 
 // topKey is what comes before the first list index or map name in a key such as routes[].path: "routes".
@@ -171,10 +171,10 @@ func unknownSetting(at Origin, key string) Fault {
 			continue
 		}
 		if top := topKey(s.Key); key == top || strings.HasPrefix(key, top+".") || strings.HasPrefix(key, top+"[") {
-			return Fault{Origin: at, Key: key, Problem: "takes more than one value", Mend: "set it in the file"}
+			return Fault{Origin: at, Key: key, Problem: "takes more than one value", Fix: "set it in the file"}
 		}
 	}
-	return Fault{Origin: at, Key: key, Problem: "is not a known key", Mend: strictyaml.DidYouMean(key, scalars)}
+	return Fault{Origin: at, Key: key, Problem: "is not a known key", Fix: strictyaml.DidYouMean(key, scalars)}
 }
 
 // Peek returns what Load would, unchecked, for commands that call a running gateway. It ignores faults in the file, because

@@ -60,17 +60,17 @@ func (v *validator) origin(key string) Origin {
 }
 
 // fault records what is wrong with key, unless key or what holds it has a fault already.
-func (v *validator) fault(key, problem, allowed, mend string) {
+func (v *validator) fault(key, problem, allowed, fix string) {
 	for _, f := range v.faults {
 		if rest, ok := strings.CutPrefix(key, f.Key); ok && f.Key != "" && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return
 		}
 	}
-	v.faults = append(v.faults, Fault{Origin: v.origin(key), Key: key, Problem: problem, Allowed: allowed, Mend: mend})
+	v.faults = append(v.faults, Fault{Origin: v.origin(key), Key: key, Problem: problem, Allowed: allowed, Fix: fix})
 }
 
-func (v *validator) warn(key, problem, mend string) {
-	v.warnings = append(v.warnings, Fault{Origin: v.origin(key), Key: key, Problem: problem, Mend: mend})
+func (v *validator) warn(key, problem, fix string) {
+	v.warnings = append(v.warnings, Fault{Origin: v.origin(key), Key: key, Problem: problem, Fix: fix})
 }
 
 // role checks that the name under key is one of roles; an empty name is the gateway's own credentials.
@@ -82,11 +82,11 @@ func (v *validator) role(key, name string) {
 		return
 	}
 	names := v.roleNames()
-	mend := strictyaml.DidYouMean(name, names)
-	if mend == "" {
-		mend = "add it under roles"
+	fix := strictyaml.DidYouMean(name, names)
+	if fix == "" {
+		fix = "add it under roles"
 	}
-	v.fault(key, fmt.Sprintf("%q is not one of roles", name), strictyaml.OneOf(names), mend)
+	v.fault(key, fmt.Sprintf("%q is not one of roles", name), strictyaml.OneOf(names), fix)
 }
 
 func (v *validator) roleNames() []string { return slices.Sorted(maps.Keys(v.c.Roles)) }
@@ -103,11 +103,11 @@ func (v *validator) expires(key, role string, expires time.Duration) {
 		return
 	}
 	if session := r.session(); expires > session {
-		mend := fmt.Sprintf("raise roles.%s.session_duration (at most 12h) or ask for less: a URL ends with the session that signed it", role)
+		fix := fmt.Sprintf("raise roles.%s.session_duration (at most 12h) or ask for less: a URL ends with the session that signed it", role)
 		if r.SourceRole != "" {
-			mend = "STS ends chained sessions (source_role) after one hour, and a URL ends with the session that signed it"
+			fix = "STS ends chained sessions (source_role) after one hour, and a URL ends with the session that signed it"
 		}
-		v.fault(key, fmt.Sprintf("%q can never hold: sessions of role %q live %s", name, role, strictyaml.FormatDuration(session)), "60s.."+strictyaml.FormatDuration(session), mend)
+		v.fault(key, fmt.Sprintf("%q can never hold: sessions of role %q live %s", name, role, strictyaml.FormatDuration(session)), "60s.."+strictyaml.FormatDuration(session), fix)
 	}
 }
 

@@ -61,8 +61,8 @@ func (v *validator) store() {
 		return
 	}
 	if u, err := url.Parse(j.Store); err != nil || passwordIn(u) {
-		mend := "leave the password out; see jobs.store_password_file"
-		v.fault("jobs.store", "is not a URL like postgres://user@host/database, or holds a password", "", mend)
+		fix := "leave the password out; see jobs.store_password_file"
+		v.fault("jobs.store", "is not a URL like postgres://user@host/database, or holds a password", "", fix)
 	}
 	if n := j.StoreConnections; n != 0 && n < minStoreConnections {
 		v.fault("jobs.store_connections", fmt.Sprintf("%d are too few", n), fmt.Sprintf("0, or at least %d", minStoreConnections), "")

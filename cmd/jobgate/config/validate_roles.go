@@ -117,9 +117,9 @@ func (v *validator) presign() {
 
 // baseURL checks that text is scheme and host and nothing else.
 func (v *validator) baseURL(key, text string) bool {
-	problem, mend := baseURLProblem(text)
+	problem, fix := baseURLProblem(text)
 	if problem != "" {
-		v.fault(key, problem, wantBaseURL, mend)
+		v.fault(key, problem, wantBaseURL, fix)
 	}
 	return problem == ""
 }
@@ -129,14 +129,14 @@ const wantBaseURL = "http://host:port or https://host:port"
 // CheckBaseURL checks a base URL that comes from another program's setting, by the rules of presign.endpoint. The error
 // names the setting and contains no password.
 func CheckBaseURL(setting, text string) error {
-	if problem, mend := baseURLProblem(text); problem != "" {
-		return Fault{Key: setting, Problem: problem, Allowed: wantBaseURL, Mend: mend}
+	if problem, fix := baseURLProblem(text); problem != "" {
+		return Fault{Key: setting, Problem: problem, Allowed: wantBaseURL, Fix: fix}
 	}
 	return nil
 }
 
 // baseURLProblem says why text is not scheme and host and nothing else; "" if it is.
-func baseURLProblem(text string) (problem, mend string) {
+func baseURLProblem(text string) (problem, fix string) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":

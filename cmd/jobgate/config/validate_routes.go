@@ -89,8 +89,8 @@ func variablesOf(segments []string) []string {
 
 // path checks a route's pattern and returns its segments.
 func (v *validator) path(key, path string) (segments []string, ok bool) {
-	bad := func(problem, mend string) ([]string, bool) {
-		v.fault(key, fmt.Sprintf("%q %s", path, problem), "", mend)
+	bad := func(problem, fix string) ([]string, bool) {
+		v.fault(key, fmt.Sprintf("%q %s", path, problem), "", fix)
 		return segments, false
 	}
 	if path == "" {
@@ -153,8 +153,8 @@ func (v *validator) answer(key string, r Route, variables []string) {
 // document checks where a template comes from.
 func (v *validator) document(key, document string, variables []string) {
 	const want = "file:///path, s3://bucket/key or http(s)://host/path"
-	bad := func(problem, mend string) {
-		v.fault(key, fmt.Sprintf("%q %s", redactURL(document), problem), want, mend)
+	bad := func(problem, fix string) {
+		v.fault(key, fmt.Sprintf("%q %s", redactURL(document), problem), want, fix)
 	}
 	scheme, rest, found := strings.Cut(document, "://")
 	if !found || !slices.Contains([]string{"file", "s3", "http", "https"}, scheme) {

@@ -73,13 +73,13 @@ func (c *Connection) call(ctx context.Context, q request, answer any) (json.RawM
 		err = json.Unmarshal(text, answer)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot %s at %s: %w%s", q.what, c.Endpoint, err, c.mend(err))
+		return nil, fmt.Errorf("cannot %s at %s: %w%s", q.what, c.Endpoint, err, c.hint(err))
 	}
 	return text, nil
 }
 
-// mend suggests a fix for a connection error, "" if none is known.
-func (c *Connection) mend(err error) string {
+// hint suggests a fix for a connection error, "" if none is known.
+func (c *Connection) hint(err error) string {
 	var unknown x509.UnknownAuthorityError
 	var alert *net.OpError // crypto/tls does not export the type of an alert
 	switch {

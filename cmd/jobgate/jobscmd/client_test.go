@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestConnectionMends demands that an error of the connection says which flag mends it.
-func TestConnectionMends(t *testing.T) {
+// TestConnectionErrorHints demands that a connection error names the flag that fixes it.
+func TestConnectionErrorHints(t *testing.T) {
 	f := func(tlsOn bool, clients tls.ClientAuthType, client func(*httptest.Server) *http.Client, want string) {
 		t.Helper()
 		s := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, _ *http.Request) {

@@ -147,7 +147,7 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 			continue
 		}
 		if _, err := os.Stat(f.name); err != nil {
-			warnings = append(warnings, config.Fault{Origin: l.Origin(f.key), Key: f.key, Problem: fmt.Sprintf("%q cannot be read on this machine", f.name), Mend: "serve needs it where it runs"})
+			warnings = append(warnings, config.Fault{Origin: l.Origin(f.key), Key: f.key, Problem: fmt.Sprintf("%q cannot be read on this machine", f.name), Fix: "serve needs it where it runs"})
 		}
 	}
 	return warnings

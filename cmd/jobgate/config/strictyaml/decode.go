@@ -57,7 +57,7 @@ func (d *Decoder) Override(at Origin, key, text string, into any) bool {
 	}
 	d.Origins[key] = at
 	if problem, want := Set(v, tag, text); problem != "" {
-		d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want, Mend: emptyMend(text, tag)})
+		d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: want, Fix: emptyFix(text, tag)})
 	}
 	return true
 }
@@ -126,7 +126,7 @@ func (d *Decoder) scalar(node ast.Node, key string, v reflect.Value, tag reflect
 		return
 	}
 	if problem, want := Set(v, tag, text); problem != "" {
-		d.fault(node, key, problem, want, emptyMend(text, tag))
+		d.fault(node, key, problem, want, emptyFix(text, tag))
 	}
 }
 
@@ -137,7 +137,7 @@ func (d *Decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.S
 		return
 	}
 	if len(seq.Values) == 0 && tag.Get("empty") == "refused" {
-		d.fault(node, key, "is empty", "", emptyMend("", tag))
+		d.fault(node, key, "is empty", "", emptyFix("", tag))
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values))) // written and empty is not the same as absent
@@ -161,7 +161,7 @@ func (d *Decoder) mapping(node ast.Node, key string, v reflect.Value, tag reflec
 		return
 	}
 	if len(values) == 0 && tag.Get("empty") == "refused" {
-		d.fault(node, key, "is empty", "", emptyMend("", tag))
+		d.fault(node, key, "is empty", "", emptyFix("", tag))
 		return
 	}
 	seen := make(map[string]*token.Position, len(values))

@@ -35,10 +35,10 @@ type Fault struct {
 	Key     string // presign.expires, routes[2].path
 	Problem string // with the value: `"8d" is too long`
 	Allowed string // "60s..7d"; may be empty
-	Mend    string // what to do; may be empty
+	Fix     string // what to do; may be empty
 }
 
-// Error is one line: where: key: problem; allowed …; mend.
+// Error is one line: where: key: problem; allowed …; fix.
 func (f Fault) Error() string {
 	var b strings.Builder
 	if f.Origin != (Origin{}) {
@@ -51,8 +51,8 @@ func (f Fault) Error() string {
 	if f.Allowed != "" {
 		b.WriteString("; allowed: " + f.Allowed)
 	}
-	if f.Mend != "" {
-		b.WriteString("; " + f.Mend)
+	if f.Fix != "" {
+		b.WriteString("; " + f.Fix)
 	}
 	return b.String()
 }

@@ -85,10 +85,10 @@ func (d *Decoder) note(key string, node ast.Node) {
 }
 
 // fault records a fault at node.
-func (d *Decoder) fault(node ast.Node, key, problem, allowed, mend string) {
+func (d *Decoder) fault(node ast.Node, key, problem, allowed, fix string) {
 	at := position(node)
 	at.File = d.File
-	d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: allowed, Mend: mend})
+	d.Faults = append(d.Faults, Fault{Origin: at, Key: key, Problem: problem, Allowed: allowed, Fix: fix})
 }
 
 // position returns where node begins: a mapping begins at its first key, not at the colon after it.

@@ -71,8 +71,8 @@ func setInRange[T int | Size | time.Duration](p *T, n T, tag reflect.StructTag, 
 	return "", ""
 }
 
-// emptyMend is the fix suggested for a setting that must not be empty.
-func emptyMend(text string, tag reflect.StructTag) string {
+// emptyFix is the fix suggested for a setting that must not be empty.
+func emptyFix(text string, tag reflect.StructTag) string {
 	if text == "" && tag.Get("empty") == "refused" {
 		return "say what it is, or remove the key"
 	}
