@@ -37,7 +37,7 @@ type parking struct {
 	done    chan struct{} // the parking has ended
 
 	freed    atomic.Int64 // connections that were parked or have left; see reclaim
-	collects reclaim.Ebb
+	collects reclaim.Trigger
 }
 
 // Park starts parking silent connections. wake is called with a connection to be served again, and must return at once. With

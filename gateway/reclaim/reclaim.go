@@ -1,8 +1,8 @@
-// Package reclaim returns memory to the system after many objects needed it for a moment: connections that were parked or
+// Package reclaim returns memory to the system after a burst of short-lived objects: connections that were parked or
 // closed, documents that were loaded. A process that is idle afterwards does not collect by itself. It holds up to twice
 // the live memory, and the buffers and stacks of the goroutines that served.
 //
-//	Watch.Add ──► Ebb.Due, once a second: many freed, and no more follow? ──► Memory
+//	Watch.Add ──► Trigger.Due, once a second: many freed, and no more follow? ──► Memory
 package reclaim
 
 import (
@@ -12,31 +12,31 @@ import (
 	"time"
 )
 
-// Ebb says when memory should be collected. The zero value is ready for use. It is not safe for concurrent use.
-type Ebb struct {
-	freed  int64 // since the last collection
-	ebbing int   // calls in a row with few freed
-	last   time.Time
+// Trigger decides when to collect memory. The zero value is ready for use. It is not safe for concurrent use.
+type Trigger struct {
+	freed int64     // since the last collection
+	quiet int       // consecutive calls with few freed
+	last  time.Time // of the last collection
 }
 
 const (
-	mass         = 1000 // freed objects that are worth a collection: 10 MB and more
+	minFreed     = 1000 // freed objects that are worth a collection: 10 MB and more
 	collectEvery = 20 * time.Second
-	ebb          = 3 // calls: until then the goroutines that served them have ended
+	quietCalls   = 3 // by then the goroutines that served the objects have ended
 )
 
 // Due takes the number of objects freed since the last call, about a second ago. After many, a collection is due once no
 // more follow, or every 20 seconds while more do.
-func (e *Ebb) Due(freed int64, now time.Time) bool {
-	e.freed += freed
-	e.ebbing++
-	if freed > e.freed/16 {
-		e.ebbing = 0
+func (t *Trigger) Due(freed int64, now time.Time) bool {
+	t.freed += freed
+	t.quiet++
+	if freed > t.freed/16 {
+		t.quiet = 0
 	}
-	if e.freed < mass || e.ebbing < ebb || now.Sub(e.last) < collectEvery {
+	if t.freed < minFreed || t.quiet < quietCalls || now.Sub(t.last) < collectEvery {
 		return false
 	}
-	e.freed, e.last = 0, now
+	t.freed, t.last = 0, now
 	return true
 }
 
@@ -52,18 +52,18 @@ type Watch struct {
 
 	freed    atomic.Int64
 	watching atomic.Bool
-	ebb      Ebb // used by the timer only
+	trigger  Trigger // used by the timer only
 }
 
 // Add adds to the number of freed objects. It does not block. Once there are many, a timer runs until the collection.
 func (w *Watch) Add(n int64) {
-	if w.freed.Add(n) >= mass && w.watching.CompareAndSwap(false, true) {
+	if w.freed.Add(n) >= minFreed && w.watching.CompareAndSwap(false, true) {
 		time.AfterFunc(time.Second, w.tick)
 	}
 }
 
 func (w *Watch) tick() {
-	if !w.ebb.Due(w.freed.Swap(0), time.Now()) {
+	if !w.trigger.Due(w.freed.Swap(0), time.Now()) {
 		time.AfterFunc(time.Second, w.tick)
 		return
 	}

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// A mass of things brings about one collection, once it has ebbed; a few bring about none.
-func TestEbb(t *testing.T) {
+// TestTrigger checks that a burst of freed objects triggers one collection after it has ended, and that a few trigger none.
+func TestTrigger(t *testing.T) {
 	f := func(what string, want int, freed ...int64) {
 		t.Helper()
-		var e Ebb
+		var trigger Trigger
 		now, got := time.Unix(1e9, 0), 0
 		for _, n := range freed {
 			now = now.Add(time.Second)
-			if e.Due(n, now) {
+			if trigger.Due(n, now) {
 				got++
 			}
 		}
@@ -25,15 +25,15 @@ func TestEbb(t *testing.T) {
 	}
 	f("nothing", 0, 0, 0, 0)
 	f("a few", 0, 500, 400, 0, 0)
-	f("a mass", 1, 5000, 5000, 3000, 0, 10, 0)
-	f("a mass that has not ebbed", 0, 5000, 5000, 3000, 0, 0)
-	f("a mass at once", 1, 20000, 0, 0, 0)
-	f("as it goes on", 0, 2000, 2000, 2000, 2000)
-	f("two masses in a row", 1, 20000, 0, 0, 0, 20000, 0, 0, 0)
-	f("a stream of few", 1, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100)
+	f("a burst", 1, 5000, 5000, 3000, 0, 10, 0)
+	f("a burst that has not ended", 0, 5000, 5000, 3000, 0, 0)
+	f("a burst within one call", 1, 20000, 0, 0, 0)
+	f("a burst that continues", 0, 2000, 2000, 2000, 2000)
+	f("two bursts within 20 seconds", 1, 20000, 0, 0, 0, 20000, 0, 0, 0)
+	f("a slow stream", 1, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100, 100)
 }
 
-// A mass that is added brings about one collection each time, some seconds after the last of it; a few bring about none.
+// TestWatch checks that each burst triggers one collection, some seconds after its end, and that a few trigger none.
 func TestWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var collections atomic.Int64
@@ -50,10 +50,10 @@ func TestWatch(t *testing.T) {
 			}
 		}
 		f("a few", 999, time.Minute, 0)
-		f("a mass", 1, 2*time.Second, 0)
-		f("more of it", 5000, 3*time.Second, 0)
-		f("when it has ebbed", 0, 3*time.Second, 1)
+		f("a burst", 1, 2*time.Second, 0)
+		f("more of the burst", 5000, 3*time.Second, 0)
+		f("after the burst", 0, 3*time.Second, 1)
 		f("quiet", 0, time.Hour, 1)
-		f("another mass", 20000, 5*time.Second, 2)
+		f("another burst", 20000, 5*time.Second, 2)
 	})
 }
