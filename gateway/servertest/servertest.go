@@ -1,5 +1,5 @@
-// Package servertest runs other people's programs for tests: servers that the gateway talks to, tools that check what it
-// does.
+// Package servertest runs third-party programs for tests: servers that the gateway connects to, and tools that check its
+// output.
 //
 //	Program ──► exec.Cmd ──► Start (at a FreeAddress) ──► accepts connections ──► killed when the test ends
 package servertest
@@ -19,8 +19,8 @@ import (
 // required is the environment variable that turns a skipped test into a failed one.
 const required = "JOBGATE_TEST_REQUIRE_SERVERS"
 
-// Missing skips a test because this machine lacks something, or fails it if JOBGATE_TEST_REQUIRE_SERVERS is set. The text
-// says what is missing and how to get it.
+// Missing skips a test because a program or file is missing on this machine, or fails it if JOBGATE_TEST_REQUIRE_SERVERS is
+// set. The text says what is missing and how to get it.
 func Missing(tb testing.TB, format string, args ...any) {
 	tb.Helper()
 	if os.Getenv(required) != "" {
@@ -29,8 +29,8 @@ func Missing(tb testing.TB, format string, args ...any) {
 	tb.Skipf(format, args...)
 }
 
-// Program returns the path of an installed program, also of one that is only in root's PATH. Without it the test is skipped or
-// fails as with Missing, and says which of Debian's packages has it.
+// Program returns the path of an installed program, including one that is only in root's PATH. If the program is not
+// installed, Program calls Missing with the name of its Debian package.
 func Program(tb testing.TB, name, debian string) string {
 	tb.Helper()
 	path, err := exec.LookPath(name)
@@ -43,8 +43,8 @@ func Program(tb testing.TB, name, debian string) string {
 	return path
 }
 
-// FreePort returns a loopback port that nobody listens on. The kernel does not assign it to others by itself (it assigns
-// ports from 32768 on), so that it is still free when a server listens on it.
+// FreePort returns a loopback port that no process listens on. It is below the kernel's ephemeral ports, which start at
+// 32768, so it is most likely still free when the server binds it.
 func FreePort() (int, error) {
 	for attempt := 0; ; attempt++ {
 		port := 20000 + rand.IntN(10000)
@@ -58,7 +58,7 @@ func FreePort() (int, error) {
 	}
 }
 
-// FreeAddress is 127.0.0.1 with a port of FreePort.
+// FreeAddress returns 127.0.0.1 with a port from FreePort.
 func FreeAddress(tb testing.TB) string {
 	tb.Helper()
 	port, err := FreePort()
@@ -68,8 +68,8 @@ func FreeAddress(tb testing.TB) string {
 	return fmt.Sprintf("127.0.0.1:%d", port)
 }
 
-// Serve listens at a loopback address, which it returns, until the test ends. Each connection is handle's, which runs on a
-// goroutine of its own, and is closed after it.
+// Serve listens on a loopback address until the test ends, and returns the address. It calls handle for each connection, in
+// a new goroutine, and closes the connection when handle returns.
 func Serve(tb testing.TB, handle func(conn net.Conn)) (address string) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -92,11 +92,11 @@ func Serve(tb testing.TB, handle func(conn net.Conn)) (address string) {
 	return l.Addr().String()
 }
 
-// patience is how long a server may take to start on a busy machine.
-const patience = time.Minute
+// startTimeout is how long a server may take to start on a busy machine.
+const startTimeout = time.Minute
 
-// Start starts a server and waits until it accepts connections at address. It is killed when the test ends, or by stop,
-// which waits until it has ended.
+// Start starts a server and waits until it accepts connections at address. The server is killed when the test ends, or by
+// stop, which waits for its exit.
 func Start(tb testing.TB, address string, cmd *exec.Cmd) (stop func()) {
 	tb.Helper()
 	var output bytes.Buffer
@@ -106,15 +106,15 @@ func Start(tb testing.TB, address string, cmd *exec.Cmd) (stop func()) {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // it is killed
+		_ = cmd.Wait() // the error is that of the kill
 		close(ended)
 	}()
 	stop = sync.OnceFunc(func() {
-		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Process.Kill() // the process may have exited already
 		<-ended
 	})
 	tb.Cleanup(stop)
-	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(startTimeout); ; time.Sleep(10 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			_ = conn.Close()
 			return stop

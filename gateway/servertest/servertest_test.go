@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// verdict is what becomes of a test.
+// verdict is a testing.TB that records how a test ends.
 type verdict struct {
 	testing.TB
 	fatal, skip string
@@ -33,8 +33,8 @@ func (v *verdict) Skipf(format string, args ...any) {
 	panic(v)
 }
 
-// of returns what becomes of a test that does f.
-func of(f func(tb testing.TB)) *verdict {
+// run returns how a test that calls f ends.
+func run(f func(tb testing.TB)) *verdict {
 	v := new(verdict)
 	func() {
 		defer func() {
@@ -50,27 +50,27 @@ func of(f func(tb testing.TB)) *verdict {
 func TestProgram(t *testing.T) {
 	for _, need := range []string{"", "1"} {
 		t.Setenv(required, need)
-		v := of(func(tb testing.TB) { Program(tb, "no-such-program", "some-package") })
-		said := v.skip
+		v := run(func(tb testing.TB) { Program(tb, "no-such-program", "some-package") })
+		message := v.skip
 		if need != "" {
-			said = v.fatal
+			message = v.fatal
 		}
-		if !strings.Contains(said, "apt-get install some-package") || (v.skip == "") != (need != "") {
-			t.Errorf("%s=%q: fails with %q, is skipped with %q", required, need, v.fatal, v.skip)
+		if !strings.Contains(message, "apt-get install some-package") || (v.skip == "") != (need != "") {
+			t.Errorf("%s=%q: failed with %q, skipped with %q", required, need, v.fatal, v.skip)
 		}
-		if v := of(func(tb testing.TB) { Program(tb, "sh", "dash") }); v.fatal != "" || v.skip != "" {
-			t.Errorf("%s=%q: sh: fails with %q, is skipped with %q", required, need, v.fatal, v.skip)
+		if v := run(func(tb testing.TB) { Program(tb, "sh", "dash") }); v.fatal != "" || v.skip != "" {
+			t.Errorf("%s=%q: sh: failed with %q, skipped with %q", required, need, v.fatal, v.skip)
 		}
 	}
 }
 
-// TestMain is also the server of TestStart: it greets who connects.
+// TestMain also runs the server of TestStart, which writes "hello" to each connection.
 func TestMain(m *testing.M) {
 	address := os.Getenv("SERVERTEST_ADDRESS")
 	if address == "" {
 		os.Exit(m.Run())
 	}
-	l, err := net.Listen("tcp", address) // where it is told to, unlike Serve
+	l, err := net.Listen("tcp", address) // Serve does not take an address
 	for err == nil {
 		var c net.Conn
 		if c, err = l.Accept(); err == nil {
@@ -93,7 +93,7 @@ func TestServe(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := io.ReadAll(conn); string(got) != text || err != nil {
-			t.Errorf("%q, %v", got, err)
+			t.Errorf("read %q, %v, want %q", got, err, text)
 		}
 		_ = conn.Close()
 	}
@@ -112,16 +112,16 @@ func TestStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text, err := io.ReadAll(conn); string(text) != "hello" || err != nil {
-		t.Errorf("%q %v", text, err)
+		t.Errorf("read %q, %v, want \"hello\"", text, err)
 	}
 	_ = conn.Close()
 	stop()
 	stop()
 	if conn, err := net.Dial("tcp", address); err == nil {
 		_ = conn.Close()
-		t.Error("it listens after stop")
+		t.Error("the server still listens after stop")
 	}
-	if v := of(func(tb testing.TB) { Start(tb, address, command("not an address")) }); !strings.Contains(v.fatal, "no listener") {
-		t.Errorf("a server that ends: %q", v.fatal)
+	if v := run(func(tb testing.TB) { Start(tb, address, command("not an address")) }); !strings.Contains(v.fatal, "no listener") {
+		t.Errorf("a server that exits: %q", v.fatal)
 	}
 }
