@@ -25,13 +25,13 @@ func (m *Set) RoleHooks() role.Metrics {
 // Cache is the cache of templates.
 type Cache interface{ Stats() cache.Stats }
 
-// Watch adds the metrics of roles' sessions and of the cache documents.
+// Watch adds the metrics of role sessions and of documents, the cache of templates.
 func (m *Set) Watch(roles *role.Set, documents Cache) {
 	m.state.roles.Store(roles)
 	m.state.documents.Store(&documents)
 }
 
-// state collects at scrape time what other packages count.
+// state is a collector of counts that other packages keep. It reads them at scrape time.
 type state struct {
 	roles     atomic.Pointer[role.Set]
 	documents atomic.Pointer[Cache]

@@ -39,7 +39,7 @@ func (m *Set) Counters() *Counters {
 	return c
 }
 
-// CountUnfilled counts an answer of a fill route that could not be filled.
+// CountUnfilled counts an answer of a fill route that could not be filled, and whether it was passed or refused.
 func (c *Counters) CountUnfilled(reason proxy.Reason, passed bool) {
 	i := 0
 	if passed {

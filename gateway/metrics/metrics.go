@@ -1,4 +1,4 @@
-// Package metrics is the gateway's Prometheus metrics. METRICS.md in the folder above says what each means.
+// Package metrics holds the gateway's Prometheus metrics. METRICS.md in the parent folder documents each.
 //
 //	New ──▶ Set ──▶ Counters, Loads: children for requests, resolved once per configuration
 //	          └───▶ Watch: counts of roles and the cache, read at scrape time
@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// LoadOutcome is how a load from a source ended, the label outcome.
+// LoadOutcome is how a load from a source ended: the label "outcome".
 type LoadOutcome uint8
 
 // How a load ended.
@@ -29,7 +29,7 @@ const (
 
 var loadOutcomeNames = [loadOutcomes]string{"ok", "not_modified", "not_found", "error"}
 
-// Set is the gateway's Prometheus metrics. It outlives a reload. Children are
+// Set is the gateway's Prometheus metrics. It is kept across reloads. Children are
 // resolved when a configuration is loaded, never per request; no label holds a
 // device, a job or a key.
 type Set struct {
@@ -46,7 +46,7 @@ type Set struct {
 	unfilled    *prometheus.CounterVec
 
 	requests atomic.Int64  // in flight
-	LogLimit edge.LogLimit // of lines that requests cause
+	LogLimit edge.LogLimit // limits log lines about requests
 	state    state
 }
 
@@ -94,9 +94,9 @@ func (m *Set) ReloadResult(ok bool) {
 	}
 }
 
-// CountURLs returns a function that counts the URLs in documents of jobs: signed for
-// this answer, reused within a quantum, and whether a signed one is longer than
-// presign.max_url_bytes. It is safe for concurrent use.
+// CountURLs returns a function that counts the URLs in job documents: signed for
+// this answer or reused within a quantum. tooLong is whether a signed URL is longer than
+// presign.max_url_bytes. The function is safe for concurrent use.
 func (m *Set) CountURLs() func(signed, reused int, tooLong bool) {
 	c := m.Counters()
 	return func(signed, reused int, tooLong bool) {
