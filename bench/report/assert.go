@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ErrAssert is what Asserts.Check's error wraps: the run is over, and it was not
-// good enough.
+// ErrAssert is wrapped by the error of Asserts.Check: the run is complete, but its
+// result fails a condition.
 var ErrAssert = errors.New("report: assertion failed")
 
 // Asserts are conditions on a result, all of which must hold.
@@ -22,14 +22,14 @@ type assert struct {
 	metric string
 	op     string
 	limit  float64 // nanoseconds, a share, a count or a rate
-	share  bool    // errors as a share of all requests, not as their number
+	share  bool    // limit is a share of all requests, not a count of errors
 }
 
 // ParseAsserts reads conditions separated by commas, such as
 // "p99<5ms,errors<0.1%,rate>=19900/s".
 //
 // Metrics are min, mean, max and pNN (p50, p99.9, …) with a duration; errors with a
-// percentage or a number; rate, the good answers a second. Comparisons are <, <=, >
+// percentage or a number; rate, the good answers per second. Comparisons are <, <=, >
 // and >=. An empty string has no conditions.
 func ParseAsserts(s string) (Asserts, error) {
 	var all Asserts
@@ -85,7 +85,7 @@ func parseAssert(text string) (assert, error) {
 	return a, nil
 }
 
-// parseLimit reads a finite number from zero.
+// parseLimit reads a finite number of at least zero.
 func parseLimit(text string) (float64, error) {
 	f, err := strconv.ParseFloat(text, 64)
 	if err == nil && !(f >= 0 && f <= math.MaxFloat64) {
@@ -114,9 +114,9 @@ func latencyOf(h *Histogram, metric string) (d time.Duration, ok bool, err error
 }
 
 // Check returns nil if every condition holds, and otherwise an error that wraps
-// ErrAssert and names each one that does not with the value it had. A latency that
+// ErrAssert and lists each failed condition with the measured value. A latency that
 // was not measured, because nothing was answered or because the generator was the
-// bottleneck, fulfils no condition.
+// bottleneck, fails every condition.
 func (all Asserts) Check(r *Result) error {
 	var failed []string
 	for _, a := range all {
@@ -130,7 +130,7 @@ func (all Asserts) Check(r *Result) error {
 	return fmt.Errorf("%w: %s", ErrAssert, strings.Join(failed, ", "))
 }
 
-// holds judges one condition and returns the value found, as words.
+// holds evaluates one condition and returns the measured value as text.
 func (a assert) holds(r *Result) (string, bool) {
 	switch a.metric {
 	case "errors":

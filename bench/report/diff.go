@@ -8,8 +8,8 @@ import (
 )
 
 // WriteDiff writes two results side by side, a before b, with the change of each
-// figure in percent, and how the two runs themselves differ. It does not say whether a change is noise: for that, run each
-// side several times.
+// figure in percent and the differences between the two plans. It does not say whether
+// a change is noise: for that, run each side several times.
 func WriteDiff(w io.Writer, a, b *Result) error {
 	s := new(strings.Builder)
 	if a.Plan.Loop != b.Plan.Loop {
@@ -54,10 +54,10 @@ func WriteDiff(w io.Writer, a, b *Result) error {
 	return err
 }
 
-// hasLatency says whether the result has latencies that are the target's.
+// hasLatency says whether the result has latencies of the target, not of a limited generator.
 func (r *Result) hasLatency() bool { return r.Generator.Limited == "" && r.Latency.Count() > 0 }
 
-// latencyCell writes one latency, or that there is none to write.
+// latencyCell formats one latency, or "-" if there is none.
 func latencyCell(r *Result, value func(*Histogram) time.Duration) string {
 	if !r.hasLatency() {
 		return "-"
@@ -65,7 +65,7 @@ func latencyCell(r *Result, value func(*Histogram) time.Duration) string {
 	return Duration(value(r.Latency))
 }
 
-// change writes how much b is more or less than a.
+// change formats the change from a to b in percent.
 func change(a, b float64) string {
 	if a <= 0 {
 		return ""

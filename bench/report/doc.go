@@ -1,4 +1,4 @@
-// Package report holds what a load run measured and writes it down.
+// Package report holds the result of a load run and formats it.
 //
 //	load ──▶ Result ──▶ JSON ──▶ Merge (many load machines, one Result)
 //	           │                   Diff  (before and after)
@@ -6,7 +6,7 @@
 //	           └──▶ Asserts.Check (an exit code for CI)
 //
 // A Result carries its latencies as HDR histograms, not as finished percentiles,
-// so that the results of several processes add up to the percentiles of them all.
-// The package does no I/O but to the readers and writers it is given; its types
+// so that merging the results of several processes gives exact percentiles.
+// The package does I/O only on the readers and writers it is given; its types
 // are plain values and not safe for concurrent use.
 package report

@@ -21,7 +21,7 @@ type Histogram struct {
 }
 
 // NewHistogram returns an empty histogram with a relative error of at most 0.1 %.
-// It takes some 220 KB.
+// It takes about 220 KB.
 func NewHistogram() *Histogram {
 	return &Histogram{hdrhistogram.New(resolution, int64(MaxLatency), 3)}
 }
@@ -32,20 +32,20 @@ func NewCoarseHistogram() *Histogram {
 	return &Histogram{hdrhistogram.New(resolution, int64(MaxLatency), 2)}
 }
 
-// Record counts one duration; below zero is zero. It allocates nothing.
+// Record counts one duration; a negative one counts as zero. It does not allocate.
 func (h *Histogram) Record(d time.Duration) {
-	// RecordValue refuses only what is out of range, which the clamp excludes.
+	// RecordValue fails only for values out of range, which the clamp excludes.
 	_ = h.hdr.RecordValue(int64(min(max(d, 0), MaxLatency)))
 }
 
-// Merge adds the counts of other, which stays as it is. A nil other adds nothing.
+// Merge adds the counts of other, which is not changed. A nil other adds nothing.
 func (h *Histogram) Merge(other *Histogram) {
 	if other != nil {
 		h.hdr.Merge(other.hdr)
 	}
 }
 
-// Reset forgets all counts.
+// Reset clears all counts.
 func (h *Histogram) Reset() { h.hdr.Reset() }
 
 // Count returns how many durations were recorded; of a nil histogram, 0.
@@ -56,7 +56,7 @@ func (h *Histogram) Count() int64 {
 	return h.hdr.TotalCount()
 }
 
-// Percentile returns the duration that p percent (0 to 100) of the recorded ones
+// Percentile returns the duration that p percent (0 to 100) of the recorded durations
 // do not exceed, or 0 when nothing was recorded.
 func (h *Histogram) Percentile(p float64) time.Duration {
 	if h.Count() == 0 {
@@ -118,7 +118,8 @@ func (h *Histogram) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote; only the encoded histogram counts.
+// UnmarshalJSON reads what MarshalJSON wrote. It ignores the percentiles and decodes
+// the histogram.
 func (h *Histogram) UnmarshalJSON(data []byte) error {
 	var j histogramJSON
 	if err := json.Unmarshal(data, &j); err != nil {
@@ -131,8 +132,7 @@ func (h *Histogram) UnmarshalJSON(data []byte) error {
 	if got := decoded.TotalCount(); got != j.Count {
 		return fmt.Errorf("cannot decode a histogram: it holds %d values, its count says %d", got, j.Count)
 	}
-	// The decoded geometry may be another's: keep it only if it is ours, so that
-	// merging loses nothing.
+	// Accept only our own range and resolution, so that merging loses nothing.
 	if decoded.HighestTrackableValue() != int64(MaxLatency) || decoded.LowestTrackableValue() != resolution {
 		return fmt.Errorf("cannot use a histogram of %d..%d ns: a report's histograms are of %d..%d ns",
 			decoded.LowestTrackableValue(), decoded.HighestTrackableValue(), resolution, int64(MaxLatency))

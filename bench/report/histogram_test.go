@@ -47,7 +47,7 @@ func TestHistogramEdges(t *testing.T) {
 	}
 	var none *Histogram
 	if none.Count() != 0 {
-		t.Error("no histogram has values")
+		t.Error("a nil histogram has values")
 	}
 	h.Merge(nil)
 	h.Reset()
@@ -70,7 +70,7 @@ func TestHistogramJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !back.hdr.Equals(h.hdr) {
-			t.Error("a histogram does not come back from JSON as it was")
+			t.Error("a histogram read back from JSON differs")
 		}
 	}
 }

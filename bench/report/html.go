@@ -14,14 +14,14 @@ var pageText string
 
 var page = template.Must(template.New("report").Parse(pageText))
 
-// pageData is what the template shows: words and finished plots.
+// pageData is the input of the template: text and finished plots.
 type pageData struct {
 	*Result
 	Title   string
 	Facts   [][2]string
 	Tiles   [][2]string
 	Plots   []pagePlot
-	Steps   [][]string // as are all tables: first row: heads
+	Steps   [][]string // as in all tables, the first row is the head
 	Knee    string
 	Latency [][]string
 	Ops     [][]string
@@ -36,7 +36,7 @@ type pagePlot struct {
 	Legend     [][2]string // class and name
 }
 
-// WriteHTML writes the result as one page with its plots inside, which loads nothing.
+// WriteHTML writes the result as one page with inline plots. The page loads nothing.
 func (r *Result) WriteHTML(w io.Writer) error {
 	d := pageData{Result: r, Title: r.Title(), Facts: r.facts(), Tiles: r.tiles(), Errors: r.Errors, Version: Format}
 	if len(r.Intervals) > 0 {
@@ -162,7 +162,7 @@ func (r *Result) latencyPlot() pagePlot {
 	return pagePlot{Name: "Latency over time", SVG: p.svg(), Legend: legend(lines)}
 }
 
-// ratePlot shows what fell due, what was answered well and what failed.
+// ratePlot shows the requests due, the good answers and the failures.
 func (r *Result) ratePlot() pagePlot {
 	due := series{name: "fell due", class: "s2"}
 	ok := series{name: "good answers", class: "s1", area: true}
@@ -170,7 +170,7 @@ func (r *Result) ratePlot() pagePlot {
 	high, anyBad := 0.0, false
 	for _, i := range r.Intervals {
 		if i.Seconds < r.Intervals[0].Seconds/2 {
-			continue // the rest after the last whole interval: too short for a rate
+			continue // a partial last interval is too short for a rate
 		}
 		for _, s := range []struct {
 			*series
@@ -194,8 +194,8 @@ func (r *Result) ratePlot() pagePlot {
 	return pagePlot{Name: "Rate", SVG: p.svg(), Legend: legend(lines)}
 }
 
-// percentilePlot shows latency over percentiles, with as much room for 99 to 99.9 as
-// for 90 to 99.
+// percentilePlot shows latency over percentiles on a logarithmic axis: 99 to 99.9 is as
+// wide as 90 to 99.
 func (r *Result) percentilePlot() pagePlot {
 	const decades = 5 // up to 99.999 %
 	var lines []series
@@ -205,7 +205,7 @@ func (r *Result) percentilePlot() pagePlot {
 			continue
 		}
 		s := series{name: c.name, class: fmt.Sprintf("s%d", k+1)}
-		// Beyond the last answer there is nothing to show.
+		// n answers have no percentile above 1 - 1/n.
 		reach := min(decades, math.Log10(float64(c.h.Count())))
 		for x := 0.0; x <= reach; x += 0.05 {
 			p := 100 * (1 - math.Pow(10, -x))

@@ -11,10 +11,10 @@ import (
 )
 
 // Merge adds up the results of several load generators that ran against one target
-// at the same time. Histograms and counts add; the merged run lasts from the first
-// one's beginning to the last one's end, so that runs that did not overlap do not
-// add up to a rate that never was. Open and closed loops do not mix. The results
-// given are left as they are.
+// at the same time. Histograms and counts add up. The merged run lasts from the
+// earliest beginning to the latest end, so that runs that did not overlap do not
+// add up to a rate that was never reached. Open and closed loops cannot be merged.
+// The given results are not changed.
 func Merge(results []*Result) (*Result, error) {
 	if len(results) == 0 {
 		return nil, errors.New("cannot merge reports: there are none")
@@ -56,8 +56,8 @@ func Merge(results []*Result) (*Result, error) {
 	return m, nil
 }
 
-// intervalWidth returns the length of most intervals of the result where it is longest, in
-// seconds: a merged run's slots.
+// intervalWidth returns the slot width of a merged run in seconds: the largest of the
+// results' median interval lengths.
 func intervalWidth(results []*Result) float64 {
 	width := 0.0
 	for _, r := range results {
@@ -72,8 +72,8 @@ func intervalWidth(results []*Result) float64 {
 	return width
 }
 
-// add adds one result to r, whose beginning and end are known. The slots that its
-// intervals fall into are width seconds long.
+// add adds one result to r, whose beginning and end are already set. The slots for its
+// intervals are width seconds long.
 func (r *Result) add(from *Result, width float64) {
 	if from.Plan.Target != r.Plan.Target {
 		r.warn(fmt.Sprintf("the merged runs had different targets: %s and %s", r.Plan.Target, from.Plan.Target))
@@ -147,7 +147,7 @@ func addError(all []Error, e Error) []Error {
 	return append(all, e)
 }
 
-// mergeHistograms adds other to h, which it makes if there is none.
+// mergeHistograms adds other to h and returns h, created if nil.
 func mergeHistograms(h, other *Histogram) *Histogram {
 	if other == nil {
 		return h
@@ -174,14 +174,14 @@ func (r *Result) addOperation(o Operation) {
 	r.Operations = append(r.Operations, o)
 }
 
-// addInterval spreads an interval of a run that began offset seconds into r over the
-// slots that it is in, as if what is in it had come evenly. Its latencies go to the slot
-// that holds its middle.
+// addInterval spreads the counts of an interval evenly over the slots that it covers.
+// Its run began offset seconds into r. Its latencies go to the slot that holds its
+// middle.
 func (r *Result) addInterval(i Interval, offset, width float64) {
 	if width <= 0 {
 		return
 	}
-	// In slots. What begins or ends a twentieth beside a slot's edge does so at the edge.
+	// In slots. A boundary within a twentieth of a slot's edge counts as on the edge.
 	begin, length := (offset+i.At)/width, i.Seconds/width
 	first := math.Floor(begin + 0.05)
 	slots := min(max(int(math.Ceil(begin+length-0.05)-first), 1), maxSlots)
@@ -205,12 +205,12 @@ func (r *Result) addInterval(i Interval, offset, width float64) {
 	}
 }
 
-// maxSlots is the most that one interval is spread over.
+// maxSlots limits the number of slots that one interval is spread over.
 const maxSlots = 1000
 
 func part(n int64, share float64) int64 { return int64(math.Round(float64(n) * share)) }
 
-// slot returns the merged interval that begins at at, which it makes if there is none.
+// slot returns the merged interval that begins at at, and creates it if there is none.
 func (r *Result) slot(at, width float64) *Interval {
 	k, _ := slices.BinarySearchFunc(r.Intervals, at-width/2, func(i Interval, at float64) int { return cmp.Compare(i.At, at) })
 	if k == len(r.Intervals) || r.Intervals[k].At > at+width/2 {
@@ -234,8 +234,8 @@ func (r *Result) addVerified(v Verified) {
 	}
 }
 
-// mergeStages adds up the rates of runs that had the same stages; of others there
-// is no common rate to state.
+// mergeStages adds up the rates of runs with the same stages, and returns nil for
+// others, which have no common rate.
 func mergeStages(results []*Result) []Stage {
 	sum := slices.Clone(results[0].Plan.Stages)
 	for _, r := range results[1:] {
@@ -253,8 +253,8 @@ func mergeStages(results []*Result) []Stage {
 	return sum
 }
 
-// warnOfGaps says so when the runs did not overlap for most of the time: their
-// latencies then belong to less load than the sum.
+// warnOfGaps warns if the runs did not overlap for most of the time: their latencies
+// were then measured under less load than the sum.
 func (r *Result) warnOfGaps(results []*Result) {
 	for _, one := range results {
 		if one.Seconds < 0.9*r.Seconds {
@@ -264,14 +264,14 @@ func (r *Result) warnOfGaps(results []*Result) {
 	}
 }
 
-// sameRun says whether o is of the run that r is of: two processes do not begin in one
+// sameRun says whether r and o report the same run: two processes do not begin in the same
 // nanosecond and then use the same CPU time for the same answers.
 func (r *Result) sameRun(o *Result) bool {
 	return !r.Started.IsZero() && r.Started.Equal(o.Started) && r.Seconds == o.Seconds && r.Counts.Good == o.Counts.Good &&
 		r.Counts.BytesIn == o.Counts.BytesIn && r.Generator.CPUSeconds == o.Generator.CPUSeconds
 }
 
-// ordinal names the i-th of several, counted from 0.
+// ordinal returns the ordinal of index i, counted from 0.
 func ordinal(i int) string {
 	if i < 3 {
 		return [...]string{"first", "second", "third"}[i]

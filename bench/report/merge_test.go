@@ -32,15 +32,15 @@ func TestMerge(t *testing.T) {
 	if math.Abs(m.Seconds-10.5) > 1e-9 || math.Abs(m.Rate()-4000/10.5) > 1e-6 {
 		t.Errorf("the merged run took %g s at %g/s, want 10.5 s", m.Seconds, m.Rate())
 	}
-	// A quarter of all is a's: the percentiles are those of the union, not a mean.
+	// A quarter of the answers are a's: percentiles are of the union, not a mean.
 	if p := m.Latency.Percentile(24); p > 2*time.Millisecond {
-		t.Errorf("p24 is %s, want one of the faster run's", p)
+		t.Errorf("p24 is %s, want a latency of the faster run", p)
 	}
 	if p := m.Latency.Percentile(26); p < 10*time.Millisecond {
-		t.Errorf("p26 is %s, want one of the slower run's", p)
+		t.Errorf("p26 is %s, want a latency of the slower run", p)
 	}
 	if m.Shed == nil || m.Shed.Count() != 1 || !strings.Contains(text(t, m), "turned away") || strings.Contains(before, "turned away") {
-		t.Errorf("the merged report has %v turned away:\n%s", m.Shed, text(t, m))
+		t.Errorf("the merged report has shed requests %v:\n%s", m.Shed, text(t, m))
 	}
 	if len(m.Operations) != 2 || m.Operations[0].Good != 3000 || m.Operations[1].Good != 1000 {
 		t.Errorf("the operations are %+v", m.Operations)
@@ -71,7 +71,7 @@ func TestMergeRefusesAndWarns(t *testing.T) {
 	}
 	open.Started, open.Generator.CPUSeconds = time.Now(), 1
 	other, again := sampleResult(10, 1, 2), *open
-	other.Started = open.Started // another machine's run may well begin at the same time
+	other.Started = open.Started // a run on another machine may begin at the same time
 	other.Generator.CPUSeconds = 2
 	if _, err := Merge([]*Result{open, other, &again}); err == nil || !strings.Contains(err.Error(), "the first and the third are of the same run") {
 		t.Errorf("merging a report with itself: %v", err)
@@ -91,7 +91,7 @@ func TestMergeRefusesAndWarns(t *testing.T) {
 	all := strings.Join(m.Warnings, "\n")
 	has(t, "the warnings", all, "did not overlap", "different targets")
 	if m.Generator.Limited != "because" {
-		t.Error("a merged report forgets that a generator was the bottleneck")
+		t.Error("the merged report does not say that a generator was the bottleneck")
 	}
 }
 
@@ -114,8 +114,8 @@ func TestDiff(t *testing.T) {
 	f(a, b, "B: the generator was the bottleneck: It was late.")
 }
 
-// Two machines at a steady rate are a steady rate together, wherever their intervals
-// begin and however punctual they are.
+// Two machines at a steady rate merge to a steady rate, wherever their intervals begin
+// and however late some end.
 func TestMergedIntervalsAreSteady(t *testing.T) {
 	steady := func(rate int64, begins, width float64, late float64) *Result {
 		r := sampleResult(1000, time.Millisecond, 2*time.Millisecond)
@@ -141,7 +141,7 @@ func TestMergedIntervalsAreSteady(t *testing.T) {
 		for _, i := range m.Intervals {
 			good += i.Good
 			if rate := perSecond(i.Good, i.Seconds); i.At >= from && i.At+i.Seconds <= to && math.Abs(rate-want) > 0.1*want {
-				t.Errorf("%.0f/s from %.2f s on for %.2f s, want %.0f/s", rate, i.At, i.Seconds, want)
+				t.Errorf("the rate at %.2f s is %.0f/s for %.2f s, want %.0f/s", i.At, rate, i.Seconds, want)
 			}
 		}
 		var all int64

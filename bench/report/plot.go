@@ -15,15 +15,15 @@ const (
 	plotTop, plotBottom   = 10.0, 30.0
 )
 
-// axis maps values to places between from and to.
+// axis maps values to positions between from and to.
 type axis struct {
 	low, high float64
 	log       bool
-	from, to  float64 // places of low and high
+	from, to  float64 // positions of low and high
 	ticks     []tick
 }
 
-// tick is a labelled value of an axis.
+// tick is a labelled value on an axis.
 type tick struct {
 	value float64
 	label string
@@ -43,7 +43,7 @@ func (a *axis) place(v float64) float64 {
 // series is one line of a plot. A NaN breaks it.
 type series struct {
 	name  string
-	class string // of the style sheet: s1, s2, s3
+	class string // CSS class: s1, s2, s3
 	x, y  []float64
 	area  bool // filled down to the axis
 	hint  []string
@@ -56,8 +56,7 @@ type plot struct {
 	series []series
 }
 
-// svg draws the plot. The text in it comes from this package but is escaped all the
-// same.
+// svg draws the plot. Its text comes from this package but is escaped anyway.
 func (p *plot) svg() template.HTML {
 	p.x.from, p.x.to = plotLeft, plotWidth-plotRight
 	p.y.from, p.y.to = plotHeight-plotBottom, plotTop
@@ -80,10 +79,10 @@ func (p *plot) svg() template.HTML {
 		p.draw(b, s)
 	}
 	b.WriteString(`</svg>`)
-	return template.HTML(b.String()) // built above, every text in it escaped
+	return template.HTML(b.String()) // built above, with all text escaped
 }
 
-// draw writes one series: its pieces between breaks, and what shows on hovering.
+// draw writes one series: its pieces between breaks, and the hover texts.
 func (p *plot) draw(b *strings.Builder, s series) {
 	var piece []string
 	flush := func(lastX float64) {
@@ -109,13 +108,13 @@ func (p *plot) draw(b *strings.Builder, s series) {
 		}
 	}
 	flush(lastX)
-	// A single point is no line to be seen.
+	// A polyline of a single point is invisible.
 	if len(s.x) == 1 && !math.IsNaN(s.y[0]) {
 		fmt.Fprintf(b, `<circle class="%s point" cx="%.1f" cy="%.1f" r="3"/>`, s.class, lastX, p.y.place(s.y[0]))
 	}
 }
 
-// latencyAxis covers all values with decades (1, 2, 5 of each when there are few).
+// latencyAxis covers all values, with a tick per decade (at 1, 2 and 5 if there are few).
 func latencyAxis(values []float64) axis {
 	low, high := math.Inf(1), 0.0
 	for _, v := range values {

@@ -46,7 +46,7 @@ func has(t *testing.T, where, got string, want ...string) {
 	t.Helper()
 	for _, w := range want {
 		if !strings.Contains(got, w) {
-			t.Errorf("%s has no %q:\n%s", where, w, got)
+			t.Errorf("%s does not contain %q:\n%s", where, w, got)
 		}
 	}
 }
@@ -55,7 +55,7 @@ func hasNot(t *testing.T, where, got string, unwanted ...string) {
 	t.Helper()
 	for _, w := range unwanted {
 		if strings.Contains(got, w) {
-			t.Errorf("%s has %q:\n%s", where, w, got)
+			t.Errorf("%s contains %q:\n%s", where, w, got)
 		}
 	}
 }
@@ -187,7 +187,7 @@ func TestHTML(t *testing.T) {
 	r := sampleResult(1000, time.Millisecond, 10*time.Millisecond)
 	r.Plan.Target = `http://host/<script>alert("x")</script>`
 	r.Errors = []Error{{"garbage", 1, "<b>&"}}
-	r.Machines = append(r.Machines, Machine{Cores: 4, OS: "linux/arm64", Go: "go1"}) // its processor has no name
+	r.Machines = append(r.Machines, Machine{Cores: 4, OS: "linux/arm64", Go: "go1"}) // its CPU is unknown
 	page := func() string {
 		var b bytes.Buffer
 		if err := r.WriteHTML(&b); err != nil {
@@ -197,7 +197,7 @@ func TestHTML(t *testing.T) {
 	}
 	got := page()
 	has(t, "the page", got, "<svg", "Latency over time", "Latency by percentile", "Rate", "99.9 %", "&lt;script&gt;", "&lt;b&gt;", "<dd>4 cores for the generator, linux/arm64")
-	// It opens offline: nothing in it is loaded from anywhere.
+	// The page opens offline: it loads nothing.
 	hasNot(t, "the page", got, "<script", "src=", "href=", "@import", "url(", "NaN", "ZgotmplZ")
 
 	r.Generator.Limited = "It was late."
@@ -223,7 +223,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	if text(t, back) != text(t, r) {
-		t.Errorf("a report does not come back as it was:\n%s\n%s", text(t, r), text(t, back))
+		t.Errorf("a report read back from JSON differs:\n%s\n%s", text(t, r), text(t, back))
 	}
 }
 
@@ -256,7 +256,7 @@ func TestStepsAndKnee(t *testing.T) {
 		}
 	}
 	steps := r.Steps()
-	// Ten steps of the ramp, of which the one-second intervals fill five, and the last.
+	// The one-second intervals fill five of the ramp's ten steps; the sixth is the last stage.
 	if len(steps) != 6 || !steps[0].KeptUp || steps[5].KeptUp || math.Abs(steps[5].Offered-400) > 1e-9 || math.Abs(steps[5].Good-150) > 1e-9 {
 		t.Fatalf("the steps are %+v", steps)
 	}
@@ -266,15 +266,15 @@ func TestStepsAndKnee(t *testing.T) {
 	}
 	has(t, "the text", text(t, r), "kept up", "knee: the target kept up until 200/s")
 	if _, found := Knee(steps[:5]); found {
-		t.Error("there is a knee where everything kept up")
+		t.Error("there is a knee although every step kept up")
 	}
 	if knee, found := Knee(steps[5:]); !found || knee.To != 0 {
 		t.Errorf("the knee below the first step is %+v (%t)", knee, found)
 	}
 }
 
-// What a target that keeps up has not answered yet at a step's end is on its way, not
-// missing: a rate that grows has more of it at the end than at the beginning.
+// Requests still in flight at a step's end do not count as missing. In a ramp, more are
+// in flight at a step's end than at its beginning.
 func TestSlowTargetKeepsUp(t *testing.T) {
 	f := func(latency float64, capacity, want int) {
 		t.Helper()
@@ -305,7 +305,7 @@ func TestSlowTargetKeepsUp(t *testing.T) {
 	f(0.001, 100, 0) // the first step has 150
 }
 
-// due returns how many requests of a ramp of 100..1100/s in 10 s are due by then.
+// due returns how many requests of a ramp of 100..1100/s in 10 s are due after so many seconds.
 func due(seconds float64) int64 {
 	s := max(seconds, 0)
 	return int64(100*s + 50*s*s)

@@ -13,18 +13,18 @@ const Format = "jobgate-bench/1"
 
 // The two kinds of load, Plan.Loop.
 const (
-	OpenLoop   = "open"   // arrivals at their own times, whatever the target does
-	ClosedLoop = "closed" // each connection asks again when it has its answer
+	OpenLoop   = "open"   // requests arrive on a schedule, whatever the target does
+	ClosedLoop = "closed" // each connection sends its next request after an answer
 )
 
 // Result is what one run, or several merged ones, measured. Times within a run are
-// seconds since its measured part began; the warm-up is in none of the figures.
+// seconds since its measured part began. No figure includes the warm-up.
 type Result struct {
 	Format  string    `json:"format"`
 	Started time.Time `json:"started"` // of the measured part
 	Seconds float64   `json:"seconds"` // of the measured part, until its last good answer
-	// DueSeconds are those of them in which requests fell due: in the others a run only
-	// waited for answers. Open loop only; 0: all of them.
+	// DueSeconds is the part of Seconds in which requests were due. In the rest, the run
+	// only waited for answers. Open loop only; 0: all of Seconds.
 	DueSeconds  float64   `json:"due_seconds,omitempty"`
 	Interrupted bool      `json:"interrupted,omitempty"`
 	Plan        Plan      `json:"plan"`
@@ -32,16 +32,16 @@ type Result struct {
 	Counts      Counts    `json:"counts"`
 	Errors      []Error   `json:"errors,omitempty"`
 	// Latency is counted from the moment a request was meant to be sent (open loop)
-	// or was sent (closed loop). It holds good answers, and requests that timed out
-	// with the time they waited; quick failures are in Errors alone, so that
-	// failing never makes latency look good.
+	// or was sent (closed loop). It holds good answers, and timeouts with the time they
+	// waited. Other failures are in Errors only, so that quick failures do not lower
+	// the latency.
 	Latency *Histogram `json:"latency"`
-	// Service is the same from the moment the request was sent, and Lag the
-	// generator's own delay in sending. Open loop only.
+	// Service counts from the moment the request was sent. Lag is the generator's own
+	// delay in sending. Open loop only.
 	Service *Histogram `json:"service,omitempty"`
 	Lag     *Histogram `json:"lag,omitempty"`
-	// Shed is how long it took to be turned away in good order: answers 429 and 503 with Retry-After, counted from the
-	// same moment as Latency. They are failures all the same. nil: there were none.
+	// Shed holds the latency of answers 429 and 503 with Retry-After, counted from the same
+	// moment as Latency. These answers count as failures. nil: there were none.
 	Shed       *Histogram  `json:"shed,omitempty"`
 	Operations []Operation `json:"operations,omitempty"` // of a scenario with more than one
 	Intervals  []Interval  `json:"intervals,omitempty"`
@@ -50,7 +50,7 @@ type Result struct {
 	Warnings   []string    `json:"warnings,omitempty"`
 }
 
-// Plan is what was asked for, as far as a reader needs it to judge the figures.
+// Plan is the part of the run's plan that a reader needs to judge the figures.
 type Plan struct {
 	Target      string  `json:"target"` // scheme://host[:port] and, without a scenario, the path's template; see Target
 	Scenario    string  `json:"scenario,omitempty"`
@@ -59,14 +59,14 @@ type Plan struct {
 	Stages      []Stage `json:"stages,omitempty"`
 	Connections int     `json:"connections"`
 	Warmup      float64 `json:"warmup_seconds"`
-	Names       string  `json:"names,omitempty"` // things and jobs, as words
-	KeepAlive   float64 `json:"keep_alive"`      // share of requests that leave their connection open, 0 to 1
+	Names       string  `json:"names,omitempty"` // things and jobs, as text
+	KeepAlive   float64 `json:"keep_alive"`      // share of requests that keep their connection open, 0 to 1
 	Timeout     float64 `json:"timeout_seconds"`
 	TLS         string  `json:"tls,omitempty"` // version and cipher suite, once connected
 }
 
-// Stage is a stretch of an open loop's rate, in requests per second. A ramp's rates
-// differ; the last stage of a run by count may have no length (0).
+// Stage is one part of an open loop's schedule, with rates in requests per second. From
+// and To differ in a ramp. The last stage of a run by count may have no length (0).
 type Stage struct {
 	From    float64 `json:"from"`
 	To      float64 `json:"to"`
@@ -84,22 +84,22 @@ type Machine struct {
 // Counts are a run's totals. Intended = Good + Failed + Abandoned.
 type Counts struct {
 	Intended   int64            `json:"intended"`            // requests due in the measured part
-	Sent       int64            `json:"sent"`                // of them, handed to a connection
-	Good       int64            `json:"good"`                // answered, and the answer was right
-	Failed     int64            `json:"failed"`              // all others but the abandoned, the unsent included
+	Sent       int64            `json:"sent"`                // of Intended, handed to a connection
+	Good       int64            `json:"good"`                // answered correctly
+	Failed     int64            `json:"failed"`              // all others except the abandoned, including the unsent
 	Abandoned  int64            `json:"abandoned,omitempty"` // in flight when the run was interrupted
 	Waited     int64            `json:"waited,omitempty"`    // open loop: due while every connection was busy
-	Skipped    int64            `json:"skipped,omitempty"`   // a scenario's steps left out for want of a captured value
+	Skipped    int64            `json:"skipped,omitempty"`   // a scenario's steps skipped because a captured value is missing
 	Status     map[string]int64 `json:"status,omitempty"`
 	BytesIn    int64            `json:"bytes_in"`  // headers and bodies, without TLS
 	BytesOut   int64            `json:"bytes_out"` //
-	Connects   int64            `json:"connects"`  // connections opened, the warm-up's too
+	Connects   int64            `json:"connects"`  // connections opened, including the warm-up
 	Reconnects int64            `json:"reconnects"`
 	Handshakes int64            `json:"handshakes,omitempty"` // TLS
-	Resumed    int64            `json:"resumed,omitempty"`    // of them, with session resumption
+	Resumed    int64            `json:"resumed,omitempty"`    // of Handshakes, with session resumption
 }
 
-// Error is one kind of failure and how often it was seen.
+// Error is one kind of failure and its count.
 type Error struct {
 	Kind    string `json:"kind"`
 	Count   int64  `json:"count"`
@@ -114,11 +114,11 @@ type Operation struct {
 	Latency *Histogram `json:"latency"`
 }
 
-// Interval is a slice of a run. Answers are counted where they came in.
+// Interval is a time slice of a run. An answer counts in the interval in which it arrived.
 type Interval struct {
 	At       float64    `json:"at"` // seconds since the measured part began
 	Seconds  float64    `json:"seconds"`
-	Intended int64      `json:"intended"` // requests that fell due; in a closed loop, that were sent
+	Intended int64      `json:"intended"` // requests due; in a closed loop, requests sent
 	Good     int64      `json:"good"`
 	Failed   int64      `json:"failed"`
 	Latency  *Histogram `json:"latency"`
@@ -129,25 +129,25 @@ type Verified struct {
 	Documents  int64  `json:"documents"`
 	URLs       int64  `json:"urls"`
 	Opened     int64  `json:"opened"`            // answered to a one-byte Range request
-	Signatures int64  `json:"signatures"`        // recomputed and found right
-	Skipped    int64  `json:"skipped,omitempty"` // left out because --verify-skip said so
+	Signatures int64  `json:"signatures"`        // recomputed and correct
+	Skipped    int64  `json:"skipped,omitempty"` // not opened because of --verify-skip
 	Failed     int64  `json:"failed"`
 	Example    string `json:"example,omitempty"` // the first failure, without its query
 }
 
-// Generator says how hard the load generator itself had to work.
+// Generator is the load generator's own CPU use.
 type Generator struct {
 	CPUSeconds float64 `json:"cpu_seconds"`
 	CPUShare   float64 `json:"cpu_share"` // of the cores it could use, 0 to 1
-	// Limited is why the generator, not the target, set these figures; "" if it
-	// did not. Latencies of a limited run are not reported: they are not the target's.
+	// Limited is the reason why the generator, not the target, was the bottleneck; "" if
+	// the generator kept up. Latencies of a limited run are not reported.
 	Limited string `json:"limited,omitempty"`
 }
 
 // Rate returns the good answers per second.
 func (r *Result) Rate() float64 { return perSecond(r.Counts.Good, r.Seconds) }
 
-// Offered returns how many requests fell due per second.
+// Offered returns the requests due per second.
 func (r *Result) Offered() float64 { return perSecond(r.Counts.Intended, r.dueSeconds()) }
 
 func (r *Result) dueSeconds() float64 {
@@ -157,7 +157,7 @@ func (r *Result) dueSeconds() float64 {
 	return r.Seconds
 }
 
-// ErrorShare returns the failed share of all judged requests, 0 to 1.
+// ErrorShare returns the share of failed requests among the good and failed, 0 to 1.
 func (r *Result) ErrorShare() float64 {
 	if judged := r.Counts.Good + r.Counts.Failed; judged > 0 {
 		return float64(r.Counts.Failed) / float64(judged)
@@ -183,7 +183,7 @@ func (r *Result) WriteJSON(w io.Writer) error {
 	return nil
 }
 
-// ErrFormat is a file that is no report, or one of another version.
+// ErrFormat is returned for a file that is not a report, or a report of another version.
 var ErrFormat = errors.New("report: not a report of this version")
 
 // ReadJSON reads a result that WriteJSON wrote.

@@ -11,7 +11,7 @@ var (
 	operationHead = []string{"operation", "good", "failed", "p50", "p99", "p99.9", "max"}
 )
 
-// cells returns the step's row.
+// cells returns the step's table row.
 func (s *Step) cells() []string {
 	percentile := func(p float64) string {
 		return latencyText(s.latency, func(h *Histogram) time.Duration { return h.Percentile(p) })
@@ -23,8 +23,8 @@ func (s *Step) cells() []string {
 	return []string{asked, Rate(s.Offered), Rate(s.Good), percentile(50), percentile(99), Share(s.ErrorShare), yesNo(s.KeptUp)}
 }
 
-// operationCells returns an operation's row; its latencies are not the target's if the
-// generator was the bottleneck.
+// operationCells returns an operation's table row, without latencies if the generator was
+// the bottleneck.
 func (r *Result) operationCells(o Operation) []string {
 	cells := []string{o.Name, Count(o.Good), Count(o.Failed)}
 	for _, p := range []float64{50, 99, 99.9, 100} {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Where there is no answer there is no latency, also of a step, and a limited run has
-// none of any operation.
+// A step or an operation without answers shows no latency, and a limited run shows none
+// for any operation.
 func TestRowsWithoutLatency(t *testing.T) {
 	h := NewHistogram()
 	h.Record(77 * time.Millisecond)

@@ -2,13 +2,13 @@ package report
 
 import "time"
 
-// rampSteps is how many steps a ramp is shown in.
+// rampSteps is the number of steps that a ramp is divided into.
 const rampSteps = 10
 
-// Step is a stretch of a run in which its rate was, or in a ramp nearly was, one.
+// Step is a part of a run with a constant rate or, in a ramp, a nearly constant one.
 type Step struct {
-	From, To    float64 // the rates asked for, requests per second
-	Offered     float64 // requests that fell due, per second
+	From, To    float64 // the planned rates, requests per second
+	Offered     float64 // requests due, per second
 	Good        float64 // good answers, per second
 	P50, P99    time.Duration
 	ErrorShare  float64
@@ -20,9 +20,9 @@ type Step struct {
 	latency     *Histogram
 }
 
-// Steps returns the steps of an open loop whose rate changed, lowest time first, and
-// nil for all other runs. Answers are counted where they came in, so a step that did
-// not keep up shows in those after it too.
+// Steps returns the steps of an open loop whose rate changed, earliest first, and nil
+// for all other runs. An answer counts in the step in which it arrived, so a step that
+// did not keep up also affects the steps after it.
 func (r *Result) Steps() []Step {
 	var steps []Step
 	at := 0.0
@@ -64,13 +64,13 @@ func (r *Result) fillSteps(steps []Step) {
 			s.good += i.Good
 			s.failed += i.Failed
 			s.latency.Merge(i.Latency)
-			s.Offered += i.Seconds // the seconds seen; divided by below
+			s.Offered += i.Seconds // seconds covered, until judge computes the rate
 		}
 	}
 }
 
-// judge computes the steps' figures and whether each kept up, and leaves out the
-// steps that no interval fell into.
+// judge computes the steps' figures and whether each kept up. It omits steps that hold
+// no interval.
 func judge(steps []Step) []Step {
 	var seen []Step
 	for _, s := range steps {
@@ -89,22 +89,23 @@ func judge(steps []Step) []Step {
 	for i := range seen {
 		s := &seen[i]
 		limit := 10 * max(seen[0].P99, time.Millisecond)
-		s.KeptUp = float64(s.good)+s.underWay(seen[0].latency.Mean()) >= 0.98*float64(s.intended) && s.ErrorShare < 0.01 && s.P99 <= limit
+		s.KeptUp = float64(s.good)+s.inFlight(seen[0].latency.Mean()) >= 0.98*float64(s.intended) && s.ErrorShare < 0.01 && s.P99 <= limit
 	}
 	return seen
 }
 
-// underWay returns how many requests a target of that latency is answering at the
-// step's end (Little's law): it has not failed to answer them.
-func (s *Step) underWay(latency time.Duration) float64 {
+// inFlight returns how many requests are in flight at the step's end for a target of that
+// latency (Little's law). They do not count as unanswered.
+func (s *Step) inFlight(latency time.Duration) float64 {
 	atEnd := s.Offered * 2 * s.To / (s.From + s.To)
 	return atEnd * latency.Seconds()
 }
 
-// Knee returns the last step before the first that did not keep up, and whether
-// there was such a one. A step keeps up if it has good answers to 98 % of what fell
-// due, but for what is on its way at the first step's latency, fewer than 1 % errors,
-// and a p99 of at most ten times the first step's, or 10 ms if that is more.
+// Knee returns the last step before the first that did not keep up, and whether any did
+// not keep up. If it was the first, the returned step is zero. A step keeps up if
+// it has good answers to 98 % of the requests due, apart from those in flight at the
+// first step's latency, fewer than 1 % errors, and a p99 of at most ten times the first
+// step's, or 10 ms if that is more.
 func Knee(steps []Step) (knee Step, found bool) {
 	for i, s := range steps {
 		if !s.KeptUp {

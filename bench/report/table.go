@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// table lays out rows of cells: the first column to the left, the others to the right.
+// table lays out rows of cells: the first column left-aligned, the others right-aligned.
 type table struct {
 	rows [][]string
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// appendTo writes the table with two blanks before each row and three between columns.
+// appendTo writes the table with two spaces before each row and three between columns.
 func (t *table) appendTo(b *strings.Builder) {
 	var widths []int
 	for _, row := range t.rows {

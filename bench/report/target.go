@@ -2,9 +2,8 @@ package report
 
 import "strings"
 
-// Target returns a URL as reports and messages may show it: without a user's name and password, and without what its
-// query and fragment say, which may be tokens. What is left out is marked by "…". The URL may have {holes}, and need not
-// be one.
+// Target returns a URL as reports and messages may show it, with "…" in place of user name and password, query and
+// fragment, which may be secret. The URL may have {holes} and need not be valid.
 func Target(url string) string {
 	scheme, rest, found := strings.Cut(url, "://")
 	if !found {

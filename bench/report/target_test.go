@@ -26,7 +26,7 @@ func TestTarget(t *testing.T) {
 	f("", "")
 }
 
-// TestReadJSONTarget reads a report of an earlier release, whose target has its query.
+// TestReadJSONTarget reads a report of an earlier release, whose target includes the query.
 func TestReadJSONTarget(t *testing.T) {
 	var text strings.Builder
 	r := &Result{Format: Format, Plan: Plan{Target: "http://u:secret@host/a?token=secret", Loop: ClosedLoop}, Latency: NewHistogram()}

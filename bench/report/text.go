@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// percentiles are those of the report's tables.
+// percentiles are the percentiles in the report's tables.
 var percentiles = []float64{50, 75, 90, 95, 99, 99.9, 99.99}
 
-// WriteText writes the result as tables for a terminal, at most 100 columns wide but
-// for what the target's own name takes.
+// WriteText writes the result as tables for a terminal, at most 100 columns wide unless
+// the target's URL is longer.
 func (r *Result) WriteText(w io.Writer) error {
 	b := new(strings.Builder)
 	r.writeHead(b)
@@ -28,7 +28,7 @@ func (r *Result) WriteText(w io.Writer) error {
 	return err
 }
 
-// Title says in one line what kind of run this was.
+// Title describes the kind of run in one line.
 func (r *Result) Title() string {
 	kind := "closed loop (saturation: latency counts from the actual send, and a stalled target is asked less)"
 	if r.Plan.Loop == OpenLoop {
@@ -180,7 +180,7 @@ func (r *Result) writeLatency(b *strings.Builder) {
 	t.appendTo(b)
 }
 
-// latencyText writes a figure of a histogram, or that there is none.
+// latencyText formats a figure of a histogram, or "-" if it is empty.
 func latencyText(h *Histogram, value func(*Histogram) time.Duration) string {
 	if h.Count() == 0 {
 		return "-"

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Duration writes d with three figures, as a report's tables have it: "812 µs".
+// Duration formats d with three significant digits, as in a report's tables: "812 µs".
 func Duration(d time.Duration) string {
 	switch {
 	case d < 999500*time.Nanosecond:
@@ -16,10 +16,10 @@ func Duration(d time.Duration) string {
 	return figures(d.Seconds()) + " s"
 }
 
-// Count writes n with thousands separated.
+// Count formats n with thousands separators.
 func Count(n int64) string {
 	s := strconv.FormatInt(n, 10)
-	first := 0 // where the digits begin
+	first := 0 // index of the first digit
 	if n < 0 {
 		first = 1
 	}
@@ -29,7 +29,7 @@ func Count(n int64) string {
 	return s
 }
 
-// Bytes writes n in KB, MB and so on (powers of 1000).
+// Bytes formats n in KB, MB and so on (powers of 1000).
 func Bytes(n int64) string {
 	f, unit := float64(n), "B"
 	for _, u := range []string{"KB", "MB", "GB", "TB"} {
@@ -44,7 +44,7 @@ func Bytes(n int64) string {
 	return figures(f) + " " + unit
 }
 
-// Rate writes a number per second.
+// Rate formats a number per second.
 func Rate(f float64) string {
 	switch {
 	case f == 0:
@@ -57,7 +57,7 @@ func Rate(f float64) string {
 	return figures(f) + "/s"
 }
 
-// Share writes a share of one as a percentage.
+// Share formats a fraction as a percentage.
 func Share(f float64) string {
 	switch {
 	case f == 0:
@@ -70,7 +70,7 @@ func Share(f float64) string {
 	return figures(f*100) + " %"
 }
 
-// figures writes f with three significant digits, without an exponent.
+// figures formats f with three significant digits, without an exponent.
 func figures(f float64) string {
 	switch {
 	case f >= 99.95:
