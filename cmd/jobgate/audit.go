@@ -15,7 +15,7 @@ type auditFile struct {
 	file *os.File
 }
 
-// openAudit opens the file, readable by its owner only, and returns a logger that writes to it; both nil for "".
+// openAudit opens the file, readable by its owner only, and returns a logger that writes to it. Both are nil for "".
 func openAudit(path string) (*auditFile, *slog.Logger, error) {
 	if path == "" {
 		return nil, nil, nil
@@ -27,7 +27,7 @@ func openAudit(path string) (*auditFile, *slog.Logger, error) {
 	return a, slog.New(slog.NewJSONHandler(a, nil)), nil
 }
 
-// reopen opens the path again: log rotation may have put a new file there.
+// reopen opens the path again, because log rotation may have moved the old file away.
 func (a *auditFile) reopen() error {
 	if a == nil {
 		return nil

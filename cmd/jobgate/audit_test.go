@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestAuditFile is readable by its owner alone, and goes on in a new file after its rotation.
+// TestAuditFile checks that only the owner can read the file, and that rotation continues in a new one.
 func TestAuditFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "audit.jsonl")
@@ -20,7 +20,7 @@ func TestAuditFile(t *testing.T) {
 		text, err := os.ReadFile(path)
 		info, statErr := os.Stat(path)
 		if err != nil || statErr != nil || strings.Count(string(text), "\n") != 1 || !strings.Contains(string(text), want) || info.Mode().Perm() != 0o600 {
-			t.Errorf("%s: %s, %v %v", path, text, err, info)
+			t.Errorf("%s: %s, %v %v; want one line with %q, mode 0600", path, text, err, info, want)
 		}
 	}
 	log.Info("operator's change", "operation", "CreateJob")
@@ -38,6 +38,6 @@ func TestAuditFile(t *testing.T) {
 		t.Error(err)
 	}
 	if _, _, err := openAudit(filepath.Join(path, "no", "folder")); err == nil || !strings.Contains(err.Error(), "jobs.audit_file") {
-		t.Errorf("%v", err)
+		t.Errorf("an impossible path: %v, want an error that names jobs.audit_file", err)
 	}
 }

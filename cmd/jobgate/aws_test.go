@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// s3Places are AWS settings, and where `s3://bucket/key` leads with them.
+// s3Places are AWS settings, and the URL of `s3://bucket/k/a.bin` under each.
 var s3Places = []struct {
 	env    []string
 	bucket string
@@ -34,7 +34,7 @@ var s3Places = []struct {
 
 var presignKeys = []string{"AWS_ACCESS_KEY_ID=AKIATEST", "AWS_SECRET_ACCESS_KEY=s3cret"}
 
-// signedFor is what of a presigned URL says where it leads and for which region it was signed.
+// signedFor returns a presigned URL without its query, and the region that it is signed for.
 func signedFor(t *testing.T, signed string) string {
 	t.Helper()
 	u, err := url.Parse(strings.TrimSpace(signed))
@@ -66,7 +66,7 @@ func TestPresignPlaces(t *testing.T) {
 	}
 }
 
-// TestEndpointHosts: an endpoint of AWS's settings keeps the rules of presign.endpoint.
+// TestEndpointHosts: endpoints in AWS's settings are validated like presign.endpoint.
 func TestEndpointHosts(t *testing.T) {
 	t.Parallel()
 	document := gatetest.WriteFile(t, t.TempDir(), "job.json", "{}")
@@ -89,8 +89,8 @@ func TestEndpointHosts(t *testing.T) {
 	}
 }
 
-// presignLikeCLI runs the AWS CLI once for each line of its input, {"env": {…}, "args": […]}, in one process: that it starts
-// takes longer than all it does.
+// presignLikeCLI runs the AWS CLI once for each line of its input, {"env": {…}, "args": […]}, in one process, because
+// starting the CLI is slower than its work.
 const presignLikeCLI = `
 import contextlib, io, json, os, sys
 import awscli.clidriver
@@ -107,7 +107,7 @@ for line in sys.stdin:
     print(out.getvalue().strip())
 `
 
-// askCLI returns what the AWS CLI presigns at each place.
+// askCLI returns the AWS CLI's presigned URL for each of s3Places.
 func askCLI(t *testing.T) []string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", presignLikeCLI)
@@ -140,19 +140,19 @@ func askCLI(t *testing.T) []string {
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) != len(s3Places) {
-		t.Fatalf("%d answers to %d questions: %s", len(lines), len(s3Places), out)
+		t.Fatalf("%d URLs for %d cases: %s", len(lines), len(s3Places), out)
 	}
 	return lines
 }
 
-// TestPresignPlacesAsAWS compares with `aws s3 presign`.
+// TestPresignPlacesAsAWS compares jobgate presign with `aws s3 presign`.
 func TestPresignPlacesAsAWS(t *testing.T) {
 	t.Parallel()
 	for i, theirs := range askCLI(t) {
 		p := s3Places[i]
 		ours := jobgate(t, "", append(presignKeys, p.env...), "presign", "s3://"+p.bucket+"/k/a.bin")
 		if got, want := signedFor(t, ours.out), signedFor(t, theirs); got != want {
-			t.Errorf("%v: %s, the AWS CLI says %s", p.env, got, want)
+			t.Errorf("%v: %s, the AWS CLI signs %s", p.env, got, want)
 		}
 	}
 }

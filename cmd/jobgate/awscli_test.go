@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// forkingAWS is the AWS CLI, loaded once: it forks for each request, whose body is what `env -0` prints, an empty entry, and
-// the arguments. The answer is what the CLI prints, under 200 if it succeeds.
+// forkingAWS is an HTTP server that loads the AWS CLI once and forks for each request. The request's body is the output of
+// `env -0`, an empty entry, and the arguments. The response is the CLI's output, with status 200 if it succeeds, else 500.
 const forkingAWS = `
 import http.server, os, socketserver, sys
 import awscli.clidriver, awscli.handlers
 
-data = os.environ["AWS_DATA_PATH"] # which the CLI sets as it is loaded
+data = os.environ["AWS_DATA_PATH"] # set when the CLI is loaded
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
@@ -50,19 +50,19 @@ with socketserver.UnixStreamServer(sys.argv[1], Handler) as server:
     server.serve_forever()
 `
 
-// pathWithAWS is a PATH for commands that call aws many times.
+// pathWithAWS returns a PATH for scripts that call aws many times.
 func pathWithAWS(t *testing.T) string {
 	t.Helper()
 	path := "/usr/bin:" + os.Getenv("PATH")
 	if aws := awsOnce(t); aws != "" {
 		return aws + ":" + path
 	}
-	t.Log("the AWS CLI starts anew for each command")
+	t.Log("each aws command starts a new AWS CLI process")
 	return path
 }
 
-// awsOnce returns a folder with a program aws, which is the AWS CLI of this machine but does not start anew each time: that
-// takes longer than all it does. It returns "" where the CLI's modules are not those of the system's Python.
+// awsOnce returns a folder with a program named aws. It runs this machine's AWS CLI by forkingAWS, because starting the CLI
+// is slower than its work. awsOnce returns "" if the system's Python cannot import the CLI.
 func awsOnce(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -82,7 +82,7 @@ func awsOnce(t *testing.T) string {
 		_ = server.Process.Kill()
 		_ = server.Wait()
 		if t.Failed() && problems.Len() > 0 {
-			t.Logf("the AWS CLI says: %s", &problems)
+			t.Logf("the AWS CLI's error output: %s", &problems)
 		}
 	})
 	if line, _ := bufio.NewReader(out).ReadString('\n'); line != "ready\n" {

@@ -10,7 +10,7 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
-// binary is the built command, made by TestMain: the tests below drive it as a person would.
+// binary is the path of the command that TestMain builds. The tests run it as a user would.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -20,19 +20,19 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// result is what a command left.
+// result is a command's exit status and output.
 type result struct {
 	code     int
 	out, err string
 }
 
-// command prepares the binary, in an empty folder.
+// command prepares a run of the binary in an empty folder.
 func command(t *testing.T, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	return gatetest.Command(binary, t.TempDir(), env, args...)
 }
 
-// jobgate runs the binary to its end.
+// jobgate runs the binary and waits for its exit.
 func jobgate(t *testing.T, stdin string, env []string, args ...string) result {
 	t.Helper()
 	c := command(t, env, args...)
@@ -41,13 +41,13 @@ func jobgate(t *testing.T, stdin string, env []string, args ...string) result {
 	return result{code, out, errs}
 }
 
-// startDaemon starts the binary.
+// startDaemon starts the binary and does not wait for its exit.
 func startDaemon(t *testing.T, env []string, args ...string) *gatetest.Process {
 	t.Helper()
 	return gatetest.Start(t, command(t, env, args...))
 }
 
-// eventually waits until read returns text that holds want.
+// eventually waits until read returns text that contains want.
 func eventually(t *testing.T, read func() string, want string) string {
 	t.Helper()
 	deadline := time.Now().Add(3 * time.Minute)
@@ -57,7 +57,7 @@ func eventually(t *testing.T, read func() string, want string) string {
 			return text
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%q did not come; there is:\n%s", want, text)
+			t.Fatalf("timed out waiting for %q in:\n%s", want, text)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -17,7 +17,7 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// disguises are documents that say a code-sign placeholder for file in other ways than the plain one.
+// disguises are documents in which the code-sign placeholder for file is written in unusual ways.
 func disguises(t *testing.T, file string) map[string]string {
 	t.Helper()
 	const kind = "code-sign-signature:"
@@ -35,14 +35,15 @@ func disguises(t *testing.T, file string) map[string]string {
 		"escaped end":      `{"sig":"${aws:iot:` + kind + file + `\u007d"}`,
 		"nested":           nest(inner),
 		"nested twice":     nest(nest(inner)),
-		"a member's name":  `{"${aws:iot:` + kind + file + `}":1}`,
-		"a member's twice": `{"sig":"${aws:iot:` + kind + file + `}","sig":"${aws:iot:` + kind + file + `}"}`,
+		"member name":      `{"${aws:iot:` + kind + file + `}":1}`,
+		"duplicate member": `{"sig":"${aws:iot:` + kind + file + `}","sig":"${aws:iot:` + kind + file + `}"}`,
 		"value":            `{"sig":"-- ${aws:iot:code-sign-signature-value:` + file + `} --"}`,
 		"large":            `{"pad":"` + strings.Repeat("x", 200_000) + `","sig":"${aws:iot:` + kind + file + `}"}`,
 	}
 }
 
-// TestCodeSignDisguises: an operator's job gets a signature in every way of JSON, or an error; a stranger in none.
+// TestCodeSignDisguises: however the placeholder is written, an operator's job gets a signature or an error, and an untrusted
+// document gets no signature.
 func TestCodeSignDisguises(t *testing.T) {
 	t.Parallel()
 	s := newCodeSite(t)
@@ -63,19 +64,19 @@ func TestCodeSignDisguises(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		if strings.Contains(text.String(), "SHA256with") || resp.StatusCode != 400 && name != "escaped dollar" {
-			t.Errorf("%s: the sidecar answers %s", name, text.String())
+			t.Errorf("%s: the sidecar answers %s, want no signature", name, text.String())
 		}
 	}
 	if n := s.reads(); n != 0 {
-		t.Errorf("%d reads for the sidecar", n)
+		t.Errorf("%d reads of the object for the sidecar, want 0", n)
 	}
 	wants := map[string]string{
-		"escaped dollar": `aws:iot:code-sign-signature`, // text to the gateway, as to AWS
-		"escaped kind":   "400", "a member's name": "cannot be the name of a member", "large": "less than or equal to 32768",
-		"value": "-- ", "escaped end": "SHA256withECDSA", "nested": "SHA256withECDSA", "nested twice": "SHA256withECDSA", "a member's twice": "SHA256withECDSA",
+		"escaped dollar": `aws:iot:code-sign-signature`, // plain text, as in AWS
+		"escaped kind":   "400", "member name": "cannot be the name of a member", "large": "less than or equal to 32768",
+		"value": "-- ", "escaped end": "SHA256withECDSA", "nested": "SHA256withECDSA", "nested twice": "SHA256withECDSA", "duplicate member": "SHA256withECDSA",
 	}
 	for name, document := range disguises(t, file) {
-		id := strings.NewReplacer(" ", "-", "'", "").Replace(name)
+		id := strings.ReplaceAll(name, " ", "-")
 		body, err := json.Marshal(map[string]any{
 			"targets": []string{"arn:aws:iot:us-east-1:000000000000:thing/sensor-1"}, "document": document, "presignedUrlConfig": map[string]any{"roleArn": richARN},
 		})
@@ -87,23 +88,23 @@ func TestCodeSignDisguises(t *testing.T) {
 		if status == 200 {
 			text = s.rawDocument(id)
 			if !json.Valid([]byte(text)) {
-				t.Errorf("%s: the device gets %s", name, text)
+				t.Errorf("%s: the device gets invalid JSON: %s", name, text)
 			}
 		}
 		if !strings.Contains(text, wants[name]) {
 			t.Errorf("%s: %s, want %s", name, text, wants[name])
 		}
 	}
-	// The version of another object.
+	// A version of another object.
 	other := s.minio.PutObject(t, s.bucket, "firmware/other.bin", []byte("another"))
 	s.create(400, "not found", "x", s.text("firmware/v7.bin", other), richARN)
 	if n := s.reads(); n != 2 {
-		t.Errorf("%d reads", n)
+		t.Errorf("%d reads of the object, want 2", n)
 	}
 	s.stop()
 }
 
-// rawDocument is a job's document as the device gets it.
+// rawDocument returns a job's document as the device gets it.
 func (s *codeSite) rawDocument(job string) string {
 	s.t.Helper()
 	_, body := s.ask(aws.Credentials{}, "", "listen", "GET", "/things/sensor-1/jobs/"+job, "")
@@ -114,8 +115,8 @@ func (s *codeSite) rawDocument(job string) string {
 	return answer.Execution.JobDocument
 }
 
-// A key of KMS that is throttled, denied or slow: the creation of a job is a 503 to come back, or a 400 that says why,
-// and the object is read once all the same.
+// TestCodeSignKMS has KMS throttle and deny a key. Creating a job then fails with a retryable 503, or a 400 that says why.
+// The object is read only once.
 func TestCodeSignKMS(t *testing.T) {
 	t.Parallel()
 	s := newCodeSite(t)
@@ -130,13 +131,13 @@ func TestCodeSignKMS(t *testing.T) {
 	kms := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in struct{ Message []byte }
 		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || !strings.Contains(r.Header.Get("Authorization"), "/us-east-1/kms/aws4_request") {
-			t.Errorf("%v: %v", r.Header, err)
+			t.Errorf("not a signed KMS request: %v: %v", r.Header, err)
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.1")
 		answer := map[string]any{"KeyId": arn, "KeySpec": "ECC_NIST_P256", "KeyUsage": "SIGN_VERIFY", "PublicKey": der}
 		if code := refuse.Load(); code != nil {
 			w.WriteHeader(http.StatusBadRequest)
-			answer = map[string]any{"__type": *code, "message": "so it is"}
+			answer = map[string]any{"__type": *code, "message": "refused by the test"}
 		} else if r.Header.Get("X-Amz-Target") == "TrentService.Sign" {
 			value, err := ecdsa.SignASN1(rand.Reader, key.(*ecdsa.PrivateKey), in.Message)
 			if err != nil {
@@ -163,10 +164,10 @@ func TestCodeSignKMS(t *testing.T) {
 	refuse.Store(nil)
 	s.create(200, `"jobId":"j"`, "j", s.text("firmware/v7.bin", s.old), richARN)
 	if n := s.proxy.Count(miniotest.Get, "/"+s.bucket+"/firmware/v7.bin"); n != 1 {
-		t.Errorf("%d reads", n)
+		t.Errorf("%d reads of the object, want 1", n)
 	}
 	s.verify("j", "version one", s.old, key.Public())
-	code("AccessDeniedException") // devices and what is kept need no KMS
+	code("AccessDeniedException") // devices, and stored signatures, need no KMS
 	s.verify("j", "version one", s.old, key.Public())
 	s.create(200, `"jobId":"again"`, "again", s.text("firmware/v7.bin", s.old), richARN)
 	s.stop()

@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/codesign"
 )
 
-// testKey is the path of a key in package codesign's testdata.
+// testKey returns the path of a key in package codesign's testdata.
 func testKey(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "..", "gateway", "codesign", "testdata", name))
@@ -50,7 +50,7 @@ func TestCodeSignCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const mark = "\uFEFF" // as some editors put it
+	const mark = "\uFEFF" // a byte order mark, which some editors write
 	for _, signature := range []string{object, value, mark + object, mark + value} {
 		f(0, file+": ok (9 bytes, key "+k.ID(), "", signature, "--key-file", key, "--verify", "-", file)
 		f(0, ": ok", "", "", "--key-file", public, "--verify", gatetest.WriteFile(t, folder, "sig", signature), file)
@@ -74,7 +74,7 @@ func TestCodeSignCommand(t *testing.T) {
 	f(1, "", "no profile of codesign.profiles allows it", "", "--config", profiles, "s3://us-east-1.secrets/x@1")
 }
 
-// check judges code-sign placeholders by the profiles' allow, and reads their keys.
+// TestCheckCodeSign: check applies each profile's allow to code-sign placeholders, and reads the profiles' keys.
 func TestCheckCodeSign(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

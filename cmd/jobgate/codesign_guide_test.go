@@ -11,14 +11,14 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// TestCodeSignGuide pastes the steps of CODESIGN.md into a shell: from a bucket to a device that verifies its download.
+// TestCodeSignGuide runs the steps of CODESIGN.md in a shell: from a bucket to a device that verifies its download.
 func TestCodeSignGuide(t *testing.T) {
 	t.Parallel()
 	requirePrograms(t, "curl", "aws", "openssl", "base64")
 	minio := miniotest.Start(t)
 	script := guide(t)
 	folder := t.TempDir()
-	bucket := strings.ToLower(filepath.Base(filepath.Dir(folder))) // another each time the test runs
+	bucket := strings.ToLower(filepath.Base(filepath.Dir(folder))) // a new name for each run
 	for from, to := range map[string]string{
 		"AWS_ACCESS_KEY_ID=operator":                "AWS_ACCESS_KEY_ID=" + minio.Root.AccessKeyID,
 		"AWS_SECRET_ACCESS_KEY=operator-secret-key": "AWS_SECRET_ACCESS_KEY=" + minio.Root.SecretAccessKey,
@@ -32,7 +32,7 @@ func TestCodeSignGuide(t *testing.T) {
 		"us-east-1.firmware/":                       "us-east-1." + bucket + "/",
 	} {
 		if !strings.Contains(script, from) {
-			t.Fatalf("the guide does not hold %q", from)
+			t.Fatalf("the guide does not contain %q", from)
 		}
 		script = strings.ReplaceAll(script, from, to)
 	}
@@ -44,11 +44,11 @@ func TestCodeSignGuide(t *testing.T) {
 		t.Fatalf("%v\n%s\n%s", err, script, out)
 	}
 	if strings.Contains(string(out), "level=WARN") || strings.Contains(string(out), "level=ERROR") {
-		t.Errorf("serve warns of the guide's configuration:\n%s", out)
+		t.Errorf("serve logs warnings or errors with the guide's configuration:\n%s", out)
 	}
 }
 
-// guide returns the commands of CODESIGN.md, its blocks of sh.
+// guide returns the commands of CODESIGN.md: the content of its sh blocks.
 func guide(t *testing.T) string {
 	t.Helper()
 	var script strings.Builder
@@ -67,7 +67,7 @@ func guide(t *testing.T) string {
 	return script.String()
 }
 
-// commandNamedJobgate returns a folder in which the built binary is called jobgate.
+// commandNamedJobgate returns a folder that contains the built binary under the name jobgate.
 func commandNamedJobgate(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// memoryOf returns a line of /proc/PID/status in MiB: VmRSS, VmHWM.
+// memoryOf returns the value of a line of /proc/PID/status, VmRSS or VmHWM, in MiB.
 func memoryOf(t *testing.T, pid int, line string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -28,7 +28,7 @@ func memoryOf(t *testing.T, pid int, line string) int {
 	return kib >> 10
 }
 
-// callsAtOnce is how many jobs are created at once, JOBGATE_TEST_CODESIGN_CALLS or as many as a busy machine takes.
+// callsAtOnce is how many jobs are created concurrently: JOBGATE_TEST_CODESIGN_CALLS, or as many as a busy machine handles.
 func callsAtOnce() int {
 	if n, err := strconv.Atoi(os.Getenv("JOBGATE_TEST_CODESIGN_CALLS")); err == nil {
 		return n
@@ -36,7 +36,7 @@ func callsAtOnce() int {
 	return 200
 }
 
-// createPatiently creates a job, again whenever it is told to come back.
+// createPatiently creates a job, and retries each 503 after its Retry-After.
 func (s *codeSite) createPatiently(id, document string) error {
 	body := fmt.Sprintf(`{"targets":["arn:aws:iot:us-east-1:000000000000:thing/sensor-1"],"document":%q,"presignedUrlConfig":{"roleArn":%q,"expiresInSec":120}}`, document, richARN)
 	for deadline := time.Now().Add(3 * time.Minute); ; {
@@ -53,7 +53,7 @@ func (s *codeSite) createPatiently(id, document string) error {
 	}
 }
 
-// createAtOnce creates so many jobs for one file.
+// createAtOnce creates jobs for one file by concurrent calls.
 func (s *codeSite) createAtOnce(calls int, name, key, version string) {
 	s.t.Helper()
 	var group sync.WaitGroup
@@ -67,8 +67,8 @@ func (s *codeSite) createAtOnce(calls int, name, key, version string) {
 	group.Wait()
 }
 
-// A large object is read once for all who create jobs with it meanwhile, and never stands in memory: it takes no more
-// than as many calls for a small one.
+// TestCodeSignLarge: concurrent jobs for one large object cause a single read, which is never held in memory as a whole.
+// They use no more memory than as many jobs for a small object.
 func TestCodeSignLarge(t *testing.T) {
 	t.Parallel()
 	s := newCodeSite(t)
@@ -82,16 +82,16 @@ func TestCodeSignLarge(t *testing.T) {
 	began := time.Now()
 	s.createAtOnce(calls, "large", "firmware/large.bin", version)
 	peak := memoryOf(t, s.d.Cmd.Process.Pid, "VmHWM")
-	t.Logf("%d MiB idle, at most %d MiB for a small object, %d MiB while %d MiB were signed for %d jobs, in %v; %d answers to come back",
+	t.Logf("%d MiB idle, at most %d MiB for a small object, %d MiB while %d MiB were signed for %d jobs, in %v; %d answers were 503",
 		idle, small, peak, size>>20, calls, time.Since(began).Round(time.Millisecond), s.comeBack.Load())
 	if n := reads(); n != 1 || s.reads() != 1 {
-		t.Errorf("%d reads of the large object, %d of the small one", n, s.reads())
+		t.Errorf("%d reads of the large object, %d of the small one, want 1 each", n, s.reads())
 	}
 	if calls <= 200 && peak-idle > 64 || peak-small > 64 {
 		t.Errorf("%d MiB idle, %d MiB at most for a small object, %d MiB for a large one", idle, small, peak)
 	}
 	if status, d, body := s.fetch("large-7"); status != 200 || d.Sig.RawPayloadSize != size {
-		t.Errorf("%d %s", status, body)
+		t.Errorf("the document of large-7: %d %s", status, body)
 	}
 	s.stop()
 }

@@ -12,7 +12,7 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// template asks for a document of the operator's own.
+// template requests a document of the operator's templates.
 func (s *codeSite) template(name string) (int, signedDocument, string) {
 	s.t.Helper()
 	status, body := fetch(s.t, "GET", "http://"+s.d.Address("listen")+"/templates/"+name)
@@ -25,7 +25,7 @@ func (s *codeSite) template(name string) (int, signedDocument, string) {
 	return status, d, body
 }
 
-// templateVersion is the version whose signature a template's document has, or the status.
+// templateVersion returns the version whose signature a template's document contains, or the status if it is not 200.
 func (s *codeSite) templateVersion(name string) string {
 	s.t.Helper()
 	status, d, _ := s.template(name)
@@ -35,8 +35,8 @@ func (s *codeSite) templateVersion(name string) string {
 	return d.Sig.PayloadLocation.S3.Version
 }
 
-// A template waits for its signatures as long as for its source. A later request finds what was made meanwhile, and what
-// cannot be signed leaves the document before in service.
+// TestCodeSignTemplates: a request waits for a template's signatures as long as for its source. A signature completed later
+// is there for the next request. If an object cannot be signed, the previous document stays in service.
 func TestCodeSignTemplates(t *testing.T) {
 	t.Parallel()
 	s := newCodeSite(t)
@@ -55,16 +55,16 @@ func TestCodeSignTemplates(t *testing.T) {
 	}
 	eventually(t, func() string { return s.templateVersion("slow") }, s.old)
 	if n := s.reads(); n != 1 {
-		t.Errorf("%d reads of a slow object", n)
+		t.Errorf("%d reads of a slow object, want 1", n)
 	}
 
-	// S3 is gone, and the template changes.
+	// The template changes while S3 is down.
 	s.proxy.Stop()
 	gatetest.WriteFile(t, s.folder, "slow.json", s.text("firmware/v7.bin", s.new))
 	gatetest.WriteFile(t, s.folder, "fresh.json", s.text("firmware/v7.bin", s.new))
 	failed := func() string {
 		if version := s.templateVersion("slow"); version != s.old {
-			t.Fatalf("without S3 the template's document has %s", version)
+			t.Fatalf("without S3 the template's document has version %s, want the previous one", version)
 		}
 		return s.d.Log.String()
 	}
@@ -83,12 +83,13 @@ func TestCodeSignTemplates(t *testing.T) {
 		t.Errorf("a route's parameter: %d %s", status, body)
 	}
 	if n := s.reads() - before; n != 0 {
-		t.Errorf("%d reads for a route's parameter", n)
+		t.Errorf("%d reads for a route's parameter, want 0", n)
 	}
 	s.stop()
 }
 
-// A key file that is gone leaves the key in force; one that others can read is used, and warned about.
+// TestCodeSignKeyFile: if a key file is deleted, the loaded key stays in use. A key file that other users can read is used, with a
+// warning.
 func TestCodeSignKeyFile(t *testing.T) {
 	t.Parallel()
 	s := newCodeSite(t)
@@ -101,26 +102,26 @@ func TestCodeSignKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if body := s.reload(400); !strings.Contains(body, "firmware.pem") || !strings.Contains(body, "no such file") {
-		t.Errorf("a key that is gone: %s", body)
+		t.Errorf("reload without the key file: %s", body)
 	}
 	s.verify("old", "version one", s.old, s.public)
 	s.create(200, `"jobId":"new"`, "new", s.text("firmware/v7.bin", s.new), richARN)
 	s.verify("new", "version two!", s.new, s.public)
 	if r := jobgate(t, "", s.proxy.Env(), "serve", "--config", s.folder+"/jobgate.yaml", "--set", "jobs.store="+t.TempDir()+"/other.db"); r.code != 1 || !strings.Contains(r.err, "firmware.pem") {
-		t.Errorf("a start without the key: %+v", r)
+		t.Errorf("start without the key file: %+v", r)
 	}
 
 	if err := os.WriteFile(s.key, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(s.key, 0o644); err != nil { // whatever the umask
+	if err := os.Chmod(s.key, 0o644); err != nil { // regardless of the umask
 		t.Fatal(err)
 	}
 	s.reload(200)
 	eventually(t, s.d.Log.String, "has mode 0644: others than its owner may use it; chmod 600")
 	s.verify("old", "version one", s.old, s.public)
 	if log := s.d.Log.String(); strings.Contains(log, strings.Split(string(text), "\n")[1]) {
-		t.Error("the log holds the key")
+		t.Error("the log contains the key")
 	}
 	s.stop()
 }

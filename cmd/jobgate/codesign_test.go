@@ -53,7 +53,7 @@ func ecKey(t *testing.T) crypto.Signer {
 	return k
 }
 
-// signedDocument is what a device gets of a document with a placeholder of each kind.
+// signedDocument is the filled form of the document from codeSite.text, which has a placeholder of each kind.
 type signedDocument struct {
 	URL   string
 	Sig   signatureObject
@@ -69,14 +69,14 @@ type signatureObject struct {
 	}
 }
 
-// codeSite is a gateway with jobs and code signing before MinIO, in whose bucket a file has two versions.
+// codeSite is a gateway with jobs and code signing. Its MinIO bucket holds a file in two versions.
 type codeSite struct {
 	*jobsSite
 	minio    *miniotest.Server
 	key      string // the key file
 	public   crypto.PublicKey
 	old, new string       // versions of firmware/v7.bin
-	comeBack atomic.Int64 // answers of 503 to createPatiently
+	comeBack atomic.Int64 // 503 answers that createPatiently retried
 }
 
 const codeSignConfig = `
@@ -98,7 +98,7 @@ func newCodeSite(t *testing.T) *codeSite {
 	return s
 }
 
-// write writes the configuration, in which the profile allows a pattern of keys.
+// write writes the configuration, with the pattern of object keys that the profile allows.
 func (s *codeSite) write(allow string) {
 	s.t.Helper()
 	s.configure(func(text string) string {
@@ -106,7 +106,7 @@ func (s *codeSite) write(allow string) {
 	})
 }
 
-// reload puts what stands in the files in force.
+// reload reloads the configuration, and checks the status.
 func (s *codeSite) reload(want int) string {
 	s.t.Helper()
 	status, body := fetch(s.t, "POST", "http://"+s.d.Address("admin")+"/-/reload")
@@ -116,13 +116,14 @@ func (s *codeSite) reload(want int) string {
 	return body
 }
 
+// text returns a document with a placeholder of each kind for a version of an object.
 func (s *codeSite) text(key, version string) string {
 	file := "s3://us-east-1." + s.bucket + "/" + key + "@" + version
 	url := s.proxy.URL + "/" + s.bucket + "/" + key + "%3FversionId%3D" + version
 	return `{"url":"${aws:iot:s3-presigned-url-v2:` + url + `}","sig":"${aws:iot:code-sign-signature:` + file + `}","value":"${aws:iot:code-sign-signature-value:` + file + `}"}`
 }
 
-// fetch asks for a job's document as the device does.
+// fetch requests a job's document as the device does.
 func (s *codeSite) fetch(job string) (int, signedDocument, string) {
 	s.t.Helper()
 	status, body := s.ask(aws.Credentials{}, "", "listen", "GET", "/things/sensor-1/jobs/"+job, "")
@@ -139,7 +140,7 @@ func (s *codeSite) fetch(job string) (int, signedDocument, string) {
 	return status, d, body
 }
 
-// verify checks that the job's document leads to a file whose signature is the public key's.
+// verify checks that the job's document has the URL of a file, and a signature of it that verifies with the public key.
 func (s *codeSite) verify(job, content, version string, public crypto.PublicKey) {
 	s.t.Helper()
 	status, d, body := s.fetch(job)
@@ -156,17 +157,17 @@ func (s *codeSite) verifyDocument(d signedDocument, content, version string, pub
 		s.t.Errorf("the signature of %q does not verify: %+v", content, d)
 	}
 	if at := d.Sig.PayloadLocation.S3; d.Sig.RawPayloadSize != len(content) || at.BucketName != s.bucket || at.Key != "firmware/v7.bin" || at.Version != version {
-		s.t.Errorf("the object says %+v", d.Sig)
+		s.t.Errorf("the signature object is %+v, want %d bytes of version %s", d.Sig, len(content), version)
 	}
 	if got, file := fetch(s.t, "GET", d.URL); version != "" && (got != 200 || file != content) && content != "gone" {
-		s.t.Errorf("the URL leads to %d %s", got, file)
+		s.t.Errorf("download by the URL: %d %s", got, file)
 	}
 }
 
-// reads counts how often the objects were read.
+// reads returns how many times firmware/v7.bin was read.
 func (s *codeSite) reads() int { return s.proxy.Count(miniotest.Get, "/"+s.bucket+"/firmware/v7.bin") }
 
-// TestCodeSign is the life of signatures against real S3: versions, keys, allow, a restart.
+// TestCodeSign follows signatures through object versions, a change of key, a change of allow and a restart, with real S3.
 func TestCodeSign(t *testing.T) {
 	t.Parallel()
 	s := newCodeSite(t)
@@ -175,7 +176,7 @@ func TestCodeSign(t *testing.T) {
 	s.create(200, `"jobId":"new"`, "new", s.text("firmware/v7.bin", s.new), richARN)
 	s.create(200, `"jobId":"again"`, "again", s.text("firmware/v7.bin", s.old), richARN)
 	if n := s.reads() - before; n != 2 {
-		t.Errorf("%d reads for two versions", n)
+		t.Errorf("%d reads for two versions, want 2", n)
 	}
 	s.verify("old", "version one", s.old, s.public)
 	s.verify("new", "version two!", s.new, s.public)
@@ -183,7 +184,7 @@ func TestCodeSign(t *testing.T) {
 	s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version three"))
 	s.verify("old", "version one", s.old, s.public)
 
-	// Templates of the operator's own.
+	// The operator's templates.
 	gatetest.WriteFile(t, s.folder, "release.json", s.text("firmware/v7.bin", s.old))
 	_, body := fetch(t, "GET", "http://"+s.d.Address("listen")+"/templates/release")
 	var d signedDocument
@@ -209,13 +210,13 @@ func TestCodeSign(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 
-	// So does render.
+	// render signs it too.
 	r := jobgate(t, `{"sig":"${aws:iot:code-sign-signature:`+file+`}"}`, s.proxy.Env(), "render", "--config", filepath.Join(s.folder, "jobgate.yaml"), "-")
 	if err := json.Unmarshal([]byte(r.out), &d); err != nil || !codesign.Verify(s.public, sha256.Sum256([]byte("version one")), d.Sig.Signature) {
 		t.Errorf("%+v: %v", r, err)
 	}
 
-	// What cannot be signed is told when the job is created.
+	// Creating a job reports what cannot be signed.
 	const invalid = "InvalidRequestException"
 	s.minio.PutObject(t, s.bucket, "secrets/key", []byte("secret"))
 	s.create(400, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket+"/secrets/key", "x",
@@ -224,7 +225,7 @@ func TestCodeSign(t *testing.T) {
 	s.create(400, "not found", "x", s.text("firmware/v7.bin", "11111111-2222-3333-4444-555555555555"), richARN)
 	s.create(400, invalid, "x", s.text("firmware/v7.bin", "null"), richARN)
 
-	// Another key: devices get its signatures, and the objects are not read again for it.
+	// A new key: devices get its signatures, and the objects are not read again.
 	before = s.reads()
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -236,7 +237,7 @@ func TestCodeSign(t *testing.T) {
 	s.verify("old", "version one", s.old, public)
 	eventually(t, func() string { _, d, _ := s.fetch("new"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
 	if n := s.reads() - before; n != 1 { // the download by the URL
-		t.Errorf("%d reads for another key", n)
+		t.Errorf("%d reads after the change of key, want 1", n)
 	}
 	_, body = fetch(t, "GET", "http://"+s.d.Address("listen")+"/templates/release")
 	if err := json.Unmarshal([]byte(body), &d); err != nil {
@@ -244,7 +245,7 @@ func TestCodeSign(t *testing.T) {
 	}
 	s.verifyDocument(d, "version one", s.old, public)
 
-	// A bad key leaves the one before in force.
+	// An invalid key file leaves the previous key in use.
 	for name, text := range map[string]string{"empty": "", "no key": "x", "encrypted": "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n"} {
 		gatetest.WriteFile(t, s.folder, "firmware.pem", text)
 		if body := s.reload(400); !strings.Contains(body, "firmware.pem") {
@@ -254,23 +255,23 @@ func TestCodeSign(t *testing.T) {
 	}
 	s.public = signingKey(t, s.key, rsaKey)
 
-	// Taken out of allow, devices have to wait; put back, they get what was kept.
+	// While allow excludes the object, devices get 503. Afterwards they get the stored signature.
 	s.write("elsewhere/*")
 	s.reload(200)
 	if status, _, body := s.fetch("old"); status != 503 {
 		t.Errorf("outside allow: %d %s", status, body)
 	}
-	// The log says why; it takes some lines a second of such refusals.
+	// The log says why. Such lines are rate-limited.
 	eventually(t, func() string { _, _, _ = s.fetch("old"); return s.d.Log.String() }, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket)
 	s.write("firmware/*")
 	s.reload(200)
 	s.verify("old", "version one", s.old, s.public)
 
-	// A deleted version is not for new jobs; what runs goes on.
+	// New jobs cannot use a deleted version; running jobs still can.
 	s.minio.DeleteVersion(t, s.bucket, "firmware/v7.bin", s.old)
 	s.create(400, "not found", "x", s.text("firmware/v7.bin", s.old), richARN)
 	if status, _, body := s.fetch("old"); status != 200 {
-		t.Errorf("an existing job: %d %s", status, body)
+		t.Errorf("an existing job whose version was deleted: %d %s", status, body)
 	}
 
 	if _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/metrics"); !strings.Contains(body, `jobgate_codesign_signatures_total{outcome="made"} `) || !strings.Contains(body, "jobgate_codesign_bytes_total ") {
@@ -278,19 +279,19 @@ func TestCodeSign(t *testing.T) {
 	}
 	s.stop()
 
-	// After a restart running jobs have their signatures, without a read of the objects.
+	// After a restart, running jobs still have their signatures; the objects are not read again.
 	before = s.reads()
 	s.start()
 	eventually(t, func() string { status, _, _ := s.fetch("new"); return fmt.Sprint(status) }, "200")
 	s.verify("new", "version two!", s.new, s.public)
 	if n := s.reads() - before; n != 1 { // the download
-		t.Errorf("%d reads after a restart", n)
+		t.Errorf("%d reads after a restart, want 1", n)
 	}
 	s.stop()
 }
 
-// Text that strangers can influence causes no signature: a sidecar's call, a backend's answer, a device's statusDetails,
-// the value of a parameter. Where it is switched on, the first two get those that are kept.
+// TestCodeSignStrangers: untrusted text never causes a signature: a sidecar's request, a backend's answer, a device's
+// statusDetails, the value of a parameter. If the setting allows it, the first two get signatures that are already stored.
 func TestCodeSignStrangers(t *testing.T) {
 	t.Parallel()
 	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
@@ -364,7 +365,7 @@ func TestCodeSignStrangers(t *testing.T) {
 	status, body = sidecar(`["${aws:iot:parameter:x}"]`, "&parameter.x=%24%7Baws:iot:code-sign-signature-value:s3://us-east-1."+s.bucket+"/firmware/v7.bin@"+s.old+"%7D")
 	refused("parameter", 400, status, body, "value of a parameter")
 
-	// A device's words are not read as a document.
+	// A device's statusDetails are not filled.
 	details := `{"status":"IN_PROGRESS","includeJobExecutionState":true,"statusDetails":{"x":"${aws:iot:code-sign-signature-value:s3://us-east-1.` + s.bucket + `/firmware/v7.bin@` + s.new + `}"}}`
 	if status, body := s.ask(aws.Credentials{}, "", "listen", "POST", "/things/sensor-1/jobs/j", details); status != 200 || !strings.Contains(body, "${aws:iot:code-sign") {
 		t.Errorf("statusDetails: %d %s", status, body)
@@ -372,7 +373,7 @@ func TestCodeSignStrangers(t *testing.T) {
 	s.operate(400, "A document parameter cannot hold a code-sign placeholder", "PUT", "/jobs/managed", `{"targets":["arn:aws:iot:us-east-1:000000000000:thing/sensor-1"],`+
 		`"jobTemplateArn":"arn:aws:iot:us-east-1::jobtemplate/AWS-Download-File:1.0","documentParameters":{"downloadUrl":"${aws:iot:code-sign-signature-value:s3://us-east-1.`+s.bucket+`/firmware/v7.bin@`+s.new+`}","filePath":"/tmp/x"}}`)
 	if n := s.reads() - before; n != 0 {
-		t.Errorf("%d reads for strangers", n)
+		t.Errorf("%d reads for untrusted text, want 0", n)
 	}
 	s.stop()
 }

@@ -62,7 +62,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-// TestRenderFaults pins what a person reads, and the exit status.
+// TestRenderFaults pins render's error messages and exit statuses.
 func TestRenderFaults(t *testing.T) {
 	t.Parallel()
 	f := func(document string, env []string, args []string, wantCode int, want string) {
@@ -159,7 +159,7 @@ func TestCheck(t *testing.T) {
 	f(1, "", "there is nothing to serve; set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration\nauth.mode: is not set, and listen \":8080\" is reachable from other machines; allowed: mtls, sigv4, header or none; ")
 }
 
-// TestCheckJobs checks a configuration with jobs, which opens no store and needs no keys on the machine that checks.
+// TestCheckJobs: check of a configuration with jobs opens no store, and does not need the keys file on this machine.
 func TestCheckJobs(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -178,11 +178,11 @@ func TestCheckJobs(t *testing.T) {
 	f(1, "keys.yaml: access_keys[0] (A): secret has 5 characters; it takes 16 to 128", "access_keys: [{id: A, secret: short}]")
 	f(0, "", "access_keys: [{id: A, secret: long enough a secret}]")
 	if made, _ := filepath.Glob(filepath.Join(folder, "jobs.db*")); len(made) != 0 {
-		t.Errorf("check made %v", made)
+		t.Errorf("check created %v", made)
 	}
 }
 
-// TestExamples checks every configuration that stands in examples, also those inside Kubernetes' ConfigMaps.
+// TestExamples checks every configuration in examples.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	count, controls := 0, 0
@@ -192,8 +192,8 @@ func TestExamples(t *testing.T) {
 		if r.code != 0 {
 			t.Errorf("%s: %s", name, r.err)
 		}
-		if said := r.out + r.err; strings.Contains(said, "not encrypted") || strings.Contains(said, "any client") {
-			t.Errorf("%s: an example shows no listener that is open: %s", name, said)
+		if output := r.out + r.err; strings.Contains(output, "not encrypted") || strings.Contains(output, "any client") {
+			t.Errorf("%s: an example must not have an open listener: %s", name, output)
 		}
 		if strings.Contains(text, "\ncontrol: ") {
 			controls++
@@ -239,15 +239,15 @@ func TestMan(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(folder, "jobgate-render.1"))
 	for _, want := range []string{".SH SYNOPSIS\n\\fBjobgate render [flags] FILE\\fP\n", `\fB--thing-name\fP=""`, ".SH EXAMPLE\n"} {
 		if err != nil || !strings.Contains(string(page), want) {
-			t.Errorf("%q is not in it: %v\n%s", want, err, page)
+			t.Errorf("%q is not in the page: %v\n%s", want, err, page)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, "jobgate-man.1")); err == nil {
-		t.Error("a page for a hidden command")
+		t.Error("man wrote a page for a hidden command")
 	}
 }
 
-// A byte order mark before a document is no fault, and is handed on as serve does.
+// TestDocumentWithMark: check accepts a byte order mark before a document, and render keeps it, as serve does.
 func TestDocumentWithMark(t *testing.T) {
 	t.Parallel()
 	const marked = "\uFEFF" + `{"thing":"${aws:iot:parameter:name}"}`

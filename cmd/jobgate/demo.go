@@ -34,7 +34,7 @@ func startDemo(ctx context.Context, o config.Options, settings aws.Config, log i
 	}, nil
 }
 
-// untilStopped is untilSignal for commands that have nothing to reload.
+// untilStopped is untilSignal for commands that ignore SIGHUP.
 func untilStopped(ctx context.Context) (context.Context, context.CancelFunc) {
 	return untilSignal(ctx, func() {})
 }

@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// anyPort are flags that let the demo listen where there is room.
+// anyPort are flags that let the demo listen on free ports.
 var anyPort = []string{"--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--control", "127.0.0.1:0", "--mqtt", "127.0.0.1:0"}
 
 func TestDemoOnce(t *testing.T) {
@@ -23,11 +23,11 @@ func TestDemoOnce(t *testing.T) {
 	}
 }
 
-// TestDemo pastes what the demo prints into a shell.
+// TestDemo runs the commands that the demo prints in a shell.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	requirePrograms(t, "curl", "aws", "openssl", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
-	// A home in AWS must not matter: the demo has an account of its own.
+	// AWS settings of the environment must not matter, because the demo has its own account.
 	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)
 	text := eventually(t, d.Out.String, "Ctrl-C ends the demo.")
 	folder := t.TempDir()
@@ -36,7 +36,7 @@ func TestDemo(t *testing.T) {
 		t.Helper()
 		for _, w := range want {
 			if len(answers) <= command || !strings.Contains(answers[command], w) {
-				t.Fatalf("answer %d of %q is not %q; the demo says\n%s", command, answers, w, text)
+				t.Fatalf("answer %d of %q does not contain %q; the demo printed\n%s", command, answers, w, text)
 			}
 		}
 	}
@@ -74,7 +74,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// paste runs every command of text, its lines that are indented by five spaces, in one shell, and returns what each
+// paste runs the commands in text, its lines that are indented by five spaces, in one shell, and returns what each
 // printed.
 func paste(t *testing.T, folder, text string) []string {
 	t.Helper()
@@ -100,13 +100,13 @@ func paste(t *testing.T, folder, text string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), end+"\n"), end+"\n")
 }
 
-// packages says which of Debian's packages has a program.
+// packages maps a program to the Debian package that contains it.
 var packages = map[string]string{
 	"curl": "curl", "aws": "awscli", "openssl": "openssl", "base64": "coreutils",
 	"mosquitto_sub": "mosquitto-clients", "mosquitto_rr": "mosquitto-clients", "mosquitto_pub": "mosquitto-clients",
 }
 
-// requirePrograms skips a test that needs programs of this machine, or fails it where all have to be there.
+// requirePrograms skips the test if this machine lacks a program; see servertest.Program.
 func requirePrograms(t *testing.T, names ...string) {
 	t.Helper()
 	for _, name := range names {

@@ -15,7 +15,7 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
-// pages are the documents of the repository, by path from here.
+// pages returns the repository's Markdown files by path, relative to this folder.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -46,7 +46,7 @@ var (
 	notInAnchor    = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
-// anchors are the names by which links reach the headings of a page.
+// anchors returns the link anchors of a page's headings.
 func anchors(page string) map[string]bool {
 	all := map[string]bool{}
 	for _, h := range headingPattern.FindAllStringSubmatch(page, -1) {
@@ -55,7 +55,7 @@ func anchors(page string) map[string]bool {
 	return all
 }
 
-// TestLinks: what a document points to is there.
+// TestLinks checks that relative links in documents point to existing files and headings.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	all, links := pages(t), 0
@@ -71,9 +71,9 @@ func TestLinks(t *testing.T) {
 				file = filepath.Join(filepath.Dir(path), target)
 			}
 			if _, err := os.Stat(file); err != nil {
-				t.Errorf("%s: %s leads nowhere", path, l[1])
+				t.Errorf("%s: the target of %s does not exist", path, l[1])
 			} else if anchor != "" && !anchors(all[file])[anchor] {
-				t.Errorf("%s: %s: there is no such heading", path, l[1])
+				t.Errorf("%s: the heading of %s does not exist", path, l[1])
 			}
 		}
 	}
@@ -82,7 +82,8 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// standards are what comments cite by a section's number, beside the documents of the repository, which they cite by file name.
+// standards are the external documents that comments may cite by section number. Documents of the repository are cited by
+// file name.
 var standards = []string{"RFC", "YAML", "MQTT", "TLS", "SEC"}
 
 var (
@@ -90,8 +91,8 @@ var (
 	citedSection = regexp.MustCompile(`\b([A-Z]{3,}) (?:§ ?|section )?[0-9]+[.)§;,]|\b([A-Z]{3,}),? §`)
 )
 
-// uncited are the documents that a comment cites and that there are not; names are the base names of those that there are.
-func uncited(comment string, names map[string]bool) (missing []string) {
+// missingCitations returns the documents that a comment cites but that do not exist. names holds the base names of those that do.
+func missingCitations(comment string, names map[string]bool) (missing []string) {
 	for _, page := range citedPage.FindAllString(comment, -1) {
 		if !names[filepath.Base(page)] {
 			missing = append(missing, page)
@@ -105,7 +106,7 @@ func uncited(comment string, names map[string]bool) (missing []string) {
 	return missing
 }
 
-// TestComments: what a comment of the code cites is in the repository, or a standard.
+// TestComments checks that each document that a comment cites is in the repository, or is a standard.
 func TestComments(t *testing.T) {
 	t.Parallel()
 	names := map[string]bool{}
@@ -116,7 +117,7 @@ func TestComments(t *testing.T) {
 		"(DESIGN 4.4).": "DESIGN", "by DESIGN §5": "DESIGN", "see NOTES.md §2": "NOTES.md", "in plan/CASES.md": "plan/CASES.md",
 		"AWS.md §4, RFC 9110 §5.1, YAML 1.2 §7.1, (MQTT 5.0), SigV4 §4.1": "", "HTTP 404": "", "POST 3 times": "",
 	} {
-		if got := strings.Join(uncited(comment, names), " "); got != want {
+		if got := strings.Join(missingCitations(comment, names), " "); got != want {
 			t.Errorf("%q: %q, want %q", comment, got, want)
 		}
 	}
@@ -137,7 +138,7 @@ func TestComments(t *testing.T) {
 		}
 		for _, group := range file.Comments {
 			comments++
-			for _, name := range uncited(group.Text(), names) {
+			for _, name := range missingCitations(group.Text(), names) {
 				t.Errorf("%s cites %s, which is not in the repository", files.Position(group.Pos()), name)
 			}
 		}
@@ -151,8 +152,8 @@ func TestComments(t *testing.T) {
 	}
 }
 
-// TestFrontDoor: the README stays short, and what it shows is accepted.
-func TestFrontDoor(t *testing.T) {
+// TestReadme checks that the README stays short, and that its configurations and JSON are valid.
+func TestReadme(t *testing.T) {
 	t.Parallel()
 	readme := pages(t)["../../README.md"]
 	if lines := strings.Count(readme, "\n"); lines > 250 {
@@ -175,6 +176,6 @@ func TestFrontDoor(t *testing.T) {
 		}
 	}
 	if configurations != 4 || policies < 4 {
-		t.Errorf("%d configurations and %d pieces of JSON", configurations, policies)
+		t.Errorf("README.md has %d configurations and %d JSON blocks, want 4 and at least 4", configurations, policies)
 	}
 }

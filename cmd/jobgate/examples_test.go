@@ -21,14 +21,14 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// What Prometheus and Grafana read; the Helm chart hands out the same files.
+// The files for Prometheus and Grafana. The Helm chart installs the same files.
 const (
 	alertsFile    = "examples/helm/jobgate/files/alerts.yaml"
 	dashboardFile = "examples/helm/jobgate/files/dashboard.json"
 )
 
-// exampleConfigurations are the gateway configurations under examples, by file: those files themselves. What
-// the Helm chart makes is checked in examples/helm/check.
+// exampleConfigurations returns the gateway configurations in examples, by file. examples/helm/check tests those that the
+// Helm chart renders.
 func exampleConfigurations(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -51,7 +51,7 @@ func readExample(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestExampleMetrics proves that alerts and dashboard ask for metrics that there are.
+// TestExampleMetrics checks that the alerts and the dashboard use only existing metrics.
 func TestExampleMetrics(t *testing.T) {
 	t.Parallel()
 	known := knownMetrics()
@@ -63,13 +63,13 @@ func TestExampleMetrics(t *testing.T) {
 				base = strings.TrimSuffix(base, suffix)
 			}
 			if !slices.Contains(known, base) {
-				t.Errorf("%s: there is no metric %s", f, metric)
+				t.Errorf("%s: metric %s does not exist", f, metric)
 			}
 		}
 	}
 }
 
-// knownMetrics are the names of all metrics that a gateway registers.
+// knownMetrics returns the names of all metrics that a gateway registers.
 func knownMetrics() []string {
 	descs := make(chan *prometheus.Desc)
 	go func() {
@@ -92,48 +92,48 @@ func knownMetrics() []string {
 	return names
 }
 
-// TestMetricsDocumented proves that METRICS.md or CODESIGN.md says what each metric means, and that the dashboard shows it
-// or an alert asks for it.
+// TestMetricsDocumented checks that METRICS.md or CODESIGN.md describes each metric, and that the dashboard or an alert
+// uses it.
 func TestMetricsDocumented(t *testing.T) {
 	t.Parallel()
 	documents := readExample(t, "../../gateway/METRICS.md") + readExample(t, "../../gateway/codesign/CODESIGN.md")
 	shown := readExample(t, alertsFile) + readExample(t, dashboardFile)
-	unseen := []string{"jobgate_build_info", "jobgate_cache_entries", "jobgate_cache_evictions_total", "jobgate_sts_duration_seconds", "jobgate_codesign_duration_seconds", "jobgate_codesign_bytes_total"} // to look up by hand
+	unseen := []string{"jobgate_build_info", "jobgate_cache_entries", "jobgate_cache_evictions_total", "jobgate_sts_duration_seconds", "jobgate_codesign_duration_seconds", "jobgate_codesign_bytes_total"} // for ad-hoc queries
 	for _, name := range knownMetrics() {
-		if !strings.HasPrefix(name, "jobgate_") { // Go's own
+		if !strings.HasPrefix(name, "jobgate_") { // of the Go runtime
 			continue
 		}
 		if !strings.Contains(documents, "| `"+name+"` |") {
-			t.Errorf("no document says what %s means", name)
+			t.Errorf("no document describes %s", name)
 		}
 		if !strings.Contains(shown, name) && !slices.Contains(unseen, name) {
-			t.Errorf("neither alerts nor dashboard show %s", name)
+			t.Errorf("neither the alerts nor the dashboard use %s", name)
 		}
 	}
 }
 
-// TestIncidents: each alert has a paragraph that says what to do, and each paragraph an alert.
+// TestIncidents checks that each alert has a section in INCIDENTS.md, and each section an alert.
 func TestIncidents(t *testing.T) {
 	t.Parallel()
 	rules, text := readExample(t, alertsFile), readExample(t, "INCIDENTS.md")
-	var alerts, paragraphs []string
+	var alerts, sections []string
 	for _, m := range regexp.MustCompile(`(?m)- alert: (\w+)$`).FindAllStringSubmatch(rules, -1) {
 		alerts = append(alerts, m[1])
 		if !strings.Contains(rules, "runbook: cmd/jobgate/INCIDENTS.md#"+strings.ToLower(m[1])+"\n") {
-			t.Errorf("%s does not name its paragraph", m[1])
+			t.Errorf("alert %s does not link to its section of INCIDENTS.md", m[1])
 		}
 	}
 	for _, m := range regexp.MustCompile(`(?m)^## (\w+)$`).FindAllStringSubmatch(text, -1) {
-		paragraphs = append(paragraphs, m[1])
+		sections = append(sections, m[1])
 	}
 	slices.Sort(alerts)
-	slices.Sort(paragraphs)
-	if !slices.Equal(alerts, paragraphs) {
-		t.Errorf("alerts %v, paragraphs %v", alerts, paragraphs)
+	slices.Sort(sections)
+	if !slices.Equal(alerts, sections) {
+		t.Errorf("alerts %v, sections %v", alerts, sections)
 	}
 }
 
-// TestExampleAlerts has Prometheus's own tool read the alert rules, and try those that are easily wrong.
+// TestExampleAlerts runs promtool on the alert rules: it checks their syntax and tests the error-prone ones.
 func TestExampleAlerts(t *testing.T) {
 	t.Parallel()
 	promtool := servertest.Program(t, "promtool", "prometheus")

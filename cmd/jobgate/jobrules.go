@@ -32,10 +32,10 @@ type jobRules struct {
 
 	s3          source.S3Options
 	maxDocument int64
-	codes       *codesigning.Signer // nil: no code file is signed
+	codes       *codesigning.Signer // nil: code signing is off
 }
 
-// sign allows code-sign placeholders in documents of jobs. Devices get kept signatures; see jobs.Config.Signatures.
+// sign allows code-sign placeholders in documents of jobs. Devices get stored signatures; see operations.Config.Signatures.
 func (r *jobRules) sign(codes *codesigning.Signer) {
 	if codes == nil {
 		return
@@ -124,11 +124,11 @@ func (r *jobRules) object(url string) (jobdoc.Object, error) {
 	return object, nil
 }
 
-// maxSource bounds what is read of a documentSource, in bytes: the largest value of limits.max_document.
+// maxSource bounds the size of a documentSource, in bytes: the largest value of limits.max_document.
 const maxSource = 64 << 20
 
-// jobRulesInForce holds the current configuration's rules; a reload replaces them. It implements jobs.Roles and
-// signing.Authority, and is safe for concurrent use.
+// jobRulesInForce holds the current configuration's rules; a reload replaces them. It implements operations.Roles
+// and signing.Authority, and is safe for concurrent use.
 type jobRulesInForce struct {
 	current atomic.Pointer[jobRules]
 }
@@ -138,7 +138,7 @@ var (
 	_ signing.Authority = (*jobRulesInForce)(nil)
 )
 
-// DocumentOptions implements jobs.Roles.
+// DocumentOptions implements operations.Roles.
 func (f *jobRulesInForce) DocumentOptions(roleARN string) (jobdoc.Options, bool) {
 	r := f.current.Load()
 	if roleARN == "" {
@@ -151,7 +151,7 @@ func (f *jobRulesInForce) DocumentOptions(roleARN string) (jobdoc.Options, bool)
 // Skew implements signing.Authority.
 func (f *jobRulesInForce) Skew() time.Duration { return f.current.Load().sessions.Skew() }
 
-// Grant implements signing.Authority, by the ARNs of roles.
+// Grant implements signing.Authority. The role of t is an ARN.
 func (f *jobRulesInForce) Grant(ctx context.Context, t signing.Terms) (signing.Grant, error) {
 	r := f.current.Load()
 	signer, listed := r.signers[t.Role]
@@ -162,7 +162,7 @@ func (f *jobRulesInForce) Grant(ctx context.Context, t signing.Terms) (signing.G
 	return r.sessions.Grant(ctx, t)
 }
 
-// signatures returns what signs the code files of a new document; nil if code signing is off.
+// signatures returns the signer for the code files of a new document, nil if code signing is off.
 func (f *jobRulesInForce) signatures(ctx context.Context) jobdoc.CodeSignatures {
 	if codes := f.current.Load().codes; codes != nil {
 		return codes.Making(ctx)
@@ -174,7 +174,7 @@ func (f *jobRulesInForce) fetch(ctx context.Context, url string) ([]byte, error)
 	return f.current.Load().load(ctx, url)
 }
 
-// tooLong says whether a URL of so many bytes is longer than presign.max_url_bytes.
+// tooLong reports whether a URL of this many bytes exceeds presign.max_url_bytes.
 func (f *jobRulesInForce) tooLong(bytes int) bool {
 	most := f.current.Load().maxURL
 	return most > 0 && bytes > most

@@ -36,13 +36,13 @@ type jobsService struct {
 	control *api.Listener
 	console *console.Console // nil: off
 
-	stop  context.CancelFunc // of the driver's loop; nil before it starts
+	stop  context.CancelFunc // stops the driver; nil before it starts
 	ended chan struct{}
 
-	stopSigning context.CancelFunc // of Resign's loop
+	stopSigning context.CancelFunc // stops Resign; nil before it starts
 }
 
-// openJobs opens the store and creates both planes, which answer once enforce has set their rules.
+// openJobs opens the store and creates both planes. They answer requests once enforce has set their rules.
 func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsService, err error) {
 	v, m, log := p.verifier, p.metrics, p.log
 	j := &jobsService{ended: make(chan struct{})}
@@ -101,7 +101,7 @@ func (p *process) openJobs(ctx context.Context, c *config.Config) (_ *jobsServic
 	return j, nil
 }
 
-// newControl returns what the control listener serves.
+// newControl creates the control listener's handler.
 func (j *jobsService) newControl(ctx context.Context, v *access.Verifier, log, audit *slog.Logger) (*api.Listener, error) {
 	tokenKey, err := j.service.Secret(ctx, control.TokenSecret)
 	if err != nil {
@@ -145,7 +145,7 @@ func (j *jobsService) enforce(r *jobRules, log *slog.Logger) {
 	}
 }
 
-// start runs the driver: rollouts, time-outs, schedules.
+// start starts the driver, which runs rollouts, timeouts and schedules.
 func (j *jobsService) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	j.stop = stop
@@ -155,7 +155,7 @@ func (j *jobsService) start() {
 	}()
 }
 
-// stopDriver stops what start began and waits for it: no timer changes a job after it.
+// stopDriver stops the driver and waits for it. No timer changes a job afterwards.
 func (j *jobsService) stopDriver() {
 	if j.stop != nil {
 		j.stop()
@@ -163,7 +163,7 @@ func (j *jobsService) stopDriver() {
 	}
 }
 
-// close stops the driver and the event streams, and closes the store; all changes are on disk then.
+// close stops the driver and the event streams, and closes the store. All changes are then on disk.
 func (j *jobsService) close() error {
 	j.control.Close()
 	if j.stopSigning != nil {
@@ -173,7 +173,7 @@ func (j *jobsService) close() error {
 	return errors.Join(j.store.Close(), j.audit.Close())
 }
 
-// listener is the control plane's, nil if it is off.
+// listener returns the control plane's listener, nil if it is off.
 func (j *jobsService) listener(c *config.Config) *gateway.Control {
 	if c.Control == "" {
 		return nil

@@ -12,7 +12,8 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
-// TestSignedDevices: with auth.mode sigv4 a device gets what its access key is for, and nobody gets anything unsigned.
+// TestSignedDevices: with auth.mode sigv4, a device gets only the jobs of the things of its access key, and unsigned requests
+// are refused.
 func TestSignedDevices(t *testing.T) {
 	t.Parallel()
 	s := newJobsSite(t)
@@ -43,11 +44,11 @@ func TestSignedDevices(t *testing.T) {
 	f(sensorKey, data, "listen", "/things/sensor-2/manual", 403, "Forbidden")
 	f(aws.Credentials{}, "", "listen", "/things/sensor-1/manual", 403, "MissingAuthenticationToken")
 
-	// A new keys file is in force once it is there; a broken one is not.
+	// A new keys file applies automatically. An invalid one is refused.
 	admin := "http://" + s.d.Address("admin")
 	gatetest.WriteFile(t, s.folder, "keys.yaml", "access_keys: [{id: A, secret: short}]\n")
 	if status, body := fetch(t, "POST", admin+"/-/reload"); status != 400 || !strings.Contains(body, "secret has 5 characters") {
-		t.Errorf("reload of broken keys: %d %s", status, body)
+		t.Errorf("reload of an invalid keys file: %d %s", status, body)
 	}
 	f(sensorKey, data, "listen", "/things/sensor-1/jobs/first", 200, "")
 	gatetest.WriteFile(t, s.folder, "keys.yaml", keysFile(operatorKey))
@@ -58,7 +59,7 @@ func TestSignedDevices(t *testing.T) {
 	f(operatorKey, data, "listen", "/things/sensor-1/jobs/first", 200, "")
 }
 
-// TestJobsReload: what jobs may sign is what the configuration in force says, also for jobs that are there.
+// TestJobsReload: a reload changes what jobs may sign, existing jobs included.
 func TestJobsReload(t *testing.T) {
 	t.Parallel()
 	s := newJobsSite(t)
@@ -94,7 +95,7 @@ func TestJobsReload(t *testing.T) {
 
 var madeKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+) `)
 
-// TestWatch follows a job with the key that a gateway without a keys file makes and prints.
+// TestWatch follows a job with the access key that a gateway without a keys file generates and prints.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := newJobsSite(t)
@@ -104,7 +105,7 @@ func TestWatch(t *testing.T) {
 	s.start()
 	key := madeKey.FindStringSubmatch(s.d.Log.String())
 	if key == nil || !strings.Contains(s.d.Log.String(), "aws --endpoint-url http://"+s.d.Address("control")+" iot list-jobs\n") {
-		t.Fatalf("no key was printed: %s", s.d.Log)
+		t.Fatalf("the gateway printed no key: %s", s.d.Log)
 	}
 	operator := aws.Credentials{AccessKeyID: key[1], SecretAccessKey: key[2]}
 	env := []string{"AWS_ACCESS_KEY_ID=" + key[1], "AWS_SECRET_ACCESS_KEY=" + key[2]}
@@ -134,7 +135,7 @@ func TestWatch(t *testing.T) {
 		t.Errorf("--job-id --json: %s", text)
 	}
 
-	// The ends: a person's, and the gateway's, which does not wait for those who watch.
+	// watch ends at Ctrl-C, and when the gateway stops. The gateway does not wait for watchers.
 	one.Signal(syscall.SIGINT)
 	if code := one.Wait(); code != 0 {
 		t.Errorf("exit %d", code)
@@ -147,6 +148,6 @@ func TestWatch(t *testing.T) {
 		t.Errorf("without credentials: %+v", r)
 	}
 	if r := jobgate(t, "", env, "jobs", "watch", "--endpoint-url", "here"); r.code != 1 || !strings.Contains(r.err, "it is not an address like") {
-		t.Errorf("no address: %+v", r)
+		t.Errorf("an invalid --endpoint-url: %+v", r)
 	}
 }

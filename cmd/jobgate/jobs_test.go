@@ -21,13 +21,13 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// The roles of the tests' jobs: both may sign everything, but what poorARN's session signs opens nothing.
+// The roles of the tests' jobs. The gateway lets both sign everything, but S3 denies what poorARN's session signs.
 const (
 	richARN = "arn:aws:iam::123456789012:role/jobs/rich"
 	poorARN = "arn:aws:iam::123456789012:role/jobs/poor"
 )
 
-// jobsConfig has holes: the folder, and the bucket.
+// jobsConfig has two verbs: the folder and the bucket.
 const jobsConfig = `listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 control: 127.0.0.1:0
@@ -45,7 +45,7 @@ var (
 	sensorKey   = aws.Credentials{AccessKeyID: "AKIASENSOR1", SecretAccessKey: "the secret of sensor-1"}
 )
 
-// keysFile is a file with some of the keys above.
+// keysFile returns the text of an access keys file.
 func keysFile(keys ...aws.Credentials) string {
 	text := "access_keys:\n"
 	for _, k := range keys {
@@ -58,7 +58,7 @@ func keysFile(keys ...aws.Credentials) string {
 	return text
 }
 
-// jobsSite is a gateway with jobs before MinIO.
+// jobsSite is a gateway with jobs, and MinIO behind a proxy.
 type jobsSite struct {
 	t              *testing.T
 	proxy          *miniotest.Proxy
@@ -78,7 +78,7 @@ func newJobsSite(t *testing.T) *jobsSite {
 	return s
 }
 
-// configure writes the configuration, as change makes it.
+// configure writes the configuration that change returns.
 func (s *jobsSite) configure(change func(string) string) {
 	s.t.Helper()
 	gatetest.WriteFile(s.t, s.folder, "jobgate.yaml", change(fmt.Sprintf(jobsConfig, s.folder, s.bucket)))
@@ -102,14 +102,15 @@ func (s *jobsSite) placeholder() string {
 	return "${aws:iot:s3-presigned-url-v2:" + s.proxy.URL + "/" + s.bucket + "/firmware/v7.bin}"
 }
 
-// ask sends a request to a listener, signed for a service unless key is empty, and returns what came back.
+// ask sends a request to a listener, signed for a service unless key is empty. It returns the status, and the error type
+// followed by the body.
 func (s *jobsSite) ask(key aws.Credentials, service, listener, method, path, body string) (int, string) {
 	s.t.Helper()
 	status, header, text := s.send(key, service, listener, method, path, body)
 	return status, header.Get("X-Amzn-ErrorType") + text
 }
 
-// send is ask, with the answer's header. The status of no answer is 0.
+// send is like ask, and returns the response's header as well. Without a response the status is 0.
 func (s *jobsSite) send(key aws.Credentials, service, listener, method, path, body string) (int, http.Header, string) {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.d.Address(listener)+path, strings.NewReader(body))
@@ -134,7 +135,7 @@ func (s *jobsSite) send(key aws.Credentials, service, listener, method, path, bo
 	return resp.StatusCode, resp.Header, string(text)
 }
 
-// operate asks the control plane and wants a status and a text.
+// operate sends a request to the control plane, and checks the status and that the answer contains want.
 func (s *jobsSite) operate(wantStatus int, want, method, path, body string) {
 	s.t.Helper()
 	if status, text := s.ask(operatorKey, "iot", "control", method, path, body); status != wantStatus || !strings.Contains(text, want) {
@@ -161,7 +162,7 @@ func (s *jobsSite) create(wantStatus int, want, id, document, role string) {
 	s.operate(wantStatus, want, "PUT", "/jobs/"+id, string(body))
 }
 
-// document asks for a job as the device does, and returns its document.
+// document requests a job as the device does, and returns its document.
 func (s *jobsSite) document(job string) map[string]string {
 	s.t.Helper()
 	status, body := s.ask(aws.Credentials{}, "", "listen", "GET", "/things/sensor-1/jobs/"+job, "")
@@ -176,7 +177,7 @@ func (s *jobsSite) document(job string) map[string]string {
 	return document
 }
 
-// TestJobs is a job's life against real S3 and STS, with a restart in its middle.
+// TestJobs takes jobs from creation to completion, with real S3 and STS, a restart and a crash.
 func TestJobs(t *testing.T) {
 	t.Parallel()
 	s := newJobsSite(t)
@@ -187,7 +188,7 @@ func TestJobs(t *testing.T) {
 	s.create(200, `"jobId":"poor"`, "poor", document, poorARN)
 	s.create(200, `"jobId":"sourced"`, "sourced", "https://s3.us-east-1.amazonaws.com/"+s.bucket+"/documents/a%20b.json", richARN)
 
-	// What cannot be: AWS's own words where there are some.
+	// Invalid jobs are refused, with AWS's message if AWS has one.
 	const refused = "InvalidRequestException"
 	s.create(400, "presignedUrlConfig role ARN is required to generate an S3 presigned url in job document.", "x", document, "")
 	s.create(400, "The role "+richARN+"er is not one that this gateway may assume", "x", document, richARN+"er")
@@ -197,7 +198,7 @@ func TestJobs(t *testing.T) {
 	s.create(400, "documentSource is not the URL of an S3 object", "x", "http://169.254.169.254/latest/meta-data", richARN)
 	s.create(400, "Cannot read the job document from documentSource", "x", s.proxy.URL+"/"+s.bucket+"/documents/none.json", richARN)
 
-	// The URLs are signed by the job's role, and live as long as the job says.
+	// The URLs are signed by the job's role, and expire after the job's expiresInSec.
 	check := func(job string, wantStatus int) {
 		t.Helper()
 		url := s.document(job)["url"]
@@ -215,14 +216,14 @@ func TestJobs(t *testing.T) {
 	all()
 	for _, arn := range []string{richARN, poorARN} {
 		if n := s.proxy.Count(miniotest.AssumeRole, arn); n != 1 {
-			t.Errorf("%s was assumed %d times", arn, n)
+			t.Errorf("%s was assumed %d times, want once", arn, n)
 		}
 	}
 	if n := s.proxy.Count(miniotest.AssumeRole, ""); n != 2 {
-		t.Errorf("%d roles were assumed, want two", n)
+		t.Errorf("AssumeRole was called %d times, want 2", n)
 	}
 
-	// A restart loses nothing, and no other process may have the store meanwhile.
+	// A second process cannot open the store. A restart loses nothing.
 	if r := jobgate(t, "", s.proxy.Env(), "serve", "--config", filepath.Join(s.folder, "jobgate.yaml")); r.code != 1 || !strings.Contains(r.err, "another jobgate has it open; see jobs.store") {
 		t.Errorf("a second gateway: %+v", r)
 	}
@@ -234,7 +235,7 @@ func TestJobs(t *testing.T) {
 	s.stop()
 	s.start()
 	all()
-	s.operate(200, `"jobId":"poor"`, "GET", "/jobs?maxResults=1&nextToken="+token[1], "") // the listing goes on
+	s.operate(200, `"jobId":"poor"`, "GET", "/jobs?maxResults=1&nextToken="+token[1], "") // the token survives the restart
 	report := func(job string) {
 		t.Helper()
 		if status, body := s.ask(aws.Credentials{}, "", "listen", "POST", "/things/sensor-1/jobs/"+job, `{"status":"SUCCEEDED"}`); status != 200 {
@@ -242,12 +243,12 @@ func TestJobs(t *testing.T) {
 		}
 	}
 	report("first")
-	s.d.Signal(syscall.SIGKILL) // what was answered is on disk
+	s.d.Signal(syscall.SIGKILL) // answered changes are on disk
 	_ = s.d.Wait()
 	s.start()
 	eventually(t, func() string { _, body := s.ask(operatorKey, "iot", "control", "GET", "/jobs/first", ""); return body }, `"status":"COMPLETED"`)
 	report("poor")
-	check("$next", 200) // sourced is left
+	check("$next", 200) // only sourced is left
 	if _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/metrics"); !strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) ||
 		!strings.Contains(body, `jobgate_presigned_urls_total{mode="signed"}`) {
 		t.Errorf("metrics: %s", body)

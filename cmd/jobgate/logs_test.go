@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestStartAndStopAreLogged: an operator sees in the log that the gateway has ended, and that devices are sent elsewhere
-// than where templates come from.
+// TestStartAndStopAreLogged: the log says that the gateway has stopped. It warns if devices download from another S3 than the
+// one that templates are read from.
 func TestStartAndStopAreLogged(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

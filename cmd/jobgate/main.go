@@ -7,7 +7,7 @@
 //	              ├─▶ jobs watch ──▶ events.Watch
 //	              └─▶ bench, health, version, completion
 //
-// It is the only package that knows all others; wire.go and jobs.go connect them, in the order in which a request meets
+// It is the only package that imports all others; wire.go and jobs.go connect them, in the order in which a request passes
 // them. Its packages: cli (flags and usage errors), config (the file), configured (the file as the types of each package),
 // awsenv (AWS's settings), logs, storage (the jobs' store), codesigning, offline (the commands that need no gateway).
 // Exit status: 0 done, 1 error, 2 wrong usage.

@@ -146,7 +146,7 @@ func (s *mqttService) close() {
 // mqttProtocols are the ALPN names: the one AWS's clients ask for, and the one registered with IANA.
 var mqttProtocols = []string{"x-amzn-mqtt-ca", "mqtt"}
 
-// listener is the server's listener.
+// listener returns the MQTT server's listener.
 func (s *mqttService) listener(c *config.Config) gateway.Service {
 	l := gateway.Service{Name: "mqtt", Address: c.MQTT.Listen, MaxConnections: c.Limits.MaxConnections, Server: s.server}
 	if files := c.MQTTFiles(); files.CertFile != "" {

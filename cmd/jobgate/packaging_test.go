@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestUnit: private files reach the service as systemd's credentials, all that INSTALL.md lists and no others, and no secret
-// is in its environment or on its command line.
+// TestUnit: systemd passes private files to the service as credentials, exactly those that INSTALL.md lists. No secret is
+// in its environment or on its command line.
 func TestUnit(t *testing.T) {
 	t.Parallel()
 	settings := map[string][]string{}
@@ -48,7 +48,7 @@ func TestUnit(t *testing.T) {
 	secret := regexp.MustCompile(`(?i)(secret|password|token|access_key)[a-z_]*=`)
 	for line := range strings.Lines(readExample(t, "packaging/environment")) {
 		if !strings.HasPrefix(line, "#") && secret.MatchString(line) {
-			t.Errorf("the environment holds a secret: %s", line)
+			t.Errorf("the environment file contains a secret: %s", line)
 		}
 	}
 }

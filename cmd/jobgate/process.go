@@ -30,7 +30,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// process is one running gateway: what lives as long as the process, and the parts of the current configuration.
+// process is one running gateway: the parts that survive a reload, and those of the current configuration.
 type process struct {
 	options   config.Options // how to load the configuration again
 	aws       aws.Config
@@ -41,15 +41,15 @@ type process struct {
 	traces    telemetry.Traces
 	overload  *overload.Gate
 	documents *gateway.Documents
-	verifier  *access.Verifier       // of signed requests; nil: there are no access keys
-	madeKey   *presigner.Credentials // the access key generated without a file; nil: there is a file, or no key is needed
+	verifier  *access.Verifier       // of signed requests; nil: no access keys
+	madeKey   *presigner.Credentials // the access key generated without a file; nil: a file is configured, or no key is needed
 	jobs      *jobsService           // nil: off
 	codesign  *codesigning.Shared
 	mqtt      *mqttService // nil: off
 	server    *gateway.Server
 	changes   *localfile.Watcher // of the files whose change reloads
 
-	mu     sync.Mutex // one reload at a time; guards what follows
+	mu     sync.Mutex // serializes reloads; guards the fields below
 	loaded *config.Loaded
 	parts  parts
 }
@@ -59,14 +59,14 @@ type parts struct {
 	roles   *role.Set
 	sources map[string]source.Source // by scheme
 	jobs    *jobRules                // nil: off
-	codes   *codesigning.Signer      // nil: no code file is signed
+	codes   *codesigning.Signer      // nil: code signing is off
 	handler *gateway.Handler
 }
 
-// awsSettings finds AWS's settings; it logs to the logger.
+// awsSettings loads AWS's settings, and logs to the logger.
 type awsSettings = func(context.Context, *slog.Logger) (aws.Config, error)
 
-// endpointWarnings warns if the gateway reads from another S3 than the one devices will use.
+// endpointWarnings warns if the gateway reads from another S3 than devices use.
 func endpointWarnings(loaded *config.Loaded, s3 string) config.Faults {
 	if s3 == "" || loaded.Presign.Endpoint != "" {
 		return nil
@@ -77,16 +77,16 @@ func endpointWarnings(loaded *config.Loaded, s3 string) config.Faults {
 	}}
 }
 
-// start prepares a gateway: it builds every part and binds every address. run then serves. settings finds AWS's
-// settings; log lines go to w.
+// start prepares a gateway: it builds every part and binds every address. run then serves. settings loads AWS's
+// settings. Log lines go to w.
 func start(ctx context.Context, o config.Options, settings awsSettings, w io.Writer) (_ *process, err error) {
-	// 1. What the operator wants, and where AWS is.
+	// 1. The configuration and AWS's settings.
 	loaded, err := config.Load(o)
 	if err != nil {
 		return nil, err
 	}
 	p := &process{options: o, loaded: loaded, level: new(slog.LevelVar)}
-	p.changes = localfile.NewWatcher(p.watched) // a change while the parts are made reloads later
+	p.changes = localfile.NewWatcher(p.watched) // a change during the start causes a reload later
 	p.log = logs.New(w, loaded.Log, p.level)
 	if p.aws, err = settings(ctx, p.log); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 		return nil, err
 	}
 	logs.Warnings(p.log, append(loaded.Warnings, endpointWarnings(loaded, p.s3)...))
-	// 2. What outlives a reload.
+	// 2. The parts that survive a reload.
 	build := buildVersion()
 	if err = p.openTraces(ctx, build.version); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	if err = p.openCodeSigning(); err != nil {
 		return nil, err
 	}
-	// 3. What belongs to one configuration.
+	// 3. The parts of one configuration.
 	if p.parts, err = p.wire(&loaded.Config, nil); err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func start(ctx context.Context, o config.Options, settings awsSettings, w io.Wri
 	return p, nil
 }
 
-// openTraces turns tracing on if the environment says so, for the SDK's requests too.
+// openTraces turns on tracing if the environment configures it, also for the SDK's requests.
 func (p *process) openTraces(ctx context.Context, version string) (err error) {
 	if p.traces, err = telemetry.Open(ctx, os.Getenv, version, p.log); err != nil {
 		return err
@@ -156,7 +156,7 @@ func (p *process) openTraces(ctx context.Context, version string) (err error) {
 
 // run serves until ctx ends, then drains. It returns nil after a complete drain.
 func (p *process) run(ctx context.Context) error {
-	p.parts.roles.Start(context.WithoutCancel(ctx)) // requests in flight sign until the drain is over
+	p.parts.roles.Start(context.WithoutCancel(ctx)) // requests in flight still need signatures during the drain
 	p.metrics.Watch(p.parts.roles, p.documents)
 	if p.jobs != nil {
 		p.jobs.start()
@@ -200,7 +200,7 @@ func (p *process) openKeys(c *config.Config) error {
 	return err
 }
 
-// openCodeSigning creates the part of code signing that outlives a reload.
+// openCodeSigning creates the part of code signing that survives a reload.
 func (p *process) openCodeSigning() error {
 	var keep codesign.Keep
 	if p.jobs != nil {
@@ -210,7 +210,7 @@ func (p *process) openCodeSigning() error {
 	return p.metrics.Registry.Register(p.codesign.Meter)
 }
 
-// enforce applies a configuration's parts to what outlives a reload.
+// enforce applies a configuration's parts to those that survive a reload.
 func (p *process) enforce(made parts) {
 	if made.codes != nil {
 		for _, warning := range made.codes.Warnings() {
@@ -255,5 +255,5 @@ func (p *process) dump() []byte {
 	return out.Bytes()
 }
 
-// oldRequests is how long the parts of a replaced configuration live on, for requests that began with them.
+// oldRequests is how long the parts of a replaced configuration stay open, for requests that began with them.
 const oldRequests = time.Minute

@@ -12,8 +12,8 @@ import (
 	"jobgate/gateway"
 )
 
-// reload loads the configuration again and applies it, all or nothing: on an error the running one stays.
-// It logs what happened. Safe for concurrent use.
+// reload loads the configuration again and applies it as a whole. On an error the running one stays in use.
+// It logs the result. It is safe for concurrent use.
 func (p *process) reload() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -28,7 +28,7 @@ func (p *process) reload() error {
 	return nil
 }
 
-// swap does reload's work. Nothing changes before server.Swap.
+// swap loads and applies the configuration. It returns errors before it changes anything but the document cache.
 func (p *process) swap() error {
 	loaded, err := config.Load(p.options)
 	if err != nil {

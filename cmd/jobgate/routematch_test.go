@@ -19,7 +19,7 @@ routes:
   - {path: "/api/{thingName}", fill: true}
 `
 
-// TestCheckAsServed: a document is judged as the routes that can serve it would fill it.
+// TestCheckAsServed: check validates a document by the rules of the routes that can serve it.
 func TestCheckAsServed(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -47,14 +47,14 @@ func TestCheckAsServed(t *testing.T) {
 	if r.code != 1 || !strings.Contains(r.err, "tiles.txt:1:1: ") || !strings.Contains(r.err, "; as /maps/{thingName} serves it\n") {
 		t.Errorf("another route's parameter: exit %d %s", r.code, r.err)
 	}
-	// What no route names may be anybody's.
+	// A document that no route names must suit all routes.
 	r = jobgate(t, "", testAWS, "check", "-q", "--config", configuration, gatetest.WriteFile(t, folder, "other.txt", object("maps")))
 	if r.code != 1 || !strings.Contains(r.err, "as /things/{thingName}/jobs/{jobId}/document serves it") || strings.Contains(r.err, "/maps/{thingName}") {
-		t.Errorf("no route's: exit %d %s", r.code, r.err)
+		t.Errorf("a document that no route names: exit %d %s", r.code, r.err)
 	}
 }
 
-// TestAllFaults: everything wrong with a document is shown at once.
+// TestAllFaults: check and render report all errors of a document, not only the first.
 func TestAllFaults(t *testing.T) {
 	t.Parallel()
 	document := "{\n \"é\": \"${aws:iot:nothing:x}\", \"b\": \"${aws:iot:s3-presigned-url:https://h/${thingName}}\",\n \"c\": \"${aws:iot:parameter:p}\"\n}"
@@ -71,7 +71,7 @@ func TestAllFaults(t *testing.T) {
 	}
 }
 
-// TestRenderAsRoute fills a document as a route would, and flags come before what the route says.
+// TestRenderAsRoute fills a document by the settings of a route. Flags take precedence.
 func TestRenderAsRoute(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -16,7 +16,7 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
-// fetch asks for url and returns status and body.
+// fetch requests url and returns the status and the body. Without a response the status is 0.
 func fetch(t *testing.T, method, url string) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -43,7 +43,7 @@ type site struct {
 	config string
 }
 
-// siteConfig has two holes: what a document's URLs live, and where the documents are.
+// siteConfig has two verbs: the folder, and how long a document's URLs are valid.
 const siteConfig = `listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 routes:
@@ -68,7 +68,7 @@ func (s *site) configure(expires string) {
 	s.config = gatetest.WriteFile(s.t, s.folder, "jobgate.yaml", fmt.Sprintf(siteConfig, s.folder, expires))
 }
 
-// expires is how long the URL lives in the document that a gateway serves now.
+// expires returns how long the URL in the document that the gateway serves is valid.
 func (s *site) expires(d *gatetest.Process) string {
 	status, body := fetch(s.t, "GET", "http://"+d.Address("listen")+"/jobs/v7")
 	if status != 200 {
@@ -79,7 +79,7 @@ func (s *site) expires(d *gatetest.Process) string {
 	return verify(s.t, "GET", raw).Expires.String()
 }
 
-// TestServe takes a gateway through a day: documents, health, reloads good and bad, and its end.
+// TestServe runs a gateway from start to exit: documents, health, successful and refused reloads.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -100,23 +100,23 @@ func TestServe(t *testing.T) {
 		t.Errorf("/metrics: %s", body)
 	}
 
-	// The file changes: nobody is told, the gateway looks.
+	// The gateway watches the file and reloads when it changes.
 	s.configure("11m")
 	eventually(t, func() string { return s.expires(d) }, "11m0s")
 
-	// A bad file leaves the running configuration in place, and says why.
+	// An invalid file leaves the running configuration in place, and the answer says why.
 	s.configure("11days")
 	if status, body := fetch(t, "POST", admin+"/-/reload"); status != 400 || !strings.Contains(body, `routes[0].expires: \"11days\" is not a duration`) {
-		t.Errorf("reload of a bad file: %d %s", status, body)
+		t.Errorf("reload of an invalid file: %d %s", status, body)
 	}
 	if got := s.expires(d); got != "11m0s" {
-		t.Errorf("after a bad file: %s", got)
+		t.Errorf("after an invalid file: %s", got)
 	}
 	if _, body := fetch(t, "GET", admin+"/metrics"); !strings.Contains(body, "jobgate_config_last_reload_successful 0") {
 		t.Error("/metrics does not say that the reload failed")
 	}
 
-	// SIGHUP, and what needs a restart.
+	// SIGHUP reloads. A change that needs a restart is refused.
 	s.configure("12m")
 	d.Signal(syscall.SIGHUP)
 	eventually(t, func() string { return s.expires(d) }, "12m0s")
@@ -133,14 +133,14 @@ func TestServe(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	if r := jobgate(t, "", nil, "health", "--address", strings.TrimPrefix(admin, "http://")); r.code != 1 || !strings.HasPrefix(r.err, "jobgate: the gateway does not answer: ") {
-		t.Errorf("health of an ended gateway: %+v", r)
+		t.Errorf("health of a stopped gateway: %+v", r)
 	}
 	if strings.Contains(d.Log.String(), "s3cret") || strings.Contains(d.Log.String(), "X-Amz-Signature") {
-		t.Error("the log holds a secret")
+		t.Error("the log contains a secret")
 	}
 }
 
-// TestConfigMap reloads when a symbolic link leads elsewhere, as Kubernetes updates a mounted ConfigMap.
+// TestConfigMap: the gateway reloads when a symbolic link changes, which is how Kubernetes updates a mounted ConfigMap.
 func TestConfigMap(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -192,7 +192,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestServeFaults pins what a start that cannot be says.
+// TestServeFaults pins the error messages of failed starts.
 func TestServeFaults(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -213,8 +213,8 @@ func TestServeFaults(t *testing.T) {
 	f(fmt.Sprintf("jobgate: cannot use sidecar_token_file %q: it holds 6 bytes, at least 16 are needed\n", short), "--config", sidecar, "--set", "sidecar_token_file="+short)
 }
 
-// TestServeAssumesRole runs a gateway that reads templates from S3 and signs with an assumed role, as the AWS settings
-// of the environment say; the store verifies every signature.
+// TestServeAssumesRole runs a gateway that reads templates from S3 and signs with an assumed role, by the AWS settings of
+// the environment. The store verifies every signature.
 func TestServeAssumesRole(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -18,7 +18,7 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// storeFile is a file with a job on 3 things.
+// storeFile creates an SQLite store with a job on 3 things, and returns its path.
 func storeFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "jobs.db")
@@ -48,6 +48,7 @@ func storeFile(t *testing.T) string {
 	return path
 }
 
+// want checks the exit status, and that the output contains each of texts.
 func (r *result) want(t *testing.T, code int, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
@@ -57,7 +58,7 @@ func (r *result) want(t *testing.T, code int, texts ...string) {
 	}
 }
 
-// TestStoreMoves moves a file to a database and back, by the commands.
+// TestStoreMoves copies a store from SQLite to PostgreSQL and back.
 func TestStoreMoves(t *testing.T) {
 	t.Parallel()
 	file, url := storeFile(t), pgtest.New(t)
@@ -79,7 +80,7 @@ func TestStoreMoves(t *testing.T) {
 	run("migrate", "--store", filepath.Join(t.TempDir(), "none.db")).want(t, 1, "no such file")
 }
 
-// TestStoreFlagsAreNamed: what is wrong with a store is said by the name of the flag that gave it, if a flag did.
+// TestStoreFlagsAreNamed: an error about a store names the flag or the setting that gave it.
 func TestStoreFlagsAreNamed(t *testing.T) {
 	file, folder := storeFile(t), t.TempDir()
 	const held, there = "postgres://u:secret@localhost/x", "postgres://u@localhost/x"
@@ -107,7 +108,7 @@ func TestStoreFlagsAreNamed(t *testing.T) {
 	}
 }
 
-// TestStoreMoved lets no gateway open a file that was moved.
+// TestStoreMoved: no gateway opens a store that was moved, until it is unfenced.
 func TestStoreMoved(t *testing.T) {
 	t.Parallel()
 	file := storeFile(t)

@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// TestStoreFileGone deletes the database's file under a gateway: /readyz stays 200 and tells it, and so does a metric.
+// TestStoreFileGone deletes the database file of a running gateway. /readyz stays 200 and reports it, and a metric counts it.
 func TestStoreFileGone(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -42,13 +42,13 @@ func TestStoreFileGone(t *testing.T) {
 	}
 }
 
-// TestDiskFull fills the store's disk under a gateway, and makes room again: /readyz and the metrics tell it, and the
-// gateway goes on.
+// TestDiskFull fills the store's disk, then frees space. /readyz and the metrics report the failure, and the gateway
+// recovers.
 func TestDiskFull(t *testing.T) {
 	t.Parallel()
 	missing := func(why any) {
 		t.Helper()
-		servertest.Missing(t, "the disk cannot be made small (%v): run it on Linux, as root or where users have namespaces of their own (unshare -rm)", why)
+		servertest.Missing(t, "cannot mount a small disk (%v): run the test on Linux, as root or with user namespaces (unshare -rm)", why)
 	}
 	unshare, err := exec.LookPath("unshare")
 	if err != nil {
@@ -94,7 +94,7 @@ jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
 		t.Errorf("no error is counted in\n%s", body)
 	}
 	if status, text := s.ask(operatorKey, "iot", "control", "GET", "/things/t1", ""); status != 200 {
-		t.Errorf("a thing that is there: %d %s", status, text)
+		t.Errorf("reading an existing thing: %d %s", status, text)
 	}
 	eventually(t, s.d.Log.String, "the jobs store fails")
 

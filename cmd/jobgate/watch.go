@@ -129,7 +129,7 @@ func (f *jobsFlags) connection(ctx context.Context, cmd *cobra.Command) (*jobscm
 	if to.HTTP, err = f.client(settings.HTTPClient); err != nil {
 		return nil, err
 	}
-	switch fromFile := o.Path != ""; { // c is more than defaults
+	switch fromFile := o.Path != ""; { // c holds more than defaults
 	case to.Region != "":
 	case settings.Region != "" && !fromFile:
 		to.Region = settings.Region
@@ -145,7 +145,7 @@ func (f *jobsFlags) connection(ctx context.Context, cmd *cobra.Command) (*jobscm
 }
 
 // client returns the HTTP client of AWS's settings, which honors AWS_CA_BUNDLE, with the flags' certificates. It has no
-// Timeout, because an event stream does not end.
+// timeout, because an event stream does not end.
 func (f *jobsFlags) client(from aws.HTTPClient) (*http.Client, error) {
 	client, ok := from.(*awshttp.BuildableClient)
 	if !ok {
@@ -175,7 +175,7 @@ const maxAuthorities = 4 << 20
 // clientCertificate is the operator's certificate for a control plane with control_tls.client_ca_file.
 type clientCertificate struct{ cert, key string }
 
-// load returns the certificate, or none where no file is named.
+// load returns the certificate, or none if no file is named.
 func (c *clientCertificate) load() ([]tls.Certificate, error) {
 	switch {
 	case c.cert == "" && c.key == "":
@@ -228,7 +228,7 @@ func eventLine(e *events.Event) string {
 		words = append(words, "reason="+e.ReasonCode)
 	}
 	if e.Missed > 0 {
-		count("missed", e.Missed) // dropped because too many came at once
+		count("missed", e.Missed) // dropped because there were too many
 	}
 	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 }

@@ -20,7 +20,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// wire builds the parts of a configuration and takes over the role sessions in before. It makes no network request.
+// wire builds the parts of a configuration and adopts the role sessions of before. It makes no network request.
 func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) {
 	var made parts
 	defer func() {
@@ -28,7 +28,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 			made.close()
 		}
 	}()
-	// Roles: who signs.
+	// Roles sign URLs.
 	made.roles, err = role.New(role.Options{
 		AWS: p.aws, Roles: configured.Roles(c, configured.RolesInUse(c)), OnShortSession: configured.ShortSession(c), Adopt: before,
 		Metrics: p.metrics.RoleHooks(), Log: p.log,
@@ -36,22 +36,22 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	if err != nil {
 		return made, err
 	}
-	// Code signing: whose signatures documents may hold.
+	// Code signing signs files for documents.
 	if made.codes, err = p.codesign.Open(c, made.roles); err != nil {
 		return made, err
 	}
-	// Jobs: what they may ask to be signed.
+	// The jobs' rules say what jobs may sign.
 	if c.Jobs.Enabled {
 		if made.jobs, err = newJobRules(c, p.aws, p.s3, made.roles); err != nil {
 			return made, err
 		}
 		made.jobs.sign(made.codes)
 	}
-	// Sources: where templates come from.
+	// Sources load templates.
 	if made.sources, err = p.openSources(c, made.roles); err != nil {
 		return made, err
 	}
-	// The handler: what happens to a request.
+	// The handler serves requests.
 	sidecar, err := newSidecar(c)
 	if err != nil {
 		return made, err
@@ -69,7 +69,7 @@ func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) 
 	return made, err
 }
 
-// gate returns the admission control for overload; nil if the process serves nobody.
+// gate returns the admission control for overload; nil in check, which serves no requests.
 func (p *process) gate() gateway.Gate {
 	if p.overload == nil {
 		return nil
@@ -77,7 +77,7 @@ func (p *process) gate() gateway.Gate {
 	return p.overload
 }
 
-// dataPlane answers devices' operations on jobs; nil if there are none.
+// dataPlane returns the handler of devices' operations on jobs; nil if jobs are off.
 func (p *process) dataPlane() gateway.Jobs {
 	if p.jobs == nil {
 		return nil
@@ -85,8 +85,8 @@ func (p *process) dataPlane() gateway.Jobs {
 	return p.jobs.data
 }
 
-// compile builds all parts of a configuration without listening or making requests, and throws them away. It finds the
-// same errors as serve would.
+// compile builds all parts of a configuration, without listening or making requests, and discards them. It reports the
+// errors that serve would.
 func compile(ctx context.Context, c config.Config) (err error) {
 	p := &process{log: slog.New(slog.DiscardHandler), metrics: metrics.New("", "")}
 	if p.aws, err = awsenv.Load(ctx, p.log); err != nil {
@@ -96,19 +96,19 @@ func compile(ctx context.Context, c config.Config) (err error) {
 		return err
 	}
 	if p.aws.Region == "" {
-		p.aws.Region = "us-east-1" // depends on the machine
+		p.aws.Region = "us-east-1" // the machine that serves may set it
 	}
 	if _, err := os.Stat(c.SidecarTokenFile); err != nil {
-		c.SidecarTokenFile = "" // so does this file
+		c.SidecarTokenFile = "" // this file may exist only on that machine
 	}
 	c.CodeSign.Profiles = maps.Clone(c.CodeSign.Profiles)
 	for name, profile := range c.CodeSign.Profiles {
 		if _, err := os.Stat(profile.KeyFile); err != nil && profile.KMSKey == "" {
-			delete(c.CodeSign.Profiles, name) // so do keys
+			delete(c.CodeSign.Profiles, name) // likewise
 		}
 	}
 	if _, err := os.Stat(c.Jobs.AccessKeysFile); err != nil {
-		c.Jobs.AccessKeysFile = "" // so does this file
+		c.Jobs.AccessKeysFile = "" // likewise
 	}
 	if err := p.openKeys(&c); err != nil {
 		return err
@@ -142,8 +142,8 @@ func (p parts) close() {
 	}
 }
 
-// openSources creates the sources that the routes name; the folders of file:// belong to the routes. They sign with
-// cache.role, and pass AWS's clock on to the roles.
+// openSources creates the sources that the routes name, except file://, whose folders belong to the routes. S3 requests are
+// signed with cache.role, and their responses correct the roles' clock.
 func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]source.Source, error) {
 	made := map[string]source.Source{}
 	timeout := c.Limits.UpstreamTimeout
@@ -167,10 +167,10 @@ func (p *process) openSources(c *config.Config, roles *role.Set) (map[string]sou
 	return made, nil
 }
 
-// minToken is the least length of a sidecar's token.
+// minToken is the minimum length of a sidecar's token, in bytes.
 const minToken = 16
 
-// newSidecar describes POST /render; nil if it is off.
+// newSidecar returns the options of POST /render, nil if it is off.
 func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 	if c.Sidecar == "" {
 		return nil, nil //nolint:nilnil // nil is off
