@@ -47,12 +47,11 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, c *conn, prefix []byte) *edge.Fau
 	if c.body.framing != fixed && !ctx.Request.Header.IsHTTP11() {
 		return p.hold(ctx, s)
 	}
-	response.SetBodyStream(s, max(length, -1)) // one that ends with its connection has no length either
+	response.SetBodyStream(s, max(length, -1)) // -2, a body that ends with its connection, becomes -1: chunked
 	return nil
 }
 
-// hold reads an answer of unknown length before it is sent to a device that speaks HTTP/1.0: chunks are not for that
-// (RFC 9112 §6.1).
+// hold reads a whole answer of unknown length for an HTTP/1.0 device, which must not be sent chunks (RFC 9112 §6.1).
 func (p *Proxy) hold(ctx *fasthttp.RequestCtx, s *stream) *edge.Fault {
 	body, err := edge.AppendLimited(nil, s, p.limits.MaxHeld+1)
 	_ = s.Close()
@@ -66,7 +65,7 @@ func (p *Proxy) hold(ctx *fasthttp.RequestCtx, s *stream) *edge.Fault {
 	return nil
 }
 
-// stream is the body of an answer of which the beginning may have been read already.
+// stream is the body of an answer: the prefix that was read already, then the rest.
 type stream struct {
 	prefix []byte
 	conn   *conn // nil: closed
@@ -84,7 +83,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	return s.conn.body.Read(p)
 }
 
-// Close is called by fasthttp when the answer is written, or cannot be. It frees or ends the connection.
+// Close is called by fasthttp when the answer is written, or writing fails. It returns the connection to its pool or closes
+// it.
 func (s *stream) Close() error {
 	if c := s.conn; c != nil {
 		s.conn = nil
@@ -93,9 +93,9 @@ func (s *stream) Close() error {
 	return nil
 }
 
-// hear records how long the upstream keeps idle connections, Keep-Alive: timeout=5. A second before that the connection is no
-// longer used, because the upstream might close it during a request.
-func (c *conn) hear(keepAlive []byte) {
+// noteKeepAlive records how long the upstream keeps idle connections (Keep-Alive: timeout=5). The connection is not used in
+// the last second of that time (half a second of one), because the upstream might close it during a request.
+func (c *conn) noteKeepAlive(keepAlive []byte) {
 	for part := range bytes.SplitSeq(keepAlive, comma) {
 		value, ok := bytes.CutPrefix(bytes.ToLower(bytes.TrimSpace(part)), timeoutParameter)
 		if !ok {

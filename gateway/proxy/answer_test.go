@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestAnswers: what an upstream answers arrives as it is, framed by the gateway.
+// TestAnswers checks that an upstream's answer arrives unchanged, in the gateway's framing.
 func TestAnswers(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -38,8 +38,8 @@ func TestAnswers(t *testing.T) {
 	f("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n27100\r\n"+large+"\r\n0\r\n\r\n", 200, large)
 }
 
-// TestNoAnswers: what is no answer, or breaks off before any of it has gone on to the device, is 502.
-func TestNoAnswers(t *testing.T) {
+// TestInvalidAnswers checks that an answer that is invalid, or ends before any of it was forwarded, becomes 502.
+func TestInvalidAnswers(t *testing.T) {
 	u := newUpstream(t)
 	u.close.Store(true)
 	g := newGate(t, nil, u.url)
@@ -57,12 +57,12 @@ func TestNoAnswers(t *testing.T) {
 	} {
 		u.answer.Store(raw)
 		if a := g.send("GET / HTTP/1.1\r\nHost: gate\r\n\r\n"); a.StatusCode != 502 || a.err != nil || !strings.Contains(a.body, "BadGateway") {
-			t.Errorf("%.100q: %d %.100q %v", raw, a.StatusCode, a.body, a.err)
+			t.Errorf("%.100q: %d %.100q %v, want 502 BadGateway", raw, a.StatusCode, a.body, a.err)
 		}
 	}
 }
 
-// TestCutLater: what breaks off after its beginning has gone on to the device does not pass for whole there.
+// TestCutLater checks that the device detects an answer that ends early, after its beginning was forwarded.
 func TestCutLater(t *testing.T) {
 	u := newUpstream(t)
 	u.close.Store(true)
@@ -76,7 +76,7 @@ func TestCutLater(t *testing.T) {
 	} {
 		u.answer.Store(raw)
 		if a := g.send("GET / HTTP/1.1\r\nHost: gate\r\n\r\n"); a.StatusCode != 200 || a.err == nil {
-			t.Errorf("%.100q: %d, %d bytes, %v", raw, a.StatusCode, len(a.body), a.err)
+			t.Errorf("%.100q: %d, %d bytes, %v; want 200 and an error", raw, a.StatusCode, len(a.body), a.err)
 		}
 	}
 }

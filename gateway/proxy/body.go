@@ -12,7 +12,7 @@ import (
 type framing uint8
 
 const (
-	fixed   framing = iota // after so many bytes
+	fixed   framing = iota // after Content-Length bytes
 	chunked                // with the last chunk
 	closing                // with its connection
 )
@@ -21,17 +21,17 @@ const (
 type body struct {
 	r       *bufio.Reader
 	framing framing
-	left    int  // bytes: of the body with fixed, of the chunk with chunked
+	left    int  // bytes left of the body (fixed) or of the chunk (chunked)
 	ended   bool // the body's end has been read
 	err     error
 }
 
 var (
-	errCut   = errors.New("the answer breaks off")
+	errCut   = errors.New("the answer ended early")
 	errChunk = errors.New("the answer's chunks are not valid HTTP/1.1")
 )
 
-// Read returns io.EOF at the end of the body only, never for the end of a connection before it.
+// Read returns io.EOF only at the end of the body. If the connection ends before, the error is errCut.
 func (b *body) Read(p []byte) (n int, err error) {
 	switch {
 	case b.err != nil:
@@ -59,7 +59,7 @@ func (b *body) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// readPart reads some of the left bytes.
+// readPart reads some of the b.left bytes.
 func (b *body) readPart(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, nil
@@ -74,8 +74,8 @@ func (b *body) readPart(p []byte) (int, error) {
 	return n, err
 }
 
-// readChunked reads some of a chunk. A chunk's end is read with its last byte, so that one that is not there spoils
-// the chunk, and does not wait for the next read.
+// readChunked reads some of a chunk. It reads the CRLF after a chunk together with the chunk's last byte, so that this
+// call, not the next, fails if the CRLF is missing.
 func (b *body) readChunked(p []byte) (int, error) {
 	if b.left == 0 {
 		if err := b.nextChunk(); err != nil || b.ended {
@@ -115,7 +115,7 @@ func (b *body) nextChunk() error {
 	return errChunk
 }
 
-// maxTrailers is how many fields a trailer section may have; each fits into the reader's buffer.
+// maxTrailers is the largest number of lines in a trailer section. Each must fit into the reader's buffer.
 const maxTrailers = 64
 
 // endChunk reads the CRLF after a chunk's data.
@@ -146,7 +146,7 @@ func (b *body) line() ([]byte, error) {
 
 var crlf = []byte("\r\n")
 
-// cut returns errCut for the end of a connection.
+// cut returns errCut for the end of a connection and errChunk for a line that does not fit into the buffer.
 func cut(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
@@ -157,7 +157,7 @@ func cut(err error) error {
 	return err
 }
 
-// chunkSize reads chunk-size [ chunk-ext ] (RFC 9112 §7.1); extensions are dropped.
+// chunkSize parses chunk-size [ chunk-ext ] (RFC 9112 §7.1); extensions are ignored.
 func chunkSize(line []byte) (size int, ok bool) {
 	digits := 0
 	for ; digits < len(line); digits++ {
@@ -186,8 +186,8 @@ func unhex(c byte) int {
 	return -1
 }
 
-// first waits for the beginning of the body, as much of it as says that it is one: the whole of a short one of known
-// length, the first chunk, the first byte. What breaks off before is an answer that can still be replaced by an error.
+// first waits for the beginning of the body: a short body of known length, the first chunk, or the first byte of a body
+// that ends with its connection. An answer that ends earlier can still be replaced by an error.
 func (b *body) first() error {
 	if b.ended {
 		return nil

@@ -11,31 +11,31 @@ import (
 
 // conn is a connection to an upstream. One request at a time uses it.
 type conn struct {
-	net.Conn // deadlines moved along, and above them TLS, where the upstream speaks it
+	net.Conn // a deadlineConn, below TLS if the upstream uses it
 	upstream *upstream
 	watch    watch
-	reader   *bufio.Reader // while a request uses it
-	body     body          // of the answer that is being read
-	reusable bool          // as far as the answer's head says
-	sent     int64         // bytes of the present request that were written
-	keep     time.Duration // how long the upstream keeps it idle, as it says
-	expires  time.Time     // when it is too old for another request
+	reader   *bufio.Reader // nil while idle
+	body     body          // of the current answer
+	reusable bool          // according to the answer's head
+	sent     int64         // bytes of the current request that were written
+	keep     time.Duration // how long to keep it idle
+	expires  time.Time     // from when on it is not used for another request
 }
 
 func newConn(u *upstream, socket net.Conn) *conn {
-	c := &conn{upstream: u, Conn: &patient{Conn: socket, timeout: u.timeout}, keep: maxIdle}
+	c := &conn{upstream: u, Conn: &deadlineConn{Conn: socket, timeout: u.timeout}, keep: maxIdle}
 	c.watch.start(socket)
 	return c
 }
 
-// Write counts what it writes.
+// Write writes p and adds to c.sent.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.sent += int64(n)
 	return n, err
 }
 
-// readers are those of connections in use: an idle one has no buffer.
+// readers pools the readers of connections. A connection has one only while in use.
 var readers sync.Pool
 
 // begin readies c for a request.
@@ -64,14 +64,14 @@ func (c *conn) end(reusable bool) {
 	c.upstream.pool.put(c)
 }
 
-// patient gives every read and write its own deadline, so that a long body may take long, but a silent peer is closed.
-type patient struct {
+// deadlineConn gives every read and write its own deadline: a long body may take long, but a silent peer times out.
+type deadlineConn struct {
 	net.Conn
 	timeout     time.Duration
 	read, write edge.Deadline
 }
 
-func (c *patient) Read(p []byte) (int, error) {
+func (c *deadlineConn) Read(p []byte) (int, error) {
 	if at, due := c.read.Next(c.timeout); due {
 		if err := c.SetReadDeadline(at); err != nil {
 			return 0, err
@@ -80,7 +80,7 @@ func (c *patient) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-func (c *patient) Write(p []byte) (int, error) {
+func (c *deadlineConn) Write(p []byte) (int, error) {
 	if at, due := c.write.Next(c.timeout); due {
 		if err := c.SetWriteDeadline(at); err != nil {
 			return 0, err

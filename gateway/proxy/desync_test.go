@@ -13,9 +13,9 @@ import (
 	"jobgate/gateway/desynctest"
 )
 
-// TestDesync sends the request heads of http-desync-guardian, each with a body that is a second request to whoever
-// reads the first one otherwise. An upstream sees at most what the gateway has read: whole requests of one framing,
-// and none of those that are severe.
+// TestDesync sends the request heads of http-desync-guardian, each with a body that is a second request to a server that
+// reads the first one's framing differently. An upstream must see only what the gateway has read: complete requests with
+// one framing, and none that the corpus classifies as severe.
 func TestDesync(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -23,22 +23,22 @@ func TestDesync(t *testing.T) {
 	for _, c := range desynctest.Cases(t, "../testdata") {
 		answers := sendAll(t, g.address, c.Head()+"\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n")
 		seen[c.Expected.Tier]++
-		for _, raw := range u.taken() {
+		for _, raw := range u.takeAll() {
 			checkFraming(t, c.Name, raw)
 			if c.Expected.Tier == "Severe" && !strings.HasPrefix(raw, "GET /smuggled") {
-				t.Errorf("%s is severe, and the upstream saw %q", c.Name, raw)
+				t.Errorf("%s is severe, but the upstream saw %q", c.Name, raw)
 			}
 		}
 		if c.Expected.Tier == "Severe" && strings.HasPrefix(answers, "HTTP/1.1 2") {
-			t.Errorf("%s is severe, and was answered %.100q", c.Name, answers)
+			t.Errorf("%s is severe, but the answer is %.100q", c.Name, answers)
 		}
 	}
 	if seen["Severe"] < 50 || len(seen) < 4 {
-		t.Errorf("found %v", seen)
+		t.Errorf("cases by tier: %v, want at least 50 severe ones and four tiers", seen)
 	}
 }
 
-// sendAll sends raw, ends, and returns all that comes back.
+// sendAll sends raw, closes the sending side, and returns all answers.
 func sendAll(t *testing.T, address, raw string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -53,7 +53,8 @@ func sendAll(t *testing.T, address, raw string) string {
 	return string(all)
 }
 
-// checkFraming demands of a request, as the upstream saw it, one framing, names that are names, and nothing after it.
+// checkFraming checks that a request has one framing at most and valid header names when it reaches the upstream, and that
+// nothing follows it.
 func checkFraming(t *testing.T, name, raw string) {
 	t.Helper()
 	framings := 0

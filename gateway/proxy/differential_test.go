@@ -14,13 +14,13 @@ import (
 	"jobgate/gateway/proxy"
 )
 
-// generated is a request as a device may send it, and what an upstream is to see of it.
+// generated is a device's request, and the request that the upstream must see.
 type generated struct {
 	raw, method, target, body string
 	fields                    []string // sorted
 }
 
-// word returns a few characters of an alphabet.
+// word returns 1 to most random characters of an alphabet.
 func word(r *rand.Rand, alphabet string, most int) string {
 	var b strings.Builder
 	for range 1 + r.IntN(most) {
@@ -29,7 +29,7 @@ func word(r *rand.Rand, alphabet string, most int) string {
 	return b.String()
 }
 
-// generate makes a request. What passes is said here once more, and otherwise: one header at a time, as the RFC has it.
+// generate returns a random request. It states independently of the proxy's code which headers are forwarded.
 func generate(r *rand.Rand) generated {
 	g := generated{
 		method: []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE"}[r.IntN(7)],
@@ -38,7 +38,7 @@ func generate(r *rand.Rand) generated {
 	if r.IntN(2) == 0 {
 		g.target += "%" + []string{"2F", "2e", "20", "00", "C3%BC"}[r.IntN(5)] + "/../." + "?" + word(r, "ab=&%2?/:@", 10)
 	}
-	if strings.HasPrefix(g.target, "//") { // with "://" after it fasthttp takes it for an authority, and refuses what is none
+	if strings.HasPrefix(g.target, "//") { // before "://", fasthttp parses it as an authority, and rejects an invalid one
 		g.target = strings.ReplaceAll(g.target, "://", ":/")
 	}
 	lines := []string{"Host: gate"}
@@ -66,7 +66,7 @@ func generate(r *rand.Rand) generated {
 	return g
 }
 
-// frame gives a request a body, or none, in one of HTTP's framings; raw holds it as it is sent.
+// frame gives a request no body, or one in either of HTTP's framings, which it puts into raw.
 func (g *generated) frame(r *rand.Rand, lines, own *[]string) {
 	g.body = strings.Repeat(word(r, "0123456789\r\n", 30), []int{0, 1, 300}[r.IntN(3)])
 	switch {
@@ -110,8 +110,8 @@ func unframe(t *testing.T, raw string) string {
 	}
 }
 
-// TestDifferential: of requests made at random, on connections that are kept, the upstream sees what the device asked,
-// and nothing else.
+// TestDifferential sends random requests over persistent connections, and checks that the upstream sees exactly what
+// generate expects.
 func TestDifferential(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, func(_ *proxy.Config, r *proxy.Request) { r.Identity = []byte("t1") }, u.url)

@@ -29,27 +29,27 @@ func errTooLarge(limit int) *edge.Fault {
 }
 
 func errMethod() *edge.Fault {
-	return &edge.Fault{Status: http.StatusMethodNotAllowed, Code: "MethodNotAllowed", Message: "CONNECT and TRACE are not passed on"}
+	return &edge.Fault{Status: http.StatusMethodNotAllowed, Code: "MethodNotAllowed", Message: "CONNECT and TRACE are not forwarded"}
 }
 
 func errVersion(limit int) *edge.Fault {
 	return &edge.Fault{
 		Status: http.StatusHTTPVersionNotSupported, Code: "HTTPVersionNotSupported",
-		Message: fmt.Sprintf("the upstream's answer is longer than %d bytes, the gateway's limits.max_rendered, and does not say how long; ask with HTTP/1.1", limit),
+		Message: fmt.Sprintf("the upstream's answer is longer than %d bytes, the gateway's limits.max_rendered, and has no Content-Length; use HTTP/1.1", limit),
 	}
 }
 
 // dialError says that connecting to the upstream failed.
 type dialError struct {
 	cause     error
-	handshake bool // of TLS: something is there
+	handshake bool // TLS failed; the TCP connection succeeded
 }
 
 func (e *dialError) Error() string { return "cannot connect: " + e.cause.Error() }
 
 func (e *dialError) Unwrap() error { return e.cause }
 
-// upstreamFault returns the fault for an upstream that did not answer, or could not because of the device.
+// upstreamFault returns the fault for a request that ended with err. The cause may be the upstream or the device.
 func upstreamFault(err error) *edge.Fault {
 	var upload *uploadError
 	var dial *dialError
@@ -66,7 +66,7 @@ func upstreamFault(err error) *edge.Fault {
 }
 
 func badGateway(err error) *edge.Fault {
-	return &edge.Fault{Status: http.StatusBadGateway, Code: "BadGateway", Message: "the upstream ended its answer early or gave no valid one", Err: err}
+	return &edge.Fault{Status: http.StatusBadGateway, Code: "BadGateway", Message: "the upstream ended its answer early or gave no valid answer", Err: err}
 }
 
 func isTimeout(err error) bool {

@@ -22,13 +22,13 @@ type Reason uint8
 
 // The reasons.
 const (
-	Partial         Reason = iota // 206, although nothing partial was asked for
+	Partial         Reason = iota // 206, although no range was requested
 	TooLarge                      // larger than limits.max_document
 	ContentEncoding               // neither plain nor gzip
-	Charset                       // in which a placeholder cannot be seen
-	NotJSON                       // it holds a placeholder, and is not declared JSON
-	EventStream                   // it has no end at which it could be filled
-	Reasons                       // how many there are
+	Charset                       // in which placeholders cannot be found
+	NotJSON                       // has a placeholder, but is not declared JSON
+	EventStream                   // has no end, and only a whole answer is filled
+	Reasons                       // the number of reasons
 )
 
 // String returns the name that metrics use.
@@ -43,7 +43,7 @@ func (p *Proxy) fill(ctx *fasthttp.RequestCtx, x *exchange, r *Request, c *conn)
 	status := header.StatusCode()
 	if c.body.ended || status < 200 || status > 299 {
 		if ctx.IsHead() && status >= 200 && status <= 299 {
-			dropUnfilled(header) // GET would have to be filled
+			dropUnfilled(header) // the answer to a GET would be filled
 			header.SetContentLength(-1)
 		}
 		return p.pass(ctx, c, nil)
@@ -84,7 +84,7 @@ func (p *Proxy) fillDocument(ctx *fasthttp.RequestCtx, x *exchange, r *Request, 
 	if !media.json || jobdoc.Scan(document) < 0 {
 		return p.pass(ctx, c, x.document)
 	}
-	c.end(c.reusable) // it is free while the document is filled
+	c.end(c.reusable) // others may use the connection while the document is filled
 	dst, f := r.Fill.Fill(response.SwapBody(nil)[:0], document)
 	response.SwapBody(dst)
 	if f != nil {
@@ -107,17 +107,17 @@ func (p *Proxy) cannotFill(ctx *fasthttp.RequestCtx, r *Request, c *conn, prefix
 	c.end(c.reusable && c.body.ended)
 	return &edge.Fault{
 		Status: http.StatusBadGateway, Code: "BadGateway", Message: "the upstream's answer cannot be filled: " + why,
-		Err: fmt.Errorf("%s; unfilled: pass of the route lets such answers by", reason),
+		Err: fmt.Errorf("%s; the route's setting unfilled: pass forwards such answers", reason),
 	}
 }
 
-// media is the description of a body in an answer's head.
+// media describes a body, according to the answer's head.
 type media struct {
 	json    bool
 	stream  bool   // text/event-stream
-	charset string // lower case; "": none is declared
+	charset string // lower case; "": none declared
 	zipped  bool
-	coding  string // an encoding that is not known; "": it is
+	coding  string // an unsupported Content-Encoding; "": supported
 }
 
 // mediaOf reads Content-Type and Content-Encoding.
@@ -146,13 +146,13 @@ func mediaOf(h *fasthttp.ResponseHeader) media {
 func (p *Proxy) unexamined(h *fasthttp.ResponseHeader, m *media) (reason Reason, why string) {
 	switch {
 	case h.StatusCode() == http.StatusPartialContent:
-		return Partial, "it is a part (206), and the whole was asked for"
+		return Partial, "it is partial (206), although no range was requested"
 	case m.coding != "":
-		return ContentEncoding, fmt.Sprintf("its Content-Encoding is %.40q; gzip is known, and none", m.coding)
+		return ContentEncoding, fmt.Sprintf("its Content-Encoding is %.40q; only gzip and identity are supported", m.coding)
 	case !asciiCharset(m.charset):
-		return Charset, fmt.Sprintf("its charset is %.40q; UTF-8 is known, and what has ASCII in it", m.charset)
+		return Charset, fmt.Sprintf("its charset is %.40q; only UTF-8 and supersets of ASCII are supported", m.charset)
 	case m.stream:
-		return EventStream, "it is a stream of events, and has no end"
+		return EventStream, "it is an event stream, which has no end"
 	case h.ContentLength() > p.limits.MaxDocument:
 		return TooLarge, fmt.Sprintf("it is larger than %d bytes, the gateway's limits.max_document", p.limits.MaxDocument)
 	}
@@ -164,13 +164,13 @@ func (m *media) unfillable(document []byte) (reason Reason, why string) {
 	zeros := bytes.IndexByte(document, 0) >= 0
 	switch {
 	case m.json && (zeros || m.charset == "" && !utf8.Valid(document)):
-		return Charset, "it is declared JSON, and is not UTF-8 (RFC 8259 §8.1)"
+		return Charset, "it is declared JSON, but is not UTF-8 (RFC 8259 §8.1)"
 	case m.json:
 		return 0, ""
 	case jobdoc.Scan(document) >= 0:
-		return NotJSON, "it holds a placeholder, and is not declared JSON"
+		return NotJSON, "it has a placeholder, but is not declared JSON"
 	case zeros && jobdoc.Scan(bytes.ReplaceAll(document, []byte{0}, nil)) >= 0: // UTF-16 or UTF-32
-		return Charset, "it holds a placeholder, and is not UTF-8"
+		return Charset, "it has a placeholder, but is not UTF-8"
 	}
 	return 0, ""
 }
@@ -184,7 +184,7 @@ func asciiCharset(name string) bool {
 	return strings.HasPrefix(name, "iso-8859-") || strings.HasPrefix(name, "windows-125")
 }
 
-// gunzip returns what data decodes to, limit+1 bytes of it at most.
+// gunzip decompresses data, up to limit+1 bytes.
 func gunzip(data []byte, limit int) ([]byte, error) {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {

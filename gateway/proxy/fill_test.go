@@ -41,12 +41,13 @@ func reverse(text string) string {
 	return string(b)
 }
 
-// TestUnfilled: what cannot be examined is 502 and counted by reason, or passes as it is where the route says so.
+// TestUnfilled checks that an answer that cannot be filled is counted by reason and becomes 502, or is forwarded unchanged if
+// the route allows that.
 func TestUnfilled(t *testing.T) {
 	u := newUpstream(t)
 	refusing := newGate(t, func(_ *proxy.Config, r *proxy.Request) { r.Fill = marking{} }, u.url)
 	passing := newGate(t, func(_ *proxy.Config, r *proxy.Request) { r.Fill, r.PassUnfilled = marking{}, true }, u.url)
-	ask := func(g *gate, status int, header, body, wantBody string, wantStatus int, counted map[string]int) {
+	check := func(g *gate, status int, header, body, wantBody string, wantStatus int, counted map[string]int) {
 		t.Helper()
 		for _, framing := range []string{fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body), fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)} {
 			u.answer.Store(fmt.Sprintf("HTTP/1.1 %d Some\r\nETag: \"x\"\r\n%s%s", status, header, framing))
@@ -65,13 +66,13 @@ func TestUnfilled(t *testing.T) {
 	}
 	unfilled := func(status int, header, body, reason string) {
 		t.Helper()
-		ask(refusing, status, header, body, "", 502, map[string]int{reason: 1})
-		ask(passing, status, header, body, body, status, map[string]int{reason: 1, "passed": 1})
+		check(refusing, status, header, body, "", 502, map[string]int{reason: 1})
+		check(passing, status, header, body, body, status, map[string]int{reason: 1, "passed": 1})
 	}
 	f := func(status int, header, body, want string) {
 		t.Helper()
 		for _, g := range []*gate{refusing, passing} {
-			ask(g, status, header, body, want, status, map[string]int{})
+			check(g, status, header, body, want, status, map[string]int{})
 		}
 	}
 	const isJSON, isText = "Content-Type: application/json\r\n", "Content-Type: text/plain\r\n"

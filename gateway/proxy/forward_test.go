@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// TestForwarded: what passes, what does not, and what the gateway says itself.
+// TestForwarded checks which headers are forwarded, which are dropped, and which the gateway adds.
 func TestForwarded(t *testing.T) {
 	u := newUpstream(t)
 	f := func(name string, r proxy.Request, header string, want ...string) {
@@ -35,33 +35,33 @@ func TestForwarded(t *testing.T) {
 	device, trusted := proxy.Request{Identity: []byte("t1")}, proxy.Request{Identity: []byte("t1"), Trusted: true}
 	named := "X-Thing-Name: t1"
 
-	f("nothing", proxy.Request{}, "", own()...)
-	f("who it is", device, "", own(named)...)
-	f("who it says it is", device, "X-Thing-Name: victim\r\nx-thing-name: victim\r\n", own(named)...)
-	f("the same with nobody proven", proxy.Request{}, "X-Thing-Name: victim\r\n", own()...)
+	f("no headers", proxy.Request{}, "", own()...)
+	f("an authenticated device", device, "", own(named)...)
+	f("a device that sends the identity header", device, "X-Thing-Name: victim\r\nx-thing-name: victim\r\n", own(named)...)
+	f("an unauthenticated device that sends the identity header", proxy.Request{}, "X-Thing-Name: victim\r\n", own()...)
 	for _, twin := range []string{"X_Thing_Name", "x_thing-name", "X-Thing_Name", "X_Forwarded_For", "X-Forwarded_Host", "X_FORWARDED_PROTO", "Content_Length", "Transfer_Encoding", "Proxy_Authorization"} {
 		f(twin, device, twin+": victim\r\n", own(named)...)
 		f(twin+" from a trusted peer", trusted, twin+": victim\r\n", own(named)...)
 	}
 	f("other underscores", device, "X_Other: 1\r\nX_Thing_Names: 2\r\n", own(named, "X_other: 1", "X_thing_names: 2")...)
 
-	f("hop by hop", device, "Te: trailers\r\nUpgrade: websocket\r\nKeep-Alive: 5\r\nProxy-Authorization: x\r\nProxy-Connection: close\r\nTrailer: X-T\r\n", own(named)...)
-	f("listed", device, "Connection: X-A, close\r\nX-A: 1\r\nX-B: 2\r\n", own(named, "X-B: 2")...)
-	f("listed in two lines", device, "Connection: X-A\r\nConnection: keep-alive, x-b\r\nX-A: 1\r\nX-B: 2\r\nX-C: 3\r\n", own(named, "X-C: 3")...)
-	f("listed, but ours", device, "Connection: X-Thing-Name, X-Forwarded-For, Host\r\n", own(named)...)
+	f("hop-by-hop headers", device, "Te: trailers\r\nUpgrade: websocket\r\nKeep-Alive: 5\r\nProxy-Authorization: x\r\nProxy-Connection: close\r\nTrailer: X-T\r\n", own(named)...)
+	f("listed in Connection", device, "Connection: X-A, close\r\nX-A: 1\r\nX-B: 2\r\n", own(named, "X-B: 2")...)
+	f("listed in two Connection lines", device, "Connection: X-A\r\nConnection: keep-alive, x-b\r\nX-A: 1\r\nX-B: 2\r\nX-C: 3\r\n", own(named, "X-C: 3")...)
+	f("the gateway's own headers listed in Connection", device, "Connection: X-Thing-Name, X-Forwarded-For, Host\r\n", own(named)...)
 
-	f("said by a stranger", device, "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nForwarded: for=6.6.6.6\r\n", own(named)...)
-	f("said by a trusted peer", trusted, "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nForwarded: for=6.6.6.6\r\n",
+	f("forwarding headers of an untrusted peer", device, "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nForwarded: for=6.6.6.6\r\n", own(named)...)
+	f("forwarding headers of a trusted peer", trusted, "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 7.7.7.7\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nForwarded: for=6.6.6.6\r\n",
 		named, "X-Forwarded-For: 6.6.6.6, 7.7.7.7, 127.0.0.1", "X-Forwarded-Proto: https", "X-Forwarded-Host: h", "Forwarded: for=6.6.6.6")
 
-	f("cookies as they are", device, "Cookie: b=2;a; c=\"x y\"\r\nCookie: d\r\n", own(named, `Cookie: b=2;a; c="x y"`, "Cookie: d")...)
+	f("cookies", device, "Cookie: b=2;a; c=\"x y\"\r\nCookie: d\r\n", own(named, `Cookie: b=2;a; c="x y"`, "Cookie: d")...)
 	f("conditions", device, "If-None-Match: \"x\"\r\nRange: bytes=0-1\r\nAccept-Encoding: br\r\n", own(named, `If-None-Match: "x"`, "Range: bytes=0-1", "Accept-Encoding: br")...)
 	filled := device
 	filled.Fill = marking{}
-	f("conditions, of what is filled", filled, "If-None-Match: \"x\"\r\nRange: bytes=0-1\r\nAccept-Encoding: br\r\nAccept_Encoding: br\r\nIf_Range: x\r\n", own(named)...)
+	f("conditions on a fill route", filled, "If-None-Match: \"x\"\r\nRange: bytes=0-1\r\nAccept-Encoding: br\r\nAccept_Encoding: br\r\nIf_Range: x\r\n", own(named)...)
 }
 
-// TestFirstLine: the target is the device's, in origin form, the version the gateway's.
+// TestFirstLine checks that the request line has the device's target in origin form, and the gateway's version.
 func TestFirstLine(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -69,7 +69,7 @@ func TestFirstLine(t *testing.T) {
 		t.Helper()
 		a := g.send(line + "\r\nHost: gate\r\nConnection: close\r\n\r\n")
 		if want == "" {
-			if all := u.taken(); a.StatusCode != 400 && a.StatusCode != 405 || len(all) > 0 {
+			if all := u.takeAll(); a.StatusCode != 400 && a.StatusCode != 405 || len(all) > 0 {
 				t.Errorf("%s: %d, the upstream saw %q", line, a.StatusCode, all)
 			}
 			return
@@ -95,7 +95,7 @@ func TestFirstLine(t *testing.T) {
 	f("CONNECT h:1 HTTP/1.1", "")
 }
 
-// TestSpacesInNames: a name with a space in it is no name (RFC 9112 §5.1), whichever side sends it.
+// TestSpacesInNames checks that header names with a space (RFC 9112 §5.1) are rejected in requests and answers.
 func TestSpacesInNames(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -103,7 +103,7 @@ func TestSpacesInNames(t *testing.T) {
 		if a := g.send("GET / HTTP/1.1\r\nHost: gate\r\n" + line + "\r\n\r\n"); a.StatusCode != 400 {
 			t.Errorf("from a device, %q: %d", line, a.StatusCode)
 		}
-		if all := u.taken(); len(all) > 0 {
+		if all := u.takeAll(); len(all) > 0 {
 			t.Errorf("from a device, %q: the upstream saw %q", line, all)
 		}
 	}
@@ -115,7 +115,7 @@ func TestSpacesInNames(t *testing.T) {
 	}
 }
 
-// TestBodies: a body arrives as it was sent, framed by the gateway.
+// TestBodies checks that a request's body arrives unchanged, in the gateway's framing.
 func TestBodies(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -146,7 +146,7 @@ func TestBodies(t *testing.T) {
 	f("PUT", fmt.Sprintf("Content-Length: %d\r\n", len(large)), large, fmt.Sprintf("Content-Length: %d", len(large)), large)
 }
 
-// TestBrokenBodies: a body that is not whole is the device's fault, and no upstream takes it for whole.
+// TestBrokenBodies checks that a device's malformed body is answered 400, and never looks complete to the upstream.
 func TestBrokenBodies(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -154,17 +154,17 @@ func TestBrokenBodies(t *testing.T) {
 		if a := g.send("POST /x HTTP/1.1\r\nHost: gate\r\nTransfer-Encoding: chunked\r\n\r\n" + body); a.StatusCode != 400 {
 			t.Errorf("%q: %d", body, a.StatusCode)
 		}
-		for _, raw := range u.taken() {
+		for _, raw := range u.takeAll() {
 			if strings.HasSuffix(raw, "0\r\n\r\n") {
-				t.Errorf("%q: the upstream saw a whole request: %q", body, raw)
+				t.Errorf("%q: the upstream saw a complete request: %q", body, raw)
 			}
 		}
 	}
 }
 
-// TestEarlyAnswer: an upstream that refuses a body before it has read it, and closes, is heard.
+// TestEarlyAnswer checks that the answer of an upstream that rejects a body before it has read it, and closes, is forwarded.
 func TestEarlyAnswer(t *testing.T) {
-	address := servertest.Serve(t, func(conn net.Conn) { // is closed with bytes unread: the gateway meets a reset
+	address := servertest.Serve(t, func(conn net.Conn) { // closing with unread bytes resets the gateway's connection
 		_, _ = conn.Read(make([]byte, 1000))
 		_, _ = conn.Write([]byte("HTTP/1.1 413 Too Much\r\nContent-Length: 3\r\nConnection: close\r\n\r\nno!"))
 	})
@@ -172,7 +172,7 @@ func TestEarlyAnswer(t *testing.T) {
 	for range 50 {
 		a := g.send("POST /x HTTP/1.1\r\nHost: gate\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("x", 200000))
 		if a.StatusCode != 413 || a.body != "no!" {
-			t.Fatalf("got %d %s", a.StatusCode, a.body)
+			t.Fatalf("got %d %s, want 413 no!", a.StatusCode, a.body)
 		}
 	}
 }

@@ -24,16 +24,16 @@ var limits = proxy.Limits{
 	UpstreamTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxBody: 1 << 20, MaxDocument: 64 << 10, MaxHeld: 1 << 20,
 }
 
-// gate is a Proxy behind a real server, as the gateway's devices meet it.
+// gate is a Proxy behind a real server, as in the gateway.
 type gate struct {
 	t       testing.TB
 	address string
-	request proxy.Request // of every request; its Now is set
+	request proxy.Request // of every request; Now and Target are set per request
 	mu      sync.Mutex
 	counted map[string]int
 }
 
-// newGate starts a Proxy to upstreams. change may alter its configuration and what its requests say.
+// newGate starts a Proxy to upstreams. change may alter its configuration and its requests.
 func newGate(t testing.TB, change func(*proxy.Config, *proxy.Request), upstreams ...string) *gate {
 	t.Helper()
 	g := &gate{t: t, counted: map[string]int{}}
@@ -90,14 +90,14 @@ func listen(t testing.TB) net.Listener {
 	return ln
 }
 
-// answer is an answer, its body read.
+// answer is an answer whose body was read.
 type answer struct {
 	*http.Response
 	body string
 	err  error // of reading the body
 }
 
-// send sends a request as it is written, on a connection of its own, and reads one answer.
+// send sends raw unchanged on a new connection, and reads one answer.
 func (g *gate) send(raw string) answer {
 	g.t.Helper()
 	a, err := exchange(g.address, raw)
@@ -131,15 +131,15 @@ func readAnswer(r *bufio.Reader, method string) (answer, error) {
 	return answer{response, string(body), err}, nil
 }
 
-// upstream is a server that keeps what it is sent, byte for byte, and answers as it is told.
+// upstream is a server that records the raw requests and sends a preset answer.
 type upstream struct {
 	url         string
 	mu          sync.Mutex
 	requests    []string
 	connections atomic.Int64
-	ended       atomic.Int64 // of them
+	ended       atomic.Int64 // connections that were closed
 	answer      atomic.Value // string
-	close       atomic.Bool  // after each answer
+	close       atomic.Bool  // close the connection after each answer
 }
 
 const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -191,8 +191,8 @@ func (u *upstream) serve(conn net.Conn) {
 	}
 }
 
-// taken returns the requests so far, and forgets them.
-func (u *upstream) taken() []string {
+// takeAll returns the requests so far, and clears the list.
+func (u *upstream) takeAll() []string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	all := u.requests
@@ -200,10 +200,10 @@ func (u *upstream) taken() []string {
 	return all
 }
 
-// only returns the one request that was made.
+// only returns the only request so far, and clears the list.
 func (u *upstream) only(t testing.TB) string {
 	t.Helper()
-	all := u.taken()
+	all := u.takeAll()
 	if len(all) != 1 {
 		t.Fatalf("the upstream saw %d requests, want 1: %q", len(all), all)
 	}
@@ -216,7 +216,7 @@ func fields(raw string) []string {
 	return strings.Split(head, "\r\n")[1:]
 }
 
-// marking is a Filler that writes FILLED for the document.
+// marking is a Filler that marks a document FILLED and replaces the beginning of its placeholders.
 type marking struct{}
 
 func (marking) Fill(dst, document []byte) ([]byte, *edge.Fault) {

@@ -11,15 +11,15 @@ import (
 type rule uint8
 
 const (
-	pass     rule = iota
-	hop           // of this connection (RFC 9110 §7.6.1), or of the framing: dropped
-	partial       // asks for less than the whole plain answer: dropped where that is to be filled
-	ours          // the gateway's own words: what others say of it is dropped
-	believed      // likewise, but what a trusted peer says of it passes
-	traced        // says what a request belongs to: dropped where the gateway says so itself
+	pass    rule = iota
+	hop          // hop-by-hop (RFC 9110 §7.6.1), or framing: dropped
+	partial      // requests less than the whole plain answer: dropped if the answer is to be filled
+	own          // set by the gateway: dropped
+	trusted      // likewise, but forwarded if a trusted peer sent it
+	traced       // trace context: dropped if the gateway sends its own
 )
 
-// rules returns the rules of headers that do not simply pass. Keys are spelled as in fasthttp.
+// rules returns the rules of all headers that are not always forwarded. Keys are spelled as in fasthttp.
 func rules(identity string) map[string]rule {
 	r := map[string]rule{
 		"Connection": hop, "Keep-Alive": hop, "Proxy-Connection": hop, "Proxy-Authenticate": hop, "Proxy-Authorization": hop,
@@ -27,10 +27,10 @@ func rules(identity string) map[string]rule {
 		"Accept-Encoding": partial, "Range": partial, "If-Range": partial, "If-Match": partial, "If-None-Match": partial,
 		"If-Modified-Since": partial, "If-Unmodified-Since": partial,
 		headerTraceParent: traced, headerTraceState: traced,
-		"Host": ours, "X-Forwarded-For": believed, "X-Forwarded-Proto": believed, "X-Forwarded-Host": believed, "Forwarded": believed,
+		"Host": own, "X-Forwarded-For": trusted, "X-Forwarded-Proto": trusted, "X-Forwarded-Host": trusted, "Forwarded": trusted,
 	}
 	if identity != "" {
-		r[canonical(identity)] = ours
+		r[canonical(identity)] = own
 	}
 	return r
 }
@@ -45,8 +45,8 @@ func canonical(name string) string {
 	return name
 }
 
-// ruleOf returns the rule for a header. A name that differs from one that does not pass in '_' for '-' only does not
-// pass either: WSGI and CGI take one for the other.
+// ruleOf returns the rule for a header. A name with '_' has the rule of the same name with '-', because WSGI and CGI do
+// not distinguish them.
 func (p *Proxy) ruleOf(name []byte) rule {
 	if bytes.IndexByte(name, '_') < 0 {
 		return p.rules[string(name)]
@@ -56,16 +56,16 @@ func (p *Proxy) ruleOf(name []byte) rule {
 		if !strings.EqualFold(known, twin) {
 			continue
 		}
-		if rule == believed { // a trusted peer spells it right, and passes what a device spells otherwise
-			return ours
+		if rule == trusted { // a trusted peer spells it with '-'; it forwards a device's spelling with '_'
+			return own
 		}
 		return rule
 	}
 	return pass
 }
 
-// connectionTokens appends the names that the lines of Connection list (RFC 9110 §7.6.1), those aside that never pass.
-// They are valid as long as the lines.
+// connectionTokens appends the header names that the lines of Connection list (RFC 9110 §7.6.1), without close and
+// keep-alive. They are valid as long as the lines.
 func connectionTokens(dst [][]byte, lines [][]byte) [][]byte {
 	for _, line := range lines {
 		for token := range bytes.SplitSeq(line, comma) {
@@ -88,7 +88,7 @@ func listed(tokens [][]byte, name []byte) bool {
 	return false
 }
 
-// spaced reports whether a header's name holds what fasthttp takes and RFC 9112 §5.1 does not.
+// spaced reports whether a header's name contains a space, which fasthttp accepts but RFC 9112 §5.1 forbids.
 func spaced(name []byte) bool { return bytes.IndexByte(name, ' ') >= 0 }
 
 func appendField(dst []byte, name string, value []byte) []byte {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// maxIdle is how long a connection is kept without a request, unless its upstream closes earlier or has said (in
-// Keep-Alive: timeout=…) that it will.
+// maxIdle is how long a connection is kept without a request, unless its upstream closes it earlier or announces a
+// shorter time (Keep-Alive: timeout=…).
 const maxIdle = 30 * time.Second
 
-// pool keeps the idle connections to one upstream, the one used last on top. Safe for concurrent use; the zero pool
+// pool keeps the idle connections to one upstream, the most recently used last. Safe for concurrent use; the zero pool
 // is ready for use.
 type pool struct {
 	mu     sync.Mutex
@@ -18,8 +18,8 @@ type pool struct {
 	closed bool
 }
 
-// take returns a connection that can be used at now, nil if there is none. One that the upstream has closed, or on which it
-// has sent unsolicited data, cannot.
+// take returns a connection that can be used at now, or nil. It closes those that expired, that the upstream closed, or on
+// which the upstream sent unsolicited data.
 func (p *pool) take(now time.Time) *conn {
 	for {
 		c := p.pop()
@@ -84,7 +84,7 @@ func (p *pool) sweep() {
 	}
 }
 
-// close closes the idle connections. Those in use are closed when their request is done.
+// close closes the idle connections. Those in use are closed after their request.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -18,10 +18,10 @@ func post(method, header, body string) string {
 	return fmt.Sprintf("%s /x HTTP/1.1\r\nHost: gate\r\n%sContent-Length: %d\r\n\r\n%s", method, header, len(body), body)
 }
 
-// TestIdleConnectionEnds: a connection that the upstream has closed meanwhile is not used, whatever the method.
+// TestIdleConnectionEnds checks that a connection that the upstream closed while idle is not used, whatever the method.
 func TestIdleConnectionEnds(t *testing.T) {
 	u := newUpstream(t)
-	u.close.Store(true) // without saying so in its answers
+	u.close.Store(true) // without Connection: close in its answers
 	g := newGate(t, nil, u.url)
 	for i := range 50 {
 		for _, method := range []string{"POST", "PATCH", "GET", "PUT"} {
@@ -35,7 +35,7 @@ func TestIdleConnectionEnds(t *testing.T) {
 	}
 }
 
-// TestConnectionsAreKept: the upstream's connections are the gateway's own matter.
+// TestConnectionsAreKept checks that a device's Connection header and HTTP version do not affect upstream connections.
 func TestConnectionsAreKept(t *testing.T) {
 	u := newUpstream(t)
 	g := newGate(t, nil, u.url)
@@ -54,8 +54,8 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-// TestConnectionsThatEnd: one is not used again after an answer that ends it, that is not as long as it says, or that
-// something unasked follows.
+// TestConnectionsThatEnd checks that a connection is not reused after an answer that closes it, has no length, or is
+// followed by unsolicited bytes.
 func TestConnectionsThatEnd(t *testing.T) {
 	u := newUpstream(t)
 	f := func(answer string, closes bool) {
@@ -80,8 +80,9 @@ func TestConnectionsThatEnd(t *testing.T) {
 	f("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n", false)
 }
 
-// TestKeepAliveIsHeard: a connection is not used when the upstream is about to close it, as it has said.
-func TestKeepAliveIsHeard(t *testing.T) {
+// TestKeepAliveTimeout checks that a connection is not used shortly before the time at which the upstream announced to
+// close it.
+func TestKeepAliveTimeout(t *testing.T) {
 	t.Parallel()
 	u := newUpstream(t)
 	u.answer.Store("HTTP/1.1 200 OK\r\nKeep-Alive: max=100, timeout=1\r\nContent-Length: 2\r\n\r\nok")
@@ -98,26 +99,27 @@ func TestKeepAliveIsHeard(t *testing.T) {
 	}
 }
 
-// TestRepeated: a request whose connection ends before the answer is sent again if it may be (RFC 9110 §9.2.2).
-func TestRepeated(t *testing.T) {
-	var asked atomic.Int64
+// TestRetry checks that a request whose connection ends before the answer is sent again if its method is idempotent
+// (RFC 9110 §9.2.2).
+func TestRetry(t *testing.T) {
+	var requests atomic.Int64
 	address := servertest.Serve(t, func(conn net.Conn) { // answers the second request of each kind
 		r, err := http.ReadRequest(bufio.NewReader(conn))
 		if err != nil {
 			return
 		}
 		body, _ := io.ReadAll(r.Body)
-		if asked.Add(1) > 1 {
+		if requests.Add(1) > 1 {
 			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		}
 	})
 	g := newGate(t, nil, "http://"+address)
 	f := func(method, body string, status int, times int64) {
 		t.Helper()
-		asked.Store(0)
+		requests.Store(0)
 		a := g.send(post(method, "", body))
-		if a.StatusCode != status || status == 200 && method != "HEAD" && a.body != body || asked.Load() != times {
-			t.Errorf("%s with %d bytes: %d %.100q, asked %d times; want %d, %d times", method, len(body), a.StatusCode, a.body, asked.Load(), status, times)
+		if a.StatusCode != status || status == 200 && method != "HEAD" && a.body != body || requests.Load() != times {
+			t.Errorf("%s with %d bytes: %d %.100q after %d requests, want %d after %d", method, len(body), a.StatusCode, a.body, requests.Load(), status, times)
 		}
 	}
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "PUT", "DELETE"} {
@@ -125,13 +127,13 @@ func TestRepeated(t *testing.T) {
 		f(method, "body", 200, 2)
 		f(method, strings.Repeat("body", 10_000), 200, 2)
 	}
-	f("PUT", strings.Repeat("body", 100_000), 502, 1) // too much to keep
+	f("PUT", strings.Repeat("body", 100_000), 502, 1) // larger than maxReplay
 	for _, method := range []string{"POST", "PATCH", "PROPFIND"} {
 		f(method, "body", 502, 1)
 	}
 }
 
-// TestNothingWritten: where there is no connection at all, any request goes to the next upstream.
+// TestNothingWritten checks that any request is sent to the next upstream if the connection to the first one fails.
 func TestNothingWritten(t *testing.T) {
 	u := newUpstream(t)
 	dead, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,23 +17,24 @@ import (
 type Config struct {
 	Upstreams []string // base URLs, "http://host:port"; one at least
 	Limits    Limits
-	// IdentityHeader is the name of the header that tells an upstream who the device is proven to be; "": none. What
-	// the device itself says there never passes.
+	// IdentityHeader is the name of the header that carries the authenticated device to an upstream; "": none. A
+	// device's own header of that name is never forwarded.
 	IdentityHeader string
-	// Unfilled is told of each answer of a fill route that could not be filled, and whether it passed; nil: nobody is.
+	// Unfilled, if not nil, is called for each answer of a fill route that could not be filled. The second argument
+	// says whether the answer was forwarded.
 	Unfilled func(Reason, bool)
 }
 
-// Limits bound what one request may cost.
+// Limits are the limits of one request.
 type Limits struct {
 	UpstreamTimeout time.Duration // for connecting, and for each wait for the upstream
-	ReadTimeout     time.Duration // for each wait for a part of a request's body; 0: as the connection has it
+	ReadTimeout     time.Duration // for each wait for a part of a request's body; 0: the connection's
 	MaxBody         int           // bytes of a request's body
-	MaxDocument     int           // bytes of an answer that is to be filled
-	MaxHeld         int           // bytes of an answer that has to be read whole for a device of HTTP/1.0
+	MaxDocument     int           // bytes of an answer to be filled
+	MaxHeld         int           // bytes of an answer that must be read whole for an HTTP/1.0 device
 }
 
-// Proxy passes requests to upstreams. It is safe for concurrent use.
+// Proxy forwards requests to upstreams. It is safe for concurrent use.
 type Proxy struct {
 	limits         Limits
 	balancer       *balancer
@@ -48,7 +49,7 @@ const upstreamBuffer = 16 << 10
 // New returns a Proxy to c's upstreams. It makes no connection.
 func New(c Config) (*Proxy, error) {
 	if len(c.Upstreams) == 0 {
-		return nil, errors.New("cannot make a proxy: it needs an upstream")
+		return nil, errors.New("cannot create a proxy: no upstream")
 	}
 	b, err := newBalancer(c.Upstreams, c.Limits.UpstreamTimeout, upstreamBuffer)
 	if err != nil {
@@ -61,43 +62,43 @@ func New(c Config) (*Proxy, error) {
 	return p, nil
 }
 
-// Close closes the idle connections; those in use end with their requests.
+// Close closes the idle connections. Connections in use are closed after their requests.
 func (p *Proxy) Close() { p.balancer.close() }
 
 // Request says how to forward one request.
 type Request struct {
 	Now      time.Time // the clock, read once per request
 	Target   []byte    // the request's, in origin form (RFC 9112 §3.2.1): "/path?query"
-	Identity []byte    // who the device is proven to be; empty: nobody. Valid during Serve
-	Trusted  bool      // the peer is believed what it says in X-Forwarded-*
-	Fill     Filler    // fills the answer; nil: it passes untouched
+	Identity []byte    // the authenticated device; empty: none. Valid during Serve
+	Trusted  bool      // the peer's X-Forwarded-* headers are trusted
+	Fill     Filler    // fills the answer; nil: it is forwarded unchanged
 	// PassUnfilled forwards answers that cannot be filled unchanged; otherwise they are 502.
 	PassUnfilled bool
-	// TraceParent and TraceState replace the device's W3C headers of those names; "": those pass.
+	// TraceParent and TraceState replace the device's W3C headers of those names; "": the device's are forwarded.
 	TraceParent, TraceState string
 }
 
 // Filler fills the placeholders of an answer.
 type Filler interface {
-	// Fill appends document, in which there is at least one placeholder, to dst, with all of them filled. On an error
-	// it returns dst as it was.
+	// Fill appends document, which contains at least one placeholder, to dst with all placeholders filled. On an error
+	// it returns dst unchanged.
 	Fill(dst, document []byte) ([]byte, *edge.Fault)
 }
 
 // exchange is the scratch space of one request, pooled.
 type exchange struct {
 	head      []byte   // headers for the upstream
-	buf       []byte   // what is written at once
-	tokens    [][]byte // of Connection
+	buf       []byte   // bytes of the next write
+	tokens    [][]byte // header names in Connection
 	forwarded []byte   // X-Forwarded-For
-	document  []byte   // an answer that is to be filled
+	document  []byte   // an answer to be filled
 	upload    upload
 }
 
 var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 
-// Serve passes ctx's request to an upstream and its answer to ctx's response. With a Fault the response is as it was
-// before, save that it may have headers of the gateway's own.
+// Serve forwards ctx's request to an upstream and the answer to ctx's response. If it returns a Fault, the response holds
+// nothing of the upstream's answer.
 func (p *Proxy) Serve(ctx *fasthttp.RequestCtx, r *Request) *edge.Fault {
 	switch string(ctx.Method()) {
 	case fasthttp.MethodConnect, fasthttp.MethodTrace:
@@ -117,7 +118,7 @@ func (p *Proxy) Serve(ctx *fasthttp.RequestCtx, r *Request) *edge.Fault {
 		f = upstreamFault(err)
 	}
 	if f != nil {
-		ctx.Response.Reset() // nothing of the upstream's belongs to an error of ours
+		ctx.Response.Reset() // an error of the gateway has none of the upstream's headers
 	}
 	return f
 }
@@ -144,7 +145,7 @@ func (p *Proxy) try(ctx *fasthttp.RequestCtx, x *exchange, r *Request) (*conn, e
 		x.buf = append(appendFirstLine(x.buf[:0], ctx.Method(), r.Target, u), x.head...)
 		c, sent, err := x.attempt(ctx, u, attempt > 1)
 		if err == nil {
-			u.worked()
+			u.succeeded()
 			return c, nil
 		}
 		var upload *uploadError
@@ -169,8 +170,8 @@ func idempotent(method []byte) bool {
 	return false
 }
 
-// attempt sends the request, whose head is in x.buf, to u and reads the head of the answer. sent says whether any of it
-// was written.
+// attempt sends the request, whose head is in x.buf, to u and reads the head of the answer. sent reports whether any of the
+// request was written.
 func (x *exchange) attempt(ctx *fasthttp.RequestCtx, u *upstream, fresh bool) (_ *conn, sent bool, err error) {
 	c, err := u.connect(fresh)
 	if err != nil {
@@ -188,25 +189,25 @@ func (x *exchange) attempt(ctx *fasthttp.RequestCtx, u *upstream, fresh bool) (_
 	}
 	sent = c.sent > 0
 	c.end(false)
-	return nil, sent, cmpErr(broken, err)
+	return nil, sent, cause(broken, err)
 }
 
-// mayHaveAnswered reports whether, although sending ended with err, there may be an answer: an upstream may refuse a
+// mayHaveAnswered reports whether there may be an answer although sending failed with err: an upstream may reject a
 // request before it has read all of it, and close (RFC 9112 §9.3).
 func (c *conn) mayHaveAnswered(err error) bool {
 	var upload *uploadError
 	return c.sent > 0 && !errors.As(err, &upload) && !isTimeout(err)
 }
 
-// cmpErr returns the first error, which is the cause of the second.
-func cmpErr(first, second error) error {
+// cause returns the first error, if there is one: it caused the second.
+func cause(first, second error) error {
 	if first != nil {
 		return first
 	}
 	return second
 }
 
-// readHead reads the head of the final answer into ctx's response (RFC 9110 §15.2) and readies c.body.
+// readHead reads the head of the final answer into ctx's response (RFC 9110 §15.2) and prepares c.body.
 func (c *conn) readHead(ctx *fasthttp.RequestCtx) error {
 	h := &ctx.Response.Header
 	for range maxInterim {
@@ -228,16 +229,16 @@ func (c *conn) readHead(ctx *fasthttp.RequestCtx) error {
 	return errInterim
 }
 
-// maxInterim is how many interim answers are read before the final one.
+// maxInterim is the number of interim answers after which the upstream is given up.
 const maxInterim = 16
 
 var (
-	errSwitched = errors.New("the upstream answers 101 Switching Protocols, which nobody asked for")
-	errInterim  = errors.New("the upstream gives interim answers without end")
-	errSpace    = errors.New("the name of a header in the upstream's answer holds a space (RFC 9112 §5.1)")
+	errSwitched = errors.New("the upstream answered 101 Switching Protocols, which was not requested")
+	errInterim  = fmt.Errorf("the upstream sent %d interim answers and no final one", maxInterim)
+	errSpace    = errors.New("a header name in the upstream's answer contains a space (RFC 9112 §5.1)")
 )
 
-// open judges the head of an answer, takes from it what belongs to c alone (RFC 9110 §7.6.1), and readies c.body.
+// open checks the head of an answer, removes its hop-by-hop headers (RFC 9110 §7.6.1), and prepares c.body.
 func (c *conn) open(ctx *fasthttp.RequestCtx) error {
 	h := &ctx.Response.Header
 	var drop dropped
@@ -246,7 +247,7 @@ func (c *conn) open(ctx *fasthttp.RequestCtx) error {
 			return errSpace
 		}
 		if drop.add(name) && string(name) == fasthttp.HeaderKeepAlive {
-			c.hear(value)
+			c.noteKeepAlive(value)
 		}
 	}
 	c.reusable = !h.ConnectionClose()
@@ -263,7 +264,7 @@ func (c *conn) open(ctx *fasthttp.RequestCtx) error {
 	}
 	drop.remove(h)
 	h.SetNoDefaultContentType(true)
-	h.SetProtocol(protocol) // not the upstream's, RFC 9112 §2.3
+	h.SetProtocol(protocol) // the gateway's own version (RFC 9112 §2.3)
 	return nil
 }
 
@@ -271,13 +272,13 @@ func bodiless(status int) bool {
 	return status == fasthttp.StatusNoContent || status == fasthttp.StatusNotModified
 }
 
-// dropped is a set of an answer's headers that do not pass, as bits: indices into droppedNames.
+// dropped is a set of an answer's headers that are not forwarded. Bit i stands for droppedNames[i].
 type dropped uint8
 
 var droppedNames = [...]string{"Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Te", "Trailer", "Upgrade"}
 
-// add puts a header into the set if it does not pass, and reports whether that is so. Most pass, so that looking at
-// each once is cheaper than deleting what is not there.
+// add adds a header to the set if it must be dropped, and reports whether it must. Most headers are forwarded, so
+// checking each once is cheaper than deleting absent ones.
 func (d *dropped) add(name []byte) bool {
 	for i, known := range droppedNames {
 		if string(name) == known {
@@ -288,7 +289,7 @@ func (d *dropped) add(name []byte) bool {
 	return false
 }
 
-// remove deletes the set's headers from h, and those that Connection names.
+// remove deletes the set's headers, and those that Connection lists, from h.
 func (d dropped) remove(h *fasthttp.ResponseHeader) {
 	if d&1 != 0 {
 		var names []string
@@ -309,7 +310,7 @@ func (d dropped) remove(h *fasthttp.ResponseHeader) {
 	h.ResetConnectionClose()
 }
 
-// describesBody reports whether a header is needed to read the body, whatever Connection says of it.
+// describesBody reports whether a header is needed to read the body. Such a header is kept even if Connection lists it.
 func describesBody(name string) bool {
 	for _, known := range []string{fasthttp.HeaderContentLength, fasthttp.HeaderTransferEncoding, fasthttp.HeaderContentType, fasthttp.HeaderContentEncoding} {
 		if bytes.EqualFold([]byte(known), []byte(name)) {

@@ -9,40 +9,40 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// noLength is the length of a body that comes in chunks, noBody that of none.
+// noLength is the length of a chunked body, noBody that of a request without a body.
 const (
 	noLength = -1
 	noBody   = -2
 )
 
-// appendHead appends all of the head of the request to u but its first line and Host, which differ from upstream to
-// upstream, and leaves in x how long the body is.
+// appendHead appends the head of the upstream's request without the request line and Host, which differ from upstream to
+// upstream.
 func (p *Proxy) appendHead(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *Request) []byte {
 	in := &ctx.Request.Header
 	x.tokens = connectionTokens(x.tokens[:0], in.PeekAll(fasthttp.HeaderConnection))
 	x.forwarded = x.forwarded[:0]
-	said := seen{}
+	has := present{}
 	for name, value := range in.AllInOrder() {
-		said.note(name)
+		has.note(name)
 		switch rule := p.ruleOf(name); {
-		case rule == hop, rule == ours, rule == partial && r.Fill != nil, rule == believed && !r.Trusted, rule == traced && r.TraceParent != "":
+		case rule == hop, rule == own, rule == partial && r.Fill != nil, rule == trusted && !r.Trusted, rule == traced && r.TraceParent != "":
 			continue
 		case len(x.tokens) > 0 && listed(x.tokens, name):
 			continue
-		case rule == believed && string(name) == forwardedFor:
+		case rule == trusted && string(name) == forwardedFor:
 			x.forwarded = append(append(x.forwarded, value...), ", "...)
 			continue
 		}
 		dst = append(append(dst, name...), ": "...)
 		dst = append(append(dst, value...), crlf...)
 	}
-	return p.appendOwn(dst, ctx, x, r, said)
+	return p.appendOwn(dst, ctx, x, r, has)
 }
 
-// seen are headers that the device or its proxy has sent.
-type seen struct{ proto, host, length bool }
+// present records which headers the device or its proxy sent.
+type present struct{ proto, host, length bool }
 
-func (s *seen) note(name []byte) {
+func (s *present) note(name []byte) {
 	switch string(name) {
 	case forwardedProto:
 		s.proto = true
@@ -62,8 +62,8 @@ const (
 	headerTraceState  = "Tracestate"
 )
 
-// appendOwn appends what the gateway says of the request: who asked, how, and how long the body is.
-func (p *Proxy) appendOwn(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *Request, said seen) []byte {
+// appendOwn appends the gateway's own headers (forwarding, identity, trace, framing) and the empty line.
+func (p *Proxy) appendOwn(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *Request, has present) []byte {
 	if peer := edge.PeerAddr(ctx.RemoteAddr()); peer.IsValid() {
 		x.forwarded = peer.AppendTo(x.forwarded)
 	} else {
@@ -72,14 +72,14 @@ func (p *Proxy) appendOwn(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *
 	if len(x.forwarded) > 0 {
 		dst = appendField(dst, forwardedFor, x.forwarded)
 	}
-	if !said.proto || !r.Trusted {
+	if !has.proto || !r.Trusted {
 		scheme := schemeHTTP
 		if ctx.IsTLS() {
 			scheme = schemeHTTPS
 		}
 		dst = appendField(dst, forwardedProto, scheme)
 	}
-	if !said.host || !r.Trusted {
+	if !has.host || !r.Trusted {
 		dst = appendField(dst, forwardedHost, hostOf(&ctx.Request.Header))
 	}
 	if p.identityHeader != "" && len(r.Identity) > 0 {
@@ -92,7 +92,7 @@ func (p *Proxy) appendOwn(dst []byte, ctx *fasthttp.RequestCtx, x *exchange, r *
 		}
 	}
 	switch {
-	case x.upload.length == 0 && !said.length && !wantsLength(ctx.Method()):
+	case x.upload.length == 0 && !has.length && !wantsLength(ctx.Method()):
 	case x.upload.length >= 0:
 		dst = append(dst, "Content-Length: "...)
 		dst = strconv.AppendInt(dst, int64(x.upload.length), 10)
@@ -110,7 +110,8 @@ func appendFirstLine(dst, method, target []byte, u *upstream) []byte {
 	return append(append(dst, u.host...), crlf...)
 }
 
-// hostOf returns the host that a request is for: that of an absolute-form target, whatever Host says (RFC 9112 §3.2.2).
+// hostOf returns the host that a request is for: Host, or that of an absolute-form target, which takes precedence
+// (RFC 9112 §3.2.2).
 func hostOf(h *fasthttp.RequestHeader) []byte {
 	uri := h.RequestURI()
 	if len(uri) > 0 && uri[0] != '/' {

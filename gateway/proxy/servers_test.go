@@ -18,15 +18,15 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// Real servers, behind the gateway and in front of it.
+// These tests run real servers behind the gateway and in front of it.
 
-var long = flag.Bool("long", false, "burst for two minutes at a Node server as it comes, which closes idle connections after 5 s")
+var long = flag.Bool("long", false, "send bursts for two minutes to a Node server with its default keep-alive time-out, 5 s")
 
-// packages says which of Debian's packages has a server.
+// packages names the Debian package of each server.
 var packages = map[string]string{"haproxy": "haproxy", "nginx": "nginx-light", "node": "nodejs", "python3": "python3"}
 
-// start runs a server until the test ends, and waits until it takes connections at address. Without the program the test
-// is skipped.
+// start runs a server until the test ends, and waits until it accepts connections at address. If the program is not
+// installed, the test is skipped.
 func start(t *testing.T, address, program string, args ...string) {
 	t.Helper()
 	servertest.Start(t, address, exec.Command(servertest.Program(t, program, packages[program]), args...)) //nolint:gosec // programs that this file names
@@ -43,14 +43,14 @@ func write(t *testing.T, name, text string) string {
 
 func port(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
-// client keeps as many connections as it is asked to use at once.
+// client returns a client that keeps up to 100 idle connections.
 func client(t *testing.T) *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 100}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// burst sends n requests at once, and demands 200 of each.
+// burst sends n requests concurrently, and checks that each is answered 200.
 func burst(t *testing.T, c *http.Client, address string, n int) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -77,7 +77,7 @@ func burst(t *testing.T, c *http.Client, address string, n int) {
 	all.Wait()
 }
 
-// TestNode: a server that closes idle connections early costs no request.
+// TestNode checks that no request fails because the server closes idle connections early.
 func TestNode(t *testing.T) {
 	t.Parallel()
 	idle, every, bursts := 300*time.Millisecond, 500*time.Millisecond, 4
@@ -97,7 +97,8 @@ s.listen(%s, "127.0.0.1")`, idle.Milliseconds(), port(address)))
 	}
 }
 
-// TestWSGI: what Python makes of a request's headers holds nothing that the device has said of itself.
+// TestWSGI checks that in the variables that Python makes of a request's headers, nothing that the device claims about
+// itself appears.
 func TestWSGI(t *testing.T) {
 	t.Parallel()
 	address := servertest.FreeAddress(t)
@@ -132,7 +133,7 @@ make_server("127.0.0.1", int(sys.argv[1]), app, handler_class=Quiet).serve_forev
 	}
 }
 
-// nginx starts an nginx with what its http block holds.
+// nginx starts nginx with block in its http block.
 func nginx(t *testing.T, address, block string) {
 	t.Helper()
 	folder := t.TempDir()
@@ -147,7 +148,7 @@ func nginx(t *testing.T, address, block string) {
 	start(t, address, "nginx", "-p", folder, "-c", path, "-e", "stderr")
 }
 
-// TestNginx: behind the gateway, closing early, and in front of it.
+// TestNginx runs nginx behind the gateway, closing connections early, and in front of it.
 func TestNginx(t *testing.T) {
 	t.Parallel()
 	behind, before := servertest.FreeAddress(t), servertest.FreeAddress(t)
@@ -167,7 +168,7 @@ func TestNginx(t *testing.T) {
 	}
 }
 
-// TestHAProxy: behind the gateway, closing early, and in front of it.
+// TestHAProxy runs HAProxy behind the gateway, closing connections early, and in front of it.
 func TestHAProxy(t *testing.T) {
 	t.Parallel()
 	behind, before := servertest.FreeAddress(t), servertest.FreeAddress(t)

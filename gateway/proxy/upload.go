@@ -11,25 +11,25 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// upload is a request's body on its way. What of it has been read is kept, up to maxReplay bytes, so that it can be
-// sent again.
+// upload is the body of a request that is being sent. The bytes read are kept, if they are maxReplay at most, so that
+// they can be sent again.
 type upload struct {
-	length int       // noLength: it comes in chunks; noBody: there is none
-	source io.Reader // what is left of it; nil: all of it is in kept
+	length int       // noLength: chunked; noBody: none
+	source io.Reader // the bytes not read yet; nil: kept has all
 	kept   []byte
-	at     int  // how much of kept was sent in this attempt
-	whole  bool // kept is all that was read so far
-	left   int  // limits.max_body, less what was read
+	at     int  // bytes of kept that were sent in this attempt
+	whole  bool // kept has all bytes read so far
+	left   int  // limits.max_body minus the bytes read
 	err    error
 
 	ctx    *fasthttp.RequestCtx
 	limits *Limits
 }
 
-// maxReplay is how much of a body is kept, in bytes.
+// maxReplay is the size of the largest body that is kept, in bytes.
 const maxReplay = 64 << 10
 
-// open readies u for ctx's body.
+// open prepares u for ctx's body.
 func (u *upload) open(ctx *fasthttp.RequestCtx, limits *Limits) *edge.Fault {
 	in := &ctx.Request
 	*u = upload{length: in.Header.ContentLength(), kept: u.kept[:0], whole: true, left: limits.MaxBody, ctx: ctx, limits: limits}
@@ -53,7 +53,7 @@ func (u *upload) open(ctx *fasthttp.RequestCtx, limits *Limits) *edge.Fault {
 	return nil
 }
 
-// wantsLength reports whether a request of this method says so when it has no body (RFC 9110 §8.6).
+// wantsLength reports whether a request of this method has Content-Length: 0 when it has no body (RFC 9110 §8.6).
 func wantsLength(method []byte) bool {
 	switch string(method) {
 	case fasthttp.MethodPost, fasthttp.MethodPut, fasthttp.MethodPatch:
@@ -62,14 +62,14 @@ func wantsLength(method []byte) bool {
 	return false
 }
 
-// rewind begins the body anew. It reports false if more was read than is kept, or reading failed.
+// rewind restarts the body. It returns false if more was read than is kept, or reading failed.
 func (u *upload) rewind() bool {
 	u.at = 0
 	return u.whole && u.err == nil
 }
 
-// Read reads the body: what is kept, then what is still to come. Every wait has its own deadline, and no more than
-// limits.max_body bytes pass. Its errors other than io.EOF are *uploadError.
+// Read reads the body: the kept bytes, then the rest. Every wait has its own deadline, and more than limits.max_body
+// bytes are an error. Errors other than io.EOF are *uploadError.
 func (u *upload) Read(p []byte) (int, error) {
 	if u.at < len(u.kept) {
 		n := copy(p, u.kept[u.at:])
@@ -84,7 +84,7 @@ func (u *upload) Read(p []byte) (int, error) {
 	}
 	n, err := u.receive(p)
 	if err != nil {
-		u.err = err // bytes that come with it are sent first, or not at all: what follows is an error in any case
+		u.err = err // bytes that come with it are returned first, and the next Read returns the error
 		if errors.Is(err, io.EOF) {
 			u.source, u.err = nil, nil
 		}
@@ -105,7 +105,7 @@ func (u *upload) Read(p []byte) (int, error) {
 func (u *upload) receive(p []byte) (int, error) {
 	if u.limits.ReadTimeout > 0 {
 		if err := u.ctx.SetReadDeadline(time.Now().Add(u.limits.ReadTimeout)); err != nil {
-			return 0, &uploadError{errRequest("the connection is gone")}
+			return 0, &uploadError{errRequest("the connection is closed")}
 		}
 	}
 	n, err := u.source.Read(p)
@@ -121,20 +121,21 @@ func (u *upload) receive(p []byte) (int, error) {
 	}
 }
 
-// uploadError says that a request could not be sent whole because the device did not send it.
+// uploadError says that a request's body could not be read from the device. answer is the device's answer.
 type uploadError struct{ answer *edge.Fault }
 
 func (e *uploadError) Error() string { return e.answer.Error() }
 
-// send writes head and body to c, whose framing head has announced.
+// send writes the head, in buf[:head], and the body to c, in the framing that the head announces. It returns buf, which may
+// have grown.
 func (u *upload) send(c *conn, buf []byte, head int) ([]byte, error) {
 	if u.length == 0 || u.length == noBody {
 		_, err := c.Write(buf[:head])
 		return buf, err
 	}
-	full := head // bytes of buf that wait to be written: the head goes out with the body's first bytes
+	full := head // bytes of buf to write: the head is written with the body's first bytes
 	for sent := 0; ; {
-		// Room for the size of a chunk before it, and its end after.
+		// Leave room for the chunk's size before the data, and for CRLF after it.
 		buf = grow(buf, full+sendBuffer)
 		start := full
 		if u.length == noLength {
@@ -162,7 +163,7 @@ const (
 	chunkHead  = 6 // four digits of a chunk's size and its CRLF
 )
 
-// frame makes n bytes in buf a chunk, if the body comes in chunks, and returns where the end of buf is now.
+// frame makes a chunk of the next n bytes in buf, if the body is chunked, and returns the new end of buf's content.
 func (u *upload) frame(buf []byte, full, n int, ended bool) int {
 	if u.length >= 0 {
 		return full + n
@@ -179,7 +180,7 @@ func (u *upload) frame(buf []byte, full, n int, ended bool) int {
 	return full
 }
 
-// grow returns buf with at least n bytes, and a few spare ones.
+// grow returns buf with length n and room for lastChunk more bytes.
 func grow(buf []byte, n int) []byte {
 	if cap(buf) < n+lastChunk {
 		buf = append(make([]byte, 0, n+lastChunk), buf...)
@@ -187,4 +188,4 @@ func grow(buf []byte, n int) []byte {
 	return buf[:n]
 }
 
-const lastChunk = 8 // more than the last chunk takes
+const lastChunk = 8 // more than the length of the last chunk

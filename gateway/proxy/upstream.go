@@ -11,8 +11,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Passive health: an upstream that failed maxFailures times in a row is left out for ejectFor, doubling with every
-// further failure up to ejectForMax. With all of them out, the one that comes back first is tried.
+// Passive health: an upstream that fails maxFailures times in a row is ejected for ejectFor, which doubles with every
+// further failure up to ejectForMax. If all are ejected, the one that returns first is tried.
 const (
 	maxFailures = 3
 	ejectFor    = time.Second
@@ -22,24 +22,24 @@ const (
 // upstream is one server of the fleet backend. Safe for concurrent use.
 type upstream struct {
 	host    string      // host:port as in the configuration, sent as Host
-	address string      // what is dialed
+	address string      // the address to dial
 	tls     *tls.Config // nil: http://
 	timeout time.Duration
-	buffer  int // bytes of a reader; the largest header of an answer
+	buffer  int // size of a reader in bytes; limits an answer's head
 	dialer  *fasthttp.TCPDialer
 	pool    pool
 
-	failures atomic.Int32
-	outUntil atomic.Int64 // Unix nanoseconds; 0: in
+	failures     atomic.Int32
+	ejectedUntil atomic.Int64 // Unix nanoseconds; 0: not ejected
 }
 
-// balancer hands out upstreams in turn. Safe for concurrent use.
+// balancer picks upstreams in rotation. Safe for concurrent use.
 type balancer struct {
 	upstreams []*upstream
 	next      atomic.Uint32
 }
 
-// newBalancer makes a balancer over base URLs such as "http://127.0.0.1:9000". timeout bounds connecting and every
+// newBalancer makes a balancer over base URLs such as "http://127.0.0.1:9000". timeout limits connecting and every
 // single wait for bytes, not a whole body.
 func newBalancer(urls []string, timeout time.Duration, buffer int) (*balancer, error) {
 	b := &balancer{}
@@ -72,7 +72,7 @@ func newUpstream(u *url.URL, timeout time.Duration, buffer int) *upstream {
 	return up
 }
 
-// connect returns an idle connection, or, with fresh or when there is none, a new one.
+// connect returns an idle connection. If there is none, or fresh is set, it returns a new one.
 func (u *upstream) connect(fresh bool) (*conn, error) {
 	if !fresh {
 		if c := u.pool.take(time.Now()); c != nil {
@@ -96,45 +96,44 @@ func (u *upstream) connect(fresh bool) (*conn, error) {
 	return c, nil
 }
 
-// pick returns the upstream whose turn it is, passing over those that are out and over last, the one that has just
-// failed this request.
+// pick returns the next upstream in rotation. It skips ejected ones, and last, which has just failed this request.
 func (b *balancer) pick(now time.Time, last *upstream) *upstream {
 	n := len(b.upstreams)
 	if n == 1 {
 		return b.upstreams[0]
 	}
 	start := int(b.next.Add(1))
-	var first *upstream // of those that are out, the first to come back
+	var first *upstream // the ejected one that returns first
 	for i := range n {
 		u := b.upstreams[(start+i)%n]
 		if u == last {
 			continue
 		}
-		out := u.outUntil.Load()
-		if out <= now.UnixNano() {
+		until := u.ejectedUntil.Load()
+		if until <= now.UnixNano() {
 			return u
 		}
-		if first == nil || out < first.outUntil.Load() {
+		if first == nil || until < first.ejectedUntil.Load() {
 			first = u
 		}
 	}
 	return first
 }
 
-// failed and worked record the outcome of a request to u.
+// failed and succeeded record the outcome of a request to u.
 func (u *upstream) failed(now time.Time) {
 	n := u.failures.Add(1)
 	if n < maxFailures {
 		return
 	}
-	out := min(ejectFor<<min(n-maxFailures, 10), ejectForMax)
-	u.outUntil.Store(now.Add(out).UnixNano())
+	duration := min(ejectFor<<min(n-maxFailures, 10), ejectForMax)
+	u.ejectedUntil.Store(now.Add(duration).UnixNano())
 }
 
-func (u *upstream) worked() {
+func (u *upstream) succeeded() {
 	if u.failures.Load() != 0 {
 		u.failures.Store(0)
-		u.outUntil.Store(0)
+		u.ejectedUntil.Store(0)
 	}
 }
 

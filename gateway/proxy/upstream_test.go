@@ -13,9 +13,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// TestUpstreamBreaksOff: a chunked answer without its last chunk is no whole one, also where TLS ends in order, as a
-// proxy before a dead backend ends it. An answer that ends with its connection is.
-func TestUpstreamBreaksOff(t *testing.T) {
+// TestUpstreamEndsEarly checks that a chunked answer without its last chunk is incomplete, even if TLS is closed properly, as a
+// proxy in front of a dead backend does. An answer that ends with its connection is complete.
+func TestUpstreamEndsEarly(t *testing.T) {
 	var sent string
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()

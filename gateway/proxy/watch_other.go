@@ -4,7 +4,7 @@ package proxy
 
 import "net"
 
-// watch cannot look at an idle connection here: that it has ended shows when it is used.
+// watch cannot check an idle connection on this system. If the upstream has closed it, its next use fails.
 type watch struct{}
 
 func (*watch) start(net.Conn) {}

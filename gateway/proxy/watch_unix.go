@@ -38,7 +38,7 @@ func (w *watch) start(socket net.Conn) {
 	}
 }
 
-// silent reports whether the socket has nothing to read: no unsolicited bytes and no end.
+// silent reports whether the socket has nothing to read: no unsolicited bytes, and it is not closed.
 func (w *watch) silent() bool {
 	if w.raw == nil {
 		return true
