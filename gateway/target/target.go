@@ -1,4 +1,4 @@
-// Package target parses a request's target (RFC 9112 §3.2) once, for all who need it.
+// Package target parses a request's target (RFC 9112 §3.2) once, for all its users.
 //
 //	http://host/things/t%3A1/jobs?maxResults=2     absolute form: the authority is left out
 //	           └──── Path ───────┘└── Query ──┘
@@ -20,17 +20,17 @@ const MaxSegments = 24
 // Errors of Parse and Spelling. The texts are for clients.
 var (
 	ErrForm      = errors.New("the request target must begin with / or be an absolute http URL (RFC 9112 §3.2)")
-	ErrCharacter = errors.New("the request target holds a space, a control character or # (RFC 9112 §3.2)")
+	ErrCharacter = errors.New("the request target contains a space, a control character or # (RFC 9112 §3.2)")
 
 	ErrEscape       = errors.New("the path is not percent-encoded: % must be followed by two hexadecimal digits (RFC 3986 §2.1)")
-	ErrEmptySegment = errors.New("the path holds an empty segment, //; it must have one spelling only")
-	ErrDotSegment   = errors.New("the path holds a dot segment, . or ..; it must have one spelling only")
-	ErrBackslash    = errors.New("the path holds a backslash; it must have one spelling only")
-	ErrEncoded      = errors.New("the path holds an encoded slash, backslash, dot or control character (%2F, %5C, %2E, %00); it must have one spelling only")
+	ErrEmptySegment = errors.New("the path contains an empty segment, //; ambiguous paths are rejected")
+	ErrDotSegment   = errors.New("the path contains a dot segment, . or ..; ambiguous paths are rejected")
+	ErrBackslash    = errors.New("the path contains a backslash; ambiguous paths are rejected")
+	ErrEncoded      = errors.New("the path contains an encoded slash, backslash, dot or control character (%2F, %5C, %2E, %00); ambiguous paths are rejected")
 )
 
 // Target is a parsed request target. Its slices refer to the bytes given to Parse and to its own buffer: they are valid until
-// the next Parse, and as long as those bytes. The zero value is ready for use; reuse it. It is not safe for concurrent use.
+// the next Parse, while those bytes are. The zero value is ready for use; reuse it. It is not safe for concurrent use.
 type Target struct {
 	origin, path, query []byte
 
@@ -38,7 +38,7 @@ type Target struct {
 	n        int  // segments
 	long     bool // has more than MaxSegments
 
-	spelling error // why the path has other spellings; nil if it has none
+	spelling error // why the path is ambiguous; nil: it is not
 	scratch  []byte
 }
 
@@ -157,12 +157,12 @@ func (t *Target) split() error {
 		case slash:
 			t.add(origin[start:i], escaped, false)
 			start, escaped = i+1, false
-		case refused:
+		case invalid:
 			return ErrCharacter
 		}
 	}
 	for _, c := range t.query {
-		if classes[c] == refused {
+		if classes[c] == invalid {
 			return ErrCharacter
 		}
 	}
@@ -202,7 +202,7 @@ func (t *Target) decode(segment []byte) []byte {
 	return t.scratch[from:]
 }
 
-// isDots says whether a segment is . or .., or one with parameters (RFC 3986 §3.3), which some servers cut off first.
+// isDots reports whether a segment is . or .., or one with parameters (RFC 3986 §3.3), which some servers cut off first.
 func isDots(segment []byte) bool {
 	dots := 0
 	for dots < len(segment) && segment[dots] == '.' {
@@ -225,7 +225,7 @@ func (t *Target) doubtEscapes(segment []byte) {
 	}
 }
 
-// doubt records the first reason.
+// doubt records why the path is ambiguous. The first reason counts.
 func (t *Target) doubt(why error) {
 	if t.spelling == nil {
 		t.spelling = why
@@ -239,14 +239,14 @@ const (
 	slash
 	backslash
 	question
-	refused
+	invalid
 )
 
 var classes = func() (t [256]uint8) {
 	for c := range ' ' + 1 {
-		t[c] = refused
+		t[c] = invalid
 	}
-	t[0x7f], t['#'] = refused, refused
+	t[0x7f], t['#'] = invalid, invalid
 	t['%'], t['/'], t['\\'], t['?'] = percent, slash, backslash, question
 	return t
 }()

@@ -30,7 +30,7 @@ func TestParse(t *testing.T) {
 	f("/a/", "/a/", "", "a", "")
 	f("/things/t%3A1/jobs?maxResults=2", "/things/t%3A1/jobs", "maxResults=2", "things", "t:1", "jobs")
 	f("/a%252f/b?x=/y?z", "/a%252f/b", "x=/y?z", "a%2f", "b") // decoded once
-	f("/a?%zz", "/a", "%zz", "a")                             // a query is anybody's own
+	f("/a?%zz", "/a", "%zz", "a")                             // the query is not checked
 	f("/a?", "/a", "", "a")
 	f("//a", "//a", "", "", "a")
 	f("/a%zz/%62", "/a%zz/%62", "", "a%zz", "b")
@@ -42,7 +42,7 @@ func TestParse(t *testing.T) {
 	f("http://host//a", "//a", "", "", "a")
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	f := func(uri string, want error) {
 		t.Helper()
 		var g Target
@@ -104,7 +104,7 @@ func TestSpelling(t *testing.T) {
 	f("/%", ErrEscape)
 	f("/%4", ErrEscape)
 	f("/a%/bc", ErrEscape)
-	f("//../%2f/%zz/%2f", ErrEscape) // there is no decoding it, whatever else there is
+	f("//../%2f/%zz/%2f", ErrEscape) // takes precedence over the other reasons
 	f("/"+strings.Repeat("a/", 100)+"%zz", ErrEscape)
 	f("/"+strings.Repeat("a/", 100)+"../b", ErrDotSegment) // also beyond MaxSegments
 }
@@ -139,7 +139,8 @@ func TestAppendDecoded(t *testing.T) {
 	f("a%0g", "", false)
 }
 
-// A target is what net/url makes of it, or is refused; and one that has one spelling is what cleaning makes of it.
+// FuzzParse checks that a target is rejected or parsed as by net/url, and that cleaning does not change the path of an
+// unambiguous one.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"/things/t%3A1/jobs/$next?x=1", "//a//b", "/%", "/a%2fb", "http://host/a?b", "http://host", "http://h?q", "/a#b", "*", "x://y/z", "/./..;/%2e", "/" + strings.Repeat("a/", 40),
@@ -150,7 +151,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, uri string) {
 		err := g.Parse([]byte(uri))
 		if err != nil {
-			checkRefused(t, uri, err)
+			checkRejected(t, uri, err)
 			return
 		}
 		u, err := url.ParseRequestURI(string(g.Origin()))
@@ -167,18 +168,18 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q: query %q, net/url's %q", uri, g.Query(), u.RawQuery)
 		}
 		if clean := u.JoinPath().EscapedPath(); g.Spelling() == nil && strings.TrimSuffix(clean, "/") != strings.TrimSuffix(u.EscapedPath(), "/") && !strings.Contains(uri, ";") {
-			t.Errorf("%q: it is said to have one spelling, but net/url cleans it to %q", uri, clean)
+			t.Errorf("%q: Spelling is nil, but net/url cleans the path to %q", uri, clean)
 		}
 	})
 }
 
-// checkRefused checks that what is refused is nothing that net/url takes, or holds what RFC 9112 does not allow.
-func checkRefused(t *testing.T, uri string, err error) {
+// checkRejected checks that net/url rejects a rejected target too, or that RFC 9112 does not allow it.
+func checkRejected(t *testing.T, uri string, err error) {
 	u, parseErr := url.ParseRequestURI(uri)
 	switch {
 	case parseErr != nil || strings.ContainsAny(uri, " #") || uri == "*": // a server as a whole, which has no path
 	case u.Scheme != "" && u.Scheme != "http" && u.Scheme != "https", u.Opaque != "", u.Scheme != "" && u.Host == "":
 	default:
-		t.Errorf("%q is refused (%v), but net/url takes it: %#v", uri, err, u)
+		t.Errorf("%q is rejected (%v), but net/url accepts it: %#v", uri, err, u)
 	}
 }
