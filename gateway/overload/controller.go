@@ -3,14 +3,14 @@ package overload
 import "time"
 
 const (
-	// Load shedding begins once this much delay has lasted this long while so many requests wait for each processor. A
-	// garbage collection or a burst passes by itself. A hundred connections that send requests as fast as they are answered
-	// wait only for each other.
+	// Load shedding begins after patience with at least tooLong of delay and crowd requests waiting for each processor. A
+	// garbage collection or a burst is shorter. A hundred connections that send requests as fast as they are answered
+	// are fewer.
 	tooLong  = 30 * time.Millisecond
 	patience = 100 * time.Millisecond
 	crowd    = 128
 
-	// Target is the delay to aim for from then on. A request waits this long once or twice, and up to 10 ms more, the
+	// Target is the delay to aim for while shedding. A request waits this long once or twice, and up to 10 ms more, the
 	// longest a busy Go program takes to poll its sockets.
 	Target = 3 * time.Millisecond
 
@@ -22,14 +22,14 @@ const (
 
 	first = 0.5  // the admitted fraction when shedding begins
 	least = 0.01 // the smallest fraction
-	gain  = 0.02 // by which the fraction grows in an interval of quickly without any delay
-	steep = -3   // how many times faster it falls, at most
+	gain  = 0.02 // relative growth of the fraction in an interval of quickly without delay
+	steep = -3   // the fraction falls at most three times as fast
 )
 
 // measurement is what was measured in one interval.
 type measurement struct {
 	arrived int64 // requests
-	refused int64 // of them, those for whom there was no turn
+	refused int64 // requests that were rejected for lack of a turn
 	took    time.Duration
 	delay   time.Duration // median wait of runnable goroutines for a processor
 }
@@ -39,7 +39,7 @@ type controller struct {
 	processors int
 	admitted   float64       // the fraction; 1: all
 	alert      bool          // requests were shed recently
-	lasted     time.Duration // how long there has been too much delay or, with alert, how long all have been admitted
+	lasted     time.Duration // time with too much delay or, with alert, with no request shed
 }
 
 // step takes a measurement and returns the fraction of the requests to admit until the next.

@@ -1,15 +1,15 @@
 // Package overload sheds load: while more requests arrive than the processors can serve, it rejects some, so that those it
 // admits are answered in time.
 //
-// It measures delay, not the number in flight: how long runnable goroutines wait for a processor, as the Go scheduler
+// It measures delay, not the number of requests in flight: how long runnable goroutines wait for a processor, as the Go scheduler
 // measures it, and by Little's law how many requests wait at once. Requests that wait for something else (an upstream, a
 // source, a slow reader) cause no such delay, and a machine that is busy with other work while few requests arrive causes
 // no shedding.
 //
 //	every few ms:   delay over Target, and many wait    admit a smaller fraction
-//	                else                                admit more again
+//	                otherwise                           admit more again
 //
-// While there is too much delay, admitted requests with long work (signing a document) take turns, so that the others are
+// During overload, admitted requests with long work (signing a document) take turns, so that the others are
 // rejected at once and the processors always have work: see Gate.Turn. A request that would wait too long for its turn is
 // rejected too.
 package overload
@@ -25,7 +25,7 @@ import (
 // Gate decides which requests are admitted. It is safe for concurrent use.
 type Gate struct {
 	arrived   atomic.Int64
-	threshold atomic.Uint32 // a random number above it is rejected; MaxUint32: none is
+	threshold atomic.Uint32 // a request with a random number above it is rejected; MaxUint32: none
 	alert     atomic.Bool   // overloaded, now or recently
 	turns     *turns        // nil: no pipe could be created
 	stop      chan struct{}
@@ -61,20 +61,20 @@ func (g *Gate) Admit() bool {
 // processor-intensive work.
 func (g *Gate) Alert() bool { return g.alert.Load() && g.turns != nil }
 
-// Turn waits until a processor is free for an admitted request's work, and reports whether that was soon enough. If so, call
-// EndTurn after the work. Use it only during Alert, for work that does not block.
+// Turn waits until a processor is free for an admitted request's work. It returns false if the wait would be too long.
+// Otherwise call EndTurn after the work. Use it only during Alert, for work that does not block.
 func (g *Gate) Turn() bool { return g.turns.take() }
 
 // EndTurn ends a turn and lets the next request work.
 func (g *Gate) EndTurn() { g.turns.give() }
 
-// Measuring intervals. A measurement costs the work of one or two requests, so they are short only while they have to be.
+// Measuring intervals. A measurement costs the work of one or two requests, so the short interval is used only when needed.
 const (
 	quickly = 5 * time.Millisecond
 	slowly  = 50 * time.Millisecond
 )
 
-// busy is the rate of requests, a second and processor, from which a delay over Target shortens the interval.
+// busy is the rate, in requests per second and processor, above which a delay over Target shortens the interval.
 const busy = 200
 
 func (g *Gate) watch() {
@@ -95,7 +95,7 @@ func (g *Gate) watch() {
 		last = now
 		m := measurement{arrived: g.arrived.Swap(0), took: took, delay: delays.median()}
 		if g.turns != nil {
-			m.refused = g.turns.turnedAway()
+			m.refused = g.turns.takeRefused()
 		}
 		admitted := control.step(m)
 		g.alert.Store(control.alert)

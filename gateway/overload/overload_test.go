@@ -8,23 +8,22 @@ import (
 	"time"
 )
 
-// processor is a simulation of one: requests wait in one queue, first come, first served. Serving one takes its time,
-// and turning one away a part of that.
+// processor simulates a processor with one first-come, first-served queue. Serving a request takes serve, rejecting it shed.
 type processor struct {
-	control      controller
-	now          time.Duration
-	serve, shed  time.Duration
-	free         time.Duration // when it has done all that has come
-	credit       float64       // of requests that come
-	lot          float64       // decides who is let in, evenly
-	good, turned int
-	goodWaits    []time.Duration
-	turnedWaits  []time.Duration
+	control        controller
+	now            time.Duration
+	serve, shed    time.Duration
+	free           time.Duration // when the queue will be empty
+	credit         float64       // arrivals due, with their fraction
+	lot            float64       // spreads the admitted requests evenly
+	good, rejected int
+	goodWaits      []time.Duration
+	shedWaits      []time.Duration
 }
 
-// run lets requests come at rate, for a time.
+// run simulates requests that arrive at rate, per second, for length.
 func (p *processor) run(rate float64, length time.Duration) {
-	p.good, p.turned, p.goodWaits, p.turnedWaits = 0, 0, nil, nil
+	p.good, p.rejected, p.goodWaits, p.shedWaits = 0, 0, nil, nil
 	const tick = 100 * time.Microsecond
 	var delays []time.Duration
 	arrived, last := int64(0), p.now
@@ -40,8 +39,8 @@ func (p *processor) run(rate float64, length time.Duration) {
 				p.goodWaits = append(p.goodWaits, p.free-p.now)
 			} else {
 				p.free = began + p.shed
-				p.turned++
-				p.turnedWaits = append(p.turnedWaits, p.free-p.now)
+				p.rejected++
+				p.shedWaits = append(p.shedWaits, p.free-p.now)
 			}
 		}
 		if p.now-last >= quickly {
@@ -63,111 +62,111 @@ func p99(waits []time.Duration) time.Duration {
 	return waits[len(waits)*99/100]
 }
 
-// TestOverload: three times what can be served comes, and four fifths of that is.
+// TestOverload checks that at three times the peak rate, at least 0.8 of the peak is served.
 func TestOverload(t *testing.T) {
 	for _, serve := range []time.Duration{20 * time.Microsecond, 200 * time.Microsecond, 2 * time.Millisecond} {
 		p := &processor{control: controller{processors: 1, admitted: 1}, serve: serve, shed: serve / 20}
 		peak := float64(time.Second / serve)
 		p.run(peak*0.9, 5*time.Second)
-		if p.turned > 0 {
-			t.Errorf("%v: of 0.9 of the peak, %d were turned away", serve, p.turned)
+		if p.rejected > 0 {
+			t.Errorf("%v: at 0.9 of the peak, %d were rejected", serve, p.rejected)
 		}
-		p.run(peak*3, 2*time.Second) // it finds out
+		p.run(peak*3, 2*time.Second) // let it settle
 		p.run(peak*3, 10*time.Second)
-		if good := float64(p.good) / 10 / peak; good < 0.8 || p99(p.goodWaits) > 100*time.Millisecond || p99(p.turnedWaits) > 25*time.Millisecond {
-			t.Errorf("%v: goodput %.2f of the peak, p99 %v of those let in, %v of those turned away", serve, good, p99(p.goodWaits), p99(p.turnedWaits))
+		if good := float64(p.good) / 10 / peak; good < 0.8 || p99(p.goodWaits) > 100*time.Millisecond || p99(p.shedWaits) > 25*time.Millisecond {
+			t.Errorf("%v: goodput %.2f of the peak, p99 %v of the admitted, %v of the rejected", serve, good, p99(p.goodWaits), p99(p.shedWaits))
 		}
-		p.run(peak*0.7, 5*time.Second) // it is over
+		p.run(peak*0.7, 5*time.Second) // let it recover
 		p.run(peak*0.7, 10*time.Second)
-		if p.turned > 0 || p.control.alert {
-			t.Errorf("%v: five seconds after it is over, %d were turned away", serve, p.turned)
+		if p.rejected > 0 || p.control.alert {
+			t.Errorf("%v: from five seconds after the overload, %d were rejected, alert %v", serve, p.rejected, p.control.alert)
 		}
 	}
 }
 
-// TestNoOverload: delay alone is none, and neither is a crowd that is served.
+// TestNoOverload checks that nothing is shed for delay alone, or for many requests that are served.
 func TestNoOverload(t *testing.T) {
 	f := func(name string, m measurement) {
 		t.Helper()
 		c := controller{processors: 1, admitted: 1}
 		for range 1000 {
 			if c.step(m) != 1 {
-				t.Fatalf("%s: some are turned away", name)
+				t.Fatalf("%s: some are rejected", name)
 			}
 		}
 	}
-	f("a machine that is busy with other things", measurement{arrived: 1, took: quickly, delay: time.Second / 2})
+	f("a machine busy with other work", measurement{arrived: 1, took: quickly, delay: time.Second / 2})
 	f("a closed loop of 64", measurement{arrived: 32, took: quickly, delay: 10 * time.Millisecond})
-	f("much is asked, all is answered", measurement{arrived: 10000, took: quickly, delay: time.Millisecond})
-	f("an upstream is slow", measurement{arrived: 3, took: quickly, delay: 0})
-	f("nothing", measurement{took: slowly})
+	f("many requests, all answered", measurement{arrived: 10000, took: quickly, delay: time.Millisecond})
+	f("a slow upstream", measurement{arrived: 3, took: quickly, delay: 0})
+	f("no requests", measurement{took: slowly})
 
 	c := controller{processors: 1, admitted: 1}
-	for range 1000 { // collections of garbage
+	for range 1000 { // garbage collections
 		for range 4 {
 			c.step(measurement{arrived: 100, took: 10 * time.Millisecond, delay: 50 * time.Millisecond})
 		}
 		if c.step(measurement{arrived: 100, took: quickly, delay: time.Millisecond}) != 1 {
-			t.Fatal("a pause: some are turned away")
+			t.Fatal("a garbage collection: some are rejected")
 		}
 	}
 }
 
-// TestAlertLasts: it is not over while there is not a turn for everybody, however short the delays are.
+// TestAlertLasts checks that the alert lasts while requests are rejected for lack of a turn, however short the delays are.
 func TestAlertLasts(t *testing.T) {
 	c := controller{processors: 1, admitted: 1, alert: true}
 	for range 2 * calm / quickly {
 		c.step(measurement{arrived: 70, refused: 50, took: quickly, delay: time.Millisecond})
 		if !c.alert {
-			t.Fatal("it is over although 50 of 70 are turned away")
+			t.Fatal("the alert ended although 50 of 70 are rejected")
 		}
 	}
 	for range calm / quickly {
 		c.step(measurement{arrived: 20, took: quickly, delay: time.Millisecond})
 	}
 	if c.alert {
-		t.Errorf("%v after the last was turned away it is not over", calm)
+		t.Errorf("the alert is still on %v after the last rejection", calm)
 	}
 }
 
-// TestRuntimeMeasures: the runtime has the measurement that it is asked for.
+// TestRuntimeMeasures checks that the Go runtime has the metric of scheduling delays, and the median of a histogram.
 func TestRuntimeMeasures(t *testing.T) {
 	d := newDelays()
 	if d.sample[0].Value.Kind() != metrics.KindFloat64Histogram {
-		t.Fatal("the runtime does not measure how long goroutines wait")
+		t.Fatal("the runtime has no metric of scheduling delays")
 	}
 	if got := middle([]uint64{1, 2, 4, 0}, []float64{math.Inf(-1), 0, 0.5, 1, 2}, 7); got != time.Second/2 {
-		t.Errorf("the middle is %v", got)
+		t.Errorf("the median is %v, want 500ms", got)
 	}
 	if got := middle([]uint64{0, 0}, []float64{0, 1, 2}, 0); got != 0 {
-		t.Errorf("the middle of nothing is %v", got)
+		t.Errorf("the median of no counts is %v, want 0", got)
 	}
 }
 
-// TestGate: as many pass as the threshold says, and all once it is closed.
+// TestGate checks that Admit admits the fraction that the threshold stands for, without allocating.
 func TestGate(t *testing.T) {
 	g := &Gate{stop: make(chan struct{})}
-	f := func(admitted float64) (passed float64) {
-		g.threshold.Store(threshold(admitted))
+	f := func(fraction float64) (admitted float64) {
+		g.threshold.Store(threshold(fraction))
 		for range 100_000 {
 			if g.Admit() {
-				passed++
+				admitted++
 			}
 		}
-		return passed / 100_000
+		return admitted / 100_000
 	}
 	if got := f(1); got != 1 {
-		t.Errorf("of all, %v pass", got)
+		t.Errorf("at 1, %v are admitted", got)
 	}
 	if got := f(0.3); got < 0.28 || got > 0.32 {
-		t.Errorf("of 0.3, %v pass", got)
+		t.Errorf("at 0.3, %v are admitted", got)
 	}
 	if n := testing.AllocsPerRun(100, func() { g.Admit() }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 	open := New()
 	if !open.Admit() {
-		t.Error("the first is turned away")
+		t.Error("the first request is rejected")
 	}
 	open.Close()
 }

@@ -11,7 +11,7 @@ const (
 	// longest is the longest wait for a turn. A request that would wait longer is rejected.
 	longest = 25 * time.Millisecond
 
-	// pause is the amount of work started at once, between two polls of the sockets.
+	// pause is the amount of work started between two polls of the sockets.
 	pause = time.Millisecond
 
 	// unmeasured is the initial estimate of one request's work; smooth is the weight of a new measurement in the
@@ -24,9 +24,9 @@ const (
 // to be rejected would wait behind that work: in the scheduler's queue or, until that is empty, in their sockets, which Go
 // polls when it has nothing else to run.
 //
-//	take ─▶ queue, as long as can be served within longest ────▶ a few at a time ─▶ work ─▶ give
+//	take ─▶ queue, limited to what is served within longest ───▶ a few at a time ─▶ work ─▶ give
 //	  └─ full: rejected                      ▲                                              │
-//	                                         └── pipe: after all that arrived meanwhile ◀───┘
+//	                                         └── pipe: after newly arrived requests ◀───────┘
 //
 // Go polls the pipe together with the clients' sockets. So a request gets no turn before the next poll, even if no other is
 // working: with one processor, no two requests ever work at the same time.
@@ -40,19 +40,19 @@ type turns struct {
 	running  int
 	signaled bool // a signal is in the pipe
 	closed   bool
-	refused  int64 // since the last call of turnedAway
+	refused  int64 // since the last call of takeRefused
 
-	each    time.Duration // estimated time per request, while some wait
+	each    time.Duration // estimated time per request, measured while others wait
 	begun   time.Time     // when the last batch was admitted
-	batch   int           // its size
-	crowded bool          // some still waited then
+	batch   int           // size of the last batch
+	crowded bool          // requests still waited after it
 }
 
 // turn is a waiting request.
-type turn struct{ comes chan struct{} }
+type turn struct{ ready chan struct{} }
 
 var (
-	pool   = sync.Pool{New: func() any { return &turn{comes: make(chan struct{}, 1)} }}
+	pool   = sync.Pool{New: func() any { return &turn{ready: make(chan struct{}, 1)} }}
 	signal = []byte{0}
 )
 
@@ -67,7 +67,7 @@ func newTurns() (*turns, error) {
 	return t, nil
 }
 
-// take waits for a turn and reports whether it got one. If so, call give after the work.
+// take waits for a turn and reports whether the request got one. If so, call give after the work.
 func (t *turns) take() bool {
 	t.mu.Lock()
 	switch {
@@ -83,7 +83,7 @@ func (t *turns) take() bool {
 	own := pool.Get().(*turn)
 	t.push(own)
 	t.next()
-	<-own.comes
+	<-own.ready
 	pool.Put(own)
 	return true
 }
@@ -95,7 +95,7 @@ func (t *turns) give() {
 	t.next()
 }
 
-// next signals that more requests may work, if there is room. It unlocks mu.
+// next signals that more requests may work, if processors are free. It unlocks mu.
 func (t *turns) next() {
 	due := t.n > 0 && t.running < t.processors && !t.signaled && !t.closed
 	t.signaled = t.signaled || due
@@ -105,7 +105,7 @@ func (t *turns) next() {
 	}
 }
 
-// room returns how many may wait.
+// room returns the largest number of waiting requests.
 func (t *turns) room() int { return max(2*t.processors, int(longest/t.each)) }
 
 // run admits requests until close.
@@ -131,7 +131,7 @@ func (t *turns) admit(now time.Time) {
 	t.begun, t.batch = now, 0
 	for most := max(t.processors, int(pause/t.each)); t.n > 0 && t.running < most; t.batch++ {
 		t.running++
-		t.pop().comes <- struct{}{}
+		t.pop().ready <- struct{}{}
 	}
 	t.crowded = t.n > 0
 }
@@ -143,13 +143,13 @@ func (t *turns) close() {
 	t.closed = true
 	for t.n > 0 {
 		t.running++
-		t.pop().comes <- struct{}{}
+		t.pop().ready <- struct{}{}
 	}
 	_ = t.signals.Close()
 }
 
-// turnedAway returns how many requests were rejected since the last call.
-func (t *turns) turnedAway() int64 {
+// takeRefused returns the number of requests rejected since the last call.
+func (t *turns) takeRefused() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := t.refused

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// newTestTurns returns turns of one processor.
+// newTestTurns returns turns for one processor.
 func newTestTurns(t *testing.T) *turns {
 	t.Helper()
 	all, err := newTurns()
@@ -19,7 +19,7 @@ func newTestTurns(t *testing.T) *turns {
 	return all
 }
 
-// await waits until n wait for their turn.
+// await waits until n requests wait for their turn.
 func (t *turns) await(n int) {
 	for {
 		t.mu.Lock()
@@ -32,22 +32,22 @@ func (t *turns) await(n int) {
 	}
 }
 
-// TestTurns: one works, as many wait as there is room for, and the others hear at once that there is none.
+// TestTurns checks that one request works, the queue fills up to its limit, and further requests are rejected at once.
 func TestTurns(t *testing.T) {
 	all := newTestTurns(t)
 	if !all.take() {
-		t.Fatal("the first has no turn")
+		t.Fatal("the first request got no turn")
 	}
 	room := all.room()
 	if want := int(longest / unmeasured); room != want {
-		t.Fatalf("%d may wait, want %d", room, want)
+		t.Fatalf("the queue has room for %d, want %d", room, want)
 	}
 	var waited sync.WaitGroup
 	var worked atomic.Int64
 	for range room {
 		waited.Go(func() {
 			if !all.take() {
-				t.Error("one that there is room for has no turn")
+				t.Error("a request got no turn although the queue had room")
 				return
 			}
 			worked.Add(1)
@@ -57,17 +57,17 @@ func TestTurns(t *testing.T) {
 	all.await(room)
 	for range 3 {
 		if all.take() {
-			t.Fatal("one more than there is room for has a turn")
+			t.Fatal("a request got a turn although the queue was full")
 		}
 	}
-	if n := all.turnedAway(); n != 3 {
-		t.Errorf("%d were turned away, want 3", n)
+	if n := all.takeRefused(); n != 3 {
+		t.Errorf("%d were rejected, want 3", n)
 	}
-	if n := all.turnedAway(); n != 0 {
-		t.Errorf("%d were turned away since, want none", n)
+	if n := all.takeRefused(); n != 0 {
+		t.Errorf("%d were rejected since the last call, want 0", n)
 	}
 	if worked.Load() > 0 {
-		t.Fatal("one works while the processor is busy")
+		t.Fatal("a second request works while the processor is busy")
 	}
 	all.give()
 	waited.Wait()
@@ -75,12 +75,12 @@ func TestTurns(t *testing.T) {
 		t.Errorf("%d of %d have worked", n, room)
 	}
 	if !all.take() {
-		t.Error("there is no turn although nobody works")
+		t.Error("a request got no turn although none works")
 	}
 	all.give()
 }
 
-// TestTurnsClose: whoever waits is let in at the end, and everybody after it.
+// TestTurnsClose checks that close admits all waiting requests, and all later ones are admitted.
 func TestTurnsClose(t *testing.T) {
 	all := newTestTurns(t)
 	all.take()
@@ -88,7 +88,7 @@ func TestTurnsClose(t *testing.T) {
 	for range 10 {
 		waited.Go(func() {
 			if !all.take() {
-				t.Error("one that waited has no turn")
+				t.Error("a waiting request got no turn")
 			}
 			all.give()
 		})
@@ -98,30 +98,30 @@ func TestTurnsClose(t *testing.T) {
 	waited.Wait()
 	for range 100 {
 		if !all.take() {
-			t.Fatal("one has no turn after the end")
+			t.Fatal("a request got no turn after close")
 		}
 	}
 }
 
-// TestTurnsOrder: whoever came first is let in first.
+// TestTurnsOrder checks that requests are admitted in the order of arrival.
 func TestTurnsOrder(t *testing.T) {
 	all := &turns{processors: 1, each: pause}
-	var came []*turn
+	var waiting []*turn
 	for range 1000 {
-		for range 1 + len(came)%3 {
-			came = append(came, &turn{comes: make(chan struct{}, 1)})
-			all.push(came[len(came)-1])
+		for range 1 + len(waiting)%3 {
+			waiting = append(waiting, &turn{ready: make(chan struct{}, 1)})
+			all.push(waiting[len(waiting)-1])
 		}
 		all.admit(time.Time{})
 		all.running = 0
-		if len(came[0].comes) != 1 {
-			t.Fatal("another was let in before the first")
+		if len(waiting[0].ready) != 1 {
+			t.Fatal("a later request was admitted before the first")
 		}
-		came = came[1:]
+		waiting = waiting[1:]
 	}
 }
 
-// TestTurnsRoom: the room follows what the work takes, and so does how many work at once.
+// TestTurnsRoom checks that the queue's limit and the batch size follow the time that a request takes.
 func TestTurnsRoom(t *testing.T) {
 	f := func(each time.Duration, room, batch int) {
 		t.Helper()
@@ -129,59 +129,55 @@ func TestTurnsRoom(t *testing.T) {
 		now := time.Unix(0, 0)
 		for range 100 {
 			for all.n < all.room() {
-				all.push(&turn{comes: make(chan struct{}, 1)})
+				all.push(&turn{ready: make(chan struct{}, 1)})
 			}
 			all.running = 0
 			all.admit(now)
 			now = now.Add(each * time.Duration(all.batch))
 		}
 		if got := all.room(); got < room*9/10 || got > room*11/10 {
-			t.Errorf("at %v each, %d may wait, want %d", each, got, room)
+			t.Errorf("at %v each, the queue has room for %d, want %d", each, got, room)
 		}
 		if all.batch < batch*9/10 || all.batch > batch {
-			t.Errorf("at %v each, %d work at once, want %d", each, all.batch, batch)
+			t.Errorf("at %v each, a batch has %d, want %d", each, all.batch, batch)
 		}
 	}
 	f(240*time.Microsecond, 104, 4)
 	f(20*time.Microsecond, 1250, 50)
 	f(5*time.Millisecond, 5, 2)
-	f(time.Second, 4, 2) // as many as keep the processors busy
+	f(time.Second, 4, 2) // enough to keep the processors busy
 }
 
-// TestTurnsUnderLoad: none is lost, and no more work at once than may.
+// TestTurnsUnderLoad checks that every request is either served or rejected, and counted.
 func TestTurnsUnderLoad(t *testing.T) {
 	all := newTestTurns(t)
-	var working, most, done, refused atomic.Int64
-	var everybody sync.WaitGroup
+	var done, refused atomic.Int64
+	var clients sync.WaitGroup
 	for range 64 {
-		everybody.Go(func() {
+		clients.Go(func() {
 			for range 200 {
 				if !all.take() {
 					refused.Add(1)
 					continue
 				}
-				n := working.Add(1)
-				for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-				}
-				working.Add(-1)
 				done.Add(1)
 				all.give()
 			}
 		})
 	}
-	everybody.Wait()
+	clients.Wait()
 	if n := done.Load() + refused.Load(); n != 64*200 {
-		t.Errorf("%d came back of %d", n, 64*200)
+		t.Errorf("%d waiting back of %d", n, 64*200)
 	}
-	if n := all.turnedAway(); n != refused.Load() {
-		t.Errorf("%d were turned away and %d counted", refused.Load(), n)
+	if n := all.takeRefused(); n != refused.Load() {
+		t.Errorf("%d were rejected but %d counted", refused.Load(), n)
 	}
 	if all.running != 0 || all.n != 0 {
-		t.Errorf("at the end %d work and %d wait", all.running, all.n)
+		t.Errorf("at the end %d work and %d wait, want none", all.running, all.n)
 	}
 }
 
-// TestTurnsAllocateNothing: a turn costs no memory.
+// TestTurnsAllocateNothing checks that a turn allocates nothing.
 func TestTurnsAllocateNothing(t *testing.T) {
 	all := newTestTurns(t)
 	if n := testing.AllocsPerRun(100, func() {
