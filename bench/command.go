@@ -14,14 +14,14 @@ import (
 	"jobgate/bench/report"
 )
 
-// ErrVerify is a run whose answers held presigned URLs that do not open or whose
-// signatures are wrong.
+// ErrVerify is returned for a run whose answers held presigned URLs that do not open or
+// whose signatures are wrong.
 var ErrVerify = errors.New("bench: verification failed")
 
-// Command returns the command "bench" with its subcommands run, which is what bench
-// itself does too, diff and merge. Its errors are the process's exit code: a target
-// that cannot be reached (load.ErrUnreachable), a failed --assert (report.ErrAssert)
-// or --verify (ErrVerify), or wrong input. The report is written all the same.
+// Command returns the command "bench" with its subcommands run (the default), diff and
+// merge. Its errors decide the process's exit code: an unreachable target
+// (load.ErrUnreachable), a failed --assert (report.ErrAssert) or --verify (ErrVerify),
+// or wrong input. If a run has a result, the report is written even on an error.
 func Command() *cobra.Command {
 	cmd := runCommand("bench")
 	cmd.Short = "Play a fleet of devices against a gateway and report its latency"
@@ -71,8 +71,8 @@ at QoS 1 to the topic in the URL's path. Good is an answer on …/accepted with 
 	return cmd
 }
 
-// run plays the plan and writes the report, which comes before any error about what is
-// in it.
+// run executes the plan and writes the report. Only then does it return errors about the
+// report's content.
 func (f *flags) run(cmd *cobra.Command, url string) error {
 	asserts, err := report.ParseAsserts(f.assert)
 	if err != nil {
@@ -86,7 +86,7 @@ func (f *flags) run(cmd *cobra.Command, url string) error {
 	if err != nil {
 		return err
 	}
-	// The first Ctrl-C ends the run early, with its report; the second ends the process.
+	// The first Ctrl-C ends the run early, with a report; the second ends the process.
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -106,19 +106,19 @@ func (f *flags) run(cmd *cobra.Command, url string) error {
 	return errors.Join(asserts.Check(res), verdict(res))
 }
 
-// verdict returns the error that a result is without any assertion.
+// verdict returns an error for a result that fails even without assertions.
 func verdict(res *report.Result) error {
 	if v := res.Verified; v != nil && v.Failed > 0 {
 		return fmt.Errorf("%w: %d of %d URLs; the first: %s", ErrVerify, v.Failed, v.URLs, v.Example)
 	}
 	if res.Interrupted && res.Counts.Good+res.Counts.Failed == 0 {
-		return nil // it had no time for an answer
+		return nil // interrupted before the first answer
 	}
 	if res.Counts.Good == 0 {
 		return errors.New("bench: no good answer")
 	}
 	if res.Interrupted {
-		return nil // it may have had no time for more
+		return nil // possibly interrupted before any URL was verified
 	}
 	if v := res.Verified; v != nil && v.URLs > 0 && v.Opened+v.Signatures+v.Skipped == 0 {
 		return fmt.Errorf("%w: nothing was verified: of %d presigned URLs in %d answers none was opened and none is signed with a key given", ErrVerify, v.URLs, v.Documents)

@@ -18,7 +18,7 @@ import (
 	"jobgate/bench/report"
 )
 
-// execute runs the command as a shell would, and returns what it printed.
+// execute runs the command as a shell would, and returns its output.
 func execute(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -31,7 +31,7 @@ func execute(t *testing.T, args ...string) (string, error) {
 	cmd.SilenceErrors = true
 	err := cmd.ExecuteContext(ctx)
 	if ctx.Err() != nil {
-		t.Fatal("the command did not end")
+		t.Fatal("the command did not return")
 	}
 	return out.String(), err
 }
@@ -40,7 +40,7 @@ func serve(t *testing.T, body string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, body) // the command counts what arrives
+		_, _ = io.WriteString(w, body) // if it fails, the command counts fewer answers
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
@@ -50,12 +50,12 @@ func contains(t *testing.T, got string, want ...string) {
 	t.Helper()
 	for _, w := range want {
 		if !strings.Contains(got, w) {
-			t.Errorf("there is no %q in:\n%s", w, got)
+			t.Errorf("%q is missing in:\n%s", w, got)
 		}
 	}
 }
 
-// From a run to its files, to comparing and adding them up.
+// TestRunDiffMerge runs twice, writes the reports, compares them and merges them.
 func TestRunDiffMerge(t *testing.T) {
 	t.Parallel()
 	url, dir := serve(t, `{"a":1}`), t.TempDir()
@@ -94,7 +94,7 @@ func TestRunDiffMerge(t *testing.T) {
 	}
 }
 
-// bench itself runs, too; and a scenario comes from its file.
+// "bench" without a subcommand runs as well; the scenario is read from a file.
 func TestScenarioFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "life.yaml")
@@ -170,7 +170,7 @@ func TestRefusedInput(t *testing.T) {
 	f("see --jobs", "--jobs", "0", url)
 	f("see --spread", "--spread", "odd", url)
 	f("see --zipf", "--spread", "zipf", "--zipf", "1", named)
-	f("see --zipf", "--spread", "zipf", "--zipf", "NaN", named) // drawing from it never ends
+	f("see --zipf", "--spread", "zipf", "--zipf", "NaN", named) // would draw names forever
 	f("see --zipf", "--spread", "zipf", "--zipf", "Inf", named)
 	f("see --keep-alive", "--keep-alive", "120%", url)
 	f("see --header", "--header", "nocolon", url)
@@ -193,7 +193,7 @@ func TestRefusedInput(t *testing.T) {
 	f("see --verify-keys", "--verify=signature", url)
 	f(keys+":1 is not", "--verify", "--verify-keys", keys, url)
 	f("without --verify", "--verify-keys", keys, url)
-	// What would have no effect is not taken in silence.
+	// Flags that would have no effect are rejected.
 	f("--zipf without --spread zipf", "--zipf", "2", url)
 	f("--verify-rate without --verify", "--verify-rate", "5", url)
 	f("--verify-skip with --verify=signature", "--verify=signature", "--verify-keys", keys, "--verify-skip", "x", url)
@@ -210,7 +210,7 @@ func TestRefusedInput(t *testing.T) {
 	f(`cannot speak MQTT "4"`, "--mqtt-version", "4", device)
 	f("is not a topic of jobs", "mqtt://127.0.0.1:1/doc")
 	if p, err := (&flags{rate: "1/s", arrivals: "poisson", things: "1", jobs: "1", spread: "uniform", keepAlive: "100%", tls: tlsFlags{insecure: true}}).plan(url, func(n string) bool { return n == "insecure" }); err != nil {
-		t.Errorf("--insecure with an http:// target, as scripts for both have it: %v, %v", p, err)
+		t.Errorf("--insecure with an http:// target, which scripts for both schemes use: %v, %v", p, err)
 	}
 	f("--ca-file with --insecure", "--insecure", "--ca-file", keys, https)
 	f("--things: there is no {thingName}", "--things", "1000", url)
@@ -223,13 +223,13 @@ func TestRefusedInput(t *testing.T) {
 	f("not a report of this version", "merge", keys)
 }
 
-// A run that was interrupted fails if there were answers and none was good.
+// An interrupted run fails if it had answers and none was good.
 func TestVerdictOfInterrupted(t *testing.T) {
 	f := func(good, failed int64, want bool) {
 		t.Helper()
 		res := &report.Result{Interrupted: true, Counts: report.Counts{Good: good, Failed: failed}}
 		if err := verdict(res); (err != nil) != want {
-			t.Errorf("%d good and %d failed until the interrupt: %v", good, failed, err)
+			t.Errorf("interrupted after %d good and %d failed: %v", good, failed, err)
 		}
 	}
 	f(0, 0, false)
@@ -237,7 +237,7 @@ func TestVerdictOfInterrupted(t *testing.T) {
 	f(1, 5, false)
 }
 
-// No report and no error has what a URL's query or its user says: they may be secrets.
+// Reports and errors do not show a URL's query or user info, which may be secret.
 func TestReportKeepsNoSecret(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -263,7 +263,7 @@ func TestReportKeepsNoSecret(t *testing.T) {
 	}
 	for _, url := range []string{"http://user:s3cr3t@127.0.0.1:1/", "http://us%zzer:s3cr3t@h/?s3cr3t", "ftp://h/?s3cr3t", "http://127.0.0.1:1/?t=s3cr3t", "/?s3cr3t"} {
 		if _, err := execute(t, "--concurrency", "1", "--count", "1", url); err == nil {
-			t.Errorf("%s was run", url)
+			t.Errorf("%s was accepted", url)
 		} else {
 			secret("the error of "+url, err.Error())
 		}

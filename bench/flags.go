@@ -79,7 +79,7 @@ func (f *flags) registerRequest(set *pflag.FlagSet) {
 	set.Uint64Var(&f.seed, "seed", 1, "seed of names, arrivals and think times")
 }
 
-// plan turns the flags into a plan against url; changed says which ones were given.
+// plan turns the flags into a plan against url; changed says which flags were given.
 func (f *flags) plan(url string, changed func(string) bool) (*plan.Plan, error) {
 	p := &plan.Plan{
 		URL: url, Unix: f.unix, Duration: f.duration, Count: f.count, Warmup: f.warmup, Seed: f.seed,
@@ -87,13 +87,13 @@ func (f *flags) plan(url string, changed func(string) bool) (*plan.Plan, error) 
 	}
 	for _, step := range []func() error{
 		func() error { return f.setLoop(p, changed) },
-		func() error { return f.refuseUnused(p, changed) },
+		func() error { return f.rejectUnused(p, changed) },
 		func() error { return f.setMQTT(p, changed) },
 		func() error { return f.setNames(p) },
 		func() (err error) { p.KeepAlive, err = parseShare("--keep-alive", f.keepAlive); return },
 		func() (err error) { p.Headers, err = parseHeaders(f.headers); return },
 		func() error { return f.setFlows(p, changed) },
-		func() error { return refuseUnusedNames(p, changed) },
+		func() error { return rejectUnusedNames(p, changed) },
 		func() (err error) { p.TLS, err = f.tls.config(); return },
 		func() (err error) { p.Verify, err = f.verify.plan(p); return },
 	} {
@@ -104,7 +104,7 @@ func (f *flags) plan(url string, changed func(string) bool) (*plan.Plan, error) 
 	return p, nil
 }
 
-// setLoop decides between the loops and how long they last.
+// setLoop chooses the open or closed loop and its duration.
 func (f *flags) setLoop(p *plan.Plan, changed func(string) bool) error {
 	if f.count > 0 && !changed("duration") {
 		p.Duration = 0
@@ -143,7 +143,7 @@ func (f *flags) setLoop(p *plan.Plan, changed func(string) bool) error {
 	return nil
 }
 
-// setMQTT makes each connection of an MQTT target a thing of its own, unless things are given.
+// setMQTT gives each connection of an MQTT target its own thing, unless --things is given.
 func (f *flags) setMQTT(p *plan.Plan, changed func(string) bool) error {
 	if !p.MQTT() {
 		return nil
@@ -209,7 +209,7 @@ func (f *flags) setFlows(p *plan.Plan, changed func(string) bool) error {
 	return nil
 }
 
-// pathOf returns path and query of a URL as they stand, with their holes.
+// pathOf returns path and query of a URL unchanged, with their placeholders.
 func pathOf(url string) string {
 	_, rest, _ := strings.Cut(url, "://")
 	i := strings.IndexAny(rest, "/?")

@@ -12,7 +12,7 @@ import (
 	"jobgate/bench/report"
 )
 
-// output is where a report goes beside the table on standard output.
+// output says where a report goes besides the table on standard output.
 type output struct {
 	json, html string // file names; "-" is standard output, instead of the table
 }
@@ -23,17 +23,17 @@ func (o *output) register(set *pflag.FlagSet) {
 }
 
 // outputs are the opened files. They are opened before the run, so that a file that
-// cannot be written is not found out after it, and emptied when there is a report, so
-// that a run that never was leaves an earlier report alone.
+// cannot be written fails early. They are truncated only when there is a report, so
+// that a run without a result leaves an earlier report unchanged.
 type outputs struct {
-	json, html *outputFile // nil: not asked for, or to standard output
+	json, html *outputFile // nil: not requested, or to standard output
 	toStdout   string      // "json" or "html" instead of the table
 }
 
-// outputFile is a file to write to; made says that it was not there before.
+// outputFile is a file to write to; created says that it did not exist before.
 type outputFile struct {
 	*os.File
-	made bool
+	created bool
 }
 
 func (o *output) open() (*outputs, error) {
@@ -61,36 +61,37 @@ func (o *output) open() (*outputs, error) {
 	return out, nil
 }
 
-// openOutput opens a file for writing and leaves what is in it.
+// openOutput opens a file for writing without truncating it.
 func openOutput(name string) (*outputFile, error) {
 	_, err := os.Lstat(name)
-	made := errors.Is(err, os.ErrNotExist)
+	created := errors.Is(err, os.ErrNotExist)
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	return &outputFile{f, made}, nil
+	return &outputFile{f, created}, nil
 }
 
-// write writes the report everywhere and closes the files.
+// write writes the report to standard output and all files, and closes the files.
 func (o *outputs) write(stdout io.Writer, r *report.Result) error {
 	table := map[string]func(io.Writer) error{"": r.WriteText, "json": r.WriteJSON, "html": r.WriteHTML}[o.toStdout]
 	return errors.Join(table(stdout), o.json.fill(r.WriteJSON), o.html.fill(r.WriteHTML))
 }
 
-// fill replaces what is in the file and closes it.
+// fill replaces the file's content and closes it.
 func (f *outputFile) fill(write func(io.Writer) error) error {
 	if f == nil {
 		return nil
 	}
 	var errs []error
-	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // a pipe has nothing to empty
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() { // a pipe cannot be truncated
 		errs = append(errs, f.Truncate(0))
 	}
 	return errors.Join(append(errs, write(f), f.Close())...)
 }
 
-// discard closes the files of a run that has no report, as they were before.
+// discard closes the files of a run without a report. Existing files stay unchanged and
+// new ones are removed.
 func (o *outputs) discard() error {
 	var errs []error
 	for _, f := range []*outputFile{o.json, o.html} {
@@ -98,7 +99,7 @@ func (o *outputs) discard() error {
 			continue
 		}
 		errs = append(errs, f.Close())
-		if f.made {
+		if f.created {
 			errs = append(errs, os.Remove(f.Name()))
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A run that is refused leaves an earlier report as it is, and none where none was.
+// A rejected run leaves an earlier report unchanged and creates no file.
 func TestRefusedRunLeavesReports(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -16,7 +16,7 @@ func TestRefusedRunLeavesReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := execute(t, "--json", old, "--html", fresh, "--connections", "0", "http://127.0.0.1:1/"); err == nil {
-		t.Fatal("0 connections are not refused")
+		t.Fatal("0 connections are accepted")
 	}
 	if text, err := os.ReadFile(old); err != nil || string(text) != "earlier" {
 		t.Errorf("the earlier report is now %q, %v", text, err)
@@ -26,7 +26,7 @@ func TestRefusedRunLeavesReports(t *testing.T) {
 	}
 }
 
-// A new report takes the place of a longer one.
+// A new report replaces a longer one completely.
 func TestReportReplaces(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "report.json")

@@ -15,15 +15,15 @@ import (
 	"jobgate/bench/report"
 )
 
-// barWidth is the progress bar's, in characters, and leastWidth that of a terminal
-// which is too narrow for any or does not say its own.
+// barWidth is the progress bar's width in characters. leastWidth is the width assumed for
+// a terminal that is narrower or has no known width.
 const barWidth, leastWidth = 24, 20
 
-// progress shows how a run goes in one line of a terminal. On anything else it writes
-// nothing.
+// progress shows a run's progress in one line of a terminal. If the output is not a
+// terminal, it writes nothing.
 type progress struct {
 	w      io.Writer  // nil: nothing is shown
-	width  func() int // of the terminal, in characters; asked each time, as it may change
+	width  func() int // of the terminal, in characters; called each time, as it may change
 	length int        // of the line shown
 }
 
@@ -40,10 +40,10 @@ func (p *progress) show(l plan.Live) {
 	if p.w == nil {
 		return
 	}
-	line := barLine(l, max(p.width(), leastWidth)-1) // the last column would begin a new line
+	line := barLine(l, max(p.width(), leastWidth)-1) // a full last column may wrap the line
 	pad := max(p.length-len([]rune(line)), 0)
 	p.length = len([]rune(line))
-	// A terminal that does not take the bar must not end the run.
+	// A failed write to the terminal must not end the run.
 	_, _ = fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", pad))
 }
 
@@ -54,8 +54,8 @@ func (p *progress) clear() {
 	}
 }
 
-// barLine is the bar with its figures, in at most width characters: the bar shrinks
-// first, and then the last figures go.
+// barLine is the bar with its figures, in at most width characters: first the bar
+// shrinks, then the last figures are dropped.
 func barLine(l plan.Live, width int) string {
 	if l.Warmup {
 		return cut(fmt.Sprintf("warming up, %s to go", (-l.Elapsed).Round(time.Second)), width)

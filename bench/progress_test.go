@@ -10,7 +10,7 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// A line longer than the terminal's would begin a new one each time it is drawn.
+// A line longer than the terminal's width would wrap, and each redraw would add a line.
 func TestBarFits(t *testing.T) {
 	t.Parallel()
 	lives := []plan.Live{
@@ -27,16 +27,16 @@ func TestBarFits(t *testing.T) {
 		}
 	}
 	if got := barLine(lives[1], 100); !strings.HasPrefix(got, strings.Repeat("█", 12)+strings.Repeat("░", 12)+" 5/10 s  20,000/s") {
-		t.Errorf("the line is %q, want half of a bar of 24", got)
+		t.Errorf("the line is %q, want a bar of 24, half full", got)
 	}
 	if got := barLine(lives[1], 100); !strings.Contains(got, "  p50 1.00 ms  p99 12.0 ms  ") {
 		t.Errorf("the line is %q, want its percentiles", got)
 	}
 	if got := barLine(lives[2], 120); !strings.Contains(got, "  no good answer  ") || strings.Contains(got, "p50") {
-		t.Errorf("the line is %q, want that there is no latency", got)
+		t.Errorf("the line is %q, want no latency", got)
 	}
 	if got := barLine(lives[2], 120); !strings.Contains(got, " 500,000/1,000,000 ") {
-		t.Errorf("the line is %q, want half of the flows", got)
+		t.Errorf("the line is %q, want half of the flows done", got)
 	}
 }
 
@@ -48,7 +48,7 @@ func TestProgressUsesTheWidth(t *testing.T) {
 	p.clear()
 	for _, line := range strings.Split(b.String(), "\r") {
 		if utf8.RuneCountInString(line) > 39 {
-			t.Errorf("a line of 40 or more in a terminal of 40: %q", line)
+			t.Errorf("a line of at least 40 characters in a terminal of 40: %q", line)
 		}
 	}
 }

@@ -17,15 +17,15 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// scenario is a read and checked scenario file.
+// scenario is a parsed and checked scenario file.
 type scenario struct {
 	name    string
 	headers []plan.Header
 	flows   []plan.Flow
 }
 
-// The file's form. A placed value knows where it stands, for errors about what it
-// means; the decoder has the place of all other faults.
+// The file's schema. A placed value keeps its position in the file, for errors about its
+// meaning; the decoder reports the position of all other errors.
 type (
 	yamlScenario struct {
 		Name    string            `yaml:"name"`
@@ -52,7 +52,7 @@ type (
 	}
 )
 
-// UnmarshalYAML keeps the scalar's text and place.
+// UnmarshalYAML keeps the scalar's text and position.
 func (p *placed) UnmarshalYAML(node ast.Node) error {
 	at := node.GetToken().Position
 	p.line, p.column = at.Line, at.Column
@@ -62,7 +62,7 @@ func (p *placed) UnmarshalYAML(node ast.Node) error {
 	return yaml.NodeToValue(node, &p.text)
 }
 
-// placedError is a fault with its place in the file.
+// placedError is an error with its position in the file.
 type placedError struct {
 	at  placed
 	err error
@@ -112,8 +112,8 @@ func parseScenario(text []byte) (*scenario, error) {
 	return s, nil
 }
 
-// decode reads the file's form. The decoder (goccy/go-yaml 1.19) has inputs that make
-// it panic, such as a tag before a flow sequence; they are no more than wrong files.
+// decode decodes the file. The decoder (goccy/go-yaml 1.19) panics on some inputs, such
+// as a tag before a flow sequence; decode returns an error for them.
 func decode(text []byte) (y yamlScenario, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -131,7 +131,7 @@ func decode(text []byte) (y yamlScenario, err error) {
 	return y, nil
 }
 
-// placeOf brings the decoder's error into the form line:column: text.
+// placeOf converts the decoder's error to the form line:column: text.
 func placeOf(err error) error {
 	var own *placedError
 	if errors.As(err, &own) {
@@ -148,8 +148,8 @@ func placeOf(err error) error {
 	return fmt.Errorf("1:1: %w", err)
 }
 
-// inYAML returns the decoder's words, with the value and the type wanted instead of
-// the program's own types.
+// inYAML returns the decoder's message. For a wrong type, it names the value and the
+// expected YAML type instead of Go types.
 func inYAML(err yaml.Error) string {
 	var wrong *yaml.TypeError
 	if !errors.As(err, &wrong) {
@@ -162,8 +162,8 @@ func inYAML(err yaml.Error) string {
 	return fmt.Sprintf("%q is not %s", err.GetToken().Value, want)
 }
 
-// flow checks one flow. Its steps are compiled here already, so that what is wrong in
-// one is told with its place.
+// flow checks one flow. It compiles the steps already, so that an error in a step is
+// reported with its position.
 func (y *yamlFlow) flow(shared []plan.Header) (plan.Flow, error) {
 	f := plan.Flow{Name: y.Name.text, Weight: 1}
 	if f.Name == "" {
@@ -196,7 +196,7 @@ func (y *yamlFlow) flow(shared []plan.Header) (plan.Flow, error) {
 	return f, nil
 }
 
-// place is where something of a flow without a name stands.
+// place returns the position of a flow without a name: its first request's.
 func (y *yamlFlow) place() placed {
 	for _, s := range y.Steps {
 		if s.Request.line > 0 {
@@ -206,7 +206,7 @@ func (y *yamlFlow) place() placed {
 	return placed{line: 1, column: 1}
 }
 
-// step turns one step into what load plays; its template is not checked yet.
+// step converts one step for package load; its template is not checked yet.
 func (y *yamlStep) step(i int, flow placed) (plan.Step, error) {
 	s := plan.Step{Name: y.Name, Headers: sortedHeaders(y.Headers), Body: y.Body, Status: y.Status, Capture: y.Capture}
 	if s.Name == "" {
@@ -244,8 +244,8 @@ func parseThink(text string) (least, most time.Duration, err error) {
 	return least, most, nil
 }
 
-// sortedHeaders brings a mapping into an order, so that a scenario is always the same
-// bytes.
+// sortedHeaders returns the headers in order of their names, so that a scenario always
+// sends the same bytes.
 func sortedHeaders(m map[string]string) []plan.Header {
 	var all []plan.Header
 	for name, value := range m {

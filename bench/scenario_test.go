@@ -105,7 +105,7 @@ func FuzzScenario(f *testing.F) {
 		if err == nil {
 			for _, flow := range s.flows {
 				if err := plan.CheckFlow(flow, s.headers); err != nil {
-					t.Errorf("an accepted flow is refused: %v", err)
+					t.Errorf("parseScenario accepts a flow that CheckFlow rejects: %v", err)
 				}
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// sessions is how many TLS sessions are kept for resumption.
+// sessions is the number of TLS sessions kept for resumption.
 const sessions = 4096
 
 // tlsFlags are the options for https targets.
@@ -27,7 +27,7 @@ func (f *tlsFlags) register(set *pflag.FlagSet) {
 	set.BoolVar(&f.resume, "tls-resume", true, "TLS: resume sessions when reconnecting, as devices with a session cache do")
 }
 
-// config returns the client configuration of the flags.
+// config returns the client's TLS configuration from the flags.
 func (f *tlsFlags) config() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: f.name, InsecureSkipVerify: f.insecure}
 	if f.resume {

@@ -7,9 +7,8 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// refuseUnused refuses flags that would have no effect: who gave them believes that
-// they have one.
-func (f *flags) refuseUnused(p *plan.Plan, changed func(string) bool) error {
+// rejectUnused rejects flags that would have no effect, because the user expects one.
+func (f *flags) rejectUnused(p *plan.Plan, changed func(string) bool) error {
 	scheme, _, _ := strings.Cut(p.URL, "://")
 	scheme = strings.ToLower(scheme)
 	plain := scheme == "http" || scheme == "mqtt"
@@ -36,8 +35,8 @@ func (f *flags) refuseUnused(p *plan.Plan, changed func(string) bool) error {
 	return nil
 }
 
-// refuseUnusedNames refuses names that no request has a place for.
-func refuseUnusedNames(p *plan.Plan, changed func(string) bool) error {
+// rejectUnusedNames rejects flags for names whose placeholder is in no request.
+func rejectUnusedNames(p *plan.Plan, changed func(string) bool) error {
 	for _, hole := range []struct {
 		variable string
 		names    []string

@@ -13,7 +13,7 @@ import (
 	"jobgate/presigner"
 )
 
-// verifyFlags say how answers are looked into.
+// verifyFlags say how answers are verified.
 type verifyFlags struct {
 	how, keys, skip string
 	perSecond       int
@@ -27,7 +27,7 @@ func (f *verifyFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.keys, "verify-keys", "", "file with the keys that URLs are signed with, each line ACCESS_KEY_ID SECRET [SESSION_TOKEN]; env: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
 }
 
-// plan returns what the flags ask for, or nil for nothing.
+// plan returns the verification that the flags ask for, or nil for none.
 func (f *verifyFlags) plan(p *plan.Plan) (*answer.Verify, error) {
 	if f.how == "" {
 		return nil, nil
@@ -62,7 +62,7 @@ func (f *verifyFlags) plan(p *plan.Plan) (*answer.Verify, error) {
 }
 
 // readKeys reads credentials from a file or, for "env", from the environment. Its
-// errors hold nothing of what it read.
+// errors do not contain what it read.
 func readKeys(name string) (map[string]presigner.Credentials, error) {
 	if name == "env" {
 		c := presigner.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}

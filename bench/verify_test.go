@@ -27,7 +27,7 @@ func TestKeysAreNotShown(t *testing.T) {
 	}
 }
 
-// bucket is an object store for one object that believes what the verifier says.
+// bucket is an object store with one object that checks signatures with presigner.Verify.
 func bucket(t *testing.T, c presigner.Credentials) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func bucket(t *testing.T, c presigner.Credentials) string {
 			w.WriteHeader(http.StatusBadRequest)
 		default:
 			w.WriteHeader(http.StatusPartialContent)
-			_, _ = w.Write([]byte{1}) // the verifier sees if it did not
+			_, _ = w.Write([]byte{1}) // a failed write would fail the verification
 		}
 	}))
 	t.Cleanup(s.Close)
@@ -108,7 +108,7 @@ func TestVerify(t *testing.T) {
 	f(document(get, put), true, 1, 0, 1, "--verify")
 	f(document(get, put), false, 0, 0, 0, "--verify", "--verify-skip", "a%20key")
 	f(document(get, flip(get)), true, 0, 1, 1, "--verify=signature", "--verify-keys", keys)
-	// Who asks for a check and gets none must hear of it.
+	// A requested check that checks nothing must be reported.
 	other := filepath.Join(t.TempDir(), "other")
 	if err := os.WriteFile(other, []byte("AKIAOTHER secret\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestVerify(t *testing.T) {
 	contains(t, out, "warning: nothing was verified: there is no presigned URL in the 1 answers looked into")
 }
 
-// A store may ignore Range and answer with the whole object (RFC 9110 §14.2): it is opened all the same.
+// A store may ignore Range and answer with the whole object (RFC 9110 §14.2): the URL counts as opened.
 func TestVerifyOpensAWholeObject(t *testing.T) {
 	t.Parallel()
 	object := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -8,8 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminalWidth returns how many characters a line of the terminal has, or 0 if it does
-// not say.
+// terminalWidth returns the terminal's width in characters, or 0 if it is unknown.
 func terminalWidth(f *os.File) int {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
