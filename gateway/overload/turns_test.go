@@ -167,7 +167,7 @@ func TestTurnsUnderLoad(t *testing.T) {
 	}
 	clients.Wait()
 	if n := done.Load() + refused.Load(); n != 64*200 {
-		t.Errorf("%d waiting back of %d", n, 64*200)
+		t.Errorf("%d of %d requests were served or rejected", n, 64*200)
 	}
 	if n := all.takeRefused(); n != refused.Load() {
 		t.Errorf("%d were rejected but %d counted", refused.Load(), n)
