@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway"
 )
 
-// exchangeOnce sends request on a kept connection and reads the whole answer.
+// exchangeOnce sends request on an open connection and reads the whole answer.
 func exchangeOnce(tb testing.TB, conn net.Conn, request, buf []byte) int {
 	if _, err := conn.Write(request); err != nil {
 		tb.Fatal(err)
@@ -46,7 +46,7 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 		g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Log = slog.New(slog.DiscardHandler) }) // each request is logged at level debug
 		g.write("j1.json", document)
 		if !quantum {
-			g.at(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) // one rendering a second is not per request
+			g.at(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)) // a fixed clock: the one rendering per second does not count
 		}
 		conn, err := g.ln.Dial()
 		if err != nil {
@@ -61,9 +61,9 @@ func TestHotPathAllocatesNothing(t *testing.T) {
 			t.Fatalf("%s: %s", name, buf[:200])
 		}
 		if allocs := testing.AllocsPerRun(2000, func() { exchangeOnce(t, conn, request, buf) }); allocs >= 1 {
-			t.Errorf("%s: %v allocations a request through the server, want 0", name, allocs)
+			t.Errorf("%s: %v allocations per request, want 0", name, allocs)
 		}
 	}
-	f("the same document for all", hot, false)
-	f("a key per device", perDevice, false)
+	f("a document shared by all devices", hot, false)
+	f("an object key per device", perDevice, false)
 }

@@ -20,7 +20,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-// endless is a connection on which the same request comes n times; answers are thrown away.
+// endless is a connection that delivers the same request n times and discards the answers.
 type endless struct {
 	net.Conn
 	request []byte
@@ -49,7 +49,7 @@ func (*endless) SetDeadline(time.Time) error      { return nil }
 func (*endless) SetReadDeadline(time.Time) error  { return nil }
 func (*endless) SetWriteDeadline(time.Time) error { return nil }
 
-// benchServer serves b.N requests for path on one connection of a server in memory.
+// benchServer serves b.N requests for path on one in-memory connection.
 func benchServer(b *testing.B, server interface{ ServeConn(net.Conn) error }, path string, header ...string) {
 	b.Helper()
 	lines := strings.Join(append([]string{"GET " + path + " HTTP/1.1", "Host: gateway.test"}, header...), "\r\n")
@@ -62,13 +62,12 @@ func benchServer(b *testing.B, server interface{ ServeConn(net.Conn) error }, pa
 	b.ReportMetric(float64(conn.written)/float64(b.N), "answer-B")
 }
 
-// served is g's Handler under the devices' HTTP layer.
+// served returns the devices' HTTP layer with g's Handler.
 func served(g *testGateway) *edge.HTTP {
 	return edge.NewHTTP(edge.HTTPOptions{Handler: g.handler.Serve, MaxRequestHeader: 8 << 10, MaxBody: 1 << 20, ReadTimeout: 10 * time.Second, IdleTimeout: 75 * time.Second, Streaming: true})
 }
 
-// BenchmarkServe is a whole request through the server, beside a bare handler that
-// writes the same bytes.
+// BenchmarkServe serves a whole request. BenchmarkServe_BareFasthttp is a bare handler that writes the same bytes.
 func BenchmarkServe(b *testing.B) {
 	g := newGateway(b, nil)
 	g.write("j1.json", hot)
@@ -88,7 +87,7 @@ func BenchmarkServe_BareFasthttp(b *testing.B) {
 	benchServer(b, server, "/things/thing-0001/jobs/j1/document")
 }
 
-// BenchmarkServe_PerDevice signs one URL a request.
+// BenchmarkServe_PerDevice signs one URL per request.
 func BenchmarkServe_PerDevice(b *testing.B) {
 	g := newGateway(b, nil)
 	g.write("j1.json", perDevice)

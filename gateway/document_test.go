@@ -35,11 +35,11 @@ func TestDocumentIsServedSigned(t *testing.T) {
 		t.Fatalf("got %d, %v, %s", r.StatusCode, r.Header, r.body)
 	}
 	if strings.Contains(r.body, `\u0026`) || strings.Contains(r.body, "${") {
-		t.Errorf("escaped or unfilled: %s", r.body)
+		t.Errorf("the document has an escaped & or an unfilled placeholder: %s", r.body)
 	}
 	v := verifyURL(t, urlIn(t, r.body, "url"), "GET", time.Now())
 	if v.Path != "/firmware/v7 b.bin" || v.Region != "eu-west-1" || v.Expires != 15*time.Minute {
-		t.Errorf("the URL names %+v", v)
+		t.Errorf("the URL is for %+v", v)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestDocumentPerDevice(t *testing.T) {
 			t.Fatalf("got %d, %s", r.StatusCode, r.body)
 		}
 		if v := verifyURL(t, urlIn(t, r.body, "log"), "GET", time.Now()); v.Path != "/firmware/"+thing+"/j1.bin" {
-			t.Errorf("%s: the URL names %+v", thing, v)
+			t.Errorf("%s: the URL is for %+v", thing, v)
 		}
 	}
 }
@@ -89,7 +89,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s %s: headers %v", method, target, r.Header)
 		}
 		if strings.Contains(r.body, g.folder) || strings.Contains(r.body, "gateway.") {
-			t.Errorf("%s %s: shows a path of the machine or a Go type: %s", method, target, r.body)
+			t.Errorf("%s %s: the answer reveals a file path or a Go type: %s", method, target, r.body)
 		}
 	}
 	f("GET", "/things/t1/jobs/none/document", 404, "ResourceNotFound", "no such job document")
@@ -106,7 +106,7 @@ func TestErrors(t *testing.T) {
 	f("GET", "/things/t1/jobs/number/document", 502, "InvalidJobDocument", "${executionNumber}")
 	f("GET", "/things/t1/jobs/parameter/document", 502, "InvalidJobDocument", "channel")
 	if strings.Contains(g.log.String(), static.SecretAccessKey) || strings.Contains(g.log.String(), static.SessionToken[:40]) {
-		t.Error("the log shows a secret")
+		t.Error("the log contains a secret")
 	}
 }
 
@@ -128,28 +128,28 @@ func TestQuantum(t *testing.T) {
 				t.Fatalf("%s, second %d: headers %v", job, s, r.Header)
 			}
 			if s > 0 && r.body == previous.body && r.Header.Get("Etag") != previous.Header.Get("Etag") {
-				t.Fatalf("%s, second %d: same body, other ETag", job, s)
+				t.Fatalf("%s, second %d: the ETag changed, but not the body", job, s)
 			}
 			if s > 0 && r.body != previous.body && r.Header.Get("Etag") == previous.Header.Get("Etag") {
-				t.Fatalf("%s, second %d: other body, same ETag", job, s)
+				t.Fatalf("%s, second %d: the body changed, but not the ETag", job, s)
 			}
 			v := verifyURL(t, strings.Split(r.body, `"`)[len(strings.Split(r.body, `"`))-2], "GET", now)
 			if left := v.SignedAt.Add(v.Expires).Sub(now); left < 14*time.Minute-time.Second {
-				t.Fatalf("%s, second %d: the URL has %v left", job, s, left)
+				t.Fatalf("%s, second %d: the URL expires in %v", job, s, left)
 			}
 			again := g.get(path, "If-None-Match: "+r.Header.Get("Etag"))
 			if again.StatusCode != 304 || again.body != "" || again.Header.Get("Etag") != r.Header.Get("Etag") || again.Header.Get("Cache-Control") == "" {
-				t.Fatalf("%s, second %d: conditional: %d %v", job, s, again.StatusCode, again.Header)
+				t.Fatalf("%s, second %d: conditional request: %d %v", job, s, again.StatusCode, again.Header)
 			}
 			previous = r
 		}
 		if len(bodies) != 4 && len(bodies) != 5 {
-			t.Errorf("%s: %d documents in four minutes of one-minute quanta, want 4 or 5", job, len(bodies))
+			t.Errorf("%s: %d different documents in four one-minute quanta, want 4 or 5", job, len(bodies))
 		}
 	}
 }
 
-func TestWithinASecondAllAreTheSame(t *testing.T) {
+func TestSameDocumentWithinASecond(t *testing.T) {
 	g := newGateway(t, nil)
 	g.write("j1.json", hot)
 	now := time.Date(2026, 11, 23, 12, 0, 0, 1, time.UTC)
@@ -157,11 +157,11 @@ func TestWithinASecondAllAreTheSame(t *testing.T) {
 	first := g.get("/things/t1/jobs/j1/document").body
 	g.at(now.Add(900 * time.Millisecond))
 	if other := g.get("/things/t2/jobs/j1/document").body; other != first {
-		t.Errorf("another device in the same second got other bytes:\n%s\n%s", first, other)
+		t.Errorf("another device got a different document in the same second:\n%s\n%s", first, other)
 	}
 	g.at(now.Add(time.Second))
 	if next := g.get("/things/t1/jobs/j1/document").body; next == first {
-		t.Error("the next second's document is the same")
+		t.Error("the document did not change in the next second")
 	}
 }
 
@@ -181,8 +181,9 @@ func TestParametersAndContentType(t *testing.T) {
 	}
 }
 
-// TestForbiddenDocumentsLogLittle: a fleet, or whoever guesses names, cannot fill the log with what a source refuses.
-func TestForbiddenDocumentsLogLittle(t *testing.T) {
+// TestForbiddenDocumentsLogLimit checks that documents that a source refuses are logged at a limited rate, so that a fleet, or
+// a client that guesses names, cannot fill the log.
+func TestForbiddenDocumentsLogLimit(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	defer backend.Close()
 	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {

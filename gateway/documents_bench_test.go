@@ -13,10 +13,10 @@ import (
 	"jobgate/gateway"
 )
 
-// reader is an endless connection whose requests each name one of many documents.
+// reader is an endless connection whose requests are each for one of many documents.
 type reader struct {
 	endless
-	next func(i int) int // the document that request i names
+	next func(i int) int // the document of request i
 	i    int
 }
 
@@ -36,8 +36,8 @@ func (c *reader) Read(p []byte) (int, error) {
 	return copy(p, c.request), nil
 }
 
-// BenchmarkServe_Documents asks at random for one of few or many documents, all of which are loaded: the processor's caches
-// hold few of 100,000, and hardly anybody asks for one of them again while its URLs begin in the same second.
+// BenchmarkServe_Documents requests random documents out of few or many, all of which are loaded. Of 100,000 documents, the
+// processor's caches hold few, and a document is rarely requested twice in a second, the time for which its URLs are reused.
 func BenchmarkServe_Documents(b *testing.B) {
 	for _, number := range []int{1, 100, 10_000, 100_000} {
 		ask := loadDocuments(b, number)
@@ -50,7 +50,7 @@ func BenchmarkServe_Documents(b *testing.B) {
 	}
 }
 
-// loadDocuments returns a function that sends n requests to a gateway that has loaded so many documents.
+// loadDocuments returns a function that sends n requests to a gateway that has loaded number documents.
 func loadDocuments(b *testing.B, number int) (ask func(n int, next func(int) int)) {
 	b.Helper()
 	documents, err := gateway.NewDocuments(gateway.DocumentsConfig{MaxBytes: 1 << 30, Fresh: time.Hour, MaxLoads: 64, LoadTimeout: time.Minute})

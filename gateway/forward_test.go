@@ -19,7 +19,7 @@ import (
 	"jobgate/gateway"
 )
 
-// scriptedUpstream answers every request with what answer holds, byte for byte, and closes.
+// scriptedUpstream sends the raw bytes in answer for every request, and closes the connection.
 func scriptedUpstream(t *testing.T) (url string, answer *atomic.Value) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,7 +49,7 @@ func serveScript(ln net.Listener, answer func() string) {
 
 const placeholder = `{"u":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/a}"}`
 
-// TestFillWithoutBody: an answer that cannot have a body passes, whatever its Content-Type says.
+// TestFillWithoutBody checks that an answer without a body is forwarded, whatever its Content-Type.
 func TestFillWithoutBody(t *testing.T) {
 	upstream, answer := scriptedUpstream(t)
 	g := newGateway(t, withUpstream(upstream))
@@ -63,23 +63,23 @@ func TestFillWithoutBody(t *testing.T) {
 	}
 }
 
-// TestFillHead: HEAD says nothing of the length and version of what GET would have to fill.
+// TestFillHead checks that on a fill route, an answer to HEAD has no Content-Length and no ETag of the unfilled body.
 func TestFillHead(t *testing.T) {
 	upstream, answer := scriptedUpstream(t)
 	g := newGateway(t, withUpstream(upstream))
 	answer.Store("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 81\r\nETag: \"unfilled\"\r\nX-Kept: yes\r\n\r\n")
 	r := g.do("HEAD", "/api/t1/job", "")
 	if r.StatusCode != 200 || r.ContentLength >= 0 || r.Header.Get("Etag") != "" || r.Header.Get("X-Kept") != "yes" {
-		t.Errorf("a fill route: %d %v, length %d", r.StatusCode, r.Header, r.ContentLength)
+		t.Errorf("on a fill route: %d %v, length %d", r.StatusCode, r.Header, r.ContentLength)
 	}
 	r = g.do("HEAD", "/other", "")
 	if r.StatusCode != 200 || r.ContentLength != 81 || r.Header.Get("Etag") == "" {
-		t.Errorf("elsewhere: %d %v, length %d", r.StatusCode, r.Header, r.ContentLength)
+		t.Errorf("on another path: %d %v, length %d", r.StatusCode, r.Header, r.ContentLength)
 	}
 }
 
-// TestFillErrorIsOurs: an error in the place of the upstream's answer has none of its headers.
-func TestFillErrorIsOurs(t *testing.T) {
+// TestFillErrorHeaders checks that an error that replaces an upstream's answer has none of the answer's headers.
+func TestFillErrorHeaders(t *testing.T) {
 	upstream, answer := scriptedUpstream(t)
 	g := newGateway(t, withUpstream(upstream))
 	f := func(header, body string) {
@@ -97,9 +97,9 @@ func TestFillErrorIsOurs(t *testing.T) {
 	f("", strings.Replace(placeholder, "firmware", "other", 1))
 }
 
-// TestVersionsOfHTTP: upstream and device may speak HTTP/1.0; the gateway's answer is its own, HTTP/1.1, and has no
-// chunks for who does not know them (RFC 9112 §6.1).
-func TestVersionsOfHTTP(t *testing.T) {
+// TestHTTPVersions checks that the upstream and the device may use HTTP/1.0. The gateway answers in HTTP/1.1, and sends no
+// chunks to an HTTP/1.0 device (RFC 9112 §6.1).
+func TestHTTPVersions(t *testing.T) {
 	upstream, answer := scriptedUpstream(t)
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		withUpstream(upstream)(c, g)
@@ -122,10 +122,10 @@ func TestVersionsOfHTTP(t *testing.T) {
 		}
 		body, _ := io.ReadAll(r.Body)
 		if r.Proto != "HTTP/1.1" || !strings.HasPrefix(string(body), want) {
-			t.Errorf("%s to a device of %s: got %.200s", path, version, all)
+			t.Errorf("%s for %s: got %.200s, want the body %.60s", path, version, all, want)
 		}
 		if version == "HTTP/1.0" && len(r.TransferEncoding) > 0 {
-			t.Errorf("%s in chunks to a device of %s: %.200s", path, version, all)
+			t.Errorf("%s for %s: the answer is chunked: %.200s", path, version, all)
 		}
 	}
 	f("HTTP/1.0", "/other", typed+strings.Repeat("x", 1<<20+1), `{"code":"HTTPVersionNotSupported"`)
@@ -138,7 +138,7 @@ func TestVersionsOfHTTP(t *testing.T) {
 	}
 }
 
-// TestForwardAddsNothing: what a request does not say is not put into its mouth.
+// TestForwardAddsNothing checks that no Content-Type is added to a request, and that OPTIONS * is not forwarded.
 func TestForwardAddsNothing(t *testing.T) {
 	var seen atomic.Pointer[http.Request]
 	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(r) }))
@@ -146,16 +146,16 @@ func TestForwardAddsNothing(t *testing.T) {
 	g := newGateway(t, withUpstream(backend.URL))
 	g.do("POST", "/x", "body")
 	if r := seen.Load(); r == nil || r.Header.Get("Content-Type") != "" {
-		t.Errorf("a body without Content-Type got one: %v", r)
+		t.Errorf("the upstream saw a Content-Type that was not sent: %v", r)
 	}
 	seen.Store(nil)
 	if r := g.do("OPTIONS", "*", ""); r.StatusCode != 400 || seen.Load() != nil {
-		t.Errorf("a request for no path: %d %s, the upstream saw %v", r.StatusCode, r.body, seen.Load())
+		t.Errorf("OPTIONS *: %d %s, the upstream saw %v", r.StatusCode, r.body, seen.Load())
 	}
 }
 
-// TestUploadsThatFail: a device that does not send what it announced is no fault of the upstream's.
-func TestUploadsThatFail(t *testing.T) {
+// TestFailedUploads checks that a device's failed upload does not count as a failure of the upstream.
+func TestFailedUploads(t *testing.T) {
 	var served [2]atomic.Int64
 	var urls []string
 	for i := range served {
@@ -174,7 +174,7 @@ func TestUploadsThatFail(t *testing.T) {
 			withUpstream(urls...)(c, g)
 			c.Limits.ReadTimeout = timeout
 		})
-		for range 8 { // four for each upstream, and three are too many
+		for range 8 { // four for each upstream; three failures eject one
 			conn, err := g.ln.Dial()
 			if err != nil {
 				t.Fatal(err)
@@ -195,7 +195,7 @@ func TestUploadsThatFail(t *testing.T) {
 			g.get("/x")
 		}
 		if served[0].Load() == before {
-			t.Errorf("%.60q: an upstream is left out", request)
+			t.Errorf("%.60q: an upstream is ejected", request)
 		}
 	}
 	const post = "POST /x HTTP/1.1\r\nHost: x\r\n"
@@ -204,7 +204,7 @@ func TestUploadsThatFail(t *testing.T) {
 	f(time.Minute, post+"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n", 400, "InvalidRequest")
 }
 
-// TestUpstreamWithoutAddress: where the upstream's name leads nowhere, nothing of the request was sent.
+// TestUpstreamWithoutAddress checks that a request is answered 503 if the upstream's host name does not resolve.
 func TestUpstreamWithoutAddress(t *testing.T) {
 	g := newGateway(t, withUpstream("http://upstream.invalid:9000"))
 	if r := g.do("POST", "/x", "body"); r.StatusCode != 503 || r.Header.Get("Retry-After") == "" {
@@ -212,8 +212,8 @@ func TestUpstreamWithoutAddress(t *testing.T) {
 	}
 }
 
-// TestUploadsThatBreakOff: the upstream takes no part of a body for the whole, and the device is at fault, not it.
-func TestUploadsThatBreakOff(t *testing.T) {
+// TestIncompleteUploads checks that an incomplete body never looks complete to the upstream, and is answered 400.
+func TestIncompleteUploads(t *testing.T) {
 	var whole atomic.Int64
 	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
@@ -240,7 +240,7 @@ func TestUploadsThatBreakOff(t *testing.T) {
 				t.Fatalf("%T %.60q: %v", conn, body, err)
 			}
 			if r.StatusCode != status || whole.Load()-before != map[int]int64{200: 1}[status] {
-				t.Errorf("%T %.60q: got %d, whole %d", conn, body, r.StatusCode, whole.Load()-before)
+				t.Errorf("%T %.60q: got %d, want %d; the upstream read %d whole bodies", conn, body, r.StatusCode, status, whole.Load()-before)
 			}
 		}
 	}
@@ -252,7 +252,7 @@ func TestUploadsThatBreakOff(t *testing.T) {
 	f("Content-Length: 50000\r\n\r\n"+strings.Repeat("x", 50000), 200)
 }
 
-// writeCertificates writes httptest's certificate and key to files, and returns who trusts it.
+// writeCertificates writes httptest's certificate and key to files, and returns a client's configuration that trusts it.
 func writeCertificates(t *testing.T) (cert, key string, client *tls.Config) {
 	t.Helper()
 	s := httptest.NewTLSServer(nil)
@@ -276,13 +276,13 @@ func writeCertificates(t *testing.T) (cert, key string, client *tls.Config) {
 	return cert, key, &tls.Config{RootCAs: roots, ServerName: "example.com"}
 }
 
-// TestAnswersThatBreakOff: no part of a chunked answer passes for the whole.
-func TestAnswersThatBreakOff(t *testing.T) {
+// TestIncompleteAnswers checks that an incomplete chunked answer never looks complete to the device.
+func TestIncompleteAnswers(t *testing.T) {
 	upstream, answer := scriptedUpstream(t)
 	answer.Store("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{\"a\":1}\r\n")
 	g := newGateway(t, withUpstream(upstream))
 	if r := g.get("/api/t1/job"); r.StatusCode != 502 {
-		t.Errorf("filled: %d %s", r.StatusCode, r.body)
+		t.Errorf("on a fill route: %d %s, want 502", r.StatusCode, r.body)
 	}
 	conn, err := g.ln.Dial()
 	if err != nil {
@@ -291,6 +291,6 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	_, _ = io.WriteString(conn, "GET /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	if all, _ := io.ReadAll(conn); !strings.Contains(string(all), `{"a":1}`) || strings.HasSuffix(string(all), "0\r\n\r\n") {
-		t.Errorf("passed on: %s", all)
+		t.Errorf("on another path: the answer looks complete, or its beginning is missing: %s", all)
 	}
 }

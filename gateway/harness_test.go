@@ -29,21 +29,21 @@ import (
 	"jobgate/presigner/role"
 )
 
-// static are credentials that every signer in these tests signs with.
+// static are the credentials of every signer in these tests.
 var static = presigner.Credentials{
 	AccessKeyID: "ASIAIOSFODNN7EXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
 	SessionToken: strings.Repeat("FwoGZXIvYXdzEBYaD+/=", 45), // 900 bytes
 }
 
-// retrieve gives static to the credential chain.
+// retrieve returns static to the credential chain.
 func retrieve(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: static.AccessKeyID, SecretAccessKey: static.SecretAccessKey, SessionToken: static.SessionToken}, nil
 }
 
-// testGateway is a Handler behind a real fasthttp server in memory.
+// testGateway is a Handler behind a fasthttp server with an in-memory listener.
 type testGateway struct {
 	t       testing.TB
-	folder  string // of documents
+	folder  string // the documents' folder
 	handler *gateway.Handler
 	metrics *metrics.Set
 	log     *logBuffer
@@ -51,7 +51,7 @@ type testGateway struct {
 	now     atomic.Pointer[time.Time] // nil: the real clock
 }
 
-// logBuffer keeps what was logged.
+// logBuffer keeps the log.
 type logBuffer struct {
 	b atomic.Pointer[string]
 }
@@ -84,8 +84,7 @@ var defaultLimits = gateway.Limits{
 // documentPath is the path of the route that every test gateway has.
 const documentPath = "/things/{thingName}/jobs/{jobId}/document"
 
-// newGateway starts a gateway with one route to files of a folder; change may alter
-// its configuration.
+// newGateway starts a gateway with one route to the files of a folder. change may alter its configuration.
 func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testGateway {
 	t.Helper()
 	g := &testGateway{t: t, folder: t.TempDir(), metrics: metrics.New("test", "test"), log: &logBuffer{}}
@@ -100,7 +99,7 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 	t.Cleanup(roles.Close)
 	level := slog.LevelDebug
 	if _, is := t.(*testing.B); is {
-		level = slog.LevelInfo // as by default: a line for each request would be all that is measured
+		level = slog.LevelInfo // the default; a log line per request would dominate the benchmark
 	}
 	documents, err := gateway.NewDocuments(gateway.DocumentsConfig{
 		MaxBytes: 64 << 20, Fresh: 30 * time.Second, StaleIfError: 24 * time.Hour, Negative: 2 * time.Second, MaxLoads: 64, LoadTimeout: 5 * time.Second,
@@ -133,7 +132,7 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 	return g
 }
 
-// serve runs handler behind a server set up as the real one, streaming as the devices' is.
+// serve runs handler behind a server that is configured like the real one. The devices' server streams.
 func (g *testGateway) serve(handler edge.Handler, streaming bool) {
 	ln := fasthttputil.NewInmemoryListener()
 	log := slog.New(slog.NewTextHandler(g.log, nil))
@@ -157,19 +156,19 @@ func (g *testGateway) write(name, text string) {
 	}
 }
 
-// response is an answer, its body read.
+// response is an answer whose body was read.
 type response struct {
 	*http.Response
 	body string
 }
 
-// get asks with GET.
+// get sends a GET request.
 func (g *testGateway) get(path string, header ...string) response {
 	g.t.Helper()
 	return g.do("GET", path, "", header...)
 }
 
-// do sends a request as it is written, headers as "Name: value".
+// do sends a request with its target unchanged. Headers are "Name: value".
 func (g *testGateway) do(method, target, body string, header ...string) response {
 	g.t.Helper()
 	conn, err := g.ln.Dial()
@@ -207,7 +206,7 @@ func roundTrip(t testing.TB, conn net.Conn, method, target, body string, header 
 	return response{r, string(data)}
 }
 
-// verifyURL checks a URL that was signed with static, and returns what it names.
+// verifyURL checks a URL that was signed with static, and returns its contents.
 func verifyURL(t testing.TB, raw, method string, now time.Time) presigner.Verified {
 	t.Helper()
 	u, err := url.Parse(raw)

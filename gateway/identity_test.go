@@ -18,14 +18,14 @@ import (
 	"jobgate/gateway/target"
 )
 
-// telling is a jobs service that tells what it was told of who asks.
-type telling struct{}
+// identityEcho is a jobs service that answers with the caller's identity.
+type identityEcho struct{}
 
-func (telling) Match(_ []byte, x *data.Exchange) bool {
+func (identityEcho) Match(_ []byte, x *data.Exchange) bool {
 	return string(x.Target.Path()) == "/things/t1/jobs"
 }
 
-func (telling) Serve(ctx *fasthttp.RequestCtx, x *data.Exchange) {
+func (identityEcho) Serve(ctx *fasthttp.RequestCtx, x *data.Exchange) {
 	_, _ = fmt.Fprintf(ctx, "%q %v %q", x.Thing, x.Authenticated, ctx.PostBody())
 }
 
@@ -36,12 +36,12 @@ func (k key) Name() string { return string(k) }
 
 func (k key) ActsFor(thing []byte) bool { return string(k) == string(thing) }
 
-// TestSignedRequests checks that with auth.mode sigv4 nothing is served before the
-// signature was checked: not a document, and not an operation of the jobs service.
+// TestSignedRequests checks that with auth.mode sigv4, neither a document nor an operation of the jobs service is served
+// without a valid signature.
 func TestSignedRequests(t *testing.T) {
 	denied := &gateway.Error{Status: 403, Code: "InvalidSignature", Message: "no"}
 	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {
-		c.Jobs = telling{}
+		c.Jobs = identityEcho{}
 		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, _ *target.Target, _ time.Time) (gateway.Caller, error) {
 			signer := string(ctx.Request.Header.Peek("Authorization"))
 			if signer == "" {
@@ -64,31 +64,31 @@ func TestSignedRequests(t *testing.T) {
 	}
 	f("PUT", "/things/t1/jobs", "", 403, `{"code":"InvalidSignature","message":"no"}`)
 	f("PUT", "/things/t1/jobs", "t1", 200, `"" true "body"`)
-	f("PUT", "/things/t1/jobs", "t2", 200, `"" true "body"`) // what t2 may is the service's to say
+	f("PUT", "/things/t1/jobs", "t2", 200, `"" true "body"`) // the jobs service authorizes t2
 	f("GET", "/things/t1/jobs/v7/document", "", 403, "")
 	f("GET", "/things/t1/jobs/v7/document", "t1", 200, "{}")
 	f("GET", "/things/t1/jobs/v7/document", "t2", 403, "")
 
-	open := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Jobs = telling{} })
+	open := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Jobs = identityEcho{} })
 	if r := open.do("PUT", "/things/t1/jobs", "body"); r.body != `"" false "body"` {
 		t.Errorf("auth.mode none: %s", r.body)
 	}
 }
 
-// TestOneSpelling: where devices prove who they are, a path that somebody behind the gateway could read as another one is
-// refused before a route, the jobs service or an upstream sees it; elsewhere it passes as it was sent.
-func TestOneSpelling(t *testing.T) {
+// TestAmbiguousPaths checks that with authentication, a path that a server behind the gateway could read differently is
+// rejected before a route, the jobs service or an upstream sees it. Without authentication it is forwarded unchanged.
+func TestAmbiguousPaths(t *testing.T) {
 	seen := make(chan string, 1)
 	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen <- r.RequestURI }))
 	defer backend.Close()
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		withUpstream(backend.URL)(c, g)
-		c.Jobs = telling{}
+		c.Jobs = identityEcho{}
 		c.Auth = gateway.Auth{Mode: gateway.AuthHeader, Header: "X-Thing-Name", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 	})
 	open := newGateway(t, withUpstream(backend.URL))
 	s, _ := runServer(t, g, nil)
-	f := func(uri string, passed string) {
+	f := func(uri string, forwarded string) {
 		t.Helper()
 		r := roundTrip(t, dial(t, s.Addr("listen")), "GET", uri, "", "X-Thing-Name: t1")
 		got := ""
@@ -96,8 +96,8 @@ func TestOneSpelling(t *testing.T) {
 		case got = <-seen:
 		default:
 		}
-		if got != passed || passed == "" && (r.StatusCode != 400 || !strings.Contains(r.body, "InvalidRequest")) {
-			t.Errorf("%s: %d %s, the upstream saw %q, want %q", uri, r.StatusCode, r.body, got, passed)
+		if got != forwarded || forwarded == "" && (r.StatusCode != 400 || !strings.Contains(r.body, "InvalidRequest")) {
+			t.Errorf("%s: %d %s, the upstream saw %q, want %q", uri, r.StatusCode, r.body, got, forwarded)
 		}
 		if r := open.do("GET", uri, ""); r.StatusCode == 400 {
 			t.Errorf("auth.mode none: %s: %d %s", uri, r.StatusCode, r.body)
@@ -105,7 +105,7 @@ func TestOneSpelling(t *testing.T) {
 		select {
 		case <-seen:
 		default:
-			t.Errorf("auth.mode none: %s did not pass", uri)
+			t.Errorf("auth.mode none: %s was not forwarded", uri)
 		}
 	}
 	f("/api/devices/t1/log", "/api/devices/t1/log")
@@ -125,11 +125,12 @@ func TestOneSpelling(t *testing.T) {
 		t.Errorf("a broken escape: %d %s", r.StatusCode, r.body)
 	}
 	if r := roundTrip(t, dial(t, s.Addr("listen")), "PUT", "http://elsewhere.example/things/t1/jobs", "", "X-Thing-Name: t1"); r.body != `"t1" true ""` {
-		t.Errorf("a job's path in absolute form: %d %s", r.StatusCode, r.body)
+		t.Errorf("a jobs path in absolute form: %d %s", r.StatusCode, r.body)
 	}
 }
 
-// TestIdentityToUpstream: the upstream is told the proven name, once, whatever else the request says.
+// TestIdentityToUpstream checks that the upstream gets the authenticated name exactly once, whatever else the request
+// contains.
 func TestIdentityToUpstream(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(echo))
 	defer backend.Close()
@@ -149,7 +150,7 @@ func TestIdentityToUpstream(t *testing.T) {
 	f(http.StatusTeapot, "X-Thing-Name: t1\n", "X-Thing-Name: t1", "Connection: X-Thing-Name")
 	f(401, "more than one", "X-Thing-Name: t1", "X-Thing-Name: t2")
 
-	// A balancer that names nobody may still pass on what the device put behind its body.
+	// A balancer that sends no name may still forward a trailer field of the device.
 	s, _ = runServer(t, g, func(c *gateway.ServerConfig) { c.Streaming = false })
 	for _, announced := range []string{"", "Trailer: x-thing-name\r\n"} {
 		conn := dial(t, s.Addr("listen"))

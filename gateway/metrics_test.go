@@ -29,7 +29,7 @@ func TestMetricsTable(t *testing.T) {
 	for d := range descs {
 		match := descPattern.FindStringSubmatch(d.String())
 		if match == nil {
-			continue // Go's and the process's own
+			continue // metrics of Go and the process
 		}
 		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", match[1], match[3], match[2]))
 	}
@@ -38,8 +38,7 @@ func TestMetricsTable(t *testing.T) {
 	compareWithDocument(t, "metrics", table)
 }
 
-// compareWithDocument compares, or with -update writes, what stands between METRICS.md's
-// markers of that name.
+// compareWithDocument compares the text between METRICS.md's markers of that name with want. With -update it writes it.
 func compareWithDocument(t *testing.T, name, want string) {
 	t.Helper()
 	const path = "METRICS.md"
@@ -57,14 +56,14 @@ func compareWithDocument(t *testing.T, name, want string) {
 		return
 	}
 	if !*update {
-		t.Fatalf("METRICS.md's table of %s is not the code's; write it with: go test ./gateway -run TestMetricsTable -update\n%s", name, want)
+		t.Fatalf("METRICS.md's table of %s differs from the code; update it with: go test ./gateway -run TestMetricsTable -update\n%s", name, want)
 	}
 	if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestURLsAreCountedOnce: each URL of each answer is signed for it or reused, and not both.
+// TestURLsAreCountedOnce checks that each URL of an answer is counted either as signed or as reused.
 func TestURLsAreCountedOnce(t *testing.T) {
 	f := func(g *testGateway, signed, reused float64) {
 		t.Helper()
@@ -89,11 +88,11 @@ func TestURLsAreCountedOnce(t *testing.T) {
 	g.at(time.Now())
 	g.get("/things/t1/jobs/v7/document")
 	f(g, 1, 0)
-	for range 7 { // the last of which keeps the document
+	for range 7 { // the last one caches the document
 		g.get("/things/t2/jobs/v7/document")
 	}
 	f(g, 8, 0)
-	for range 60 { // 55 copy it, the next one signs to share it, four share it
+	for range 60 { // 55 copy it, the next one signs a shared copy, four share that
 		g.get("/things/t2/jobs/v7/document")
 	}
 	f(g, 9, 59)

@@ -9,17 +9,17 @@ import (
 	"jobgate/gateway"
 )
 
-// crowdedGate is a gate in an overload.
-type crowdedGate struct {
+// overloadedGate is a gate during overload.
+type overloadedGate struct {
 	admits, turns bool
-	asked, taken  atomic.Int64 // turns
+	asked, taken  atomic.Int64 // turns requested, and turns not ended
 }
 
-func (g *crowdedGate) Admit() bool { return g.admits }
-func (g *crowdedGate) Alert() bool { return true }
-func (g *crowdedGate) EndTurn()    { g.taken.Add(-1) }
+func (g *overloadedGate) Admit() bool { return g.admits }
+func (g *overloadedGate) Alert() bool { return true }
+func (g *overloadedGate) EndTurn()    { g.taken.Add(-1) }
 
-func (g *crowdedGate) Turn() bool {
+func (g *overloadedGate) Turn() bool {
 	g.asked.Add(1)
 	if g.turns {
 		g.taken.Add(1)
@@ -27,7 +27,7 @@ func (g *crowdedGate) Turn() bool {
 	return g.turns
 }
 
-// shed returns how many requests were turned away for a reason.
+// shed returns how many requests were rejected for a reason.
 func (g *testGateway) shed(reason string) float64 {
 	g.t.Helper()
 	families, err := g.metrics.Registry.Gather()
@@ -44,10 +44,11 @@ func (g *testGateway) shed(reason string) float64 {
 	return 0
 }
 
-// TestOverload: in an overload, a document that is signed needs a turn; without one, the request is told to come back.
+// TestOverload checks that during overload, a document to be signed needs a turn, and that a request that gets none is
+// answered 503 with Retry-After.
 func TestOverload(t *testing.T) {
 	const signed = `{"url":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/${thingName}/k}"}`
-	f := func(name string, gate *crowdedGate, path string, status int, turns int64) {
+	f := func(name string, gate *overloadedGate, path string, status int, turns int64) {
 		t.Helper()
 		g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Overload = gate })
 		g.write("j1.json", signed)
@@ -56,10 +57,10 @@ func TestOverload(t *testing.T) {
 			t.Errorf("%s: %s, want %d: %s", name, r.Status, status, r.body)
 		}
 		if got := gate.asked.Load(); got != turns {
-			t.Errorf("%s: asked for %d turns, want %d", name, got, turns)
+			t.Errorf("%s: %d turns were requested, want %d", name, got, turns)
 		}
 		if gate.taken.Load() != 0 {
-			t.Errorf("%s: a turn does not end", name)
+			t.Errorf("%s: a turn was not ended", name)
 		}
 		if status != http.StatusServiceUnavailable {
 			return
@@ -68,12 +69,12 @@ func TestOverload(t *testing.T) {
 			t.Errorf("%s: %v %s", name, r.Header, r.body)
 		}
 		if n := g.shed("overload"); n != 1 {
-			t.Errorf("%s: %v are counted, want 1", name, n)
+			t.Errorf("%s: %v rejections are counted, want 1", name, n)
 		}
 	}
 	const j1 = "/things/thing-1/jobs/j1/document"
-	f("a turn", &crowdedGate{admits: true, turns: true}, j1, 200, 1)
-	f("no turn", &crowdedGate{admits: true}, j1, 503, 1)
-	f("not let in", &crowdedGate{turns: true}, j1, 503, 0)
-	f("nothing to sign", &crowdedGate{admits: true}, "/elsewhere", 404, 0)
+	f("a turn", &overloadedGate{admits: true, turns: true}, j1, 200, 1)
+	f("no turn", &overloadedGate{admits: true}, j1, 503, 1)
+	f("not admitted", &overloadedGate{turns: true}, j1, 503, 0)
+	f("nothing to sign", &overloadedGate{admits: true}, "/elsewhere", 404, 0)
 }

@@ -19,7 +19,7 @@ import (
 	"jobgate/gateway/signing"
 )
 
-// echo answers with what it was sent.
+// echo answers with the request.
 func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("Content-Type", "text/plain")
@@ -46,7 +46,7 @@ func withUpstream(urls ...string) func(*gateway.Config, *testGateway) {
 	}
 }
 
-func TestProxyForwardsUntouched(t *testing.T) {
+func TestProxyForwardsUnchanged(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(echo))
 	defer backend.Close()
 	g := newGateway(t, withUpstream(backend.URL))
@@ -56,7 +56,7 @@ func TestProxyForwardsUntouched(t *testing.T) {
 	want := "POST /a%2Fb/../c//d?x=%20&y\nHost: " + host + "\nX-Forwarded-Proto: http\nX-Forwarded-Host: gateway.test\nX-Custom: 1\nAccept-Encoding: br\nbody 5 hello\n"
 	got := r.body
 	if i := strings.Index(got, "X-Forwarded-For: "); i >= 0 { // an in-memory peer has no address
-		t.Errorf("an untrusted peer's X-Forwarded-For passed: %s", got)
+		t.Errorf("an untrusted peer's X-Forwarded-For was forwarded: %s", got)
 	}
 	if r.StatusCode != http.StatusTeapot || got != want {
 		t.Errorf("got %d\n%s\nwant\n%s", r.StatusCode, got, want)
@@ -130,7 +130,7 @@ func TestFillInFlight(t *testing.T) {
 			}
 		}
 		w.Header().Set("Content-Type", contentType.Load().(string))
-		w.Header().Set("ETag", `"of the unfilled"`)
+		w.Header().Set("ETag", `"unfilled"`)
 		if e := encoding.Load().(string); e != "" {
 			w.Header().Set("Content-Encoding", e)
 		}
@@ -159,7 +159,7 @@ func TestFillInFlight(t *testing.T) {
 		inner := urlIn(t, r.body, "execution")
 		raw := inner[strings.Index(inner, "https://"):strings.Index(inner, `"}`)]
 		if v := verifyURL(t, raw, "GET", time.Now()); v.Path != "/firmware/v 7.bin" {
-			t.Errorf("the URL names %+v", v)
+			t.Errorf("the URL is for %+v", v)
 		}
 	}
 	signed(ask(200, "application/json", "", filled))
@@ -171,7 +171,7 @@ func TestFillInFlight(t *testing.T) {
 	_, _ = z.Write([]byte(filled))
 	_ = z.Close()
 	if r := ask(200, "application/json", "gzip", zipped.String()); r.Header.Get("Content-Encoding") != "" {
-		t.Errorf("still encoded: %v", r.Header)
+		t.Errorf("a filled answer has a Content-Encoding: %v", r.Header)
 	} else {
 		signed(r)
 	}
@@ -185,21 +185,21 @@ func TestFillInFlight(t *testing.T) {
 	same(ask(404, "application/json", "", filled), 404, filled)
 	same(ask(200, "text/html", "", "<p>nothing to fill"), 200, "<p>nothing to fill")
 	chunked.Store(false)
-	refused := func(text, message string) {
+	rejected := func(text, message string) {
 		t.Helper()
 		if r := ask(200, "application/json", "", text); r.StatusCode != 502 || !strings.Contains(r.body, message) || strings.Contains(r.body, "X-Amz") {
 			t.Errorf("got %d %s, want 502 with %q", r.StatusCode, r.body, message)
 		}
 	}
-	refused(`{"x":"`+strings.Repeat("x", 1<<20)+filled[1:], "limits.max_document")
-	refused(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/other/k}"}`, "presign.allow")
-	refused(`{"a":"${aws:iot:s3-presigned-url-upload:https://s3.us-east-1.amazonaws.com/firmware/k}"}`, "allow_upload")
-	refused(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com.evil.example/firmware/k}"}`, "evil")
-	refused(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/k`, "not terminated")
+	rejected(`{"x":"`+strings.Repeat("x", 1<<20)+filled[1:], "limits.max_document")
+	rejected(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/other/k}"}`, "presign.allow")
+	rejected(`{"a":"${aws:iot:s3-presigned-url-upload:https://s3.us-east-1.amazonaws.com/firmware/k}"}`, "allow_upload")
+	rejected(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com.evil.example/firmware/k}"}`, "evil")
+	rejected(`{"a":"${aws:iot:s3-presigned-url:https://s3.us-east-1.amazonaws.com/firmware/k`, "not terminated")
 	if r := ask(200, "application/json", "gzip", "no gzip"); r.StatusCode != 502 {
 		t.Errorf("broken gzip: got %d %s", r.StatusCode, r.body)
 	}
-	// A placeholder that an upstream echoes outside a fill route stays what it is.
+	// Outside a fill route, a placeholder in an upstream's answer is not filled.
 	contentType.Store("application/json")
 	encoding.Store("")
 	body.Store(filled)
@@ -208,7 +208,7 @@ func TestFillInFlight(t *testing.T) {
 	}
 }
 
-func TestUpstreamsShareAndFail(t *testing.T) {
+func TestUpstreamsRotateAndFail(t *testing.T) {
 	var served [2]atomic.Int64
 	var urls []string
 	var servers []*httptest.Server
@@ -225,16 +225,16 @@ func TestUpstreamsShareAndFail(t *testing.T) {
 		g.get("/x")
 	}
 	if served[0].Load() != 10 || served[1].Load() != 10 {
-		t.Errorf("20 requests went %d and %d", served[0].Load(), served[1].Load())
+		t.Errorf("of 20 requests, the upstreams got %d and %d, want 10 each", served[0].Load(), served[1].Load())
 	}
 	servers[0].CloseClientConnections()
 	servers[0].Close()
 	for i := range 50 {
 		if r := g.get("/x"); r.StatusCode != 200 {
-			t.Fatalf("request %d after one of two upstreams went away: %d %s", i, r.StatusCode, r.body)
+			t.Fatalf("GET %d after one of two upstreams stopped: %d %s", i, r.StatusCode, r.body)
 		}
 		if r := g.do("POST", "/x", "body"); r.StatusCode != 200 {
-			t.Fatalf("POST %d, of which nothing was sent: %d %s", i, r.StatusCode, r.body)
+			t.Fatalf("POST %d after one of two upstreams stopped: %d %s", i, r.StatusCode, r.body)
 		}
 	}
 	servers[1].Close()
@@ -255,19 +255,19 @@ func TestUpstreamBroken(t *testing.T) {
 	})
 	g := newGateway(t, withUpstream("http://"+address))
 	if r := g.do("POST", "/x", "body"); r.StatusCode != 502 || attempts.Load() != 1 {
-		t.Errorf("a POST cut off: %d after %d attempts, want 502 after 1", r.StatusCode, attempts.Load())
+		t.Errorf("a POST whose connection is closed: %d after %d attempts, want 502 after 1", r.StatusCode, attempts.Load())
 	}
 	attempts.Store(0)
 	if r := g.get("/x"); r.StatusCode != 502 || attempts.Load() != 3 {
-		t.Errorf("a GET cut off: %d after %d attempts, want 502 after 3", r.StatusCode, attempts.Load())
+		t.Errorf("a GET whose connection is closed: %d after %d attempts, want 502 after 3", r.StatusCode, attempts.Load())
 	}
 	answer.Store("garbage\r\n\r\n")
 	if r := g.get("/x"); r.StatusCode != 502 {
-		t.Errorf("garbage: %d", r.StatusCode)
+		t.Errorf("an invalid answer: %d, want 502", r.StatusCode)
 	}
 	answer.Store("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"a\":1")
 	if r := g.get("/api/t1/job"); r.StatusCode != 502 || strings.Contains(r.body, `"a":1`) {
-		t.Errorf("half an answer on a fill route: %d %s", r.StatusCode, r.body)
+		t.Errorf("an incomplete answer on a fill route: %d %s, want 502", r.StatusCode, r.body)
 	}
 }
 
@@ -279,6 +279,6 @@ func TestTrustedProxies(t *testing.T) {
 		c.Auth = gateway.Auth{Mode: gateway.AuthHeader, Header: "X-Thing-Name", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	})
 	if r := g.get("/x", "X-Thing-Name: t1"); r.StatusCode != 401 {
-		t.Errorf("an untrusted peer named itself: %d %s", r.StatusCode, r.body)
+		t.Errorf("an untrusted peer sent the identity header: %d %s, want 401", r.StatusCode, r.body)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// TestSessionEndsWithinQuantum: URLs are handed out until their quantum ends, but not when their session has ended.
+// TestSessionEndsWithinQuantum checks that URLs are reused until their quantum ends, but not after their session's end.
 func TestSessionEndsWithinQuantum(t *testing.T) {
 	for _, mode := range []role.Mode{role.Clamp, role.Ignore} {
 		begin := time.Now()

@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/target"
 )
 
-func TestParsePathRefuses(t *testing.T) {
+func TestParsePathRejects(t *testing.T) {
 	f := func(path, want string) {
 		t.Helper()
 		if _, err := parsePath(path); err == nil || !strings.Contains(err.Error(), want) {

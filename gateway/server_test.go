@@ -22,8 +22,7 @@ import (
 	"jobgate/gateway/desynctest"
 )
 
-// runServer serves g's Handler on real listeners until the test ends or stop is called,
-// which returns what Run returned.
+// runServer serves g's Handler on real listeners until the test ends or stop is called. stop returns Run's error.
 func runServer(t *testing.T, g *testGateway, change func(*gateway.ServerConfig)) (s *gateway.Server, stop func() error) {
 	t.Helper()
 	c := gateway.ServerConfig{
@@ -59,7 +58,7 @@ func dial(t testing.TB, addr net.Addr) net.Conn {
 	return conn
 }
 
-func TestMalformedRequestsGetOurErrors(t *testing.T) {
+func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Limits.ReadTimeout = 2 * time.Second })
@@ -82,12 +81,12 @@ func TestMalformedRequestsGetOurErrors(t *testing.T) {
 	f("GET / HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 9000)+"\r\n\r\n", 431, "RequestHeaderFieldsTooLarge")
 	f("GET / HTTP/1.1\r\nHost: x\r\nX-Half", 408, "RequestTimeout")
 	if strings.Contains(g.log.String(), "X-Half") || strings.Contains(g.log.String(), "garbage") {
-		t.Error("the log shows bytes of a malformed request")
+		t.Error("the log contains bytes of a malformed request")
 	}
 }
 
-// TestTooLargeArrives: the answer to a request that is too large to be read arrives, in its turn.
-func TestTooLargeArrives(t *testing.T) {
+// TestTooLarge checks that the client receives the 413 for a body that is too large, also after a pipelined request.
+func TestTooLarge(t *testing.T) {
 	backend := httptest.NewServer(http.HandlerFunc(echo))
 	defer backend.Close()
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
@@ -105,20 +104,20 @@ func TestTooLargeArrives(t *testing.T) {
 			all = request + "2\r\n\r\n{}" + all
 		}
 		if _, err := io.WriteString(conn, all); err != nil {
-			t.Errorf("%s: the connection is reset: %v", listener, err)
+			t.Errorf("%s: cannot send: %v", listener, err)
 			return
 		}
 		r := bufio.NewReader(conn)
 		if before {
 			first, err := http.ReadResponse(r, nil)
 			if err != nil || first.StatusCode == 413 {
-				t.Errorf("%s: the request before got %v, %v", listener, first, err)
+				t.Errorf("%s: the first request: got %v, %v", listener, first, err)
 				return
 			}
 			_, _ = io.Copy(io.Discard, first.Body)
 		}
 		if last, err := http.ReadResponse(r, nil); err != nil || last.StatusCode != 413 {
-			t.Errorf("%s: got %v, %v", listener, last, err)
+			t.Errorf("%s: got %v, %v, want 413", listener, last, err)
 		}
 	}
 	for range 3 {
@@ -139,7 +138,7 @@ func TestSidecarServerLimitsBodies(t *testing.T) {
 	}
 }
 
-// TestNoBodies: limits.max_body may be 0.
+// TestNoBodies checks that limits.max_body may be 0.
 func TestNoBodies(t *testing.T) {
 	g := newGateway(t, func(c *gateway.Config, _ *testGateway) { c.Limits.MaxBody = 0 })
 	g.write("v7.json", "{}")
@@ -166,7 +165,7 @@ func TestSidecarOnUnixSocket(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	// A socket that a dead process left behind is replaced.
+	// A dead process's socket is replaced.
 	stale, err := net.Listen("unix", path)
 	if err != nil {
 		t.Fatal(err)
@@ -189,7 +188,7 @@ func TestConnectionLimit(t *testing.T) {
 			t.Fatal(r, err)
 		}
 	}
-	for range 20 { // each has the answer, however fast the connection is closed
+	for range 20 { // each gets the answer, although the connection is closed at once
 		over := roundTrip(t, dial(t, s.Addr("listen")), "GET", "/things/t/jobs/j1/document", "")
 		if over.StatusCode != 503 || over.Header.Get("Retry-After") == "" || over.Header.Get("X-Amzn-RequestId") == "" {
 			t.Fatalf("over the limit: %v", over)
@@ -203,7 +202,7 @@ func TestConnectionLimit(t *testing.T) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("a freed place is not given again: %d", r.StatusCode)
+			t.Fatalf("after a connection was closed, a new one is still rejected: %d", r.StatusCode)
 		}
 	}
 }
@@ -224,11 +223,11 @@ func TestInFlightLimit(t *testing.T) {
 	}
 	close(leave)
 	if r := <-done; r.StatusCode != 200 {
-		t.Errorf("the one in flight: %d", r.StatusCode)
+		t.Errorf("the request in flight: %d", r.StatusCode)
 	}
 }
 
-// newSlowBackend starts an upstream that says when it was asked and answers when it may.
+// newSlowBackend starts an upstream that sends to entered for each request, and answers after receiving from leave.
 func newSlowBackend(t *testing.T, entered chan<- struct{}, leave <-chan struct{}) string {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -275,8 +274,7 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// TestDrain stops the server under load: no request is cut, /readyz turns 503 first,
-// and Run returns nil.
+// TestDrain stops the server under load. No request may fail, /readyz must change to 503 first, and Run must return nil.
 func TestDrain(t *testing.T) {
 	g := newGateway(t, nil)
 	g.write("j1.json", hot)
@@ -330,12 +328,12 @@ func TestDrain(t *testing.T) {
 		t.Errorf("the drain: %v", err)
 	}
 	if !sawDraining || broken.Load() != 0 || answered.Load() == 0 {
-		t.Errorf("draining seen %v, %d requests cut, %d answered", sawDraining, broken.Load(), answered.Load())
+		t.Errorf("draining seen %v, %d requests failed, %d answered", sawDraining, broken.Load(), answered.Load())
 	}
 }
 
-// TestDesync sends what http-desync-guardian calls severe: request smuggling. None of
-// it may be taken for a request.
+// TestDesync sends the requests that http-desync-guardian classifies as severe, which is request smuggling. None may be
+// answered with success.
 func TestDesync(t *testing.T) {
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		c.Routes = append(c.Routes, gateway.Route{Path: "/foo/bar", Document: "file://" + g.folder + "/foo.json", Expires: time.Hour})
@@ -353,7 +351,7 @@ func TestDesync(t *testing.T) {
 			_, _ = io.WriteString(conn, c.Head()+"\r\n0\r\n\r\nGET /foo/bar HTTP/1.1\r\nHost: x\r\n\r\n")
 			answers, _ := io.ReadAll(conn)
 			if strings.Contains(string(answers), "HTTP/1.1 2") {
-				t.Errorf("answered as a request:\n%s\n%s", c.Head(), answers)
+				t.Errorf("answered with success:\n%s\n%s", c.Head(), answers)
 			}
 		})
 	}
@@ -367,7 +365,7 @@ func TestPanicIsAnswered(t *testing.T) {
 		t.Errorf("got %d %s, %v", r.StatusCode, r.body, err)
 	}
 	if !strings.Contains(g.log.String(), "boom") {
-		t.Error("the log does not say why")
+		t.Error("the log does not have the cause")
 	}
 	if r := g.get("/elsewhere"); r.StatusCode != 404 {
 		t.Errorf("the next request: %d", r.StatusCode)

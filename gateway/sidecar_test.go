@@ -56,7 +56,7 @@ func TestSidecarLines(t *testing.T) {
 	}
 }
 
-func TestSidecarRefuses(t *testing.T) {
+func TestSidecarRejects(t *testing.T) {
 	g := newSidecar(t, nil)
 	f := func(status int, message, method, target, body string, header ...string) {
 		t.Helper()
@@ -106,7 +106,7 @@ func TestSidecarToken(t *testing.T) {
 	f(401, "Authorization: Basic let me in")
 }
 
-// TestSidecarExpiresAndQuantum: a call may not ask for URLs that have ended, or nearly so, when they are handed out.
+// TestSidecarExpiresAndQuantum checks that a call is rejected if its URLs might expire, or nearly so, while they are reused.
 func TestSidecarExpiresAndQuantum(t *testing.T) {
 	g := newSidecar(t, func(c *gateway.Config) { c.Presign.Quantum = 5 * time.Minute })
 	f := func(query string, status int) {

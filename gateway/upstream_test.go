@@ -15,8 +15,8 @@ import (
 	"jobgate/gateway/target"
 )
 
-// TestUpstreamIsToldWho: under each way to prove a name, the upstream is told the proven one, and no other.
-func TestUpstreamIsToldWho(t *testing.T) {
+// TestUpstreamIdentity checks that in each auth.mode, the upstream gets the authenticated name and no other.
+func TestUpstreamIdentity(t *testing.T) {
 	var seen atomic.Pointer[http.Request]
 	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen.Store(r) }))
 	defer backend.Close()
@@ -48,11 +48,11 @@ func TestUpstreamIsToldWho(t *testing.T) {
 	f(gateway.Auth{Mode: gateway.AuthSigV4, Verify: verify}, []string{"t1"}, "Authorization: t1", "X-Thing-Name: victim")
 }
 
-// TestSpellingsReachNobody: where devices prove who they are, an upstream sees no path that it may read otherwise than
-// the gateway did.
-func TestSpellingsReachNobody(t *testing.T) {
-	var asked atomic.Int64
-	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+// TestAmbiguousPathsNotForwarded checks that with authentication, no path is forwarded that an upstream may read differently
+// than the gateway.
+func TestAmbiguousPathsNotForwarded(t *testing.T) {
+	var forwarded atomic.Int64
+	backend := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { forwarded.Add(1) }))
 	defer backend.Close()
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		withUpstream(backend.URL)(c, g)
@@ -66,16 +66,17 @@ func TestSpellingsReachNobody(t *testing.T) {
 		"//api/victim/job", "/api/./victim/job", "/x/../api/victim/job", "/api/victim%2fjob", "/api%2Fvictim/job", "/api/victim%5cjob",
 		`/api\victim/job`, "/%2e/api/victim/job", "/x/%2E%2E/api/victim/job", "http://h//api/victim/job",
 	} {
-		if status := ask(path); status != 400 || asked.Load() != 0 {
-			t.Errorf("%s: %d, the upstream was asked %d times", path, status, asked.Load())
+		if status := ask(path); status != 400 || forwarded.Load() != 0 {
+			t.Errorf("%s: %d, forwarded %d times", path, status, forwarded.Load())
 		}
 	}
-	if status := ask("/api/t1/job"); status != 200 || asked.Load() != 1 {
-		t.Errorf("its own: %d, asked %d times", status, asked.Load())
+	if status := ask("/api/t1/job"); status != 200 || forwarded.Load() != 1 {
+		t.Errorf("an unambiguous path: %d, forwarded %d times", status, forwarded.Load())
 	}
 }
 
-// TestUnfilledIsCounted: what a fill route cannot fill is refused, or passes where the route says so, and is counted.
+// TestUnfilledIsCounted checks that an answer that cannot be filled is refused, or forwarded if the route allows that, and is
+// counted.
 func TestUnfilledIsCounted(t *testing.T) {
 	upstream, answer := scriptedUpstream(t)
 	answer.Store("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: br\r\nContent-Length: 2\r\n\r\n{}")
@@ -107,7 +108,7 @@ func TestUnfilledIsCounted(t *testing.T) {
 			t.Errorf("pass %v: not counted", pass)
 		}
 		if !pass && !strings.Contains(g.log.String(), "content_encoding") {
-			t.Errorf("the log does not say why: %s", g.log)
+			t.Errorf("the log does not have the reason: %s", g.log)
 		}
 	}
 	f(false, 502, "refused")
