@@ -20,16 +20,16 @@ import (
 const (
 	floodConnections = 30_000
 	floodProcesses   = 3
-	floodLimit       = 10_000           // of limits.max_connections, where it is not the default
-	floodBuilds      = 15 * time.Second // until all were opened, and the first were closed
+	floodLimit       = 10_000           // limits.max_connections in the rows that set it
+	floodBuilds      = 15 * time.Second // until all connections were opened and the first were closed
 	floodLasts       = 20 * time.Second
-	floodAgain       = 10 * time.Second // after a connection was closed, until it is opened anew
+	floodAgain       = 10 * time.Second // from a connection's closing until it is reopened
 )
 
-// Floods opens connections that never ask, or never finish to, and opens them again when they are closed. Do the limits
-// hold, and are the devices answered that are connected and ask?
+// Floods opens connections that send no request or an incomplete one, and reopens them when they are closed. Do the
+// limits hold, and does the server still answer the connected devices?
 //
-//	devices ask, 1,000/s ─▶ three processes flood ─▶ latency, connections that are open, memory
+//	devices send 1,000/s ─▶ three processes flood ─▶ latency, open connections, memory
 func Floods(ctx context.Context, o *setup.Options) error {
 	if err := certificates.WriteServer(o.Folder); err != nil {
 		return err
@@ -53,7 +53,7 @@ func Floods(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// floodRow measures one way to connect, under one limit.
+// floodRow measures one kind of connection under one limit.
 func floodRow(ctx context.Context, o *setup.Options, kind string, limit int) ([]string, error) {
 	s := idleServer{kind: kind}
 	settings := server.Settings{TLS: kind != plainKind, MaxConnections: limit}
@@ -73,7 +73,7 @@ func floodRow(ctx context.Context, o *setup.Options, kind string, limit int) ([]
 		return nil, err
 	}
 	run := idleRun{Options: o}
-	if _, err := run.activeFor(ctx, s, port, time.Second, time.Second); err != nil { // what it needs for them is there
+	if _, err := run.activeFor(ctx, s, port, time.Second, time.Second); err != nil { // allocates what the devices need
 		return nil, err
 	}
 	empty := p.RSS()
@@ -102,14 +102,13 @@ func floodRow(ctx context.Context, o *setup.Options, kind string, limit int) ([]
 	}, nil
 }
 
-// flooded floods the server until the devices have ended, and returns how many connections and how much memory it had at
-// most.
+// flooded floods the server until the devices have ended, and returns the server's maximum connections and memory.
 func flooded(ctx context.Context, o *setup.Options, p *process.Process, s server.Settings, port int) (most float64, full int64, sum held, err error) {
 	if err := process.Sleep(ctx, time.Second); err != nil { // the devices are connected
 		return 0, 0, sum, err
 	}
 	var holders []*holder
-	defer func() { letGo(holders) }()
+	defer func() { stopHolders(holders) }()
 	for i := range floodProcesses {
 		n := floodConnections / floodProcesses
 		h, err := holdConnections(ctx, o, holding{Port: port, Connections: n, TLS: s.TLS, Flood: true, Every: floodBuilds / 2, Again: floodAgain, First: (1 + i) * n})
@@ -139,7 +138,7 @@ func flooded(ctx context.Context, o *setup.Options, p *process.Process, s server
 	return most, full, sum, nil
 }
 
-// flood opens connections that never ask, until ctx ends, each again when it was closed.
+// flood opens connections that never send a complete request, until ctx ends, and reopens each that was closed.
 func (h *holding) flood(ctx context.Context) (r held) {
 	var opened, refused atomic.Int64
 	var wg sync.WaitGroup
@@ -150,7 +149,7 @@ func (h *holding) flood(ctx context.Context) (r held) {
 				c, err := process.FromSource(h.First+i).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
 				if err == nil {
 					opened.Add(1)
-					h.dawdle(ctx, c, i%3)
+					h.stall(ctx, c, i%3)
 				} else {
 					refused.Add(1)
 				}
@@ -163,8 +162,9 @@ func (h *holding) flood(ctx context.Context) (r held) {
 	return r
 }
 
-// dawdle keeps a connection until the server closes it: silent, after half of something, or slow.
-func (h *holding) dawdle(ctx context.Context, c net.Conn, how int) {
+// stall keeps a connection until the server closes it: silent (how 0), after half a message (1), or sending the rest a
+// byte a second (2).
+func (h *holding) stall(ctx context.Context, c net.Conn, how int) {
 	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
 	defer func() {
 		stop()

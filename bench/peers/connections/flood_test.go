@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestFlood has a flood's three connections closed, and wants them back; one has said nothing, one half a request, and one
-// has added to its half.
+// TestFlood closes a flood's three connections and expects them to reconnect: one sends nothing, one half a request, and
+// one half a request and then slow bytes.
 func TestFlood(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -20,7 +20,7 @@ func TestFlood(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var mu sync.Mutex
-	said := map[string]int{}
+	received := map[string]int{}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for range 6 {
@@ -40,9 +40,9 @@ func TestFlood(t *testing.T) {
 					}
 				}
 				mu.Lock()
-				said[strings.TrimRight(text, "x")]++
+				received[strings.TrimRight(text, "x")]++
 				if text != "" && strings.HasSuffix(text, "x") {
-					said["slow"]++
+					received["slow"]++
 				}
 				mu.Unlock()
 			})
@@ -55,7 +55,7 @@ func TestFlood(t *testing.T) {
 	cancel()
 	r := <-ended
 	half := "GET /hot HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
-	if said[""] == 0 || said[half] < 2 || said["slow"] == 0 || r.Opened < 6 {
-		t.Errorf("%v; %+v", said, r)
+	if received[""] == 0 || received[half] < 2 || received["slow"] == 0 || r.Opened < 6 {
+		t.Errorf("received %v; the flood reports %+v", received, r)
 	}
 }

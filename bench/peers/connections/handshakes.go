@@ -12,12 +12,12 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// sameGroup makes Go's clients leave out the key exchanges that OpenSSL 3.0 does not know, so that they agree on X25519
+// sameGroup disables the key exchanges of Go's clients that OpenSSL 3.0 does not support, so that they agree on X25519
 // with every server.
 const sameGroup = "GODEBUG=tlsmlkem=0,tlssecpmlkem=0"
 
-// Handshakes lets each request open a connection of its own: TLS handshakes a second and the server's CPU time
-// for each, with and without resuming sessions. All servers have the same key, and agree on the same group.
+// Handshakes opens a connection for each request and measures TLS handshakes a second and the server's CPU time for
+// each, with and without session resumption. All servers use the same key and group.
 func Handshakes(ctx context.Context, o *setup.Options) error {
 	if err := server.BareAnswer(ctx, o); err != nil {
 		return err
@@ -59,8 +59,8 @@ func Handshakes(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// handshakes opens a connection for each request, and makes sure that sessions are resumed, but for those of the first
-// connections, or are not.
+// handshakes opens a connection for each request. It checks that sessions are resumed (except on the first connections)
+// or never resumed.
 func handshakes(ctx context.Context, o *setup.Options, url string, resume bool) (rounds.Turn, error) {
 	r, err := load.BenchWith(ctx, o, []string{sameGroup}, "--concurrency", strconv.Itoa(o.Connections), "--keep-alive", "0%", "--duration", o.Length.String(),
 		"--warmup", "0s", "--insecure", "--tls-resume="+strconv.FormatBool(resume), url)

@@ -21,33 +21,34 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// Word is the first argument of this program when it holds idle connections, until its input ends; which they are
-// follows as JSON. It is a process of its own because of its open files.
+// Word is the first argument of this program when it holds idle connections until its input ends. The second is a holding
+// as JSON. It runs as a separate process because of the limit on open files.
 const Word = "hold-peer"
 
-// holding is what such a process holds.
+// holding describes the connections of one such process.
 type holding struct {
 	Port, Connections int
 	TLS               bool
 	Folder            string        // of the devices' authority; "": no certificates
-	Every             time.Duration // each connection asks again at this interval; 0: never
-	Uncounted         time.Duration // answers of so long are not counted
-	Flood             bool          // they are a flood's instead, see flood, and are opened over Every
-	Again             time.Duration // of a flood: until one that was closed is opened anew
-	First             int           // number of the first connection, which its source address follows
+	Every             time.Duration // interval of each connection's requests; 0: one request only
+	Uncounted         time.Duration // answers in this time from the start are not counted
+	Flood             bool          // a flood (see flood), opened over Every
+	Again             time.Duration // of a flood: from a connection's closing until it is reopened
+	First             int           // number of the first connection, which determines its source address
 }
 
-// held is what such a process reports when it ends.
+// held is the report of such a process when it ends.
 type held struct {
 	Answers, Failed int64
 	P50, P99        time.Duration
-	Opened, Refused int64 // of a flood: connections that were opened, and that could not be
+	Opened, Refused int64 // of a flood: connections opened, and connections refused
 }
 
-// holder is the process, seen from the other side.
+// holder is such a process as its parent sees it.
 type holder struct{ *process.Held }
 
-// holdConnections starts a process that opens connections, asks once on each, and keeps them. It returns when all are open.
+// holdConnections starts a process that opens connections, sends a request on each, and keeps them open. It returns when
+// all are open.
 func holdConnections(ctx context.Context, o *setup.Options, what holding) (*holder, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -58,21 +59,21 @@ func holdConnections(ctx context.Context, o *setup.Options, what holding) (*hold
 		return nil, err
 	}
 	args := []string{"taskset", "-c", fmt.Sprint(o.LoadCore), self, Word, string(text)}
-	if what.Flood { // its core is also that of the devices, whose latency is measured
+	if what.Flood { // it shares its core with the devices, whose latency is measured
 		args = append([]string{"nice", "-n", "19"}, args...)
 	}
 	h, err := process.Hold(exec.CommandContext(ctx, args[0], args[1:]...))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := h.Output.ReadString('\n'); err != nil { // it has ended
+	if _, err := h.Output.ReadString('\n'); err != nil { // the process has exited
 		h.Stop()
 		return nil, fmt.Errorf("the idle connections: %w\n%s", err, h.Stderr())
 	}
 	return &holder{h}, nil
 }
 
-// end stops asking, and returns what came of it. The connections are closed.
+// end stops the requests, closes the connections and returns the report.
 func (h *holder) end() (r held, err error) {
 	if err := h.Input.Close(); err != nil {
 		return r, err
@@ -81,7 +82,7 @@ func (h *holder) end() (r held, err error) {
 	return r, errors.Join(err, h.Wait())
 }
 
-// RunHolder is that process.
+// RunHolder runs such a process; text is its holding as JSON.
 func RunHolder(text string) error {
 	var what holding
 	if err := json.Unmarshal([]byte(text), &what); err != nil {
@@ -100,7 +101,7 @@ func RunHolder(text string) error {
 	fmt.Println(len(conns))
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // whatever ends it
+		_, _ = io.Copy(io.Discard, os.Stdin) // an error ends the process as well
 		cancel()
 	}()
 	if what.Flood {
@@ -109,7 +110,7 @@ func RunHolder(text string) error {
 	return json.NewEncoder(os.Stdout).Encode(what.ask(ctx, conns))
 }
 
-// open opens the connections and asks once on each.
+// open opens the connections and sends a request on each.
 func (h *holding) open(ctx context.Context) ([]net.Conn, error) {
 	var devices *certificates.Authority
 	if h.Folder != "" {
@@ -146,8 +147,7 @@ func (h *holding) open(ctx context.Context) ([]net.Conn, error) {
 	return conns, errors.Join(failed, ctx.Err())
 }
 
-// connect opens the i-th connection and asks on it. What it needed for that is
-// garbage afterwards, but for the connection.
+// connect opens the i-th connection and sends a request on it. It keeps only the connection; the rest is garbage.
 func (h *holding) connect(ctx context.Context, devices *certificates.Authority, i int) (net.Conn, error) {
 	c, err := process.FromSource(h.First+i).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port))
 	if err != nil {
@@ -167,7 +167,7 @@ func (h *holding) connect(ctx context.Context, devices *certificates.Authority, 
 	return c, askOnce(c)
 }
 
-// askOnce asks on a connection, and wants a good answer.
+// askOnce sends a request on a connection and requires a 200.
 func askOnce(c net.Conn) error {
 	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
@@ -186,10 +186,11 @@ func askOnce(c net.Conn) error {
 	return errors.Join(err, c.SetDeadline(time.Time{}))
 }
 
-// askers is how many of the connections may wait for their answers at once.
+// askers limits how many connections wait for answers at once.
 const askers = 64
 
-// ask asks on each connection once in every interval, evenly spread, until ctx ends; at once if there is no interval.
+// ask sends a request on each connection once per interval, evenly spread, until ctx ends. Without an interval it only
+// waits for ctx.
 func (h *holding) ask(ctx context.Context, conns []net.Conn) (r held) {
 	if h.Every == 0 {
 		<-ctx.Done()

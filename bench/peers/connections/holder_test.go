@@ -15,7 +15,7 @@ import (
 	"jobgate/bench/peers/certificates"
 )
 
-// TestHolderAsks opens connections with certificates of their own, which each ask once and then again in their turn.
+// TestHolderAsks opens connections that each have their own certificate, send a request, and repeat it at an interval.
 func TestHolderAsks(t *testing.T) {
 	folder := t.TempDir()
 	if err := certificates.WriteAuthority(folder); err != nil {
@@ -49,14 +49,14 @@ func TestHolderAsks(t *testing.T) {
 	}
 	r := h.ask(ctx, conns)
 	for _, c := range conns {
-		_ = c.Close() // the test has what it wants
+		_ = c.Close() // the test does not use them again
 	}
 	if asked.Load() < 4*connections || r.Failed != 0 || r.Answers < 2*connections || r.P50 <= 0 || r.P99 < r.P50 {
-		t.Errorf("the server was asked %d times; the connections report %+v", asked.Load(), r)
+		t.Errorf("the server received %d requests; the connections report %+v", asked.Load(), r)
 	}
 	different := 0
 	names.Range(func(any, any) bool { different++; return true })
 	if different != connections {
-		t.Errorf("%d certificates were shown, want %d", different, connections)
+		t.Errorf("the clients presented %d certificates, want %d", different, connections)
 	}
 }

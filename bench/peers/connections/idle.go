@@ -1,4 +1,4 @@
-// Package connections compares what connections cost: idle ones, those that ask once a minute, and TLS handshakes.
+// Package connections compares the cost of connections: idle ones, ones with a request a minute, and TLS handshakes.
 package connections
 
 import (
@@ -19,11 +19,11 @@ import (
 
 const settle = 20 * time.Second // from the last connection to the measurement
 
-// The ways in which devices connect.
+// The kinds of connections.
 const (
 	plainKind = "plain"
 	tlsKind   = "TLS"
-	mtlsKind  = "mTLS" // each with a certificate of its own
+	mtlsKind  = "mTLS" // each connection with its own certificate
 )
 
 // idleServer is one row of Idle.
@@ -38,7 +38,7 @@ func (s *idleServer) selected(o *setup.Options) bool {
 	return strings.Contains(s.name+", "+s.kind, o.Only)
 }
 
-// idleServers are all servers that are compared; with -before, that program too.
+// idleServers are all compared servers, including the program of -before if given.
 func idleServers(o *setup.Options, each int) (all []idleServer) {
 	goals := map[string]string{plainKind: "≤ 2.5 KB", tlsKind: "≤ 12 KB", mtlsKind: "≤ 16 KB"}
 	for _, kind := range []string{plainKind, tlsKind, mtlsKind} {
@@ -58,7 +58,7 @@ func idleServers(o *setup.Options, each int) (all []idleServer) {
 	return all
 }
 
-// newIdleRun shares the connections among as many processes of each server as their open files need.
+// newIdleRun distributes the connections over as many processes of each server as the limit on open files requires.
 func newIdleRun(ctx context.Context, o *setup.Options) (*idleRun, error) {
 	files, err := process.RaiseFiles(uint64(o.Idle) + process.SpareFiles)
 	if err != nil {
@@ -80,7 +80,7 @@ func newIdleRun(ctx context.Context, o *setup.Options) (*idleRun, error) {
 	return r, nil
 }
 
-// head says how the connections are shared.
+// head prints the title and how the connections are distributed.
 func (r *idleRun) head(title string) {
 	fmt.Printf("## %s %s\n\n", table.Thousands(float64(r.each*r.processes)), title)
 	if r.processes > 1 {
@@ -88,8 +88,8 @@ func (r *idleRun) head(title string) {
 	}
 }
 
-// Idle opens many connections, asks once on each and leaves them open: how much
-// memory does the server hold for each, and what do the active ones notice?
+// Idle opens many connections, sends a request on each and keeps them open. It measures the server's memory per
+// connection and the latency of active connections meanwhile.
 func Idle(ctx context.Context, o *setup.Options) error {
 	r, err := newIdleRun(ctx, o)
 	if err != nil {
@@ -112,15 +112,15 @@ func Idle(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// idleRun is the comparison under way.
+// idleRun is a comparison in progress.
 type idleRun struct {
 	*setup.Options
-	files     uint64 // that a process may open
+	files     uint64 // limit on a process's open files
 	processes int    // of each server
-	each      int    // connections of each of them
+	each      int    // connections per process
 }
 
-// startServers starts the processes of a server, and waits until they listen.
+// startServers starts the processes of a server and waits until they listen.
 func (r *idleRun) startServers(ctx context.Context, s idleServer) (servers []*process.Process, ports []int, err error) {
 	for range r.processes {
 		p, port, err := s.start()
@@ -142,7 +142,7 @@ func stopAll(servers []*process.Process) {
 	}
 }
 
-// hold opens the connections to the processes of a server, which ask again at an interval unless that is 0.
+// hold opens the connections to the processes of a server. Each repeats its request at an interval, unless that is 0.
 func (r *idleRun) hold(ctx context.Context, s idleServer, ports []int, every time.Duration) (holders []*holder, err error) {
 	for _, port := range ports {
 		what := holding{Port: port, Connections: r.each, TLS: s.kind != plainKind, Every: every}
@@ -151,7 +151,7 @@ func (r *idleRun) hold(ctx context.Context, s idleServer, ports []int, every tim
 		}
 		h, err := holdConnections(ctx, r.Options, what)
 		if err != nil {
-			letGo(holders)
+			stopHolders(holders)
 			return nil, err
 		}
 		holders = append(holders, h)
@@ -159,7 +159,7 @@ func (r *idleRun) hold(ctx context.Context, s idleServer, ports []int, every tim
 	return holders, nil
 }
 
-func letGo(holders []*holder) {
+func stopHolders(holders []*holder) {
 	for _, h := range holders {
 		h.Stop()
 	}
@@ -184,7 +184,7 @@ func (r *idleRun) row(ctx context.Context, s idleServer) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { letGo(holders) }()
+	defer func() { stopHolders(holders) }()
 	if err := process.Sleep(ctx, settle); err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (r *idleRun) row(ctx context.Context, s idleServer) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	letGo(holders)
+	stopHolders(holders)
 	holders = nil
 	if err := process.Sleep(ctx, settle); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func perConnection(grown int64, n int) string {
 	return fmt.Sprintf("%.1f KB", float64(grown)/float64(n)/1024)
 }
 
-// url is where a process of the server answers.
+// url returns the URL of a server process on port.
 func (s idleServer) url(port int) string {
 	if s.kind != plainKind {
 		return fmt.Sprintf("https://127.0.0.1:%d/hot", port)
@@ -215,7 +215,7 @@ func (s idleServer) url(port int) string {
 	return process.URL(port, "/hot")
 }
 
-// resident is the resident memory of several servers together.
+// resident returns the total resident memory of several servers.
 func resident(servers []*process.Process) (total int64) {
 	for _, p := range servers {
 		total += p.RSS()

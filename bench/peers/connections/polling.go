@@ -11,12 +11,12 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// Polling keeps many connections that each ask at an interval: a fleet that stays connected. How much memory does
-// the server hold for each, and what does a request cost that comes after a silence?
+// Polling keeps many connections that each send a request at an interval, as a connected fleet does. It measures the
+// server's memory per connection and the cost of a request after a silence.
 //
-//	open, ask once ─▶ each asks in its turn, for one interval and then for one a round ─▶ memory, CPU time a request, latency
+//	open, one request ─▶ each asks once per interval: a warm-up, then one interval per round ─▶ memory, CPU time a request, latency
 //
-// The program before runs at the same time as this one, on the same core, so that both see the same machine.
+// The program of -before runs at the same time, on the same core, so that both see the same conditions.
 func Polling(ctx context.Context, o *setup.Options) error {
 	r, err := newIdleRun(ctx, o)
 	if err != nil {
@@ -32,7 +32,7 @@ func Polling(ctx context.Context, o *setup.Options) error {
 		}
 		together = append(together, &pollingTurn{idleServer: s})
 		if s.name == "before" {
-			continue // with the next one
+			continue // measured together with the next one
 		}
 		if err := r.polling(ctx, together); err != nil {
 			return fmt.Errorf("%s, %s: %w", s.name, s.kind, err)
@@ -46,7 +46,7 @@ func Polling(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// pollingTurn is one server that is asked, alone or beside another.
+// pollingTurn is the measurement of one server, alone or beside another.
 type pollingTurn struct {
 	idleServer
 	servers []*process.Process
@@ -69,7 +69,7 @@ func (r *idleRun) polling(ctx context.Context, turns []*pollingTurn) error {
 		if p.holders, err = r.hold(ctx, p.idleServer, ports, r.Every); err != nil {
 			return err
 		}
-		defer letGo(p.holders)
+		defer stopHolders(p.holders)
 	}
 	for round := range r.Rounds + 1 {
 		before := make([]time.Duration, len(turns))
@@ -82,7 +82,7 @@ func (r *idleRun) polling(ctx context.Context, turns []*pollingTurn) error {
 		for i, p := range turns {
 			used := cpuOf(p.servers) - before[i]
 			r.Progress("%s, %s, interval %d: %s of CPU", p.name, p.kind, round, used)
-			if round > 0 { // the handshakes' garbage is not what a request costs
+			if round > 0 { // the first interval includes garbage collection after the handshakes
 				p.cpu = append(p.cpu, used)
 			}
 		}
@@ -95,13 +95,13 @@ func (r *idleRun) polling(ctx context.Context, turns []*pollingTurn) error {
 				return err
 			}
 			p.held.Answers, p.held.Failed = p.held.Answers+one.Answers, p.held.Failed+one.Failed
-			p.held.P50, p.held.P99 = max(p.held.P50, one.P50), max(p.held.P99, one.P99) // the slowest process's
+			p.held.P50, p.held.P99 = max(p.held.P50, one.P50), max(p.held.P99, one.P99) // of the slowest process
 		}
 	}
 	return nil
 }
 
-// pollingRow is what was found about p, compared with what ran beside it.
+// pollingRow returns p's table row, compared with the server that ran beside it.
 func (r *idleRun) pollingRow(p, beside *pollingTurn) []string {
 	n := r.each * r.processes
 	var request, ratio []float64
@@ -119,7 +119,7 @@ func (r *idleRun) pollingRow(p, beside *pollingTurn) []string {
 	}
 }
 
-// cpuOf is the CPU time that several servers have used together.
+// cpuOf returns the total CPU time of several servers.
 func cpuOf(servers []*process.Process) (total time.Duration) {
 	for _, p := range servers {
 		total += p.CPU()

@@ -13,8 +13,8 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// Connections of Wake, and how often each asks: the two ask at the same rate, and only the many are silent for so long
-// that they are parked, which is after ten seconds.
+// The two groups of Wake's connections and the intervals of their requests. Both groups have the same rate, but only the
+// larger is silent for more than ten seconds between requests and so is parked.
 const (
 	parkedConnections = 4800
 	parkedEvery       = 15 * time.Second
@@ -22,8 +22,8 @@ const (
 	awakeEvery        = time.Second
 )
 
-// Wake compares the first request of a parked connection with one of a connection that is asked every second, at the same
-// time: how much longer does it take?
+// Wake measures how much longer a request on a parked connection takes than one on a connection that is used every
+// second, at the same time.
 func Wake(ctx context.Context, o *setup.Options) error {
 	if err := certificates.WriteServer(o.Folder); err != nil {
 		return err
@@ -48,7 +48,7 @@ func Wake(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// wakeRow measures one way to connect.
+// wakeRow measures one kind of connection.
 func wakeRow(ctx context.Context, o *setup.Options, kind string) ([]string, error) {
 	s := server.Settings{TLS: kind != plainKind}
 	folder := ""
@@ -68,9 +68,9 @@ func wakeRow(ctx context.Context, o *setup.Options, kind string) ([]string, erro
 		return nil, err
 	}
 	var holders []*holder
-	defer func() { letGo(holders) }()
+	defer func() { stopHolders(holders) }()
 	for _, what := range []holding{
-		{Connections: parkedConnections, Every: parkedEvery, Uncounted: parkedEvery}, // until then none has been silent for long
+		{Connections: parkedConnections, Every: parkedEvery, Uncounted: parkedEvery}, // not parked before the first interval
 		{Connections: awakeConnections, Every: awakeEvery, Uncounted: awakeEvery},
 	} {
 		what.Port, what.TLS, what.Folder = port, s.TLS, folder
