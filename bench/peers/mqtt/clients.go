@@ -10,11 +10,11 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// version is the one that all clients speak.
+// version is the protocol version of all clients.
 const version = packet.V311
 
-// clients are many MQTT connections on one thread, with one buffer for all of them: a generator that costs as little as it
-// can. Only one goroutine may use them.
+// clients are many MQTT connections on one thread with one shared buffer, for a cheap generator. Only one goroutine may
+// use them.
 //
 //	epoll ─▶ read ─▶ packets ─▶ message, acknowledged ─▶ write
 type clients struct {
@@ -24,30 +24,30 @@ type clients struct {
 	byFD    map[int32]*client
 	buf     []byte
 	events  []syscall.EpollEvent
-	waiting []*client // with something to write
+	waiting []*client // clients with something to write
 	ready   int       // clients whose subscriptions are confirmed
 	name    func(i int) string
 	filters func(i int) []string // subscribed at QoS 1
 
-	message      func(*client, *packet.Publish) // a message has come; its acknowledgement is on its way
-	acknowledged func(*client)                  // the oldest of the client's own messages is acknowledged
+	message      func(*client, *packet.Publish) // called for a received message; its PUBACK is queued already
+	acknowledged func(*client)                  // called when the client's oldest own message is acknowledged
 }
 
-// client is one of them.
+// client is one MQTT connection.
 type client struct {
 	index int
 	fd    int
-	rest  []byte // the beginning of a packet
+	rest  []byte // the beginning of a packet, already read
 	out   []byte // to be written
-	waits bool   // among those with something to write
-	full  bool   // the socket took less than it was given
+	waits bool   // in clients.waiting
+	full  bool   // the last write was partial
 	id    uint16 // of the last message
 }
 
 func newClients(port int) (*clients, error) {
 	epoll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("cannot make an epoll instance: %w", err)
+		return nil, fmt.Errorf("cannot create an epoll instance: %w", err)
 	}
 	return &clients{
 		port: port, epoll: epoll, byFD: map[int32]*client{}, buf: make([]byte, 256<<10), events: make([]syscall.EpollEvent, 256),
@@ -56,15 +56,15 @@ func newClients(port int) (*clients, error) {
 }
 
 const (
-	opening  = 64               // connections on their way at once
-	patience = 30 * time.Second // with a server that says nothing
+	maxOpening    = 64               // connections being opened at once
+	answerTimeout = 30 * time.Second // for a server that sends nothing
 )
 
 // open opens n connections with their subscriptions.
 func (c *clients) open(n int) error {
 	last := time.Now()
 	for before := c.ready; c.ready < n; {
-		for len(c.all) < n && len(c.all)-c.ready < opening {
+		for len(c.all) < n && len(c.all)-c.ready < maxOpening {
 			i := len(c.all)
 			if err := c.connect(i); err != nil {
 				return fmt.Errorf("connection %d: %w", i, err)
@@ -76,8 +76,8 @@ func (c *clients) open(n int) error {
 		if c.ready > before {
 			before, last = c.ready, time.Now()
 		}
-		if time.Since(last) > patience {
-			return fmt.Errorf("%d of %d connections are open, and no more since %s", c.ready, n, patience)
+		if time.Since(last) > answerTimeout {
+			return fmt.Errorf("%d of %d connections are open, none of them opened in the last %s", c.ready, n, answerTimeout)
 		}
 	}
 	return nil
@@ -96,7 +96,7 @@ func (c *clients) connect(i int) error {
 		func() error { return syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) },
 		func() error { return syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte(process.Source(i).To4())}) },
 		func() error {
-			return retried(func() error {
+			return retry(func() error {
 				return syscall.Connect(fd, &syscall.SockaddrInet4{Port: c.port, Addr: [4]byte{127, 0, 0, 1}})
 			})
 		},
@@ -114,7 +114,7 @@ func (c *clients) connect(i int) error {
 	return nil
 }
 
-// step serves whoever is ready, and waits for that no longer than wait.
+// step serves the clients that are ready. It waits for one at most as long as wait.
 func (c *clients) step(wait time.Duration) error {
 	if err := c.flushAll(); err != nil {
 		return err
@@ -140,7 +140,7 @@ func (c *clients) step(wait time.Duration) error {
 	return c.flushAll()
 }
 
-// write lets the end of the step write what a client has to say.
+// write queues a client's output for the end of the step.
 func (c *clients) write(one *client) {
 	if !one.waits {
 		one.waits = true
@@ -159,17 +159,17 @@ func (c *clients) flushAll() error {
 	return nil
 }
 
-// read handles what has come for a client.
+// read handles a client's input.
 func (c *clients) read(one *client) error {
 	kept := copy(c.buf, one.rest)
 	n, err := syscall.Read(one.fd, c.buf[kept:])
 	switch {
 	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.EINTR):
-		return nil // it will be ready again
+		return nil // epoll will report the socket again
 	case err != nil:
 		return err
 	case n == 0:
-		return errors.New("the server has closed the connection")
+		return errors.New("the server closed the connection")
 	}
 	b := c.buf[:kept+n]
 	for {
@@ -181,7 +181,7 @@ func (c *clients) read(one *client) error {
 			break
 		}
 		b = b[size:]
-		if err := c.take(one, p); err != nil {
+		if err := c.handle(one, p); err != nil {
 			return err
 		}
 	}
@@ -192,13 +192,13 @@ func (c *clients) read(one *client) error {
 	return nil
 }
 
-// take handles one packet.
-func (c *clients) take(one *client, p packet.Packet) error {
+// handle handles one packet.
+func (c *clients) handle(one *client, p packet.Packet) error {
 	switch p.Type {
 	case packet.CONNACK:
 		var ack packet.Connack
 		if err := packet.ParseConnack(p.Body, version, &ack); err != nil || ack.Reason != packet.Success {
-			return fmt.Errorf("CONNECT is refused with code %d, %w", ack.Reason, err)
+			return fmt.Errorf("CONNECT was refused with code %d, %w", ack.Reason, err)
 		}
 		var list []packet.Subscription
 		for _, f := range c.filters(one.index) {
@@ -212,7 +212,7 @@ func (c *clients) take(one *client, p packet.Packet) error {
 		}
 		for _, r := range reasons {
 			if r != 1 {
-				return fmt.Errorf("a subscription is answered with code %#x, QoS 1 was asked for", r)
+				return fmt.Errorf("a subscription was answered with code %#x; requested was QoS 1", r)
 			}
 		}
 		c.ready++
@@ -228,7 +228,7 @@ func (c *clients) take(one *client, p packet.Packet) error {
 	case packet.PUBACK:
 		c.acknowledged(one)
 	default:
-		return fmt.Errorf("a packet of type %d was not expected", p.Type)
+		return fmt.Errorf("unexpected packet of type %d", p.Type)
 	}
 	return nil
 }
@@ -242,7 +242,7 @@ func (c *clients) publish(one *client, topic, payload []byte) {
 	c.write(one)
 }
 
-// flush writes what a client has to say, as far as its socket takes it.
+// flush writes a client's output, as much as its socket accepts.
 func (c *clients) flush(one *client) error {
 	for len(one.out) > 0 {
 		n, err := syscall.Write(one.fd, one.out)
@@ -275,8 +275,8 @@ func (c *clients) close() {
 	_ = syscall.Close(c.epoll)
 }
 
-// retried makes a system call again when a signal interrupts it.
-func retried(call func() error) error {
+// retry repeats a system call that a signal interrupts.
+func retry(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, syscall.EINTR) {
 			return err

@@ -28,7 +28,7 @@ const (
 	fileRate     = 1000 // jobs a second on SQLite
 	databaseRate = 200  // on PostgreSQL
 	creators     = 64   // calls at once
-	unheard      = 10   // seconds after the last call: who is not told by then is not told
+	noticeLimit  = 10   // seconds after the last call; a device not notified by then counts as missing
 	databaseName = "postgres"
 )
 
@@ -50,7 +50,7 @@ func (r *run) startDatabase(ctx context.Context) (*pgtest.Server, error) {
 	return db, nil
 }
 
-// delay creates jobs, each for a device of its own, and takes when that is told.
+// delay creates jobs, each for a different device, and measures when each device is notified.
 func (r *run) delay(ctx context.Context) error {
 	g, err := r.start(ctx, server.Settings{})
 	if err != nil {
@@ -61,7 +61,7 @@ func (r *run) delay(ctx context.Context) error {
 	return r.delayed(ctx, fileRate, "p99 ≤ 200 ms", g, g)
 }
 
-// gateways is the same with devices on another gateway than the one that creates the jobs.
+// gateways is delay with the devices on another gateway than the one that creates the jobs.
 func (r *run) gateways(ctx context.Context) error {
 	db, err := r.startDatabase(ctx)
 	if err != nil {
@@ -82,11 +82,11 @@ func (r *run) gateways(ctx context.Context) error {
 	return r.delayed(ctx, databaseRate, "p99 ≤ 1 s", a, b)
 }
 
-// delayed prints how long it takes. Jobs are created by one gateway, and the devices are another's.
-func (r *run) delayed(ctx context.Context, rate int, goal string, control, its *gate.Gate) error {
+// delayed measures and prints the delays. The gateway control creates the jobs, and the devices are connected to notifier.
+func (r *run) delayed(ctx context.Context, rate int, goal string, control, notifier *gate.Gate) error {
 	_, each := r.processes()
 	n := min(each, int(float64(rate)*r.Length.Seconds()))
-	devices, err := r.holdAll(ctx, []int{its.MQTT}, n, false)
+	devices, err := r.holdAll(ctx, []int{notifier.MQTT}, n, false)
 	if err != nil {
 		return err
 	}
@@ -117,14 +117,14 @@ func (r *run) delayed(ctx context.Context, rate int, goal string, control, its *
 	return nil
 }
 
-// delays are what one round gave, in nanoseconds.
+// delays are the results of one round, in nanoseconds.
 type delays struct {
 	rate                               float64 // jobs a second
 	call50, call99, answer50, answer99 float64
-	missing                            float64 // devices that were not told
+	missing                            float64 // devices that were not notified
 }
 
-// delaysOf creates a job for each of n devices and ends them all.
+// delaysOf creates a job for each of n devices, measures the delays and cancels the jobs.
 func (r *run) delaysOf(ctx context.Context, g *gate.Gate, devices holders, prefix string, n, rate int) (d delays, err error) {
 	if err := devices.expect(prefix); err != nil {
 		return d, err
@@ -135,22 +135,22 @@ func (r *run) delaysOf(ctx context.Context, g *gate.Gate, devices holders, prefi
 		return d, err
 	}
 	d.rate = float64(n) / time.Since(begun).Seconds()
-	at, err := devices.collect(unheard)
+	at, err := devices.collect(noticeLimit)
 	if err != nil {
 		return d, err
 	}
 	var fromCall, fromAnswer []float64
-	for i, told := range at {
-		if told == 0 {
+	for i, notified := range at {
+		if notified == 0 {
 			d.missing++
 			continue
 		}
-		fromCall = append(fromCall, float64(told-calls[i].sent))
-		fromAnswer = append(fromAnswer, max(1, float64(told-calls[i].answered)))
+		fromCall = append(fromCall, float64(notified-calls[i].sent))
+		fromAnswer = append(fromAnswer, max(1, float64(notified-calls[i].answered)))
 	}
 	k := len(fromCall)
 	if k == 0 {
-		return d, fmt.Errorf("none of %d devices was told", n)
+		return d, fmt.Errorf("none of %d devices was notified", n)
 	}
 	slices.Sort(fromCall)
 	slices.Sort(fromAnswer)
@@ -158,10 +158,10 @@ func (r *run) delaysOf(ctx context.Context, g *gate.Gate, devices holders, prefi
 	return d, r.cancel(ctx, g, devices, prefix, n)
 }
 
-// created is when a job was, in Unix nanoseconds.
+// created is the times of a CreateJob call, in Unix nanoseconds.
 type created struct{ sent, answered int64 }
 
-// create creates a job for each of the first n things, so many a second.
+// create creates a job for each of the first n things, at rate jobs a second.
 func (r *run) create(ctx context.Context, g *gate.Gate, prefix string, n, rate int) ([]created, error) {
 	calls := make([]created, n)
 	all, ctx := errgroup.WithContext(ctx)
@@ -174,7 +174,7 @@ func (r *run) create(ctx context.Context, g *gate.Gate, prefix string, n, rate i
 				}
 				target := "arn:aws:iot:" + account.Region + ":000000000000:thing/" + load.ThingName(group, r.Idle, i)
 				calls[i].sent = time.Now().UnixNano()
-				err := patiently(ctx, func() error {
+				err := withRetries(ctx, func() error {
 					return g.Call(ctx, http.MethodPut, "/jobs/"+prefix+strconv.Itoa(i), map[string]any{"targets": []string{target}, "document": gate.PlainDocument}, nil)
 				})
 				if err != nil {
@@ -188,8 +188,8 @@ func (r *run) create(ctx context.Context, g *gate.Gate, prefix string, n, rate i
 	return calls, all.Wait()
 }
 
-// patiently makes a call again, as the SDKs do, that a busy gateway turns away with a 503.
-func patiently(ctx context.Context, call func() error) error {
+// withRetries repeats a call that a busy gateway answers with a 503, as the SDKs do.
+func withRetries(ctx context.Context, call func() error) error {
 	for try := 0; ; try++ {
 		err := call()
 		if err == nil || try == 3 || !strings.Contains(err.Error(), "503") {
@@ -201,7 +201,7 @@ func patiently(ctx context.Context, call func() error) error {
 	}
 }
 
-// cancel cancels the jobs and waits until each thing knows, so that the next one is its first again.
+// cancel cancels the jobs and waits until each thing is notified, so that it has no pending job for the next round.
 func (r *run) cancel(ctx context.Context, g *gate.Gate, devices holders, prefix string, n int) error {
 	if err := devices.expect(""); err != nil {
 		return err
@@ -210,7 +210,7 @@ func (r *run) cancel(ctx context.Context, g *gate.Gate, devices holders, prefix 
 	all.SetLimit(creators)
 	for i := range n {
 		all.Go(func() error {
-			return patiently(calls, func() error {
+			return withRetries(calls, func() error {
 				return g.Call(calls, http.MethodPut, "/jobs/"+prefix+strconv.Itoa(i)+"/cancel?force=true", struct{}{}, nil)
 			})
 		})
@@ -218,7 +218,7 @@ func (r *run) cancel(ctx context.Context, g *gate.Gate, devices holders, prefix 
 	if err := all.Wait(); err != nil {
 		return err
 	}
-	_, err := devices.everybody()
+	_, err := devices.collectAll()
 	return err
 }
 

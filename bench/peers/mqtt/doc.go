@@ -1,5 +1,5 @@
-// Package mqtt measures what devices notice over MQTT: what jobgate answers a second and what a connection costs, beside
-// mosquitto; how soon they are told of jobs.
+// Package mqtt measures MQTT: jobgate's requests a second and memory per connection, compared with mosquitto, and how
+// soon devices are notified of jobs.
 //
 //	register things ─▶ rate ─▶ plain, TLS ─▶ told ─▶ delay ─▶ gateways
 //	                   Load     Hold         Hold     Hold     Hold: processes of this program on the load's core

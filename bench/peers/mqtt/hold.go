@@ -14,26 +14,26 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// Hold is connections that stay open, with two subscriptions each as FreeRTOS's devices have them. The process that has
-// them follows orders, each of which it answers.
+// Hold is connections that stay open, each with two subscriptions, as FreeRTOS devices have. The process that holds them
+// executes orders and answers each.
 type Hold struct {
 	Port, Connections int
-	Group             string // the i-th is the thing whose name is this and First+i in so many digits
+	Group             string // the i-th thing's name is Group followed by First+i with so many digits
 	First, Digits     int
-	TLS               bool // these are not told anything
+	TLS               bool // such devices cannot receive notices
 }
 
-// order is what such a process is to do.
+// order is an instruction to such a process.
 type order struct {
-	// Expect forgets what the devices were told, and looks for notify-next messages of a job whose id begins so; of no job
-	// if it is empty.
+	// Expect clears the recorded notices and waits for notify-next messages of a job whose id has this prefix; "": of no
+	// job.
 	Expect string
-	// Collect waits until so many devices were told, or for some seconds, and answers with when each of them was, in Unix
-	// nanoseconds; 0: it was not. 0 of them: there is nothing to wait for.
+	// Collect waits until so many devices were notified, at most Seconds, and answers with the time of each notice in Unix
+	// nanoseconds; 0: not notified. Collect = 0: the order is Expect.
 	Collect, Seconds int
 }
 
-// the two subscriptions, behind the thing.
+// heldFilters are the two subscriptions, without the prefix with the thing's name.
 var heldFilters = [2]string{"/jobs/notify-next", "/jobs/$next/get/accepted"}
 
 func (h *Hold) name(i int) string { return fmt.Sprintf("%s%0*d", h.Group, h.Digits, h.First+i) }
@@ -45,7 +45,7 @@ func (h *Hold) filters(i int) (list []string) {
 	return list
 }
 
-// Run opens the connections, says so on out, and follows the orders that come on in until that ends.
+// Run opens the connections, writes their number to out, and executes the orders read from in until its end.
 func (h Hold) Run(in io.Reader, out io.Writer) error {
 	orders := make(chan order)
 	go func() {
@@ -53,7 +53,7 @@ func (h Hold) Run(in io.Reader, out io.Writer) error {
 		for d := json.NewDecoder(in); ; {
 			var o order
 			if d.Decode(&o) != nil {
-				return // whatever ends it
+				return // an error ends the orders as well
 			}
 			orders <- o
 		}
@@ -77,7 +77,7 @@ func (h Hold) Run(in io.Reader, out io.Writer) error {
 	defer c.close()
 	c.name, c.filters = h.name, h.filters
 	w := &watch{clients: c, at: make([]int64, h.Connections), answers: json.NewEncoder(out)}
-	c.message = w.told
+	c.message = w.notified
 	if err := c.open(h.Connections); err != nil {
 		return err
 	}
@@ -87,20 +87,20 @@ func (h Hold) Run(in io.Reader, out io.Writer) error {
 	return w.follow(orders)
 }
 
-// watch is what a holder knows of its devices.
+// watch records the notices of a holder's devices.
 type watch struct {
 	*clients
 	answers *json.Encoder
-	want    []byte // in the payload; nil: no execution
+	want    []byte // expected in the payload; nil: no execution
 	at      []int64
-	n       int // of at that are set
+	n       int // number of at that are set
 
-	collect int // an order that is being followed; 0: none is
+	collect int // of the current order; 0: none
 	until   time.Time
 }
 
-// told takes a message to a device.
-func (w *watch) told(one *client, m *packet.Publish) {
+// notified handles a message to a device.
+func (w *watch) notified(one *client, m *packet.Publish) {
 	if !bytes.HasSuffix(m.Topic, []byte("/notify-next")) || w.at[one.index] != 0 {
 		return
 	}
@@ -110,7 +110,7 @@ func (w *watch) told(one *client, m *packet.Publish) {
 	}
 }
 
-// follow serves the connections and follows orders until there are no more.
+// follow serves the connections and executes orders until there are no more.
 func (w *watch) follow(orders <-chan order) error {
 	for {
 		if w.collect > 0 && (w.n >= w.collect || time.Now().After(w.until)) {
@@ -151,7 +151,7 @@ func (h *Hold) openTLS() (conns []net.Conn, err error) {
 		c, err := tls.DialWithDialer(process.FromSource(i), "tcp", fmt.Sprintf("127.0.0.1:%d", h.Port), config)
 		if err == nil {
 			conns = append(conns, c)
-			err = h.greet(c, i)
+			err = h.openSession(c, i)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("connection %d: %w", i, err)
@@ -160,9 +160,9 @@ func (h *Hold) openTLS() (conns []net.Conn, err error) {
 	return conns, nil
 }
 
-// greet opens the session of the i-th connection.
-func (h *Hold) greet(c net.Conn, i int) error {
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+// openSession connects and subscribes on the i-th connection.
+func (h *Hold) openSession(c net.Conn, i int) error {
+	if err := c.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
 	var list []packet.Subscription
@@ -185,9 +185,9 @@ func (h *Hold) greet(c net.Conn, i int) error {
 			return err
 		}
 		if packet.Type(head[0]>>4) != turn.answer {
-			return fmt.Errorf("a packet of type %d, %d was expected", head[0]>>4, turn.answer)
+			return fmt.Errorf("the packet has type %d, want %d", head[0]>>4, turn.answer)
 		}
-		if _, err := r.Discard(2 + int(head[1])); err != nil { // both are short
+		if _, err := r.Discard(2 + int(head[1])); err != nil { // short packets have a one-byte length
 			return err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 const settle = 20 * time.Second // from the last packet to the measurement
 
-// mosquittoVersion names the broker.
+// mosquittoVersion returns the broker's name and version.
 func mosquittoVersion() string { return setup.Output("mosquitto", "-h") }
 
 // contender is one row of idle.
@@ -25,10 +25,10 @@ type contender struct {
 // plain measures idle connections over plain TCP.
 func (r *run) plain(ctx context.Context) error { return r.idle(ctx, false, "≤ 2.5 KB") }
 
-// secure measures those over TLS.
+// secure measures idle connections over TLS.
 func (r *run) secure(ctx context.Context) error { return r.idle(ctx, true, "≤ 13 KB") }
 
-// idle measures what a connection takes that has nothing to say.
+// idle measures the memory of an idle connection.
 func (r *run) idle(ctx context.Context, secure bool, goal string) error {
 	kind := map[bool]string{false: "plain", true: "TLS"}[secure]
 	r.head("idle MQTT connections, " + kind)
@@ -93,7 +93,7 @@ func (r *run) idleRow(ctx context.Context, c contender, secure bool) ([]string, 
 	return []string{c.name, fmt.Sprintf("%.1f KB", grown), c.goal, table.InMegabytes(empty), table.InMegabytes(full), table.InMegabytes(resident(servers))}, nil
 }
 
-// holdAll opens so many connections to each of some ports, each to a thing of its own.
+// holdAll opens each connections to each of the ports, every one as a different thing.
 func (r *run) holdAll(ctx context.Context, ports []int, each int, secure bool) (all holders, err error) {
 	for i, port := range ports {
 		h, err := hold(ctx, r.Options, Hold{Port: port, Connections: each, Group: group, First: i * each, Digits: r.digits(), TLS: secure})
@@ -106,7 +106,7 @@ func (r *run) holdAll(ctx context.Context, ports []int, each int, secure bool) (
 	return all, nil
 }
 
-// resident is the resident memory of several servers together.
+// resident returns the total resident memory of several servers.
 func resident(servers []*process.Process) (total int64) {
 	for _, p := range servers {
 		total += p.RSS()

@@ -14,46 +14,46 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// Load is a closed loop at QoS 1: each connection has so many messages on their way. A message has arrived when it is
-// acknowledged to its sender, and it or the answer to it has been received.
+// Load is a closed loop at QoS 1: each connection has Window messages in flight. A message is complete when its sender
+// has the PUBACK, and the message or the answer to it has been received.
 type Load struct {
 	Port, Connections, Window int
-	Length                    time.Duration // measured; a tenth of it goes before
+	Length                    time.Duration // of the measurement, after a warm-up of a tenth of it
 
-	// Of devices that ask jobgate: the i-th connection is the thing whose name is Group and i in so many digits.
+	// For devices of jobgate: the i-th connection is the thing named Group followed by i with so many digits.
 	Group  string
 	Digits int
-	Ask    string // "$next/get", what stands behind /jobs/ in the topic; "": no devices
-	Body   string // members of the payload beside the token, with a comma before each
+	Ask    string // the topic after /jobs/, such as "$next/get"; "": no devices
+	Body   string // members of the payload besides the token, with a comma before each
 
-	// Else each connection sends messages of so many bytes to the next one.
+	// Without Ask, each connection sends messages of so many bytes to the next one.
 	Size int
 }
 
-// Loaded is what came of it.
+// Loaded is the result of a Load.
 type Loaded struct {
 	Rate       float64 // messages a second
 	P50, P99   time.Duration
-	All, Wrong int64   // messages, those before the measurement included; wrong: not the answer to what was asked
-	CPU        float64 // of the generator's core while it was measured, 1 is all of it
-	Size       int     // bytes of the payload of a message that was received
+	All, Wrong int64   // messages, including those before the measurement; Wrong: with a wrong or mismatched answer
+	CPU        float64 // share of the generator's core used during the measurement, 0 to 1
+	Size       int     // bytes of the payload of the last received message
 }
 
-// loading is a Load under way.
+// loading is a Load in progress.
 type loading struct {
 	*Load
 	*clients
-	flows     []flow // one a client
+	flows     []flow // one per client
 	measuring bool
 	took      []time.Duration
 	r         Loaded
 }
 
-// flow is what one client sends.
+// flow is the message sequence of one client.
 type flow struct {
 	topic            []byte
 	payload          []byte
-	token            int         // where in payload the message's number stands, in tokenDigits digits
+	token            int         // offset in payload of the message's number, which has tokenDigits digits
 	sent             []time.Time // of the last Window messages
 	next             int         // messages sent
 	acked, delivered int
@@ -61,7 +61,7 @@ type flow struct {
 
 const tokenDigits = 9
 
-// Run plays a load, and writes what came of it as JSON.
+// Run runs the load and writes its result as JSON.
 func (l Load) Run(out io.Writer) error {
 	c, err := newClients(l.Port)
 	if err != nil {
@@ -101,7 +101,7 @@ func (l *Load) topic(i int) string {
 	return "$aws/things/" + l.clientName(i) + "/jobs/" + l.Ask
 }
 
-// payload is a message of the i-th connection but for its number.
+// payload returns a message with number 0 and the offset of its number.
 func (l *Load) payload() (b []byte, token int) {
 	const head = `{"clientToken":"`
 	b = append([]byte(head), bytes.Repeat([]byte("0"), tokenDigits)...)
@@ -112,7 +112,7 @@ func (l *Load) payload() (b []byte, token int) {
 	return b, len(head)
 }
 
-// play keeps the messages on their way until the time is over.
+// play keeps Window messages of each client in flight until the end of the measurement.
 func (r *loading) play() error {
 	for i := range r.all {
 		f := flow{topic: []byte(r.topic(i)), sent: make([]time.Time, r.Window)}
@@ -150,8 +150,8 @@ func (r *loading) until(end time.Time) error {
 		if r.r.All > arrived {
 			last, arrived = now, r.r.All
 		}
-		if now.Sub(last) > patience {
-			return fmt.Errorf("nothing has come for %s", patience)
+		if now.Sub(last) > answerTimeout {
+			return fmt.Errorf("no message was completed for %s", answerTimeout)
 		}
 	}
 	return nil
@@ -169,7 +169,7 @@ func (r *loading) send(i int) {
 	r.publish(r.all[i], f.topic, f.payload)
 }
 
-// received takes a message, or the answer to one. Both come in the order in which they were sent.
+// received handles a message or the answer to one. Both arrive in the order in which they were sent.
 func (r *loading) received(one *client, m *packet.Publish) {
 	i := one.index
 	if r.Ask == "" {
@@ -178,7 +178,7 @@ func (r *loading) received(one *client, m *packet.Publish) {
 	f := &r.flows[i]
 	kind, isAnswer := bytes.CutPrefix(m.Topic, f.topic)
 	if r.Ask != "" && !isAnswer {
-		return // a notice
+		return // a notify-next message
 	}
 	want := strconv.AppendInt(make([]byte, 0, 16), int64(f.delivered), 10)
 	found := numberIn(m.Payload)
@@ -190,7 +190,7 @@ func (r *loading) received(one *client, m *packet.Publish) {
 	r.advance(i)
 }
 
-// numberIn returns the number of the message that a payload belongs to.
+// numberIn returns the message number in a payload.
 func numberIn(payload []byte) []byte {
 	const member = `"clientToken":"`
 	at := bytes.Index(payload, []byte(member))
@@ -200,7 +200,7 @@ func numberIn(payload []byte) []byte {
 	return payload[at+len(member) : at+len(member)+tokenDigits]
 }
 
-// advance sends as many messages as have arrived.
+// advance sends a client's next message if its oldest is complete.
 func (r *loading) advance(i int) {
 	f := &r.flows[i]
 	if min(f.acked, f.delivered) <= f.next-r.Window {
@@ -213,7 +213,7 @@ func (r *loading) advance(i int) {
 	r.send(i)
 }
 
-// ownCPU is the CPU time of this process.
+// ownCPU returns the CPU time of this process.
 func ownCPU() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// broker passes messages on, and answers requests with their own payload as edit leaves it.
+// broker forwards messages and answers requests with their own payload, changed by edit.
 type broker struct {
 	edit func(payload []byte) []byte
 
@@ -39,7 +39,7 @@ func serveBroker(t *testing.T, edit func([]byte) []byte) (*broker, int) {
 				return
 			}
 			serving.Go(func() {
-				defer func() { _ = c.Close() }() // it is read no more
+				defer func() { _ = c.Close() }() // no longer read
 				b.serve(c)
 			})
 		}
@@ -48,7 +48,7 @@ func serveBroker(t *testing.T, edit func([]byte) []byte) (*broker, int) {
 	return b, ln.Addr().(*net.TCPAddr).Port
 }
 
-// serve answers a client until it goes.
+// serve answers a client until it disconnects.
 func (b *broker) serve(c net.Conn) {
 	buf, used := make([]byte, 1<<16), 0
 	for {
@@ -62,16 +62,16 @@ func (b *broker) serve(c net.Conn) {
 			if err != nil || size == 0 {
 				break
 			}
-			b.take(c, p)
+			b.handle(c, p)
 			used = copy(buf, buf[size:used])
 		}
 	}
 }
 
-func (b *broker) take(c net.Conn, p packet.Packet) {
+func (b *broker) handle(c net.Conn, p packet.Packet) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	write := func(c net.Conn, out []byte) { _, _ = c.Write(out) } // a client that has gone reads nothing
+	write := func(c net.Conn, out []byte) { _, _ = c.Write(out) } // the client may have disconnected
 	switch p.Type {
 	case packet.CONNECT:
 		write(c, packet.AppendConnack(nil, version, new(packet.Connack)))
@@ -100,8 +100,8 @@ func (b *broker) take(c net.Conn, p packet.Packet) {
 	}
 }
 
-// tell sends a message to who has subscribed to its topic.
-func (b *broker) tell(topic, payload string) {
+// publish sends a message to the subscriber of its topic.
+func (b *broker) publish(topic, payload string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	_, _ = b.subs[topic].Write(packet.AppendPublish(nil, version, &packet.Publish{QoS: 1, ID: 7, Topic: []byte(topic), Payload: []byte(payload)}))
@@ -109,7 +109,7 @@ func (b *broker) tell(topic, payload string) {
 
 func same(b []byte) []byte { return b }
 
-// TestLoad counts what is answered and what is passed on, and sees an answer that belongs to another request.
+// TestLoad counts answers and forwarded messages, and detects an answer to another request.
 func TestLoad(t *testing.T) {
 	f := func(l Load, edit func([]byte) []byte, wrong bool) {
 		t.Helper()
@@ -139,7 +139,7 @@ func TestLoad(t *testing.T) {
 	}, false)
 }
 
-// TestHold tells devices of jobs, and hears when each of them was.
+// TestHold notifies devices of jobs and collects the time of each notice.
 func TestHold(t *testing.T) {
 	b, port := serveBroker(t, same)
 	in, orders := io.Pipe()
@@ -164,24 +164,24 @@ func TestHold(t *testing.T) {
 	if err := receive.Decode(&n); err != nil || n != 3 {
 		t.Fatal(n, err)
 	}
-	tell := func(i int, payload string) {
-		b.tell("$aws/things/thing-"+[]string{"07", "08", "09"}[i]+"/jobs/notify-next", payload)
+	publish := func(i int, payload string) {
+		b.publish("$aws/things/thing-"+[]string{"07", "08", "09"}[i]+"/jobs/notify-next", payload)
 	}
 	do(order{Expect: "job-"}, &n)
 	begun := time.Now().UnixNano()
-	tell(2, `{"execution":{"jobId":"other"}}`)
-	tell(0, `{"execution":{"jobId":"job-1"}}`)
-	tell(1, `{"execution":{"jobId":"job-2"}}`)
+	publish(2, `{"execution":{"jobId":"other"}}`)
+	publish(0, `{"execution":{"jobId":"job-1"}}`)
+	publish(1, `{"execution":{"jobId":"job-2"}}`)
 	var at []int64
 	do(order{Collect: 2, Seconds: 60}, &at)
 	if len(at) != 3 || at[0] < begun || at[1] < begun || at[2] != 0 {
-		t.Errorf("the devices were told at %v, begun at %d", at, begun)
+		t.Errorf("the devices were notified at %v, want the first two after %d", at, begun)
 	}
 	do(order{}, &n)
-	tell(0, `{"timestamp":1}`)
+	publish(0, `{"timestamp":1}`)
 	do(order{Collect: 1, Seconds: 60}, &at)
 	if at[0] == 0 || at[1] != 0 {
-		t.Errorf("the devices were told that nothing is pending at %v", at)
+		t.Errorf("the devices were notified of no pending job at %v, want the first only", at)
 	}
 	_ = orders.Close()
 	if err := <-ended; err != nil {
@@ -189,7 +189,7 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestShare gives each process as many connections as a gateway's MQTT listener takes.
+// TestShare gives each process at most as many connections as a gateway's MQTT listener accepts.
 func TestShare(t *testing.T) {
 	f := func(idle, files, processes, each int) {
 		t.Helper()
@@ -203,7 +203,7 @@ func TestShare(t *testing.T) {
 	f(300, 20000, 1, 300)
 }
 
-// TestOpenFails says which connection failed and why.
+// TestOpenFails expects the error to name the connection that failed.
 func TestOpenFails(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

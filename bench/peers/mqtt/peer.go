@@ -15,16 +15,16 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// Word is the first argument of this program when it is clients of MQTT; which they are follows as JSON.
+// Word is the first argument of this program when it runs MQTT clients. The second is a peer as JSON.
 const Word = "mqtt-peer"
 
-// peer is one of the two.
+// peer has one of the two set.
 type peer struct {
 	Load *Load `json:",omitempty"`
 	Hold *Hold `json:",omitempty"`
 }
 
-// RunPeer is that process.
+// RunPeer runs such a process; text is its peer as JSON.
 func RunPeer(text string) error {
 	var what peer
 	if err := json.Unmarshal([]byte(text), &what); err != nil {
@@ -39,7 +39,7 @@ func RunPeer(text string) error {
 	return what.Hold.Run(os.Stdin, os.Stdout)
 }
 
-// command is such a process, on the load's core.
+// command returns the command of such a process on the load's core.
 func (p peer) command(ctx context.Context, o *setup.Options) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -52,7 +52,7 @@ func (p peer) command(ctx context.Context, o *setup.Options) (*exec.Cmd, error) 
 	return exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(o.LoadCore), self, Word, string(text)), nil
 }
 
-// play plays a load.
+// play runs a load in a process of its own.
 func play(ctx context.Context, o *setup.Options, l Load) (r Loaded, err error) {
 	cmd, err := peer{Load: &l}.command(ctx, o)
 	if err != nil {
@@ -93,7 +93,7 @@ func hold(ctx context.Context, o *setup.Options, what Hold) (*holder, error) {
 	return h, nil
 }
 
-// answer reads what the process says.
+// answer reads the process's next answer.
 func (h *holder) answer(out any) error {
 	if err := h.answers.Decode(out); err != nil {
 		_ = h.Input.Close()
@@ -102,7 +102,7 @@ func (h *holder) answer(out any) error {
 	return nil
 }
 
-// holders are several of them.
+// holders are several such processes.
 type holders []*holder
 
 func (all holders) stop() {
@@ -111,7 +111,7 @@ func (all holders) stop() {
 	}
 }
 
-// expect lets the devices wait for a job whose id begins so; "": for no job.
+// expect lets the devices wait for a job whose id has this prefix; "": for no job.
 func (all holders) expect(id string) error {
 	for _, h := range all {
 		var n int
@@ -122,7 +122,7 @@ func (all holders) expect(id string) error {
 	return nil
 }
 
-// collect waits until all devices were told, at most for some seconds, and returns when each of them was.
+// collect waits until all devices were notified, at most some seconds, and returns the time of each notice.
 func (all holders) collect(seconds int) (at []int64, err error) {
 	for _, h := range all {
 		if err := h.orders.Encode(order{Collect: h.Connections, Seconds: seconds}); err != nil {
@@ -130,27 +130,27 @@ func (all holders) collect(seconds int) (at []int64, err error) {
 		}
 	}
 	for _, h := range all {
-		var its []int64
-		if err := h.answer(&its); err != nil {
+		var times []int64
+		if err := h.answer(&times); err != nil {
 			return nil, err
 		}
-		at = append(at, its...)
+		at = append(at, times...)
 	}
 	return at, nil
 }
 
-// toldLimit is in how many seconds all devices are told, or it is given up.
-const toldLimit = 60
+// notifyLimit is the maximum time in seconds to wait until all devices are notified.
+const notifyLimit = 60
 
-// everybody waits until all devices were told, and returns when, in order.
-func (all holders) everybody() ([]int64, error) {
-	at, err := all.collect(toldLimit)
+// collectAll waits until all devices were notified and returns the times in order. It is an error if some were not.
+func (all holders) collectAll() ([]int64, error) {
+	at, err := all.collect(notifyLimit)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(at)
 	if late, _ := slices.BinarySearch(at, 1); late > 0 {
-		return nil, fmt.Errorf("%d of %d devices were not told within %d s", late, len(at), toldLimit)
+		return nil, fmt.Errorf("%d of %d devices were not notified within %d s", late, len(at), notifyLimit)
 	}
 	return at, nil
 }

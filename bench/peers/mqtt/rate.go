@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	manyWaiting = 16  // messages on their way on a connection, where it is more than one
-	updaters    = 256 // connections that report
+	manyInFlight = 16  // messages in flight on a connection, in the runs with more than one
+	updaters     = 256 // connections that send updates
 )
 
-// rate compares how many requests jobgate answers with how many messages mosquitto passes on, and reports over MQTT with
-// those over HTTP.
+// rate compares jobgate's requests a second with the messages a second that mosquitto forwards, and updates over MQTT
+// with those over HTTP.
 func (r *run) rate(ctx context.Context) error {
 	g, err := r.start(ctx, server.Settings{})
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *run) rate(ctx context.Context) error {
 		return err
 	}
 	relay := Load{Port: port, Connections: r.Connections, Length: r.Length, Size: first.Size}
-	for _, window := range []int{1, manyWaiting} {
+	for _, window := range []int{1, manyInFlight} {
 		ask.Window, relay.Window = window, window
 		all := []*rounds.Contestant{
 			rounds.Against(r.contestant(fmt.Sprintf("mosquitto, %d bytes from one client to another", first.Size), broker, relay)),
@@ -62,7 +62,7 @@ func (r *run) rate(ctx context.Context) error {
 	return r.updates(ctx, g)
 }
 
-// contestant plays a load over MQTT as its turns.
+// contestant runs a load over MQTT in each turn.
 func (r *run) contestant(name string, p *process.Process, l Load) *rounds.Contestant {
 	return &rounds.Contestant{Name: name, Server: p, Run: func(ctx context.Context) (rounds.Turn, error) {
 		got, err := play(ctx, r.Options, l)
@@ -76,7 +76,7 @@ func (r *run) contestant(name string, p *process.Process, l Load) *rounds.Contes
 	}}
 }
 
-// updates compares reports over MQTT with those over HTTP, of the same things.
+// updates compares updates over MQTT with those over HTTP, for the same things.
 func (r *run) updates(ctx context.Context, g *gate.Gate) error {
 	o := *r.Options
 	o.Connections = min(updaters, r.Idle)
@@ -85,7 +85,7 @@ func (r *run) updates(ctx context.Context, g *gate.Gate) error {
 		Port: g.MQTT, Connections: o.Connections, Window: 1, Length: r.Length, Group: group, Digits: r.digits(),
 		Ask: gate.JobFleet + "/update", Body: "," + members,
 	}
-	// The same things: those whose numbers begin with noughts.
+	// The same things: the first ones, whose numbers begin with zeros.
 	few := load.ThingName("", o.Connections, 0)
 	script := load.DeviceScript(group+strings.Repeat("0", r.digits()-len(few)), o.Connections, "/jobs/"+gate.JobFleet, http.MethodPost, load.UpdateBody)
 	all := []*rounds.Contestant{

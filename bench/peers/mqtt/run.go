@@ -19,18 +19,18 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// group is all of the things that connect.
+// group is the group of all things that connect, and the prefix of their names.
 const group = "mqtt-"
 
-// run is the comparison under way.
+// run is a comparison in progress.
 type run struct {
 	*setup.Options
 	sts   string // URL
-	store string // a database with the things, which each part copies
-	files int    // that a process may open
+	store string // a database with the things, copied for each part
+	files int    // limit on a process's open files
 }
 
-// Compare measures what devices notice over MQTT. -only takes one of its parts, by name.
+// Compare runs all parts of the comparison. -only selects parts by name.
 func Compare(ctx context.Context, o *setup.Options) error {
 	sts := httptest.NewServer(http.HandlerFunc(account.AssumeRole))
 	defer sts.Close()
@@ -48,7 +48,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	for _, part := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"rate", r.rate}, {"plain", r.plain}, {"TLS", r.secure}, {"told", r.told}, {"delay", r.delay}, {"gateways", r.gateways}} {
+	}{{"rate", r.rate}, {"plain", r.plain}, {"TLS", r.secure}, {"told", r.notified}, {"delay", r.delay}, {"gateways", r.gateways}} {
 		if !strings.Contains(part.name, o.Only) {
 			continue
 		}
@@ -59,7 +59,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// register makes the store with the things.
+// register creates the store with the things.
 func (r *run) register(ctx context.Context) error {
 	begun := time.Now()
 	g, err := gate.Start(ctx, r.Options, server.Settings{Store: r.store, Unpinned: true}, r.sts)
@@ -74,7 +74,7 @@ func (r *run) register(ctx context.Context) error {
 	return nil
 }
 
-// start starts a gateway on a copy of the store, or on a store that is given.
+// start starts a gateway on the store in s, or on a copy of r.store if s has none.
 func (r *run) start(ctx context.Context, s server.Settings) (*gate.Gate, error) {
 	if s.WithMQTT = true; s.Store == "" {
 		s.Store = filepath.Join(r.Folder, fmt.Sprintf("mqtt-%d.db", time.Now().UnixNano()))
@@ -85,17 +85,17 @@ func (r *run) start(ctx context.Context, s server.Settings) (*gate.Gate, error) 
 	return gate.Start(ctx, r.Options, s, r.sts)
 }
 
-// digits is how many the names of things end in.
+// digits is the number of digits at the end of things' names.
 func (r *run) digits() int { return len(strconv.Itoa(r.Idle - 1)) }
 
-// processes is how many of each server share the connections, and how many connections each has. A gateway keeps files for
-// its other listeners, its store and its upstreams: three eighths of what a process may open are devices' on MQTT.
+// processes returns how many processes of each server share the connections, and how many connections each has. A gateway
+// reserves files for its other listeners, its store and its upstreams: its MQTT listener gets three eighths of the limit.
 func (r *run) processes() (n, each int) {
 	n = (r.Idle + r.files*3/8 - 1) / (r.files * 3 / 8)
 	return n, r.Idle / n
 }
 
-// head says how many there are.
+// head prints the title with the number of connections, and how they are shared.
 func (r *run) head(title string) {
 	n, each := r.processes()
 	fmt.Printf("## %d %s\n\n", n*each, title)
@@ -104,9 +104,9 @@ func (r *run) head(title string) {
 	}
 }
 
-// copyStore copies the store with the things to another one.
+// copyStore copies the store with the things to the one at url.
 func (r *run) copyStore(ctx context.Context, url string) error {
-	path := filepath.Join(r.Folder, "moved.db") // the copy is fenced
+	path := filepath.Join(r.Folder, "moved.db") // "store copy" fences its source, so it gets a copy
 	if err := gate.CopyStore(path, r.store); err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// told creates jobs for all devices at once, one after the other: on one gateway with as many devices as it may have, and,
-// where that is not all, on as many gateways as all of them need.
-func (r *run) told(ctx context.Context) error {
+// notified measures how long a gateway takes to notify all devices of one job, in several rounds. First it uses one gateway
+// with as many devices as it accepts. If these are not all, it then uses as many gateways as all devices need.
+func (r *run) notified(ctx context.Context) error {
 	n, each := r.processes()
 	fmt.Printf("## Notifying %d things of one job\n\nServers on core %d, devices on core %d. A job for the group of all things; time is from the answer to CreateJob to the notify-next.\n\n", r.Idle, r.ServerCore, r.LoadCore)
 	t := table.New("<gateways", "connected things", "half notified", "all notified", "<goal", "DeleteJob: all notified")
@@ -25,14 +25,14 @@ func (r *run) told(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	row, err := r.toldRow(ctx, []*gate.Gate{g}, each)
+	row, err := r.notifiedRow(ctx, []*gate.Gate{g}, each)
 	g.Stop()
 	if err != nil {
 		return err
 	}
 	t.Add(append([]string{"one on SQLite"}, row...)...)
 	if n > 1 {
-		if row, err = r.toldAcross(ctx, n, each); err != nil {
+		if row, err = r.notifiedAcross(ctx, n, each); err != nil {
 			return err
 		}
 		t.Add(append([]string{fmt.Sprintf("%d on one PostgreSQL", n)}, row...)...)
@@ -42,8 +42,8 @@ func (r *run) told(ctx context.Context) error {
 	return nil
 }
 
-// toldAcross is toldRow with n gateways.
-func (r *run) toldAcross(ctx context.Context, n, each int) ([]string, error) {
+// notifiedAcross is notifiedRow with n gateways.
+func (r *run) notifiedAcross(ctx context.Context, n, each int) ([]string, error) {
 	db, err := r.startDatabase(ctx)
 	if err != nil {
 		return nil, err
@@ -62,11 +62,11 @@ func (r *run) toldAcross(ctx context.Context, n, each int) ([]string, error) {
 		}
 		gates = append(gates, g)
 	}
-	return r.toldRow(ctx, gates, each)
+	return r.notifiedRow(ctx, gates, each)
 }
 
-// toldRow lets so many devices on each gateway be told; the first one creates the jobs.
-func (r *run) toldRow(ctx context.Context, gates []*gate.Gate, each int) ([]string, error) {
+// notifiedRow measures notices to each devices on each of the gateways. The first gateway creates the jobs.
+func (r *run) notifiedRow(ctx context.Context, gates []*gate.Gate, each int) ([]string, error) {
 	var ports []int
 	for _, g := range gates {
 		ports = append(ports, g.MQTT)
@@ -78,7 +78,7 @@ func (r *run) toldRow(ctx context.Context, gates []*gate.Gate, each int) ([]stri
 	defer devices.stop()
 	var half, last, cleared []float64
 	for round := range r.Rounds {
-		id := fmt.Sprintf("told-%d", round)
+		id := fmt.Sprintf("notified-%d", round)
 		if err := devices.expect(id); err != nil {
 			return nil, err
 		}
@@ -86,12 +86,12 @@ func (r *run) toldRow(ctx context.Context, gates []*gate.Gate, each int) ([]stri
 			return nil, err
 		}
 		answered := time.Now().UnixNano()
-		at, err := devices.everybody()
+		at, err := devices.collectAll()
 		if err != nil {
 			return nil, err
 		}
 		half, last = append(half, float64(at[len(at)/2]-answered)), append(last, float64(at[len(at)-1]-answered))
-		r.Progress("%d devices: half are told after %s, all after %s", len(at), table.ShortDuration(half[round]), table.ShortDuration(last[round]))
+		r.Progress("%d devices: half are notified after %s, all after %s", len(at), table.ShortDuration(half[round]), table.ShortDuration(last[round]))
 		if err := gates[0].Queued(ctx, id, r.Idle); err != nil {
 			return nil, err
 		}
@@ -102,24 +102,24 @@ func (r *run) toldRow(ctx context.Context, gates []*gate.Gate, each int) ([]stri
 			return nil, err
 		}
 		answered = time.Now().UnixNano()
-		if at, err = devices.everybody(); err != nil {
+		if at, err = devices.collectAll(); err != nil {
 			return nil, err
 		}
 		cleared = append(cleared, max(1, float64(at[len(at)-1]-answered)))
-		if err := gone(ctx, gates[0], id); err != nil {
+		if err := waitDeleted(ctx, gates[0], id); err != nil {
 			return nil, err
 		}
 	}
 	return []string{table.Thousands(float64(each * len(gates))), middle(half), middle(last), "≤ 2 s", middle(cleared)}, nil
 }
 
-// middle writes a median, and the lowest and highest.
+// middle formats the median, the lowest and the highest.
 func middle(v []float64) string {
 	return fmt.Sprintf("%s (%s … %s)", table.ShortDuration(rounds.Median(slices.Clone(v))), table.ShortDuration(slices.Min(v)), table.ShortDuration(slices.Max(v)))
 }
 
-// gone waits until a job is deleted.
-func gone(ctx context.Context, g *gate.Gate, id string) error {
+// waitDeleted waits until a job is deleted.
+func waitDeleted(ctx context.Context, g *gate.Gate, id string) error {
 	for {
 		err := g.Call(ctx, http.MethodGet, "/jobs/"+id, struct{}{}, nil)
 		if err != nil && strings.Contains(err.Error(), "404") {
