@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// TestAllocations demands that what devices ask for most costs no garbage.
+// TestAllocations checks that the most frequent requests of devices do not allocate.
 func TestAllocations(t *testing.T) {
 	f := newFleet(t, 100)
 	f.register()

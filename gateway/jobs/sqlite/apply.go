@@ -32,7 +32,7 @@ func (t *tx) Apply(changes []engine.Change) error {
 	return nil
 }
 
-// apply makes a change if the database still has the expected row, and counts by the status of that row.
+// apply makes a change if the database still has the expected row, and updates the counts by the row's status.
 func (t *tx) apply(c *engine.Change) error {
 	c.Applied, c.Found = false, nil
 	if c.JobVersion != 0 {
@@ -66,8 +66,8 @@ func (t *tx) apply(c *engine.Change) error {
 	return nil
 }
 
-// The statements that write executions. A row that was just queued has no texts, and most that end have no reason: to bind
-// an empty text costs as much as ten numbers, so it is not bound.
+// The statements that write executions. Binding an empty text costs as much as binding ten numbers. So the texts of a queued
+// row, which are empty, are literals, and the reason, which most ended rows lack, has its own statement.
 const (
 	insertQueued    = "INSERT INTO executions (" + executionColumns + ") VALUES (" + numberHoles + ", '', '') ON CONFLICT DO NOTHING"
 	insertExecution = "INSERT INTO executions (" + executionColumns + ") VALUES (" + numberHoles + ", ?, ?) ON CONFLICT DO NOTHING"
@@ -96,7 +96,7 @@ func (t *tx) replace(c *engine.Change) (applied bool, err error) {
 	return applied, err
 }
 
-// reasoned adds n to the sum of the reason with which an execution has ended, if it has.
+// reasoned adds n to the sum of an execution's reason, if the execution has ended with one.
 func (t *tx) reasoned(job, thing, n int64) error {
 	return numbers(t.conn, addReason, nil, n, job, thing)
 }
@@ -139,7 +139,7 @@ func (t *tx) insert(x *engine.Execution) (bool, error) {
 	return err == nil && t.conn.Changes() == 1, err
 }
 
-// update is the hot statement: a new state of the same attempt.
+// update is the most frequent write: a new state of the same attempt.
 func (t *tx) update(c *engine.Change) (bool, error) {
 	stmt, err := t.conn.Prepare(updateExecution)
 	if err != nil {
@@ -159,7 +159,7 @@ func (t *tx) update(c *engine.Change) (bool, error) {
 	return t.conn.Changes() == 1, nil
 }
 
-// insertRow binds a row to a statement with all of executionColumns, or with the numbers only.
+// insertRow runs an insertion with all executionColumns as parameters, or with the numbers only.
 func insertRow(c *sqlite.Conn, text string, x *engine.Execution) error {
 	stmt, err := c.Prepare(text)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// BenchmarkUpdate reports durable updates of executions, by many devices at once.
+// BenchmarkUpdate measures durable updates of executions by many devices at once.
 func BenchmarkUpdate(b *testing.B) { benchmarkUpdate(b, 256) }
 
-// BenchmarkUpdate_OneAtATime is its rival: a commit, and so a flush of the disk, for each.
+// BenchmarkUpdate_OneAtATime is the comparison: one commit, and so one disk flush, per update.
 func BenchmarkUpdate_OneAtATime(b *testing.B) { benchmarkUpdate(b, 1) }
 
 func benchmarkUpdate(b *testing.B, devices int) {
@@ -52,7 +52,7 @@ func benchmarkUpdate(b *testing.B, devices int) {
 	b.ReportMetric(float64(p99(slices.Concat(took...)).Microseconds())/1000, "p99-ms")
 }
 
-// BenchmarkRollout creates jobs for all things while devices read and report, and says what that costs both.
+// BenchmarkRollout measures rollouts to all things, and the latency of devices that read and report meanwhile.
 func BenchmarkRollout(b *testing.B) {
 	f := newFleet(b, fleetSize())
 	f.register()
@@ -81,7 +81,7 @@ func BenchmarkRollout(b *testing.B) {
 	b.ReportMetric(milliseconds(p99(rolling.updates)), "update-p99-ms")
 }
 
-// BenchmarkOpen opens a store of things that have a pending job each, and says what processor time that takes.
+// BenchmarkOpen measures the processor time of opening a store in which each thing has a pending job.
 func BenchmarkOpen(b *testing.B) {
 	f := newFleet(b, fleetSize())
 	f.register()
@@ -98,7 +98,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N)/float64(len(f.names)), "cpu-ns/thing")
 }
 
-// processorTime is what this process has taken of the processors.
+// processorTime returns the processor time that this process has used.
 func processorTime() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
@@ -107,7 +107,7 @@ func processorTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// p99 sorts a list, and is 0 of an empty one.
+// p99 sorts a list and returns its 99th percentile; 0 if it is empty.
 func p99(list []time.Duration) time.Duration {
 	slices.Sort(list)
 	if len(list) == 0 {

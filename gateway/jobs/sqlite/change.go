@@ -11,16 +11,16 @@ import (
 
 // request is a change on its way to the writer.
 type request struct {
-	changes []engine.Change // the hot change, or …
-	do      func(*tx) error // … any other
+	changes []engine.Change // for Apply, or …
+	do      func(*tx) error // … a function, for Update and others
 	err     error
 	done    chan struct{} // one signal per use
 }
 
-// newRequest is for a store's pool. Each store has its own, because in a synctest bubble channels belong to the bubble.
+// newRequest returns a request for a store's pool. Each store has its own pool: channels belong to their synctest bubble.
 func newRequest() any { return &request{done: make(chan struct{}, 1)} }
 
-// change passes a request to the writer by one of its queues, and waits for its commit.
+// change sends a request to the writer through one of its queues, and waits for the commit.
 func (s *Store) change(ctx context.Context, queue chan<- *request, changes []engine.Change, do func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -42,14 +42,14 @@ func (s *Store) change(ctx context.Context, queue chan<- *request, changes []eng
 		s.requests.Put(r)
 		return ctx.Err()
 	}
-	<-r.done // once queued it will be made; its arguments are the caller's until then
+	<-r.done // no ctx: a queued change is executed, and it uses the caller's arguments until then
 	err := r.err
 	r.changes, r.do, r.err = nil, nil, nil
 	s.requests.Put(r)
 	return unavailable(err)
 }
 
-// unavailable recognizes errors of the disk.
+// unavailable adds engine.ErrUnavailable to errors of the disk.
 func unavailable(err error) error {
 	switch sqlite.ErrCode(err).ToPrimary() {
 	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultNoMem:
@@ -58,8 +58,8 @@ func unavailable(err error) error {
 	return err
 }
 
-// Update implements engine.Engine. A change of many rows gets a group for itself, so that others wait for its end at
-// most, and not with it for its commit.
+// Update implements engine.Engine. A change of many rows gets its own group, so that small changes do not share its
+// transaction and wait for its commit.
 func (s *Store) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
 	queue := s.queue
 	if w.Rows > smallSet {
@@ -76,7 +76,7 @@ func (s *Store) View(ctx context.Context, read func(engine.Reader) error) error 
 // smallSet is the most rows of a small change.
 const smallSet = 64
 
-// fail replaces a change's answer by an error.
+// fail replaces a request's answer by an error.
 func (r *request) fail(err error) {
 	r.err = err
 	for i := range r.changes {

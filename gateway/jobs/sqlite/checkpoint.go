@@ -7,15 +7,15 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// A connection of its own copies the write-ahead log into the database while the writer works. If the writer never pauses,
-// that never completes, and the log would grow forever: when it is long, the writer copies the small rest itself, between
-// two groups, and the log starts over.
+// The checkpointer copies the write-ahead log into the database on its own connection while the writer works. If the writer
+// never pauses, the copy never completes, and the log would grow without limit. So when the log is long, the writer copies
+// the small rest itself, between two groups, and the log starts over.
 const (
 	walPause = time.Second
 	walLong  = 32 << 10 // pages of the log at which the writer helps: 128 MiB
 )
 
-// afterGroup checks the length of the write-ahead log.
+// afterGroup wakes the checkpointer, or checkpoints if the write-ahead log is long.
 func (w *writer) afterGroup() {
 	if w.help.Swap(false) {
 		if _, err := checkpoint(w.conn); err != nil {
@@ -29,7 +29,7 @@ func (w *writer) afterGroup() {
 	}
 }
 
-// checkpointer copies the log, some time after it was woken, until it is closed.
+// checkpointer copies the log after groups, at most once every walPause, until the writer stops.
 func (w *writer) checkpointer() {
 	defer w.ended.Done()
 	timer := time.NewTimer(walPause)

@@ -7,10 +7,10 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Shared implements engine.Coordinator: the file's lock keeps others out.
+// Shared implements engine.Coordinator. It is false, because the file's lock excludes other handles.
 func (s *Store) Shared() bool { return false }
 
-// Acquire implements engine.Coordinator: the process holds every lease.
+// Acquire implements engine.Coordinator. The only handle holds every lease.
 func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Duration) (engine.Lease, bool, error) {
 	if s.shut.Load() {
 		return engine.Lease{}, false, engine.ErrClosed
@@ -21,7 +21,7 @@ func (s *Store) Acquire(ctx context.Context, name, holder string, ttl time.Durat
 // Release implements engine.Coordinator.
 func (s *Store) Release(ctx context.Context, _ engine.Lease) error { return ctx.Err() }
 
-// Feed implements engine.Coordinator: nobody else changes the store.
+// Feed implements engine.Coordinator. It has no entries, because no other handle changes the store.
 func (s *Store) Feed(ctx context.Context, after string, _ int, wait time.Duration) ([]engine.Entry, string, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -16,7 +16,7 @@ var _ engine.Copier = (*Store)(nil)
 // fenced is the key of the value that marks a store as moved.
 const fenced = "fenced"
 
-// Fence implements engine.Copier. This handle is the only one; the file says to those that come later that it was moved.
+// Fence implements engine.Copier. No other handle is open, so it only marks the file for handles that open it later.
 func (s *Store) Fence(ctx context.Context, on bool) error {
 	return s.change(ctx, s.sets, nil, func(t *tx) error {
 		if on {
@@ -133,7 +133,7 @@ func (s *Store) Check(ctx context.Context) (engine.Report, error) {
 	return dbfile.Check(conn)
 }
 
-// Finish implements engine.Copier. What the handle has in memory is not what the file holds then: it has to be closed.
+// Finish implements engine.Copier. The handle must be closed afterwards, because its view does not match the file.
 func (s *Store) Finish(ctx context.Context, space string) error {
 	return s.change(ctx, s.sets, nil, func(t *tx) error {
 		for _, text := range []string{countAll, "DELETE FROM reasons", dbfile.SumReasons} {

@@ -4,9 +4,9 @@
 //	device's read ─────────────────────────────────────────────────────────► view
 //	operator's read ──► a read connection of the pool
 //
-// One goroutine owns the writing connection. It makes all waiting changes in one transaction and
-// commits: an answered change is on disk (WAL, synchronous=FULL), and the changes of a group share one fsync. Only then
-// are they published to the view, and then answered.
+// One goroutine owns the writing connection. It executes all waiting changes in one transaction, commits it, publishes the
+// changes to the view, and only then answers them. So an answered change is on disk (WAL, synchronous=FULL), and the
+// changes of a group share one fsync.
 //
 // The view (package view) keeps in memory what devices request. It is rebuilt when the store is opened. It is internal to
 // this engine. Only the writer changes it, so the writer reads it without locks.

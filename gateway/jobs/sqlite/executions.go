@@ -24,7 +24,7 @@ func (s *Store) Pending(_ context.Context, dst []engine.Execution, thing string)
 	return dst, nil
 }
 
-// Execution implements engine.Engine. One that has not ended is answered from memory.
+// Execution implements engine.Engine. It answers from memory if the execution has not ended.
 func (s *Store) Execution(ctx context.Context, thing, jobID string) (x engine.Execution, err error) {
 	if s.shut.Load() {
 		return x, engine.ErrClosed
@@ -166,7 +166,7 @@ func (r reader) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.
 	return list, r.addJobs(list)
 }
 
-// unsuccessful reports whether a query is only for executions that ended without success: these have an index of their own.
+// unsuccessful returns the index, and its condition, for a query of only executions that ended without success; else "".
 func unsuccessful(q *engine.EndedQuery) (from, where string) {
 	if q.Statuses == 0 || q.Statuses&engine.SetOf(0, 1, engine.FirstEnded) != 0 {
 		return "", ""
@@ -190,7 +190,7 @@ func (r reader) Ended(q engine.EndedQuery) (list []engine.Ended, err error) {
 	return list, err
 }
 
-// Reasons implements engine.Tx: as the transaction's counts are.
+// Reasons implements engine.Tx. It includes the transaction's own changes.
 func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
 	if err := t.flush(); err != nil {
 		return nil, err
@@ -198,7 +198,7 @@ func (t *tx) Reasons(q engine.EndedQuery) ([]engine.ReasonCount, error) {
 	return t.reader.Reasons(q)
 }
 
-// Reasons implements engine.ExecutionReader. Those that ended without a reason are what is left of the job's counts.
+// Reasons implements engine.ExecutionReader. The number without a reason is the job's count less those with one.
 func (r reader) Reasons(q engine.EndedQuery) (list []engine.ReasonCount, err error) {
 	err = query(r.conn, `WITH r AS (SELECT status, reason, n FROM reasons WHERE job = ?1 AND (?2 = 0 OR (?2 >> status) & 1)),
 			s (status, n) AS (SELECT 2, c2 FROM jobs WHERE seq = ?1 UNION ALL SELECT 3, c3 FROM jobs WHERE seq = ?1

@@ -28,7 +28,7 @@ type store struct {
 	spy    *spy
 }
 
-// spy is the engine, but that after, if not nil, runs at the end of each transaction, in it.
+// spy is the engine with a hook: after, if not nil, runs at the end of each transaction, inside it.
 type spy struct {
 	*Store
 	after func(*tx) error
@@ -57,7 +57,7 @@ func open(t *testing.T, path string) store {
 	return store{Store: rules.Over(watched), engine: e, spy: watched}
 }
 
-// write changes the database by hand.
+// write changes the database directly.
 func (s store) write(do func(*tx) error) error { return s.engine.change(bg, s.engine.queue, nil, do) }
 
 func things(prefix string, n int) []jobs.Thing {
@@ -68,8 +68,8 @@ func things(prefix string, n int) []jobs.Thing {
 	return list
 }
 
-// TestDiskFull lets the disk become full in the middle of a group: the changes of the group fail, nothing of them
-// shows, and the store goes on when there is room again.
+// TestDiskFull fills the disk in the middle of a group. The changes of the group must fail and leave nothing behind, and the
+// store must work again when there is space.
 func TestDiskFull(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s := open(t, path)
@@ -107,7 +107,7 @@ func TestDiskFull(t *testing.T) {
 	next := e
 	next.Status, next.Version = jobs.Succeeded, 2
 	swaps := []jobs.Swap{{Old: e, New: next}}
-	if err := s.Swap(bg, swaps); err != nil || !swaps[0].Applied { // what needs no room works
+	if err := s.Swap(bg, swaps); err != nil || !swaps[0].Applied { // a change that needs no space works
 		t.Errorf("%v, %v", swaps[0].Applied, err)
 	}
 	limit(1 << 20)
@@ -126,7 +126,7 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestOneFails lets one change of a group fail beside others that do not.
+// TestOneFails makes some changes of a group fail. The others must succeed.
 func TestOneFails(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
 	results := make(chan error, 30)
@@ -158,7 +158,7 @@ func TestOneFails(t *testing.T) {
 	}
 }
 
-// oneJob makes job j for thing a00000.
+// oneJob creates job j for thing a00000.
 func (s store) oneJob(t *testing.T) jobs.Job {
 	t.Helper()
 	if err := s.CreateThings(bg, things("a", 1)); err != nil {
@@ -171,7 +171,7 @@ func (s store) oneJob(t *testing.T) jobs.Job {
 	return j
 }
 
-// TestFailureLeavesNothing lets a change fail after it has counted, staged and written.
+// TestFailureLeavesNothing makes a change fail after it has counted, staged and written. Nothing of it may remain.
 func TestFailureLeavesNothing(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
 	s.oneJob(t)
@@ -222,8 +222,8 @@ func TestOpenRefused(t *testing.T) {
 		}
 	}
 	f("newer", "PRAGMA application_id = 1784833908; PRAGMA user_version = 99", "version 99, this program knows 6", jobs.ErrStoreNewer)
-	f("other", "CREATE TABLE t (x)", "another program", nil)
-	f("another", "PRAGMA application_id = 7", "another program", nil)
+	f("no application id", "CREATE TABLE t (x)", "another program", nil)
+	f("another application id", "PRAGMA application_id = 7", "another program", nil)
 	if err := os.WriteFile(filepath.Join(dir, "text"), []byte(strings.Repeat("not a database ", 100)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestOpenRefused(t *testing.T) {
 			t.Errorf("%q: %v, want %q", path, err, want)
 		}
 	}
-	// A store that could not be opened is not left locked.
+	// A store that is open cannot be opened again, by any path.
 	s := open(t, filepath.Join(dir, "good"))
 	if _, err := Open(bg, Options{Path: filepath.Join(dir, "good")}); !errors.Is(err, jobs.ErrStoreInUse) {
 		t.Errorf("%v", err)
@@ -242,7 +242,7 @@ func TestOpenRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Open(bg, Options{Path: link}); !errors.Is(err, jobs.ErrStoreInUse) {
-		t.Errorf("by a symbolic link: %v", err)
+		t.Errorf("by a symbolic link: %v, want ErrStoreInUse", err)
 	}
 	if err := s.CreateThings(bg, things("a", 1)); err != nil {
 		t.Fatal(err)

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// TestLostFile: changes that were answered lie in the -wal until they are moved; without its database it is not
-// overwritten by a new one.
+// TestLostFile checks that a -wal without its database is refused, not overwritten: it may hold answered changes.
 func TestLostFile(t *testing.T) {
 	f := func(database []byte, missing bool, wal, want, advice string) {
 		t.Helper()
@@ -26,7 +25,7 @@ func TestLostFile(t *testing.T) {
 			err = s.Close()
 		}
 		if got := errorText(err); (want == "") != (got == "") || !strings.Contains(got, want) || !strings.HasSuffix(got, advice) {
-			t.Errorf("got %q, want …%s… and %q", got, want, advice)
+			t.Errorf("got %q, want …%s… that ends with %q", got, want, advice)
 		}
 		if left, _ := os.ReadFile(path + "-wal"); want != "" && string(left) != wal {
 			t.Errorf("the -wal was changed to %q", left)
@@ -39,7 +38,7 @@ func TestLostFile(t *testing.T) {
 	f(nil, false, "", "", "")
 }
 
-// TestHardLink: two names of one file would have two locks.
+// TestHardLink checks that a file with two names is refused: each name would have its own lock.
 func TestHardLink(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s, err := Open(t.Context(), Options{Path: path, NoSync: true})
@@ -56,7 +55,7 @@ func TestHardLink(t *testing.T) {
 			_ = second.Close()
 		}
 		if !strings.Contains(errorText(err), "has 2 names") {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v, want a refusal because of 2 names", name, err)
 		}
 	}
 	if err := s.Close(); err != nil {

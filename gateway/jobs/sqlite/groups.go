@@ -47,7 +47,7 @@ func (r reader) addAncestors(list []engine.Group) error {
 	return err
 }
 
-// lines returns groups with their ancestors, by the group's id and itself first.
+// lines returns each group's line of ancestors, the group itself first, by the group's id.
 func (r reader) lines(groups []int64) (map[int64][]engine.Ancestor, error) {
 	if len(groups) == 0 {
 		return nil, nil

@@ -33,7 +33,7 @@ func scanJob(stmt *sqlite.Stmt) engine.State {
 	return s
 }
 
-// Job implements engine.Engine. One that is active is answered from memory.
+// Job implements engine.Engine. It answers from memory if the job is in the view.
 func (s *Store) Job(ctx context.Context, id string) (state engine.State, err error) {
 	if state, ok := s.view.Jobs.Get(id); ok && !s.shut.Load() {
 		return state, nil
@@ -128,7 +128,7 @@ func (s *Store) Totals(context.Context) (engine.Counts, error) {
 	return s.view.Jobs.Totals(), nil
 }
 
-// Job, ListJobs and Targeting show a transaction's own counts.
+// Job, ListJobs and Targeting include the transaction's own changes of counts.
 
 func (t *tx) Job(id string) (engine.State, error) {
 	if err := t.flush(); err != nil {
@@ -201,7 +201,7 @@ func (t *tx) PutJob(j *engine.Job, add []engine.Target) error {
 	if err != nil {
 		return err
 	}
-	if err := t.flush(); err != nil { // nobody may see the job's new state before what the transaction did for it
+	if err := t.flush(); err != nil { // publish the new state after the changes of executions that belong to it
 		return err
 	}
 	t.after(func() { t.view.Jobs.Set(j, s.Progress) })
@@ -219,8 +219,8 @@ func (t *tx) jobBySeq(seq int64) (s engine.State, err error) {
 	return s, err
 }
 
-// PutProgress implements engine.Tx. It shows after the counts, which have a way of their own: nobody may see that a
-// rollout is done, and not yet what it has queued.
+// PutProgress implements engine.Tx. The progress is published after the counts, so that a reader never sees a finished rollout
+// without the executions that it has queued.
 func (t *tx) PutProgress(job int64, p *engine.Progress) error {
 	err := numbers(t.conn, `UPDATE jobs SET notified = ?, chunks = ?, started = ?, done = ?, swept = ?, pace = ?,
 		target = ?, at_group = ?, at_thing = ?, sweep_thing = ? WHERE seq = ?`, nil,

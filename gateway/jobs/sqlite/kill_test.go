@@ -25,8 +25,8 @@ var bg = context.Background()
 // killStore names the environment variable that makes the test program a child to be killed.
 const killStore = "JOBS_KILL_STORE"
 
-// TestKill kills a process under load at random moments, and looks at what its store holds then: every answered write is
-// there, every execution is in one state, the counts add up. JOBS_KILLS says how often: 50 in the project's own checks.
+// TestKill kills a process under load at random moments, and checks its store: no answered write is lost, every execution is
+// in one state, and the counts add up. JOBS_KILLS sets the number of kills: 50 in the project's CI.
 func TestKill(t *testing.T) {
 	kills := 3
 	if n, err := strconv.Atoi(os.Getenv("JOBS_KILLS")); err == nil {
@@ -54,7 +54,7 @@ func TestKill(t *testing.T) {
 		answered.updates, len(answered.executions), len(answered.jobs), len(answered.deleted))
 }
 
-// minAnswers is how many writes a child answers before it is killed, at the least.
+// minAnswers is the least number of writes that a child answers before it is killed.
 const minAnswers = 20
 
 // runChild runs a child for a random time and kills it.
@@ -63,7 +63,7 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 	child := exec.Command(os.Args[0], "-test.run=^TestKillChild$", "-test.count=1")
 	child.Env = append(os.Environ(), killStore+"="+path, fmt.Sprintf("JOBS_KILL_GENERATION=%d", generation))
 	child.Stderr = os.Stderr
-	stdin, err := child.StdinPipe() // the child ends when it is closed: it does not outlive this process
+	stdin, err := child.StdinPipe() // the child exits when stdin is closed, so it does not outlive this process
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,12 +82,12 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 	select {
 	case <-ready:
 	case <-time.After(time.Minute):
-		t.Error("the child does not begin")
+		t.Error("the child does not start within a minute")
 	}
 	time.Sleep(time.Duration(50+rand.IntN(450)) * time.Millisecond)
 	for end := time.Now().Add(time.Minute); answered.count() < before+minAnswers; time.Sleep(time.Millisecond) { // the disk may be slow
 		if time.Now().After(end) {
-			t.Error("the child writes nothing")
+			t.Errorf("the child answers fewer than %d writes in a minute", minAnswers)
 			break
 		}
 	}
@@ -98,11 +98,11 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 	_ = child.Wait() // it was killed
 }
 
-// TestKillChild is the child: it writes until it is killed, and says what was answered, one line a write.
+// TestKillChild is the child. It writes until it is killed, and prints one line for each answer.
 func TestKillChild(t *testing.T) {
 	path := os.Getenv(killStore)
 	if path == "" {
-		return // it is TestKill's
+		return // only TestKill runs it
 	}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -128,7 +128,7 @@ func TestKillChild(t *testing.T) {
 	c.operator(t)
 }
 
-// answers is what children said.
+// answers are the answers that children printed.
 type answers struct {
 	mu         sync.Mutex
 	updates    int
@@ -136,13 +136,13 @@ type answers struct {
 	jobs       map[string]bool
 	described  map[string]bool
 	canceled   map[string]bool
-	deleting   map[string]bool    // it may be there or not
-	deleted    map[string]bool    // it is gone, or going
+	deleting   map[string]bool    // jobs that may exist or not
+	deleted    map[string]bool    // jobs that do not exist, or are being deleted
 	stopped    map[[2]string]bool // executions that were canceled, by thing and job
 	members    map[string]membership
 }
 
-// membership is what a child was told of a thing's; nothing while it changes.
+// membership is the last answer about a thing's membership; unknown while a change is in progress.
 type membership uint8
 
 const (
@@ -151,7 +151,7 @@ const (
 	out
 )
 
-// answer is the last state of an execution that a child was told.
+// answer is the latest answered state of an execution.
 type answer struct {
 	number, version int64
 	status          jobs.Status
@@ -166,14 +166,14 @@ func newAnswers() *answers {
 	}
 }
 
-// read reads a child's lines until it is dead; the last may be cut off.
+// read reads a child's lines until it is killed. The last line may be cut off.
 func (a *answers) read(t *testing.T, out io.Reader, ready chan struct{}) {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		words := strings.Fields(lines.Text())
 		if len(words) < 2 || words[len(words)-1] != "." {
 			if s := lines.Text(); strings.Contains(s, "FAIL") || strings.Contains(s, "_test.go") {
-				t.Errorf("the child says: %s", s)
+				t.Errorf("the child printed: %s", s)
 			}
 			continue
 		}
@@ -181,14 +181,14 @@ func (a *answers) read(t *testing.T, out io.Reader, ready chan struct{}) {
 		case "ready":
 			close(ready)
 		case "error":
-			t.Errorf("the child says: %s", lines.Text())
+			t.Errorf("the child printed: %s", lines.Text())
 		default:
 			a.note(words)
 		}
 	}
 }
 
-// note keeps one answer.
+// note records one answer.
 func (a *answers) note(words []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -216,14 +216,14 @@ func (a *answers) note(words []string) {
 	}
 }
 
-// count returns how many writes were answered so far.
+// count returns the number of answered writes.
 func (a *answers) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.updates + len(a.jobs)
 }
 
-// updated keeps the later of two answers: lines of different workers do not come in order.
+// updated records an answer unless it is older than the recorded one: the lines of different workers are not in order.
 func (a *answers) updated(words []string) {
 	var n [3]int64
 	for i := range n {

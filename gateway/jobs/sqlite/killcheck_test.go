@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// check compares a store with what was answered.
+// check compares a store with the answers.
 func (a *answers) check(t *testing.T, store jobs.Store) {
 	t.Helper()
 	for id := range a.jobs {
@@ -18,14 +18,14 @@ func (a *answers) check(t *testing.T, store jobs.Store) {
 		case err != nil && !a.deleting[id]:
 			t.Errorf("job %s was created and is lost: %v", id, err)
 		case err == nil && a.deleted[id] && j.Status != jobs.JobDeleting:
-			t.Errorf("job %s was deleted and is %s", id, j.Status)
+			t.Errorf("job %s was deleted, but is %s", id, j.Status)
 		case err == nil && a.described[id] && j.Description != id:
-			t.Errorf("job %s was described and is %q", id, j.Description)
+			t.Errorf("job %s was described, but its description is %q", id, j.Description)
 		}
 	}
 	for id := range a.canceled {
 		if j, err := store.Job(bg, id); err == nil && j.Pending() {
-			t.Errorf("job %s was canceled and is %s", id, j.Status)
+			t.Errorf("job %s was canceled, but is %s", id, j.Status)
 		}
 	}
 	var totals jobs.Counts
@@ -45,14 +45,15 @@ func (a *answers) check(t *testing.T, store jobs.Store) {
 		}
 	}
 	if have, err := store.Totals(bg); err != nil || have != totals {
-		t.Errorf("totals are %v, the executions are %v (%v)", have, totals, err)
+		t.Errorf("totals are %v, but the executions add up to %v (%v)", have, totals, err)
 	}
 	a.checkAnswers(t, store)
 	a.checkStopped(t, store)
 	a.checkMembers(t, store)
 }
 
-// checkStopped looks for executions that were canceled: one of the attempts is, and no later one but by joining again.
+// checkStopped checks that each canceled execution has a canceled attempt. A later attempt may exist if the thing joined the
+// group again.
 func (a *answers) checkStopped(t *testing.T, store jobs.Store) {
 	t.Helper()
 	for key := range a.stopped {
@@ -60,7 +61,7 @@ func (a *answers) checkStopped(t *testing.T, store jobs.Store) {
 		latest, err := store.Execution(bg, thing, job, 0)
 		if err != nil {
 			if !a.deleting[job] || !errors.Is(err, jobs.ErrNotFound) {
-				t.Errorf("%s %s was canceled: %v", thing, job, err)
+				t.Errorf("%s %s was canceled and is lost: %v", thing, job, err)
 			}
 			continue
 		}
@@ -70,26 +71,26 @@ func (a *answers) checkStopped(t *testing.T, store jobs.Store) {
 			canceled = err == nil && past.Status == jobs.Canceled
 		}
 		if !canceled {
-			t.Errorf("%s %s was canceled and is #%d %s", thing, job, latest.Number, latest.Status)
+			t.Errorf("%s %s was canceled, but is #%d %s", thing, job, latest.Number, latest.Status)
 		}
 	}
 }
 
-// checkMembers compares memberships with what was answered.
+// checkMembers compares memberships with the answers.
 func (a *answers) checkMembers(t *testing.T, store jobs.Store) {
 	t.Helper()
 	members, _, err := store.Members(bg, "all", false, jobs.Page{Limit: killThings})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for thing, said := range a.members {
-		if is := slices.Contains(members, thing); said != unknown && is != (said == in) {
-			t.Errorf("%s is a member: %v, and was answered otherwise", thing, is)
+	for thing, answered := range a.members {
+		if is := slices.Contains(members, thing); answered != unknown && is != (answered == in) {
+			t.Errorf("%s is a member: %v, but the last answer says otherwise", thing, is)
 		}
 	}
 }
 
-// checkJob compares a job's counts with its executions, and what devices are shown with what is stored.
+// checkJob compares a job's counts with its executions, and the pending executions that devices get with the stored ones.
 func (a *answers) checkJob(t *testing.T, store jobs.Store, j *jobs.Job) (counts jobs.Counts) {
 	t.Helper()
 	seen := make(map[string]bool)
@@ -112,7 +113,7 @@ func (a *answers) checkJob(t *testing.T, store jobs.Store, j *jobs.Job) (counts 
 				}
 			}
 			if err != nil || shown.Status.Terminal() != e.Status.Terminal() || (!e.Status.Terminal() && shown.Version != e.Version) {
-				t.Errorf("%s %s is %+v and shown as %+v (%v)", e.Thing, j.ID, e, shown, err)
+				t.Errorf("%s %s is stored as %+v, but its device gets %+v (%v)", e.Thing, j.ID, e, shown, err)
 			}
 		}
 		if page.After = next; next == "" {
@@ -121,12 +122,12 @@ func (a *answers) checkJob(t *testing.T, store jobs.Store, j *jobs.Job) (counts 
 	}
 	p, err := store.Progress(bg, j.ID)
 	if err != nil || p.Counts != counts {
-		t.Errorf("job %s counts %v, its executions are %v (%v)", j.ID, p.Counts, counts, err)
+		t.Errorf("job %s has the counts %v, but its executions add up to %v (%v)", j.ID, p.Counts, counts, err)
 	}
 	return counts
 }
 
-// checkAnswers looks for writes that were answered and are lost.
+// checkAnswers checks that no answered update is lost.
 func (a *answers) checkAnswers(t *testing.T, store jobs.Store) {
 	t.Helper()
 	for key, last := range a.executions {
@@ -135,18 +136,18 @@ func (a *answers) checkAnswers(t *testing.T, store jobs.Store) {
 		switch {
 		case err != nil:
 			if !a.deleting[job] || !errors.Is(err, jobs.ErrNotFound) {
-				t.Errorf("%s was answered %+v: %v", key, last, err)
+				t.Errorf("%s was answered %+v and is lost: %v", key, last, err)
 			}
 			continue
 		case e.Number < last.number || (e.Number == last.number && e.Version < last.version):
-			t.Errorf("%s was answered %+v and is #%d v%d %s", key, last, e.Number, e.Version, e.Status)
+			t.Errorf("%s was answered %+v, but is #%d v%d %s", key, last, e.Number, e.Version, e.Status)
 		case e.Number == last.number && e.Version == last.version && (e.Status != last.status || string(e.Details) != last.details):
-			t.Errorf("%s was answered %+v and is %s %s", key, last, e.Status, e.Details)
+			t.Errorf("%s was answered %+v, but is %s %s", key, last, e.Status, e.Details)
 		}
-		for n := int64(1); n < e.Number; n++ { // attempts of the past are over
+		for n := int64(1); n < e.Number; n++ { // earlier attempts must have ended
 			past, err := store.Execution(bg, thing, job, n)
 			if err != nil || !past.Status.Terminal() {
-				t.Errorf("%s #%d is %s beside #%d (%v)", key, n, past.Status, e.Number, err)
+				t.Errorf("%s #%d is %s, although #%d exists (%v)", key, n, past.Status, e.Number, err)
 			}
 		}
 	}

@@ -25,12 +25,12 @@ const killThings = 500
 
 func killThing() string { return fmt.Sprintf("thing-%04d", rand.IntN(killThings)) }
 
-// say writes a line at once; lines of this length are not mixed up.
+// say writes a line in one call, so that lines of concurrent callers do not mix.
 func (c *child) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(os.Stdout, "\n"+format+" .\n", args...)
 }
 
-// prepare registers the things, in the first child.
+// prepare registers the things, unless an earlier child has.
 func (c *child) prepare(t *testing.T) {
 	_, err := c.store.Group(bg, "all")
 	if err == nil {
@@ -51,7 +51,7 @@ func (c *child) prepare(t *testing.T) {
 	}
 }
 
-// devices start what is pending and report on it.
+// devices starts pending executions and reports on them.
 func (c *child) devices() {
 	statuses := []jobs.Status{jobs.InProgress, jobs.InProgress, jobs.Succeeded, jobs.Failed, jobs.Rejected}
 	for {
@@ -76,8 +76,8 @@ func (c *child) devices() {
 	}
 }
 
-// fails says an error that is not another's having been first; the parent fails by it. The child's own failures would
-// show at its end, which never comes.
+// fails reports an error to the parent, which fails the test, unless a concurrent change explains it. The child is killed
+// before it could report failures of its own.
 func (c *child) fails(err error) {
 	if !errors.Is(err, jobs.ErrInvalidStateTransition) && !errors.Is(err, jobs.ErrNotFound) && !errors.Is(err, jobs.ErrConflict) {
 		c.say("error %v", err)
@@ -88,7 +88,7 @@ func (c *child) update(e *jobs.Execution) {
 	c.say("update %s %s %d %d %d %s", e.Thing, e.Job.ID, e.Number, e.Version, e.Status, cmp.Or(string(e.Details), "-"))
 }
 
-// operator creates, changes, cancels and deletes jobs, cancels executions, and moves things.
+// operator creates, changes, cancels and deletes jobs, cancels executions, and changes memberships.
 func (c *child) operator(t *testing.T) {
 	all := c.service.Names().GroupARN("all")
 	for i := 0; ; i++ {
@@ -118,10 +118,10 @@ func (c *child) operator(t *testing.T) {
 	}
 }
 
-// move takes a thing out of the group and, mostly, puts it back.
+// move removes a thing from the group and, three times out of four, adds it again.
 func (c *child) move(t *testing.T) {
 	m := jobs.MemberRequest{Thing: killThing(), Group: "all"}
-	c.say("moving %s", m.Thing) // from here on it may be in or out
+	c.say("moving %s", m.Thing) // from here on, the thing may be a member or not
 	if err := c.service.RemoveFromGroup(bg, time.Now(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func (c *child) end(t *testing.T, i int, id string) {
 		}
 		c.say("cancel %s", id)
 	case 1:
-		c.say("deleting %s", id) // from here on it may be there or not
+		c.say("deleting %s", id) // from here on, the job may exist or not
 		err := c.service.DeleteJob(bg, time.Now(), jobs.DeleteJobRequest{ID: id, Force: true})
 		switch {
 		case err == nil:

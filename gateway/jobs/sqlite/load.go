@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs/sqlite/view"
 )
 
-// load builds the view from the database. It walks only through jobs with executions that have not ended.
+// load builds the view from the database. It reads the executions only of jobs that have pending ones.
 func load(ctx context.Context, v *view.View, c *sqlite.Conn) error {
 	old := c.SetInterrupt(ctx.Done())
 	defer c.SetInterrupt(old)
@@ -50,8 +50,8 @@ func load(ctx context.Context, v *view.View, c *sqlite.Conn) error {
 	return nil
 }
 
-// loadThings reads the index of names alone, which is a third of the table, and leaves out those that the index of the
-// deleted has.
+// loadThings reads only the index of names, which is a third of the table's size, and skips the things in the index of
+// deleted things.
 func loadThings(v *view.View, c *sqlite.Conn) error {
 	deleted := make(map[int64]bool)
 	err := query(c, "SELECT id FROM things WHERE deleted = 1", func(stmt *sqlite.Stmt) error {

@@ -19,7 +19,7 @@ import (
 	"jobgate/gateway/jobs/sqlite/dbfile"
 )
 
-// writeStore makes a database, step by step.
+// writeStore creates a database by running the steps.
 func writeStore(t *testing.T, steps ...func(*sqlite.Conn) error) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "jobs.db")
@@ -44,10 +44,10 @@ func version(n int) func(*sqlite.Conn) error {
 	return func(c *sqlite.Conn) error { return dbfile.MigrateTo(c, n) }
 }
 
-// TestMigrationFirst brings a store of the first version to this one, with what it holds.
+// TestMigrationFirst migrates a store with rows from the first version to this one.
 func TestMigrationFirst(t *testing.T) {
-	s := open(t, writeStore(t, version(1), script(`INSERT INTO templates VALUES ('old', '{"id":"old","description":"of before"}')`)))
-	if old, err := s.Template(bg, "old"); err != nil || old.Description != "of before" {
+	s := open(t, writeStore(t, version(1), script(`INSERT INTO templates VALUES ('old', '{"id":"old","description":"from version 1"}')`)))
+	if old, err := s.Template(bg, "old"); err != nil || old.Description != "from version 1" {
 		t.Errorf("%+v, %v", old, err)
 	}
 	if secret, err := s.Secret(bg, "one"); err != nil || len(secret) != jobs.SecretSize {
@@ -55,7 +55,7 @@ func TestMigrationFirst(t *testing.T) {
 	}
 }
 
-// version2 is a store that the program wrote before the rules were cut from the engine (testdata/version2.sql): jobs in
+// version2 writes a store of version 2 (testdata/version2.sql), from before the rules were separated from the engine: jobs in
 // every state, executions with attempts and reasons, tags, a template, a secret, a deleted thing and a deleted group.
 func version2(t *testing.T) func(*sqlite.Conn) error {
 	t.Helper()
@@ -66,7 +66,7 @@ func version2(t *testing.T) func(*sqlite.Conn) error {
 	return script(string(text))
 }
 
-// TestMigration brings that store to this version, looks at what it holds, and goes on with its jobs.
+// TestMigration migrates the store of version 2 to this version, checks its rows, and continues its jobs.
 func TestMigration(t *testing.T) {
 	s := open(t, writeStore(t, version2(t)))
 	same := func(what string, got, want any) {
@@ -137,7 +137,7 @@ func TestMigration(t *testing.T) {
 
 	service, err := operations.New(operations.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}})
 	ok(err)
-	for now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC); now.Hour() < 11; now = now.Add(time.Minute) { // rollouts go on
+	for now := time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC); now.Hour() < 11; now = now.Add(time.Minute) { // rollouts continue
 		ok(service.Driver().Tick(bg, now))
 	}
 	for _, id := range []string{"slow", "later"} {
@@ -147,11 +147,11 @@ func TestMigration(t *testing.T) {
 	}
 	p, err := s.Progress(bg, "open")
 	ok(err)
-	same("what ran is timed out and tried again", p.Counts[jobs.InProgress], 0)
+	same("executions in progress after their timeouts", p.Counts[jobs.InProgress], 0)
 }
 
-// TestMigrationFourth brings a store of the fourth version, whose builds had the index of reasons or not, to this one, which
-// has their sums.
+// TestMigrationFourth migrates a store of version 4 to this version, which has sums of reasons. Some builds of version 4 had
+// an index of reasons, some did not.
 func TestMigrationFourth(t *testing.T) {
 	for _, index := range []string{"", "CREATE INDEX executions_reasons ON executions (job, status, reason) WHERE status > 2;"} {
 		s := open(t, writeStore(t, version2(t), version(4), script(index)))
@@ -171,8 +171,8 @@ func TestMigrationFourth(t *testing.T) {
 	}
 }
 
-// TestMigrationScale brings a copy of that store with a million things and executions to this version, in a reasonable
-// time. To make the copy takes a minute: JOBS_SCALE=full go test ./gateway/jobs/sqlite -run MigrationScale -v
+// TestMigrationScale migrates the store of version 2, with a million more things and executions, to this version in less than
+// two minutes. Writing that store takes a minute: JOBS_SCALE=full go test ./gateway/jobs/sqlite -run MigrationScale -v
 func TestMigrationScale(t *testing.T) {
 	things := 2000
 	if os.Getenv("JOBS_SCALE") == "full" {
@@ -191,7 +191,7 @@ func TestMigrationScale(t *testing.T) {
 	s := open(t, path)
 	t.Logf("%d things: migrated and opened in %v", things, time.Since(begun).Round(time.Millisecond))
 	if took := time.Since(begun); took > 2*time.Minute {
-		t.Errorf("took %v", took)
+		t.Errorf("the migration took %v, want at most 2m", took)
 	}
 	if list, err := s.Pending(bg, nil, "thing-000000000100"); err != nil || len(list) != 1 {
 		t.Errorf("%+v, %v", list, err)
@@ -204,7 +204,7 @@ func TestMigrationScale(t *testing.T) {
 		}
 		lines, pageErr := r.Ended(engine.EndedQuery{Job: 1, Statuses: engine.SetOf(uint8(jobs.Failed)), After: 1000, Limit: 250})
 		if len(lines) != 250 {
-			t.Errorf("%d lines", len(lines))
+			t.Errorf("%d ended executions in a page, want 250", len(lines))
 		}
 		return errors.Join(err, pageErr)
 	})

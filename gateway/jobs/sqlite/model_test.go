@@ -8,10 +8,10 @@ import (
 	"jobgate/gateway/jobs/storetest/model"
 )
 
-// TestModel compares the service over this engine with a model. JOBS_MODEL says how many operations: 100000 in the
-// project's own checks.
+// TestModel compares the service over this engine with a model. JOBS_MODEL sets the number of operations: 100000 in the
+// project's CI.
 func TestModel(t *testing.T) {
-	operations := 3000 // .ci/run: 100,000
+	operations := 3000
 	if testing.Short() || underRace {
 		operations = 1000
 	}

@@ -9,9 +9,9 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// TestPublishedInOrder looks at a job between the steps in which a change is published, as whoever plans its next step
-// may: a rollout is not done before its last executions are counted, else the job would be completed without them; and
-// a sweep that begins is not said to have ended, as the one before it has.
+// TestPublishedInOrder checks the view of a job between the steps in which a change is published, because the job's next step
+// may be planned at any of them. A rollout must not be done before its last executions are counted, or the job would be
+// completed without them. A sweep that begins must not be shown as ended because the previous one has.
 func TestPublishedInOrder(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
 	j := s.oneJob(t)
@@ -39,7 +39,7 @@ func TestPublishedInOrder(t *testing.T) {
 		return err
 	}, func(_ *engine.Job, p engine.Progress) {
 		if p.Done && p.Counts[0]+p.Counts[1] == 0 {
-			t.Errorf("the rollout is done, and nothing is pending: %+v", p)
+			t.Errorf("the rollout is done, but its executions are not counted: %+v", p)
 		}
 	})
 	swap := func(version int64, sweep jobs.Sweep) func() error {
@@ -57,15 +57,15 @@ func TestPublishedInOrder(t *testing.T) {
 		return err
 	}, func(_ *engine.Job, p engine.Progress) {
 		if p.Swept && p.Counts[jobs.Queued] > 0 {
-			t.Errorf("it is swept, and one is queued: %+v", p)
+			t.Errorf("the job is swept, but an execution is queued: %+v", p)
 		}
 	})
 	publish(swap(3, jobs.SweepCancelAll), func(j *engine.Job, p engine.Progress) {
 		if j.Sweep == uint8(jobs.SweepCancelAll) && p.Swept {
-			t.Error("a sweep that has not begun is said to have ended")
+			t.Error("a sweep that has not begun is shown as ended")
 		}
 	})
 	if steps == 0 {
-		t.Error("nothing was looked at")
+		t.Error("no step was checked")
 	}
 }

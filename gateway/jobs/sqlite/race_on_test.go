@@ -2,5 +2,5 @@
 
 package sqlite_test
 
-// The race detector slows SQLite, which is Go here, by twenty times and more.
+// The race detector makes SQLite, which is compiled to Go here, at least twenty times slower.
 const underRace = true

@@ -11,8 +11,8 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// TestRolledBack lets SQLite take back a group's transaction in its middle, as it may when the disk is full or broken:
-// every change of the group fails, and the counts of those before are not written without them.
+// TestRolledBack makes SQLite roll back a group's transaction halfway, as it may when the disk is full or broken. Every change
+// of the group must fail, and the counts of the changes before the rollback must not be written.
 func TestRolledBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	s := open(t, path)
@@ -45,8 +45,8 @@ func TestRolledBack(t *testing.T) {
 	}
 	good, bad := swap("a00000", ""), swap("a00001", "boom")
 
-	// The three wait for the writer while it is busy, and so make one group: but on a busy machine, where the first has
-	// waited for too long and is committed without the others.
+	// The first change keeps the writer busy, so the other two join its group. On a busy machine, the first may take so long
+	// that it is committed without them (late).
 	first, results := make(chan error, 1), make(chan error, 2)
 	busy, begun := make(chan struct{}), make(chan time.Time, 1)
 	go func() { first <- s.write(func(*tx) error { begun <- time.Now(); <-busy; return nil }) }()
@@ -62,21 +62,21 @@ func TestRolledBack(t *testing.T) {
 	late := time.Since(since) > maxGroupTime/2
 	close(busy)
 	if err := <-first; err == nil && !late {
-		t.Error("the first change of a transaction that was taken back succeeds")
+		t.Error("the first change succeeds, although the transaction was rolled back")
 	}
 	for range 2 {
 		if err := <-results; err == nil {
-			t.Error("a change of a transaction that was taken back succeeds")
+			t.Error("a change succeeds, although the transaction was rolled back")
 		}
 	}
 	if good[0].Applied || bad[0].Applied {
-		t.Error("a swap says that it was applied")
+		t.Error("a swap that was rolled back is reported as applied")
 	}
 	want := jobs.Counts{jobs.Queued: 2}
-	for range 2 { // now, and from the disk
+	for range 2 { // from memory, then from the file
 		p, err := s.Progress(bg, "j")
 		if totals, _ := s.Totals(bg); err != nil || p.Counts != want || totals != want {
-			t.Errorf("counts %v, totals %v, %v; both executions are QUEUED", p.Counts, totals, err)
+			t.Errorf("counts %v, totals %v, %v; want two QUEUED", p.Counts, totals, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -84,11 +84,11 @@ func TestRolledBack(t *testing.T) {
 		s = open(t, path)
 	}
 	if swaps := swap("a00000", ""); s.Swap(bg, swaps) != nil || !swaps[0].Applied {
-		t.Error("the store does not go on")
+		t.Error("the store refuses changes after a rollback")
 	}
 }
 
-// TestDeletedThingGoes deletes the last execution that names a deleted thing, whose row has nothing left to stay for.
+// TestDeletedThingGoes deletes the last execution that refers to a deleted thing. The thing's row must be deleted too.
 func TestDeletedThingGoes(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
 	group := jobs.Group{Name: "g", ID: "g", Version: 1}

@@ -62,7 +62,7 @@ func thingNames(n int) []string {
 	return names
 }
 
-// register makes the things, and the group "all" of them.
+// register registers the things, and adds them to the group "all".
 func (f *fleet) register() {
 	f.Helper()
 	now := time.Now()
@@ -126,8 +126,8 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// TestRollout creates a job for all things while devices read and report: they are answered meanwhile, between its
-// chunks. How fast, BenchmarkRollout says.
+// TestRollout creates a job for all things while devices read and report. They must get answers between the chunks of the
+// rollout. BenchmarkRollout measures the latencies.
 func TestRollout(t *testing.T) {
 	f := newFleet(t, fleetSize())
 	f.register()
@@ -137,9 +137,9 @@ func TestRollout(t *testing.T) {
 	f.createJob("job")
 	l := f.load(f.rolling("job"))
 	f.rollOut("job")
-	t.Logf("%d reads and %d updates meanwhile", len(l.reads), len(l.updates))
+	t.Logf("%d reads and %d updates during the rollout", len(l.reads), len(l.updates))
 	if len(l.reads) == 0 || len(l.updates) == 0 {
-		t.Errorf("%d reads and %d updates were answered while the job rolled out, want some", len(l.reads), len(l.updates))
+		t.Errorf("%d reads and %d updates were answered during the rollout, want some of each", len(l.reads), len(l.updates))
 	}
 	p, err := f.store.Progress(bg, "job")
 	if least := len(f.names) / operations.DefaultChunkSize; err != nil || p.Chunks < int64(least) {
@@ -147,25 +147,25 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// What a thing with a pending job may cost in live heap, in bytes, beside what the store takes once, which is its buffers.
+// Limits of the live heap, in bytes.
 const (
-	maxHeap  = 160
-	onceHeap = 2 << 20
+	maxHeap  = 160     // for each thing with a pending job
+	onceHeap = 2 << 20 // for the store's buffers
 )
 
-// TestMemory measures what a thing with a pending job costs in live heap, and how long it takes to open such a store.
+// TestMemory measures the live heap for each thing with a pending job, and how long it takes to open such a store.
 func TestMemory(t *testing.T) {
 	f := newFleet(t, fleetSize())
-	before := heap() // an empty gateway, and the names that this test keeps
+	before := heap() // the empty store, and the names that this test keeps
 	f.register()
 	f.createJob("job")
 	f.ok(f.service.Driver().Tick(bg, time.Now()))
 	f.rollOut("job")
 	cost := func(when string) {
-		took := heap() - before
-		t.Logf("%.0f bytes of live heap a thing %s", float64(took)/float64(len(f.names)), when)
-		if most := maxHeap*int64(len(f.names)) + onceHeap; took > most {
-			t.Errorf("%d bytes of live heap for %d things %s, want at most %d", took, len(f.names), when, most)
+		used := heap() - before
+		t.Logf("%.0f bytes of live heap per thing %s", float64(used)/float64(len(f.names)), when)
+		if limit := maxHeap*int64(len(f.names)) + onceHeap; used > limit {
+			t.Errorf("%d bytes of live heap for %d things %s, want at most %d", used, len(f.names), when, limit)
 		}
 	}
 	cost("after the rollout")
@@ -180,10 +180,10 @@ func TestMemory(t *testing.T) {
 	f.ok(f.store.Close())
 }
 
-// latencies are what a load measured.
+// latencies are the latencies that devices saw during a load.
 type latencies struct{ reads, updates []time.Duration }
 
-// rolling says whether a job's rollout goes on.
+// rolling returns a function that reports whether a job's rollout is in progress.
 func (f *fleet) rolling(id string) func() bool {
 	return func() bool {
 		p, err := f.store.Progress(bg, id)
@@ -191,7 +191,7 @@ func (f *fleet) rolling(id string) func() bool {
 	}
 }
 
-// load lets devices read and report as long as more says so.
+// load makes devices read and report for as long as more returns true.
 func (f *fleet) load(more func() bool) latencies {
 	f.Helper()
 	var stop atomic.Bool

@@ -14,7 +14,7 @@ func query(c *sqlite.Conn, text string, each func(*sqlite.Stmt) error, args ...a
 	return sqlitex.Execute(c, text, &sqlitex.ExecOptions{Args: args, ResultFunc: each})
 }
 
-// numbers is query for arguments that are all numbers; it does not allocate.
+// numbers is query for numeric arguments. It does not allocate.
 func numbers(c *sqlite.Conn, text string, each func(*sqlite.Stmt) error, args ...int64) error {
 	stmt, err := c.Prepare(text)
 	if err != nil {
@@ -62,7 +62,7 @@ const (
 	executionWidth = 15
 )
 
-// scanRow reads executionColumns, which are a statement's first.
+// scanRow reads executionColumns, which must be the first columns of the statement.
 func scanRow(stmt *sqlite.Stmt) engine.Execution {
 	return engine.Execution{
 		Job: stmt.ColumnInt64(0), Thing: stmt.ColumnInt64(1), Number: stmt.ColumnInt64(2),
@@ -83,7 +83,7 @@ func bindNumbers(stmt *sqlite.Stmt, x *engine.Execution) {
 	}
 }
 
-// inSavepoint runs do, and rolls back its changes if it fails.
+// inSavepoint runs do, and rolls back do's changes if it fails.
 func inSavepoint(c *sqlite.Conn, do func() error) error {
 	if err := query(c, "SAVEPOINT change", nil); err != nil {
 		return err
@@ -92,7 +92,7 @@ func inSavepoint(c *sqlite.Conn, do func() error) error {
 		if undo := query(c, "ROLLBACK TO change", nil); undo != nil {
 			return fmt.Errorf("%w (and cannot undo: %w)", err, undo)
 		}
-		_ = query(c, "RELEASE change", nil) // of nothing
+		_ = query(c, "RELEASE change", nil) // the savepoint is empty now
 		return err
 	}
 	return query(c, "RELEASE change", nil)

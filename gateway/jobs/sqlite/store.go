@@ -32,8 +32,8 @@ type Store struct {
 	lock  *sqlite.Conn  // holds Path-lock
 	reads *sqlitex.Pool // for operators' reads
 	view  *view.View
-	queue chan *request // quick changes
-	sets  chan *request // large ones
+	queue chan *request // small changes
+	sets  chan *request // large changes
 
 	requests sync.Pool // *request
 
@@ -71,7 +71,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// open takes the lock, migrates, loads and starts the writer; on failure nothing is left open.
+// open takes the lock, migrates, loads and starts the writer. On failure it closes everything.
 func (s *Store) open(ctx context.Context, o Options) (err error) {
 	if o.Path, err = dbfile.Prepare(o.Path); err != nil {
 		return err
@@ -121,7 +121,7 @@ func connect(o Options, pragmas ...string) (*sqlite.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := dbfile.Version(c); err != nil { // before any write: the file may be another program's
+	if _, err := dbfile.Version(c); err != nil { // before any write: the file may belong to another program
 		return nil, errors.Join(err, c.Close())
 	}
 	sync := "PRAGMA synchronous = FULL"
@@ -172,7 +172,7 @@ func (s *Store) Close() error {
 // Look reports whether the database's file is still the one that was opened.
 func (s *Store) Look() error { return s.file.Look() }
 
-// read runs do with a read connection. do sees one state of the database.
+// read runs do on a read connection, in one transaction.
 func (s *Store) read(ctx context.Context, do func(c *sqlite.Conn) error) (err error) {
 	if s.shut.Load() {
 		return engine.ErrClosed

@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/storetest"
 )
 
-// overSQLite is SQLite for the suites. It does not sync: they do not pull the plug.
+// overSQLite is SQLite for the suites. It does not sync, because they do not test power failures.
 var overSQLite = storetest.Engine{New: func(t testing.TB) storetest.Opener {
 	path := filepath.Join(t.TempDir(), "jobs.db")
 	return func() (jobs.Store, error) {
@@ -21,7 +21,7 @@ var overSQLite = storetest.Engine{New: func(t testing.TB) storetest.Opener {
 	}
 }}
 
-// openStore opens the rules over this engine.
+// openStore opens a store: the rules over this engine.
 func openStore(o sqlite.Options) (jobs.Store, error) {
 	e, err := sqlite.Open(context.Background(), o)
 	if err != nil {
@@ -32,8 +32,8 @@ func openStore(o sqlite.Options) (jobs.Store, error) {
 
 func TestStore(t *testing.T) { storetest.Run(t, overSQLite) }
 
-// TestHandles runs the suite's test of two handles over one that has two names: this engine has no second, and the test
-// has to hold for the next engine.
+// TestHandles runs the suite's test of two handles of a shared store. This engine does not share its file, so both handles
+// are the same store. The test is for engines that do.
 func TestHandles(t *testing.T) {
 	shared := storetest.Engine{Shared: true, New: func(t testing.TB) storetest.Opener {
 		store, err := overSQLite.New(t)()
@@ -50,7 +50,7 @@ func TestHandles(t *testing.T) {
 	storetest.Handles(t, shared)
 }
 
-// named is a handle whose end is not the store's.
+// named is a handle that does not close the store.
 type named struct{ jobs.Store }
 
 func (named) Close() error { return nil }

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/storetest"
 )
 
-// TestStorm lets everything happen at once over this engine. JOBS_STORMS says how often.
+// TestStorm runs the suite's storm of concurrent changes over this engine. JOBS_STORMS sets the number of storms.
 func TestStorm(t *testing.T) {
 	storms := 3
 	if n, err := strconv.Atoi(os.Getenv("JOBS_STORMS")); err == nil {

@@ -38,7 +38,7 @@ func (r reader) ListThings(q engine.ThingQuery, after string, limit int) (list [
 	path := ""
 	if q.AttributeName != "" {
 		if strings.ContainsAny(q.AttributeName, `"\`) {
-			return nil, nil // no attribute has such a name
+			return nil, nil // no attribute can have this name
 		}
 		path = `$."` + q.AttributeName + `"`
 	}

@@ -9,16 +9,15 @@ import (
 	"jobgate/gateway/jobs/sqlite/view"
 )
 
-// tx is the transaction of a group: the database as the group's changes left it, and what is to be published once it is
-// committed.
+// tx is the transaction of a group. It reads the group's own changes, and stages what is published after the commit.
 type tx struct {
 	reader
 	view *view.View
 
-	large  bool // it yields now and then
+	large  bool // the change is large and yields, see yieldEvery
 	rows   int  // changes since the last yield
 	staged []staged
-	deltas map[int64]*engine.Counts // by jobs.seq: not in the database yet
+	deltas map[int64]*engine.Counts // by jobs.seq: changes of counts that are not in the database yet
 	jobs   map[int64]*engine.Job    // changed by this group
 }
 
@@ -31,7 +30,7 @@ type reader struct {
 
 var _ engine.Reader = reader{}
 
-// staged is something to publish, in order.
+// staged is one step of publishing a transaction. Steps are published in order.
 type staged struct {
 	what  stagedKind
 	row   engine.Execution // stagedPut; of stagedDrop, job and thing
@@ -43,19 +42,19 @@ type stagedKind uint8
 
 const (
 	stagedPut   stagedKind = iota // an execution that has not ended
-	stagedDrop                    // one that has
+	stagedDrop                    // an execution that has ended
 	stagedCount                   // add count to the counts of row.job
 	stagedDo                      // anything else
 )
 
-// yieldEvery is after how many rows a large change yields: if Go has one processor, it would otherwise occupy that until it
-// ends, or for 10 ms. BenchmarkYield shows what waiting connections gain.
+// yieldEvery is the number of rows after which a large change yields. On one processor, it would otherwise run until it ends,
+// or for 10 ms. BenchmarkYield measures how long connections wait.
 const yieldEvery = 64
 
-// keepStaged bounds the memory kept for the next group.
+// keepStaged is the largest capacity of staged that is kept for the next group.
 const keepStaged = 2 * maxGroup
 
-// reset forgets everything.
+// reset empties the transaction for the next group.
 func (t *tx) reset() {
 	clear(t.staged)
 	if t.staged = t.staged[:0]; cap(t.staged) > keepStaged {
@@ -64,12 +63,12 @@ func (t *tx) reset() {
 	t.deltas, t.jobs = make(map[int64]*engine.Counts), make(map[int64]*engine.Job)
 }
 
-// run makes one change.
+// run executes one change.
 func (t *tx) run(r *request) error {
-	if r.do == nil && len(r.changes) == 1 && r.changes[0].Past == nil { // Fast path: it is one statement
+	if r.do == nil && len(r.changes) == 1 && r.changes[0].Past == nil { // Fast path: one statement
 		return t.apply(&r.changes[0])
 	}
-	if err := t.flush(); err != nil { // the change sees the counts, and if it fails its own are all there are
+	if err := t.flush(); err != nil { // so the change sees the counts, and t.deltas has only its own if it fails
 		return err
 	}
 	mark := len(t.staged)
@@ -98,7 +97,7 @@ func (t *tx) drop(thing, job int64) {
 	t.stage(staged{what: stagedDrop, row: engine.Execution{Thing: thing, Job: job}})
 }
 
-// after stages anything else.
+// after stages a function.
 func (t *tx) after(do func()) { t.stage(staged{what: stagedDo, do: do}) }
 
 func (t *tx) stage(s staged) {

@@ -37,11 +37,11 @@ func (r reader) Walk(w engine.Walk) ([]engine.Visit, error) {
 type walker struct {
 	reader
 	w      *engine.Walk
-	met    map[engine.Target]bool // stops before this one; only if they matter
+	met    map[engine.Target]bool // the stops before this one, if Distinct
 	visits []engine.Visit
 }
 
-// stop visits the things of a stop.
+// stop visits the things of one stop.
 func (k *walker) stop(at int, stop engine.Target) error {
 	after := int64(0)
 	if at == k.w.At {

@@ -10,8 +10,8 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// Bounds of a group: how many changes it has, and for how long more may join, whichever comes first. The time bounds how
-// long the first change of a group waits for the others.
+// Bounds of a group: its number of changes, and how long further changes may join. The time bounds how long the first
+// change of a group waits for the others.
 const (
 	maxGroup     = 4096
 	maxGroupTime = 20 * time.Millisecond
@@ -24,11 +24,11 @@ type writer struct {
 	checkpoints *sqlite.Conn
 	tx          tx
 	batch       []*request
-	failed      int       // changes of failed groups that are not in the log yet
-	complained  time.Time // time of the last line
+	failed      int       // changes of failed groups that are not logged yet
+	complained  time.Time // time of the last log line about failed groups
 
-	wake  chan struct{} // there is something to checkpoint
-	help  atomic.Bool   // the log is long
+	wake  chan struct{} // wakes the checkpointer after a group
+	help  atomic.Bool   // the write-ahead log is long: the writer checkpoints too
 	stop  chan struct{}
 	ended sync.WaitGroup
 }
@@ -43,24 +43,23 @@ func (w *writer) start() {
 	go w.run()
 }
 
-// run commits groups of changes until both queues are closed: quick ones together as long as there are any, and after each
-// such group one large set. A waiting quick change precedes a large one, so that a device waits for the end of one set at
-// most.
+// run commits groups of small changes until both queues are closed, and one large set after each group. A waiting small
+// change precedes a large set, so a device waits for at most one set.
 func (w *writer) run() {
 	defer close(w.store.done)
-	quick, sets := w.store.queue, w.store.sets
-	for quick != nil || sets != nil {
-		r, large, ok := next(quick, sets)
+	small, sets := w.store.queue, w.store.sets
+	for small != nil || sets != nil {
+		r, large, ok := next(small, sets)
 		switch {
 		case !ok && large:
 			sets = nil
 		case !ok:
-			quick = nil
+			small = nil
 		case large:
 			w.large(r)
 		default:
-			letArrive(quick)
-			w.group(r, quick)
+			letArrive(small)
+			w.group(r, small)
 			select {
 			case r, ok = <-sets:
 				if ok {
@@ -76,25 +75,24 @@ func (w *writer) run() {
 	w.store.closeErr = w.close()
 }
 
-// next waits for a request, a quick one first. If it is not ok, that queue is closed and empty.
-func next(quick, sets <-chan *request) (r *request, large, ok bool) {
+// next waits for a request, and prefers a small one. If ok is false, the queue that large indicates is closed and empty.
+func next(small, sets <-chan *request) (r *request, large, ok bool) {
 	select {
-	case r, ok = <-quick:
+	case r, ok = <-small:
 		return r, false, ok
 	default:
 	}
 	select {
-	case r, ok = <-quick:
+	case r, ok = <-small:
 		return r, false, ok
 	case r, ok = <-sets:
 		return r, true, ok
 	}
 }
 
-// letArrive waits while devices that are reporting at this moment add their changes, so that they share a commit. On one
-// processor it has to: the first change wakes the writer, which gets the processor at once, and while it waits for the disk,
-// in a system call that the runtime notices late, nobody else runs; each group would have one change. A single change does
-// not wait.
+// letArrive yields while concurrent reports of devices are being queued, so that they share a commit. This matters on one
+// processor: the first change wakes the writer, which runs at once. While the writer waits for the disk, in a system call
+// that the runtime notices late, no other goroutine runs, so each group would have one change. A single change does not wait.
 func letArrive(queue <-chan *request) {
 	for n := -1; len(queue) > n && n < maxGroup; {
 		n = len(queue)
@@ -102,14 +100,14 @@ func letArrive(queue <-chan *request) {
 	}
 }
 
-// large makes a large change, in a transaction of its own.
+// large executes a large change in its own transaction.
 func (w *writer) large(r *request) {
 	w.tx.large = true
 	w.group(r, nil)
 	w.tx.large = false
 }
 
-// group makes first and the changes waiting in a queue (nil: no others) in one transaction, publishes them, and answers.
+// group executes first and the changes waiting in a queue (nil: no others) in one transaction, publishes and answers them.
 func (w *writer) group(first *request, queue <-chan *request) {
 	w.batch = append(w.batch[:0], first)
 	err := query(w.conn, "BEGIN IMMEDIATE", nil)
@@ -139,10 +137,10 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	}
 }
 
-// complainEvery is the least time between two log lines about failed groups: a full disk fails them all.
+// complainEvery is the least time between two log lines about failed groups: on a full disk every group fails.
 const complainEvery = 10 * time.Second
 
-// complain logs that the group failed, or counts it for the next line.
+// complain logs that the group failed, or counts its changes for the next line.
 func (w *writer) complain(err error) {
 	w.failed += len(w.batch)
 	if now := time.Now(); now.Sub(w.complained) >= complainEvery {
@@ -151,8 +149,8 @@ func (w *writer) complain(err error) {
 	}
 }
 
-// execute makes the changes of the batch, and adds waiting ones to it. It returns an error if SQLite has rolled back the
-// transaction: nothing more may be written in it.
+// execute executes the changes of the batch, and adds waiting ones to it. It returns an error if SQLite has rolled back the
+// transaction, because later statements would run outside it.
 func (w *writer) execute(queue <-chan *request) error {
 	begun := time.Now()
 	for i := 0; i < len(w.batch); i++ {

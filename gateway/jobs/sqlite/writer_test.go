@@ -9,8 +9,8 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// TestOrder has two large sets before the writer when a device reports: it waits for the one that is being made, and not
-// for the other.
+// TestOrder makes a device report while the writer executes one large set and another is queued. The report must wait for the
+// first set only.
 func TestOrder(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db")).engine
 	var order []string // written by the writer only

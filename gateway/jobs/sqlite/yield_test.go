@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// BenchmarkYield has one processor and a change that computes for 20 ms, with half a millisecond between the times that it yields, when
-// something comes for somebody who waits on a connection: wait-ms is until he has it, an operation is the change.
+// BenchmarkYield runs a change of 20 ms that yields every half millisecond, on one processor. At its start, a byte arrives for
+// a goroutine that waits on a pipe. wait-ms is how long that goroutine waits; an operation is one change.
 func BenchmarkYield(b *testing.B) { benchmarkYield(b, runtime.Gosched) }
 
-// BenchmarkYield_None is the change alone.
+// BenchmarkYield_None runs the change without yielding.
 func BenchmarkYield_None(b *testing.B) { benchmarkYield(b, func() {}) }
 
 func benchmarkYield(b *testing.B, yield func()) {

@@ -8,8 +8,8 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 )
 
-// Backup writes a snapshot of the store in a file to another file, while a process may have the store open. The copy is
-// readable by its owner only; it must not exist yet.
+// Backup writes a snapshot of the store at path to another file, even if a process has the store open. The copy is readable
+// by its owner only. It must not exist yet.
 func Backup(path, to string) (err error) {
 	conn, err := beside(path)
 	if err != nil {
@@ -24,7 +24,7 @@ func Backup(path, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.Remove(part) }() // unless it was renamed
+	defer func() { _ = os.Remove(part) }() // a no-op after the rename
 	if err := f.Close(); err != nil {
 		return err
 	}

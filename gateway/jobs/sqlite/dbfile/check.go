@@ -35,7 +35,7 @@ var checks = []struct{ what, sql string }{
 	{"jobs without a document", `SELECT count(*) FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM vals WHERE space = 'document' AND key = CAST(j.seq AS TEXT))`},
 }
 
-// CheckFile checks the store in a file, which a process may have open.
+// CheckFile checks the store in a file, even if a process has it open.
 func CheckFile(path string) (r engine.Report, err error) {
 	conn, err := beside(path)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// Prepare creates the database file if it is not there, and the one for its lock, readable by their owner only: documents
-// and the store's secrets are in them. SQLite makes the others as it finds this one. It returns the path without symbolic links,
-// as SQLite sees it, so that two ways to one file have one lock.
+// Prepare creates the database file and its lock file if they do not exist. They are readable by their owner only, because
+// the store holds documents and secrets. SQLite creates its other files with the same permissions. Prepare returns the path
+// without symbolic links, as SQLite does, so that two paths to one file have one lock.
 func Prepare(path string) (string, error) {
 	if err := checkFile(path); err != nil {
 		return "", err
@@ -44,8 +44,8 @@ func Watch(path string) (*Opened, error) {
 	return &Opened{path: path, last: info}, nil
 }
 
-// Look reports whether the file is still the one that was opened. SQLite continues without it, but what changes then is lost
-// when the process ends.
+// Look returns an error unless the file is still the one that was opened. SQLite continues if the file was replaced or
+// deleted, but further changes are lost when the process ends.
 func (o *Opened) Look() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -64,8 +64,9 @@ func (o *Opened) Look() error {
 	return nil
 }
 
-// checkFile refuses a database whose file is missing beside its log, and one with two names: SQLite would start an empty
-// database and drop the changes in the log, and each name would have its own log and lock.
+// checkFile refuses a database whose file is missing or empty although its write-ahead log has changes: SQLite would create
+// an empty database and drop these changes. It also refuses a file with two names, because each would have its own log and
+// lock.
 func checkFile(path string) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real

@@ -4,5 +4,5 @@ package dbfile
 
 import "os"
 
-// links is the number of a file's names; one, because this system does not report it.
+// links returns 1, because this system does not report the number of a file's names.
 func links(os.FileInfo) uint64 { return 1 }

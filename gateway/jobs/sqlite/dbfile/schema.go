@@ -12,13 +12,12 @@ import (
 // applicationID marks the files of this store (PRAGMA application_id): "jbgt".
 const applicationID = 0x6a626774
 
-// migrations bring a store from one version to the next; PRAGMA user_version counts them. A migration that was
-// released is never changed,
-// and neither is one that an earlier build has run (so the last one's index may be there).
+// migrations migrate a store from one version to the next; PRAGMA user_version is their number. A migration that was
+// released, or run by an earlier build, is never changed. (So the index of version 5 may exist in version 4.)
 //
 // Times are milliseconds, 0 is none. executions is the hot table: its key is (job, thing), so a rollout appends to it
-// and a sweep walks along it; there is no index on its status, the counts stand in jobs. Rows of things stay as long
-// as executions name them, marked deleted.
+// and a sweep reads it in order. It has no index on status, because the counts are in jobs. A deleted thing's row is kept,
+// marked deleted, while executions refer to it.
 var migrations = []string{`
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,

@@ -10,8 +10,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// BenchmarkView finds one of a million things by name, as a request of its device does: what that takes is the memory's
-// latency.
+// BenchmarkView finds one of a million things by name, as a request of its device does. Memory latency dominates the time.
 func BenchmarkView(b *testing.B) {
 	const things = 1_000_000
 	v := New()
@@ -20,7 +19,7 @@ func BenchmarkView(b *testing.B) {
 		v.AddThing(int64(i+1), fmt.Sprintf("thing-%06d", i))
 		v.Put(&engine.Execution{Job: 1, Thing: int64(i + 1), Number: 1, Version: 1, Queued: 1})
 	}
-	names := make([]string, 1<<12) // few enough to stay in the caches, seen seldom enough that their things do not
+	names := make([]string, 1<<12) // few enough to stay in the processor's caches; their things do not, because each is used once
 	f := func(name string, find func(name string) bool) {
 		b.Run(name, func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
@@ -32,7 +31,7 @@ func BenchmarkView(b *testing.B) {
 					b.StartTimer()
 				}
 				if !find(names[i%len(names)]) {
-					b.Fatalf("%s is not there", names[i%len(names)])
+					b.Fatalf("%s is not found", names[i%len(names)])
 				}
 			}
 		})

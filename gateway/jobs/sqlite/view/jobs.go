@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// entry is a job in the view: one that is active, or has executions that have not ended.
+// entry is a job in the view.
 type entry struct {
 	seq  int64  // jobs.seq
 	slot uint32 // in the table
@@ -30,8 +30,8 @@ func (e *entry) getProgress() engine.Progress {
 	return e.shown
 }
 
-// Jobs finds the view's jobs by slot, without a lock, and by name. Those are in it that are active, or have executions
-// that have not ended.
+// Jobs holds the jobs that are active or have executions that have not ended. It finds them by slot, without a lock, and by
+// name.
 type Jobs struct {
 	chunks atomic.Pointer[[]*jobChunk]
 
@@ -47,7 +47,7 @@ const jobChunkBits = 8
 
 type jobChunk [1 << jobChunkBits]atomic.Pointer[entry]
 
-// at returns the job in a slot that a record in the view refers to.
+// at returns the job in a slot. A record in the view must refer to that slot.
 func (t *Jobs) at(slot uint32) *entry {
 	return (*t.chunks.Load())[slot>>jobChunkBits][slot&(1<<jobChunkBits-1)].Load()
 }
@@ -102,7 +102,7 @@ func (t *Jobs) Set(j *engine.Job, p engine.Progress) {
 	t.Add(j, p)
 }
 
-// Retire removes a job that has no work left and no execution that has not ended.
+// Retire removes a job if it is not active and all its executions have ended.
 func (t *Jobs) Retire(seq int64) {
 	e := t.bySeq[seq]
 	if e == nil || e.job.Load().Active {

@@ -4,15 +4,15 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// record is an execution that has not ended, as the view keeps it: 64 bytes, no pointers, so that millions cost the
-// garbage collector nothing. Status details are in shard.details.
+// record is an execution that has not ended. It has 64 bytes and no pointers, so the garbage collector does not scan
+// millions of them. Status details are in shard.details.
 type record struct {
 	queued, started, updated int64 // milliseconds; 0 = never
 	deadline, step           int64
 	job                      uint32 // slot of its job in the view
 	next                     uint32 // the thing's next record, as slot+1; 0 = none
 	number, version          uint32
-	timer                    uint32 // second of the entry in the timers' heap; 0 = none
+	timer                    uint32 // time of the entry in the timers' heap, in seconds; 0 = none
 	status                   uint8
 	retry, retryTimedOut     uint8
 	flags                    uint8
@@ -24,13 +24,13 @@ const (
 	flagDetails // shard.details has an entry
 )
 
-// due returns when the record's timer runs out, in milliseconds; 0 = no timer.
+// due returns when the record's timer expires, in milliseconds; 0 = no timer.
 func (r *record) due() int64 {
 	x := engine.Execution{Deadline: r.deadline, Step: r.step}
 	return x.Timer()
 }
 
-// recordOf converts a row of the job in a slot to the view's form.
+// recordOf returns a row as a record. slot is that of its job.
 func recordOf(x *engine.Execution, slot uint32) record {
 	rec := record{
 		queued: x.Queued, started: x.Started, updated: x.Updated, deadline: x.Deadline, step: x.Step,

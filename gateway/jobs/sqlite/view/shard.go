@@ -11,7 +11,7 @@ type shard struct {
 	mu      sync.RWMutex
 	things  []thing // open addressing by hash of the name, linear probing
 	used    int     // things that are not empty
-	names   []byte  // those that are too long for their thing, concatenated
+	names   []byte  // concatenated names that are longer than maxInPlace
 	dead    int     // bytes of removed names
 	records []record
 	details map[uint32]string // by slot of the record
@@ -19,12 +19,12 @@ type shard struct {
 	freeRecord uint32 // head of the list of free records, as slot+1
 }
 
-// thing is a registered device: 32 bytes, two in a line of the processor's caches, with the name where it fits. Reading
-// a line that is not cached takes as long as the rest of a look-up, so a look-up usually reads one, and one for the record.
+// thing is a registered device, with its name if that fits. It has 32 bytes, so that two fit into a line of the processor's
+// cache. A cache miss takes as long as the rest of a look-up; a look-up usually has one for the thing and one for the record.
 type thing struct {
 	id    uint32 // things.id; 0 = the slot is empty
 	hash  uint32 // of the name
-	head  uint32 // its first record, as slot+1
+	head  uint32 // the first record, as slot+1
 	chars uint8  // length of the name, at most 128
 	text  [maxInPlace]byte
 }
@@ -32,15 +32,15 @@ type thing struct {
 // maxInPlace is the longest name, in bytes, that is kept in its thing's text. For a longer one, text has its offset in names.
 const maxInPlace = 19
 
-// Bounds of a shard's table: it grows by half when it is three quarters full.
+// minTable is the smallest size of a shard's table. The table grows by half when it is three quarters full.
 const minTable = 8
 
-// home is the slot where the search for a hash begins. The first bits select the shard.
+// home returns the slot where the search for a hash begins. It ignores the first bits, which select the shard.
 func (s *shard) home(hash uint32) uint32 {
 	return uint32(uint64(hash<<shardBits) * uint64(len(s.things)) >> 32)
 }
 
-// after returns the slot that follows.
+// after returns the next slot; the first slot follows the last.
 func (s *shard) after(slot uint32) uint32 {
 	if slot++; int(slot) == len(s.things) {
 		return 0
@@ -126,7 +126,7 @@ func (s *shard) remove(slot uint32) {
 	}
 	s.things[slot] = thing{}
 	s.used--
-	// Things that it had pushed on move back, so that a search does not end at the gap.
+	// Move back the things that this one had displaced, so that their searches do not end at the gap.
 	for at := s.after(slot); s.things[at].id != 0; at = s.after(at) {
 		if s.steps(s.home(s.things[at].hash), at) >= s.steps(slot, at) {
 			s.things[slot], s.things[at] = s.things[at], thing{}
@@ -160,7 +160,7 @@ func (s *shard) compact() {
 	s.names, s.dead = names, 0
 }
 
-// record returns the slot of a thing's execution of the job in a slot.
+// record returns the slot of the record for a thing and a job, given by their slots.
 func (s *shard) record(slot, job uint32) (uint32, bool) {
 	for at := s.things[slot].head; at != 0; at = s.records[at-1].next {
 		if s.records[at-1].job == job {
@@ -170,8 +170,7 @@ func (s *shard) record(slot, job uint32) (uint32, bool) {
 	return 0, false
 }
 
-// put stores r as a thing's execution of r.job. It replaces an earlier one and inherits its timer. It returns the record's
-// slot.
+// put stores r as a thing's execution of r.job, and returns its slot. If it replaces a record, it keeps that record's timer.
 func (s *shard) put(slot uint32, r record, details string) uint32 {
 	at, ok := s.record(slot, r.job)
 	if ok {

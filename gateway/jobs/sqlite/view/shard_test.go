@@ -7,20 +7,20 @@ import (
 	"unsafe"
 )
 
-// longestName is the longest that a thing has.
+// longestName is the length of the longest name that a thing may have.
 const longestName = 128
 
-// TestSizes holds the sizes that the memory of a million things is counted from.
+// TestSizes checks the sizes from which the memory of a million things is computed.
 func TestSizes(t *testing.T) {
 	if n := unsafe.Sizeof(record{}); n != 64 {
-		t.Errorf("a record has %d bytes", n)
+		t.Errorf("a record has %d bytes, want 64", n)
 	}
 	if n := unsafe.Sizeof(thing{}); n != 32 {
-		t.Errorf("a thing has %d bytes", n)
+		t.Errorf("a thing has %d bytes, want 32", n)
 	}
 }
 
-// TestShard does random things to one shard and to a map.
+// TestShard makes the same random changes to a shard and to a map, and compares them.
 func TestShard(t *testing.T) {
 	v := New()
 	random := rand.New(rand.NewPCG(1, 2))
@@ -36,7 +36,7 @@ func TestShard(t *testing.T) {
 	}
 	for i := range 100_000 {
 		name := names[random.IntN(len(names))]
-		hash := v.hash(name) &^ (1<<17 - 1) // so that many meet
+		hash := v.hash(name) &^ (1<<17 - 1) // so that many collide
 		slot, found := find(s, hash, name)
 		want := model[name]
 		if found != (want != nil) || (found && s.things[slot].id != want.id) {
@@ -84,22 +84,22 @@ func TestShard(t *testing.T) {
 		}
 	}
 	if len(s.things) > 3*len(names) || len(s.records) > 5*len(names) || len(s.names) > 2*len(names)*longestName {
-		t.Errorf("%d things, %d records, %d bytes of names: what was freed is not used again", len(s.things), len(s.records), len(s.names))
+		t.Errorf("%d things, %d records, %d bytes of names: freed space is not reused", len(s.things), len(s.records), len(s.names))
 	}
 }
 
-// TestIDs goes to the ends of the table.
+// TestIDs checks ids at the bounds of chunks, and one beyond the table.
 func TestIDs(t *testing.T) {
 	var ids idTable
 	for _, hash := range []uint32{0, 1<<32 - 1, 77} {
 		for _, id := range []uint32{1, idChunk - 1, idChunk, 5 * idChunk} {
 			ids.set(id, hash)
 			if got := ids.get(id); got != hash {
-				t.Errorf("%d comes back as %d", hash, got)
+				t.Errorf("id %d has the hash %d, want %d", id, got, hash)
 			}
 		}
 	}
 	if got := ids.get(1 << 31); got != 0 {
-		t.Errorf("an unknown id has %d", got)
+		t.Errorf("an unknown id has the hash %d, want 0", got)
 	}
 }

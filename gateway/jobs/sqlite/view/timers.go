@@ -8,13 +8,13 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// timers orders the executions that may time out by when they do. An execution has one entry, as a rule: its record
-// names the second of it (record.timer), and an entry of another second is stale. An entry that comes up before its
-// execution is due, because the device has been given more time, is entered again.
+// timers orders executions by the time at which they time out. An execution usually has one entry. Its record holds the
+// entry's time in seconds (record.timer); an entry with another time is stale. If an entry expires before its execution is
+// due, because the device has got more time, it is entered again with the new time.
 type timers struct {
 	mu   sync.Mutex
 	heap timerHeap
-	kept int // how many were left when stale entries were last dropped
+	kept int // number of entries left after stale ones were last dropped
 }
 
 type timer struct {
@@ -23,10 +23,10 @@ type timer struct {
 	job   uint32 // slot
 }
 
-// again is when an execution that was due is checked again, unless it has ended by then.
+// again is how long after an execution was due it is checked again, unless it has ended.
 const again = 5 * time.Second
 
-// seconds is how a record identifies its entry.
+// seconds returns the time by which a record identifies its entry.
 func seconds(ms int64) uint32 { return uint32(ms / 1000) }
 
 func (t *timers) push(e timer) {
@@ -35,7 +35,7 @@ func (t *timers) push(e timer) {
 	heap.Push(&t.heap, e)
 }
 
-// pop removes the first entry if it is due at now; else it returns when it will be.
+// pop removes and returns the first entry if it is due at now. Else next is when it will be due; 0 if there is none.
 func (t *timers) pop(now int64) (e timer, next int64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -48,11 +48,11 @@ func (t *timers) pop(now int64) (e timer, next int64, ok bool) {
 	return heap.Pop(&t.heap).(timer), 0, true
 }
 
-// manyStale is how many stale entries are tolerated: an execution that ends long before its time leaves one until then, which
-// may be a week.
+// manyStale is the tolerated number of stale entries. An execution that ends before its time leaves an entry until that time,
+// which may be a week later.
 const manyStale = 4096
 
-// grown removes and returns all entries if there are so many that most may be stale.
+// grown removes and returns all entries if the heap has grown so much that most may be stale; else it returns nil.
 func (t *timers) grown() timerHeap {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -89,7 +89,7 @@ func (v *View) dropStale() {
 	v.timers.keep(append(make(timerHeap, 0, n+n/4), all[:n]...))
 }
 
-// armed reports whether an entry is its execution's.
+// armed reports whether an entry is the current one of its execution.
 func (v *View) armed(t timer) bool {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)
@@ -99,7 +99,7 @@ func (v *View) armed(t timer) bool {
 	return ok
 }
 
-// armed finds the thing and the record that an entry is of; ok is false for a stale one. s.mu is held.
+// armed returns the slots of an entry's thing and record. ok is false if the entry is stale. s.mu must be held.
 func (s *shard) armed(hash uint32, t timer) (slot, at uint32, ok bool) {
 	if slot, ok = s.findID(hash, t.thing); !ok {
 		return 0, 0, false
@@ -108,7 +108,7 @@ func (s *shard) armed(hash uint32, t timer) (slot, at uint32, ok bool) {
 	return slot, at, ok && s.records[at].timer == seconds(t.at)
 }
 
-// Due returns up to limit executions whose timers have run out.
+// Due returns up to limit executions whose timers have expired, and when to call it again; 0 if no timer is set.
 func (v *View) Due(now int64, limit int) (list []engine.Execution, next int64) {
 	v.dropStale()
 	for len(list) < limit {
@@ -116,15 +116,15 @@ func (v *View) Due(now int64, limit int) (list []engine.Execution, next int64) {
 		if !ok {
 			return list, first
 		}
-		if e, ok := v.ranOut(t, now); ok {
+		if e, ok := v.expired(t, now); ok {
 			list = append(list, e)
 		}
 	}
 	return list, now
 }
 
-// ranOut returns the execution of an expired entry, if it is due; the entry stays if the execution is still pending.
-func (v *View) ranOut(t timer, now int64) (e engine.Execution, due bool) {
+// expired returns the execution of an expired entry, and whether it is due. It enters a pending execution again.
+func (v *View) expired(t timer, now int64) (e engine.Execution, due bool) {
 	hash := v.ids.get(t.thing)
 	s := v.shardOf(hash)
 	s.mu.Lock()

@@ -8,9 +8,9 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// TestTimersOfTheEnded starts and ends many executions with a week's time: what they leave behind is little, and who
-// still runs keeps its timer.
-func TestTimersOfTheEnded(t *testing.T) {
+// TestStaleTimers starts and ends many executions with a deadline in a week. Their stale timers must be dropped, and the
+// executions that still run must keep theirs.
+func TestStaleTimers(t *testing.T) {
 	v := New()
 	v.Jobs.Add(&engine.Job{Seq: 1, ID: "j"}, engine.Progress{})
 	const running, rounds = 50, 40_000
@@ -32,15 +32,15 @@ func TestTimersOfTheEnded(t *testing.T) {
 		v.Drop(thing, 1)
 		if i%100 == 0 {
 			if due, next := v.Due(now, 10); len(due) != 0 || next > start+week {
-				t.Fatalf("due %v, next at %d, the first is at %d", due, next, start+week)
+				t.Fatalf("due %v, next at %d, want none and at most %d", due, next, start+week)
 			}
 			most = max(most, len(v.timers.heap))
 		}
 	}
 	if most > 2*manyStale {
-		t.Errorf("%d timers of %d executions", most, running)
+		t.Errorf("%d timers for %d running executions", most, running)
 	}
 	if due, _ := v.Due(start+week, 1000); len(due) != running {
-		t.Errorf("%d are due, %d ran", len(due), running)
+		t.Errorf("%d are due, want %d", len(due), running)
 	}
 }

@@ -4,7 +4,7 @@
 //	name ──hash──► shard ──► thing, 32 bytes ──► record, 64 bytes ──► record …
 //	id ────ids───► hash                             └─ slot of its job ──► Jobs
 //
-// One goroutine, the store's writer, changes a view, after the commit; others may read it. It does not use the database.
+// Only the store's writer changes a view, after a commit. Other goroutines may read it. A view does not use the database.
 package view
 
 import (
@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// shards is the number of parts: enough that readers and the writer seldom wait for each other.
+// shards is the number of shards: so many that readers and the writer seldom wait for each other.
 const (
 	shardBits = 8
 	shards    = 1 << shardBits
@@ -36,12 +36,12 @@ func New() *View {
 	}
 }
 
-// hash locates things: its first bits select the shard, the others where in it the search begins.
+// hash locates a thing: the first bits select the shard, the others select where the search in it begins.
 func (v *View) hash(name string) uint32 { return uint32(maphash.String(v.seed, name) >> 32) }
 
 func (v *View) shardOf(hash uint32) *shard { return &v.shards[hash>>(32-shardBits)] }
 
-// Pending appends a thing's executions to dst; false if it is unknown.
+// Pending appends a thing's executions to dst. It returns false if the thing is unknown.
 func (v *View) Pending(dst []engine.Execution, name string) ([]engine.Execution, bool) {
 	hash := v.hash(name)
 	s := v.shardOf(hash)
@@ -84,7 +84,7 @@ func (v *View) Execution(name, jobID string) (engine.Execution, bool) {
 	return engine.Execution{}, false
 }
 
-// byID finds a thing by its id. Only the writer calls it: it takes no lock of the shard's.
+// byID finds a thing by its id. It does not lock the shard, so only the writer may call it.
 func (v *View) byID(id int64) (s *shard, slot uint32, ok bool) {
 	hash := v.ids.get(uint32(id))
 	s = v.shardOf(hash)
