@@ -35,7 +35,7 @@ func New(m Moods) *Database {
 	return &Database{moods: m, rand: rand.New(rand.NewPCG(m.Seed, 1)), state: newTables()}
 }
 
-// Set changes the moods, except for the seed.
+// Set changes the faults. The seed stays.
 func (d *Database) Set(m Moods) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,8 +45,8 @@ func (d *Database) Set(m Moods) {
 // Open returns a handle.
 func (d *Database) Open() engine.Engine { return &handle{db: d} }
 
-// Calls returns the names of the methods called since the last Calls: those of Engine, but for View and Update the calls in
-// their transactions.
+// Calls returns the names of the methods called since the last Calls: those of Engine and, instead of View and Update, those
+// called in their transactions.
 func (d *Database) Calls() []string {
 	d.counting.Lock()
 	defer d.counting.Unlock()
@@ -86,7 +86,7 @@ func (h *handle) Close() error {
 	return nil
 }
 
-// begin locks the database and begins a call on its state. An empty name means a transaction, whose own calls are counted.
+// begin locks the database and begins a call on its state. An empty name means a transaction, whose calls are recorded.
 func (h *handle) begin(ctx context.Context, name string) (*tx, error) {
 	if h.closed.Load() {
 		return nil, engine.ErrClosed
@@ -213,7 +213,7 @@ func (h *handle) Totals(ctx context.Context) (counts engine.Counts, err error) {
 	return countsOf(t.executions.all()), nil
 }
 
-// again is when an execution that was due is checked again, in milliseconds.
+// again is how long after an execution was due it is checked again, in milliseconds.
 const again = 5000
 
 func (h *handle) Due(ctx context.Context, now int64, limit int) (due []engine.Execution, next int64, err error) {

@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// joined adds what other tables know about a row.
+// joined adds the thing's name and the job to a row.
 func (t *tx) joined(x engine.Execution) engine.Execution {
 	thing, _ := t.things.get(x.Thing)
 	s, _ := t.jobs.get(x.Job)
@@ -70,7 +70,7 @@ func (t *tx) ListOfThing(thing int64, q engine.ExecutionQuery, before engine.Att
 	return t.joinedAll(sorted(list, limit, newest)), nil
 }
 
-// lines returns the lines that a query asks for, of executions that are still the latest.
+// lines returns the lines that match a query, of executions that are still the latest.
 func (t *tx) lines(q *engine.EndedQuery, after int64, limit int) []engine.Ended {
 	from, to := engine.Key{Job: q.Job, Thing: after + 1}, engine.Key{Job: q.Job + 1}
 	list := where(t.ended.between(engine.AttemptKey{Key: from}, engine.AttemptKey{Key: to}), limit, func(line engine.Ended) bool {
@@ -144,7 +144,7 @@ func stored(x engine.Execution, k engine.Key) engine.Execution {
 	return x
 }
 
-// end adds a line to the history if x has just ended.
+// end adds a line to the ended executions if x has ended and has none.
 func (t *tx) end(k engine.Key, x *engine.Execution) {
 	at := engine.AttemptKey{Key: k, Number: x.Number}
 	if x.Status >= engine.FirstEnded && !t.ended.has(at) {

@@ -17,7 +17,7 @@ func (t *tx) Job(id string) (engine.State, error) {
 	return t.counted(s), nil
 }
 
-// counted adds the counts, which are not stored.
+// counted adds the counts, which are computed from the executions.
 func (t *tx) counted(s engine.State) engine.State {
 	s.Progress.Counts = countsOf(t.executions.between(engine.Key{Job: s.Job.Seq}, engine.Key{Job: s.Job.Seq + 1}))
 	return s

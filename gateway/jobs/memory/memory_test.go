@@ -17,6 +17,6 @@ func TestEngine(t *testing.T) {
 			})
 		})
 	}
-	f("kind", memory.Moods{})
+	f("no faults", memory.Moods{})
 	f("conflicts", memory.Moods{Seed: 1, Conflicts: 40})
 }

@@ -61,7 +61,7 @@ type tx struct {
 	tables
 	db    *Database
 	id    int64
-	inner bool // calls are not counted: they belong to another
+	inner bool // its calls are not recorded, because they are part of a recorded call
 }
 
 func (t *tx) called(name string) {

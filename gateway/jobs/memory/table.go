@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// table keeps rows in the order of their keys. Assigning it takes a snapshot: the rows belong to one transaction, and any
-// other copies them before its first change.
+// table keeps rows in the order of their keys. Assigning a table takes a snapshot: the rows belong to one transaction, and
+// any other transaction copies them before its first change.
 type table[K, V any] struct {
 	order func(a, b K) int
 	rows  []row[K, V]

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestTable changes a table and a map alike, in transactions some of which are dropped. Snapshots stay as they were.
+// TestTable makes the same changes to a table and a map, in transactions of which some are dropped. Snapshots must not change.
 func TestTable(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	committed, want := index[int, int](), map[int]int{}
@@ -37,7 +37,7 @@ func TestTable(t *testing.T) {
 				delete(expected, key)
 			}
 			if value, found := own.get(key); found != own.has(key) || value != expected[key] {
-				t.Fatalf("get %d: %d, %v", key, value, found)
+				t.Fatalf("get %d: %d, %v, want %d", key, value, found, expected[key])
 			}
 		}
 		check("own", own, expected)
@@ -61,6 +61,6 @@ func TestTableLoop(t *testing.T) {
 		rows.remove(1, key)
 	}
 	if len(met) != 10 || len(rows.rows) != 0 {
-		t.Fatalf("met %v, left %v", met, rows.rows)
+		t.Fatalf("the loop saw %v, and %v are left", met, rows.rows)
 	}
 }
