@@ -1,5 +1,5 @@
-// Package enginetest checks the laws of an engine: rows, transactions, cursors, sums. It knows no rule of jobs; it is what
-// a new engine starts with. What the rules make of an engine, package storetest checks.
+// Package enginetest checks the laws of an engine (see package engine): rows, transactions, cursors, sums. A new engine
+// starts with this suite. It does not test the rules of jobs; package storetest tests the rules over an engine.
 package enginetest
 
 import (
@@ -15,8 +15,8 @@ import (
 // Open opens a handle on the test's store.
 type Open func() (engine.Engine, error)
 
-// Run checks the laws. fresh makes an empty store for one test, and returns what opens it; each call is a further handle.
-// A store that is not shared has one at a time.
+// Run checks the laws. fresh creates an empty store for one test, and returns a function that opens a handle on it. A store
+// that is not shared has one handle at a time.
 func Run(t *testing.T, fresh func(t testing.TB) Open) {
 	for name, law := range map[string]func(*suite){
 		"Things": testThings, "Groups": testGroups, "Members": testMembers, "Walk": testWalk,
@@ -35,7 +35,7 @@ func Run(t *testing.T, fresh func(t testing.TB) Open) {
 
 var bg = context.Background()
 
-// suite is one test with its engine. Its helpers end the test on an error.
+// suite is one test and its engine. Its helpers end the test on an error.
 type suite struct {
 	check.Test
 	engine.Engine
@@ -54,13 +54,13 @@ func (s *suite) same(what string, got, want any) {
 	}
 }
 
-// update changes something; it must work.
+// update runs a transaction, which must succeed.
 func (s *suite) update(change func(t engine.Tx)) {
 	s.Helper()
 	s.OK(s.Update(bg, engine.Work{Rows: 1}, func(t engine.Tx) error { return s.Inside(func() { change(t) }) }))
 }
 
-// view reads something.
+// view runs a transaction that reads.
 func (s *suite) view(read func(r engine.Reader)) {
 	s.Helper()
 	s.OK(s.View(bg, func(r engine.Reader) error { return s.Inside(func() { read(r) }) }))
@@ -83,7 +83,7 @@ func (s *suite) things(names ...string) (ids []int64) {
 	return ids
 }
 
-// group makes a group with members and returns its ID.
+// group creates a group with members and returns its ID.
 func (s *suite) group(name string, parent int64, members ...int64) (id int64) {
 	s.Helper()
 	s.update(func(t engine.Tx) {
@@ -103,7 +103,7 @@ func membersOf(group int64, things ...int64) (list []engine.Member) {
 	return list
 }
 
-// job makes a job and returns its row's number.
+// job creates a job and returns its Seq.
 func (s *suite) job(id string, targets ...engine.Target) (seq int64) {
 	s.Helper()
 	s.update(func(t engine.Tx) {
@@ -114,12 +114,12 @@ func (s *suite) job(id string, targets ...engine.Target) (seq int64) {
 	return seq
 }
 
-// queued is a change that queues an execution.
+// queued returns a change that queues an execution.
 func queued(job, thing int64) engine.Change {
 	return engine.Change{Key: engine.Key{Job: job, Thing: thing}, New: engine.Execution{Number: 1, Version: 1, Queued: 1, Updated: 1}}
 }
 
-// becomes is a change of an execution that is as x says.
+// becomes returns a change of x to a status.
 func becomes(x engine.Execution, status uint8) engine.Change {
 	next := x
 	next.Version, next.Status = x.Version+1, status
@@ -128,7 +128,7 @@ func becomes(x engine.Execution, status uint8) engine.Change {
 	}
 }
 
-// queue queues a job for things.
+// queue queues executions of a job for things.
 func (s *suite) queue(job int64, things ...int64) {
 	s.Helper()
 	s.update(func(t engine.Tx) {
@@ -140,7 +140,7 @@ func (s *suite) queue(job int64, things ...int64) {
 	})
 }
 
-// execution reads a thing's latest one.
+// execution returns a thing's latest execution of a job.
 func (s *suite) execution(thing, job string) engine.Execution {
 	s.Helper()
 	x, err := s.Execution(bg, thing, job)
@@ -148,7 +148,7 @@ func (s *suite) execution(thing, job string) engine.Execution {
 	return x
 }
 
-// apply makes one change on its own, and says whether it was made.
+// apply applies one change, and reports whether it was made.
 func (s *suite) apply(c engine.Change) bool {
 	s.Helper()
 	changes := []engine.Change{c}
@@ -156,7 +156,7 @@ func (s *suite) apply(c engine.Change) bool {
 	return changes[0].Applied
 }
 
-// counts looks at those of job "j".
+// counts checks the counts of job "j".
 func (s *suite) counts(want engine.Counts) {
 	s.Helper()
 	state, err := s.Job(bg, "j")
@@ -164,7 +164,7 @@ func (s *suite) counts(want engine.Counts) {
 	s.same("counts of j", state.Progress.Counts, want)
 }
 
-// names returns what some rows are called.
+// names returns the names of rows, separated by spaces.
 func names[R any](rows []R, name func(R) string) string {
 	text := ""
 	for i, row := range rows {
@@ -176,7 +176,7 @@ func names[R any](rows []R, name func(R) string) string {
 	return text
 }
 
-// numbered returns names of things.
+// numbered returns n names of things: t000, t001, …
 func numbered(n int) (list []string) {
 	for i := range n {
 		list = append(list, fmt.Sprintf("t%03d", i))

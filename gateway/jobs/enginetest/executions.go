@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Statuses, by number: the engine knows only which of them are final.
+// Statuses, by number. To the engine, they differ only in whether an execution has ended.
 const (
 	waits uint8 = iota
 	runs
@@ -29,10 +29,10 @@ func testApply(s *suite) {
 	s.same("applied", s.apply(full), true)
 	got := s.execution("a", "j")
 	want := full.New
-	want.Queued, want.Retry, want.RetryTimedOut = x.Queued, got.Retry, got.RetryTimedOut // a state of the same attempt
+	want.Queued, want.Retry, want.RetryTimedOut = x.Queued, got.Retry, got.RetryTimedOut // constant during an attempt
 	want.Name, want.Of, want.Reason = "a", got.Of, got.Reason
 	s.same("every column", got, want)
-	s.same("its version is past", s.apply(becomes(x, ended)), false)
+	s.same("an old version", s.apply(becomes(x, ended)), false)
 	s.counts(engine.Counts{waits: 1, runs: 1})
 
 	other := becomes(got, ended)
@@ -51,7 +51,7 @@ func testApply(s *suite) {
 	s.OK(err)
 	s.same("totals", totals, engine.Counts{waits: 1, ended: 1})
 
-	s.update(func(t engine.Tx) { // an insertion meets what is there
+	s.update(func(t engine.Tx) { // an insertion finds an existing row
 		changes := []engine.Change{queued(job, ids[0])}
 		s.OK(t.Apply(changes))
 		if changes[0].Applied || changes[0].Found == nil || changes[0].Found.Version != 3 {
@@ -63,14 +63,15 @@ func testApply(s *suite) {
 	})
 }
 
-// testApplyTogether lets many change the same executions at once: of each version one wins, and the counts add up.
+// testApplyTogether makes many goroutines change the same executions. For each version, exactly one change must be applied,
+// and the counts must add up.
 func testApplyTogether(s *suite) {
 	const things, workers, rounds = 3, 8, 20
 	all := numbered(things)
 	ids := s.things(all...)
 	job := s.job("j")
 	s.queue(job, ids...)
-	var won atomic.Int64
+	var applied atomic.Int64
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
@@ -83,7 +84,7 @@ func testApplyTogether(s *suite) {
 				if err != nil {
 					s.Error(err)
 				} else if changes[0].Applied {
-					won.Add(1)
+					applied.Add(1)
 				}
 			}
 		})
@@ -93,7 +94,7 @@ func testApplyTogether(s *suite) {
 	for _, name := range all {
 		versions += s.execution(name, "j").Version - 1
 	}
-	s.same("changes that were made", versions, won.Load())
+	s.same("version increments", versions, applied.Load())
 	s.counts(engine.Counts{runs: things})
 }
 
@@ -119,7 +120,7 @@ func testAttempts(s *suite) {
 	}
 	s.same("attempts", []any{len(attempts()), attempts()[0].Number, attempts()[0].Status}, []any{1, int64(1), failed})
 
-	s.update(func(t engine.Tx) { // back to the attempt before
+	s.update(func(t engine.Tx) { // restore the previous attempt
 		before := attempts0(s, t, key)
 		n, err := t.DeleteAttempts([]engine.AttemptKey{{Key: key, Number: 1}})
 		s.OK(err)
@@ -173,11 +174,11 @@ func testPending(s *suite) {
 		}
 		return got
 	}
-	s.same("of a", pending("a"), map[string]uint8{"one": waits, "two": waits})
+	s.same("pending of a", pending("a"), map[string]uint8{"one": waits, "two": waits})
 	s.apply(becomes(s.execution("a", "one"), runs))
 	s.apply(becomes(s.execution("a", "two"), ended))
-	s.same("of a", pending("a"), map[string]uint8{"one": runs})
-	s.same("of b", pending("b"), map[string]uint8{"one": waits})
+	s.same("pending of a", pending("a"), map[string]uint8{"one": runs})
+	s.same("pending of b", pending("b"), map[string]uint8{"one": waits})
 	_, err := s.Pending(bg, nil, "nobody")
 	s.Is(err, engine.ErrNotFound)
 	s.update(func(t engine.Tx) {
@@ -185,11 +186,11 @@ func testPending(s *suite) {
 	})
 	list, err := s.Pending(bg, nil, "b")
 	s.OK(err)
-	s.same("its job", []any{list[0].Of.Version, list[0].Of.Record}, []any{int64(2), "{}"})
+	s.same("the job of a pending execution", []any{list[0].Of.Version, list[0].Of.Record}, []any{int64(2), "{}"})
 	s.view(func(r engine.Reader) {
 		list, err := r.PendingOf(ids)
 		s.OK(err)
-		s.same("of both", names(list, func(x engine.Execution) string { return x.Of.ID + x.Name }) != "", true)
+		s.same("of both, with names", names(list, func(x engine.Execution) string { return x.Of.ID + x.Name }) != "", true)
 		s.same("of both", len(list), 2)
 	})
 }
@@ -217,7 +218,7 @@ func testListings(s *suite) {
 		}
 		s.same("of a thing", ofThing(engine.ExecutionQuery{}, engine.AttemptKey{}), "two0 one2")
 		s.same("a page", ofThing(engine.ExecutionQuery{}, engine.AttemptKey{Key: engine.Key{Job: two}, Number: 1}), "one2")
-		s.same("of a job", ofThing(engine.ExecutionQuery{JobID: "two"}, engine.AttemptKey{}), "two0")
+		s.same("of a thing and a job", ofThing(engine.ExecutionQuery{JobID: "two"}, engine.AttemptKey{}), "two0")
 		s.same("by status", ofThing(engine.ExecutionQuery{Statuses: engine.SetOf(ended)}, engine.AttemptKey{}), "one2")
 	})
 }
@@ -235,7 +236,7 @@ func testEnded(s *suite) {
 	end("t002", failed, "disk")
 	end("t003", failed, "disk")
 	end("t004", failed, "power")
-	renew := becomes(s.execution("t003", "j"), waits) // superseded: its line shows no more
+	renew := becomes(s.execution("t003", "j"), waits) // superseded: not listed any more
 	past := s.execution("t003", "j")
 	renew.Past, renew.New = &past, engine.Execution{Number: 2, Version: 1}
 	s.same("renewed", s.apply(renew), true)
@@ -267,7 +268,8 @@ func testEnded(s *suite) {
 	testReasonsFollow(s, job, ids)
 }
 
-// testReasonsFollow lets executions end again, go back and be deleted, and counts their reasons after each.
+// testReasonsFollow ends executions again, restores earlier attempts and deletes executions, and checks the sums of reasons
+// after each.
 func testReasonsFollow(s *suite, job int64, ids []int64) {
 	count := func(what string, want ...engine.ReasonCount) {
 		s.Helper()
@@ -285,7 +287,7 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 	count("without a reason", sum("", 1), sum("disk", 1), sum("power", 1))
 
 	key := engine.Key{Job: job, Thing: ids[3]}
-	s.update(func(t engine.Tx) { // back to the attempt before, as a retry that is undone
+	s.update(func(t engine.Tx) { // restore the previous attempt, as undoing a retry does
 		before := attempts0(s, t, key)
 		_, err := t.DeleteAttempts([]engine.AttemptKey{{Key: key, Number: 1}})
 		s.OK(err)
@@ -294,7 +296,7 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 		s.OK(t.Apply(changes))
 		s.same("applied", changes[0].Applied, true)
 	})
-	count("back", sum("disk", 2), sum("power", 1))
+	count("restored", sum("disk", 2), sum("power", 1))
 
 	x := s.execution("t004", "j")
 	c = becomes(x, waits)
@@ -315,7 +317,7 @@ func testReasonsFollow(s *suite, job int64, ids []int64) {
 		s.same("deleted", n, 1)
 	})
 	count("deleted", sum("disk", 1), sum("power", 1))
-	s.update(func(t engine.Tx) { // one that has failed when it is inserted
+	s.update(func(t engine.Tx) { // insert an execution that has failed already
 		c := queued(job, ids[3])
 		c.New.Status, c.New.Reason = failed, "disk"
 		changes := []engine.Change{c}
@@ -345,7 +347,7 @@ func testDue(s *suite) {
 	end := func(thing string) { s.same("ended", s.apply(becomes(s.execution(thing, "j"), ended)), true) }
 	_, next, err := s.Due(bg, 29_999, 9)
 	s.OK(err)
-	s.same("the first", next, int64(30_000))
+	s.same("the first timer", next, int64(30_000))
 	s.same("at 30 s", due(30_000, 9), "t004j")
 	end("t004")
 	later := becomes(s.execution("t001", "j"), runs)

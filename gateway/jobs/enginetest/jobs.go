@@ -38,7 +38,7 @@ func testJobs(s *suite) {
 	})
 	got, err = s.Job(bg, "j")
 	s.OK(err)
-	p.Counts = engine.Counts{1} // they are the engine's
+	p.Counts = engine.Counts{1} // PutProgress does not set the counts
 	s.same("progress", got.Progress, p)
 	s.same("row", row(got.Job), row(next))
 	s.update(func(t engine.Tx) {
@@ -49,11 +49,11 @@ func testJobs(s *suite) {
 	_, err = s.Job(bg, "j")
 	s.Is(err, engine.ErrNotFound)
 	if seq := s.job("j"); seq <= j.Seq {
-		s.Fatalf("job %d is followed by %d", j.Seq, seq)
+		s.Fatalf("Seq %d after %d, want a higher one", seq, j.Seq)
 	}
 }
 
-// copyOf returns another row like j.
+// copyOf returns a copy of j's row.
 func copyOf(j *engine.Job) *engine.Job {
 	return &engine.Job{
 		Seq: j.Seq, ID: j.ID, Version: j.Version, Status: j.Status, Selection: j.Selection, Sweep: j.Sweep, Namespace: j.Namespace,
@@ -61,7 +61,7 @@ func copyOf(j *engine.Job) *engine.Job {
 	}
 }
 
-// row returns what is kept of a job, to be compared.
+// row returns the stored fields of a job, for comparison.
 func row(j *engine.Job) []any {
 	return []any{j.Seq, j.ID, j.Version, j.Status, j.Selection, j.Sweep, j.Namespace, j.Active, j.Created, j.Ended, j.Serial, j.Record}
 }
@@ -70,9 +70,9 @@ func testListJobs(s *suite) {
 	one, two := s.group("g", 0), s.group("h", 0)
 	put := func(j *engine.Job, target int64) int64 {
 		s.update(func(t engine.Tx) {
-			made := copyOf(j)
-			s.OK(t.InsertJob(made, []engine.Target{{Group: true, ID: target}}))
-			j.Seq = made.Seq
+			inserted := copyOf(j)
+			s.OK(t.InsertJob(inserted, []engine.Target{{Group: true, ID: target}}))
+			j.Seq = inserted.Seq
 		})
 		return j.Seq
 	}
@@ -99,6 +99,6 @@ func testListJobs(s *suite) {
 		list, err := r.Targeting(engine.TargetQuery{Groups: []int64{two, one, one}, Selection: 2, Statuses: engine.SetOf(1, 2)})
 		s.OK(err)
 		s.same("targeting", names(list, func(s engine.State) string { return s.Job.ID }), "3 4")
-		s.same("its targets", list[0].Targets, []engine.Target{{Group: true, ID: one}})
+		s.same("targets of the first", list[0].Targets, []engine.Target{{Group: true, ID: one}})
 	})
 }

@@ -41,7 +41,7 @@ func testThings(s *suite) {
 
 	job := s.job("j", engine.Target{ID: ids[0]})
 	s.queue(job, row.ID)
-	s.update(func(t engine.Tx) { // c is a target, b has an execution, a has nothing
+	s.update(func(t engine.Tx) { // c is a target, b has an execution, nothing refers to a
 		var rows []engine.Thing
 		for _, name := range []string{"a", "b", "c"} {
 			found, err := t.Things([]string{name})
@@ -58,12 +58,12 @@ func testThings(s *suite) {
 		rows, err := r.Things([]string{"a", "b", "c"})
 		s.OK(err)
 		slices.SortFunc(rows, func(a, b engine.Thing) int { return int(a.Name[0]) - int(b.Name[0]) })
-		s.same("what is named stays", names(rows, thingName), "b c")
+		s.same("deleted things that are still referenced", names(rows, thingName), "b c")
 		live, err := r.ListThings(engine.ThingQuery{}, "", 9)
 		s.OK(err)
 		s.same("live", len(live), 0)
 	})
-	s.same("its execution is read", s.execution("b", "j").Thing, row.ID)
+	s.same("the thing of its execution", s.execution("b", "j").Thing, row.ID)
 }
 
 func groupName(g engine.Group) string { return g.Name }
@@ -115,12 +115,12 @@ func testGroups(s *suite) {
 	}
 	end(engine.GroupEnding)
 	s.same("ending", []int{exists(engine.GroupLive), exists(engine.GroupEnding)}, []int{3, 1})
-	again := s.group("low", 0) // its name is free
+	again := s.group("low", 0) // the name is free
 	if again <= low {
-		s.Fatalf("group %d is followed by %d", low, again)
+		s.Fatalf("ID %d after %d, want a higher one", again, low)
 	}
 	end(engine.GroupEnded)
-	s.same("ended, and a target", exists(engine.GroupEnded), 1)
+	s.same("ended, but still a target", exists(engine.GroupEnded), 1)
 	s.update(func(t engine.Tx) { s.OK(t.DeleteJob(job)); s.OK(t.PurgeGroups([]int64{low})) })
 	s.same("purged", exists(engine.GroupEnded), 0)
 }
@@ -157,7 +157,7 @@ func testWalk(s *suite) {
 	one := s.group("one", 0, ids[4], ids[0], ids[2])
 	two := s.group("two", 0, ids[2], ids[3])
 	job := s.job("j", engine.Target{Group: true, ID: one})
-	s.update(func(t engine.Tx) { // younger than the job
+	s.update(func(t engine.Tx) { // a member that joined after the job was created
 		_, err := t.MoveMembers(membersOf(one, ids[5]), nil)
 		s.OK(err)
 	})
@@ -186,17 +186,17 @@ func testWalk(s *suite) {
 		[2]int64{1, ids[1]}, [2]int64{2, ids[2]}, [2]int64{2, ids[3]})
 	f("a page", engine.Walk{After: ids[2], Limit: 3}, [2]int64{0, ids[4]}, [2]int64{0, ids[5]}, [2]int64{1, ids[1]})
 	f("from a later stop", engine.Walk{At: 2, After: ids[2]}, [2]int64{2, ids[3]})
-	f("behind a thing", engine.Walk{At: 1, After: ids[1]}, [2]int64{2, ids[2]}, [2]int64{2, ids[3]})
+	f("after a stop's only thing", engine.Walk{At: 1, After: ids[1]}, [2]int64{2, ids[2]}, [2]int64{2, ids[3]})
 	f("distinct", engine.Walk{At: 1, Distinct: true}, [2]int64{1, ids[1]}, [2]int64{2, ids[3]})
 	state, err := s.Job(bg, "j")
 	s.OK(err)
 	f("by serial", engine.Walk{BySerial: true, Serial: state.Job.Serial, Limit: 3}, [2]int64{0, ids[0]}, [2]int64{0, ids[2]}, [2]int64{0, ids[4]})
 
-	s.update(func(t engine.Tx) { // two ends, and t000 is deleted
+	s.update(func(t engine.Tx) { // group two is being deleted, and t001 is deleted
 		s.OK(t.PutGroups([]engine.Group{{ID: two, Name: "two", UUID: "u", Version: 1, State: engine.GroupEnding}}))
 		s.OK(t.PutThings([]engine.Thing{{ID: ids[1], Name: "t001", UUID: "u", Version: 1, Deleted: true}}))
 	})
-	f("without what is gone", engine.Walk{At: 1})
+	f("without deleted ones", engine.Walk{At: 1})
 	f("ending", engine.Walk{At: 1, Ending: true}, [2]int64{2, ids[2]}, [2]int64{2, ids[3]})
 }
 
@@ -227,7 +227,7 @@ func testValues(s *suite) {
 		})
 		return n
 	}
-	s.same("left", left("x"), 2)
+	s.same("values left", left("x"), 2)
 	s.update(func(t engine.Tx) { s.OK(t.DeleteValues("x", nil)) })
-	s.same("left", []int{left("x"), left("y")}, []int{0, 1})
+	s.same("values left", []int{left("x"), left("y")}, []int{0, 1})
 }

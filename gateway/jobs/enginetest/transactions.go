@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// testRollback lets a transaction fail after it has written everything there is.
+// testRollback makes a transaction fail after it has written to every table. Nothing of it may remain.
 func testRollback(s *suite) {
 	ids := s.things("a", "b")
 	job := s.job("j", engine.Target{ID: ids[0]})
@@ -43,7 +43,7 @@ func testRollback(s *suite) {
 	s.Is(err, engine.ErrNotFound)
 	s.same("execution", s.execution("a", "j").Version, int64(1))
 	list, err := s.Pending(bg, nil, "b")
-	s.same("of b", []any{len(list), err}, []any{0, nil})
+	s.same("pending of b", []any{len(list), err}, []any{0, nil})
 	_, err = s.Pending(bg, nil, "c")
 	s.Is(err, engine.ErrNotFound)
 	s.view(func(r engine.Reader) {
@@ -51,14 +51,14 @@ func testRollback(s *suite) {
 		s.OK(err)
 		values, err := r.Values("x", []string{"k"})
 		s.OK(err)
-		s.same("left", []int{len(groups), len(values)}, []int{0, 0})
+		s.same("groups and values after the rollback", []int{len(groups), len(values)}, []int{0, 0})
 	})
 	totals, err := s.Totals(bg)
 	s.OK(err)
 	s.same("totals", totals, engine.Counts{waits: 1})
 }
 
-// testOwnWrites reads in a transaction what it wrote, its counts too.
+// testOwnWrites checks that a transaction reads its own writes, including counts.
 func testOwnWrites(s *suite) {
 	ids := s.things("a", "b")
 	s.update(func(t engine.Tx) {
@@ -75,7 +75,7 @@ func testOwnWrites(s *suite) {
 	})
 }
 
-// testSerializable lets many add to one number, each in a transaction that reads and writes it.
+// testSerializable makes many goroutines increment one number, each in a transaction that reads and writes it.
 func testSerializable(s *suite) {
 	const workers, rounds = 6, 10
 	read := func(r engine.Reader) (int, error) {
@@ -110,7 +110,7 @@ func testSerializable(s *suite) {
 	})
 }
 
-// testSnapshot reads two numbers, one after the other, while one is moved to the other all the time.
+// testSnapshot reads two numbers in one View while transactions keep moving 1 from the first to the second.
 func testSnapshot(s *suite) {
 	read := func(r engine.Reader, key string) (n int, err error) {
 		values, err := r.Values("x", []string{key})
@@ -152,10 +152,10 @@ func testSnapshot(s *suite) {
 			if err != nil {
 				return err
 			}
-			time.Sleep(time.Millisecond) // the other goes on, unless it has to wait for the reader
+			time.Sleep(time.Millisecond) // the writer continues, unless readers block it
 			b, err := read(r, "b")
 			if err == nil && a+b != 0 {
-				err = fmt.Errorf("a is %d, b is %d: not one state", a, b)
+				err = fmt.Errorf("a is %d and b is %d, which are not of one snapshot", a, b)
 			}
 			return err
 		})
@@ -167,7 +167,7 @@ func testSnapshot(s *suite) {
 	wg.Wait()
 }
 
-// testDurable closes the engine and opens it again.
+// testDurable checks that rows, timers and counts survive closing the engine and opening it again.
 func testDurable(s *suite) {
 	ids := s.things("a", "b")
 	job := s.job("j")
@@ -205,7 +205,7 @@ func testClosed(s *suite) {
 	s.Engine = s.handle()
 }
 
-// testHandles lets two handles alternate: what one commits the other sees.
+// testHandles alternates between two handles: each must see what the other has committed.
 func testHandles(s *suite) {
 	if !s.Shared() {
 		_, err := s.open()
@@ -233,7 +233,7 @@ func testHandles(s *suite) {
 	s.Engine = first
 	list, err := s.Pending(bg, nil, "a")
 	s.OK(err)
-	s.same("its job", list[0].Of.Record, `{"n":2}`)
+	s.same("the job of a pending execution", list[0].Of.Record, `{"n":2}`)
 }
 
 func testLeases(s *suite) {
@@ -242,19 +242,19 @@ func testLeases(s *suite) {
 	s.same("held", held, true)
 	again, held, err := s.Acquire(bg, "work", "one", time.Minute)
 	s.OK(err)
-	s.same("prolonged", []any{held, again.Term}, []any{true, first.Term})
+	s.same("renewed", []any{held, again.Term}, []any{true, first.Term})
 	s.OK(s.Update(bg, engine.Work{Lease: &first}, func(engine.Tx) error { return nil }))
 	if !s.Shared() {
 		return
 	}
 	other, held, err := s.Acquire(bg, "work", "two", time.Minute)
 	s.OK(err)
-	s.same("of another", []any{held, other.Holder}, []any{false, "one"})
+	s.same("held by another", []any{held, other.Holder}, []any{false, "one"})
 	s.OK(s.Release(bg, first))
 	other, held, err = s.Acquire(bg, "work", "two", time.Minute)
 	s.OK(err)
 	if !held || other.Term <= first.Term {
-		s.Fatalf("after its release: %v %+v", held, other)
+		s.Fatalf("after the release: held %v, %+v, want a term after %d", held, other, first.Term)
 	}
 	err = s.Update(bg, engine.Work{Lease: &first}, func(t engine.Tx) error {
 		return t.PutValues([]engine.Value{{Space: "x", Key: "k", Value: []byte("v")}})
@@ -263,11 +263,11 @@ func testLeases(s *suite) {
 	s.view(func(r engine.Reader) {
 		values, err := r.Values("x", []string{"k"})
 		s.OK(err)
-		s.same("values", len(values), 0)
+		s.same("values of a fenced transaction", len(values), 0)
 	})
 }
 
-// testFeed publishes in many transactions at once: each entry is read once, and those of a job come in their order.
+// testFeed publishes in concurrent transactions: each entry must be read once, and the entries of a job in order.
 func testFeed(s *suite) {
 	if !s.Shared() {
 		return
@@ -293,7 +293,7 @@ func testFeed(s *suite) {
 		entries, after, err := s.Feed(bg, cursor, 7, 10*time.Second)
 		s.OK(err)
 		if len(entries) == 0 {
-			s.Fatalf("%d of %d entries came", read, jobs*rounds)
+			s.Fatalf("the feed returned %d of %d entries", read, jobs*rounds)
 		}
 		for _, e := range entries {
 			s.same("the order of a job", string(e.Payload), strconv.Itoa(next[e.Job]))
@@ -308,7 +308,7 @@ func testFeed(s *suite) {
 	s.update(func(t engine.Tx) { s.OK(t.Apply([]engine.Change{c})) })
 	entries, _, err := s.Feed(bg, cursor, 7, 10*time.Second)
 	s.OK(err)
-	s.same("of a change", []any{len(entries), string(entries[0].Payload), entries[0].Job}, []any{1, "queued", c.Job})
+	s.same("the entry of a change", []any{len(entries), string(entries[0].Payload), entries[0].Job}, []any{1, "queued", c.Job})
 	s.OK(s.PruneFeed(bg, -time.Hour))
 	_, _, err = s.Feed(bg, cursor, 7, 0)
 	s.Is(err, engine.ErrMissed)

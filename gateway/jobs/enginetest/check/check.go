@@ -1,4 +1,4 @@
-// Package check is what the suites of engines and of stores have in common: a test whose helpers end it on an error.
+// Package check is shared by the suites of engines and of stores: a test whose helpers end it on an error.
 package check
 
 import (
@@ -9,37 +9,37 @@ import (
 	"testing"
 )
 
-// Test is a test. Its helpers may be called in a transaction's function too, which runs in Inside.
+// Test is a test. A transaction's function may call its helpers too, if Inside runs that function.
 type Test struct {
 	*testing.T
-	inner atomic.Bool // in a transaction's function, which may run on the engine's goroutine
+	inner atomic.Bool // Inside is running: maybe on the engine's goroutine, where FailNow is not allowed
 }
 
-// broken is what does not hold, on its way out of a transaction.
-type broken string
+// failure is the text of a Fatalf inside a transaction.
+type failure string
 
-func (b broken) Error() string { return string(b) }
+func (f failure) Error() string { return string(f) }
 
-// Fatalf ends the test; in a transaction, once that has ended.
+// Fatalf ends the test. Inside a transaction it first ends the transaction, which returns the text as its error.
 func (t *Test) Fatalf(format string, args ...any) {
 	t.Helper()
 	if t.inner.Load() {
-		panic(broken(fmt.Sprintf(format, args...)))
+		panic(failure(fmt.Sprintf(format, args...)))
 	}
 	t.T.Fatalf(format, args...)
 }
 
-// Inside runs the function of a transaction, and returns what Fatalf said in it.
+// Inside runs the function of a transaction, and returns the text of a Fatalf in it as an error.
 func (t *Test) Inside(do func()) (err error) {
 	t.inner.Store(true)
 	defer func() {
 		t.inner.Store(false)
-		switch b := recover().(type) {
+		switch f := recover().(type) {
 		case nil:
-		case broken:
-			err = b
+		case failure:
+			err = f
 		default:
-			panic(b)
+			panic(f)
 		}
 	}()
 	do()
@@ -54,7 +54,7 @@ func (t *Test) OK(err error) {
 	}
 }
 
-// Is ends the test unless err is of a kind.
+// Is ends the test unless err matches kind, as errors.Is does.
 func (t *Test) Is(err, kind error) {
 	t.Helper()
 	if !errors.Is(err, kind) {
