@@ -11,11 +11,11 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// TestRequestAllocatesNothing: the layers under a handler cost a request no allocation.
+// TestRequestAllocatesNothing: the layers under a handler do not allocate per request.
 func TestRequestAllocatesNothing(t *testing.T) {
 	body := []byte("ok")
 	s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.Response.SetBodyRaw(body) }, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
-		h.Route = o.Metrics.Route("quiet", nil) // each request is logged at level debug
+		h.Route = o.Metrics.Route("quiet", nil) // otherwise each request is logged at level debug
 	})
 	conn := s.dial(t)
 	request, buf := []byte(get), make([]byte, 4096)
@@ -35,7 +35,7 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestReadyFaultAllocatesLittle: of a fault that is made ready only the request id is allocated.
+// TestReadyFaultAllocatesLittle: writing a fault from Ready allocates only the request id.
 func TestReadyFaultAllocatesLittle(t *testing.T) {
 	fault := (&edge.Fault{Status: 503, Code: "ServiceUnavailable", Message: "come back", RetryAfter: 2 * time.Second}).Ready()
 	var ctx fasthttp.RequestCtx

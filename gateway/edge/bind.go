@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// bind binds "host:port" or "unix:///path". A Unix socket gets mode 0660. A stale socket of a dead process is replaced; one
-// that answers is an error.
+// bind binds "host:port" or "unix:///path". A Unix socket gets mode 0660. A stale socket of a dead process is replaced; a
+// socket that accepts connections is an error.
 func bind(address string) (net.Listener, error) {
 	path, isUnix := strings.CutPrefix(address, "unix://")
 	if !isUnix {
@@ -35,11 +35,11 @@ func bind(address string) (net.Listener, error) {
 	return ln, nil
 }
 
-// acceptPause is the pause before the next try. Connections wait in the system's queue.
+// acceptPause is the pause before the next try. Meanwhile connections wait in the kernel's queue.
 const acceptPause = 50 * time.Millisecond
 
-// accept returns the next connection of ln. If accepting fails for lack of files or memory, it retries until others are
-// closed: an error would make the server stop.
+// accept returns the next connection of ln. If accepting fails for lack of files or memory, it retries until other
+// connections close: an error would stop the server.
 func accept(ln net.Listener, log *slog.Logger, limit *LogLimit) (net.Conn, error) {
 	for {
 		conn, err := ln.Accept()

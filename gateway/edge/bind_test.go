@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// scripted is a listener whose Accept fails with one error after the other.
+// scripted is a listener whose Accept returns one error after the other.
 type scripted struct {
 	net.Listener
 	errs []error
@@ -22,7 +22,7 @@ func (l *scripted) Accept() (net.Conn, error) {
 	return nil, err
 }
 
-// TestAcceptGoesOn: without a file to open for a connection the next ones wait, and listening does not end.
+// TestAcceptGoesOn: accept retries when the process is out of files or memory; other errors end it.
 func TestAcceptGoesOn(t *testing.T) {
 	var log strings.Builder
 	failed := func(errno syscall.Errno) error {
@@ -34,6 +34,6 @@ func TestAcceptGoesOn(t *testing.T) {
 		t.Errorf("accept ended with %v", err)
 	}
 	if !strings.Contains(log.String(), "too many open files") {
-		t.Errorf("the log does not say why nobody is let in: %q", log.String())
+		t.Errorf("the log does not say why no connection is accepted: %q", log.String())
 	}
 }

@@ -9,26 +9,26 @@ import (
 	"jobgate/gateway/reclaim"
 )
 
-// tendParked closes idle connections, parks sooner near the limits, and triggers memory collection, until the parking ends.
-func (l *Listener) tendParked(k *parking, after time.Duration) {
+// maintainParked closes idle connections, parks sooner near the limits, and triggers memory collection, until parking ends.
+func (l *Listener) maintainParked(k *parking, after time.Duration) {
 	tick := max(after/parkTicks, time.Millisecond)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for begun, tended := time.Now(), time.Now(); ; {
+	for begun, maintained := time.Now(), time.Now(); ; {
 		var now time.Time
 		select {
 		case <-k.done:
 			return
 		case now = <-ticker.C:
 		}
-		l.turn(uint32(now.Sub(begun) / tick)) //nolint:gosec // it wraps
-		if now.Sub(tended) < after/10 {
+		l.advance(uint32(now.Sub(begun) / tick)) //nolint:gosec // it wraps
+		if now.Sub(maintained) < after/10 {
 			continue
 		}
-		tended = now
+		maintained = now
 		l.endIdle(k, now)
 		wait := uint32(parkTicks)
-		if l.crowded() || memoryIsNear() {
+		if l.nearConnectionLimit() || nearMemoryLimit() {
 			wait = nearTicks
 		}
 		l.parkAfterTicks(wait)
@@ -38,14 +38,14 @@ func (l *Listener) tendParked(k *parking, after time.Duration) {
 	}
 }
 
-// crowded says whether at most an eighth of l's connections are left.
-func (l *Listener) crowded() bool {
+// nearConnectionLimit says whether at most an eighth of l's connections are left.
+func (l *Listener) nearConnectionLimit() bool {
 	most := int64(l.MaxConnections)
 	return most > 0 && l.open.Load() >= most-most/8
 }
 
-// memoryIsNear says whether at most an eighth of the memory limit (GOMEMLIMIT) is left.
-func memoryIsNear() bool {
+// nearMemoryLimit says whether at most an eighth of the memory limit (GOMEMLIMIT) is left.
+func nearMemoryLimit() bool {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {
 		return false

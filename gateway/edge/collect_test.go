@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Memory is near its limit when an eighth of that or less is left, and never without one.
-func TestMemoryIsNear(t *testing.T) {
+// Memory is near its limit when at most an eighth of the limit is left. Without a limit it never is.
+func TestNearMemoryLimit(t *testing.T) {
 	ballast := make([]byte, 64<<20)
 	for i := range ballast {
 		ballast[i] = 1
@@ -17,7 +17,7 @@ func TestMemoryIsNear(t *testing.T) {
 	f := func(limit int64, want bool) {
 		t.Helper()
 		debug.SetMemoryLimit(limit)
-		if got := memoryIsNear(); got != want {
+		if got := nearMemoryLimit(); got != want {
 			t.Errorf("with a limit of %d bytes: %v, want %v", limit, got, want)
 		}
 	}
@@ -25,6 +25,6 @@ func TestMemoryIsNear(t *testing.T) {
 	f(64<<30, false)
 	f(72<<20, true) // an eighth of it is 9 MB
 	if ballast[len(ballast)-1] != 1 {
-		t.Fatal("the ballast is gone")
+		t.Fatal("the ballast was changed")
 	}
 }

@@ -20,18 +20,19 @@ import (
 // Conn is a connection of a Listener: a layer over the socket, or over the TLS connection on it, that owns deadlines and
 // closing. A server reads and writes it like any connection.
 //
-// A read deadline set by a server takes effect with the next Read, late by at most an eighth of the shorter of its
-// time-outs. Each piece of an answer has its own WriteTimeout, so that a long answer may take long, but a client that reads
-// nothing is closed. A write deadline set by the server, as for an event stream, applies until it sets the zero time.
+// A read deadline set by a server takes effect at the next Read. It may be late by an eighth of the shorter of the read and
+// idle time-outs. Each piece of an answer has its own WriteTimeout: a long answer may take long, but the connection of a
+// client that reads nothing is closed. A write deadline set by the server, for example for an event stream, applies until the
+// server sets the zero time.
 //
 // A client that closes, fails or stays silent before it has sent anything gets no answer: Read returns io.EOF, on which
 // servers close without writing.
 type Conn struct {
-	net.Conn // what is read and written: the socket, what strips its PROXY header, or TLS on either
+	net.Conn // reads and writes: the socket, the layer that strips its PROXY header, or TLS on either
 
 	sock     net.Conn            // has the deadlines
 	tls      *tls.Conn           // nil: plain
-	proxied  *proxyprotocol.Conn // nil: the peer may not speak for others
+	proxied  *proxyprotocol.Conn // nil: the peer's PROXY header is not trusted
 	listener *Listener
 
 	read  lateDeadline
@@ -40,30 +41,30 @@ type Conn struct {
 	state atomic.Int32
 
 	records *tlsserver.Records // nil: plain
-	Owner   any                // is the server's own
+	Owner   any                // for the server's use
 
 	// See wheel.
 	idleSince atomic.Uint32 // tick; set before Idle
-	steady    atomic.Bool   // it asked within ParkAfter of the request before
+	steady    atomic.Bool   // its last request came within ParkAfter of the one before
 
-	// Where the Listener has it, guarded by its mu: in the wheel, or parked.
+	// The connection's place in the Listener, in the wheel or among the parked. Guarded by the Listener's mu.
 	slot     uint8
 	parked   bool
 	index    int32         // in the slot
 	ending   int32         // in parking.endings
-	fd, mark int32         // its descriptor and number, if parked
+	fd, mark int32         // the descriptor and the number of this parking, if parked
 	place    *list.Element // in parking.order
 
-	awake    bool // not parked before the next request
+	awake    bool // is not parked before the next request
 	quiet    bool // silent for long enough to be parked
-	expelled bool // ends with the next Read
+	expelled bool // the next Read returns io.EOF
 
-	spoken   bool // a byte of a request was read
-	over     bool // see CutOff
-	lingers  bool
-	shaken   bool        // the handshake has ended
-	ownWrite atomic.Bool // the server has set a write Deadline
-	closed   atomic.Bool
+	gotBytes   bool // a byte of a request was read
+	ended      bool // the client has closed, or the handshake failed; see CutOff
+	lingers    bool
+	handshaken bool        // the handshake was done, or failed
+	ownWrite   atomic.Bool // the server has set a write Deadline
+	closed     atomic.Bool
 
 	provisional atomic.Bool // beyond the limit, see Accept
 }
@@ -71,8 +72,8 @@ type Conn struct {
 // State is the state of a connection.
 type State int32
 
-// A connection is Fresh until it has sent the first byte of a request, then Active while a request is read and answered,
-// and Idle between two.
+// A connection is Fresh until the first byte of a request arrives, Active while a request is read and answered, and Idle
+// between requests.
 const (
 	Fresh State = iota
 	Active
@@ -86,7 +87,7 @@ func (c *Conn) SetState(s State) {
 	case Idle:
 		c.idleSince.Store(w.now.Load())
 	case Active:
-		w.note(c)
+		w.recordRequest(c)
 	case Fresh:
 	}
 	before := State(c.state.Swap(int32(s)))
@@ -105,7 +106,7 @@ func (c *Conn) SetState(s State) {
 	}
 }
 
-// Of returns the Conn that conn is, or that its TLS runs on; nil if there is none.
+// Of returns conn's Conn: conn itself, or the Conn in a TLSConn; nil if conn is neither.
 func Of(conn net.Conn) *Conn {
 	switch c := conn.(type) {
 	case *Conn:
@@ -116,9 +117,9 @@ func Of(conn net.Conn) *Conn {
 	return nil
 }
 
-// Read reads into p. For a silent connection that should be parked it returns io.EOF.
+// Read reads into p. It returns io.EOF for a silent connection that should be parked.
 func (c *Conn) Read(p []byte) (int, error) {
-	if c.tls != nil && !c.shaken && c.handshake() != nil {
+	if c.tls != nil && !c.handshaken && c.handshake() != nil {
 		return 0, io.EOF
 	}
 	n, err := c.readOnce(p)
@@ -130,17 +131,17 @@ func (c *Conn) Read(p []byte) (int, error) {
 		n, err = c.readOnce(p)
 	}
 	if n > 0 {
-		c.spoken = true
+		c.gotBytes = true
 		c.pace.read += int64(n)
 		if errors.Is(err, io.EOF) {
-			err = nil // the end is reported by the next read
+			err = nil // the next read reports it
 		}
 	}
 	if err == nil {
 		return n, nil
 	}
-	c.over = c.over || errors.Is(err, io.EOF)
-	if !c.spoken || c.awake {
+	c.ended = c.ended || errors.Is(err, io.EOF)
+	if !c.gotBytes || c.awake {
 		return 0, io.EOF
 	}
 	return n, err
@@ -180,13 +181,13 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// SetReadDeadline applies to reads that begin after it. While a request arrives, the least rate limits it.
+// SetReadDeadline applies to reads that begin after the call. While a request arrives, the least rate limits the deadline.
 func (c *Conn) SetReadDeadline(t time.Time) error {
 	switch State(c.state.Load()) {
 	case Active:
 		t = c.pace.limit(t)
 	case Idle:
-		if c.awake { // its idle time began before it was parked
+		if c.awake { // the idle time began before the connection was parked
 			return nil
 		}
 	case Fresh:
@@ -195,21 +196,21 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// SetWriteDeadline replaces the listener's deadlines, also for a write in progress, until it is called with the zero time.
-// It may be called while another goroutine writes.
+// SetWriteDeadline replaces the listener's write deadlines, also for a write in progress, until it is called with the zero
+// time. It may be called while another goroutine writes.
 func (c *Conn) SetWriteDeadline(t time.Time) error {
 	c.ownWrite.Store(!t.IsZero())
 	return c.sock.SetWriteDeadline(t)
 }
 
-// SetDeadline sets both.
+// SetDeadline sets the read and the write deadline.
 func (c *Conn) SetDeadline(t time.Time) error {
-	_ = c.SetReadDeadline(t) // only notes it
+	_ = c.SetReadDeadline(t) // never fails
 	return c.SetWriteDeadline(t)
 }
 
-// RemoteAddr returns the client's address: that in a trusted peer's PROXY header, once the first byte was read, else the
-// peer's.
+// RemoteAddr returns the client's address: the address in a trusted peer's PROXY header, once the first byte was read, else
+// the peer's.
 func (c *Conn) RemoteAddr() net.Addr {
 	if c.proxied != nil && c.proxied.Source != nil {
 		return c.proxied.Source
@@ -217,7 +218,7 @@ func (c *Conn) RemoteAddr() net.Addr {
 	return c.sock.RemoteAddr()
 }
 
-// Close closes the connection and frees its place, or parks it, see Listener.Park.
+// Close closes the connection, or parks it, see Listener.Park.
 func (c *Conn) Close() error {
 	if c.listener.parksByClose() && c.Park() {
 		return nil
@@ -225,10 +226,10 @@ func (c *Conn) Close() error {
 	if c.closed.Swap(true) {
 		return net.ErrClosed
 	}
-	c.settle()
-	c.listener.takeBack(c)
-	defer c.listener.left(c)
-	c.leave()
+	c.endProvisional()
+	c.listener.unparkToClose(c)
+	defer c.listener.remove(c)
+	c.uncount()
 	if !c.lingers {
 		return c.Conn.Close()
 	}
@@ -239,16 +240,16 @@ func (c *Conn) Close() error {
 	return nil
 }
 
-// whole returns the connection for servers: c, or its TLSConn.
-func (c *Conn) whole() net.Conn {
+// serverConn returns the connection for servers: c, or its TLSConn.
+func (c *Conn) serverConn() net.Conn {
 	if c.tls != nil {
 		return &TLSConn{c}
 	}
 	return c
 }
 
-// closeAtOnce closes a connection without a server. It does not wait for the client: TLS's close_notify is sent only if it
-// fits in the socket's buffer.
+// closeAtOnce closes a connection that no server serves. It does not wait for the client: TLS's close_notify is sent only if
+// it fits in the socket's buffer.
 func (c *Conn) closeAtOnce() {
 	if c.tls != nil && !poller.Writable(c.fd) {
 		c.Conn = c.sock
@@ -256,8 +257,8 @@ func (c *Conn) closeAtOnce() {
 	_ = c.Close()
 }
 
-// leave removes the connection from the counts of states.
-func (c *Conn) leave() {
+// uncount removes the connection from the counts of states.
+func (c *Conn) uncount() {
 	switch State(c.state.Load()) {
 	case Fresh:
 		c.listener.fresh.Add(-1)
@@ -267,22 +268,23 @@ func (c *Conn) leave() {
 	}
 }
 
-// Bounds on what a client may still send while a connection lingers. Beyond them the connection is reset.
+// Limits on what a client may still send while a connection lingers. Beyond them the connection is reset.
 const (
 	lingerTime  = time.Second
 	lingerBytes = 16 << 20
 )
 
 // closeLingering closes the write side, discards what the client still sends until it closes, and closes sock. Closing a
-// connection with unread bytes would reset it, and a reset discards what the client has not read yet, such as the answer.
+// connection with unread bytes would reset it, and a reset discards bytes that the client has not read yet, such as the
+// answer.
 func closeLingering(sock net.Conn) {
 	if half, ok := sock.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil && sock.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(sock, lingerBytes)) // ends with the client, the time or the bytes
+		_, _ = io.Copy(io.Discard, io.LimitReader(sock, lingerBytes)) // until the client closes, lingerTime or lingerBytes
 	}
 	_ = sock.Close()
 }
 
-// LetRead makes ctx's response the last of its connection, and lets the client read it even if the request was not read to
+// LetRead makes ctx's response the last on its connection, and lets the client read it even if the request was not read to
 // its end: a 413 reaches a client that is still sending.
 func LetRead(ctx *fasthttp.RequestCtx) {
 	ctx.SetConnectionClose()
@@ -291,18 +293,18 @@ func LetRead(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// CutOff says, at the end of a request's streamed body, whether the body ended because the connection did. fasthttp does not
-// report a missing last chunk, or a body shorter than its length. After a complete request, the connection has not been read
-// to its end.
+// CutOff says, at the end of a request's streamed body, whether the body ended because the connection ended. fasthttp does not
+// report a missing last chunk, or a body shorter than its length. When a complete request has been read, the end of the
+// connection has not.
 func CutOff(ctx *fasthttp.RequestCtx) bool {
 	c := Of(ctx.Conn())
-	return c != nil && c.over
+	return c != nil && c.ended
 }
 
-// TLSConn is a Conn with TLS, with the methods that servers expect of one.
+// TLSConn is a Conn with TLS. It has the methods that servers expect of a TLS connection.
 type TLSConn struct{ *Conn }
 
-// Handshake does the handshake unless it was done.
+// Handshake does the handshake unless it was done already.
 func (c *TLSConn) Handshake() error { return c.handshake() }
 
 // ConnectionState returns the negotiated parameters.
@@ -313,17 +315,17 @@ func (c *Conn) secure(config *tls.Config) net.Conn {
 	c.records = &tlsserver.Records{Conn: c.Conn}
 	c.tls = tls.Server(c.records, config)
 	c.Conn = c.tls
-	return c.whole()
+	return c.serverConn()
 }
 
 var errHandshakeFailed = errors.New("the TLS handshake has failed")
 
 // handshake does the handshake once, within the read deadline, and counts and logs a failure.
 func (c *Conn) handshake() error {
-	if c.shaken {
-		return c.tls.Handshake() // what was found the first time
+	if c.handshaken {
+		return c.tls.Handshake() // the result of the first call
 	}
-	c.shaken = true
+	c.handshaken = true
 	if err := c.sock.SetDeadline(c.read.wanted); err != nil {
 		return err
 	}
@@ -333,7 +335,7 @@ func (c *Conn) handshake() error {
 	if err == nil {
 		return nil
 	}
-	c.over = true
+	c.ended = true
 	c.listener.handshakeFailed(c, err)
 	return errHandshakeFailed
 }

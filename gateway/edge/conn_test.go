@@ -22,7 +22,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// site is a listener with an HTTP layer that runs until the test ends.
+// site is a listener with an HTTP layer, which runs until the test ends.
 type site struct {
 	*edge.Listener
 	metrics *edge.Metrics
@@ -30,7 +30,7 @@ type site struct {
 	stop    func() error // drains
 }
 
-// syncBuffer is a log that goroutines share.
+// syncBuffer is a log buffer that is safe for concurrent use.
 type syncBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -103,7 +103,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("it did not come to this: %s", what)
+			t.Fatalf("not within a minute: %s", what)
 		}
 	}
 }
@@ -125,7 +125,7 @@ func answer(t *testing.T, r *bufio.Reader) (status int, body string) {
 	return res.StatusCode, string(text)
 }
 
-// A client that sends all of a request that is too large reads the answer to it, once, every time.
+// A client that sends the whole of a request that is too large always receives the answer, once.
 func TestTooLargeArrives(t *testing.T) {
 	s := serve(t, ok, nil)
 	body := strings.Repeat("x", 4<<20)
@@ -139,13 +139,13 @@ func TestTooLargeArrives(t *testing.T) {
 			t.Fatalf("%d %s", status, text)
 		}
 		if _, err := r.Peek(1); err == nil {
-			t.Error("more follows")
+			t.Error("more bytes follow the answer")
 		}
 		_ = conn.Close()
 	}
 }
 
-// What is not asked for is not answered; half a request is.
+// A silent client gets no answer when the connection times out; a client that has sent half a request gets 408.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	s := serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
@@ -164,14 +164,14 @@ func TestSilence(t *testing.T) {
 	f("half a body", "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 408 ")
 	f("half a chunked body", "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", "HTTP/1.1 408 ")
 
-	conn := s.dial(t) // kept alive: it ends after the answer, without another
+	conn := s.dial(t) // kept alive: it ends without a second answer
 	_, _ = io.WriteString(conn, get)
 	r := bufio.NewReader(conn)
 	if status, _ := answer(t, r); status != 200 {
 		t.Fatal(status)
 	}
 	if rest, err := io.ReadAll(r); err != nil || len(rest) > 0 {
-		t.Errorf("an idle connection ends with %q, %v", rest, err)
+		t.Errorf("an idle connection ended with %q, %v", rest, err)
 	}
 }
 
@@ -185,25 +185,25 @@ func TestConnectionStates(t *testing.T) {
 		})
 	}
 	silent, busy := s.dial(t), s.dial(t)
-	f("two came", 2, 0, 0)
+	f("two connected", 2, 0, 0)
 	_, _ = io.WriteString(busy, get)
-	f("one asks", 1, 1, 0)
+	f("one sends a request", 1, 1, 0)
 	leave <- struct{}{}
-	f("one was answered", 1, 0, 1)
+	f("it was answered", 1, 0, 1)
 	_, _ = io.WriteString(busy, get)
-	f("and asks again", 1, 1, 0)
+	f("it sends another", 1, 1, 0)
 	_ = silent.Close()
-	f("one left", 0, 1, 0)
+	f("the silent one closed", 0, 1, 0)
 	close(leave)
 	_ = busy.Close()
-	f("all left", 0, 0, 0)
+	f("all closed", 0, 0, 0)
 }
 
 func TestConnectionLimit(t *testing.T) {
 	s := serve(t, ok, func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.MaxConnections = 1 })
 	first := s.dial(t)
-	eventually(t, "the first is let in", func() bool { return s.state(t, "fresh") == 1 })
-	for range 20 { // each has the answer, however fast the connection is closed
+	eventually(t, "the first is accepted", func() bool { return s.state(t, "fresh") == 1 })
+	for range 20 { // each gets the answer, although the connection is closed at once
 		over := s.dial(t)
 		_, _ = io.WriteString(over, get)
 		if status, body := answer(t, bufio.NewReader(over)); status != 503 || !strings.Contains(body, "limits.max_connections") {
@@ -211,7 +211,7 @@ func TestConnectionLimit(t *testing.T) {
 		}
 	}
 	if got := testutil.ToFloat64(s.metrics.Shed.WithLabelValues("connections")); got != 20 {
-		t.Errorf("%v shed", got)
+		t.Errorf("%v connections shed, want 20", got)
 	}
 	_ = first.Close()
 	eventually(t, "its place is free", func() bool {
@@ -223,11 +223,11 @@ func TestConnectionLimit(t *testing.T) {
 	})
 }
 
-// A drain cuts off who does not send or does not read, and that is no failure; a request that hangs by itself is one.
+// A drain disconnects clients that do not send or do not read, which is not a failure. A request whose handler hangs is one.
 func TestDrainCutsOff(t *testing.T) {
 	t.Parallel()
 	entered, leave := make(chan struct{}, 1), make(chan struct{})
-	large := make([]byte, 64<<20) // more than sockets buffer
+	large := make([]byte, 64<<20) // more than fits in the sockets' buffers
 	handler := func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
 		case "/large":
@@ -242,7 +242,7 @@ func TestDrainCutsOff(t *testing.T) {
 		for _, request := range requests {
 			_, _ = io.WriteString(s.dial(t), request)
 		}
-		eventually(t, "all are there", func() bool {
+		eventually(t, "all are accepted", func() bool {
 			return s.state(t, "fresh")+s.state(t, "active") >= float64(len(requests))
 		})
 		if len(requests) == 1 && strings.Contains(requests[0], "/slow") {
@@ -254,12 +254,12 @@ func TestDrainCutsOff(t *testing.T) {
 		t.Errorf("with clients that hang: %v", err)
 	}
 	if err := drain("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"); err == nil || !strings.Contains(err.Error(), "drain.timeout") {
-		t.Errorf("with a request that hangs: %v", err)
+		t.Errorf("with a handler that hangs: %v", err)
 	}
 	close(leave)
 }
 
-// An answer that nobody reads is cut; one that is read slowly arrives.
+// If a client does not read its answer, the connection is closed. A client that reads slowly gets the whole answer.
 func TestAnswerNeedsProgress(t *testing.T) {
 	const size = 24 << 20
 	s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBody(make([]byte, size)) }, func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) {
@@ -267,7 +267,7 @@ func TestAnswerNeedsProgress(t *testing.T) {
 	})
 	stuck := s.dial(t)
 	_, _ = io.WriteString(stuck, get)
-	eventually(t, "the connection is let go", func() bool { return s.state(t, "active") == 0 && s.state(t, "fresh") == 0 })
+	eventually(t, "the connection is closed", func() bool { return s.state(t, "active") == 0 && s.state(t, "fresh") == 0 })
 
 	slow := s.dial(t)
 	_, _ = io.WriteString(slow, get)
@@ -281,7 +281,7 @@ func TestAnswerNeedsProgress(t *testing.T) {
 	}
 }
 
-// A request that comes at less than the least rate ends, though the server grants each part of it the whole time-out.
+// A request that arrives more slowly than the least rate times out, although the server extends the deadline for each part.
 func TestLeastRate(t *testing.T) {
 	l, err := edge.Listen(edge.Options{Name: "listen", Address: "127.0.0.1:0", ReadTimeout: 300 * time.Millisecond})
 	if err != nil {
@@ -312,7 +312,7 @@ func TestLeastRate(t *testing.T) {
 		_, err = conn.Read(buf)
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("it ended with %v", err)
+		t.Errorf("reading ended with %v, want a time-out", err)
 	}
 	_ = conn.Close()
 	<-ended
@@ -335,9 +335,9 @@ func TestPanicIsAnswered(t *testing.T) {
 		t.Errorf("the next request: %d", status)
 	}
 	if testutil.ToFloat64(s.metrics.Panics) != 1 {
-		t.Error("it is not counted")
+		t.Error("the panic is not counted")
 	}
-	eventually(t, "the log tells both requests", func() bool { return strings.Count(s.log.String(), "msg=request route=none") == 2 })
+	eventually(t, "both requests are logged", func() bool { return strings.Count(s.log.String(), "msg=request route=none") == 2 })
 	log := s.log.String()
 	if !strings.Contains(log, "boom") || !strings.Contains(log, "status=500") || !strings.Contains(log, "path=/panic") || strings.Contains(log, "secret") {
 		t.Error(log)
@@ -358,12 +358,12 @@ func TestProxyProtocol(t *testing.T) {
 		s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(ctx.RemoteAddr().String()) },
 			func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
 				o.Trusted = trust
-				if want == "" { // the rest is waited for
+				if want == "" { // the server waits for the rest until the time-out
 					o.ReadTimeout, h.ReadTimeout = 2*time.Second, 2*time.Second
 				}
 			})
 		conn := s.dial(t)
-		for i := range len(sent) { // however it is cut into packets
+		for i := range len(sent) { // one byte at a time
 			_, _ = conn.Write([]byte{sent[i]})
 		}
 		got, _ := io.ReadAll(io.LimitReader(conn, 12))
@@ -383,10 +383,10 @@ func TestProxyProtocol(t *testing.T) {
 	f("a header", trustAll, proxyV2+get, "192.0.2.7:4242")
 	f("with TLVs", trustAll, tlv+get, "192.0.2.7:4242")
 	f("IPv6", trustAll, v6+get, "[2001:db8::1]:4242")
-	f("a health check's", trustAll, local+get, "127.0.0.1:")
-	f("none", trustAll, get, "127.0.0.1:")
+	f("a health check's header", trustAll, local+get, "127.0.0.1:")
+	f("no header", trustAll, get, "127.0.0.1:")
 	f("empty lines before a request", trustAll, "\r\n\r\n"+get, "127.0.0.1:")
-	f("a stranger's", nil, proxyV2+get, "HTTP/1.1 400")
+	f("a header of an untrusted peer", nil, proxyV2+get, "HTTP/1.1 400")
 	f("version 3", trustAll, strings.Replace(proxyV2, "\x21", "\x31", 1)+get, "")
 	f("too short for its family", trustAll, "\r\n\r\n\x00\r\nQUIT\n\x21\x11\x00\x04\xc0\x00\x02\x07"+get, "")
 	f("half a header", trustAll, proxyV2[:20], "")

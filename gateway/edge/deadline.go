@@ -2,9 +2,8 @@ package edge
 
 import "time"
 
-// Deadline extends one direction's deadline with its use. Setting it costs more than
-// reading the clock, so it moves in steps of an eighth: a peer has at least the timeout,
-// and at most an eighth more.
+// Deadline extends the deadline of one direction, reading or writing, as it is used. Setting a deadline costs more than
+// reading the clock, so the deadline moves in steps of an eighth: a peer has at least the timeout, and at most an eighth more.
 type Deadline struct{ moved time.Time }
 
 // Next returns the deadline to set, if one is due. Not safe for concurrent use.
@@ -17,15 +16,15 @@ func (d *Deadline) Next(timeout time.Duration) (at time.Time, due bool) {
 	return now.Add(timeout + timeout/8), true
 }
 
-// lateDeadline is the read deadline set by a server, which sets it twice per request: for the idle time, and for the
-// request's arrival. It is applied at the next read, usually one per request, and only if it differs from the current one by
-// more than slack.
+// lateDeadline is the read deadline set by a server. A server sets it twice per request: for the idle time, and for the
+// request's arrival. The socket's deadline is changed only at the next read, usually once per request, and only if it is
+// earlier than the wanted one or later by more than slack.
 type lateDeadline struct {
 	wanted, set time.Time
-	lost        bool // the socket's is another than set
+	lost        bool // the socket's deadline is no longer set
 }
 
-// next returns the deadline to set, if one is due: at least what is wanted, and at most slack later. It does not read the
+// next returns the deadline to set, if one is due: not before the wanted one, and at most slack later. It does not read the
 // clock. Not safe for concurrent use.
 func (d *lateDeadline) next(slack time.Duration) (at time.Time, due bool) {
 	by := d.wanted
@@ -44,8 +43,8 @@ func (d *lateDeadline) next(slack time.Duration) (at time.Time, due bool) {
 // MinRate=500).
 const leastRate = 500
 
-// pace limits the read deadlines that a server extends for each part of a request's body to what the least rate allows: the
-// first deadline, plus a second for each leastRate bytes.
+// pace enforces the least rate while a server extends the read deadline for each part of a request's body. The latest
+// deadline is the first one plus a second for each leastRate bytes.
 type pace struct {
 	first time.Time // the first deadline of this request
 	read  int64     // bytes since the request began

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestLateDeadline walks through the life of a connection that is kept alive.
+// TestLateDeadline follows a connection that is kept alive.
 func TestLateDeadline(t *testing.T) {
 	const slack = time.Second
 	begin := time.Now()
@@ -25,18 +25,18 @@ func TestLateDeadline(t *testing.T) {
 	}
 	idle := func(after time.Duration, due bool) { t.Helper(); f(after, begin.Add(after+75*time.Second), due) }
 	reading := func(after time.Duration, due bool) { t.Helper(); f(after, begin.Add(after+10*time.Second), due) }
-	f(0, time.Time{}, false)              // none is wanted, none is there
+	f(0, time.Time{}, false)              // none is wanted, none is set
 	reading(0, true)                      // a new connection
-	idle(time.Millisecond, true)          // kept alive: later
-	idle(500*time.Millisecond, false)     // the next request came whole: nothing is read for it
-	idle(time.Second, false)              // as long as what is there is late enough
-	idle(1002*time.Millisecond, true)     // and then it moves
+	idle(time.Millisecond, true)          // idle: later
+	idle(500*time.Millisecond, false)     // the next request was read in one go
+	idle(time.Second, false)              // the deadline in effect is not too early
+	idle(1002*time.Millisecond, true)     // now it is
 	reading(1100*time.Millisecond, true)  // half a request: sooner
 	reading(1100*time.Millisecond, false) // the other half
-	f(2*time.Second, time.Time{}, true)   // none any more
-	f(2*time.Second, time.Time{}, false)  // and none
-	f(3*time.Second, begin, true)         // one that is over already
-	f(3*time.Second, begin.Add(1), false) // by less than the slack
+	f(2*time.Second, time.Time{}, true)   // none is wanted any more
+	f(2*time.Second, time.Time{}, false)  // still none
+	f(3*time.Second, begin, true)         // one that has passed already
+	f(3*time.Second, begin.Add(1), false) // later by less than the slack
 	f(3*time.Second, begin.Add(time.Minute), true)
 	d.lost = true // the read was interrupted
 	f(3*time.Second, begin.Add(time.Minute), true)

@@ -26,7 +26,7 @@ type Fault struct {
 	body []byte // AppendBody's result, if made by Ready; never changed
 }
 
-// Ready returns a copy of f with its body already encoded, for a very frequent fault. The copy's Code and Message must not
+// Ready returns a copy of f with its body encoded in advance, for a very frequent fault. The copy's Code and Message must not
 // change.
 func (f *Fault) Ready() *Fault {
 	ready := *f
@@ -45,7 +45,7 @@ func (f *Fault) Error() string {
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// FaultOf returns the Fault that err is or wraps; anything else, also nil, is an internal failure, 500.
+// FaultOf returns the Fault that err is or wraps. Any other err, also nil, is an internal failure, 500.
 func FaultOf(err error) *Fault {
 	var f *Fault
 	if errors.As(err, &f) {
@@ -72,7 +72,7 @@ func (f *Fault) Write(ctx *fasthttp.RequestCtx) (requestID string) {
 }
 
 // WriteException writes f as the answer in the shape of AWS's APIs, {"message":…}, otherwise like Write. members, if not nil,
-// appends further members, each after a comma. It discards what was set in the response before.
+// appends further members, each after a comma. WriteException discards what was set in the response before.
 func (f *Fault) WriteException(ctx *fasthttp.RequestCtx, members func(dst []byte) []byte) (requestID string) {
 	ctx.Response.Reset()
 	body := appendString([]byte(`{"message":`), f.Message)

@@ -38,22 +38,22 @@ func TestFaultEncodings(t *testing.T) {
 		}
 	}
 	f("Write", fault.Write, `{"code":"ServiceUnavailable","message":"say \"a<b>&c\""}`, true)
-	f("Write of one made ready", fault.Ready().Write, `{"code":"ServiceUnavailable","message":"say \"a<b>&c\""}`, true)
-	f("WriteException of one made ready", func(ctx *fasthttp.RequestCtx) string { return fault.Ready().WriteException(ctx, nil) },
+	f("Write after Ready", fault.Ready().Write, `{"code":"ServiceUnavailable","message":"say \"a<b>&c\""}`, true)
+	f("WriteException after Ready", func(ctx *fasthttp.RequestCtx) string { return fault.Ready().WriteException(ctx, nil) },
 		`{"message":"say \"a<b>&c\""}`, false)
 	f("WriteException", func(ctx *fasthttp.RequestCtx) string { return fault.WriteException(ctx, nil) }, `{"message":"say \"a<b>&c\""}`, false)
 	f("WriteException with members", func(ctx *fasthttp.RequestCtx) string {
 		return fault.WriteException(ctx, func(dst []byte) []byte { return append(dst, `,"n":1`...) })
 	}, `{"message":"say \"a<b>&c\"","n":1}`, false)
 	if got, want := fault.Ready().AppendBody([]byte("foo")), fault.AppendBody([]byte("foo")); string(got) != string(want) {
-		t.Errorf("AppendBody of one made ready: %s", got)
+		t.Errorf("AppendBody after Ready: %s", got)
 	}
 	if got := string(fault.AppendBody([]byte("foo"))); !strings.HasPrefix(got, `foo{"code":`) {
 		t.Errorf("AppendBody: %s", got)
 	}
 }
 
-// Request ids are UUIDs of version 4, and all different.
+// Request ids are distinct UUIDs of version 4.
 func TestRequestIDs(t *testing.T) {
 	seen := make(map[string]bool)
 	for range 1000 {
@@ -69,11 +69,11 @@ func TestRequestIDs(t *testing.T) {
 func TestFaultOf(t *testing.T) {
 	fault := &edge.Fault{Status: 404, Code: "ResourceNotFound"}
 	if got := edge.FaultOf(fmt.Errorf("wrapped: %w", fault)); got != fault {
-		t.Errorf("got %v", got)
+		t.Errorf("a wrapped fault: got %v", got)
 	}
 	other := errors.New("cannot open /etc/secret")
 	if got := edge.FaultOf(other); got.Status != 500 || !errors.Is(got, other) || strings.Contains(got.Message, "secret") {
-		t.Errorf("got %+v", got)
+		t.Errorf("another error: got %+v", got)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	f(503, 10)
-	f(403, 0) // a client's fault, at level debug
+	f(403, 0) // a client's error, logged at level debug
 	now = now.Add(time.Second)
 	r.WarnDenied = true
 	f(403, 10)

@@ -7,9 +7,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// malformedFields rejects a request, and ends its connection, if fasthttp accepts a header field that others interpret
-// differently: a name with a space (RFC 9112 §5.1), a continuation line (§5.2), a line that ends without CR (§2.2). fasthttp
-// rejects other invalid fields (an empty name, a control byte) itself.
+// malformedFields returns the fault of a request with a header field that fasthttp accepts, but that others interpret
+// differently: a name with a space (RFC 9112 §5.1), a continuation line (§5.2), a line that ends without CR (§2.2); nil if
+// there is none. fasthttp itself rejects other invalid fields (an empty name, a control byte).
 func malformedFields(h *fasthttp.RequestHeader) *Fault {
 	wrong := wrongFields(h.RawHeaders())
 	if wrong == "" {

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// gather returns the value of a metric's series that has a label of that value, 0 if there is none.
+// gather returns the value of the metric's series that has a label with the value label, 0 if there is none.
 func gather(t *testing.T, c prometheus.Collector, name, label string) float64 {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()

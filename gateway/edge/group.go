@@ -15,8 +15,8 @@ import (
 type Server interface {
 	// Serve returns nil once Shutdown was called or l is closed.
 	Serve(l net.Listener) error
-	// Shutdown closes idle connections and waits for requests in progress. It returns nil, or ctx's error if that ends first;
-	// the Group closes the rest.
+	// Shutdown closes idle connections and waits for requests in progress. If ctx ends first, it returns ctx's error, and the
+	// Group closes the remaining connections.
 	Shutdown(ctx context.Context) error
 }
 
@@ -25,13 +25,13 @@ type Member struct {
 	Listener *Listener
 	Server   Server
 	Stop     func() // ends requests that do not end by themselves, such as event streams; may be nil
-	Last     bool   // stops when the others have: the operators'
+	Last     bool   // stops after the others: the operators' listener
 }
 
 // Drain configures the end of a Group.
 type Drain struct {
-	Delay   time.Duration // between the drain's beginning and the end of listening
-	Timeout time.Duration // for requests in progress then
+	Delay   time.Duration // from the start of the drain until listening ends
+	Timeout time.Duration // for requests in progress after that
 }
 
 // Group runs and drains listeners. Add all Members before Run.
@@ -42,13 +42,13 @@ type Group struct {
 	draining atomic.Bool
 }
 
-// Add makes m one of the group.
+// Add adds m to the group.
 func (g *Group) Add(m Member) { g.members = append(g.members, m) }
 
 // Draining says whether the drain has begun.
 func (g *Group) Draining() bool { return g.draining.Load() }
 
-// Addr returns the address of a member by its listener's name, nil if there is none.
+// Addr returns the address of the member whose listener has this name, nil if there is none.
 func (g *Group) Addr(name string) net.Addr {
 	for _, m := range g.members {
 		if m.Listener.Name == name {
@@ -65,9 +65,9 @@ func (g *Group) Close() {
 	}
 }
 
-// Run serves until ctx ends or a member fails, then drains: the delay passes, listening ends, idle connections close,
-// requests in progress finish. It returns nil if all requests were answered. A client that does not finish its request, or
-// does not read, is disconnected at the end of the drain, which is not an error.
+// Run serves until ctx ends or a member fails, then drains: it waits for the delay, ends listening, closes idle connections,
+// and waits for requests in progress. It returns nil if all requests were answered. A client that does not finish its
+// request, or does not read, is disconnected at the end of the drain, which is not an error.
 func (g *Group) Run(ctx context.Context) error {
 	broken := make(chan error, len(g.members))
 	var serving sync.WaitGroup
@@ -97,7 +97,7 @@ func (g *Group) Run(ctx context.Context) error {
 	return err
 }
 
-// shutdown ends the members concurrently, those with Last afterwards.
+// shutdown ends the members concurrently, first those without Last, then those with it.
 func (g *Group) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), g.Drain.Timeout)
 	defer cancel()
@@ -116,13 +116,13 @@ func (g *Group) end(ctx context.Context, last bool) error {
 	return errors.Join(failures...)
 }
 
-// cutGrace is how long servers have to notice that connections were closed.
+// cutGrace is how long servers may take to notice that connections were closed.
 const cutGrace = 2 * time.Second
 
-// end drains one member. Connections that still wait for their client when ctx ends are closed. A request still in progress
-// after that waits for something else, and is lost.
+// end drains one member. When ctx ends, the remaining connections are closed, which ends requests that wait for their client.
+// A request still in progress after that is lost.
 func (m *Member) end(ctx context.Context, timeout time.Duration) error {
-	_ = m.Listener.Close() // Shutdown does not, when Serve has yet to begin
+	_ = m.Listener.Close() // Shutdown does not if Serve has not begun yet
 	if m.Stop != nil {
 		m.Stop()
 	}

@@ -8,8 +8,8 @@ import (
 	"jobgate/gateway/edge/tlsserver"
 )
 
-// handshakeFailed counts and logs a failed handshake: each at level debug, and a few a second as a warning. A scanner or a
-// health check that connects and disconnects is not a warning.
+// handshakeFailed counts and logs a failed handshake: a few a second as warnings, the rest at level debug. A client that only
+// connects and disconnects, such as a scanner or a health check, is no reason for a warning.
 func (l *Listener) handshakeFailed(c *Conn, err error) {
 	reason := tlsserver.Reason(err)
 	l.Metrics.handshakeFailed(l.Name, reason)

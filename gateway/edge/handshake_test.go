@@ -23,7 +23,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// certificate is a self-signed certificate for 127.0.0.1, which serves as its own authority too.
+// certificate creates a self-signed certificate for edge.test, which is its own authority.
 func certificate(t *testing.T, ends time.Time) (files edge.TLS, pair tls.Certificate) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -57,7 +57,7 @@ func certificate(t *testing.T, ends time.Time) (files edge.TLS, pair tls.Certifi
 	return files, pair
 }
 
-// Each failed handshake is counted by its reason, and none gets an answer that is not TLS.
+// Each failed handshake is counted by its reason, and no client gets an answer in plain text.
 func TestHandshakeErrors(t *testing.T) {
 	t.Parallel()
 	ends := time.Now().Add(time.Hour)
@@ -80,7 +80,7 @@ func TestHandshakeErrors(t *testing.T) {
 			}
 		}
 	}
-	says := func(text string) func(t *testing.T) {
+	sends := func(text string) func(t *testing.T) {
 		return func(t *testing.T) {
 			conn := s.dial(t)
 			_, _ = io.WriteString(conn, text)
@@ -93,7 +93,7 @@ func TestHandshakeErrors(t *testing.T) {
 		reason string
 		try    func(t *testing.T)
 	}{
-		{"not_tls", says(get)},
+		{"not_tls", sends(get)},
 		{"closed", func(t *testing.T) { _ = s.dial(t).Close() }},
 		{"client_certificate", client(func(c *tls.Config) { c.Certificates = nil })},
 		{"client_certificate", client(func(c *tls.Config) { c.Certificates = []tls.Certificate{stranger} })},
@@ -110,7 +110,7 @@ func TestHandshakeErrors(t *testing.T) {
 	before := gather(t, s.metrics, "jobgate_tls_handshake_errors_total", "timeout")
 	var silent sync.WaitGroup
 	for _, text := range []string{"", "\x16\x03\x01\x01\x00"} {
-		silent.Go(func() { says(text)(t) })
+		silent.Go(func() { sends(text)(t) })
 	}
 	silent.Wait()
 	eventually(t, "both time-outs are counted", func() bool {
@@ -120,12 +120,12 @@ func TestHandshakeErrors(t *testing.T) {
 		t.Error(log)
 	}
 	if got := gather(t, s.metrics, "jobgate_tls_certificate_expiry_seconds", "listen"); got != float64(ends.Unix()) {
-		t.Errorf("the certificate ends at %v, want %d", got, ends.Unix())
+		t.Errorf("the certificate expires at %v, want %d", got, ends.Unix())
 	}
-	eventually(t, "nobody is left", func() bool { return s.state(t, "fresh")+s.state(t, "active")+s.state(t, "idle") == 0 })
+	eventually(t, "all are closed", func() bool { return s.state(t, "fresh")+s.state(t, "active")+s.state(t, "idle") == 0 })
 }
 
-// TLS behind the PROXY protocol, kept alive: the server knows the connection for TLS, and whom it speaks to.
+// TLS behind the PROXY protocol, kept alive: the server sees the connection's TLS and the client's address.
 func TestTLSBehindProxy(t *testing.T) {
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	roots := x509.NewCertPool()
@@ -145,7 +145,7 @@ func TestTLSBehindProxy(t *testing.T) {
 			t.Fatalf("%d %q", status, body)
 		}
 	}
-	// Too large for what the server reads: the answer arrives through TLS too.
+	// The answer to a body that is too large arrives through TLS too.
 	_, _ = io.WriteString(secure, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n"+strings.Repeat("x", 2000000))
 	if status, _ := answer(t, answers); status != http.StatusRequestEntityTooLarge {
 		t.Error(status)

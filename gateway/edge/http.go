@@ -22,11 +22,12 @@ type HTTPOptions struct {
 	Handler Handler
 	// WriteFault writes the answer to an invalid or rejected request; nil: (*Fault).Write. It returns the request id.
 	WriteFault func(ctx *fasthttp.RequestCtx, f *Fault) string
-	// Admit checks a request's header before its body is read. On a Fault the body is not read: Handler, which must reject the
-	// request by its header, sees no body, and the connection closes. nil: all are admitted.
+	// Admit checks a request's header before its body is read. If it returns a Fault, the body is not read and the connection
+	// closes after the answer. Handler still gets the request, without a body, and must reject it by its header. nil: all
+	// requests are admitted.
 	Admit    func(h *fasthttp.RequestHeader) *Fault
-	Route    *Route      // counts requests without a route of Handler's; may be nil
-	Draining func() bool // asks clients to reconnect elsewhere; nil: never
+	Route    *Route      // counts requests for which Handler returns no route; may be nil
+	Draining func() bool // if true, clients are asked to reconnect elsewhere; nil: never
 
 	MaxRequestHeader int // bytes of request line and header
 	MaxBody          int // bytes; 0: no bodies
@@ -42,13 +43,13 @@ type HTTPOptions struct {
 // Spans creates a span for each request that Handler gets. It is safe for concurrent use.
 type Spans interface {
 	Begin(ctx *fasthttp.RequestCtx)
-	// End ends Begin's span for ctx, named after the route that answered. It returns the trace's id, "" if the trace is not
-	// sampled.
+	// End ends the span that Begin created for ctx, named after the route that answered. It returns the trace's id, "" if the
+	// trace is not sampled.
 	End(ctx *fasthttp.RequestCtx, route string) string
 }
 
-// HTTP is the HTTP layer of a listener. It sets every limit of fasthttp, catches and counts panics and answers them with 500,
-// counts requests, and answers invalid ones in the listener's shape. It is a Server.
+// HTTP is the HTTP layer of a listener. It sets every limit of fasthttp, counts requests, counts panics and answers them with
+// 500, and answers invalid requests with WriteFault. It is a Server.
 type HTTP struct {
 	o      HTTPOptions
 	server *fasthttp.Server
@@ -70,13 +71,13 @@ func NewHTTP(o HTTPOptions) *HTTP {
 		HeaderReceived:               h.headerReceived,
 		ExpectHandler:                h.expect,
 		ConnState:                    h.setState,
-		Logger:                       quiet{},
+		Logger:                       discard{},
 		SecureErrorLogMessage:        true,
 		Concurrency:                  1 << 23, // the listener limits connections at accept
 		ReadBufferSize:               o.MaxRequestHeader,
 		ReadTimeout:                  o.ReadTimeout,
 		IdleTimeout:                  o.IdleTimeout,
-		MaxRequestBodySize:           max(o.MaxBody, 1), // 0 is fasthttp's 4 MiB
+		MaxRequestBodySize:           max(o.MaxBody, 1), // 0 would be fasthttp's 4 MiB
 		MaxIdleWorkerDuration:        workerIdle,
 		StreamRequestBody:            o.Streaming,
 		CloseOnShutdown:              true,
@@ -87,10 +88,10 @@ func NewHTTP(o HTTPOptions) *HTTP {
 	return h
 }
 
-// quiet drops fasthttp's log lines, because they contain bytes of requests.
-type quiet struct{}
+// discard drops fasthttp's log lines, because they contain bytes of requests.
+type discard struct{}
 
-func (quiet) Printf(string, ...any) {}
+func (discard) Printf(string, ...any) {}
 
 // serve answers one request.
 func (h *HTTP) serve(ctx *fasthttp.RequestCtx) {
@@ -120,7 +121,7 @@ func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 		h.o.WriteFault(ctx, FaultOf(nil))
 	}
 	if h.o.Admit != nil && ctx.Request.Header.ConnectionClose() && h.o.Admit(&ctx.Request.Header) != nil {
-		LetRead(ctx) // there may be a body to come, see headerReceived
+		LetRead(ctx) // a body may still arrive, see headerReceived
 	}
 	trace := ""
 	if h.o.Spans != nil {
@@ -129,7 +130,7 @@ func (h *HTTP) finish(ctx *fasthttp.RequestCtx, route **Route) {
 	if *route != nil {
 		(*route).Done(ctx, ctx.Time(), trace)
 	}
-	// A stranger gets 401, 403 or 404.
+	// A client that gets 401, 403 or 404 is not accepted.
 	if c := Of(ctx.Conn()); c != nil && ctx.Response.StatusCode() < http.StatusBadRequest && !c.Accept() {
 		ctx.SetConnectionClose()
 	}
@@ -145,7 +146,7 @@ func (h *HTTP) log() *slog.Logger {
 	return h.o.Refusals.Log
 }
 
-// refuse answers a request that Handler does not get, and ends its connection.
+// refuse answers a request that is not passed to Handler, and ends its connection.
 func (h *HTTP) refuse(ctx *fasthttp.RequestCtx, f *Fault) {
 	h.answer(ctx, f)
 	ctx.SetConnectionClose()
@@ -162,7 +163,7 @@ func (h *HTTP) answer(ctx *fasthttp.RequestCtx, f *Fault) {
 	}
 }
 
-// malformed answers what fasthttp could not parse.
+// malformed answers a request that fasthttp could not read or parse.
 func (h *HTTP) malformed(ctx *fasthttp.RequestCtx, err error) {
 	f, more := h.faultOf(err)
 	h.refuse(ctx, f)
@@ -188,7 +189,7 @@ func (h *HTTP) faultOf(err error) (f *Fault, more bool) {
 	return &Fault{Status: http.StatusBadRequest, Code: "InvalidRequest", Message: "the request is not valid HTTP/1.1"}, false
 }
 
-// refuseBody returns the fault if a request's body must not be read, by its header; else nil.
+// refuseBody returns the fault if the header shows that the body must not be read; else nil.
 func (h *HTTP) refuseBody(header *fasthttp.RequestHeader) *Fault {
 	if header.ContentLength() > h.o.MaxBody {
 		return tooLarge(h.o.MaxBody)
@@ -223,12 +224,12 @@ func (h *HTTP) headerReceived(header *fasthttp.RequestHeader) (c fasthttp.Reques
 	if hasBody && h.admit(header) != nil {
 		header.SetContentLength(0)
 		header.SetConnectionClose()
-		c.MaxRequestBodySize = 1 // 0 is the server's; GET keeps its length
+		c.MaxRequestBodySize = 1 // 0 would be the server's limit; a GET keeps its Content-Length
 	}
 	return c
 }
 
-// expect answers Expect: 100-continue (RFC 9110 §10.1.1), and rejects bodies that would be refused.
+// expect answers Expect: 100-continue (RFC 9110 §10.1.1), and rejects requests whose body must not be read.
 func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
 	f := h.refuseBody(&ctx.Request.Header)
 	if f == nil {
@@ -240,7 +241,7 @@ func (h *HTTP) expect(ctx *fasthttp.RequestCtx) int {
 }
 
 // RefuseHTTP answers a connection over the limit of an HTTP listener (Options.Refuse). It waits for the request, because
-// clients do not accept an answer before it.
+// clients do not accept an answer before they have sent one.
 func RefuseHTTP(conn net.Conn) {
 	if n, _ := conn.Read(make([]byte, 1024)); n == 0 {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// setState passes fasthttp's state on to the connection.
+// setState sets the connection's state from fasthttp's.
 func (h *HTTP) setState(conn net.Conn, state fasthttp.ConnState) {
 	c := Of(conn)
 	if c == nil {
@@ -19,7 +19,7 @@ func (h *HTTP) setState(conn net.Conn, state fasthttp.ConnState) {
 	case fasthttp.StateActive:
 		awake := c.awake
 		c.SetState(Active)
-		if awake && h.o.ReadTimeout > 0 { // for fasthttp it is the first request, timed since the wake
+		if awake && h.o.ReadTimeout > 0 { // to fasthttp this is the first request, timed from the wake-up
 			_ = c.SetReadDeadline(time.Now().Add(h.o.ReadTimeout))
 		}
 	case fasthttp.StateIdle:
@@ -42,7 +42,7 @@ func (h *HTTP) Serve(l net.Listener) error {
 // ServeConn serves one connection until it ends, and closes it.
 func (h *HTTP) ServeConn(conn net.Conn) error { return h.server.ServeConn(conn) }
 
-// Shutdown stops serving: idle connections close, requests in flight finish, until ctx ends.
+// Shutdown closes idle connections, and waits for requests in progress until ctx ends.
 func (h *HTTP) Shutdown(ctx context.Context) error {
 	h.mu.Lock()
 	for _, l := range h.listeners {
@@ -54,20 +54,20 @@ func (h *HTTP) Shutdown(ctx context.Context) error {
 		if h.woken.serving.Load() == 0 || ctx.Err() != nil {
 			return err
 		}
-		time.Sleep(time.Millisecond) // fasthttp does not count a just woken connection yet
+		time.Sleep(time.Millisecond) // fasthttp does not count a connection that has just been woken
 	}
 }
 
 // workerIdle is how long an idle goroutine waits for another connection, to reuse its stack.
 const workerIdle = time.Second
 
-// wakers are the goroutines that serve connections that were parked, as fasthttp's own workers serve new ones.
+// wakers are the goroutines that serve woken connections, as fasthttp's own workers serve new ones.
 type wakers struct {
 	conns   chan net.Conn
 	serving atomic.Int64
 }
 
-// wake serves a connection that was parked.
+// wake serves a connection that was parked. It returns at once.
 func (h *HTTP) wake(conn net.Conn) {
 	h.woken.serving.Add(1)
 	select {
@@ -81,7 +81,7 @@ func (h *HTTP) serveWoken(conn net.Conn) {
 	idle := time.NewTimer(workerIdle)
 	defer idle.Stop()
 	for {
-		_ = h.server.ServeConn(conn) // of the connection's; the server has none
+		_ = h.server.ServeConn(conn) // its errors are the connection's, not the server's
 		h.woken.serving.Add(-1)
 		conn = nil
 		idle.Reset(workerIdle)

@@ -18,21 +18,21 @@ type TLS = tlsserver.Files
 
 // Options describe a listener.
 type Options struct {
-	Name    string // of the setting that holds the address, and the metrics' label: "listen", "admin"
+	Name    string // the setting that holds the address, and the metrics' label: "listen", "admin"
 	Address string // "host:port" or "unix:///path"
 	TLS     *TLS   // nil: plain
 
-	MaxConnections int           // at once; 0: no limit
+	MaxConnections int           // open at once; 0: no limit
 	ReadTimeout    time.Duration // for the first byte of a new connection, TLS handshake included; 0: none
 	IdleTimeout    time.Duration // set by the server between requests; decides the precision of read deadlines
 	WriteTimeout   time.Duration // for each piece of an answer; 0: none
-	ParkAfter      time.Duration // silence after which a connection that asks regularly is parked; 0: ten seconds
+	ParkAfter      time.Duration // silence after which a connection with regular requests is parked; 0: ten seconds
 
-	// Trusted says whose PROXY protocol header (version 2) is trusted; nil: nobody's. For such a peer the header is
-	// optional. It must be safe for concurrent use.
+	// Trusted says whether a peer's PROXY protocol header (version 2) is trusted; nil: never. A trusted peer may omit the
+	// header. Trusted must be safe for concurrent use.
 	Trusted func(netip.Addr) bool
-	// Refuse answers a connection over the limit, which is then closed. If nil, and with TLS, it is closed without an
-	// answer. It runs in its own goroutine, with deadlines set.
+	// Refuse answers a connection over the limit, which is then closed. If Refuse is nil, and with TLS, the connection is
+	// closed without an answer. Refuse runs in its own goroutine, with deadlines set.
 	Refuse func(net.Conn)
 
 	Metrics *Metrics // nil: none
@@ -44,14 +44,14 @@ type Listener struct {
 	Options
 	ln        net.Listener
 	certs     *tlsserver.Certificates // nil: plain
-	readSlack time.Duration           // how late a read deadline may be
+	readSlack time.Duration           // how late a read deadline may take effect
 
 	open     atomic.Int64 // admitted connections
-	fresh    atomic.Int64 // open ones that have not sent a byte of a request
-	active   atomic.Int64 // open ones with a request in progress
+	fresh    atomic.Int64 // of these, those that have not sent a byte of a request
+	active   atomic.Int64 // of these, those with a request in progress
 	warnings LogLimit
 
-	provisional atomic.Int64 // open ones that are not accepted yet, see Conn.Accept
+	provisional atomic.Int64 // open connections that are not accepted yet, see Conn.Accept
 
 	parking atomic.Pointer[parking]
 
@@ -59,7 +59,7 @@ type Listener struct {
 	wheel wheel // the open connections that are not parked
 }
 
-// Listen binds a listener, so that an address in use is an error here.
+// Listen binds a listener. An address that is in use is an error.
 func Listen(o Options) (*Listener, error) {
 	ln, err := bind(o.Address)
 	if err != nil {
@@ -73,7 +73,7 @@ func Listen(o Options) (*Listener, error) {
 	return l, nil
 }
 
-// NewListener makes ln a Listener. Options.Address is not used.
+// NewListener returns a Listener on ln. Options.Address is not used.
 func NewListener(ln net.Listener, o Options) (*Listener, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -95,14 +95,14 @@ func NewListener(ln net.Listener, o Options) (*Listener, error) {
 	return l, nil
 }
 
-// Addr returns the address that is bound.
+// Addr returns the bound address.
 func (l *Listener) Addr() net.Addr { return l.ln.Addr() }
 
-// Close ends the listening; connections stay. It may be called more than once.
+// Close stops listening; connections stay open. It may be called more than once.
 func (l *Listener) Close() error { return l.ln.Close() }
 
-// Accept returns the next connection within the limit. At the limit, it admits one provisionally
-// if a parked one could be closed for it, see Conn.Accept. It is for one goroutine.
+// Accept returns the next connection within the limit. At the limit, it admits a connection provisionally if a parked one
+// could be closed for it, see Conn.Accept. Only one goroutine may call Accept.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		sock, err := accept(l.ln, l.Log, &l.warnings)
@@ -118,11 +118,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// admit makes sock a connection of l.
+// admit returns sock as a connection of l.
 func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 	c := &Conn{Conn: sock, sock: sock, listener: l}
 	if provisional {
-		l.tentative(c)
+		l.startProvisional(c)
 	}
 	l.fresh.Add(1)
 	if l.ReadTimeout > 0 {
@@ -141,15 +141,15 @@ func (l *Listener) admit(sock net.Conn, provisional bool) net.Conn {
 	return c.secure(l.certs.Config())
 }
 
-// left removes c from the wheel.
-func (l *Listener) left(c *Conn) {
+// remove removes c, which is being closed, from the count of connections and from the wheel.
+func (l *Listener) remove(c *Conn) {
 	l.open.Add(-1)
 	l.mu.Lock()
 	l.wheel.remove(c)
 	l.mu.Unlock()
 }
 
-// cut closes the sockets of all connections, so that reads and writes fail at once. The server then closes the
+// cut closes the sockets of all connections, so that reads and writes fail at once. The servers then close the
 // connections.
 func (l *Listener) cut() {
 	l.mu.Lock()
@@ -166,11 +166,11 @@ func (l *Listener) cut() {
 	}
 }
 
-// maxRefusing bounds the connections over a limit that are answered at once, on all listeners; more are closed without an
-// answer. Their files come from the reserve that no listener shares.
+// maxRefusing limits how many connections over the limit are being answered at once, on all listeners; more are closed
+// without an answer. Their open files come from the reserve, which belongs to no listener's share.
 const maxRefusing = 32
 
-// refuse rejects a connection without delaying others.
+// refuse rejects a connection over the limit. It does not block.
 func (l *Listener) refuse(sock net.Conn) {
 	refusing := &l.Metrics.refusing
 	if n := refusing.Add(1); l.Refuse == nil || l.certs != nil || n > maxRefusing {
@@ -182,12 +182,12 @@ func (l *Listener) refuse(sock net.Conn) {
 		defer refusing.Add(-1)
 		_ = sock.SetDeadline(time.Now().Add(time.Second))
 		l.Refuse(sock)
-		// Closed with bytes unread, the connection would be reset, and the answer lost.
+		// Closing with unread bytes would reset the connection, and the answer would be lost.
 		closeLingering(sock)
 	}()
 }
 
-// PeerAddr returns the address of a TCP peer, the zero Addr for a Unix socket's.
+// PeerAddr returns the address of a TCP peer, and the zero Addr for a Unix socket's peer.
 func PeerAddr(addr net.Addr) netip.Addr {
 	if tcp, ok := addr.(*net.TCPAddr); ok {
 		return tcp.AddrPort().Addr().Unmap()

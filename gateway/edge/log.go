@@ -11,17 +11,17 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// LogLimit allows a few lines a second: a fault that a fleet meets a hundred thousand times is logged a few times, and the
-// metrics count all. The zero LogLimit is ready for use; it is safe for concurrent use.
+// LogLimit limits log lines to a few a second: if a fleet causes a fault a hundred thousand times, it is logged a few times,
+// and the metrics count every one. The zero LogLimit is ready for use. It is safe for concurrent use.
 type LogLimit struct {
 	second atomic.Int64
 	lines  atomic.Int64
-	missed atomic.Int64 // lines suppressed since the last one allowed
+	missed atomic.Int64 // lines suppressed since the last call of Missed
 }
 
 const logLinesPerSecond = 10
 
-// Allow reports whether one more line may be logged in the second of now.
+// Allow reports whether another line may be logged at now.
 func (l *LogLimit) Allow(now time.Time) bool {
 	second := now.Unix()
 	if last := l.second.Load(); last != second && l.second.CompareAndSwap(last, second) {
@@ -42,7 +42,7 @@ func (l *LogLimit) Missed() int64 { return l.missed.Swap(0) }
 type Refusals struct {
 	Log   *slog.Logger
 	Limit *LogLimit
-	// WarnDenied also logs 401 and 403 as warnings, for an operators' listener, whose few callers should have access.
+	// WarnDenied logs 401 and 403 as warnings too. It is for the operators' listener, whose few callers should have access.
 	WarnDenied bool
 }
 

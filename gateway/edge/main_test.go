@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestMain lets more tests run at once than there are processors: those that say so wait for time-outs.
+// TestMain runs more tests in parallel than there are processors, because the parallel ones wait for time-outs.
 func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "16"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

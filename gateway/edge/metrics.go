@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/edge/tlsserver"
 )
 
-// Metrics are the metrics of all listeners and of the requests that arrive there. It is a prometheus.Collector.
+// Metrics are the metrics of all listeners and of their requests. It is a prometheus.Collector.
 type Metrics struct {
 	Shed   *prometheus.CounterVec // jobgate_requests_shed_total, by reason
 	Panics prometheus.Counter     // jobgate_panics_total
@@ -47,7 +47,7 @@ func NewMetrics() *Metrics {
 		}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "jobgate_request_duration_seconds", Help: "Time from a request's last header byte to its answer, by route and outcome.",
-			// From 5 µs, a rendering reused, to 10 s, an upstream at its limit.
+			// From 5 µs, a cached rendering, to 10 s, an upstream at its limit.
 			Buckets:                        []float64{5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 1, 2.5, 10},
 			NativeHistogramBucketFactor:    1.1,
 			NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
@@ -97,7 +97,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	for _, l := range m.listeners {
 		fresh, active := l.fresh.Load(), l.active.Load()
 		parked := int64(l.parked())
-		idle := max(0, l.open.Load()-fresh-active-parked) // read at four moments
+		idle := max(0, l.open.Load()-fresh-active-parked) // the four counts are read one after another
 		for state, n := range map[string]int64{"fresh": fresh, "active": active, "idle": idle, "parked": parked} {
 			metrics <- prometheus.MustNewConstMetric(connectionsDesc, prometheus.GaugeValue, float64(n), l.Name, state)
 		}
@@ -107,7 +107,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// outcome is the outcome of a request, a label.
+// outcome is the outcome of a request, the value of a label.
 type outcome uint8
 
 const (
@@ -157,8 +157,8 @@ type Route struct {
 	durations [outcomes]prometheus.Observer
 }
 
-// Route returns the Route with a label, which the operator chooses and is never a device or a job. Resolve it when a
-// configuration is loaded, not per request.
+// Route returns the Route with the label name, which is chosen by the operator and never names a device or a job. Call it
+// when a configuration is loaded, not per request.
 func (m *Metrics) Route(name string, log *slog.Logger) *Route {
 	r := &Route{name: name, log: log}
 	for o := range r.durations {
@@ -167,7 +167,7 @@ func (m *Metrics) Route(name string, log *slog.Logger) *Route {
 	return r
 }
 
-// Name is the label; that of a nil Route is "".
+// Name returns the label, "" for a nil Route.
 func (r *Route) Name() string {
 	if r == nil {
 		return ""
@@ -175,8 +175,8 @@ func (r *Route) Name() string {
 	return r.name
 }
 
-// Done counts a request that began at a time and is answered in ctx. trace is the id of its trace, for an exemplar; "":
-// none.
+// Done counts a request that began at the given time and is answered in ctx. trace is the id of its trace, for an exemplar;
+// "": none.
 func (r *Route) Done(ctx *fasthttp.RequestCtx, began time.Time, trace string) {
 	took := time.Since(began)
 	if trace == "" {
@@ -196,7 +196,7 @@ func (r *Route) Observe(status int, took time.Duration) {
 
 func (r *Route) logRequest(ctx *fasthttp.RequestCtx, took time.Duration, trace string) {
 	id := string(ctx.Response.Header.Peek(HeaderRequestID))
-	if id == "" { // answers of devices without a fault have none
+	if id == "" { // successful answers to devices have none
 		id = strconv.FormatUint(ctx.ID(), 16)
 	}
 	attrs := []slog.Attr{

@@ -12,37 +12,37 @@ import (
 	"jobgate/gateway/reclaim"
 )
 
-// parkAfter is how long a connection that asks regularly is silent before it is parked, see wheel.
+// parkAfter is the default of Options.ParkAfter.
 const parkAfter = 10 * time.Second
 
-// parking holds a Listener's parked connections. A parked connection has no goroutine, no buffer and no request context; its
+// parking holds a Listener's parked connections. A parked connection has no goroutine, no buffer and no request context. The
 // listener's poller wakes it:
 //
 //	serving ─► silent, see wheel ─► Read: io.EOF ─► Close, or Park ─► parked
-//	   ▲                                                                │ bytes, or the client's end
+//	   ▲                                                                │ bytes, or the client closes
 //	   └────────────── wake: a goroutine of the server's ◄──────────────┤
 //	                                                                    └ idle time-out, eviction, drain: closed
 //
-// The Listener's mu guards what is not atomic.
+// The Listener's mu guards the fields that are not atomic.
 type parking struct {
 	wake    func(net.Conn) // serves a connection again; it returns at once
-	byClose bool           // the server just calls Close, and need not know that the connection is parked
+	byClose bool           // the server calls Close, and does not know that the connection is parked
 	poller  *poller.Poller
-	order   list.List // of *Conn: the longest parked first
+	order   list.List // of *Conn, the longest parked first
 	byFD    []*Conn
 	endings endings
-	mark    int32 // of the last connection that was parked
+	mark    int32 // the last number given to a parking
 	stopped atomic.Bool
-	closed  chan struct{} // no connection is woken any more
-	done    chan struct{} // the parking has ended
+	closed  chan struct{} // closed once no connection is woken any more
+	done    chan struct{} // closed when parking ends
 
-	freed    atomic.Int64 // connections that were parked or have left; see reclaim
+	freed    atomic.Int64 // connections parked or closed since the last check; see reclaim
 	collects reclaim.Trigger
 }
 
-// Park starts parking silent connections. wake is called with a connection to be served again, and must return at once. With
-// byClose, Read returns io.EOF if a connection should be parked, and the following Close parks it, for servers that know
-// nothing of parking. Otherwise the server calls Conn.Park.
+// Park starts parking silent connections. wake is called with a connection to be served again, and must return at once. If a
+// connection should be parked, its Read returns io.EOF. With byClose, the Close that follows parks it, for servers that do
+// not support parking; otherwise the server calls Conn.Park.
 func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	after := l.ParkAfter
 	if after == 0 {
@@ -50,7 +50,7 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	}
 	p, err := poller.New()
 	if err != nil {
-		return // as before, each has a goroutine
+		return // every connection keeps its goroutine
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,11 +62,11 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	l.parking.Store(k)
 	l.wheel.wait.Store(parkTicks)
 	go l.watchParked(k)
-	go l.tendParked(k, after)
+	go l.maintainParked(k, after)
 }
 
-// Park parks the connection, if silence was the reason for Read's io.EOF, and says whether it did. Only writers may still
-// use the connection then. Afterwards the caller must not touch it until it is woken.
+// Park parks the connection if silence was the reason for Read's io.EOF, and says whether it did. During the call, other
+// goroutines may only write to the connection. If it was parked, the caller must not use it until it is woken.
 func (c *Conn) Park() bool {
 	if !c.quiet || c.provisional.Load() {
 		return false
@@ -81,7 +81,7 @@ func (c *Conn) Park() bool {
 		return false
 	}
 	parked := false
-	err = raw.Control(func(fd uintptr) { parked = c.listener.park(c, int32(fd)) }) //nolint:gosec // the system's are ints
+	err = raw.Control(func(fd uintptr) { parked = c.listener.park(c, int32(fd)) }) //nolint:gosec // descriptors are C ints
 	return err == nil && parked
 }
 
@@ -110,7 +110,7 @@ func (l *Listener) park(c *Conn, fd int32) bool {
 	return true
 }
 
-// unpark ends c's parking. l.mu is held, and c's socket open.
+// unpark ends c's parking. l.mu must be held, and c's socket open.
 func (l *Listener) unpark(k *parking, c *Conn) {
 	if !k.stopped.Load() { // else the poller is closed, or will be
 		k.poller.Remove(c.fd)
@@ -125,8 +125,8 @@ func (l *Listener) unpark(k *parking, c *Conn) {
 	c.parked, c.awake = false, true
 }
 
-// takeBack unparks a connection that may be parked, before it is closed.
-func (l *Listener) takeBack(c *Conn) {
+// unparkToClose unparks a connection before it is closed, if it is parked.
+func (l *Listener) unparkToClose(c *Conn) {
 	k := l.parking.Load()
 	if k == nil {
 		return
@@ -144,23 +144,23 @@ func (l *Listener) watchParked(k *parking) {
 	defer close(k.closed)
 	var woken, ended []*Conn
 	for {
-		err := k.poller.Wait(func(fd, mark int32, over bool) {
+		err := k.poller.Wait(func(fd, mark int32, hungUp bool) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			c := k.byFD[fd]
-			if c == nil || c.mark != mark { // closed since, and its descriptor may be another's
+			if c == nil || c.mark != mark { // it was closed meanwhile, and its descriptor may be reused
 				return
 			}
-			over = over && k.byClose && !poller.Unread(fd)
+			hungUp = hungUp && k.byClose && !poller.Unread(fd)
 			l.unpark(k, c)
-			if over {
+			if hungUp {
 				ended = append(ended, c)
 			} else {
 				woken = append(woken, c)
 			}
 		})
 		for _, c := range woken {
-			k.wake(c.whole())
+			k.wake(c.serverConn())
 		}
 		for _, c := range ended {
 			c.closeAtOnce()

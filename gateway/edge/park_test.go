@@ -21,7 +21,7 @@ import (
 	"jobgate/gateway/edge"
 )
 
-const soon = 50 * time.Millisecond // after which tests park
+const soon = 50 * time.Millisecond // the tests' ParkAfter
 
 // parks makes a site park soon.
 func parks(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.ParkAfter = soon }
@@ -30,7 +30,7 @@ func parksTLS(files edge.TLS) func(*edge.Options, *edge.HTTPOptions, *edge.Drain
 	return func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.ParkAfter, o.TLS = soon, &files }
 }
 
-// ask sends a request on conn and demands its answer.
+// ask sends a request on conn and checks the answer.
 func ask(t *testing.T, conn net.Conn, request, want string) {
 	t.Helper()
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -46,7 +46,7 @@ func (s *site) parked(t *testing.T, n float64) {
 	eventually(t, "connections are parked", func() bool { return s.state(t, "parked") == n })
 }
 
-// secure is dial with TLS. raw is what it runs on.
+// secure is dial with TLS. raw is the connection under TLS.
 func (s *site) secure(t *testing.T, config *tls.Config) (conn *tls.Conn, raw net.Conn) {
 	t.Helper()
 	raw = s.dial(t)
@@ -77,7 +77,7 @@ func echo(ctx *fasthttp.RequestCtx) {
 	ctx.Response.SetBody(append(append([]byte(nil), ctx.Path()...), ctx.PostBody()...))
 }
 
-// A parked connection has no goroutine, and answers as often as it is asked.
+// A parked connection has no goroutine, and every later request is answered.
 func TestParked(t *testing.T) {
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	f := func(what string, s *site, dial func() net.Conn) {
@@ -91,12 +91,12 @@ func TestParked(t *testing.T) {
 			if n := s.state(t, "idle") + s.state(t, "active") + s.state(t, "fresh"); n != 0 {
 				t.Errorf("%s: %v connections are not parked", what, n)
 			}
-			eventually(t, "nobody serves them", func() bool { return goroutines(t, "fasthttp.(*Server).serveConnCounted") == 0 })
+			eventually(t, "no goroutine serves them", func() bool { return goroutines(t, "fasthttp.(*Server).serveConnCounted") == 0 })
 		}
 		for _, c := range conns {
 			_ = c.Close()
 		}
-		eventually(t, "they leave", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+		eventually(t, "they are closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 		if err := s.stop(); err != nil {
 			t.Error(err)
 		}
@@ -107,7 +107,7 @@ func TestParked(t *testing.T) {
 	f("TLS", secure, func() net.Conn { c, _ := secure.secure(t, trusting(pair)); return c })
 }
 
-// What a client sends to a parked connection is a request like another, however it comes.
+// Whatever a client sends on a parked connection is handled as on any other, however it is split.
 func TestParkedRequests(t *testing.T) {
 	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
 		parks(o, h, d)
@@ -129,11 +129,11 @@ func TestParkedRequests(t *testing.T) {
 		}
 		eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 	}
-	f("nothing, and the end", "", "")
+	f("nothing, then closed", "", "")
 	f("pipelined", get+get+get, "HTTP/1.1 200 ")
 	f("no request", "what?\r\n\r\n", "HTTP/1.1 400 ")
 
-	conn := s.dial(t) // half a request has the time that a request has, and an answer to that
+	conn := s.dial(t) // half a request has the read time-out, and is answered with 408
 	ask(t, conn, get, "/")
 	s.parked(t, 1)
 	_, _ = io.WriteString(conn, "GET / HT")
@@ -141,7 +141,7 @@ func TestParkedRequests(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 408 ") {
 		t.Errorf("half a request: %q, %v", got, err)
 	}
-	conn = s.dial(t) // one that arrives slowly is read
+	conn = s.dial(t) // a request that arrives byte by byte is read
 	ask(t, conn, get, "/")
 	s.parked(t, 1)
 	for _, b := range get {
@@ -152,7 +152,7 @@ func TestParkedRequests(t *testing.T) {
 	}
 }
 
-// cutter passes bytes on up to a limit, which is raised later.
+// cutter passes on the next pass bytes, and holds the bytes after them.
 type cutter struct {
 	net.Conn
 	pass int
@@ -169,7 +169,7 @@ func (c *cutter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Half a TLS record keeps its goroutine and the idle time-out's deadline; with its other half it is a request.
+// A connection with half a TLS record keeps its goroutine and its idle time-out. Once the rest arrives, it is a request.
 func TestParkedHalfRecord(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
@@ -178,7 +178,7 @@ func TestParkedHalfRecord(t *testing.T) {
 			t.Parallel()
 			idle := time.Minute
 			if !rest {
-				idle = 3 * time.Second // it is waited for
+				idle = 3 * time.Second // the test waits for it
 			}
 			s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
 				parksTLS(files)(o, h, d)
@@ -193,7 +193,7 @@ func TestParkedHalfRecord(t *testing.T) {
 			half.pass = 20
 			_, _ = io.WriteString(conn, get)
 			if !parkFirst {
-				time.Sleep(4 * soon) // it is not parked meanwhile: nothing shows that, but that it is not
+				time.Sleep(4 * soon) // it must not be parked meanwhile, and no event shows that
 			}
 			if rest {
 				eventually(t, "it is served", func() bool { return s.state(t, "idle") == 1 })
@@ -208,13 +208,13 @@ func TestParkedHalfRecord(t *testing.T) {
 			eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 		})
 	}
-	f("parked, and the rest comes", true, true)
-	f("the rest comes", true, false)
-	f("parked, and no rest", false, true)
-	f("no rest", false, false)
+	f("parked, the rest arrives", true, true)
+	f("not parked, the rest arrives", true, false)
+	f("parked, the rest is missing", false, true)
+	f("not parked, the rest is missing", false, false)
 }
 
-// Parked connections end with the idle time-out, without a byte; TLS is ended in order.
+// Parked connections are closed by the idle time-out without a byte of an answer; TLS connections with a close_notify.
 func TestParkedIdleTimeout(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
@@ -234,7 +234,7 @@ func TestParkedIdleTimeout(t *testing.T) {
 	f("TLS", secure)
 }
 
-// At the limit a new connection takes the place of the one that was parked the longest.
+// At the limit a new connection evicts the one that was parked the longest.
 func TestEviction(t *testing.T) {
 	s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) { parks(o, h, d); o.MaxConnections = 3 })
 	var conns []net.Conn
@@ -248,7 +248,7 @@ func TestEviction(t *testing.T) {
 	newer := s.dial(t)
 	ask(t, newer, get, "/")
 	if got, err := io.ReadAll(conns[1]); err != nil || len(got) > 0 {
-		t.Errorf("the one that goes: %q, %v", got, err)
+		t.Errorf("the evicted connection: %q, %v", got, err)
 	}
 	for _, c := range []net.Conn{conns[0], conns[2], newer} {
 		ask(t, c, get, "/")
@@ -258,7 +258,7 @@ func TestEviction(t *testing.T) {
 	}
 }
 
-// Strangers end nobody's connection, however many come, and are gone soon; who is served then takes a place.
+// Unknown clients evict no connection, however many connect, and are soon disconnected. A client that is served evicts one.
 func TestStrangersEvictNobody(t *testing.T) {
 	t.Parallel()
 	known := func(ctx *fasthttp.RequestCtx) {
@@ -279,15 +279,15 @@ func TestStrangersEvictNobody(t *testing.T) {
 	for i := range 50 {
 		stranger := s.dial(t)
 		if i%2 == 0 {
-			_, _ = io.WriteString(stranger, "GET /stranger HTTP/1.1\r\nHost: x\r\n\r\n") // or it is turned away
+			_, _ = io.WriteString(stranger, "GET /stranger HTTP/1.1\r\nHost: x\r\n\r\n") // fails if it was refused
 		}
 		defer func() {
 			if _, err := io.ReadAll(stranger); edge.IsTimeout(err) {
-				t.Error("a stranger stays")
+				t.Error("an unknown client stays connected")
 			}
 		}()
 	}
-	eventually(t, "the strangers are gone", func() bool { return s.state(t, "active")+s.state(t, "idle") == 0 })
+	eventually(t, "the unknown clients are disconnected", func() bool { return s.state(t, "active")+s.state(t, "idle") == 0 })
 	for _, c := range conns {
 		ask(t, c, get, "/")
 	}
@@ -295,7 +295,7 @@ func TestStrangersEvictNobody(t *testing.T) {
 		t.Errorf("%v evicted", n)
 	}
 	s.parked(t, 3)
-	eventually(t, "a device takes a place", func() bool {
+	eventually(t, "a known client is served", func() bool {
 		c := s.dial(t)
 		_, _ = io.WriteString(c, get)
 		line, err := bufio.NewReader(c).ReadString('\n')
@@ -303,7 +303,7 @@ func TestStrangersEvictNobody(t *testing.T) {
 	})
 }
 
-// A drain ends parked connections, and does not wait for them.
+// A drain closes parked connections at once.
 func TestParkedDrain(t *testing.T) {
 	files, pair := certificate(t, time.Now().Add(time.Hour))
 	plain, secure := serve(t, echo, parks), serve(t, echo, parksTLS(files))
@@ -325,7 +325,7 @@ func TestParkedDrain(t *testing.T) {
 	}
 }
 
-// replace copies files over others.
+// replace overwrites files: each value of to with the content of its key.
 func replace(t *testing.T, to map[string]string) {
 	t.Helper()
 	for from, to := range to {
@@ -339,7 +339,7 @@ func replace(t *testing.T, to map[string]string) {
 	}
 }
 
-// A certificate that is loaded while a connection is parked is for those that come after.
+// A certificate that is loaded while a connection is parked applies to new connections only.
 func TestParkedReload(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
@@ -357,11 +357,11 @@ func TestParkedReload(t *testing.T) {
 		return err == nil
 	})
 	ask(t, conn, get, "/")
-	// The answer is read before the server has taken note that it was sent.
+	// The client may read the answer before the server has recorded the request's end.
 	eventually(t, "it is idle again", func() bool { return s.state(t, "active") == 0 })
 }
 
-// Who a proxy speaks for is known of a parked connection too.
+// A parked connection keeps the client's address from the PROXY header.
 func TestParkedProxyProtocol(t *testing.T) {
 	s := serve(t, func(ctx *fasthttp.RequestCtx) { ctx.SetBodyString(ctx.RemoteAddr().String()) },
 		func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) { parks(o, h, d); o.Trusted = trustAll })

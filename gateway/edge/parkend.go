@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// The end of parked connections by idle time-out, eviction and drain, and the new connections for which they are evicted.
+// How parked connections end: idle time-out, eviction and drain; and the new connections for which they are evicted.
 
 // evict closes the connection that was parked the longest, and says whether there was one.
 func (l *Listener) evict() bool {
@@ -27,8 +27,8 @@ func (l *Listener) evict() bool {
 	return true
 }
 
-// evictable returns the connection that was parked the longest, unless it was silent for less than a tenth of ParkAfter: at the
-// limit, clients that have just connected do not evict each other. nil: there is none. l.mu is held.
+// evictable returns the connection that was parked the longest; nil if there is none, or if it was silent for less than a
+// tenth of ParkAfter: at the limit, clients that have just connected must not evict each other. l.mu must be held.
 func (l *Listener) evictable(k *parking) *Conn {
 	longest := k.order.Front()
 	if longest == nil {
@@ -52,14 +52,14 @@ func (l *Listener) canEvict() bool {
 	return l.evictable(k) != nil
 }
 
-// expel closes a connection that was just unparked. A server that must know of it is woken, and reads io.EOF.
+// expel closes a connection that was just unparked. Without byClose, it wakes the server, which reads io.EOF.
 func (l *Listener) expel(k *parking, c *Conn) {
 	if k.byClose {
 		c.closeAtOnce()
 		return
 	}
 	c.expelled = true
-	k.wake(c.whole())
+	k.wake(c.serverConn())
 }
 
 // endIdle closes connections past their idle time-out.
@@ -77,8 +77,8 @@ func (l *Listener) endIdle(k *parking, now time.Time) {
 	}
 }
 
-// StopParking ends the parking and, for servers with byClose, closes parked connections. wake is not called after it returns.
-// A second call does nothing.
+// StopParking ends parking and, with byClose, closes the parked connections. If ctx does not end first, wake is not called
+// after it returns. A second call does nothing.
 func (l *Listener) StopParking(ctx context.Context) {
 	k := l.parking.Load()
 	if k == nil || k.stopped.Swap(true) {
@@ -107,7 +107,7 @@ func (l *Listener) StopParking(ctx context.Context) {
 	}
 }
 
-// endings are the parked connections by the end of their idle time, a heap.
+// endings is a heap of the parked connections, by the end of their idle time.
 type endings []*Conn
 
 var _ heap.Interface = (*endings)(nil)
@@ -117,7 +117,7 @@ func (e endings) Less(i, j int) bool { return e[i].read.wanted.Before(e[j].read.
 
 func (e endings) Swap(i, j int) {
 	e[i], e[j] = e[j], e[i]
-	e[i].ending, e[j].ending = int32(i), int32(j) //nolint:gosec // one for each descriptor at most
+	e[i].ending, e[j].ending = int32(i), int32(j) //nolint:gosec // at most one per descriptor
 }
 
 // Push and Pop are heap's.
@@ -135,18 +135,18 @@ func (e *endings) Pop() any {
 	return c
 }
 
-// At its limit a listener admits a new connection for a moment, in a small reserve beyond the limit. Only once the server
-// accepts the client is the connection that was parked the longest closed for it, so that strangers evict no one.
+// At its limit a listener admits a new connection provisionally, in a small reserve beyond the limit. The connection that was
+// parked the longest is closed only once the server accepts the new client, so that unknown clients evict nobody.
 
-// maxProvisional is the largest reserve, in connections; a sixteenth of the limit where that is less.
+// maxProvisional is the largest reserve, in connections. The reserve is a sixteenth of the limit if that is less.
 const maxProvisional = 256
 
-// provisionalTime is how long a new connection has to be accepted.
+// provisionalTime is how long a provisional connection may take to be accepted.
 const provisionalTime = 5 * time.Second
 
 func (l *Listener) reserve() int64 { return int64(min(max(l.MaxConnections/16, 1), maxProvisional)) }
 
-// room says whether to admit one more connection, already counted in l.open, and whether provisionally.
+// room says whether to admit a new connection, and whether provisionally. open is l.open, which already counts it.
 func (l *Listener) room(open int64) (ok, provisional bool) {
 	waiting := l.provisional.Load()
 	if l.MaxConnections == 0 || open-waiting <= int64(l.MaxConnections) {
@@ -156,8 +156,9 @@ func (l *Listener) room(open int64) (ok, provisional bool) {
 	return ok, ok
 }
 
-// tentative gives c until provisionalTime, or the read time-out if that is shorter.
-func (l *Listener) tentative(c *Conn) {
+// startProvisional makes c provisional. If c is not accepted within provisionalTime, or the read time-out if that is shorter,
+// it is closed.
+func (l *Listener) startProvisional(c *Conn) {
 	l.provisional.Add(1)
 	c.provisional.Store(true)
 	after := provisionalTime
@@ -165,15 +166,15 @@ func (l *Listener) tentative(c *Conn) {
 		after = min(after, l.ReadTimeout)
 	}
 	time.AfterFunc(after, func() {
-		if c.settle() {
+		if c.endProvisional() {
 			l.Metrics.shedConnections.Inc()
-			_ = c.sock.Close() // its server sees the end
+			_ = c.sock.Close() // its server then reads an error
 		}
 	})
 }
 
-// settle clears c.provisional, and says whether it was set.
-func (c *Conn) settle() bool {
+// endProvisional clears c.provisional, and says whether it was set.
+func (c *Conn) endProvisional() bool {
 	if !c.provisional.Swap(false) {
 		return false
 	}
@@ -181,10 +182,10 @@ func (c *Conn) settle() bool {
 	return true
 }
 
-// Accept says that the server knows the client and serves it. At the limit, this evicts a parked connection; false: there is
-// none, and this connection must close. It may be called for each request.
+// Accept is called by the server once it has identified the client and serves it. At the limit, it evicts a parked connection.
+// If there is none it returns false, and the caller must close this connection. It may be called for each request.
 func (c *Conn) Accept() bool {
-	if !c.provisional.Load() || !c.settle() {
+	if !c.provisional.Load() || !c.endProvisional() {
 		return true
 	}
 	l := c.listener

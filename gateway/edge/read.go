@@ -2,8 +2,8 @@ package edge
 
 import "io"
 
-// AppendLimited appends r's content to dst, until it ends or dst has limit bytes, and returns the extended dst. To detect
-// too much, pass a limit one above the maximum. After an error, dst has the bytes read before it.
+// AppendLimited appends r's content to dst until r ends or dst has limit bytes, and returns the extended dst. To detect
+// content that is too long, pass a limit one above the maximum. After an error, dst has the bytes read before it.
 func AppendLimited(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	for len(dst) < limit {
 		if len(dst) == cap(dst) {

@@ -13,8 +13,8 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// Sessions are resumed by their tickets, also after another certificate was loaded, and such a connection parks like any
-// other. A ticket is no way in for a device whose authority is no longer trusted.
+// Sessions are resumed by their tickets, also after the certificate was reloaded, and resumed connections are parked like
+// others. A ticket does not admit a device whose authority is no longer trusted.
 func TestResumedHandshake(t *testing.T) {
 	t.Parallel()
 	ends := time.Now().Add(time.Hour)
@@ -51,12 +51,12 @@ func TestResumedHandshake(t *testing.T) {
 			}
 			defer func() { _ = conn.Close() }()
 			_, _ = io.WriteString(conn, get)
-			_, err = http.ReadResponse(bufio.NewReader(conn), nil) // TLS 1.3: only now it is known what the server thinks
+			_, err = http.ReadResponse(bufio.NewReader(conn), nil) // with TLS 1.3 only this shows whether the server accepts
 			return err == nil
 		})
 	}
-	connects("the first", false)
-	connects("the second", true)
+	connects("the first connection", false)
+	connects("the second connection", true)
 
 	newer, newPair := certificate(t, ends)
 	replace(t, map[string]string{newer.CertFile: files.CertFile, newer.KeyFile: files.KeyFile})
@@ -73,7 +73,7 @@ func TestResumedHandshake(t *testing.T) {
 		conn := tls.Client(s.dial(t), c)
 		_, _ = io.WriteString(conn, get)
 		if answer, err := io.ReadAll(conn); err == nil || len(answer) > 0 {
-			t.Errorf("%s: a ticket of a device that is no longer trusted: answered %q, %v", tls.VersionName(c.MaxVersion), answer, err)
+			t.Errorf("%s: the ticket of a device that is no longer trusted: answered %q, %v", tls.VersionName(c.MaxVersion), answer, err)
 		}
 	}
 }

@@ -5,34 +5,35 @@ import (
 	"time"
 )
 
-// A connection is parked after a silence that depends on how it asked last. One that asks again within ParkAfter is polling
-// or working, and keeps its goroutine for ParkAfter. One that has asked for the first time, or after a longer silence, will
-// probably be silent again, and is parked soon. Requests within a tick of each other count as one.
+// How long a connection must be silent before it is parked depends on its last requests. A client whose requests come within
+// ParkAfter of each other is polling or working, and its connection keeps its goroutine for ParkAfter. After a first request,
+// or one that follows a longer silence, the client will probably be silent again, and its connection is parked soon. Requests
+// within a tick of each other count as one.
 //
-// No timer watches the silence: the socket's deadline is the idle time-out's, and a Listener looks at its connections in
-// turn and interrupts the read of those that have been silent for long enough.
+// No timer measures the silence: the socket's deadline is the idle time-out's, and a Listener checks its connections in turn
+// and interrupts the read of those that have been silent for long enough.
 
 // Times in ticks. Lengths of silence are measured to a tick.
 const (
-	parkTicks = 40             // ParkAfter
-	nearTicks = parkTicks / 10 // instead of it, near the limits
-	soonTicks = 2              // after the first request, and after one that follows a long silence
-	freshLook = 8              // until a connection that has sent nothing is looked at again
+	parkTicks  = 40             // ParkAfter
+	nearTicks  = parkTicks / 10 // instead of ParkAfter, near the limits
+	soonTicks  = 2              // after the first request, and after one that follows a long silence
+	freshTicks = 8              // until a connection that has sent nothing is checked again
 )
 
-// wheel holds the connections that are not parked, each in the slot of the tick at which it is looked at next. That is about
-// once for each ParkAfter, however often it asks. The Listener's mu guards the slots.
+// wheel holds the connections that are not parked, each in the slot of the tick at which it is checked next. A connection is
+// checked about once per ParkAfter, however many requests it sends. The Listener's mu guards the slots.
 type wheel struct {
 	now   atomic.Uint32 // the current tick
-	wait  atomic.Uint32 // ticks of silence after which a connection is parked; 0: none is
+	wait  atomic.Uint32 // ticks of silence after which a connection is parked; 0: never
 	slots [64][]*Conn
 }
 
-// add puts c into the slot of a tick that many ticks from now, less than the number of slots.
+// add puts c into the slot that is ticks ahead of now. ticks must be less than the number of slots.
 func (w *wheel) add(c *Conn, ticks uint32) {
 	c.slot = uint8((w.now.Load() + ticks) % uint32(len(w.slots)))
 	slot := &w.slots[c.slot]
-	c.index = int32(len(*slot)) //nolint:gosec // one for each descriptor at most
+	c.index = int32(len(*slot)) //nolint:gosec // at most one per descriptor
 	*slot = append(*slot, c)
 }
 
@@ -43,21 +44,21 @@ func (w *wheel) remove(c *Conn) {
 	slot[c.index].index = c.index
 	slot[last] = nil
 	if slot = slot[:last]; last == 0 && cap(slot) > 1024 {
-		slot = nil // of a burst
+		slot = nil // free the memory of a burst
 	}
 	w.slots[c.slot] = slot
 }
 
-// look says whether c has been silent for long enough to be parked, and otherwise in how many ticks to look again. c may
-// serve a request meanwhile.
-func (w *wheel) look(c *Conn) (silent bool, again uint32) {
+// check says whether c has been silent for long enough to be parked, and in how many ticks to check c again. c may serve a
+// request meanwhile.
+func (w *wheel) check(c *Conn) (silent bool, again uint32) {
 	now, wait := w.now.Load(), w.wait.Load()
 	if !c.steady.Load() {
 		wait = min(wait, soonTicks)
 	}
 	switch State(c.state.Load()) {
 	case Fresh:
-		return false, freshLook
+		return false, freshTicks
 	case Active:
 		return false, max(wait, 1)
 	case Idle:
@@ -68,8 +69,8 @@ func (w *wheel) look(c *Conn) (silent bool, again uint32) {
 	return wait > 0, parkTicks
 }
 
-// note records, at the beginning of a request, whether c is polling. c's goroutine calls it, before c is Active.
-func (w *wheel) note(c *Conn) {
+// recordRequest records, at the beginning of a request, whether c is polling. c's goroutine calls it before c is Active.
+func (w *wheel) recordRequest(c *Conn) {
 	if State(c.state.Load()) != Idle {
 		return // the first request
 	}
@@ -78,35 +79,35 @@ func (w *wheel) note(c *Conn) {
 	}
 }
 
-// lookBatch is how many connections are looked at while the Listener's mu is held.
-const lookBatch = 256
+// checkBatch is how many connections are checked at a time while the Listener's mu is held.
+const checkBatch = 256
 
-// lookAt interrupts the silent ones among the connections of a slot, so that their goroutines park them.
-func (l *Listener) lookAt(slot int) {
-	var silent [lookBatch]*Conn
+// checkSlot interrupts the reads of a slot's silent connections, so that their goroutines park them.
+func (l *Listener) checkSlot(slot int) {
+	var silent [checkBatch]*Conn
 	w := &l.wheel
 	for i, more := 0, true; more; {
 		n := 0
 		l.mu.Lock()
-		for range lookBatch {
+		for range checkBatch {
 			if more = i < len(w.slots[slot]); !more {
 				break
 			}
 			c := w.slots[slot][i]
-			quiet, again := w.look(c)
+			quiet, again := w.check(c)
 			if quiet {
 				silent[n] = c
 				n++
 			}
 			w.remove(c)
 			w.add(c, again)
-			if int(c.slot) == slot { // it was its turn too early
+			if int(c.slot) == slot { // in this slot again: it was checked ahead of its tick
 				i++
 			}
 		}
 		l.mu.Unlock()
 		for _, c := range silent[:n] {
-			_ = c.sock.SetReadDeadline(past) // if it has closed meanwhile, nothing is left to do
+			_ = c.sock.SetReadDeadline(past) // fails if c was closed meanwhile
 		}
 		clear(silent[:n])
 	}
@@ -114,12 +115,12 @@ func (l *Listener) lookAt(slot int) {
 
 var past = time.Unix(1, 0)
 
-// turn advances the wheel to a tick.
-func (l *Listener) turn(to uint32) {
+// advance advances the wheel to a tick.
+func (l *Listener) advance(to uint32) {
 	for now := l.wheel.now.Load(); now != to; {
 		now++
 		l.wheel.now.Store(now)
-		l.lookAt(int(now % uint32(len(l.wheel.slots))))
+		l.checkSlot(int(now % uint32(len(l.wheel.slots))))
 	}
 }
 
@@ -127,15 +128,15 @@ func (l *Listener) turn(to uint32) {
 func (l *Listener) parkAfterTicks(ticks uint32) {
 	before := l.wheel.wait.Load()
 	if before == 0 || !l.wheel.wait.CompareAndSwap(before, ticks) || ticks >= before {
-		return // none is parked any more, or there is no hurry
+		return // parking has ended, or connections are not to be parked sooner
 	}
 	for slot := range l.wheel.slots {
-		l.lookAt(slot)
+		l.checkSlot(slot)
 	}
 }
 
-// interrupted says whether a read that has timed out did so before its deadline, and forgets that deadline. The silence may
-// have ended with a request that came just then.
+// interrupted says whether a read timed out before its deadline. If so, the deadline is set again for the next read: a request
+// may have arrived just before the interruption.
 func (c *Conn) interrupted() bool {
 	if d := c.read.set; !d.IsZero() && !time.Now().Before(d) {
 		return false
@@ -149,11 +150,11 @@ func (c *Conn) parks() bool {
 	if c.awake || c.provisional.Load() {
 		return false
 	}
-	if silent, _ := c.listener.wheel.look(c); !silent {
+	if silent, _ := c.listener.wheel.check(c); !silent {
 		return false
 	}
 	if c.records != nil && c.records.Inside() {
-		c.awake = true // half a record keeps its goroutine, and its deadline
+		c.awake = true // a connection with half a record keeps its goroutine and its deadline
 		return false
 	}
 	return true

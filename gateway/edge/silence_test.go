@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// interrupts is a socket that counts how often its reads were interrupted.
+// interrupts is a socket that counts the interruptions of its reads.
 type interrupts struct {
 	net.Conn
 	n int
@@ -24,7 +24,7 @@ func (i *interrupts) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
-// A connection that asks for the first time, or after a long silence, is parked soon; one that polls is not.
+// A connection is parked soon after its first request and after one that follows a long silence, but not while it polls.
 func TestParkedBySilence(t *testing.T) {
 	f := func(what string, wait uint32, asks []uint32, want ...uint32) {
 		t.Helper()
@@ -34,19 +34,19 @@ func TestParkedBySilence(t *testing.T) {
 		c := &Conn{Conn: sock, sock: sock, listener: l}
 		l.wheel.add(c, soonTicks+1)
 		var parked []uint32
-		there := true
+		inWheel := true
 		for tick := range uint32(300) {
-			l.turn(tick)
+			l.advance(tick)
 			if sock.n > 0 {
-				parked, sock.n, there = append(parked, tick), 0, false
+				parked, sock.n, inWheel = append(parked, tick), 0, false
 				l.wheel.remove(c)
 			}
 			for _, at := range asks {
 				if at != tick {
 					continue
 				}
-				if !there {
-					there = true
+				if !inWheel {
+					inWheel = true
 					l.wheel.add(c, soonTicks+1)
 				}
 				c.SetState(Active)
@@ -70,7 +70,7 @@ func TestParkedBySilence(t *testing.T) {
 	f("parking has ended", 0, []uint32{0, 20})
 }
 
-// A request that comes as the connection is interrupted is read, and so is the next.
+// A request that arrives while the read is interrupted is read, and so is the next.
 func TestInterruptedRequest(t *testing.T) {
 	client, sock := net.Pipe()
 	l := &Listener{Options: Options{Metrics: NewMetrics()}, readSlack: time.Second}
@@ -101,7 +101,7 @@ func TestInterruptedRequest(t *testing.T) {
 	}
 }
 
-// Each connection is in the slot and at the index that it knows, whatever comes and goes.
+// Each connection is in its slot, at its index, whatever is added and removed.
 func TestWheel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var w wheel
@@ -123,7 +123,7 @@ func TestWheel(t *testing.T) {
 	for i, slot := range w.slots {
 		for j, c := range slot {
 			if int(c.slot) != i || int(c.index) != j {
-				t.Fatalf("a connection at %d, %d of the wheel knows %d, %d", i, j, c.slot, c.index)
+				t.Fatalf("a connection in slot %d, index %d, records %d, %d", i, j, c.slot, c.index)
 			}
 			n++
 		}

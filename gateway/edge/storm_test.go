@@ -22,17 +22,18 @@ import (
 	"jobgate/gateway/edge"
 )
 
-// storm is clients that do at random all that clients do around the moment at which they are parked.
+// storm is a set of clients that send, pause and disconnect at random, often near the moment at which they are parked.
 type storm struct {
 	site   *site
 	config *tls.Config  // nil: plain
-	evicts bool         // a connection may end between two requests
-	end    time.Time    // see goes
-	most   atomic.Int64 // parked at once
+	evicts bool         // a connection may be closed between two requests
+	end    time.Time    // see running
+	most   atomic.Int64 // the most connections that were parked at once
 }
 
-// goes says whether the storm goes on: for its time, and on a busy machine until one is parked, within a minute.
-func (s *storm) goes() bool {
+// running says whether the storm goes on: until its end and, on a busy machine, until a connection was parked, but for at most
+// a minute more.
+func (s *storm) running() bool {
 	late := time.Since(s.end)
 	return late < 0 || s.most.Load() == 0 && late < time.Minute
 }
@@ -53,16 +54,16 @@ func (s *storm) connect() (*client, error) {
 	_ = raw.SetDeadline(time.Now().Add(time.Minute))
 	c := &client{Conn: raw, raw: raw}
 	if s.config != nil {
-		c.Conn = tls.Client(halting{raw}, s.config)
+		c.Conn = tls.Client(splitting{raw}, s.config)
 	}
 	c.r = bufio.NewReader(c.Conn)
 	return c, nil
 }
 
-// halting is a connection on which TLS records come in two pieces at times, with a pause between.
-type halting struct{ net.Conn }
+// splitting is a connection that sometimes sends a TLS record in two pieces, with a pause between them.
+type splitting struct{ net.Conn }
 
-func (h halting) Write(b []byte) (int, error) {
+func (h splitting) Write(b []byte) (int, error) {
 	if len(b) < 2 || rand.N(6) > 0 {
 		return h.Conn.Write(b)
 	}
@@ -75,9 +76,9 @@ func (h halting) Write(b []byte) (int, error) {
 	return cut + n, err
 }
 
-// run is one client's life after the other.
+// run runs one client after the other.
 func (s *storm) run(name int) error {
-	for s.goes() {
+	for s.running() {
 		c, err := s.connect()
 		if err != nil {
 			return err
@@ -91,16 +92,16 @@ func (s *storm) run(name int) error {
 	return nil
 }
 
-// pause waits, around the moment of parking as a rule.
+// pause waits, usually until about the moment of parking.
 func pause() {
 	if rand.N(3) > 0 {
 		time.Sleep(soon + rand.N(soon/2) - soon/8)
 	}
 }
 
-// live uses one connection until it is let go of.
+// live uses one connection until it ends.
 func (s *storm) live(c *client, name int) error {
-	for s.goes() {
+	for s.running() {
 		n := 1
 		if rand.N(4) == 0 {
 			n += rand.N(4) // pipelined
@@ -126,12 +127,12 @@ func (s *storm) live(c *client, name int) error {
 		}
 		pause()
 		switch rand.N(20) {
-		case 0: // leaves
+		case 0: // closes
 			return c.Close()
-		case 1: // leaves without a word
+		case 1: // resets the connection
 			_ = c.raw.(*net.TCPConn).SetLinger(0)
 			return nil
-		case 2: // leaves in the middle of a request, or of a record
+		case 2: // closes in the middle of a request, or of a record
 			_, err := c.raw.Write([]byte("PUT"))
 			if s.evicts && ended(err) {
 				err = nil
@@ -142,7 +143,7 @@ func (s *storm) live(c *client, name int) error {
 	return nil
 }
 
-// send sends b, in pieces at times.
+// send sends b, sometimes in two pieces.
 func (s *storm) send(c *client, b []byte) error {
 	if rand.N(4) == 0 {
 		cut := 1 + rand.N(len(b)-1)
@@ -168,13 +169,12 @@ func (c *client) answer(want string) error {
 	return nil
 }
 
-// ended says whether an error is a connection that was closed before an answer began.
+// ended says whether err is that of a connection that was closed by the server.
 func ended(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// Whatever clients do, every request that is sent on a connection that nobody closed is answered, and in the end nobody
-// is left.
+// Whatever clients do, every request on an open connection is answered, and in the end no connection is left.
 func TestStorm(t *testing.T) {
 	t.Parallel()
 	files, pair := certificate(t, time.Now().Add(time.Hour))
@@ -202,9 +202,9 @@ func TestStorm(t *testing.T) {
 			stop := make(chan struct{})
 			for i := range clients {
 				group.Go(func() {
-					for s.goes() {
+					for s.running() {
 						err := s.run(i)
-						if err != nil && (limit == 0 || !ended(err)) { // at the limit a new one may be refused
+						if err != nil && (limit == 0 || !ended(err)) { // at the limit a new connection may be refused
 							t.Error(err)
 							return
 						}
@@ -228,9 +228,9 @@ func TestStorm(t *testing.T) {
 			close(stop)
 			<-watched
 			if s.most.Load() == 0 {
-				t.Error("none was ever parked")
+				t.Error("no connection was parked")
 			}
-			eventually(t, "all have left", func() bool {
+			eventually(t, "all are closed", func() bool {
 				n := 0.0
 				for _, state := range []string{"fresh", "active", "idle", "parked"} {
 					n += s.site.state(t, state)

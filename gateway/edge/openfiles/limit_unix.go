@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Limit returns how many files the process may have open; 0 if nothing limits them. Go has raised the soft limit to
-// the hard one before main begins.
+// Limit returns how many files the process may have open; 0 if there is no limit. Go raises the soft limit to the hard one
+// before main begins.
 func Limit() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil || uint64(limit.Cur) > math.MaxInt32 {

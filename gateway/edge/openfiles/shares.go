@@ -1,27 +1,27 @@
 package openfiles
 
-// Division of the open-files limit. Files not given to a listener are for the gateway itself: the store, templates,
+// Division of the open-files limit. Files that no listener gets are for the gateway itself: the store, templates,
 // connections to AWS, connections being rejected.
 const (
-	ownFiles      = 64 // and an eighth of the limit
-	adminFiles    = 16 // reserved, so that probes and metrics work during a flood
+	ownFiles      = 64 // for the gateway itself, plus an eighth of the limit
+	adminFiles    = 16 // for the operators' listener at least, so that probes and metrics work during a flood
 	maxAdminFiles = 256
 
-	// maxUpstreamFiles exceeds the upstream connections in use at once: of many devices, most are silent.
+	// maxUpstreamFiles is more than the upstream connections in use at once, because most devices are silent.
 	maxUpstreamFiles = 16 << 10
 )
 
 // Share is how many connections a listener gets.
 type Share struct {
-	Weight int // against the other listeners'; 0: it is the operators', whose part is reserved
-	Max    int // the operator's own limit; 0: what is left
-	// Proxied: a request may also need a connection to an upstream. Half of the share is reserved for those, up to
-	// maxUpstreamFiles.
+	Weight int // relative to the other listeners'; 0: the operators' listener, whose share is reserved
+	Max    int // the limit set by the operator; 0: none
+	// Proxied: a request may also need a connection to an upstream. Half of the share is reserved for upstream connections,
+	// up to maxUpstreamFiles.
 	Proxied bool
 }
 
-// Divide returns how many connections each listener may have at once when the process may open limit files: its share of
-// what is left after the reserves, or its Max if that is less. A limit of 0 is unknown, and nothing is divided then.
+// Divide returns how many connections each listener may have at once when the process may open limit files: its share of the
+// files left after the reserves, or its Max if that is less. A limit of 0 means no limit: each listener gets its Max.
 func Divide(limit int, shares ...Share) []int {
 	given := make([]int, len(shares))
 	left, weights := limit-ownFiles-limit/8, 0
@@ -41,7 +41,7 @@ func Divide(limit int, shares ...Share) []int {
 			if s.Proxied {
 				n -= min(n/2, maxUpstreamFiles)
 			}
-			given[i] = max(4, n) // a limit of so few files serves nobody well
+			given[i] = max(4, n) // with fewer, the listener would be of no use
 			fallthrough
 		default:
 			if s.Max > 0 {

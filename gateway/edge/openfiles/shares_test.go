@@ -24,9 +24,9 @@ func TestDivide(t *testing.T) {
 	f(256, []int{54, 18, 18, 16}, proxied, sidecar, control, admin)
 	f(1<<20, []int{900800, 256}, proxied, admin)
 	f(0, []int{0}, proxied)
-	f(0, []int{50, 0}, limited, admin) // nothing limits files
+	f(0, []int{50, 0}, limited, admin) // no limit of open files
 	f(64, []int{4, 16}, devices, admin)
-	for limit := 200; limit < 5000; limit++ { // never more than there are
+	for limit := 200; limit < 5000; limit++ { // the sum never exceeds the limit
 		sum := 0
 		for _, n := range openfiles.Divide(limit, devices, devices, sidecar, control, admin) {
 			sum += n

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Poller waits for many sockets: an epoll set that Go's own poller waits for, so that no thread is blocked.
+// Poller waits for many sockets. It is an epoll set that Go's own poller waits for, so that no thread is blocked.
 type Poller struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -16,13 +16,13 @@ type Poller struct {
 	events [256]syscall.EpollEvent
 }
 
-// New returns a Poller, or errors.ErrUnsupported where the system has none.
+// New returns a Poller, or errors.ErrUnsupported on other systems.
 func New() (*Poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	_ = syscall.SetNonblock(fd, true) // what os.NewFile hands to Go's poller
+	_ = syscall.SetNonblock(fd, true) // os.NewFile passes only non-blocking files to Go's poller
 	p := &Poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
 	if p.raw, err = p.file.SyscallConn(); err != nil {
 		_ = p.file.Close()
@@ -31,17 +31,19 @@ func New() (*Poller, error) {
 	return p, nil
 }
 
-// Add waits for fd, which Wait reports with mark, until it is removed or closed. A socket that has bytes already is found by the next Wait.
+// Add adds fd, which Wait reports once, with mark, unless fd is removed or closed first. If fd has unread bytes already, the
+// next Wait reports it.
 func (p *Poller) Add(fd, mark int32) error {
 	event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT, Fd: fd, Pad: mark}
 	return os.NewSyscallError("epoll_ctl", syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_ADD, int(fd), &event))
 }
 
-// Remove stops waiting for fd, which must be open.
+// Remove removes fd, which must be open.
 func (p *Poller) Remove(fd int32) { _ = syscall.EpollCtl(p.fd, syscall.EPOLL_CTL_DEL, int(fd), nil) }
 
-// Wait blocks until there are sockets that have bytes or have ended, calls f with each, and with ended if the peer
-// has ended or failed; bytes of it may be unread. It returns an error once the poller is closed. One goroutine calls it.
+// Wait blocks until sockets have bytes or have ended, and calls f for each. ended says that the peer has closed, or that the
+// connection failed; there may still be unread bytes. Wait returns an error once the poller is closed. Only one goroutine may
+// call it.
 func (p *Poller) Wait(f func(fd, mark int32, ended bool)) error {
 	var n int
 	var failure error
@@ -62,7 +64,7 @@ func (p *Poller) Wait(f func(fd, mark int32, ended bool)) error {
 	return nil
 }
 
-// Close ends the waiting.
+// Close ends Wait.
 func (p *Poller) Close() { _ = p.file.Close() }
 
 // Unread says whether a socket whose peer has closed still has unread bytes. fd must be open.

@@ -4,10 +4,10 @@ package poller
 
 import "errors"
 
-// Poller is for Linux. Elsewhere a goroutine waits for each connection.
+// Poller is for Linux. On other systems each connection has a goroutine.
 type Poller struct{}
 
-// New returns a Poller, or errors.ErrUnsupported where the system has none.
+// New returns errors.ErrUnsupported.
 func New() (*Poller, error) { return nil, errors.ErrUnsupported }
 
 // Add returns errors.ErrUnsupported.
@@ -22,8 +22,8 @@ func (*Poller) Wait(func(fd, mark int32, ended bool)) error { return errors.ErrU
 // Close does nothing.
 func (*Poller) Close() {}
 
-// Unread says true: the system is not asked.
+// Unread returns true without asking the system.
 func Unread(int32) bool { return true }
 
-// Writable says true: the system is not asked.
+// Writable returns true without asking the system.
 func Writable(int32) bool { return true }

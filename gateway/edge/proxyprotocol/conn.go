@@ -9,27 +9,27 @@ import (
 	"net/netip"
 )
 
-// Conn is a socket whose peer may begin with a PROXY protocol header, version 2:
+// Conn is a socket whose peer may send a PROXY protocol header, version 2, first:
 //
-//	\r\n\r\n\0\r\nQUIT\n │ version, command │ family, transport │ length (2) │ addresses and more, of that length
+//	\r\n\r\n\0\r\nQUIT\n │ version, command │ family, transport │ length (2) │ addresses and TLVs, of that length
 //
-// (proxy-protocol.txt §2.2). Other data is passed on unchanged.
+// (proxy-protocol.txt §2.2). Data without a header is passed on unchanged.
 type Conn struct {
 	net.Conn
 	begun  bool
-	early  []byte   // what was read and belongs to the client
-	Source net.Addr // the client's, once something was read; nil: the peer's own
+	early  []byte   // bytes of the client that were read in search of a header
+	Source net.Addr // the client's address in the header, set by the first Read; nil: none, use the peer's
 }
 
 const (
 	proxySignature = "\r\n\r\n\x00\r\nQUIT\n"
 	proxyFixed     = 16
-	maxProxyBody   = 4 << 10 // addresses and TLVs, the client's certificate not among them
+	maxProxyBody   = 4 << 10 // addresses and TLVs, but no client certificate
 )
 
 var errProxyHeader = errors.New("the PROXY protocol header is malformed")
 
-// Read reads what comes after the header.
+// Read reads the data after the header.
 func (p *Conn) Read(b []byte) (int, error) {
 	if !p.begun {
 		p.begun = true
@@ -45,7 +45,7 @@ func (p *Conn) Read(b []byte) (int, error) {
 	return p.Conn.Read(b)
 }
 
-// CloseWrite ends the writing.
+// CloseWrite closes the write side.
 func (p *Conn) CloseWrite() error {
 	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -74,13 +74,13 @@ func (p *Conn) begin() error {
 	if _, err := io.ReadFull(p.Conn, body); err != nil {
 		return err
 	}
-	if head[12]&0xf == 0 { // LOCAL: the peer's own, a health check
+	if head[12]&0xf == 0 { // LOCAL: the peer's own connection, such as a health check
 		return nil
 	}
 	return p.parse(head[13], body)
 }
 
-// startsAlike says whether head may be, or become, that of a PROXY header.
+// startsAlike says whether head is the beginning of a PROXY header, as far as it goes.
 func startsAlike(head []byte) bool {
 	n := min(len(head), len(proxySignature))
 	return string(head[:n]) == proxySignature[:n]
@@ -94,13 +94,13 @@ func (p *Conn) parse(family byte, body []byte) error {
 		size = 4
 	case 2:
 		size = 16
-	default: // unspecified, or a Unix socket: nothing to learn
+	default: // unspecified, or a Unix socket: no address
 		return nil
 	}
 	if len(body) < 2*size+4 {
 		return errProxyHeader
 	}
-	source, _ := netip.AddrFromSlice(body[:size]) // of a right size
+	source, _ := netip.AddrFromSlice(body[:size]) // the size is valid
 	p.Source = net.TCPAddrFromAddrPort(netip.AddrPortFrom(source, binary.BigEndian.Uint16(body[2*size:])))
 	return nil
 }

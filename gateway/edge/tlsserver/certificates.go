@@ -12,13 +12,13 @@ import (
 	"jobgate/gateway/localfile"
 )
 
-// Files names the files of a listener's certificate. They are read again when they change.
+// Files names the files of a listener's certificate. They are reloaded when they change.
 type Files struct {
-	Setting           string // that names the files, for errors: "tls", "control_tls"
+	Setting           string // the setting that names the files, for errors: "tls", "control_tls"
 	CertFile, KeyFile string
-	ClientCAFile      string // not "": client certificates are verified against it
+	ClientCAFile      string // the authorities that verify client certificates; "": certificates are not verified
 	RequireClientCert bool
-	NextProtos        []string      // by ALPN; nil: http/1.1
+	NextProtos        []string      // protocols for ALPN; nil: http/1.1
 	Every             time.Duration // how often Watch checks the files; 0: every 2 s
 }
 
@@ -26,7 +26,7 @@ type Files struct {
 type Certificates struct {
 	files   Files
 	log     *slog.Logger
-	base    *tls.Config // keeps the session tickets' keys across reloads
+	base    *tls.Config // keeps the keys of session tickets across reloads
 	current atomic.Pointer[tls.Config]
 	changes *localfile.Watcher
 }
@@ -48,7 +48,7 @@ func New(files Files, log *slog.Logger) (*Certificates, error) {
 	return c, nil
 }
 
-// Config returns the configuration to serve TLS with. Each handshake uses the current certificate.
+// Config returns the server's TLS configuration. Each handshake uses the current certificate.
 func (c *Certificates) Config() *tls.Config { return c.base }
 
 func (t Files) load() (*tls.Config, error) {
@@ -78,8 +78,7 @@ func (t Files) load() (*tls.Config, error) {
 	return config, nil
 }
 
-// Watch loads the files again when they change, until ctx ends. If they cannot be loaded,
-// the current certificate stays.
+// Watch reloads the files when they change, until ctx ends. If they cannot be loaded, the current certificate stays in use.
 func (c *Certificates) Watch(ctx context.Context) {
 	c.changes.Run(ctx, func() {
 		config, err := c.files.load()

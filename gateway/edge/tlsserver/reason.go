@@ -11,20 +11,20 @@ import (
 	"syscall"
 )
 
-// The reasons of failed handshakes, a label.
+// The reasons for failed handshakes, values of a label.
 const (
-	reasonTimeout     = "timeout"            // the client did not go on within the read time-out
-	ReasonClosed      = "closed"             // the client went away
-	reasonNotTLS      = "not_tls"            // what came is not TLS
-	reasonCertificate = "client_certificate" // the client has none, or one that is not valid here
-	reasonRefused     = "refused_by_client"  // the client sent an alert: it does not trust the certificate, say
-	reasonProtocol    = "protocol"           // no version, cipher or protocol in common, or a malformed message
+	reasonTimeout     = "timeout"            // the client did not finish within the read time-out
+	ReasonClosed      = "closed"             // the client disconnected
+	reasonNotTLS      = "not_tls"            // the client does not speak TLS
+	reasonCertificate = "client_certificate" // the client's certificate is missing or not valid
+	reasonRefused     = "refused_by_client"  // the client sent an alert, for example because it does not trust the certificate
+	reasonProtocol    = "protocol"           // no common version, cipher or protocol, or a malformed message
 )
 
-// Reasons is all of them.
+// Reasons are all reasons.
 var Reasons = []string{reasonTimeout, ReasonClosed, reasonNotTLS, reasonCertificate, reasonRefused, reasonProtocol}
 
-// Reason returns the reason for a handshake's error.
+// Reason returns the reason for a failed handshake from its error.
 func Reason(err error) string {
 	var record tls.RecordHeaderError
 	var invalid *tls.CertificateVerificationError

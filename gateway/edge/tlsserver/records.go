@@ -8,9 +8,9 @@ import "net"
 //	type (1) │ version (2) │ length (2) │ payload, of that length
 type Records struct {
 	net.Conn
-	head uint8  // bytes of a header that have come
-	size uint16 // of the payload, as far as the header says
-	left uint16 // bytes of the payload that have not come
+	head uint8  // bytes of the header that have arrived
+	size uint16 // of the payload, as far as the header has arrived
+	left uint16 // bytes of the payload that are missing
 }
 
 const recordHeader = 5

@@ -2,7 +2,7 @@ package tlsserver
 
 import "testing"
 
-// Records knows where a record ends, however the bytes come.
+// Records finds the end of each record, however the bytes are split.
 func TestRecords(t *testing.T) {
 	stream := "\x16\x03\x01\x00\x03abc" + "\x17\x03\x03\x00\x00" + "\x17\x03\x03\x01\x04" + string(make([]byte, 260))
 	whole := map[int]bool{0: true, 8: true, 13: true, len(stream): true}
