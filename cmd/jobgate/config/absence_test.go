@@ -13,7 +13,7 @@ import (
 	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
-// guarded is a configuration in which everything that can narrow what is allowed does.
+// guarded is a configuration that uses every setting that can restrict what is allowed.
 const guarded = `{
 	"listen": "127.0.0.1:8080", "admin": "127.0.0.1:9090", "admin_debug": false,
 	"sidecar": ":8081", "sidecar_token_file": "/t", "control": ":8082",
@@ -36,7 +36,7 @@ const guarded = `{
 	"memory": "low"
 }`
 
-// rights lists what c allows, each right as a line. Less written must never add a line.
+// rights returns the rights that c grants. Removing text from a configuration must never add a right.
 func rights(c *Config) map[string]bool {
 	all := map[string]bool{}
 	add := func(holds bool, format string, args ...any) {
@@ -87,11 +87,11 @@ func rights(c *Config) map[string]bool {
 	return all
 }
 
-// alias stands in a generated file for a name of nothing.
-const alias = "ALIAS OF NOTHING"
+// alias marks a YAML alias without an anchor in a generated file.
+const alias = "DANGLING ALIAS"
 
-// spoil changes what stands at one place of the tree, chosen by r, and says how. Keys lose or change letters; values
-// become null, empty or an alias of nothing; items go.
+// spoil makes a mistake at one place of the tree, chosen by r, and describes it. It misspells keys, and replaces values by
+// null, an empty value or a dangling alias.
 func spoil(r *rand.Rand, tree any, where string) (how string) {
 	switch t := tree.(type) {
 	case map[string]any:
@@ -139,11 +139,12 @@ func isBranch(v any) bool {
 	return false
 }
 
+// nothing returns the nth kind of missing value.
 func nothing(n int) any {
 	return []any{nil, "", []any{}, map[string]any{}, alias, []any{nil}, []any{""}, []any{alias}}[n]
 }
 
-// emptied is the empty value of v's kind.
+// emptied returns the empty value of v's kind.
 func emptied(v any) any {
 	switch v.(type) {
 	case map[string]any:
@@ -166,8 +167,8 @@ func misspelled(r *rand.Rand, key string) string {
 	}
 }
 
-// TestAbsenceIsNeverPermission proves the law of this package on generated configurations: whatever is misspelled, empty,
-// null or dangling is refused, or allows nothing that the configuration would not allow without the mistake.
+// TestAbsenceIsNeverPermission checks on generated configurations that a mistake never grants a right: a misspelled key, or
+// an empty, null or dangling value, is refused or allows no more than the configuration without the mistake.
 func TestAbsenceIsNeverPermission(t *testing.T) {
 	base := strings.Replace(guarded, `, "content_type": null`, "", 1)
 	loaded, err := Load(Options{Path: "base.yaml", Source: []byte(base)})
@@ -199,16 +200,16 @@ func TestAbsenceIsNeverPermission(t *testing.T) {
 		accepted++
 		for right := range rights(&got.Config) {
 			if !allowed[right] {
-				t.Errorf("%s: adds %q", strings.Join(how, ", "), right)
+				t.Errorf("%s: grants %q", strings.Join(how, ", "), right)
 			}
 		}
 	}
 	if refused < 1000 || accepted < 50 {
-		t.Errorf("%d refused and %d accepted: the generated mistakes prove nothing", refused, accepted)
+		t.Errorf("%d refused and %d accepted: too few for a meaningful test", refused, accepted)
 	}
 }
 
-// TestWrittenButEmpty pins what is said of the keys whose absence allows more.
+// TestWrittenButEmpty pins the errors of empty keys whose absence would allow more.
 func TestWrittenButEmpty(t *testing.T) {
 	f := func(source, want string) {
 		t.Helper()

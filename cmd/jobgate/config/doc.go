@@ -1,4 +1,4 @@
-// Package config reads jobgate's configuration and reports everything that is wrong with it.
+// Package config reads jobgate's configuration and reports all its faults.
 //
 //	defaults -> file -> environment -> flags -> rules across settings -> Loaded
 //	(tags)     (YAML)   (JOBGATE_…)   (--listen)  (validate_*.go)

@@ -7,7 +7,7 @@ import (
 	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
-// FuzzLoad proves that no file makes Load panic, and that what it accepts it prints so that it accepts it again.
+// FuzzLoad checks that Load never panics, and that it accepts the printed form of each configuration that it accepts.
 func FuzzLoad(f *testing.F) {
 	f.Add([]byte(everything))
 	f.Add([]byte(served + "roles: {a: {arn: &x \"arn:aws:iam::123456789012:role/a\", source_role: a}, b: *x}"))
@@ -17,7 +17,7 @@ func FuzzLoad(f *testing.F) {
 		first, err := Load(Options{Path: "f.yaml", Source: source})
 		if err != nil {
 			if _, ok := strictyaml.AsFaults(err); !ok {
-				t.Fatalf("%T: %v", err, err)
+				t.Fatalf("an error that is not Faults: %T: %v", err, err)
 			}
 			return
 		}
@@ -26,7 +26,7 @@ func FuzzLoad(f *testing.F) {
 			t.Fatal(err)
 		}
 		if bytes.Contains(printed.Bytes(), []byte(redacted)) {
-			return // what is hidden cannot be read again
+			return // a redacted configuration cannot be read again
 		}
 		if _, err := Load(Options{Path: "g.yaml", Source: printed.Bytes()}); err != nil {
 			t.Fatalf("%v in\n%s", err, printed.Bytes())

@@ -11,7 +11,7 @@ import (
 	"jobgate/cmd/jobgate/config/strictyaml"
 )
 
-// Scope says which rules across settings must hold.
+// Scope selects the rules across settings to check.
 type Scope uint8
 
 const (
@@ -26,7 +26,7 @@ type (
 	Origin = strictyaml.Origin
 	// Fault is one thing wrong with the configuration.
 	Fault = strictyaml.Fault
-	// Faults is all of them, or a list of warnings.
+	// Faults is a list of faults or warnings.
 	Faults = strictyaml.Faults
 	// Size is a number of bytes.
 	Size = strictyaml.Size
@@ -40,7 +40,7 @@ const envPrefix = "JOBGATE_"
 // Settings lists every setting in the order of the file.
 func Settings() []Setting { return strictyaml.Settings(reflect.TypeFor[Config](), envPrefix) }
 
-// Default is the configuration of no file, no environment and no flags. It is not checked: alone it serves nothing.
+// Default returns the configuration without a file, environment and flags. It is not validated, and serves nothing.
 func Default() *Config {
 	c := new(Config)
 	strictyaml.Defaults(c)
@@ -59,18 +59,18 @@ type Options struct {
 	Scope   Scope
 }
 
-// Loaded is a configuration without faults, and where each of its values came from.
+// Loaded is a valid configuration, with the origin of each of its values.
 type Loaded struct {
 	Config
 	Warnings Faults // such as a device listener without authentication, or an unknown variable
 	origins  map[string]Origin
 }
 
-// Origin says where key was written; the zero Origin for a default.
+// Origin returns where key was written; the zero Origin for a default.
 func (l *Loaded) Origin(key string) Origin { return l.origins[key] }
 
 // Load reads the configuration: defaults, then the file, the environment and the flags, each overriding the one before.
-// It returns all that is wrong as Faults; a file that cannot be read is an ordinary error.
+// It returns all faults as Faults. If the file cannot be read, it returns an ordinary error.
 func Load(o Options) (*Loaded, error) {
 	d := &strictyaml.Decoder{File: o.Path, Origins: map[string]Origin{}}
 	c := Default()
@@ -103,7 +103,7 @@ var serviceLinks = regexp.MustCompile(`^JOBGATE_(.+_)?(SERVICE_HOST|SERVICE_PORT
 func environment(d *strictyaml.Decoder, environ []string, c *Config) (warnings Faults) {
 	keys := map[string]string{}
 	var names []string
-	others := map[string]string{"JOBGATE_CONFIG": ""} // the --config flag's own
+	others := map[string]string{"JOBGATE_CONFIG": ""} // read by the --config flag
 	for _, s := range Settings() {
 		if s.Env == "" {
 			others[strictyaml.EnvName(envPrefix, topKey(s.Key))] = topKey(s.Key)
@@ -140,7 +140,7 @@ func unknownVariable(name string, others map[string]string, names []string) Faul
 	return Faults{{Origin: Origin{Env: name}, Problem: "names no setting and is ignored", Fix: strictyaml.DidYouMean(name, names)}}
 }
 
-// topKey is what comes before the first list index or map name in a key such as routes[].path: "routes".
+// topKey returns the part of a key before its first list index or map name: "routes" for routes[].path.
 func topKey(key string) string {
 	if before, _, found := strings.Cut(key, "[]"); found {
 		return before
@@ -177,8 +177,8 @@ func unknownSetting(at Origin, key string) Fault {
 	return Fault{Origin: at, Key: key, Problem: "is not a known key", Fix: strictyaml.DidYouMean(key, scalars)}
 }
 
-// Peek returns what Load would, unchecked, for commands that call a running gateway. It ignores faults in the file, because
-// the gateway may be running with an earlier version of it.
+// Peek returns what Load would, but not validated, for commands that call a running gateway. It ignores faults in the
+// file, because the gateway may be running with an earlier version of it.
 func Peek(o Options) *Config {
 	d := &strictyaml.Decoder{File: o.Path, Origins: map[string]Origin{}}
 	c := Default()

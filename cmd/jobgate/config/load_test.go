@@ -22,7 +22,7 @@ func faultsOf(t *testing.T, source string, environ []string, flags ...Flag) stri
 
 const served = "listen: 127.0.0.1:8080\nupstream: [http://127.0.0.1:9000]\n"
 
-// TestLoadFaults has a case for each way a file can be misread: the text is what the operator sees, and is pinned.
+// TestLoadFaults has a case for each kind of mistake in a file. It pins the text that the operator sees.
 func TestLoadFaults(t *testing.T) {
 	f := func(source, want string) {
 		t.Helper()
@@ -61,7 +61,7 @@ func TestLoadFaults(t *testing.T) {
 	f(served+"presign: {max_url_bytes: 12345678901234567890}", `jobgate.yaml:3:26: presign.max_url_bytes: "12345678901234567890" is out of range; allowed: 0..65536`)
 	f(served+"presign: {max_url_bytes: 123456789012345678901234}", `jobgate.yaml:3:26: presign.max_url_bytes: "123456789012345678901234" is out of range; allowed: 0..65536`)
 
-	// What stands before the document.
+	// Byte order marks and directives before the document.
 	f("\xef\xbb\xbf"+served, "")
 	f("%YAML 1.2\n---\n"+served, "")
 	f("\xef\xbb\xbf%YAML 1.1\n---\n"+served+"...\n", "")
@@ -70,7 +70,7 @@ func TestLoadFaults(t *testing.T) {
 	f("%TAG ! tag:x,2000:\n---\n"+served, `jobgate.yaml:1:1: the directive %TAG is not supported; remove it`)
 	f("%YAML 1.2\n---\n"+served+"---\nadmin: a:1", "jobgate.yaml:6:1: a second YAML document begins here; keep one document per file")
 
-	// What a name stands for.
+	// Aliases, merges and tags.
 	f(served+"presign: {allow: *nowhere}", `jobgate.yaml:3:18: presign.allow: *nowhere names no anchor that stands before it; write the value itself, or define &nowhere above`)
 	f(served+"presign: {allow: *later, allow_upload: &later ['arn:aws:s3:::f/*']}", `jobgate.yaml:3:18: presign.allow: *later names no anchor that stands before it; write the value itself, or define &later above`)
 	f(served+"*key : x", `jobgate.yaml:3:1: *key is not a key; write the key's name itself`)
@@ -85,7 +85,7 @@ func TestLoadFaults(t *testing.T) {
 	}, "\n"))
 }
 
-// TestLoadLayers proves flag over environment over file over default, and that each says where it came from.
+// TestLoadLayers checks the precedence of flag, environment, file and default, and the origin of each value.
 func TestLoadLayers(t *testing.T) {
 	f := func(source string, environ []string, flags []Flag, want, origin string) {
 		t.Helper()
@@ -106,7 +106,7 @@ func TestLoadLayers(t *testing.T) {
 	f("presign: {expires: 10m}", []string{"JOBGATE_PRESIGN_EXPIRES="}, nil, "10m", "j.yaml:3:20")
 }
 
-// TestLoadOutside pins the faults of the environment and of flags.
+// TestLoadOutside pins the faults of values from the environment and from flags.
 func TestLoadOutside(t *testing.T) {
 	f := func(environ []string, flags []Flag, want string) {
 		t.Helper()
@@ -152,13 +152,13 @@ func TestLoadMissingFile(t *testing.T) {
 	}
 }
 
-// TestLoadValues reads one of each kind of value, with anchors, quotes and numbers that are names.
+// TestLoadValues reads a value of each kind, with anchors, quotes and numbers as strings.
 func TestLoadValues(t *testing.T) {
 	l, err := Load(Options{Path: "j.yaml", Source: []byte(served + `
 x: &unused
 `)})
 	if err == nil {
-		t.Fatalf("an unknown key passed: %v", l)
+		t.Fatalf("an unknown key was accepted: %v", l)
 	}
 	l, err = Load(Options{Path: "j.yaml", Source: []byte(served + `
 jobs: {account: 000123456789}

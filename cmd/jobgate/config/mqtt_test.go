@@ -14,10 +14,10 @@ func TestMQTT(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := loaded.MQTTFiles(); got != (MQTTTLS{"/c", "/k", "/a", "/r"}) {
-		t.Errorf("the files are %+v, those of tls and the list of its own were meant", got)
+		t.Errorf("the files are %+v, want those of tls with mqtt.tls.crl_file", got)
 	}
 	if loaded, err = load("mqtt: {listen: 127.0.0.1:1883}"); err != nil || loaded.MQTT.Auth.Mode != "none" {
-		t.Errorf("%v, %v", loaded, err)
+		t.Errorf("the default mode on loopback: %v, %v, want none", loaded, err)
 	}
 	f := func(text, want string) {
 		t.Helper()
@@ -47,6 +47,6 @@ func TestMQTT(t *testing.T) {
 	f(`mqtt: {broker: {url: "mqtt://10.0.0.1:1883"}}`, "is not encrypted")
 	_, err = Load(Options{Path: "x.yaml", Source: []byte("sidecar: 127.0.0.1:8081\nmqtt: {listen: \"127.0.0.1:1883\"}")})
 	if err == nil || !strings.Contains(err.Error(), "jobs are off") {
-		t.Errorf("%v", err)
+		t.Errorf("mqtt.listen without jobs: %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 const redacted = "REDACTED"
 
-// redactURL hides what may be secret in a URL: user information and the query.
+// redactURL replaces the parts of a URL that may be secret: user information and the query.
 func redactURL(text string) string {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
@@ -37,7 +37,7 @@ func redactURL(text string) string {
 }
 
 // WriteTo writes the effective configuration as YAML: every setting, with a comment where it does not come from the
-// defaults. External ids, and users and queries in URLs, are redacted; other secrets stand in files of their own.
+// defaults. External ids, and users and queries in URLs, are redacted. All other secrets are in separate files.
 func (l *Loaded) WriteTo(w io.Writer) (int64, error) {
 	p := printer{w: bufio.NewWriter(w), origins: l.origins}
 	p.structure(reflect.ValueOf(l.Config), "", 0)
@@ -92,14 +92,14 @@ func (p *printer) value(v reflect.Value, tag reflect.StructTag, name, key string
 	}
 }
 
-// isUnset says whether v is as if its key were absent, if no written value means the same.
+// isUnset reports whether v can only result from an absent key, because no written value would mean the same.
 func isUnset(v reflect.Value, tag reflect.StructTag) bool {
 	switch {
 	case !v.IsZero():
 		return false
 	case v.Kind() == reflect.Slice, tag.Get("empty") == "refused":
 		return true
-	case v.Type() == reflect.TypeFor[time.Duration](): // another setting is its default
+	case v.Type() == reflect.TypeFor[time.Duration](): // its default is another setting
 		return tag.Get("default") == ""
 	}
 	return v.Kind() == reflect.String && tag.Get("enum") != ""

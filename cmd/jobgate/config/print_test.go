@@ -28,7 +28,7 @@ presign: {allow: ["arn:aws:s3:::firmware/*"], bucket_regions: {my.bucket: eu-wes
 cache: {max_bytes: 1000000000B}
 `
 
-// TestWriteTo proves that the printed configuration, read again, is the same configuration.
+// TestWriteTo checks that the printed configuration reads back as the same configuration.
 func TestWriteTo(t *testing.T) {
 	first, err := Load(Options{Path: "j.yaml", Source: []byte(everything), Environ: []string{"JOBGATE_MEMORY=low"}})
 	if err != nil {

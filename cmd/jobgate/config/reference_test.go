@@ -21,7 +21,7 @@ const (
 	tableEnd   = "<!-- /settings -->"
 )
 
-// TestSettingsTable proves that the settings table of SETTINGS.md is what the structs say. With -update it writes the table.
+// TestSettingsTable checks that the settings table of SETTINGS.md matches the structs. With -update it writes the table.
 func TestSettingsTable(t *testing.T) {
 	page, err := os.ReadFile(reference)
 	if err != nil {
@@ -37,7 +37,7 @@ func TestSettingsTable(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table of SETTINGS.md is not what the structs say; run go test ./cmd/jobgate/config -run SettingsTable -update\nwant:\n%s", want)
+		t.Fatalf("the table of SETTINGS.md does not match the structs; run go test ./cmd/jobgate/config -run SettingsTable -update\nwant:\n%s", want)
 	}
 	page = bytes.Join([][]byte{before, []byte(tableBegin), []byte(want), []byte(tableEnd), after}, nil)
 	if err := os.WriteFile(reference, page, 0o644); err != nil {
@@ -45,12 +45,12 @@ func TestSettingsTable(t *testing.T) {
 	}
 }
 
-// TestEverySettingHasAMeaning is what makes the table worth reading.
+// TestEverySettingHasAMeaning checks that each setting has a comment, for the table's column Meaning.
 func TestEverySettingHasAMeaning(t *testing.T) {
 	comments := fieldComments(t)
 	for key, comment := range comments {
 		if comment == "" || !strings.HasSuffix(comment, ".") {
-			t.Errorf("%s: its comment %q is no sentence", key, comment)
+			t.Errorf("%s: its comment %q is not a sentence", key, comment)
 		}
 	}
 	for _, s := range Settings() {

@@ -54,7 +54,7 @@ func TestRoutes(t *testing.T) {
 	f("{path: '/a/{b}', "+doc+"}, {path: '/{a}/b', "+doc+"}", "")
 }
 
-// TestRoutesBesideJobs: the service's own paths come before all routes.
+// TestRoutesBesideJobs: the paths of the IoT Jobs service match before all routes.
 func TestRoutesBesideJobs(t *testing.T) {
 	got := faultsOf(t, served+`jobs: {enabled: true}
 routes:

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config is the whole configuration. Load returns it checked; it is not changed afterwards and so is safe for
-// concurrent reading. The fields' comments are the table of SETTINGS.md.
+// Config is the whole configuration. Load validates it. It does not change afterwards, so it is safe for concurrent
+// reading. The fields' comments appear in the table of SETTINGS.md.
 type Config struct {
 	// Address of the devices' listener; empty turns it off.
 	Listen string `yaml:"listen" default:":8080" restart:"yes"`
@@ -24,7 +24,7 @@ type Config struct {
 	Control string `yaml:"control" default:"127.0.0.1:8082" restart:"yes"`
 	// TLS of the control plane's listener.
 	ControlTLS ControlTLS `yaml:"control_tls" empty:"refused" restart:"yes"`
-	// Serves the operators' web page on `control`, under /console/; `auto`: where control is on loopback.
+	// Serves the operators' web page on `control`, under /console/; `auto`: only if control is on loopback.
 	Console string `yaml:"console" default:"auto" enum:"auto|true|false" restart:"yes"`
 	// TLS of the devices' listener.
 	TLS TLS `yaml:"tls" empty:"refused" restart:"yes"`
@@ -48,7 +48,7 @@ type Config struct {
 	Cache Cache `yaml:"cache"`
 	// Bounds on a request, a document or a listener.
 	Limits Limits `yaml:"limits"`
-	// Retired: idle connections hold no buffers. `low` has no effect and is warned about.
+	// Retired: idle connections hold no buffers. `low` has no effect and causes a warning.
 	Memory string `yaml:"memory" default:"normal" enum:"normal|low"`
 	// Shutdown.
 	Drain Drain `yaml:"drain" restart:"yes"`
@@ -72,7 +72,7 @@ type ControlTLS struct {
 	CertFile string `yaml:"cert_file" empty:"refused"`
 	// Private key in PEM.
 	KeyFile string `yaml:"key_file" empty:"refused"`
-	// Authorities in PEM; operators must then show a certificate of theirs, beside the signature of every request.
+	// Authorities in PEM; if set, operators must present a certificate from one of them, besides signing every request.
 	ClientCAFile string `yaml:"client_ca_file" empty:"refused"`
 }
 
@@ -84,7 +84,7 @@ type Auth struct {
 	ThingName string `yaml:"thing_name" default:"subject_cn" enum:"subject_cn|san_dns|san_uri"`
 	// With header: the header a TLS-terminating balancer sets; stripped from all other peers.
 	Header string `yaml:"header" default:"X-Thing-Name"`
-	// Peers whose `auth.header` and X-Forwarded-For are believed, as CIDRs or addresses; required with header.
+	// Peers whose `auth.header` and X-Forwarded-For are trusted, as CIDRs or addresses; required with header.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 }
 
@@ -92,23 +92,23 @@ type Auth struct {
 type Route struct {
 	// Path pattern; a variable is a whole segment: `/things/{thingName}/jobs/{jobId}/document`.
 	Path string `yaml:"path"`
-	// Template to serve: `file:///…`, `s3://bucket/key`, `http(s)://…`; path variables may stand in its path and query.
+	// Template to serve: `file:///…`, `s3://bucket/key`, `http(s)://…`; its path and query may contain the path's variables.
 	Document string `yaml:"document"`
 	// Proxies to upstream and fills the placeholders of the JSON answer in flight.
 	Fill bool `yaml:"fill" default:"false"`
-	// For an answer that `fill` cannot examine (another encoding or charset, too large, a part, a placeholder in what is not JSON): `refuse` answers 502, `pass` forwards it unchanged.
+	// For an answer that `fill` cannot examine (another encoding or charset, too large, partial content, a placeholder outside JSON): `refuse` answers 502, `pass` forwards it unchanged.
 	Unfilled string `yaml:"unfilled" default:"refuse" enum:"refuse|pass"`
 	// With fill: allows code-sign placeholders in the upstream's answers; they get signatures already made for jobs and templates, never new ones.
 	CodeSign bool `yaml:"codesign" default:"false"`
-	// Role that signs, a name under `roles`; else `presign.role`.
+	// Role that signs, a name under `roles`; default: `presign.role`.
 	Role string `yaml:"role" empty:"refused"`
-	// Life of a URL; else `presign.expires`.
+	// How long a URL is valid; default: `presign.expires`.
 	Expires time.Duration `yaml:"expires" min:"60s" max:"7d"`
 	// Values of `${aws:iot:parameter:…}`.
 	Parameters map[string]string `yaml:"parameters"`
-	// Refuses what AWS refuses, with AWS's texts: mainly local placeholders in the key of a download.
+	// Refuses what AWS refuses, with AWS's messages: mainly local placeholders in the key of a download.
 	Strict bool `yaml:"strict" default:"false"`
-	// Content-Type of the answer; else the source's own, else application/json.
+	// Content-Type of the answer; default: the source's, or application/json if it has none.
 	ContentType string `yaml:"content_type"`
 }
 
@@ -120,13 +120,13 @@ type Role struct {
 	ExternalID string `yaml:"external_id" secret:"true"`
 	// Session name, as CloudTrail shows it.
 	SessionName string `yaml:"session_name" default:"jobgate"`
-	// Session life requested from STS; at most 1h with source_role. If STS refuses it, 1h is requested from then on.
+	// Session duration requested from STS; at most 1h with source_role. If STS refuses it, 1h is requested from then on.
 	SessionDuration time.Duration `yaml:"session_duration" default:"12h" min:"15m" max:"12h"`
 	// Session policy, JSON, that narrows what the session may do.
 	SessionPolicy string `yaml:"session_policy" empty:"refused"`
 	// Role, by name, whose session assumes this one (role chaining).
 	SourceRole string `yaml:"source_role"`
-	// Longest life of a URL signed with this role.
+	// Maximum validity of a URL signed with this role.
 	MaxExpires time.Duration `yaml:"max_expires" default:"12h" min:"60s" max:"7d"`
 	// Objects it may sign for download, as S3 ARNs with `*` and `?`; replaces `presign.allow`.
 	Allow []string `yaml:"allow" empty:"refused"`
@@ -138,11 +138,11 @@ type Role struct {
 type Presign struct {
 	// Role that signs by default, a name under `roles`; empty: the gateway's own credentials.
 	Role string `yaml:"role"`
-	// Life of a URL.
+	// How long a URL is valid.
 	Expires time.Duration `yaml:"expires" default:"15m" min:"60s" max:"7d"`
 	// URLs signed within one quantum are identical; at most half of every `expires`.
 	Quantum time.Duration `yaml:"quantum" default:"1s" min:"1s" max:"12h"`
-	// What happens when the session ends before the URL would: a shorter URL, 503, or nothing.
+	// What happens when the session expires before the URL would: the URL expires with it, the answer is 503, or nothing.
 	OnShortSession string `yaml:"on_short_session" default:"clamp" enum:"clamp|refuse|ignore"`
 	// Where devices reach S3, if not at the placeholder's host (MinIO, a public name); path style.
 	Endpoint string `yaml:"endpoint"`

@@ -10,7 +10,7 @@ import (
 	"jobgate/gateway/codesign"
 )
 
-// CodeSign says what code-sign placeholders become.
+// CodeSign says how code files are signed.
 type CodeSign struct {
 	// Signing profiles by name; the first in the file whose `allow` matches an object signs it.
 	Profiles map[string]CodeSignProfile `yaml:"profiles" empty:"refused"`
@@ -33,7 +33,7 @@ type CodeSignProfile struct {
 // Names returns the profiles' names in the order of the file.
 func (c *CodeSign) Names() []string { return c.order }
 
-// sortProfiles remembers the order of the file, which a map does not keep.
+// sortProfiles sorts the profiles' names by their order in the file, which a map does not keep.
 func (c *CodeSign) sortProfiles(origins map[string]Origin) {
 	c.order = slices.SortedFunc(maps.Keys(c.Profiles), func(a, b string) int {
 		x, y := firstOrigin(origins, "codesign.profiles."+a), firstOrigin(origins, "codesign.profiles."+b)
@@ -41,7 +41,7 @@ func (c *CodeSign) sortProfiles(origins map[string]Origin) {
 	})
 }
 
-// firstOrigin is the earliest place at which key or something below it was written.
+// firstOrigin returns the first place in the file at which key, or a key below it, was written.
 func firstOrigin(origins map[string]Origin, key string) (first Origin) {
 	for k, at := range origins {
 		if (k == key || strings.HasPrefix(k, key+".")) && (first == Origin{} || at.Line < first.Line || at.Line == first.Line && at.Column < first.Column) {

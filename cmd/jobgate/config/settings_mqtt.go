@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// MQTT is how devices speak with the IoT Jobs service over MQTT; used only with jobs.enabled.
+// MQTT says how devices use the IoT Jobs service over MQTT; used only with jobs.enabled.
 type MQTT struct {
 	// Address of the gateway's own MQTT listener, `:8883`; off unless set.
 	Listen string `yaml:"listen"`
@@ -17,7 +17,7 @@ type MQTT struct {
 	Auth MQTTAuth `yaml:"auth" empty:"refused"`
 	// Largest payload that a device may publish.
 	MaxPayload Size `yaml:"max_payload" default:"128KiB" min:"1KiB" max:"16MiB"`
-	// Longest life of a session after its connection has closed.
+	// Maximum time that a session is kept after its connection closes.
 	SessionExpiry time.Duration `yaml:"session_expiry" default:"1h" min:"0s" max:"7d"`
 	// CONNECTs accepted a second; 0: as many as the processor can handle.
 	ConnectRate int `yaml:"connect_rate" default:"0" min:"0" max:"1000000"`

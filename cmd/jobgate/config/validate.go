@@ -40,7 +40,7 @@ func (v *validator) validate(scope Scope) {
 	}
 }
 
-// set says whether key was written anywhere.
+// set reports whether key was written anywhere.
 func (v *validator) set(key string) bool {
 	_, ok := v.origins[key]
 	return ok
@@ -59,7 +59,7 @@ func (v *validator) origin(key string) Origin {
 	}
 }
 
-// fault records what is wrong with key, unless key or what holds it has a fault already.
+// fault records a fault of key, unless key or a key above it already has one.
 func (v *validator) fault(key, problem, allowed, fix string) {
 	for _, f := range v.faults {
 		if rest, ok := strings.CutPrefix(key, f.Key); ok && f.Key != "" && (rest == "" || rest[0] == '.' || rest[0] == '[') {
@@ -73,7 +73,7 @@ func (v *validator) warn(key, problem, fix string) {
 	v.warnings = append(v.warnings, Fault{Origin: v.origin(key), Key: key, Problem: problem, Fix: fix})
 }
 
-// role checks that the name under key is one of roles; an empty name is the gateway's own credentials.
+// role checks that name, the value of key, is one of roles. An empty name means the gateway's own credentials.
 func (v *validator) role(key, name string) {
 	if name == "" {
 		return
@@ -91,7 +91,7 @@ func (v *validator) role(key, name string) {
 
 func (v *validator) roleNames() []string { return slices.Sorted(maps.Keys(v.c.Roles)) }
 
-// expires checks that a URL signed with the role can live as long as key says.
+// expires checks that a URL signed with the role can be valid as long as key says.
 func (v *validator) expires(key, role string, expires time.Duration) {
 	r, ok := v.c.Roles[role]
 	if !ok {
@@ -111,7 +111,7 @@ func (v *validator) expires(key, role string, expires time.Duration) {
 	}
 }
 
-// session is the longest life that a session of r can have.
+// session returns the longest duration that a session of r can have.
 func (r Role) session() time.Duration {
 	if r.SourceRole != "" {
 		return min(r.SessionDuration, time.Hour)
@@ -119,7 +119,7 @@ func (r Role) session() time.Duration {
 	return r.SessionDuration
 }
 
-// quantum checks that every URL keeps at least half of its life.
+// quantum checks that every URL is served with at least half of its validity left.
 func (v *validator) quantum() {
 	q := v.c.Presign.Quantum
 	if q%time.Second != 0 {

@@ -40,15 +40,15 @@ func (v *validator) jobs() {
 	v.jobRoles()
 }
 
-// SharedStore says whether the store is a database that gateways share.
+// SharedStore reports whether the store is a database that gateways share.
 func (j *Jobs) SharedStore() bool {
 	return strings.HasPrefix(j.Store, "postgres://") || strings.HasPrefix(j.Store, "postgresql://")
 }
 
-// minStoreConnections is the fewest connections a gateway works with.
+// minStoreConnections is the smallest number of database connections with which a gateway works.
 const minStoreConnections = 4
 
-// store checks where jobs are kept.
+// store checks the settings of the jobs' store.
 func (v *validator) store() {
 	j := &v.c.Jobs
 	if !j.SharedStore() {
@@ -70,11 +70,11 @@ func (v *validator) store() {
 }
 
 func passwordIn(u *url.URL) bool {
-	_, there := u.User.Password()
-	return there || u.Query().Has("password")
+	_, found := u.User.Password()
+	return found || u.Query().Has("password")
 }
 
-// jobsExpires is the longest life of a job's URLs, and the default.
+// jobsExpires is the maximum validity of a job's URLs, and the default.
 const jobsExpires = time.Hour
 
 // jobRoles checks the roles as jobs use them: by their ARN, for up to an hour.

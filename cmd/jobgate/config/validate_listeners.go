@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// IsLoopback says whether a listener on address is reachable from this machine only: 127.0.0.0/8, ::1, localhost or a Unix
+// IsLoopback reports whether a listener on address is reachable from this machine only: 127.0.0.0/8, ::1, localhost or a Unix
 // socket.
 func IsLoopback(address string) bool {
 	if strings.HasPrefix(address, "unix://") {
@@ -25,13 +25,13 @@ func IsLoopback(address string) bool {
 	return err == nil && ip.Unmap().IsLoopback()
 }
 
-// reachable says whether other machines can reach address; an invalid address is reported elsewhere.
+// reachable reports whether other machines can reach address. Invalid addresses are reported by address.
 func reachable(address string) bool {
 	_, _, err := net.SplitHostPort(address)
 	return err == nil && !IsLoopback(address)
 }
 
-// ServesConsole says whether the operators' web page is on.
+// ServesConsole reports whether the operators' web page is on.
 func (c *Config) ServesConsole() bool {
 	if !c.Jobs.Enabled || c.Control == "" {
 		return false
@@ -39,7 +39,7 @@ func (c *Config) ServesConsole() bool {
 	return c.Console == "true" || c.Console == "auto" && IsLoopback(c.Control)
 }
 
-// listeners checks the four addresses.
+// listeners checks the listeners' addresses.
 func (v *validator) listeners() {
 	c := v.c
 	control := c.Control
@@ -79,11 +79,11 @@ func (v *validator) listeners() {
 	}
 }
 
-// serves checks that there is something to do.
+// serves checks that there is something to serve.
 func (v *validator) serves() {
 	c := v.c
 	devices := c.Listen != "" && (len(c.Routes) > 0 || len(c.Upstream) > 0 || c.Jobs.Enabled)
-	if !devices && c.Sidecar == "" && len(v.faults) == 0 { // after another fault, what should be served may be missing because of it
+	if !devices && c.Sidecar == "" && len(v.faults) == 0 { // another fault may be the reason why nothing is served
 		v.fault("", "there is nothing to serve", "", "set routes, upstream or jobs.enabled (with listen), or sidecar; `jobgate demo` runs without configuration")
 	}
 }
@@ -111,7 +111,7 @@ func (v *validator) address(key, address string) bool {
 	return err == nil
 }
 
-// tls checks that certificate and key come together, and that control_tls has a listener.
+// tls checks that certificates and keys are set in pairs, and that control_tls has a listener.
 func (v *validator) tls() {
 	for i, key := range []string{"tls", "control_tls"} {
 		t, both := []TLS{v.c.TLS, TLS(v.c.ControlTLS)}[i], fmt.Sprintf("%[1]s.cert_file and %[1]s.key_file", key)
@@ -127,7 +127,7 @@ func (v *validator) tls() {
 	}
 }
 
-// auth chooses the mode if none was written, and checks what each mode needs.
+// auth chooses the mode if it is not set, and checks the requirements of each mode.
 func (v *validator) auth() {
 	c, a := v.c, &v.c.Auth
 	v.authHeader(a.Header)
@@ -159,8 +159,8 @@ func (v *validator) auth() {
 	}
 }
 
-// ownedHeaders have a meaning in HTTP, to the gateway or to balancers, so they cannot carry a thing's name.
-var ownedHeaders = map[string]bool{
+// reservedHeaders have a meaning in HTTP, to the gateway or to balancers, so they cannot carry a thing's name.
+var reservedHeaders = map[string]bool{
 	"accept": true, "accept-charset": true, "accept-encoding": true, "accept-language": true, "authorization": true, "cache-control": true, "connection": true,
 	"content-encoding": true, "content-length": true, "content-range": true, "content-type": true, "cookie": true, "date": true, "expect": true,
 	"forwarded": true, "host": true, "http2-settings": true, "if-match": true, "if-modified-since": true, "if-none-match": true, "if-range": true,
@@ -176,7 +176,7 @@ func (v *validator) authHeader(name string) {
 	switch {
 	case !headerPattern.MatchString(name):
 		v.fault("auth.header", fmt.Sprintf("%q is not a header name", name), "", "write one like X-Thing-Name")
-	case ownedHeaders[strings.ToLower(name)]:
+	case reservedHeaders[strings.ToLower(name)]:
 		v.fault("auth.header", fmt.Sprintf("%q has a meaning of its own in HTTP", name), "", "let the balancer set one like X-Thing-Name")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// What IAM, STS and S3 accept; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+// The syntax that IAM, STS and S3 accept; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
 var (
 	roleNamePattern     = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 	roleARNPattern      = regexp.MustCompile(`^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+$`)
@@ -26,11 +26,11 @@ var (
 	bucketPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$`)
 	headerPattern       = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 	hostNamePattern     = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*$`)
-	allDigits           = regexp.MustCompile(`(^|\.)(0[xX][0-9A-Fa-f]*|[0-9]+)$`) // resolvers take it for an IPv4 address, well-formed or not
+	numericHost         = regexp.MustCompile(`(^|\.)(0[xX][0-9A-Fa-f]*|[0-9]+)$`) // resolvers treat such a host as an IPv4 address, well-formed or not
 	endpointHostPattern = regexp.MustCompile(`^[A-Za-z0-9.-]+(:[0-9]{1,5})?$`)
 )
 
-// STS's own limits, in characters.
+// Limits of STS, in characters.
 const (
 	maxSessionPolicy = 2048
 	maxExternalID    = 1224
@@ -67,7 +67,7 @@ func (v *validator) roles() {
 	}
 }
 
-// chain checks that following source_role from name ends. A cycle is reported once, at its first name.
+// chain checks that the chain of source_role from name ends. A cycle is reported once, at its first name.
 func (v *validator) chain(name string) {
 	path := []string{name}
 	for next := v.c.Roles[name].SourceRole; next != ""; next = v.c.Roles[next].SourceRole {
@@ -84,7 +84,7 @@ func (v *validator) chain(name string) {
 	}
 }
 
-// allow checks S3 object patterns one by one, with the package that will use them.
+// allow checks S3 object patterns one by one, with the package that uses them.
 func (v *validator) allow(key string, patterns []string) {
 	for i, p := range patterns {
 		if _, err := jobdoc.NewPolicy([]string{p}, nil, "presign"); err != nil {
@@ -94,7 +94,7 @@ func (v *validator) allow(key string, patterns []string) {
 	}
 }
 
-// presign checks the settings that all signing uses.
+// presign checks the settings of presign.
 func (v *validator) presign() {
 	p := v.c.Presign
 	v.role("presign.role", p.Role)
@@ -115,7 +115,7 @@ func (v *validator) presign() {
 	}
 }
 
-// baseURL checks that text is scheme and host and nothing else.
+// baseURL checks that text consists of a scheme and a host only.
 func (v *validator) baseURL(key, text string) bool {
 	problem, fix := baseURLProblem(text)
 	if problem != "" {
@@ -135,7 +135,7 @@ func CheckBaseURL(setting, text string) error {
 	return nil
 }
 
-// baseURLProblem says why text is not scheme and host and nothing else; "" if it is.
+// baseURLProblem says why text is not a scheme and a host only; "" if it is.
 func baseURLProblem(text string) (problem, fix string) {
 	u, err := url.Parse(text)
 	switch {
@@ -151,8 +151,8 @@ func baseURLProblem(text string) (problem, fix string) {
 	return "", ""
 }
 
-// hostProblem says why clients would not send u's host as written; "" if they do. If a client normalizes the host (RFC 3986
-// §6.2.3, IDNA), the signature, which is over the bytes that were signed, does not verify.
+// hostProblem says why clients would not send u's host as written; "" if they would. If a client normalizes the host (RFC
+// 3986 §6.2.3, IDNA), the signature does not verify, because it covers the host as written.
 func hostProblem(u *url.URL) string {
 	host, port := u.Hostname(), u.Port()
 	switch n, err := strconv.ParseUint(port, 10, 16); {
@@ -167,7 +167,7 @@ func hostProblem(u *url.URL) string {
 	if strings.HasPrefix(u.Host, "[") {
 		return "has no IPv6 address in its brackets"
 	}
-	if !hostNamePattern.MatchString(host) || len(host) > 253 || allDigits.MatchString(host) {
+	if !hostNamePattern.MatchString(host) || len(host) > 253 || numericHost.MatchString(host) {
 		return "has a host that is not a DNS name in ASCII (write xn--… for other letters) or an IP address"
 	}
 	return ""

@@ -32,7 +32,7 @@ func (v *validator) upstreams() {
 	}
 }
 
-// jobsPaths are the data plane's own paths, which match before any route.
+// jobsPaths are the paths of the jobs' data plane. They match before any route.
 var jobsPaths = []string{"/things/{thingName}/jobs", "/things/{thingName}/jobs/{jobId}"}
 
 // routes checks each route, and that no earlier route shadows it.
@@ -70,7 +70,7 @@ func (v *validator) routes() {
 	}
 }
 
-// covers says whether every path that q matches is matched by p.
+// covers reports whether p matches every path that q matches.
 func covers(p, q []string) bool {
 	return slices.EqualFunc(p, q, func(a, b string) bool { return isVariable(a) || a == b })
 }
@@ -127,7 +127,7 @@ func (v *validator) path(key, path string) (segments []string, ok bool) {
 	return segments, true
 }
 
-// answer checks what the route answers with.
+// answer checks the settings that determine the route's answer.
 func (v *validator) answer(key string, r Route, variables []string) {
 	switch {
 	case r.Document != "" && r.Fill:
@@ -150,7 +150,7 @@ func (v *validator) answer(key string, r Route, variables []string) {
 	}
 }
 
-// document checks where a template comes from.
+// document checks the URL of a template.
 func (v *validator) document(key, document string, variables []string) {
 	const want = "file:///path, s3://bucket/key or http(s)://host/path"
 	bad := func(problem, fix string) {

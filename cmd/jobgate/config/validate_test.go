@@ -39,7 +39,7 @@ func TestValidate(t *testing.T) {
 	f(served+"jobs: {enabled: true, access_keys_file: /k}\ncontrol: :8082", "")
 	f("listen: ''\njobs: {enabled: true}\nsidecar: 127.0.0.1:1\npresign: {allow: ['arn:aws:s3:::f/*']}", `jobgate.yaml:2:17: jobs.enabled: the jobs' data plane has no listener; set listen`)
 
-	// TLS and who the device is.
+	// TLS and device authentication.
 	f(served+"tls: {cert_file: c}", "jobgate.yaml:3:1: tls: a certificate and its key come together; set both tls.cert_file and tls.key_file")
 	control := served + "jobs: {enabled: true, access_keys_file: /k}\n"
 	f(control+"control_tls: {cert_file: c, key_file: k, client_ca_file: a}", "")
@@ -112,11 +112,11 @@ func TestValidate(t *testing.T) {
 	f(served+"presign: {bucket_regions: {firmware: Frankfurt}}", `jobgate.yaml:3:38: presign.bucket_regions.firmware: "Frankfurt" is not a region; allowed: a name like eu-west-1`)
 	f(served+"presign: {allow: [x]}", `jobgate.yaml:3:19: presign.allow[0]: "x": it is written arn:aws:s3:::bucket/key, with * and ? as wildcards`)
 
-	// What strangers can influence is signed within a list only.
+	// Untrusted input is signed only within an allow-list.
 	f(served+"routes: [{path: /x, fill: true}]", `jobgate.yaml:3:27: routes[0].fill: fills what the upstream answers, and no list says which objects may be signed; set presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
 	f(served+"sidecar: 127.0.0.1:8081", `jobgate.yaml:3:10: sidecar: signs what its callers send, and no list says which objects may be signed; set presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
 	f(served+roleA+"jobs: {enabled: true}", `jobgate.yaml:4:17: jobs.enabled: jobs may name role "a", and no list says which objects may be signed; set roles.a.allow or presign.allow, for instance ["arn:aws:s3:::firmware/*"]`)
-	// Jobs name roles by ARN, and ask for an hour.
+	// Jobs name roles by ARN, and request an hour by default.
 	jobsOn := served + "jobs: {enabled: true}\npresign: {allow: ['arn:aws:s3:::f/*']"
 	f(jobsOn+"}\nroles:\n  a: {arn: &x \"arn:aws:iam::123456789012:role/a\"}\n  b: {arn: *x}",
 		`jobgate.yaml:7:12: roles.b.arn: "arn:aws:iam::123456789012:role/a" is also the ARN of roles.a, and jobs name roles by ARN; list each role once, or set jobs.enabled: false`)
@@ -135,7 +135,7 @@ func TestValidate(t *testing.T) {
 	f(served+"jobs: {enabled: true, store: ''}", `jobgate.yaml:3:30: jobs.store: is empty; name the database file, or leave it out for ./jobgate.db`)
 }
 
-// TestJobRoleWarnings checks what is said of roles whose URLs end before those of jobs would.
+// TestJobRoleWarnings checks the warnings about roles whose URLs expire earlier than jobs request.
 func TestJobRoleWarnings(t *testing.T) {
 	f := func(role, want string) {
 		t.Helper()
@@ -154,7 +154,7 @@ func TestJobRoleWarnings(t *testing.T) {
 	f(", session_duration: 15m", `jobgate.yaml:5:72: roles.a.session_duration: URLs of jobs end with their session, which lives 15m; jobs ask for 1h unless they say otherwise`)
 }
 
-// TestSigningScope proves that commands which only sign need nothing to serve.
+// TestSigningScope checks that commands that only sign accept a configuration that serves nothing.
 func TestSigningScope(t *testing.T) {
 	if _, err := Load(Options{Scope: Signing}); err != nil {
 		t.Errorf("no configuration: %v", err)

@@ -13,14 +13,14 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Decoder fills a struct from a YAML file, noting where each key was written and every fault on the way.
+// Decoder fills a struct from a YAML file. It records where each key was written, and every fault.
 type Decoder struct {
-	File       string            // as faults name it
+	File       string            // its name in faults
 	Origins    map[string]Origin // where keys were written; not nil
 	Faults     Faults
 	Unreadable bool // the file is not YAML, so its settings are unknown
 
-	anchors []*ast.AnchorNode // of the file, in its order
+	anchors []*ast.AnchorNode // in the order of the file
 }
 
 // Decode reads source into the struct that into points to.
@@ -49,7 +49,8 @@ func (d *Decoder) Decode(source []byte, into any) {
 	}
 }
 
-// Override sets one scalar from outside the file: an environment variable or a flag. It returns false if key names none.
+// Override sets one scalar from outside the file: an environment variable or a flag. It returns false if key is not a
+// scalar setting.
 func (d *Decoder) Override(at Origin, key, text string, into any) bool {
 	v, tag, ok := lookup(reflect.ValueOf(into).Elem(), key)
 	if !ok {
@@ -92,8 +93,8 @@ func (d *Decoder) syntaxFault(err error) {
 	d.Faults = append(d.Faults, Fault{Origin: d.Origins[""], Problem: "is not YAML: " + err.Error()})
 }
 
-// decode stores node in v. A written key must have a value: null and what cannot be resolved are faults, so that a mistake
-// is never taken for an absent key.
+// decode stores node in v. A written key must have a value: null and unresolvable values are faults, so that a mistake is
+// never treated as an absent key.
 func (d *Decoder) decode(node ast.Node, key string, v reflect.Value, tag reflect.StructTag) {
 	at := node
 	node, ok := d.resolve(node, key)
@@ -140,7 +141,7 @@ func (d *Decoder) list(node ast.Node, key string, v reflect.Value, tag reflect.S
 		d.fault(node, key, "is empty", "", emptyFix("", tag))
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values))) // written and empty is not the same as absent
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(seq.Values))) // an empty list differs from an absent key
 	for i, item := range seq.Values {
 		elem := reflect.New(v.Type().Elem()).Elem()
 		if elem.Kind() == reflect.Struct && !IsScalar(elem.Type()) {

@@ -16,7 +16,7 @@ type Origin struct {
 	Flag         string // flag, if set on the command line
 }
 
-// String is file:line:column, "environment NAME", "flag --name" or "default".
+// String returns file:line:column, "environment NAME", "flag --name" or "default".
 func (o Origin) String() string {
 	switch {
 	case o.Flag != "":
@@ -29,7 +29,7 @@ func (o Origin) String() string {
 	return "default"
 }
 
-// Fault is one thing wrong with the configuration or, in a list of warnings, one that may be wrong.
+// Fault is an error in the configuration or, in a list of warnings, a possible error.
 type Fault struct {
 	Origin  Origin
 	Key     string // presign.expires, routes[2].path
@@ -38,7 +38,7 @@ type Fault struct {
 	Fix     string // what to do; may be empty
 }
 
-// Error is one line: where: key: problem; allowed …; fix.
+// Error returns one line: where: key: problem; allowed …; fix.
 func (f Fault) Error() string {
 	var b strings.Builder
 	if f.Origin != (Origin{}) {
@@ -57,10 +57,10 @@ func (f Fault) Error() string {
 	return b.String()
 }
 
-// Faults is everything wrong with a configuration, in the order of the file.
+// Faults are all faults of a configuration.
 type Faults []Fault
 
-// Error is one fault a line.
+// Error returns one fault a line.
 func (fs Faults) Error() string {
 	lines := make([]string, len(fs))
 	for i, f := range fs {
@@ -95,7 +95,7 @@ func AsFaults(err error) (Faults, bool) {
 	return fs, ok
 }
 
-// OneOf spells a choice: "clamp, refuse or ignore".
+// OneOf formats a choice: "clamp, refuse or ignore".
 func OneOf(names []string) string {
 	switch n := len(names); n {
 	case 0:

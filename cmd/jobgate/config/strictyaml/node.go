@@ -8,10 +8,10 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// resolve follows anchors, aliases and tags to the node that holds the value. For one that does not resolve it records a
-// fault and returns false.
+// resolve follows anchors, aliases and tags to the node that holds the value. If that fails, it records a fault and
+// returns false.
 func (d *Decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
-	// An alias may refer to an anchor that holds an alias. Ten levels are more than anybody writes, and stop a cycle.
+	// An alias may refer to an anchor that holds an alias. The limit of ten levels stops a cycle.
 	for range 10 {
 		switch n := node.(type) {
 		case *ast.AnchorNode:
@@ -37,7 +37,7 @@ func (d *Decoder) resolve(node ast.Node, key string) (ast.Node, bool) {
 	return nil, false
 }
 
-// coreTags only state the type that decoding finds anyway. Other tags ask for substitutions, which are not supported.
+// coreTags only state the type that decoding determines anyway. Other tags request substitutions, which are not supported.
 var coreTags = map[string]bool{"!!str": true, "!!int": true, "!!float": true, "!!bool": true, "!!seq": true, "!!map": true}
 
 // anchor returns the last anchor of alias's name before it (YAML 1.2 §7.1), or nil.
@@ -51,7 +51,7 @@ func (d *Decoder) anchor(alias *ast.AliasNode) *ast.AnchorNode {
 	return found
 }
 
-// keyText is the text of a mapping's key; false where the key is an alias, a merge (<<) or has a tag.
+// keyText returns the text of a mapping's key; false if the key is an alias, a merge (<<) or has a tag.
 func keyText(node ast.MapKeyNode) (string, bool) {
 	switch n := node.(type) {
 	case *ast.MappingKeyNode: // ? key
@@ -66,7 +66,7 @@ func keyText(node ast.MapKeyNode) (string, bool) {
 	return "", false
 }
 
-// isQuoted says whether node is written as a string, with quotes.
+// isQuoted reports whether node is a quoted string or a block literal.
 func isQuoted(node ast.Node) bool {
 	switch node.GetToken().Type {
 	case token.SingleQuoteType, token.DoubleQuoteType:
@@ -132,7 +132,7 @@ func scalarText(node ast.Node) (string, bool) {
 	return "", false
 }
 
-// kindOf names what node is, for a fault.
+// kindOf describes node in a fault.
 func kindOf(node ast.Node) string {
 	if _, ok := mappingValues(node); ok {
 		return "a mapping"
@@ -160,7 +160,7 @@ func allowedOr(tag reflect.StructTag, v reflect.Value) string {
 	return allowed(tag)
 }
 
-// Join is the key of name within key.
+// Join returns the key of name within key.
 func Join(key, name string) string {
 	if key == "" {
 		return name

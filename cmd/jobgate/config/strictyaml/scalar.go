@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Size is a number of bytes. The file spells it with a unit: 8KiB, 256MiB, 1GiB (powers of 1024), 1MB (powers of
+// Size is a number of bytes. In the file it has a unit: 8KiB, 256MiB, 1GiB (powers of 1024), 1MB (powers of
 // 1000) or 512B; a bare number is bytes.
 type Size int64
 
@@ -54,7 +54,7 @@ func ParseSize(text string) (Size, error) {
 	return Size(n * factor), nil
 }
 
-// String spells the size in the largest unit that divides it: 256MiB.
+// String formats the size in the largest unit that divides it: 256MiB.
 func (s Size) String() string {
 	for _, u := range sizeUnits[:4] {
 		if s != 0 && int64(s)%u.bytes == 0 {
@@ -64,7 +64,7 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
-// ParseDuration reads what time.ParseDuration does, optionally after days: 7d, 1d12h.
+// ParseDuration parses the format of time.ParseDuration, optionally preceded by days: 7d, 1d12h.
 func ParseDuration(text string) (time.Duration, error) {
 	days, rest, found := strings.Cut(text, "d")
 	if !found {

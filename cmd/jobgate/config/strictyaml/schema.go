@@ -10,9 +10,9 @@ import (
 // Setting describes one leaf of a configuration.
 type Setting struct {
 	Key     string // presign.expires; roles.NAME.arn; routes[].path
-	Env     string // JOBGATE_PRESIGN_EXPIRES; empty where only the file can say it
+	Env     string // JOBGATE_PRESIGN_EXPIRES; empty if only the file can set it
 	Type    string // string, bool, int, duration, size, CIDR, list of …, map of …
-	Default string // as the file would spell it; empty: unset
+	Default string // as written in the file; empty: unset
 	Allowed string // range or choice; empty: any
 	Restart bool   // a change needs a restart
 }
@@ -66,12 +66,12 @@ func keysOf(t reflect.Type) []string {
 	return keys
 }
 
-// EnvName is the variable that spells key.
+// EnvName returns the name of key's environment variable.
 func EnvName(prefix, key string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
 }
 
-// IsScalar says whether a single text can set a t.
+// IsScalar reports whether a single text can set a value of type t.
 func IsScalar(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.String, reflect.Bool, reflect.Int, reflect.Int64:
@@ -98,7 +98,7 @@ func typeName(t reflect.Type) string {
 	return t.Kind().String()
 }
 
-// allowed spells the range or choice of a field.
+// allowed formats the range or choice of a field.
 func allowed(tag reflect.StructTag) string {
 	if enum := tag.Get("enum"); enum != "" {
 		return OneOf(strings.Split(enum, "|"))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Set stores text in v. On a fault v is unchanged, problem says what is wrong, and want says what is allowed.
+// Set parses text and stores it in v. If text is invalid, v is unchanged, and Set returns the problem and what is allowed.
 func Set(v reflect.Value, tag reflect.StructTag, text string) (problem, want string) {
 	switch p := v.Addr().Interface().(type) {
 	case *time.Duration:
@@ -58,7 +58,7 @@ func Set(v reflect.Value, tag reflect.StructTag, text string) (problem, want str
 	return "", ""
 }
 
-// setInRange stores n in p unless it is beyond the field's min and max tags, which parse reads.
+// setInRange stores n in p unless it is outside the field's min and max tags, which parse parses.
 func setInRange[T int | Size | time.Duration](p *T, n T, tag reflect.StructTag, text string, parse func(string) (T, error)) (problem, want string) {
 	if tag.Get("max") != "" {
 		least, err1 := parse(tag.Get("min"))
