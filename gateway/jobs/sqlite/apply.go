@@ -85,19 +85,19 @@ const (
 func (t *tx) replace(c *engine.Change) (applied bool, err error) {
 	ended := c.Number != 0 && c.Status >= engine.FirstEnded
 	if ended {
-		if err := t.reasoned(c.Job, c.Thing, -1); err != nil {
+		if err := t.addToReason(c.Job, c.Thing, -1); err != nil {
 			return false, err
 		}
 	}
 	applied, err = t.write(c)
 	if err == nil && (ended || applied && c.New.Reason != "") {
-		err = t.reasoned(c.Job, c.Thing, 1)
+		err = t.addToReason(c.Job, c.Thing, 1)
 	}
 	return applied, err
 }
 
-// reasoned adds n to the sum of an execution's reason, if the execution has ended with one.
-func (t *tx) reasoned(job, thing, n int64) error {
+// addToReason adds n to the sum of an execution's reason, if the execution has ended with one.
+func (t *tx) addToReason(job, thing, n int64) error {
 	return numbers(t.conn, addReason, nil, n, job, thing)
 }
 
@@ -185,7 +185,7 @@ func (t *tx) DeleteExecutions(list []engine.Execution) (n int, err error) {
 		x := &list[i]
 		ended := x.Status >= engine.FirstEnded
 		if ended {
-			if err := t.reasoned(x.Job, x.Thing, -1); err != nil {
+			if err := t.addToReason(x.Job, x.Thing, -1); err != nil {
 				return n, err
 			}
 		}
@@ -196,7 +196,7 @@ func (t *tx) DeleteExecutions(list []engine.Execution) (n int, err error) {
 		}
 		if t.conn.Changes() == 0 {
 			if ended {
-				err = t.reasoned(x.Job, x.Thing, 1)
+				err = t.addToReason(x.Job, x.Thing, 1)
 			}
 			if err != nil {
 				return n, err

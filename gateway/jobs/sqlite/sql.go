@@ -52,7 +52,7 @@ func value(c *sqlite.Conn, text string, args ...any) (n int64, found bool, err e
 	return n, found, err
 }
 
-// executionColumns are the columns of executions and attempts, in the order of scanRow and bindRow.
+// executionColumns are the columns of executions and attempts, in the order of scanRow and insertRow.
 const executionColumns = `job, thing, number, version, status, retry, retry_timed_out, forced, queued, started, updated, deadline, step, details, reason`
 
 // numberHoles are parameters for the executionColumns that are numbers, all but the last two; executionWidth is the number of

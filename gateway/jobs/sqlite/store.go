@@ -153,7 +153,7 @@ func takeLock(path string) (*sqlite.Conn, error) {
 	return c, nil
 }
 
-// Close implements engine.Engine. It waits for the changes under way, moves the write-ahead log into the database and
+// Close implements engine.Engine. It waits for the changes in progress, moves the write-ahead log into the database and
 // closes the files.
 func (s *Store) Close() error {
 	s.closed.Do(func() {

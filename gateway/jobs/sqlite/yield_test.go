@@ -21,13 +21,13 @@ func benchmarkYield(b *testing.B, yield func()) {
 		b.Fatal(err)
 	}
 	defer func() { _, _ = r.Close(), w.Close() }()
-	came := make(chan time.Time)
+	arrived := make(chan time.Time)
 	go func() {
 		for one := make([]byte, 1); ; {
 			if _, err := r.Read(one); err != nil {
 				return
 			}
-			came <- time.Now()
+			arrived <- time.Now()
 		}
 	}()
 	var waited time.Duration
@@ -41,7 +41,7 @@ func benchmarkYield(b *testing.B, yield func()) {
 			}
 			yield()
 		}
-		waited += (<-came).Sub(sent)
+		waited += (<-arrived).Sub(sent)
 	}
 	b.ReportMetric(waited.Seconds()*1000/float64(b.N), "wait-ms")
 }

@@ -11,7 +11,7 @@ import (
 // Backup writes a snapshot of the store at path to another file, even if a process has the store open. The copy is readable
 // by its owner only. It must not exist yet.
 func Backup(path, to string) (err error) {
-	conn, err := beside(path)
+	conn, err := openForReading(path)
 	if err != nil {
 		return err
 	}

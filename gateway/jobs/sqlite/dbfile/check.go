@@ -37,7 +37,7 @@ var checks = []struct{ what, sql string }{
 
 // CheckFile checks the store in a file, even if a process has it open.
 func CheckFile(path string) (r engine.Report, err error) {
-	conn, err := beside(path)
+	conn, err := openForReading(path)
 	if err != nil {
 		return r, err
 	}
@@ -82,8 +82,8 @@ func Check(conn *sqlite.Conn) (r engine.Report, err error) {
 	return r, err
 }
 
-// beside opens a store's file for reading, even if a process has it open.
-func beside(path string) (*sqlite.Conn, error) {
+// openForReading opens a store's file for reading, even if a process has it open.
+func openForReading(path string) (*sqlite.Conn, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// shards is the number of shards: so many that readers and the writer seldom wait for each other.
+// shards is the number of shards. It is high enough that readers and the writer seldom wait for each other.
 const (
 	shardBits = 8
 	shards    = 1 << shardBits
