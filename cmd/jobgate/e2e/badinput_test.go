@@ -13,8 +13,8 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// TestBadDocuments has templates that cannot be filled: each is a 502 that says what is
-// wrong and where, with AWS's own texts where AWS has them, and no half of a document.
+// TestBadDocuments checks that a template that cannot be filled is answered 502 with the error and its position, in AWS's
+// words where AWS has them, and without a part of the document.
 func TestBadDocuments(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -36,7 +36,7 @@ presign: {role: download}
 		a := get(t, "http://"+g.devices+"/"+name)
 		refused(t, document[:min(len(document), 80)], a, http.StatusBadGateway, want)
 		if !strings.Contains(a.body, `"code":"InvalidJobDocument"`) {
-			t.Errorf("the code: %s", a.body)
+			t.Errorf("the code is not InvalidJobDocument: %s", a.body)
 		}
 	}
 	const url = "${aws:iot:s3-presigned-url:$S3/$BUCKET/firmware/"
@@ -72,7 +72,7 @@ presign: {role: download}
 	}
 }
 
-// TestBrokenSources has sources that say too much, or not all of it.
+// TestBrokenSources checks sources and upstreams whose answers are too large or incomplete.
 func TestBrokenSources(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -108,7 +108,7 @@ limits: {max_document: 4KiB, upstream_timeout: 10s}
 	f("/fill/json", http.StatusBadGateway, "not terminated")
 }
 
-// answerHalf is a server that breaks off, or does not end.
+// answerHalf runs a server whose answers are incomplete, too large, or endless.
 func answerHalf(server net.Listener) {
 	for {
 		conn, err := server.Accept()
@@ -138,8 +138,7 @@ func answerHalf(server net.Listener) {
 	}
 }
 
-// TestHostilePaths asks for files outside of a route's folder, in every way that a request
-// target can be written.
+// TestHostilePaths requests files outside a route's folder, in every spelling of a request target.
 func TestHostilePaths(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -168,7 +167,7 @@ routes:
 			t.Errorf("%s: %d %s", target, a.status, a.body)
 		}
 		if strings.Contains(a.body, secret) {
-			t.Errorf("%s gives the secret away", target)
+			t.Errorf("%s: the answer contains the secret", target)
 		}
 	}
 	const jobs = "/things/t/jobs/"
@@ -206,8 +205,8 @@ routes:
 	}
 }
 
-// TestSecretsStayInside makes whatever has secrets fail, at the most talkative log level. The
-// journal knows the session's own key and token, which must be in no log.
+// TestSecretsStayInside makes everything that uses secrets fail, at the most verbose log level. The journal has the
+// session's key and token, which must not be in any log.
 func TestSecretsStayInside(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -229,8 +228,8 @@ presign: {role: download}
 	g := s.serve(config, sts.env())
 	base := "http://" + g.devices
 	url := get(t, base+"/s3/doc").document(t)["url"]
-	refused(t, "a URL that is signed already", get(t, base+"/wrong"), http.StatusBadGateway, "")
-	// A device that sends its URL to the wrong server.
+	refused(t, "a URL that is already signed", get(t, base+"/wrong"), http.StatusBadGateway, "")
+	// A device sends its URL to the wrong server.
 	refused(t, "a presigned query", get(t, base+"/fw.bin?"+strings.SplitN(url, "?", 2)[1]), http.StatusNotFound, "")
 	for i, faults := range []miniotest.Faults{
 		{S3: miniotest.Fault{Outage: miniotest.Reset}}, {S3: miniotest.Fault{Outage: miniotest.Unavailable}}, {S3: miniotest.Fault{Outage: miniotest.Throttled}},
@@ -239,13 +238,13 @@ presign: {role: download}
 		comeBack(t, fmt.Sprintf("%+v", faults), get(t, fmt.Sprint(base, "/s3/", i)))
 	}
 	s.proxy.Play(miniotest.Faults{})
-	// With a wrong key STS quotes what was signed.
+	// If the key is wrong, STS's error quotes the string to sign.
 	wrong := s.serve(config, "AWS_SECRET_ACCESS_KEY=a-wrong-key-is-a-secret-too")
 	comeBack(t, "with a wrong key", get(t, "http://"+wrong.devices+"/s3/doc"))
-	eventually(t, "the log says why STS refused", func() bool { return strings.Contains(wrong.Log.String(), "signature we calculated does not match") })
+	eventually(t, "the log has the error of STS", func() bool { return strings.Contains(wrong.Log.String(), "signature we calculated does not match") })
 	for _, shown := range []answer{get(t, "http://"+g.admin+"/config"), get(t, "http://"+g.admin+"/readyz"), get(t, "http://"+wrong.admin+"/readyz"), get(t, "http://"+g.admin+"/metrics")} {
 		if held := logs.held(shown.body); len(held) > 0 || shown.body == "" {
-			t.Errorf("operators are shown %q: %s", held, shown.body)
+			t.Errorf("an operator's page is empty or contains the secrets %q: %s", held, shown.body)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// authority is a certificate authority of a test's own.
+// authority is a test's own certificate authority.
 type authority struct {
 	t    *testing.T
 	cert *x509.Certificate
@@ -42,7 +42,7 @@ func newKey(t *testing.T) *ecdsa.PrivateKey {
 	return key
 }
 
-// sign completes a certificate for key and signs it, by itself if there is no authority yet.
+// sign completes and signs a certificate for key. The authority's own certificate is self-signed.
 func (a *authority) sign(c *x509.Certificate, key *ecdsa.PrivateKey) (der []byte) {
 	a.t.Helper()
 	c.SerialNumber = big.NewInt(time.Now().UnixNano())
@@ -58,7 +58,7 @@ func (a *authority) sign(c *x509.Certificate, key *ecdsa.PrivateKey) (der []byte
 	return der
 }
 
-// issue returns a certificate for a device, and for 127.0.0.1 as a server, in PEM.
+// issue returns a certificate in PEM, for a device and for the server 127.0.0.1.
 func (a *authority) issue(name string) (certificate, key string) {
 	a.t.Helper()
 	private := newKey(a.t)
@@ -77,8 +77,8 @@ func inPEM(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// client is a device that trusts a, with a certificate of its own if issuer is not nil. It
-// makes a connection for each request.
+// client returns a device that trusts a. If issuer is not nil, the device has a certificate from it. The device opens a
+// connection for each request.
 func (a *authority) client(issuer *authority, name string) *http.Client {
 	a.t.Helper()
 	config := &tls.Config{RootCAs: x509.NewCertPool()}

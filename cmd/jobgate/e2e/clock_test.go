@@ -9,8 +9,8 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// TestSkewedClock has S3 and STS ten minutes ahead of the gateway, and URLs that live for
-// five: signed by the gateway's own clock they would have expired.
+// TestSkewedClock has S3 and STS ten minutes ahead of the gateway, and URLs that are valid for five minutes. If they were
+// signed with the gateway's clock, they would have expired.
 func TestSkewedClock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -30,11 +30,11 @@ cache: {role: download}
 		t.Errorf("jobgate_clock_skew_seconds is %v, want 600", got)
 	}
 	if !strings.Contains(g.Log.String(), "the local clock is off") {
-		t.Error("the log does not warn of the clock")
+		t.Error("the log does not warn about the clock")
 	}
-	// When the URL's five minutes are over by the server's clock, it is refused.
+	// The URL is refused after five minutes by the server's clock.
 	s.proxy.Play(miniotest.Faults{Skew: skew + 6*time.Minute})
 	if a := get(t, url); a.status != http.StatusForbidden {
-		t.Errorf("GET after the end: %d, want 403", a.status)
+		t.Errorf("GET after the expiry: %d, want 403", a.status)
 	}
 }

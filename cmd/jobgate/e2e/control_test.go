@@ -25,7 +25,7 @@ func writeKeys(t *testing.T, folder string) {
 	gatetest.WriteFile(t, folder, "keys.yaml", "access_keys: [{id: "+operatorKey.AccessKeyID+", secret: \""+operatorKey.SecretAccessKey+"\"}]\n")
 }
 
-// operate sends a request that an operator has signed, for an operation without a body.
+// operate sends a request without a body, signed by an operator.
 func operate(t *testing.T, c *http.Client, method, url string) (*http.Response, error) {
 	t.Helper()
 	return operateAs(t, c, operatorKey, method, url)
@@ -48,7 +48,7 @@ func operateAs(t *testing.T, c *http.Client, key aws.Credentials, method, url st
 	return res, err
 }
 
-// TestRefusedCallers: an operator sees in the metrics and in the log who was not let in, and why, in AWS's words.
+// TestRefusedCallers checks that refused callers are counted, and logged with AWS's error.
 func TestRefusedCallers(t *testing.T) {
 	t.Parallel()
 	folder, config := allListeners(t, `{}`)
@@ -75,11 +75,11 @@ func TestRefusedCallers(t *testing.T) {
 	f("an unknown key", unknown, "UnrecognizedClient")
 	f("a wrong signature", wrong, "InvalidSignature")
 	if log := g.Log.String(); strings.Contains(log, wrong.SecretAccessKey) || strings.Contains(log, operatorKey.SecretAccessKey) {
-		t.Error("the log holds a secret")
+		t.Error("the log contains a secret")
 	}
 }
 
-// TestControlTLS has operators with certificates, and then another certificate for the control plane.
+// TestControlTLS authenticates operators by certificates, and then renews the control plane's certificate.
 func TestControlTLS(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -102,26 +102,26 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 `))
 	}
 	g := start(", client_ca_file: " + folder + "/operators.crt")
-	f := func(who string, c *http.Client, welcome bool) {
+	f := func(who string, c *http.Client, want bool) {
 		t.Helper()
 		res, err := operate(t, c, http.MethodGet, "https://"+g.Address("control")+"/jobs")
-		if (err == nil && res.StatusCode == http.StatusOK) != welcome {
-			t.Errorf("%s: %v %v", who, res, err)
+		if (err == nil && res.StatusCode == http.StatusOK) != want {
+			t.Errorf("%s: %v %v, want success %v", who, res, err, want)
 		}
 	}
 	f("an operator", servers.client(operators, "me"), true)
 	f("no certificate", servers.client(nil, ""), false)
-	f("another authority's", servers.client(strangers, "me"), false)
+	f("another authority's certificate", servers.client(strangers, "me"), false)
 	certificate, key := operators.issue("me")
 	follow(t, g, bundle, "--cert-file", gatetest.WriteFile(t, folder, "me.crt", certificate), "--key-file", gatetest.WriteFile(t, folder, "me.key", key))
 	if res, err := operate(t, client, http.MethodGet, "http://"+g.Address("control")+"/jobs"); err == nil && res.StatusCode == http.StatusOK {
-		t.Error("it answers without TLS")
+		t.Error("the control plane answers without TLS")
 	}
 	renew("second")
-	eventually(t, "the control plane shows its new certificate", func() bool {
+	eventually(t, "the control plane uses its new certificate", func() bool {
 		res, err := operate(t, servers.client(operators, "me"), http.MethodGet, "https://"+g.Address("control")+"/jobs")
 		if err != nil {
-			t.Fatalf("while the certificate is renewed: %v", err)
+			t.Fatalf("during the renewal of the certificate: %v", err)
 		}
 		return res.TLS.PeerCertificates[0].Subject.CommonName == "second"
 	})
@@ -130,13 +130,13 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 		t.Errorf("exit %d", code)
 	}
 
-	// Without client_ca_file the signature is all that counts; jobgate's own client believes AWS_CA_BUNDLE.
+	// Without client_ca_file, a valid signature suffices. jobgate's own client trusts AWS_CA_BUNDLE.
 	g = start("")
 	f("no certificate", servers.client(nil, ""), true)
 	follow(t, g, bundle)
 }
 
-// follow runs jobgate jobs watch until it follows the events of g, whose certificate the authorities in bundle sign.
+// follow runs jobgate jobs watch until it follows the events of g. The authorities in bundle sign g's certificate.
 func follow(t *testing.T, g *gateway, bundle string, flags ...string) {
 	t.Helper()
 	env := []string{"AWS_ACCESS_KEY_ID=" + operatorKey.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + operatorKey.SecretAccessKey, "AWS_CA_BUNDLE=" + bundle}

@@ -12,8 +12,8 @@ import (
 	"jobgate/gateway/desynctest"
 )
 
-// TestDesyncBeforeBackend sends what http-desync-guardian calls severe through the proxy, with
-// bodies streamed: it is no request, and what follows it reaches no backend.
+// TestDesyncBeforeBackend sends the requests that http-desync-guardian classifies as severe through the proxy, with streamed
+// bodies. None may be answered with success, and the request smuggled after it must not reach the backend.
 func TestDesyncBeforeBackend(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -33,15 +33,15 @@ limits: {read_timeout: 300ms}
 			continue
 		}
 		if answers := smuggle(t, &c, g.devices); strings.Contains(answers, "HTTP/1.1 2") {
-			t.Errorf("%s: answered as a request: %.200s", c.Name, answers)
+			t.Errorf("%s: answered with success: %.200s", c.Name, answers)
 		}
 	}
 	if n := smuggled.Load(); n != 0 {
-		t.Errorf("%d requests smuggled", n)
+		t.Errorf("%d requests were smuggled", n)
 	}
 }
 
-// smuggle sends a case, and a request behind it, and returns all answers.
+// smuggle sends a case with a request after it, and returns all answers.
 func smuggle(t *testing.T, c *desynctest.Case, address string) string {
 	t.Helper()
 	conn := dial(t, address)

@@ -11,7 +11,7 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// TestDocument is the main job: AssumeRole, a template, a document, its URLs.
+// TestDocument tests the main function: AssumeRole, a template, a document, its URLs.
 func TestDocument(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -54,12 +54,12 @@ cache: {role: download}
 	if head.status != http.StatusOK || head.body != "" || head.header.Get("Content-Type") != "application/json" {
 		t.Errorf("HEAD: %+v", head)
 	}
-	tampered(t, fromS3.document(t)["v1"])
-	asked(t, s.proxy)
+	checkTampering(t, fromS3.document(t)["v1"])
+	checkAssumeRole(t, s.proxy)
 }
 
-// tampered checks that a URL is good for what it says and for nothing else.
-func tampered(t *testing.T, url string) {
+// checkTampering checks that a URL becomes invalid if a part, or the method, is changed.
+func checkTampering(t *testing.T, url string) {
 	t.Helper()
 	for _, part := range []string{"X-Amz-Signature=", "firmware/", "X-Amz-Expires=", "X-Amz-Date=", "X-Amz-Security-Token=", "X-Amz-Credential="} {
 		at := strings.Index(url, part) + len(part)
@@ -68,7 +68,7 @@ func tampered(t *testing.T, url string) {
 			flipped = '2'
 		}
 		if a := get(t, url[:at]+string(flipped)+url[at+1:]); a.status != http.StatusForbidden {
-			t.Errorf("a character flipped behind %q: %d, want 403", part, a.status)
+			t.Errorf("a character changed after %q: %d, want 403", part, a.status)
 		}
 	}
 	if a := do(t, http.MethodPut, url, "x"); a.status != http.StatusForbidden {
@@ -79,8 +79,8 @@ func tampered(t *testing.T, url string) {
 	}
 }
 
-// asked checks what STS was asked for, all told.
-func asked(t *testing.T, p *miniotest.Proxy) {
+// checkAssumeRole checks that AssumeRole was called once, and with which parameters.
+func checkAssumeRole(t *testing.T, p *miniotest.Proxy) {
 	t.Helper()
 	var got []string
 	for _, r := range p.Requests() {
@@ -89,7 +89,7 @@ func asked(t *testing.T, p *miniotest.Proxy) {
 		}
 	}
 	if want := downloadARN + " gateway-1 fleet-42 43200"; len(got) != 1 || got[0] != want {
-		t.Errorf("STS was asked for %q, want %q once", got, want)
+		t.Errorf("the AssumeRole requests are %q, want %q once", got, want)
 	}
 }
 
@@ -136,7 +136,7 @@ presign: {role: upload}
 	}
 }
 
-// TestExpired waits for the end of a URL that the command line made.
+// TestExpired waits until a URL from jobgate presign has expired.
 func TestExpired(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -153,11 +153,11 @@ func TestExpired(t *testing.T) {
 	}
 	time.Sleep(5100 * time.Millisecond)
 	if a := get(t, url); a.status != http.StatusForbidden || !strings.Contains(a.body, "expired") {
-		t.Errorf("GET after the end: %d %s, want 403", a.status, a.body)
+		t.Errorf("GET after the expiry: %d %s, want 403", a.status, a.body)
 	}
 }
 
-// TestQuantum has the same document, byte for byte, for as long as a quantum lasts.
+// TestQuantum checks that the document is the same, byte for byte, during a quantum.
 func TestQuantum(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -173,9 +173,9 @@ presign: {role: download, expires: 8h, quantum: 4h}
 	if tag == "" || !strings.HasPrefix(first.header.Get("Cache-Control"), "private, max-age=") {
 		t.Fatalf("header %v", first.header)
 	}
-	time.Sleep(time.Second) // a quantum of a second would have other URLs now
+	time.Sleep(time.Second) // with a quantum of a second, the URLs would have changed
 	if second := get(t, "http://"+g.devices+"/things/b"); second.body != first.body || second.header.Get("ETag") != tag {
-		t.Errorf("another document within the quantum: %v %s", second.header, second.body)
+		t.Errorf("the document changed within the quantum: %v %s", second.header, second.body)
 	}
 	if a := get(t, "http://"+g.devices+"/things/c", "If-None-Match: "+tag); a.status != http.StatusNotModified || a.body != "" {
 		t.Errorf("If-None-Match: %d %s", a.status, a.body)

@@ -13,16 +13,16 @@ import (
 	"time"
 )
 
-// fleet is devices that ask in a loop until they are stopped.
+// fleet is a set of devices that send requests in a loop until they are stopped.
 type fleet struct {
 	stop     atomic.Bool
 	devices  sync.WaitGroup
 	answered atomic.Int64
-	closed   atomic.Int64 // answers that said Connection: close
+	closed   atomic.Int64 // answers with Connection: close
 	faults   sync.Map
 }
 
-// run adds n devices with a connection of their own each.
+// run starts n devices, each with its own connection.
 func (f *fleet) run(n int, url, want string) {
 	for range n {
 		f.devices.Go(func() {
@@ -43,9 +43,8 @@ func (f *fleet) run(n int, url, want string) {
 	}
 }
 
-// TestDrain ends a gateway under load as a balancer sees it: /readyz turns 503, devices go
-// elsewhere, and every request that was begun is answered, the slow ones after the
-// listeners have closed.
+// TestDrain stops a gateway under load. As a balancer expects, /readyz changes to 503, and every request that has begun is
+// answered, slow ones even after the listeners are closed.
 func TestDrain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -66,17 +65,17 @@ func TestDrain(t *testing.T) {
 	for range 4 {
 		<-began
 	}
-	slow.stop.Store(true) // after the request that is under way
+	slow.stop.Store(true) // after the current request
 	g.Signal(syscall.SIGTERM)
-	eventually(t, "readyz says 503", func() bool { status, r := g.readyz(); return status == http.StatusServiceUnavailable && r.Draining })
+	eventually(t, "readyz returns 503", func() bool { status, r := g.readyz(); return status == http.StatusServiceUnavailable && r.Draining })
 	before := quick.answered.Load()
-	eventually(t, "answers while it drains, on connections that close", func() bool { return quick.answered.Load() > before && quick.closed.Load() > 0 })
+	eventually(t, "answers during the drain, with Connection: close", func() bool { return quick.answered.Load() > before && quick.closed.Load() > 0 })
 	quick.stop.Store(true)
 	quick.devices.Wait()
 	slow.devices.Wait()
 	for _, f := range []*fleet{&quick, &slow} {
 		f.faults.Range(func(what, _ any) bool {
-			t.Errorf("a request was cut: %s", what)
+			t.Errorf("a request failed: %s", what)
 			return true
 		})
 	}
@@ -88,19 +87,19 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestSecondSignal ends a gateway that would drain for a minute.
+// TestSecondSignal checks that a second signal stops a gateway that would drain for a minute.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.file("doc.json", `{}`)
 	g := s.serve(oneDocument, "JOBGATE_DRAIN_DELAY=60s")
 	g.Signal(syscall.SIGTERM)
-	eventually(t, "it drains", func() bool { return strings.Contains(g.Log.String(), "msg=draining") })
+	eventually(t, "the gateway drains", func() bool { return strings.Contains(g.Log.String(), "msg=draining") })
 	if a := get(t, "http://"+g.devices+"/doc"); a.status != http.StatusOK {
 		t.Errorf("while draining: %d %s", a.status, a.body)
 	}
 	g.Signal(syscall.SIGINT)
 	if code := g.Wait(); code != 1 {
-		t.Errorf("exit %d, want 1 before the delay's end", code)
+		t.Errorf("exit %d, want 1 before the end of the drain delay", code)
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// allListeners writes the files of a gateway with every listener on, that serves doc, and returns their folder and its
+// allListeners writes the files of a gateway that has every listener and serves doc. It returns their folder and the
 // configuration.
 func allListeners(t *testing.T, doc string) (folder, config string) {
 	t.Helper()
@@ -36,14 +36,14 @@ routes: [{path: /doc, document: "file://$DIR/doc.json"}]
 `, "$DIR", folder)
 }
 
-// seemsSigned is the header of a request that control reads the body of, to find that its signature is wrong.
+// seemsSigned returns headers with a wrong signature. control reads the request's body to check it.
 func seemsSigned() string {
 	now := time.Now().UTC()
 	return fmt.Sprintf("Authorization: AWS4-HMAC-SHA256 Credential=%s/%s/us-east-1/iot/aws4_request, SignedHeaders=host, Signature=0\r\nX-Amz-Date: %s\r\n",
 		operatorKey.AccessKeyID, now.Format("20060102"), now.Format("20060102T150405Z"))
 }
 
-// flood opens n connections to address, as many as are let in, and sends each the same.
+// flood tries to open n connections to address, and sends the same bytes on each.
 func flood(t *testing.T, address string, n int, sent string) {
 	t.Helper()
 	for range n {
@@ -57,7 +57,7 @@ func flood(t *testing.T, address string, n int, sent string) {
 	}
 }
 
-// answers says that a listener answers a new connection.
+// answers checks that a listener answers on a new connection.
 func answers(t *testing.T, url string) {
 	t.Helper()
 	c := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -67,18 +67,19 @@ func answers(t *testing.T, url string) {
 	}
 }
 
-// serveWithin is serve under a shell's ulimit.
+// serveWithin is serve with a shell's ulimit.
 func serveWithin(t *testing.T, folder, config, ulimit string) *gateway {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("run it on Linux: it sets the limit of open files by a shell's ulimit -n")
+		t.Skip("needs Linux: the limit on open files is set with a shell's ulimit -n")
 	}
 	cmd := command(folder, []string{"AWS_REGION=us-east-1"}, "serve", "--config", config)
 	cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", "ulimit " + ulimit + ` && exec "$0" "$@"`, binary}, cmd.Args[1:]...)
 	return launch(t, cmd, config)
 }
 
-// TestFilesForUpstreams: whoever is let in is proxied, however few files there are. A soft limit is raised to the hard one.
+// TestFilesForUpstreams checks that every accepted connection is proxied, even with a low limit on open files, and that the
+// soft limit is raised to the hard one.
 func TestFilesForUpstreams(t *testing.T) {
 	t.Parallel()
 	f := func(ulimit string, least, most float64) {
@@ -97,7 +98,7 @@ func TestFilesForUpstreams(t *testing.T) {
 		g := serveWithin(t, folder, newConfig(t, folder, "upstream: [\""+backend.URL+"\"]\nlimits: {upstream_timeout: 5m, idle_timeout: 5m}\n"), ulimit)
 		shed := func() float64 { return g.metric(`jobgate_requests_shed_total{reason="connections"}`) }
 		flood(t, g.devices, 600, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-		eventually(t, ulimit+": each connection is let in or turned away", func() bool { return float64(held.Load())+shed() == 600 })
+		eventually(t, ulimit+": each connection is accepted or rejected", func() bool { return float64(held.Load())+shed() == 600 })
 		if n := float64(held.Load()); n < least || n > most {
 			t.Errorf("%s: %v requests are proxied, want %v to %v", ulimit, n, least, most)
 		}
@@ -117,7 +118,7 @@ func TestFilesForUpstreams(t *testing.T) {
 	f("-Sn 256", 600, 600)
 }
 
-// TestFloods has 256 files and many more connections: a flood of one listener leaves the others alone.
+// TestFloods checks, with 256 open files and many more connections, that a flood of one listener does not affect the others.
 func TestFloods(t *testing.T) {
 	t.Parallel()
 	folder, text := allListeners(t, `{}`)
@@ -131,13 +132,13 @@ func TestFloods(t *testing.T) {
 	if n := g.metric(`jobgate_connections{listener="control",state="fresh"}`); n == 0 || n > 60 {
 		t.Errorf("control has %v silent connections", n)
 	}
-	for _, sent := range []string{"", "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"} { // devices that are silent, and that ask once
+	for _, sent := range []string{"", "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"} { // silent devices, and devices that send one request
 		flood(t, g.devices, 600, sent)
 		answers(t, "http://"+g.admin+"/healthz")
 		answers(t, "http://"+g.admin+"/metrics")
 	}
 	if n := g.metric(`jobgate_requests_shed_total{reason="connections"}`); n < 1200 {
-		t.Errorf("%v connections were turned away", n)
+		t.Errorf("%v connections were rejected, want at least 1200", n)
 	}
 	g.Signal(syscall.SIGTERM)
 	if code := g.Wait(); code != 0 {
@@ -145,13 +146,13 @@ func TestFloods(t *testing.T) {
 	}
 }
 
-// TestDrainWithHangingClients ends a gateway on whose every listener clients are silent, send half a request, a slow
-// body, or read no answers.
+// TestDrainWithHangingClients stops a gateway while each listener has clients that are silent, send half a request, send a
+// slow body, or do not read the answers.
 func TestDrainWithHangingClients(t *testing.T) {
 	t.Parallel()
 	folder, config := allListeners(t, `{"x": "`+strings.Repeat("x", 900<<10)+`"}`)
-	// The time-outs outlast the gateway's process. Without credentials the sidecar's answers would be small faults, which
-	// fit the sockets' buffers: a client that does not read them hangs nowhere.
+	// The time-outs are longer than the test. Without credentials the sidecar's answers would be small errors, which fit into
+	// the sockets' buffers, so a client that does not read them would not block.
 	env := []string{"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY=secret", "JOBGATE_DRAIN_TIMEOUT=2s"}
 	g := serve(t, folder, env, config+"limits: {read_timeout: 10m, idle_timeout: 10m}\n")
 	many := func(n int, request string) string { return strings.Repeat(request, n) }
@@ -168,7 +169,7 @@ func TestDrainWithHangingClients(t *testing.T) {
 		go flood(t, address, 1, requests)
 	}
 	for _, listener := range []string{"listen", "sidecar", "control", "admin"} {
-		eventually(t, listener+" has clients that hang", func() bool { return g.metric(`jobgate_connections{listener="`+listener+`",state="active"}`) >= 11 })
+		eventually(t, listener+" has hanging clients", func() bool { return g.metric(`jobgate_connections{listener="`+listener+`",state="active"}`) >= 11 })
 	}
 	began := time.Now()
 	g.Signal(syscall.SIGTERM)
@@ -177,7 +178,7 @@ func TestDrainWithHangingClients(t *testing.T) {
 	}
 }
 
-// TestProxyProtocol has a real haproxy in front, which tells the device's address by the PROXY protocol.
+// TestProxyProtocol runs a real haproxy in front, which sends the device's address by the PROXY protocol.
 func TestProxyProtocol(t *testing.T) {
 	haproxy := servertest.Program(t, "haproxy", "haproxy")
 	t.Parallel()
@@ -197,7 +198,7 @@ listen front
   bind fd@3
   server gateway %s send-proxy-v2
 `, g.devices))
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // haproxy takes it over, so that it has a free port
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // haproxy inherits it, so that its port is free
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,29 +229,29 @@ listen front
 			t.Errorf("from %s: %d %q %v, want %q\n%s", from, a.status, a.body, err, want, log.String())
 		}
 	}
-	f(address, "127.0.0.2", "127.0.0.2")   // what haproxy says
-	f(g.devices, "127.0.0.1", "127.0.0.1") // never required
+	f(address, "127.0.0.2", "127.0.0.2")   // the address from haproxy
+	f(g.devices, "127.0.0.1", "127.0.0.1") // without the PROXY protocol, which is optional
 }
 
-// TestEveryListener sends each listener what is no request, or half of one.
+// TestEveryListener sends invalid and incomplete requests to each listener.
 func TestEveryListener(t *testing.T) {
 	t.Parallel()
 	folder, config := allListeners(t, `{}`)
 	g := serve(t, folder, []string{"AWS_REGION=us-east-1"}, config+
-		"limits: {read_timeout: 1s, max_request_header: 2KiB, max_body: 4KiB}\nupstream: [\"http://127.0.0.1:1\"]\n") // which makes devices' bodies streams
+		"limits: {read_timeout: 1s, max_request_header: 2KiB, max_body: 4KiB}\nupstream: [\"http://127.0.0.1:1\"]\n") // with an upstream, devices' bodies are streamed
 	header := "POST /render HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + seemsSigned()
 	addresses := map[string]string{"listen": g.devices, "sidecar": g.sidecar, "control": g.Address("control"), "admin": g.admin}
-	t.Run("at once", func(t *testing.T) {
+	t.Run("listeners", func(t *testing.T) {
 		for name, address := range addresses {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				refusesHalves(t, address, header, name != "listen") // there the route says what becomes of a body
+				refusesIncomplete(t, address, header, name != "listen") // on listen, the route handles the body
 			})
 		}
 	})
 	half := raw(t, g.devices, "PUT /things/a/jobs/$next HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{")
 	if half.status != http.StatusRequestTimeout {
-		t.Errorf("half a chunked body of a job's operation: %d %s", half.status, half.body)
+		t.Errorf("half a chunked body of a jobs operation: %d %s, want 408", half.status, half.body)
 	}
 	if a := raw(t, g.devices, "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"); a.status != http.StatusOK {
 		t.Errorf("a document: %d %s", a.status, a.body)
@@ -259,7 +260,7 @@ func TestEveryListener(t *testing.T) {
 		t.Errorf("an unsigned call: %d %s", a.status, a.body)
 	}
 	if n := g.metric(`jobgate_request_duration_seconds_count{outcome="denied",route="control"}`); n < 1 {
-		t.Errorf("control has refused %v callers", n)
+		t.Errorf("control has refused %v callers, want at least 1", n)
 	}
 	for _, line := range []string{
 		`level=WARN msg="request refused" status=403 error="MissingAuthenticationToken: `, `level=DEBUG msg=request route=/doc status=200 duration=`, `msg=request route=control status=403`,
@@ -268,12 +269,12 @@ func TestEveryListener(t *testing.T) {
 	}
 }
 
-// refusesHalves sends a listener what is no request, or half of one: of a body too, where bodies says so. header is that of a
-// request, without its end.
-func refusesHalves(t *testing.T, address, header string, bodies bool) {
+// refusesIncomplete sends a listener invalid and incomplete requests, with bodies also incomplete bodies. header is a valid
+// header without its end.
+func refusesIncomplete(t *testing.T, address, header string, bodies bool) {
 	t.Helper()
 	if rest, err := io.ReadAll(dial(t, address)); err != nil || len(rest) > 0 {
-		t.Errorf("a connection that sends nothing ends with %q, %v", rest, err)
+		t.Errorf("a silent connection got %q, %v before its end, want nothing", rest, err)
 	}
 	f := func(what, sent string, want int) {
 		t.Helper()
@@ -285,7 +286,7 @@ func refusesHalves(t *testing.T, address, header string, bodies bool) {
 	for _, line := range []string{"Foo : bar", "Foo\t: bar", "Foo bar: x", ": x", "Foo: a\r\n b", "Foo: a\x00b", "Foo: a\rb", "Foo: a\nBar: b"} {
 		f(fmt.Sprintf("the header line %q", line), header+line+"\r\nContent-Length: 1\r\n\r\nx", http.StatusBadRequest)
 	}
-	f("too long a header", header+"X-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
+	f("a header that is too large", header+"X-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
 	f("a body that is too large", header+"Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n", http.StatusRequestEntityTooLarge)
 	if bodies {
 		f("half a body", header+"Content-Length: 100\r\n\r\n{", http.StatusRequestTimeout)

@@ -14,13 +14,13 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
-// command prepares the binary, in folder: every listener on a free loopback port, no time lost at the end.
+// command returns a command that runs the binary in folder, with its listeners on free loopback ports and no drain delay.
 func command(folder string, env []string, args ...string) *exec.Cmd {
 	usual := []string{"JOBGATE_LISTEN=127.0.0.1:0", "JOBGATE_ADMIN=127.0.0.1:0", "JOBGATE_DRAIN_DELAY=0s", "JOBGATE_LOG_LEVEL=debug"}
 	return gatetest.Command(binary, folder, append(usual, env...), args...)
 }
 
-// gateway is "jobgate serve" at work.
+// gateway is a running "jobgate serve".
 type gateway struct {
 	*gatetest.Process
 	t                       *testing.T
@@ -28,14 +28,14 @@ type gateway struct {
 	devices, admin, sidecar string // addresses, "" for a listener that is off
 }
 
-// serve starts the binary with that configuration and waits until it serves.
+// serve starts the binary with a configuration and waits until it is ready.
 func serve(t *testing.T, folder string, env []string, config string) *gateway {
 	t.Helper()
 	path := newConfig(t, folder, config)
 	return launch(t, command(folder, env, "serve", "--config", path), path)
 }
 
-// launch is serve with a command that is made already.
+// launch is serve for an existing command.
 func launch(t *testing.T, cmd *exec.Cmd, config string) *gateway {
 	t.Helper()
 	p := gatetest.Start(t, cmd)
@@ -44,7 +44,7 @@ func launch(t *testing.T, cmd *exec.Cmd, config string) *gateway {
 	return &gateway{Process: p, t: t, config: config, devices: at["listen"], admin: at["admin"], sidecar: at["sidecar"]}
 }
 
-// newConfig writes a configuration into a file of its own: a gateway reloads when its file changes.
+// newConfig writes a configuration to a new file, because a gateway reloads when its file changes.
 func newConfig(t *testing.T, folder, text string) (path string) {
 	t.Helper()
 	for n := 1; ; n++ {
@@ -55,7 +55,7 @@ func newConfig(t *testing.T, folder, text string) (path string) {
 	}
 }
 
-// metric returns the value of one series as the admin listener shows it, 0 if it is not there.
+// metric returns the value of one series from the admin listener, 0 if it does not exist.
 func (g *gateway) metric(series string) float64 {
 	g.t.Helper()
 	for line := range strings.Lines(get(g.t, "http://"+g.admin+"/metrics").body) {
@@ -70,22 +70,22 @@ func (g *gateway) metric(series string) float64 {
 	return 0
 }
 
-// run runs the binary to its end and returns what it printed.
+// run runs the binary until it exits and returns its output.
 func run(t *testing.T, folder string, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	stdout, stderr, code = gatetest.Run(t, command(folder, env, args...))
 	errs := &gatetest.Buffer{}
-	_, _ = errs.Write([]byte(stderr)) // it never fails
+	_, _ = errs.Write([]byte(stderr)) // never fails
 	logs.watch(errs)
 	return stdout, stderr, code
 }
 
-// eventually waits until done says so.
+// eventually waits until done returns true.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(3 * time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("it did not come to this: %s", what)
+			t.Fatalf("timed out waiting for: %s", what)
 		}
 	}
 }

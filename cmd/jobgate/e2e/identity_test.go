@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// TestMTLS has devices with certificates, and then another certificate for the gateway.
+// TestMTLS authenticates devices by certificates, and then renews the gateway's certificate.
 func TestMTLS(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -45,7 +45,7 @@ routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 		t.Fatal(err)
 	}
 	refused(t, "another thing's document", other, http.StatusForbidden, "only its own thing name")
-	for who, c := range map[string]*http.Client{"no certificate": servers.client(nil, ""), "another authority's": servers.client(strangers, "sensor-1")} {
+	for who, c := range map[string]*http.Client{"no certificate": servers.client(nil, ""), "another authority's certificate": servers.client(strangers, "sensor-1")} {
 		if a, err := ask(c, http.MethodGet, base+"sensor-1/doc", ""); err == nil {
 			t.Errorf("%s: %d %s, want no connection", who, a.status, a.body)
 		}
@@ -54,28 +54,28 @@ routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 	if err == nil && plain.status == http.StatusOK {
 		t.Errorf("without TLS: %d %s", plain.status, plain.body)
 	}
-	for _, half := range []string{"", "\x16\x03\x01\x02\x00\x01"} { // a handshake that does not go on
+	for _, half := range []string{"", "\x16\x03\x01\x02\x00\x01"} { // a handshake that stalls
 		conn := dial(t, g.devices)
 		_, _ = io.WriteString(conn, half)
 		if _, err := io.ReadAll(conn); errors.Is(err, os.ErrDeadlineExceeded) {
-			t.Errorf("a handshake that stands still after %q keeps its connection", half)
+			t.Errorf("a handshake that stalls after %q keeps its connection", half)
 		}
 	}
 
 	renew("second")
-	eventually(t, "the gateway shows its new certificate", func() bool {
+	eventually(t, "the gateway uses its new certificate", func() bool {
 		res, err := sensor.Get(base + "sensor-1/doc")
 		if err != nil {
-			t.Fatalf("while the certificate is renewed: %v", err)
+			t.Fatalf("during the renewal of the certificate: %v", err)
 		}
 		_ = res.Body.Close()
 		return res.TLS.PeerCertificates[0].Subject.CommonName == "second"
 	})
 }
 
-// TestSpellingsUnderMTLS: a path that an upstream may read otherwise than the gateway does is refused, and no other is
-// changed.
-func TestSpellingsUnderMTLS(t *testing.T) {
+// TestAmbiguousPaths checks that a path that an upstream may read differently than the gateway is rejected, and that other
+// paths are forwarded unchanged.
+func TestAmbiguousPaths(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 100)
 	backend := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -97,7 +97,7 @@ upstream: ["` + backend.URL + `"]
 `)
 	config := servers.client(devices, "sensor-1").Transport.(*http.Transport).TLSClientConfig.Clone()
 	config.ServerName = "127.0.0.1"
-	f := func(path string, status int, passed string) {
+	f := func(path string, status int, forwarded string) {
 		t.Helper()
 		conn := tls.Client(dial(t, g.devices), config)
 		if _, err := io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: x\r\nX-Thing-Name: victim\r\n\r\n"); err != nil {
@@ -108,8 +108,8 @@ upstream: ["` + backend.URL + `"]
 		case got = <-seen:
 		default:
 		}
-		if a.status != status || got != passed {
-			t.Errorf("%s: %d %s, the upstream saw %q; want %d and %q", path, a.status, a.body, got, status, passed)
+		if a.status != status || got != forwarded {
+			t.Errorf("%s: %d %s, the upstream saw %q; want %d and %q", path, a.status, a.body, got, status, forwarded)
 		}
 	}
 	for _, path := range []string{
@@ -124,8 +124,7 @@ upstream: ["` + backend.URL + `"]
 	f("/api/sensor-1/a%20b?c=//../%2f", http.StatusOK, "sensor-1 /api/sensor-1/a%20b?c=//../%2f")
 }
 
-// TestHeaderIdentity has a balancer name the devices: it is believed on an address that is
-// trusted, and not on another.
+// TestHeaderIdentity checks that the device's name in a header is accepted from a trusted balancer's address only.
 func TestHeaderIdentity(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

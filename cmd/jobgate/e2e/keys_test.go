@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// awkwardKeys are the keys of botocore's vectors, but for those that a list of allowed objects refuses, and one of 1024 bytes.
+// awkwardKeys returns the keys of botocore's vectors, without those that a list of allowed objects rejects, and a key of 1024
+// bytes.
 func awkwardKeys(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile("../../../presigner/testdata/presign.json")
@@ -33,7 +34,7 @@ func awkwardKeys(t *testing.T) []string {
 	return keys
 }
 
-// hasDots says whether a key has a segment "." or "..", which is refused where patterns say what is allowed.
+// hasDots reports whether a key has a segment "." or "..". Such keys are rejected if patterns define what is allowed.
 func hasDots(key string) bool {
 	for segment := range strings.SplitSeq(key, "/") {
 		if segment == "." || segment == ".." {
@@ -43,7 +44,7 @@ func hasDots(key string) bool {
 	return false
 }
 
-// notOnMinIO says that MinIO, which keeps objects as files, does not take a key that S3 takes.
+// notOnMinIO reports whether MinIO, which stores objects as files, rejects a key that S3 accepts.
 func notOnMinIO(key string) bool {
 	for segment := range strings.SplitSeq(strings.TrimSuffix(key, "/"), "/") {
 		if segment == "" || segment == "." || segment == ".." || len(segment) > 255 {
@@ -53,8 +54,8 @@ func notOnMinIO(key string) bool {
 	return false
 }
 
-// placeholders returns the document that names every key: as it stands where that form can
-// say it (v1), or percent-encoded (v2).
+// placeholders returns a document with a placeholder for every key: unchanged, except keys that v1 cannot express, or
+// percent-encoded (v2).
 func placeholders(t *testing.T, kind, base string, keys []string) string {
 	t.Helper()
 	document := map[string]string{}
@@ -75,8 +76,8 @@ func placeholders(t *testing.T, kind, base string, keys []string) string {
 	return string(text)
 }
 
-// TestAwkwardKeys has the keys of presign.json in documents of both forms, with placeholders
-// that name MinIO, and with ones that name AWS while presign.endpoint names MinIO.
+// TestAwkwardKeys downloads the keys of presign.json from documents with both forms of placeholders. The URLs in the
+// placeholders are MinIO's, or AWS's with presign.endpoint set to MinIO.
 func TestAwkwardKeys(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -113,8 +114,8 @@ limits: {max_placeholders: 1000}
 	}
 }
 
-// download gets every URL of a document and returns how many there were. Of a key that MinIO
-// does not take it looks at the signature only.
+// download requests every URL of a document and returns how many there were. For a key that MinIO rejects, it checks only
+// that the signature is accepted.
 func (s *site) download(document map[string]string, keys []string) int {
 	s.t.Helper()
 	var devices sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 	"jobgate/cmd/jobgate/gatetest"
 )
 
-// binary is the built command, made by TestMain.
+// binary is the path of the command that TestMain builds.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -23,13 +23,13 @@ func TestMain(m *testing.M) {
 func testMain(m *testing.M) int {
 	code := m.Run()
 	for _, leak := range logs.leaks() {
-		fmt.Fprintln(os.Stderr, "--- FAIL: a log holds what no log may hold:", leak)
+		fmt.Fprintln(os.Stderr, "--- FAIL: a log contains a secret:", leak)
 		code = 1
 	}
 	return code
 }
 
-// logs is everything that gateways wrote, and what must not be in it.
+// logs has the output of all gateways, and the secrets that must not be in it.
 var logs journal
 
 // journal collects logs and secrets while the tests run. It is safe for concurrent use.
@@ -39,19 +39,19 @@ type journal struct {
 	secrets map[string]bool
 }
 
-// watch adds logs.
+// watch adds logs to the journal.
 func (j *journal) watch(logs ...*gatetest.Buffer) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.written = append(j.written, logs...)
 }
 
-// secret adds texts that no log may hold.
+// secret adds texts that no log may contain.
 func (j *journal) secret(texts ...string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.secrets == nil {
-		// The queries that presign, and how each of MinIO's session tokens begins.
+		// The query parameters of presigned URLs, and the beginning of all of MinIO's session tokens.
 		j.secrets = map[string]bool{"X-Amz-Signature": true, "X-Amz-Security-Token": true, "X-Amz-Credential": true, "eyJhbGciOi": true}
 	}
 	for _, s := range texts {
@@ -61,7 +61,7 @@ func (j *journal) secret(texts ...string) {
 	}
 }
 
-// held returns the secrets that text holds.
+// held returns the secrets in text.
 func (j *journal) held(text string) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -74,7 +74,7 @@ func (j *journal) held(text string) []string {
 	return found
 }
 
-// leaks returns the lines of all logs that hold a secret.
+// leaks returns the log lines that contain a secret.
 func (j *journal) leaks() []string {
 	j.mu.Lock()
 	written := append([]*gatetest.Buffer(nil), j.written...)

@@ -10,14 +10,14 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// reloadable is a gateway's configuration with room for more routes.
+// reloadable is a configuration to which routes can be appended.
 const reloadable = downloadRole + `
 cache: {role: download}
 routes:
   - {path: "/doc", document: "s3://$BUCKET/doc.json", content_type: application/json}
 `
 
-// TestReload breaks the configuration and mends it, by each of the three ways to reload.
+// TestReload breaks the configuration and corrects it, with each of the three ways to reload.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -37,16 +37,16 @@ func TestReload(t *testing.T) {
 	}
 	reconfigure := func(config string) { s.file(filepath.Base(g.config), config) }
 	last := func() float64 { return g.metric("jobgate_config_last_reload_successful") }
-	works("at first")
+	works("before any reload")
 	if last() != 1 {
 		t.Error("the metric does not show the first load")
 	}
 
-	// Broken: by SIGHUP, which only the log answers, and by POST.
+	// Broken: by SIGHUP, whose errors are only logged, and by POST.
 	reconfigure(reloadable + "presing: {expires: 8d}\n")
 	g.Signal(syscall.SIGHUP)
 	place := g.config + ":9:1: "
-	eventually(t, "the log tells of the fault", func() bool { return strings.Contains(g.Log.String(), place) })
+	eventually(t, "the log has the error", func() bool { return strings.Contains(g.Log.String(), place) })
 	if !strings.Contains(g.Log.String(), "cannot reload the configuration; still running with the old one") || last() != 0 {
 		t.Errorf("the metric is %v", last())
 	}
@@ -59,7 +59,7 @@ func TestReload(t *testing.T) {
 	works("with a value out of range")
 	reconfigure(reloadable + "admin: 127.0.0.1:1\n")
 	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusOK {
-		t.Errorf("JOBGATE_ADMIN stands over the file: %d %s", a.status, a.body)
+		t.Errorf("JOBGATE_ADMIN overrides the file, so the reload must succeed: %d %s", a.status, a.body)
 	}
 	reconfigure(reloadable + "admin_debug: true\n")
 	if a := do(t, http.MethodPost, "http://"+g.admin+"/-/reload", ""); a.status != http.StatusBadRequest || !strings.Contains(a.body, "admin_debug changed, which needs a restart") || last() != 0 {
@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 	}
 	works("with a setting that needs a restart")
 
-	// Mended, with one route more: by POST, by SIGHUP, and by the change of the file alone.
+	// Corrected, with another route: by POST, by SIGHUP, and by changing the file.
 	more := reloadable + "  - {path: /more, document: \"file://$DIR/more.json\"}\n"
 	has := func(status int) func() bool {
 		return func() bool { return get(t, "http://"+g.devices+"/more").status == status }
@@ -82,9 +82,9 @@ func TestReload(t *testing.T) {
 	eventually(t, "SIGHUP removes the route", has(404))
 	works("after SIGHUP")
 	reconfigure(more)
-	eventually(t, "the file's change is seen", has(200))
+	eventually(t, "the gateway detects the file's change", has(200))
 	works("after the file's change")
 	if got := get(t, "http://"+g.admin+"/config"); !strings.Contains(got.body, "/more") {
-		t.Errorf("the configuration in force: %d %s", got.status, got.body)
+		t.Errorf("the current configuration: %d %s", got.status, got.body)
 	}
 }

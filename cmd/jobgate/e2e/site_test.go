@@ -11,15 +11,14 @@ import (
 // downloadARN is the role of most tests.
 const downloadARN = "arn:aws:iam::123456789012:role/download"
 
-// downloadRole is its configuration: it signs everything and reads the templates.
+// downloadRole configures the role, which signs all URLs and reads the templates.
 const downloadRole = `
 roles:
   download: {arn: "` + downloadARN + `", allow: ["arn:aws:s3:::$BUCKET/*"]}
 presign: {role: download}
 `
 
-// site is what surrounds a gateway: MinIO behind a proxy of the test's own, a bucket and a
-// folder.
+// site is a gateway's environment: MinIO behind the test's own proxy, a bucket and a folder.
 type site struct {
 	t      *testing.T
 	minio  *miniotest.Server
@@ -38,18 +37,18 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// text puts the site's own values into a configuration or a document.
+// text replaces the variables in a configuration or a document with the site's values.
 func (s *site) text(text string) string {
 	return strings.NewReplacer("$BUCKET", s.bucket, "$S3", s.proxy.URL, "$DIR", s.folder).Replace(text)
 }
 
-// serve starts a gateway whose S3 and STS are the site's.
+// serve starts a gateway that uses the site's S3 and STS.
 func (s *site) serve(config string, env ...string) *gateway {
 	s.t.Helper()
 	return serve(s.t, s.folder, append(s.proxy.Env(), env...), s.text(config))
 }
 
-// file writes a document into the site's folder, object one into its bucket.
+// file writes a document to the site's folder, object to its bucket.
 func (s *site) file(name, document string) {
 	s.t.Helper()
 	gatetest.WriteFile(s.t, s.folder, name, s.text(document))

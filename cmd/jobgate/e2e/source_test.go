@@ -15,7 +15,7 @@ import (
 // briefCache makes templates stale after a second.
 const briefCache = "cache: {role: download, fresh: 1s, stale_if_error: 1h, negative: 0s}\nlimits: {upstream_timeout: 5s}\n"
 
-// TestS3SourceStops stops S3, and then slows it down, under a gateway whose templates are stale.
+// TestS3SourceStops stops S3, and then slows it down, while a gateway's templates are stale.
 func TestS3SourceStops(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -32,27 +32,27 @@ func TestS3SourceStops(t *testing.T) {
 	refused(t, "no such object", get(t, "http://"+g.devices+"/none"), http.StatusNotFound, "no such job document")
 
 	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Unavailable}})
-	time.Sleep(2100 * time.Millisecond) // fresh for one second, then revalidated behind an answer for another
+	time.Sleep(2100 * time.Millisecond) // fresh for one second, then stale while revalidated for another
 	f("S3 is down")
 	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Reset}})
 	f("S3 resets connections")
 	comeBack(t, "S3 is down and nothing is cached", get(t, "http://"+g.devices+"/b"))
 	if g.metric(`jobgate_cache_requests_total{result="stale"}`) == 0 || g.metric(`jobgate_source_duration_seconds_count{outcome="error",source="s3"}`) == 0 {
-		t.Error("the metrics show no outage")
+		t.Error("the metrics do not show the outage")
 	}
 
 	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Delay: 15 * time.Second}})
 	began := time.Now()
 	f("S3 is slow")
 	if took := time.Since(began); took > 12*time.Second {
-		t.Errorf("a device waited %v for a slow source with an older template at hand", took)
+		t.Errorf("a device waited %v for a slow source although an older template is cached", took)
 	}
 	s.proxy.Play(miniotest.Faults{})
-	eventually(t, "a document that S3 has again", func() bool { return get(t, "http://"+g.devices+"/none").status == http.StatusNotFound })
+	eventually(t, "S3 answers again", func() bool { return get(t, "http://"+g.devices+"/none").status == http.StatusNotFound })
 }
 
-// TestForbiddenObject reads templates with a session policy that does not let it list the
-// bucket, so that S3 answers 403 for what is not there.
+// TestForbiddenObject reads templates with a session policy that does not allow listing the bucket, so that S3 answers 403
+// for objects that do not exist.
 func TestForbiddenObject(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -72,20 +72,20 @@ cache: {role: templates}
 		t.Errorf("within the policy: %d %s", a.status, a.body)
 	}
 	refused(t, "outside the policy", get(t, "http://"+g.devices+"/secret/a"), http.StatusNotFound, "no such job document")
-	refused(t, "not there", get(t, "http://"+g.devices+"/jobs/none"), http.StatusNotFound, "no such job document")
+	refused(t, "an object that does not exist", get(t, "http://"+g.devices+"/jobs/none"), http.StatusNotFound, "no such job document")
 	if !strings.Contains(g.Log.String(), "s3:ListBucket") {
-		t.Error("the log does not say why")
+		t.Error("the log does not have the cause")
 	}
 }
 
-// TestHTTPSource plays what an HTTP server may say about a document that is in the cache.
+// TestHTTPSource checks how each answer of an HTTP source affects a cached document.
 func TestHTTPSource(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	var status, asked atomic.Int64
+	var status, requests atomic.Int64
 	status.Store(http.StatusOK)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		if r.Header.Get("If-None-Match") == `"1"` && status.Load() == http.StatusOK {
 			w.WriteHeader(http.StatusNotModified)
 			return
@@ -106,7 +106,7 @@ cache: {fresh: 0s, stale_if_error: 1h, negative: 0s}
 		a := get(t, "http://"+g.devices+"/"+name)
 		switch {
 		case want == http.StatusOK && (a.status != http.StatusOK || a.body != `{"path": "/documents/`+name+`.json"}`):
-			t.Errorf("%s, the source says %d: %d %s", name, answers, a.status, a.body)
+			t.Errorf("%s, the source answers %d: %d %s", name, answers, a.status, a.body)
 		case want == http.StatusServiceUnavailable:
 			comeBack(t, name, a)
 		case want != http.StatusOK:
@@ -119,17 +119,17 @@ cache: {fresh: 0s, stale_if_error: 1h, negative: 0s}
 		f(name, 200, 200) // not modified
 		f(name, 500, 200) // stale
 		f(name, 302, 200) // not followed, stale
-		eventually(t, "the source is asked again after its failures", func() bool {
+		eventually(t, "the source is requested again after its failures", func() bool {
 			status.Store(int64(gone))
 			return get(t, "http://"+g.devices+"/"+name).status == http.StatusNotFound // never stale
 		})
-		f(name, 500, 503) // the old one is forgotten
+		f(name, 500, 503) // the old document was removed from the cache
 	}
 	f("new", 500, 503)
 	if n := g.metric(`jobgate_source_duration_seconds_count{outcome="not_modified",source="http"}`); n < 2 {
-		t.Errorf("%v revalidations, want 2 at least", n)
+		t.Errorf("%v revalidations, want at least 2", n)
 	}
-	if asked.Load() < 8 {
-		t.Errorf("the source was asked %d times only", asked.Load())
+	if requests.Load() < 8 {
+		t.Errorf("the source got only %d requests", requests.Load())
 	}
 }

@@ -25,25 +25,25 @@ func (g *gateway) readyz() (int, readiness) {
 		g.t.Fatalf("readyz: %v: %s", err, a.body)
 	}
 	if held := logs.held(a.body); len(held) > 0 {
-		g.t.Errorf("readyz shows %q", held)
+		g.t.Errorf("readyz contains the secrets %q", held)
 	}
 	return a.status, r
 }
 
-// state returns the state of a role in r, and why.
+// state returns the state of a role in r, and its error.
 func (r readiness) state(name string) (state, why string) {
 	for _, role := range r.Roles {
 		if role.Name == name {
 			return role.State, role.Error
 		}
 	}
-	return "not there", ""
+	return "missing", ""
 }
 
 const oneDocument = `routes: [{path: /doc, document: "file://$DIR/doc.json"}]` + downloadRole
 
-// TestSTSOutage has sessions of five seconds, which are renewed after half of that, and an
-// STS that is gone for longer: no device sees it before the session ends.
+// TestSTSOutage has sessions of five seconds, which are renewed after half of that, and a longer outage of STS. Devices get
+// documents until the session ends.
 func TestSTSOutage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -58,7 +58,7 @@ func TestSTSOutage(t *testing.T) {
 	sessions := g.metric(`jobgate_sts_requests_total{outcome="ok",role="download"}`)
 	for good := 0; ; good++ {
 		a := get(t, "http://"+g.devices+"/doc")
-		if time.Until(end) < time.Second { // a URL lives for a second at least, so there may be none now
+		if time.Until(end) < time.Second { // a URL is valid for at least a second, so there may be none now
 			t.Logf("%d devices got a document during the outage", good)
 			break
 		}
@@ -68,7 +68,7 @@ func TestSTSOutage(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	if n := g.metric(`jobgate_sts_requests_total{outcome="failed",role="download"}`); n < 1 {
-		t.Errorf("%v failed requests to STS: the outage was shorter than a refresh interval", n)
+		t.Errorf("%v requests to STS failed, want at least 1: the outage was shorter than a refresh interval", n)
 	}
 	time.Sleep(time.Until(end))
 	comeBack(t, "after the session's end", get(t, "http://"+g.devices+"/doc"))
@@ -77,7 +77,7 @@ func TestSTSOutage(t *testing.T) {
 		t.Errorf("readyz: %d %+v", status, r)
 	}
 	s.proxy.Play(miniotest.Faults{})
-	eventually(t, "documents again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
+	eventually(t, "documents are served again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
 	if status, r := g.readyz(); status != http.StatusOK || !r.Ready {
 		t.Errorf("readyz after the outage: %d %+v", status, r)
 	}
@@ -86,7 +86,7 @@ func TestSTSOutage(t *testing.T) {
 	}
 }
 
-// TestColdStartWithoutSTS starts while STS refuses connections.
+// TestColdStartWithoutSTS starts the gateway while STS refuses connections.
 func TestColdStartWithoutSTS(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -110,14 +110,13 @@ func TestColdStartWithoutSTS(t *testing.T) {
 	}
 	s.proxy.Resume(t)
 	var a answer
-	eventually(t, "documents", func() bool { a = get(t, "http://"+g.devices+"/doc"); return a.status == http.StatusOK })
+	eventually(t, "documents are served", func() bool { a = get(t, "http://"+g.devices+"/doc"); return a.status == http.StatusOK })
 	if file := get(t, a.document(t)["url"]); file.status != http.StatusOK {
 		t.Errorf("GET: %d %s", file.status, file.body)
 	}
 }
 
-// TestOneRoleFails has STS refuse all sessions longer than twenty minutes, as the maximum of
-// one of two roles.
+// TestOneRoleFails makes STS reject sessions longer than twenty minutes, so that one of two roles fails.
 func TestOneRoleFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -145,11 +144,11 @@ roles:
 	}
 	refusals := g.metric(`jobgate_sts_requests_total{outcome="refused",role="bad"}`)
 	if ok := g.metric(`jobgate_sts_requests_total{outcome="ok",role="good"}`); refusals < 2 || ok != 1 {
-		t.Errorf("%v refused, %v good requests to STS, want two at least and one", refusals, ok)
+		t.Errorf("STS refused %v requests and answered %v, want at least 2 and 1", refusals, ok)
 	}
 	if end := g.metric(`jobgate_role_session_expiry_seconds{role="bad"}`); end != 0 {
 		t.Errorf("the failing role's session ends at %v", end)
 	}
 	s.proxy.Play(miniotest.Faults{})
-	eventually(t, "the role is back", func() bool { return get(t, "http://"+g.devices+"/bad").status == http.StatusOK })
+	eventually(t, "the role works again", func() bool { return get(t, "http://"+g.devices+"/bad").status == http.StatusOK })
 }

@@ -13,11 +13,11 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// tap stands between a gateway and its STS. It holds requests back until it is opened, and
-// makes the secrets of the sessions that pass known to the journal.
+// tap is a proxy between a gateway and its STS. It delays requests until it is opened, and adds the secrets of the sessions
+// to the journal.
 type tap struct {
 	server *httptest.Server
-	open   chan struct{} // closed to let requests pass
+	open   chan struct{} // closed to forward requests
 }
 
 func newTap(t *testing.T, p *miniotest.Proxy) *tap {
@@ -30,7 +30,7 @@ func newTap(t *testing.T, p *miniotest.Proxy) *tap {
 	pass := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			r.Out.Host = r.In.Host // it is signed
+			r.Out.Host = r.In.Host // the host is signed
 		},
 		ModifyResponse: noteSession,
 	}
@@ -45,7 +45,7 @@ func newTap(t *testing.T, p *miniotest.Proxy) *tap {
 	return b
 }
 
-// env points a gateway's STS here.
+// env makes the tap a gateway's STS endpoint.
 func (b *tap) env() string { return "AWS_ENDPOINT_URL_STS=" + b.server.URL }
 
 var secretInSession = regexp.MustCompile(`<(?:SecretAccessKey|SessionToken)>([^<]+)<`)

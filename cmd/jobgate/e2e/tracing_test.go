@@ -15,13 +15,13 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// spans is an OpenTelemetry collector that keeps what it is sent.
+// spans is an OpenTelemetry collector that keeps the spans it receives.
 type spans struct {
 	URL string
 
 	mu   sync.Mutex
 	all  []*tracepb.Span
-	from map[string]string // attributes of the resource
+	from map[string]string // the resource's attributes
 	auth string
 }
 
@@ -52,7 +52,7 @@ func newCollector(t *testing.T) *spans {
 	return s
 }
 
-// of waits for the spans of a trace, one of which has a name, and returns them by name.
+// of waits until a trace has a span with the name, and returns the trace's spans by name.
 func (s *spans) of(t *testing.T, trace, name string) map[string]*tracepb.Span {
 	t.Helper()
 	var found map[string]*tracepb.Span
@@ -70,7 +70,7 @@ func (s *spans) of(t *testing.T, trace, name string) map[string]*tracepb.Span {
 	return found
 }
 
-// TestTracing follows requests of devices to an upstream, to a source, to STS and to the jobs store.
+// TestTracing traces devices' requests to an upstream, a source, STS and the jobs store.
 func TestTracing(t *testing.T) {
 	t.Parallel()
 	c := newCollector(t)
@@ -110,24 +110,24 @@ control: 127.0.0.1:0
 	found := c.of(t, trace, "GET proxy")
 	server, upstream := found["GET proxy"], found["upstream"]
 	if upstream == nil || hex.EncodeToString(server.ParentSpanId) != span || string(upstream.ParentSpanId) != string(server.SpanId) {
-		t.Errorf("the spans of a proxied request do not hang together: %v", found)
+		t.Errorf("the spans of a proxied request are not linked: %v", found)
 	}
 	if want := "00-" + trace + "-" + hex.EncodeToString(upstream.SpanId) + "-01 vendor=1"; parent("/backend") != want {
-		t.Errorf("the upstream was told %q, want %q", parent("/backend"), want)
+		t.Errorf("the upstream got the traceparent %q, want %q", parent("/backend"), want)
 	}
 	for _, a := range server.Attributes {
 		if strings.Contains(a.Value.GetStringValue(), "secret") {
-			t.Errorf("a query is in the span: %v", a)
+			t.Errorf("the span has the query: %v", a)
 		}
 	}
 
 	get(t, base+"/http/a", sampled...)
 	load := c.of(t, trace, "load from http")["load from http"]
 	if want := "00-" + trace + "-" + hex.EncodeToString(load.SpanId) + "-01 vendor=1"; parent("/templates/a") != want {
-		t.Errorf("the source was told %q, want %q", parent("/templates/a"), want)
+		t.Errorf("the source got the traceparent %q, want %q", parent("/templates/a"), want)
 	}
 	if a := get(t, base+"/s3/doc", sampled...); a.status != http.StatusOK {
-		t.Errorf("a document of S3 with a trace: %d %s", a.status, a.body)
+		t.Errorf("a traced request for a document in S3: %d %s", a.status, a.body)
 	}
 	c.of(t, trace, "load from s3")
 	if do(t, http.MethodPut, base+"/things/nobody/jobs/$next", "{}", sampled...); c.of(t, trace, "PUT jobs")["store pending"] == nil {
@@ -141,33 +141,33 @@ control: 127.0.0.1:0
 		t.Error("no span of STS")
 	}
 
-	const quiet = "1af7651916cd43dd8448eb211c80319c"
-	get(t, base+"/quiet", "Traceparent: 00-"+quiet+"-"+span+"-00")
-	if got := parent("/quiet"); !strings.HasPrefix(got, "00-"+quiet) || !strings.HasSuffix(got, "-00 ") {
-		t.Errorf("a trace that is not kept was passed on as %q", got)
+	const unsampled = "1af7651916cd43dd8448eb211c80319c"
+	get(t, base+"/unsampled", "Traceparent: 00-"+unsampled+"-"+span+"-00")
+	if got := parent("/unsampled"); !strings.HasPrefix(got, "00-"+unsampled) || !strings.HasSuffix(got, "-00 ") {
+		t.Errorf("an unsampled trace was forwarded as %q", got)
 	}
 	get(t, base+"/garbage", "Traceparent: 00-xyz-1-01")
 	if got := parent("/garbage"); len(got) != 56 || strings.Contains(got, "xyz") {
-		t.Errorf("of a traceparent that is none the upstream was told %q", got)
+		t.Errorf("for an invalid traceparent, the upstream got %q", got)
 	}
 
 	metrics := get(t, "http://"+g.admin+"/metrics", "Accept: application/openmetrics-text; version=1.0.0").body
 	if !strings.Contains(metrics, `# {trace_id="`+trace+`"}`) {
-		t.Error("no exemplar names the trace")
+		t.Error("no exemplar has the trace")
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.from["service.name"] != "jobgate" || c.from["deployment.environment"] != "test" || c.auth != "Basic hidden-token" {
-		t.Errorf("the collector was told %v by %q", c.from, c.auth)
+		t.Errorf("the collector got %v from %q", c.from, c.auth)
 	}
 	for _, span := range c.all {
-		if hex.EncodeToString(span.TraceId) == quiet {
-			t.Errorf("a trace that is not kept was exported: %v", span)
+		if hex.EncodeToString(span.TraceId) == unsampled {
+			t.Errorf("an unsampled trace was exported: %v", span)
 		}
 	}
 }
 
-// Without the environment a traceparent passes as it came.
+// TestTracingOff checks that without tracing, a traceparent is forwarded unchanged.
 func TestTracingOff(t *testing.T) {
 	t.Parallel()
 	var got string
@@ -176,7 +176,7 @@ func TestTracingOff(t *testing.T) {
 	g := serve(t, t.TempDir(), []string{"OTEL_SDK_DISABLED=true", "OTEL_EXPORTER_OTLP_ENDPOINT=" + backend.URL}, `upstream: ["`+backend.URL+`"]`)
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	if get(t, "http://"+g.devices+"/", "Traceparent: "+parent); got != parent {
-		t.Errorf("the upstream was told %q", got)
+		t.Errorf("the upstream got the traceparent %q, want %q", got, parent)
 	}
 }
 
@@ -195,7 +195,7 @@ func TestTracingRefused(t *testing.T) {
 	}
 }
 
-// A collector that does not answer, and one that hangs, cost the spans only.
+// TestTracingCollectorDown checks that a collector that is down or hangs does not affect requests.
 func TestTracingCollectorDown(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// backend is a fleet backend that answers with what paths hold, and says what it was asked.
+// backend starts a fleet backend that returns the answer for a path, or else the request.
 func (s *site) backend(answers map[string]string) string {
 	s.t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func (s *site) backend(answers map[string]string) string {
 	return server.URL
 }
 
-// TestFill stands in front of a backend and fills its answers on one route, and nowhere else.
+// TestFill checks that a backend's answers are filled on a fill route and nowhere else.
 func TestFill(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -53,19 +53,19 @@ routes: [{path: "/api/{thingName}/job", fill: true}]
 	}
 	inner := answer{status: 200, body: get(t, base+"/api/sensor-2/job").document(t)["jobDocument"]}
 	if got := get(t, inner.document(t)["url"]); got.status != http.StatusOK || got.body != "bytes" {
-		t.Errorf("GET of a URL in a document in a string: %d %s", got.status, got.body)
+		t.Errorf("GET of a URL in a nested document: %d %s", got.status, got.body)
 	}
 	if a := get(t, base+"/elsewhere"); a.body != s.text(placeholder) {
-		t.Errorf("an answer outside of a fill route was changed: %s", a.body)
+		t.Errorf("an answer outside a fill route was changed: %s", a.body)
 	}
 	if a := do(t, http.MethodPost, base+"/a%2Fb/../c?x=%20", "body"); a.body != "POST /a%2Fb/../c?x=%20 body" {
 		t.Errorf("the request was changed: %s", a.body)
 	}
-	refused(t, "an object outside of allow", get(t, base+"/api/sensor-3/job"), http.StatusBadGateway, "is refused where patterns say what is allowed")
+	refused(t, "an object outside allow", get(t, base+"/api/sensor-3/job"), http.StatusBadGateway, "is refused where patterns say what is allowed")
 	refused(t, "PUT without allow_upload", get(t, base+"/api/sensor-4/job"), http.StatusBadGateway, "Not allowed to presign PUT")
 }
 
-// TestDeadUpstream has two backends, of which one refuses connections: no device sees it.
+// TestDeadUpstream has two backends, one of which refuses connections. All requests must succeed.
 func TestDeadUpstream(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -84,7 +84,7 @@ func TestDeadUpstream(t *testing.T) {
 	}
 }
 
-// sidecarConfig turns the sidecar on.
+// sidecarConfig enables the sidecar.
 const sidecarConfig = `
 listen: ""
 roles:
@@ -99,7 +99,7 @@ func TestSidecarOnUnixSocket(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.object("sensor-1.bin", "bytes")
-	folder, err := os.MkdirTemp("", "jobgate") // a socket's path may have 107 bytes
+	folder, err := os.MkdirTemp("", "jobgate") // a socket's path is limited to 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestSidecarOnUnixSocket(t *testing.T) {
 	}
 }
 
-// TestSidecarOnTCP has the sidecar's refusals, with and without a token.
+// TestSidecarOnTCP checks which requests the sidecar rejects, with and without a token.
 func TestSidecarOnTCP(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -152,24 +152,24 @@ func TestSidecarOnTCP(t *testing.T) {
 	f("loopback", open, good, sidecarDocument, 200, "", kind)
 	f("localhost", open, good, sidecarDocument, 200, "", kind, "Host: localhost:8081")
 	f("DNS rebinding", open, good, sidecarDocument, 403, "loopback host names only", kind, "Host: attacker.example")
-	f("a host that begins alike", open, good, sidecarDocument, 403, "loopback", kind, "Host: 127.0.0.1.attacker.example")
-	f("a form of a web page", open, good, sidecarDocument, 415, "application/json", "Content-Type: text/plain")
+	f("a host with a loopback prefix", open, good, sidecarDocument, 403, "loopback", kind, "Host: 127.0.0.1.attacker.example")
+	f("a web page's form", open, good, sidecarDocument, 415, "application/json", "Content-Type: text/plain")
 	f("no content type", open, good, sidecarDocument, 415, "application/json")
 	f("with the token", guarded, good, sidecarDocument, 200, "", kind, "Authorization: Bearer "+token)
-	f("with the token, from elsewhere", guarded, good, sidecarDocument, 200, "", kind, "Authorization: Bearer "+token, "Host: jobgate.fleet.svc")
+	f("with the token, another host", guarded, good, sidecarDocument, 200, "", kind, "Authorization: Bearer "+token, "Host: jobgate.fleet.svc")
 	f("without the token", guarded, good, sidecarDocument, 401, "token", kind)
-	f("with half of it", guarded, good, sidecarDocument, 401, "token", kind, "Authorization: Bearer "+token[:10])
+	f("with half of the token", guarded, good, sidecarDocument, 401, "token", kind, "Authorization: Bearer "+token[:10])
 
 	f("a role that is not listed", open, good+"&role=admin", sidecarDocument, 403, `role "admin" is not one of`, kind)
 	f("the gateway's own credentials", open, good+"&role=", sidecarDocument, 403, `role "" is not one of`, kind)
-	f("an object outside of the role's allow", open, good+"&role=small", sidecarDocument, 400, "Not allowed to presign GET", kind)
+	f("an object outside the role's allow", open, good+"&role=small", sidecarDocument, 400, "Not allowed to presign GET", kind)
 	f("an object of another bucket", open, good, `{"url": "${aws:iot:s3-presigned-url:$S3/other/k}"}`, 400, "Not allowed to presign GET arn:aws:s3:::other/k", kind)
 	f("PUT without allow_upload", open, good, `{"url": "${aws:iot:s3-presigned-url-upload:$S3/$BUCKET/logs/k}"}`, 400, "Not allowed to presign PUT", kind)
 	f("longer than max_expires", open, good+"&role=small&expires=1h", `{"url": "`+object+`small/k}"}`, 400, "10m", kind)
-	f("a name that leads out", open, "thingName=..%2Fx", sidecarDocument, 400, "thingName must be", kind)
+	f("a thing name that is a path", open, "thingName=..%2Fx", sidecarDocument, 400, "thingName must be", kind)
 	f("an unknown parameter", open, "thing=x", sidecarDocument, 400, `unknown query parameter "thing"`, kind)
-	f("a placeholder that does not end", open, good, `{"url": "`+object+`"}`, 400, "not terminated", kind)
-	f("AWS's host of another name", open, good, `{"url": "${aws:iot:s3-presigned-url:https://s3.amazonaws.com.attacker.example/b/k}"}`, 400, "invalid", kind)
+	f("an unterminated placeholder", open, good, `{"url": "`+object+`"}`, 400, "not terminated", kind)
+	f("a host that begins like AWS's", open, good, `{"url": "${aws:iot:s3-presigned-url:https://s3.amazonaws.com.attacker.example/b/k}"}`, 400, "invalid", kind)
 	if a := get(t, "http://"+open.sidecar+"/render"); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d %v", a.status, a.header)
 	}
