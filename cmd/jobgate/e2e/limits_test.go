@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -26,16 +27,17 @@ func TestLimits(t *testing.T) {
 		_, _ = io.WriteString(w, s.text(`{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`))
 	}))
 	t.Cleanup(backend.Close)
+	goOn := sync.OnceFunc(func() { close(leave) })
+	t.Cleanup(goOn)
 	g := s.serve(`
-limits: {max_connections: 3, max_in_flight: 1}
+limits: {max_connections: 3, max_in_flight: 1, read_timeout: 1m}
 upstream: ["` + backend.URL + `"]
 routes:
   - {path: /doc, document: "file://$DIR/doc.json"}
   - {path: /fill, fill: true}
 ` + downloadRole)
 
-	const request = "GET /doc HTTP/1.1\r\nHost: x\r\n\r\n"
-	first := raw(t, g.devices, request)
+	first := get(t, "http://"+g.devices+"/doc")
 	first.noteSecrets()
 	if a := get(t, first.document(t)["url"]); a.status != http.StatusOK || a.body != "bytes" {
 		t.Errorf("GET: %d %s", a.status, a.body)
@@ -48,14 +50,27 @@ routes:
 		}
 	})
 	<-arrived
-	comeBack(t, "one request too many", raw(t, g.devices, request))
-	comeBack(t, "one connection too many", raw(t, g.devices, request))
-	close(leave)
+	const half, rest = "GET /doc HTTP/1.1\r\n", "Host: x\r\n\r\n"
+	var halves [2]net.Conn // an idle connection would be closed for a new one
+	for i := range halves {
+		halves[i] = dial(t, g.devices)
+		if _, err := io.WriteString(halves[i], half); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "all connections are in use", func() bool { return g.metric(`jobgate_connections{listener="listen",state="active"}`) == 3 })
+	comeBack(t, "one connection too many", raw(t, g.devices, half+rest))
+	if _, err := io.WriteString(halves[0], rest); err != nil {
+		t.Fatal(err)
+	}
+	comeBack(t, "one request too many", readAnswer(halves[0]))
+	goOn()
 	slow.Wait()
 	if in, conns := g.metric(`jobgate_requests_shed_total{reason="in_flight"}`), g.metric(`jobgate_requests_shed_total{reason="connections"}`); in != 1 || conns != 1 {
 		t.Errorf("shed: %v in flight, %v connections, want 1 and 1", in, conns)
 	}
 	client.CloseIdleConnections()
+	_, _ = halves[0].Close(), halves[1].Close()
 	eventually(t, "a place is free again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
 }
 

@@ -53,7 +53,7 @@ func TestColdStorm(t *testing.T) {
 	g := s.serve(`
 routes: [{path: "/things/{thingName}/{jobId}", document: "s3://$BUCKET/jobs/{jobId}.json", content_type: application/json}]
 limits: {upstream_timeout: 40s}
-cache: {role: download}
+cache: {role: download, fresh: 10m}
 `+downloadRole, sts.env(), "JOBGATE_LOG_LEVEL=info")
 	started := time.Now()
 	fleet := askAll(t, g.devices, stormRequests())
