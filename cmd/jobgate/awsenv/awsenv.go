@@ -1,4 +1,4 @@
-// Package awsenv reads AWS's standard settings: how calls to AWS are signed, and where S3 is.
+// Package awsenv reads AWS's standard settings: the credentials for calls to AWS, and S3's endpoint.
 package awsenv
 
 import (
@@ -32,12 +32,12 @@ type endpointSource interface {
 	GetServiceBaseEndpoint(ctx context.Context, sdkID string) (string, bool, error)
 }
 
-// ignoreSource says whether AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is set.
+// ignoreSource is implemented by the SDK's environment and shared config: AWS_IGNORE_CONFIGURED_ENDPOINT_URLS.
 type ignoreSource interface {
 	GetIgnoreConfiguredEndpoints(ctx context.Context) (bool, bool, error)
 }
 
-// S3Endpoint is where AWS's standard settings say S3 is (AWS_ENDPOINT_URL_S3, else AWS_ENDPOINT_URL); "" for AWS's own
+// S3Endpoint returns S3's endpoint in AWS's standard settings (AWS_ENDPOINT_URL_S3, else AWS_ENDPOINT_URL); "" means AWS's
 // hosts. The order is that of the SDK's service clients.
 func S3Endpoint(ctx context.Context, c aws.Config) (string, error) {
 	for _, source := range c.ConfigSources {
@@ -57,8 +57,8 @@ func S3Endpoint(ctx context.Context, c aws.Config) (string, error) {
 	return checkedEndpoint("AWS_ENDPOINT_URL", aws.ToString(c.BaseEndpoint), nil)
 }
 
-// checkedEndpoint returns url if the rules of presign.endpoint allow it. A store refuses a signature for a host that
-// clients spell differently.
+// checkedEndpoint returns url if it is valid by the rules of presign.endpoint. A store refuses a signature for a host that
+// clients normalize.
 func checkedEndpoint(setting, url string, err error) (string, error) {
 	if err == nil && url != "" {
 		err = config.CheckBaseURL(setting, url)
@@ -66,15 +66,15 @@ func checkedEndpoint(setting, url string, err error) (string, error) {
 	return url, err
 }
 
-// S3Host is where `s3://bucket/key` leads: the standard AWS settings, and the buckets that are elsewhere.
+// S3Host maps `s3://bucket/key` to a URL, by the standard AWS settings and the regions of single buckets.
 type S3Host struct {
-	endpoint        string // AWS_ENDPOINT_URL_S3; "": AWS's own
+	endpoint        string // of AWS_ENDPOINT_URL_S3; "": AWS's hosts
 	region          string
 	bucketRegions   map[string]string
 	fips, dualStack bool
 }
 
-// fipsSource and dualStackSource are what the SDK's environment and shared config implement: AWS_USE_FIPS_ENDPOINT and
+// fipsSource and dualStackSource are implemented by the SDK's environment and shared config: AWS_USE_FIPS_ENDPOINT and
 // AWS_USE_DUALSTACK_ENDPOINT.
 type (
 	fipsSource interface {
@@ -100,7 +100,7 @@ func NewS3Host(ctx context.Context, c aws.Config, endpoint string, bucketRegions
 	return h, nil
 }
 
-// setting asks the sources that know it for a setting. It is the zero value if none has one.
+// setting returns a setting's value from the first source that has one, else the zero value.
 func setting[Source, State any](ctx context.Context, sources []any, get func(Source, context.Context) (State, bool, error)) (unset State, err error) {
 	for _, source := range sources {
 		s, ok := source.(Source)
@@ -118,11 +118,11 @@ func setting[Source, State any](ctx context.Context, sources []any, get func(Sou
 	return unset, nil
 }
 
-// hostBucket matches buckets that can be part of a host with a wildcard certificate: a DNS label.
+// hostBucket matches buckets that are DNS labels, so that they can be part of a host with a wildcard certificate.
 var hostBucket = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 
-// url returns the URL of an object, as `aws s3 presign` writes it: the bucket is in the host if it can be, or in the
-// path with a configured endpoint. key is percent-encoded.
+// url returns the URL of an object, in the form of `aws s3 presign`: the bucket is in the host if possible, but in the
+// path if an endpoint is configured. key is percent-encoded.
 func (h *S3Host) url(bucket, key string) string {
 	if h.endpoint != "" {
 		return strings.TrimSuffix(h.endpoint, "/") + "/" + bucket + "/" + key

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Placeholder is the document that holds nothing but the placeholder for a URL. s3 says where s3:// leads.
+// Placeholder returns a document that consists of the placeholder for a URL. s3 maps s3:// URLs to hosts.
 func Placeholder(method, raw string, s3 *S3Host) (string, error) {
 	if strings.ContainsAny(raw, "{}\r\n") {
 		return "", fmt.Errorf("cannot presign %q: it is not percent-encoded; write %%7B and %%7D for braces", raw)
@@ -19,7 +19,7 @@ func Placeholder(method, raw string, s3 *S3Host) (string, error) {
 	case "GET":
 		return "${aws:iot:s3-presigned-url-v2:" + raw + "}", nil
 	case "PUT":
-		// The upload form takes the key unescaped.
+		// The upload placeholder takes the key unescaped.
 		plain, err := url.PathUnescape(raw)
 		if err != nil {
 			return "", fmt.Errorf("cannot presign %q: %w", raw, err)

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// ErrReported ends a command whose faults were printed already.
+// ErrReported ends a command that has already printed its faults.
 var ErrReported = errors.New("faults were reported")
 
-// UsageError is a command line that cannot be understood.
+// UsageError is an error in the command line.
 type UsageError struct {
 	Command string // jobgate render
 	Err     error

@@ -15,10 +15,10 @@ type ConfigFlags struct {
 	path string
 	sets []string // key=value
 
-	named map[string]*string // values of flags that stand for one setting, by key
+	named map[string]*string // values of flags for single settings, by key
 }
 
-// Add registers --config and --set, and a flag for each of named, which gives the setting's key and help.
+// Add registers --config and --set, and a flag for each setting of named, which maps the setting's key to the flag's help.
 func (f *ConfigFlags) Add(cmd *cobra.Command, named map[string]string) {
 	flags := cmd.Flags()
 	flags.StringVarP(&f.path, "config", "c", "", "configuration `FILE` (JOBGATE_CONFIG; else jobgate.yaml, where there is one)")
@@ -27,16 +27,16 @@ func (f *ConfigFlags) Add(cmd *cobra.Command, named map[string]string) {
 	for key, help := range named {
 		f.named[key] = flags.String(flagName(key), "", help)
 	}
-	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // the flag is there
+	_ = cmd.MarkFlagFilename("config", "yaml", "yml") // the flag exists
 	_ = cmd.RegisterFlagCompletionFunc("set", completeSetting)
 }
 
-// flagName is the flag that stands for a setting.
+// flagName returns the name of a setting's flag.
 func flagName(key string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(key, ".", "-"), "_", "-")
 }
 
-// completeSetting offers the keys that --set takes.
+// completeSetting completes the keys that --set accepts.
 func completeSetting(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var keys []string
 	for _, s := range config.Settings() {
@@ -47,7 +47,7 @@ func completeSetting(*cobra.Command, []string, string) ([]string, cobra.ShellCom
 	return keys, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
 
-// Options says what to load: the file, the environment and the flags that were set.
+// Options returns what to load: the file, the environment and the flags that were set.
 func (f *ConfigFlags) Options(cmd *cobra.Command, scope config.Scope) (config.Options, error) {
 	o := config.Options{Path: f.file(), Environ: os.Environ(), Scope: scope}
 	for _, set := range f.sets {
@@ -65,7 +65,7 @@ func (f *ConfigFlags) Options(cmd *cobra.Command, scope config.Scope) (config.Op
 	return o, nil
 }
 
-// file is the configuration file: the flag's, else JOBGATE_CONFIG's, else jobgate.yaml where there is one.
+// file returns the configuration file: --config, else JOBGATE_CONFIG, else jobgate.yaml if it exists.
 func (f *ConfigFlags) file() string {
 	if f.path != "" {
 		return f.path

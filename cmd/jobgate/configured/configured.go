@@ -1,7 +1,7 @@
 // Package configured translates the configuration into the types of each package:
 //
 //	configured.Routes(c)  gateway's routes    configured.Roles(c, …)  role's sessions
-//	configured.Auth(c, …) who the device is   configured.Rules(c)     what each role may sign
+//	configured.Auth(c, …) devices' names      configured.Rules(c)     what each role may sign
 package configured
 
 import (
@@ -23,15 +23,15 @@ import (
 	"jobgate/presigner/role"
 )
 
-// jobsExpires is the longest life of a job's URLs.
+// jobsExpires is the maximum validity of a job's URLs.
 const jobsExpires = jobs.MaxExpiresInSec * time.Second
 
-// ownMaxExpires bounds the life that calls may ask for with the gateway's own credentials, as max_expires does for
-// roles. The configuration may allow more.
+// ownMaxExpires bounds the validity that callers may request for URLs signed with the gateway's own credentials, as
+// max_expires does for roles. The configuration may allow more.
 const ownMaxExpires = 12 * time.Hour
 
-// RolesInUse names the roles that sign, each with the longest default life of its URLs, and the roles that those are
-// chained from. An unused role costs no session.
+// RolesInUse returns the roles that sign, each with the longest default validity of its URLs, and the source roles of their
+// chains. An unused role costs no session.
 func RolesInUse(c *config.Config) map[string]time.Duration {
 	used := map[string]time.Duration{}
 	use := func(name string, expires time.Duration) { used[name] = max(used[name], expires) }
@@ -65,7 +65,7 @@ func RolesInUse(c *config.Config) map[string]time.Duration {
 	return used
 }
 
-// Roles describes the roles of used.
+// Roles returns the configurations of the roles of used.
 func Roles(c *config.Config, used map[string]time.Duration) []role.Config {
 	var all []role.Config
 	for _, name := range slices.Sorted(maps.Keys(used)) {
@@ -82,7 +82,7 @@ func Roles(c *config.Config, used map[string]time.Duration) []role.Config {
 	return all
 }
 
-// ShortSession is presign.on_short_session.
+// ShortSession returns presign.on_short_session.
 func ShortSession(c *config.Config) role.Mode {
 	switch c.Presign.OnShortSession {
 	case "refuse":
@@ -100,7 +100,7 @@ func Rules(c *config.Config) map[string]signing.RoleRules {
 	for name, r := range c.Roles {
 		rule := own
 		rule.MaxExpires = r.MaxExpires
-		if r.AllowUpload != nil { // written and empty: no uploads
+		if r.AllowUpload != nil { // an empty list allows no uploads
 			rule.AllowUpload, rule.Setting = r.AllowUpload, "roles."+name
 		}
 		if len(r.Allow) > 0 {
@@ -111,7 +111,7 @@ func Rules(c *config.Config) map[string]signing.RoleRules {
 	return all
 }
 
-// Hosts says where S3 objects live: the standard AWS settings and presign's.
+// Hosts returns the hosts of S3 objects, by the standard AWS settings and those of presign.
 func Hosts(c *config.Config, a aws.Config, s3 string) s3host.Config {
 	h := s3host.Config{Rewrite: c.Presign.Endpoint, DefaultRegion: a.Region, BucketRegions: c.Presign.BucketRegions}
 	if s3 != "" {
@@ -120,7 +120,7 @@ func Hosts(c *config.Config, a aws.Config, s3 string) s3host.Config {
 	return h
 }
 
-// Auth is who the device is. v checks signed requests.
+// Auth returns how devices are authenticated. v checks signed requests.
 func Auth(c *config.Config, v *access.Verifier) gateway.Auth {
 	a := gateway.Auth{Header: c.Auth.Header, TrustedProxies: c.Auth.TrustedProxies}
 	switch c.Auth.Mode {
@@ -137,7 +137,7 @@ func Auth(c *config.Config, v *access.Verifier) gateway.Auth {
 	return a
 }
 
-// CertificateName is auth.thing_name, or mqtt.auth.thing_name.
+// CertificateName returns the value of auth.thing_name or mqtt.auth.thing_name.
 func CertificateName(setting string) gateway.CertificateName {
 	switch setting {
 	case "san_dns":
@@ -148,7 +148,7 @@ func CertificateName(setting string) gateway.CertificateName {
 	return gateway.SubjectCN
 }
 
-// Limits returns the bounds on requests. Reading an answer has the same time limit as sending a request.
+// Limits returns the limits of requests. Writing a response has the same time limit as reading a request.
 func Limits(l config.Limits) gateway.Limits {
 	return gateway.Limits{
 		MaxDocument: int(l.MaxDocument), MaxPlaceholders: l.MaxPlaceholders, MaxRendered: int(l.MaxRendered),
@@ -157,7 +157,7 @@ func Limits(l config.Limits) gateway.Limits {
 	}
 }
 
-// Routes are the routes, each with its role and the life of its URLs.
+// Routes returns the routes, each with its role and the validity of its URLs.
 func Routes(c *config.Config) []gateway.Route {
 	all := make([]gateway.Route, len(c.Routes))
 	for i, r := range c.Routes {
@@ -169,7 +169,7 @@ func Routes(c *config.Config) []gateway.Route {
 	return all
 }
 
-// Documents is the template cache.
+// Documents returns the settings of the template cache.
 func Documents(c *config.Config) gateway.DocumentsConfig {
 	return gateway.DocumentsConfig{
 		MaxBytes: int64(c.Cache.MaxBytes), Fresh: c.Cache.Fresh, StaleIfError: c.Cache.StaleIfError, Negative: c.Cache.Negative,
@@ -177,7 +177,7 @@ func Documents(c *config.Config) gateway.DocumentsConfig {
 	}
 }
 
-// signedBy says who signed a device's request (auth.mode: sigv4).
+// signedBy returns a function that identifies the signer of a device's request (auth.mode: sigv4).
 func signedBy(v *access.Verifier) func(*fasthttp.RequestCtx, *target.Target, time.Time) (gateway.Caller, error) {
 	return func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
 		caller, e := v.Identify(ctx, asked, now)

@@ -11,7 +11,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// S3Options say how the gateway itself reads S3.
+// S3Options returns how the gateway itself reads S3.
 func S3Options(c *config.Config, a aws.Config, s3 string, roles *role.Set) source.S3Options {
 	retrieve := a.Credentials.Retrieve
 	if r, listed := roles.Role(c.Cache.Role); listed {
@@ -34,7 +34,7 @@ func Permits(c *config.Config, h s3host.Config) (*signing.Permits, error) {
 	})
 }
 
-// DocumentOptions returns how documents signed with a role are parsed, or presign's rules if the role is not listed.
+// DocumentOptions returns how documents signed with a role are parsed. A role that is not listed has the rules of presign.
 func DocumentOptions(c *config.Config, name string, h s3host.Config) (jobdoc.Options, error) {
 	permits, err := Permits(c, h)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package logs makes the logs of the gateway and of the commands.
+// Package logs creates the loggers of the gateway and of the commands.
 package logs
 
 import (
@@ -12,7 +12,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 )
 
-// New makes the log of settings, to w. Its level follows level, so that a reload can change it.
+// New returns a logger for settings that writes to w. Its level is that of level, so that a reload can change it.
 func New(w io.Writer, settings config.Log, level *slog.LevelVar) *slog.Logger {
 	SetLevel(level, settings)
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: readable}
@@ -22,7 +22,7 @@ func New(w io.Writer, settings config.Log, level *slog.LevelVar) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// readable formats durations, which JSON would show as nanoseconds, and names the role that has no name.
+// readable formats durations, which JSON would show as nanoseconds, and replaces the empty role by "own credentials".
 func readable(_ []string, a slog.Attr) slog.Attr {
 	switch {
 	case a.Value.Kind() == slog.KindDuration:
@@ -33,7 +33,7 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// SDK is the AWS SDK's logger. It is safe for concurrent use.
+// SDK adapts Log for the AWS SDK. It is safe for concurrent use.
 type SDK struct{ Log *slog.Logger }
 
 // Logf implements smithy's logging.Logger.
@@ -48,7 +48,7 @@ func (l SDK) Logf(class logging.Classification, format string, v ...any) {
 // SetLevel sets level to that of settings.
 func SetLevel(level *slog.LevelVar, settings config.Log) {
 	var l slog.Level
-	if err := l.UnmarshalText([]byte(settings.Level)); err == nil { // config allows slog's own names only
+	if err := l.UnmarshalText([]byte(settings.Level)); err == nil { // config allows only slog's names
 		level.Set(l)
 	}
 }
@@ -60,12 +60,12 @@ func Warnings(log *slog.Logger, warnings config.Faults) {
 	}
 }
 
-// ForCommand is the log of commands that a person runs: warnings, as text.
+// ForCommand returns the logger of interactive commands: warnings, as text.
 func ForCommand(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// PrintWarnings is Warnings for commands that a person runs.
+// PrintWarnings prints the configuration's warnings, for interactive commands.
 func PrintWarnings(w io.Writer, warnings config.Faults) {
 	for _, warning := range warnings {
 		_, _ = fmt.Fprintf(w, "warning: %s\n", warning.Error())

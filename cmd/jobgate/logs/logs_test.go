@@ -13,7 +13,8 @@ import (
 	"jobgate/cmd/jobgate/config"
 )
 
-// TestLogIsReadable: no durations in nanoseconds, no role without a name, and the AWS SDK's lines are lines of the log.
+// TestLogIsReadable: durations are not in nanoseconds, the empty role is "own credentials", and the AWS SDK logs to the
+// gateway's log.
 func TestLogIsReadable(t *testing.T) {
 	f := func(format string, write func(*slog.Logger), want ...string) {
 		t.Helper()

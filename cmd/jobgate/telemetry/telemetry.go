@@ -1,6 +1,6 @@
-// Package telemetry exports OpenTelemetry traces as the standard environment says
-// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), over OTLP by HTTP. Without an
-// endpoint or an exporter in the environment nothing is traced.
+// Package telemetry exports OpenTelemetry traces by the standard environment variables
+// (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), over OTLP by HTTP. If they
+// name no endpoint and no exporter, nothing is traced.
 package telemetry
 
 import (
@@ -22,8 +22,7 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// The variables that say whether and how traces are exported. The exporter, the sampler and the resource read more of
-// them by themselves.
+// The variables that decide whether and how traces are exported. The SDK's exporter, sampler and resource read others.
 const (
 	disabled       = "OTEL_SDK_DISABLED"
 	exporter       = "OTEL_TRACES_EXPORTER"
@@ -33,8 +32,8 @@ const (
 	tracesProtocol = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"
 )
 
-// wanted says whether the environment asks for traces. Unsupported values are an error.
-func wanted(getenv func(string) string) (bool, error) {
+// enabled reports whether the environment turns on traces. Unsupported values are an error.
+func enabled(getenv func(string) string) (bool, error) {
 	if strings.EqualFold(getenv(disabled), "true") {
 		return false, nil
 	}
@@ -63,23 +62,23 @@ func wanted(getenv func(string) string) (bool, error) {
 		if text := getenv(name); text != "" {
 			u, err := url.Parse(text)
 			if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-				return false, fmt.Errorf("cannot trace: %s is not a URL, http(s)://host:port", name) // it may hold a password
+				return false, fmt.Errorf("cannot trace: %s is not a URL, http(s)://host:port", name) // not printed: it may contain a password
 			}
 		}
 	}
 	return true, nil
 }
 
-// Traces export spans. The zero Traces export none.
+// Traces exports spans. The zero Traces exports none.
 type Traces struct {
 	Tracer   *tracing.Tracer // nil: nothing is traced
 	provider *sdktrace.TracerProvider
 }
 
-// Open returns an exporter for the program's spans, as the environment says, or the zero Traces if it names none. It does
-// not contact the collector. If the collector does not answer, spans are lost and a few lines a second are logged.
+// Open returns an exporter for the program's spans, configured by the environment, or the zero Traces if tracing is off. It
+// does not contact the collector. If the collector does not answer, spans are lost and rate-limited warnings are logged.
 func Open(ctx context.Context, getenv func(string) string, version string, log *slog.Logger) (Traces, error) {
-	if on, err := wanted(getenv); err != nil || !on {
+	if on, err := enabled(getenv); err != nil || !on {
 		return Traces{}, err
 	}
 	var limit edge.LogLimit
@@ -102,7 +101,7 @@ func Open(ctx context.Context, getenv func(string) string, version string, log *
 	return Traces{Tracer: tracing.New(provider), provider: provider}, nil
 }
 
-// withoutURL returns an error without the collector's URL, whose user part may hold a password.
+// withoutURL returns an error without the collector's URL, whose user part may contain a password.
 func withoutURL(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -111,10 +110,10 @@ func withoutURL(err error) error {
 	return err
 }
 
-// flushTime bounds the export of the last spans.
+// flushTime is the time limit for the export of the last spans.
 const flushTime = 5 * time.Second
 
-// Close exports the spans that are left.
+// Close exports the remaining spans.
 func (t Traces) Close() error {
 	if t.provider == nil {
 		return nil
