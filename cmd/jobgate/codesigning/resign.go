@@ -12,21 +12,22 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Jobs lists the jobs whose documents may hold signatures.
+// Jobs lists the jobs, whose documents may contain signatures.
 type Jobs interface {
 	ListJobs(ctx context.Context, q jobs.JobQuery, page jobs.Page) ([]jobs.JobSummary, string, error)
 	JobDocument(ctx context.Context, id string, beforeSubstitution bool) (string, error)
 }
 
-// resignEvery is the pause before a failed signature is tried again.
+// resignEvery is the pause before a failed signature is retried.
 const resignEvery = 30 * time.Second
 
-// resignDaily is how often the signatures of running jobs are checked, which keeps them from being pruned.
+// resignDaily is the interval of the checks of running jobs' signatures. A check keeps a signature from being pruned.
 const resignDaily = 24 * time.Hour
 
 // Resign signs the code files of running jobs with the current keys, now and once a day, until ctx ends. Devices get a
-// 503 until all are signed. Unused signatures are then deleted. A job may be created with a key that has just been
-// replaced, here or on another gateway: when a device finds no signature, Resign checks again after resignEvery.
+// 503 for a document until its files are signed. Afterwards, unused signatures are deleted. A job may be created with a key
+// that has just been replaced, here or on another gateway. If a device finds no signature, Resign checks again, at most
+// once per resignEvery.
 func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 	for {
 		wait := resignDaily
@@ -43,7 +44,7 @@ func (s *Signer) Resign(ctx context.Context, all Jobs, log *slog.Logger) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(resignEvery): // at most one round per resignEvery, however many devices ask
+		case <-time.After(resignEvery): // at most one check per resignEvery, however many devices ask
 		}
 		select {
 		case <-ctx.Done():
@@ -79,7 +80,7 @@ func (s *Signer) resignOnce(ctx context.Context, all Jobs) (again error) {
 func (s *Signer) resignJob(ctx context.Context, all Jobs, id string) (failed error) {
 	document, err := all.JobDocument(ctx, id, false)
 	if err != nil {
-		return nil //nolint:nilerr // deleted in the meantime, or the store is down, which devices see as an error of their own
+		return nil //nolint:nilerr // the job was deleted, or the store is down and devices get that error
 	}
 	for _, f := range jobdoc.CodeFiles([]byte(document), nil) {
 		if _, err := s.signer.Kept(ctx, codesign.File(f)); err == nil {

@@ -20,10 +20,10 @@ import (
 	"jobgate/gateway/source"
 )
 
-// jobsNow is the jobs that run: their documents by ID. The tests change it, and the key, while Resign runs.
-type jobsNow struct{ sync.Map }
+// runningJobs holds the documents of running jobs by ID. Tests change it while Resign runs.
+type runningJobs struct{ sync.Map }
 
-func (j *jobsNow) ListJobs(_ context.Context, q jobs.JobQuery, _ jobs.Page) (list []jobs.JobSummary, next string, err error) {
+func (j *runningJobs) ListJobs(_ context.Context, q jobs.JobQuery, _ jobs.Page) (list []jobs.JobSummary, next string, err error) {
 	j.Range(func(id, _ any) bool {
 		if q.Status == jobs.JobInProgress {
 			list = append(list, jobs.JobSummary{Job: &jobs.Job{ID: id.(string)}})
@@ -33,12 +33,12 @@ func (j *jobsNow) ListJobs(_ context.Context, q jobs.JobQuery, _ jobs.Page) (lis
 	return list, "", nil
 }
 
-func (j *jobsNow) JobDocument(_ context.Context, id string, _ bool) (string, error) {
+func (j *runningJobs) JobDocument(_ context.Context, id string, _ bool) (string, error) {
 	document, _ := j.Load(id)
 	return document.(string), nil
 }
 
-// namedKey signs with its name. It may be out of order.
+// namedKey signs with its name. While down is set, it fails.
 type namedKey struct {
 	codesign.Key
 	name string
@@ -60,7 +60,7 @@ func (k *namedKey) fault() error {
 	return nil
 }
 
-// newResigner returns a signer of bucket firmware, and how often objects were read.
+// newResigner returns a signer for bucket firmware, and the counter of its object reads.
 func newResigner(t *testing.T, key codesign.Key) (*Signer, *atomic.Int32) {
 	t.Helper()
 	log, reads := slog.New(slog.DiscardHandler), new(atomic.Int32)
@@ -83,12 +83,12 @@ func newResigner(t *testing.T, key codesign.Key) (*Signer, *atomic.Int32) {
 
 const signedJob = `["${aws:iot:code-sign-signature:s3://us-east-1.firmware/v7.bin@1}"]`
 
-// A job that came to be after its signature was looked for is signed within a minute of a device's asking, and what may
-// not be signed is not looked for because devices ask.
+// TestResignMissed: a job that was created after Resign's check is signed within a minute of a device's request. Requests
+// from untrusted documents, or for files outside allow, cause no signature.
 func TestResignMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, reads := newResigner(t, &namedKey{name: "new"})
-		running := &jobsNow{}
+		running := &runningJobs{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go s.Resign(ctx, running, slog.New(slog.DiscardHandler))
@@ -100,15 +100,15 @@ func TestResignMissed(t *testing.T) {
 			return err
 		}
 		if err := device("elsewhere"); !errors.Is(err, jobdoc.ErrNotSigned) {
-			t.Errorf("outside allow: %v", err)
+			t.Errorf("a file outside allow: %v", err)
 		}
 		if _, err := s.Kept().CodeSignature(jobdoc.CodeFile{Region: "us-east-1", Bucket: "firmware", Key: "v7.bin", Version: "1"}); !errors.Is(err, jobdoc.ErrNotSigned) {
-			t.Errorf("a stranger: %v", err)
+			t.Errorf("an untrusted document: %v", err)
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if reads.Load() != 0 {
-			t.Error("strangers, or devices that ask for what may not be signed, caused a read")
+			t.Error("an untrusted document or a file outside allow caused a read")
 		}
 		if err := device("firmware"); !errors.Is(err, jobdoc.ErrNotSigned) {
 			t.Errorf("before it is signed: %v", err)
@@ -121,12 +121,12 @@ func TestResignMissed(t *testing.T) {
 	})
 }
 
-// A key that is out of order for a while is asked again without another read of the object.
+// TestResignWithoutKey: when a key works again, the file is signed without another read of the object.
 func TestResignWithoutKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := &namedKey{name: "kms"}
 		key.down.Store(true)
-		running := &jobsNow{}
+		running := &runningJobs{}
 		running.Store("j", signedJob)
 		s, reads := newResigner(t, key)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -138,7 +138,7 @@ func TestResignWithoutKey(t *testing.T) {
 		time.Sleep(resignEvery)
 		synctest.Wait()
 		if _, err := s.KeptForJobs().CodeSignature(jobdoc.CodeFile{Region: "us-east-1", Bucket: "firmware", Key: "v7.bin", Version: "1"}); err != nil || reads.Load() != 1 {
-			t.Errorf("%v after %d reads", err, reads.Load())
+			t.Errorf("%v after %d reads, want a signature after 1", err, reads.Load())
 		}
 	})
 }

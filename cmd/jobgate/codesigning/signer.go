@@ -1,6 +1,6 @@
 // Package codesigning sets up code signing from the configuration, for the gateway, jobs, render and check.
 //
-//	New ──▶ Shared (kept signatures, metrics) ──▶ Open: the Signer of one configuration ──▶ Making, Kept
+//	New ──▶ Shared (stored signatures, metrics) ──▶ Open: the Signer of one configuration ──▶ Making, Kept
 package codesigning
 
 import (
@@ -34,12 +34,12 @@ type Signer struct {
 	shelf      *codesign.Shelf
 	generation string
 	warnings   []string
-	missed     chan struct{} // a job's document lacks a signature; see Resign
+	missed     chan struct{} // signals that a job's document lacks a signature; see Resign
 }
 
 var _ gateway.CodeSigning = (*Signer)(nil)
 
-// Shared is what the signers of all configurations share. It outlives a reload.
+// Shared is the state that the signers of all configurations share. It survives a reload.
 type Shared struct {
 	Meter *codesign.Meter
 
@@ -49,7 +49,7 @@ type Shared struct {
 	log   *slog.Logger
 }
 
-// New returns what signers share. s3 is S3's endpoint in AWS's settings; keep, which may be nil, stores signatures
+// New returns the shared state. s3 is S3's endpoint in AWS's settings; keep, which may be nil, stores signatures
 // across restarts.
 func New(a aws.Config, s3 string, keep codesign.Keep, log *slog.Logger) *Shared {
 	return &Shared{Meter: codesign.NewMeter(), aws: a, s3: s3, shelf: codesign.NewShelf(keep, log), log: log}
@@ -71,8 +71,8 @@ func (s *Shared) Open(c *config.Config, roles *role.Set) (_ *Signer, err error) 
 	}
 	generation := sha256.New()
 	for _, name := range c.CodeSign.Names() {
-		if _, here := c.CodeSign.Profiles[name]; !here {
-			continue // check drops those whose keys are on another machine
+		if _, ok := c.CodeSign.Profiles[name]; !ok {
+			continue // check drops profiles whose key file is not on this machine
 		}
 		profile, s3, err := s.profile(c, name, roles)
 		if err != nil {
@@ -104,7 +104,7 @@ func (s *Shared) Own(c *config.Config, roles *role.Set) (*Signer, error) {
 	return &Signer{sources: []*source.S3{s3}, profiles: []codesign.Profile{all}}, nil
 }
 
-// profile makes a profile without its key.
+// profile creates a profile without its key.
 func (s *Shared) profile(c *config.Config, name string, roles *role.Set) (codesign.Profile, *source.S3, error) {
 	p := c.CodeSign.Profiles[name]
 	policy, err := jobdoc.NewPolicy(p.Allow, nil, "codesign.profiles."+name)
@@ -151,13 +151,13 @@ func (s *Signer) Close() {
 	}
 }
 
-// Signs says whether there are profiles, so that s can sign. Own's cannot.
+// Signs reports whether s can sign, because it has profiles. The Signer of Own cannot.
 func (s *Signer) Signs() bool { return s.signer != nil }
 
-// Profiles are the configuration's, in their order. Do not change them.
+// Profiles returns the configuration's profiles, in their order. Do not change them.
 func (s *Signer) Profiles() []codesign.Profile { return s.profiles }
 
-// Warnings say which key files are not protected.
+// Warnings returns a warning for each key file that other users can read.
 func (s *Signer) Warnings() []string { return s.warnings }
 
 // Gateway returns s as a gateway.CodeSigning, nil if s is nil.
@@ -173,11 +173,11 @@ func (s *Signer) Making(ctx context.Context) jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) { return s.signer.Sign(ctx, f) })
 }
 
-// Kept implements gateway.CodeSigning. A signature that is not kept, or no longer allowed, is answered with a retry:
-// requests on this path never make one.
+// Kept implements gateway.CodeSigning. It never makes a signature. If one is not stored, or no longer allowed, the error is
+// jobdoc.ErrNotSigned, so that the client retries.
 func (s *Signer) Kept() jobdoc.CodeSignatures { return codeSignatures(s.kept) }
 
-// KeptForJobs is Kept for documents of jobs; a missing signature wakes Resign.
+// KeptForJobs is Kept for documents of jobs. A missing signature triggers Resign.
 func (s *Signer) KeptForJobs() jobdoc.CodeSignatures {
 	return codeSignatures(func(f codesign.File) (codesign.Signature, error) {
 		signature, err := s.kept(f)
@@ -201,7 +201,7 @@ func (s *Signer) kept(f codesign.File) (codesign.Signature, error) {
 	return signature, err
 }
 
-// keptWithin bounds a look-up of a kept signature, during which a document waits.
+// keptWithin is the time limit of the lookup of a stored signature, for which a document waits.
 const keptWithin = 5 * time.Second
 
 // Generation implements gateway.CodeSigning.
@@ -227,7 +227,7 @@ func (sign codeSignatures) CodeSignature(f jobdoc.CodeFile) (jobdoc.CodeSignatur
 	return jobdoc.CodeSignature{Size: s.Size, Value: s.Value, Algorithm: s.Algorithm}, err
 }
 
-// Allowed tells check whether a profile would sign a code file. It makes no signature.
+// Allowed returns, for check, signatures that fail if no profile allows a code file. It signs nothing.
 func Allowed(c *config.Config) (jobdoc.CodeSignatures, error) {
 	if len(c.CodeSign.Profiles) == 0 {
 		return nil, nil //nolint:nilnil // nil is off
@@ -250,7 +250,7 @@ func Allowed(c *config.Config) (jobdoc.CodeSignatures, error) {
 	}), nil
 }
 
-// Keep returns the store as a place for signatures, nil if it cannot hold any.
+// Keep returns the store's storage for signatures, nil if it has none.
 func Keep(store jobs.Store) codesign.Keep {
 	if s, ok := store.(*jobstore.Store); ok {
 		return s.Signatures()
