@@ -27,17 +27,17 @@ import (
 type Gateway struct {
 	Devices, Control, Admin string                          // base URLs of its listeners
 	MQTT                    string                          // host:port
-	Key                     presigner.Credentials           // of the control plane
-	Export                  string                          // the shell line that makes AWS's tools sign with Key
-	Region                  string                          // that the control plane's requests are signed for
+	Key                     presigner.Credentials           // for the control plane
+	Export                  string                          // shell line that makes AWS's tools sign with Key
+	Region                  string                          // in signatures of the control plane's requests
 	Ready                   func(ctx context.Context) error // nil once it serves
 	Run                     func(ctx context.Context) error // serves until ctx ends
 }
 
-// Start prepares a gateway with these settings and AWS's.
+// Start prepares a gateway with the configuration of o and AWS's settings.
 type Start func(ctx context.Context, o config.Options, settings aws.Config, log io.Writer) (*Gateway, error)
 
-// Command is `jobgate demo`. untilSignal returns a context that ends when the process should end.
+// Command returns `jobgate demo`. untilSignal returns a context that ends when the process should exit.
 func Command(start Start, untilSignal func(context.Context) (context.Context, context.CancelFunc)) *cobra.Command {
 	d := demo{start: start}
 	cmd := &cobra.Command{
@@ -66,7 +66,7 @@ that goes with it.`,
 	return cmd
 }
 
-// demo is the command's flags, and what it runs.
+// demo holds the command's flags and the running parts.
 type demo struct {
 	listen, admin, control, mqtt, logLevel string
 	once                                   bool
@@ -77,7 +77,7 @@ type demo struct {
 	start    Start
 }
 
-// owner are the keys of the demo's account. They are valid in this process only.
+// owner holds the keys of the demo's account. They are valid in this process only.
 var owner = presigner.Credentials{AccessKeyID: "AKIAJOBGATEDEMO00000", SecretAccessKey: "jobgate-demo-secret"}
 
 // run starts the store and the gateway, prints what to try, and serves until ctx ends.
@@ -114,7 +114,7 @@ func (d *demo) run(ctx context.Context, out, log io.Writer) (err error) {
 	return <-ended
 }
 
-// startStore serves the folder as S3, and STS, on a free port.
+// startStore serves the folder as S3 on a free port, together with STS.
 func (d *demo) startStore(log io.Writer) (closeAll func(), err error) {
 	store, err := objectstore.New(objectstore.Config{Folder: d.folder, Owner: owner})
 	if err != nil {
@@ -166,12 +166,12 @@ func (d *demo) startGateway(ctx context.Context, log io.Writer) error {
 	return err
 }
 
-// freeAddress returns asked if set, else the first free address from standard on that is not in taken.
+// freeAddress returns asked if set, else the first free address that is not in taken, counting up from standard's port.
 func freeAddress(asked, standard string, taken ...string) (string, error) {
 	if asked != "" {
 		return asked, nil
 	}
-	host, port, _ := net.SplitHostPort(standard) // it is well formed
+	host, port, _ := net.SplitHostPort(standard) // standard is well-formed
 	first, err := net.LookupPort("tcp", port)
 	if err != nil {
 		return "", err
@@ -207,12 +207,12 @@ func (d *demo) awaitReady(ctx context.Context) error {
 	}
 }
 
-// documentURL is where the sample thing asks for its sample job's document.
+// documentURL returns the URL at which the sample thing gets its job's document.
 func (d *demo) documentURL() string {
 	return d.gateway.Devices + "/things/" + thing + "/jobs/" + job + "/document"
 }
 
-// explain prints what runs and what to try.
+// explain prints the addresses and the commands to try.
 func (d *demo) explain(out io.Writer) {
 	_, _ = fmt.Fprintf(out, `jobgate demo: a gateway, and an object store that verifies every signature.
 
@@ -241,7 +241,7 @@ Ctrl-C ends the demo.
 `, d.gateway.Devices, d.gateway.Control, d.gateway.MQTT, d.gateway.Admin, d.storeURL, d.folder, thing, d.documentURL(), d.documentURL(), firmwareName, d.documentURL(), d.publicKeyFile(), firmwareName, d.lines(), d.templateFile())
 }
 
-// get asks for url and returns the body of a 200.
+// get requests url and returns the body of a 200.
 func get(ctx context.Context, url string) ([]byte, error) {
 	return send(ctx, http.MethodGet, url, "", nil)
 }

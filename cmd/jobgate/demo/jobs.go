@@ -19,7 +19,7 @@ import (
 	"jobgate/gateway/jobs/api/access"
 )
 
-// The demo's job, with a placeholder in its document, and the values inserted into the lines that create it.
+// The demo's job, whose document has a placeholder, and the values in the commands that create it.
 const (
 	update         = "update-1"
 	mqttUpdate     = "update-2"
@@ -28,7 +28,7 @@ const (
 	updateDocument = `{"operation":"install","url":"${aws:iot:s3-presigned-url-v2:https://s3.us-east-1.amazonaws.com/firmware/` + firmwareName + `}"}`
 )
 
-// jobLines are the AWS CLI commands for the life of a job.
+// jobLines are the AWS CLI commands that take a job from creation to completion.
 const jobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, create it:
 
      EXPORT
@@ -60,7 +60,7 @@ const jobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, 
      aws --endpoint-url CONTROL iot describe-job --job-id MJOB --query job.status
 `
 
-// lines are jobLines for this demo's addresses and key.
+// lines returns jobLines with this demo's addresses and key.
 func (d *demo) lines() string {
 	host, port, _ := net.SplitHostPort(d.gateway.MQTT) // an address has both
 	return strings.NewReplacer(
@@ -70,7 +70,7 @@ func (d *demo) lines() string {
 	).Replace(jobLines)
 }
 
-// playJob does the same as the lines, without the AWS CLI. The job's URL must download firmware.
+// playJob makes the requests of jobLines without the AWS CLI. The job's URL must return firmware.
 func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) error {
 	job, err := json.Marshal(map[string]any{
 		"targets": []string{target}, "document": updateDocument, "presignedUrlConfig": map[string]string{"roleArn": roleARN},
@@ -112,7 +112,7 @@ func (d *demo) playJob(ctx context.Context, out io.Writer, firmware []byte) erro
 	return d.awaitComplete(ctx, out)
 }
 
-// awaitComplete polls until the job is COMPLETED, which follows the last report at once.
+// awaitComplete polls until the job is COMPLETED, which is soon after the last report.
 func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		body, err := d.operate(ctx, http.MethodGet, "/jobs/"+update, "")

@@ -21,13 +21,13 @@ import (
 	"jobgate/gateway/codesign"
 )
 
-// What the demo's fleet consists of.
+// The demo's fleet.
 const (
 	thing           = "sensor-1"
 	job             = "install-v7"
 	firmwareName    = "v7.bin"
 	firmwareSize    = 256 << 10
-	firmwareVersion = "7MeMeJsBkC0nJf2gV1demo" // of the firmware, as S3 would spell one
+	firmwareVersion = "7MeMeJsBkC0nJf2gV1demo" // an S3 version id
 )
 
 // configuration is the gateway's configuration, as an operator would write it.
@@ -57,7 +57,7 @@ drain: {delay: 0s}
 `)
 }
 
-// writeSamples fills the store's folder: a bucket of firmware, one of templates, one for what devices upload.
+// writeSamples fills the store's folder: a bucket of firmware, one of templates, and one for devices' uploads.
 func writeSamples(folder string) error {
 	firmware := make([]byte, firmwareSize)
 	random := rand.NewChaCha8([32]byte{7}) // the same bytes every time
@@ -108,11 +108,11 @@ func newKey() (private, public []byte, err error) {
 	return private, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}), nil
 }
 
-// publicKeyFile is the public key that the demo's devices would hold.
+// publicKeyFile returns the path of the public key that the demo's devices would hold.
 func (d *demo) publicKeyFile() string { return filepath.Join(d.folder, ".keys", "firmware-public.pem") }
 
-// template is a job document as AWS IoT Jobs would take it, with one placeholder for a download, one for the file's
-// signature, and one for an upload whose key differs from device to device.
+// template returns a job document in the format of AWS IoT Jobs, with placeholders for a download, for the file's signature,
+// and for an upload whose key is different for each device.
 func template(firmware []byte) string {
 	return fmt.Sprintf(`{
   "version": "1.0",
@@ -135,7 +135,8 @@ func (d *demo) templateFile() string {
 	return filepath.Join(d.folder, "job-documents", job+".json")
 }
 
-// play does what explain prints: it gets the document, downloads its file and checks it; then the same with a job.
+// play makes the requests that explain prints: it gets the document, downloads its file and verifies it, then does the same
+// with a job.
 func (d *demo) play(ctx context.Context, out io.Writer) error {
 	if err := d.awaitReady(ctx); err != nil {
 		return err

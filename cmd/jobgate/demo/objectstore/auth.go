@@ -7,11 +7,11 @@ import (
 	"jobgate/presigner"
 )
 
-// authorize returns the object of a request if its signature is valid, presigned in the query or in a header.
+// authorize returns the object of a request if the signature, in the query or in a header, is valid.
 func (s *Store) authorize(r *http.Request) (object, error) {
 	if r.Header.Get("Authorization") != "" {
-		// S3's canonical path is the decoded path escaped once, and VerifyHeader escapes it once. A key with a ? cannot be
-		// requested this way, only presigned.
+		// S3's canonical path is the decoded path escaped once, and VerifyHeader escapes it once. A key that contains ? can
+		// only be requested by a presigned URL.
 		uri := r.URL.Path + "?" + r.URL.RawQuery
 		if _, err := s.verifyHeader(r, "s3", uri, nil); err != nil {
 			return object{}, err
@@ -33,7 +33,7 @@ func (s *Store) authorize(r *http.Request) (object, error) {
 	return parseObject(r.Host, v.Path, v.VersionID), nil
 }
 
-// verifyHeader checks a request for service that is signed in its Authorization header, and says who signed it.
+// verifyHeader checks a request to service that is signed in its Authorization header, and returns the signer's keys.
 func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) (presigner.Credentials, error) {
 	v, err := presigner.VerifyHeader(presigner.HeaderVerification{
 		Method: []byte(r.Method), RequestURI: []byte(uri), Body: body, Time: s.now(), Lookup: s.credentials,
@@ -48,7 +48,7 @@ func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) 
 		},
 	})
 	if errors.Is(err, presigner.ErrExpired) || errors.Is(err, presigner.ErrNotYetValid) {
-		return presigner.Credentials{}, errSkew // or its session has ended; either way the caller signs again
+		return presigner.Credentials{}, errSkew // or the session has expired; either way the caller signs again
 	}
 	if err != nil {
 		return presigner.Credentials{}, signatureError(err)
@@ -56,7 +56,7 @@ func (s *Store) verifyHeader(r *http.Request, service, uri string, body []byte) 
 	if v.Service != service {
 		return presigner.Credentials{}, errMalformed
 	}
-	caller, _ := s.credentials(v.AccessKeyID) // if its session ended just now, it has no token
+	caller, _ := s.credentials(v.AccessKeyID) // a session that expires right now has no token
 	return caller, nil
 }
 

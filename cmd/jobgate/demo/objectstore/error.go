@@ -16,7 +16,7 @@ type storeError struct {
 
 func (e *storeError) Error() string { return e.code + ": " + e.message }
 
-// S3's own codes and texts; https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+// S3's codes and messages; https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 var (
 	errDenied      = &storeError{http.StatusForbidden, "AccessDenied", "Access Denied"}
 	errExpired     = &storeError{http.StatusForbidden, "AccessDenied", "Request has expired"}
@@ -74,9 +74,9 @@ func writeSTSError(w http.ResponseWriter, err error) {
 func writeXML(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(xml.Header)) // the caller may be gone
+	_, _ = w.Write([]byte(xml.Header)) // the client may have disconnected
 	_ = xml.NewEncoder(w).Encode(body)
 }
 
-// requestID is sixteen random letters and digits.
+// requestID returns sixteen random letters and digits.
 func requestID() string { return rand.Text()[:16] }

@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// versions and uploads are folders beside the buckets' own: a bucket's name cannot begin with a dot.
+// versions and uploads are folders beside the buckets. A bucket's name cannot begin with a dot.
 const (
 	versions = ".versions"
 	uploads  = ".uploads"
 )
 
-// file is where o is kept, relative to the folder.
+// file returns the path of o's file, relative to the folder.
 func (o object) file() (string, error) {
 	if o.bucket == "" || strings.HasPrefix(o.bucket, ".") || !fs.ValidPath(o.bucket) || strings.Contains(o.bucket, "/") {
 		return "", errNoBucket
@@ -88,7 +88,7 @@ func (s *Store) missing(o object) error {
 	return errNoKey
 }
 
-// put stores the body under a new version. It writes a temporary file and renames it, so that no reader sees a part.
+// put stores the body under a new version. It writes a temporary file and renames it, so that no reader sees a partial file.
 func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 	o, err := s.authorize(r)
 	if err != nil {
@@ -105,23 +105,23 @@ func (s *Store) put(w http.ResponseWriter, r *http.Request) error {
 	if info, err := s.root.Stat(o.bucket); err != nil || !info.IsDir() {
 		return errNoBucket
 	}
-	aside, err := s.receive(w, r)
+	temporary, err := s.receive(w, r)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.root.Remove(aside) }() // by then it is a second link to the object
+	defer func() { _ = s.root.Remove(temporary) }() // it remains only after an error
 	o.version = rand.Text()
-	kept, err := o.file()
+	versioned, err := o.file()
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.root.MkdirAll(path.Dir(name), 0o755), s.root.MkdirAll(path.Dir(kept), 0o755)); err != nil {
-		return errBadKey // a part of the key is an object, or too long for a file name
+	if err := errors.Join(s.root.MkdirAll(path.Dir(name), 0o755), s.root.MkdirAll(path.Dir(versioned), 0o755)); err != nil {
+		return errBadKey // a path prefix of the key is an object, or a segment is too long for a file name
 	}
-	if err := s.root.Link(aside, kept); err != nil {
+	if err := s.root.Link(temporary, versioned); err != nil {
 		return fmt.Errorf("cannot keep version %s: %w", o.version, err)
 	}
-	if err := s.root.Rename(aside, name); err != nil {
+	if err := s.root.Rename(temporary, name); err != nil {
 		return errBadKey
 	}
 	info, err := s.root.Stat(name)
@@ -139,16 +139,16 @@ func (s *Store) receive(w http.ResponseWriter, r *http.Request) (string, error) 
 	if err := s.root.MkdirAll(uploads, 0o755); err != nil {
 		return "", err
 	}
-	aside := path.Join(uploads, rand.Text())
-	f, err := s.root.Create(aside)
+	temporary := path.Join(uploads, rand.Text())
+	f, err := s.root.Create(temporary)
 	if err != nil {
 		return "", err
 	}
 	_, err = io.Copy(f, http.MaxBytesReader(w, r.Body, s.maxUpload))
 	if err = errors.Join(err, f.Close()); err == nil {
-		return aside, nil
+		return temporary, nil
 	}
-	_ = s.root.Remove(aside) // the first error is the one to report
+	_ = s.root.Remove(temporary) // the first error is reported
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return "", errTooLarge
@@ -156,7 +156,7 @@ func (s *Store) receive(w http.ResponseWriter, r *http.Request) (string, error) 
 	return "", err
 }
 
-// etag changes whenever the object does. S3's own are hashes for small objects and opaque for large ones.
+// etag returns a value that changes with the object. In S3 it is a hash for small objects, and opaque for large ones.
 func etag(info fs.FileInfo) string {
 	return fmt.Sprintf(`"%x-%x"`, info.ModTime().UnixNano(), info.Size())
 }

@@ -13,13 +13,13 @@ import (
 	"jobgate/presigner"
 )
 
-// DefaultMaxUpload is what one PUT may store unless Config says otherwise.
+// DefaultMaxUpload is the default of Config.MaxUpload, in bytes.
 const DefaultMaxUpload = 64 << 20
 
-// Config is what a Store needs.
+// Config configures a Store.
 type Config struct {
-	Folder    string                // holds a folder a bucket, with the objects as files; must exist
-	Owner     presigner.Credentials // long-lived keys that may sign, and assume any role
+	Folder    string                // contains a folder for each bucket, with the objects as files; must exist
+	Owner     presigner.Credentials // long-lived keys, which may also assume any role
 	MaxUpload int64                 // largest PUT in bytes; 0: DefaultMaxUpload
 	Now       func() time.Time      // nil: time.Now
 }
@@ -31,7 +31,7 @@ type Store struct {
 	now       func() time.Time
 
 	mu   sync.RWMutex
-	keys map[string]presigner.Credentials // by access key id: the owner's, and of sessions that have not ended
+	keys map[string]presigner.Credentials // by access key id: the owner's, and those of unexpired sessions
 }
 
 // New opens the folder. Close the Store when its server has ended.
@@ -79,7 +79,7 @@ func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// object is what a request names.
+// object identifies the object of a request.
 type object struct {
 	bucket, key, version string
 }
@@ -97,7 +97,7 @@ func parseObject(host, path, version string) object {
 	return object{bucket, key, version}
 }
 
-// credentials finds the keys of an access key id, as presigner.Verify asks for them.
+// credentials returns the keys of an access key id. It is the Lookup of presigner.Verify.
 func (s *Store) credentials(accessKeyID string) (presigner.Credentials, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -16,7 +16,7 @@ import (
 
 var owner = presigner.Credentials{AccessKeyID: "AKIADEMO", SecretAccessKey: "s3cret"}
 
-// fixture is a store behind a real listener, with a clock of its own.
+// fixture is a store behind a real listener, with an adjustable clock.
 type fixture struct {
 	t      *testing.T
 	store  *Store
@@ -59,7 +59,7 @@ func (f *fixture) write(name, content string) {
 
 func (f *fixture) host() string { return strings.TrimPrefix(f.server.URL, "http://") }
 
-// url presigns an object, path style, with c.
+// url presigns an object with c, in path style.
 func (f *fixture) url(c presigner.Credentials, m presigner.Method, bucket, key, version string) string {
 	f.t.Helper()
 	s, err := presigner.NewSigner(c)
@@ -74,7 +74,7 @@ func (f *fixture) url(c presigner.Credentials, m presigner.Method, bucket, key, 
 	return u
 }
 
-// do sends a request and returns status and body.
+// do sends a request and returns status, body and header.
 func (f *fixture) do(method, url, body string, header ...string) (int, string, http.Header) {
 	f.t.Helper()
 	r, err := http.NewRequestWithContext(f.t.Context(), method, url, strings.NewReader(body))
@@ -115,7 +115,7 @@ func TestGet(t *testing.T) {
 	f(fx.url(owner, presigner.GET, "nothing", "v7.bin", ""), 404, "<Code>NoSuchBucket</Code>")
 	f(fx.url(owner, presigner.GET, "firmware", "v7.bin", "none"), 404, "<Code>NoSuchVersion</Code>")
 
-	// No way out of the bucket.
+	// Keys cannot escape from the bucket.
 	f(fx.url(owner, presigner.GET, "firmware", "../secret.txt", ""), 404, "<Code>NoSuchKey</Code>")
 	f(fx.url(owner, presigner.GET, "firmware", "odd/../v7.bin", ""), 404, "<Code>NoSuchKey</Code>")
 	f(fx.url(owner, presigner.GET, "firmware", "/v7.bin", ""), 404, "<Code>NoSuchKey</Code>")
@@ -128,7 +128,7 @@ func TestGet(t *testing.T) {
 	}
 	f(fx.url(owner, presigner.GET, "firmware", "link", ""), 404, "<Code>NoSuchKey</Code>")
 
-	// Who may not.
+	// Missing and invalid signatures.
 	f(fx.server.URL+"/firmware/v7.bin", 403, "<Code>AccessDenied</Code><Message>Access Denied</Message>")
 	f(strings.Replace(good, "v7.bin", "v8.bin", 1), 403, "<Code>SignatureDoesNotMatch</Code>")
 	last := "0"
@@ -146,7 +146,7 @@ func TestGet(t *testing.T) {
 	f(good, 403, "<Code>AccessDenied</Code><Message>Request is not valid yet</Message>")
 }
 
-// TestHostStyle asks for a bucket by its host name.
+// TestHostStyle requests an object of a bucket named in the host.
 func TestHostStyle(t *testing.T) {
 	fx := newFixture(t)
 	host := strings.Replace(fx.host(), "127.0.0.1", "firmware.localhost", 1)
@@ -177,7 +177,7 @@ func TestConditionsAndHead(t *testing.T) {
 	if status, body, _ := fx.do("GET", good, "", "If-None-Match", header.Get("ETag")); status != 304 || body != "" {
 		t.Errorf("If-None-Match: %d %q", status, body)
 	}
-	// A presigned GET does not open HEAD: the method is signed.
+	// A presigned GET does not allow HEAD, because the method is signed.
 	if status, _, _ := fx.do("HEAD", good, ""); status != 403 {
 		t.Errorf("HEAD of a GET URL: %d", status)
 	}
@@ -199,7 +199,7 @@ func TestPut(t *testing.T) {
 	first := f("firmware", "logs/thing-1/job.log", "one", 200, "").Get("X-Amz-Version-Id")
 	second := f("firmware", "logs/thing-1/job.log", "two", 200, "").Get("X-Amz-Version-Id")
 	if first == "" || first == second {
-		t.Errorf("versions %q and %q", first, second)
+		t.Errorf("versions %q and %q, want two different ones", first, second)
 	}
 	g := func(version, want string) {
 		t.Helper()
@@ -221,7 +221,7 @@ func TestPut(t *testing.T) {
 	}
 	left, err := os.ReadDir(filepath.Join(fx.folder, uploads))
 	if err != nil || len(left) != 0 {
-		t.Errorf("left aside: %v %v", left, err)
+		t.Errorf("temporary files remain: %v %v", left, err)
 	}
 }
 

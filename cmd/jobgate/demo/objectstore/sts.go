@@ -14,7 +14,7 @@ import (
 	"jobgate/presigner"
 )
 
-// STS's bounds; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
+// Limits of STS; https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html.
 const (
 	minSession     = 15 * time.Minute
 	maxSession     = 12 * time.Hour
@@ -28,7 +28,7 @@ var (
 	sessionName = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
 )
 
-// assumeRoleResponse is the answer in the query protocol's XML.
+// assumeRoleResponse is the response in the query protocol's XML.
 type assumeRoleResponse struct {
 	XMLName xml.Name `xml:"https://sts.amazonaws.com/doc/2011-06-15/ AssumeRoleResponse"`
 	Result  struct {
@@ -46,7 +46,7 @@ type assumeRoleResponse struct {
 	RequestID string `xml:"ResponseMetadata>RequestId"`
 }
 
-// assumeRole answers POST / of the query protocol. Any correctly signed request gets a session's keys, for any role.
+// assumeRole answers POST / of the query protocol. Any request with a valid signature gets the keys of a session, for any role.
 func (s *Store) assumeRole(w http.ResponseWriter, r *http.Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxSTSBody))
 	if err != nil {
@@ -64,11 +64,11 @@ func (s *Store) assumeRole(w http.ResponseWriter, r *http.Request) error {
 	if name == nil || !sessionName.MatchString(form.Get("RoleSessionName")) {
 		return &storeError{http.StatusBadRequest, "ValidationError", "RoleArn or RoleSessionName is missing or malformed"}
 	}
-	life, err := sessionLife(form.Get("DurationSeconds"), caller.SessionToken != "")
+	duration, err := sessionDuration(form.Get("DurationSeconds"), caller.SessionToken != "")
 	if err != nil {
 		return err
 	}
-	session := s.newSession(life)
+	session := s.newSession(duration)
 	var out assumeRoleResponse
 	out.Result.Credentials.AccessKeyID = session.AccessKeyID
 	out.Result.Credentials.SecretAccessKey = session.SecretAccessKey
@@ -81,9 +81,9 @@ func (s *Store) assumeRole(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// sessionLife reads DurationSeconds; a caller that is a session itself gets an hour at most (role chaining).
-func sessionLife(text string, chained bool) (time.Duration, error) {
-	life, most := defaultSession, maxSession
+// sessionDuration parses DurationSeconds. A caller that is itself a session gets an hour at most (role chaining).
+func sessionDuration(text string, chained bool) (time.Duration, error) {
+	duration, most := defaultSession, maxSession
 	if chained {
 		most = maxChained
 	}
@@ -92,22 +92,22 @@ func sessionLife(text string, chained bool) (time.Duration, error) {
 		if err != nil {
 			seconds = -1
 		}
-		life = time.Duration(seconds) * time.Second
+		duration = time.Duration(seconds) * time.Second
 	}
-	if life < minSession || life > most {
+	if duration < minSession || duration > most {
 		return 0, &storeError{http.StatusBadRequest, "ValidationError", "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."}
 	}
-	return life, nil
+	return duration, nil
 }
 
-// newSession creates keys that are valid for life, and deletes those that have expired.
-func (s *Store) newSession(life time.Duration) presigner.Credentials {
+// newSession creates keys that are valid for duration, and deletes those that have expired.
+func (s *Store) newSession(duration time.Duration) presigner.Credentials {
 	now := s.now().UTC()
 	c := presigner.Credentials{
 		AccessKeyID:     "ASIA" + rand.Text()[:16],
 		SecretAccessKey: rand.Text() + rand.Text(),
 		SessionToken:    sessionToken(),
-		Expires:         now.Add(life).Truncate(time.Second),
+		Expires:         now.Add(duration).Truncate(time.Second),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *Store) newSession(life time.Duration) presigner.Credentials {
 	return c
 }
 
-// sessionToken returns a token as long as STS's, some hundred bytes, so that the demo's URLs look real.
+// sessionToken returns a token as long as those of STS, a few hundred bytes, so that the demo's URLs look real.
 func sessionToken() string {
 	var b strings.Builder
 	for b.Len() < 300 {

@@ -17,7 +17,7 @@ import (
 	"jobgate/presigner"
 )
 
-// assume asks for a session as AWS's own SDK does, signed with c.
+// assume requests a session with the AWS SDK, signed with c.
 func (f *fixture) assume(c presigner.Credentials, seconds int32) (presigner.Credentials, error) {
 	client := sts.New(sts.Options{
 		Region: "us-east-1", BaseEndpoint: aws.String(f.server.URL), RetryMaxAttempts: 1,
@@ -33,7 +33,7 @@ func (f *fixture) assume(c presigner.Credentials, seconds int32) (presigner.Cred
 	return presigner.Credentials{AccessKeyID: *o.AccessKeyId, SecretAccessKey: *o.SecretAccessKey, SessionToken: *o.SessionToken, Expires: *o.Expiration}, nil
 }
 
-// TestAssumeRole takes a session through its life, with the SDK as client.
+// TestAssumeRole uses a session from AssumeRole until it expires, with the AWS SDK as client.
 func TestAssumeRole(t *testing.T) {
 	fx := newFixture(t)
 	session, err := fx.assume(owner, 43200)
@@ -41,7 +41,7 @@ func TestAssumeRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	if left := time.Until(session.Expires); left < 12*time.Hour-time.Minute || left > 12*time.Hour {
-		t.Errorf("the session lives %v, want 12h", left)
+		t.Errorf("the session is valid for %v, want 12h", left)
 	}
 	url := fx.url(session, presigner.GET, "firmware", "v7.bin", "")
 	if status, body, _ := fx.do("GET", url, ""); status != 200 || body != "0123456789" {
@@ -83,7 +83,7 @@ func TestAssumeRoleFaults(t *testing.T) {
 	}
 }
 
-// TestHeaderSigned reads an object with the signature in a header, as the gateway reads its templates.
+// TestHeaderSigned reads an object by a request that is signed in a header, as the gateway reads templates.
 func TestHeaderSigned(t *testing.T) {
 	fx := newFixture(t)
 	f := func(path, region string, c aws.Credentials, wantStatus int, want string) {
