@@ -23,10 +23,10 @@ import (
 	"jobgate/gateway/jobs/sqlite/dbfile"
 )
 
-// commandTimeout is how long the commands wait for a database that does not answer.
+// commandTimeout is the time limit of a database call in the commands.
 const commandTimeout = 30 * time.Second
 
-// Command is jobgate store.
+// Command returns jobgate store.
 func Command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
@@ -38,7 +38,7 @@ func Command() *cobra.Command {
 	return cmd
 }
 
-// storeFlags select the store: --store, else the configuration's.
+// storeFlags select the store: --store, else jobs.store.
 type storeFlags struct {
 	cli.ConfigFlags
 	store, password string
@@ -97,21 +97,21 @@ func onStore(cmd *cobra.Command, run func(cmd *cobra.Command, at endpoint, args 
 	return cmd
 }
 
-// isDatabase says whether a store is a shared database.
+// isDatabase reports whether a store is a shared database.
 func isDatabase(store string) bool { return (&config.Jobs{Store: store}).SharedStore() }
 
-// openCopier opens a store for a command. A file must exist unless may is openCreate.
-func openCopier(ctx context.Context, at endpoint, may openMode, log *slog.Logger) (engine.Copier, error) {
+// openCopier opens a store for a command. A file must exist unless mode is openCreate.
+func openCopier(ctx context.Context, at endpoint, mode openMode, log *slog.Logger) (engine.Copier, error) {
 	if isDatabase(at.store) {
 		e, err := postgres.Open(ctx, postgres.Options{
-			URL: at.store, PasswordFile: at.password, Names: at.names, Timeout: commandTimeout, NoMigrate: may != openCreate, Log: log,
+			URL: at.store, PasswordFile: at.password, Names: at.names, Timeout: commandTimeout, NoMigrate: mode != openCreate, Log: log,
 		})
 		if err != nil {
 			return nil, err
 		}
 		return e, nil
 	}
-	if _, err := os.Stat(at.store); err != nil && may != openCreate {
+	if _, err := os.Stat(at.store); err != nil && mode != openCreate {
 		return nil, fmt.Errorf("cannot open the jobs store %q: %w", at.store, err)
 	}
 	e, err := sqlite.Open(ctx, sqlite.Options{Path: at.store, Log: log})
@@ -127,8 +127,8 @@ func openCopier(ctx context.Context, at endpoint, may openMode, log *slog.Logger
 type openMode uint8
 
 const (
-	openExisting openMode = iota // it must exist
-	openCreate                   // it may be made and migrated
+	openExisting openMode = iota // the store must exist
+	openCreate                   // the store may be created and migrated
 )
 
 func newCopy() *cobra.Command {
@@ -230,7 +230,7 @@ func streamBackup(store string, w io.Writer) (err error) {
 			err = fmt.Errorf("cannot back up %q to standard output: %w", store, err)
 		}
 	}()
-	folder, err := os.MkdirTemp(filepath.Dir(store), "backup-*") // /tmp may be memory, too small for it
+	folder, err := os.MkdirTemp(filepath.Dir(store), "backup-*") // not in /tmp, which may be memory and too small
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func streamBackup(store string, w io.Writer) (err error) {
 	return err
 }
 
-// errFaults is an inconsistent store.
+// errFaults reports an inconsistent store.
 var errFaults = errors.New("the store is inconsistent; keep a copy of it before you change anything")
 
 func newCheck() *cobra.Command {
@@ -281,11 +281,11 @@ func checkStore(ctx context.Context, at endpoint) (r engine.Report, err error) {
 	return e.Check(ctx)
 }
 
-// printReport prints what a check found. Its error says that the store is inconsistent.
+// printReport prints the result of a check. It returns errFaults if the store is inconsistent.
 func printReport(w io.Writer, r *engine.Report) error {
 	_, _ = fmt.Fprintf(w, "schema version %d\n", r.Version)
 	for _, t := range engine.Tables {
-		if n, there := r.Rows[t.Name]; there {
+		if n, ok := r.Rows[t.Name]; ok {
 			_, _ = fmt.Fprintf(w, "%-10s %d\n", t.Name, n)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"jobgate/gateway/jobs/operations"
 )
 
-// Health measures the jobs store and remembers whether it works. It is safe for concurrent use.
+// Health measures the jobs store and tracks whether it works. It is safe for concurrent use.
 type Health struct {
 	kind        string
 	log         *slog.Logger
@@ -27,7 +27,7 @@ type Health struct {
 	errors    *prometheus.CounterVec
 
 	mu    sync.Mutex
-	err   error // of the last call, or of the check; nil: it works
+	err   error // of the last call; nil: it succeeded
 	since time.Time
 }
 
@@ -51,10 +51,11 @@ func NewHealth(kind string, log *slog.Logger) *Health {
 	}
 }
 
-// Serve sets the service that uses the store. Call it before anything is collected.
+// Serve sets the service that uses the store. It must be called before Collect.
 func (h *Health) Serve(s *operations.Service) { h.service = s }
 
-// kindOf returns the kind of a store failure, "" if err is none: a missing row, a canceled caller.
+// kindOf returns the kind of a store failure. It returns "" if err is not a failure, such as a missing row or a canceled
+// caller.
 func kindOf(err error) string {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, engine.ErrClosed), errors.Is(err, engine.ErrNotFound),
@@ -102,8 +103,8 @@ func (h *Health) setState(err error) {
 	}
 }
 
-// look checks the store's file.
-func (h *Health) look() error {
+// checkFile checks the store's file, if it has one.
+func (h *Health) checkFile() error {
 	if h.check == nil {
 		return nil
 	}
@@ -114,9 +115,9 @@ func (h *Health) look() error {
 	return err
 }
 
-// State is the store's part of /readyz.
+// State returns the store's part of /readyz.
 func (h *Health) State() gateway.StoreHealth {
-	file := h.look()
+	file := h.checkFile()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	state := gateway.StoreHealth{Kind: h.kind, State: "ok"}
@@ -145,7 +146,7 @@ func (h *Health) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (h *Health) Collect(ch chan<- prometheus.Metric) {
-	_ = h.look() // it is counted
+	_ = h.checkFile() // counts the error
 	h.durations.Collect(ch)
 	h.errors.Collect(ch)
 	held := 0.0
@@ -162,7 +163,7 @@ func (h *Health) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(descLag, prometheus.GaugeValue, max(h.service.Driver().FeedLag(), h.lag()).Seconds())
 }
 
-// measured is an engine that measures the calls that reach the disk. Devices' reads are answered from memory and are not
+// measured is an engine that measures the calls that may reach the disk. Devices' reads are answered from memory and not
 // measured.
 type measured struct {
 	engine.Engine
@@ -182,7 +183,7 @@ func (m *measured) View(ctx context.Context, read func(engine.Reader) error) err
 	start := time.Now()
 	var own error
 	err := m.Engine.View(ctx, func(r engine.Reader) error { own = read(r); return own })
-	m.health.observe("view", time.Since(start), notOwn(err, own))
+	m.health.observe("view", time.Since(start), engineError(err, own))
 	return err
 }
 
@@ -191,12 +192,12 @@ func (m *measured) Update(ctx context.Context, w engine.Work, change func(engine
 	start := time.Now()
 	var own error
 	err := m.Engine.Update(ctx, w, func(t engine.Tx) error { own = change(t); return own })
-	m.health.observe("update", time.Since(start), notOwn(err, own))
+	m.health.observe("update", time.Since(start), engineError(err, own))
 	return err
 }
 
-// notOwn returns the engine's error, nil if it is the one that the caller's function returned.
-func notOwn(err, own error) error {
+// engineError returns err, or nil if err is an error of the caller's function rather than of the engine.
+func engineError(err, own error) error {
 	if own != nil && errors.Is(err, own) && kindOf(own) == "other" {
 		return nil
 	}

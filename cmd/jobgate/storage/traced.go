@@ -10,17 +10,17 @@ import (
 	"jobgate/gateway/tracing"
 )
 
-// tracedEngine makes a span of each call to the store that a Traced request makes.
+// tracedEngine creates a span for each call to the store by a traced request.
 type tracedEngine struct {
 	engine.Engine
 	system attribute.KeyValue // db.system.name
 }
 
-// Traced returns e with a span of each call that a traced request makes; h is its health.
+// Traced returns an engine that creates a span for each call to e by a traced request. h is the health of e.
 func Traced(e engine.Engine, h *Health) engine.Engine {
 	kind := h.kind
 	if kind == "postgres" {
-		kind = "postgresql" // as OpenTelemetry's semantic conventions say
+		kind = "postgresql" // the name in OpenTelemetry's semantic conventions
 	}
 	return &tracedEngine{e, attribute.String("db.system.name", kind)}
 }
@@ -66,7 +66,7 @@ func (t *tracedEngine) View(ctx context.Context, read func(engine.Reader) error)
 	ctx, span := t.start(ctx, "view")
 	var own error
 	err := t.Engine.View(ctx, func(r engine.Reader) error { own = read(r); return own })
-	span.End(failed(notOwn(err, own)))
+	span.End(failed(engineError(err, own)))
 	return err
 }
 
@@ -75,7 +75,7 @@ func (t *tracedEngine) Update(ctx context.Context, w engine.Work, change func(en
 	ctx, span := t.start(ctx, "update")
 	var own error
 	err := t.Engine.Update(ctx, w, func(tx engine.Tx) error { own = change(tx); return own })
-	span.End(failed(notOwn(err, own)))
+	span.End(failed(engineError(err, own)))
 	return err
 }
 
