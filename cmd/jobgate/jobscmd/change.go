@@ -87,7 +87,7 @@ func forced(force bool) url.Values {
 	return url.Values{"force": {"true"}}
 }
 
-// change does a request that changes a job, and says so.
+// change sends a request that changes a job, and prints done or the answer.
 func (r *run) change(q request, done string) error {
 	text, err := r.call(r.ctx, q, nil)
 	switch {
@@ -101,11 +101,11 @@ func (r *run) change(q request, done string) error {
 	return r.printf("%s\n", done)
 }
 
-// errDeclined says that an operator did not want it.
+// errDeclined reports that the operator did not confirm.
 var errDeclined = errors.New("nothing was changed")
 
-// confirm asks whether to do what was asked for, unless yes says so already. consequences says what it does to a job with
-// such counts.
+// confirm asks the operator whether to proceed, unless yes is set. consequences describes the effect on a job with the given
+// counts.
 func (r *run) confirm(yes bool, what, job string, consequences func(counts) string) error {
 	if yes {
 		return nil

@@ -33,7 +33,7 @@ type Connection struct {
 	HTTP        *http.Client
 }
 
-// Bounds of a call: how long it may take, and how large its answer may be.
+// Limits of a call: its duration, and the size of its answer in bytes.
 const (
 	callTimeout = 60 * time.Second
 	maxAnswer   = 64 << 20
@@ -48,10 +48,10 @@ type request struct {
 	body   any // nil: none
 }
 
-// apiError is an answer that is an error.
+// apiError is an error answer.
 type apiError struct {
 	status  int
-	code    string // AWS's, "ResourceNotFoundException"
+	code    string // such as "ResourceNotFoundException"
 	message string
 }
 
@@ -113,9 +113,9 @@ func (c *Connection) send(ctx context.Context, q request) ([]byte, error) {
 	}
 	if res.StatusCode != http.StatusOK {
 		failure := &apiError{status: res.StatusCode, code: res.Header.Get(edge.HeaderErrorType)}
-		var said struct{ Message string }
-		if json.Unmarshal(text, &said) == nil {
-			failure.message = said.Message
+		var body struct{ Message string }
+		if json.Unmarshal(text, &body) == nil {
+			failure.message = body.Message
 		}
 		return nil, failure
 	}
@@ -151,7 +151,7 @@ func (c *Connection) request(ctx context.Context, q request) (*http.Request, err
 	return req, err
 }
 
-// pages calls each with the answers of a listing, page by page, until it returns false.
+// pages requests a listing page by page, and calls each with every answer until each returns false.
 func (c *Connection) pages(ctx context.Context, q request, answer func() any, each func(answer any) (more bool, err error)) error {
 	for {
 		one := answer()

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestConnectionErrorHints demands that a connection error names the flag that fixes it.
+// TestConnectionErrorHints checks that a connection error names the flag that fixes it.
 func TestConnectionErrorHints(t *testing.T) {
 	f := func(tlsOn bool, clients tls.ClientAuthType, client func(*httptest.Server) *http.Client, want string) {
 		t.Helper()

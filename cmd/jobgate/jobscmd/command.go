@@ -1,10 +1,10 @@
-// Package jobscmd is `jobgate jobs`: jobs from a terminal, by the calls that the console makes.
+// Package jobscmd is `jobgate jobs`: it manages jobs from a terminal, with the requests that the console makes.
 //
 //	list, show, failures ─► Connection.call ─► control listener: AWS's operations, and those under /-/
 //	retry, cancel, delete ─► confirm ─► Connection.call
 //	show --follow ─► follower: samples ─► live (a terminal) or plain lines
 //
-// What a device or a stranger may have written is shown with its control characters taken out.
+// Text from devices and other untrusted sources is printed without control characters.
 package jobscmd
 
 import (
@@ -15,20 +15,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Options are what the commands take from the program.
+// Options are the functions that the program provides.
 type Options struct {
-	// Connect adds the flags that say whom to ask to a command, and returns what finds that out when it runs.
+	// Connect adds the connection flags to a command. The returned function reads them when the command runs.
 	Connect func(cmd *cobra.Command) func(ctx context.Context) (*Connection, error)
-	// UntilSignal returns a context that ends when the process is to end.
+	// UntilSignal returns a context that ends when the process should exit.
 	UntilSignal func(context.Context) (context.Context, context.CancelFunc)
 }
 
-// Commands are the subcommands of `jobgate jobs`.
+// Commands returns the subcommands of `jobgate jobs`.
 func Commands(o Options) []*cobra.Command {
 	return []*cobra.Command{newList(o), newShow(o), newFailures(o), newRetry(o), newCancel(o), newDelete(o)}
 }
 
-// run is a command under way.
+// run is a running command.
 type run struct {
 	*Connection
 	ctx    context.Context
@@ -36,7 +36,7 @@ type run struct {
 	asJSON bool
 }
 
-// command is a subcommand with the flags of all; do runs it.
+// command adds the common flags to a subcommand that runs do.
 func (o Options) command(cmd *cobra.Command, do func(r *run, args []string) error) *cobra.Command {
 	connect := o.Connect(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "JSON as the gateway answers it, an object a line")
@@ -49,7 +49,7 @@ func (o Options) command(cmd *cobra.Command, do func(r *run, args []string) erro
 		}
 		err = do(&run{connection, ctx, cmd, *asJSON}, args)
 		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil // Ctrl-C is the end of a follower
+			return nil // Ctrl-C ends --follow
 		}
 		return err
 	}
@@ -62,7 +62,7 @@ func (r *run) printf(format string, args ...any) error {
 	return err
 }
 
-// note writes to standard error what is not the command's result.
+// note writes a message that is not the command's result to standard error.
 func (r *run) note(format string, args ...any) {
 	_, _ = fmt.Fprintf(r.cmd.ErrOrStderr(), format+"\n", args...)
 }

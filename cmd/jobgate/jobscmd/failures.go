@@ -54,7 +54,7 @@ type failurePage struct {
 	} `json:"reasons"`
 }
 
-// failure is an entry of it.
+// failure is an entry of a failurePage.
 type failure struct {
 	Thing   string `json:"thingName"`
 	Status  string `json:"status"`

@@ -9,18 +9,18 @@ import (
 	"github.com/mattn/go-isatty"
 )
 
-// rateOver is the period that a rate is measured over; maxRetryPause is the longest pause after failed polls.
+// rateOver is the period over which a rate is measured. maxRetryPause is the longest pause after failed polls.
 const (
 	rateOver      = time.Minute
 	maxRetryPause = 30 * time.Second
 )
 
-// follower follows a job to its end.
+// follower follows a job until it ends.
 type follower struct {
 	*run
 	id      string
 	every   time.Duration
-	samples []sample // of the last rateOver, and the one before
+	samples []sample // of the last rateOver, and one older
 	shown   string   // the job's status in the last line
 }
 
@@ -47,7 +47,7 @@ func (f *follower) follow(d *described) (*described, error) {
 	return f.each(d, f.line, func(err error) { f.note("jobgate: %v; trying again", err) })
 }
 
-// each polls the job and calls show, until the job ends. It calls trouble with the error of a failed poll, once.
+// each polls the job and calls show, until the job ends. It calls trouble with the first error of consecutive failed polls.
 func (f *follower) each(d *described, show func(*described, pace) error, trouble func(error)) (*described, error) {
 	pause := f.every
 	for {
@@ -85,7 +85,7 @@ func (f *follower) each(d *described, show func(*described, pace) error, trouble
 	}
 }
 
-// add keeps a sample, and drops those older than the rate needs.
+// add adds a sample, and drops those that are too old for the rate.
 func (f *follower) add(one sample) {
 	f.samples = append(f.samples, one)
 	for len(f.samples) > 2 && one.at.Sub(f.samples[1].at) >= rateOver {
@@ -93,17 +93,17 @@ func (f *follower) add(one sample) {
 	}
 }
 
-// pace is how fast executions end; 0: none has ended for a while.
+// pace is how fast executions end. The zero pace means that none has ended recently.
 type pace struct {
 	perSecond float64
 	left      time.Duration // until all have ended, at that rate
 }
 
-// pace is taken over the last minute.
+// pace returns the pace over the last rateOver.
 func (f *follower) pace() (p pace) {
 	first, last := f.samples[0], f.samples[len(f.samples)-1]
 	from, begin := float64(first.ended()), first.at
-	if before := rateOver - last.at.Sub(first.at); before < 0 && len(f.samples) > 2 { // interpolate: a minute ago lies between two samples
+	if before := rateOver - last.at.Sub(first.at); before < 0 && len(f.samples) > 2 { // interpolate between the two samples around the start of the period
 		next := f.samples[1]
 		begin = last.at.Add(-rateOver)
 		from += float64(next.ended()-first.ended()) * float64(begin.Sub(first.at)) / float64(next.at.Sub(first.at))
@@ -115,7 +115,7 @@ func (f *follower) pace() (p pace) {
 	return p
 }
 
-// String is the pace in words, "" if there is none.
+// String returns the pace in words, "" for the zero pace.
 func (p pace) String() string {
 	switch {
 	case p.perSecond == 0:
@@ -126,7 +126,7 @@ func (p pace) String() string {
 	return rate(p.perSecond) + ", about " + span(p.left) + " left"
 }
 
-// rate formats a rate per second, minute or hour, so that it is not a small fraction.
+// rate formats a rate per second, minute or hour, whichever avoids a small fraction.
 func rate(perSecond float64) string {
 	switch {
 	case perSecond >= 10:
@@ -139,7 +139,7 @@ func rate(perSecond float64) string {
 	return fmt.Sprintf("%.1f an hour", perSecond*3600)
 }
 
-// line writes a line, if the job has changed since the last.
+// line writes a line if the job has changed since the last one.
 func (f *follower) line(d *described, p pace) error {
 	n := len(f.samples)
 	if n > 1 && f.samples[n-2].String() == f.samples[n-1].String() && f.shown == d.Job.Status {

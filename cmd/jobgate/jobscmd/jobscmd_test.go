@@ -41,7 +41,7 @@ var (
 	dashboard = presigner.Credentials{AccessKeyID: "AKIADASHBOARD0000001", SecretAccessKey: "dashboards-secret-01"}
 )
 
-// site is a control listener over jobs in memory.
+// site is a control listener with jobs in memory.
 type site struct {
 	*testing.T
 	*operations.Service
@@ -52,7 +52,7 @@ type noRoles struct{}
 
 func (noRoles) DocumentOptions(string) (jobdoc.Options, bool) { return jobdoc.Options{}, true }
 
-// noAuthority signs nothing: the documents of these tests have nothing to be signed.
+// noAuthority signs nothing. The documents of these tests have no URLs to sign.
 type noAuthority struct{}
 
 func (noAuthority) Skew() time.Duration { return 0 }
@@ -99,7 +99,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// job makes a job for n things, of which the first fail with a reason.
+// job creates a job for n things. The first fail of them report FAILED with a reason.
 func (s *site) job(id string, n, fail int) {
 	s.Helper()
 	now := time.Now()
@@ -164,7 +164,7 @@ func (s *site) command(who presigner.Credentials) *cobra.Command {
 	return root
 }
 
-// ok runs a command that must succeed, and say all of want.
+// ok runs a command that must succeed and print all of want.
 func (s *site) ok(args []string, want ...string) string {
 	s.Helper()
 	out, errs, err := s.jobs(operator, args...)
@@ -173,7 +173,7 @@ func (s *site) ok(args []string, want ...string) string {
 	}
 	for _, text := range want {
 		if !strings.Contains(out+errs, text) {
-			s.Errorf("%q does not say %q:\n%s%s", args, text, out, errs)
+			s.Errorf("%q does not print %q:\n%s%s", args, text, out, errs)
 		}
 	}
 	if strings.Contains(out, "\x1b") || (!slices.Contains(args, "--json") && strings.Contains(out, "\u202e")) {
@@ -182,12 +182,12 @@ func (s *site) ok(args []string, want ...string) string {
 	return out
 }
 
-// fails runs a command that must fail, and say why.
+// fails runs a command that must fail with an error that contains want.
 func (s *site) fails(who presigner.Credentials, want string, args ...string) {
 	s.Helper()
 	out, _, err := s.jobs(who, args...)
 	if err == nil || !strings.Contains(err.Error(), want) {
-		s.Errorf("%q: error is %v, want %q; it wrote %q", args, err, want, out)
+		s.Errorf("%q: error is %v, want %q; output %q", args, err, want, out)
 	}
 }
 
@@ -204,10 +204,10 @@ func TestShowListFailures(t *testing.T) {
 	s.ok([]string{"show", "update-1", "--json"}, `"numberOfFailedThings":3`)
 	s.ok([]string{"failures", "update-1"}, "THINGS  STATUS", "3       FAILED    disk \ufffd[2J is full", "1       REJECTED", "sensor-0  FAILED    1 ")
 	if out := s.ok([]string{"failures", "update-1", "--limit", "2", "--json"}); strings.Count(out, "\n") != 2 || !strings.Contains(out, `"reason":"disk \u001b[2J is full"`) {
-		t.Errorf("JSON of two: %q", out)
+		t.Errorf("two failures as JSON: %q", out)
 	}
 	if out := s.ok([]string{"failures", "update-1", "--status", "REJECTED", "--json"}); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"thingName":"sensor-3"`) {
-		t.Errorf("JSON of one: %q", out)
+		t.Errorf("one failure as JSON: %q", out)
 	}
 	s.ok([]string{"failures", "update-1", "--reason", ""}, "There are no such failures.")
 	s.fails(operator, "ResourceNotFoundException: Job none does not exist.", "show", "none")
@@ -220,7 +220,7 @@ func TestShowListFailures(t *testing.T) {
 	s.fails(operator, "does the gateway run, with jobs.enabled?", "list")
 }
 
-// TestPages lists more than a page holds.
+// TestPages lists more failures than fit in a page.
 func TestPages(t *testing.T) {
 	s := newSite(t)
 	s.job("j", 300, 300)
@@ -262,7 +262,7 @@ func TestCancelDelete(t *testing.T) {
 	s.ok([]string{"delete", "update-1", "--yes"}, "Job update-1 is being deleted.\n")
 }
 
-// TestFollow follows a job to its end, with lines.
+// TestFollow follows a job until it ends, without a terminal.
 func TestFollow(t *testing.T) {
 	s := newSite(t)
 	s.job("j", 3, 1)
@@ -276,7 +276,7 @@ func TestFollow(t *testing.T) {
 	}()
 	out := s.ok([]string{"show", "j", "--follow", "--interval", "1ms"}, " j COMPLETED SUCCEEDED=2 FAILED=1\n")
 	if strings.Count(out, "COMPLETED") != 1 {
-		t.Errorf("it goes on after the end:\n%s", out)
+		t.Errorf("more than one line after the job ended:\n%s", out)
 	}
 	s.fails(operator, `job "j" failed on 1 thing; see jobgate jobs failures j`, "show", "j", "--follow", "--exit-status")
 	s.ok([]string{"show", "j", "--follow", "--json"}, `"status":"COMPLETED"`)

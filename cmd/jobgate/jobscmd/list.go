@@ -9,13 +9,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// maxPage is how many entries a page of a listing may have.
+// maxPage is the maximum number of entries in a page of a listing.
 const maxPage = 250
 
-// limited takes part of a listing: limit entries, all of them if it is 0.
+// limited takes the first limit entries of a listing, or all if limit is 0.
 type limited struct{ limit, taken int }
 
-// query asks for pages as large as is useful.
+// query returns the query of a listing, with pages as large as useful.
 func (l *limited) query() url.Values {
 	page := maxPage
 	if l.limit > 0 {
@@ -24,7 +24,7 @@ func (l *limited) query() url.Values {
 	return url.Values{"maxResults": {strconv.Itoa(page)}}
 }
 
-// take returns how many of a page's entries are wanted, and whether more are.
+// take returns how many of a page's n entries to show, and whether to request more.
 func (l *limited) take(n int) (wanted int, more bool) {
 	if l.limit > 0 {
 		n = min(n, l.limit-l.taken)
@@ -33,8 +33,8 @@ func (l *limited) take(n int) (wanted int, more bool) {
 	return n, l.limit <= 0 || l.taken < l.limit
 }
 
-// listed returns as many of a page's entries as are wanted, as rows of a table, and whether more are. With --json it
-// prints them instead, as they came.
+// listed returns the entries of a page to show, as rows of a table, and whether to request more. With --json it prints the
+// entries instead, unchanged.
 func listed[E any](r *run, part *limited, page []json.RawMessage, row func(*E) []string) (rows [][]string, more bool, err error) {
 	n, more := part.take(len(page))
 	for _, text := range page[:n] {
@@ -71,9 +71,9 @@ func newList(o Options) *cobra.Command {
 	return o.command(cmd, func(r *run, _ []string) error { return r.list(status, group, &limited{limit: limit}) })
 }
 
-// complete offers the values of a flag.
+// complete registers the completions of a flag's value.
 func complete(cmd *cobra.Command, flag string, values ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
+	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 }
 
 // jobSummary is an entry of ListJobs.

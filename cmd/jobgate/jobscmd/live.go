@@ -11,10 +11,10 @@ import (
 type live struct {
 	w     io.Writer
 	color bool
-	lines int // drawn before
+	lines int // number of lines drawn last
 }
 
-// barWidth is the bar's, in characters.
+// barWidth is the width of the bar, in characters.
 const barWidth = 50
 
 // segments are the bar's parts, with the character and the ANSI color of each.
@@ -61,7 +61,7 @@ func (l *live) draw(d *described, p pace) error {
 	)
 }
 
-// trouble shows in place of the pace that the gateway was not reached.
+// trouble shows in place of the pace that the gateway could not be reached.
 func (l *live) trouble(err error) {
 	drawn := max(l.lines, 1)
 	l.lines = min(l.lines, 1)
@@ -69,7 +69,7 @@ func (l *live) trouble(err error) {
 	l.lines = drawn
 }
 
-// write draws lines over the last ones drawn before.
+// write draws lines over those drawn last.
 func (l *live) write(lines ...string) error {
 	var b strings.Builder
 	if l.lines > 0 {
@@ -85,7 +85,7 @@ func (l *live) write(lines ...string) error {
 	return err
 }
 
-// bar is the counts as a bar. A status that has any execution has at least one character.
+// bar draws the counts as a bar. A status with at least one execution has at least one character.
 func (l *live) bar(n counts) string {
 	total := n.total()
 	if total == 0 {
@@ -101,7 +101,7 @@ func (l *live) bar(n counts) string {
 			widest = i
 		}
 	}
-	widths[widest] += barWidth - used // rounding is least visible there
+	widths[widest] += barWidth - used // the widest segment absorbs the rounding
 	var b strings.Builder
 	for i, s := range segments {
 		part := strings.Repeat(string(s.mark), widths[i])

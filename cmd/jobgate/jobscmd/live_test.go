@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// screen is what a terminal shows of what is written to it: as much of its control sequences as live uses.
+// screen returns what a terminal shows after text is written to it. It implements the control sequences that live uses.
 func screen(t *testing.T, text string) string {
 	t.Helper()
 	var lines [][]rune
@@ -44,7 +44,7 @@ func screen(t *testing.T, text string) string {
 	return shown
 }
 
-// TestLive draws a job thrice, with trouble between, each time over what was there.
+// TestLive draws a job three times, and an error in between. Each drawing replaces the one before.
 func TestLive(t *testing.T) {
 	var b strings.Builder
 	l := &live{w: &b, color: true}
@@ -65,13 +65,13 @@ func TestLive(t *testing.T) {
 		"SUCCEEDED 1,200  QUEUED 1,199  FAILED 1\n20 a second, about 60 s left\n")
 	l.trouble(errors.New("no route \x1b to host"))
 	if got := screen(t, b.String()); !strings.HasSuffix(got, "FAILED 1\nno route \ufffd to host; trying again\n") {
-		t.Errorf("in trouble:\n%s", got)
+		t.Errorf("after an error:\n%s", got)
 	}
 	d.Job.Status, d.Job.Completed = "COMPLETED", 1795435200
 	f(2399, 1, 0, pace{perSecond: 20}, "update-1  COMPLETED\n["+strings.Repeat("#", 49)+"!] 100 % of 2,400 things ended\n"+
 		"SUCCEEDED 2,399  FAILED 1\nended 2026-11-23T12:00:00Z\n")
 	if !strings.Contains(b.String(), "\x1b[32m#") {
-		t.Error("there is no color")
+		t.Error("the bar has no color")
 	}
 	b.Reset()
 	if err := (&live{w: &b}).draw(d, pace{}); err != nil || strings.Contains(b.String(), "m#") {
@@ -102,7 +102,7 @@ func TestWords(t *testing.T) {
 	f(epoch(0).String(), "-")
 }
 
-// TestPace takes the rate over the last minute.
+// TestPace checks that the rate is measured over the last minute.
 func TestPace(t *testing.T) {
 	f := new(follower)
 	begin := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -111,22 +111,22 @@ func TestPace(t *testing.T) {
 	}
 	add(0, 0)
 	if p := f.pace(); p.String() != "" {
-		t.Errorf("of one sample: %s", p)
+		t.Errorf("the pace of one sample: %s", p)
 	}
 	for i := range int64(120) { // fast at first, then one a second
 		add(time.Duration(i)*time.Second, min(500, 50*i)+i)
 	}
 	if p := f.pace(); p.String() != "1.0 a second, about 6 min left" {
-		t.Errorf("%s", p)
+		t.Errorf("after two minutes: %s", p)
 	}
 	f.samples = nil
 	add(0, 10) // long ago
 	add(time.Hour, 10)
 	add(time.Hour+30*time.Second, 40)
 	if p := f.pace(); p.String() != "30.0 a minute, about 32 min left" {
-		t.Errorf("after a rest: %s", p)
+		t.Errorf("after an hour without progress: %s", p)
 	}
 	if len(f.samples) > 62 {
-		t.Errorf("%d samples are kept", len(f.samples))
+		t.Errorf("%d samples are kept, want at most 62", len(f.samples))
 	}
 }

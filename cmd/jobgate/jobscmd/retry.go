@@ -45,7 +45,7 @@ does nothing: there is one job of an ID.`,
 	})
 }
 
-// retrySuffix makes the ID of a retry, of at most maxJobID characters.
+// retrySuffix is appended to a job's ID for the default ID of its retry, which has at most maxJobID characters.
 const (
 	retrySuffix = "-retry"
 	maxJobID    = 64

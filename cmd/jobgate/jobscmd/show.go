@@ -83,7 +83,7 @@ func (r *run) describe(id string) (*described, error) {
 	return d, err
 }
 
-// counts are its executions by status.
+// counts returns the job's executions by status.
 func (d *described) counts() counts {
 	n := &d.Job.Details
 	return counts{
@@ -92,7 +92,7 @@ func (d *described) counts() counts {
 	}
 }
 
-// over says whether the job has reached its final state.
+// over reports whether the job has reached its final state.
 func (d *described) over() bool {
 	return (d.Job.Status == "COMPLETED" || d.Job.Status == "CANCELED") && d.counts().pending() == 0
 }
@@ -167,7 +167,7 @@ func (r *run) history(id string) (list []sample, err error) {
 	return list, err
 }
 
-// sample is a job's counts at a time.
+// sample holds a job's counts at one time.
 type sample struct {
 	at time.Time
 	counts

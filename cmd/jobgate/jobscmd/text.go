@@ -10,7 +10,7 @@ import (
 	"unicode"
 )
 
-// statuses of executions, in the order of their life.
+// statuses lists the statuses of executions, in display order.
 var statuses = []string{"SUCCEEDED", "IN_PROGRESS", "QUEUED", "FAILED", "TIMED_OUT", "REJECTED", "CANCELED", "REMOVED"}
 
 // counts are executions by status.
@@ -29,7 +29,7 @@ func (c counts) ended() int64 { return c.total() - c.pending() }
 
 func (c counts) failed() int64 { return c["FAILED"] + c["TIMED_OUT"] + c["REJECTED"] }
 
-// String lists those that are not 0: "SUCCEEDED=2 QUEUED=1".
+// String lists the counts that are not 0: "SUCCEEDED=2 QUEUED=1".
 func (c counts) String() string {
 	var words []string
 	for _, status := range statuses {
@@ -40,7 +40,7 @@ func (c counts) String() string {
 	return strings.Join(words, " ")
 }
 
-// clean removes what could move a terminal's cursor or reorder its text, because the text is untrusted input.
+// clean replaces unprintable characters, which could move a terminal's cursor or reorder its text. The text is untrusted.
 func clean(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -63,7 +63,7 @@ func (e epoch) String() string {
 	return e.time().Format(time.RFC3339)
 }
 
-// spaced writes a number with a comma before every three digits.
+// spaced formats a number with commas between groups of three digits.
 func spaced(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
@@ -72,7 +72,7 @@ func spaced(n int64) string {
 	return text
 }
 
-// things writes a number of things.
+// things formats a number of things.
 func things(n int64) string {
 	if n == 1 {
 		return "1 thing"
@@ -80,7 +80,7 @@ func things(n int64) string {
 	return spaced(n) + " things"
 }
 
-// span writes how long something takes, roughly.
+// span formats a rounded duration.
 func span(d time.Duration) string {
 	switch {
 	case d < 90*time.Second:
@@ -93,7 +93,7 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%.1f days", d.Hours()/24)
 }
 
-// table writes rows of cells under a head, their columns aligned.
+// table writes rows of cells under a header, in aligned columns.
 func (r *run) table(head string, rows [][]string) error {
 	w := tabwriter.NewWriter(r.cmd.OutOrStdout(), 0, 8, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, strings.ReplaceAll(head, " ", "\t")) // Flush reports the error
