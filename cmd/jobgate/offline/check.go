@@ -1,5 +1,5 @@
 // Package offline holds the commands that need no running gateway: check, render, presign, codesign. They read the
-// configuration as serve does, and call AWS or nothing.
+// configuration as serve does. If they make network requests, these go to AWS.
 package offline
 
 import (
@@ -26,10 +26,10 @@ import (
 	"jobgate/gateway/jobdoc/s3host"
 )
 
-// Check is jobgate check. compile builds everything that a configuration needs, without listening or making requests.
+// Check returns jobgate check. compile builds everything that a configuration needs, without listening or making requests.
 func Check(compile func(context.Context, config.Config) error) *cobra.Command {
 	var flags cli.ConfigFlags
-	var given judgement
+	var given documentFlags
 	var quiet bool
 	cmd := &cobra.Command{
 		Use:   "check [flags] [DOCUMENT…]",
@@ -118,8 +118,8 @@ func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config
 	return loaded, nil
 }
 
-// missingFiles warns about the configuration's files that do not exist on this machine. It is no fault, because the gateway
-// may run on another one.
+// missingFiles warns about the configuration's files that do not exist on this machine. That is not a fault, because the
+// gateway may run on another machine.
 func missingFiles(l *config.Loaded) (warnings config.Faults) {
 	files := []struct{ key, name string }{
 		{"tls.cert_file", l.TLS.CertFile},
@@ -153,20 +153,20 @@ func missingFiles(l *config.Loaded) (warnings config.Faults) {
 	return warnings
 }
 
-// judge checks a document for one way in which it may be served.
-type judge struct {
-	as      string // for the fault's text; "" if there is only one way
+// variant is one way in which a document may be served.
+type variant struct {
+	route   string // the route's path, for faults; "": no route
 	options jobdoc.Options
 }
 
 // documents checks each file.
-func (c *checker) documents(loaded *config.Loaded, given judgement, files []string) error {
+func (c *checker) documents(loaded *config.Loaded, given documentFlags, files []string) error {
 	if _, listed := loaded.Roles[given.role]; !listed && given.role != "" && c.faults == 0 {
 		return fmt.Errorf("cannot check for role %q: it is not one of roles", given.role)
 	}
 	settings, err := awsenv.Load(c.cmd.Context(), logs.ForCommand(c.cmd.ErrOrStderr()))
 	if err != nil {
-		settings = aws.Config{} // documents can be checked without; serve will report the error
+		settings = aws.Config{} // documents can be checked without them; serve reports the error
 	}
 	s3, err := awsenv.S3Endpoint(c.cmd.Context(), settings)
 	if err != nil {
@@ -174,7 +174,7 @@ func (c *checker) documents(loaded *config.Loaded, given judgement, files []stri
 	}
 	at := configured.Hosts(&loaded.Config, settings, s3)
 	for _, name := range files {
-		all, err := given.judges(loaded, at, name)
+		all, err := given.variants(loaded, at, name)
 		if err != nil {
 			return err
 		}
@@ -183,20 +183,20 @@ func (c *checker) documents(loaded *config.Loaded, given judgement, files []stri
 	return nil
 }
 
-// judgement holds the flags that say how documents are served.
-type judgement struct {
+// documentFlags hold the flags that say how documents are served.
+type documentFlags struct {
 	role       string
 	parameters []string // NAME or NAME=VALUE
 	strict     bool
 }
 
-// judges returns a judge for each way in which the file may be served.
-func (g *judgement) judges(loaded *config.Loaded, at s3host.Config, file string) ([]judge, error) {
-	routes := judges(loaded.Routes, file)
+// variants returns the ways in which the file may be served.
+func (g *documentFlags) variants(loaded *config.Loaded, at s3host.Config, file string) ([]variant, error) {
+	routes := routesFor(loaded.Routes, file)
 	if len(routes) == 0 {
 		routes = []config.Route{{}}
 	}
-	var all []judge
+	var all []variant
 	for _, r := range routes {
 		options, err := configured.DocumentOptions(&loaded.Config, cmp.Or(g.role, r.Role, loaded.Presign.Role), at)
 		if err != nil {
@@ -216,13 +216,13 @@ func (g *judgement) judges(loaded *config.Loaded, at s3host.Config, file string)
 			name, value, _ := strings.Cut(name, "=")
 			options.Parameters[name] = value
 		}
-		all = append(all, judge{r.Path, options})
+		all = append(all, variant{r.Path, options})
 	}
 	return all, nil
 }
 
-// document reports each fault of a file once, with the routes concerned if it is not a fault for all of them.
-func (c *checker) document(name string, all []judge) {
+// document reports each fault of a file once, with the routes that it affects.
+func (c *checker) document(name string, all []variant) {
 	text, err := readDocument(c.cmd.InOrStdin(), name)
 	if err != nil {
 		c.fault(err)
@@ -234,7 +234,7 @@ func (c *checker) document(name string, all []judge) {
 	c.lint(name, text, &all[0].options)
 	var template *jobdoc.Template
 	var faults []string
-	minds := map[string][]string{}
+	affected := map[string][]string{}
 	for i := range all {
 		parsed, err := jobdoc.Parse(text, &all[i].options)
 		if err == nil {
@@ -243,14 +243,14 @@ func (c *checker) document(name string, all []judge) {
 		}
 		for line := range strings.Lines(documentFaults(name, text, &all[i].options, err).Error()) {
 			line = strings.TrimSuffix(line, "\n")
-			if minds[line] == nil {
+			if affected[line] == nil {
 				faults = append(faults, line)
 			}
-			minds[line] = append(minds[line], all[i].as)
+			affected[line] = append(affected[line], all[i].route)
 		}
 	}
 	for _, f := range faults {
-		if routes := minds[f]; routes[0] != "" {
+		if routes := affected[f]; routes[0] != "" {
 			f += "; as " + strings.Join(routes, ", ") + " serves it"
 		}
 		c.fault(errors.New(f))

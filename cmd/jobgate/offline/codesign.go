@@ -38,7 +38,7 @@ type codesignFlags struct {
 	format  string
 }
 
-// CodeSign is jobgate codesign.
+// CodeSign returns jobgate codesign.
 func CodeSign() *cobra.Command {
 	var f codesignFlags
 	cmd := &cobra.Command{
@@ -76,11 +76,11 @@ The key is that of --key-file or of a profile under codesign.profiles: --profile
 	return cmd
 }
 
-// codeTarget is what is signed, and with what.
+// codeTarget is the file to sign or verify, and the key.
 type codeTarget struct {
-	file   jobdoc.CodeFile // zero: a file of this machine
+	file   jobdoc.CodeFile // zero: a local file
 	digest codesign.Digest
-	key    codesign.Key     // nil with --key-file and --verify
+	key    codesign.Key     // nil if --key-file is a public key
 	public crypto.PublicKey // with --verify
 }
 
@@ -136,7 +136,7 @@ func readSignature(stdin io.Reader, name string) (givenSignature, error) {
 	if err != nil {
 		return givenSignature{}, fmt.Errorf("cannot read the signature: %w", err)
 	}
-	text = bytes.TrimPrefix(text, []byte("\uFEFF")) // editors put it before UTF-8
+	text = bytes.TrimPrefix(text, []byte("\uFEFF")) // a byte order mark, which some editors write
 	g := givenSignature{size: -1}
 	var object struct {
 		RawPayloadSize *int64
@@ -219,8 +219,8 @@ func (f *codesignFlags) readKey(cmd *cobra.Command, t *codeTarget) error {
 	return err
 }
 
-// openCodeSigner opens the configuration's profiles and the roles that read objects, for one call of a command. Without
-// profiles it has no signer, and reads with the gateway's own credentials.
+// openCodeSigner opens the configuration's profiles and the roles that read objects, for one run of a command. Without
+// profiles, the Signer cannot sign and reads objects with the gateway's own credentials.
 func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codesigning.Signer, stop func(), err error) {
 	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
@@ -236,7 +236,7 @@ func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codesigning.Sign
 		return nil, nil, err
 	}
 	if settings.Region == "" {
-		settings.Region = "us-east-1" // replaced by the object's own region
+		settings.Region = "us-east-1" // replaced by the object's region
 	}
 	s3, err := awsenv.S3Endpoint(cmd.Context(), settings)
 	if err != nil {
@@ -265,7 +265,7 @@ func openCodeSigner(cmd *cobra.Command, f *cli.ConfigFlags) (_ *codesigning.Sign
 	return signer, func() { signer.Close(); roles.Close() }, nil
 }
 
-// choose returns the profile that signs, or one that only reads if a key was given.
+// choose returns the profile that signs. With --key-file, the profile only reads the object.
 func (f *codesignFlags) choose(profiles []codesign.Profile, inS3 bool, file jobdoc.CodeFile) (*codesign.Profile, error) {
 	for i := range profiles {
 		p := &profiles[i]
@@ -290,7 +290,7 @@ func (f *codesignFlags) choose(profiles []codesign.Profile, inS3 bool, file jobd
 	return nil, fmt.Errorf("cannot sign %q: no profile of codesign.profiles allows it", file)
 }
 
-// hashFile hashes a file of this machine.
+// hashFile hashes a local file.
 func hashFile(name string) (codesign.Digest, error) {
 	f, err := os.Open(name)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// maxFaults bounds how many faults of one document are shown.
+// maxFaults is the maximum number of faults that are shown of one document.
 const maxFaults = 50
 
-// documentFaults returns all faults of a document, given the first. It replaces each faulty placeholder with text and parses
+// documentFaults returns all faults of a document, given the first. It turns each faulty placeholder into text and parses
 // the document again. An error without a position is returned unchanged.
 func documentFaults(name string, document []byte, options *jobdoc.Options, err error) error {
 	document = bytes.Clone(document)
@@ -23,7 +23,7 @@ func documentFaults(name string, document []byte, options *jobdoc.Options, err e
 			break
 		}
 		all = append(all, documentFault(name, e))
-		if !takeOut(document, e) {
+		if !blank(document, e) {
 			break
 		}
 		_, err = jobdoc.Parse(document, options)
@@ -34,13 +34,13 @@ func documentFaults(name string, document []byte, options *jobdoc.Options, err e
 	return all
 }
 
-// takeOut turns the placeholder that e refers to into plain text, and says whether it found it.
-func takeOut(document []byte, e *jobdoc.Error) bool {
+// blank turns the placeholder that e refers to into plain text, and reports whether it found the placeholder.
+func blank(document []byte, e *jobdoc.Error) bool {
 	at := offset(document, e.Line, e.Column)
 	if at < 0 {
 		return false
 	}
-	begin := bytes.LastIndex(document[:min(len(document), at+len(marker))], marker) // a faulty local placeholder is inside another one
+	begin := bytes.LastIndex(document[:min(len(document), at+len(marker))], marker) // a faulty local placeholder is inside another placeholder
 	if begin < 0 {
 		return false
 	}
@@ -51,7 +51,7 @@ func takeOut(document []byte, e *jobdoc.Error) bool {
 // marker begins a placeholder.
 var marker = []byte("${aws:iot:")
 
-// offset is where a line and column, in characters from 1, lie in text; -1 if nowhere.
+// offset returns the byte offset of a line and column in text, both in characters from 1; -1 if text has no such position.
 func offset(text []byte, line, column int) int {
 	at := 0
 	for ; line > 1; line-- {
@@ -71,7 +71,7 @@ func offset(text []byte, line, column int) int {
 	return at
 }
 
-// documentFault is a document's fault with its position: job.json:3:10: ….
+// documentFault returns a document's fault with its position: job.json:3:10: ….
 func documentFault(name string, e *jobdoc.Error) config.Fault {
 	if name == "-" {
 		name = "stdin"

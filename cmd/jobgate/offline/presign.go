@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// Presign is jobgate presign.
+// Presign returns jobgate presign.
 func Presign() *cobra.Command {
 	var flags signFlags
 	var method string
@@ -54,7 +54,7 @@ AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
 	return cmd
 }
 
-// presignFault is the fault of a URL, without its position in the document that was built around it.
+// presignFault returns the fault of a URL, without its position in the generated document.
 func presignFault(raw string, err error) error {
 	var e *jobdoc.Error
 	if !errors.As(err, &e) {

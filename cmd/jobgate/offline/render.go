@@ -13,7 +13,7 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// Render is jobgate render.
+// Render returns jobgate render.
 func Render() *cobra.Command {
 	var flags signFlags
 	var as renderAs
@@ -77,7 +77,7 @@ type renderAs struct {
 	strict                      bool
 }
 
-// route fills in from a route what no flag sets.
+// route takes values that no flag sets from a route.
 func (a *renderAs) route(r *config.Route, variables map[string]string) {
 	a.thingName = cmp.Or(a.thingName, variables["thingName"])
 	a.jobID = cmp.Or(a.jobID, variables["jobId"])
@@ -91,7 +91,7 @@ func (a *renderAs) route(r *config.Route, variables map[string]string) {
 	maps.Copy(a.parameters, given)
 }
 
-// maxRead bounds the bytes read of a document. It is above the highest limits.max_document.
+// maxRead is the maximum number of bytes that are read of an input. It is above the maximum of limits.max_document.
 const maxRead = 65 << 20
 
 // readDocument reads a file, or standard input for "-".

@@ -10,7 +10,7 @@ import (
 	"jobgate/cmd/jobgate/config"
 )
 
-// variableValue is what a path variable may be.
+// variableValue matches the valid values of a path variable.
 var variableValue = regexp.MustCompile(`^[A-Za-z0-9:_.-]{1,128}$`)
 
 // matchRoute finds the first route that answers a request's path, and returns its variables.
@@ -50,12 +50,12 @@ func matchSegments(pattern, segments []string) (map[string]string, bool) {
 	return variables, true
 }
 
-// judges returns the routes that may serve a document file: those whose document ends in a name that the file's name
-// matches, or all routes if there are none.
-func judges(routes []config.Route, file string) []config.Route {
+// routesFor returns the routes that may serve a document file: those whose document's last segment matches the file's name,
+// or all routes if none does.
+func routesFor(routes []config.Route, file string) []config.Route {
 	var fit []config.Route
 	for _, r := range routes {
-		if r.Document != "" && nameFits(r.Document, path.Base(file)) {
+		if r.Document != "" && nameMatches(r.Document, path.Base(file)) {
 			fit = append(fit, r)
 		}
 	}
@@ -65,8 +65,8 @@ func judges(routes []config.Route, file string) []config.Route {
 	return fit
 }
 
-// nameFits says whether the last segment of a route's document can become a file's name.
-func nameFits(document, name string) bool {
+// nameMatches reports whether the last segment of a route's document can become a file's name.
+func nameMatches(document, name string) bool {
 	scheme, rest, _ := strings.Cut(document, "://")
 	if scheme == "http" || scheme == "https" {
 		rest, _, _ = strings.Cut(rest, "?")

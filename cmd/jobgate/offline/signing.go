@@ -22,10 +22,10 @@ import (
 	"jobgate/presigner/role"
 )
 
-// sessionTimeout is how long a command waits for a role's first session.
+// sessionTimeout is the time limit of a command's wait for a role session.
 const sessionTimeout = 30 * time.Second
 
-// signFlags are the flags of commands that sign once.
+// signFlags are the flags of commands that sign URLs.
 type signFlags struct {
 	cli.ConfigFlags
 	role    string
@@ -38,7 +38,7 @@ func (f *signFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.expires, "expires", "", "life of the URLs, a `DURATION` (default: presign.expires)")
 }
 
-// oneSigner fills documents for one call of a command, with one role and one URL life.
+// oneSigner fills documents for one run of a command, with one role and one validity of URLs.
 type oneSigner struct {
 	s3      awsenv.S3Host
 	options jobdoc.Options
@@ -48,13 +48,13 @@ type oneSigner struct {
 	warn    io.Writer
 }
 
-// newSigner reads the configuration and returns a signer for the flags. Close it.
+// newSigner reads the configuration and returns a signer for the flags. The caller must close it.
 func (f *signFlags) newSigner(cmd *cobra.Command) (*oneSigner, error) {
 	return f.newRouteSigner(cmd, "", nil)
 }
 
-// newRouteSigner is newSigner for a document as the route of path serves it; found gets the route and its variables. An
-// empty path means no route.
+// newRouteSigner is newSigner with the settings of the route that matches path. It calls found with the route and its
+// variables. An empty path means no route.
 func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*config.Route, map[string]string)) (*oneSigner, error) {
 	o, err := f.Options(cmd, config.Signing)
 	if err != nil {
@@ -84,10 +84,10 @@ func (f *signFlags) newRouteSigner(cmd *cobra.Command, path string, found func(*
 	return openSigner(cmd.Context(), loaded, name, expires, cmd.ErrOrStderr())
 }
 
-// signExpires parses --expires, within what the role allows; unless is the default.
-func signExpires(c *config.Config, name, text string, unless time.Duration) (time.Duration, error) {
+// signExpires parses --expires, and checks that the role allows it.
+func signExpires(c *config.Config, name, text string, byDefault time.Duration) (time.Duration, error) {
 	if text == "" {
-		return unless, nil
+		return byDefault, nil
 	}
 	most := presigner.MaxExpires
 	if r, ok := c.Roles[name]; ok {
@@ -100,7 +100,7 @@ func signExpires(c *config.Config, name, text string, unless time.Duration) (tim
 	return d, nil
 }
 
-// openSigner starts the role's session and, with a chain, those it is assumed from.
+// openSigner starts the session of the role and, in a chain, those of its source roles.
 func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires time.Duration, warn io.Writer) (*oneSigner, error) {
 	aws, err := awsenv.Load(ctx, logs.ForCommand(warn))
 	if err != nil {
@@ -110,7 +110,7 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	if err != nil {
 		return nil, err
 	}
-	home, err := awsenv.NewS3Host(ctx, aws, s3, loaded.Presign.BucketRegions)
+	host, err := awsenv.NewS3Host(ctx, aws, s3, loaded.Presign.BucketRegions)
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func openSigner(ctx context.Context, loaded *config.Loaded, name string, expires
 	}
 	r, _ := roles.Role(name) // listed above
 	roles.Start(ctx)
-	return &oneSigner{s3: home, options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
+	return &oneSigner{s3: host, options: options, roles: roles, role: r, expires: expires, warn: warn}, nil
 }
 
 // Close stops renewing the role's session.
@@ -149,7 +149,7 @@ func (s *oneSigner) fill(ctx context.Context, document []byte, values jobdoc.Val
 	return template.AppendTo(nil, &c)
 }
 
-// session waits for the role's session and sets in c who signs, when and for how long.
+// session waits for the role's session, and sets the signer, time and validity in c.
 func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, sessionTimeout)
 	defer cancel()
@@ -170,7 +170,7 @@ func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 	return nil
 }
 
-// credentialsError adds where credentials come from.
+// credentialsError adds the sources of credentials to err.
 func credentialsError(name string, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
