@@ -1,6 +1,6 @@
 #!/bin/sh
-# Man pages and shell completion, written by the program itself, of version $2, into the folder $1; the same bytes for
-# the same SOURCE_DATE_EPOCH.
+# Builds the program as version $2, and has it write its man pages and shell completions to the folder $1. The output is
+# the same for the same SOURCE_DATE_EPOCH.
 set -eu
 
 rm -rf "$1"

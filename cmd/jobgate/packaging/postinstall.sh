@@ -1,12 +1,13 @@
 #!/bin/sh
-# After the files are there: dpkg says "configure" and the version before, if any; rpm says how many are installed.
+# Runs after the files are installed. dpkg passes "configure" and the previous version, if any; rpm passes the number of
+# installed versions.
 set -e
 
 case "$1" in
 configure) before=$2 ;;
 1) before= ;;
 [2-9]) before=some ;;
-*) exit 0 ;; # dpkg undoes a failed step
+*) exit 0 ;; # dpkg rolls back a failed step
 esac
 
 getent passwd jobgate >/dev/null || {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# After the files are gone. Only dpkg's "purge" takes away the jobs store and the user; what an operator put into
-# /etc/jobgate and /etc/credstore stays.
+# Runs after the files are removed. Only dpkg's "purge" deletes the jobs store and the user. Files that an operator put into
+# /etc/jobgate and /etc/credstore are kept.
 set -e
 
 if [ -d /run/systemd/system ]; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Before the files go: dpkg says "remove" or "upgrade"; rpm says how many will be left.
+# Runs before the files are removed. dpkg passes "remove" or "upgrade"; rpm passes the number of versions that remain.
 set -e
 
 case "$1" in

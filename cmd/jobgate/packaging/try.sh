@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Installs the Debian package $1 into the bare Debian root $2 and proves what INSTALL.md says of it: the program runs there,
-# the unit's commands run as its user, an upgrade keeps a changed configuration, and removing it leaves what it should.
-# Needs root. What it changes in $2 it takes back.
+# Installs the Debian package $1 into the bare Debian root $2 and checks what INSTALL.md says: the program runs, the unit's
+# commands run as its user, an upgrade keeps a changed configuration, and removal keeps the right files. Needs root. It
+# reverts its changes to $2.
 set -euo pipefail
 deb=$1 root=$2
 work=$(mktemp -d)
@@ -22,14 +22,14 @@ mount -t proc proc "$root/proc"
 chmod 1777 "$root/tmp"
 
 install_deb "$deb"
-[ -z "$(in_root find / -xdev -newer /etc/hostname -user 65534 2>/dev/null)" ] || fail "files of nobody"
+[ -z "$(in_root find / -xdev -newer /etc/hostname -user 65534 2>/dev/null)" ] || fail "files are owned by nobody"
 in_root jobgate version
 in_root jobgate check --config /etc/jobgate/jobgate.yaml
 in_root jobgate demo --once >"$work/demo" || { cat "$work/demo"; fail "the demo fails"; }
 in_root test -s /usr/share/man/man1/jobgate-serve.1.gz
 in_root bash -n /usr/share/bash-completion/completions/jobgate
 
-# The unit: what it runs, as its user, in its folder; then systemd's own check of the file.
+# Runs the unit's commands as its user, in its folder. Then systemd checks the unit.
 unit=$root/usr/lib/systemd/system/jobgate.service
 grep -qx 'User=jobgate' "$unit"
 install -d -o "$(in_root id -u jobgate)" -g "$(in_root id -g jobgate)" -m 750 "$root/var/lib/jobgate"
@@ -39,7 +39,7 @@ as_service sh -c "cd /var/lib/jobgate && exec $(sed -n 's/^ExecStart=//p' "$unit
 served=$!
 for ((i = 0; i < 300; i++)); do
 	as_service jobgate health --address 127.0.0.1:19090 >/dev/null 2>&1 && break
-	kill -0 "$served" 2>/dev/null || { cat "$work/log" >&2; fail "the service ended"; }
+	kill -0 "$served" 2>/dev/null || { cat "$work/log" >&2; fail "the service exited"; }
 	sleep 0.1
 done
 [ "$(curl -sf http://127.0.0.1:18080/things/sensor-1/jobs/restart/document)" = '{"operation":"reboot"}' ] || { cat "$work/log" >&2; fail "the service does not serve"; }
@@ -47,10 +47,10 @@ kill -TERM "$(pgrep -P "$served" -x jobgate || echo "$served")"
 wait "$served" || { cat "$work/log" >&2; fail "the service does not stop"; }
 rm "$root/etc/jobgate/documents/restart.json"
 sed "s,/usr/bin/jobgate,$root/usr/bin/jobgate," "$unit" >"$work/jobgate.service"
-systemd-analyze verify --man=no "$work/jobgate.service" 2>"$work/verify" || { cat "$work/verify" >&2; fail "systemd does not like the unit"; }
-if grep jobgate "$work/verify"; then fail "systemd minds the above"; fi
+systemd-analyze verify --man=no "$work/jobgate.service" 2>"$work/verify" || { cat "$work/verify" >&2; fail "systemd rejects the unit"; }
+if grep jobgate "$work/verify"; then fail "systemd warns about the unit"; fi
 
-# A newer package, whose configuration changed too, meets one that was edited.
+# Upgrades to a package with a changed configuration, after the operator has edited the installed one.
 dpkg-deb -R "$deb" "$work/newer"
 sed -i 's/^Version: .*/Version: 99.0.0/' "$work/newer/DEBIAN/control"
 echo '# changed by the package' >>"$work/newer/etc/jobgate/jobgate.yaml"
@@ -59,12 +59,12 @@ echo '# changed by the operator' >>"$root/etc/jobgate/jobgate.yaml"
 install_deb "$work/newer.deb"
 grep -q 'changed by the operator' "$root/etc/jobgate/jobgate.yaml" || fail "the upgrade lost the operator's configuration"
 if grep -q 'changed by the package' "$root/etc/jobgate/jobgate.yaml"; then fail "the upgrade mixed configurations"; fi
-in_root dpkg-query -W jobgate | grep -q '99\.0\.0' || fail "not upgraded"
+in_root dpkg-query -W jobgate | grep -q '99\.0\.0' || fail "the package was not upgraded"
 
-# Removed, configuration and store stay; purged, nothing does.
+# "remove" keeps the configuration and the store; "purge" keeps nothing.
 touch "$root/var/lib/jobgate/jobgate.db"
 in_root dpkg --remove jobgate
-[ -e "$root/etc/jobgate/jobgate.yaml" ] && [ -e "$root/var/lib/jobgate/jobgate.db" ] || fail "remove took configuration or store"
+[ -e "$root/etc/jobgate/jobgate.yaml" ] && [ -e "$root/var/lib/jobgate/jobgate.db" ] || fail "remove deleted the configuration or the store"
 [ ! -e "$root/usr/bin/jobgate" ] || fail "remove left the program"
 in_root dpkg --purge jobgate
 left=$(find "$root" -mindepth 1 -xdev -path "$root/proc" -prune -o -path "$root/var/log" -prune -o -name '*jobgate*' -print)
