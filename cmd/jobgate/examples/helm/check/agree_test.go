@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// agree proves what no schema says: Services and policies name ports that the pod has, none leads to the admin port, selectors
-// select the pod, and the pod is locked down.
+// agree checks what no schema covers: Services and policies name ports of the pod, no Service exposes the admin port,
+// selectors match the pod, and the pod is locked down.
 func agree(t *testing.T, all []object) {
 	t.Helper()
 	ports, podLabels := map[string]bool{}, values{}
@@ -40,17 +40,17 @@ func agree(t *testing.T, all []object) {
 			for _, p := range at(o.raw, "spec", "ports").([]any) {
 				target := p.(values)["targetPort"]
 				if name, _ := target.(string); !ports[name] || strings.Contains(name, "admin") {
-					t.Errorf("Service %s leads to port %v", o.Metadata.Name, target)
+					t.Errorf("Service %s has the target port %v", o.Metadata.Name, target)
 				}
 			}
 		case "PodDisruptionBudget", "PodMonitor":
-			if len(podLabels) > 0 { // a sidecar's pod is another chart's
+			if len(podLabels) > 0 { // a sidecar's pod belongs to another chart
 				selects(t, o, podLabels, at(o.raw, "spec", "selector", "matchLabels"))
 			}
 			endpoints, _ := at(o.raw, "spec", "podMetricsEndpoints").([]any)
 			for _, e := range endpoints {
 				if name := e.(values)["port"]; len(podLabels) > 0 && !ports[fmt.Sprint(name)] {
-					t.Errorf("the PodMonitor names port %v", name)
+					t.Errorf("the PodMonitor names port %v, which the pod does not have", name)
 				}
 			}
 		case "NetworkPolicy":
@@ -58,7 +58,7 @@ func agree(t *testing.T, all []object) {
 			for _, rule := range at(o.raw, "spec", "ingress").([]any) {
 				for _, p := range rule.(values)["ports"].([]any) {
 					if name := p.(values)["port"]; !ports[fmt.Sprint(name)] {
-						t.Errorf("the policy names port %v", name)
+						t.Errorf("the NetworkPolicy names port %v, which the pod does not have", name)
 					}
 				}
 			}
@@ -66,7 +66,7 @@ func agree(t *testing.T, all []object) {
 	}
 }
 
-// at is the value at a path; nil where there is none.
+// at returns the value at a path, nil if there is none.
 func at(v any, path ...string) any {
 	for _, key := range path {
 		m, is := v.(values)
@@ -78,7 +78,7 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// selects reports a selector that is empty or does not fit the pod's labels.
+// selects reports a selector that is empty or does not match the pod's labels.
 func selects(t *testing.T, o object, podLabels values, selector any) {
 	t.Helper()
 	m, _ := selector.(values)
@@ -92,33 +92,33 @@ func selects(t *testing.T, o object, podLabels values, selector any) {
 	}
 }
 
-// locked reports a container that may do more than it must, or has no memory limit.
+// locked reports a container with unneeded privileges or without a memory limit.
 func locked(t *testing.T, container values) {
 	t.Helper()
 	for key, want := range map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true} {
 		if got := at(container, "securityContext", key); got != want {
-			t.Errorf("%s is %v", key, got)
+			t.Errorf("%s is %v, want %v", key, got, want)
 		}
 	}
 	if at(container, "resources", "limits", "memory") == nil {
-		t.Error("no memory limit")
+		t.Error("the container has no memory limit")
 	}
 }
 
-// patient reports a pod that one slow answer takes out of its Services, or that nothing takes out: readiness fails after the
-// third answer that is late or wrong, Kubernetes' default, unless failureThreshold says more.
+// patient checks that readiness uses /readyz, and that it takes at least three failed answers, Kubernetes' default
+// failureThreshold, to remove a pod from its Services.
 func patient(t *testing.T, container values) {
 	t.Helper()
 	probe, _ := container["readinessProbe"].(values)
 	if at(probe, "httpGet", "path") != "/readyz" && !strings.Contains(fmt.Sprint(at(probe, "exec", "command")), "health --ready") {
-		t.Errorf("readiness is %v", probe)
+		t.Errorf("the readiness probe is %v, want /readyz", probe)
 	}
-	if n, written := probe["failureThreshold"].(float64); written && n < 3 {
-		t.Errorf("readiness fails after %v answers", n)
+	if n, ok := probe["failureThreshold"].(float64); ok && n < 3 {
+		t.Errorf("readiness fails after %v answers, want 3 or more", n)
 	}
 }
 
-// TestMemory: the limit grows with the connections, by what one costs, and GOMEMLIMIT with it.
+// TestMemory checks that the memory limit and GOMEMLIMIT grow with the number of connections.
 func TestMemory(t *testing.T) {
 	f := func(in string, connections int, want, limit string) {
 		t.Helper()
@@ -130,7 +130,7 @@ func TestMemory(t *testing.T) {
 		}
 		text := files["jobgate/templates/workload.yaml"]
 		if !strings.Contains(text, "memory: "+want+"\n") || !strings.Contains(text, `value: "`+limit+`"`) {
-			t.Errorf("%s with %d connections: no memory: %s, GOMEMLIMIT %s in\n%s", in, connections, want, limit, text)
+			t.Errorf("%s with %d connections: want memory: %s and GOMEMLIMIT %s in\n%s", in, connections, want, limit, text)
 		}
 	}
 	f("gateway", 10240, "602Mi", "541MiB")       // 64 + 128 + 10240×16/1024 + 2000×128/1024

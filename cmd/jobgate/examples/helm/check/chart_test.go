@@ -21,7 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// program is jobgate, built from this tree.
+// program is the path of jobgate, built from this tree.
 var program string
 
 func TestMain(m *testing.M) {
@@ -63,7 +63,7 @@ func readValues(t *testing.T, file string) values {
 	return v
 }
 
-// render returns the chart's files by name, as helm template makes them.
+// render returns the chart's files by name, as helm template renders them.
 func render(c *chart.Chart, v values) (map[string]string, error) {
 	caps := *chartutil.DefaultCapabilities
 	caps.KubeVersion = chartutil.KubeVersion{Version: "v" + kubernetes, Major: "1", Minor: "34"}
@@ -77,7 +77,7 @@ func render(c *chart.Chart, v values) (map[string]string, error) {
 	return engine.Engine{}.Render(c, all)
 }
 
-// object is what of an object the tests look at; raw is all of it.
+// object holds the fields of an object that the tests use. raw holds all fields.
 type object struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -86,7 +86,7 @@ type object struct {
 	text     []byte
 }
 
-// objects are the objects of rendered files; NOTES.txt is none.
+// objects parses the objects of rendered files. It skips NOTES.txt.
 func objects(t *testing.T, files map[string]string) []object {
 	t.Helper()
 	var all []object
@@ -111,7 +111,7 @@ func objects(t *testing.T, files map[string]string) []object {
 	return all
 }
 
-// prove renders a chart and holds everything in it against what it must be.
+// prove renders a chart and checks all its objects.
 func prove(t *testing.T, c *chart.Chart, v values) []object {
 	t.Helper()
 	files, err := render(c, v)
@@ -131,8 +131,8 @@ func prove(t *testing.T, c *chart.Chart, v values) []object {
 	return all
 }
 
-// checkConfiguration has jobgate check read a rendered jobgate.yaml. It may warn of the files that only the pod has, and of
-// MQTT without authentication, which one turn asks for.
+// checkConfiguration runs jobgate check on a rendered jobgate.yaml. Warnings are allowed about files that only the pod has,
+// and about MQTT without authentication, which one change turns on.
 func checkConfiguration(t *testing.T, text string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "jobgate.yaml")
@@ -140,7 +140,7 @@ func checkConfiguration(t *testing.T, text string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(program, "check", "--quiet", "--config", file)
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "JOBGATE_") }) // switches of tests, which name no setting
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "JOBGATE_") }) // switches of tests, which are not settings
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
@@ -162,7 +162,7 @@ func TestExamples(t *testing.T) {
 			v := readValues(t, "../"+name+".yaml")
 			all := prove(t, load(t, "../jobgate"), v)
 			if len(all) < 6 {
-				t.Errorf("only %d objects", len(all))
+				t.Errorf("the chart rendered %d objects, want 6 or more", len(all))
 			}
 			workload(t, all, map[string]string{"jobs-sqlite": "StatefulSet"}[name])
 			for _, m := range lint.AllWithKubeVersionAndSchemaValidation("../jobgate", v, "fleet", nil, false).Messages {
@@ -174,8 +174,8 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// workload holds that the objects have one workload, of a kind, "" for a Deployment. A StatefulSet has one pod, whose store
-// is on a volume of its own.
+// workload checks that the objects include one workload, of the given kind; "" means Deployment. A StatefulSet has one pod,
+// whose store is on its own volume.
 func workload(t *testing.T, all []object, kind string) {
 	t.Helper()
 	var kinds []string
@@ -184,7 +184,7 @@ func workload(t *testing.T, all []object, kind string) {
 		case "StatefulSet":
 			claims, _ := at(o.raw, "spec", "volumeClaimTemplates").([]any)
 			if n, _ := at(o.raw, "spec", "replicas").(float64); n != 1 || len(claims) != 1 || at(claims[0], "metadata", "name") != "store" {
-				t.Errorf("%v replicas, claims %v", n, claims)
+				t.Errorf("the StatefulSet has %v replicas and the claims %v, want 1 and store", n, claims)
 			}
 			fallthrough
 		case "Deployment", "DaemonSet", "Pod", "ReplicaSet":
@@ -196,7 +196,7 @@ func workload(t *testing.T, all []object, kind string) {
 	}
 }
 
-// TestBackend renders the backend's chart with jobgate beside it, as helm dependency build puts it together.
+// TestBackend renders the backend's chart with jobgate as a sidecar, as helm dependency build assembles it.
 func TestBackend(t *testing.T) {
 	c := load(t, "../backend")
 	c.AddDependency(load(t, "../jobgate"))

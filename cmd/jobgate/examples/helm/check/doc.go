@@ -1,4 +1,4 @@
-// Package check proves the Helm chart beside it: linted by helm's own rules, rendered with every value turned, each object held
-// against the schemas of Kubernetes and of the Prometheus operator with no unknown field let by, and each jobgate.yaml
-// against jobgate check. The tests are all there is; the module is one of its own for what helm brings along.
+// Package check tests the Helm chart beside it. It lints the chart by helm's rules, and renders it with a change of every
+// value. Each object is validated strictly against the schemas of Kubernetes and of the Prometheus operator, and each
+// jobgate.yaml with jobgate check. The package has only tests. It is a separate module because of helm's dependencies.
 package check

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Where the schemas come from: the Go modules of Kubernetes and of the Prometheus operator, by the module proxy. Nothing of
-// them is compiled, and the sums are those of their go.sum lines.
+// The sources of the schemas: the Go modules of Kubernetes and of the Prometheus operator. They are downloaded and not
+// compiled. The sums are those of go.sum.
 const (
 	kubernetes    = "1.34.1"
 	kubernetesSum = "h1:F3p8dtpv+i8zQoebZeK5zBqM1g9x1aIdnA5vthvcuUk="
@@ -25,7 +25,7 @@ const (
 	operatorSum   = "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s="
 )
 
-// validators holds objects against schemas.
+// validators validates objects against schemas.
 type validators struct{ kubeconform validator.Validator }
 
 var loadSchemas = sync.OnceValues(func() (*validators, error) {
@@ -33,7 +33,7 @@ var loadSchemas = sync.OnceValues(func() (*validators, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(folder) }() // each is read once, below
+	defer func() { _ = os.RemoveAll(folder) }() // the validator has read each schema by then
 	if err := errors.Join(kubernetesSchemas(folder), operatorSchemas(folder)); err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ var loadSchemas = sync.OnceValues(func() (*validators, error) {
 		"autoscaling/v2 HorizontalPodAutoscaler", "networking.k8s.io/v1 NetworkPolicy", "monitoring.coreos.com/v1 PodMonitor", "monitoring.coreos.com/v1 PrometheusRule"} {
 		version, kind, _ := strings.Cut(o, " ")
 		r := v.ValidateResource(resource.Resource{Bytes: fmt.Appendf(nil, "apiVersion: %s\nkind: %s\nmetadata: {name: a}\nunknown: 1\n", version, kind)})
-		if r.Status != validator.Invalid { // the schema is there, and strict
+		if r.Status != validator.Invalid { // the schema exists, and is strict
 			return nil, fmt.Errorf("%s with an unknown field: status %v, %w", o, r.Status, r.Err)
 		}
 	}
@@ -62,7 +62,7 @@ func schemas(t *testing.T) *validators {
 	return s
 }
 
-// check says what is wrong with an object.
+// check returns an error if an object is not valid.
 func (v *validators) check(o object) error {
 	r := v.kubeconform.ValidateResource(resource.Resource{Bytes: o.text})
 	if r.Status == validator.Valid {
@@ -75,10 +75,10 @@ func (v *validators) check(o object) error {
 	return err
 }
 
-// module is the folder of a module, downloaded if need be.
+// module returns the folder of a module, and downloads the module if necessary.
 func module(path, version, sum string) (string, error) {
 	cmd := exec.Command("go", "mod", "download", "-json", path+"@v"+version)
-	cmd.Dir = os.TempDir() // no go.mod there: it is not a dependency
+	cmd.Dir = os.TempDir() // a folder without go.mod, because it is not a dependency
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("cannot download %s: %w: %s", path, err, out)
@@ -93,7 +93,7 @@ func module(path, version, sum string) (string, error) {
 	return m.Dir, nil
 }
 
-// kubernetesSchemas writes a schema for each kind of Kubernetes's OpenAPI document, with the definitions that it needs.
+// kubernetesSchemas writes a schema for each kind of Kubernetes's OpenAPI document, with the definitions that it refers to.
 func kubernetesSchemas(folder string) error {
 	from, err := module("k8s.io/kubernetes", kubernetes, kubernetesSum)
 	if err != nil {
@@ -166,7 +166,7 @@ func operatorSchemas(folder string) error {
 	return nil
 }
 
-// writeSchema writes a schema where kubeconform looks for it.
+// writeSchema writes a schema under the name that kubeconform expects.
 func writeSchema(folder, group, version, kind string, schema values) error {
 	suffix := "-" + version
 	if group != "" {
@@ -180,7 +180,7 @@ func writeSchema(folder, group, version, kind string, schema values) error {
 	return os.WriteFile(filepath.Join(folder, strings.ToLower(kind)+strings.ToLower(suffix)+".json"), text, 0o600)
 }
 
-// strict changes an OpenAPI schema into a JSON schema that lets no unknown field by.
+// strict changes an OpenAPI schema into a JSON schema that rejects unknown fields.
 func strict(schema any) {
 	switch s := schema.(type) {
 	case values:
@@ -188,7 +188,7 @@ func strict(schema any) {
 			delete(s, "anyOf")
 			s["type"] = []string{"string", "integer"}
 		}
-		delete(s, "format") // of numbers; kubeconform knows those of strings only
+		delete(s, "format") // kubeconform knows only the formats of strings
 		delete(s, "default")
 		if _, is := s["properties"].(values); is && s["additionalProperties"] == nil && s["x-kubernetes-preserve-unknown-fields"] == nil {
 			s["additionalProperties"] = false

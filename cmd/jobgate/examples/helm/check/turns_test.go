@@ -10,8 +10,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// A turn gives one value of values.yaml another one than the default; in is the example that it is turned in, and also what
-// has to be turned with it.
+// A turn sets one value of values.yaml to a value other than the default. in is the example to change, and also holds the
+// values that must change with it.
 type turn struct {
 	to   any
 	in   string // default: gateway
@@ -29,7 +29,7 @@ var (
 
 func list(all ...any) []any { return all }
 
-// turns has every value of values.yaml.
+// turns has a change for every value of values.yaml.
 var turns = map[string]turn{
 	"mode":                                  {to: sqlite, in: postgres},
 	"replicas":                              {to: 7, in: postgres},
@@ -124,13 +124,13 @@ var turns = map[string]turn{
 	"monitoring.dashboard.annotations":   {to: labels},
 }
 
-// TestTurns renders the chart with each value turned: it is valid, and not what it was.
+// TestTurns renders the chart with a change of each value. The result must be valid, and different from before.
 func TestTurns(t *testing.T) {
 	leaves := map[string]bool{}
 	flatten(readValues(t, "../jobgate/values.yaml"), "", leaves)
 	for _, path := range slices.Sorted(maps.Keys(leaves)) {
-		if _, there := turns[path]; !there {
-			t.Errorf("%s of values.yaml is not turned here", path)
+		if _, ok := turns[path]; !ok {
+			t.Errorf("%s of values.yaml has no change in turns", path)
 		}
 	}
 	for path, turned := range turns {
@@ -162,14 +162,14 @@ func TestTurns(t *testing.T) {
 			delete(before, "jobgate/templates/NOTES.txt")
 			delete(after, "jobgate/templates/NOTES.txt")
 			if maps.Equal(before, after) {
-				t.Error("turning it changes nothing")
+				t.Error("the change has no effect")
 			}
 			prove(t, load(t, "../jobgate"), v)
 		})
 	}
 }
 
-// flatten collects the paths of values: what is no map, an empty map, and config.
+// flatten collects the paths of the values that are not maps, or are empty maps, and of some maps as a whole.
 func flatten(v values, prefix string, into map[string]bool) {
 	for key, value := range v {
 		child, is := value.(values)
@@ -195,13 +195,13 @@ func set(v values, path []string, to any) {
 	last := path[len(path)-1]
 	if m, is := to.(values); is {
 		if old, is := v[last].(values); is {
-			to = chartutil.CoalesceTables(maps.Clone(m), old) // which writes into the first
+			to = chartutil.CoalesceTables(maps.Clone(m), old) // CoalesceTables writes to its first argument
 		}
 	}
 	v[last] = to
 }
 
-// copied is a deep copy.
+// copied returns a deep copy.
 func copied(t *testing.T, v values) values {
 	t.Helper()
 	text, err := yaml.Marshal(v)
@@ -215,7 +215,7 @@ func copied(t *testing.T, v values) values {
 	return out
 }
 
-// TestRefused: what cannot work, or would hold a secret, is refused before anything is installed.
+// TestRefused: the chart refuses values that cannot work or that contain a secret.
 func TestRefused(t *testing.T) {
 	f := func(in string, path string, to any, want string) {
 		t.Helper()
