@@ -1,4 +1,4 @@
-// Package binaries compares two jobgates: what a request costs the server in each.
+// Package binaries compares two jobgate programs by the server's cost of a request.
 package binaries
 
 import (
@@ -22,48 +22,48 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// side is one of the two jobgates that compare sets against each other.
+// side is one of the two compared jobgates.
 type side struct {
 	*setup.Options // with its program
 	name           string
 	jobs           *jobs.Run
-	heap           []float64 // bytes a thing, each time the store was opened
+	heap           []float64 // bytes a thing, once per opening of the store
 }
 
-// pair is a scenario that both sides have played in turns.
+// pair is a scenario that both sides have run in turns.
 type pair struct {
-	scenario, unit string // unit: what its rate and its CPU time are of
+	scenario, unit string // unit of the rate and the CPU time: request or thing
 	sides          [2]*rounds.Contestant
 }
 
-// ratios are those of a figure within each round, after to before.
+// ratios returns a figure's ratio of after to before in each round.
 func (p *pair) ratios(figure func(rounds.Turn) float64) []float64 {
 	return p.sides[1].Ratios(p.sides[0], figure)
 }
 
-// binaries is the comparison of two jobgates under way.
+// binaries is a comparison in progress.
 type binaries struct {
 	*setup.Options
 	sides [2]*side // before, after
 	sts   string   // URL
-	store string   // with the things, made by the first, which every later one can read
+	store string   // with the things, created by the first side, which later versions can read
 	pairs []*pair
 }
 
-// Compare compares two programs, which play each scenario in turns, and says what a request costs them.
+// Compare runs each scenario in turns on two programs and prints the cost of a request.
 //
-//	-before ─┬▶ http: both run, one is asked ─▶ CreateJob: one runs, on a fresh store ─▶ one opens that store ─▶
+//	-before ─┬▶ HTTP: both run, one gets the load ─▶ CreateJob: one runs, on a fresh store ─▶ one opens that store ─▶
 //	-after  ─┘      devices' calls ─▶ with SigV4 ─▶ one table
 func Compare(ctx context.Context, o *setup.Options) error {
 	if o.Before == "" {
-		return errors.New("it takes -before PATH: the program to compare with; and -after PATH, unless that is to be built from the tree")
+		return errors.New("-before PATH is required: the program to compare with; without -after PATH, the other one is built from the tree")
 	}
 	sts := httptest.NewServer(http.HandlerFunc(account.AssumeRole))
 	defer sts.Close()
 	b := &binaries{Options: o, sts: sts.URL, store: filepath.Join(o.Folder, "jobs.db")}
 	for i, program := range [2]string{o.Before, o.After} {
 		own := *o
-		if program != "" { // else the one of the tree
+		if program != "" { // otherwise the one built from the tree
 			own.Jobgate = program
 		}
 		name := [2]string{"before", "after"}[i]
@@ -77,17 +77,17 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return b.print()
 }
 
-// wanted says whether -only lets a scenario be played.
+// wanted says whether -only selects a scenario.
 func (b *binaries) wanted(scenario string) bool {
 	return strings.Contains(strings.ToLower(scenario), strings.ToLower(b.Only))
 }
 
-// anyWanted says whether -only lets one of several scenarios be played.
+// anyWanted says whether -only selects any of several scenarios.
 func (b *binaries) anyWanted(scenarios ...string) bool {
 	return slices.ContainsFunc(scenarios, b.wanted)
 }
 
-// play lets both sides play a scenario in turns. The first round of a load warms them up, and is not counted.
+// play runs a scenario on both sides in turns. The first round is a warm-up and is not counted.
 func (b *binaries) play(ctx context.Context, scenario string, contestants [2]*rounds.Contestant) error {
 	if !b.wanted(scenario) {
 		return nil
@@ -105,7 +105,7 @@ func (b *binaries) play(ctx context.Context, scenario string, contestants [2]*ro
 	return nil
 }
 
-// documentScenarios are what wrk asks of documents and routes.
+// documentScenarios are wrk's requests for documents and routes.
 var documentScenarios = []struct{ name, path, script string }{
 	{"one document for all", "/hot", ""},
 	{"a URL per device", "/", load.DeviceDocuments},
@@ -113,7 +113,7 @@ var documentScenarios = []struct{ name, path, script string }{
 	{"passing through", "/plain/thing-1", ""},
 }
 
-// compareHTTP plays documents and filling.
+// compareHTTP runs the scenarios of documents and filling.
 func (b *binaries) compareHTTP(ctx context.Context) error {
 	var scenarios []string
 	for _, s := range documentScenarios {
@@ -150,10 +150,10 @@ func (b *binaries) compareHTTP(ctx context.Context) error {
 	return nil
 }
 
-// createScenario is the rollout of a job; its CPU time is that of queueing one thing.
+// createScenario is the rollout of a job. Its CPU time is per queued thing.
 const createScenario = "CreateJob, until all is queued"
 
-// compareCreate makes the store, and in each round a job on all its things. It leaves each side a store with the job.
+// compareCreate creates the store and, in each round, a job for all its things. Each side keeps a store with the job.
 func (b *binaries) compareCreate(ctx context.Context) error {
 	if !b.anyWanted(append(b.deviceScenarios(""), append(b.deviceScenarios(signedTitle), createScenario, openScenario)...)...) {
 		return nil
@@ -167,7 +167,7 @@ func (b *binaries) compareCreate(ctx context.Context) error {
 	}
 	limited := *b.Options
 	if !b.wanted(createScenario) {
-		limited.Rounds = 1 // what follows needs the job
+		limited.Rounds = 1 // later scenarios need the job
 	}
 	b.Progress("%s", createScenario)
 	if err := rounds.Take(ctx, &limited, turns[:]); err != nil {
@@ -179,7 +179,7 @@ func (b *binaries) compareCreate(ctx context.Context) error {
 	return nil
 }
 
-// create creates the job on a fresh copy of the store, and takes the time until all executions are queued.
+// create creates the job on a fresh copy of the store and measures the time until all executions are queued.
 func (s *side) create(ctx context.Context, store string) (t rounds.Turn, err error) {
 	if err := gate.CopyStore(s.jobs.Store, store); err != nil {
 		return t, err
@@ -202,10 +202,10 @@ func (s *side) create(ctx context.Context, store string) (t rounds.Turn, err err
 	return t, nil
 }
 
-// signedTitle marks the scenarios with signed requests.
+// signedTitle is the title suffix of scenarios with signed requests.
 const signedTitle = ", SigV4"
 
-// deviceScenarios are the names of the devices' calls.
+// deviceScenarios returns the names of the scenarios with devices' calls.
 func (b *binaries) deviceScenarios(title string) (all []string) {
 	for _, c := range deviceCalls(title) {
 		all = append(all, c.Title+title)
@@ -213,7 +213,7 @@ func (b *binaries) deviceScenarios(title string) (all []string) {
 	return all
 }
 
-// deviceCalls are what devices are made to ask for, believed or signed.
+// deviceCalls returns the devices' calls, without authentication or, for signedTitle, with SigV4.
 func deviceCalls(title string) []jobs.DeviceCall {
 	if title == signedTitle {
 		return []jobs.DeviceCall{jobs.DescribeCall, jobs.NextCall, jobs.UpdateCall}
@@ -221,15 +221,15 @@ func deviceCalls(title string) []jobs.DeviceCall {
 	return []jobs.DeviceCall{jobs.DescribeCall, jobs.SignedCall, jobs.NextCall, jobs.NothingCall, jobs.UpdateCall}
 }
 
-// compareDevices plays what devices ask for, believed by their path.
+// compareDevices runs the devices' calls without authentication.
 func (b *binaries) compareDevices(ctx context.Context) error { return b.callAll(ctx, "", "") }
 
-// compareSigned plays it with requests that are signed.
+// compareSigned runs the devices' calls with SigV4.
 func (b *binaries) compareSigned(ctx context.Context) error {
 	return b.callAll(ctx, "sigv4", signedTitle)
 }
 
-// callAll plays the devices' calls under an auth mode.
+// callAll runs the devices' calls with an auth mode.
 func (b *binaries) callAll(ctx context.Context, mode, title string) error {
 	if !b.anyWanted(b.deviceScenarios(title)...) {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// TestPlay counts as many pairs as there are rounds: the first, which warms up, is left out.
+// TestPlay checks that as many turns count as there are rounds, without the warm-up round.
 func TestPlay(t *testing.T) {
 	b := &binaries{Options: &setup.Options{Rounds: 2, Only: "document"}}
 	var turns [2]*rounds.Contestant
@@ -20,13 +20,13 @@ func TestPlay(t *testing.T) {
 		}}
 	}
 	if err := b.play(t.Context(), "filling in flight", turns); err != nil || len(b.pairs) != 0 {
-		t.Errorf("a scenario that -only leaves out: %d pairs, %v", len(b.pairs), err)
+		t.Errorf("a scenario that -only does not select: %d pairs, %v", len(b.pairs), err)
 	}
 	if err := b.play(t.Context(), "One document for all", turns); err != nil || len(b.pairs) != 1 {
 		t.Fatalf("%d pairs, %v; want 1", len(b.pairs), err)
 	}
 	if got := b.pairs[0].sides[0].Of(rounds.RateOf); len(got) != 2 || got[0] != 2 || got[1] != 3 {
-		t.Errorf("the turns that count have the rates %v, want [2 3]", got)
+		t.Errorf("the counted turns have the rates %v, want [2 3]", got)
 	}
 	if got := b.pairs[0].ratios(rounds.RateOf); len(got) != 2 || got[0] != 2 || got[1] != 2 {
 		t.Errorf("the ratios of the pairs are %v, want [2 2]", got)

@@ -8,10 +8,10 @@ import (
 	"jobgate/bench/peers/rounds"
 )
 
-// openScenario is the start of a gateway on a store with things; its CPU time is that of one thing.
+// openScenario is the start of a gateway on a store with things. Its CPU time is per thing.
 const openScenario = "opening the store, until ready"
 
-// compareOpening opens in each round the store that compareCreate left each side, all of whose things have a job.
+// compareOpening opens, in each round, each side's store from compareCreate, in which all things have a job.
 func (b *binaries) compareOpening(ctx context.Context) error {
 	if !b.wanted(openScenario) {
 		return nil
@@ -31,7 +31,7 @@ func (b *binaries) compareOpening(ctx context.Context) error {
 	return nil
 }
 
-// open starts the gateway, and takes its heap once it is ready.
+// open starts the gateway and measures its heap once it is ready.
 func (s *side) open(ctx context.Context) (t rounds.Turn, err error) {
 	begun := time.Now()
 	if err := s.jobs.Start(ctx, ""); err != nil {

@@ -9,10 +9,10 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// print writes the table, and the ratios of each pair of turns.
+// print prints the table and the ratios of each pair of turns.
 func (b *binaries) print() error {
 	if len(b.pairs) == 0 {
-		return fmt.Errorf("-only %q leaves no scenario", b.Only)
+		return fmt.Errorf("-only %q selects no scenario", b.Only)
 	}
 	fmt.Printf("## Two binaries\n\nBefore: %s. After: %s.\nServer on core %d, load on core %d, %d rounds of %s, %s things.\n\n",
 		setup.Output(b.sides[0].Jobgate, "version"), setup.Output(b.sides[1].Jobgate, "version"), b.ServerCore, b.LoadCore, b.Rounds, b.Length, table.Thousands(float64(b.Things)))

@@ -1,5 +1,5 @@
-// Package documents compares servers of documents: one for all, a URL per device, proxies; 1 to 100,000 documents; a fleet of
-// a million devices.
+// Package documents compares servers of documents: one document for all devices, a URL per device, and proxies. It also
+// measures 1 to 100,000 documents, and a fleet of a million devices.
 package documents
 
 import (
@@ -16,7 +16,7 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// group is a comparison of servers: each answers the same question.
+// group is a comparison of servers that answer the same requests.
 type group struct {
 	title string
 	all   []*rounds.Contestant
@@ -49,7 +49,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// selected leaves out what -only does.
+// selected returns the contestants that -only selects, and the reference.
 func selected(o *setup.Options, all []*rounds.Contestant) (some []*rounds.Contestant) {
 	for _, c := range all {
 		if c.Reference || strings.Contains(c.Name, o.Only) {
@@ -59,7 +59,7 @@ func selected(o *setup.Options, all []*rounds.Contestant) (some []*rounds.Contes
 	return some
 }
 
-// startAll starts every server. Those that are not asked cost nothing.
+// startAll starts every server. Servers without requests use no CPU.
 func startAll(ctx context.Context, o *setup.Options, running *[]*process.Process) ([]group, error) {
 	upstream, err := server.StartUpstream(ctx, o, running)
 	if err != nil {
@@ -69,7 +69,7 @@ func startAll(ctx context.Context, o *setup.Options, running *[]*process.Process
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(o.Static(bare.File), hot, 0o644); err != nil { // for nginx's worker
+	if err := os.WriteFile(o.Static(bare.File), hot, 0o644); err != nil { // readable by nginx's worker
 		return nil, err
 	}
 	rivals := make(map[string]server.Endpoint)
@@ -98,7 +98,7 @@ func startAll(ctx context.Context, o *setup.Options, running *[]*process.Process
 	return groups(o, gate, rivals), nil
 }
 
-// groups are the comparisons of jobgate with its rivals.
+// groups returns the comparisons of jobgate with its rivals.
 func groups(o *setup.Options, gate server.Endpoint, rivals map[string]server.Endpoint) []group {
 	return []group{
 		{title: "One signed document for all devices", all: []*rounds.Contestant{
@@ -123,8 +123,8 @@ func groups(o *setup.Options, gate server.Endpoint, rivals map[string]server.End
 	}
 }
 
-// sameSize makes sure that a rival answers with as many bytes, give or take the few
-// that an SDK adds to its URLs.
+// sameSize checks that a rival's answers have about the same size. An SDK adds a few
+// bytes to its URLs.
 func sameSize(ctx context.Context, p *process.Process, port, want int) error {
 	body, err := p.Answer(ctx, process.URL(port, "/hot"))
 	if err != nil {

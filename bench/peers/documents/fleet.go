@@ -13,8 +13,8 @@ import (
 	"jobgate/bench/report"
 )
 
-// Fleet plays a fleet in which every device asks for its own document once a
-// minute, and watches the gateway's memory and CPU meanwhile.
+// Fleet simulates a fleet in which every device requests its own document once a
+// minute, and measures the gateway's memory and CPU meanwhile.
 func Fleet(ctx context.Context, o *setup.Options) error {
 	p, port, err := server.StartJobgate(o, o.ServerCore, server.Settings{})
 	if err != nil {
@@ -41,7 +41,7 @@ func Fleet(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// sample is the gateway at one moment of a run.
+// sample is the gateway's memory and CPU time at one moment.
 type sample struct {
 	rss int64
 	cpu time.Duration

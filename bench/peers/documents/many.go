@@ -20,13 +20,13 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// documentNumbers are how many documents the servers of Many have.
+// documentNumbers are the numbers of documents of Many's servers.
 var documentNumbers = []int{1, 100, 10_000, 100_000}
 
-// settleLoads is from the last load to the measurement: jobgate collects every 20 seconds at most.
+// settleLoads is the time from the last load to the measurement. jobgate runs a garbage collection at most every 20 s.
 const settleLoads = 30 * time.Second
 
-// random is wrk's script for one of many documents in each request, made beforehand as in load.DeviceDocuments.
+// random is wrk's script that requests random documents. The requests are built beforehand, as in load.DeviceDocuments.
 const random = `
 local requests = {}
 init = function()
@@ -36,19 +36,19 @@ end
 request = function() return requests[math.random(#requests)] end
 `
 
-// library is a jobgate with so many documents, all of which were asked for once.
+// library is a jobgate with a number of documents, each requested once already.
 type library struct {
 	server.Endpoint
 	admin, number int
-	empty, full   int64 // bytes resident before the first request, and when all were loaded
-	allocated     float64
+	empty, full   int64   // resident bytes before the first request, and with all documents loaded
+	allocated     float64 // allocations in all turns
 	*rounds.Contestant
 }
 
-// Many asks at random for one of few or many documents: what does a request cost, what does it allocate, and
-// what does the process hold for what its cache says that it holds?
+// Many requests random documents from servers with few or many of them. It measures the CPU time and allocations of a
+// request, and the process's memory compared with the cache's own count.
 //
-//	write 100,000 files ─▶ a server for each number of documents, asks for all once ─▶ turns ─▶ memory, CPU time, allocations
+//	write 100,000 files ─▶ a server for each number of documents, each loaded once ─▶ turns ─▶ memory, CPU time, allocations
 func Many(ctx context.Context, o *setup.Options) error {
 	folder := filepath.Join(o.Folder, "many")
 	if err := writeDocuments(folder, documentNumbers[len(documentNumbers)-1]); err != nil {
@@ -84,7 +84,7 @@ func Many(ctx context.Context, o *setup.Options) error {
 	return measureDocuments(ctx, o, all)
 }
 
-// measureDocuments lets all take turns, and prints what came of it.
+// measureDocuments runs the turns of all servers and prints the results.
 func measureDocuments(ctx context.Context, o *setup.Options, all []*library) error {
 	var turns []*rounds.Contestant
 	for _, l := range all {
@@ -119,7 +119,7 @@ func measureDocuments(ctx context.Context, o *setup.Options, all []*library) err
 	return nil
 }
 
-// writeDocuments writes so many documents, which differ in the object that they name.
+// writeDocuments writes n documents, which differ in the object of their URL.
 func writeDocuments(folder string, n int) error {
 	text, err := server.Document("document.json")
 	if err != nil {
@@ -137,7 +137,7 @@ func writeDocuments(folder string, n int) error {
 	return nil
 }
 
-// startLibrary starts a jobgate and asks it for all documents.
+// startLibrary starts a jobgate and loads number documents.
 func startLibrary(ctx context.Context, o *setup.Options, program, folder string, number int) (*library, error) {
 	admin, err := process.FreePort()
 	if err != nil {
@@ -173,11 +173,11 @@ func startLibrary(ctx context.Context, o *setup.Options, program, folder string,
 	}}
 	l.empty = p.RSS()
 	o.Progress("%s: %d documents", name, number)
-	return l, l.askAll(ctx)
+	return l, l.loadAll(ctx)
 }
 
-// askAll asks for each document once.
-func (l *library) askAll(ctx context.Context) error {
+// loadAll requests each document once.
+func (l *library) loadAll(ctx context.Context) error {
 	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 	defer client.CloseIdleConnections()
 	numbers, errs := make(chan int), make([]error, 8)
@@ -199,7 +199,7 @@ func (l *library) askAll(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// get returns what url answers.
+// get returns the answer of url.
 func get(ctx context.Context, client *http.Client, url string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -10,19 +10,19 @@ import (
 	"jobgate/bench/peers/load"
 )
 
-// The groups of the jobs comparison, which are the prefixes of their things' names, too.
+// The groups of the jobs comparison. A group's name is also the prefix of its things' names.
 const (
 	GroupFleet  = "thing-"  // gets the job whose rollout is measured
 	GroupSigned = "signed-" // has a job whose document holds a signed URL
 	GroupIdle   = "idle-"   // has no job
-	someThings  = 10_000    // at most, in each of the small groups
+	someThings  = 10_000    // limit for each of the small groups
 )
 
-// fillers is how many calls of the control plane are under way at once: enough for many of them to share a sync.
+// fillers is the number of concurrent calls of the control plane: enough for many of them to share a sync.
 const fillers = 256
 
-// FillGroups makes groups with as many things as sizes says, by the calls that an operator has. That takes longer than
-// writing into the store, and works with the store of any jobgate.
+// FillGroups creates groups with the numbers of things in sizes, with an operator's API calls. This takes longer than
+// writing to the store directly, but works with the store of any jobgate.
 func (g *Gate) FillGroups(ctx context.Context, sizes map[string]int) error {
 	for name, n := range sizes {
 		if err := g.Call(ctx, http.MethodPost, "/thing-groups/"+name, struct{}{}, nil); err != nil {
@@ -56,7 +56,7 @@ func (g *Gate) fillGroup(ctx context.Context, name string, n int) error {
 	return all.Wait()
 }
 
-// GroupSizes are how many things the groups have, the large one as many as given.
+// GroupSizes returns the number of things in each group: things in the large one, fewer in the others.
 func GroupSizes(things int) map[string]int {
 	small := max(1, min(someThings, things/20))
 	return map[string]int{GroupFleet: things, GroupSigned: small, GroupIdle: small}

@@ -1,6 +1,6 @@
-// Package gate runs a jobgate with the IoT Jobs service, and asks it what an operator asks.
+// Package gate runs a jobgate with the IoT Jobs service and makes an operator's calls to it.
 //
-//	MakeStore: things and groups, by calls of the API ─▶ Start ─▶ createJob, queued, heap
+//	MakeStore: things and groups by API calls ─▶ Start ─▶ CreateJob, Queued, Heap
 package gate
 
 import (
@@ -41,7 +41,7 @@ type Gate struct {
 	MQTT                 int // 0: not served
 }
 
-// Start starts jobgate on the store of s. sts is the URL that stands for STS.
+// Start starts jobgate on the store of s. sts is the URL of a server in place of STS.
 func Start(ctx context.Context, o *setup.Options, s server.Settings, sts string) (g *Gate, err error) {
 	keys := fmt.Sprintf("access_keys:\n  - {id: %s, secret: %s}\n", OperatorID, OperatorSecret)
 	if err := os.WriteFile(filepath.Join(o.Folder, "access-keys.yaml"), []byte(keys), 0o600); err != nil {
@@ -80,10 +80,10 @@ func Start(ctx context.Context, o *setup.Options, s server.Settings, sts string)
 	return g, nil
 }
 
-// operators keeps as many connections to control planes as FillGroups uses at once.
+// operators keeps as many idle connections to control planes as FillGroups has concurrent calls.
 var operators = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: fillers}}
 
-// Call sends an operator's request to the control plane, signed, and reads its answer into out unless that is nil.
+// Call sends an operator's signed request to the control plane and decodes the answer into out, unless out is nil.
 func (g *Gate) Call(ctx context.Context, method, path string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
@@ -103,7 +103,7 @@ func (g *Gate) Call(ctx context.Context, method, path string, in, out any) error
 		return err
 	}
 	text, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close() // it was read
+	_ = resp.Body.Close() // read to its end
 	if err != nil {
 		return err
 	}
@@ -116,9 +116,9 @@ func (g *Gate) Call(ctx context.Context, method, path string, in, out any) error
 	return json.Unmarshal(text, out)
 }
 
-// Heap returns the bytes that are live in jobgate's heap after a collection.
+// Heap returns the live bytes in jobgate's heap after a garbage collection.
 func (g *Gate) Heap(ctx context.Context) (int64, error) {
-	// The second collection takes what the first one left in pools.
+	// sync.Pool frees its objects only after the second collection.
 	for range 2 {
 		if _, err := g.Answer(ctx, process.URL(g.Admin, "/debug/pprof/heap?gc=1")); err != nil {
 			return 0, err
@@ -135,7 +135,7 @@ func (g *Gate) Heap(ctx context.Context) (int64, error) {
 func parseHeap(text string) (int64, error) {
 	_, rest, found := strings.Cut(text, "\n# HeapAlloc = ")
 	if !found {
-		return 0, fmt.Errorf("there is no HeapAlloc in the heap profile of %d bytes", len(text))
+		return 0, fmt.Errorf("the heap profile of %d bytes has no HeapAlloc", len(text))
 	}
 	number, _, _ := strings.Cut(rest, "\n")
 	return strconv.ParseInt(number, 10, 64)

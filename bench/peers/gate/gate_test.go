@@ -13,15 +13,15 @@ func TestParseHeap(t *testing.T) {
 		t.Errorf("the heap is %d, %v; want 1234", n, err)
 	}
 	if _, err := parseHeap("404 page not found"); err == nil {
-		t.Error("a text without a heap has one")
+		t.Error("parseHeap accepts a text without HeapAlloc")
 	}
 }
 
-// TestCopyStore copies the store of a process that has ended, and refuses one that has not.
+// TestCopyStore copies the store of an exited process and rejects one that is in use.
 func TestCopyStore(t *testing.T) {
 	from, to := filepath.Join(t.TempDir(), "from.db"), filepath.Join(t.TempDir(), "to.db")
 	if err := CopyStore(to, from); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a store that is not there is copied: %v", err)
+		t.Errorf("copying a store that does not exist: %v", err)
 	}
 	for name, text := range map[string]string{from: "new", to: "older and longer"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -38,17 +38,17 @@ func TestCopyStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := CopyStore(to, from); err == nil {
-		t.Error("a store with changes beside it is copied without them")
+		t.Error("a store is copied without its -wal file")
 	}
 }
 
-// TestGroupSizes keeps the small groups small, and never empty.
+// TestGroupSizes checks that the small groups are small but never empty.
 func TestGroupSizes(t *testing.T) {
 	f := func(things, small int) {
 		t.Helper()
 		got := GroupSizes(things)
 		if got[GroupFleet] != things || got[GroupSigned] != small || got[GroupIdle] != small {
-			t.Errorf("the groups of %d things have %v, want the small ones with %d", things, got, small)
+			t.Errorf("the groups of %d things have %v, want %d in the small ones", things, got, small)
 		}
 	}
 	f(1, 1)

@@ -9,20 +9,20 @@ import (
 	"jobgate/bench/peers/process"
 )
 
-// The jobs of the comparison, and the document of the one that does not sign.
+// The jobs of the comparison, and the document of the job without signed URLs.
 const (
 	JobFleet      = "job-fleet"
 	JobSigned     = "job-signed"
 	PlainDocument = `{"operation":"configure","version":"v7","settings":{"interval":60,"threshold":21.5,"channel":"stable","servers":["a.example.com","b.example.com"]}}`
 )
 
-// Devices while a job is queued.
+// The load of devices while a job is queued.
 const (
-	ReadRate     = 1000             // of those that poll, a second
-	RolloutLimit = 10 * time.Minute // ends a rollout that does not
+	ReadRate     = 1000             // polls a second
+	RolloutLimit = 10 * time.Minute // maximum time of a rollout
 )
 
-// CreateJob creates a job for a group, and returns how long the call took.
+// CreateJob creates a job for a group and returns the call's duration.
 func (g *Gate) CreateJob(ctx context.Context, id, group, document string) (time.Duration, error) {
 	begun := time.Now()
 	err := g.Call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
@@ -32,7 +32,7 @@ func (g *Gate) CreateJob(ctx context.Context, id, group, document string) (time.
 	return time.Since(begun), err
 }
 
-// Queued waits until a job has n executions that are queued.
+// Queued waits until a job has n queued executions.
 func (g *Gate) Queued(ctx context.Context, id string, n int) error {
 	for {
 		var d struct {
@@ -54,7 +54,7 @@ func (g *Gate) Queued(ctx context.Context, id string, n int) error {
 	}
 }
 
-// CreateTimed creates a job whose executions have timers, and returns how long the call took.
+// CreateTimed creates a job whose executions have timers, and returns the call's duration.
 func (g *Gate) CreateTimed(ctx context.Context, id, group string) (time.Duration, error) {
 	begun := time.Now()
 	err := g.Call(ctx, http.MethodPut, "/jobs/"+id, map[string]any{
@@ -64,7 +64,7 @@ func (g *Gate) CreateTimed(ctx context.Context, id, group string) (time.Duration
 	return time.Since(begun), err
 }
 
-// Timed asks the control plane for something some times, and returns the slowest.
+// Timed gets a path of the control plane several times and returns the longest duration.
 func (g *Gate) Timed(ctx context.Context, path string, times int) (slowest time.Duration, err error) {
 	for range times {
 		begun := time.Now()

@@ -14,7 +14,8 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// MakeStore makes a store at path with all groups. With -keep it is copied from there, or kept there for the next time.
+// MakeStore creates a store at path with all groups. With -keep, it copies the store kept from an earlier run, or keeps
+// the new one.
 func MakeStore(ctx context.Context, o *setup.Options, path, sts string) error {
 	kept := ""
 	if o.Keep != "" {
@@ -29,7 +30,7 @@ func MakeStore(ctx context.Context, o *setup.Options, path, sts string) error {
 		return err
 	}
 	err = g.FillGroups(ctx, GroupSizes(o.Things))
-	g.Stop() // the store is whole in its file then
+	g.Stop() // afterwards the store is complete in its file
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func MakeStore(ctx context.Context, o *setup.Options, path, sts string) error {
 	return nil
 }
 
-// CopyStore copies the store of a process that has ended.
+// CopyStore copies the store of a process that has exited.
 func CopyStore(to, from string) error {
 	if _, err := os.Stat(from + "-wal"); err == nil {
 		return fmt.Errorf("cannot copy the store %q: its process did not end cleanly and left a -wal file", from)
@@ -49,8 +50,8 @@ func CopyStore(to, from string) error {
 	if err != nil {
 		return fmt.Errorf("cannot copy the store: %w", err)
 	}
-	defer func() { _ = in.Close() }() // it is only read
-	// Under another name until it is whole: a run that is interrupted leaves no half of it to the next.
+	defer func() { _ = in.Close() }() // only read
+	// Write to another name and rename: an interrupted run must not leave an incomplete copy to the next.
 	out, err := os.OpenFile(to+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("cannot copy the store: %w", err)

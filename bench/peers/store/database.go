@@ -21,17 +21,17 @@ import (
 	"jobgate/gateway/jobs/postgres/pgtest"
 )
 
-// pgbenchClients is how many connections pgbench has.
+// pgbenchClients is the number of pgbench's connections.
 const pgbenchClients = 16
 
-// databaseSettings are what is not stock.
+// databaseSettings are the settings that differ from the defaults.
 const databaseSettings = "shared_buffers=1GB max_wal_size=4GB"
 
-// database is the PostgreSQL of the comparison: stock but for its memory and the size of its log; commits are on disk.
+// database is the PostgreSQL of the comparison: default settings except for memory and WAL size, with durable commits.
 type database struct {
 	*pgtest.Server
 	url  string
-	conn *pgx.Conn // of this program
+	conn *pgx.Conn // this program's own connection
 }
 
 func startDatabase(ctx context.Context, o *setup.Options) (*database, error) {
@@ -49,17 +49,17 @@ func startDatabase(ctx context.Context, o *setup.Options) (*database, error) {
 	return d, nil
 }
 
-// open starts the server as it was set, and makes the database.
+// open starts the server with its settings and creates the database.
 func (d *database) open(ctx context.Context) error {
 	if err := d.Run(); err != nil {
 		return err
 	}
-	maker, err := pgx.Connect(ctx, d.URL("postgres"))
+	admin, err := pgx.Connect(ctx, d.URL("postgres"))
 	if err != nil {
 		return err
 	}
-	_, err = maker.Exec(ctx, "CREATE DATABASE jobgate")
-	if err = errors.Join(err, maker.Close(ctx)); err != nil {
+	_, err = admin.Exec(ctx, "CREATE DATABASE jobgate")
+	if err = errors.Join(err, admin.Close(ctx)); err != nil {
 		return err
 	}
 	return d.connect(ctx)
@@ -80,7 +80,7 @@ func (d *database) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// number runs a query that returns one.
+// number runs a query that returns one number.
 func (d *database) number(ctx context.Context, sql string, args ...any) (n float64, err error) {
 	if err = d.conn.QueryRow(ctx, sql, args...).Scan(&n); err != nil {
 		err = fmt.Errorf("%w in %s", err, sql)
@@ -88,7 +88,7 @@ func (d *database) number(ctx context.Context, sql string, args ...any) (n float
 	return n, err
 }
 
-// fill registers the things of a group as its members: name is the prefix of their names.
+// fill creates a group and n things as its members. name is the group's name and the prefix of the things' names.
 func (d *database) fill(ctx context.Context, name string, n int) error {
 	format := fmt.Sprintf("FM%0*d", len(strconv.Itoa(n-1)), 0)
 	return d.exec(ctx,
@@ -101,8 +101,7 @@ func (d *database) fill(ctx context.Context, name string, n int) error {
 		"VACUUM ANALYZE things, groups, members")
 }
 
-// fail adds a job's failures to a job of another group: n executions of things of the group, with a reason each that one
-// in a hundred has.
+// fail adds a failed execution to the job for each thing of the group. There are 100 different reasons.
 func (d *database) fail(ctx context.Context, job, group string) error {
 	return d.exec(ctx,
 		fmt.Sprintf(`INSERT INTO executions SELECT m.thing, j.seq, 1, 2, 3, false, 0, 0, 1, 1, 1, 0, 0, json_build_object('reason', 'reason ' || m.thing %% 100)
@@ -116,7 +115,7 @@ func (d *database) fail(ctx context.Context, job, group string) error {
 		"VACUUM ANALYZE executions, ended")
 }
 
-// cpu is the CPU time that the server's processes have used, those that have ended too.
+// cpu returns the CPU time of the server's processes, including exited ones.
 func (d *database) cpu() time.Duration {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", d.PID()))
 	if err != nil {
@@ -131,7 +130,7 @@ var (
 	pgbenchMean = regexp.MustCompile(`latency average = ([0-9.]+) ms`)
 )
 
-// pgbench runs a statement over and over, on things of a range, one job's.
+// pgbench runs a statement repeatedly on executions of one job, for random things from first to last.
 func (d *database) pgbench(ctx context.Context, o *setup.Options, sql string, job, first, last int64) (rounds.Turn, error) {
 	script := fmt.Sprintf("\\set thing random(%d, %d)\n%s\n", first, last, sql)
 	cmd := exec.CommandContext(ctx, "taskset", "-c", strconv.Itoa(o.LoadCore), d.Program("pgbench"), "-n", "-M", "prepared",

@@ -17,15 +17,15 @@ import (
 	"jobgate/bench/peers/rounds"
 )
 
-// storeTurn is what gateways did in one turn, beside what they achieved.
+// storeTurn holds the gateways' own figures of one turn.
 type storeTurn struct {
 	gateways time.Duration      // their CPU time a request
 	batch    float64            // requests in one statement
-	refused  map[string]float64 // answers of the gateways that were not 2xx, by outcome
+	refused  map[string]float64 // answers other than 2xx, by outcome
 }
 
-// load lets callers ask gateways at once, shared out evenly, and takes what a request costs the database and the gateways.
-// scripts are wrk's, one a gateway; operation is what the gateways' metrics call the statements.
+// load runs wrk with callers connections, shared evenly among the gateways, and measures the cost of a request to the
+// database and the gateways. scripts has wrk's script for each gateway; operation is the statements' label in metrics.
 func (r *storeRun) load(ctx context.Context, gates []*gate.Gate, callers int, operation string, scripts []string) (t rounds.Turn, s storeTurn, err error) {
 	statements, err := statementsOf(ctx, gates, operation)
 	if err != nil {
@@ -52,10 +52,10 @@ func (r *storeRun) load(ctx context.Context, gates []*gate.Gate, callers int, op
 	database, used = r.databaseCPU()-database, gatesCPU(gates)-used
 	for _, one := range turns {
 		t.Rate, t.Good, t.Failed = t.Rate+one.Rate, t.Good+one.Good, t.Failed+one.Failed
-		t.P50, t.P99 = max(t.P50, one.P50), max(t.P99, one.P99) // the slowest gateway's
+		t.P50, t.P99 = max(t.P50, one.P50), max(t.P99, one.P99) // of the slowest gateway
 	}
 	if t.Good == 0 {
-		return t, s, fmt.Errorf("no answer was right of %d", t.Failed)
+		return t, s, fmt.Errorf("all %d answers were wrong", t.Failed)
 	}
 	if s.refused, err = refusedBy(ctx, gates); err != nil {
 		return t, s, err
@@ -85,21 +85,22 @@ func gatesCPU(gates []*gate.Gate) (total time.Duration) {
 	return total
 }
 
-// statementsOf is how many statements of a kind gateways have sent, by their metrics; those of SQLite tell none.
+// statementsOf returns how many statements of an operation the gateways have sent, by their metrics. Gateways on SQLite
+// have no such metric.
 func statementsOf(ctx context.Context, gates []*gate.Gate, operation string) (float64, error) {
 	by, err := counted(ctx, gates, `jobgate_store_duration_seconds_count\{operation="(`+operation+`)",[^}]*\}`)
 	return by[operation], err
 }
 
-// refusedBy is how many requests gateways have answered without success, by outcome. What the load counts as wrong beyond
-// them had no answer within wrk's time limit of 2 s.
+// refusedBy returns how many requests the gateways have answered without success, by outcome. Any further failures that
+// the load counts are wrk's timeouts after 2 s.
 func refusedBy(ctx context.Context, gates []*gate.Gate) (map[string]float64, error) {
 	by, err := counted(ctx, gates, `jobgate_request_duration_seconds_count\{outcome="([a-z_]+)",[^}]*\}`)
 	delete(by, "ok")
 	return by, err
 }
 
-// counted adds up gateways' counters that a pattern matches, by its group.
+// counted adds up the gateways' counters that match a pattern, by the value of its group.
 func counted(ctx context.Context, gates []*gate.Gate, pattern string) (map[string]float64, error) {
 	line := regexp.MustCompile(`(?m)^` + pattern + ` ([0-9.e+]+)$`)
 	by := make(map[string]float64)
@@ -119,19 +120,20 @@ func counted(ctx context.Context, gates []*gate.Gate, pattern string) (map[strin
 	return by, nil
 }
 
-// The reports of an execution's life: it sets a timer, it goes on, it ends.
+// lifeBodies are the updates of one execution: it starts with a timer, continues and succeeds.
 var lifeBodies = []string{
 	`{"status":"IN_PROGRESS","statusDetails":{"step":"download"}}`,
 	`{"status":"IN_PROGRESS","statusDetails":{"step":"install"}}`,
 	`{"status":"SUCCEEDED","statusDetails":{"step":"done"}}`,
 }
 
-// lifeBlock is how many things are between two reports of one: more than there are callers, so that none overtakes.
+// lifeBlock is the number of other things between two updates of one thing. It exceeds the number of callers, so that
+// updates of one thing cannot overtake each other.
 const lifeBlock = 4096
 
-// lifeScript is wrk's script for the reports of the things of a group from first on, below end, in the order of their
-// lives; one thing after another by chance, as devices come. The requests are made beforehand; the load ends when there
-// are no more.
+// lifeScript returns wrk's script with the updates of a group's things from first up to, but not including, end. Each
+// thing's updates are in order, and the things are in random order. The requests are built beforehand; the load ends
+// after the last one.
 func lifeScript(group string, n, first, end int, path string) string {
 	random := rand.New(rand.NewPCG(1, uint64(first)))
 	var b strings.Builder

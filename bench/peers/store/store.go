@@ -1,4 +1,4 @@
-// Package store measures gateways on PostgreSQL beside pgbench and SQLite.
+// Package store compares gateways on PostgreSQL with pgbench and with SQLite.
 package store
 
 import (
@@ -22,35 +22,35 @@ import (
 )
 
 const (
-	groupFailed = "failed-" // one thing, whose job gets the executions of all others
+	groupFailed = "failed-" // has one thing; its job gets failed executions of all things
 	jobFailed   = "job-failed"
 	manyCallers = 512 // at saturation
 	fewCallers  = 16
 	fleetGates  = 3
 
-	storeTurns = 3 * 5           // of a round: calls and contestants
-	storeLimit = 7 * time.Minute // all else: a million things, their job, the copy, the failures
+	storeTurns = 3 * 5           // per round: calls × contestants
+	storeLimit = 7 * time.Minute // for the rest: a million things, their job, the copy, the failures
 )
 
-// storeRun is the comparison under way.
+// storeRun is a comparison in progress.
 type storeRun struct {
 	*setup.Options
 	sts    string // URL
 	db     *database
 	gate   *gate.Gate   // on PostgreSQL
-	others []*gate.Gate // likewise, beside it
+	others []*gate.Gate // further gateways on PostgreSQL
 	file   *gate.Gate   // on SQLite
-	job    int64        // the row of gate.JobFleet
-	first  int64        // the row of the first of its things
+	job    int64        // row id of gate.JobFleet
+	first  int64        // row id of the first of its things
 	spent  int          // things whose executions have ended
 	facts  *table.Table
 	config server.Settings
 }
 
-// Compare measures gateways on PostgreSQL beside pgbench on the same server, and beside SQLite. The server has a core
-// of its own; gateways, devices and pgbench share the other.
+// Compare compares gateways on PostgreSQL with pgbench on the same server, and with SQLite. The server has its own core;
+// gateways, devices and pgbench share the other.
 //
-//	things by SQL ─▶ CreateJob, rollout ─▶ sizes ─▶ reads, reports in turns ─▶ failures
+//	things by SQL ─▶ CreateJob, rollout ─▶ sizes ─▶ reads, updates in turns ─▶ failures
 //	                  devices meanwhile             pgbench | 1, 3 gateways | SQLite          both
 func Compare(ctx context.Context, o *setup.Options) (err error) {
 	limit := storeLimit + time.Duration(o.Rounds*storeTurns)*(o.WrkLength()+2*time.Second)
@@ -75,7 +75,7 @@ func Compare(ctx context.Context, o *setup.Options) (err error) {
 	defer func() { r.gate.Stop() }()
 	fmt.Printf("## Jobs on PostgreSQL, %s things\n\n%s on core %d, `%s`, the rest stock, data on %s; gateways, devices and pgbench (%d clients, prepared) on core %d.\n\n",
 		table.Thousands(float64(o.Things)), setup.Output(r.db.Program("postgres"), "--version"), o.ServerCore, databaseSettings, jobs.FileSystem(o.Folder), pgbenchClients, o.LoadCore)
-	for _, step := range []func(context.Context) error{r.rollOut, r.measureSizes, r.startFile, r.compareReads, r.compareReports, r.measureFailures} {
+	for _, step := range []func(context.Context) error{r.rollOut, r.measureSizes, r.startFile, r.compareReads, r.compareUpdates, r.measureFailures} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func Compare(ctx context.Context, o *setup.Options) (err error) {
 	return nil
 }
 
-// rollOut registers the things, and watches what devices notice while their job is queued.
+// rollOut registers the things and measures devices' latency while their job is queued.
 func (r *storeRun) rollOut(ctx context.Context) error {
 	for name, n := range map[string]int{gate.GroupFleet: r.Things, groupFailed: 1} {
 		if err := r.db.fill(ctx, name, n); err != nil {
@@ -105,7 +105,7 @@ func (r *storeRun) rollOut(ctx context.Context) error {
 		}
 		polled <- err
 	}()
-	if err := process.Sleep(ctx, time.Second); err != nil { // the warm-up
+	if err := process.Sleep(ctx, time.Second); err != nil { // for the warm-up
 		return err
 	}
 	begun := time.Now()
@@ -128,7 +128,7 @@ func (r *storeRun) rollOut(ctx context.Context) error {
 		Scan(&r.job, &r.first)
 }
 
-// measureSizes says what things and executions take on disk, with their indexes.
+// measureSizes measures the disk space of things and executions, with their indexes.
 func (r *storeRun) measureSizes(ctx context.Context) error {
 	if err := r.db.exec(ctx, "VACUUM ANALYZE"); err != nil {
 		return err
@@ -143,14 +143,14 @@ func (r *storeRun) measureSizes(ctx context.Context) error {
 	return nil
 }
 
-// startFile starts a gateway on SQLite, to which the store is copied.
+// startFile starts a gateway on a copy of the store in SQLite.
 func (r *storeRun) startFile(ctx context.Context) error {
 	took, err := r.copyToFile(ctx, "copy.db")
 	r.facts.Add("`store copy` to SQLite", fmt.Sprintf("%.1f s", took.Seconds()), "")
 	return err
 }
 
-// copyToFile copies the store as it is now to SQLite, and starts a gateway on that in the place of the one before.
+// copyToFile copies the current store to SQLite and starts a gateway on the copy, in place of the previous one.
 func (r *storeRun) copyToFile(ctx context.Context, name string) (took time.Duration, err error) {
 	if r.file != nil {
 		r.file.Stop()
@@ -163,14 +163,14 @@ func (r *storeRun) copyToFile(ctx context.Context, name string) (took time.Durat
 		}
 	}
 	took = time.Since(begun)
-	if err := r.db.connect(ctx); err != nil { // the fence ended the connection
+	if err := r.db.connect(ctx); err != nil { // fencing closed the connection
 		return took, err
 	}
 	r.file, err = gate.Start(ctx, r.Options, server.Settings{Store: path, Client: true}, r.sts)
 	return took, err
 }
 
-// measureFailures gives a job as many failures as there are things, and asks for them in pages.
+// measureFailures gives a job as many failures as there are things, and lists them in pages.
 func (r *storeRun) measureFailures(ctx context.Context) error {
 	if _, err := r.gate.CreateTimed(ctx, jobFailed, groupFailed); err != nil {
 		return err

@@ -13,7 +13,7 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// The statements of pgbench: what a gateway reads of one execution, and what it writes.
+// The statements of pgbench: a gateway's read and write of one execution.
 const (
 	rowColumns = "thing, job, number, version, status, forced, retry, retry_timed_out, queued, started, updated, deadline, step, details"
 	rowSelect  = "SELECT " + rowColumns + " FROM executions WHERE thing = :thing AND job = :job;"
@@ -21,18 +21,18 @@ const (
 		"WHERE thing = :thing AND job = :job RETURNING " + rowColumns + ";"
 )
 
-// storeContestant is a contestant with what its gateways did.
+// storeContestant is a contestant with its gateways' own figures.
 type storeContestant struct {
 	*rounds.Contestant
-	more []storeTurn
+	more []storeTurn // one per turn
 }
 
-// storeCall is something that devices ask for.
+// storeCall is a kind of request from devices.
 type storeCall struct {
 	title, operation, statement string
-	script                      func(part, parts int) string // of a gateway that is one of several; each call gives other things
+	script                      func(part, parts int) string // for one of several gateways
 	many, few, fleet, rate      string                       // goals
-	polling                     bool                         // gateways stay for the next turn: devices that poll ask those that know them
+	polling                     bool                         // gateways keep running for the next turn, with warm caches, as polling devices find them
 }
 
 func (r *storeRun) compareReads(ctx context.Context) error {
@@ -54,14 +54,14 @@ func (r *storeRun) reading(path string) func(int, int) string {
 	return func(int, int) string { return load.DeviceScript(gate.GroupFleet, r.Things, path, "GET", "") }
 }
 
-// compareReports lets executions live: each of their reports is on disk when it is answered.
-func (r *storeRun) compareReports(ctx context.Context) error {
+// compareUpdates runs executions from their start to their end. Each update is on disk when it is answered.
+func (r *storeRun) compareUpdates(ctx context.Context) error {
 	before, err := r.updates(ctx)
 	if err != nil {
 		return err
 	}
 	c := storeCall{
-		title: "UpdateJobExecution: an execution begins, goes on and ends", operation: "write", statement: rowUpdate, script: r.living(),
+		title: "UpdateJobExecution: an execution begins, goes on and ends", operation: "write", statement: rowUpdate, script: r.updating(),
 		many: "CPU ≤ 0.45, rate ≥ 2, p99 ≤ 25 ms", fleet: "CPU ≤ 1.4 × one gateway's",
 	}
 	if err := r.compareCall(ctx, c); err != nil {
@@ -75,9 +75,9 @@ func (r *storeRun) compareReports(ctx context.Context) error {
 	return nil
 }
 
-// living gives each turn things of its own, whose executions it ends.
-func (r *storeRun) living() func(part, parts int) string {
-	each := r.Things / (r.Rounds * 4) // one, three and few callers' gateways; SQLite has its own store, and the same things
+// updating returns the scripts of compareUpdates: each turn ends the executions of different things.
+func (r *storeRun) updating() func(part, parts int) string {
+	each := r.Things / (r.Rounds * 4) // four contestants run gateways, although SQLite has its own store
 	return func(part, parts int) string {
 		first := r.spent
 		r.spent += each / parts
@@ -87,13 +87,13 @@ func (r *storeRun) living() func(part, parts int) string {
 
 type updates struct{ all, hot float64 }
 
-// updates is how many updates of executions there were, by the server's statistics.
+// updates returns the number of updates of executions so far, by the server's statistics.
 func (r *storeRun) updates(ctx context.Context) (u updates, err error) {
 	err = r.db.conn.QueryRow(ctx, "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'executions'").Scan(&u.all, &u.hot)
 	return u, err
 }
 
-// compareCall lets pgbench, one gateway with many and with few callers, three gateways, and one on SQLite take turns.
+// compareCall measures in turns pgbench, one gateway with many and with few callers, three gateways, and one on SQLite.
 func (r *storeRun) compareCall(ctx context.Context, c storeCall) error {
 	if !strings.Contains(c.title, r.Only) {
 		return nil
@@ -138,7 +138,7 @@ func (r *storeRun) compareCall(ctx context.Context, c storeCall) error {
 	return nil
 }
 
-// refusals says what the gateways answered without success in all turns.
+// refusals lists the gateways' answers without success in all turns, by outcome.
 func (s *storeContestant) refusals() string {
 	by := make(map[string]float64)
 	for _, m := range s.more {
@@ -156,7 +156,7 @@ func (s *storeContestant) refusals() string {
 	return strings.TrimSpace(text)
 }
 
-// turnOf loads the gateways once.
+// turnOf runs one turn of load on the gateways.
 func (s *storeContestant) turnOf(ctx context.Context, r *storeRun, c storeCall, gates []*gate.Gate, callers int) (rounds.Turn, error) {
 	scripts := make([]string, len(gates))
 	for i := range scripts {
@@ -167,7 +167,7 @@ func (s *storeContestant) turnOf(ctx context.Context, r *storeRun, c storeCall, 
 	return t, err
 }
 
-// together is the gateway and others beside it, which run until stopOthers.
+// together returns n gateways: r.gate and others, which run until stopOthers.
 func (r *storeRun) together(ctx context.Context, n int) ([]*gate.Gate, error) {
 	for len(r.others) < n-1 {
 		g, err := gate.Start(ctx, r.Options, r.config, r.sts)
@@ -186,7 +186,7 @@ func (r *storeRun) stopOthers() {
 	r.others = nil
 }
 
-// printStore writes the medians of all turns. The first is the reference.
+// printStore prints the medians of all turns. The first contestant is the reference.
 func printStore(title string, all []*storeContestant) {
 	fmt.Printf("### %s\n\n", title)
 	t := table.New("<", "requests/s", "ratio (lowest … highest)", "database's CPU a request", "ratio (lowest … highest)", "<goal", "a statement", "gateways' CPU a request", "p50", "p99")
