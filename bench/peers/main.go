@@ -1,12 +1,12 @@
-// Command peers compares jobgate with what else there is, on one machine: the servers
-// take turns on one core, and the load comes from the other.
+// Command peers compares jobgate with alternatives on one machine: the servers take turns
+// on one core, and the load comes from the other.
 //
 //	go run -C bench/peers .              the comparisons: http, url, template
 //	go run -C bench/peers . generator    jobgate bench beside wrk
 //	go run -C bench/peers . idle         memory per idle connection, latency meanwhile
-//	go run -C bench/peers . polling      the same of connections that ask once a minute
+//	go run -C bench/peers . polling      the same for connections with a request a minute
 //	go run -C bench/peers . wake         the first request of a parked connection, beside others
-//	go run -C bench/peers . floods       30,000 connections that never ask, and devices that do
+//	go run -C bench/peers . floods       30,000 connections without a complete request, and devices
 //	go run -C bench/peers . handshakes   TLS handshakes per second, and their CPU time
 //	go run -C bench/peers . documents    1 to 100,000 documents, requested at random
 //	go run -C bench/peers . fleet        1,000,000 devices that poll once a minute
@@ -19,11 +19,11 @@
 //	build jobgate ─▶ start servers (taskset: server core) ─▶ rounds in turns ─▶ medians, ratios
 //	                 server/conf/*: jobgate.yaml, nginx…     wrk (taskset: load core)
 //
-// What all share is in setup, process, server and load, rounds and table; each of documents, connections, jobs, store and so
+// The shared code is in setup, process, server, load, rounds and table; each of documents, connections, jobs, store and so
 // on is one group of comparisons.
 //
-// It is a module of its own, so that its rivals stay out of jobgate's go.mod. What it
-// prints is Markdown.
+// peers is a separate module, so that the rivals stay out of jobgate's go.mod. Its output
+// is Markdown.
 package main
 
 import (
@@ -54,11 +54,11 @@ import (
 // comparison is one word of the command line.
 type comparison struct {
 	name   string
-	always bool // also when no word is given
+	always bool // run even if no word is given
 	run    func(context.Context, *setup.Options) error
 }
 
-// comparisons are all of them, in the order in which they run.
+// comparisons are all comparisons, in the order in which they run.
 var comparisons = []comparison{
 	{"http", true, documents.Compare},
 	{"url", true, micro.URL},
@@ -98,7 +98,7 @@ func main() {
 	end(err)
 }
 
-// end ends the program, with its error if there is one.
+// end exits the program, and prints err if it is not nil.
 func end(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "peers:", err)
@@ -123,7 +123,7 @@ func run(ctx context.Context) error {
 	words := flag.Args()
 	for _, w := range words {
 		if !slices.ContainsFunc(comparisons, func(c comparison) bool { return c.name == w }) {
-			return fmt.Errorf("there is no comparison %q: %s", w, comparisonNames())
+			return fmt.Errorf("unknown comparison %q: it is one of %s", w, comparisonNames())
 		}
 	}
 	if err := o.Check(); err != nil {

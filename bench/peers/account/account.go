@@ -1,5 +1,5 @@
-// Package account is the AWS account of all comparisons: the credentials and the objects that every signer signs for. They
-// are examples and open nothing.
+// Package account is the AWS account of all comparisons: the credentials and objects of every signer. They are examples and
+// give access to nothing.
 package account
 
 import (
@@ -14,10 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Session is the token that all signers use: 900 bytes, as STS's are.
+// Session is the session token of all signers: 900 bytes, about as long as STS's tokens.
 var Session = "IQoJb3JpZ2luX2VjE" + strings.Repeat("AbCdEfGhIjKlMnOpQrStUvWxYz0123456789+/", 24)[:881] + "=="
 
-// The credentials of all signers. They are examples and open nothing.
+// The credentials of all signers. They are examples and give access to nothing.
 const (
 	AccessKeyID = "ASIAIOSFODNN7EXAMPLE"
 	SecretKey   = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -25,29 +25,29 @@ const (
 	BucketName  = "firmware"
 )
 
-// What is in all URLs.
+// The host and lifetime of all URLs.
 const (
 	URLHost  = "s3.us-east-1.amazonaws.com"
 	Lifetime = time.Hour
 )
 
-// Environment gives jobgate those credentials.
+// Environment returns jobgate's environment with these credentials.
 func Environment() []string {
 	return append(os.Environ(),
 		"AWS_ACCESS_KEY_ID="+AccessKeyID, "AWS_SECRET_ACCESS_KEY="+SecretKey, "AWS_SESSION_TOKEN="+Session, "AWS_REGION="+Region,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
 }
 
-// AssumeRole answers as STS's AssumeRole does, with the credentials of all.
+// AssumeRole answers like STS's AssumeRole, with the credentials of all signers.
 func AssumeRole(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/xml")
 	_, _ = fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>`+
 		`<AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken><Expiration>%s</Expiration>`+
 		`</Credentials></AssumeRoleResult></AssumeRoleResponse>`,
-		AccessKeyID, SecretKey, Session, time.Now().Add(12*time.Hour).UTC().Format(time.RFC3339)) // jobgate tries again if it got no answer
+		AccessKeyID, SecretKey, Session, time.Now().Add(12*time.Hour).UTC().Format(time.RFC3339)) // jobgate retries if the write fails
 }
 
-// NewS3 is the SDK's client with the credentials of all.
+// NewS3 returns the SDK's client with the credentials of all signers.
 func NewS3() *s3.Client {
 	return s3.New(s3.Options{
 		Region: Region, UsePathStyle: true,

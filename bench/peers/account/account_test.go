@@ -4,7 +4,7 @@ import (
 	"testing"
 )
 
-// Session tokens of STS are about as long.
+// Session tokens of STS have about this length.
 func TestSession(t *testing.T) {
 	if len(Session) != 900 {
 		t.Errorf("the session token has %d bytes, want 900", len(Session))

@@ -18,13 +18,13 @@ import (
 	"jobgate/bench/peers/account"
 )
 
-// The head of all answers.
+// The headers of all answers.
 const (
 	contentType  = "application/json"
-	cacheControl = "no-store" // as jobgate says it
+	cacheControl = "no-store" // as in jobgate's answers
 )
 
-// CutPlaceholder returns what stands before and after the document's placeholder.
+// CutPlaceholder returns the text before and after the document's placeholder.
 func CutPlaceholder(document []byte) (before, after []byte) {
 	i := bytes.Index(document, []byte("${aws:iot:"))
 	j := i + bytes.IndexByte(document[i:], '}') + 1
@@ -39,10 +39,10 @@ func headFast(ctx *fasthttp.RequestCtx) {
 func answerNet(w http.ResponseWriter, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", cacheControl)
-	_, _ = w.Write(body) // the load counts what arrives
+	_, _ = w.Write(body) // if it fails, the load counts an error
 }
 
-// constant answers with the same bytes.
+// constant always answers with the same bytes.
 func constant(body []byte) fasthttp.RequestHandler {
 	return func(ctx *fasthttp.RequestCtx) {
 		headFast(ctx)
@@ -50,12 +50,12 @@ func constant(body []byte) fasthttp.RequestHandler {
 	}
 }
 
-// hashing answers with as many bytes as body has, into which it writes one signature:
-// it hashes what a canonical request would have, once, and authenticates a string to
-// sign, once. There is no less to a signed URL per device.
+// hashing answers with body, with its signature replaced: per request, it hashes as many
+// bytes as a canonical request has and computes one HMAC of a string to sign. This is
+// the least work for a signed URL per device.
 func hashing(body []byte) fasthttp.RequestHandler {
 	canonical := bytes.Repeat([]byte("x"), len(body))
-	// One core, one request at a time in the handler: the state needs no pool.
+	// On one core, the handler runs one request at a time, so its state needs no pool.
 	mac := hmac.New(sha256.New, []byte(account.SecretKey))
 	at := bytes.LastIndex(body, []byte("X-Amz-Signature=")) + len("X-Amz-Signature=")
 	toSign := make([]byte, 0, 256)
@@ -76,8 +76,8 @@ func hashing(body []byte) fasthttp.RequestHandler {
 	}
 }
 
-// signing signs with the SDK's signer, the fast way to use it: no client, no
-// middleware, one signer for all requests.
+// signing signs with the SDK's signer in its fastest form: no client, no middleware,
+// one signer for all requests.
 func signing(before, after []byte) fasthttp.RequestHandler {
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	creds := aws.Credentials{AccessKeyID: account.AccessKeyID, SecretAccessKey: account.SecretKey, SessionToken: account.Session}
@@ -100,8 +100,8 @@ func signing(before, after []byte) fasthttp.RequestHandler {
 	}
 }
 
-// deviceKey makes the object's key from a request's path: /things/NAME/document is
-// the device's, all others are one object.
+// deviceKey returns the object's key for a request's path: NAME/v7.bin for
+// /things/NAME/document, and the same key for all other paths.
 func deviceKey(path []byte) []byte {
 	if rest, ok := bytes.CutPrefix(path, []byte("/things/")); ok {
 		name, _, _ := bytes.Cut(rest, []byte("/"))
@@ -110,7 +110,7 @@ func deviceKey(path []byte) []byte {
 	return []byte("images/v7.bin")
 }
 
-// presigning signs with the SDK's presign client, the way its documentation shows.
+// presigning signs with the SDK's presign client, as in its documentation.
 func presigning(before, after []byte) http.HandlerFunc {
 	client := s3.NewPresignClient(account.NewS3())
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -1,5 +1,5 @@
-// Package bare has servers that do nothing but what a comparison needs beside jobgate: the same bytes, one hash and one HMAC,
-// or an SDK's signer for each request. This program runs them in processes of their own: serve-peer NAME ADDRESS FOLDER.
+// Package bare has minimal servers to compare jobgate with. They send the same bytes, compute one hash and one HMAC, or run
+// an SDK's signer for each request. Each runs in its own process: serve-peer NAME ADDRESS FOLDER.
 package bare
 
 import (
@@ -17,14 +17,14 @@ import (
 	"jobgate/bench/peers/certificates"
 )
 
-// Word is the first argument of this program when it is one of the servers that
-// it compares: serve-peer NAME ADDRESS FOLDER.
+// Word is the first argument of this program when it runs one of these servers:
+// serve-peer NAME ADDRESS FOLDER.
 const Word = "serve-peer"
 
 // The servers of this program.
 const (
 	Fasthttp     = "fasthttp"          // the same bytes, nothing else
-	FasthttpMTLS = "fasthttp-mtls"     // the same to clients with a certificate
+	FasthttpMTLS = "fasthttp-mtls"     // the same, for clients with a certificate
 	Unfilled     = "fasthttp-template" // the unfilled document: an upstream
 	Hashing      = "fasthttp-hash"     // one SHA-256 and one HMAC, as many bytes
 	Signer       = "fasthttp-v4signer" // the SDK's signer for each request
@@ -32,7 +32,7 @@ const (
 	Presigner    = "nethttp-s3presign" // the SDK's presign client for each request
 )
 
-// File holds the bytes that all answer with, under the folder static.
+// File is the file in the folder static with the answer of the servers.
 const File = "hot"
 
 // Serve runs one of the servers until it is killed.
@@ -76,10 +76,10 @@ func Serve(args []string) error {
 	case NetHTTP:
 		return serveNet(address, func(w http.ResponseWriter, _ *http.Request) { answerNet(w, body) })
 	}
-	return fmt.Errorf("there is no server %q", name)
+	return fmt.Errorf("unknown server %q", name)
 }
 
-// serveFast is a fasthttp server with the same timeouts and limits as jobgate's; secure is nil for plain HTTP.
+// serveFast runs a fasthttp server with jobgate's timeouts and limits; secure is nil for plain HTTP.
 func serveFast(address string, secure *tls.Config, handler fasthttp.RequestHandler) error {
 	s := &fasthttp.Server{
 		Handler: handler, ReadBufferSize: 8 << 10, MaxRequestBodySize: 1 << 20, SecureErrorLogMessage: true,
@@ -96,7 +96,8 @@ func serveFast(address string, secure *tls.Config, handler fasthttp.RequestHandl
 	return s.Serve(ln)
 }
 
-// mutualTLS is TLS with the run's certificate, for clients with one of the devices' authority.
+// mutualTLS returns a TLS configuration with the run's certificate that requires a client certificate from the devices'
+// authority.
 func mutualTLS(folder string) (*tls.Config, error) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem"))
 	if err != nil {
@@ -111,7 +112,7 @@ func mutualTLS(folder string) (*tls.Config, error) {
 	return c, nil
 }
 
-// serveNet is a net/http server with them.
+// serveNet runs a net/http server with the same timeouts and limits.
 func serveNet(address string, handler http.HandlerFunc) error {
 	s := &http.Server{
 		Addr: address, Handler: handler, MaxHeaderBytes: 8 << 10,

@@ -1,4 +1,5 @@
-// Package certificates makes the certificates of a run, in its folder: the servers', and those of devices with their authority.
+// Package certificates creates the certificates of a run in its folder: those of servers and devices, and the devices'
+// authority.
 package certificates
 
 import (
@@ -17,13 +18,13 @@ import (
 	"time"
 )
 
-// Authority signs certificates, all of which are ECDSA P-256, as most are today.
+// Authority signs certificates, all with ECDSA P-256 keys, as most have today.
 type Authority struct {
 	Certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
 }
 
-// WriteServer makes a certificate for 127.0.0.1 that has signed itself in the run's folder: cert.pem and key.pem.
+// WriteServer creates a self-signed certificate for 127.0.0.1 in the run's folder: cert.pem and key.pem.
 func WriteServer(folder string) error {
 	t := certificateOf("127.0.0.1", x509.ExtKeyUsageServerAuth)
 	t.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
@@ -34,7 +35,7 @@ func WriteServer(folder string) error {
 	return writePair(folder, "cert.pem", "key.pem", pair)
 }
 
-// WriteAuthority makes an authority for devices' certificates in the run's folder: ca.pem and ca-key.pem.
+// WriteAuthority creates an authority for devices' certificates in the run's folder: ca.pem and ca-key.pem.
 func WriteAuthority(folder string) error {
 	t := certificateOf("devices", x509.ExtKeyUsageClientAuth)
 	t.IsCA, t.BasicConstraintsValid, t.KeyUsage = true, true, x509.KeyUsageCertSign
@@ -45,7 +46,7 @@ func WriteAuthority(folder string) error {
 	return writePair(folder, "ca.pem", "ca-key.pem", pair)
 }
 
-// WriteDevice makes a device's certificate in the run's folder: device.pem and device-key.pem.
+// WriteDevice creates a device's certificate in the run's folder: device.pem and device-key.pem.
 func WriteDevice(folder string) error {
 	devices, err := ReadAuthority(folder)
 	if err != nil {
@@ -58,7 +59,7 @@ func WriteDevice(folder string) error {
 	return writePair(folder, "device.pem", "device-key.pem", pair)
 }
 
-// ReadAuthority reads what WriteAuthority made.
+// ReadAuthority reads the authority that WriteAuthority created.
 func ReadAuthority(folder string) (*Authority, error) {
 	pair, err := tls.LoadX509KeyPair(filepath.Join(folder, "ca.pem"), filepath.Join(folder, "ca-key.pem"))
 	if err != nil {
@@ -67,7 +68,7 @@ func ReadAuthority(folder string) (*Authority, error) {
 	return &Authority{pair.Leaf, pair.PrivateKey.(*ecdsa.PrivateKey)}, nil
 }
 
-// Issue makes a device's certificate.
+// Issue creates a device's certificate.
 func (a *Authority) Issue(name string) (tls.Certificate, error) {
 	return a.sign(certificateOf(name, x509.ExtKeyUsageClientAuth))
 }
@@ -80,11 +81,11 @@ func certificateOf(name string, usage x509.ExtKeyUsage) *x509.Certificate {
 	}
 }
 
-// sign makes a key and its certificate; the zero authority lets it sign itself.
+// sign creates a key and its certificate; with the zero Authority, the certificate is self-signed.
 func (a *Authority) sign(t *x509.Certificate) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("cannot make a key: %w", err)
+		return tls.Certificate{}, fmt.Errorf("cannot create a key: %w", err)
 	}
 	parent, by := a.Certificate, a.key
 	if parent == nil {
@@ -92,7 +93,7 @@ func (a *Authority) sign(t *x509.Certificate) (tls.Certificate, error) {
 	}
 	certificate, err := x509.CreateCertificate(rand.Reader, t, parent, &key.PublicKey, by)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("cannot make a certificate: %w", err)
+		return tls.Certificate{}, fmt.Errorf("cannot create a certificate: %w", err)
 	}
 	return tls.Certificate{Certificate: [][]byte{certificate}, PrivateKey: key}, nil
 }

@@ -1,4 +1,4 @@
-// Package generator compares jobgate bench with wrk, and finds the rates that it holds.
+// Package generator compares jobgate bench with wrk, and finds the rates that jobgate bench sustains.
 package generator
 
 import (
@@ -16,8 +16,8 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// Compare compares jobgate bench with wrk at saturating one core with the same
-// connections, and says which rates it holds in an open loop.
+// Compare compares jobgate bench with wrk when both saturate one core with the same
+// number of connections, and prints the rates that jobgate bench sustains in an open loop.
 func Compare(ctx context.Context, o *setup.Options) error {
 	if err := server.BareAnswer(ctx, o); err != nil {
 		return err
@@ -63,7 +63,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return holdRates(ctx, o, process.URL(fastPort, "/hot"))
 }
 
-// holdRates asks for higher and higher rates until the generator says that it cannot.
+// holdRates measures increasing rates until one is missed by more than 5 %.
 func holdRates(ctx context.Context, o *setup.Options, url string) error {
 	fmt.Printf("### Rates held in an open loop\n\n")
 	t := table.New("asked for", "good answers", "off by", "own delay p50", "p99", "CPU", "<says of itself")

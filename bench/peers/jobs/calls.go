@@ -19,15 +19,15 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// DeviceCall is something that devices ask for.
+// DeviceCall is a kind of request from devices.
 type DeviceCall struct {
 	Title, group string
 	method, path string // path after the thing's name
-	body         string // of a change, which is on disk when it is answered
+	body         string // of an update, which is on disk when it is answered; "": a read
 	goal         string
 }
 
-// What devices ask for.
+// The calls of devices.
 var (
 	DescribeCall = DeviceCall{"DescribeJobExecution with document", gate.GroupFleet, http.MethodGet, "/jobs/" + gate.JobFleet, "", "≥ 0.75"}
 	SignedCall   = DeviceCall{"DescribeJobExecution with document and a signed URL", gate.GroupSigned, http.MethodGet, "/jobs/" + gate.JobSigned, "", "≥ 0.75"}
@@ -36,7 +36,7 @@ var (
 	UpdateCall   = DeviceCall{"UpdateJobExecution, on disk when answered", gate.GroupFleet, http.MethodPost, "/jobs/" + gate.JobFleet, load.UpdateBody, "≥ 10,000/s, p99 ≤ 100 ms"}
 )
 
-// connections is how many devices ask at once.
+// connections is the number of concurrent devices.
 func (r *Run) connections(c DeviceCall) int {
 	if c.body != "" {
 		return updateClients
@@ -44,7 +44,7 @@ func (r *Run) connections(c DeviceCall) int {
 	return r.Options.Connections
 }
 
-// members is how many things the group of a call has.
+// members is the number of things in the group of a call.
 func (r *Run) members(c DeviceCall) int {
 	if c.group == gate.GroupFleet {
 		return r.Things
@@ -52,7 +52,7 @@ func (r *Run) members(c DeviceCall) int {
 	return r.small
 }
 
-// compareReads compares what devices read with a bare server that writes as many bytes.
+// compareReads compares devices' reads with a bare server that sends the same answer.
 func (r *Run) compareReads(ctx context.Context) error {
 	for _, c := range []DeviceCall{DescribeCall, SignedCall, NextCall, NothingCall} {
 		answer, err := r.Gate.Answer(ctx, process.URL(r.Gate.Port, "/things/"+load.ThingName(c.group, r.members(c), 0)+c.path))
@@ -60,7 +60,7 @@ func (r *Run) compareReads(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", c.Title, err)
 		}
 		if strings.Contains(string(answer), "${aws:iot:") {
-			return fmt.Errorf("%s: jobgate's answer is not filled: %d bytes", c.Title, len(answer))
+			return fmt.Errorf("%s: jobgate's answer of %d bytes has an unfilled placeholder", c.Title, len(answer))
 		}
 		r.answers[c.Title] = answer
 		if err := r.beside(ctx, c, identity{bare: bare.Fasthttp, load: r.PlainLoad}); err != nil {
@@ -70,7 +70,7 @@ func (r *Run) compareReads(ctx context.Context) error {
 	return nil
 }
 
-// beside lets jobgate and, unless something has to be on disk, a bare server with the same answer take turns.
+// beside measures in turns jobgate and, for reads, a bare server with the same answer.
 func (r *Run) beside(ctx context.Context, c DeviceCall, i identity) error {
 	turns := func(name string, p *process.Process, port int) *rounds.Contestant {
 		return &rounds.Contestant{Name: name, Server: p, Run: func(ctx context.Context) (rounds.Turn, error) { return i.load(ctx, c, port) }}
@@ -92,7 +92,7 @@ func (r *Run) beside(ctx context.Context, c DeviceCall, i identity) error {
 		all = append(all, rounds.Against(turns(fmt.Sprintf("fasthttp, the same %d bytes", len(answer)), bare, port)))
 	}
 	gate := rounds.Aiming(c.goal, turns("jobgate", r.Gate.Process, r.Gate.Port))
-	gate.Reference = c.body != "" // it stands alone
+	gate.Reference = c.body != "" // an update has no rival
 	all = append(all, gate)
 	if err := rounds.Take(ctx, r.Options, all); err != nil {
 		return fmt.Errorf("%s: %w", c.Title, err)
@@ -101,14 +101,14 @@ func (r *Run) beside(ctx context.Context, c DeviceCall, i identity) error {
 	return nil
 }
 
-// PlainLoad is wrk, believed by its path.
+// PlainLoad runs wrk without authentication: the path names the thing.
 func (r *Run) PlainLoad(ctx context.Context, c DeviceCall, port int) (rounds.Turn, error) {
 	o := *r.Options
 	o.Connections = r.connections(c)
 	return load.Wrk(ctx, &o, process.URL(port, ""), load.DeviceScript(c.group, r.members(c), c.path, c.method, c.body))
 }
 
-// compareUpdates measures how many reports a second are on disk when they are answered.
+// compareUpdates measures updates a second, each on disk when it is answered.
 func (r *Run) compareUpdates(ctx context.Context) error {
 	if err := r.beside(ctx, UpdateCall, identity{load: r.PlainLoad}); err != nil {
 		return err
@@ -122,7 +122,7 @@ func (r *Run) compareUpdates(ctx context.Context) error {
 	return nil
 }
 
-// syncTime measures what a small durable write takes, at the median and the 99th percentile.
+// syncTime measures the duration of a small durable write: the median and the 99th percentile.
 func syncTime(path string) (mid, high time.Duration, err error) {
 	f, err := os.Create(path)
 	if err != nil {

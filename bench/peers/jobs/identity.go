@@ -23,16 +23,16 @@ import (
 	"jobgate/bench/peers/rounds"
 )
 
-// identity is how devices prove who they are.
+// identity is a way in which devices authenticate.
 type identity struct {
 	mode  string // auth.mode
 	title string // in the tables
-	bare  string // the server of this program that stands beside jobgate
+	bare  string // the bare server that jobgate is compared with
 	load  func(ctx context.Context, c DeviceCall, port int) (rounds.Turn, error)
 }
 
-// compareIdentities repeats what devices do with devices that prove who they are. The bare server beside jobgate proves
-// nothing but what TLS does: it asks for a certificate of the same authority, and lets signatures be.
+// compareIdentities repeats the devices' calls with authenticated devices. The bare server only requires a client
+// certificate of the same authority; it does not check signatures.
 func (r *Run) compareIdentities(ctx context.Context) error {
 	if err := certificates.WriteAuthority(r.Folder); err != nil {
 		return err
@@ -58,7 +58,7 @@ func (r *Run) compareIdentities(ctx context.Context) error {
 	return nil
 }
 
-// SignedLoad is wrk with requests that are signed beforehand, each turn's anew: they are good for five minutes.
+// SignedLoad runs wrk with requests that are signed before each turn. Signatures are valid for five minutes.
 func (r *Run) SignedLoad(ctx context.Context, c DeviceCall, port int) (rounds.Turn, error) {
 	script, err := signedScript(ctx, c, r.members(c), time.Now())
 	if err != nil {
@@ -69,10 +69,10 @@ func (r *Run) SignedLoad(ctx context.Context, c DeviceCall, port int) (rounds.Tu
 	return load.Wrk(ctx, &o, process.URL(port, ""), script)
 }
 
-// signedNames is how many requests are signed for a turn.
+// signedNames is the number of requests signed for a turn.
 const signedNames = 10_000
 
-// signedScript is load.DeviceScript with requests that the operator's key has signed.
+// signedScript is load.DeviceScript with requests signed with the operator's key.
 func signedScript(ctx context.Context, c DeviceCall, n int, now time.Time) (string, error) {
 	random := rand.New(rand.NewPCG(1, 2))
 	signer, key := v4.NewSigner(), aws.Credentials{AccessKeyID: gate.OperatorID, SecretAccessKey: gate.OperatorSecret}
@@ -91,7 +91,7 @@ func signedScript(ctx context.Context, c DeviceCall, n int, now time.Time) (stri
 		if err := signer.SignHTTP(ctx, key, req, hash, "iot-jobs-data", account.Region, now); err != nil {
 			return "", err
 		}
-		if i%1000 == 0 && i > 0 { // Lua bounds the constants of a function
+		if i%1000 == 0 && i > 0 { // Lua limits the constants of a function
 			fmt.Fprintf(&b, "  more%d()\nend\nfunction more%d()\n", i, i)
 		}
 		fmt.Fprintf(&b, "  add(%q, %q, %q)\n", path, req.Header.Get("X-Amz-Date"), req.Header.Get("Authorization"))
@@ -100,8 +100,8 @@ func signedScript(ctx context.Context, c DeviceCall, n int, now time.Time) (stri
 	return b.String(), nil
 }
 
-// certifiedLoad is this program's own closed loop: each connection is a device with a certificate of its own, which is
-// more than wrk can do.
+// certifiedLoad runs this program's own closed loop, in which each connection is a device with its own certificate. wrk
+// has no client certificates.
 func (r *Run) certifiedLoad(ctx context.Context, c DeviceCall, port int) (rounds.Turn, error) {
 	return load.CertifiedTurn(ctx, r.Options, load.Certified{
 		Folder: r.Folder, Address: "127.0.0.1:" + strconv.Itoa(port), Length: r.Length, Connections: r.connections(c),

@@ -9,7 +9,7 @@ import (
 	"jobgate/bench/peers/gate"
 )
 
-// TestSignedScript has a signature for every request, all of which are the operator's.
+// TestSignedScript expects every request to be signed with the operator's key.
 func TestSignedScript(t *testing.T) {
 	script, err := signedScript(t.Context(), UpdateCall, 2500, time.Unix(1700000000, 0))
 	if err != nil {

@@ -24,11 +24,11 @@ import (
 )
 
 const (
-	updateRate    = 100 // of devices that report meanwhile, a second
-	updateClients = 256 // connections that report in a closed loop
+	updateRate    = 100 // updates a second during the rollout
+	updateClients = 256 // connections that send updates in a closed loop
 )
 
-// Run is the comparison under way.
+// Run is a comparison in progress.
 type Run struct {
 	*setup.Options
 	Gate  *gate.Gate
@@ -38,7 +38,7 @@ type Run struct {
 	empty int64  // live heap of a gateway without things, in bytes
 	facts *table.Table
 
-	answers map[string][]byte // by path after the thing's name: what jobgate answers, to be answered by a bare server
+	answers map[string][]byte // jobgate's answers by DeviceCall.Title, for the bare server
 }
 
 func NewRun(o *setup.Options, store, sts string) *Run {
@@ -63,7 +63,7 @@ func (r *Run) CreateSigned(ctx context.Context) error {
 	return r.Gate.Queued(ctx, gate.JobSigned, r.small)
 }
 
-// Compare measures the IoT Jobs service: a job on a group of many things, and what devices ask of it.
+// Compare measures the IoT Jobs service: a job on a group of many things, and devices' calls.
 //
 //	fill the store ─▶ start jobgate ─▶ CreateJob, rollout ─▶ heap ─▶ reads in turns ─▶ updates ─▶ the same with SigV4, mTLS
 //	                                    devices meanwhile            beside fasthttp
@@ -92,12 +92,12 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// FileSystem says on what a folder is: a sync costs what it costs there.
+// FileSystem returns the type of a folder's file system, which determines the cost of a sync.
 func FileSystem(folder string) string {
 	return setup.Output("stat", "-f", "-c", "%T", folder)
 }
 
-// MeasureEmpty takes the heap of a gateway without things.
+// MeasureEmpty measures the heap of a gateway without things.
 func (r *Run) MeasureEmpty(ctx context.Context) error {
 	g, err := gate.Start(ctx, r.Options, server.Settings{Store: filepath.Join(r.Folder, "empty.db")}, r.sts)
 	if err != nil {
@@ -108,7 +108,7 @@ func (r *Run) MeasureEmpty(ctx context.Context) error {
 	return err
 }
 
-// rollOut creates the jobs, and watches what devices notice while the large one is queued.
+// rollOut creates the jobs and measures devices' latency while the large one is queued.
 func (r *Run) rollOut(ctx context.Context) error {
 	if err := r.CreateSigned(ctx); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (r *Run) rollOut(ctx context.Context) error {
 	return nil
 }
 
-// devices lets devices poll and report, in open loops, from shortly before work begins until it ends.
+// devices runs open loops of polls and updates, from shortly before work begins until it ends.
 func (r *Run) devices(ctx context.Context, work func(context.Context) error) (all [2]*report.Result, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	running, stop := context.WithCancel(ctx)
@@ -166,7 +166,7 @@ func (r *Run) devices(ctx context.Context, work func(context.Context) error) (al
 	}
 	g.Go(func() error {
 		defer stop()
-		if err := process.Sleep(ctx, time.Second); err != nil { // the warm-up, and the start of the generators
+		if err := process.Sleep(ctx, time.Second); err != nil { // for the start and warm-up of the generators
 			return err
 		}
 		return work(ctx)
@@ -174,18 +174,19 @@ func (r *Run) devices(ctx context.Context, work func(context.Context) error) (al
 	return all, g.Wait()
 }
 
-// path is a device's URL for a job, as jobgate bench takes it.
+// path returns the URL template of a device's job for jobgate bench.
 func (r *Run) path(job string) string {
 	return process.URL(r.Gate.Port, "/things/{thingName}/jobs/"+job)
 }
 
-// Heap returns the running gateway's live heap in bytes, and what of it is a thing's beyond a gateway without any.
+// Heap returns the running gateway's live heap in bytes, and the part of it per thing: the growth over a gateway without
+// things.
 func (r *Run) Heap(ctx context.Context) (full int64, each float64, err error) {
 	full, err = r.Gate.Heap(ctx)
-	return full, float64(full-r.empty) / float64(r.Things+r.small), err // those of the idle group are in the heap all the same
+	return full, float64(full-r.empty) / float64(r.Things+r.small), err // things of the idle group are in the heap as well
 }
 
-// measureHeap takes the heap with all things, each of which has its job.
+// measureHeap measures the heap when each thing has its job.
 func (r *Run) measureHeap(ctx context.Context) error {
 	full, each, err := r.Heap(ctx)
 	if err != nil {

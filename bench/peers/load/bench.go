@@ -19,7 +19,7 @@ func Bench(ctx context.Context, o *setup.Options, args ...string) (*report.Resul
 	return BenchWith(ctx, o, nil, args...)
 }
 
-// BenchWith is Bench with more in its environment.
+// BenchWith is Bench with additional environment variables.
 func BenchWith(ctx context.Context, o *setup.Options, environment []string, args ...string) (*report.Result, error) {
 	args = append([]string{"-c", strconv.Itoa(o.LoadCore), o.Jobgate, "bench", "--quiet", "--json", "-"}, args...)
 	cmd := exec.CommandContext(ctx, "taskset", args...)
@@ -51,10 +51,10 @@ func Percentiles(r *report.Result) string {
 func BenchUntil(ctx context.Context, o *setup.Options, args ...string) (*report.Result, error) {
 	args = append([]string{"-c", strconv.Itoa(o.LoadCore), o.Jobgate, "bench", "--quiet", "--json", "-"}, args...)
 	cmd := exec.CommandContext(ctx, "taskset", args...)
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it reports what it has
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it still writes its report
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run() // fails whenever it was interrupted
+	err := cmd.Run() // returns an error after an interrupt
 	r, readErr := report.ReadJSON(&stdout)
 	if readErr != nil {
 		return nil, fmt.Errorf("jobgate bench: %w\n%s", errors.Join(readErr, err), &stderr)

@@ -20,21 +20,21 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// Word is the first argument of this program when it is the load of devices with certificates; what to do follows
+// Word is the first argument of this program when it runs the load of devices with certificates. The second is a Certified
 // as JSON.
 const Word = "load-peer"
 
-// Certified is such a load: connections that each ask again when they have their answer.
+// Certified is such a load: a closed loop on each connection.
 type Certified struct {
 	Folder, Address    string
 	Length             time.Duration
 	Connections        int
-	Group              string // of Things things, of whom every connection is another
-	Things             int
+	Group              string // its connections are different things
+	Things             int    // in Group
 	Method, Path, Body string // Path after the thing's name
 }
 
-// certifiedResult is its report.
+// certifiedResult is the report of such a load.
 type certifiedResult struct {
 	Rate     float64
 	P50, P99 time.Duration
@@ -42,7 +42,7 @@ type certifiedResult struct {
 	Failed   int64
 }
 
-// CertifiedTurn runs a load in a process of its own, on the load's core.
+// CertifiedTurn runs a load in its own process, on the load's core.
 func CertifiedTurn(ctx context.Context, o *setup.Options, c Certified) (rounds.Turn, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -66,7 +66,7 @@ func CertifiedTurn(ctx context.Context, o *setup.Options, c Certified) (rounds.T
 	return rounds.Turn{Rate: r.Rate, P50: r.P50, P99: r.P99, Good: r.Good, Failed: r.Failed}, nil
 }
 
-// RunCertified is that process.
+// RunCertified runs that process.
 func RunCertified(what string) error {
 	var c Certified
 	if err := json.Unmarshal([]byte(what), &c); err != nil {
@@ -113,7 +113,7 @@ type device struct {
 	failed    int64
 }
 
-// connect opens the i-th connection, as the i-th of the things that are as many steps apart.
+// connect opens the i-th connection. The connections' things are spread evenly over the group.
 func (c *Certified) connect(a *certificates.Authority, i int) (*device, error) {
 	name := ThingName(c.Group, c.Things, i*max(1, c.Things/c.Connections)%c.Things)
 	certificate, err := a.Issue(name)
@@ -122,7 +122,7 @@ func (c *Certified) connect(a *certificates.Authority, i int) (*device, error) {
 	}
 	d := tls.Dialer{
 		NetDialer: &net.Dialer{Timeout: 10 * time.Second},
-		Config:    &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificate}}, // the server's was made for this run
+		Config:    &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{certificate}}, // the server's certificate was made for this run
 	}
 	conn, err := d.Dial("tcp", c.Address)
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Certified) connect(a *certificates.Authority, i int) (*device, error) {
 	return &device{conn: conn.(*tls.Conn), reader: bufio.NewReader(conn), request: []byte(request)}, nil
 }
 
-// ask asks until the time has come, or the connection ends.
+// ask repeats the request until end or until the connection fails.
 func (d *device) ask(end time.Time) {
 	for begun := time.Now(); begun.Before(end); {
 		if _, err := d.conn.Write(d.request); err != nil {
@@ -155,7 +155,7 @@ func (d *device) ask(end time.Time) {
 	}
 }
 
-// answer reads one answer. It does not take the header apart beyond what that needs: the load shall not be the bottleneck.
+// answer reads one answer. It parses only the necessary parts of the header, so that the load is not the bottleneck.
 func (d *device) answer() (good bool, err error) {
 	line, err := d.reader.ReadSlice('\n')
 	if err != nil {

@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// scriptNames is how many requests a script makes beforehand.
+// scriptNames is the maximum number of requests that a script builds beforehand.
 const scriptNames = 100_000
 
-// DeviceHost is what signed requests call the server, whichever it is: it is part of what is signed.
+// DeviceHost is the Host header of signed requests, for any server. It is part of the signature.
 const DeviceHost = "devices.example.com"
 
-// UpdateBody is what a device reports, as often as it likes.
+// UpdateBody is the body of a device's update, which can be repeated any number of times.
 const UpdateBody = `{"status":"IN_PROGRESS","statusDetails":{"step":"download"}}`
 
-// ThingName is the i-th name of a group, as jobgate bench forms it.
+// ThingName returns the i-th thing's name in a group of n, as jobgate bench forms it.
 func ThingName(group string, n, i int) string {
 	return fmt.Sprintf("%s%0*d", group, len(strconv.Itoa(n-1)), i)
 }
 
-// DeviceScript is wrk's script for requests of random things, from a sequence that is the same in each turn. The
-// requests are made beforehand.
+// DeviceScript returns wrk's script for requests of random things, in the same sequence in each turn. The requests are
+// built beforehand.
 func DeviceScript(group string, n int, path, method, body string) string {
 	random := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
@@ -45,7 +45,7 @@ end
 	return b.String()
 }
 
-// LuaString writes a string without line ends as Lua's source; "" is nil, no body.
+// LuaString returns the Lua literal of a string without line breaks; for "" it is nil, for no body.
 func LuaString(s string) string {
 	if s == "" {
 		return "nil"
@@ -53,7 +53,7 @@ func LuaString(s string) string {
 	return "[[" + s + "]]"
 }
 
-// DeviceDocuments is wrk's script for a different device in each request: the requests are made
+// DeviceDocuments is wrk's script for a different device in each request. The requests are built
 // beforehand, so that wrk does no more work than for a single one.
 const DeviceDocuments = `
 local requests, next = {}, 0

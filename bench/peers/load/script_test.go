@@ -8,7 +8,7 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// TestThingName compares the names of wrk's scripts with those of the store and of jobgate bench.
+// TestThingName checks that names in wrk's scripts are those of jobgate bench.
 func TestThingName(t *testing.T) {
 	for _, n := range []int{1, 10, 11, 1000, 1_000_000} {
 		names, err := plan.ParseNames("thing-", strconv.Itoa(n))
@@ -26,7 +26,7 @@ func TestDeviceScript(t *testing.T) {
 		t.Helper()
 		for _, w := range want {
 			if !strings.Contains(script, w) {
-				t.Errorf("the script lacks %s:\n%s", w, script)
+				t.Errorf("the script does not contain %s:\n%s", w, script)
 			}
 		}
 	}

@@ -1,5 +1,5 @@
-// Package load asks servers from the load's core: wrk with its scripts, jobgate bench, and connections with certificates of
-// their own, which run in a process of this program.
+// Package load generates load from the load's core: with wrk and its scripts, with jobgate bench, and with a process of this
+// program for connections with client certificates.
 package load
 
 import (
@@ -18,7 +18,7 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// Asking lets wrk ask a server for a path, or for what a script says.
+// Asking returns a contestant whose turns run wrk against a server, on a path or with a script.
 func Asking(o *setup.Options, e server.Endpoint, name, path, script string) *rounds.Contestant {
 	return &rounds.Contestant{Name: name, Server: e.Process, Run: func(ctx context.Context) (rounds.Turn, error) {
 		return Wrk(ctx, o, process.URL(e.Port, path), script)
@@ -56,7 +56,7 @@ func Wrk(ctx context.Context, o *setup.Options, url, script string) (rounds.Turn
 	return parseWrk(string(text))
 }
 
-// WrkWithCPU is wrk, with what a request cost it.
+// WrkWithCPU is Wrk and also measures wrk's own CPU time a request.
 func WrkWithCPU(ctx context.Context, o *setup.Options, url, script string) (rounds.Turn, error) {
 	before := childrenCPU()
 	t, err := Wrk(ctx, o, url, script)
@@ -66,7 +66,7 @@ func WrkWithCPU(ctx context.Context, o *setup.Options, url, script string) (roun
 	return t, err
 }
 
-// childrenCPU is the CPU time of the processes that this one has waited for.
+// childrenCPU returns the CPU time of exited child processes.
 func childrenCPU() time.Duration {
 	var u syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_CHILDREN, &u) != nil {

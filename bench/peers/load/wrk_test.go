@@ -31,6 +31,6 @@ func TestParseWrk(t *testing.T) {
 		t.Errorf("parseWrk: %+v, %v; want %+v", got, err, want)
 	}
 	if _, err := parseWrk("unable to connect"); err == nil {
-		t.Error("an output without a rate has one")
+		t.Error("parseWrk accepts an output without a rate")
 	}
 }

@@ -1,4 +1,4 @@
-// Package micro compares what takes nanoseconds to microseconds: signing one URL, filling one template.
+// Package micro compares operations of nanoseconds to microseconds: signing one URL, filling one template.
 package micro
 
 import (
@@ -14,10 +14,10 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// operation is one way to do something that takes nanoseconds to microseconds.
+// operation is one implementation of such an operation.
 type operation struct {
 	name      string
-	reference bool // what the others are compared with: jobgate
+	reference bool // the others are compared with it: jobgate
 	goal      float64
 	run       func(b *testing.B)
 
@@ -26,10 +26,10 @@ type operation struct {
 	allocs int64
 }
 
-// measure lets the operations take turns and prints their medians, and how many times
-// slower than the reference each is.
+// measure runs the operations in turns and prints their medians and how many times slower
+// than the reference each is.
 func measure(ctx context.Context, o *setup.Options, title, note string, all []*operation) error {
-	// testing's benchmark loop, outside of go test.
+	// Run testing's benchmark loop outside of go test.
 	testing.Init()
 	if err := flag.Set("test.benchtime", min(o.Length, time.Second/2).String()); err != nil {
 		return err

@@ -15,21 +15,21 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// strings that every template engine puts into the same document.
+// strings that every template engine inserts into the same document.
 var parameters = map[string]string{
 	"channel": "stable", "version": "7.1.4-lts", "url": "https://downloads.example.com/firmware/images/v7.bin",
 	"sha256": strings.Repeat("0123456789abcdef", 4), "contact": "fleet-operations@example.com",
 }
 
-// templateText is the document, with each engine's own way to name a hole.
+// templateText is the document with each engine's own placeholder syntax.
 func templateText(hole func(name string) string) string {
 	return `{"operation":"install","version":"` + hole("version") + `","channel":"` + hole("channel") + `","files":[{"name":"v7.bin","url":"` +
 		hole("url") + `","sha256":"` + hole("sha256") + `","reboot":true,"steps":["download","verify","install","restart"]}],"contact":"` + hole("contact") + `"}`
 }
 
-// Template compares template engines: the same document and the same strings,
-// once with a template that was read before and once reading it too, as for an answer
-// that is filled in flight.
+// Template compares template engines on the same document and strings, once with a
+// template parsed beforehand and once including the parsing, as for an answer that is
+// filled in flight.
 func Template(ctx context.Context, o *setup.Options) error {
 	ours := templateText(func(name string) string { return "${aws:iot:parameter:" + name + "}" })
 	theirs := templateText(func(name string) string { return "${" + name + "}" })
@@ -78,7 +78,7 @@ func Template(ctx context.Context, o *setup.Options) error {
 	return measure(ctx, o, "One template, read in flight", "The same, parsing the document each time. jobgate also parses it as JSON, to know the context of each value.", inFlight)
 }
 
-// readyTemplates are the engines with their templates read.
+// readyTemplates returns the engines with their templates parsed beforehand.
 func readyTemplates(ours, theirs string, options *jobdoc.Options) ([]*operation, error) {
 	document, err := jobdoc.Parse([]byte(ours), options)
 	if err != nil {
@@ -130,7 +130,7 @@ func readyTemplates(ours, theirs string, options *jobdoc.Options) ([]*operation,
 	}, nil
 }
 
-// writing is the loop of an engine that writes into a buffer. Its call costs them a nanosecond of some hundred.
+// writing is the loop of an engine that writes into a buffer. The indirect call costs about one nanosecond of some hundred.
 func writing(b *testing.B, once func(*bytes.Buffer) error) {
 	b.ReportAllocs()
 	var out bytes.Buffer
@@ -145,7 +145,7 @@ func writing(b *testing.B, once func(*bytes.Buffer) error) {
 func anyValues() map[string]any {
 	values := map[string]any{}
 	for name, value := range parameters {
-		values[name] = []byte(value) // what fasttemplate writes without a copy
+		values[name] = []byte(value) // fasttemplate writes a []byte without a copy
 	}
 	return values
 }
@@ -158,7 +158,7 @@ func replacer() *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// sameDocument makes sure that all write the same bytes.
+// sameDocument checks that all engines write the same bytes.
 func sameDocument(ours, theirs string, options *jobdoc.Options) error {
 	a, err := jobdoc.Fill(nil, []byte(ours), options, &jobdoc.Context{})
 	if err != nil {

@@ -21,8 +21,7 @@ import (
 	"jobgate/presigner"
 )
 
-// URL compares presigners: one URL for a key that was never signed before, with
-// a 900-byte session token.
+// URL compares presigners: each URL is for a new key, with a 900-byte session token.
 func URL(ctx context.Context, o *setup.Options) error {
 	jobgate, err := jobgateURL()
 	if err != nil {
@@ -60,7 +59,7 @@ func jobgateURL() (func(b *testing.B), error) {
 	}, nil
 }
 
-// leastWork hashes a canonical request's bytes and authenticates a string to sign.
+// leastWork hashes the bytes of a canonical request and computes the HMAC of a string to sign.
 func leastWork(b *testing.B) {
 	b.ReportAllocs()
 	canonical := make([]byte, len(account.Session)+400)
@@ -107,7 +106,7 @@ func presignClientURL(b *testing.B) {
 func minioURL() (func(b *testing.B), error) {
 	client, err := minio.New(account.URLHost, &minio.Options{Creds: credentials.NewStaticV4(account.AccessKeyID, account.SecretKey, account.Session), Secure: true, Region: account.Region, BucketLookup: minio.BucketLookupPath})
 	if err != nil {
-		return nil, fmt.Errorf("cannot make minio-go's client: %w", err)
+		return nil, fmt.Errorf("cannot create minio-go's client: %w", err)
 	}
 	return func(b *testing.B) {
 		b.ReportAllocs()

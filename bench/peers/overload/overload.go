@@ -1,4 +1,4 @@
-// Package overload offers one core more than it can serve.
+// Package overload offers one core more load than it can serve.
 package overload
 
 import (
@@ -21,14 +21,14 @@ import (
 )
 
 const (
-	crowdURLs        = 100  // of a device and document
+	crowdURLs        = 100  // signed URLs in each device's document
 	crowdConnections = 1000 // of the open loop
 )
 
-// crowdFactors are the rates that are offered, in peaks.
+// crowdFactors are the offered rates, as multiples of the peak.
 var crowdFactors = []float64{1, 1.5, 2, 3}
 
-// crowd is one jobgate under an overload, and what it did at each of crowdFactors.
+// crowd is one jobgate under overload, with its results at each of crowdFactors.
 type crowd struct {
 	server.Endpoint
 	*setup.Options
@@ -36,19 +36,19 @@ type crowd struct {
 	loads [][]result // by factor, then by round
 }
 
-// result is what one turn of an overload gave.
+// result is the result of one turn.
 type result struct {
-	peak          float64 // of the round: good answers a second in a closed loop
+	peak          float64 // the round's good answers a second in a closed loop
 	offered, good float64 // a second
-	cpuPeak, cpu  float64 // server's seconds a good answer, at the peak and here
+	cpuPeak, cpu  float64 // server's CPU seconds a good answer, at the peak and in this turn
 	served, shed  [2]time.Duration
-	lag           [2]time.Duration // of the generator: sent too late although a connection was free
+	lag           [2]time.Duration // the generator's delay in sending although a connection was free
 	others        int64            // neither good nor a refusal with Retry-After
-	limited       string           // why the generator was the bottleneck, "" if it was not
+	limited       string           // why the generator was the bottleneck; "": it was not
 }
 
-// Compare offers one core up to three times what it can serve, of documents with 100 URLs a device. With -before,
-// two programs take turns.
+// Compare offers one core up to three times the rate that it can serve, of documents with 100 URLs for each device. With
+// -before, two programs take turns.
 //
 //	each round, each program:  closed loop ─▶ peak ─▶ open loop at 1, 1.5, 2, 3 peaks on 1,000 connections
 func Compare(ctx context.Context, o *setup.Options) error {
@@ -77,7 +77,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 		if body, err := p.Answer(ctx, process.URL(port, "/crowd/thing-1")); err != nil {
 			return err
 		} else if n := strings.Count(string(body), "X-Amz-Signature="); n != crowdURLs {
-			return fmt.Errorf("jobgate's answer has %d URLs instead of %d", n, crowdURLs)
+			return fmt.Errorf("jobgate's answer has %d URLs, want %d", n, crowdURLs)
 		}
 	}
 	fmt.Printf("## Overload\n\nServer on core %d, jobgate bench on core %d; documents of %d URLs a device; open loop, %d connections, %s a turn after %s that do not count.\n\n",
@@ -93,7 +93,7 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return nil
 }
 
-// writeCrowd writes a document of 100 URLs a device.
+// writeCrowd writes a document with 100 URLs for each device.
 func writeCrowd(path string) error {
 	var b strings.Builder
 	b.WriteString(`{"operation":"install","files":[`)
@@ -107,24 +107,25 @@ func writeCrowd(path string) error {
 	return os.WriteFile(path, []byte(b.String()), 0o644)
 }
 
-// settle is before each measurement: the gate finds out, and 1,000 connections get their buffers at both ends.
+// settle is the warm-up before each measurement: jobgate detects the overload, and both ends allocate buffers for 1,000
+// connections.
 const settle = 4 * time.Second
 
-// measured runs jobgate bench on the documents, and says what CPU time the server took in the measured part.
+// measured runs jobgate bench on the documents, and returns the server's CPU time in the measured part.
 func (c *crowd) measured(ctx context.Context, args ...string) (*report.Result, time.Duration, error) {
 	stop := make(chan struct{})
-	noted := watch(c.Process, stop)
+	samples := watch(c.Process, stop)
 	args = append(args, "--things", "100000", "--warmup", settle.String(), "--duration", c.Length.String(), process.URL(c.Port, "/crowd/{thingName}"))
 	r, err := load.Bench(ctx, c.Options, args...)
 	close(stop)
-	u := <-noted
+	u := <-samples
 	if err != nil {
 		return nil, 0, err
 	}
 	return r, u.between(r.Started, time.Duration(r.Seconds*float64(time.Second))), nil
 }
 
-// round finds the peak and offers its multiples.
+// round measures the peak and then offers its multiples.
 func (c *crowd) round(ctx context.Context) error {
 	r, cpu, err := c.measured(ctx, "--concurrency", strconv.Itoa(c.Connections))
 	if err != nil {
@@ -150,7 +151,7 @@ func (c *crowd) round(ctx context.Context) error {
 	return nil
 }
 
-// percentiles are the median and the 99th, 0 if nothing was measured.
+// percentiles returns the median and the 99th percentile; 0 if nothing was measured.
 func percentiles(h *report.Histogram) (p [2]time.Duration) {
 	if h != nil {
 		p[0], p[1] = h.Percentile(50), h.Percentile(99)
@@ -158,7 +159,7 @@ func percentiles(h *report.Histogram) (p [2]time.Duration) {
 	return p
 }
 
-// printCrowds writes the medians as a Markdown table.
+// printCrowds prints the medians as a Markdown table.
 func printCrowds(all []*crowd) {
 	t := table.New("<server", "peak", "offered", "goodput", "of the peak", "CPU for good answers", "admitted p50", "p99", "refused p50", "p99", "generator late p99", "CPU a good answer", "failed")
 	limited := 0

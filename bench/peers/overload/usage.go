@@ -6,7 +6,7 @@ import (
 	"jobgate/bench/peers/process"
 )
 
-// usage is the CPU time that a server had used at several times.
+// usage is samples of a server's total CPU time.
 type usage []usedAt
 
 type usedAt struct {
@@ -14,9 +14,9 @@ type usedAt struct {
 	cpu time.Duration
 }
 
-// watch notes what p uses until stop is closed, and sends it then.
+// watch samples p's CPU time until stop is closed, and then sends the samples.
 func watch(p *process.Process, stop <-chan struct{}) <-chan usage {
-	noted := make(chan usage, 1)
+	samples := make(chan usage, 1)
 	go func() {
 		var all usage
 		tick := time.NewTicker(100 * time.Millisecond)
@@ -26,20 +26,20 @@ func watch(p *process.Process, stop <-chan struct{}) <-chan usage {
 			select {
 			case <-tick.C:
 			case <-stop:
-				noted <- all
+				samples <- all
 				return
 			}
 		}
 	}()
-	return noted
+	return samples
 }
 
-// between returns the CPU time that was used in the length of time that began at from.
+// between returns the CPU time used in the given length of time from from on.
 func (u usage) between(from time.Time, length time.Duration) time.Duration {
 	return u.until(from.Add(length)) - u.until(from)
 }
 
-// until returns what had been used at a time, evenly between two notes.
+// until returns the total CPU time at a time, interpolated between two samples.
 func (u usage) until(at time.Time) time.Duration {
 	for i := 1; i < len(u); i++ {
 		before, after := u[i-1], u[i]

@@ -19,8 +19,8 @@ func TestUsage(t *testing.T) {
 	f(100, 50, 50*time.Millisecond)
 	f(150, 100, 75*time.Millisecond)
 	f(-50, 100, 0)
-	f(250, 500, 25*time.Millisecond) // nothing was noted later
+	f(250, 500, 25*time.Millisecond) // ends after the last sample
 	if got := (usage{}).between(at(0), time.Second); got != 0 {
-		t.Errorf("nothing was noted: %v", got)
+		t.Errorf("without samples: %v, want 0", got)
 	}
 }

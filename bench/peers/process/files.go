@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// SpareFiles is how many descriptors are not idle connections, on either side of many.
+// SpareFiles is the number of file descriptors reserved for other uses than idle connections, in client and server.
 const SpareFiles = 100
 
-// RaiseFiles lets this process and those that it starts open n files each, as far as
-// the machine allows, and returns how many it allows.
+// RaiseFiles raises the limit on open files of this process and its children to n, as far
+// as the machine allows, and returns the limit.
 func RaiseFiles(n uint64) (uint64, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 0, fmt.Errorf("cannot ask for the limit of open files: %w", err)
+		return 0, fmt.Errorf("cannot get the limit of open files: %w", err)
 	}
 	want := syscall.Rlimit{Cur: max(n, limit.Max), Max: max(n, limit.Max)}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &want); err != nil { // only root may raise the maximum
@@ -28,20 +28,20 @@ func RaiseFiles(n uint64) (uint64, error) {
 	return want.Cur, nil
 }
 
-// perAddress is how many connections come from one source address, which has some 28,000 ports.
+// perAddress is the number of connections from one source address, which has about 28,000 ports.
 const perAddress = 20000
 
-// Source is the address that the i-th of many connections comes from.
+// Source returns the source address of the i-th of many connections.
 func Source(i int) net.IP { return net.IPv4(127, 0, 1, byte(1+i/perAddress)) }
 
-// PortAtConnect lets the kernel choose the port of a socket when it knows the target (ip(7), IP_BIND_ADDRESS_NO_PORT): one
-// that was used for another server lately may then serve again.
+// PortAtConnect lets the kernel choose a socket's port only when it connects (ip(7), IP_BIND_ADDRESS_NO_PORT), so that it
+// can reuse ports recently used for other servers.
 func PortAtConnect(fd int) error {
-	const ipBindAddressNoPort = 24 // Linux; package syscall lacks it
+	const ipBindAddressNoPort = 24 // Linux; not in package syscall
 	return syscall.SetsockoptInt(fd, syscall.IPPROTO_IP, ipBindAddressNoPort, 1)
 }
 
-// FromSource is a dialer for the i-th of many connections.
+// FromSource returns a dialer for the i-th of many connections.
 func FromSource(i int) *net.Dialer {
 	return &net.Dialer{
 		Timeout: 10 * time.Second, LocalAddr: &net.TCPAddr{IP: Source(i)}, KeepAlive: -1,

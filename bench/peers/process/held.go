@@ -7,7 +7,7 @@ import (
 	"os/exec"
 )
 
-// Held is a process of this program that does its work until its input ends, and reports on its output.
+// Held is a process of this program that works until its input ends and writes a report to its output.
 type Held struct {
 	Input  io.WriteCloser
 	Output *bufio.Reader
@@ -16,7 +16,7 @@ type Held struct {
 	stderr bytes.Buffer
 }
 
-// Hold starts one.
+// Hold starts such a process.
 func Hold(cmd *exec.Cmd) (*Held, error) {
 	h := &Held{cmd: cmd}
 	cmd.Stderr = &h.stderr
@@ -31,14 +31,14 @@ func Hold(cmd *exec.Cmd) (*Held, error) {
 	return h, cmd.Start()
 }
 
-// Wait waits for its end.
+// Wait waits for the process to exit.
 func (h *Held) Wait() error { return h.cmd.Wait() }
 
-// Stderr is what it wrote to standard error. Call it after Wait or Stop.
+// Stderr returns the process's standard error. Call it after Wait or Stop.
 func (h *Held) Stderr() string { return h.stderr.String() }
 
-// Stop ends its input and waits for its end.
+// Stop closes the process's input and waits for its exit.
 func (h *Held) Stop() {
 	_ = h.Input.Close()
-	_ = h.cmd.Wait() // what it failed with does not matter any more
+	_ = h.cmd.Wait() // its error does not matter any more
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Metric asks a jobgate's admin listener for the sum of a metric's series that have all of these labels, each as
-// state="parked".
+// Metric gets a metric from a jobgate's admin listener: the sum of the series that have all of the labels, each given in
+// the form state="parked".
 func Metric(ctx context.Context, admin int, name string, labels ...string) (float64, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, URL(admin, "/metrics"), nil)
 	if err != nil {
@@ -28,7 +28,7 @@ func Metric(ctx context.Context, admin int, name string, labels ...string) (floa
 	return sumOf(string(text), name, labels)
 }
 
-// sumOf is Metric in the text of all metrics.
+// sumOf is Metric for the text of all metrics.
 func sumOf(text, name string, labels []string) (sum float64, err error) {
 	known := false
 next:
@@ -49,7 +49,7 @@ next:
 		sum, known = sum+n, true
 	}
 	if !known {
-		return 0, fmt.Errorf("there is no metric %q with %q", name, labels)
+		return 0, fmt.Errorf("no metric %q with labels %q", name, labels)
 	}
 	return sum, nil
 }

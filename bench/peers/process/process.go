@@ -1,4 +1,4 @@
-// Package process runs programs on a core of their own, waits until they answer, and tells what memory and CPU time they use.
+// Package process runs programs pinned to a core, waits until they answer, and measures their memory and CPU time.
 //
 //	Start ─▶ Process ─▶ Answer, RSS, CPU ─▶ Stop
 package process
@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// Process is a server that was started here and is stopped here.
+// Process is a server started by Start.
 type Process struct {
 	Name string
 	cmd  *exec.Cmd
 	log  bytes.Buffer
-	done chan struct{} // closed when it has ended
-	err  error         // how; after done
+	done chan struct{} // closed when the process has exited
+	err  error         // of its exit; valid after done
 }
 
-// AnyCore lets a process run on all cores: for work that is not measured.
+// AnyCore lets a process run on all cores, for work that is not measured.
 const AnyCore = -1
 
-// Start runs a program pinned to one core. Its output is kept for when it fails.
+// Start runs a program pinned to one core. Its output is kept for error messages.
 func Start(name string, core int, environment []string, program string, args ...string) (*Process, error) {
 	p := &Process{Name: name, done: make(chan struct{})}
 	if core == AnyCore {
@@ -43,12 +43,12 @@ func Start(name string, core int, environment []string, program string, args ...
 	return p, nil
 }
 
-// Stop ends the process, politely first.
+// Stop ends the process, first with SIGTERM.
 func (p *Process) Stop() {
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have exited already
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second): // a large store takes its time to close
+	case <-time.After(30 * time.Second): // closing a large store takes time
 		_ = p.cmd.Process.Kill()
 		<-p.done
 	}

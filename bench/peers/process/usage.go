@@ -29,8 +29,8 @@ func family(pid int) []int {
 	return all
 }
 
-// RSS returns the resident memory of the process and its descendants, in bytes. What
-// nginx's processes share is counted twice; differences are what is of interest.
+// RSS returns the resident memory of the process and its descendants, in bytes. Memory
+// that nginx's processes share is counted twice, which cancels out in differences.
 func (p *Process) RSS() int64 {
 	var total int64
 	for _, pid := range p.pids() {
@@ -61,9 +61,9 @@ func FamilyCPU(pid int) (total time.Duration) {
 	return total
 }
 
-// CPUFields is the sum of two of the CPU times in the text of /proc/PID/stat, whose fields count from behind the name.
+// CPUFields returns the sum of two CPU times in the text of /proc/PID/stat. Field numbers start after the name.
 func CPUFields(stat []byte, user, system int) time.Duration {
-	// The name is in parentheses and may hold blanks.
+	// The name is in parentheses and may contain spaces.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
 	var ticks int64
 	for _, field := range []int{user, system} {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Listens waits until somebody accepts connections at a port.
+// Listens waits until a server accepts connections on a port.
 func Listens(ctx context.Context, port int) error {
 	var last error
 	for range 100 {
@@ -40,7 +40,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 
 func URL(port int, path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", port, path) }
 
-// Answer asks url until it answers 200, and returns the body.
+// Answer requests url until the answer is a 200, and returns the body.
 func (p *Process) Answer(ctx context.Context, url string) ([]byte, error) {
 	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // the certificate was made for this run
@@ -50,7 +50,7 @@ func (p *Process) Answer(ctx context.Context, url string) ([]byte, error) {
 	for range 100 {
 		select {
 		case <-p.done:
-			return nil, fmt.Errorf("%s has ended: %w\n%s", p.Name, errors.Join(p.err, last), &p.log)
+			return nil, fmt.Errorf("%s has exited: %w\n%s", p.Name, errors.Join(p.err, last), &p.log)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
@@ -69,7 +69,7 @@ func (p *Process) Answer(ctx context.Context, url string) ([]byte, error) {
 	return nil, fmt.Errorf("%s does not answer at %s: %w", p.Name, url, last)
 }
 
-// FreePort returns a port that nobody listens on.
+// FreePort returns a port without a listener.
 func FreePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,7 +15,7 @@ func Median(values []float64) float64 {
 	return (values[(n-1)/2] + values[n/2]) / 2
 }
 
-// Of collects one figure of all turns.
+// Of returns one figure of all turns.
 func (c *Contestant) Of(f func(Turn) float64) []float64 {
 	var all []float64
 	for _, t := range c.Turns {
@@ -43,7 +43,7 @@ func (c *Contestant) Ratios(reference *Contestant, figure func(Turn) float64) (a
 	return all
 }
 
-// Spread writes the median of ratios, and the lowest and highest of them.
+// Spread formats the median, the lowest and the highest of ratios.
 func Spread(ratios []float64) string {
 	if len(ratios) == 0 || slices.ContainsFunc(ratios, math.IsNaN) {
 		return "not measured"

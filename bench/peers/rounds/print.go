@@ -7,7 +7,7 @@ import (
 	"jobgate/bench/peers/table"
 )
 
-// Print writes a group's medians as a Markdown table. One of all is the reference.
+// Print prints a group's medians as a Markdown table. One of all is the reference.
 func Print(title string, all []*Contestant) {
 	reference := all[slices.IndexFunc(all, func(c *Contestant) bool { return c.Reference })]
 	fmt.Printf("### %s\n\n", title)

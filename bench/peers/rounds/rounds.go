@@ -1,4 +1,4 @@
-// Package rounds lets contestants take turns, and writes the medians of their figures and the ratios within each round.
+// Package rounds runs contestants in turns, and prints the medians of their figures and the ratios within each round.
 //
 //	[]*Contestant ─▶ Take: each once a round, in a changing order ─▶ []Turn ─▶ Print
 package rounds
@@ -12,7 +12,7 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// Against makes a contestant the one that the others are compared with.
+// Against makes a contestant the reference of its group.
 func Against(c *Contestant) *Contestant {
 	c.Reference = true
 	return c
@@ -24,27 +24,27 @@ func Aiming(goal string, c *Contestant) *Contestant {
 	return c
 }
 
-// Turn is what one contestant achieved in one round.
+// Turn is the result of one contestant in one round.
 type Turn struct {
 	Rate     float64 // requests or operations per second
 	P50, P99 time.Duration
-	Good     int64         // answers that were right; 0: not counted
-	Failed   int64         // answers that were not right
-	CPU      time.Duration // that the load took for a request; 0: not measured
-	Server   time.Duration // CPU time, user's and system's, that the server took for a good answer; 0: not measured
+	Good     int64         // correct answers; 0: not counted
+	Failed   int64         // wrong answers
+	CPU      time.Duration // the load's CPU time a request; 0: not measured
+	Server   time.Duration // the server's CPU time (user and system) a good answer; 0: not measured
 }
 
-// Contestant is one of those who take turns.
+// Contestant is one of the servers or programs that take turns.
 type Contestant struct {
 	Name      string
-	Reference bool // what the others of its group are compared with
+	Reference bool // the others of its group are compared with it
 	Goal      string
 	Run       func(context.Context) (Turn, error)
-	Server    *process.Process // whose CPU time is measured; nil: nobody's
+	Server    *process.Process // its CPU time is measured; nil: none
 	Turns     []Turn
 }
 
-// turn runs the contestant once, and takes its server's CPU time meanwhile.
+// turn runs the contestant once and measures its server's CPU time.
 func (c *Contestant) turn(ctx context.Context) (Turn, error) {
 	if c.Server == nil {
 		return c.Run(ctx)
@@ -57,8 +57,8 @@ func (c *Contestant) turn(ctx context.Context) (Turn, error) {
 	return t, err
 }
 
-// Take lets each contestant run once a round, so that whatever else happens on
-// the machine meets them all. The order changes from round to round.
+// Take runs each contestant once a round, so that other load on the machine affects
+// them all. The order changes from round to round.
 func Take(ctx context.Context, o *setup.Options, all []*Contestant) error {
 	for round := range o.Rounds {
 		for i := range all {

@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// TestServerTime takes the CPU time of a process that does nothing else than use it, over the answers that were good.
+// TestServerTime divides the CPU time of a busy process by the good answers.
 func TestServerTime(t *testing.T) {
 	shell := servertest.Program(t, "sh", "dash")
 	p, err := process.Start("busy", process.AnyCore, nil, shell, "-c", "while :; do :; done")
@@ -32,7 +32,7 @@ func TestServerTime(t *testing.T) {
 	}
 	c.Run = func(context.Context) (Turn, error) { return Turn{Failed: 10}, nil }
 	if got, err := c.turn(t.Context()); err != nil || got.Server != 0 {
-		t.Errorf("no good answer took the server %s, %v", got.Server, err)
+		t.Errorf("without a good answer, the server's time is %s, %v; want 0", got.Server, err)
 	}
 }
 
@@ -46,7 +46,7 @@ func TestMedianAndRatio(t *testing.T) {
 	f(3, 5, 3, 1)
 	f(2, 1, 3)
 	if !math.IsNaN(Median(nil)) {
-		t.Error("nothing has a median")
+		t.Error("the median of no values is not NaN")
 	}
 	a := &Contestant{Turns: []Turn{{Rate: 50}, {Rate: 80}, {Rate: 30}}}
 	b := &Contestant{Turns: []Turn{{Rate: 100}, {Rate: 100}, {Rate: 100}}}
@@ -54,11 +54,11 @@ func TestMedianAndRatio(t *testing.T) {
 		t.Errorf("the ratio is %s, want 0.50 (0.30 … 0.80)", got)
 	}
 	if got := Spread(a.Ratios(b, ServerOf)); got != "not measured" {
-		t.Errorf("the ratio of nothing to nothing is %s", got)
+		t.Errorf("the ratio of unmeasured figures is %s", got)
 	}
 }
 
-// Everybody has a turn in every round, and nobody is always first.
+// Every contestant has a turn in every round, and none is always first.
 func TestTakeTurns(t *testing.T) {
 	var order []string
 	all := []*Contestant{}

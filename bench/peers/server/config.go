@@ -1,4 +1,5 @@
-// Package server configures and starts the servers under test: jobgate and nginx by the files in conf, and the bare ones.
+// Package server configures and starts the servers under test: jobgate, nginx and mosquitto with the files in conf, and the
+// bare servers.
 //
 //	Settings ─▶ conf/* filled in, in the run's folder ─▶ StartJobgate, StartNginx, StartBare ─▶ a process and its port
 package server
@@ -27,20 +28,20 @@ type Settings struct {
 
 	Documents string // folder of many documents; "": none
 
-	Connections int // nginx allocates for as many at its start
+	Connections int // limit of nginx's connections, for which it allocates at its start
 
 	MaxConnections int // limits.max_connections; 0: the default
 
-	Crowd bool // serve crowd.json, of 100 URLs
+	Crowd bool // serve crowd.json, with 100 URLs
 
-	Store   string // of the IoT Jobs service, which is on if this is set
+	Store   string // of the IoT Jobs service; "": no service
 	Control int    // port of its control plane
 	MQTT    int    // port of its MQTT listener; 0: none
 
 	// Not in the configuration:
-	WithMQTT bool // gate.Start takes a port for it
+	WithMQTT bool // gate.Start chooses a port for MQTT
 	Unpinned bool // on all cores
-	Client   bool // on the load's core: what is measured is behind it
+	Client   bool // on the load's core, because a server behind it is measured
 }
 
 // Write fills in conf/name and writes it into the run's folder, as out. It returns its
@@ -59,13 +60,13 @@ func Write(folder, name, out string, s Settings) (string, error) {
 		return "", fmt.Errorf("cannot fill in configuration %q: %w", name, err)
 	}
 	path := filepath.Join(folder, out)
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { // nginx's workers read it as another user
+	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { // readable by nginx's workers, which run as another user
 		return "", fmt.Errorf("cannot write configuration: %w", err)
 	}
 	return path, nil
 }
 
-// CopyDocuments puts the committed documents into the run's folder.
+// CopyDocuments copies the committed documents to the run's folder.
 func CopyDocuments(folder string) error {
 	for _, name := range []string{"document.json", "device.json"} {
 		text, err := Document(name)
@@ -79,7 +80,7 @@ func CopyDocuments(folder string) error {
 	return nil
 }
 
-// Document is one of the committed documents.
+// Document returns one of the committed documents.
 func Document(name string) ([]byte, error) {
 	text, err := conf.ReadFile("conf/" + name)
 	if err != nil {

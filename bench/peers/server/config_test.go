@@ -9,7 +9,7 @@ import (
 	"jobgate/gateway/jobdoc"
 )
 
-// The committed documents are what jobgate fills and what its rivals cut open.
+// jobgate can parse the committed documents, and its rivals can cut them at the placeholder.
 func TestDocuments(t *testing.T) {
 	folder := t.TempDir()
 	if err := CopyDocuments(folder); err != nil {

@@ -10,7 +10,7 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// Secure is where the server answers over TLS.
+// Secure returns the server's URL over TLS.
 func (e Endpoint) Secure() string { return fmt.Sprintf("https://127.0.0.1:%d/hot", e.Port) }
 
 // Endpoint is a running server.
@@ -19,7 +19,7 @@ type Endpoint struct {
 	Port int
 }
 
-// StartUpstream starts the server of documents that are not filled yet, on the load's core.
+// StartUpstream starts the server of unfilled documents, on the load's core.
 func StartUpstream(ctx context.Context, o *setup.Options, running *[]*process.Process) (port int, err error) {
 	p, port, err := StartBare(o, o.LoadCore, bare.Unfilled)
 	if err != nil {
@@ -30,7 +30,7 @@ func StartUpstream(ctx context.Context, o *setup.Options, running *[]*process.Pr
 	return port, err
 }
 
-// StartFilling starts a jobgate before an upstream, and returns its answer at /hot.
+// StartFilling starts a jobgate in front of an upstream and returns its answer at /hot.
 func StartFilling(ctx context.Context, o *setup.Options, upstream int, running *[]*process.Process) (e Endpoint, hot []byte, err error) {
 	p, port, err := StartJobgate(o, o.ServerCore, Settings{Upstream: upstream})
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"jobgate/bench/peers/setup"
 )
 
-// BareAnswer puts jobgate's answer where nginx and the bare servers find it.
+// BareAnswer writes jobgate's answer to the file that nginx and the bare servers send.
 func BareAnswer(ctx context.Context, o *setup.Options) error {
 	p, port, err := StartJobgate(o, o.ServerCore, Settings{})
 	if err != nil {
@@ -24,7 +24,7 @@ func BareAnswer(ctx context.Context, o *setup.Options) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(o.Static(bare.File), hot, 0o644) // for nginx's worker
+	return os.WriteFile(o.Static(bare.File), hot, 0o644) // readable by nginx's worker
 }
 
 // StartJobgate starts jobgate serve on a free port.

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// build builds the command as it is in the tree around this module.
+// build builds the command from the tree around this module.
 func build(out string) error {
 	cmd := exec.Command("go", "build", "-o", out, "./cmd/jobgate")
 	cmd.Dir = filepath.Join("..", "..")
@@ -20,7 +20,7 @@ func build(out string) error {
 	return nil
 }
 
-// PrintMachine heads every output: a figure without these is worth nothing.
+// PrintMachine prints the head of every output: the commit, the command, the machine and versions.
 func PrintMachine() {
 	commit := Output("git", "rev-parse", "--short", "HEAD")
 	if Output("git", "status", "--porcelain", "--untracked-files=no") != "" {

@@ -1,5 +1,5 @@
-// Package setup is what a run of the comparisons is told and what it finds: the command's flags, the run's folder, the
-// jobgate under test, the machine.
+// Package setup has the command's flags and prepares a run of the comparisons: its folder, the jobgate under test, and the
+// description of the machine.
 package setup
 
 import (
@@ -27,8 +27,8 @@ type Options struct {
 	KeepAlive   string // of fleet
 	Folder      string // of the run
 	Jobgate     string // the binary
-	Before      string // of compare
-	After       string // of compare
+	Before      string // of -before
+	After       string // of -after
 	Keep        string // folder of stores with things, for the next run
 	verbose     bool
 }
@@ -53,7 +53,7 @@ func (o *Options) AddFlags() {
 	flag.BoolVar(&o.verbose, "verbose", false, "print each turn on standard error")
 }
 
-// Check makes paths absolute and refuses numbers that make no sense.
+// Check makes paths absolute and rejects invalid numbers.
 func (o *Options) Check() error {
 	for _, path := range []*string{&o.Before, &o.After, &o.Keep, &o.Jobgate} {
 		if *path == "" {
@@ -69,14 +69,14 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// Prepare makes the run's folder and builds jobgate into it, unless there is one.
+// Prepare creates the run's folder and builds jobgate into it, unless a flag names one.
 func (o *Options) Prepare() error {
 	folder, err := os.MkdirTemp("", "jobgate-peers-")
 	if err != nil {
-		return fmt.Errorf("cannot make a folder for the run: %w", err)
+		return fmt.Errorf("cannot create a folder for the run: %w", err)
 	}
 	o.Folder = folder
-	if err := os.Chmod(folder, 0o755); err != nil { // for nginx's worker
+	if err := os.Chmod(folder, 0o755); err != nil { // readable by nginx's worker
 		return err
 	}
 	if err := os.Mkdir(filepath.Join(folder, "static"), 0o755); err != nil {
@@ -92,15 +92,15 @@ func (o *Options) Prepare() error {
 	return build(o.Jobgate)
 }
 
-// Progress says what is going on, on standard error.
+// Progress prints a progress message on standard error if -verbose is set.
 func (o *Options) Progress(format string, args ...any) {
 	if o.verbose {
 		fmt.Fprintf(os.Stderr, strings.TrimSuffix(format, "\n")+"\n", args...)
 	}
 }
 
-// Static returns where nginx's and the bare servers' files are.
+// Static returns the path of a file that nginx and the bare servers send.
 func (o *Options) Static(name string) string { return filepath.Join(o.Folder, "static", name) }
 
-// WrkLength is how long wrk's turn is: whole seconds.
+// WrkLength is the length of wrk's turn, in whole seconds.
 func (o *Options) WrkLength() time.Duration { return max(o.Length.Round(time.Second), time.Second) }

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// wrk takes whole seconds.
+// wrk accepts whole seconds only.
 func TestWrkLength(t *testing.T) {
 	f := func(length, want time.Duration) {
 		t.Helper()
 		o := Options{Length: length}
 		if got := o.WrkLength(); got != want {
-			t.Errorf("a turn of %s takes wrk %s, want %s", length, got, want)
+			t.Errorf("wrk's turn for -duration %s is %s, want %s", length, got, want)
 		}
 	}
 	f(100*time.Millisecond, time.Second)

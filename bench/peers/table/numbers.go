@@ -17,7 +17,7 @@ func Percent(share float64) string {
 	return fmt.Sprintf("%.0f %%", share*100)
 }
 
-// Microseconds writes nanoseconds as what a request costs.
+// Microseconds formats nanoseconds as microseconds with two decimals.
 func Microseconds(ns float64) string { return fmt.Sprintf("%.2f µs", ns/1e3) }
 
 func Thousands(f float64) string {

@@ -1,4 +1,4 @@
-// Package table writes figures as Markdown: tables and the numbers in them.
+// Package table formats Markdown tables and the numbers in them.
 package table
 
 import (
@@ -7,7 +7,7 @@ import (
 )
 
 // Table is a Markdown table whose columns line up in plain text too. A head that
-// begins with "<" stands to the left, all others to the right.
+// begins with "<" makes its column left-aligned; all others are right-aligned.
 type Table struct {
 	rows [][]string
 }
