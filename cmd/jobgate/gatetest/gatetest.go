@@ -1,7 +1,7 @@
-// Package gatetest builds and runs the command for tests that use it as a user would.
+// Package gatetest builds and runs the command for tests that use it as users do.
 //
-//	Main or Build ──► Command ──► Run:   its output and exit status
-//	                         └──► Start: Address, Signal, Wait; killed when the test ends, its output shown if the test failed
+//	Main or Build ──► Command ──► Run:   returns the output and exit status
+//	                         └──► Start: Address, Signal, Wait; killed when the test ends; a failed test logs the output
 package gatetest
 
 import (
@@ -16,14 +16,14 @@ import (
 	"strings"
 )
 
-// atOnce is how many tests run in parallel: they mostly wait for processes, sessions, time-outs and drains.
-const atOnce = "16"
+// parallel is the number of tests that run in parallel. They mostly wait for processes, sessions, time-outs and drains.
+const parallel = "16"
 
 // Main builds the command and calls run with its path. It returns run's exit status, or 1 if the command does not build.
 func Main(run func(binary string) int) int {
 	binary, err := build()
 	if err == nil {
-		err = flag.Set("test.parallel", atOnce)
+		err = flag.Set("test.parallel", parallel)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,13 +32,13 @@ func Main(run func(binary string) int) int {
 	return run(binary)
 }
 
-// build builds the command of the module that the test is in. go test does not know that the test depends on it, but
-// notes which folders it reads: it runs the test again if there is a change in one of them.
+// build builds the command of the test's module. go test does not know that the test depends on the command, but records
+// which folders the test reads. So build walks the module's folders, and go test runs the test again after a change.
 func build() (binary string, err error) {
 	root, err := os.Getwd()
 	for err == nil && !exists(filepath.Join(root, "go.mod")) {
 		if root == filepath.Dir(root) {
-			return "", errors.New("there is no go.mod here or above")
+			return "", errors.New("no go.mod in this folder or above")
 		}
 		root = filepath.Dir(root)
 	}
@@ -56,11 +56,11 @@ func build() (binary string, err error) {
 	return Build(root)
 }
 
-// Build returns the path of the command, built from a copy of the module in folder. It is in the go command's cache, so
-// that only the first test after a change links it.
+// Build builds the command from a copy of the module in folder, and returns its path. The path is in the go command's cache,
+// so only the first test after a change links the command.
 func Build(folder string, flags ...string) (binary string, err error) {
 	args := append([]string{"run", "-C", folder, "-exec", "echo"}, flags...)
-	for range 2 { // the run that links it names a temporary file, the next one the file in the cache
+	for range 2 { // the run that links it prints a temporary path, the next one the path in the cache
 		cmd := exec.Command("go", append(args, "./cmd/jobgate")...) //nolint:gosec // the caller's own flags
 		var problem bytes.Buffer
 		cmd.Stderr = &problem
@@ -72,7 +72,7 @@ func Build(folder string, flags ...string) (binary string, err error) {
 			return binary, nil
 		}
 	}
-	return "", fmt.Errorf("the go command does not keep the command in its cache, but in %s", binary)
+	return "", fmt.Errorf("the go command did not cache the command; its path is %s", binary)
 }
 
 func exists(file string) bool {

@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	patience = 3 * time.Minute // for a start on a busy machine
-	lifetime = 5 * time.Minute // of a process that ends by itself
+	patience = 3 * time.Minute // for a gateway's start on a busy machine
+	lifetime = 5 * time.Minute // of a process that exits by itself
 )
 
-// Command prepares a program, in folder, with an environment of its own: env, and no AWS settings of this machine.
+// Command returns a command that runs a program in folder, with the environment env and without the machine's AWS settings.
 func Command(program, folder string, env []string, args ...string) *exec.Cmd {
 	none := filepath.Join(folder, "none")
 	c := exec.Command(program, args...) //nolint:gosec // a test's own program
@@ -31,7 +31,7 @@ func Command(program, folder string, env []string, args ...string) *exec.Cmd {
 	return c
 }
 
-// Run runs a command to its end. It fails the test if the command does not end.
+// Run runs a command until it exits. The test fails if the command does not exit.
 func Run(tb testing.TB, c *exec.Cmd) (stdout, stderr string, code int) {
 	tb.Helper()
 	var out, problem bytes.Buffer
@@ -45,7 +45,7 @@ func Run(tb testing.TB, c *exec.Cmd) (stdout, stderr string, code int) {
 	late := !stop()
 	cancel()
 	if late {
-		tb.Fatalf("%s did not end within %v; it printed:\n%s\n%s", c, lifetime, &out, &problem)
+		tb.Fatalf("%s did not exit within %v; its output:\n%s\n%s", c, lifetime, &out, &problem)
 	}
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -54,7 +54,7 @@ func Run(tb testing.TB, c *exec.Cmd) (stdout, stderr string, code int) {
 	return out.String(), problem.String(), c.ProcessState.ExitCode()
 }
 
-// Process is a command at work.
+// Process is a running command.
 type Process struct {
 	tb    testing.TB
 	Cmd   *exec.Cmd
@@ -63,7 +63,7 @@ type Process struct {
 	ended chan struct{}
 }
 
-// Start starts a command. When the test ends, the process is killed, and its output is shown if the test has failed.
+// Start starts a command. When the test ends, the process is killed, and its output is logged if the test has failed.
 func Start(tb testing.TB, c *exec.Cmd) *Process {
 	tb.Helper()
 	p := &Process{tb: tb, Cmd: c, Out: &Buffer{}, Log: &Buffer{}, ended: make(chan struct{})}
@@ -73,10 +73,10 @@ func Start(tb testing.TB, c *exec.Cmd) *Process {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = c.Wait() // Wait returns its exit status
+		_ = c.Wait() // the exit status is in c.ProcessState
 	}()
 	tb.Cleanup(func() {
-		_ = c.Process.Kill() // it may have ended
+		_ = c.Process.Kill() // it may have exited
 		<-p.ended
 		if tb.Failed() {
 			tb.Logf("%s: standard output:\n%s\nstandard error:\n%s", c, lastLines(p.Out.String(), 100), lastLines(p.Log.String(), 100))
@@ -85,7 +85,7 @@ func Start(tb testing.TB, c *exec.Cmd) *Process {
 	return p
 }
 
-// Addresses waits until a gateway serves. It returns the listeners' addresses by name.
+// Addresses waits until a gateway is ready. It returns the listeners' addresses by name.
 func (p *Process) Addresses() map[string]string {
 	p.tb.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -102,24 +102,24 @@ func (p *Process) Addresses() map[string]string {
 		}
 		switch {
 		case ended:
-			p.tb.Fatalf("%s ended with status %d before it served", p.Cmd, p.Cmd.ProcessState.ExitCode())
+			p.tb.Fatalf("%s exited with status %d before it was ready", p.Cmd, p.Cmd.ProcessState.ExitCode())
 		case time.Now().After(deadline):
-			p.tb.Fatalf("%s does not serve after %v", p.Cmd, patience)
+			p.tb.Fatalf("%s is not ready after %v", p.Cmd, patience)
 		}
 	}
 }
 
-// Address waits until a gateway serves. It returns the address of a listener, which must be on.
+// Address waits until a gateway is ready. It returns the address of a listener, which must be enabled.
 func (p *Process) Address(listener string) string {
 	p.tb.Helper()
 	address := p.Addresses()[listener]
 	if address == "" {
-		p.tb.Fatalf("%s does not listen:\n%s", listener, p.Log)
+		p.tb.Fatalf("the listener %s is off:\n%s", listener, p.Log)
 	}
 	return address
 }
 
-// Signal sends a signal to the process, which must still run.
+// Signal sends a signal to the process, which must be running.
 func (p *Process) Signal(s syscall.Signal) {
 	p.tb.Helper()
 	if err := p.Cmd.Process.Signal(s); err != nil {
@@ -127,7 +127,7 @@ func (p *Process) Signal(s syscall.Signal) {
 	}
 }
 
-// Ended says whether the process has ended.
+// Ended reports whether the process has exited.
 func (p *Process) Ended() bool {
 	select {
 	case <-p.ended:
@@ -137,26 +137,26 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// Wait waits for the end and returns the exit status, -1 after a signal that the process does not handle.
+// Wait waits until the process exits and returns the exit status, -1 after a signal that the process does not handle.
 func (p *Process) Wait() int {
 	p.tb.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(2 * time.Minute):
-		p.tb.Fatalf("%s did not end", p.Cmd)
+		p.tb.Fatalf("%s did not exit", p.Cmd)
 	}
 	return p.Cmd.ProcessState.ExitCode()
 }
 
-// End ends the process by a signal, also one that is stopped or has ended already, and waits for it like Wait.
+// End sends a signal that ends the process, and waits like Wait. The process may be stopped, or have exited already.
 func (p *Process) End(s syscall.Signal) int {
 	p.tb.Helper()
-	_ = p.Cmd.Process.Signal(syscall.SIGCONT) // it may have ended
+	_ = p.Cmd.Process.Signal(syscall.SIGCONT) // it may have exited
 	_ = p.Cmd.Process.Signal(s)
 	return p.Wait()
 }
 
-// WriteFile writes a file of a test, all at once, as editors and Kubernetes do, and returns its path.
+// WriteFile writes a test's file atomically, as editors and Kubernetes do, and returns its path.
 func WriteFile(tb testing.TB, folder, name, text string) string {
 	tb.Helper()
 	full := filepath.Join(folder, name)
@@ -187,7 +187,7 @@ func (l *Buffer) Write(p []byte) (int, error) {
 	return l.b.Write(p)
 }
 
-// String is what was written until now.
+// String returns everything written so far.
 func (l *Buffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
