@@ -17,21 +17,21 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// refusedStart runs a gateway that cannot start, and returns what it says.
-func refusedStart(t *testing.T, jobs string, args ...string) string {
+// failedStart runs a gateway that cannot start, and returns its output.
+func failedStart(t *testing.T, jobs string, args ...string) string {
 	t.Helper()
 	folder := t.TempDir()
 	file := gatetest.WriteFile(t, folder, "jobgate.yaml", "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, "+jobs+"}\n")
 	p := gatetest.Start(t, gatetest.Command(binary, folder, nil, append([]string{"serve", "--config", file}, args...)...))
-	defer time.AfterFunc(20*time.Second+late, func() { _ = p.Cmd.Process.Kill() }).Stop()
+	defer time.AfterFunc(20*time.Second+grace, func() { _ = p.Cmd.Process.Kill() }).Stop()
 	if code := p.Wait(); code != 1 {
-		t.Errorf("exit %d", code)
+		t.Errorf("exit %d, want 1", code)
 	}
 	return p.Out.String() + p.Log.String()
 }
 
-// TestBadInput names stores that a gateway cannot use: each error says what is wrong and what to do, and none holds a
-// password.
+// TestBadInput configures stores that a gateway cannot use. Each error must say what is wrong and what to do, and none may
+// contain a password.
 func TestBadInput(t *testing.T) {
 	server, url := startServer(t)
 	admin, err := pgx.Connect(t.Context(), url)
@@ -108,7 +108,7 @@ func TestBadInput(t *testing.T) {
 		"wrong database":       {jobs: `store: "` + strings.Replace(url, "/jobgate", "/none", 1) + `"`, want: []string{"none", "does not exist", "createdb"}},
 		"no rights":            {jobs: `store: "` + weak + `"`, want: []string{"permission denied", "must own the schema"}},
 		"newer schema":         {jobs: `store: "` + newer + `"`, want: []string{"version 999 and newer", "newer version"}},
-		"of another":           {jobs: `store: "` + other + `"`, want: []string{"another program", "search_path"}},
+		"another program's":    {jobs: `store: "` + other + `"`, want: []string{"another program", "search_path"}},
 		"standby":              {jobs: `store: "` + strings.Replace(url, server.Address(), standby.Address(), 1) + `"`, want: []string{"standby", "target_session_attrs=read-write"}},
 		"password":             {jobs: `store: "postgres://u:` + password + `@h/d"`, want: []string{"holds a password", "jobs.store_password_file"}},
 		"password as argument": {jobs: `store: "postgres://u@h/d?password=` + password + `"`, want: []string{"holds a password", "jobs.store_password_file"}},
@@ -116,26 +116,26 @@ func TestBadInput(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			said := refusedStart(t, c.jobs, c.args...)
+			output := failedStart(t, c.jobs, c.args...)
 			for _, want := range c.want {
-				if !strings.Contains(said, want) {
-					t.Errorf("%q is not in\n%s", want, said)
+				if !strings.Contains(output, want) {
+					t.Errorf("the output does not contain %q:\n%s", want, output)
 				}
 			}
-			if strings.Contains(said, password) || strings.Contains(said, "goroutine") {
-				t.Errorf("it says too much:\n%s", said)
+			if strings.Contains(output, password) || strings.Contains(output, "goroutine") {
+				t.Errorf("the output contains the password or a stack trace:\n%s", output)
 			}
 		})
 	}
 }
 
-// TestRollingReplacement lets this program and one of a release later share a schema that the latter has expanded: a
-// column with a default, a table, a higher version. Both go on, and a gateway of this program starts on it.
+// TestRollingReplacement expands the schema under running gateways as the next release might: columns with a default, a
+// table, a higher version. The gateways must keep working, and another gateway of this program must start on the schema.
 func TestRollingReplacement(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 2, url, url)
 	l := f.load("rolling", 4, 4)
-	l.works(10 * time.Second)
+	l.awaitReport(10 * time.Second)
 	next, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
@@ -154,12 +154,12 @@ func TestRollingReplacement(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	l.works(5 * time.Second)
+	l.awaitReport(5 * time.Second)
 	f.gateways[0].end(syscall.SIGTERM)
 	f.gateways[0].start()
-	l.works(5 * time.Second)
+	l.awaitReport(5 * time.Second)
 	l.verify()
-	again := f.load("again", 2, 2) // a job that is made on the expanded schema
-	again.works(10 * time.Second)
+	again := f.load("again", 2, 2) // a job that is created on the expanded schema
+	again.awaitReport(10 * time.Second)
 	again.verify()
 }

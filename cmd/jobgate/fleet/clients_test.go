@@ -15,8 +15,8 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// TestClients runs whole lives of jobs with AWS's own clients, each of whose requests goes to another of three gateways:
-// nginx stands before them. It takes what gateway/jobs/api/clients/run.sh does, and nginx; about two minutes.
+// TestClients runs jobs from creation to completion with AWS's own clients. nginx sends each request to the next of three
+// gateways. The test needs the tools of gateway/jobs/api/clients/run.sh, and nginx, and takes about two minutes.
 func TestClients(t *testing.T) {
 	_, url := startServer(t)
 	folder := t.TempDir()
@@ -40,15 +40,15 @@ func TestClients(t *testing.T) {
 	for i, g := range f.gateways {
 		admin := g.at("admin")
 		if _, body, _ := get("http://" + admin + "/metrics"); !strings.Contains(body, `jobgate_request_duration_seconds_count{outcome="ok",route="control"`) {
-			t.Errorf("gateway %d was asked nothing", i)
+			t.Errorf("gateway %d got no requests", i)
 		}
 	}
 	if r, err := f.engine.Check(t.Context()); err != nil || len(r.Faults) > 0 {
-		t.Errorf("the store does not add up: %+v %v", r.Faults, err)
+		t.Errorf("the store is inconsistent: %+v %v", r.Faults, err)
 	}
 }
 
-// balance starts nginx, which gives each request to the next gateway's control plane, and returns its address.
+// balance starts nginx, which sends each request to the next gateway's control plane, and returns nginx's address.
 func balance(t *testing.T, folder string, gateways []*gateway) string {
 	t.Helper()
 	address := servertest.FreeAddress(t)
@@ -68,7 +68,7 @@ http {
 		location / {
 			proxy_pass http://gateways;
 			proxy_http_version 1.1;
-			proxy_set_header Host $http_host; # the signature is over it
+			proxy_set_header Host $http_host; # the signature covers it
 			proxy_buffering off;
 		}
 	}

@@ -23,7 +23,7 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// signingSite is two gateways that sign what stands in a bucket, with one key file.
+// signingSite is two gateways that sign a bucket's objects with one key file.
 type signingSite struct {
 	*fleet
 	minio  *miniotest.Server
@@ -44,13 +44,13 @@ func newSigningSite(t *testing.T) *signingSite {
 	s.key = filepath.Join(t.TempDir(), "firmware.pem")
 	s.newKey()
 	settings := fmt.Sprintf("codesign: {profiles: {firmware: {key_file: %q, allow: [\"arn:aws:s3:::%s/*\"]}}}\n", s.key, s.bucket)
-	ofJobs := s.operators()
-	s.a, s.b = s.add(settings, ofJobs, s.proxy.Env()...), s.add(settings, ofJobs, s.proxy.Env()...)
-	s.ask(s.gateways...)
+	keys := s.operators()
+	s.a, s.b = s.add(settings, keys, s.proxy.Env()...), s.add(settings, keys, s.proxy.Env()...)
+	s.sendTo(s.gateways...)
 	return s
 }
 
-// newKey writes another key into the key file.
+// newKey writes a new key to the key file.
 func (s *signingSite) newKey() {
 	s.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -76,7 +76,7 @@ func (s *signingSite) create(g *gateway, id, version string) error {
 	return s.createAt(g, id, document, "sensor-1")
 }
 
-// signature is what a gateway answers a device that asks for a job, "" if it answers no signature.
+// signature returns the signature that a gateway sends a device in a job's document, "" if there is none.
 func (s *signingSite) signature(g *gateway, job string) (object string, value []byte) {
 	s.Helper()
 	listen := g.at("listen")
@@ -90,8 +90,8 @@ func (s *signingSite) signature(g *gateway, job string) (object string, value []
 	return string(document.Sig), signature.Signature
 }
 
-// signs waits until both gateways answer a device with one signature of content, by the key in force.
-func (s *signingSite) signs(job, content string) {
+// awaitSignatures waits until both gateways send a device the same valid signature of content, by the current key.
+func (s *signingSite) awaitSignatures(job, content string) {
 	s.Helper()
 	digest := sha256.Sum256([]byte(content))
 	var objects [2]string
@@ -106,13 +106,13 @@ func (s *signingSite) signs(job, content string) {
 			return
 		}
 	}
-	s.Fatalf("%s: the gateways answer %q", job, objects)
+	s.Fatalf("%s: the gateways sent the signatures %q", job, objects)
 }
 
 func (s *signingSite) reads() int { return s.proxy.Count(miniotest.Get, "/"+s.bucket+"/v7.bin") }
 
-// TestCodeSigning has two gateways on one database sign: what one made the other serves, also of a new key, and objects
-// are read no more often than that.
+// TestCodeSigning has two gateways on one database sign objects. Each must serve the other's signatures, also after a change
+// of the key, without reading the objects again.
 func TestCodeSigning(t *testing.T) {
 	s := newSigningSite(t)
 	one := s.minio.PutObject(t, s.bucket, "v7.bin", []byte("version one"))
@@ -123,16 +123,16 @@ func TestCodeSigning(t *testing.T) {
 	if err := s.create(s.a, "one", one); err != nil {
 		t.Fatal(err)
 	}
-	s.signs("one", "version one")
+	s.awaitSignatures("one", "version one")
 	if err := s.create(s.b, "again", one); err != nil {
 		t.Fatal(err)
 	}
-	s.signs("again", "version one")
+	s.awaitSignatures("again", "version one")
 	if n := s.reads(); n != 1 {
-		t.Errorf("%d reads of one version by two gateways, one after the other", n)
+		t.Errorf("two gateways, one after the other, read one version %d times, want 1", n)
 	}
 
-	// At once on both: each may read the object, and no more than once.
+	// Concurrently on both: each may read the object once.
 	var group sync.WaitGroup
 	for i := range 40 {
 		group.Go(func() {
@@ -142,20 +142,20 @@ func TestCodeSigning(t *testing.T) {
 		})
 	}
 	group.Wait()
-	s.signs("two-0", "version two!")
-	s.signs("two-1", "version two!")
+	s.awaitSignatures("two-0", "version two!")
+	s.awaitSignatures("two-1", "version two!")
 	before := s.reads()
 	if before > 3 {
-		t.Errorf("%d reads of two versions by two gateways", before)
+		t.Errorf("two gateways read two versions %d times, want at most 3", before)
 	}
 
-	// A restart, and another key, read nothing.
+	// A restart and a new key must cause no reads.
 	for _, g := range []*gateway{s.a, s.b} {
 		g.end(syscall.SIGTERM)
 		g.start()
 	}
-	s.signs("one", "version one")
-	s.signs("two-39", "version two!")
+	s.awaitSignatures("one", "version one")
+	s.awaitSignatures("two-39", "version two!")
 	s.newKey()
 	for _, g := range []*gateway{s.a, s.b} {
 		admin := g.at("admin")
@@ -168,13 +168,13 @@ func TestCodeSigning(t *testing.T) {
 			t.Fatalf("reload: status %d", answer.StatusCode)
 		}
 	}
-	s.signs("one", "version one")
-	s.signs("two-0", "version two!")
+	s.awaitSignatures("one", "version one")
+	s.awaitSignatures("two-0", "version two!")
 	if err := s.create(s.b, "last", two); err != nil {
 		t.Fatal(err)
 	}
-	s.signs("last", "version two!")
+	s.awaitSignatures("last", "version two!")
 	if n := s.reads() - before; n != 0 {
-		t.Errorf("%d reads after a restart and for another key", n)
+		t.Errorf("%d reads after a restart and a new key, want 0", n)
 	}
 }

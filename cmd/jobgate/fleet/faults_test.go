@@ -11,23 +11,23 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestGatewaysKilled kills gateways under load, and starts them again.
+// TestGatewaysKilled kills and restarts gateways under load.
 func TestGatewaysKilled(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 3, url, url)
 	l := f.load("killed", 8, 4)
-	l.works(10 * time.Second)
+	l.awaitReport(10 * time.Second)
 	for range 2 * faults() {
 		g := f.gateways[rand.IntN(len(f.gateways))]
 		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
 		g.end(syscall.SIGKILL)
 		g.start()
-		l.works(5 * time.Second)
+		l.awaitReport(5 * time.Second)
 	}
 	l.verify()
 }
 
-// TestHandover stops the gateway that does the background work: another does it at once.
+// TestHandover stops the gateway that does the background work. Another must take over at once.
 func TestHandover(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 2, url, url)
@@ -36,12 +36,12 @@ func TestHandover(t *testing.T) {
 	if other == first {
 		other = f.gateways[1]
 	}
-	// Nobody takes the lease meanwhile: it must be released, not expired.
+	// No gateway can take the lease meanwhile. It must be released, not expire.
 	other.process().Signal(syscall.SIGSTOP)
 	first.end(syscall.SIGTERM)
 	var released bool
 	if err := queryOne(t, url, "SELECT until = '-infinity' FROM leases WHERE name = 'drive'", &released); err != nil || !released {
-		t.Errorf("the lease of a gateway that ended is released: %v, %v", released, err)
+		t.Errorf("the lease of a stopped gateway: released %v, %v; want true", released, err)
 	}
 	other.process().Signal(syscall.SIGCONT)
 	begun := time.Now()
@@ -56,12 +56,12 @@ func queryOne(t *testing.T, url, query string, value any) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.Close(context.Background()) }() // the test has what it wants
+	defer func() { _ = c.Close(context.Background()) }() // the value was read
 	return c.QueryRow(t.Context(), query).Scan(value)
 }
 
-// TestHolderFrozen freezes the gateway that does the background work past its lease: another does it, and the first finds
-// that it lost the lease when it goes on.
+// TestHolderFrozen freezes the gateway that does the background work for longer than its lease. Another must take over, and
+// the first must notice that it has lost the lease when it continues.
 func TestHolderFrozen(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 2, url, url)
@@ -70,33 +70,33 @@ func TestHolderFrozen(t *testing.T) {
 	if other == frozen {
 		other = f.gateways[1]
 	}
-	f.ask(other)
+	f.sendTo(other)
 	l := f.load("frozen", 4, 4)
-	l.works(10 * time.Second)
+	l.awaitReport(10 * time.Second)
 	frozen.process().Signal(syscall.SIGSTOP)
 	begun := time.Now()
 	f.holder(10*time.Second, other)
 	t.Logf("another holds the lease after %v", time.Since(begun))
 	frozen.process().Signal(syscall.SIGCONT)
 	f.holder(5*time.Second, other, frozen)
-	f.ask(other, frozen)
+	f.sendTo(other, frozen)
 	l.verify()
 }
 
-// TestDatabaseStopped stops the database at once, without a checkpoint, under load, and starts it again. Meanwhile job calls
-// are refused at once, and /readyz is 200 and tells it.
+// TestDatabaseStopped stops the database under load, without a checkpoint, and restarts it. While it is down, job calls must
+// be answered 503 soon, and /readyz must be 200 with the store's state.
 func TestDatabaseStopped(t *testing.T) {
 	server, url := startServer(t)
 	f := newFleet(t, 2, url, url)
 	l := f.load("stopped", 8, 4)
 	for range faults() {
-		l.works(10 * time.Second)
+		l.awaitReport(10 * time.Second)
 		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond)
 		server.Stop(syscall.SIGQUIT)
 		time.Sleep(100 * time.Millisecond)
 		begun := time.Now()
 		status, body, header := f.post(l.things[0], l.job, `{"status":"IN_PROGRESS"}`)
-		if took := time.Since(begun); status != 503 || header.Get("Retry-After") == "" || took > 2*time.Second+late/5 {
+		if took := time.Since(begun); status != 503 || header.Get("Retry-After") == "" || took > 2*time.Second+grace/5 {
 			t.Errorf("while the database is down: %d %s after %v", status, body, took)
 		}
 		admin := f.gateways[0].at("admin")
@@ -107,12 +107,12 @@ func TestDatabaseStopped(t *testing.T) {
 		if err := server.Run(); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("answered again after %v", l.works(5*time.Second))
+		t.Logf("answered again after %v", l.awaitReport(5*time.Second))
 	}
 	l.verify()
 }
 
-// TestStandbyPromoted kills the primary, of which a standby has every answered change, and promotes that.
+// TestStandbyPromoted stops the primary and promotes its standby, which has every acknowledged change.
 func TestStandbyPromoted(t *testing.T) {
 	primary, url := startServer(t)
 	standby, err := primary.Standby()
@@ -123,12 +123,12 @@ func TestStandbyPromoted(t *testing.T) {
 	both := strings.Replace(url, "/jobgate?", ","+standby.Address()+"/jobgate?target_session_attrs=read-write&", 1)
 	f := newFleet(t, 2, both, both)
 	l := f.load("promoted", 8, 4)
-	l.works(10 * time.Second)
+	l.awaitReport(10 * time.Second)
 	time.Sleep(500 * time.Millisecond)
 	primary.Stop(syscall.SIGQUIT)
 	if err := standby.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("answered again %v after the promotion", l.works(5*time.Second))
+	t.Logf("answered again %v after the promotion", l.awaitReport(5*time.Second))
 	l.verify()
 }

@@ -12,8 +12,8 @@ import (
 
 var lagMetric = regexp.MustCompile(`(?m)^jobgate_feed_lag_seconds ([0-9.e+-]+)$`)
 
-// TestFeedLag lets a transaction of another program stay open, which hides later changes from all gateways: the metric
-// grows, and falls when it ends.
+// TestFeedLag keeps another program's transaction open, which hides later changes from all gateways. The metric must grow,
+// and fall when the transaction ends.
 func TestFeedLag(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 1, url, url)
@@ -29,12 +29,12 @@ func TestFeedLag(t *testing.T) {
 	until := func(what string, ok func(lag float64) bool) {
 		t.Helper()
 		var lag float64
-		for deadline := time.Now().Add(20*time.Second + late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(20*time.Second + grace); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 			admin := f.gateways[0].at("admin")
 			_, body, _ := get("http://" + admin + "/metrics")
 			m := lagMetric.FindStringSubmatch(body)
 			if m == nil {
-				t.Fatalf("there is no lag in the metrics: %d bytes", len(body))
+				t.Fatalf("the metrics have no lag: %d bytes", len(body))
 			}
 			if lag, err = strconv.ParseFloat(m[1], 64); err != nil {
 				t.Fatal(err)
@@ -45,7 +45,7 @@ func TestFeedLag(t *testing.T) {
 		}
 		t.Fatalf("%s: the lag is %v s", what, lag)
 	}
-	for deadline := time.Now().Add(20*time.Second + late); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(20*time.Second + grace); ; time.Sleep(50 * time.Millisecond) {
 		status, body, _ := f.post(things[0], "lag", `{"status":"IN_PROGRESS"}`)
 		if status == 200 {
 			break
@@ -58,5 +58,5 @@ func TestFeedLag(t *testing.T) {
 	if _, err := foreign.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
-	until("after it", func(lag float64) bool { return lag < 2 })
+	until("after the transaction", func(lag float64) bool { return lag < 2 })
 }

@@ -27,7 +27,7 @@ import (
 	"jobgate/gateway/jobs/rules"
 )
 
-// binary is the built command, made by TestMain.
+// binary is the path of the command that TestMain builds.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// faults is how often a fault happens.
+// faults returns how often a fault happens.
 func faults() int {
 	if n, err := strconv.Atoi(os.Getenv("JOBGATE_FLEET_FAULTS")); err == nil {
 		return n
@@ -49,36 +49,35 @@ func faults() int {
 	return 1
 }
 
-// late is how much later than the design says something may happen: on a machine that does little else, as in .ci/run, or
-// on one that is busy.
-var late = map[bool]time.Duration{true: 10 * time.Second, false: 2 * time.Minute}[os.Getenv("JOBGATE_TEST_QUIET_CLOCK") != ""]
+// grace is how much later than the design's limit an event may happen. It is longer on a machine that may be busy.
+var grace = map[bool]time.Duration{true: 10 * time.Second, false: 2 * time.Minute}[os.Getenv("JOBGATE_TEST_QUIET_CLOCK") != ""]
 
-// breath is how long a worker of a load waits between two reports: the machine is other tests' too.
-const breath = 3 * time.Millisecond
+// reportPause is how long a load's worker waits between two reports, because other tests use the machine too.
+const reportPause = 3 * time.Millisecond
 
-// fleet is some gateways on one database.
+// fleet is a set of gateways on one database.
 type fleet struct {
 	*testing.T
-	url      string                     // as the gateways have it
-	program  string                     // of gateways that are added; "": this one
-	gateways []*gateway                 // all, fixed once newFleet returns
-	asked    atomic.Pointer[[]*gateway] // those that requests go to
-	service  *operations.Service        // of the test's own, which drives nothing
+	url      string                     // the database's, for the gateways
+	program  string                     // run by added gateways; "": binary
+	gateways []*gateway                 // all that were added
+	targets  atomic.Pointer[[]*gateway] // where requests are sent
+	service  *operations.Service        // the test's own, without background work
 	engine   *postgres.Engine
 }
 
-// gateway is a process, and the configuration to start it again.
+// gateway is a process and the configuration to restart it.
 type gateway struct {
 	t         *testing.T
 	program   string
 	config    string
-	env       []string // beside the usual
+	env       []string // added to the usual environment
 	mu        sync.Mutex
-	processes []*gatetest.Process // the last one runs, or has ended
+	processes []*gatetest.Process // the last one is current
 	addresses map[string]string   // of the last process's listeners
 }
 
-// startServer starts a PostgreSQL that flushes to the disk, and makes a database. The test goes beside others.
+// startServer starts a PostgreSQL server that flushes to disk, and creates a database. The test runs in parallel.
 func startServer(t *testing.T) (*pgtest.Server, string) {
 	t.Helper()
 	t.Parallel()
@@ -88,12 +87,12 @@ func startServer(t *testing.T) (*pgtest.Server, string) {
 	return s, s.Database(t, "jobgate")
 }
 
-// newFleet starts n gateways that reach the database at url; direct is how the test itself does. settings are more of jobs.
+// newFleet starts n gateways that use the database at url. The test itself uses the URL direct. settings are added to jobs.
 func newFleet(t *testing.T, n int, url, direct string, settings ...string) *fleet {
 	t.Helper()
 	f := &fleet{T: t, url: url}
 	var err error
-	// The test's own calls prepare and verify: they wait as long as a busy machine takes.
+	// The test's own calls have a long time-out, for a busy machine.
 	if f.engine, err = postgres.Open(t.Context(), postgres.Options{URL: direct, Timeout: time.Minute}); err != nil {
 		t.Fatal(err)
 	}
@@ -105,15 +104,15 @@ func newFleet(t *testing.T, n int, url, direct string, settings ...string) *flee
 	for range n {
 		f.add("", settings)
 	}
-	f.ask(f.gateways...)
+	f.sendTo(f.gateways...)
 	return f
 }
 
-// add starts another gateway. settings stand beside jobs, those of ofJobs in it, and env in its environment.
-func (f *fleet) add(settings string, ofJobs []string, env ...string) *gateway {
+// add starts another gateway. settings are added to its configuration, jobsSettings to jobs in it, and env to its environment.
+func (f *fleet) add(settings string, jobsSettings []string, env ...string) *gateway {
 	f.Helper()
 	folder := f.TempDir()
-	text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + f.url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, ofJobs...), ", ") + "}\n" + settings
+	text := "listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\ndrain: {delay: 0s}\njobs: {enabled: true, store: \"" + f.url + "\", store_timeout: 2s" + strings.Join(append([]string{""}, jobsSettings...), ", ") + "}\n" + settings
 	g := &gateway{t: f.T, program: cmp.Or(f.program, binary), config: gatetest.WriteFile(f, folder, "jobgate.yaml", text), env: env}
 	f.gateways = append(f.gateways, g)
 	g.start()
@@ -129,17 +128,17 @@ func (g *gateway) start() {
 	g.processes, g.addresses = append(g.processes, p), at
 }
 
-// process is the last one that was started.
+// process returns the process that was started last.
 func (g *gateway) process() *gatetest.Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.processes[len(g.processes)-1]
 }
 
-// end ends the process by a signal and waits for it.
+// end ends the process with a signal and waits until it has exited.
 func (g *gateway) end(s syscall.Signal) { g.process().End(s) }
 
-// log is what all processes of the gateway have logged.
+// log returns the log of all the gateway's processes.
 func (g *gateway) log() string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -150,14 +149,14 @@ func (g *gateway) log() string {
 	return text.String()
 }
 
-// at is the address of a listener, "" if it is off.
+// at returns the address of a listener, "" if it is off.
 func (g *gateway) at(listener string) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.addresses[listener]
 }
 
-var client = &http.Client{Timeout: 5*time.Second + late, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+var client = &http.Client{Timeout: 5*time.Second + grace, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 
 func get(url string) (status int, body string, header http.Header) {
 	r, err := client.Get(url) //nolint:noctx // the client has a time-out
@@ -169,20 +168,20 @@ func get(url string) (status int, body string, header http.Header) {
 	return r.StatusCode, string(text), r.Header
 }
 
-// holds says whether the gateway does the background work.
-func (g *gateway) holds() bool {
+// holdsLease reports whether the gateway does the background work.
+func (g *gateway) holdsLease() bool {
 	_, body, _ := get("http://" + g.at("admin") + "/metrics")
 	return strings.Contains(body, `jobgate_lease_held{work="jobs"} 1`)
 }
 
-// holder waits until exactly one of the gateways holds the lease, for within and late.
+// holder waits until exactly one of the gateways holds the lease, at most within+grace, and returns it.
 func (f *fleet) holder(within time.Duration, among ...*gateway) *gateway {
 	f.Helper()
 	var holding []*gateway
-	for deadline := time.Now().Add(within + late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(within + grace); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		holding = nil
 		for _, g := range among {
-			if g.holds() {
+			if g.holdsLease() {
 				holding = append(holding, g)
 			}
 		}
@@ -190,11 +189,11 @@ func (f *fleet) holder(within time.Duration, among ...*gateway) *gateway {
 			return holding[0]
 		}
 	}
-	f.Fatalf("%d gateways hold the lease after %v", len(holding), within+late)
+	f.Fatalf("%d gateways hold the lease after %v, want 1", len(holding), within+grace)
 	return nil
 }
 
-// job makes a job for n new things, and waits until all are queued.
+// job creates a job for n new things, and returns the things. Their executions may be queued later.
 func (f *fleet) job(id string, n int) (things []string) {
 	f.Helper()
 	var list []jobs.Thing
@@ -214,15 +213,15 @@ func (f *fleet) job(id string, n int) (things []string) {
 	return things
 }
 
-// load reports on a job's executions, over and over, on any gateway, until stop is called.
+// load keeps updating a job's executions on any gateway until stop is called.
 type load struct {
 	f        *fleet
 	job      string
 	things   []string
-	answered []atomic.Int64 // by thing: the last report that was answered with 200
-	good     atomic.Int64   // how many were
-	lastGood atomic.Int64   // when, ns
-	refused  atomic.Int64   // 503 and 500
+	answered []atomic.Int64 // by thing: the last report that was answered 200
+	good     atomic.Int64   // the number of reports that were answered 200
+	lastGood atomic.Int64   // when the last one was, in ns
+	refused  atomic.Int64   // the number of reports that were answered 503
 	wrong    atomic.Pointer[string]
 	ctx      context.Context
 	cancel   context.CancelFunc
@@ -238,7 +237,7 @@ func (f *fleet) load(id string, workers, each int) *load {
 			for n := int64(1); l.ctx.Err() == nil; n++ {
 				i := w*each + rand.IntN(each)
 				l.report(i, n)
-				time.Sleep(breath)
+				time.Sleep(reportPause)
 			}
 		})
 	}
@@ -251,13 +250,13 @@ func (l *load) stop() {
 	l.wg.Wait()
 }
 
-// ask sets the gateways that requests go to. A load may run meanwhile.
-func (f *fleet) ask(gateways ...*gateway) { f.asked.Store(&gateways) }
+// sendTo sets the gateways to which requests are sent. A load may be running.
+func (f *fleet) sendTo(gateways ...*gateway) { f.targets.Store(&gateways) }
 
-// post reports on an execution, to any of the gateways that are asked.
+// post updates an execution on one of the gateways of sendTo.
 func (f *fleet) post(thing, job, body string) (int, string, http.Header) {
-	asked := *f.asked.Load()
-	r, err := client.Post("http://"+asked[rand.IntN(len(asked))].at("listen")+"/things/"+thing+"/jobs/"+job, "application/json", strings.NewReader(body)) //nolint:noctx // the client has a time-out
+	targets := *f.targets.Load()
+	r, err := client.Post("http://"+targets[rand.IntN(len(targets))].at("listen")+"/things/"+thing+"/jobs/"+job, "application/json", strings.NewReader(body)) //nolint:noctx // the client has a time-out
 	if err != nil {
 		return 0, err.Error(), nil
 	}
@@ -286,36 +285,37 @@ func (l *load) report(i int, n int64) {
 	}
 }
 
-// works waits until a report is answered, for within and late.
-func (l *load) works(within time.Duration) time.Duration {
+// awaitReport waits until a report is answered, at most within+grace, and returns how long that took.
+func (l *load) awaitReport(within time.Duration) time.Duration {
 	l.f.Helper()
 	begun := time.Now()
-	for time.Since(begun) < within+late {
+	for time.Since(begun) < within+grace {
 		if l.lastGood.Load() > begun.UnixNano() {
 			return time.Since(begun)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	l.f.Fatalf("no report was answered for %v", within+late)
+	l.f.Fatalf("no report was answered 200 for %v", within+grace)
 	return 0
 }
 
-// verify ends the load, and compares what was answered with the store. The job's executions end then, and so does the job.
+// verify stops the load, and checks that the store has every acknowledged report. Then it completes the executions and the
+// job.
 func (l *load) verify() {
 	f := l.f
 	f.Helper()
 	l.stop()
 	if text := l.wrong.Load(); text != nil {
-		f.Errorf("a report was answered with %s", *text)
+		f.Errorf("a report was answered %s", *text)
 	}
 	if l.good.Load() == 0 {
-		f.Fatal("nothing was answered")
+		f.Fatal("no report was answered 200")
 	}
 	ctx := context.Background()
 	for i, thing := range l.things {
 		var e jobs.ExecutionSummary
 		var err error
-		for deadline := time.Now().Add(late); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		for deadline := time.Now().Add(grace); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 			if e, err = f.service.Execution(ctx, thing, l.job, 0); err == nil {
 				break
 			}
@@ -325,33 +325,33 @@ func (l *load) verify() {
 		}
 		n, _ := strconv.ParseInt(e.Details.Map()["n"], 10, 64)
 		if answered := l.answered[i].Load(); n < answered {
-			f.Errorf("%s: report %d was answered, and %d is stored (version %d)", thing, answered, n, e.Version)
+			f.Errorf("%s: report %d was answered 200, but report %d is stored (version %d)", thing, answered, n, e.Version)
 		}
 	}
 	for _, thing := range l.things {
-		deadline := time.Now().Add(10*time.Second + late)
+		deadline := time.Now().Add(10*time.Second + grace)
 		for {
 			status, body, _ := f.post(thing, l.job, `{"status":"SUCCEEDED"}`)
-			if status == 200 || strings.Contains(body, "cannot become") { // an answer that was lost
+			if status == 200 || strings.Contains(body, "cannot become") { // it ended, but the answer was lost
 				break
 			}
 			if time.Now().After(deadline) {
-				f.Fatalf("%s cannot end: %d %s", thing, status, body)
+				f.Fatalf("cannot complete the execution of %s: %d %s", thing, status, body)
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	f.completes(l.job, 11*time.Second)
-	f.adds()
-	f.Logf("%d reports answered, %d refused with 503", l.good.Load(), l.refused.Load())
+	f.awaitCompleted(l.job, 11*time.Second)
+	f.checkStore()
+	f.Logf("%d reports answered 200, %d answered 503", l.good.Load(), l.refused.Load())
 }
 
-// completes waits until a job is completed, for within and late.
-func (f *fleet) completes(id string, within time.Duration) {
+// awaitCompleted waits until a job is completed, at most within+grace.
+func (f *fleet) awaitCompleted(id string, within time.Duration) {
 	f.Helper()
 	begun := time.Now()
 	var status string
-	for time.Since(begun) < within+late {
+	for time.Since(begun) < within+grace {
 		d, err := f.service.DescribeJob(context.Background(), time.Now(), id)
 		if err == nil {
 			if status = d.Job.Status.String(); status == "COMPLETED" {
@@ -361,5 +361,5 @@ func (f *fleet) completes(id string, within time.Duration) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := json.Marshal(status)
-	f.Errorf("job %s is %s after %v", id, text, within+late)
+	f.Errorf("job %s is %s after %v", id, text, within+grace)
 }

@@ -14,10 +14,10 @@ import (
 	"jobgate/gateway/jobs/mqtt/mqtttest"
 )
 
-// ownFront is a front for devices that speak MQTT.
-const ownFront = "mqtt: {listen: 127.0.0.1:0, auth: {mode: none}}\n"
+// mqttFront is the configuration of a front for MQTT devices.
+const mqttFront = "mqtt: {listen: 127.0.0.1:0, auth: {mode: none}}\n"
 
-// devices is how many devices a test connects.
+// devices returns how many devices a test connects.
 func devices() int {
 	if n, err := strconv.Atoi(os.Getenv("JOBGATE_FLEET_DEVICES")); err == nil {
 		return n
@@ -33,8 +33,8 @@ func (f *fleet) thing(name string) {
 	}
 }
 
-// does runs a device's whole life, with jobs that are created at a gateway.
-func (f *fleet) does(d *mqtttest.Device, at *gateway) {
+// runDevice runs a device's whole life, with jobs that are created at a gateway.
+func (f *fleet) runDevice(d *mqtttest.Device, at *gateway) {
 	f.Helper()
 	d.Life(func(id string) {
 		if err := f.createAt(at, id, `{"do":"it"}`, d.Name); err != nil {
@@ -43,13 +43,13 @@ func (f *fleet) does(d *mqtttest.Device, at *gateway) {
 	})
 }
 
-// TestMQTTAcrossGateways connects devices to one of two gateways and creates their jobs at the other: they are told by the
-// feed of changes.
+// TestMQTTAcrossGateways connects devices to one of two gateways and creates their jobs at the other. The devices must be
+// notified by the feed of changes.
 func TestMQTTAcrossGateways(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 0, url, url)
 	keys := f.operators()
-	a, b := f.add(ownFront, keys), f.add(ownFront, keys)
+	a, b := f.add(mqttFront, keys), f.add(mqttFront, keys)
 	var lives sync.WaitGroup
 	for i, at := range []*gateway{a, b, a} {
 		name := fmt.Sprintf("across-%d", i)
@@ -59,21 +59,21 @@ func TestMQTTAcrossGateways(t *testing.T) {
 		if at == b {
 			other = a
 		}
-		lives.Go(func() { f.does(d, other) })
+		lives.Go(func() { f.runDevice(d, other) })
 	}
 	lives.Wait()
 	for i := range 3 {
-		f.completes(fmt.Sprintf("across-%d-1", i), 11*time.Second)
+		f.awaitCompleted(fmt.Sprintf("across-%d-1", i), 11*time.Second)
 	}
 }
 
-// TestMQTTNetworkCut cuts devices off from their gateway, first with a reset, then in silence: what changes meanwhile they
-// are told of when they are back, and once.
+// TestMQTTNetworkCut cuts a device off from its gateway, first with a reset, then silently. When it is back, it must be
+// notified of the changes once.
 func TestMQTTNetworkCut(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 0, url, url)
 	keys := f.operators()
-	a, b := f.add(ownFront, keys), f.add(ownFront, keys)
+	a, b := f.add(mqttFront, keys), f.add(mqttFront, keys)
 	p := newProxy(t, a.at("mqtt"))
 	f.thing("cut")
 	d := mqtttest.NewDevice(t, "cut", p.ln.Addr().String())
@@ -88,7 +88,7 @@ func TestMQTTNetworkCut(t *testing.T) {
 		d.Ask(reset+"/update", `{"status":"SUCCEEDED"}`, "accepted")
 		d.AwaitNext("")
 
-		p.delay.Store(int64(time.Minute)) // longer than a keep-alive: the device gives the connection up
+		p.delay.Store(int64(time.Minute)) // longer than the keep-alive, so the device closes the connection
 		f.create(b, silent, "cut")
 		time.Sleep(time.Second)
 		p.delay.Store(0)
@@ -109,7 +109,7 @@ func TestMQTTNetworkCut(t *testing.T) {
 	}
 }
 
-// create is createAt that has to succeed.
+// create is createAt, but fails the test on an error.
 func (f *fleet) create(at *gateway, id string, things ...string) {
 	f.Helper()
 	if err := f.createAt(at, id, `{"do":"it"}`, things...); err != nil {
@@ -117,12 +117,12 @@ func (f *fleet) create(at *gateway, id string, things ...string) {
 	}
 }
 
-// TestMQTTGatewayKilled kills a gateway under its devices, while they do a job; all come back at once, to another gateway
-// and to the one that is started again, and find the next job. None misses a job; no report is lost or made twice.
+// TestMQTTGatewayKilled kills a gateway while its devices work on a job. All reconnect at once, to another gateway and to the
+// restarted one, and get the next job. No device may miss a job, and no report may be lost or made twice.
 func TestMQTTGatewayKilled(t *testing.T) {
 	_, url := startServer(t)
 	f := newFleet(t, 0, url, url)
-	a, b := f.add(ownFront, nil), f.add(ownFront, nil)
+	a, b := f.add(mqttFront, nil), f.add(mqttFront, nil)
 	n := devices()
 	within := time.Minute + time.Duration(n)*20*time.Millisecond
 	var turn struct {
@@ -144,10 +144,10 @@ func TestMQTTGatewayKilled(t *testing.T) {
 	}
 	s.await("devices are connected", &s.connected, int64(n), within)
 	s.create("first", "killed")
-	s.await("the job is begun", &s.begun, int64(n/4), within)
+	s.await("jobs have started", &s.begun, int64(n/4), within)
 	to(b)
 	a.end(syscall.SIGKILL)
-	s.create("second", "killed") // while the devices come back
+	s.create("second", "killed") // while the devices reconnect
 	s.await("jobs have ended", &s.ended, int64(n+n/4), within)
 	a.start()
 	to(a, b)
@@ -157,17 +157,17 @@ func TestMQTTGatewayKilled(t *testing.T) {
 	b.start()
 	s.await("all jobs have ended", &s.ended, int64(3*n), within)
 	if s.lost.Load() < int64(n) {
-		t.Errorf("only %d connections were lost", s.lost.Load())
+		t.Errorf("only %d connections were lost, want at least one per device", s.lost.Load())
 	}
 	s.verify("first", "second", "third")
 }
 
-// brokered is a gateway that is the client of a broker.
-func brokered(broker string) string {
+// brokerClient is the configuration of a gateway that is a broker's client.
+func brokerClient(broker string) string {
 	return `mqtt: {broker: {url: "mqtt://` + broker + `", prefix: "dev/$aws", share: jobgate}}` + "\n"
 }
 
-// subscribed waits until a gateway has subscribed at its broker since a place in its log.
+// subscribed waits until a gateway has subscribed at its broker, according to its log after the offset from.
 func (g *gateway) subscribed(from int) {
 	g.t.Helper()
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
@@ -180,7 +180,7 @@ func (g *gateway) subscribed(from int) {
 	}
 }
 
-// served is how many requests by MQTT a gateway has answered well.
+// served returns how many MQTT requests a gateway has answered successfully.
 func (g *gateway) served() (n float64) {
 	admin := g.at("admin")
 	_, body, _ := get("http://" + admin + "/metrics")
@@ -192,7 +192,7 @@ func (g *gateway) served() (n float64) {
 	return n
 }
 
-// brokerSite is two gateways that share the devices of one mosquitto, one of them by a proxy.
+// brokerSite is two gateways that share the devices of one mosquitto. One of them uses a proxy.
 type brokerSite struct {
 	*fleet
 	broker  *mqtttest.Mosquitto
@@ -209,7 +209,7 @@ func newBrokerSite(t *testing.T) *brokerSite {
 	s.proxy = newProxy(t, s.broker.Gateways)
 	s.fleet = newFleet(t, 0, url, url)
 	keys := s.operators()
-	s.a, s.b = s.add(brokered(s.proxy.ln.Addr().String()), keys), s.add(brokered(s.broker.Gateways), keys)
+	s.a, s.b = s.add(brokerClient(s.proxy.ln.Addr().String()), keys), s.add(brokerClient(s.broker.Gateways), keys)
 	s.a.subscribed(0)
 	s.b.subscribed(0)
 	for i := range 4 {
@@ -220,7 +220,7 @@ func newBrokerSite(t *testing.T) *brokerSite {
 	return s
 }
 
-// each has every device told of a job, do it, and told that none is left.
+// each checks that every device is notified of a job, completes it, and is notified that there is no other.
 func (s *brokerSite) each(id string) {
 	s.Helper()
 	for _, d := range s.devices {
@@ -228,20 +228,20 @@ func (s *brokerSite) each(id string) {
 		d.Ask(id+"/update", `{"status":"SUCCEEDED"}`, "accepted")
 		d.AwaitNext("")
 	}
-	s.completes(id, 11*time.Second)
+	s.awaitCompleted(id, 11*time.Second)
 }
 
-// TestMQTTBroker has two gateways share the devices of one mosquitto. Then the broker is stopped and started, and the
-// network to it cut.
+// TestMQTTBroker has two gateways share the devices of one mosquitto. Then the broker is restarted, and its
+// network cut.
 func TestMQTTBroker(t *testing.T) {
 	s := newBrokerSite(t)
 	var lives sync.WaitGroup
 	for i, d := range s.devices {
-		lives.Go(func() { s.does(d, []*gateway{s.a, s.b}[i%2]) })
+		lives.Go(func() { s.runDevice(d, []*gateway{s.a, s.b}[i%2]) })
 	}
 	lives.Wait()
 	if s.a.served() == 0 || s.b.served() == 0 {
-		t.Errorf("the gateways have answered %v and %v requests", s.a.served(), s.b.served())
+		t.Errorf("the gateways have answered %v and %v requests, want some each", s.a.served(), s.b.served())
 	}
 
 	fromA, fromB := len(s.a.log()), len(s.b.log())
@@ -260,33 +260,34 @@ func TestMQTTBroker(t *testing.T) {
 	s.proxy.refuse.Store(false)
 	s.a.subscribed(fromA)
 	s.each("network-cut")
-	s.adds()
+	s.checkStore()
 }
 
-// TestMQTTBrokerGatewaysKilled has two gateways share the devices of one mosquitto, and kills the one that publishes the
+// TestMQTTBrokerGatewaysKilled has two gateways share the devices of one mosquitto. It kills the one that publishes the
 // notices, and then the other.
 func TestMQTTBrokerGatewaysKilled(t *testing.T) {
 	s := newBrokerSite(t)
-	leader, left := s.holder(30*time.Second, s.a, s.b), s.a
+	leader, other := s.holder(30*time.Second, s.a, s.b), s.a
 	if leader == s.a {
-		left = s.b
+		other = s.b
 	}
 	leader.end(syscall.SIGKILL)
-	s.create(left, "publisher-killed", s.names...)
+	s.create(other, "publisher-killed", s.names...)
 	s.each("publisher-killed")
-	s.withdrawn(left)
-	s.adds()
+	s.withdrawn(other)
+	s.checkStore()
 }
 
-// adds checks that the store adds up.
-func (f *fleet) adds() {
+// checkStore checks that the store is consistent.
+func (f *fleet) checkStore() {
 	f.Helper()
 	if r, err := f.engine.Check(f.Context()); err != nil || len(r.Faults) > 0 {
-		f.Errorf("the store does not add up: %+v %v", r.Faults, err)
+		f.Errorf("the store is inconsistent: %+v %v", r.Faults, err)
 	}
 }
 
-// withdrawn kills the last gateway while a job is pending for every device, which is over when it starts again.
+// withdrawn kills the last gateway while a job is pending for every device, and ends the job before it restarts. The devices
+// must then be notified that there is no job.
 func (s *brokerSite) withdrawn(last *gateway) {
 	s.Helper()
 	s.create(last, "withdrawn", s.names...)

@@ -17,21 +17,21 @@ import (
 	"jobgate/gateway/jobs/rules"
 )
 
-// reports is how many reports a device makes of each job before it ends it.
+// reports is the number of reports that a device sends for a job before the last one.
 const reports = 3
 
-// swarm is many devices with MQTT 3.1.1, each of which does the jobs that it is told of, whatever happens to its
-// connection. They are small: one goroutine each.
+// swarm is a set of MQTT 3.1.1 devices. Each does the jobs that it is notified of, whatever happens to its connection, and
+// needs only one goroutine.
 type swarm struct {
 	f       *fleet
 	things  []string
-	address func() string // where a device connects next
-	jobs    int           // how many each has to do
+	address func() string // of the gateway for the next connection
+	jobs    int           // jobs that each device does
 
-	connected atomic.Int64 // devices that have subscribed and asked for the next job
+	connected atomic.Int64 // devices that have subscribed and requested the next job
 	begun     atomic.Int64 // jobs that were started
-	ended     atomic.Int64 // jobs whose end was accepted
-	lost      atomic.Int64 // connections that ended under a device
+	ended     atomic.Int64 // jobs whose last report was accepted
+	lost      atomic.Int64 // connections that were lost
 	refused   atomic.Int64 // CONNECTs that were not accepted
 	wrong     atomic.Pointer[string]
 	cancel    context.CancelFunc
@@ -69,7 +69,7 @@ func (f *fleet) swarm(name string, n, each int, address func() string) *swarm {
 	s.cancel = cancel
 	f.Cleanup(s.stop)
 	for _, thing := range s.things {
-		s.running.Go(func() { s.live(ctx, thing) })
+		s.running.Go(func() { s.run(ctx, thing) })
 	}
 	return s
 }
@@ -79,7 +79,7 @@ func (s *swarm) stop() {
 	s.running.Wait()
 }
 
-// create makes a job for all of them, by the test's own process: no gateway that they are connected to does.
+// create creates a job for all devices in the test's own process, not in a gateway to which they are connected.
 func (s *swarm) create(id, group string) {
 	s.f.Helper()
 	r := jobs.CreateJobRequest{ID: id, Document: `{"do":"` + id + `"}`, Targets: []string{s.f.service.Names().GroupARN(group)}}
@@ -88,7 +88,7 @@ func (s *swarm) create(id, group string) {
 	}
 }
 
-// waits until a counter has come to n.
+// await waits until a counter has reached n.
 func (s *swarm) await(what string, counter *atomic.Int64, n int64, within time.Duration) {
 	s.f.Helper()
 	for end := time.Now().Add(within); counter.Load() < n; time.Sleep(10 * time.Millisecond) {
@@ -101,8 +101,8 @@ func (s *swarm) await(what string, counter *atomic.Int64, n int64, within time.D
 	}
 }
 
-// live is a device's life: it connects until its jobs are done. It comes back at once, as a bad device does.
-func (s *swarm) live(ctx context.Context, thing string) {
+// run runs a device until its jobs are done. It reconnects at once after a lost connection, as a badly written device does.
+func (s *swarm) run(ctx context.Context, thing string) {
 	d := &mqttDevice{swarm: s, ctx: ctx, name: thing, done: map[string]bool{}}
 	for ctx.Err() == nil && len(d.done) < s.jobs {
 		err := d.session()
@@ -119,32 +119,32 @@ func (s *swarm) live(ctx context.Context, thing string) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(time.Duration(rand.IntN(20)) * time.Millisecond): // one processor serves all of them
+		case <-time.After(time.Duration(rand.IntN(20)) * time.Millisecond): // all devices share one machine
 		}
 	}
 }
 
-// unexpected is an answer that a device must not get, whatever breaks.
+// unexpected is an answer that a device must not get, whatever fails.
 type unexpected struct{ what string }
 
 func (e *unexpected) Error() string { return e.what }
 
-// mqttDevice is one device. What it knows of its job outlives its connections.
+// mqttDevice is one device. The state of its job is kept across connections.
 type mqttDevice struct {
 	*swarm
 	ctx    context.Context
 	name   string
-	done   map[string]bool // its jobs that have ended
+	done   map[string]bool // its completed jobs
 	conn   net.Conn
 	buffer []byte
 	id     uint16
-	next   string // the job that it was told of, "" if none
+	next   string // the job of the last notice, "" if none
 	online bool
 
-	release func() bool // of conn from ctx
-	current string      // the job that it does
-	ending  bool        // it has sent its last report
-	unsure  bool        // its last report was not answered
+	release func() bool // stops ctx from closing conn
+	current string      // the job in progress
+	ending  bool        // the job's last report was sent
+	unsure  bool        // the latest report was not answered
 }
 
 func (d *mqttDevice) topic(rest string) string { return "$aws/things/" + d.name + "/jobs/" + rest }
@@ -157,7 +157,7 @@ func (d *mqttDevice) close() {
 	d.conn, d.buffer, d.next, d.online = nil, nil, "", false
 }
 
-// session is one connection: subscribe, go on with the job under way, start the next, then do what the device is told.
+// session is one connection. It subscribes, continues the current job, starts the next, and then waits for notices of others.
 func (d *mqttDevice) session() error {
 	if err := d.connect(); err != nil {
 		return err
@@ -194,13 +194,13 @@ func (d *mqttDevice) session() error {
 
 // connect connects and subscribes.
 func (d *mqttDevice) connect() error {
-	conn, err := net.DialTimeout("tcp", d.address(), late)
+	conn, err := net.DialTimeout("tcp", d.address(), grace)
 	if err != nil {
 		return err
 	}
 	d.conn = conn
 	d.release = context.AfterFunc(d.ctx, func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(50*time.Second + late))
+	_ = conn.SetDeadline(time.Now().Add(50*time.Second + grace))
 	m := packet.Connect{Version: packet.V311, Clean: true, KeepAlive: 600, ClientID: []byte(d.name)}
 	if err := d.send(packet.AppendConnect(nil, &m)); err != nil {
 		return err
@@ -212,14 +212,14 @@ func (d *mqttDevice) connect() error {
 	var ack packet.Connack
 	if p.Type != packet.CONNACK || packet.ParseConnack(p.Body, packet.V311, &ack) != nil || ack.Reason != packet.Success {
 		d.refused.Add(1)
-		return fmt.Errorf("CONNECT was answered with %d %x", p.Type, p.Body)
+		return fmt.Errorf("CONNECT was answered by %d %x", p.Type, p.Body)
 	}
 	list := []packet.Subscription{{Filter: []byte(d.topic("notify-next")), QoS: 1}}
 	if err := d.send(packet.AppendSubscribe(nil, packet.V311, 1, &packet.Properties{}, list)); err != nil {
 		return err
 	}
 	if p, err = d.read(); err == nil && p.Type != packet.SUBACK {
-		err = &unexpected{fmt.Sprintf("SUBSCRIBE was answered with %d %x", p.Type, p.Body)}
+		err = &unexpected{fmt.Sprintf("SUBSCRIBE was answered by %d %x", p.Type, p.Body)}
 	}
 	_ = conn.SetDeadline(time.Time{})
 	return err
@@ -230,7 +230,7 @@ func (d *mqttDevice) send(b []byte) error {
 	return err
 }
 
-// read returns the next packet; notices are taken note of and acknowledged.
+// read returns the next packet. It records and acknowledges notices.
 func (d *mqttDevice) read() (packet.Packet, error) {
 	for {
 		p, n, err := packet.Split(d.buffer, 0)
@@ -248,12 +248,12 @@ func (d *mqttDevice) read() (packet.Packet, error) {
 		}
 		p.Body = append([]byte(nil), p.Body...)
 		d.buffer = d.buffer[n:]
-		return p, d.noted(p)
+		return p, d.notice(p)
 	}
 }
 
-// noted takes note of a notice.
-func (d *mqttDevice) noted(p packet.Packet) error {
+// notice records and acknowledges p if it is a notice.
+func (d *mqttDevice) notice(p packet.Packet) error {
 	var m packet.Publish
 	if p.Type != packet.PUBLISH || packet.ParsePublish(p, packet.V311, &m) != nil || !strings.HasSuffix(string(m.Topic), "/notify-next") {
 		return nil
@@ -266,7 +266,7 @@ func (d *mqttDevice) noted(p packet.Packet) error {
 	return d.send(packet.AppendPuback(nil, packet.V311, packet.Puback{ID: m.ID}))
 }
 
-// deviceAnswer is what answers and notices have in common.
+// deviceAnswer has the fields of answers and notices.
 type deviceAnswer struct {
 	Code      string
 	Message   string
@@ -282,7 +282,7 @@ type deviceAnswer struct {
 	}
 }
 
-// ask sends a request with QoS 1 and returns its answer. That the gateway cannot reach its database is asked again.
+// ask sends a request with QoS 1 and returns its answer. It tries again while the gateway cannot reach its database.
 func (d *mqttDevice) ask(rest, payload string) (a deviceAnswer, err error) {
 	for {
 		if d.id++; d.id == 0 {
@@ -314,9 +314,9 @@ func (d *mqttDevice) ask(rest, payload string) (a deviceAnswer, err error) {
 	}
 }
 
-// work does a job that was started, from wherever an earlier connection came to. Each report says which version it
-// expects, so one whose answer was lost is not made twice. The database may make it later than the device asks for its
-// job: the next report finds it, and the device asks again.
+// work continues a started job where an earlier connection stopped. Each report has the expected version, so a report whose
+// answer was lost is not made twice. The database may make that report after the device has requested its job. Then the next
+// report fails, and the device requests the job again.
 func (d *mqttDevice) work(job string) error {
 	if d.current != job {
 		d.current, d.ending, d.unsure = job, false, false
@@ -361,14 +361,13 @@ func (d *mqttDevice) work(job string) error {
 	return nil
 }
 
-// end notes that the job has ended.
+// end records that the job is completed.
 func (d *mqttDevice) end() {
 	d.done[d.current], d.current = true, ""
 	d.ended.Add(1)
 }
 
-// verify compares what the store has with what the devices did: each job of each device has ended by exactly as many
-// changes as a device makes.
+// verify checks that in the store, each job of each device was completed by exactly the changes that the device made.
 func (s *swarm) verify(ids ...string) {
 	s.f.Helper()
 	s.stop()
@@ -385,8 +384,8 @@ func (s *swarm) verify(ids ...string) {
 				s.f.Errorf("%s of %s: %v with version %d, want %d", id, thing, e.Status, e.Version, 3+reports)
 			}
 		}
-		s.f.completes(id, 11*time.Second)
+		s.f.awaitCompleted(id, 11*time.Second)
 	}
-	s.f.adds()
+	s.f.checkStore()
 	s.f.Logf("%d devices, %d connections lost, %d refused, %d jobs ended", len(s.things), s.lost.Load(), s.refused.Load(), s.ended.Load())
 }

@@ -17,7 +17,7 @@ import (
 
 var operator = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
 
-// operators are settings of jobs with which the operator may call the control plane.
+// operators returns the settings of jobs that allow operator to call the control plane.
 func (f *fleet) operators() []string {
 	f.Helper()
 	keys := filepath.Join(f.TempDir(), "keys.yaml")
@@ -27,7 +27,7 @@ func (f *fleet) operators() []string {
 	return []string{"access_keys_file: " + keys}
 }
 
-// createAt creates a job at a gateway, again while it is answered 503 with a time to come back.
+// createAt creates a job at a gateway. It tries again while the answer is 503 with Retry-After.
 func (f *fleet) createAt(g *gateway, id, document string, things ...string) error {
 	url := "http://" + g.at("control") + "/jobs/" + id
 	targets := make([]string, len(things))

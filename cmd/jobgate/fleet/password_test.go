@@ -13,9 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestPassword serves with a password from a file while the database works and after it has stopped:
-// the password is neither in the effective configuration, nor in the log, an answer, the process's arguments or its
-// environment.
+// TestPassword runs a gateway with the database's password from a file, while the database is up and down. The password must
+// not be in the effective configuration, the log, an answer, or the process's arguments or environment.
 func TestPassword(t *testing.T) {
 	const password = "a-password-that-nobody-may-see"
 	server, direct := startServer(t)
@@ -48,34 +47,34 @@ func TestPassword(t *testing.T) {
 	if status, body, _ := get("http://" + listen + "/things/nobody/jobs/$next"); status != 404 {
 		t.Fatalf("with the password: %d %s", status, body)
 	}
-	said := map[string]string{}
-	ask := func(when string) {
+	shown := map[string]string{}
+	read := func(when string) {
 		for _, url := range []string{"http://" + admins + "/config", "http://" + admins + "/readyz", "http://" + admins + "/metrics", "http://" + listen + "/things/nobody/jobs/$next"} {
-			_, said[url+when], _ = get(url)
+			_, shown[url+when], _ = get(url)
 		}
 	}
-	ask("")
+	read("")
 	for _, name := range []string{"cmdline", "environ"} {
 		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(g.process().Cmd.Process.Pid), name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		said[name] = string(text)
+		shown[name] = string(text)
 	}
 	server.Stop(syscall.SIGQUIT)
-	for deadline := time.Now().Add(late); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(grace); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if status, _, _ := get("http://" + listen + "/things/nobody/jobs/$next"); status == 503 {
 			break
 		}
 	}
-	ask(", without the database")
-	said["the log"] = g.log()
-	if !strings.Contains(said["http://"+admins+"/config"], file) {
-		t.Errorf("/config does not name the password's file:\n%s", said["http://"+admins+"/config"])
+	read(", without the database")
+	shown["the log"] = g.log()
+	if !strings.Contains(shown["http://"+admins+"/config"], file) {
+		t.Errorf("/config does not have the path of the password file:\n%s", shown["http://"+admins+"/config"])
 	}
-	for where, text := range said {
+	for where, text := range shown {
 		if text == "" || strings.Contains(text, password) {
-			t.Errorf("%s is empty, or shows the password:\n%s", where, text)
+			t.Errorf("%s is empty, or contains the password:\n%s", where, text)
 		}
 	}
 }

@@ -20,12 +20,12 @@ import (
 // root is the top of the repository.
 const root = "../../.."
 
-// previousProgram builds the last program before the newest migration, from the repository's history.
+// previousProgram builds the last version of the program before the newest migration, from the repository's history.
 func previousProgram(t *testing.T) string {
 	t.Helper()
 	program, err := buildPrevious(t.Context(), t.TempDir())
 	if err != nil {
-		servertest.Missing(t, "no previous program (it takes git and a clone with its history): %v", err)
+		servertest.Missing(t, "no previous program (needs git and a clone with its history): %v", err)
 	}
 	return program
 }
@@ -63,11 +63,11 @@ func buildPrevious(ctx context.Context, folder string) (program string, err erro
 	if _, err := command("tar", "-xf", archive, "-C", folder); err != nil {
 		return "", err
 	}
-	return gatetest.Build(folder, "-trimpath") // so that the folder's name is not in it
+	return gatetest.Build(folder, "-trimpath") // keeps the folder's name out of the binary
 }
 
-// TestPreviousProgram replaces gateways one by one under load: the previous program's, which made the database, by this
-// one's, which migrates it. Both serve it side by side, and the previous one starts on the schema as it is then.
+// TestPreviousProgram replaces gateways one by one under load. The previous program has created the database, this one
+// migrates it. Both run side by side, and the previous program starts on the migrated schema.
 func TestPreviousProgram(t *testing.T) {
 	_, url := startServer(t)
 	earlier := &fleet{T: t, url: url, program: previousProgram(t)}
@@ -84,32 +84,32 @@ func TestPreviousProgram(t *testing.T) {
 		}
 		return n
 	}
-	made := version()
-	f := newFleet(t, 1, url, url) // migrates beside the old one
-	if now := version(); now != made+1 {
-		t.Fatalf("the schema went from version %d to %d", made, now)
+	created := version()
+	f := newFleet(t, 1, url, url) // migrates while the old one runs
+	if now := version(); now != created+1 {
+		t.Fatalf("the schema went from version %d to %d, want %d", created, now, created+1)
 	}
 	f.gateways = append(f.gateways, old)
 	l := f.load("rolling", 4, 4)
-	for _, asked := range [][]*gateway{{f.gateways[0]}, {old}, {f.gateways[0], old}} {
-		f.ask(asked...)
-		l.works(10 * time.Second)
+	for _, targets := range [][]*gateway{{f.gateways[0]}, {old}, {f.gateways[0], old}} {
+		f.sendTo(targets...)
+		l.awaitReport(10 * time.Second)
 	}
-	f.gateways[0].end(syscall.SIGTERM) // the old one does the background work, too
-	f.ask(old)
+	f.gateways[0].end(syscall.SIGTERM) // the old one must do the background work
+	f.sendTo(old)
 	f.holder(10*time.Second, old)
-	l.works(5 * time.Second)
+	l.awaitReport(5 * time.Second)
 	old.end(syscall.SIGTERM)
 	old.start()
-	l.works(5 * time.Second)
+	l.awaitReport(5 * time.Second)
 	f.gateways[0].start()
-	f.ask(f.gateways[0], old)
+	f.sendTo(f.gateways[0], old)
 	l.verify()
 
 	old.end(syscall.SIGTERM)
 	old.program = binary
 	old.start()
 	again := f.load("again", 2, 2)
-	again.works(10 * time.Second)
+	again.awaitReport(10 * time.Second)
 	again.verify()
 }

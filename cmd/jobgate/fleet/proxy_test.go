@@ -14,15 +14,15 @@ import (
 	"jobgate/gateway/jobs/postgres/pgtest"
 )
 
-// proxy stands between gateways and a database, and spoils their connections.
+// proxy is between gateways and a database, or another server, and disturbs their connections.
 type proxy struct {
 	target string
 	ln     net.Listener
 
-	refuse atomic.Bool  // new connections are reset, those that are open too
+	refuse atomic.Bool  // reset new connections
 	delay  atomic.Int64 // of each answer, ns
-	cut    atomic.Int64 // one in so many writes and commits is sent on, and the connection reset before its answer; 0: none
-	cuts   atomic.Int64 // how many were
+	cut    atomic.Int64 // for one in cut writes and commits, reset the connection before the answer; 0: for none
+	cuts   atomic.Int64 // connections that were cut
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
@@ -109,14 +109,14 @@ func (p *proxy) pass(c net.Conn) {
 		if err != nil {
 			return
 		}
-		spoil := p.spoils(buf[:n])
-		if spoil { // the database gets it, nobody hears of what becomes of it
+		cut := p.shouldCut(buf[:n])
+		if cut { // the database gets the message, but the gateway no answer
 			abort(c)
 		}
 		if _, err := s.Write(buf[:n]); err != nil {
 			return
 		}
-		if spoil {
+		if cut {
 			p.cuts.Add(1)
 			time.Sleep(20 * time.Millisecond)
 			_, _ = io.Copy(io.Discard, io.LimitReader(s, 1))
@@ -125,51 +125,53 @@ func (p *proxy) pass(c net.Conn) {
 	}
 }
 
-// spoils says whether a message that may change something is to be the connection's last. Reports go by a prepared
-// statement whose arguments hold their details.
-func (p *proxy) spoils(message []byte) bool {
+// shouldCut reports whether to cut the connection after a message, chosen at random from those that may change something.
+// Reports are recognized by their details, which are arguments of a prepared statement.
+func (p *proxy) shouldCut(message []byte) bool {
 	n := p.cut.Load()
 	return n > 0 && (bytes.Contains(message, []byte("commit")) || bytes.Contains(message, []byte(`{"n":"`))) && rand.Int64N(n) == 0
 }
 
-// through is the database's URL by way of a proxy.
+// through starts a proxy to the database and returns the database's URL through the proxy.
 func through(t *testing.T, s *pgtest.Server, url string) (*proxy, string) {
 	t.Helper()
 	p := newProxy(t, s.Address())
 	return p, strings.Replace(url, s.Address(), p.ln.Addr().String(), 1)
 }
 
-// throughProxy starts gateways whose database is behind a proxy, and a load on a job of that id, which works.
+// throughProxy starts gateways whose database is behind a proxy, and a load on a new job, and waits until a report is
+// answered.
 func throughProxy(t *testing.T, gateways int, id string, workers int) (*proxy, *fleet, *load) {
 	t.Helper()
 	server, url := startServer(t)
 	p, way := through(t, server, url)
 	f := newFleet(t, gateways, way, url)
 	l := f.load(id, workers, 4)
-	l.works(10 * time.Second)
+	l.awaitReport(10 * time.Second)
 	return p, f, l
 }
 
-// TestConnectionsCut resets connections after a change was sent, before its answer: what became of it is found out.
+// TestConnectionsCut resets connections after a change was sent and before its answer. The gateway must find out whether the
+// change was made.
 func TestConnectionsCut(t *testing.T) {
 	p, _, l := throughProxy(t, 2, "cut", 8)
 	p.cut.Store(5)
-	for deadline := time.Now().Add(10*time.Second + late); p.cuts.Load() < int64(10*faults()); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10*time.Second + grace); p.cuts.Load() < int64(10*faults()); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("only %d connections were cut", p.cuts.Load())
 		}
 	}
 	p.cut.Store(0)
-	l.works(5 * time.Second)
+	l.awaitReport(5 * time.Second)
 	t.Logf("%d connections were cut", p.cuts.Load())
 	l.verify()
 }
 
-// TestConnectionsRefused resets all connections and takes no others, for a while.
+// TestConnectionsRefused resets all connections and accepts no new ones, for a while.
 func TestConnectionsRefused(t *testing.T) {
 	p, f, l := throughProxy(t, 2, "refused", 8)
 	for range faults() {
-		l.works(10 * time.Second)
+		l.awaitReport(10 * time.Second)
 		p.refuse.Store(true)
 		p.reset()
 		time.Sleep(300 * time.Millisecond)
@@ -178,33 +180,34 @@ func TestConnectionsRefused(t *testing.T) {
 			t.Errorf("while connections are refused: %d %s after %v", status, body, time.Since(begun))
 		}
 		p.refuse.Store(false)
-		t.Logf("answered again after %v", l.works(5*time.Second))
+		t.Logf("answered again after %v", l.awaitReport(5*time.Second))
 	}
 	l.verify()
 }
 
-// TestConnectionsSlow delays every answer of the database by half a second: answers are slow, not wrong.
+// TestConnectionsSlow delays every answer of the database by half a second. The gateways' answers may be slow, but not wrong.
 func TestConnectionsSlow(t *testing.T) {
 	p, _, l := throughProxy(t, 2, "slow", 4)
 	p.delay.Store(int64(500 * time.Millisecond))
 	time.Sleep(time.Duration(faults()) * 2 * time.Second)
 	p.delay.Store(0)
-	l.works(10 * time.Second)
+	l.awaitReport(10 * time.Second)
 	l.verify()
 }
 
-// TestDatabaseSilent freezes the database: calls end after store_timeout, and go on when it does.
+// TestDatabaseSilent delays the database's answers for a minute. Calls must fail after store_timeout, and work again when
+// the database answers.
 func TestDatabaseSilent(t *testing.T) {
 	p, f, l := throughProxy(t, 1, "silent", 4)
-	p.delay.Store(int64(time.Minute)) // what is under way gets no answer
+	p.delay.Store(int64(time.Minute)) // calls in progress get no answer
 	time.Sleep(100 * time.Millisecond)
 	begun := time.Now()
 	status, body, _ := f.post(l.things[0], l.job, `{"status":"IN_PROGRESS"}`)
-	if took := time.Since(begun); status != 503 || took > 4*time.Second+late {
+	if took := time.Since(begun); status != 503 || took > 4*time.Second+grace {
 		t.Errorf("while the database is silent: %d %s after %v", status, body, took)
 	}
 	p.delay.Store(0)
-	p.reset() // nobody waits for what will never come
-	t.Logf("answered again after %v", l.works(5*time.Second))
+	p.reset() // drop the connections with delayed answers
+	t.Logf("answered again after %v", l.awaitReport(5*time.Second))
 	l.verify()
 }
