@@ -42,8 +42,8 @@ func register(t *testing.T, path string, things int) {
 	}
 }
 
-// TestMany shows a job of many executions, JOBGATE_TEST_THINGS (20,000; a million is more realistic), and logs how long its
-// views take.
+// TestMany shows a job with JOBGATE_TEST_THINGS executions (default 20,000; a million is more realistic), and logs how long
+// its views take.
 func TestMany(t *testing.T) {
 	things := 20_000
 	if text := os.Getenv("JOBGATE_TEST_THINGS"); text != "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestRollout is an operator's day: creating a job for a thousand things, watching it while the fleet reports, reading and
+// TestRollout acts as an operator: creating a job for a thousand things, watching it while the fleet reports, reading and
 // retrying its failures, canceling it with force and deleting it; then a template.
 func TestRollout(t *testing.T) {
 	s := newSite(t, "")
@@ -22,7 +22,7 @@ func TestRollout(t *testing.T) {
 	b := open(t, s.control)
 	b.signedIn()
 
-	// The form marks a wrong placeholder at its column first.
+	// First the form marks a wrong placeholder, at its column.
 	b.visit("/create")
 	b.fill("Job ID", "update-1")
 	b.fill("Description (optional)", "Neue Größe · 新しい版 · גרסה חדשה")
@@ -91,7 +91,7 @@ func TestRollout(t *testing.T) {
 	b.sees("flash error 1")
 	b.sees("17")
 
-	// The failed things get a new job, once.
+	// The failed things get a new job. A second retry changes nothing.
 	b.visit("/jobs/update-1")
 	b.press("Retry failed…")
 	b.fill("Only with this reason (optional)", "flash error 1")
@@ -107,14 +107,14 @@ func TestRollout(t *testing.T) {
 	b.press("Create the retry")
 	b.sees("job/update-1-retry")
 	if got := s.counts("update-1-retry")["numberOfQueuedThings"]; got != 50.0 {
-		t.Errorf("after a second retry %v things are queued", got)
+		t.Errorf("after a second retry %v things are queued, want 50", got)
 	}
 
 	// Canceled by force, then deleted.
 	s.report(things[999], "update-1", "IN_PROGRESS", nil)
 	b.visit("/jobs/update-1")
 	b.press("Cancel…")
-	b.sees("executions in progress go on, unless forced")
+	b.sees("executions in progress continue unless forced")
 	b.fill("Also cancel executions in progress (force): their devices may be left in an unknown state", "true")
 	b.fill("Reason code (optional)", "BAD_BUILD")
 	b.sees("cancel-job --job-id update-1 --force --reason-code BAD_BUILD")
@@ -125,13 +125,13 @@ func TestRollout(t *testing.T) {
 	b.press("Delete…")
 	b.press("Delete job")
 	b.sees("Job ID contains")
-	s.eventually("the job is gone", func() bool {
+	s.eventually("the job is no longer listed", func() bool {
 		b.press("Refresh")
 		b.drawn()
 		return !regexp.MustCompile(`update-1\b[^-]`).MatchString(b.shown())
 	})
 
-	// A template from the retry, and a job from that.
+	// A template from the retry, and a job from the template.
 	b.visit("/jobs/update-1-retry")
 	b.press("Save as template")
 	b.sees("Document and settings are those of")
@@ -169,7 +169,7 @@ func (s *site) request(path string) *http.Request {
 	return r
 }
 
-// TestPause: the stream stops with the button and when the tab is hidden, and starts again.
+// TestPause: the stream stops while it is paused with the button and while the tab is hidden, and starts again afterwards.
 func TestPause(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()

@@ -7,8 +7,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestSignIn: refused sign-ins have plain messages; after a sign-in a thing is created, its view reloads, and the operator
-// signs out.
+// TestSignIn: refused sign-ins have clear messages. After a sign-in a thing can be created, its view can be reloaded, and the
+// operator can sign out.
 func TestSignIn(t *testing.T) {
 	b := open(t, newSite(t, "").control)
 	b.signIn(operator, "wrong-secret-00000000")
@@ -63,14 +63,14 @@ func (b *tab) secretIsNowhere() {
 	})()`)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, text := range append(b.said, kept) {
+	for _, text := range append(b.logged, kept) {
 		if strings.Contains(text, "-secret-") {
 			b.t.Errorf("the secret is kept or shown: %s", text)
 		}
 	}
 }
 
-// TestReadOnly: no view offers a read-only key an action that changes something, at a phone's width.
+// TestReadOnly: with a read-only key no view offers an action that changes something. The views fit a phone's width.
 func TestReadOnly(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()

@@ -29,7 +29,7 @@ const (
 	downloadRole             = "arn:aws:iam::123456789012:role/download"
 )
 
-var binary string // of jobgate
+var binary string // the path of jobgate
 
 func TestMain(m *testing.M) {
 	var err error
@@ -49,8 +49,8 @@ type site struct {
 	bucket           string
 }
 
-// newSite starts the built binary, which signs objects of a bucket on MinIO. more is added to its configuration; prepare is
-// called with the path of its store before the start.
+// newSite starts the built binary, which signs URLs of objects in a bucket on MinIO. more is added to its configuration;
+// prepare is called with the path of its store before the start.
 func newSite(t *testing.T, more string, prepare ...func(store string)) *site {
 	t.Helper()
 	s := &site{t: t, folder: t.TempDir(), minio: miniotest.Start(t), bucket: strings.ToLower(t.Name())}
@@ -102,7 +102,7 @@ func (s *site) eventually(what string, done func() bool) {
 	s.t.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("it did not come to this: %s", what)
+			s.t.Fatalf("not within two minutes: %s", what)
 		}
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// storm is a proxy in front of the gateway that replaces the event stream by its own: reports of executions at a rate, and a
-// job's counts once a second.
+// storm starts a proxy in front of the gateway and returns its URL. The proxy replaces the event stream with its own: rate
+// reports of executions a second, and a job's counts ten times a second.
 func (s *site) storm(rate int) string {
 	s.t.Helper()
 	gateway, err := url.Parse(s.control)
@@ -62,8 +62,8 @@ func (s *site) storm(rate int) string {
 	return server.URL
 }
 
-// TestStorm sends ten thousand reports a second to the tab, for JOBGATE_TEST_STREAM_SECONDS (15; a minute is more reliable):
-// it stays usable, and its memory does not grow.
+// TestStorm sends ten thousand reports a second to the tab, for JOBGATE_TEST_STREAM_SECONDS (default 15; a minute is more
+// reliable). The page stays usable, and its memory does not grow.
 func TestStorm(t *testing.T) {
 	seconds := 15
 	if text := os.Getenv("JOBGATE_TEST_STREAM_SECONDS"); text != "" {
@@ -79,7 +79,7 @@ func TestStorm(t *testing.T) {
 	for _, view := range []string{"/feed", "/jobs/" + longID} {
 		b.visit(view)
 		b.sees("live")
-		time.Sleep(3 * time.Second) // the page reaches its size
+		time.Sleep(3 * time.Second) // until the page has reached its size
 		before := b.heap()
 		slowest := 0.0
 		for end := time.Now().Add(time.Duration(seconds) * time.Second); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
@@ -96,10 +96,10 @@ func TestStorm(t *testing.T) {
 			t.Errorf("%s: the heap grows from %.1f to %.1f MB", view, before/1e6, after/1e6)
 		}
 		if n := atoi(t, nodes); n > 3000 {
-			t.Errorf("%s: %d nodes", view, n)
+			t.Errorf("%s: %d nodes, want at most 3000", view, n)
 		}
 	}
-	b.visit("/jobs") // usable: it navigates at once
+	b.visit("/jobs") // still usable
 	b.sees("Job ID contains")
 }
 

@@ -18,14 +18,14 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// tab is a browser with one page. All its requests and log messages are watched.
+// tab is a browser with one page. It records the log messages and checks all requests.
 type tab struct {
 	t   *testing.T
 	ctx context.Context
 	url string // of the console
 
-	mu   sync.Mutex
-	said []string // what the page logged
+	mu     sync.Mutex
+	logged []string // messages of the page
 }
 
 // open opens the console of origin in a browser of its own.
@@ -53,7 +53,7 @@ func open(t *testing.T, origin string, more ...chromedp.ExecAllocatorOption) *ta
 		case *runtime.EventConsoleAPICalled:
 			b.mu.Lock()
 			for _, arg := range e.Args {
-				b.said = append(b.said, string(arg.Value))
+				b.logged = append(b.logged, string(arg.Value))
 			}
 			b.mu.Unlock()
 		}
@@ -95,7 +95,7 @@ func (b *tab) sees(text string) {
 		}
 		if time.Now().After(deadline) {
 			b.picture("failed-" + b.t.Name())
-			b.t.Fatalf("does not show %q but\n%s", text, shown)
+			b.t.Fatalf("the page does not show %q, but:\n%s", text, shown)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func (b *tab) sees(text string) {
 func (b *tab) lacks(text string) {
 	b.t.Helper()
 	if shown := b.shown(); strings.Contains(shown, text) {
-		b.t.Fatalf("shows %q:\n%s", text, shown)
+		b.t.Fatalf("the page shows %q:\n%s", text, shown)
 	}
 }
 
@@ -143,7 +143,7 @@ func (b *tab) press(label string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("there is no %s in\n%s", label, b.shown())
+			b.t.Fatalf("no button or link %q in\n%s", label, b.shown())
 		}
 	}
 }

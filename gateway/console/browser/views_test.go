@@ -18,7 +18,7 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// hostile is text that users and devices may write into any field: HTML, other directions, other scripts.
+// hostile is text that users and devices may write into any field: HTML, right-to-left text, non-Latin scripts.
 const hostile = `<img src=x onerror="window.injected=1"><script>window.injected=1</script>"'&lt; Größenänderung 日本語 עברית`
 
 const longID = "a-job-whose-name-has-all-of-the-sixty-four-characters-it-may-hav"
@@ -60,7 +60,7 @@ func TestInjection(t *testing.T) {
 	for _, view := range views {
 		b.visit(view)
 		if got := b.eval(`window.injected || document.querySelectorAll('main img, main script, main b').length`); got != "0" {
-			t.Errorf("%s took text for HTML: %s", view, got)
+			t.Errorf("%s interpreted text as HTML: %s", view, got)
 		}
 	}
 	for _, view := range []string{"/jobs/" + longID, "/things/sensor:1/jobs/" + longID + "/1", "/jobs/" + longID + "/failures", "/templates/template", "/groups/group"} {
@@ -71,7 +71,7 @@ func TestInjection(t *testing.T) {
 	b.sees(`<img src=x onerror=\"window.injected=1\">`)
 	b.visit("/jobs/%3Cimg%20src%3Dx%20onerror%3Dwindow.injected%3D1%3E")
 	if got := b.eval(`window.injected || document.querySelectorAll('main img').length`); got != "0" {
-		t.Error("an address is taken for HTML")
+		t.Error("an address was interpreted as HTML")
 	}
 	b.do(chromedp.EmulateViewport(360, 740))
 	for _, view := range views {
@@ -82,7 +82,7 @@ func TestInjection(t *testing.T) {
 	}
 }
 
-// TestReload: each view's address leads to the same view, and back and forward work.
+// TestReload: reloading a view shows the same view, and back and forward work.
 func TestReload(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()
@@ -97,7 +97,7 @@ func TestReload(t *testing.T) {
 		b.do(chromedp.Reload())
 		b.drawn()
 		if after := heading(); after != before {
-			t.Errorf("%s was %q and is %q after a reload", view, before, after)
+			t.Errorf("%s: %q, after a reload %q", view, before, after)
 		}
 	}
 	for i := len(seen) - 2; i >= len(seen)-4; i-- {
@@ -141,7 +141,7 @@ func TestAccessibility(t *testing.T) {
 	s := newSite(t, "")
 	s.populate()
 	b := open(t, s.control)
-	look := func(what string) {
+	check := func(what string) {
 		t.Helper()
 		b.eval("(() => { if (!window.axe) { " + source + " } })()")
 		found := b.eval(`axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.map((v) => v.id + ': ' + v.help + ' ' + v.nodes.map((n) => n.html.slice(0, 200) + ' ' + (n.failureSummary || '')).join('; ')).join('\n'))`)
@@ -150,7 +150,7 @@ func TestAccessibility(t *testing.T) {
 		}
 	}
 	b.do(chromedp.WaitVisible("#secret"))
-	look("sign-in")
+	check("sign-in")
 	b.signedIn()
 	for _, scheme := range []string{"light", "dark"} {
 		b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
@@ -159,13 +159,13 @@ func TestAccessibility(t *testing.T) {
 		}))
 		for _, view := range views {
 			b.visit(view)
-			look(scheme + " " + view)
+			check(scheme + " " + view)
 			b.picture(scheme + strings.NewReplacer("/", "-", ":", "-", "?", "-").Replace(view))
 		}
 		b.visit("/jobs/" + longID)
 		for _, dialog := range []string{"Cancel…", "Delete…", "Retry failed…"} {
 			b.press(dialog)
-			look(scheme + " " + dialog)
+			check(scheme + " " + dialog)
 			b.picture(scheme + "-dialog-" + strings.TrimSuffix(dialog, "…"))
 			b.press("Keep as it is")
 		}
@@ -193,7 +193,7 @@ func TestKeyboard(t *testing.T) {
 			if at == "end" {
 				break
 			}
-			if at == "same" { // a part of a date
+			if at == "same" { // another part of a date field
 				continue
 			}
 			if strings.HasPrefix(at, "unseen") {
@@ -202,11 +202,11 @@ func TestKeyboard(t *testing.T) {
 			n++
 		}
 		if unseen != "" {
-			t.Errorf("%s: the focus is not seen: %s", view, unseen)
+			t.Errorf("%s: the focus is not visible: %s", view, unseen)
 		}
 		if w := atoi(t, want); n < w {
 			missed := b.eval(`[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex="0"]')].filter((n) => !n.disabled && n.checkVisibility() && !n.matches('[tabindex="-1"]') && !n.closest('[hidden]') && !n.dataset.visited).map((n) => n.outerHTML.slice(0, 120)).join('\n')`)
-			t.Errorf("%s: Tab reaches %d of %d controls, not %s", view, n, w, missed)
+			t.Errorf("%s: Tab reaches %d of %d controls, but not:\n%s", view, n, w, missed)
 		}
 	}
 	b.visit("/jobs/" + longID)

@@ -3,7 +3,7 @@
 import {authorize, escape, stamp} from './sigv4.js';
 import {session, today} from './session.js';
 
-// ApiError is an answer that is an error. code is AWS's name without "Exception".
+// ApiError is an error answer. code is AWS's name without "Exception".
 export class ApiError extends Error {
 	constructor(status, code, message) {
 		super(message || code || 'status ' + status);
@@ -12,7 +12,7 @@ export class ApiError extends Error {
 	}
 }
 
-// path builds a request's path of encoded parts: path`/jobs/${id}`.
+// path builds a request's path and encodes its values: path`/jobs/${id}`.
 export const path = (parts, ...values) => parts.reduce((all, part, i) => all + part + (i < values.length ? escape(values[i]) : ''), '');
 
 function queryOf(query) {
@@ -25,7 +25,7 @@ function queryOf(query) {
 // send signs a request with a session and returns the response.
 async function send(who, method, path, query, body, options) {
 	const key = today(who);
-	if (!key) throw new ApiError(403, 'SessionEnded', 'The session has ended: its keys were for yesterday. Sign in again.');
+	if (!key) throw new ApiError(403, 'SessionEnded', 'The session has ended: its keys have expired. Sign in again.');
 	const date = stamp(new Date());
 	const text = body === undefined ? '' : JSON.stringify(body);
 	const request = {method, path, query: queryOf(query), body: text, headers: [['host', location.host], ['x-amz-date', date]]};
@@ -50,7 +50,7 @@ async function errorOf(response) {
 	try {
 		message = (await response.json()).message;
 	} catch {
-		// Not the gateway's own answer: a proxy's, perhaps.
+		// Not an answer of the gateway; perhaps a proxy's.
 	}
 	const code = (response.headers.get('x-amzn-errortype') || '').replace(/Exception$/, '').split(':')[0];
 	const error = new ApiError(response.status, code, message || `The gateway answered with status ${response.status}.`);
@@ -116,8 +116,8 @@ export async function explain(error) {
 	return message;
 }
 
-// signInAs asks the gateway about the session's key. It returns the session with the answer or, if the region differs,
-// {region} of the gateway.
+// identify asks the gateway about the session's key. It returns the session with the answer, or {region} of the gateway if
+// the regions differ.
 export async function identify(who) {
 	try {
 		const caller = await callAs(who, 'GET', '/-/caller');
@@ -129,8 +129,8 @@ export async function identify(who) {
 	}
 }
 
-// events follows the event stream until signal aborts. on has event(e) and state(name). It reconnects with a back-off that
-// doubles up to half a minute.
+// events follows the event stream until signal aborts, and calls on.event(e) and on.state(name). It reconnects with a back-off
+// that doubles up to half a minute.
 export async function events(query, on, signal) {
 	for (let wait = 1000; !signal.aborted; wait = Math.min(wait * 2, 30000)) {
 		try {

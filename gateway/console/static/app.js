@@ -1,4 +1,4 @@
-// Entry and router: each view has a URL after the hash, with its filters.
+// Entry point and router: the URL's hash is the view's address, with its filters.
 
 import {h, replace, announce} from './dom.js';
 import * as api from './api.js';
@@ -30,7 +30,7 @@ function showSignIn(why) {
 	signIn(main, why, show);
 }
 
-// show draws the view for the address.
+// show draws the view at the current address.
 async function show() {
 	leaving.abort();
 	leaving = new AbortController();

@@ -7,7 +7,7 @@ export const quote = (word) => (plain.test(word) ? word : "'" + word.replaceAll(
 
 const option = (name) => '--' + name.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase());
 
-// awsLine returns the command: flags are the operation's members; false, empty and undefined ones are left out.
+// awsLine returns the command, with the operation's members as flags. False, empty and undefined members are omitted.
 export function awsLine(origin, command, members) {
 	const words = ['aws', '--endpoint-url', quote(origin), 'iot', command];
 	for (const [name, value] of Object.entries(members || {})) {

@@ -52,7 +52,7 @@ export async function create(view) {
 		if (c.start.value || c.end.value) m.schedulingConfig = {startTime: minute(c.start), endTime: minute(c.end), endBehavior: c.end.value ? c.endBehavior.value || 'STOP_ROLLOUT' : undefined};
 		return m;
 	};
-	const sources = {text: written.node, s3: field('URL of the object', c.source, 'The gateway reads it once, now'), template: h('div', null, field('Template', c.template), field('Parameters', c.parameters, 'NAME=VALUE, one a line'))};
+	const sources = {text: written.node, s3: field('URL of the object', c.source, 'The gateway reads it once, now'), template: h('div', null, field('Template', c.template), field('Parameters', c.parameters, 'NAME=VALUE, one per line'))};
 	const choose = () => { for (const [name, node] of Object.entries(sources)) node.hidden = name !== c.from.value; };
 	c.from.addEventListener('change', choose);
 	choose();
@@ -75,12 +75,12 @@ export async function create(view) {
 	form.append(
 		h('fieldset', null, h('legend', null, 'Job'), h('div', {class: 'grid'}, field('Job ID', c.id, 'Letters, digits, - and _, at most 64'), field('Description (optional)', c.description))),
 		h('fieldset', null, h('legend', null, 'Targets'), h('datalist', {id: 'groups'}, thingGroups.map((g) => h('option', {value: g.groupName}))),
-			field('Thing groups', c.groups, 'Names or ARNs, with spaces between them'), field('Things', c.things, 'Names or ARNs, with spaces or lines between them'),
+			field('Thing groups', c.groups, 'Names or ARNs, separated by spaces'), field('Things', c.things, 'Names or ARNs, separated by spaces or lines'),
 			checkbox('Continuous: things that join the groups later also get the job', c.continuous)),
 		h('fieldset', null, h('legend', null, 'Job document'), field('The document is', c.from), Object.values(sources)),
 		settings.node,
 		h('fieldset', null, h('legend', null, 'Schedule (UTC)'), h('div', {class: 'grid'}, field('Start', c.start, 'Empty: now'), field('End', c.end), field('At the end', c.endBehavior))),
-		problem, h('div', {class: 'actions'}, button), h('h2', null, 'The same by AWS CLI'), line);
+		problem, h('div', {class: 'actions'}, button), h('h2', null, 'The same with the AWS CLI'), line);
 	drawLine();
 	view.place.append(form);
 }

@@ -1,4 +1,4 @@
-// The field for a job document, checked by the gateway during typing.
+// The field for a job document. The gateway checks the document while the user types.
 
 import {h, replace} from './dom.js';
 import * as api from './api.js';
@@ -12,7 +12,7 @@ export function excerpt(text, problem) {
 	return h('pre', null, from ? '…' : '', line.slice(from, at).join(''), h('mark', null, line[at] ?? '⏎'), line.slice(at + 1, at + 60).join(''));
 }
 
-// syntax finds the problems that need no gateway: JSON that does not parse.
+// syntax finds the problems that can be found without the gateway: JSON that does not parse.
 function syntax(text) {
 	try {
 		JSON.parse(text);
@@ -34,15 +34,15 @@ async function problemsOf(text, signal) {
 	}
 }
 
-// documentField returns {node, control, check}. The check waits until the typing pauses.
+// documentField returns {node, control, check}. The document is checked when typing pauses.
 export function documentField(view, value = '') {
 	const control = h('textarea', {spellcheck: 'false', value, rows: '14', dir: 'ltr', class: 'mono'});
 	const result = h('div', {role: 'status', 'aria-live': 'polite'});
-	let under = null;
+	let running = null;
 	const check = async () => {
-		under?.abort();
-		under = new AbortController();
-		const {signal} = under;
+		running?.abort();
+		running = new AbortController();
+		const {signal} = running;
 		const text = control.value;
 		if (!text.trim()) return replace(result);
 		let problems;
@@ -63,7 +63,7 @@ export function documentField(view, value = '') {
 		clearTimeout(timer);
 		timer = setTimeout(check, 300);
 	});
-	view.signal.addEventListener('abort', () => { clearTimeout(timer); under?.abort(); });
+	view.signal.addEventListener('abort', () => { clearTimeout(timer); running?.abort(); });
 	if (value) check();
 	return {node: h('div', null, field('Document', control, 'JSON with placeholders such as ${aws:iot:s3-presigned-url-v2:…}; the gateway fills them for each device'), result), control, check};
 }

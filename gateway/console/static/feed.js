@@ -7,7 +7,7 @@ import {executionLink} from './job.js';
 
 const shown = 100;
 
-// Ring keeps the newest events and counts the rest.
+// Ring keeps the newest events and counts all.
 export class Ring {
 	constructor(limit) {
 		Object.assign(this, {limit, items: [], next: 0, total: 0, missed: 0});

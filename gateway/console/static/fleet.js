@@ -37,7 +37,7 @@ function createThing() {
 	const attributes = () => Object.fromEntries(list.value.split(',').map((p) => p.trim()).filter((p) => p.includes('=')).map((p) => [p.slice(0, p.indexOf('=')), p.slice(p.indexOf('=') + 1)]));
 	const payload = () => (list.value.trim() ? {attributes: attributes()} : undefined);
 	ask({
-		title: 'Create thing', label: 'Create thing', fields: [field('Name', name), field('Attributes (optional)', list, 'name=value, with commas between them')],
+		title: 'Create thing', label: 'Create thing', fields: [field('Name', name), field('Attributes (optional)', list, 'name=value, separated by commas')],
 		command: () => ['create-thing', {thingName: name.value || 'THING', attributePayload: payload()}],
 		act: async () => {
 			await api.call('POST', path`/things/${name.value}`, undefined, {attributePayload: payload()});
@@ -62,7 +62,7 @@ export async function thing(view) {
 						view.again();
 					}});
 			}),
-			button('Delete…', () => ask({title: `Delete the thing ${name}?`, danger: true, label: 'Delete thing', says: 'It leaves its groups, and its open executions end. The device can no longer ask for jobs.',
+			button('Delete…', () => ask({title: `Delete the thing ${name}?`, danger: true, label: 'Delete thing', effect: 'It leaves its groups, and its open executions end. The device can no longer ask for jobs.',
 				command: () => ['delete-thing', {thingName: name}],
 				act: async () => {
 					await api.call('DELETE', path`/things/${name}`);
@@ -108,7 +108,7 @@ export async function group(view) {
 	const change = (title, operation, command) => {
 		const things = h('textarea', {required: true, rows: '4'});
 		const list = () => things.value.split(/[\s,]+/).filter(Boolean);
-		ask({title, label: title, fields: field('Thing names', things, 'With spaces or lines between them'),
+		ask({title, label: title, fields: field('Thing names', things, 'Separated by spaces or lines'),
 			command: () => [command, {thingName: list()[0] || 'THING', thingGroupName: name}],
 			act: async () => {
 				for (const thing of list()) await api.call('PUT', '/thing-groups/' + operation, undefined, {thingName: thing, thingGroupName: name});
@@ -120,7 +120,7 @@ export async function group(view) {
 		actions(h('a', {class: 'button', href: link('/create', {group: name})}, 'Create job for this'),
 			button('Add things…', () => change('Add things', 'addThingToThingGroup', 'add-thing-to-thing-group')),
 			button('Remove things…', () => change('Remove things', 'removeThingFromThingGroup', 'remove-thing-from-thing-group')),
-			button('Delete…', () => ask({title: `Delete the group ${name}?`, danger: true, label: 'Delete group', says: 'Its things stay. Continuous jobs that target it get no further things.',
+			button('Delete…', () => ask({title: `Delete the group ${name}?`, danger: true, label: 'Delete group', effect: 'Its things stay. Continuous jobs that target it get no further things.',
 				command: () => ['delete-thing-group', {thingGroupName: name}],
 				act: async () => {
 					await api.call('DELETE', path`/thing-groups/${name}`);

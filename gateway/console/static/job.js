@@ -18,7 +18,7 @@ export async function job(view) {
 	const head = h('div', null);
 	let latest = job;
 	let drawn = '';
-	// draw redraws the job's header if it has changed. The focus stays where it is.
+	// draw redraws the job's header if it has changed, and keeps the focus.
 	const draw = (j) => {
 		latest = j;
 		const differs = JSON.stringify([j.description, j.status, j.reasonCode, j.comment, j.targetSelection]);
@@ -52,7 +52,7 @@ function actions(view, j, countsNow) {
 			const counts = countsNow();
 			ask({
 				title: 'Cancel ' + j.jobId + '?', danger: true, label: 'Cancel job',
-				says: `${count(counts.QUEUED)} queued executions are canceled, and no thing gets this job any more. ${count(counts.IN_PROGRESS)} executions in progress go on, unless forced. This cannot be undone.`,
+				effect: `${count(counts.QUEUED)} queued executions are canceled, and no more things get this job. ${count(counts.IN_PROGRESS)} executions in progress continue unless forced. This cannot be undone.`,
 				fields: [checkbox('Also cancel executions in progress (force): their devices may be left in an unknown state', force),
 					field('Reason code (optional)', reason, 'Capital letters, digits and _'), field('Comment (optional)', comment)],
 				command: () => ['cancel-job', {jobId: j.jobId, force: force.checked, reasonCode: reason.value, comment: comment.value}],
@@ -67,7 +67,7 @@ function actions(view, j, countsNow) {
 		const force = h('input', {type: 'checkbox', checked: !ended.has(j.status)});
 		ask({
 			title: 'Delete ' + j.jobId + '?', danger: true, label: 'Delete job',
-			says: 'The job and the records of all its executions are removed, with the reasons of those that failed. This cannot be undone.',
+			effect: 'The job and the records of all its executions are removed, with the reasons of those that failed. This cannot be undone.',
 			fields: checkbox('Delete even while it is in progress (force)', force),
 			command: () => ['delete-job', {jobId: j.jobId, force: force.checked}],
 			act: async () => {
@@ -83,29 +83,29 @@ function retry(j) {
 	const jobId = input({required: true, value: (j.jobId.slice(0, 56) + '-retry'), pattern: '[a-zA-Z0-9_-]{1,64}'});
 	const boxes = failures.map((s) => [s, h('input', {type: 'checkbox', checked: true})]);
 	const reason = input({});
-	const told = h('p', {role: 'status'}, '');
+	const outcome = h('p', {role: 'status'}, '');
 	const request = (dryRun) => api.call('POST', path`/-/jobs/${j.jobId}/retry`, undefined, {
 		jobId: jobId.value, statuses: boxes.filter(([, b]) => b.checked).map(([s]) => s), reason: reason.value || undefined, dryRun: dryRun || undefined,
 	});
-	const plainly = (error) => (api.absent(error) ? new Error('This gateway cannot retry: it has no retry operation. Update the gateway.') : error);
+	const explained = (error) => (api.absent(error) ? new Error('This gateway cannot retry: it has no retry operation. Update the gateway.') : error);
 	ask({
-		title: 'Retry what failed of ' + j.jobId, label: 'Create the retry',
-		says: 'Creates a job with the same document and settings. Its target is a new group of the things whose latest execution failed. This job is not changed. Repeating it with the same ID has no further effect.',
+		title: 'Retry the failed executions of ' + j.jobId, label: 'Create the retry',
+		effect: 'Creates a job with the same document and settings. Its target is a new group of the things whose latest execution failed. This job is not changed. Repeating the retry with the same ID has no further effect.',
 		fields: [field('ID of the new job', jobId), h('fieldset', null, h('legend', null, 'Things whose execution is'), boxes.map(([s, b]) => checkbox(words(s), b))),
-			field('Only with this reason (optional)', reason, 'As statusDetails has it'),
+			field('Only with this reason (optional)', reason, 'The reason in statusDetails'),
 			h('button', {type: 'button', onclick: async () => {
 				try {
 					const answer = await request(true);
-					replace(told, `${count(answer.things ?? answer.count ?? 0)} things would get the new job.`);
+					replace(outcome, `${count(answer.things ?? answer.count ?? 0)} things would get the new job.`);
 				} catch (error) {
-					replace(told, plainly(error).message);
+					replace(outcome, explained(error).message);
 				}
-			}}, 'How many?'), told],
+			}}, 'How many?'), outcome],
 		act: async () => {
 			try {
 				await request(false);
 			} catch (error) {
-				throw plainly(error);
+				throw explained(error);
 			}
 			location.hash = '#/jobs/' + seg(jobId.value);
 		},
@@ -116,7 +116,7 @@ function associate(view, j) {
 	const targets = h('textarea', {required: true});
 	const list = () => targets.value.split(/\s+/).filter(Boolean);
 	ask({
-		title: 'Add targets to ' + j.jobId, label: 'Add targets', fields: field('ARNs of things or groups, one a line', targets),
+		title: 'Add targets to ' + j.jobId, label: 'Add targets', fields: field('ARNs of things or groups, one per line', targets),
 		command: () => ['associate-targets-with-job', {jobId: j.jobId, targets: list()}],
 		act: async () => {
 			await api.call('POST', path`/jobs/${j.jobId}/targets`, undefined, {targets: list()});
@@ -125,7 +125,7 @@ function associate(view, j) {
 	});
 }
 
-// progress shows live counts. The job's events carry its counts, so events of executions are not requested.
+// progress shows live counts. The job's events contain its counts, so events of executions are not requested.
 async function progress(view, first, source, drawHead) {
 	const meter = bar();
 	const picture = plot();
@@ -157,7 +157,7 @@ async function progress(view, first, source, drawHead) {
 			drawHead(job);
 			sampler.touch();
 		} catch {
-			// The stream's state shows that the gateway is down; an event shows that the job was deleted.
+			// If the gateway is down, the stream's state shows it; if the job was deleted, an event does.
 		}
 	};
 	const again = new Sampler(5000, reread);
@@ -182,7 +182,7 @@ async function progress(view, first, source, drawHead) {
 	])), cli('describe-job', {jobId: id}));
 }
 
-// estimate returns how fast executions end, over the last minute of a series, and when the last one will.
+// estimate returns the rate at which executions ended in the last minute of a series, and how long the rest will take.
 function estimate(series) {
 	const {points} = series;
 	const last = points.at(-1);
@@ -218,7 +218,7 @@ async function executions(view, j) {
 
 export const executionLink = (thing, job, number) => '#/things/' + seg(thing) + '/jobs/' + seg(job) + '/' + number;
 
-// failed lists failed executions with their reasons, by the gateway's own operation or, without it, by status.
+// failed lists failed executions with their reasons. It uses the gateway's own operation or, if that is absent, lists by status.
 async function failed(view, j) {
 	const q = Object.fromEntries(view.query);
 	const status = q.status || '';
@@ -252,7 +252,7 @@ async function failed(view, j) {
 function reasonOf(r) {
 	if (r.reason) return text(r.reason);
 	const details = Object.entries(r.statusDetails || {});
-	return details.length ? pairs(details.map(([k, v]) => [text(k), text(v)])) : h('span', {class: 'dim'}, 'The device gave none.');
+	return details.length ? pairs(details.map(([k, v]) => [text(k), text(v)])) : h('span', {class: 'dim'}, 'The device reported none.');
 }
 
 async function documentOf(view, j, source) {
@@ -293,7 +293,7 @@ function executionActions(view, e, thing, jobId) {
 			const force = h('input', {type: 'checkbox', checked: e.status === 'IN_PROGRESS'});
 			ask({
 				title: `Cancel the execution of ${thing}?`, danger: true, label: 'Cancel execution',
-				says: e.status === 'QUEUED' ? 'The device will not get this job.' : 'The device works on this job. Canceling needs force, and the device may be left in an unknown state.',
+				effect: e.status === 'QUEUED' ? 'The device will not get this job.' : 'The device is working on this job. Canceling needs force, and the device may be left in an unknown state.',
 				fields: checkbox('Cancel although it is in progress (force)', force),
 				command: () => ['cancel-job-execution', {jobId, thingName: thing, force: force.checked}],
 				act: async () => {
@@ -306,7 +306,7 @@ function executionActions(view, e, thing, jobId) {
 			const force = h('input', {type: 'checkbox', checked: e.status === 'IN_PROGRESS'});
 			ask({
 				title: `Delete the execution of ${thing}?`, danger: true, label: 'Delete execution',
-				says: 'Its record and what the device reported are removed. This cannot be undone.',
+				effect: 'Its record and what the device reported are removed. This cannot be undone.',
 				fields: checkbox('Delete although it is in progress (force)', force),
 				command: () => ['delete-job-execution', {jobId, thingName: thing, executionNumber: e.executionNumber, force: force.checked}],
 				act: async () => {

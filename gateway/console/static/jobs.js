@@ -8,7 +8,7 @@ import {readOnly} from './session.js';
 const jobStatuses = ['IN_PROGRESS', 'SCHEDULED', 'COMPLETED', 'CANCELED', 'DELETION_IN_PROGRESS'];
 const jobStatusOptions = [['', 'Any'], ...jobStatuses.map((s) => [s, s.toLowerCase().replaceAll('_', ' ')])];
 
-// search reads pages until it has enough jobs whose id contains the words.
+// list returns a page of jobs. To search, it reads pages until it has enough jobs whose ID contains the words.
 async function list(view, query, words) {
 	if (!words) return api.get('/jobs', query);
 	const found = [];

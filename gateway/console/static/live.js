@@ -5,7 +5,7 @@ import * as api from './api.js';
 
 const names = {connecting: 'connecting…', live: 'live', waiting: 'connection lost, trying again…', paused: 'paused', hidden: 'paused while hidden', refused: 'refused'};
 
-// Sampler forwards at most one call per period, and never drops the last one. A browser interval calls tick.
+// Sampler calls draw at most once per period, and always after the last touch.
 export class Sampler {
 	constructor(period, draw, now = () => performance.now()) {
 		Object.assign(this, {period, draw, now, last: -Infinity, timer: 0});
@@ -27,8 +27,8 @@ export class Sampler {
 	}
 }
 
-// follow keeps a stream open while the view is shown, the tab is visible and the stream is not paused. It returns the
-// button with its state. resumed is called whenever the stream starts again, because changes were missed before.
+// follow keeps a stream open while the view is shown, the tab is visible and the stream is not paused. It returns the pause
+// button with the stream's state. resumed is called whenever the stream starts, because earlier events may have been missed.
 export function follow(view, query, each, resumed) {
 	const state = h('span', {class: 'dim', role: 'status'});
 	const button = h('button', {type: 'button', 'aria-pressed': 'false', onclick: () => {

@@ -1,11 +1,11 @@
-// The current session. The secret is only in signIn's argument: the session keeps keys derived from it for today and
-// tomorrow (UTC), which cannot be read back. They stay in this browser until sign-out, so that a view can be reloaded.
+// The current session. It does not keep the secret, only keys derived from it for today and tomorrow (UTC), which cannot be
+// read back. They stay in this browser until sign-out, so that a view can be reloaded.
 
 import {signingKey, stamp} from './sigv4.js';
 
 const database = 'jobgate-console';
 let current = null;
-let channel = null; // to the other tabs
+let channel = null; // to other tabs
 
 function open() {
 	return new Promise((resolve, reject) => {
@@ -39,7 +39,7 @@ export async function derive(accessKeyId, secret, region) {
 	return {accessKeyId, region, keys};
 }
 
-// start activates a session, and stores it for a reload.
+// start activates a session, and stores it so that it survives a reload.
 export async function start(session) {
 	current = session;
 	try {
@@ -60,14 +60,14 @@ export async function restore() {
 	return current;
 }
 
-// end wipes the session here and in the other tabs.
+// end deletes the session here and in other tabs.
 export async function end() {
 	current = null;
 	channel?.postMessage('signed out');
 	try {
 		await transact('readwrite', (store) => store.clear());
 	} catch {
-		// There is no storage to wipe.
+		// There is no storage.
 	}
 }
 
@@ -82,7 +82,7 @@ export function onEnd(f) {
 
 export const session = () => current;
 
-// today returns today's key, undefined if the session is too old.
+// today returns today's key, undefined if the session has expired.
 export const today = (s) => s.keys[day(0)];
 
 export const readOnly = () => !current || current.readOnly !== false;

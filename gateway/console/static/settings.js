@@ -6,7 +6,7 @@ import {field, input, select} from './ui.js';
 const number = (props) => input({type: 'number', step: 'any', ...props});
 const group = (legend, ...children) => h('fieldset', null, h('legend', null, legend), children);
 
-// settingsForm returns {node, read}: read returns the non-empty members of the request. given fills the form.
+// settingsForm returns {node, read}: read returns the non-empty members of the request. given has the initial values.
 export function settingsForm(given = {}) {
 	const presign = given.presignedUrlConfig || {};
 	const rollout = given.jobExecutionsRolloutConfig || {};
@@ -48,9 +48,9 @@ export function settingsForm(given = {}) {
 	};
 	const node = h('div', null,
 		group('Presigned URLs', h('div', {class: 'grid'}, field('Role ARN', c.role, 'The role that signs; it must be under roles in the configuration'), field('Expires after (seconds)', c.expires, '60 to 3600; empty: 3600'))),
-		group('Rollout', h('div', {class: 'grid'}, field('At most a minute', c.maximum, '1 to 1000; empty: no limit'), field('Begin with a minute', c.base, 'For a rate that grows'),
+		group('Rollout', h('div', {class: 'grid'}, field('Maximum per minute', c.maximum, '1 to 1000; empty: no limit'), field('Base rate per minute', c.base, 'For a rate that increases'),
 			field('Multiply by', c.factor, '1.1 to 5'), field('After each', c.every), field('of', c.by))),
-		group('Abort', h('div', {class: 'grid'}, field('Cancel the job when executions are', c.abortOn), field('Threshold (%)', c.percent), field('Once so many have ended', c.least))),
+		group('Abort', h('div', {class: 'grid'}, field('Cancel the job when executions are', c.abortOn), field('Threshold (%)', c.percent), field('Once this many have ended', c.least))),
 		group('Time-outs and retries', h('div', {class: 'grid'}, field('In progress for at most (minutes)', c.timeout, '1 to 10080; empty: no limit'),
 			field('Retries after a failure', c.retryFailed, '0 to 10'), field('Retries after a time-out', c.retryTimedOut, '0 to 10'))));
 	return {node, read};

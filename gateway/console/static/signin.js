@@ -4,7 +4,7 @@ import {h, replace} from './dom.js';
 import * as api from './api.js';
 import {derive, start} from './session.js';
 
-// signIn shows the form, with the message why above it, and calls done after a sign-in.
+// signIn shows the form, with the message why above it, and calls done once the user has signed in.
 export function signIn(main, why, done) {
 	if (!window.isSecureContext || !crypto.subtle) {
 		replace(main, h('h1', null, 'Sign in'), h('p', {class: 'notice bad', role: 'alert'},
@@ -38,10 +38,10 @@ export function signIn(main, why, done) {
 	id.focus();
 }
 
-// open derives a session and asks the gateway about its key; if the gateway names another region, again in that one.
+// open derives a session and asks the gateway about its key. If the gateway has another region, it repeats this for that region.
 async function open(accessKeyId, secret) {
 	const first = await derive(accessKeyId, secret, 'us-east-1');
-	const told = await api.identify(first);
-	if (told.keys) return told;
-	return api.identify(await derive(accessKeyId, secret, told.region));
+	const answer = await api.identify(first);
+	if (answer.keys) return answer;
+	return api.identify(await derive(accessKeyId, secret, answer.region));
 }

@@ -1,4 +1,4 @@
-// Signature Version 4 in the Authorization header, by WebCrypto. Nothing here keeps a secret.
+// Signature Version 4 in the Authorization header, with WebCrypto. This module stores no secret.
 
 const encoder = new TextEncoder();
 const hmac = {name: 'HMAC', hash: 'SHA-256'};
@@ -18,7 +18,7 @@ export const escape = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (c)
 // stamp returns a time in the format of x-amz-date: 20150830T123600Z. Its first eight characters are the day.
 export const stamp = (date) => date.toISOString().replace(/[-:]|\.\d+/g, '');
 
-// signingKey derives the key of one day, region and service. The key cannot be read back, and signs for that day only.
+// signingKey derives the key of one day, region and service. The key cannot be read back, and is valid for that day only.
 export async function signingKey(secret, day, region, service) {
 	let key = await importKey(encoder.encode('AWS4' + secret));
 	for (const part of [day, region, service, 'aws4_request']) {
@@ -39,7 +39,7 @@ export function canonicalQuery(query) {
 	return pairs.map((p) => p.join('=')).join('&');
 }
 
-// canonicalRequest is step 1 of SigV4 for a service that is not S3: the path as sent is encoded once more.
+// canonicalRequest is step 1 of SigV4 for services other than S3: the encoded path is encoded again.
 export function canonicalRequest(request, payloadHash) {
 	const headers = new Map();
 	for (const [name, value] of request.headers) {
@@ -63,8 +63,8 @@ export function canonicalRequest(request, payloadHash) {
 	};
 }
 
-// authorize returns the Authorization header of a request {method, path, query, headers, body}. headers are pairs, host
-// and x-amz-date among them; scope is {accessKeyId, day, region, service} of the key.
+// authorize returns the Authorization header of a request {method, path, query, headers, body}. headers are pairs,
+// including host and x-amz-date; scope is {accessKeyId, day, region, service} of the key.
 export async function authorize(request, key, scope) {
 	const {signedHeaders, text} = canonicalRequest(request, await sha256(request.body));
 	const credential = [scope.day, scope.region, scope.service, 'aws4_request'].join('/');

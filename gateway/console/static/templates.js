@@ -30,7 +30,7 @@ export async function template(view, managed) {
 	view.place.append(h('h1', null, text(id)), h('p', {dir: 'auto'}, t.description || ''),
 		readOnly() ? '' : h('div', {class: 'actions'}, h('a', {class: 'button primary', href: link('/create', {template: arn})}, 'Create job from this'),
 			!managed && h('button', {type: 'button', class: 'danger', onclick: () => ask({
-				title: `Delete the template ${id}?`, danger: true, label: 'Delete template', says: 'Jobs created from it are not changed. This cannot be undone.',
+				title: `Delete the template ${id}?`, danger: true, label: 'Delete template', effect: 'Jobs created from it are not changed. This cannot be undone.',
 				command: () => ['delete-job-template', {jobTemplateId: id}],
 				act: async () => {
 					await api.call('DELETE', path`/job-templates/${id}`);
@@ -70,5 +70,5 @@ export async function newTemplate(view) {
 	}},
 	h('fieldset', null, h('legend', null, 'Template'), field('Template ID', id), field('Description', description)),
 	jobArn ? h('p', null, 'Document and settings are those of ', text(jobArn), '.') : [h('fieldset', null, h('legend', null, 'Job document'), written.node), settings.node],
-	problem, h('button', {class: 'primary'}, 'Create template'), h('h2', null, 'The same by AWS CLI'), line));
+	problem, h('button', {class: 'primary'}, 'Create template'), h('h2', null, 'The same with the AWS CLI'), line));
 }

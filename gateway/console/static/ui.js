@@ -3,7 +3,7 @@
 import {h, svg, replace, text, link, announce} from './dom.js';
 import {awsLine} from './cli.js';
 
-// Statuses of executions in the order of their life, with the counter of each in DescribeJob.
+// Statuses of executions in the order in which they are shown, with the counter of each in DescribeJob.
 export const statuses = {
 	SUCCEEDED: 'numberOfSucceededThings', IN_PROGRESS: 'numberOfInProgressThings', QUEUED: 'numberOfQueuedThings',
 	FAILED: 'numberOfFailedThings', TIMED_OUT: 'numberOfTimedOutThings', REJECTED: 'numberOfRejectedThings',
@@ -18,7 +18,7 @@ export const badge = (status) => h('span', {class: 'status s-' + status}, words(
 const number = new Intl.NumberFormat('en');
 export const count = (n) => number.format(n);
 
-// time shows seconds since 1970 in the reader's time zone, and in UTC as a tooltip.
+// time shows a Unix time in the reader's time zone, with a tooltip in UTC.
 export function time(seconds) {
 	if (!seconds) return '–';
 	const date = new Date(seconds * 1000);
@@ -93,7 +93,7 @@ export function copyable(line) {
 // cli shows the AWS CLI command of an operation.
 export const cli = (command, members) => h('details', null, h('summary', null, 'AWS CLI'), copyable(awsLine(location.origin, command, members)));
 
-// ask opens a confirmation dialog. o has title, says (the effect), fields, command() for the CLI, label and act(). It
+// ask opens a confirmation dialog. o has title, effect, fields, command() for the CLI, label and act(). The dialog
 // closes once act has succeeded.
 export function ask(o) {
 	const problem = h('div', {role: 'alert'});
@@ -113,8 +113,8 @@ export function ask(o) {
 				go.disabled = false;
 			}
 		}},
-		h('h2', {id: 'ask-title'}, o.title), o.says && h('p', null, o.says), o.fields, problem,
-		o.command && [h('h3', null, 'The same by AWS CLI'), lines],
+		h('h2', {id: 'ask-title'}, o.title), o.effect && h('p', null, o.effect), o.fields, problem,
+		o.command && [h('h3', null, 'The same with the AWS CLI'), lines],
 		h('div', {class: 'actions'}, go, h('button', {type: 'button', onclick: () => dialog.close()}, 'Keep as it is'))));
 	const before = document.activeElement;
 	dialog.addEventListener('close', () => { dialog.remove(); refocus(before); });
@@ -124,7 +124,7 @@ export function ask(o) {
 	return dialog;
 }
 
-// refocus moves the focus to a control or, if that was redrawn, to the one with the same text.
+// refocus moves the focus to a control or, if it was redrawn, to the control with the same text.
 export function refocus(node) {
 	const same = node?.isConnected ? node : [...document.querySelectorAll('main button, main a')].find((n) => n.textContent === node?.textContent);
 	same?.focus();
@@ -146,7 +146,7 @@ export function bar() {
 	return {node: h('div', null, strip, list), draw};
 }
 
-// series keeps a bounded number of samples: when it is full, it drops every second one.
+// Series keeps a limited number of samples: when it is full, it drops every second one.
 export class Series {
 	constructor(limit = 600) {
 		this.limit = limit;
@@ -161,7 +161,7 @@ export class Series {
 	}
 }
 
-// plot draws a series over time, a line per status.
+// plot draws a series over time, with a line per status.
 export function plot() {
 	const caption = h('p', {class: 'hint'});
 	const picture = svg('svg', {class: 'plot', viewBox: '0 0 100 100', preserveAspectRatio: 'none', role: 'img'});
@@ -187,7 +187,7 @@ export function plot() {
 
 export const thingOf = (arn) => (arn || '').split(':thing/').pop();
 
-// json shows a value or a text as indented JSON; other text is unchanged.
+// json shows a value, or a text that is JSON, as indented JSON. Other text is shown unchanged.
 export function json(value) {
 	let shown = value;
 	try {

@@ -1,4 +1,4 @@
-// The published cases of the AWS signing suite, which the presigner has too.
+// AWS's published signing test suite, which the presigner's tests use too.
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -6,7 +6,7 @@ import {authorize, canonicalRequest, sha256, signingKey, stamp} from '../static/
 
 const suite = new URL('../../../presigner/testdata/aws-signing-test-suite/v4/', import.meta.url);
 
-// A path that AWS's rules would normalise is never sent by the page: a browser has done so before.
+// The page never sends paths that SigV4 would normalize: the browser has normalized them before.
 const normalized = /^get-(relative|relative-relative|slash-dot-slash|slash|slash-pointless-dot|slashes)-normalized$/;
 
 function parse(text) {
@@ -50,4 +50,4 @@ for (const name of fs.readdirSync(suite)) {
 	run++;
 }
 
-test('the suite is there', () => assert.equal(run, 32));
+test('the whole suite ran', () => assert.equal(run, 32));
