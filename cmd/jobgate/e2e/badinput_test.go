@@ -235,12 +235,12 @@ presign: {role: download}
 		{S3: miniotest.Fault{Outage: miniotest.Reset}}, {S3: miniotest.Fault{Outage: miniotest.Unavailable}}, {S3: miniotest.Fault{Outage: miniotest.Throttled}},
 	} {
 		s.proxy.Play(faults)
-		comeBack(t, fmt.Sprintf("%+v", faults), get(t, fmt.Sprint(base, "/s3/", i)))
+		unavailable(t, fmt.Sprintf("%+v", faults), get(t, fmt.Sprint(base, "/s3/", i)))
 	}
 	s.proxy.Play(miniotest.Faults{})
 	// If the key is wrong, STS's error quotes the string to sign.
 	wrong := s.serve(config, "AWS_SECRET_ACCESS_KEY=a-wrong-key-is-a-secret-too")
-	comeBack(t, "with a wrong key", get(t, "http://"+wrong.devices+"/s3/doc"))
+	unavailable(t, "with a wrong key", get(t, "http://"+wrong.devices+"/s3/doc"))
 	eventually(t, "the log has the error of STS", func() bool { return strings.Contains(wrong.Log.String(), "signature we calculated does not match") })
 	for _, shown := range []answer{get(t, "http://"+g.admin+"/config"), get(t, "http://"+g.admin+"/readyz"), get(t, "http://"+wrong.admin+"/readyz"), get(t, "http://"+g.admin+"/metrics")} {
 		if held := logs.held(shown.body); len(held) > 0 || shown.body == "" {

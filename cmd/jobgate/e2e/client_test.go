@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// answer is what the tests look at of an HTTP answer.
+// answer is the part of an HTTP answer that the tests use.
 type answer struct {
 	status int
 	header http.Header
@@ -21,7 +21,7 @@ type answer struct {
 	last   bool // the connection is closed after it
 }
 
-// client is a device or an operator: it follows no redirect and knows no proxy.
+// client is a device or an operator. It follows no redirects and uses no proxy.
 var client = &http.Client{
 	Timeout:       20 * time.Second,
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true},
@@ -52,7 +52,7 @@ func ask(c *http.Client, method, url, body string, headers ...string) (answer, e
 	return a, err
 }
 
-// do is ask for those who count on an answer.
+// do is ask, but fails the test if there is no answer.
 func do(t *testing.T, method, url, body string, headers ...string) answer {
 	t.Helper()
 	a, err := ask(client, method, url, body, headers...)
@@ -74,7 +74,7 @@ func withoutQuery(url string) string {
 
 var secretInURL = regexp.MustCompile(`X-Amz-(?:Security-Token|Signature)=([^&"\s]+)`)
 
-// noteSecrets makes what signs the URLs of an answer known to the journal.
+// noteSecrets adds the signatures and session tokens in an answer's URLs to the journal.
 func (a answer) noteSecrets() {
 	for _, m := range secretInURL.FindAllStringSubmatch(a.body, -1) {
 		decoded, _ := url.QueryUnescape(m[1])
@@ -82,24 +82,23 @@ func (a answer) noteSecrets() {
 	}
 }
 
-// document reads the document of a good answer: names and URLs.
+// document returns the document, names and URLs, of an answer that must be 200.
 func (a answer) document(t *testing.T) map[string]string {
 	t.Helper()
 	if a.status != http.StatusOK {
-		t.Fatalf("no document: %d %s", a.status, a.body)
+		t.Fatalf("got %d, want a document: %s", a.status, a.body)
 	}
 	var d map[string]string
 	if err := json.Unmarshal([]byte(a.body), &d); err != nil {
-		t.Fatalf("not a document: %v\n%s", err, a.body)
+		t.Fatalf("invalid document: %v\n%s", err, a.body)
 	}
 	return d
 }
 
-// insides are what no answer may show of the machine and the program.
-var insides = regexp.MustCompile(`/(?:tmp|root|home)/|/dev/shm|goroutine |\.go:\d|\*(?:url|net|fmt|errors|os|json|gateway|jobdoc|source|cache|role|fs)\.|&errors|dial tcp|no such file|X-Amz-`)
+// internals matches details of the machine and the program, which no answer may reveal.
+var internals = regexp.MustCompile(`/(?:tmp|root|home)/|/dev/shm|goroutine |\.go:\d|\*(?:url|net|fmt|errors|os|json|gateway|jobdoc|source|cache|role|fs)\.|&errors|dial tcp|no such file|X-Amz-`)
 
-// refused checks that an answer is an error of the gateway's shape, free of secrets and of
-// the machine's insides.
+// refused checks that an answer is an error in the gateway's format, without secrets or internals.
 func refused(t *testing.T, what string, a answer, status int, text string) {
 	t.Helper()
 	var e struct{ Code, Message string }
@@ -111,15 +110,15 @@ func refused(t *testing.T, what string, a answer, status int, text string) {
 		t.Errorf("%s: got %d %q, want %d … %q", what, a.status, e.Message, status, text)
 	}
 	if a.header.Get("X-Amzn-ErrorType") != e.Code+"Exception" || a.header.Get("X-Amzn-RequestId") == "" {
-		t.Errorf("%s: the error's headers are %v", what, a.header)
+		t.Errorf("%s: the error has the headers %v", what, a.header)
 	}
-	if held := logs.held(a.body); len(held) > 0 || insides.MatchString(a.body) {
-		t.Errorf("%s: the answer shows what it must not: %q %s", what, held, a.body)
+	if held := logs.held(a.body); len(held) > 0 || internals.MatchString(a.body) {
+		t.Errorf("%s: the answer reveals secrets %q or internals: %s", what, held, a.body)
 	}
 }
 
-// comeBack checks that an answer is a 503 that says when to come back.
-func comeBack(t *testing.T, what string, a answer) {
+// unavailable checks that an answer is a 503 with Retry-After.
+func unavailable(t *testing.T, what string, a answer) {
 	t.Helper()
 	refused(t, what, a, http.StatusServiceUnavailable, "")
 	if after := a.header.Get("Retry-After"); after == "" || after == "0" {
@@ -127,8 +126,8 @@ func comeBack(t *testing.T, what string, a answer) {
 	}
 }
 
-// raw sends bytes as they are and reads the first answer, which is zero if the connection
-// was closed without one. The connection is open until the test ends.
+// raw sends bytes unchanged and reads the first answer, which is zero if the connection was closed without one. The
+// connection stays open until the test ends.
 func raw(t *testing.T, address, request string) answer {
 	t.Helper()
 	conn := dial(t, address)

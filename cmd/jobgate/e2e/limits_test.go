@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// TestLimits is a gateway at its limits of connections and requests.
+// TestLimits tests a gateway at its limits of connections and requests.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -27,8 +27,8 @@ func TestLimits(t *testing.T) {
 		_, _ = io.WriteString(w, s.text(`{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`))
 	}))
 	t.Cleanup(backend.Close)
-	goOn := sync.OnceFunc(func() { close(leave) })
-	t.Cleanup(goOn)
+	release := sync.OnceFunc(func() { close(leave) })
+	t.Cleanup(release)
 	g := s.serve(`
 limits: {max_connections: 3, max_in_flight: 1, read_timeout: 1m}
 upstream: ["` + backend.URL + `"]
@@ -59,23 +59,23 @@ routes:
 		}
 	}
 	eventually(t, "all connections are in use", func() bool { return g.metric(`jobgate_connections{listener="listen",state="active"}`) == 3 })
-	comeBack(t, "one connection too many", raw(t, g.devices, half+rest))
+	unavailable(t, "a connection over the limit", raw(t, g.devices, half+rest))
 	if _, err := io.WriteString(halves[0], rest); err != nil {
 		t.Fatal(err)
 	}
-	comeBack(t, "one request too many", readAnswer(halves[0]))
-	goOn()
+	unavailable(t, "a request over the limit", readAnswer(halves[0]))
+	release()
 	slow.Wait()
 	if in, conns := g.metric(`jobgate_requests_shed_total{reason="in_flight"}`), g.metric(`jobgate_requests_shed_total{reason="connections"}`); in != 1 || conns != 1 {
 		t.Errorf("shed: %v in flight, %v connections, want 1 and 1", in, conns)
 	}
 	client.CloseIdleConnections()
 	_, _ = halves[0].Close(), halves[1].Close()
-	eventually(t, "a place is free again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
+	eventually(t, "a connection is accepted again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
 }
 
-// TestSlowClients send their headers slower than limits.read_timeout allows. Where a machine is so busy that a client has
-// sent nothing within it, or has not asked again, the client tries anew.
+// TestSlowClients checks clients that send their headers more slowly than limits.read_timeout allows. On a busy machine, a
+// client may not have sent its bytes, or its next request, within the time-out. Then it tries again.
 func TestSlowClients(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
@@ -94,23 +94,22 @@ func TestSlowClients(t *testing.T) {
 				t.Errorf("%s: %d %q, want %d", what, a.status, a.body, want)
 			}
 			if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("%s: the connection is left open: %v", what, err)
+				t.Errorf("%s: the connection was not closed: %v", what, err)
 			}
 			return true
 		})
 	}
 	f("half a header", "GET /doc HTTP/1.1\r\nHost: x\r\nX-Slow:", http.StatusRequestTimeout)
 	f("half a request line", "GET /d", http.StatusRequestTimeout)
-	conn := dial(t, g.devices) // an answer that nobody asked for might be taken for that to the next request
+	conn := dial(t, g.devices) // an unsolicited answer might be taken for the answer to the next request
 	if rest, err := io.ReadAll(conn); err != nil || len(rest) > 0 {
-		t.Errorf("a connection that sends nothing ends with %q, %v", rest, err)
+		t.Errorf("a silent connection got %q, %v before its end, want nothing", rest, err)
 	}
 
 	g = s.serve(oneDocument + "limits: {idle_timeout: 500ms, max_request_header: 1KiB}\n")
-	f("a giant header", "GET /doc HTTP/1.1\r\nHost: x\r\nX-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
+	f("a header that is too large", "GET /doc HTTP/1.1\r\nHost: x\r\nX-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
 
-	// A connection that is kept alive ends without a word: an answer that nobody asked for
-	// might be taken for that to the next request.
+	// An idle connection is closed without an answer: an unsolicited answer might be taken for the answer to the next request.
 	eventually(t, "a connection is kept alive", func() bool {
 		conn := dial(t, g.devices)
 		answers := bufio.NewReader(conn)
@@ -121,12 +120,12 @@ func TestSlowClients(t *testing.T) {
 				return false
 			}
 			if res.StatusCode != http.StatusOK {
-				t.Errorf("on a connection kept alive: %d", res.StatusCode)
+				t.Errorf("on a persistent connection: %d", res.StatusCode)
 			}
 			_, _ = io.Copy(io.Discard, res.Body)
 		}
 		if rest, err := io.ReadAll(answers); err != nil || len(rest) > 0 {
-			t.Errorf("an idle connection ends with %q, %v", rest, err)
+			t.Errorf("an idle connection got %q, %v before its end, want nothing", rest, err)
 		}
 		return true
 	})

@@ -36,7 +36,7 @@ func TestS3SourceStops(t *testing.T) {
 	f("S3 is down")
 	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Reset}})
 	f("S3 resets connections")
-	comeBack(t, "S3 is down and nothing is cached", get(t, "http://"+g.devices+"/b"))
+	unavailable(t, "S3 is down and nothing is cached", get(t, "http://"+g.devices+"/b"))
 	if g.metric(`jobgate_cache_requests_total{result="stale"}`) == 0 || g.metric(`jobgate_source_duration_seconds_count{outcome="error",source="s3"}`) == 0 {
 		t.Error("the metrics do not show the outage")
 	}
@@ -108,7 +108,7 @@ cache: {fresh: 0s, stale_if_error: 1h, negative: 0s}
 		case want == http.StatusOK && (a.status != http.StatusOK || a.body != `{"path": "/documents/`+name+`.json"}`):
 			t.Errorf("%s, the source answers %d: %d %s", name, answers, a.status, a.body)
 		case want == http.StatusServiceUnavailable:
-			comeBack(t, name, a)
+			unavailable(t, name, a)
 		case want != http.StatusOK:
 			refused(t, name, a, want, "")
 		}

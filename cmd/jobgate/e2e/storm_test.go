@@ -19,8 +19,8 @@ import (
 	"jobgate/presigner/miniotest"
 )
 
-// stormRequests is how many devices ask at once for one document that nobody asked for yet. On a busy machine, 10,000 are not
-// connected before STS is given up on.
+// stormRequests returns the number of devices that concurrently request one document that is not cached. On a busy machine,
+// 10,000 cannot connect before the gateway gives up on STS.
 func stormRequests() int {
 	if os.Getenv("JOBGATE_TEST_QUIET_CLOCK") != "" {
 		return 10_000
@@ -28,25 +28,25 @@ func stormRequests() int {
 	return 1_000
 }
 
-// storm is a fleet of which each device connects and asks at once.
+// storm is a fleet whose devices all connect and send requests at the same time.
 type storm struct {
 	requests int
 	conns    int
-	each     int // requests that are sent at once on each connection
+	each     int // requests pipelined on each connection
 	answered sync.WaitGroup
 	good     atomic.Int64
 	bad      sync.Map // answers that are not documents, by status line or error
 }
 
-// TestColdStorm has 1,000 devices, 10,000 where the clock is quiet, ask at once for one cold document, signed with a cold
-// role: one load and one AssumeRole, and no device sees an error.
+// TestColdStorm has 1,000 devices (10,000 with JOBGATE_TEST_QUIET_CLOCK) concurrently request one document, with neither the
+// document nor the role's session cached. There must be one load, one AssumeRole, and no error.
 func TestColdStorm(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.object("jobs/update.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
 	s.object("fw.bin", "bytes")
 	sts := newTap(t, s.proxy)
-	// The session comes when everybody waits, and before STS is given up on: ten seconds after the gateway began.
+	// STS answers when all devices wait, but before the gateway gives up on it, ten seconds after its start.
 	release := sync.OnceFunc(func() { close(sts.open) })
 	late := time.AfterFunc(7*time.Second, release)
 	defer late.Stop()
@@ -76,7 +76,7 @@ cache: {role: download, fresh: 10m}
 	}
 }
 
-// askAll has that many devices connect and ask. If the limit on open files does not allow a connection for each request, several
+// askAll connects devices and sends requests. If the limit on open files does not allow a connection for each request, several
 // are sent on each.
 func askAll(t *testing.T, address string, requests int) *storm {
 	t.Helper()
@@ -84,7 +84,7 @@ func askAll(t *testing.T, address string, requests int) *storm {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		t.Fatal(err)
 	}
-	const others = 1000 // files that this process and the gateway have open otherwise
+	const others = 1000 // other open files of this process and the gateway
 	s := &storm{requests: requests, each: 1}
 	for uint64(requests/s.each+others) > uint64(files.Cur) && s.each < requests {
 		s.each *= 10
@@ -108,7 +108,7 @@ func askAll(t *testing.T, address string, requests int) *storm {
 	return s
 }
 
-// device sends a connection's requests, as soon as it is there, and reads the answers.
+// device sends a connection's requests and reads the answers.
 func (s *storm) device(conn net.Conn, i int) {
 	defer func() { _ = conn.Close() }()
 	var requests strings.Builder

@@ -71,7 +71,7 @@ func TestSTSOutage(t *testing.T) {
 		t.Errorf("%v requests to STS failed, want at least 1: the outage was shorter than a refresh interval", n)
 	}
 	time.Sleep(time.Until(end))
-	comeBack(t, "after the session's end", get(t, "http://"+g.devices+"/doc"))
+	unavailable(t, "after the session's end", get(t, "http://"+g.devices+"/doc"))
 	status, r := g.readyz()
 	if state, why := r.state("download"); status != http.StatusServiceUnavailable || r.Ready || state != "failing" || why == "" {
 		t.Errorf("readyz: %d %+v", status, r)
@@ -95,7 +95,7 @@ func TestColdStartWithoutSTS(t *testing.T) {
 	s.file("plain.json", `{"url": "none"}`)
 	s.proxy.Stop()
 	g := s.serve(strings.Replace(oneDocument, "[{", `[{path: /plain, document: "file://$DIR/plain.json"}, {`, 1))
-	comeBack(t, "no session yet", get(t, "http://"+g.devices+"/doc"))
+	unavailable(t, "no session yet", get(t, "http://"+g.devices+"/doc"))
 	if a := get(t, "http://"+g.devices+"/plain"); a.status != http.StatusOK {
 		t.Errorf("a document without URLs: %d %s", a.status, a.body)
 	}
@@ -132,7 +132,7 @@ roles:
   bad: {arn: "arn:aws:iam::123456789012:role/bad", session_duration: 2h, allow: ["arn:aws:s3:::$BUCKET/*"]}
 `)
 	eventually(t, "ready", func() bool { status, _ := g.readyz(); return status == http.StatusOK })
-	comeBack(t, "the failing role", get(t, "http://"+g.devices+"/bad"))
+	unavailable(t, "the failing role", get(t, "http://"+g.devices+"/bad"))
 	if a := get(t, get(t, "http://"+g.devices+"/good").document(t)["url"]); a.status != http.StatusOK {
 		t.Errorf("the other role: %d %s", a.status, a.body)
 	}
