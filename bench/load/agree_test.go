@@ -13,8 +13,8 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// steady is a target whose latencies are known: nine answers in ten take 50 ms, the
-// others 200 ms.
+// steady is a target with known latencies: nine of ten answers take 50 ms, the others
+// 200 ms.
 func steady() http.HandlerFunc {
 	var n atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -51,10 +51,9 @@ func wrk(t *testing.T, path, url string) map[float64]time.Duration {
 	return found
 }
 
-// The same steady load, measured by wrk and by a closed loop, has the same percentiles,
-// but for what wrk's three printed digits and a machine's timers allow. Both see what
-// else the machine does, at different times: one round in which they agree is proof
-// that they measure the same.
+// wrk and a closed loop measure the same percentiles of the same steady load, within the
+// precision of wrk's three digits and of timers. Other work on the machine disturbs the
+// two at different times, so one round in which they agree is enough.
 func TestAgreesWithWrk(t *testing.T) {
 	needsQuiet(t)
 	path := servertest.Program(t, "wrk", "wrk")
@@ -72,5 +71,5 @@ func TestAgreesWithWrk(t *testing.T) {
 			return
 		}
 	}
-	t.Error("in none of ten rounds did the percentiles agree")
+	t.Error("the percentiles did not agree in any of ten rounds")
 }

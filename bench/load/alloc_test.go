@@ -12,7 +12,7 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// canned is a connection whose other end answers every request with the same bytes.
+// canned is a fake connection that answers every request with the same bytes.
 type canned struct {
 	net.Conn
 	answer []byte

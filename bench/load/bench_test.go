@@ -10,7 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// The whole path of a request but for the system calls: template, write, parse, check,
+// The whole path of a request without the system calls: template, write, parse, check,
 // record.
 func BenchmarkRequest(b *testing.B) {
 	w, a := cannedWorker(b)

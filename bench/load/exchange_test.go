@@ -23,7 +23,7 @@ func pair(t *testing.T) (*conn, net.Conn) {
 		t.Fatal(err)
 	}
 	go func() {
-		c, _ := l.Accept() // the dial fails too
+		c, _ := l.Accept() // on an error, the dial fails too
 		accepted <- c
 	}()
 	nc, err := net.Dial("tcp", l.Addr().String())
@@ -34,7 +34,7 @@ func pair(t *testing.T) (*conn, net.Conn) {
 	t.Cleanup(func() { _ = errors.Join(l.Close(), nc.Close(), target.Close()) })
 	c := newConn(nc, 0, bufio.NewReaderSize(nil, answer.HeaderLimit))
 	if c.exchange == nil {
-		t.Fatal("a TCP connection has no descriptor")
+		t.Fatal("the TCP connection has no exchange")
 	}
 	if err := c.extend(0, 5*time.Second); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestExchange(t *testing.T) {
 			t.Fatalf("a request of %d bytes is answered %q, %v", size, got, err)
 		}
 		if n := c.out - before; n != int64(size) {
-			t.Errorf("%d bytes were counted, want %d", n, size)
+			t.Errorf("%d bytes sent are counted, want %d", n, size)
 		}
 		if err := <-failed; err != nil {
 			t.Fatal(err)
@@ -76,7 +76,8 @@ func TestExchange(t *testing.T) {
 	f(80)
 }
 
-// TestExchangeFails meets targets that close, before the request and instead of an answer, or say nothing.
+// TestExchangeFails uses targets that close the connection before the request, close it instead of answering, or do not
+// answer.
 func TestExchangeFails(t *testing.T) {
 	f := func(want answer.Kind, target func(net.Conn)) {
 		t.Helper()
@@ -89,7 +90,7 @@ func TestExchangeFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := c.br.ReadByte(); answer.ExchangeKind(err, false) != want {
-			t.Errorf("the error is %v, want one that is %v", err, want)
+			t.Errorf("the error is %v, want one of kind %v", err, want)
 		}
 	}
 	f(answer.Closed, func(c net.Conn) { _ = c.Close() })
@@ -112,7 +113,7 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			if err != nil {
 				return
 			}
-			_, _ = target.Write(buf[:n]) // the other end notices
+			_, _ = target.Write(buf[:n]) // if it fails, the read below fails
 		}
 	}()
 	request := []byte("request")

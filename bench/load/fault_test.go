@@ -20,8 +20,8 @@ import (
 	"jobgate/bench/report"
 )
 
-// Whatever the target does, a run ends on time, counts it under its kind, and has a
-// report.
+// Whatever the target does, a run ends on time, counts the failures under their kind, and
+// has a report.
 func TestHostileTargets(t *testing.T) {
 	t.Parallel()
 	f := func(name string, handle func(net.Conn), want answer.Kind) {
@@ -38,16 +38,16 @@ func TestHostileTargets(t *testing.T) {
 			}
 			for _, e := range res.Errors {
 				if e.Example == "" || strings.HasSuffix(e.Example, "EOF") {
-					t.Errorf("the example of %q says %q", e.Kind, e.Example)
+					t.Errorf("the example of %q is %q", e.Kind, e.Example)
 				}
 			}
 		})
 	}
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	f("never answers", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }, answer.TimedOut)
-	f("stops within headers", answerRaw("HTTP/1.1 200 OK\r\nContent-"), answer.TimedOut)
-	f("stops within the body", answerRaw(ok+"Content-Length: 10\r\n\r\n12345"), answer.TimedOut)
-	f("drips", func(c net.Conn) {
+	f("stalls within headers", answerRaw("HTTP/1.1 200 OK\r\nContent-"), answer.TimedOut)
+	f("stalls within the body", answerRaw(ok+"Content-Length: 10\r\n\r\n12345"), answer.TimedOut)
+	f("sends slow bytes", func(c net.Conn) {
 		for i := 0; ; i++ {
 			if _, err := c.Write([]byte{"HTTP/1.1 200 OK\r\nX: "[min(i, 19)]}); err != nil {
 				return
@@ -55,7 +55,7 @@ func TestHostileTargets(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 	}, answer.TimedOut)
-	f("talks nonsense", answerRaw("\x00\x01\x02 hello\r\n\r\n"), answer.Garbage)
+	f("sends garbage", answerRaw("\x00\x01\x02 hello\r\n\r\n"), answer.Garbage)
 	f("speaks TLS", answerRaw("\x15\x03\x01\x00\x02\x02\x0a\r\n\r\n"), answer.Garbage)
 	f("headers without end", func(c net.Conn) {
 		buf := make([]byte, 4096)
@@ -73,15 +73,15 @@ func TestHostileTargets(t *testing.T) {
 	f("closes within headers", answerOnce(ok), answer.Truncated)
 	f("closes within the body", answerOnce(ok+"Content-Length: 10\r\n\r\n12345"), answer.Truncated)
 	f("closes within a chunk", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\na\r\n12345"), answer.Truncated)
-	f("says more than it should", answerRaw(ok+"Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n"), answer.Garbage)
+	f("sends extra bytes", answerRaw(ok+"Content-Length: 2\r\n\r\n{}HTTP/1.1 200 OK\r\n"), answer.Garbage)
 	f("too large", answerRaw(ok+"Content-Length: 1001\r\n\r\n"+strings.Repeat(" ", 1001)), answer.TooLarge)
 	f("too large in chunks", answerOnce(ok+"Transfer-Encoding: chunked\r\n\r\n3e9\r\n"+strings.Repeat(" ", 1001)+"\r\n0\r\n\r\n"), answer.TooLarge)
 	f("not JSON", answerRaw(ok+"Content-Length: 5\r\n\r\n{\"a\":"), answer.NotJSON)
 	f("placeholder", answerRaw(ok+"Content-Length: 32\r\n\r\n{\"a\":\"${aws:iot:parameter:xyz}\"}"), answer.PlaceholderLeft)
 	f("placeholder in gzip", answerRaw(zipped(`{"a":"${aws:iot:parameter:xyz}"}`)), answer.PlaceholderLeft)
 	f("too large when unpacked", answerRaw(zipped(strings.Repeat(" ", 1001))), answer.TooLarge)
-	f("not the coding that it says", answerRaw(ok+"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{\"a\": \"zip\"}"), answer.Garbage)
-	f("a coding that nobody knows", answerRaw(ok+"Content-Encoding: x\r\nContent-Length: 2\r\n\r\n{}"), answer.Garbage)
+	f("wrong content coding", answerRaw(ok+"Content-Encoding: gzip\r\nContent-Length: 12\r\n\r\n{\"a\": \"zip\"}"), answer.Garbage)
+	f("unknown content coding", answerRaw(ok+"Content-Encoding: x\r\nContent-Length: 2\r\n\r\n{}"), answer.Garbage)
 	f("status", answerRaw("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"), answer.WrongStatus)
 }
 
@@ -91,7 +91,7 @@ func zipped(body string) string {
 	return fmt.Sprintf("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(b), b)
 }
 
-// A compressed answer is judged, captured from and verified as what it holds.
+// Checks, captures and verification work on the decompressed body of an answer.
 func TestCompressed(t *testing.T) {
 	t.Parallel()
 	p := openPlan(t, serveRaw(t, answerRaw(zipped(`{"job":{"id":"job-7"}}`))), 100, 100*time.Millisecond)
@@ -101,7 +101,7 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
-// Answers that turn a request away with a time to come back are failures, whose latency is told apart.
+// Answers 429 and 503 with Retry-After are failures, with a latency histogram of their own.
 func TestShed(t *testing.T) {
 	t.Parallel()
 	f := func(status, header string, want int64) {
@@ -122,7 +122,7 @@ func TestShed(t *testing.T) {
 	f("500 Internal Server Error", "Retry-After: 2\r\n", 0)
 }
 
-// Headers that are longer than the generator takes are told as that.
+// Headers above the generator's limit are reported as such.
 func TestLongHeaders(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, answerRaw("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", answer.HeaderLimit)+"\r\nContent-Length: 0\r\n\r\n"))
@@ -132,7 +132,7 @@ func TestLongHeaders(t *testing.T) {
 	}
 }
 
-// A status that HTTP does not have is told as it came.
+// An unknown status code is reported unchanged.
 func TestOddStatus(t *testing.T) {
 	t.Parallel()
 	res := mustRun(t, openPlan(t, serveRaw(t, answerRaw("HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n")), 100, 100*time.Millisecond))
@@ -145,12 +145,12 @@ func TestOddStatus(t *testing.T) {
 func answerOnce(answer string) func(net.Conn) {
 	return func(c net.Conn) {
 		if _, err := c.Read(make([]byte, 4096)); err == nil {
-			_, _ = io.WriteString(c, answer) // or the generator has closed it
+			_, _ = io.WriteString(c, answer) // the generator may have closed the connection
 		}
 	}
 }
 
-// A slow but complete answer in pieces is a good one.
+// A slow but complete answer in small pieces is good.
 func TestPieces(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, func(c net.Conn) {
@@ -170,7 +170,7 @@ func TestPieces(t *testing.T) {
 	}
 }
 
-// Nobody there, from the start: an error at once, and a report that says the same.
+// If the target is unreachable from the start, the run fails at once and its report says the same.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -191,7 +191,7 @@ func TestUnreachable(t *testing.T) {
 			t.Fatalf("%s: the report is %+v, want one failure of kind %q", url, res, want)
 		}
 		if took := time.Since(begin); took > 20*time.Second {
-			t.Errorf("%s: it took %s to find out", url, took)
+			t.Errorf("%s: the run took %s to fail", url, took)
 		}
 	}
 	f("http://"+addr, answer.Refused)
@@ -199,7 +199,7 @@ func TestUnreachable(t *testing.T) {
 	f("https://"+strings.TrimPrefix(serve(t, answerJSON), "http://"), answer.TLSFailed)
 }
 
-// A target that goes away in the middle: every request fails, none is forgotten.
+// If the target goes away during the run, every further request fails and is counted.
 func TestTargetGoesAway(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -211,7 +211,7 @@ func TestTargetGoesAway(t *testing.T) {
 	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, r)
 		if n.Add(1) == 100 {
-			go func() { _ = s.Close() }() // Serve says how it went
+			go func() { _ = s.Close() }() // Serve returns the error
 		}
 	})
 	served := make(chan error, 1)
@@ -221,7 +221,7 @@ func TestTargetGoesAway(t *testing.T) {
 		p.URL = "http://" + l.Addr().String()
 		res := mustRun(t, p)
 		if res.Counts.Good == 0 || failures(res, answer.Refused) == 0 {
-			t.Errorf("%d good answers, %d refused connections: want both", res.Counts.Good, failures(res, answer.Refused))
+			t.Errorf("%d good answers, %d refused connections: want some of both", res.Counts.Good, failures(res, answer.Refused))
 		}
 		return res
 	}
@@ -232,7 +232,7 @@ func TestTargetGoesAway(t *testing.T) {
 	errIs(t, <-served, http.ErrServerClosed)
 }
 
-// An unreachable closed loop must not burn through millions of refused connections.
+// A closed loop backs off when connections are refused, instead of retrying millions of times.
 func TestClosedLoopBacksOff(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -240,7 +240,7 @@ func TestClosedLoopBacksOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() {
-		// The first connection only, which the run opens beforehand.
+		// Accept only the first connection, which the run opens beforehand.
 		c, err := l.Accept()
 		if err == nil {
 			_ = c.Close()

@@ -14,12 +14,12 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// fleet is a target that gives every thing one job, and notes what each does.
+// fleet is a target that gives every thing one job and records each thing's calls.
 type fleet struct {
 	mu    sync.Mutex
 	calls map[string][]string
 	times map[string][]time.Time
-	empty atomic.Bool // no job for anybody
+	empty atomic.Bool // no thing has a job
 }
 
 func (f *fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -42,7 +42,7 @@ func (f *fleet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// life is a device's: start the next job, look at it, work, report.
+// life is a device's flow: start the next job, describe it, work, report its end.
 func life(think time.Duration) plan.Flow {
 	return plan.Flow{Name: "update", Weight: 1, Steps: []plan.Step{
 		{Name: "start", Method: "PUT", Path: "/things/{thingName}/jobs/$next", Body: "{}", Capture: map[string]string{"jobId": "execution.jobId"}},
@@ -72,7 +72,7 @@ func TestFlows(t *testing.T) {
 				}
 			}
 			if n := res.Operations[2].Name; n != "update/finish" {
-				t.Errorf("the third operation is called %q", n)
+				t.Errorf("the third operation is %q, want \"update/finish\"", n)
 			}
 			fl.check(t, think)
 		})
@@ -94,12 +94,12 @@ func (f *fleet) check(t *testing.T, think time.Duration) {
 			continue
 		}
 		if pause := f.times[thing][2].Sub(f.times[thing][1]); pause < think {
-			t.Errorf("%s thought for %s, want %s", thing, pause, think)
+			t.Errorf("%s has a think time of %s, want %s", thing, pause, think)
 		}
 	}
 }
 
-// What a step needs and the answer before did not have ends the flow, and is counted.
+// A missing captured value ends the flow, and the steps left are counted as skipped.
 func TestFlowWithoutCapture(t *testing.T) {
 	t.Parallel()
 	fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
@@ -145,11 +145,11 @@ func TestMix(t *testing.T) {
 		t.Fatalf("the operations are %+v", res.Operations)
 	}
 	if n := res.Operations[0].Good; n < 1380 || n > 1620 {
-		t.Errorf("%d of 2000 requests were of the flow with three quarters of the weight", n)
+		t.Errorf("%d of 2000 requests were of the flow with three quarters of the weight, want about 1500", n)
 	}
 }
 
-// A thinking device does not hold up the end of the run.
+// A device's think time does not delay the end of the run.
 func TestThinkingAtTheEnd(t *testing.T) {
 	t.Parallel()
 	fl := &fleet{calls: map[string][]string{}, times: map[string][]time.Time{}}
@@ -161,11 +161,11 @@ func TestThinkingAtTheEnd(t *testing.T) {
 		t.Errorf("the run took %s", took)
 	}
 	if c := res.Operations; c[0].Good != 30 || c[1].Good == 0 || c[2].Good != 0 {
-		t.Errorf("the operations are %+v, want the first step of 30 flows and not the last: %v", c, res.Errors)
+		t.Errorf("the operations are %+v, want the first step of 30 flows and no last step: %v", c, res.Errors)
 	}
 }
 
-// A flow goes on until the run's end, also when no other is to begin any more.
+// Started flows continue until the run's end, even if no further flow starts.
 func TestFlowsGoOnUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	f := func(p *plan.Plan, want int64) {
@@ -185,11 +185,11 @@ func TestFlowsGoOnUntilTheEnd(t *testing.T) {
 	begin := time.Now()
 	f(p, 2)
 	if took := time.Since(begin); took > 15*time.Second {
-		t.Errorf("a run whose only flow has ended went on for %s", took)
+		t.Errorf("the run took %s although its only flow had ended", took)
 	}
 }
 
-// No step falls due after the run's end, also one that needs no waiting.
+// No step is sent after the run's end, even without a think time.
 func TestFlowEndsWithTheRun(t *testing.T) {
 	t.Parallel()
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -204,14 +204,14 @@ func TestFlowEndsWithTheRun(t *testing.T) {
 		}
 		for i, o := range mustRun(t, p).Operations {
 			if i > 3 && o.Good > 0 {
-				t.Errorf("%d requests of step %d, which falls due after the end", o.Good, i)
+				t.Errorf("step %d, which is due after the end, has %d requests", i, o.Good)
 			}
 		}
 	}
 }
 
-// What fell due and found no connection is counted, the steps of devices that thought
-// included.
+// Requests that were due but found no free connection are counted, including steps after
+// a think time.
 func TestMissedStepsCount(t *testing.T) {
 	needsQuiet(t)
 	inARound(t, func() error {
@@ -228,7 +228,7 @@ func TestMissedStepsCount(t *testing.T) {
 		p.Timeout = time.Second
 		p.Flows = []plan.Flow{{Name: "update", Weight: 1, Steps: []plan.Step{{Name: "a", Path: "/"}, {Name: "b", Path: "/", Think: 1500 * time.Millisecond}}}}
 		if c := mustRun(t, p).Counts; c.Intended != 2020 || c.Good != 20 {
-			return fmt.Errorf("%d requests fell due and %d were good, want 2000, the second steps of 20, and 20", c.Intended, c.Good)
+			return fmt.Errorf("%d requests were due and %d good, want 2020 (with 20 second steps) and 20", c.Intended, c.Good)
 		}
 		return nil
 	})

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A target that closes connections which are idle, as the gateway does, closes those
-// opened before the load too, also those that never had a request: that is a reconnect.
+// A target that closes idle connections, as the gateway does, also closes connections
+// opened before the load, even without a request. This counts as a reconnect.
 func TestIdleConnectionsAreReopened(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, func(c net.Conn) {
@@ -33,7 +33,7 @@ func TestIdleConnectionsAreReopened(t *testing.T) {
 	}
 }
 
-// The reason why a handshake ends is told alone, in one line.
+// The error of a failed handshake is one line with one cause.
 func TestHandshakeTimeoutIsOneLine(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, func(net.Conn) { time.Sleep(time.Second) })

@@ -11,7 +11,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// A gateway ends a connection that was silent for one and a half times its keep alive. A device with nothing to ask is not.
+// A gateway closes a connection that was silent for 1.5 times its keep alive. An idle device sends pings and stays connected.
 func TestMQTTKeepAlive(t *testing.T) {
 	t.Parallel()
 	const wait = 4 * time.Second
@@ -37,7 +37,7 @@ func TestMQTTKeepAlive(t *testing.T) {
 	f("open loop, 3.1.1", true, open)
 }
 
-// The keep alive that a target wants holds instead of the device's, and a target that does not answer is given up.
+// The target's keep alive replaces the device's, and a connection without PINGRESP is closed.
 func TestMQTTServerKeepAlive(t *testing.T) {
 	t.Parallel()
 	var pings, connects atomic.Int64
@@ -69,13 +69,13 @@ func TestMQTTServerKeepAlive(t *testing.T) {
 	p.Connections, p.Things, p.Count, p.Timeout = 1, mustNames(t, "thing-", "1", plan.Uniform), 2, 3*time.Second
 	p.MQTTKeepAlive = time.Minute
 	res := mustRun(t, p)
-	// The first connection is given up after its first PINGREQ; the second lives through the second flow's think time.
+	// The first connection is closed after its first PINGREQ; the second one stays open through the second flow's think time.
 	if c := res.Counts; c.Good != 4 || c.Failed != 0 || c.Reconnects != 1 || pings.Load() < 3 {
 		t.Errorf("%+v, %d pings, %v", c, pings.Load(), res.Errors)
 	}
 }
 
-// answerPackets answers each packet that comes on a connection, until that ends.
+// answerPackets answers each packet on a connection until it is closed.
 func answerPackets(c net.Conn, answer func(packet.Packet) []byte) {
 	buf, used := make([]byte, 4096), 0
 	for {

@@ -15,8 +15,8 @@ import (
 	"jobgate/bench/load/answer"
 )
 
-// What fell due is told by the time in which it did, not by that in which the run
-// still waited for answers.
+// The offered rate covers the sending window only, not the time in which the run waits
+// for the last answers.
 func TestOfferedRateOfAnOverload(t *testing.T) {
 	t.Parallel()
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -27,14 +27,14 @@ func TestOfferedRateOfAnOverload(t *testing.T) {
 	p.Connections, p.Timeout = 2, 2*time.Second
 	res := mustRun(t, p)
 	if rate := res.Offered(); math.Abs(rate-1000) > 20 {
-		t.Errorf("%.0f/s fell due, want the 1000/s asked for", rate)
+		t.Errorf("the offered rate is %.0f/s, want 1000/s", rate)
 	}
 	if res.Seconds < 0.8 {
-		t.Errorf("the good answers came in %.2f s, want those of the grace in it", res.Seconds)
+		t.Errorf("the run lasted %.2f s, want it to include answers after the sending window", res.Seconds)
 	}
 }
 
-// One answer that never comes does not halve the rate of all others.
+// A single timeout at the end does not lower the rate of all other answers.
 func TestTimeoutMakesNoRunLonger(t *testing.T) {
 	needsQuiet(t)
 	inARound(t, func() error {
@@ -50,8 +50,8 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 	})
 }
 
-// While a run waits for its last answers the generator has nothing to do: that does not
-// make it look idle while it sent.
+// The CPU share covers the sending window only. The time in which the run waits for its
+// last answers does not lower it.
 func TestCPUShareIsOfTheSending(t *testing.T) {
 	needsQuiet(t)
 	inARound(t, func() error {
@@ -62,13 +62,13 @@ func TestCPUShareIsOfTheSending(t *testing.T) {
 		res := mustRun(t, p)
 		g := res.Generator
 		if of := g.CPUSeconds / g.CPUShare / float64(runtime.GOMAXPROCS(0)); failures(res, answer.TimedOut) != 1 || math.Abs(of-1) > 1 {
-			return fmt.Errorf("the CPU share is of %.1f s, want the second in which requests were sent: %v", of, res.Errors)
+			return fmt.Errorf("the CPU share covers %.1f s, want the second in which requests were sent: %v", of, res.Errors)
 		}
 		return nil
 	})
 }
 
-// The same in a run by count, whose end is its last answer: what fell due did so before.
+// The same for a run by count, which ends with its last answer.
 func TestOfferedRateOfACount(t *testing.T) {
 	t.Parallel()
 	url, end := silentOnce(t, 450)
@@ -76,11 +76,11 @@ func TestOfferedRateOfACount(t *testing.T) {
 	p := openPlan(t, url, 500, 0)
 	p.Count, p.Timeout, p.Warmup = 500, 2*time.Second, 100*time.Millisecond
 	if rate := mustRun(t, p).Offered(); math.Abs(rate-500) > 10 {
-		t.Errorf("%.0f/s fell due, want the 500/s asked for", rate)
+		t.Errorf("the offered rate is %.0f/s, want 500/s", rate)
 	}
 }
 
-// A target that fell silent before the interrupt has not answered for all that time.
+// If the target stops answering before the interrupt, that time counts in the rate.
 func TestInterruptedRateHasTheSilence(t *testing.T) {
 	needsQuiet(t)
 	inARound(t, func() error {
@@ -106,7 +106,7 @@ func TestInterruptedRateHasTheSilence(t *testing.T) {
 	})
 }
 
-// A stall is seen in a closed loop's intervals too, where nobody asks meanwhile.
+// A stall shows in a closed loop's intervals too, although no requests are sent meanwhile.
 func TestStallIsInTheIntervals(t *testing.T) {
 	needsQuiet(t)
 	begin := time.Now()
@@ -122,12 +122,12 @@ func TestStallIsInTheIntervals(t *testing.T) {
 		empty += int(b2i(i.Good == 0 && i.Failed == 0))
 	}
 	if empty < 3 {
-		t.Errorf("%d intervals of a tenth of a second are without answers, want those of the 0.7 s stall", empty)
+		t.Errorf("%d intervals of 0.1 s have no answers, want at least 3 in the 0.7 s stall", empty)
 	}
 }
 
-// Ctrl-C does not wait for connections that nobody accepts, nor calls the target
-// unreachable.
+// Ctrl-C does not wait for connections that are never accepted, and does not report the
+// target as unreachable.
 func TestInterruptWhileConnecting(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -136,7 +136,7 @@ func TestInterruptWhileConnecting(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }() // nothing was written
 	p := openPlan(t, "https://"+l.Addr().String(), 100, time.Minute)
-	p.Timeout = 20 * time.Second // the handshake's: nobody answers it
+	p.Timeout = 20 * time.Second // of the handshake, which is never answered
 	ctx, cancel := interruptAfter(200 * time.Millisecond)
 	defer cancel()
 	begin := time.Now()
@@ -145,14 +145,14 @@ func TestInterruptWhileConnecting(t *testing.T) {
 		t.Errorf("the interrupted run is %+v, %v; want a report without failures", res, err)
 	}
 	if took := time.Since(begin); took > 15*time.Second {
-		t.Errorf("the run ended %s after it began, want soon after 0.2 s", took)
+		t.Errorf("the run took %s, want it to end soon after 0.2 s", took)
 	}
 }
 
-// oneListener accepts one connection; the others are taken and never served.
+// oneListener passes on one connection; it accepts the others but never serves them.
 type oneListener struct {
 	net.Listener
-	taken []net.Conn // kept: what nobody holds is closed
+	taken []net.Conn // keeps connections reachable: the garbage collector closes others
 }
 
 func (l *oneListener) Accept() (net.Conn, error) {
@@ -165,7 +165,7 @@ func (l *oneListener) Accept() (net.Conn, error) {
 	}
 }
 
-// The same where the first connection is there, and the others are not to be had.
+// The same when the first connection is open and the others are never served.
 func TestInterruptWhileConnectingTheOthers(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(answerJSON))
@@ -182,12 +182,12 @@ func TestInterruptWhileConnectingTheOthers(t *testing.T) {
 		t.Errorf("the interrupted run is %+v, %v", res, err)
 	}
 	if took := time.Since(begin); took > 15*time.Second {
-		t.Errorf("the run ended %s after it began, want soon after 0.5 s", took)
+		t.Errorf("the run took %s, want it to end soon after 0.5 s", took)
 	}
 }
 
-// TestLengths is what the three tests of lengths above are about, without a clock: how long a run was that sent for a
-// second, by when its answers came.
+// TestLengths checks the same lengths as the tests above without a real clock: the measured time of a run that sent for a
+// second, for different times of its last answer.
 func TestLengths(t *testing.T) {
 	f := func(name string, good, timeout, stopped time.Duration, measured, due float64) {
 		t.Helper()
@@ -195,7 +195,7 @@ func TestLengths(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.clock = clock{time.Now().Add(-time.Hour)} // it is long over
+		r.clock = clock{time.Now().Add(-time.Hour)} // the run ended long ago
 		r.recorder.record(0, &sample{kind: answer.Good, due: good / 2, done: good})
 		if timeout > 0 {
 			r.recorder.record(1, &sample{kind: answer.TimedOut, err: os.ErrDeadlineExceeded, due: good / 2, done: timeout})
@@ -212,6 +212,6 @@ func TestLengths(t *testing.T) {
 	f("all in time", 900*time.Millisecond, 0, 0, 1, 1)
 	f("a last answer after the end", 1200*time.Millisecond, 0, 0, 1.2, 1)
 	f("a timeout after the end", 900*time.Millisecond, 3*time.Second, 0, 1, 1)
-	f("interrupted in a silence", 300*time.Millisecond, 0, 800*time.Millisecond, 0.8, 0.8)
+	f("interrupted while the target does not answer", 300*time.Millisecond, 0, 800*time.Millisecond, 0.8, 0.8)
 	f("interrupted after the end", 300*time.Millisecond, 0, 3*time.Second, 1, 1)
 }

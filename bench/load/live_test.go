@@ -12,7 +12,7 @@ import (
 	"jobgate/bench/load/plan"
 )
 
-// A run by count counts flows, not the requests they are of.
+// A run by count counts flows, not requests.
 func TestLiveCountsFlows(t *testing.T) {
 	t.Parallel()
 	for _, p := range []*plan.Plan{openPlan(t, serve(t, answerJSON), 200, 0), closedPlan(t, serve(t, answerJSON), 1, 0)} {
@@ -36,7 +36,7 @@ func TestLiveCountsFlows(t *testing.T) {
 	}
 }
 
-// A long run, whose intervals are long, tells how it goes all the same.
+// A long run, whose intervals are long, still reports its progress often.
 func TestLiveOfALongRun(t *testing.T) {
 	t.Parallel()
 	p := openPlan(t, serve(t, answerJSON), 200, 2*time.Hour)
@@ -52,17 +52,17 @@ func TestLiveOfALongRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !errors.Is(ctx.Err(), context.Canceled) {
-		t.Errorf("in a minute the run told %d times how it goes, and nothing of an answer", calls.Load())
+		t.Errorf("in a minute the run reported its progress %d times, but no answer", calls.Load())
 	}
 }
 
-// What is told more often than an interval lasts is one interval in the report.
+// Progress reports that are shorter than an interval are merged into one interval of the report.
 func TestIntervalsOfALongRun(t *testing.T) {
 	p := openPlan(t, "http://h", 200, 10*time.Minute)
 	r := newRecorder(p, []string{"request"})
 	for k := range 50 {
 		r.record(0, &sample{due: time.Duration(k) * time.Second, done: time.Duration(k) * time.Second, kind: answer.Good})
-		late := time.Duration(k%3) * time.Millisecond // a timer is
+		late := time.Duration(k%3) * time.Millisecond // as a timer is
 		if i := r.rotate(time.Duration(k+1)*time.Second + late); i.Good != 1 || i.Seconds > 1.01 {
 			t.Errorf("the %dth second has %d good answers in %g s", k+1, i.Good, i.Seconds)
 		}

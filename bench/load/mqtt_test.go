@@ -24,14 +24,14 @@ import (
 	"jobgate/gateway/servertest"
 )
 
-// unsigned renders documents that sign nothing.
+// unsigned renders documents without signing.
 type unsigned struct{}
 
 func (unsigned) AppendDocument(dst []byte, d *jobs.Document, _ *jobs.Execution, _ time.Time) ([]byte, error) {
 	return d.Template.AppendTo(dst, &jobdoc.Context{})
 }
 
-// mqttGateway is a served gateway with things thing-0 to thing-7, and one job for all of them if document is not empty.
+// mqttGateway is a running gateway with things thing-0 to thing-7, and one job for all of them if document is not empty.
 type mqttGateway struct {
 	*operations.Service
 	address string
@@ -85,7 +85,7 @@ func serveMQTT(t testing.TB, document string) *mqttGateway {
 	return &mqttGateway{s, ln.Addr().String()}
 }
 
-// mqttPlan is a closed loop over MQTT; its steps' paths follow /$aws/things/{thingName}/jobs.
+// mqttPlan returns the plan of a closed loop over MQTT. Its steps' paths are appended to /$aws/things/{thingName}/jobs.
 func mqttPlan(t testing.TB, url string, count int64, steps ...plan.Step) *plan.Plan {
 	t.Helper()
 	p := closedPlan(t, url, 8, 0)
@@ -97,7 +97,7 @@ func mqttPlan(t testing.TB, url string, count int64, steps ...plan.Step) *plan.P
 	return p
 }
 
-// Each device asks for itself, in both versions and both loops, and what it is answered is judged.
+// Each device sends its own requests, in both protocol versions and both loops, and the answers are checked.
 func TestMQTT(t *testing.T) {
 	t.Parallel()
 	url := "mqtt://" + serveMQTT(t, `{"do":"it"}`).address
@@ -116,7 +116,7 @@ func TestMQTT(t *testing.T) {
 	}
 }
 
-// A device's whole life: what an answer says goes into the next topic, and the store has it afterwards.
+// A device's whole flow: a captured value is used in the next topic, and the store has the result.
 func TestMQTTLife(t *testing.T) {
 	t.Parallel()
 	g := serveMQTT(t, `{"do":"it"}`)
@@ -135,13 +135,13 @@ func TestMQTTLife(t *testing.T) {
 	}
 }
 
-// What is rejected, left unfilled, refused or not answered fails, and says how.
+// Rejected updates, refused connections and invalid steps fail with an error that says why.
 func TestMQTTFaults(t *testing.T) {
 	t.Parallel()
 	good := "mqtt://" + serveMQTT(t, `{"do":"it"}`).address
 	res := mustRun(t, mqttPlan(t, good, 40, plan.Step{Path: "/job-0/update", Body: `{"status":"IN_PROGRESS","expectedVersion":99}`}))
 	if failures(res, answer.Rejected) != 40 || !strings.Contains(res.Errors[0].Example, "VersionMismatch") {
-		t.Errorf("stale reports: %+v, %v", res.Counts, res.Errors)
+		t.Errorf("stale updates: %+v, %v", res.Counts, res.Errors)
 	}
 	for name, edit := range map[string]func(*plan.Plan){
 		"another thing's topic": func(p *plan.Plan) {
@@ -149,7 +149,7 @@ func TestMQTTFaults(t *testing.T) {
 		},
 		"another protocol": func(p *plan.Plan) {
 			p.URL = strings.Replace(serve(t, answerJSON), "http", "mqtt", 1)
-			p.Timeout = 2 * time.Second // net/http waits for a line's end
+			p.Timeout = 2 * time.Second // net/http waits for a line break
 		},
 	} {
 		p := mqttPlan(t, good, 1, plan.Step{Path: "/get"})
@@ -166,12 +166,12 @@ func TestMQTTFaults(t *testing.T) {
 		mqttPlan(t, good, 1, plan.Step{Path: "/get", Status: []int{200}}),
 	} {
 		if _, err := play(t, p); err == nil {
-			t.Errorf("the step %+v was run", p.Flows[0].Steps[0])
+			t.Errorf("the step %+v was accepted", p.Flows[0].Steps[0])
 		}
 	}
 }
 
-// A connection that the target has ended is opened again, with its session, and the request that met its end has failed.
+// A connection replaced because of its age is reopened with its subscriptions, and no request fails.
 func TestMQTTReconnect(t *testing.T) {
 	t.Parallel()
 	p := mqttPlan(t, "mqtt://"+serveMQTT(t, "").address, 200, plan.Step{Path: "/$next/get"})

@@ -29,10 +29,10 @@ func serve(t testing.TB, h http.HandlerFunc) string {
 	return s.URL
 }
 
-// answerJSON is a target that does nothing wrong.
+// answerJSON is a handler with a good answer.
 func answerJSON(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, `{"status":"ok"}`) // the test counts what arrives
+	_, _ = io.WriteString(w, `{"status":"ok"}`) // the test counts the answers received
 }
 
 // silentOnce starts a server that does not answer its nth request until end is called.
@@ -49,8 +49,8 @@ func silentOnce(t testing.TB, nth int64) (url string, end func()) {
 	return url, func() { close(block) }
 }
 
-// serveRaw starts a server that lets handle do as it likes with each connection, and
-// returns its URL.
+// serveRaw starts a TCP server that runs handle on each connection, and returns its
+// URL.
 func serveRaw(t testing.TB, handle func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,7 +71,7 @@ func serveRaw(t testing.TB, handle func(net.Conn)) string {
 			mu.Unlock()
 			wg.Go(func() {
 				handle(c)
-				_ = c.Close() // or the cleanup has
+				_ = c.Close() // the cleanup may have closed it already
 			})
 		}
 	})
@@ -102,7 +102,7 @@ func answerRaw(answer string) func(net.Conn) {
 	}
 }
 
-// mustNames is a range of names that is right.
+// mustNames parses a valid range of names.
 func mustNames(t testing.TB, prefix, text, spread string) plan.Names {
 	t.Helper()
 	n, err := plan.ParseNames(prefix, text)
@@ -113,7 +113,7 @@ func mustNames(t testing.TB, prefix, text, spread string) plan.Names {
 	return n
 }
 
-// openPlan is an open loop of constant arrivals; the test changes what it likes.
+// openPlan returns the plan of an open loop with constant arrivals, for the test to change.
 func openPlan(t testing.TB, url string, rate float64, length time.Duration) *plan.Plan {
 	t.Helper()
 	return &plan.Plan{
@@ -124,7 +124,7 @@ func openPlan(t testing.TB, url string, rate float64, length time.Duration) *pla
 	}
 }
 
-// closedPlan is a closed loop.
+// closedPlan returns the plan of a closed loop.
 func closedPlan(t testing.TB, url string, concurrency int, length time.Duration) *plan.Plan {
 	t.Helper()
 	p := openPlan(t, url, 1, length)
@@ -132,8 +132,8 @@ func closedPlan(t testing.TB, url string, concurrency int, length time.Duration)
 	return p
 }
 
-// TestMain lets more tests run at once than there are processors, since most wait for time to pass. Those that bound it
-// from above need the processors for themselves.
+// TestMain runs more tests in parallel than there are processors, since most of them wait. Tests with upper bounds of time
+// need the processors for themselves.
 func TestMain(m *testing.M) {
 	if os.Getenv(quietClock) == "" {
 		if err := flag.Set("test.parallel", "16"); err != nil {
@@ -143,18 +143,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// quietClock makes a test run that a machine which does something else as well may spoil.
+// quietClock enables the tests that can fail on a machine with other load.
 const quietClock = "JOBGATE_TEST_QUIET_CLOCK"
 
 // needsQuiet skips a test of upper bounds of time unless quietClock is set.
 func needsQuiet(t testing.TB) {
 	t.Helper()
 	if os.Getenv(quietClock) == "" {
-		t.Skipf("it measures time on a machine that does little else: set %s=1 to run it, as .ci/run does", quietClock)
+		t.Skipf("the test measures time and needs a machine without other load: set %s=1 to run it, as .ci/run does", quietClock)
 	}
 }
 
-// inARound tries an upper bound of time. One good round in five is proof, since nothing makes a wrong program faster.
+// inARound retries a test of an upper bound of time. One good round of five is enough: other load only makes a program
+// slower.
 func inARound(t testing.TB, try func() error) {
 	t.Helper()
 	var err error
@@ -164,18 +165,18 @@ func inARound(t testing.TB, try func() error) {
 		}
 		t.Log(err)
 	}
-	t.Errorf("in each of five rounds: %v", err)
+	t.Errorf("failed in each of five rounds: %v", err)
 }
 
-// interruptAfter is a context that ends as by Ctrl-C: it has no deadline that a dialler could meet first.
+// interruptAfter returns a context that is cancelled like Ctrl-C does. It has no deadline, which a dialer would use.
 func interruptAfter(d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(d, cancel)
 	return ctx, cancel
 }
 
-// mustRun plays a plan within a time that no run may exceed, and checks what holds for
-// every result.
+// mustRun runs a plan, with a limit on its duration, and checks what is true of every
+// result.
 func mustRun(t testing.TB, p *plan.Plan) *report.Result {
 	t.Helper()
 	res, err := play(t, p)
@@ -192,16 +193,16 @@ func play(t testing.TB, p *plan.Plan) (*report.Result, error) {
 	begin := time.Now()
 	res, err := Run(ctx, p)
 	if ctx.Err() != nil {
-		t.Fatal("the run did not end")
+		t.Fatal("the run did not end within 5 minutes")
 	}
 	if limit := p.Warmup + p.Duration + 3*p.Timeout + time.Minute; p.Duration > 0 && time.Since(begin) > limit {
-		t.Errorf("the run took %s, at most %s was to be expected", time.Since(begin), limit)
+		t.Errorf("the run took %s, want at most %s", time.Since(begin), limit)
 	}
 	if res == nil {
 		return nil, err
 	}
 	if c := res.Counts; c.Intended != c.Good+c.Failed+c.Abandoned {
-		t.Errorf("%d intended are not %d good, %d failed and %d abandoned", c.Intended, c.Good, c.Failed, c.Abandoned)
+		t.Errorf("%d intended requests, but %d good, %d failed and %d abandoned", c.Intended, c.Good, c.Failed, c.Abandoned)
 	}
 	return res, err
 }

@@ -49,14 +49,14 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%d of %d handshakes resumed a session, want %d to %d", c.Resumed, c.Handshakes, lowResumed, highResumed)
 		}
 		if !strings.HasPrefix(res.Plan.TLS, "TLS 1.3, TLS_") {
-			t.Errorf("the report says %q of TLS", res.Plan.TLS)
+			t.Errorf("the report's TLS is %q, want TLS 1.3", res.Plan.TLS)
 		}
 	}
 	f(nil, 0, 0)
 	f(tls.NewLRUClientSessionCache(10), 15, 100)
 }
 
-// A refused handshake is known by its name, whoever refuses and whenever.
+// A refused handshake is reported as a TLS failure, whether client or server refuses it, and at any step.
 func TestTLSRefusals(t *testing.T) {
 	t.Parallel()
 	f := func(name string, server, client *tls.Config, early bool) {
@@ -74,24 +74,24 @@ func TestTLSRefusals(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if n := failures(res, answer.TLSFailed); n == 0 || n != res.Counts.Failed {
-			t.Errorf("%s: %d of %d failures are of TLS: %v", name, n, res.Counts.Failed, res.Errors)
+			t.Errorf("%s: %d of %d failures are TLS failures: %v", name, n, res.Counts.Failed, res.Errors)
 		}
 	}
 	f("untrusted certificate", nil, &tls.Config{MinVersion: tls.VersionTLS12}, true)
 	f("wrong name", nil, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "other.example"}, true)
 	f("old version", &tls.Config{MinVersion: tls.VersionTLS13}, &tls.Config{MaxVersion: tls.VersionTLS12, InsecureSkipVerify: true}, true)
-	// With TLS 1.3 the server's refusal comes after the client's handshake has ended.
+	// With TLS 1.3 the server's alert arrives after the client has completed its handshake.
 	f("client certificate, TLS 1.3", &tls.Config{ClientAuth: tls.RequireAnyClientCert}, nil, false)
 	f("client certificate, TLS 1.2", &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: tls.VersionTLS12}, nil, true)
 }
 
-// A device's certificate gets it in.
+// The generator presents the device's certificate.
 func TestClientCertificate(t *testing.T) {
 	t.Parallel()
 	url, client := serveTLS(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert})
 	other := httptest.NewUnstartedServer(nil)
 	other.StartTLS()
-	client.Certificates = other.TLS.Certificates // any will do
+	client.Certificates = other.TLS.Certificates // any certificate is accepted
 	other.Close()
 	p := closedPlan(t, url, 4, 0)
 	p.Count, p.TLS = 100, client
@@ -100,7 +100,7 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
-// A target that takes the connection and never shakes hands.
+// The target accepts the connection but never answers the handshake.
 func TestSilentHandshake(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }) // until the generator gives up
@@ -109,7 +109,7 @@ func TestSilentHandshake(t *testing.T) {
 	res, err := play(t, p)
 	errIs(t, err, ErrUnreachable)
 	if failures(res, answer.ConnectTimeout) != 1 {
-		t.Errorf("the report has %v, want one connect timeout", res.Errors)
+		t.Errorf("the errors are %v, want one connect timeout", res.Errors)
 	}
 }
 
@@ -130,7 +130,7 @@ func TestAssess(t *testing.T) {
 	f(10*time.Millisecond, 20*time.Microsecond, 0.5, false, false)
 	f(100*time.Microsecond, 30*time.Microsecond, 0.5, false, true)
 	f(3*time.Millisecond, 2*time.Millisecond, 0.5, true, false)
-	f(time.Second, 2*time.Millisecond, 0.5, false, false) // the target stalled, the generator hardly
+	f(time.Second, 2*time.Millisecond, 0.5, false, false) // the latency is far above the generator's own delay
 	f(10*time.Millisecond, 20*time.Microsecond, 0.97, true, false)
 
 	closed := &report.Result{Plan: report.Plan{Loop: report.ClosedLoop}, Latency: report.NewHistogram(), Generator: report.Generator{CPUShare: 0.99}}

@@ -19,12 +19,12 @@ import (
 
 const requestTimeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-// waitUnasked waits until the target's word, or its end, has come.
+// waitUnasked waits until the target's unsolicited data, or its close, has arrived.
 func waitUnasked(t *testing.T, c *conn) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !c.unasked(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("what the target did is not noticed")
+			t.Fatal("the target's data or close is not detected")
 		}
 	}
 }
@@ -32,7 +32,7 @@ func waitUnasked(t *testing.T, c *conn) {
 func TestUnasked(t *testing.T) {
 	c, target := pair(t)
 	if c.unasked() {
-		t.Error("a silent connection is taken for one that has ended")
+		t.Error("unasked is true for a silent connection")
 	}
 	if _, err := io.WriteString(target, "HTTP/1.1 408"); err != nil {
 		t.Fatal(err)
@@ -46,7 +46,8 @@ func TestUnasked(t *testing.T) {
 	waitUnasked(t, c)
 }
 
-// TestUnaskedTLS looks below TLS 1.3, whose server sends session tickets after the handshake, and asks afterwards.
+// TestUnaskedTLS checks that TLS 1.3 session tickets, which the server sends after the handshake, do not count as
+// unsolicited answers, and that requests work afterwards.
 func TestUnaskedTLS(t *testing.T) {
 	url, config := serveTLS(t, nil)
 	config.ServerName = "example.com"
@@ -56,7 +57,7 @@ func TestUnaskedTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	tc := tls.Client(socket.Peekable(plain), config)
-	defer func() { _ = tc.Close() }() // the test has what it wants
+	defer func() { _ = tc.Close() }() // not used afterwards
 	if err := tc.Handshake(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,7 @@ func TestUnaskedTLS(t *testing.T) {
 	c := newConn(tc, 0, w.br)
 	for range 100 {
 		if c.unasked() {
-			t.Fatal("a session ticket is taken for an answer")
+			t.Fatal("unasked is true after a session ticket")
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -76,7 +77,7 @@ func TestUnaskedTLS(t *testing.T) {
 			t.Fatalf("the answer is %d, %v", w.resp.StatusCode(), err)
 		}
 		if c.unasked() {
-			t.Error("an answered connection is taken for one that has ended")
+			t.Error("unasked is true after an answered request")
 		}
 	}
 }
@@ -95,8 +96,8 @@ func closedWorker(t *testing.T, url string) (*worker, arrival) {
 	return newWorker(r, 0), arrival{}
 }
 
-// TestTimeoutBeforeRequest has a target that ends silent connections by a 408, as HTTP servers may: it is not the
-// answer to the request that comes next, which goes out on a new connection, even a POST.
+// TestTimeoutBeforeRequest uses a target that closes an idle connection with a 408, as HTTP servers may. The 408 is not
+// the answer to the next request. That request, even a POST, goes out on a new connection.
 func TestTimeoutBeforeRequest(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int64
@@ -125,7 +126,7 @@ func TestTimeoutBeforeRequest(t *testing.T) {
 	}
 }
 
-// waitForBytes waits until bytes have come, and leaves them where they are.
+// waitForBytes waits until bytes have arrived, without reading them.
 func waitForBytes(t *testing.T, c *conn) {
 	t.Helper()
 	raw, err := c.nc.(*net.TCPConn).SyscallConn()

@@ -84,7 +84,7 @@ func TestKinds(t *testing.T) {
 	connect := func(err error, want Kind) {
 		t.Helper()
 		if got := ConnectKind(fmt.Errorf("dial: %w", err)); got != want {
-			t.Errorf("connecting fails with %v: %s, want %s", err, got, want)
+			t.Errorf("ConnectKind(%v) = %s, want %s", err, got, want)
 		}
 	}
 	connect(syscall.ECONNREFUSED, Refused)
@@ -97,7 +97,7 @@ func TestKinds(t *testing.T) {
 	answered := func(err error, begun bool, want Kind) {
 		t.Helper()
 		if got := ExchangeKind(fmt.Errorf("read: %w", err), begun); got != want {
-			t.Errorf("answering fails with %v (begun: %t): %s, want %s", err, begun, got, want)
+			t.Errorf("ExchangeKind(%v, begun: %t) = %s, want %s", err, begun, got, want)
 		}
 	}
 	answered(os.ErrDeadlineExceeded, true, TimedOut)
@@ -113,11 +113,11 @@ func TestExampleHidesQueries(t *testing.T) {
 	got := Example(errors.New("bad \"Location: https://h/k?X-Amz-Credential=AKIA%2Fx&X-Amz-Signature=abc123&x-amz-security-token=tok\"\x00\n" + strings.Repeat("z", 300)))
 	for _, secret := range []string{"AKIA", "abc123", "tok\"", "\n", "\x00"} {
 		if strings.Contains(got, secret) {
-			t.Errorf("the example %q shows %q", got, secret)
+			t.Errorf("the example %q contains %q", got, secret)
 		}
 	}
 	if len(got) > 170 {
-		t.Errorf("the example has %d bytes", len(got))
+		t.Errorf("the example has %d bytes, want at most 170", len(got))
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whatever JSON can hide a placeholder behind, the search finds it.
+// hasPlaceholder finds every placeholder, whatever its JSON escapes.
 func FuzzHasPlaceholder(f *testing.F) {
 	f.Add([]byte(`{"a":"$\u007baws:iot:x}"}`))
 	f.Add([]byte(`"\\u0024{aws:iot:"`))
@@ -20,8 +20,8 @@ func FuzzHasPlaceholder(f *testing.F) {
 	})
 }
 
-// holds says whether a decoded value has a placeholder, also within strings that are
-// JSON again.
+// holds says whether a decoded value has a placeholder, including in strings that contain
+// JSON.
 func holds(v any, depth int) bool {
 	switch v := v.(type) {
 	case string:

@@ -18,10 +18,10 @@ func TestLookup(t *testing.T) {
 	f("execution.list.0.x", "y")
 	f("execution.list.1.x", "")
 	f("execution.nothing", "")
-	f("execution.bad", "") // would be another path
+	f("execution.bad", "") // the slash would change the path
 	f("execution.deep", "")
 	f("x", "")
 	if got := lookup([]byte(`{"truncated":`), []string{"truncated"}); got != nil {
-		t.Errorf("a broken document gave %q", got)
+		t.Errorf("lookup in a truncated document = %q, want nil", got)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Every accepted rate has arrivals in order, within its length.
+// The arrivals of every accepted rate are in order and within its length.
 func FuzzParseRate(f *testing.F) {
 	f.Add("20000/s")
 	f.Add("1000..50000/s:60s,5/m:1h,0..1k:1ms")
@@ -18,7 +18,7 @@ func FuzzParseRate(f *testing.F) {
 		for _, s := range stages {
 			length += s.Length
 			if s.Length > 1000*time.Hour {
-				return // further than a Duration's float can tell
+				return // float64 seconds are too imprecise
 			}
 		}
 		a := NewArrivals(stages, false, 0)

@@ -78,6 +78,6 @@ func TestPicker(t *testing.T) {
 		t.Error("the same seed drew other names")
 	}
 	if draw(Uniform, 1, 1, 2) == uniform || draw(Uniform, 2, 0, 1) == uniform {
-		t.Error("another part or seed drew the same names")
+		t.Error("another part or another seed drew the same names")
 	}
 }

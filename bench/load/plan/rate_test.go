@@ -49,7 +49,7 @@ func TestParseRateRefuses(t *testing.T) {
 	f("10/s,20/s", "every stage but the last needs a length")
 }
 
-// all returns the arrivals of stages in seconds.
+// all returns the arrival times of stages in seconds.
 func all(stages []Stage, poisson bool, seed uint64) (due []float64) {
 	a := NewArrivals(stages, poisson, seed)
 	for {
@@ -61,14 +61,14 @@ func all(stages []Stage, poisson bool, seed uint64) (due []float64) {
 	}
 }
 
-// A request that falls due in a thousand years does not fall due now.
+// A request due in a thousand years must not be due now.
 func TestArrivalsOfATinyRate(t *testing.T) {
 	for _, poisson := range []bool{false, true} {
 		a := NewArrivals([]Stage{{From: 1e-12, To: 1e-12}}, poisson, 1)
 		for range 3 {
 			due, ok := a.Next()
 			if due < 0 || !ok {
-				t.Fatalf("an arrival falls due at %s (%t)", due, ok)
+				t.Fatalf("an arrival is due at %s (%t)", due, ok)
 			}
 		}
 	}
@@ -81,7 +81,7 @@ func TestArrivalsConstant(t *testing.T) {
 	}
 	for i, want := range map[int]float64{0: 0, 1: 0.01, 99: 0.99, 100: 1, 101: 1.1, 109: 1.9} {
 		if math.Abs(due[i]-want) > 1e-6 {
-			t.Errorf("arrival %d falls due at %.7f s, want %.7f", i, due[i], want)
+			t.Errorf("arrival %d is due at %.7f s, want %.7f", i, due[i], want)
 		}
 	}
 }
@@ -96,7 +96,7 @@ func TestArrivalsRamp(t *testing.T) {
 		if !slices.IsSorted(due) {
 			t.Fatalf("%g..%g: the arrivals are not in order", from, to)
 		}
-		// The rate around the middle of each second is the ramp's there.
+		// The number of arrivals in each second is the ramp's rate in the middle of the second.
 		for second := range 10 {
 			n := 0
 			for _, d := range due {
@@ -154,6 +154,6 @@ func TestDueCounter(t *testing.T) {
 	f(2999500*time.Microsecond, 1000)
 	f(time.Hour, 0)
 	if got := NewDueCounter(NewArrivals(stages, true, 0), 0, math.MaxInt64, 123).UpTo(time.Hour); got != 123 {
-		t.Errorf("a run of 123 requests counts %d", got)
+		t.Errorf("a run of 123 requests counts %d due", got)
 	}
 }

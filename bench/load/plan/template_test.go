@@ -45,7 +45,7 @@ func TestTemplateUnknownVariable(t *testing.T) {
 	if _, err := compile("/{thing}", nil); err == nil || !strings.Contains(err.Error(), "{thing}") {
 		t.Errorf("an unknown variable: %v", err)
 	}
-	// A captured variable goes before the one drawn by the run.
+	// A captured variable takes precedence over one drawn by the run.
 	c, err := compile("{jobId}", variables{"jobId": 0})
 	if err != nil {
 		t.Fatal(err)

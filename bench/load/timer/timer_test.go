@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestTimer waits for the moment that was armed last, and not less.
+// TestTimer expects Wait to last at least the duration armed last.
 func TestTimer(t *testing.T) {
 	timer, err := New()
 	if err != nil {
