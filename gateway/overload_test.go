@@ -11,8 +11,8 @@ import (
 
 // overloadedGate is a gate during overload.
 type overloadedGate struct {
-	admits, turns bool
-	asked, taken  atomic.Int64 // turns requested, and turns not ended
+	admits, turns    bool
+	requested, taken atomic.Int64 // turns requested, and turns not ended
 }
 
 func (g *overloadedGate) Admit() bool { return g.admits }
@@ -20,7 +20,7 @@ func (g *overloadedGate) Alert() bool { return true }
 func (g *overloadedGate) EndTurn()    { g.taken.Add(-1) }
 
 func (g *overloadedGate) Turn() bool {
-	g.asked.Add(1)
+	g.requested.Add(1)
 	if g.turns {
 		g.taken.Add(1)
 	}
@@ -56,7 +56,7 @@ func TestOverload(t *testing.T) {
 		if r.StatusCode != status {
 			t.Errorf("%s: %s, want %d: %s", name, r.Status, status, r.body)
 		}
-		if got := gate.asked.Load(); got != turns {
+		if got := gate.requested.Load(); got != turns {
 			t.Errorf("%s: %d turns were requested, want %d", name, got, turns)
 		}
 		if gate.taken.Load() != 0 {

@@ -5,13 +5,13 @@ import "time"
 const (
 	// Load shedding begins after patience with at least tooLong of delay and crowd requests waiting for each processor. A
 	// garbage collection or a burst is shorter. A hundred connections that send requests as fast as they are answered
-	// are fewer.
+	// are fewer than crowd.
 	tooLong  = 30 * time.Millisecond
 	patience = 100 * time.Millisecond
 	crowd    = 128
 
 	// Target is the delay to aim for while shedding. A request waits this long once or twice, and up to 10 ms more, the
-	// longest a busy Go program takes to poll its sockets.
+	// longest that a busy Go program takes to poll its sockets.
 	Target = 3 * time.Millisecond
 
 	// few is the number of requests waiting for each processor below which shedding gains nothing.
@@ -22,7 +22,7 @@ const (
 
 	first = 0.5  // the admitted fraction when shedding begins
 	least = 0.01 // the smallest fraction
-	gain  = 0.02 // relative growth of the fraction in an interval of quickly without delay
+	gain  = 0.02 // relative growth of the fraction in a shortInterval without delay
 	steep = -3   // the fraction falls at most three times as fast
 )
 
@@ -58,7 +58,7 @@ func (c *controller) step(m measurement) float64 {
 	if waiting > few {
 		room = max(steep, float64(Target-m.delay)/float64(Target))
 	}
-	c.admitted = max(least, min(1, c.admitted*(1+gain*room*float64(m.took)/float64(quickly))))
+	c.admitted = max(least, min(1, c.admitted*(1+gain*room*float64(m.took)/float64(shortInterval))))
 	if c.lasted += m.took; c.admitted < 1 || m.refused > 0 {
 		c.lasted = 0
 	}

@@ -70,8 +70,8 @@ func (g *Gate) EndTurn() { g.turns.give() }
 
 // Measuring intervals. A measurement costs the work of one or two requests, so the short interval is used only when needed.
 const (
-	quickly = 5 * time.Millisecond
-	slowly  = 50 * time.Millisecond
+	shortInterval = 5 * time.Millisecond
+	longInterval  = 50 * time.Millisecond
 )
 
 // busy is the rate, in requests per second and processor, above which a delay over Target shortens the interval.
@@ -82,7 +82,7 @@ func (g *Gate) watch() {
 	defer g.alert.Store(false)
 	delays := newDelays()
 	control := controller{processors: runtime.GOMAXPROCS(0), admitted: 1}
-	timer := time.NewTimer(slowly)
+	timer := time.NewTimer(longInterval)
 	defer timer.Stop()
 	for last := time.Now(); ; {
 		select {
@@ -102,9 +102,9 @@ func (g *Gate) watch() {
 		g.threshold.Store(threshold(admitted))
 		late := m.delay >= Target && float64(m.arrived) > busy*took.Seconds()*float64(control.processors)
 		if control.alert || late {
-			timer.Reset(quickly)
+			timer.Reset(shortInterval)
 		} else {
-			timer.Reset(slowly)
+			timer.Reset(longInterval)
 		}
 	}
 }

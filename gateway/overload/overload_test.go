@@ -43,7 +43,7 @@ func (p *processor) run(rate float64, length time.Duration) {
 				p.shedWaits = append(p.shedWaits, p.free-p.now)
 			}
 		}
-		if p.now-last >= quickly {
+		if p.now-last >= shortInterval {
 			m := measurement{arrived: arrived, took: p.now - last}
 			if slices.Sort(delays); len(delays) > 0 {
 				m.delay = delays[len(delays)/2]
@@ -95,18 +95,18 @@ func TestNoOverload(t *testing.T) {
 			}
 		}
 	}
-	f("a machine busy with other work", measurement{arrived: 1, took: quickly, delay: time.Second / 2})
-	f("a closed loop of 64", measurement{arrived: 32, took: quickly, delay: 10 * time.Millisecond})
-	f("many requests, all answered", measurement{arrived: 10000, took: quickly, delay: time.Millisecond})
-	f("a slow upstream", measurement{arrived: 3, took: quickly, delay: 0})
-	f("no requests", measurement{took: slowly})
+	f("a machine busy with other work", measurement{arrived: 1, took: shortInterval, delay: time.Second / 2})
+	f("a closed loop of 64", measurement{arrived: 32, took: shortInterval, delay: 10 * time.Millisecond})
+	f("many requests, all answered", measurement{arrived: 10000, took: shortInterval, delay: time.Millisecond})
+	f("a slow upstream", measurement{arrived: 3, took: shortInterval, delay: 0})
+	f("no requests", measurement{took: longInterval})
 
 	c := controller{processors: 1, admitted: 1}
 	for range 1000 { // garbage collections
 		for range 4 {
 			c.step(measurement{arrived: 100, took: 10 * time.Millisecond, delay: 50 * time.Millisecond})
 		}
-		if c.step(measurement{arrived: 100, took: quickly, delay: time.Millisecond}) != 1 {
+		if c.step(measurement{arrived: 100, took: shortInterval, delay: time.Millisecond}) != 1 {
 			t.Fatal("a garbage collection: some are rejected")
 		}
 	}
@@ -115,14 +115,14 @@ func TestNoOverload(t *testing.T) {
 // TestAlertLasts checks that the alert lasts while requests are rejected for lack of a turn, however short the delays are.
 func TestAlertLasts(t *testing.T) {
 	c := controller{processors: 1, admitted: 1, alert: true}
-	for range 2 * calm / quickly {
-		c.step(measurement{arrived: 70, refused: 50, took: quickly, delay: time.Millisecond})
+	for range 2 * calm / shortInterval {
+		c.step(measurement{arrived: 70, refused: 50, took: shortInterval, delay: time.Millisecond})
 		if !c.alert {
 			t.Fatal("the alert ended although 50 of 70 are rejected")
 		}
 	}
-	for range calm / quickly {
-		c.step(measurement{arrived: 20, took: quickly, delay: time.Millisecond})
+	for range calm / shortInterval {
+		c.step(measurement{arrived: 20, took: shortInterval, delay: time.Millisecond})
 	}
 	if c.alert {
 		t.Errorf("the alert is still on %v after the last rejection", calm)

@@ -8,23 +8,23 @@ import (
 )
 
 const (
-	// longest is the longest wait for a turn. A request that would wait longer is rejected.
-	longest = 25 * time.Millisecond
+	// maxWait is the longest wait for a turn. A request that would wait longer is rejected.
+	maxWait = 25 * time.Millisecond
 
 	// pause is the amount of work started between two polls of the sockets.
 	pause = time.Millisecond
 
-	// unmeasured is the initial estimate of one request's work; smooth is the weight of a new measurement in the
+	// initialEstimate is the initial estimate of one request's work. A new measurement has the weight 1/smoothing in the
 	// estimate.
-	unmeasured = time.Millisecond
-	smooth     = 8
+	initialEstimate = time.Millisecond
+	smoothing       = 8
 )
 
 // turns lets a few requests work at a time, so that rejections come first. If every request started work on arrival, those
 // to be rejected would wait behind that work: in the scheduler's queue or, until that is empty, in their sockets, which Go
 // polls when it has nothing else to run.
 //
-//	take ─▶ queue, limited to what is served within longest ───▶ a few at a time ─▶ work ─▶ give
+//	take ─▶ queue, limited to what is served within maxWait ───▶ a few at a time ─▶ work ─▶ give
 //	  └─ full: rejected                      ▲                                              │
 //	                                         └── pipe: after newly arrived requests ◀───────┘
 //
@@ -58,7 +58,7 @@ var (
 
 // newTurns returns turns. Close them.
 func newTurns() (*turns, error) {
-	t := &turns{processors: runtime.GOMAXPROCS(0), each: unmeasured}
+	t := &turns{processors: runtime.GOMAXPROCS(0), each: initialEstimate}
 	var err error
 	if t.sockets, t.signals, err = os.Pipe(); err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (t *turns) next() {
 }
 
 // room returns the largest number of waiting requests.
-func (t *turns) room() int { return max(2*t.processors, int(longest/t.each)) }
+func (t *turns) room() int { return max(2*t.processors, int(maxWait/t.each)) }
 
 // run admits requests until close.
 func (t *turns) run() {
@@ -126,7 +126,7 @@ func (t *turns) run() {
 func (t *turns) admit(now time.Time) {
 	t.signaled = false
 	if t.crowded && t.batch > 0 {
-		t.each = max(time.Microsecond, t.each+(now.Sub(t.begun)/time.Duration(t.batch)-t.each)/smooth)
+		t.each = max(time.Microsecond, t.each+(now.Sub(t.begun)/time.Duration(t.batch)-t.each)/smoothing)
 	}
 	t.begun, t.batch = now, 0
 	for most := max(t.processors, int(pause/t.each)); t.n > 0 && t.running < most; t.batch++ {

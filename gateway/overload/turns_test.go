@@ -39,7 +39,7 @@ func TestTurns(t *testing.T) {
 		t.Fatal("the first request got no turn")
 	}
 	room := all.room()
-	if want := int(longest / unmeasured); room != want {
+	if want := int(maxWait / initialEstimate); room != want {
 		t.Fatalf("the queue has room for %d, want %d", room, want)
 	}
 	var waited sync.WaitGroup
@@ -125,7 +125,7 @@ func TestTurnsOrder(t *testing.T) {
 func TestTurnsRoom(t *testing.T) {
 	f := func(each time.Duration, room, batch int) {
 		t.Helper()
-		all := &turns{processors: 2, each: unmeasured}
+		all := &turns{processors: 2, each: initialEstimate}
 		now := time.Unix(0, 0)
 		for range 100 {
 			for all.n < all.room() {

@@ -72,7 +72,7 @@ type Request struct {
 	Identity []byte    // the authenticated device; empty: none. Valid during Serve
 	Trusted  bool      // the peer's X-Forwarded-* headers are trusted
 	Fill     Filler    // fills the answer; nil: it is forwarded unchanged
-	// PassUnfilled forwards answers that cannot be filled unchanged; otherwise they are 502.
+	// PassUnfilled forwards an answer that cannot be filled, unchanged. Otherwise it becomes a 502.
 	PassUnfilled bool
 	// TraceParent and TraceState replace the device's W3C headers of those names; "": the device's are forwarded.
 	TraceParent, TraceState string

@@ -315,7 +315,7 @@ func (d *mqttDevice) ask(rest, payload string) (a deviceAnswer, err error) {
 }
 
 // work continues a started job where an earlier connection stopped. Each report has the expected version, so a report whose
-// answer was lost is not made twice. The database may make that report after the device has requested its job. Then the next
+// answer was lost is not made twice. The database may commit that report after the device has requested its job. Then the next
 // report fails, and the device requests the job again.
 func (d *mqttDevice) work(job string) error {
 	if d.current != job {
