@@ -23,9 +23,9 @@ func newHealth() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running gateway whether it is alive (--ready: whether it can serve)",
-		Long: `Asks /healthz of the gateway on this machine, or with --ready /readyz, and exits 0 when the answer is 200.
+		Long: `Requests /healthz, or with --ready /readyz, from the gateway on this machine, and exits with 0 if the answer is 200.
 
-It finds the address in the configuration (admin), so that a container's HEALTHCHECK needs neither a shell nor curl.`,
+The address comes from the configuration (admin), so that a container's HEALTHCHECK needs neither a shell nor curl.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if address == "" {
@@ -54,7 +54,7 @@ It finds the address in the configuration (admin), so that a container's HEALTHC
 	}
 	flags.Add(cmd, nil)
 	cmd.Flags().StringVar(&address, "address", "", "`HOST:PORT` of the admin listener, instead of the configuration's")
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether it can serve: roles usable, not draining")
+	cmd.Flags().BoolVar(&ready, "ready", false, "check whether it can serve: its roles are usable, and it is not draining")
 	cmd.Flags().DurationVar(&timeout, "timeout", 3*time.Second, "how long to wait for the answer")
 	return cmd
 }

@@ -31,14 +31,14 @@ import (
 func newJobs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "jobs",
-		Short: "See jobs and act on them, by the gateway's control listener",
-		Long: `See jobs and act on them: what is under way, what failed and why, and a new job for what failed. To create jobs, things
-and groups, use the AWS CLI or an SDK with --endpoint-url at the control listener, or the console.
+		Short: "Show and change jobs, through the gateway's control listener",
+		Long: `Shows jobs, their progress and their failures, cancels and deletes jobs, and retries failed executions in a new job. To
+create jobs, things and groups, use the console, or the AWS CLI or an SDK with the control listener as --endpoint-url.
 
-Each command asks the control listener that the configuration names, on this machine, or the one of --endpoint-url. The
-requests are signed with AWS's standard credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE); the access key has to be one that
-the gateway knows, see jobs.access_keys_file. A certificate of an authority of your own is believed by --ca-file or
-AWS_CA_BUNDLE; where control_tls.client_ca_file asks operators for one, --cert-file and --key-file show it.`,
+Each command calls the control listener of the configuration, on this machine, or the one of --endpoint-url. Requests are
+signed with AWS's standard credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE). The access key must be one of
+jobs.access_keys_file. To trust your own certificate authority, use --ca-file or AWS_CA_BUNDLE. If
+control_tls.client_ca_file is set, present a client certificate with --cert-file and --key-file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -61,8 +61,8 @@ func newWatch() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch [flags]",
 		Short: "Follow the changes of jobs and executions as they happen",
-		Long: `Prints a line for each change of a job or an execution, from now on, until Ctrl-C or the gateway ends. Whom it asks, and
-with which key, is as jobgate jobs --help says.`,
+		Long: `Prints a line for each new change of a job or an execution, until Ctrl-C or until the gateway stops. For the listener
+and the access key, see jobgate jobs --help.`,
 		Example: `  jobgate jobs watch --job-id update-1
   jobgate jobs watch --endpoint-url http://127.0.0.1:8082 --region us-east-1 --json`,
 		Args: cobra.NoArgs,
@@ -84,9 +84,9 @@ with which key, is as jobgate jobs --help says.`,
 	}
 	flags.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.JobID, "job-id", "", "this job only, an `ID`")
+	f.StringVar(&o.JobID, "job-id", "", "only this job, an `ID`")
 	f.BoolVar(&o.OnlyJobs, "only-jobs", false, "no changes of executions")
-	f.BoolVar(&asJSON, "json", false, "a JSON object a line")
+	f.BoolVar(&asJSON, "json", false, "print a JSON object a line")
 	return cmd
 }
 
@@ -101,11 +101,11 @@ type jobsFlags struct {
 func (f *jobsFlags) add(cmd *cobra.Command) {
 	f.config.Add(cmd, nil)
 	flags := cmd.Flags()
-	flags.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of the control listener (default: control's, on this machine)")
+	flags.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of the control listener (default: that of control, on this machine)")
 	flags.StringVar(&f.region, "region", "", "`REGION` of the gateway's jobs (default: jobs.region; without a configuration file, AWS_REGION)")
 	flags.StringVar(&f.certificate.cert, "cert-file", "", "client certificate, a PEM `FILE`")
 	flags.StringVar(&f.certificate.key, "key-file", "", "its private key, a PEM `FILE`")
-	flags.StringVar(&f.authorities, "ca-file", "", "authorities that the gateway's certificate may be of, a PEM `FILE` (default: AWS_CA_BUNDLE, else the system's)")
+	flags.StringVar(&f.authorities, "ca-file", "", "certificate authorities to trust, a PEM `FILE` (default: AWS_CA_BUNDLE, else the system's)")
 }
 
 // connection returns the control listener's address, with the key and certificate to use.

@@ -21,8 +21,8 @@ type ConfigFlags struct {
 // Add registers --config and --set, and a flag for each setting of named, which maps the setting's key to the flag's help.
 func (f *ConfigFlags) Add(cmd *cobra.Command, named map[string]string) {
 	flags := cmd.Flags()
-	flags.StringVarP(&f.path, "config", "c", "", "configuration `FILE` (JOBGATE_CONFIG; else jobgate.yaml, where there is one)")
-	flags.StringArrayVar(&f.sets, "set", nil, "one setting, `KEY=VALUE`, over file and environment: presign.expires=10m")
+	flags.StringVarP(&f.path, "config", "c", "", "configuration `FILE` (default: JOBGATE_CONFIG, else jobgate.yaml if it exists)")
+	flags.StringArrayVar(&f.sets, "set", nil, "one setting, `KEY=VALUE`, which overrides file and environment: presign.expires=10m")
 	f.named = map[string]*string{}
 	for key, help := range named {
 		f.named[key] = flags.String(flagName(key), "", help)

@@ -43,12 +43,12 @@ func Command(start Start, untilSignal func(context.Context) (context.Context, co
 	cmd := &cobra.Command{
 		Use:   "demo [flags]",
 		Short: "Try everything on this machine: no AWS account, no configuration",
-		Long: `Starts a gateway with its IoT Jobs service and, beside it, an object store with sample documents and a firmware file.
-The store speaks S3 and STS and verifies every signature, so what the gateway does is what it does with AWS: it assumes
-a role, reads a document's template, and signs the URLs in it.
+		Long: `Starts a gateway with its IoT Jobs service, and an object store with sample documents and a firmware file. The store
+implements S3 and STS and verifies every signature, so that the gateway works as it does with AWS: it assumes a role,
+reads a document's template, and signs the URLs in it.
 
-It prints the lines to try, with curl and with the AWS CLI, and runs until Ctrl-C. Its files are in a temporary folder
-that goes with it.`,
+The demo prints commands to try, with curl and with the AWS CLI, and runs until Ctrl-C. Its files are in a temporary
+folder, which it deletes at the end.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := untilSignal(cmd.Context())
@@ -62,7 +62,7 @@ that goes with it.`,
 	f.StringVar(&d.control, "control", "", "`ADDRESS` of the IoT Jobs control plane (default 127.0.0.1:8082, or the next free port)")
 	f.StringVar(&d.mqtt, "mqtt", "", "`ADDRESS` for devices that speak MQTT (default 127.0.0.1:1883, or the next free port)")
 	f.StringVar(&d.logLevel, "log-level", "warn", "`LEVEL` of the gateway's log: debug, info, warn or error")
-	f.BoolVar(&d.once, "once", false, "do what the printed lines do, print what came back, and end")
+	f.BoolVar(&d.once, "once", false, "make the requests of the printed commands, print the answers, and exit")
 	return cmd
 }
 
@@ -83,7 +83,7 @@ var owner = presigner.Credentials{AccessKeyID: "AKIAJOBGATEDEMO00000", SecretAcc
 // run starts the store and the gateway, prints what to try, and serves until ctx ends.
 func (d *demo) run(ctx context.Context, out, log io.Writer) (err error) {
 	if d.folder, err = os.MkdirTemp("", "jobgate-demo-"); err != nil {
-		return fmt.Errorf("cannot make the demo's folder: %w", err)
+		return fmt.Errorf("cannot create the demo's folder: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(d.folder)) }()
 	if err := writeSamples(d.folder); err != nil {
@@ -218,7 +218,7 @@ func (d *demo) explain(out io.Writer) {
 
   gateway       %s
   IoT Jobs      %s  (the control plane; devices ask the gateway)
-  MQTT          %s  (devices that are told of their jobs)
+  MQTT          %s  (notifies devices of their jobs)
   operators     %s/metrics  (also /healthz, /readyz, /config)
   object store  %s  (S3 and STS; its files: %s)
 

@@ -48,7 +48,7 @@ const jobLines = `4. The same as an IoT job, with the AWS CLI. As the operator, 
 
      aws --endpoint-url CONTROL iot describe-job --job-id JOB --query job.status
 
-7. A device that speaks MQTT waits until it is told of a job (its client id is its name, so one client at a time):
+7. A device that speaks MQTT waits to be notified of a job (its client id is its name, so one client at a time):
 
      mosquitto_sub CLIENT -C 1 -t '$aws/things/THING/jobs/notify-next' >notice.json & sleep 1
      aws --endpoint-url CONTROL iot create-job --job-id MJOB --targets TARGET \
@@ -128,7 +128,7 @@ func (d *demo) awaitComplete(ctx context.Context, out io.Writer) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("cannot see the job complete: its status is %s", answer.Job.Status)
+			return fmt.Errorf("the job did not complete: its status is %s", answer.Job.Status)
 		}
 	}
 }

@@ -32,7 +32,7 @@ const (
 
 // configuration is the gateway's configuration, as an operator would write it.
 func configuration(store, folder string) string {
-	return strings.NewReplacer("STORE", store, "FOLDER", folder, "ROLE", roleARN).Replace(`# What jobgate demo runs with.
+	return strings.NewReplacer("STORE", store, "FOLDER", folder, "ROLE", roleARN).Replace(`# The configuration of jobgate demo.
 routes:
   - path: /things/{thingName}/jobs/{jobId}/document
     document: s3://job-documents/{jobId}.json
@@ -94,15 +94,15 @@ func writeSamples(folder string) error {
 func newKey() (private, public []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), cryptorand.Reader)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
+		return nil, nil, fmt.Errorf("cannot create the demo's key: %w", err)
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
+		return nil, nil, fmt.Errorf("cannot create the demo's key: %w", err)
 	}
 	publicDER, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot make the demo's key: %w", err)
+		return nil, nil, fmt.Errorf("cannot create the demo's key: %w", err)
 	}
 	private = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 	return private, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: publicDER}), nil

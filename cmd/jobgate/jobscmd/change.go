@@ -26,26 +26,26 @@ func newCancel(o Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel JOB [flags]",
 		Short: "Cancel a job",
-		Long: `Cancels a job: no thing gets it any more, and executions that wait are canceled. Those that devices work on go on,
-unless --force cancels them too. It asks first.`,
+		Long: `Cancels a job: no more things receive it, and its queued executions are canceled. Executions in progress continue,
+unless --force cancels them too. The command asks for confirmation.`,
 		Example: `  jobgate jobs cancel update-1 --reason-code BAD_IMAGE --comment 'v7 does not boot'
   jobgate jobs cancel update-1 --force --yes`,
 		Args: cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
-	f.BoolVar(&force, "force", false, "cancel executions that devices work on, too: their devices may be left in an unknown state")
-	f.StringVar(&in.ReasonCode, "reason-code", "", "why, a `CODE` of capital letters, digits and _")
-	f.StringVar(&in.Comment, "comment", "", "why, a `TEXT`")
-	f.BoolVarP(&yes, "yes", "y", false, "do not ask")
+	f.BoolVar(&force, "force", false, "also cancel executions in progress, which may leave their devices in an unknown state")
+	f.StringVar(&in.ReasonCode, "reason-code", "", "reason, a `CODE` of capital letters, digits and _")
+	f.StringVar(&in.Comment, "comment", "", "explanation, a `TEXT`")
+	f.BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	return o.command(cmd, func(r *run, args []string) error {
 		job := args[0]
 		what := "cancel job " + strconv.Quote(job)
 		err := r.confirm(yes, what, job, func(n counts) string {
-			goOn := "go on"
+			inProgress := "continue"
 			if force {
-				goOn = "are canceled too"
+				inProgress = "are canceled too"
 			}
-			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", spaced(n["QUEUED"]), spaced(n["IN_PROGRESS"]), goOn)
+			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", spaced(n["QUEUED"]), spaced(n["IN_PROGRESS"]), inProgress)
 		})
 		if err != nil {
 			return err
@@ -58,20 +58,20 @@ func newDelete(o Options) *cobra.Command {
 	var force, yes bool
 	cmd := &cobra.Command{
 		Use:   "delete JOB [flags]",
-		Short: "Delete a job, with the records of its executions",
-		Long: `Deletes a job that has ended, with the records of all its executions and the reasons of those that failed; with
---force also one that has not ended. It asks first.`,
+		Short: "Delete a job and its executions",
+		Long: `Deletes a job that has ended, with all its executions and the reasons of their failures. With --force it also deletes a
+job that has not ended. The command asks for confirmation.`,
 		Example: `  jobgate jobs delete update-1
   jobgate jobs delete update-1 --force --yes`,
 		Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "delete the job even if it has not ended")
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")
 	return o.command(cmd, func(r *run, args []string) error {
 		job := args[0]
 		what := "delete job " + strconv.Quote(job)
 		err := r.confirm(yes, what, job, func(n counts) string {
-			return fmt.Sprintf("The records of %s executions go with it, %s of them pending. This cannot be undone.", spaced(n.total()), spaced(n.pending()))
+			return fmt.Sprintf("%s executions are deleted with it, %s of them pending. This cannot be undone.", spaced(n.total()), spaced(n.pending()))
 		})
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func (r *run) confirm(yes bool, what, job string, consequences func(counts) stri
 	}
 	in, ok := r.cmd.InOrStdin().(*os.File)
 	if !ok || !isatty.IsTerminal(in.Fd()) {
-		return fmt.Errorf("cannot %s without asking first: there is no terminal to ask on; --yes does it without", what)
+		return fmt.Errorf("cannot %s without confirmation: there is no terminal to ask on; use --yes", what)
 	}
 	d, err := r.describe(job)
 	if err != nil {

@@ -39,7 +39,7 @@ type run struct {
 // command adds the common flags to a subcommand that runs do.
 func (o Options) command(cmd *cobra.Command, do func(r *run, args []string) error) *cobra.Command {
 	connect := o.Connect(cmd)
-	asJSON := cmd.Flags().Bool("json", false, "JSON as the gateway answers it, an object a line")
+	asJSON := cmd.Flags().Bool("json", false, "print the gateway's JSON, an object a line")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		ctx, stop := o.UntilSignal(cmd.Context())
 		defer stop()

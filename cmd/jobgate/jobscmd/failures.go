@@ -17,16 +17,16 @@ func newFailures(o Options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failures JOB [flags]",
 		Short: "List a job's failures, with the reasons that devices gave",
-		Long: `Lists the things whose latest execution of a job FAILED, TIMED_OUT or was REJECTED. Their reason is what the device
-reported as the detail "reason" of its statusDetails. Before the list come the most frequent reasons.`,
+		Long: `Lists the things whose latest execution of a job is FAILED, TIMED_OUT or REJECTED. The reason is the entry "reason" of
+the device's statusDetails. The most frequent reasons precede the list.`,
 		Example: `  jobgate jobs failures update-1
   jobgate jobs failures update-1 --status FAILED --reason 'disk is full' --limit 0 --json`,
 		Args: cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
-	f.StringVar(&status, "status", "", "of this `STATUS` only: FAILED, TIMED_OUT, REJECTED")
-	f.StringVar(&reason, "reason", "", "with exactly this `REASON` only; \"\": without one")
-	f.IntVar(&limit, "limit", 50, "`NUMBER` of things at most; 0: all")
+	f.StringVar(&status, "status", "", "only failures with this `STATUS`: FAILED, TIMED_OUT, REJECTED")
+	f.StringVar(&reason, "reason", "", "only failures with exactly this `REASON`; \"\": without a reason")
+	f.IntVar(&limit, "limit", 50, "maximum `NUMBER` of things; 0: all")
 	complete(cmd, "status", failed...)
 	return o.command(cmd, func(r *run, args []string) error {
 		part := &limited{limit: limit}
@@ -80,7 +80,7 @@ func (r *run) failures(q request, part *limited) error {
 		return err
 	}
 	if len(rows) == 0 {
-		r.note("There are no such failures.")
+		r.note("No failures match.")
 		return nil
 	}
 	if err := r.table("THINGS STATUS REASON", reasons); err != nil {

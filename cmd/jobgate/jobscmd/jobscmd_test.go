@@ -193,12 +193,12 @@ func (s *site) fails(who presigner.Credentials, want string, args ...string) {
 
 func TestShowListFailures(t *testing.T) {
 	s := newSite(t)
-	s.ok([]string{"list"}, "There are no such jobs.")
+	s.ok([]string{"list"}, "No jobs match.")
 	s.job("update-1", 7, 3)
 	s.report("update-1", 3, jobs.Rejected)
 	s.report("update-1", 4, jobs.Succeeded)
 	s.ok([]string{"list"}, "JOB ", "update-1  IN_PROGRESS  SNAPSHOT")
-	s.ok([]string{"list", "--status", "COMPLETED"}, "There are no such jobs.")
+	s.ok([]string{"list", "--status", "COMPLETED"}, "No jobs match.")
 	s.ok([]string{"list", "--json"}, `{"jobArn":"arn:aws:iot:us-east-1:123456789012:job/update-1"`)
 	s.ok([]string{"show", "update-1"}, "Status       IN_PROGRESS\n", "Executions   7\n", "  SUCCEEDED   1\n", "  FAILED      3\n", "what \ufffdthe operator wrote")
 	s.ok([]string{"show", "update-1", "--json"}, `"numberOfFailedThings":3`)
@@ -209,7 +209,7 @@ func TestShowListFailures(t *testing.T) {
 	if out := s.ok([]string{"failures", "update-1", "--status", "REJECTED", "--json"}); strings.Count(out, "\n") != 1 || !strings.Contains(out, `"thingName":"sensor-3"`) {
 		t.Errorf("one failure as JSON: %q", out)
 	}
-	s.ok([]string{"failures", "update-1", "--reason", ""}, "There are no such failures.")
+	s.ok([]string{"failures", "update-1", "--reason", ""}, "No failures match.")
 	s.fails(operator, "ResourceNotFoundException: Job none does not exist.", "show", "none")
 	s.fails(operator, `cannot list the failures of job "none" at http://`, "failures", "none")
 	s.fails(operator, "InvalidRequestException", "list", "--status", "WRONG")
@@ -251,8 +251,8 @@ func TestRetry(t *testing.T) {
 func TestCancelDelete(t *testing.T) {
 	s := newSite(t)
 	s.job("update-1", 2, 0)
-	s.fails(operator, `cannot cancel job "update-1" without asking first: there is no terminal to ask on; --yes does it without`, "cancel", "update-1")
-	s.fails(operator, "--yes does it without", "delete", "update-1")
+	s.fails(operator, `cannot cancel job "update-1" without confirmation: there is no terminal to ask on; use --yes`, "cancel", "update-1")
+	s.fails(operator, "use --yes", "delete", "update-1")
 	s.fails(dashboard, "AccessDeniedException", "cancel", "update-1", "--yes")
 	s.fails(operator, "is deleted with force only", "delete", "update-1", "--yes")
 	s.ok([]string{"show", "update-1"}, "IN_PROGRESS")

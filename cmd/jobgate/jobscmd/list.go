@@ -64,9 +64,9 @@ func newList(o Options) *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	f := cmd.Flags()
-	f.StringVar(&status, "status", "", "jobs in this `STATUS` only: IN_PROGRESS, SCHEDULED, COMPLETED, CANCELED, DELETION_IN_PROGRESS")
-	f.StringVar(&group, "group", "", "jobs for this thing group only, its `NAME`")
-	f.IntVar(&limit, "limit", 50, "`NUMBER` of jobs at most; 0: all")
+	f.StringVar(&status, "status", "", "only jobs with this `STATUS`: IN_PROGRESS, SCHEDULED, COMPLETED, CANCELED, DELETION_IN_PROGRESS")
+	f.StringVar(&group, "group", "", "only jobs for the thing group of this `NAME`")
+	f.IntVar(&limit, "limit", 50, "maximum `NUMBER` of jobs; 0: all")
 	complete(cmd, "status", "IN_PROGRESS", "SCHEDULED", "COMPLETED", "CANCELED", "DELETION_IN_PROGRESS")
 	return o.command(cmd, func(r *run, _ []string) error { return r.list(status, group, &limited{limit: limit}) })
 }
@@ -108,7 +108,7 @@ func (r *run) list(status, group string, part *limited) error {
 		return err
 	}
 	if len(rows) == 0 {
-		r.note("There are no such jobs.")
+		r.note("No jobs match.")
 		return nil
 	}
 	return r.table("JOB STATUS TYPE CREATED COMPLETED", rows)

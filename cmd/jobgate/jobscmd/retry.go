@@ -20,19 +20,19 @@ func newRetry(o Options) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "retry JOB [flags]",
-		Short: "Make a new job for the things on which a job failed",
-		Long: `Makes a new job with the document and the settings of JOB, for the things whose latest execution of JOB failed. Its
-target is a new thing group of these things, jobgate-retry-<new job>. JOB stays as it is. The same command once more
-does nothing: there is one job of an ID.`,
+		Short: "Create a new job for the things on which a job failed",
+		Long: `Creates a new job with the document and the settings of JOB, for the things whose latest execution of JOB failed. Its
+target is a new thing group of these things, jobgate-retry-<new job>. JOB does not change. Running the same command
+again has no effect, because the new job's ID exists already.`,
 		Example: `  jobgate jobs retry update-1 --dry-run
   jobgate jobs retry update-1 --job-id update-1-again --status FAILED --reason 'disk is full'`,
 		Args: cobra.ExactArgs(1),
 	}
 	f := cmd.Flags()
 	f.StringVar(&in.JobID, "job-id", "", "`ID` of the new job (default: JOB-retry)")
-	f.StringSliceVar(&in.Statuses, "status", nil, "things in this `STATUS` only: FAILED, TIMED_OUT, REJECTED; may be given more than once")
-	f.StringVar(&reason, "reason", "", "things that gave exactly this `REASON` only; \"\": none")
-	f.BoolVar(&in.DryRun, "dry-run", false, "say how many things it would be, and do nothing")
+	f.StringSliceVar(&in.Statuses, "status", nil, "only things with this `STATUS`: FAILED, TIMED_OUT, REJECTED; may be given more than once")
+	f.StringVar(&reason, "reason", "", "only things that reported exactly this `REASON`; \"\": no reason")
+	f.BoolVar(&in.DryRun, "dry-run", false, "print the number of things, and do nothing")
 	complete(cmd, "status", failed...)
 	return o.command(cmd, func(r *run, args []string) error {
 		if in.JobID == "" {

@@ -17,10 +17,10 @@ func newShow(o Options) *cobra.Command {
 	var follow, exitStatus bool
 	cmd := &cobra.Command{
 		Use:   "show JOB [flags]",
-		Short: "Show a job: its status, what its executions are in, and how fast they end",
-		Long: `Shows a job. With --follow it goes on until the job has ended: on a terminal as a bar with counts, the rate at which
-executions end and when the rest will have ended at that rate; elsewhere as a line whenever the counts change. NO_COLOR
-turns colors off.`,
+		Short: "Show a job: its status, its executions by status, and how fast they end",
+		Long: `Shows a job. --follow shows it until it has ended: on a terminal with a progress bar, counts, the rate at which
+executions end, and the estimated time left; elsewhere with a line whenever the counts change. NO_COLOR turns colors
+off.`,
 		Example: `  jobgate jobs show update-1 --follow
   jobgate jobs show update-1 --follow --exit-status && echo done
   jobgate jobs show update-1 --json`,
@@ -28,8 +28,8 @@ turns colors off.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "follow the job until it has ended")
-	flags.DurationVar(&f.every, "interval", 0, "`TIME` between looks at the job with --follow (default 1s on a terminal, else 5s)")
-	flags.BoolVar(&exitStatus, "exit-status", false, "fail (exit 1) if the job was canceled or executions of it failed")
+	flags.DurationVar(&f.every, "interval", 0, "`TIME` between requests with --follow (default 1s on a terminal, else 5s)")
+	flags.BoolVar(&exitStatus, "exit-status", false, "exit with 1 if the job was canceled or executions failed")
 	return o.command(cmd, func(r *run, args []string) error {
 		f.run, f.id = r, args[0]
 		d, err := r.describe(args[0])

@@ -34,12 +34,12 @@ func Check(compile func(context.Context, config.Config) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [flags] [DOCUMENT…]",
 		Short: "Validate the configuration and documents",
-		Long: `Reads the configuration as serve would, and each DOCUMENT as a route would, and says what is wrong: file, line,
-column, and how to mend it. Nothing is asked of AWS or any other server. The exit status is 1 if there is a fault.
+		Long: `Reads the configuration as serve would, and each DOCUMENT as a route would. It reports each fault with its file, line
+and column, and how to fix it. It makes no network requests. The exit status is 1 if there is a fault.
 
-A document is judged by the routes that could serve it: those whose document: ends in a name that fits the file's, each
-with its role, parameters and strictness; by all routes if none fits; by presign alone if there are none. --role stands
-for the routes' own.`,
+A document is checked for each route that could serve it, with the route's role, parameters and strictness. These are
+the routes whose document: ends in a name that matches the file's, or all routes if none matches. Without routes, only
+presign applies. --role replaces the routes' roles.`,
 		Example: `  jobgate check --config jobgate.yaml
   jobgate check documents/*.json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -59,8 +59,8 @@ for the routes' own.`,
 	}
 	flags.Add(cmd, nil)
 	f := cmd.Flags()
-	f.StringVar(&given.role, "role", "", "judge documents by what this role may sign, a `NAME` under roles, not by the routes' own")
-	f.StringSliceVar(&given.parameters, "parameter", nil, "`NAME` of a parameter that documents will be given")
+	f.StringVar(&given.role, "role", "", "check documents for this role, a `NAME` under roles, instead of the routes' roles")
+	f.StringSliceVar(&given.parameters, "parameter", nil, "`NAME` of a parameter that documents will get")
 	f.BoolVar(&given.strict, "strict", false, "refuse in documents what AWS refuses")
 	f.BoolVarP(&quiet, "quiet", "q", false, "print faults and warnings only")
 	return cmd

@@ -44,10 +44,11 @@ func CodeSign() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "codesign [flags] FILE | s3://REGION.BUCKET/KEY@VERSION",
 		Short: "Sign one code file, or verify its signature",
-		Long: `Signs the SHA-256 of a file, or of one version of an object in S3, and prints the object that a
-${aws:iot:code-sign-signature:…} placeholder becomes. openssl dgst -sha256 -verify checks the signature.
+		Long: `Signs the SHA-256 of a file, or of one version of an object in S3, and prints the object that
+replaces a ${aws:iot:code-sign-signature:…} placeholder. openssl dgst -sha256 -verify checks the signature.
 
-The key is that of --key-file or of a profile under codesign.profiles: --profile, else the first that allows the object.`,
+The key is that of --key-file, or of a profile under codesign.profiles: the one of --profile, or the first that allows
+the object.`,
 		Example: `  jobgate codesign --key-file firmware.pem v7.bin
   jobgate codesign s3://us-east-1.firmware/v7.bin@3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY
   jobgate codesign --key-file firmware.pem --format value v7.bin | base64 -d > v7.sig

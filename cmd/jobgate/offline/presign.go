@@ -19,10 +19,10 @@ func Presign() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "presign [flags] URL",
 		Short: "Print one presigned URL",
-		Long: `Signs the URL of one S3 object and prints it. URL is percent-encoded, in any form that a job document may hold:
+		Long: `Signs the URL of one S3 object and prints it. URL is percent-encoded, in any form that a job document may contain:
 https://s3.REGION.amazonaws.com/BUCKET/KEY, https://BUCKET.s3.REGION.amazonaws.com/KEY?versionId=ID,
-the configured endpoint's, or s3://BUCKET/KEY, which is where the AWS settings say (AWS_REGION, AWS_ENDPOINT_URL_S3,
-AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as for aws s3 presign.`,
+one at the configured endpoint, or s3://BUCKET/KEY, whose host follows the AWS settings (AWS_REGION,
+AWS_ENDPOINT_URL_S3, AWS_USE_FIPS_ENDPOINT, AWS_USE_DUALSTACK_ENDPOINT), as in aws s3 presign.`,
 		Example: `  jobgate presign s3://firmware/v7.bin
   jobgate presign --method PUT --expires 1h --role upload https://s3.eu-west-1.amazonaws.com/logs/thing-1.log`,
 		Args: cobra.ExactArgs(1),

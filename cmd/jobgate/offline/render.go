@@ -60,7 +60,7 @@ A document with presigned URLs needs credentials: those of --role, or of presign
 	}
 	flags.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&as.path, "path", "", "fill it as the route that answers `PATH`: with its role, life, parameters and path variables; flags come before these")
+	f.StringVar(&as.path, "path", "", "fill it as the route that matches `PATH`, with its role, expires, parameters and path variables; flags take precedence")
 	f.StringVar(&as.thingName, "thing-name", "", "`VALUE` of ${thingName}")
 	f.StringVar(&as.jobID, "job-id", "", "`VALUE` of ${jobId}")
 	f.StringVar(&as.execution, "execution-number", "", "`VALUE` of ${executionNumber} (default 1)")

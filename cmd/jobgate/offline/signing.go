@@ -35,7 +35,7 @@ type signFlags struct {
 func (f *signFlags) add(cmd *cobra.Command) {
 	f.ConfigFlags.Add(cmd, nil)
 	cmd.Flags().StringVar(&f.role, "role", "", "sign with this role, a `NAME` under roles (default: presign.role)")
-	cmd.Flags().StringVar(&f.expires, "expires", "", "life of the URLs, a `DURATION` (default: presign.expires)")
+	cmd.Flags().StringVar(&f.expires, "expires", "", "how long the URLs are valid, a `DURATION` (default: presign.expires)")
 }
 
 // oneSigner fills documents for one run of a command, with one role and one validity of URLs.
@@ -164,7 +164,7 @@ func (s *oneSigner) session(ctx context.Context, c *jobdoc.Context) error {
 		return err
 	}
 	if granted.Clamped {
-		_, _ = fmt.Fprintf(s.warn, "warning: the URLs live %s, not %s: the session that signs them ends then\n", granted.Lifetime.Round(time.Second), s.expires)
+		_, _ = fmt.Fprintf(s.warn, "warning: the URLs are valid for %s, not %s, because the session that signs them expires then\n", granted.Lifetime.Round(time.Second), s.expires)
 	}
 	c.Signer, c.Expires = granted.Signer, granted.Lifetime
 	return nil

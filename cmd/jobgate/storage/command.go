@@ -137,11 +137,11 @@ func newCopy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "copy --from STORE --to STORE",
 		Short: "Move all jobs, things and secrets to another store",
-		Long: `Copies a jobs store into an empty one, a file or a database either way.
+		Long: `Copies a jobs store into an empty one. Each may be a file or a database.
 
-The source is fenced first: gateways on a database answer 503 to changes from then on, and go on answering reads; a file must
-not be open, and no gateway opens it afterwards. The fence stays; jobgate store unfence lifts it. A copy that ended early goes
-on where it was when the same command is run again. Gateways refuse a store that a copy has not finished.`,
+The source is fenced first. From then on, gateways that use a database answer changes with 503, and still answer reads. A
+file must not be open, and no gateway opens it afterwards. The fence remains until jobgate store unfence removes it.
+To resume an interrupted copy, run the same command again. Gateways refuse a store whose copy is incomplete.`,
 		Example: `  jobgate store copy --from ./jobgate.db --to postgres://jobgate@db/jobgate?sslmode=verify-full --to-password-file /run/secrets/db
   jobgate store copy --from postgres://jobgate@db/jobgate --to ./jobgate.db`,
 		Args: cobra.NoArgs,
@@ -187,7 +187,7 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 		return errors.Join(fmt.Errorf("cannot copy into %s: %w; name an empty store", to.store, err), source.Fence(ctx, false))
 	}
 	if err != nil {
-		return fmt.Errorf("%w; run the command again to go on, or jobgate store unfence --store %s to give it up", err, from.store)
+		return fmt.Errorf("%w; run the command again to resume, or jobgate store unfence --store %s to abandon the copy", err, from.store)
 	}
 	report, err := target.Check(ctx)
 	if err != nil {
@@ -200,10 +200,10 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 func newBackup() *cobra.Command {
 	return onStore(&cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy a store's file beside the running gateway",
-		Long: `Writes the file of the jobs store, as it is at one moment, to FILE, which must not exist; only its owner may read it. The gateway
-goes on meanwhile. If FILE is -, the copy goes to standard output, by way of a file beside the store. A database is backed up by
-its own means: pg_dump, or the server's base backups.`,
+		Short: "Copy a store's file while the gateway runs",
+		Long: `Writes a consistent copy of the jobs store's file to FILE, which must not exist, and which only its owner can read. The
+gateway keeps running. If FILE is -, the copy goes to standard output, through a temporary file beside the store. To back
+up a database, use pg_dump or the server's base backups.`,
 		Example: `  jobgate store backup /backup/jobgate.db
   docker exec jobgate /jobgate store backup - > jobgate.db`,
 		Args: cobra.ExactArgs(1),
@@ -255,7 +255,7 @@ func newCheck() *cobra.Command {
 	return onStore(&cobra.Command{
 		Use:   "check",
 		Short: "Count what a store holds and check that it is consistent",
-		Long:  "Checks counts, orphans, timers and versions, beside running gateways. The exit status is 1 if something is inconsistent.",
+		Long:  "Checks counts, orphans, timers and versions. Gateways may be running. The exit status is 1 if something is inconsistent.",
 		Args:  cobra.NoArgs,
 	}, func(cmd *cobra.Command, at endpoint, _ []string) error {
 		report, err := checkStore(cmd.Context(), at)
@@ -305,8 +305,8 @@ func newMigrate() *cobra.Command {
 	return onStore(&cobra.Command{
 		Use:   "migrate",
 		Short: "Bring a store's schema to this program's version",
-		Long: `Does what serve does at its start, for installations where serve has --no-migrate. Gateways of the previous release
-keep working with the new schema.`,
+		Long: `Migrates the schema as serve does at its start, for installations where serve runs with --no-migrate. Gateways of the
+previous release keep working with the new schema.`,
 		Args: cobra.NoArgs,
 	}, func(cmd *cobra.Command, at endpoint, _ []string) error {
 		if !isDatabase(at.store) {
@@ -330,8 +330,8 @@ keep working with the new schema.`,
 func newUnfence() *cobra.Command {
 	return onStore(&cobra.Command{
 		Use:   "unfence",
-		Short: "Lift the fence of a store that was copied",
-		Long:  "Lifts the fence that jobgate store copy put up. Do so only when no gateway uses the copy: the two stores would diverge.",
+		Short: "Remove the fence of a store that was copied",
+		Long:  "Removes the fence that jobgate store copy set. Use it only if no gateway uses the copy, because the two stores would diverge.",
 		Args:  cobra.NoArgs,
 	}, func(cmd *cobra.Command, at endpoint, _ []string) error {
 		e, err := openCopier(cmd.Context(), at, openExisting, slog.New(slog.DiscardHandler))

@@ -68,7 +68,7 @@ func usable(ctx context.Context, e engine.Engine) error {
 		return err
 	})
 	if err == nil && len(values) > 0 {
-		err = errors.New("cannot use the jobs store: a copy into it has not ended; run jobgate store copy again")
+		err = errors.New("cannot use the jobs store: a copy into it is incomplete; run jobgate store copy again")
 	}
 	return err
 }
