@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A whole life of a job with the AWS CLI, as an operator and as a device; see run.sh for the environment.
+# Runs a job from its creation to its deletion with the AWS CLI, as an operator and as a device; see run.sh for the
+# environment.
 set -euo pipefail
 
 aws=${JOBGATE_AWS_CLI:-/usr/bin/aws}
@@ -12,7 +13,7 @@ trap 'rm -f "$errors" "$download"' EXIT
 iot() { "$aws" iot --endpoint-url "$JOBGATE_ENDPOINT" --output text "$@"; }
 device() { "$aws" iot-jobs-data --endpoint-url "$JOBGATE_ENDPOINT" --output text "$@"; }
 
-# is WHAT GOT WANT compares.
+# is WHAT GOT WANT fails if GOT is not WANT.
 is() {
 	if [ "$2" != "$3" ]; then
 		printf 'cli: %s is "%s", want "%s"\n' "$1" "$2" "$3" >&2
@@ -20,7 +21,7 @@ is() {
 	fi
 }
 
-# fails EXCEPTION COMMAND... runs a command that must end with that exception of AWS's.
+# fails EXCEPTION COMMAND... runs a command that must fail with this AWS exception.
 fails() {
 	local exception=$1
 	shift
@@ -29,7 +30,7 @@ fails() {
 		exit 1
 	fi
 	if ! grep -q "An error occurred ($exception)" "$errors"; then
-		printf 'cli: "%s" failed otherwise than with %s:\n%s\n' "$*" "$exception" "$(cat "$errors")" >&2
+		printf 'cli: "%s" failed, but not with %s:\n%s\n' "$*" "$exception" "$(cat "$errors")" >&2
 		exit 1
 	fi
 }
@@ -60,7 +61,7 @@ fails ResourceNotFoundException iot describe-thing --thing-name "$run-none"
 fails ResourceAlreadyExistsException iot create-thing --thing-name "$run:1" --thing-type-name other
 fails VersionConflictException iot delete-thing --thing-name "$run:1" --expected-version 9
 
-# A job on the group, and its device.
+# A job for the group, and its device.
 iot create-job --job-id "$run" --targets "$group" --document "$document" "${presign[@]}" --description first --tags Key=site,Value=a \
 	--timeout-config inProgressTimeoutInMinutes=60 --job-executions-rollout-config maximumPerMinute=1000 >/dev/null
 fails ResourceAlreadyExistsException iot create-job --job-id "$run" --targets "$group" --document '{}'
@@ -83,7 +84,7 @@ if [ -n "${JOBGATE_ROLE_ARN:-}" ]; then
 	if [ -n "${JOBGATE_OBJECT_SHA256:-}" ]; then
 		url=${url#*\"url\":\"}
 		status=$(curl -sS --retry 3 --retry-max-time 20 -o "$download" -w '%{http_code}' "${url%%\"*}")
-		[ "$status" = 200 ] || { printf 'cli: the download is answered %s: %s\n' "$status" "$(head -c 500 "$download")" >&2; exit 1; }
+		[ "$status" = 200 ] || { printf 'cli: the download got status %s: %s\n' "$status" "$(head -c 500 "$download")" >&2; exit 1; }
 		is download "$(sha256sum <"$download" | cut -d' ' -f1)" "$JOBGATE_OBJECT_SHA256"
 	fi
 else
@@ -115,7 +116,7 @@ iot delete-job-execution --thing-name "$run:2" --job-id "$run" --execution-numbe
 iot delete-job --job-id "$run"
 fails ResourceNotFoundException iot describe-job --job-id "$run"
 
-# A continuous job: a target more, then canceled.
+# A continuous job: it gets another target, and is canceled.
 iot create-job --job-id "$run-c" --targets "$group" --target-selection CONTINUOUS --document '{}' >/dev/null
 iot associate-targets-with-job --job-id "$run-c" --targets "$arn" >/dev/null
 iot remove-thing-from-thing-group --thing-name "$run:1" --thing-group-name "$run"
@@ -123,7 +124,7 @@ iot cancel-job --job-id "$run-c" --reason-code TEST --comment 'no longer' --forc
 is reason "$(iot describe-job --job-id "$run-c" --query job.reasonCode)" TEST
 iot delete-job --job-id "$run-c" --force
 
-# Templates, the operator's own and AWS's.
+# Templates: the operator's own and AWS managed ones.
 template=$(iot create-job-template --job-template-id "$run" --description 'of the test' --document '{"from":"template"}' --query jobTemplateArn)
 fails ConflictException iot create-job-template --job-template-id "$run" --description again --document '{}'
 is template "$(iot describe-job-template --job-template-id "$run" --query document)" '{"from":"template"}'
@@ -139,7 +140,7 @@ iot create-job --job-id "$run-m" --targets "$arn" --job-template-arn "$managed" 
 fails InvalidRequestException iot create-job --job-id "$run-n" --targets "$arn" --job-template-arn "$managed" --document-parameters filePath=/tmp/x
 iot delete-job --job-id "$run-m" --force
 
-# Who may not.
+# Requests with wrong credentials or a wrong region.
 AWS_SECRET_ACCESS_KEY=wrong fails InvalidSignatureException iot list-jobs
 AWS_ACCESS_KEY_ID=AKIAUNKNOWN fails UnrecognizedClientException iot list-jobs
 AWS_REGION=eu-west-3 AWS_DEFAULT_REGION=eu-west-3 fails InvalidSignatureException iot list-jobs
@@ -148,4 +149,4 @@ iot delete-thing --thing-name "$run:1"
 iot delete-thing --thing-name "$run:2"
 iot delete-thing-group --thing-group-name "$run-leaf"
 iot delete-thing-group --thing-group-name "$run"
-echo "cli: $("$aws" --version 2>&1 | cut -d' ' -f1): a whole life, and every exception by its name"
+echo "cli: $("$aws" --version 2>&1 | cut -d' ' -f1): ok, with every exception by its name"

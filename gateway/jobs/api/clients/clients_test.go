@@ -66,7 +66,7 @@ func TestClients(t *testing.T) {
 		}
 	}
 	if proxy.Count(miniotest.AssumeRole, roleARN) == 0 {
-		t.Error("nobody assumed the job's role")
+		t.Error("the job's role was never assumed")
 	}
 }
 
@@ -112,14 +112,14 @@ func serve(t *testing.T, s3 string, minio *miniotest.Server) (address string, op
 	return listener.Addr().String(), operator
 }
 
-// listed lists roleARN.
+// listed has the role roleARN only.
 type listed struct{ resolver *s3host.Resolver }
 
 func (l listed) DocumentOptions(arn string) (jobdoc.Options, bool) {
 	return jobdoc.Options{Resolver: l.resolver}, arn == "" || arn == roleARN
 }
 
-// authority signs with roleARN's sessions.
+// authority signs with sessions of roleARN.
 type authority struct{ signing.Sessions }
 
 func newAuthority(t *testing.T, sts string, root aws.Credentials) authority {

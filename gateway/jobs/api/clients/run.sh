@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Drives the IoT Jobs API with AWS's own clients, unchanged but for the endpoint: the AWS CLI, the Go SDK and the
-# JavaScript SDK each run a whole life of a job.
+# Tests the IoT Jobs API with AWS's own clients, of which only the endpoint is set: the AWS CLI, the Go SDK and the
+# JavaScript SDK each run a job from its creation to its deletion.
 #
 #	run.sh ENDPOINT    the control listener, "http://127.0.0.1:8082"; with
 #	                   AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY   an operator's key
 #	                   AWS_REGION                                 jobs.region; default us-east-1
-#	                   JOBGATE_ROLE_ARN                           a role that may sign; without it no document signs
+#	                   JOBGATE_ROLE_ARN                           a role that may sign; not set: documents have no placeholders
 #	                   JOBGATE_OBJECT_URL                         the S3 URL in the placeholders
-#	                   JOBGATE_OBJECT_SHA256                      what the signed URL downloads; not set: nobody does
-#	run.sh BINARY      the same on a gateway of its own, that BINARY serves; no document signs
+#	                   JOBGATE_OBJECT_SHA256                      the object's hash; not set: it is not downloaded
+#	run.sh BINARY      the same against a gateway that BINARY serves; documents have no placeholders
 #
-# JOBGATE_CLIENTS picks some: "cli go js". Needs /usr/bin/aws (or JOBGATE_AWS_CLI), curl and bc; Go; node and npm.
+# JOBGATE_CLIENTS selects clients: "cli go js". Needs /usr/bin/aws (or JOBGATE_AWS_CLI), curl and bc; Go; node and npm.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -67,6 +67,6 @@ for client in ${JOBGATE_CLIENTS:-cli go js}; do
 		[ -d js/node_modules ] || npm ci --prefix js --no-audit --no-fund --loglevel error
 		npm test --silent --prefix js
 		;;
-	*) echo "run.sh: JOBGATE_CLIENTS: $client is none of cli, go, js" >&2 && exit 2 ;;
+	*) echo "run.sh: JOBGATE_CLIENTS: \"$client\" is not cli, go or js" >&2 && exit 2 ;;
 	esac
 done

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Drives the MQTT topics of jobs with AWS's own device SDK, unchanged but for the endpoint and the certificates: its jobs
-# clients of version 2, on MQTT 5 and 3.1.1, and of version 1; and with Eclipse's Go clients of MQTT 5 and 3.1.1. Plain
-# against `BINARY demo`, where the file behind each job's URL is downloaded from a store that checks the signature; with
-# mTLS against `BINARY serve`.
+# Tests the MQTT topics of jobs with AWS's own device SDK, of which only the endpoint and the certificates are set: its jobs
+# clients of version 2, on MQTT 5 and 3.1.1, and of version 1; and with Eclipse's Go clients for MQTT 5 and 3.1.1. They run
+# without TLS against `BINARY demo`, where each job's file is downloaded from a store that checks the URL's signature, and
+# with mTLS against `BINARY serve`.
 #
 #	run.sh BINARY
 #
@@ -19,21 +19,21 @@ stop() {
 }
 trap 'stop; rm -rf "$scratch"' EXIT
 
-# await FILE PATTERN waits until a process has said something.
+# await FILE PATTERN waits until the output of a process in FILE matches PATTERN.
 await() {
 	for _ in $(seq 300); do
 		grep -q "$2" "$1" && return
 		sleep 0.1
 	done
 	cat "$1" >&2
-	echo "run.sh: $2 did not show within 30 s" >&2
+	echo "run.sh: no \"$2\" in the output within 30 s" >&2
 	exit 1
 }
 
-# use FILE takes the access key that a process has printed.
+# use FILE exports the access key that a process has printed to FILE.
 use() { eval "$(grep -o 'export AWS_ACCESS_KEY_ID=.*' "$1")"; }
 
-# certificate NAME EXTENSIONS makes a key, and a certificate of the authority.
+# certificate NAME EXTENSIONS creates a key, and a certificate signed by the authority.
 certificate() {
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$scratch/$1.key" -subj "/CN=$1" -out "$scratch/$1.csr" 2>/dev/null
 	openssl x509 -req -in "$scratch/$1.csr" -CA "$scratch/ca.crt" -CAkey "$scratch/ca.key" -CAcreateserial -days 2 \

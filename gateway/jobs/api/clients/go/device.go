@@ -16,7 +16,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// call makes one request to the data plane and decodes its answer. An error holds the exception and the body.
+// call makes one request to the data plane and decodes its answer. An error contains the exception and the body.
 func call(ctx context.Context, method, path, body string, answer any) error {
 	req, err := http.NewRequestWithContext(ctx, method, os.Getenv("JOBGATE_ENDPOINT")+path, strings.NewReader(body))
 	if err != nil {

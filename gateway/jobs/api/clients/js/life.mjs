@@ -1,5 +1,5 @@
-// A whole life of a job with AWS's JavaScript clients, as an operator and as a device; see ../run.sh for the
-// environment. Failures are asserted as the SDKs' own exception classes.
+// Runs a job from its creation to its deletion with AWS's JavaScript clients, as an operator and as a device; see ../run.sh
+// for the environment. Failures must be the SDKs' own exception classes.
 import assert from "node:assert/strict";
 import { setTimeout } from "node:timers/promises";
 import * as iot from "@aws-sdk/client-iot";
@@ -12,7 +12,7 @@ const operator = new iot.IoT(config);
 const device = new data.IoTJobsDataPlane(config);
 const run = `js-${process.pid}-${Date.now()}`;
 
-// fails asserts that a call fails with an exception of a class, and returns it.
+// fails asserts that a call fails with an exception of this class and status, and returns the exception.
 async function fails(exception, status, call) {
   const error = await call.then(() => assert.fail(`succeeded, want ${exception.name}`), (e) => e);
   assert.ok(error instanceof exception, `${error.name}: ${error.message}, want ${exception.name}`);
@@ -50,7 +50,7 @@ assert.equal(job.status, "IN_PROGRESS");
 assert.ok(Math.abs(job.createdAt - Date.now()) < 60_000, `createdAt ${job.createdAt}`);
 assert.equal(job.abortConfig.criteriaList[0].thresholdPercentage, 60.5);
 assert.equal((await operator.getJobDocument({ jobId: run })).document, document);
-// The rollout's rate lets the second thing wait for a moment.
+// The rollout's rate delays the second thing's execution for a moment.
 for (let i = 0; i < 100 && (await operator.describeJob({ jobId: run })).job.jobProcessDetails.numberOfQueuedThings < 2; i++) await setTimeout(50);
 const summaries = [];
 for await (const page of iot.paginateListJobExecutionsForJob({ client: operator, pageSize: 1 }, { jobId: run })) summaries.push(...page.executionSummaries);
@@ -64,7 +64,7 @@ const [thingName] = things;
 assert.equal((await device.getPendingJobExecutions({ thingName })).queuedJobs[0].jobId, run);
 const started = await device.startNextPendingJobExecution({ thingName, statusDetails: { step: "download" } });
 assert.equal(started.execution.status, "IN_PROGRESS");
-assert.ok(Math.abs(started.execution.startedAt * 1000 - Date.now()) < 60_000, "whole seconds");
+assert.ok(Math.abs(started.execution.startedAt * 1000 - Date.now()) < 60_000, "startedAt is not in seconds");
 const described = await device.describeJobExecution({ thingName, jobId: "$next", includeJobDocument: true });
 const rendered = JSON.parse(described.execution.jobDocument);
 if (roleArn) {
@@ -90,7 +90,7 @@ await fails(data.ResourceNotFoundException, 404, device.describeJobExecution({ t
 assert.equal((await device.describeJobExecution({ thingName, jobId: "$next" })).execution, undefined);
 assert.equal((await device.startNextPendingJobExecution({ thingName })).execution, undefined);
 
-// The other one fails, and is tried again.
+// The other execution fails, and is retried.
 await device.updateJobExecution({ thingName: things[1], jobId: run, status: "FAILED" });
 const retry = await device.describeJobExecution({ thingName: things[1], jobId: "$next" });
 assert.deepEqual([retry.execution.executionNumber, retry.execution.status], [2, "QUEUED"]);
@@ -118,7 +118,7 @@ assert.equal((await operator.listManagedJobTemplates({})).managedJobTemplates.le
 assert.equal((await operator.describeManagedJobTemplate({ templateName: "AWS-Reboot" })).templateVersion, "1.0");
 assert.ok((await operator.describeEndpoint({ endpointType: "iot:Jobs" })).endpointAddress);
 
-// Who may not.
+// A wrong secret.
 const stranger = new iot.IoT({ ...config, credentials: { accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: "wrong" } });
 const refused = await stranger.listJobs({}).then(() => assert.fail("succeeded"), (e) => e);
 assert.equal(refused.name, "InvalidSignatureException");
@@ -126,4 +126,4 @@ assert.equal(refused.$metadata.httpStatusCode, 403);
 
 for (const name of things) await operator.deleteThing({ thingName: name });
 await operator.deleteThingGroup({ thingGroupName: run });
-console.log("js: a whole life, and every exception by its class");
+console.log("js: ok, with every exception by its class");

@@ -1,14 +1,15 @@
-// A device's life with AWS's own SDK, unchanged but for the endpoint and the certificates: told of a job, starts it,
-// downloads its file, reports, is told of the next one. Once for each of the SDK's clients of jobs.
+// Acts as a device with AWS's own SDK, of which only the endpoint and the certificates are set. The device gets a notice of a
+// job, starts the job, downloads its file, reports, and gets the notice of the next job. It does so once with each of the
+// SDK's jobs clients.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import assert from "node:assert/strict";
 import { mqtt, mqtt5, iot, iotjobs } from "aws-iot-device-sdk-v2";
 
 const { MQTT_HOST, MQTT_PORT, MQTT_CA, MQTT_CERTS, JOBGATE_ENDPOINT, JOBGATE_ROLE_ARN, JOBGATE_OBJECT_URL, JOBGATE_OBJECT_SHA256 } = process.env;
-const patience = 30_000;
+const timeout = 30_000; // milliseconds
 
-// operate calls the control plane as an operator does.
+// operate calls the control plane as an operator.
 function operate(...args) {
   const out = execFileSync("/usr/bin/aws", ["--endpoint-url", JOBGATE_ENDPOINT, "--output", "json", "iot", ...args], { encoding: "utf8" });
   return out ? JSON.parse(out) : {};
@@ -20,19 +21,19 @@ function createJob(id, thing) {
   operate("create-job", "--job-id", id, "--targets", `arn:aws:iot:us-east-1:000000000000:thing/${thing}`, "--document", JSON.stringify(document), ...presigned);
 }
 
-// soon fails a promise that takes too long.
-function soon(what, promise) {
+// within rejects if the promise takes longer than timeout.
+function within(what, promise) {
   let timer;
-  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`${what}: nothing came in ${patience} ms`)), patience); });
+  const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error(`${what}: nothing received within ${timeout} ms`)), timeout); });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-// inbox hands out what arrives, in order.
+// inbox queues received messages; take returns the next one.
 function inbox() {
   const arrived = [], waiting = [];
   return {
     put: (v) => (waiting.length ? waiting.shift()(v) : arrived.push(v)),
-    take: (what) => soon(what, arrived.length ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve))),
+    take: (what) => within(what, arrived.length ? Promise.resolve(arrived.shift()) : new Promise((resolve) => waiting.push(resolve))),
   };
 }
 
@@ -48,7 +49,7 @@ async function connect5(thing, tls) {
     client.on("connectionFailure", (e) => reject(e.error));
   });
   client.start();
-  await soon("connect", up);
+  await within("connect", up);
   return { client, stop: () => new Promise((resolve) => { client.on("stopped", resolve); client.stop(); }) };
 }
 
@@ -61,18 +62,18 @@ async function connect311(thing, tls) {
     socket_options: new (await import("aws-crt")).io.SocketOptions(),
   };
   const connection = new mqtt.MqttClient().new_connection(config);
-  await soon("connect", connection.connect());
+  await within("connect", connection.connect());
   return { client: connection, stop: () => connection.disconnect() };
 }
 
-// version2 is the SDK's request and response client of 2025.
+// version2 uses the SDK's request-response client of 2025.
 async function version2(thing, jobs) {
   const next = inbox(), changed = inbox();
   const open = async (stream, box) => {
     const subscribed = new Promise((resolve) => stream.on("subscriptionStatus", resolve));
     stream.on("incomingPublish", (p) => box.put(p.message));
     stream.open();
-    const status = await soon("subscribe", subscribed);
+    const status = await within("subscribe", subscribed);
     assert.equal(status.error, undefined);
     return stream;
   };
@@ -90,7 +91,7 @@ async function version2(thing, jobs) {
   };
 }
 
-// version1 is its client of before, which subscribes to each topic by itself and sends no token.
+// version1 uses the older client, which needs a subscription per topic and sends no token.
 async function version1(thing, connection) {
   const client = new iotjobs.IotJobsClient(connection), qos = mqtt.QoS.AtLeastOnce;
   const boxes = { next: inbox(), changed: inbox(), start: inbox(), update: inbox(), describe: inbox(), pending: inbox() };
@@ -131,7 +132,7 @@ async function download(document) {
   return `${bytes.length} bytes`;
 }
 
-async function life(name, connect, make, tls) {
+async function run(name, connect, make, tls) {
   const thing = `js-${name}`;
   operate("create-thing", "--thing-name", thing);
   const { client, stop } = await connect(thing, tls);
@@ -153,7 +154,7 @@ async function life(name, connect, make, tls) {
   assert.equal((await device.next()).execution.jobId, `${thing}-2`); // the next job
   assert.equal((await device.describe("$next")).execution.jobId, `${thing}-2`);
   await device.update({ jobId: `${thing}-2`, status: "SUCCEEDED" });
-  assert.equal((await device.next()).execution, undefined); // nothing is left
+  assert.equal((await device.next()).execution, undefined); // no job is left
   device.close();
   await stop();
   assert.equal(operate("describe-job", "--job-id", `${thing}-1`).job.status, "COMPLETED");
@@ -162,7 +163,7 @@ async function life(name, connect, make, tls) {
 
 const options = { maxRequestResponseSubscriptions: 10, maxStreamingSubscriptions: 4, operationTimeoutInSeconds: 30 };
 const tls = Boolean(MQTT_CA), suffix = tls ? "-mtls" : "";
-await life(`v2-mqtt5${suffix}`, connect5, (thing, client) => version2(thing, iotjobs.IotJobsClientv2.newFromMqtt5(client, options)), tls);
-await life(`v2-mqtt311${suffix}`, connect311, (thing, client) => version2(thing, iotjobs.IotJobsClientv2.newFromMqtt311(client, options)), tls);
-await life(`v1-mqtt311${suffix}`, connect311, version1, tls);
-process.exit(0); // the CRT's threads would go on
+await run(`v2-mqtt5${suffix}`, connect5, (thing, client) => version2(thing, iotjobs.IotJobsClientv2.newFromMqtt5(client, options)), tls);
+await run(`v2-mqtt311${suffix}`, connect311, (thing, client) => version2(thing, iotjobs.IotJobsClientv2.newFromMqtt311(client, options)), tls);
+await run(`v1-mqtt311${suffix}`, connect311, version1, tls);
+process.exit(0); // the CRT's threads would keep the process running

@@ -11,7 +11,7 @@ import (
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 )
 
-// client5 is paho.golang's, which speaks MQTT 5.
+// client5 is the client of paho.golang, for MQTT 5.
 type client5 struct{ *paho.Client }
 
 func dial5(thing string, arrived chan<- message) (client, error) {
@@ -19,7 +19,7 @@ func dial5(thing string, arrived chan<- message) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	var conn net.Conn
 	if secure == nil {
@@ -43,18 +43,18 @@ func dial5(thing string, arrived chan<- message) (client, error) {
 }
 
 func (c client5) subscribe(topics ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	s := &paho.Subscribe{}
 	for _, topic := range topics {
 		s.Subscriptions = append(s.Subscriptions, paho.SubscribeOptions{Topic: topic, QoS: 1})
 	}
-	_, err := c.Subscribe(ctx, s) // a reason that refuses is an error
+	_, err := c.Subscribe(ctx, s) // a failure reason code is an error
 	return err
 }
 
 func (c client5) publish(topic string, payload []byte) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	_, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: payload})
 	return err
@@ -62,7 +62,7 @@ func (c client5) publish(topic string, payload []byte) error {
 
 func (c client5) close() { _ = c.Disconnect(&paho.Disconnect{}) }
 
-// client311 is paho.mqtt.golang's, which speaks MQTT 3.1.1.
+// client311 is the client of paho.mqtt.golang, for MQTT 3.1.1.
 type client311 struct{ mqtt.Client }
 
 func dial311(thing string, arrived chan<- message) (client, error) {
@@ -70,7 +70,7 @@ func dial311(thing string, arrived chan<- message) (client, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := mqtt.NewClientOptions().SetClientID(thing).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectTimeout(patience)
+	o := mqtt.NewClientOptions().SetClientID(thing).SetProtocolVersion(4).SetAutoReconnect(false).SetConnectTimeout(timeout)
 	o.SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) { arrived <- message{m.Topic(), m.Payload()} })
 	if secure != nil {
 		o.AddBroker("ssl://" + host).SetTLSConfig(secure)
@@ -83,8 +83,8 @@ func dial311(thing string, arrived chan<- message) (client, error) {
 
 // done waits for the acknowledgement.
 func done(what string, token mqtt.Token) error {
-	if !token.WaitTimeout(patience) {
-		return fmt.Errorf("%s was not acknowledged in %v", what, patience)
+	if !token.WaitTimeout(timeout) {
+		return fmt.Errorf("%s was not acknowledged within %v", what, timeout)
 	}
 	return token.Error()
 }

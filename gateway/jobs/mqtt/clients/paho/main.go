@@ -1,8 +1,9 @@
-// Command paho runs a device's life with Eclipse's unmodified Go clients: it gets a notice of a job, starts it, downloads
-// its file, reports, and gets the notice of the next one. Once on MQTT 5 (paho.golang), once on 3.1.1 (paho.mqtt.golang).
+// Command paho acts as a device with Eclipse's unmodified Go clients. The device gets a notice of a job, starts the job,
+// downloads its file, reports, and gets the notice of the next job. It does so once on MQTT 5 (paho.golang) and once on 3.1.1
+// (paho.mqtt.golang).
 //
-// ../run.sh sets its environment: the gateway's address, the certificates, and whether a store serves the job's URL. AWS's
-// CLI does the operator's part.
+// ../run.sh sets its environment: the gateway's address, the certificates, and whether a store serves the job's URL. The
+// AWS CLI acts as the operator.
 package main
 
 import (
@@ -23,8 +24,8 @@ import (
 	"time"
 )
 
-// patience is how long to wait for a message.
-const patience = 30 * time.Second
+// timeout is how long to wait for a message.
+const timeout = 30 * time.Second
 
 // message is a received message.
 type message struct {
@@ -32,7 +33,7 @@ type message struct {
 	payload []byte
 }
 
-// client is a connection; received messages go to the channel that it was created with.
+// client is a connection. Received messages go to the channel given at its creation.
 type client interface {
 	subscribe(topics ...string) error
 	publish(topic string, payload []byte) error
@@ -44,7 +45,7 @@ type device struct {
 	name    string
 	client  client
 	arrived chan message
-	kept    []message // received while waiting for another; in order
+	kept    []message // received while waiting for another, in order
 }
 
 func main() {
@@ -57,7 +58,7 @@ func main() {
 		name string
 		dial func(thing string, arrived chan<- message) (client, error)
 	}{{"paho-mqtt5", dial5}, {"paho-mqtt311", dial311}} {
-		size, err := life(one.name+suffix, one.dial)
+		size, err := run(one.name+suffix, one.dial)
 		if err != nil {
 			log.Fatalf("%s%s: %v", one.name, suffix, err)
 		}
@@ -65,7 +66,7 @@ func main() {
 	}
 }
 
-// address returns the address for devices and a thing's TLS configuration; nil is plain.
+// address returns the address for devices and a thing's TLS configuration, nil without TLS.
 func address(thing string) (string, *tls.Config, error) {
 	host := net.JoinHostPort(os.Getenv("MQTT_HOST"), os.Getenv("MQTT_PORT"))
 	ca := os.Getenv("MQTT_CA")
@@ -84,7 +85,7 @@ func address(thing string) (string, *tls.Config, error) {
 	return host, c, err
 }
 
-// operate calls the control plane as an operator does.
+// operate calls the control plane as an operator.
 func operate(args ...string) (map[string]any, error) {
 	args = append([]string{"--endpoint-url", os.Getenv("JOBGATE_ENDPOINT"), "--output", "json", "iot"}, args...)
 	cmd := exec.Command("/usr/bin/aws", args...)
@@ -116,16 +117,16 @@ func createJob(id, thing string) error {
 	return err
 }
 
-// take waits for the next message to a topic of the thing's jobs.
+// take waits for the next message to the topic rest of the thing's jobs.
 func (d *device) take(rest string) (map[string]any, error) {
-	late := time.After(patience)
+	late := time.After(timeout)
 	for i := 0; ; i++ {
 		if i == len(d.kept) {
 			select {
 			case m := <-d.arrived:
 				d.kept = append(d.kept, m)
 			case <-late:
-				return nil, fmt.Errorf("nothing came to %s in %v", rest, patience)
+				return nil, fmt.Errorf("no message to %s within %v", rest, timeout)
 			}
 		}
 		if m := d.kept[i]; m.topic == d.topic(rest) {
@@ -156,7 +157,7 @@ func (d *device) ask(rest, answer string, request map[string]any) (map[string]an
 	return v, err
 }
 
-// awaitNext waits for a notify-next with a job; "": one without.
+// awaitNext waits for a notify-next with the job; "": without a job.
 func (d *device) awaitNext(job string) error {
 	v, err := d.take("notify-next")
 	if err == nil && text(v, "execution", "jobId") != job {
@@ -175,8 +176,8 @@ func text(v any, path ...string) string {
 	return s
 }
 
-// life runs a device's whole life; it returns the size of the downloaded file.
-func life(thing string, dial func(string, chan<- message) (client, error)) (size int, err error) {
+// run acts as a device, and returns the size of the downloaded file.
+func run(thing string, dial func(string, chan<- message) (client, error)) (size int, err error) {
 	if _, err = operate("create-thing", "--thing-name", thing); err != nil {
 		return 0, err
 	}
@@ -224,12 +225,12 @@ func (d *device) first(job string) (size int, err error) {
 	}
 	v, err = d.ask(job+"/update", "rejected", map[string]any{"status": "IN_PROGRESS", "expectedVersion": "2"})
 	if err == nil && text(v, "code") != "VersionMismatch" {
-		err = fmt.Errorf("a report of an old version: %v", v)
+		err = fmt.Errorf("a report with an old version: %v", v)
 	}
 	return size, err
 }
 
-// second ends the first job, does the next one after its notice, and gets the notice that none is left.
+// second ends the first job, does the next one after its notice, and waits for the notice that no job is left.
 func (d *device) second(one, two string) error {
 	if _, err := d.ask(one+"/update", "accepted", map[string]any{"status": "SUCCEEDED"}); err != nil {
 		return err
@@ -250,7 +251,7 @@ func (d *device) second(one, two string) error {
 	if err := d.awaitNext(""); err != nil {
 		return err
 	}
-	for end := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) { // the rollout is decided within a second
+	for end := time.Now().Add(timeout); ; time.Sleep(200 * time.Millisecond) { // the gateway completes the job within a second
 		v, err := operate("describe-job", "--job-id", one)
 		if err != nil {
 			return err
@@ -270,7 +271,7 @@ func download(url string) (int, error) {
 	if want == "" {
 		return 0, nil
 	}
-	r, err := (&http.Client{Timeout: patience}).Get(url)
+	r, err := (&http.Client{Timeout: timeout}).Get(url)
 	if err != nil {
 		return 0, err
 	}
