@@ -41,22 +41,22 @@ type flags struct {
 
 func (f *flags) register(set *pflag.FlagSet) {
 	set.SortFlags = false
-	set.StringVar(&f.rate, "rate", "1000/s", "open loop: requests that fall due, as a rate or ramp with an optional length (20000/s, 1000..50000/s:60s), several separated by commas")
+	set.StringVar(&f.rate, "rate", "1000/s", "open loop: requests to send, as a rate or ramp with an optional length (20000/s, 1000..50000/s:60s), several separated by commas")
 	set.StringVar(&f.arrivals, "arrivals", "poisson", "open loop: poisson (independent devices) or constant")
-	set.IntVar(&f.connections, "connections", 256, "open loop: connections; a request that finds none free waits, and the wait counts")
-	set.IntVar(&f.concurrency, "concurrency", 0, "closed loop of that many connections, instead of --rate")
-	set.DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure; of a rate with lengths, their sum")
+	set.IntVar(&f.connections, "connections", 256, "open loop: connections; a request waits if none is free, and the wait counts")
+	set.IntVar(&f.concurrency, "concurrency", 0, "closed loop with this many connections, instead of --rate")
+	set.DurationVar(&f.duration, "duration", 10*time.Second, "how long to measure; if the stages of --rate have lengths, their sum")
 	set.Int64Var(&f.count, "count", 0, "how many requests to measure (flows, of a scenario), instead of --duration")
-	set.DurationVar(&f.warmup, "warmup", 2*time.Second, "load before the measured part, in none of the figures")
+	set.DurationVar(&f.warmup, "warmup", 2*time.Second, "load before the measured part; no figure includes it")
 	set.StringVar(&f.scenario, "scenario", "", "YAML file with mixes, steps and think times; URL is then scheme://host[:port]")
 	f.registerRequest(set)
-	set.StringVar(&f.keepAlive, "keep-alive", "100%", "share of requests that leave their connection open for the next")
-	set.DurationVar(&f.reconnectAfter, "reconnect-after", 0, "replace a connection of that age (0: never)")
+	set.StringVar(&f.keepAlive, "keep-alive", "100%", "share of requests that keep their connection open for the next")
+	set.DurationVar(&f.reconnectAfter, "reconnect-after", 0, "replace a connection of this age (0: never)")
 	set.DurationVar(&f.timeout, "timeout", 5*time.Second, "longest wait for a connection, and for an answer")
-	set.IntVar(&f.maxBody, "max-body", 16<<20, "longest answer's body, in bytes (0: any)")
+	set.IntVar(&f.maxBody, "max-body", 16<<20, "maximum body of an answer, in bytes (0: no limit)")
 	set.StringVar(&f.unix, "unix", "", "connect to this Unix socket; URL still gives Host and path")
-	set.StringVar(&f.mqttVersion, "mqtt-version", "5", "version of the protocol that an mqtt:// or mqtts:// target is spoken to in: 5 or 3.1.1")
-	set.DurationVar(&f.mqttKeepAlive, "mqtt-keep-alive", time.Minute, "keep alive of the devices of an MQTT target, within which they send a PINGREQ if nothing else (0: none)")
+	set.StringVar(&f.mqttVersion, "mqtt-version", "5", "MQTT version for an mqtt:// or mqtts:// target: 5 or 3.1.1")
+	set.DurationVar(&f.mqttKeepAlive, "mqtt-keep-alive", time.Minute, "keep alive of the devices of an MQTT target: they send a PINGREQ if they sent nothing else for so long (0: none)")
 	f.tls.register(set)
 	f.verify.register(set)
 	f.output.register(set)
@@ -70,10 +70,10 @@ func (f *flags) registerRequest(set *pflag.FlagSet) {
 	set.StringVar(&f.body, "body", "", "request body, {thingName} and {jobId} allowed")
 	set.StringVar(&f.bodyFile, "body-file", "", "file with the request body")
 	set.IntSliceVar(&f.status, "status", nil, "statuses that are right (default 200 to 299)")
-	set.StringVar(&f.things, "things", "1", "how many distinct {thingName} there are, or their range (500000..999999)")
-	set.StringVar(&f.thingPrefix, "thing-prefix", "thing-", "what a {thingName} begins with; its number follows")
-	set.StringVar(&f.jobs, "jobs", "1", "how many distinct {jobId} there are, or their range")
-	set.StringVar(&f.jobPrefix, "job-prefix", "job-", "what a {jobId} begins with; its number follows")
+	set.StringVar(&f.things, "things", "1", "number of distinct {thingName}, or their range (500000..999999)")
+	set.StringVar(&f.thingPrefix, "thing-prefix", "thing-", "prefix of each {thingName}, before its number")
+	set.StringVar(&f.jobs, "jobs", "1", "number of distinct {jobId}, or their range")
+	set.StringVar(&f.jobPrefix, "job-prefix", "job-", "prefix of each {jobId}, before its number")
 	set.StringVar(&f.spread, "spread", plan.Uniform, "how things are drawn: uniform, zipf, or sequential (each in turn)")
 	set.Float64Var(&f.zipf, "zipf", 1.1, "exponent of --spread zipf, above 1")
 	set.Uint64Var(&f.seed, "seed", 1, "seed of names, arrivals and think times")
@@ -111,7 +111,7 @@ func (f *flags) setLoop(p *plan.Plan, changed func(string) bool) error {
 	}
 	if changed("concurrency") {
 		if changed("rate") || changed("connections") || changed("arrivals") {
-			return fmt.Errorf("cannot run a closed loop (--concurrency) with --rate, --arrivals or --connections: they are of the open loop")
+			return fmt.Errorf("cannot run a closed loop (--concurrency) with --rate, --arrivals or --connections: these are for the open loop")
 		}
 		p.Connections = f.concurrency
 		return nil
@@ -149,7 +149,7 @@ func (f *flags) setMQTT(p *plan.Plan, changed func(string) bool) error {
 		return nil
 	}
 	if p.V311 = f.mqttVersion == "3.1.1"; !p.V311 && f.mqttVersion != "5" {
-		return fmt.Errorf("cannot speak MQTT %q: 5 or 3.1.1; see --mqtt-version", f.mqttVersion)
+		return fmt.Errorf("cannot use MQTT version %q: 5 or 3.1.1; see --mqtt-version", f.mqttVersion)
 	}
 	p.MQTTKeepAlive = f.mqttKeepAlive
 	if !changed("things") {

@@ -38,7 +38,7 @@ type outputFile struct {
 
 func (o *output) open() (*outputs, error) {
 	if o.json != "" && filepath.Clean(o.json) == filepath.Clean(o.html) {
-		return nil, fmt.Errorf("cannot write both reports to %q: give --json and --html names of their own", o.json)
+		return nil, fmt.Errorf("cannot write both reports to %q: give --json and --html different names", o.json)
 	}
 	out := new(outputs)
 	var err error

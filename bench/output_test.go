@@ -54,7 +54,7 @@ func TestReportsOfOneName(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "report")
 	for _, names := range [][2]string{{"-", "-"}, {name, name}, {name, name + "/../report"}} {
 		_, err := execute(t, "--json", names[0], "--html", names[1], "http://127.0.0.1:1/")
-		if err == nil || !strings.Contains(err.Error(), "names of their own") {
+		if err == nil || !strings.Contains(err.Error(), "different names") {
 			t.Errorf("%q: %v", names, err)
 		}
 	}

@@ -104,7 +104,7 @@ func parseScenario(text []byte) (*scenario, error) {
 			return nil, err
 		}
 		if seen[f.Name] {
-			return nil, &placedError{y.Flows[i].Name, fmt.Errorf("flow %q is there twice: the report tells flows by their names", f.Name)}
+			return nil, &placedError{y.Flows[i].Name, fmt.Errorf("flow %q is defined twice: names of flows must be unique", f.Name)}
 		}
 		seen[f.Name] = true
 		s.flows = append(s.flows, f)
@@ -117,7 +117,7 @@ func parseScenario(text []byte) (*scenario, error) {
 func decode(text []byte) (y yamlScenario, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("the decoder cannot make sense of it: %v", r)
+			err = fmt.Errorf("the decoder failed: %v", r)
 		}
 	}()
 	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict())
@@ -126,7 +126,7 @@ func decode(text []byte) (y yamlScenario, err error) {
 	}
 	var more any
 	if err := d.Decode(&more); !errors.Is(err, io.EOF) {
-		return y, errors.New("the file holds more than one document (---), a scenario is one")
+		return y, errors.New("the file holds more than one document (---); a scenario is a single one")
 	}
 	return y, nil
 }
@@ -185,7 +185,7 @@ func (y *yamlFlow) flow(shared []plan.Header) (plan.Flow, error) {
 		}
 		for _, before := range f.Steps {
 			if before.Name == s.Name {
-				return f, &placedError{y.Steps[i].Request, fmt.Errorf("flow %q has two steps %q: the report tells steps by their names", f.Name, s.Name)}
+				return f, &placedError{y.Steps[i].Request, fmt.Errorf("flow %q has two steps %q: names of steps must be unique", f.Name, s.Name)}
 			}
 		}
 		f.Steps = append(f.Steps, s)

@@ -75,7 +75,7 @@ func TestScenarioRefuses(t *testing.T) {
 	f("flows:\n  - name: a\n    steps:\n      - request: GET /\n        status: [ok]\n", `5:18: "ok" is not a whole number`)
 	f("flows:\n  - name: a\n    steps:\n      - request: GET /\n        body: {a: b}\n", `5:15: "{" is not a text`)
 	f("flows: [{name: a, steps: [{request: GET /}]}]\n---\nname: b\n", "1:1: the file holds more than one document")
-	f("flows:\n  - name: a\n    steps: [{request: GET /}]\n  - name: a\n    steps: [{request: GET /}]\n", `4:11: flow "a" is there twice`)
+	f("flows:\n  - name: a\n    steps: [{request: GET /}]\n  - name: a\n    steps: [{request: GET /}]\n", `4:11: flow "a" is defined twice`)
 	f("flows:\n  - name: a\n    steps:\n      - {name: x, request: GET /}\n      - {name: x, request: GET /}\n", `5:28: flow "a" has two steps "x"`)
 	f("headers: {X: '{foo}'}\nflows:\n  - name: a\n    steps:\n      - request: GET /\n", `5:18: step "1": unknown variable {foo}`)
 	f("flows:\n  - name: a\n    weight: 0\n    steps: [{request: GET /}]\n", `2:11: flow "a": weight 0`)

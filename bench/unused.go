@@ -21,9 +21,9 @@ func (f *flags) rejectUnused(p *plan.Plan, changed func(string) bool) error {
 		{f.verify.how == "", []string{"verify-rate", "verify-keys", "verify-skip"}, "without --verify"},
 		{f.verify.how == "signature", []string{"verify-skip"}, "with --verify=signature, which opens no URL"},
 		{plain, []string{"cert-file", "key-file", "server-name"}, "with an " + scheme + ":// target"},
-		{plain && f.verify.how == "", []string{"ca-file"}, "with an " + scheme + ":// target, but for --verify"},
-		{!p.MQTT(), []string{"mqtt-version", "mqtt-keep-alive"}, "with a target of HTTP"},
-		{p.MQTT(), []string{"method", "header", "status", "keep-alive", "spread"}, "with a target of MQTT"},
+		{plain && f.verify.how == "", []string{"ca-file"}, "with an " + scheme + ":// target, except for --verify"},
+		{!p.MQTT(), []string{"mqtt-version", "mqtt-keep-alive"}, "with an HTTP target"},
+		{p.MQTT(), []string{"method", "header", "status", "keep-alive", "spread"}, "with an MQTT target"},
 		{f.tls.insecure, []string{"ca-file"}, "with --insecure, which trusts every certificate"},
 	} {
 		for _, name := range u.names {

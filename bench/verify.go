@@ -20,10 +20,10 @@ type verifyFlags struct {
 }
 
 func (f *verifyFlags) register(set *pflag.FlagSet) {
-	set.StringVar(&f.how, "verify", "", "look into a sample of the answers: open asks for the first byte behind every presigned URL; signature only recomputes signatures (needs --verify-keys); with keys, open does both")
+	set.StringVar(&f.how, "verify", "", "check a sample of the answers: open requests the first byte of every presigned URL; signature only recomputes signatures (needs --verify-keys); with keys, open does both")
 	set.Lookup("verify").NoOptDefVal = "open"
-	set.IntVar(&f.perSecond, "verify-rate", 10, "answers to look into per second, at most")
-	set.StringVar(&f.skip, "verify-skip", "", "do not open URLs that contain this text: uploads, which only --verify-keys can tell from downloads")
+	set.IntVar(&f.perSecond, "verify-rate", 10, "maximum answers to check per second")
+	set.StringVar(&f.skip, "verify-skip", "", "do not open URLs that contain this text, such as uploads: only --verify-keys can distinguish them from downloads")
 	set.StringVar(&f.keys, "verify-keys", "", "file with the keys that URLs are signed with, each line ACCESS_KEY_ID SECRET [SESSION_TOKEN]; env: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN")
 }
 

@@ -49,7 +49,7 @@ func ParseAsserts(s string) (Asserts, error) {
 func parseAssert(text string) (assert, error) {
 	i := strings.IndexAny(text, "<>")
 	if i <= 0 {
-		return assert{}, errors.New(`it is not metric, comparison, limit, as in "p99<5ms"; see --assert`)
+		return assert{}, errors.New(`not metric, comparison, limit, as in "p99<5ms"; see --assert`)
 	}
 	a := assert{text: text, metric: strings.TrimSpace(text[:i]), op: text[i : i+1]}
 	rest := text[i+1:]

@@ -164,7 +164,7 @@ func (r *Result) latencyPlot() pagePlot {
 
 // ratePlot shows the requests due, the good answers and the failures.
 func (r *Result) ratePlot() pagePlot {
-	due := series{name: "fell due", class: "s2"}
+	due := series{name: "offered", class: "s2"}
 	ok := series{name: "good answers", class: "s1", area: true}
 	bad := series{name: "failed", class: "s3"}
 	high, anyBad := 0.0, false

@@ -17,7 +17,7 @@ import (
 // The given results are not changed.
 func Merge(results []*Result) (*Result, error) {
 	if len(results) == 0 {
-		return nil, errors.New("cannot merge reports: there are none")
+		return nil, errors.New("cannot merge reports: none given")
 	}
 	first := results[0]
 	m := &Result{

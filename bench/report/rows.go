@@ -7,7 +7,7 @@ import (
 
 // The heads of the tables of steps and operations, which the text and the page share.
 var (
-	stepHead      = []string{"asked for", "fell due", "good", "p50", "p99", "errors", "kept up"}
+	stepHead      = []string{"planned", "offered", "good", "p50", "p99", "errors", "kept up"}
 	operationHead = []string{"operation", "good", "failed", "p50", "p99", "p99.9", "max"}
 )
 

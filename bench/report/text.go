@@ -100,14 +100,14 @@ func (r *Result) writeCounts(b *strings.Builder) {
 	c := r.Counts
 	fmt.Fprintf(b, "\n  rate         %s good answers", Rate(r.Rate()))
 	if r.Plan.Loop == OpenLoop {
-		fmt.Fprintf(b, ", %s fell due", Rate(r.Offered()))
+		fmt.Fprintf(b, ", %s offered", Rate(r.Offered()))
 	}
 	fmt.Fprintf(b, "\n  requests     %s intended, %s good, %s failed (%s)", Count(c.Intended), Count(c.Good), Count(c.Failed), Share(r.ErrorShare()))
 	if c.Abandoned > 0 {
 		fmt.Fprintf(b, ", %s in flight at the interrupt", Count(c.Abandoned))
 	}
 	if c.Waited > 0 {
-		fmt.Fprintf(b, "\n               %s fell due while every connection was busy", Count(c.Waited))
+		fmt.Fprintf(b, "\n               %s were due while every connection was busy", Count(c.Waited))
 	}
 	if c.Skipped > 0 {
 		fmt.Fprintf(b, "\n               %s steps skipped: what they need was not in the answer before", Count(c.Skipped))

@@ -154,14 +154,14 @@ func parsePgbench(text []byte) (t rounds.Turn, err error) {
 	for i, pattern := range []*regexp.Regexp{pgbenchDone, pgbenchRate, pgbenchMean} {
 		m := pattern.FindSubmatch(text)
 		if m == nil {
-			return t, fmt.Errorf("pgbench printed something else:\n%s", bytes.TrimSpace(text))
+			return t, fmt.Errorf("unexpected output of pgbench:\n%s", bytes.TrimSpace(text))
 		}
 		if fields[i], err = strconv.ParseFloat(string(m[1]), 64); err != nil {
 			return t, err
 		}
 	}
 	if fields[0] == 0 {
-		return t, fmt.Errorf("pgbench made no transaction:\n%s", bytes.TrimSpace(text))
+		return t, fmt.Errorf("pgbench ran no transaction:\n%s", bytes.TrimSpace(text))
 	}
 	return rounds.Turn{Good: int64(fields[0]), Rate: fields[1], P50: time.Duration(fields[2] * 1e6)}, nil
 }
