@@ -238,7 +238,7 @@ func TestVerdictOfInterrupted(t *testing.T) {
 }
 
 // Reports and errors do not show a URL's query or user info, which may be secret.
-func TestReportKeepsNoSecret(t *testing.T) {
+func TestReportHidesSecrets(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	secret := func(what, text string) {

@@ -49,7 +49,7 @@ func TestHTMLToStandardOutput(t *testing.T) {
 	}
 }
 
-func TestReportsOfOneName(t *testing.T) {
+func TestReportsNeedDifferentNames(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "report")
 	for _, names := range [][2]string{{"-", "-"}, {name, name}, {name, name + "/../report"}} {

@@ -133,7 +133,7 @@ func TestLongHeaders(t *testing.T) {
 }
 
 // An unknown status code is reported unchanged.
-func TestOddStatus(t *testing.T) {
+func TestUnknownStatus(t *testing.T) {
 	t.Parallel()
 	res := mustRun(t, openPlan(t, serveRaw(t, answerRaw("HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n")), 100, 100*time.Millisecond))
 	if res.Counts.Status["999"] != 10 {
@@ -151,7 +151,7 @@ func answerOnce(answer string) func(net.Conn) {
 }
 
 // A slow but complete answer in small pieces is good.
-func TestPieces(t *testing.T) {
+func TestSlowAnswer(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, func(c net.Conn) {
 		if _, err := c.Read(make([]byte, 4096)); err != nil {

@@ -166,7 +166,7 @@ func TestThinkingAtTheEnd(t *testing.T) {
 }
 
 // Started flows continue until the run's end, even if no further flow starts.
-func TestFlowsGoOnUntilTheEnd(t *testing.T) {
+func TestFlowsContinueUntilTheEnd(t *testing.T) {
 	t.Parallel()
 	f := func(p *plan.Plan, want int64) {
 		t.Helper()
@@ -212,9 +212,9 @@ func TestFlowEndsWithTheRun(t *testing.T) {
 
 // Requests that were due but found no free connection are counted, including steps after
 // a think time.
-func TestMissedStepsCount(t *testing.T) {
+func TestUnsentStepsCount(t *testing.T) {
 	needsQuiet(t)
-	inARound(t, func() error {
+	retryRounds(t, func() error {
 		var n atomic.Int64
 		block := make(chan struct{})
 		url := serve(t, func(w http.ResponseWriter, r *http.Request) {

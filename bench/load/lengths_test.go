@@ -35,9 +35,9 @@ func TestOfferedRateOfAnOverload(t *testing.T) {
 }
 
 // A single timeout at the end does not lower the rate of all other answers.
-func TestTimeoutMakesNoRunLonger(t *testing.T) {
+func TestTimeoutDoesNotLowerTheRate(t *testing.T) {
 	needsQuiet(t)
-	inARound(t, func() error {
+	retryRounds(t, func() error {
 		url, end := silentOnce(t, 450)
 		defer end()
 		p := openPlan(t, url, 500, time.Second)
@@ -52,9 +52,9 @@ func TestTimeoutMakesNoRunLonger(t *testing.T) {
 
 // The CPU share covers the sending window only. The time in which the run waits for its
 // last answers does not lower it.
-func TestCPUShareIsOfTheSending(t *testing.T) {
+func TestCPUShareCoversSending(t *testing.T) {
 	needsQuiet(t)
-	inARound(t, func() error {
+	retryRounds(t, func() error {
 		url, end := silentOnce(t, 100)
 		defer end()
 		p := closedPlan(t, url, 2, time.Second)
@@ -81,9 +81,9 @@ func TestOfferedRateOfACount(t *testing.T) {
 }
 
 // If the target stops answering before the interrupt, that time counts in the rate.
-func TestInterruptedRateHasTheSilence(t *testing.T) {
+func TestInterruptedRateIncludesStall(t *testing.T) {
 	needsQuiet(t)
-	inARound(t, func() error {
+	retryRounds(t, func() error {
 		begin := time.Now()
 		block := make(chan struct{})
 		url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +107,7 @@ func TestInterruptedRateHasTheSilence(t *testing.T) {
 }
 
 // A stall shows in a closed loop's intervals too, although no requests are sent meanwhile.
-func TestStallIsInTheIntervals(t *testing.T) {
+func TestStallShowsInIntervals(t *testing.T) {
 	needsQuiet(t)
 	begin := time.Now()
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {

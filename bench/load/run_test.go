@@ -17,7 +17,7 @@ import (
 	"jobgate/bench/report"
 )
 
-func TestOpenLoopHoldsItsRate(t *testing.T) {
+func TestOpenLoopKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	seen := sync.Map{}
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -53,7 +53,7 @@ func TestOpenLoopHoldsItsRate(t *testing.T) {
 	}
 }
 
-func TestPoissonHoldsItsRate(t *testing.T) {
+func TestPoissonKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	p := openPlan(t, serve(t, answerJSON), 1500, 4*time.Second)
 	p.Poisson, p.Connections = true, 64
@@ -107,7 +107,7 @@ func TestOpenLoopShowsStalls(t *testing.T) {
 func TestClosedLoopMissesStalls(t *testing.T) {
 	needsQuiet(t)
 	var closed *report.Result
-	inARound(t, func() error {
+	retryRounds(t, func() error {
 		closed = mustRun(t, closedPlan(t, serve(t, stalling()), 2, 2*time.Second))
 		if p99 := closed.Latency.Percentile(99); p99 > 100*time.Millisecond {
 			return fmt.Errorf("closed loop: p99 is %s, want it to miss the stall", p99)
@@ -196,7 +196,7 @@ func TestKeepAlive(t *testing.T) {
 
 func TestReconnectAfter(t *testing.T) {
 	needsQuiet(t)
-	inARound(t, func() error {
+	retryRounds(t, func() error {
 		p := openPlan(t, serve(t, answerJSON), 500, time.Second)
 		p.Connections, p.ReconnectAfter = 2, 100*time.Millisecond
 		res := mustRun(t, p)

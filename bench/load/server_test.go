@@ -154,9 +154,9 @@ func needsQuiet(t testing.TB) {
 	}
 }
 
-// inARound retries a test of an upper bound of time. One good round of five is enough: other load only makes a program
+// retryRounds retries a test of an upper bound of time. One good round of five is enough: other load only makes a program
 // slower.
-func inARound(t testing.TB, try func() error) {
+func retryRounds(t testing.TB, try func() error) {
 	t.Helper()
 	var err error
 	for range 5 {

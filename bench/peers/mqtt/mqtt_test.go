@@ -189,8 +189,8 @@ func TestHold(t *testing.T) {
 	}
 }
 
-// TestShare gives each process at most as many connections as a gateway's MQTT listener accepts.
-func TestShare(t *testing.T) {
+// TestProcesses gives each process at most as many connections as a gateway's MQTT listener accepts.
+func TestProcesses(t *testing.T) {
 	f := func(idle, files, processes, each int) {
 		t.Helper()
 		r := run{files: files, Options: &setup.Options{Idle: idle}}
