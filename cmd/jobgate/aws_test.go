@@ -107,8 +107,8 @@ for line in sys.stdin:
     print(out.getvalue().strip())
 `
 
-// askCLI returns the AWS CLI's presigned URL for each of s3Places.
-func askCLI(t *testing.T) []string {
+// presignByCLI returns the AWS CLI's presigned URL for each of s3Places.
+func presignByCLI(t *testing.T) []string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", presignLikeCLI)
 	command.Env = append([]string{"HOME=" + t.TempDir(), "AWS_EC2_METADATA_DISABLED=true", "PATH=/usr/bin:/bin"}, presignKeys...)
@@ -148,7 +148,7 @@ func askCLI(t *testing.T) []string {
 // TestPresignPlacesAsAWS compares jobgate presign with `aws s3 presign`.
 func TestPresignPlacesAsAWS(t *testing.T) {
 	t.Parallel()
-	for i, theirs := range askCLI(t) {
+	for i, theirs := range presignByCLI(t) {
 		p := s3Places[i]
 		ours := jobgate(t, "", append(presignKeys, p.env...), "presign", "s3://"+p.bucket+"/k/a.bin")
 		if got, want := signedFor(t, ours.out), signedFor(t, theirs); got != want {

@@ -54,16 +54,16 @@ with socketserver.UnixStreamServer(sys.argv[1], Handler) as server:
 func pathWithAWS(t *testing.T) string {
 	t.Helper()
 	path := "/usr/bin:" + os.Getenv("PATH")
-	if aws := awsOnce(t); aws != "" {
+	if aws := folderWithAWS(t); aws != "" {
 		return aws + ":" + path
 	}
 	t.Log("each aws command starts a new AWS CLI process")
 	return path
 }
 
-// awsOnce returns a folder with a program named aws. It runs this machine's AWS CLI by forkingAWS, because starting the CLI
-// is slower than its work. awsOnce returns "" if the system's Python cannot import the CLI.
-func awsOnce(t *testing.T) string {
+// folderWithAWS returns a folder with a program named aws. It runs this machine's AWS CLI by forkingAWS, because starting the CLI
+// is slower than its work. folderWithAWS returns "" if the system's Python cannot import the CLI.
+func folderWithAWS(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
 	socket := filepath.Join(folder, "aws.sock")

@@ -15,14 +15,14 @@ func TestBenchInterrupted(t *testing.T) {
 	t.Parallel()
 	f := func(status, code int, want string) {
 		t.Helper()
-		var asked atomic.Int64
+		var requests atomic.Int64
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
-			asked.Add(1)
+			requests.Add(1)
 		}))
 		t.Cleanup(server.Close)
 		d := startDaemon(t, nil, "bench", "--rate", "50/s", "--connections", "2", "--warmup", "0s", "--duration", "1h", server.URL+"/x?token=hush")
-		eventually(t, func() string { return strings.Repeat("x", int(min(asked.Load(), 20))) }, strings.Repeat("x", 20))
+		eventually(t, func() string { return strings.Repeat("x", int(min(requests.Load(), 20))) }, strings.Repeat("x", 20))
 		d.Signal(syscall.SIGINT)
 		if got := d.Wait(); got != code {
 			t.Errorf("answers %d: exit %d, want %d", status, got, code)

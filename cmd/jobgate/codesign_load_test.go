@@ -28,16 +28,16 @@ func memoryOf(t *testing.T, pid int, line string) int {
 	return kib >> 10
 }
 
-// callsAtOnce is how many jobs are created concurrently: JOBGATE_TEST_CODESIGN_CALLS, or as many as a busy machine handles.
-func callsAtOnce() int {
+// concurrentCalls is how many jobs are created concurrently: JOBGATE_TEST_CODESIGN_CALLS, or as many as a busy machine handles.
+func concurrentCalls() int {
 	if n, err := strconv.Atoi(os.Getenv("JOBGATE_TEST_CODESIGN_CALLS")); err == nil {
 		return n
 	}
 	return 200
 }
 
-// createPatiently creates a job, and retries each 503 after its Retry-After.
-func (s *codeSite) createPatiently(id, document string) error {
+// createWithRetry creates a job, and retries each 503 after its Retry-After.
+func (s *codeSite) createWithRetry(id, document string) error {
 	body := fmt.Sprintf(`{"targets":["arn:aws:iot:us-east-1:000000000000:thing/sensor-1"],"document":%q,"presignedUrlConfig":{"roleArn":%q,"expiresInSec":120}}`, document, richARN)
 	for deadline := time.Now().Add(3 * time.Minute); ; {
 		status, header, text := s.send(operatorKey, "iot", "control", "PUT", "/jobs/"+id, body)
@@ -48,18 +48,18 @@ func (s *codeSite) createPatiently(id, document string) error {
 		case status != 503 || err != nil || time.Now().After(deadline):
 			return fmt.Errorf("%s: %d %v %s", id, status, header, text)
 		}
-		s.comeBack.Add(1)
+		s.retried.Add(1)
 		time.Sleep(time.Duration(seconds) * time.Second)
 	}
 }
 
-// createAtOnce creates jobs for one file by concurrent calls.
-func (s *codeSite) createAtOnce(calls int, name, key, version string) {
+// createConcurrently creates jobs for one file by concurrent calls.
+func (s *codeSite) createConcurrently(calls int, name, key, version string) {
 	s.t.Helper()
 	var group sync.WaitGroup
 	for i := range calls {
 		group.Go(func() {
-			if err := s.createPatiently(fmt.Sprintf("%s-%d", name, i), s.text(key, version)); err != nil {
+			if err := s.createWithRetry(fmt.Sprintf("%s-%d", name, i), s.text(key, version)); err != nil {
 				s.t.Error(err)
 			}
 		})
@@ -75,15 +75,15 @@ func TestCodeSignLarge(t *testing.T) {
 	const size = 192 << 20
 	version := s.minio.PutObject(t, s.bucket, "firmware/large.bin", make([]byte, size))
 	idle := memoryOf(t, s.d.Cmd.Process.Pid, "VmRSS")
-	calls := callsAtOnce()
-	s.createAtOnce(calls, "small", "firmware/v7.bin", s.new)
+	calls := concurrentCalls()
+	s.createConcurrently(calls, "small", "firmware/v7.bin", s.new)
 	small := memoryOf(t, s.d.Cmd.Process.Pid, "VmHWM")
 	reads := func() int { return s.proxy.Count("GET", "/"+s.bucket+"/firmware/large.bin") }
 	began := time.Now()
-	s.createAtOnce(calls, "large", "firmware/large.bin", version)
+	s.createConcurrently(calls, "large", "firmware/large.bin", version)
 	peak := memoryOf(t, s.d.Cmd.Process.Pid, "VmHWM")
 	t.Logf("%d MiB idle, at most %d MiB for a small object, %d MiB while %d MiB were signed for %d jobs, in %v; %d answers were 503",
-		idle, small, peak, size>>20, calls, time.Since(began).Round(time.Millisecond), s.comeBack.Load())
+		idle, small, peak, size>>20, calls, time.Since(began).Round(time.Millisecond), s.retried.Load())
 	if n := reads(); n != 1 || s.reads() != 1 {
 		t.Errorf("%d reads of the large object, %d of the small one, want 1 each", n, s.reads())
 	}

@@ -76,7 +76,7 @@ type codeSite struct {
 	key      string // the key file
 	public   crypto.PublicKey
 	old, new string       // versions of firmware/v7.bin
-	comeBack atomic.Int64 // 503 answers that createPatiently retried
+	retried  atomic.Int64 // 503 answers that createWithRetry retried
 }
 
 const codeSignConfig = `
@@ -290,9 +290,9 @@ func TestCodeSign(t *testing.T) {
 	s.stop()
 }
 
-// TestCodeSignStrangers: untrusted text never causes a signature: a sidecar's request, a backend's answer, a device's
+// TestCodeSignUntrusted: untrusted text never causes a signature: a sidecar's request, a backend's answer, a device's
 // statusDetails, the value of a parameter. If the setting allows it, the first two get signatures that are already stored.
-func TestCodeSignStrangers(t *testing.T) {
+func TestCodeSignUntrusted(t *testing.T) {
 	t.Parallel()
 	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
 	s.minio.EnableVersioning(t, s.bucket)

@@ -36,8 +36,8 @@ const guarded = `{
 	"memory": "low"
 }`
 
-// rights returns the rights that c grants. Removing text from a configuration must never add a right.
-func rights(c *Config) map[string]bool {
+// grantedRights returns the rights that c grants. Removing text from a configuration must never add a right.
+func grantedRights(c *Config) map[string]bool {
 	all := map[string]bool{}
 	add := func(holds bool, format string, args ...any) {
 		if holds {
@@ -90,9 +90,9 @@ func rights(c *Config) map[string]bool {
 // alias marks a YAML alias without an anchor in a generated file.
 const alias = "DANGLING ALIAS"
 
-// spoil makes a mistake at one place of the tree, chosen by r, and describes it. It misspells keys, and replaces values by
+// addMistake makes a mistake at one place of the tree, chosen by r, and describes it. It misspells keys, and replaces values by
 // null, an empty value or a dangling alias.
-func spoil(r *rand.Rand, tree any, where string) (how string) {
+func addMistake(r *rand.Rand, tree any, where string) (how string) {
 	switch t := tree.(type) {
 	case map[string]any:
 		keys := slices.Sorted(maps.Keys(t))
@@ -102,7 +102,7 @@ func spoil(r *rand.Rand, tree any, where string) (how string) {
 		key := keys[r.IntN(len(keys))]
 		inner := t[key]
 		if isBranch(inner) && r.IntN(3) > 0 {
-			return spoil(r, inner, strictyaml.Join(where, key))
+			return addMistake(r, inner, strictyaml.Join(where, key))
 		}
 		switch n := r.IntN(8); n {
 		case 0:
@@ -111,8 +111,8 @@ func spoil(r *rand.Rand, tree any, where string) (how string) {
 			delete(t, key)
 			return fmt.Sprintf("%s misspelled %s", strictyaml.Join(where, key), name)
 		default:
-			if t[key] = nothing(n); n >= 5 {
-				t[key] = emptied(inner)
+			if t[key] = missingValue(n); n >= 5 {
+				t[key] = emptyOf(inner)
 			}
 			return fmt.Sprintf("%s = %v", strictyaml.Join(where, key), t[key])
 		}
@@ -123,9 +123,9 @@ func spoil(r *rand.Rand, tree any, where string) (how string) {
 		i := r.IntN(len(t))
 		at := where + "[" + strconv.Itoa(i) + "]"
 		if isBranch(t[i]) && r.IntN(4) > 0 {
-			return spoil(r, t[i], at)
+			return addMistake(r, t[i], at)
 		}
-		t[i] = nothing(r.IntN(8))
+		t[i] = missingValue(r.IntN(8))
 		return fmt.Sprintf("%s = %v", at, t[i])
 	}
 	return "nothing"
@@ -139,13 +139,13 @@ func isBranch(v any) bool {
 	return false
 }
 
-// nothing returns the nth kind of missing value.
-func nothing(n int) any {
+// missingValue returns the nth kind of missing value.
+func missingValue(n int) any {
 	return []any{nil, "", []any{}, map[string]any{}, alias, []any{nil}, []any{""}, []any{alias}}[n]
 }
 
-// emptied returns the empty value of v's kind.
-func emptied(v any) any {
+// emptyOf returns the empty value of v's kind.
+func emptyOf(v any) any {
 	switch v.(type) {
 	case map[string]any:
 		return map[string]any{}
@@ -175,7 +175,7 @@ func TestAbsenceIsNeverPermission(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed := rights(&loaded.Config)
+	allowed := grantedRights(&loaded.Config)
 	r := rand.New(rand.NewPCG(1, 2))
 	refused, accepted := 0, 0
 	for range 1500 {
@@ -185,7 +185,7 @@ func TestAbsenceIsNeverPermission(t *testing.T) {
 		}
 		var how []string
 		for range 1 + r.IntN(2) {
-			how = append(how, spoil(r, tree, ""))
+			how = append(how, addMistake(r, tree, ""))
 		}
 		text, err := json.Marshal(tree)
 		if err != nil {
@@ -198,7 +198,7 @@ func TestAbsenceIsNeverPermission(t *testing.T) {
 			continue
 		}
 		accepted++
-		for right := range rights(&got.Config) {
+		for right := range grantedRights(&got.Config) {
 			if !allowed[right] {
 				t.Errorf("%s: grants %q", strings.Join(how, ", "), right)
 			}

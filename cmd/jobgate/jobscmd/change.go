@@ -45,7 +45,7 @@ unless --force cancels them too. The command asks for confirmation.`,
 			if force {
 				inProgress = "are canceled too"
 			}
-			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", spaced(n["QUEUED"]), spaced(n["IN_PROGRESS"]), inProgress)
+			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", withCommas(n["QUEUED"]), withCommas(n["IN_PROGRESS"]), inProgress)
 		})
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ job that has not ended. The command asks for confirmation.`,
 		job := args[0]
 		what := "delete job " + strconv.Quote(job)
 		err := r.confirm(yes, what, job, func(n counts) string {
-			return fmt.Sprintf("%s executions are deleted with it, %s of them pending. This cannot be undone.", spaced(n.total()), spaced(n.pending()))
+			return fmt.Sprintf("%s executions are deleted with it, %s of them pending. This cannot be undone.", withCommas(n.total()), withCommas(n.pending()))
 		})
 		if err != nil {
 			return err

@@ -42,13 +42,13 @@ func (f *follower) follow(d *described) (*described, error) {
 	}
 	if onTerminal {
 		screen := &live{w: out, color: os.Getenv("NO_COLOR") == ""}
-		return f.each(d, screen.draw, screen.trouble)
+		return f.each(d, screen.draw, screen.showError)
 	}
 	return f.each(d, f.line, func(err error) { f.note("jobgate: %v; trying again", err) })
 }
 
-// each polls the job and calls show, until the job ends. It calls trouble with the first error of consecutive failed polls.
-func (f *follower) each(d *described, show func(*described, pace) error, trouble func(error)) (*described, error) {
+// each polls the job and calls show, until the job ends. It calls onError with the first error of consecutive failed polls.
+func (f *follower) each(d *described, show func(*described, pace) error, onError func(error)) (*described, error) {
 	pause := f.every
 	for {
 		if d != nil {
@@ -78,7 +78,7 @@ func (f *follower) each(d *described, show func(*described, pace) error, trouble
 			return d, err
 		default:
 			if pause == f.every {
-				trouble(err)
+				onError(err)
 			}
 			d, pause = nil, min(2*pause, max(maxRetryPause, f.every))
 		}
@@ -130,7 +130,7 @@ func (p pace) String() string {
 func rate(perSecond float64) string {
 	switch {
 	case perSecond >= 10:
-		return spaced(int64(perSecond+0.5)) + " a second"
+		return withCommas(int64(perSecond+0.5)) + " a second"
 	case perSecond >= 1:
 		return fmt.Sprintf("%.1f a second", perSecond)
 	case perSecond*60 >= 1:

@@ -46,7 +46,7 @@ func (l *live) draw(d *described, p pace) error {
 	figures := make([]string, 0, len(statuses))
 	for _, s := range statuses {
 		if n[s] > 0 {
-			figures = append(figures, s+" "+spaced(n[s]))
+			figures = append(figures, s+" "+withCommas(n[s]))
 		}
 	}
 	pace := p.String()
@@ -61,8 +61,8 @@ func (l *live) draw(d *described, p pace) error {
 	)
 }
 
-// trouble shows in place of the pace that the gateway could not be reached.
-func (l *live) trouble(err error) {
+// showError shows in place of the pace that the gateway could not be reached.
+func (l *live) showError(err error) {
 	drawn := max(l.lines, 1)
 	l.lines = min(l.lines, 1)
 	_ = l.write(clean(err.Error()) + "; trying again")

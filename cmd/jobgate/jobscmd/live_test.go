@@ -63,7 +63,7 @@ func TestLive(t *testing.T) {
 	f(0, 0, 0, pace{}, "update-1  IN_PROGRESS\n["+strings.Repeat(" ", 50)+"] 0 % of 0 things ended\n\n\n")
 	f(1200, 1, 1199, pace{perSecond: 20, left: 60 * time.Second}, "update-1  IN_PROGRESS\n["+strings.Repeat("#", 25)+"!"+strings.Repeat(".", 24)+"] 50 % of 2,400 things ended\n"+
 		"SUCCEEDED 1,200  QUEUED 1,199  FAILED 1\n20 a second, about 60 s left\n")
-	l.trouble(errors.New("no route \x1b to host"))
+	l.showError(errors.New("no route \x1b to host"))
 	if got := screen(t, b.String()); !strings.HasSuffix(got, "FAILED 1\nno route \ufffd to host; trying again\n") {
 		t.Errorf("after an error:\n%s", got)
 	}
@@ -86,9 +86,9 @@ func TestWords(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	f(spaced(0), "0")
-	f(spaced(999), "999")
-	f(spaced(1234567), "1,234,567")
+	f(withCommas(0), "0")
+	f(withCommas(999), "999")
+	f(withCommas(1234567), "1,234,567")
 	f(things(1), "1 thing")
 	f(span(59*time.Second), "59 s")
 	f(span(10*time.Minute), "10 min")

@@ -63,8 +63,8 @@ func (e epoch) String() string {
 	return e.time().Format(time.RFC3339)
 }
 
-// spaced formats a number with commas between groups of three digits.
-func spaced(n int64) string {
+// withCommas formats a number with commas between groups of three digits.
+func withCommas(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
 		text = text[:at] + "," + text[at:]
@@ -77,7 +77,7 @@ func things(n int64) string {
 	if n == 1 {
 		return "1 thing"
 	}
-	return spaced(n) + " things"
+	return withCommas(n) + " things"
 }
 
 // span formats a rounded duration.

@@ -111,8 +111,8 @@ func objects(t *testing.T, files map[string]string) []object {
 	return all
 }
 
-// prove renders a chart and checks all its objects.
-func prove(t *testing.T, c *chart.Chart, v values) []object {
+// renderAndCheck renders a chart and checks all its objects.
+func renderAndCheck(t *testing.T, c *chart.Chart, v values) []object {
 	t.Helper()
 	files, err := render(c, v)
 	if err != nil {
@@ -127,7 +127,7 @@ func prove(t *testing.T, c *chart.Chart, v values) []object {
 			checkConfiguration(t, text)
 		}
 	}
-	agree(t, all)
+	checkConsistency(t, all)
 	return all
 }
 
@@ -160,7 +160,7 @@ func TestExamples(t *testing.T) {
 	for _, name := range examples {
 		t.Run(name, func(t *testing.T) {
 			v := readValues(t, "../"+name+".yaml")
-			all := prove(t, load(t, "../jobgate"), v)
+			all := renderAndCheck(t, load(t, "../jobgate"), v)
 			if len(all) < 6 {
 				t.Errorf("the chart rendered %d objects, want 6 or more", len(all))
 			}
@@ -200,7 +200,7 @@ func workload(t *testing.T, all []object, kind string) {
 func TestBackend(t *testing.T) {
 	c := load(t, "../backend")
 	c.AddDependency(load(t, "../jobgate"))
-	all := prove(t, c, values{})
+	all := renderAndCheck(t, c, values{})
 	kinds := map[string]int{}
 	for _, o := range all {
 		kinds[o.Kind]++

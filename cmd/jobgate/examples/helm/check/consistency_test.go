@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// agree checks what no schema covers: Services and policies name ports of the pod, no Service exposes the admin port,
+// checkConsistency checks what no schema covers: Services and policies name ports of the pod, no Service exposes the admin port,
 // selectors match the pod, and the pod is locked down.
-func agree(t *testing.T, all []object) {
+func checkConsistency(t *testing.T, all []object) {
 	t.Helper()
 	ports, podLabels := map[string]bool{}, values{}
 	for _, o := range all {
@@ -17,7 +17,7 @@ func agree(t *testing.T, all []object) {
 		}
 		template := at(o.raw, "spec", "template").(values)
 		podLabels = at(template, "metadata", "labels").(values)
-		selects(t, o, podLabels, at(o.raw, "spec", "selector", "matchLabels"))
+		checkSelector(t, o, podLabels, at(o.raw, "spec", "selector", "matchLabels"))
 		for _, list := range []string{"initContainers", "containers"} {
 			containers, _ := at(template, "spec", list).([]any)
 			for _, c := range containers {
@@ -27,8 +27,8 @@ func agree(t *testing.T, all []object) {
 					ports[p.(values)["name"].(string)] = true
 				}
 				if container["name"] == "jobgate" {
-					locked(t, container)
-					patient(t, container)
+					checkSecurity(t, container)
+					checkReadiness(t, container)
 				}
 			}
 		}
@@ -36,7 +36,7 @@ func agree(t *testing.T, all []object) {
 	for _, o := range all {
 		switch o.Kind {
 		case "Service":
-			selects(t, o, podLabels, at(o.raw, "spec", "selector"))
+			checkSelector(t, o, podLabels, at(o.raw, "spec", "selector"))
 			for _, p := range at(o.raw, "spec", "ports").([]any) {
 				target := p.(values)["targetPort"]
 				if name, _ := target.(string); !ports[name] || strings.Contains(name, "admin") {
@@ -45,7 +45,7 @@ func agree(t *testing.T, all []object) {
 			}
 		case "PodDisruptionBudget", "PodMonitor":
 			if len(podLabels) > 0 { // a sidecar's pod belongs to another chart
-				selects(t, o, podLabels, at(o.raw, "spec", "selector", "matchLabels"))
+				checkSelector(t, o, podLabels, at(o.raw, "spec", "selector", "matchLabels"))
 			}
 			endpoints, _ := at(o.raw, "spec", "podMetricsEndpoints").([]any)
 			for _, e := range endpoints {
@@ -54,7 +54,7 @@ func agree(t *testing.T, all []object) {
 				}
 			}
 		case "NetworkPolicy":
-			selects(t, o, podLabels, at(o.raw, "spec", "podSelector", "matchLabels"))
+			checkSelector(t, o, podLabels, at(o.raw, "spec", "podSelector", "matchLabels"))
 			for _, rule := range at(o.raw, "spec", "ingress").([]any) {
 				for _, p := range rule.(values)["ports"].([]any) {
 					if name := p.(values)["port"]; !ports[fmt.Sprint(name)] {
@@ -78,8 +78,8 @@ func at(v any, path ...string) any {
 	return v
 }
 
-// selects reports a selector that is empty or does not match the pod's labels.
-func selects(t *testing.T, o object, podLabels values, selector any) {
+// checkSelector reports a selector that is empty or does not match the pod's labels.
+func checkSelector(t *testing.T, o object, podLabels values, selector any) {
 	t.Helper()
 	m, _ := selector.(values)
 	if len(m) == 0 {
@@ -92,8 +92,8 @@ func selects(t *testing.T, o object, podLabels values, selector any) {
 	}
 }
 
-// locked reports a container with unneeded privileges or without a memory limit.
-func locked(t *testing.T, container values) {
+// checkSecurity reports a container with unneeded privileges or without a memory limit.
+func checkSecurity(t *testing.T, container values) {
 	t.Helper()
 	for key, want := range map[string]any{"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "runAsNonRoot": true} {
 		if got := at(container, "securityContext", key); got != want {
@@ -105,9 +105,9 @@ func locked(t *testing.T, container values) {
 	}
 }
 
-// patient checks that readiness uses /readyz, and that it takes at least three failed answers, Kubernetes' default
+// checkReadiness checks that readiness uses /readyz, and that it takes at least three failed answers, Kubernetes' default
 // failureThreshold, to remove a pod from its Services.
-func patient(t *testing.T, container values) {
+func checkReadiness(t *testing.T, container values) {
 	t.Helper()
 	probe, _ := container["readinessProbe"].(values)
 	if at(probe, "httpGet", "path") != "/readyz" && !strings.Contains(fmt.Sprint(at(probe, "exec", "command")), "health --ready") {

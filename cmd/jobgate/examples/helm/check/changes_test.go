@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// A turn sets one value of values.yaml to a value other than the default. in is the example to change, and also holds the
+// A change sets one value of values.yaml to a value other than the default. in is the example to change, and also holds the
 // values that must change with it.
-type turn struct {
+type change struct {
 	to   any
 	in   string // default: gateway
 	also values
@@ -29,8 +29,8 @@ var (
 
 func list(all ...any) []any { return all }
 
-// turns has a change for every value of values.yaml.
-var turns = map[string]turn{
+// changes has an entry for every value of values.yaml.
+var changes = map[string]change{
 	"mode":                                  {to: sqlite, in: postgres},
 	"replicas":                              {to: 7, in: postgres},
 	"image.repository":                      {to: "registry.example.com/other/jobgate"},
@@ -124,26 +124,26 @@ var turns = map[string]turn{
 	"monitoring.dashboard.annotations":   {to: labels},
 }
 
-// TestTurns renders the chart with a change of each value. The result must be valid, and different from before.
-func TestTurns(t *testing.T) {
+// TestChanges renders the chart with a change of each value. The result must be valid, and different from before.
+func TestChanges(t *testing.T) {
 	leaves := map[string]bool{}
 	flatten(readValues(t, "../jobgate/values.yaml"), "", leaves)
 	for _, path := range slices.Sorted(maps.Keys(leaves)) {
-		if _, ok := turns[path]; !ok {
-			t.Errorf("%s of values.yaml has no change in turns", path)
+		if _, ok := changes[path]; !ok {
+			t.Errorf("%s of values.yaml has no entry in changes", path)
 		}
 	}
-	for path, turned := range turns {
+	for path, c := range changes {
 		t.Run(path, func(t *testing.T) {
 			if !leaves[path] {
 				t.Errorf("values.yaml has no %s", path)
 			}
-			in := turned.in
+			in := c.in
 			if in == "" {
 				in = "gateway"
 			}
 			base := func() values {
-				v := copied(t, turned.also)
+				v := copied(t, c.also)
 				if in == "backend" {
 					return chartutil.CoalesceTables(v, readValues(t, "../backend/values.yaml")["jobgate"].(values))
 				}
@@ -154,7 +154,7 @@ func TestTurns(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := base()
-			set(v, strings.Split(path, "."), turned.to)
+			set(v, strings.Split(path, "."), c.to)
 			after, err := render(load(t, "../jobgate"), copied(t, v))
 			if err != nil {
 				t.Fatal(err)
@@ -164,7 +164,7 @@ func TestTurns(t *testing.T) {
 			if maps.Equal(before, after) {
 				t.Error("the change has no effect")
 			}
-			prove(t, load(t, "../jobgate"), v)
+			renderAndCheck(t, load(t, "../jobgate"), v)
 		})
 	}
 }
