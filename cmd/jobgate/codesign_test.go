@@ -84,7 +84,8 @@ codesign: {profiles: {firmware: {key_file: %q, role: rich, allow: ["arn:aws:s3::
 routes: [{path: "/templates/{jobId}", document: "file://%s/{jobId}.json", role: rich}]
 `
 
-func newCodeSite(t *testing.T) *codeSite {
+// newFirmware is newCodeSite before its gateway starts.
+func newFirmware(t *testing.T) *codeSite {
 	t.Helper()
 	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
 	s.minio.EnableVersioning(t, s.bucket)
@@ -92,6 +93,12 @@ func newCodeSite(t *testing.T) *codeSite {
 	s.new = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version two!"))
 	s.key = filepath.Join(s.folder, "firmware.pem")
 	s.public = signingKey(t, s.key, ecKey(t))
+	return s
+}
+
+func newCodeSite(t *testing.T) *codeSite {
+	t.Helper()
+	s := newFirmware(t)
 	s.write("firmware/*")
 	s.start()
 	s.operate(200, `"thingName":"sensor-1"`, "POST", "/things/sensor-1", "{}")
@@ -294,12 +301,7 @@ func TestCodeSign(t *testing.T) {
 // statusDetails, the value of a parameter. If the setting allows it, the first two get signatures that are already stored.
 func TestCodeSignUntrusted(t *testing.T) {
 	t.Parallel()
-	s := &codeSite{jobsSite: newJobsSite(t), minio: miniotest.Start(t)}
-	s.minio.EnableVersioning(t, s.bucket)
-	s.old = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version one"))
-	s.new = s.minio.PutObject(t, s.bucket, "firmware/v7.bin", []byte("version two!"))
-	s.key = filepath.Join(s.folder, "firmware.pem")
-	s.public = signingKey(t, s.key, ecKey(t))
+	s := newFirmware(t)
 	kept, unsigned := s.text("firmware/v7.bin", s.old), s.text("firmware/v7.bin", s.new)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
