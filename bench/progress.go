@@ -10,6 +10,7 @@ import (
 
 	"jobgate/bench/load/plan"
 
+	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
 
 	"jobgate/bench/report"
@@ -64,7 +65,7 @@ func barLine(l plan.Live, width int) string {
 	switch {
 	case l.Count > 0:
 		done = float64(l.Done) / float64(l.Count)
-		of = fmt.Sprintf("%s/%s", report.Count(l.Done), report.Count(l.Count))
+		of = fmt.Sprintf("%s/%s", humanize.Comma(l.Done), humanize.Comma(l.Count))
 	case l.Total > 0:
 		done = l.Elapsed.Seconds() / l.Total.Seconds()
 		of = fmt.Sprintf("%.0f/%.0f s", l.Elapsed.Seconds(), l.Total.Seconds())
@@ -73,7 +74,7 @@ func barLine(l plan.Live, width int) string {
 	if l.Timed > 0 {
 		latency = fmt.Sprintf("p50 %s  p99 %s", report.Duration(l.P50), report.Duration(l.P99))
 	}
-	figures := fmt.Sprintf("%s  %s  %s  errors %s", of, report.Rate(l.Rate), latency, report.Count(l.Failed))
+	figures := fmt.Sprintf("%s  %s  %s  errors %s", of, report.Rate(l.Rate), latency, humanize.Comma(l.Failed))
 	bar := min(barWidth, width-utf8.RuneCountInString(figures)-1)
 	if bar < 4 {
 		return cut(figures, width)

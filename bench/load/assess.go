@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"jobgate/bench/report"
 )
 
@@ -62,7 +64,7 @@ func assess(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
 	if v := res.Verified; v != nil && v.URLs == 0 {
-		warn("nothing was verified: there is no presigned URL in the %s answers looked into", report.Count(v.Documents))
+		warn("nothing was verified: there is no presigned URL in the %s answers looked into", humanize.Comma(v.Documents))
 	}
 	if res.Plan.Loop == report.ClosedLoop {
 		if g.CPUShare >= busyShare {
@@ -82,8 +84,8 @@ func assess(res *report.Result) {
 		warn("a good part of the p99 (%s) is the generator's own delay (p99 %s)", report.Duration(latency), report.Duration(lag))
 	}
 	if c := res.Counts; c.Waited > c.Intended/100 {
-		warn("%s of the requests fell due while all %s connections were busy; that wait is in their latency (see --connections)",
-			report.Share(float64(c.Waited)/float64(c.Intended)), report.Count(int64(res.Plan.Connections)))
+		warn("%s of the requests were due while all %s connections were busy; that wait is in their latency (see --connections)",
+			report.Share(float64(c.Waited)/float64(c.Intended)), humanize.Comma(int64(res.Plan.Connections)))
 	}
 }
 

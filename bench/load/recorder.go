@@ -201,8 +201,8 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 	i := report.Interval{At: (r.rotated - r.begin).Seconds(), Seconds: (now - r.rotated).Seconds(), Latency: report.NewCoarseHistogram()}
 	due := &r.due
 	if r.planned != nil {
-		// What fell due is counted by the schedule: a dispatcher that waits for a free
-		// connection takes it up later.
+		// The schedule counts the requests that were due: a dispatcher that waits for a free
+		// connection takes them later.
 		i.Intended, due = r.planned.UpTo(now), &r.follow
 	}
 	seen := due.Load()

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // ErrAssert is wrapped by the error of Asserts.Check: the run is complete, but its
@@ -140,7 +142,7 @@ func (a assert) holds(r *Result) (string, bool) {
 			}
 			return Share(r.ErrorShare()), a.compare(r.ErrorShare())
 		}
-		return Count(r.Counts.Failed), a.compare(float64(r.Counts.Failed))
+		return humanize.Comma(r.Counts.Failed), a.compare(float64(r.Counts.Failed))
 	case "rate":
 		return Rate(r.Rate()), a.compare(r.Rate())
 	}

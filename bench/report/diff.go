@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // WriteDiff writes two results side by side, a before b, with the change of each
@@ -18,7 +20,7 @@ func WriteDiff(w io.Writer, a, b *Result) error {
 	for _, what := range []func(*Result) string{
 		func(r *Result) string { return r.Plan.Target }, func(r *Result) string { return r.Plan.Scenario },
 		(*Result).Title, func(r *Result) string { return r.Plan.Names },
-		func(r *Result) string { return Count(int64(r.Plan.Connections)) + " connections" },
+		func(r *Result) string { return humanize.Comma(int64(r.Plan.Connections)) + " connections" },
 	} {
 		if x, y := what(a), what(b); x != y {
 			fmt.Fprintf(s, "A  %s\nB  %s\n", x, y)

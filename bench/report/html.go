@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 //go:embed report.html.tmpl
@@ -90,7 +92,7 @@ func (r *Result) facts() [][2]string {
 	}
 	add("Generator", Share(r.Generator.CPUShare)+" of its CPU")
 	if v := r.Verified; v != nil {
-		add("Verified", fmt.Sprintf("%s URLs in %s documents: %s opened, %s signatures recomputed, %s failed", Count(v.URLs), Count(v.Documents), Count(v.Opened), Count(v.Signatures), Count(v.Failed)))
+		add("Verified", fmt.Sprintf("%s URLs in %s documents: %s opened, %s signatures recomputed, %s failed", humanize.Comma(v.URLs), humanize.Comma(v.Documents), humanize.Comma(v.Opened), humanize.Comma(v.Signatures), humanize.Comma(v.Failed)))
 	}
 	return facts
 }

@@ -3,6 +3,8 @@ package report
 import (
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // The heads of the tables of steps and operations, which the text and the page share.
@@ -26,7 +28,7 @@ func (s *Step) cells() []string {
 // operationCells returns an operation's table row, without latencies if the generator was
 // the bottleneck.
 func (r *Result) operationCells(o Operation) []string {
-	cells := []string{o.Name, Count(o.Good), Count(o.Failed)}
+	cells := []string{o.Name, humanize.Comma(o.Good), humanize.Comma(o.Failed)}
 	for _, p := range []float64{50, 99, 99.9, 100} {
 		cell := "-"
 		if r.Generator.Limited == "" {

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // percentiles are the percentiles in the report's tables.
@@ -83,12 +85,12 @@ func (r *Result) writeHead(b *strings.Builder) {
 }
 
 func (r *Result) connectionsText() string {
-	s := fmt.Sprintf("%s, opened %s times", Count(int64(r.Plan.Connections)), Count(r.Counts.Connects))
+	s := fmt.Sprintf("%s, opened %s times", humanize.Comma(int64(r.Plan.Connections)), humanize.Comma(r.Counts.Connects))
 	if r.Counts.Reconnects > 0 {
-		s += fmt.Sprintf(" (%s reconnects)", Count(r.Counts.Reconnects))
+		s += fmt.Sprintf(" (%s reconnects)", humanize.Comma(r.Counts.Reconnects))
 	}
 	if r.Counts.Handshakes > 0 {
-		s += fmt.Sprintf(", %s TLS handshakes (%s resumed)", Count(r.Counts.Handshakes), Count(r.Counts.Resumed))
+		s += fmt.Sprintf(", %s TLS handshakes (%s resumed)", humanize.Comma(r.Counts.Handshakes), humanize.Comma(r.Counts.Resumed))
 	}
 	if r.Plan.KeepAlive < 1 {
 		s += fmt.Sprintf(", %s of requests keep theirs", Share(r.Plan.KeepAlive))
@@ -102,20 +104,20 @@ func (r *Result) writeCounts(b *strings.Builder) {
 	if r.Plan.Loop == OpenLoop {
 		fmt.Fprintf(b, ", %s offered", Rate(r.Offered()))
 	}
-	fmt.Fprintf(b, "\n  requests     %s intended, %s good, %s failed (%s)", Count(c.Intended), Count(c.Good), Count(c.Failed), Share(r.ErrorShare()))
+	fmt.Fprintf(b, "\n  requests     %s intended, %s good, %s failed (%s)", humanize.Comma(c.Intended), humanize.Comma(c.Good), humanize.Comma(c.Failed), Share(r.ErrorShare()))
 	if c.Abandoned > 0 {
-		fmt.Fprintf(b, ", %s in flight at the interrupt", Count(c.Abandoned))
+		fmt.Fprintf(b, ", %s in flight at the interrupt", humanize.Comma(c.Abandoned))
 	}
 	if c.Waited > 0 {
-		fmt.Fprintf(b, "\n               %s were due while every connection was busy", Count(c.Waited))
+		fmt.Fprintf(b, "\n               %s were due while every connection was busy", humanize.Comma(c.Waited))
 	}
 	if c.Skipped > 0 {
-		fmt.Fprintf(b, "\n               %s steps skipped: what they need was not in the answer before", Count(c.Skipped))
+		fmt.Fprintf(b, "\n               %s steps skipped: what they need was not in the answer before", humanize.Comma(c.Skipped))
 	}
 	fmt.Fprintf(b, "\n  bytes        %s in (%s/s), %s out\n", Bytes(c.BytesIn), Bytes(int64(float64(c.BytesIn)/max(r.Seconds, 1e-9))), Bytes(c.BytesOut))
 	var codes []string
 	for code, n := range c.Status {
-		codes = append(codes, fmt.Sprintf("%s: %s", code, Count(n)))
+		codes = append(codes, fmt.Sprintf("%s: %s", code, humanize.Comma(n)))
 	}
 	if len(codes) > 0 {
 		sort.Strings(codes)
@@ -123,7 +125,7 @@ func (r *Result) writeCounts(b *strings.Builder) {
 	}
 	if v := r.Verified; v != nil {
 		fmt.Fprintf(b, "  verified     %s documents, %s URLs: %s opened, %s signatures recomputed, %s failed\n",
-			Count(v.Documents), Count(v.URLs), Count(v.Opened), Count(v.Signatures), Count(v.Failed))
+			humanize.Comma(v.Documents), humanize.Comma(v.URLs), humanize.Comma(v.Opened), humanize.Comma(v.Signatures), humanize.Comma(v.Failed))
 		if v.Example != "" {
 			fmt.Fprintf(b, "               %s\n", v.Example)
 		}
@@ -234,7 +236,7 @@ func (r *Result) writeErrors(b *strings.Builder) {
 	var t table
 	t.add("errors", "count")
 	for _, e := range r.Errors {
-		t.add(e.Kind, Count(e.Count))
+		t.add(e.Kind, humanize.Comma(e.Count))
 	}
 	b.WriteString("\n")
 	t.appendTo(b)

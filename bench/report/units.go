@@ -3,6 +3,8 @@ package report
 import (
 	"strconv"
 	"time"
+
+	"github.com/dustin/go-humanize"
 )
 
 // Duration formats d with three significant digits, as in a report's tables: "812 µs".
@@ -14,19 +16,6 @@ func Duration(d time.Duration) string {
 		return figures(float64(d)/1e6) + " ms"
 	}
 	return figures(d.Seconds()) + " s"
-}
-
-// Count formats n with thousands separators.
-func Count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	first := 0 // index of the first digit
-	if n < 0 {
-		first = 1
-	}
-	for i := len(s) - 3; i > first; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 // Bytes formats n in KB, MB and so on (powers of 1000).
@@ -50,7 +39,7 @@ func Rate(f float64) string {
 	case f == 0:
 		return "0/s"
 	case f >= 999.5:
-		return Count(int64(f+0.5)) + "/s"
+		return humanize.Comma(int64(f+0.5)) + "/s"
 	case f < 0.0995:
 		return strconv.FormatFloat(f, 'g', 3, 64) + "/s"
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"jobgate/bench/report"
 )
 
@@ -33,7 +35,7 @@ func describeNames(what string, n Names) string {
 	if n.Count == 1 {
 		return "1 of " + what
 	}
-	s := report.Count(int64(n.Count)) + " " + what
+	s := humanize.Comma(int64(n.Count)) + " " + what
 	if n.First > 0 {
 		s += fmt.Sprintf(" from %d on", n.First)
 	}

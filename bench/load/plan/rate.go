@@ -184,7 +184,7 @@ func (c *DueCounter) Next() time.Duration { return c.next }
 // Left returns how many of the most are still to come.
 func (c *DueCounter) Left() int64 { return c.left }
 
-// UpTo returns how many more fell due until now.
+// UpTo returns how many more requests were due until now.
 func (c *DueCounter) UpTo(now time.Duration) (n int64) {
 	for c.more && c.next <= now && c.next < c.end && c.left > 0 {
 		if c.next >= c.begin {

@@ -197,8 +197,11 @@ func (c *clients) handle(one *client, p packet.Packet) error {
 	switch p.Type {
 	case packet.CONNACK:
 		var ack packet.Connack
-		if err := packet.ParseConnack(p.Body, version, &ack); err != nil || ack.Reason != packet.Success {
-			return fmt.Errorf("CONNECT was refused with code %d, %w", ack.Reason, err)
+		if err := packet.ParseConnack(p.Body, version, &ack); err != nil {
+			return err
+		}
+		if ack.Reason != packet.Success {
+			return fmt.Errorf("CONNECT was refused with code %d", ack.Reason)
 		}
 		var list []packet.Subscription
 		for _, f := range c.filters(one.index) {

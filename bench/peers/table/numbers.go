@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 func Megabytes(n int64) float64 { return float64(n) / (1 << 20) }
@@ -21,11 +23,7 @@ func Percent(share float64) string {
 func Microseconds(ns float64) string { return fmt.Sprintf("%.2f µs", ns/1e3) }
 
 func Thousands(f float64) string {
-	s := fmt.Sprintf("%.0f", f)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return humanize.FormatFloat("#,###.", f)
 }
 
 func ShortDuration(ns float64) string {

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"math"
 	"testing"
 )
 
@@ -13,6 +14,9 @@ func TestRates(t *testing.T) {
 	}
 	f(Thousands(1234567.4), "1,234,567")
 	f(Thousands(999), "999")
+	f(Thousands(999.6), "1,000")
+	f(Thousands(0), "0")
+	f(Thousands(math.NaN()), "NaN")
 	f(ShortDuration(380e3), "380 µs")
 	f(ShortDuration(1.5e6), "1.50 ms")
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 )
@@ -45,7 +46,7 @@ unless --force cancels them too. The command asks for confirmation.`,
 			if force {
 				inProgress = "are canceled too"
 			}
-			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", withCommas(n["QUEUED"]), withCommas(n["IN_PROGRESS"]), inProgress)
+			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", humanize.Comma(n["QUEUED"]), humanize.Comma(n["IN_PROGRESS"]), inProgress)
 		})
 		if err != nil {
 			return err
@@ -71,7 +72,7 @@ job that has not ended. The command asks for confirmation.`,
 		job := args[0]
 		what := "delete job " + strconv.Quote(job)
 		err := r.confirm(yes, what, job, func(n counts) string {
-			return fmt.Sprintf("%s executions are deleted with it, %s of them pending. This cannot be undone.", withCommas(n.total()), withCommas(n.pending()))
+			return fmt.Sprintf("%s executions are deleted with it, %s of them pending. This cannot be undone.", humanize.Comma(n.total()), humanize.Comma(n.pending()))
 		})
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 )
 
@@ -68,7 +69,7 @@ func (r *run) failures(q request, part *limited) error {
 	err := r.pages(r.ctx, q, func() any { return new(failurePage) }, func(answer any) (bool, error) {
 		page := answer.(*failurePage)
 		for _, x := range page.Reasons {
-			reasons = append(reasons, []string{withCommas(x.Count), x.Status, orNone(x.Reason)})
+			reasons = append(reasons, []string{humanize.Comma(x.Count), x.Status, orNone(x.Reason)})
 		}
 		shown, more, err := listed(r, part, page.Failures, func(f *failure) []string {
 			return []string{f.Thing, f.Status, strconv.FormatInt(f.Number, 10), f.Updated.String(), orNone(f.Reason)}

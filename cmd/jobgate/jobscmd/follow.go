@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/mattn/go-isatty"
 )
 
@@ -130,7 +131,7 @@ func (p pace) String() string {
 func rate(perSecond float64) string {
 	switch {
 	case perSecond >= 10:
-		return withCommas(int64(perSecond+0.5)) + " a second"
+		return humanize.Comma(int64(perSecond+0.5)) + " a second"
 	case perSecond >= 1:
 		return fmt.Sprintf("%.1f a second", perSecond)
 	case perSecond*60 >= 1:

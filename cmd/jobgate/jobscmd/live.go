@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/dustin/go-humanize"
 )
 
 // live redraws a job in place on a terminal. Line wrapping is turned off, so that long lines are cut and the number of lines
@@ -46,7 +48,7 @@ func (l *live) draw(d *described, p pace) error {
 	figures := make([]string, 0, len(statuses))
 	for _, s := range statuses {
 		if n[s] > 0 {
-			figures = append(figures, s+" "+withCommas(n[s]))
+			figures = append(figures, s+" "+humanize.Comma(n[s]))
 		}
 	}
 	pace := p.String()

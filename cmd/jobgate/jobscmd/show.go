@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 )
 
@@ -134,12 +135,12 @@ func (r *run) show(d *described) error {
 		}
 	}
 	n := d.counts()
-	if err := r.printf("%-12s %s\n", "Executions", withCommas(n.total())); err != nil {
+	if err := r.printf("%-12s %s\n", "Executions", humanize.Comma(n.total())); err != nil {
 		return err
 	}
 	for _, status := range statuses {
 		if n[status] > 0 {
-			if err := r.printf("  %-11s %s\n", status, withCommas(n[status])); err != nil {
+			if err := r.printf("  %-11s %s\n", status, humanize.Comma(n[status])); err != nil {
 				return err
 			}
 		}

@@ -3,11 +3,12 @@ package jobscmd
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"github.com/dustin/go-humanize"
 )
 
 // statuses lists the statuses of executions, in display order.
@@ -63,21 +64,12 @@ func (e epoch) String() string {
 	return e.time().Format(time.RFC3339)
 }
 
-// withCommas formats a number with commas between groups of three digits.
-func withCommas(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for at := len(text) - 3; at > 0 && text[at-1] != '-'; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
-}
-
 // things formats a number of things.
 func things(n int64) string {
 	if n == 1 {
 		return "1 thing"
 	}
-	return withCommas(n) + " things"
+	return humanize.Comma(n) + " things"
 }
 
 // span formats a rounded duration.
