@@ -1,11 +1,11 @@
-# A static binary and the certificate authorities, nothing else: no shell, no package manager, not root.
+# A static binary and the CA certificates, nothing else: no shell, no package manager, no root user.
 #
 #   docker build --build-arg VERSION=v1.0.0 --build-arg REVISION=$(git rev-parse HEAD) -t jobgate .
 #   docker run --read-only -v ./jobgate.yaml:/etc/jobgate/jobgate.yaml:ro -p 8080:8080 jobgate
 #   docker run --tmpfs /tmp --network host jobgate demo
 #   docker exec NAME /jobgate store backup - > jobgate.db
 #
-# More of the like: cmd/jobgate/INSTALL.md. .ci/run image does these steps by hand where there is no engine.
+# For more, see cmd/jobgate/INSTALL.md. Without Docker, `.ci/run image` does these steps by hand.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -26,7 +26,7 @@ LABEL org.opencontainers.image.title="jobgate" \
 COPY --from=build /image /
 COPY --from=build --chown=65532:65532 /image/var/lib/jobgate /var/lib/jobgate
 USER 65532:65532
-# jobs.store is relative to it; nothing else is written.
+# A relative jobs.store is in this folder; nothing else is written.
 WORKDIR /var/lib/jobgate
 ENV JOBGATE_CONFIG=/etc/jobgate/jobgate.yaml
 EXPOSE 8080 8082 9090
