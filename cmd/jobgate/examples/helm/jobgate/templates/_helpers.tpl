@@ -24,7 +24,7 @@ helm.sh/chart: {{ printf "jobgate-%s" .Chart.Version }}
 {{ .Values.serviceAccount.name | default (ternary (include "jobgate.fullname" .) "default" .Values.serviceAccount.create) }}
 {{- end }}
 
-{{/* Whether the mode keeps jobs; empty is no. */}}
+{{/* Whether the mode includes the IoT Jobs service; empty: no. */}}
 {{- define "jobgate.jobs" -}}
 {{ if hasPrefix "jobs-" .Values.mode }}yes{{ end }}
 {{- end }}
@@ -33,13 +33,13 @@ helm.sh/chart: {{ printf "jobgate-%s" .Chart.Version }}
 {{ .Values.jobs.control.tls.secret | default .Values.devices.tls.secret }}
 {{- end }}
 
-{{/* Bytes of one connection that is held, by gateway/edge/CONNECTIONS.md: with the resident set's growth beyond the live
-heap, 4 KiB plain and 16 KiB with TLS. */}}
+{{/* The memory of one silent connection, in KiB, from gateway/edge/CONNECTIONS.md. It includes the growth of the resident set
+beyond the live heap. */}}
 {{- define "jobgate.connectionKiB" -}}
 {{ if .Values.devices.tls.secret }}16{{ else }}4{{ end }}
 {{- end }}
 
-{{/* The memory limit in MiB: the base, the cache, connections, 64 KiB for each request at once (128 KiB with its TLS
+{{/* The memory limit in MiB: the base, the cache, connections, 64 KiB for each concurrent request (128 KiB with its TLS
 records), and the jobs that jobs-sqlite keeps in memory. */}}
 {{- define "jobgate.memoryMiB" -}}
 {{- $v := .Values }}
@@ -85,7 +85,7 @@ runAsGroup: 65532
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* jobgate.yaml: what the operator wrote, and what follows from the pod. */}}
+{{/* jobgate.yaml: the operator's configuration, and the settings that follow from the pod. */}}
 {{- define "jobgate.config" -}}
 {{- $v := .Values }}
 {{- $c := deepCopy $v.config }}

@@ -14,7 +14,7 @@ metadata:
   {{- end }}
 spec:
   serviceAccountName: {{ include "jobgate.serviceAccount" . }}
-  automountServiceAccountToken: false   # it asks nothing of the cluster; IAM roles bring a token of their own
+  automountServiceAccountToken: false   # it does not use the cluster's API; IAM roles have their own token
   enableServiceLinks: false
   terminationGracePeriodSeconds: {{ add $v.drain.delay $v.drain.timeout 10 }}
   {{- with $v.imagePullSecrets }}
@@ -97,7 +97,7 @@ spec:
   {{- end }}
 {{- end }}
 
-{{/* What is under /etc/jobgate. */}}
+{{/* The files under /etc/jobgate. */}}
 {{- define "jobgate.sources" -}}
 {{- $v := .Values }}
 - configMap: {name: {{ include "jobgate.fullname" . }}}

@@ -1,4 +1,4 @@
-{{/* For a backend's own chart, which has this one as a dependency with mode: sidecar. Under its pod's spec:
+{{/* For a backend's own chart that has this chart as a dependency with mode: sidecar. In its pod's spec:
 
   initContainers:
     {{- include "jobgate.sidecar.container" .Subcharts.jobgate | nindent 4 }}
