@@ -50,7 +50,7 @@ func accept(ln net.Listener, log *slog.Logger, limit *LogLimit) (net.Conn, error
 			return nil, err
 		}
 		if limit.Allow(time.Now()) {
-			log.Warn("cannot accept a connection, and others wait; see limits.max_connections and the limit of open files (ulimit -n)", "error", err)
+			log.Warn("cannot accept a connection; new ones wait until others close; see limits.max_connections and the limit of open files (ulimit -n)", "error", err)
 		}
 		time.Sleep(acceptPause)
 	}

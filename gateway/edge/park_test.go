@@ -23,7 +23,7 @@ import (
 
 const soon = 50 * time.Millisecond // the tests' ParkAfter
 
-// parks makes a site park soon.
+// parks makes a site park connections after soon.
 func parks(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.ParkAfter = soon }
 
 func parksTLS(files edge.TLS) func(*edge.Options, *edge.HTTPOptions, *edge.Drain) {
@@ -127,7 +127,7 @@ func TestParkedRequests(t *testing.T) {
 		if n := strings.Count(string(got), "HTTP/1.1 200"); n != strings.Count(sent, "GET") && strings.HasPrefix(want, "HTTP/1.1 200") {
 			t.Errorf("%s: %d answers", what, n)
 		}
-		eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+		eventually(t, "it is closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 	}
 	f("nothing, then closed", "", "")
 	f("pipelined", get+get+get, "HTTP/1.1 200 ")
@@ -205,7 +205,7 @@ func TestParkedHalfRecord(t *testing.T) {
 			} else if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
 				t.Errorf("at the end of the idle time: %q, %v", got, err)
 			}
-			eventually(t, "it is gone", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+			eventually(t, "it is closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 		})
 	}
 	f("parked, the rest arrives", true, true)
@@ -243,7 +243,7 @@ func TestEviction(t *testing.T) {
 		ask(t, conns[i], get, "/")
 		s.parked(t, float64(i+1))
 	}
-	ask(t, conns[0], get, "/") // parked the shortest now
+	ask(t, conns[0], get, "/") // now the last one parked
 	s.parked(t, 3)
 	newer := s.dial(t)
 	ask(t, newer, get, "/")

@@ -83,7 +83,7 @@ func (s *storm) run(name int) error {
 		if err != nil {
 			return err
 		}
-		err = s.live(c, name)
+		err = s.use(c, name)
 		_ = c.raw.Close()
 		if err != nil {
 			return fmt.Errorf("request %d of %v: %w", c.next, c.raw.LocalAddr(), err)
@@ -99,8 +99,8 @@ func pause() {
 	}
 }
 
-// live uses one connection until it ends.
-func (s *storm) live(c *client, name int) error {
+// use sends requests on one connection until it ends.
+func (s *storm) use(c *client, name int) error {
 	for s.running() {
 		n := 1
 		if rand.N(4) == 0 {
