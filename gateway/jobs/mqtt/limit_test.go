@@ -16,7 +16,7 @@ import (
 )
 
 // TestConnectionLimit floods a full listener. Connections without a CONNECT are closed without a byte and end no other
-// connection; a valid CONNECT replaces the device that was silent the longest, if there is one; active devices go on.
+// connection; a valid CONNECT replaces the device that was silent the longest, if there is one; active devices stay connected.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
 	const limit, asking, parkAfter = 20, 10, time.Minute // none is evicted before it was silent for 6 s
