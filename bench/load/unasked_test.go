@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jobgate/bench/load/socket"
+	"jobgate/gateway/servertest"
 )
 
 const requestTimeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -22,11 +23,7 @@ const requestTimeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nCon
 // waitUnasked waits until the target's unsolicited data, or its close, has arrived.
 func waitUnasked(t *testing.T, c *conn) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !c.unasked(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("the target's data or close is not detected")
-		}
-	}
+	servertest.Eventually(t, "the target's data or close is detected", c.unasked)
 }
 
 func TestUnasked(t *testing.T) {

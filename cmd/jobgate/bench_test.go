@@ -22,7 +22,7 @@ func TestBenchInterrupted(t *testing.T) {
 		}))
 		t.Cleanup(server.Close)
 		d := startDaemon(t, nil, "bench", "--rate", "50/s", "--connections", "2", "--warmup", "0s", "--duration", "1h", server.URL+"/x?token=hush")
-		eventually(t, func() string { return strings.Repeat("x", int(min(requests.Load(), 20))) }, strings.Repeat("x", 20))
+		awaitText(t, func() string { return strings.Repeat("x", int(min(requests.Load(), 20))) }, strings.Repeat("x", 20))
 		d.Signal(syscall.SIGINT)
 		if got := d.Wait(); got != code {
 			t.Errorf("answers %d: exit %d, want %d", status, got, code)

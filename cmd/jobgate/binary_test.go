@@ -5,9 +5,9 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"jobgate/cmd/jobgate/gatetest"
+	"jobgate/gateway/servertest"
 )
 
 // binary is the path of the command that TestMain builds. The tests run it as a user would.
@@ -47,18 +47,17 @@ func startDaemon(t *testing.T, env []string, args ...string) *gatetest.Process {
 	return gatetest.Start(t, command(t, env, args...))
 }
 
-// eventually waits until read returns text that contains want.
-func eventually(t *testing.T, read func() string, want string) string {
+// awaitText waits until read returns text that contains want, and returns that text.
+func awaitText(t *testing.T, read func() string, want string) (text string) {
 	t.Helper()
-	deadline := time.Now().Add(3 * time.Minute)
-	for {
-		text := read()
-		if strings.Contains(text, want) {
-			return text
+	defer func() {
+		if t.Failed() {
+			t.Logf("waited for %q in:\n%s", want, text)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting for %q in:\n%s", want, text)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	}()
+	servertest.Eventually(t, "the text has come", func() bool {
+		text = read()
+		return strings.Contains(text, want)
+	})
+	return text
 }

@@ -154,7 +154,7 @@ func TestCodeSignKMS(t *testing.T) {
 		return text + strings.Replace(fmt.Sprintf(codeSignConfig, s.key, s.bucket, s.folder), "key_file: \""+s.key+`"`, "kms_key: \""+arn+`"`, 1)
 	})
 	s.d = startDaemon(t, append(s.proxy.Env(), "AWS_ENDPOINT_URL_KMS="+kms.URL), "serve", "--config", s.folder+"/jobgate.yaml")
-	eventually(t, func() string { _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/readyz"); return body }, `"ready":true`)
+	awaitText(t, func() string { _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/readyz"); return body }, `"ready":true`)
 	code := func(text string) { refuse.Store(&text) }
 
 	code("ThrottlingException")

@@ -53,7 +53,7 @@ func TestCodeSignTemplates(t *testing.T) {
 	if status, _, body := s.template("slow"); status != 503 || !strings.Contains(body, "not available now") {
 		t.Errorf("a slow signature: %d %s", status, body)
 	}
-	eventually(t, func() string { return s.templateVersion("slow") }, s.old)
+	awaitText(t, func() string { return s.templateVersion("slow") }, s.old)
 	if n := s.reads(); n != 1 {
 		t.Errorf("%d reads of a slow object, want 1", n)
 	}
@@ -68,13 +68,13 @@ func TestCodeSignTemplates(t *testing.T) {
 		}
 		return s.d.Log.String()
 	}
-	eventually(t, failed, `msg="cannot sign an object"`)
+	awaitText(t, failed, `msg="cannot sign an object"`)
 	if status, _, body := s.template("fresh"); status != 503 {
 		t.Errorf("a new template without S3: %d %s", status, body)
 	}
 	s.proxy.Play(miniotest.Faults{})
 	s.proxy.Resume(t)
-	eventually(t, func() string { return s.templateVersion("slow") }, s.new)
+	awaitText(t, func() string { return s.templateVersion("slow") }, s.new)
 
 	// A parameter of the route is text, not a document.
 	before := s.reads()
@@ -118,7 +118,7 @@ func TestCodeSignKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.reload(200)
-	eventually(t, s.d.Log.String, "has mode 0644: others than its owner may use it; chmod 600")
+	awaitText(t, s.d.Log.String, "has mode 0644: others than its owner may use it; chmod 600")
 	s.verify("old", "version one", s.old, s.public)
 	if log := s.d.Log.String(); strings.Contains(log, strings.Split(string(text), "\n")[1]) {
 		t.Error("the log contains the key")

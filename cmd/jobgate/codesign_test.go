@@ -240,9 +240,9 @@ func TestCodeSign(t *testing.T) {
 	}
 	public := signingKey(t, s.key, rsaKey)
 	s.reload(200)
-	eventually(t, func() string { _, d, _ := s.fetch("old"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
+	awaitText(t, func() string { _, d, _ := s.fetch("old"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
 	s.verify("old", "version one", s.old, public)
-	eventually(t, func() string { _, d, _ := s.fetch("new"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
+	awaitText(t, func() string { _, d, _ := s.fetch("new"); return d.Sig.SignatureAlgorithm }, codesign.SHA256WithRSA)
 	if n := s.reads() - before; n != 1 { // the download by the URL
 		t.Errorf("%d reads after the change of key, want 1", n)
 	}
@@ -269,7 +269,7 @@ func TestCodeSign(t *testing.T) {
 		t.Errorf("outside allow: %d %s", status, body)
 	}
 	// The log says why. Such lines are rate-limited.
-	eventually(t, func() string { _, _, _ = s.fetch("old"); return s.d.Log.String() }, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket)
+	awaitText(t, func() string { _, _, _ = s.fetch("old"); return s.d.Log.String() }, "no profile of codesign.profiles allows arn:aws:s3:::"+s.bucket)
 	s.write("firmware/*")
 	s.reload(200)
 	s.verify("old", "version one", s.old, s.public)
@@ -289,7 +289,7 @@ func TestCodeSign(t *testing.T) {
 	// After a restart, running jobs still have their signatures; the objects are not read again.
 	before = s.reads()
 	s.start()
-	eventually(t, func() string { status, _, _ := s.fetch("new"); return fmt.Sprint(status) }, "200")
+	awaitText(t, func() string { status, _, _ := s.fetch("new"); return fmt.Sprint(status) }, "200")
 	s.verify("new", "version two!", s.new, s.public)
 	if n := s.reads() - before; n != 1 { // the download
 		t.Errorf("%d reads after a restart, want 1", n)

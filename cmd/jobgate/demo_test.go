@@ -29,7 +29,7 @@ func TestDemo(t *testing.T) {
 	requirePrograms(t, "curl", "aws", "openssl", "mosquitto_sub", "mosquitto_rr", "mosquitto_pub")
 	// AWS settings of the environment must not matter, because the demo has its own account.
 	d := startDaemon(t, []string{"AWS_PROFILE=nobody", "AWS_REGION=nowhere", "JOBGATE_LISTEN=wrong"}, append([]string{"demo"}, anyPort...)...)
-	text := eventually(t, d.Out.String, "Ctrl-C ends the demo.")
+	text := awaitText(t, d.Out.String, "Ctrl-C ends the demo.")
 	folder := t.TempDir()
 	answers := paste(t, folder, text)
 	f := func(command int, want ...string) {

@@ -52,7 +52,7 @@ func TestSignedDevices(t *testing.T) {
 	}
 	f(sensorKey, data, "listen", "/things/sensor-1/jobs/first", 200, "")
 	gatetest.WriteFile(t, s.folder, "keys.yaml", keysFile(operatorKey))
-	eventually(t, func() string {
+	awaitText(t, func() string {
 		_, body := s.ask(sensorKey, data, "listen", "GET", "/things/sensor-1/jobs/first", "")
 		return body
 	}, "UnrecognizedClientException")
@@ -112,8 +112,8 @@ func TestWatch(t *testing.T) {
 	url := "http://" + s.d.Address("control")
 	all := startDaemon(t, env, "jobs", "watch", "--endpoint-url", url)
 	one := startDaemon(t, env, "jobs", "watch", "--config", filepath.Join(s.folder, "jobgate.yaml"), "--set", "control="+s.d.Address("control"), "--job-id", "other", "--json")
-	eventually(t, all.Log.String, "following the jobs of "+url+"\n")
-	eventually(t, one.Log.String, "following the jobs of "+url+"\n")
+	awaitText(t, all.Log.String, "following the jobs of "+url+"\n")
+	awaitText(t, one.Log.String, "following the jobs of "+url+"\n")
 	change := func(listener, method, path, body string) {
 		t.Helper()
 		if status, text := s.ask(operator, "iot", listener, method, path, body); status != 200 {
@@ -124,14 +124,14 @@ func TestWatch(t *testing.T) {
 	change("control", "POST", "/things/sensor-1", "{}")
 	change("control", "PUT", "/jobs/first", target)
 	change("listen", "POST", "/things/sensor-1/jobs/first", `{"status":"SUCCEEDED"}`)
-	eventually(t, all.Out.String, "Z job.completed first COMPLETED SUCCEEDED=1\n")
+	awaitText(t, all.Out.String, "Z job.completed first COMPLETED SUCCEEDED=1\n")
 	for _, want := range []string{"Z job.created first IN_PROGRESS", "Z execution.updated first sensor-1 SUCCEEDED number=1 version=2\n"} {
 		if !strings.Contains(all.Out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, all.Out)
 		}
 	}
 	change("control", "PUT", "/jobs/other", target)
-	if text := eventually(t, one.Out.String, `"jobId":"other"`); !strings.HasPrefix(text, `{"type":"job.created","time":"`) || strings.Contains(text, "first") {
+	if text := awaitText(t, one.Out.String, `"jobId":"other"`); !strings.HasPrefix(text, `{"type":"job.created","time":"`) || strings.Contains(text, "first") {
 		t.Errorf("--job-id --json: %s", text)
 	}
 

@@ -87,7 +87,7 @@ func (s *jobsSite) configure(change func(string) string) {
 func (s *jobsSite) start() {
 	s.t.Helper()
 	s.d = startDaemon(s.t, s.proxy.Env(), "serve", "--config", filepath.Join(s.folder, "jobgate.yaml"))
-	eventually(s.t, func() string { _, body := fetch(s.t, "GET", "http://"+s.d.Address("admin")+"/readyz"); return body }, `"ready":true`)
+	awaitText(s.t, func() string { _, body := fetch(s.t, "GET", "http://"+s.d.Address("admin")+"/readyz"); return body }, `"ready":true`)
 }
 
 func (s *jobsSite) stop() {
@@ -246,7 +246,7 @@ func TestJobs(t *testing.T) {
 	s.d.Signal(syscall.SIGKILL) // answered changes are on disk
 	_ = s.d.Wait()
 	s.start()
-	eventually(t, func() string { _, body := s.ask(operatorKey, "iot", "control", "GET", "/jobs/first", ""); return body }, `"status":"COMPLETED"`)
+	awaitText(t, func() string { _, body := s.ask(operatorKey, "iot", "control", "GET", "/jobs/first", ""); return body }, `"status":"COMPLETED"`)
 	report("poor")
 	check("$next", 200) // only sourced is left
 	if _, body := fetch(t, "GET", "http://"+s.d.Address("admin")+"/metrics"); !strings.Contains(body, `jobgate_job_executions{status="SUCCEEDED"} 2`) ||

@@ -85,7 +85,7 @@ func TestServe(t *testing.T) {
 	s := newSite(t)
 	d := startDaemon(t, testAWS, "serve", "--config", s.config, "--log-level", "info")
 	admin := "http://" + d.Address("admin")
-	eventually(t, func() string { return s.expires(d) }, "10m0s")
+	awaitText(t, func() string { return s.expires(d) }, "10m0s")
 
 	if r := jobgate(t, "", nil, "health", "--address", d.Address("admin")); r.code != 0 || r.out != "ok\n" {
 		t.Errorf("health: %+v", r)
@@ -102,7 +102,7 @@ func TestServe(t *testing.T) {
 
 	// The gateway watches the file and reloads when it changes.
 	s.configure("11m")
-	eventually(t, func() string { return s.expires(d) }, "11m0s")
+	awaitText(t, func() string { return s.expires(d) }, "11m0s")
 
 	// An invalid file leaves the running configuration in place, and the answer says why.
 	s.configure("11days")
@@ -119,7 +119,7 @@ func TestServe(t *testing.T) {
 	// SIGHUP reloads. A change that needs a restart is refused.
 	s.configure("12m")
 	d.Signal(syscall.SIGHUP)
-	eventually(t, func() string { return s.expires(d) }, "12m0s")
+	awaitText(t, func() string { return s.expires(d) }, "12m0s")
 	gatetest.WriteFile(t, s.folder, "jobgate.yaml", strings.Replace(fmt.Sprintf(siteConfig, s.folder, "13m"), "admin: 127.0.0.1:0", "admin: 127.0.0.2:0", 1))
 	if status, body := fetch(t, "POST", admin+"/-/reload"); status != 400 || !strings.Contains(body, "cannot reload: admin changed, which needs a restart; nothing was changed") {
 		t.Errorf("reload with another admin: %d %s", status, body)
@@ -166,9 +166,9 @@ func TestConfigMap(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := startDaemon(t, append([]string{"JOBGATE_CONFIG=" + filepath.Join(mount, "jobgate.yaml")}, testAWS...), "serve")
-	eventually(t, func() string { return s.expires(d) }, "10m0s")
+	awaitText(t, func() string { return s.expires(d) }, "10m0s")
 	link("..version1")
-	eventually(t, func() string { return s.expires(d) }, "20m0s")
+	awaitText(t, func() string { return s.expires(d) }, "20m0s")
 }
 
 // TestDrain: readyz turns 503 while the gateway still serves, and a second signal ends it at once.
@@ -177,9 +177,9 @@ func TestDrain(t *testing.T) {
 	s := newSite(t)
 	d := startDaemon(t, testAWS, "serve", "--config", s.config, "--set", "drain.delay=1m")
 	admin := "http://" + d.Address("admin")
-	eventually(t, func() string { return s.expires(d) }, "10m0s")
+	awaitText(t, func() string { return s.expires(d) }, "10m0s")
 	d.Signal(syscall.SIGTERM)
-	eventually(t, func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }, `"draining":true`)
+	awaitText(t, func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }, `"draining":true`)
 	if got := s.expires(d); got != "10m0s" {
 		t.Errorf("while draining: %s", got)
 	}
@@ -247,7 +247,7 @@ drain: {delay: 0s}
 	env := append([]string{"AWS_ENDPOINT_URL_S3=" + server.URL, "AWS_ENDPOINT_URL_STS=" + server.URL}, testAWS...)
 	d := startDaemon(t, env, "serve", "--config", config)
 	var body string
-	eventually(t, func() string {
+	awaitText(t, func() string {
 		_, body = fetch(t, "GET", "http://"+d.Address("listen")+"/jobs/v7")
 		return body
 	}, "X-Amz-Security-Token=")

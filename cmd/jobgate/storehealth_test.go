@@ -20,7 +20,7 @@ func TestStoreFileGone(t *testing.T) {
 	file := gatetest.WriteFile(t, folder, "jobgate.yaml", fmt.Sprintf("listen: 127.0.0.1:0\nadmin: 127.0.0.1:0\ncontrol: 127.0.0.1:0\njobs: {enabled: true, store: %s}\n", path))
 	d := startDaemon(t, nil, "serve", "--config", file)
 	admin := "http://" + d.Address("admin")
-	eventually(t, func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }, `"store":{"kind":"sqlite","state":"ok"}`)
+	awaitText(t, func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }, `"store":{"kind":"sqlite","state":"ok"}`)
 	if _, body := fetch(t, "GET", admin+"/metrics"); !strings.Contains(body, `jobgate_lease_held{work="jobs"} 1`) {
 		t.Errorf("no lease is held in\n%s", body)
 	}
@@ -72,7 +72,7 @@ jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
 	s := &jobsSite{t: t, folder: folder, d: gatetest.Start(t, cmd)}
 	admin := "http://" + s.d.Address("admin")
 	readyz := func() string { _, body := fetch(t, "GET", admin+"/readyz"); return body }
-	eventually(t, readyz, `"store":{"kind":"sqlite","state":"ok"}`)
+	awaitText(t, readyz, `"store":{"kind":"sqlite","state":"ok"}`)
 
 	things := 0
 	create := func() (int, string) {
@@ -86,7 +86,7 @@ jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
 	if status != 503 || !strings.Contains(text, "cannot be stored") {
 		t.Fatalf("after %d things: %d %s, want 503", things, status, text)
 	}
-	body := eventually(t, func() string { create(); return readyz() }, `"state":"failing"`)
+	body := awaitText(t, func() string { create(); return readyz() }, `"state":"failing"`)
 	if !strings.Contains(body, "full") {
 		t.Errorf("/readyz does not say why: %s", body)
 	}
@@ -96,11 +96,11 @@ jobs: {enabled: true, store: %s/jobs.db, access_keys_file: %s/keys.yaml}
 	if status, text := s.ask(operatorKey, "iot", "control", "GET", "/things/t1", ""); status != 200 {
 		t.Errorf("reading an existing thing: %d %s", status, text)
 	}
-	eventually(t, s.d.Log.String, "the jobs store fails")
+	awaitText(t, s.d.Log.String, "the jobs store fails")
 
 	if err := os.Remove(fmt.Sprintf("/proc/%d/root%s/ballast", cmd.Process.Pid, disk)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() string { status, text := create(); return fmt.Sprint(status, " ", text) }, "200 ")
-	eventually(t, readyz, `"state":"ok"`)
+	awaitText(t, func() string { status, text := create(); return fmt.Sprint(status, " ", text) }, "200 ")
+	awaitText(t, readyz, `"state":"ok"`)
 }

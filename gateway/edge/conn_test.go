@@ -20,6 +20,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/servertest"
 )
 
 // site is a listener with an HTTP layer, which runs until the test ends.
@@ -99,15 +100,6 @@ func (s *site) state(t *testing.T, state string) (n float64) {
 	return gather(t, s.metrics, "jobgate_connections", state)
 }
 
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within a minute: %s", what)
-		}
-	}
-}
-
 func ok(ctx *fasthttp.RequestCtx) { ctx.SetBodyString("ok") }
 
 const get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -180,7 +172,7 @@ func TestConnectionStates(t *testing.T) {
 	s := serve(t, func(*fasthttp.RequestCtx) { <-leave }, nil)
 	f := func(what string, fresh, active, idle float64) {
 		t.Helper()
-		eventually(t, what, func() bool {
+		servertest.Eventually(t, what, func() bool {
 			return s.state(t, "fresh") == fresh && s.state(t, "active") == active && s.state(t, "idle") == idle
 		})
 	}
@@ -202,7 +194,7 @@ func TestConnectionStates(t *testing.T) {
 func TestConnectionLimit(t *testing.T) {
 	s := serve(t, ok, func(o *edge.Options, _ *edge.HTTPOptions, _ *edge.Drain) { o.MaxConnections = 1 })
 	first := s.dial(t)
-	eventually(t, "the first is accepted", func() bool { return s.state(t, "fresh") == 1 })
+	servertest.Eventually(t, "the first is accepted", func() bool { return s.state(t, "fresh") == 1 })
 	for range 20 { // each gets the answer, although the connection is closed at once
 		over := s.dial(t)
 		_, _ = io.WriteString(over, get)
@@ -214,7 +206,7 @@ func TestConnectionLimit(t *testing.T) {
 		t.Errorf("%v connections shed, want 20", got)
 	}
 	_ = first.Close()
-	eventually(t, "its place is free", func() bool {
+	servertest.Eventually(t, "its place is free", func() bool {
 		conn := s.dial(t)
 		defer func() { _ = conn.Close() }()
 		_, _ = io.WriteString(conn, get)
@@ -242,7 +234,7 @@ func TestDrainCutsOff(t *testing.T) {
 		for _, request := range requests {
 			_, _ = io.WriteString(s.dial(t), request)
 		}
-		eventually(t, "all are accepted", func() bool {
+		servertest.Eventually(t, "all are accepted", func() bool {
 			return s.state(t, "fresh")+s.state(t, "active") >= float64(len(requests))
 		})
 		if len(requests) == 1 && strings.Contains(requests[0], "/slow") {
@@ -267,7 +259,7 @@ func TestAnswerNeedsProgress(t *testing.T) {
 	})
 	stuck := s.dial(t)
 	_, _ = io.WriteString(stuck, get)
-	eventually(t, "the connection is closed", func() bool { return s.state(t, "active") == 0 && s.state(t, "fresh") == 0 })
+	servertest.Eventually(t, "the connection is closed", func() bool { return s.state(t, "active") == 0 && s.state(t, "fresh") == 0 })
 
 	slow := s.dial(t)
 	_, _ = io.WriteString(slow, get)
@@ -337,7 +329,7 @@ func TestPanicIsAnswered(t *testing.T) {
 	if testutil.ToFloat64(s.metrics.Panics) != 1 {
 		t.Error("the panic is not counted")
 	}
-	eventually(t, "both requests are logged", func() bool { return strings.Count(s.log.String(), "msg=request route=none") == 2 })
+	servertest.Eventually(t, "both requests are logged", func() bool { return strings.Count(s.log.String(), "msg=request route=none") == 2 })
 	log := s.log.String()
 	if !strings.Contains(log, "boom") || !strings.Contains(log, "status=500") || !strings.Contains(log, "path=/panic") || strings.Contains(log, "secret") {
 		t.Error(log)

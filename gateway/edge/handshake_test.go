@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/servertest"
 )
 
 // certificate creates a self-signed certificate for edge.test, which is its own authority.
@@ -103,7 +104,7 @@ func TestHandshakeErrors(t *testing.T) {
 	} {
 		before := gather(t, s.metrics, "jobgate_tls_handshake_errors_total", c.reason)
 		c.try(t)
-		eventually(t, c.reason+" is counted", func() bool {
+		servertest.Eventually(t, c.reason+" is counted", func() bool {
 			return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", c.reason) == before+1
 		})
 	}
@@ -113,7 +114,7 @@ func TestHandshakeErrors(t *testing.T) {
 		silent.Go(func() { sends(text)(t) })
 	}
 	silent.Wait()
-	eventually(t, "both time-outs are counted", func() bool {
+	servertest.Eventually(t, "both time-outs are counted", func() bool {
 		return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", "timeout") == before+2
 	})
 	if log := s.log.String(); !strings.Contains(log, `level=WARN msg="a TLS handshake failed" listener=listen peer=127.0.0.1:`) || !strings.Contains(log, "reason=not_tls") {
@@ -122,7 +123,7 @@ func TestHandshakeErrors(t *testing.T) {
 	if got := gather(t, s.metrics, "jobgate_tls_certificate_expiry_seconds", "listen"); got != float64(ends.Unix()) {
 		t.Errorf("the certificate expires at %v, want %d", got, ends.Unix())
 	}
-	eventually(t, "all are closed", func() bool { return s.state(t, "fresh")+s.state(t, "active")+s.state(t, "idle") == 0 })
+	servertest.Eventually(t, "all are closed", func() bool { return s.state(t, "fresh")+s.state(t, "active")+s.state(t, "idle") == 0 })
 }
 
 // TLS behind the PROXY protocol, kept alive: the server sees the connection's TLS and the client's address.

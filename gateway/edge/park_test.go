@@ -19,6 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/servertest"
 )
 
 const soon = 50 * time.Millisecond // the tests' ParkAfter
@@ -43,7 +44,7 @@ func ask(t *testing.T, conn net.Conn, request, want string) {
 
 func (s *site) parked(t *testing.T, n float64) {
 	t.Helper()
-	eventually(t, "connections are parked", func() bool { return s.state(t, "parked") == n })
+	servertest.Eventually(t, "connections are parked", func() bool { return s.state(t, "parked") == n })
 }
 
 // secure is dial with TLS. raw is the connection under TLS.
@@ -91,12 +92,12 @@ func TestParked(t *testing.T) {
 			if n := s.state(t, "idle") + s.state(t, "active") + s.state(t, "fresh"); n != 0 {
 				t.Errorf("%s: %v connections are not parked", what, n)
 			}
-			eventually(t, "no goroutine serves them", func() bool { return goroutines(t, "fasthttp.(*Server).serveConnCounted") == 0 })
+			servertest.Eventually(t, "no goroutine serves them", func() bool { return goroutines(t, "fasthttp.(*Server).serveConnCounted") == 0 })
 		}
 		for _, c := range conns {
 			_ = c.Close()
 		}
-		eventually(t, "they are closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+		servertest.Eventually(t, "they are closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 		if err := s.stop(); err != nil {
 			t.Error(err)
 		}
@@ -127,7 +128,7 @@ func TestParkedRequests(t *testing.T) {
 		if n := strings.Count(string(got), "HTTP/1.1 200"); n != strings.Count(sent, "GET") && strings.HasPrefix(want, "HTTP/1.1 200") {
 			t.Errorf("%s: %d answers", what, n)
 		}
-		eventually(t, "it is closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+		servertest.Eventually(t, "it is closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 	}
 	f("nothing, then closed", "", "")
 	f("pipelined", get+get+get, "HTTP/1.1 200 ")
@@ -196,7 +197,7 @@ func TestParkedHalfRecord(t *testing.T) {
 				time.Sleep(4 * soon) // it must not be parked meanwhile, and no event shows that
 			}
 			if rest {
-				eventually(t, "it is served", func() bool { return s.state(t, "idle") == 1 })
+				servertest.Eventually(t, "it is served", func() bool { return s.state(t, "idle") == 1 })
 				_, _ = half.Conn.Write(half.held)
 				if status, _ := answer(t, bufio.NewReader(conn)); status != 200 {
 					t.Error(status)
@@ -205,7 +206,7 @@ func TestParkedHalfRecord(t *testing.T) {
 			} else if got, err := io.ReadAll(conn); err != nil || len(got) > 0 {
 				t.Errorf("at the end of the idle time: %q, %v", got, err)
 			}
-			eventually(t, "it is closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
+			servertest.Eventually(t, "it is closed", func() bool { return s.state(t, "parked")+s.state(t, "idle") == 0 })
 		})
 	}
 	f("parked, the rest arrives", true, true)
@@ -287,7 +288,7 @@ func TestStrangersEvictNobody(t *testing.T) {
 			}
 		}()
 	}
-	eventually(t, "the unknown clients are disconnected", func() bool { return s.state(t, "active")+s.state(t, "idle") == 0 })
+	servertest.Eventually(t, "the unknown clients are disconnected", func() bool { return s.state(t, "active")+s.state(t, "idle") == 0 })
 	for _, c := range conns {
 		ask(t, c, get, "/")
 	}
@@ -295,7 +296,7 @@ func TestStrangersEvictNobody(t *testing.T) {
 		t.Errorf("%v evicted", n)
 	}
 	s.parked(t, 3)
-	eventually(t, "a known client is served", func() bool {
+	servertest.Eventually(t, "a known client is served", func() bool {
 		c := s.dial(t)
 		_, _ = io.WriteString(c, get)
 		line, err := bufio.NewReader(c).ReadString('\n')
@@ -349,7 +350,7 @@ func TestParkedReload(t *testing.T) {
 	s.parked(t, 1)
 	newer, newPair := certificate(t, time.Now().Add(2*time.Hour))
 	replace(t, map[string]string{newer.CertFile: files.CertFile, newer.KeyFile: files.KeyFile})
-	eventually(t, "the certificate is loaded", func() bool {
+	servertest.Eventually(t, "the certificate is loaded", func() bool {
 		c, err := tls.Dial("tcp", s.Addr().String(), trusting(newPair))
 		if err == nil {
 			_ = c.Close()
@@ -358,7 +359,7 @@ func TestParkedReload(t *testing.T) {
 	})
 	ask(t, conn, get, "/")
 	// The client may read the answer before the server has recorded the request's end.
-	eventually(t, "it is idle again", func() bool { return s.state(t, "active") == 0 })
+	servertest.Eventually(t, "it is idle again", func() bool { return s.state(t, "active") == 0 })
 }
 
 // A parked connection keeps the client's address from the PROXY header.

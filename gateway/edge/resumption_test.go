@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/servertest"
 )
 
 // Sessions are resumed by their tickets, also after the certificate was reloaded, and resumed connections are parked like
@@ -44,7 +45,7 @@ func TestResumedHandshake(t *testing.T) {
 	}
 	accepts := func(what string, c *tls.Config) {
 		t.Helper()
-		eventually(t, what, func() bool {
+		servertest.Eventually(t, what, func() bool {
 			conn, err := tls.Dial("tcp", s.Addr().String(), c)
 			if err != nil {
 				return false

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"jobgate/gateway/edge"
+	"jobgate/gateway/servertest"
 )
 
 // storm is a set of clients that send, pause and disconnect at random, often near the moment at which they are parked.
@@ -230,7 +231,7 @@ func TestStorm(t *testing.T) {
 			if s.most.Load() == 0 {
 				t.Error("no connection was parked")
 			}
-			eventually(t, "all are closed", func() bool {
+			servertest.Eventually(t, "all are closed", func() bool {
 				n := 0.0
 				for _, state := range []string{"fresh", "active", "idle", "parked"} {
 					n += s.site.state(t, state)

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // verdict is a testing.TB that records how a test ends.
@@ -80,6 +82,19 @@ func TestMain(m *testing.M) {
 	}
 	fmt.Println("no listener:", err)
 	os.Exit(1)
+}
+
+func TestEventually(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, asked := time.Now(), 0
+		if v := run(func(tb testing.TB) { Eventually(tb, "3", func() bool { asked++; return asked == 3 }) }); v.fatal != "" || asked != 3 {
+			t.Errorf("asked %d times, want 3; failed with %q", asked, v.fatal)
+		}
+		v := run(func(tb testing.TB) { Eventually(tb, "never", func() bool { return false }) })
+		if took := time.Since(began); !strings.Contains(v.fatal, "never") || took < patience || took > patience+time.Second {
+			t.Errorf("failed after %v with %q", took, v.fatal)
+		}
+	})
 }
 
 func TestServe(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"jobgate/cmd/jobgate/gatetest"
+	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -241,7 +242,7 @@ presign: {role: download}
 	// If the key is wrong, STS's error quotes the string to sign.
 	wrong := s.serve(config, "AWS_SECRET_ACCESS_KEY=a-wrong-key-is-a-secret-too")
 	unavailable(t, "with a wrong key", get(t, "http://"+wrong.devices+"/s3/doc"))
-	eventually(t, "the log has the error of STS", func() bool { return strings.Contains(wrong.Log.String(), "signature we calculated does not match") })
+	servertest.Eventually(t, "the log has the error of STS", func() bool { return strings.Contains(wrong.Log.String(), "signature we calculated does not match") })
 	for _, shown := range []answer{get(t, "http://"+g.admin+"/config"), get(t, "http://"+g.admin+"/readyz"), get(t, "http://"+wrong.admin+"/readyz"), get(t, "http://"+g.admin+"/metrics")} {
 		if held := logs.held(shown.body); len(held) > 0 || shown.body == "" {
 			t.Errorf("an operator's page is empty or contains the secrets %q: %s", held, shown.body)

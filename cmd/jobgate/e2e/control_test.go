@@ -15,6 +15,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"jobgate/cmd/jobgate/gatetest"
+	"jobgate/gateway/servertest"
 )
 
 var operatorKey = aws.Credentials{AccessKeyID: "AKIAOPERATOR", SecretAccessKey: "the operator's own secret"}
@@ -66,9 +67,9 @@ func TestRefusedCallers(t *testing.T) {
 		if name := res.Header.Get("X-Amzn-ErrorType"); res.StatusCode != http.StatusForbidden || name != code+"Exception" {
 			t.Errorf("%s: %s %s, want 403 %sException", what, res.Status, name, code)
 		}
-		eventually(t, what+" is counted", func() bool { return denied() == before+1 })
+		servertest.Eventually(t, what+" is counted", func() bool { return denied() == before+1 })
 		line := `level=WARN msg="request refused" status=403 error="` + code + `: `
-		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.Log.String(), line) })
+		servertest.Eventually(t, "the log has "+line, func() bool { return strings.Contains(g.Log.String(), line) })
 	}
 	unknown, wrong := operatorKey, operatorKey
 	unknown.AccessKeyID, wrong.SecretAccessKey = "AKIANOBODY", "another secret"
@@ -118,7 +119,7 @@ jobs: {enabled: true, store: $DIR/jobs.db, access_keys_file: $DIR/keys.yaml}
 		t.Error("the control plane answers without TLS")
 	}
 	renew("second")
-	eventually(t, "the control plane uses its new certificate", func() bool {
+	servertest.Eventually(t, "the control plane uses its new certificate", func() bool {
 		res, err := operate(t, servers.client(operators, "me"), http.MethodGet, "https://"+g.Address("control")+"/jobs")
 		if err != nil {
 			t.Fatalf("during the renewal of the certificate: %v", err)
@@ -142,7 +143,7 @@ func follow(t *testing.T, g *gateway, bundle string, flags ...string) {
 	env := []string{"AWS_ACCESS_KEY_ID=" + operatorKey.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + operatorKey.SecretAccessKey, "AWS_CA_BUNDLE=" + bundle}
 	watch := gatetest.Start(t, command(filepath.Dir(bundle), env, append([]string{"jobs", "watch", "--config", g.config, "--set", "control=" + g.Address("control")}, flags...)...))
 	defer watch.End(syscall.SIGKILL)
-	eventually(t, "jobgate jobs watch follows over TLS", func() bool {
+	servertest.Eventually(t, "jobgate jobs watch follows over TLS", func() bool {
 		return strings.Contains(watch.Log.String(), "following the jobs of https://"+g.Address("control"))
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"jobgate/gateway/servertest"
 )
 
 // fleet is a set of devices that send requests in a loop until they are stopped.
@@ -60,16 +62,16 @@ func TestDrain(t *testing.T) {
 
 	var quick, slow fleet
 	quick.run(16, "http://"+g.devices+"/doc", `{"url": "http://127.0.0.1:`)
-	eventually(t, "load", func() bool { return quick.answered.Load() > 500 })
+	servertest.Eventually(t, "load", func() bool { return quick.answered.Load() > 500 })
 	slow.run(4, "http://"+g.devices+"/slow", "slow but whole")
 	for range 4 {
 		<-began
 	}
 	slow.stop.Store(true) // after the current request
 	g.Signal(syscall.SIGTERM)
-	eventually(t, "readyz returns 503", func() bool { status, r := g.readyz(); return status == http.StatusServiceUnavailable && r.Draining })
+	servertest.Eventually(t, "readyz returns 503", func() bool { status, r := g.readyz(); return status == http.StatusServiceUnavailable && r.Draining })
 	before := quick.answered.Load()
-	eventually(t, "answers during the drain, with Connection: close", func() bool { return quick.answered.Load() > before && quick.closed.Load() > 0 })
+	servertest.Eventually(t, "answers during the drain, with Connection: close", func() bool { return quick.answered.Load() > before && quick.closed.Load() > 0 })
 	quick.stop.Store(true)
 	quick.devices.Wait()
 	slow.devices.Wait()
@@ -94,7 +96,7 @@ func TestSecondSignal(t *testing.T) {
 	s.file("doc.json", `{}`)
 	g := s.serve(oneDocument, "JOBGATE_DRAIN_DELAY=60s")
 	g.Signal(syscall.SIGTERM)
-	eventually(t, "the gateway drains", func() bool { return strings.Contains(g.Log.String(), "msg=draining") })
+	servertest.Eventually(t, "the gateway drains", func() bool { return strings.Contains(g.Log.String(), "msg=draining") })
 	if a := get(t, "http://"+g.devices+"/doc"); a.status != http.StatusOK {
 		t.Errorf("while draining: %d %s", a.status, a.body)
 	}

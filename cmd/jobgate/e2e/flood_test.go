@@ -98,14 +98,14 @@ func TestFilesForUpstreams(t *testing.T) {
 		g := serveWithin(t, folder, newConfig(t, folder, "upstream: [\""+backend.URL+"\"]\nlimits: {upstream_timeout: 5m, idle_timeout: 5m}\n"), ulimit)
 		shed := func() float64 { return g.metric(`jobgate_requests_shed_total{reason="connections"}`) }
 		flood(t, g.devices, 600, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
-		eventually(t, ulimit+": each connection is accepted or rejected", func() bool { return float64(held.Load())+shed() == 600 })
+		servertest.Eventually(t, ulimit+": each connection is accepted or rejected", func() bool { return float64(held.Load())+shed() == 600 })
 		if n := float64(held.Load()); n < least || n > most {
 			t.Errorf("%s: %v requests are proxied, want %v to %v", ulimit, n, least, most)
 		}
 		answers(t, "http://"+g.admin+"/healthz")
 		answers(t, "http://"+g.admin+"/metrics")
 		ended()
-		eventually(t, ulimit+": all are answered", func() bool {
+		servertest.Eventually(t, ulimit+": all are answered", func() bool {
 			return g.metric(`jobgate_request_duration_seconds_count{outcome="ok",route="proxy"}`) == float64(held.Load())
 		})
 		for _, outcome := range []string{"bad_gateway", "unavailable"} {
@@ -169,7 +169,7 @@ func TestDrainWithHangingClients(t *testing.T) {
 		go flood(t, address, 1, requests)
 	}
 	for _, listener := range []string{"listen", "sidecar", "control", "admin"} {
-		eventually(t, listener+" has hanging clients", func() bool { return g.metric(`jobgate_connections{listener="`+listener+`",state="active"}`) >= 11 })
+		servertest.Eventually(t, listener+" has hanging clients", func() bool { return g.metric(`jobgate_connections{listener="`+listener+`",state="active"}`) >= 11 })
 	}
 	began := time.Now()
 	g.Signal(syscall.SIGTERM)
@@ -265,7 +265,7 @@ func TestEveryListener(t *testing.T) {
 	for _, line := range []string{
 		`level=WARN msg="request refused" status=403 error="MissingAuthenticationToken: `, `level=DEBUG msg=request route=/doc status=200 duration=`, `msg=request route=control status=403`,
 	} {
-		eventually(t, "the log has "+line, func() bool { return strings.Contains(g.Log.String(), line) })
+		servertest.Eventually(t, "the log has "+line, func() bool { return strings.Contains(g.Log.String(), line) })
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"jobgate/cmd/jobgate/gatetest"
 )
@@ -78,14 +77,4 @@ func run(t *testing.T, folder string, env []string, args ...string) (stdout, std
 	_, _ = errs.Write([]byte(stderr)) // never fails
 	logs.watch(errs)
 	return stdout, stderr, code
-}
-
-// eventually waits until done returns true.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); !done(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting for: %s", what)
-		}
-	}
 }

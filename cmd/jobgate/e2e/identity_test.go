@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"jobgate/gateway/servertest"
 )
 
 // TestMTLS authenticates devices by certificates, and then renews the gateway's certificate.
@@ -63,7 +65,7 @@ routes: [{path: "/things/{thingName}/doc", document: "file://$DIR/doc.json"}]
 	}
 
 	renew("second")
-	eventually(t, "the gateway uses its new certificate", func() bool {
+	servertest.Eventually(t, "the gateway uses its new certificate", func() bool {
 		res, err := sensor.Get(base + "sensor-1/doc")
 		if err != nil {
 			t.Fatalf("during the renewal of the certificate: %v", err)

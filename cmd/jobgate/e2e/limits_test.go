@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"jobgate/gateway/servertest"
 )
 
 // TestLimits tests a gateway at its limits of connections and requests.
@@ -58,7 +60,7 @@ routes:
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all connections are in use", func() bool { return g.metric(`jobgate_connections{listener="listen",state="active"}`) == 3 })
+	servertest.Eventually(t, "all connections are in use", func() bool { return g.metric(`jobgate_connections{listener="listen",state="active"}`) == 3 })
 	unavailable(t, "a connection over the limit", raw(t, g.devices, half+rest))
 	if _, err := io.WriteString(halves[0], rest); err != nil {
 		t.Fatal(err)
@@ -71,7 +73,7 @@ routes:
 	}
 	client.CloseIdleConnections()
 	_, _ = halves[0].Close(), halves[1].Close()
-	eventually(t, "a connection is accepted again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
+	servertest.Eventually(t, "a connection is accepted again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
 }
 
 // TestSlowClients checks clients that send their headers more slowly than limits.read_timeout allows. On a busy machine, a
@@ -83,7 +85,7 @@ func TestSlowClients(t *testing.T) {
 	g := s.serve(oneDocument + "limits: {read_timeout: 500ms}\n")
 	f := func(what, sent string, want int) {
 		t.Helper()
-		eventually(t, what+" is answered", func() bool {
+		servertest.Eventually(t, what+" is answered", func() bool {
 			conn := dial(t, g.devices)
 			_, _ = io.WriteString(conn, sent)
 			a := readAnswer(conn)
@@ -110,7 +112,7 @@ func TestSlowClients(t *testing.T) {
 	f("a header that is too large", "GET /doc HTTP/1.1\r\nHost: x\r\nX-Big: "+strings.Repeat("x", 4096)+"\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge)
 
 	// An idle connection is closed without an answer: an unsolicited answer might be taken for the answer to the next request.
-	eventually(t, "a connection is kept alive", func() bool {
+	servertest.Eventually(t, "a connection is kept alive", func() bool {
 		conn := dial(t, g.devices)
 		answers := bufio.NewReader(conn)
 		for range 2 {

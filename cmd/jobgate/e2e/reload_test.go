@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -46,7 +47,7 @@ func TestReload(t *testing.T) {
 	reconfigure(reloadable + "presing: {expires: 8d}\n")
 	g.Signal(syscall.SIGHUP)
 	place := g.config + ":9:1: "
-	eventually(t, "the log has the error", func() bool { return strings.Contains(g.Log.String(), place) })
+	servertest.Eventually(t, "the log has the error", func() bool { return strings.Contains(g.Log.String(), place) })
 	if !strings.Contains(g.Log.String(), "cannot reload the configuration; still running with the old one") || last() != 0 {
 		t.Errorf("the metric is %v", last())
 	}
@@ -79,10 +80,10 @@ func TestReload(t *testing.T) {
 	works("after POST")
 	reconfigure(reloadable)
 	g.Signal(syscall.SIGHUP)
-	eventually(t, "SIGHUP removes the route", has(404))
+	servertest.Eventually(t, "SIGHUP removes the route", has(404))
 	works("after SIGHUP")
 	reconfigure(more)
-	eventually(t, "the gateway detects the file's change", has(200))
+	servertest.Eventually(t, "the gateway detects the file's change", has(200))
 	works("after the file's change")
 	if got := get(t, "http://"+g.admin+"/config"); !strings.Contains(got.body, "/more") {
 		t.Errorf("the current configuration: %d %s", got.status, got.body)

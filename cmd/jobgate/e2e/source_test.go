@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -48,7 +49,7 @@ func TestS3SourceStops(t *testing.T) {
 		t.Errorf("a device waited %v for a slow source although an older template is cached", took)
 	}
 	s.proxy.Play(miniotest.Faults{})
-	eventually(t, "S3 answers again", func() bool { return get(t, "http://"+g.devices+"/none").status == http.StatusNotFound })
+	servertest.Eventually(t, "S3 answers again", func() bool { return get(t, "http://"+g.devices+"/none").status == http.StatusNotFound })
 }
 
 // TestForbiddenObject reads templates with a session policy that does not allow listing the bucket, so that S3 answers 403
@@ -119,7 +120,7 @@ cache: {fresh: 0s, stale_if_error: 1h, negative: 0s}
 		f(name, 200, 200) // not modified
 		f(name, 500, 200) // stale
 		f(name, 302, 200) // not followed, stale
-		eventually(t, "the source is requested again after its failures", func() bool {
+		servertest.Eventually(t, "the source is requested again after its failures", func() bool {
 			status.Store(int64(gone))
 			return get(t, "http://"+g.devices+"/"+name).status == http.StatusNotFound // never stale
 		})

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"jobgate/gateway/servertest"
 	"jobgate/presigner/miniotest"
 )
 
@@ -51,7 +52,7 @@ func TestSTSOutage(t *testing.T) {
 	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
 	s.proxy.Play(miniotest.Faults{SessionLife: 5 * time.Second})
 	g := s.serve(oneDocument)
-	eventually(t, "the role is ready", func() bool { status, _ := g.readyz(); return status == http.StatusOK })
+	servertest.Eventually(t, "the role is ready", func() bool { status, _ := g.readyz(); return status == http.StatusOK })
 	s.proxy.Play(miniotest.Faults{SessionLife: 5 * time.Second, STS: miniotest.Fault{Outage: miniotest.Reset}})
 	end := time.Unix(int64(g.metric(`jobgate_role_session_expiry_seconds{role="download"}`)), 0)
 
@@ -77,7 +78,7 @@ func TestSTSOutage(t *testing.T) {
 		t.Errorf("readyz: %d %+v", status, r)
 	}
 	s.proxy.Play(miniotest.Faults{})
-	eventually(t, "documents are served again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
+	servertest.Eventually(t, "documents are served again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
 	if status, r := g.readyz(); status != http.StatusOK || !r.Ready {
 		t.Errorf("readyz after the outage: %d %+v", status, r)
 	}
@@ -110,7 +111,7 @@ func TestColdStartWithoutSTS(t *testing.T) {
 	}
 	s.proxy.Resume(t)
 	var a answer
-	eventually(t, "documents are served", func() bool { a = get(t, "http://"+g.devices+"/doc"); return a.status == http.StatusOK })
+	servertest.Eventually(t, "documents are served", func() bool { a = get(t, "http://"+g.devices+"/doc"); return a.status == http.StatusOK })
 	if file := get(t, a.document(t)["url"]); file.status != http.StatusOK {
 		t.Errorf("GET: %d %s", file.status, file.body)
 	}
@@ -131,7 +132,7 @@ roles:
   good: {arn: "arn:aws:iam::123456789012:role/good", session_duration: 15m, allow: ["arn:aws:s3:::$BUCKET/*"]}
   bad: {arn: "arn:aws:iam::123456789012:role/bad", session_duration: 2h, allow: ["arn:aws:s3:::$BUCKET/*"]}
 `)
-	eventually(t, "ready", func() bool { status, _ := g.readyz(); return status == http.StatusOK })
+	servertest.Eventually(t, "ready", func() bool { status, _ := g.readyz(); return status == http.StatusOK })
 	unavailable(t, "the failing role", get(t, "http://"+g.devices+"/bad"))
 	if a := get(t, get(t, "http://"+g.devices+"/good").document(t)["url"]); a.status != http.StatusOK {
 		t.Errorf("the other role: %d %s", a.status, a.body)
@@ -150,5 +151,5 @@ roles:
 		t.Errorf("the failing role's session ends at %v", end)
 	}
 	s.proxy.Play(miniotest.Faults{})
-	eventually(t, "the role works again", func() bool { return get(t, "http://"+g.devices+"/bad").status == http.StatusOK })
+	servertest.Eventually(t, "the role works again", func() bool { return get(t, "http://"+g.devices+"/bad").status == http.StatusOK })
 }

@@ -13,6 +13,8 @@ import (
 	collector "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"jobgate/gateway/servertest"
 )
 
 // spans is an OpenTelemetry collector that keeps the spans it receives.
@@ -56,7 +58,7 @@ func newCollector(t *testing.T) *spans {
 func (s *spans) of(t *testing.T, trace, name string) map[string]*tracepb.Span {
 	t.Helper()
 	var found map[string]*tracepb.Span
-	eventually(t, "the collector has "+name+" of trace "+trace, func() bool {
+	servertest.Eventually(t, "the collector has "+name+" of trace "+trace, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		found = map[string]*tracepb.Span{}

@@ -100,11 +100,7 @@ func (s *site) file(name, text string) string {
 // eventually waits until done returns true.
 func (s *site) eventually(what string, done func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("not within two minutes: %s", what)
-		}
-	}
+	servertest.Eventually(s.t, what, done)
 }
 
 // operate performs an operation of the control plane as an operator, and returns the answer's members.

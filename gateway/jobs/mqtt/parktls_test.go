@@ -4,12 +4,14 @@ package mqtt_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"slices"
 	"testing"
 	"time"
 
 	"jobgate/gateway/jobs/mqtt/packet"
+	"jobgate/gateway/servertest"
 )
 
 const parkSoon = 50 * time.Millisecond
@@ -17,11 +19,7 @@ const parkSoon = 50 * time.Millisecond
 // parks waits until at most but connections have a goroutine.
 func parks(t *testing.T, but int) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); serving(t) > but; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%d connections still have a goroutine, %d may", serving(t), but)
-		}
-	}
+	servertest.Eventually(t, fmt.Sprintf("at most %d connections have a goroutine", but), func() bool { return serving(t) <= but })
 }
 
 // halves is a connection that sends a part of each write, and the rest on request.
