@@ -78,7 +78,7 @@ type ControlTLS struct {
 
 // Auth says who a device is. Its name must equal the path's {thingName}, else 403.
 type Auth struct {
-	// `none` is the default when `listen` is on loopback; elsewhere the mode must be written out.
+	// `none` is the default when `listen` is on loopback; elsewhere the mode must be set explicitly.
 	Mode string `yaml:"mode" enum:"mtls|sigv4|header|none"`
 	// With mtls: where the certificate holds the thing's name.
 	ThingName string `yaml:"thing_name" default:"subject_cn" enum:"subject_cn|san_dns|san_uri"`

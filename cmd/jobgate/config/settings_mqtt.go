@@ -61,7 +61,7 @@ type MQTTTLS struct {
 
 // MQTTAuth says how an MQTT device is identified.
 type MQTTAuth struct {
-	// `mtls`: the certificate names the thing. `none`: the client id does; the default on loopback, elsewhere it must be written out.
+	// `mtls`: the certificate names the thing. `none`: the client id does; the default on loopback, elsewhere it must be set explicitly.
 	Mode string `yaml:"mode" enum:"mtls|none"`
 	// With mtls: where the certificate holds the thing's name.
 	ThingName string `yaml:"thing_name" default:"subject_cn" enum:"subject_cn|san_dns|san_uri"`
