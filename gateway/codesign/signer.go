@@ -14,7 +14,7 @@ import (
 type Profile struct {
 	Name string
 	Key  Key
-	// Allow says whether the profile signs a file. It must not be nil.
+	// Allow reports whether the profile signs a file. It must not be nil.
 	Allow func(f File) bool
 	// Open reads a file as the profile's role: [source.S3.Open].
 	Open func(ctx context.Context, f File, stall time.Duration) (*source.Body, error)

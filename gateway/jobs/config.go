@@ -3,7 +3,7 @@ package jobs
 // The configurations of a job, with AWS's member names (AWS.md §5, Shapes). They are JSON both in the stores and on the
 // wire, so the tags are AWS's. A nil pointer or zero means "not set".
 
-// PresignedURLConfig holds the role that signs a job's URLs, and their life.
+// PresignedURLConfig holds the role that signs a job's URLs, and their lifetime.
 type PresignedURLConfig struct {
 	RoleARN      string `json:"roleArn,omitempty"`
 	ExpiresInSec int64  `json:"expiresInSec,omitempty"` // 60..3600; 0 = 3600

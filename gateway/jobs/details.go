@@ -15,7 +15,7 @@ const (
 // ValidateDetails applies AWS's limits on statusDetails: the number of pairs, [a-zA-Z0-9:_-]{1,128} for a name, 1 to 1024
 // characters without control characters for a value.
 func ValidateDetails(details map[string]string) error {
-	if err := CountDetails(details); err != nil {
+	if err := ValidateDetailsCount(details); err != nil {
 		return err
 	}
 	for name, value := range details {
@@ -34,8 +34,8 @@ func ValidateDetails(details map[string]string) error {
 	return nil
 }
 
-// CountDetails checks the number of name/value pairs. Over HTTP the model has checked the pairs themselves.
-func CountDetails(details map[string]string) error {
+// ValidateDetailsCount checks the number of name/value pairs. Over HTTP the model has checked the pairs themselves.
+func ValidateDetailsCount(details map[string]string) error {
 	if n := len(details); n > MaxStatusDetails {
 		return Errorf(ErrInvalidRequest, "statusDetails has %d name/value pairs, the limit is %d.", n, MaxStatusDetails)
 	}

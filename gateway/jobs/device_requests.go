@@ -12,9 +12,9 @@ type PendingExecutions struct {
 	Queued     []Execution
 }
 
-// Array returns the array of both lists with the executions that it holds, for the next request to reuse; nil if it is
+// Buffer returns the array behind both lists, with their executions, for the next request to reuse; nil if it is
 // unusually large.
-func (p *PendingExecutions) Array() []Execution {
+func (p *PendingExecutions) Buffer() []Execution {
 	const most = 32
 	list := p.InProgress
 	if list == nil {
@@ -33,13 +33,13 @@ type Namespace struct {
 	Only bool
 }
 
-// Has says whether a job is in n.
+// Has reports whether a job is in n.
 func (n Namespace) Has(j *Job) bool { return !n.Only || j.NamespaceID == n.ID }
 
 // StartNextRequest asks for the next pending execution to be started.
 type StartNextRequest struct {
 	Thing       string
-	Details     map[string]string // used if this call starts the execution, not if it runs already
+	Details     map[string]string // used only if this call starts the execution
 	StepMinutes int64             // step timer, 1..10080; 0 = none
 	Namespace   Namespace
 	Before      Before
@@ -87,5 +87,5 @@ type Described struct {
 type Document struct {
 	Template *jobdoc.Template // nil: not asked for
 	RoleARN  string           // signs the URLs; "" = no URLs to sign
-	Expires  time.Duration    // life of a URL
+	Expires  time.Duration    // lifetime of a URL
 }

@@ -18,7 +18,7 @@ var (
 	ErrLimitExceeded          = errors.New("jobs: limit exceeded")
 	ErrConflict               = errors.New("jobs: conflict")
 
-	// ErrUnavailable says that the current configuration does not permit a job's document, or that the store cannot accept
+	// ErrUnavailable means that the current configuration does not permit a job's document, or that the store cannot accept
 	// changes because its disk is full; the edge answers 503.
 	ErrUnavailable = errors.New("jobs: unavailable")
 	// ErrClosed is returned by a store that was closed; the edge answers 503.

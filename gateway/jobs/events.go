@@ -108,7 +108,7 @@ func (s *Subscription) Missed() int64 {
 // C returns the channel behind Next, for a select; it is never closed.
 func (s *Subscription) C() <-chan Event { return s.ch }
 
-// Active says whether there are subscribers, so that a publisher can skip the work.
+// Active reports whether there are subscribers, so that a publisher can skip the work.
 func (e *Events) Active() bool {
 	e.mu.RLock()
 	defer e.mu.RUnlock()

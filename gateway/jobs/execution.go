@@ -45,10 +45,10 @@ func ParseStatus(name string) (Status, bool) {
 	return 0, false
 }
 
-// Terminal says whether nothing can follow.
+// Terminal reports whether the state is final.
 func (s Status) Terminal() bool { return s > InProgress }
 
-// Executed says whether the execution was ended by its device, or timed out.
+// Executed reports whether the execution was ended by its device, or timed out.
 func (s Status) Executed() bool {
 	return s == Succeeded || s == Failed || s == TimedOut || s == Rejected
 }
@@ -142,7 +142,7 @@ func (e *Execution) Reason() string {
 // Execution is one attempt of a job on a thing, as of when it was read. It is a plain value.
 type Execution struct {
 	Thing    string
-	ThingRow int64 // the store's number of the thing; never used again
+	ThingRow int64 // the store's number of the thing; never reused
 	Job      *Job  // shared and immutable
 
 	Number  int64 // counts the attempts on this thing from 1
@@ -185,7 +185,7 @@ func (e *Execution) SecondsLeft(now time.Time) (int64, bool) {
 	return max(0, int64(due.Sub(now)/time.Second)), true
 }
 
-// Visible says whether the execution is offered to its device as pending: always if it is in progress, and if it is queued
+// Visible reports whether the execution is offered to its device as pending: always if it is in progress; if it is queued,
 // only while its job is open. Those of a SCHEDULED job wait for its start or its maintenance window.
 func (e *Execution) Visible() bool {
 	switch e.Status {

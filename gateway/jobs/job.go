@@ -34,10 +34,10 @@ func ParseJobStatus(name string) (JobStatus, bool) {
 	return 0, false
 }
 
-// Terminal says whether the job has ended: completed or canceled.
+// Terminal reports whether the job has ended: completed or canceled.
 func (s JobStatus) Terminal() bool { return s == JobCompleted || s == JobCanceled }
 
-// Selection says whether things that join a target group later get the job.
+// Selection reports whether things that join a target group later get the job.
 type Selection uint8
 
 // Target selections. The numbers are stored; do not renumber.
@@ -112,20 +112,20 @@ type Job struct {
 	Sweep   Sweep `json:"sweep,omitempty"`   // pending work on its executions
 }
 
-// Pending says whether devices may still have to execute the job.
+// Pending reports whether devices may still have to execute the job.
 func (j *Job) Pending() bool { return j.Status == JobScheduled || j.Status == JobInProgress }
 
-// Queues says whether new executions may be created: by the rollout, by joining a group, or by a retry.
+// Queues reports whether new executions may be created: by the rollout, by joining a group, or by a retry.
 func (j *Job) Queues() bool { return j.Pending() && !j.Stopped && j.Sweep == SweepNone && !j.Filling }
 
-// Concurrent says whether executions are being rolled out or canceled (AWS.md §5, isConcurrent).
+// Concurrent reports whether executions are being rolled out or canceled (AWS.md §5, isConcurrent).
 func (j *Job) Concurrent(p *Progress) bool {
 	rolling := j.Status == JobInProgress && (j.Queues() || j.Filling) && !p.Done
 	canceling := (j.Sweep == SweepCancelQueued || j.Sweep == SweepCancelAll) && !p.Swept
 	return rolling || canceling
 }
 
-// Retries says whether a failed execution may be queued again. Not after an end time that cancels queued executions:
+// Retries reports whether a failed execution may be queued again. Not after an end time that cancels queued executions:
 // nothing would cancel the new one.
 func (j *Job) Retries() bool {
 	return j.Pending() && j.Sweep == SweepNone && (!j.Ended || j.Scheduling.EndSweep() == SweepNone)
@@ -189,7 +189,7 @@ func (j *Job) Role() string {
 	return j.Presign.RoleARN
 }
 
-// Expires returns the life of the job's URLs.
+// Expires returns the lifetime of the job's URLs.
 func (j *Job) Expires() time.Duration {
 	if j.Presign == nil || j.Presign.ExpiresInSec == 0 {
 		return DefaultExpiresInSec * time.Second

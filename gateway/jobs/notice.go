@@ -98,8 +98,8 @@ func (n *Notice) Events(now time.Time, f func(*Event)) {
 	}
 }
 
-// Becomes returns the event for a job's change to next.
-func (j *Job) Becomes(next *Job) EventType {
+// EventFor returns the event for a job's change to next.
+func (j *Job) EventFor(next *Job) EventType {
 	switch {
 	case next.Status == JobDeleting && j.Status != JobDeleting:
 		return EventJobDeleting

@@ -196,7 +196,7 @@ func TestEvents(t *testing.T) {
 	all.Close()
 	e.Publish(&Event{JobID: "m"})
 	if e.Active() || len(all.C()) != 0 {
-		t.Error("a closed subscription goes on")
+		t.Error("a closed subscription still gets events")
 	}
 	var wg sync.WaitGroup // publishers never wait
 	slow := e.Subscribe(1, nil)

@@ -55,7 +55,7 @@ func (r *RetryOf) Failures() (q FailureQuery) {
 	return q
 }
 
-// Same says whether o retries the same failures. Rows differ if a new job has the ID of a deleted one; 0 matches any.
+// Same reports whether o retries the same failures. Rows differ if a new job has the ID of a deleted one; 0 matches any.
 func (r *RetryOf) Same(o *RetryOf) bool {
 	if r == nil || o == nil || r.JobID != o.JobID || !slices.Equal(r.Statuses, o.Statuses) || (r.Reason == nil) != (o.Reason == nil) {
 		return false
@@ -71,8 +71,8 @@ type RetryJobRequest struct {
 	DryRun   bool // count the things, create nothing
 }
 
-// Retrial is the result of a RetryJobRequest.
-type Retrial struct {
+// RetryJobResult is the result of a RetryJobRequest.
+type RetryJobResult struct {
 	JobRef
 	Group  string
 	Things int64
@@ -83,14 +83,14 @@ func RetryGroup(jobID string) string { return "jobgate-retry-" + jobID }
 
 // RetryGroupExists is the error if a retry's group already exists.
 func RetryGroupExists(jobID string) error {
-	return Errorf(ErrAlreadyExists, "Thing group %s already exists, of an earlier job perhaps: delete it, or choose another jobId.", RetryGroup(jobID))
+	return Errorf(ErrAlreadyExists, "Thing group %s already exists, perhaps from an earlier job: delete it, or choose another jobId.", RetryGroup(jobID))
 }
 
 // NothingToRetry is the error if no execution matches.
 func NothingToRetry(of *RetryOf) error {
 	what := strings.Join(of.Statuses, " or ")
 	if of.Reason != nil {
-		return Errorf(ErrInvalidRequest, "There is nothing to retry: of job %s no thing's latest execution is %s with the reason %q.", of.JobID, what, *of.Reason)
+		return Errorf(ErrInvalidRequest, "There is nothing to retry: job %s has no thing whose latest execution is %s with the reason %q.", of.JobID, what, *of.Reason)
 	}
-	return Errorf(ErrInvalidRequest, "There is nothing to retry: of job %s no thing's latest execution is %s.", of.JobID, what)
+	return Errorf(ErrInvalidRequest, "There is nothing to retry: job %s has no thing whose latest execution is %s.", of.JobID, what)
 }

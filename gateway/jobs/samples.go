@@ -22,5 +22,5 @@ type Sample struct {
 	Counts Counts
 }
 
-// Over says whether a job's counts are final.
+// Over reports whether a job's counts are final.
 func (j *Job) Over(p *Progress) bool { return !j.Pending() && p.Counts.Pending() == 0 }

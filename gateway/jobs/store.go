@@ -7,7 +7,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Store keeps jobs, executions, things and groups. Package rules implements it over an engine; the two must pass the
+// Store keeps jobs, executions, things and groups. Package rules implements it over an engine; together they must pass the
 // suite of gateway/jobs/storetest.
 //
 // All methods are safe for concurrent use. A method that changes something returns once the change is on disk and visible
@@ -27,9 +27,9 @@ type Store interface {
 	LabelStore
 	SecretStore
 
-	// Shared says whether other processes may change the store.
+	// Shared reports whether other processes may change the store.
 	Shared() bool
-	// Lead says whether this handle should do the background work, and when to call Lead again. It holds a lease, which
+	// Lead reports whether this handle should do the background work, and when to call Lead again. It holds a lease, which
 	// passes to another handle within leaseTime of the holder's last call. A store that is not shared has one handle,
 	// which leads.
 	Lead(ctx context.Context) (leads bool, again time.Duration, err error)

@@ -139,7 +139,7 @@ func (e *Execution) retry(now time.Time) *Execution {
 	return nil
 }
 
-// Ended says whether e accepts no more reports: it is terminal, or its job was canceled or deleted and the sweep will
+// Ended reports whether e accepts no more reports: it is terminal, or its job was canceled or deleted and the sweep will
 // end it.
 func (e *Execution) Ended() bool {
 	return e.Status.Terminal() || e.Shown() != e.Status

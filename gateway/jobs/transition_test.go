@@ -200,7 +200,7 @@ func TestStatusDetails(t *testing.T) {
 			t.Errorf("%v: %s, want %s", m, got, want)
 		}
 		if fmt.Sprint(got.Map()) != fmt.Sprint(m) {
-			t.Errorf("%v comes back as %v", m, got.Map())
+			t.Errorf("%v is decoded as %v", m, got.Map())
 		}
 	}
 	f(nil, "")

@@ -77,7 +77,7 @@ func (c *RolloutConfig) validate() error {
 	return nil
 }
 
-// decimals says whether v has at most n digits after the decimal point.
+// decimals reports whether v has at most n digits after the decimal point.
 func decimals(v float64, n int) bool {
 	scaled := v * math.Pow10(n)
 	return math.Abs(scaled-math.Round(scaled)) < 1e-9*math.Abs(scaled)
@@ -147,7 +147,7 @@ func (c *RetryConfig) validate() error {
 	return nil
 }
 
-// Disabled says whether c allows no retry.
+// Disabled reports whether c allows no retry.
 func (c *RetryConfig) Disabled() bool {
 	for _, r := range c.CriteriaList {
 		if r.NumberOfRetries != 0 {

@@ -36,7 +36,7 @@ type Quantum struct {
 	signs   bool          // there is something to sign
 }
 
-// covers says whether o's URLs, which begin at begin, may be signed with q.
+// covers reports whether o's URLs, which begin at begin, may be signed with q.
 func (q *Quantum) covers(o *Order, begin int64) bool {
 	return q.Begin == begin && q.expires == o.Expires && o.At.Unix() < q.End
 }
@@ -51,7 +51,7 @@ type Rendering struct {
 	kept *kept // without Body: the buffer that AppendTo copies from, or fills; nil: none
 }
 
-// Copied says whether AppendTo will most likely copy, not sign.
+// Copied reports whether AppendTo will most likely copy, not sign.
 func (m *Rendering) Copied() bool { return m.kept != nil && m.kept.quantum.Load() == m.Quantum }
 
 // Renderer renders templates. A presigned URL depends only on the second of signing, so all requests within one quantum get

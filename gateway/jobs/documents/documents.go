@@ -1,4 +1,4 @@
-// Package documents renders job documents for a device, with signed URLs, alike for HTTP and MQTT.
+// Package documents renders job documents for a device, with signed URLs, for HTTP and MQTT.
 //
 //	jobs.Document, jobs.Execution ──► Renderer.AppendTo ──► the document, escaped as the content of a JSON string
 //	                                     └─ signing: the same bytes for all devices within a quantum, unless they differ
@@ -40,7 +40,7 @@ type Config struct {
 // New returns a Renderer for c.
 func New(c Config) *Renderer {
 	if c.Authority == nil {
-		c.Authority = nobody{}
+		c.Authority = noRoles{}
 	}
 	if c.Timeout == 0 {
 		c.Timeout = 10 * time.Second
@@ -51,18 +51,18 @@ func New(c Config) *Renderer {
 	}
 }
 
-// nobody is the Authority if there are no roles: it signs nothing.
-type nobody struct{}
+// noRoles is the Authority if there are no roles: it signs nothing.
+type noRoles struct{}
 
-func (nobody) Skew() time.Duration { return 0 }
+func (noRoles) Skew() time.Duration { return 0 }
 
-func (nobody) Grant(context.Context, signing.Terms) (signing.Grant, error) {
+func (noRoles) Grant(context.Context, signing.Terms) (signing.Grant, error) {
 	return signing.Grant{}, errors.New("no role may sign for jobs")
 }
 
 // AppendTo appends d as rendered for e's device, escaped as the content of a JSON string. On an error, a *edge.Fault of 503,
-// it returns dst unchanged. now is the request's reading of the clock. AppendTo does not end with the connection, but by its
-// own timeout.
+// it returns dst unchanged. now is the request's reading of the clock. AppendTo is bounded by its own timeout, not by the
+// connection.
 func (r *Renderer) AppendTo(dst []byte, d *jobs.Document, e *jobs.Execution, now time.Time) ([]byte, error) {
 	if !d.Template.Signs() {
 		return failed(d.Template.AppendTo(dst, &jobdoc.Context{}))
@@ -130,7 +130,7 @@ func (r *Renderer) slot(t *jobdoc.Template, jobID string) (s *signing.Slot, kept
 // pruneEvery is how often unused slots are dropped, and after how long without a request a slot is unused, in seconds.
 const pruneEvery = 60
 
-// prune drops the slots of templates that nobody has requested for a while, such as those of deleted jobs.
+// prune drops the slots of templates that were not requested for a while, such as those of deleted jobs.
 func (r *Renderer) prune(now int64) {
 	last := r.pruned.Load()
 	if now-last < pruneEvery || !r.pruned.CompareAndSwap(last, now) {

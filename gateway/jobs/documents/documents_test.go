@@ -93,7 +93,7 @@ func TestOneRenderingAQuantum(t *testing.T) {
 	f(time.Minute, 59*time.Second, time.Minute)
 }
 
-// A quantum ends with the session that signed it: its URLs are dead from then on.
+// A quantum ends with the session that signed it: its URLs are invalid from then on.
 func TestSessionEndsWithinQuantum(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 30*time.Minute)
 	begin := f.begin()

@@ -4,7 +4,7 @@
 //	  ▲ ▲                 ├─ timers that ran out ──► Store.Swap
 //	  │ │                 ├─ memberships of deleted groups ──► Store.SweepGroups
 //	  │ │                 └─ jobs whose retention has passed
-//	  │ └─ operations: Want, Expect, Begin
+//	  │ └─ operations: Schedule, ScheduleTimer, Begin
 //	  └─ the feed of a shared store: changes by other gateways
 //
 // Of the processes that share a store, the one with the lease drives; each follows the feed. Only the store holds the
@@ -20,7 +20,7 @@ import (
 	"jobgate/gateway/jobs"
 )
 
-// Config configures a Driver; all but Retention and PublishEvery is required.
+// Config configures a Driver; all but Retention and PublishEvery are required.
 type Config struct {
 	Store        jobs.Store
 	Publisher    *Publisher
@@ -61,12 +61,12 @@ type Driver struct {
 // New returns a Driver. Run starts its work.
 func New(c Config) *Driver {
 	d := &Driver{
-		scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery},
+		scheduler: scheduler{kick: make(chan struct{}, 1), every: checkEvery},
 		store:     c.Store, publish: c.Publisher, documents: c.Documents, chunk: c.ChunkSize, log: c.Log,
 		shared: c.Store.Shared(), retention: c.Retention, published: published{every: cmp.Or(c.PublishEvery, time.Second)},
 	}
 	if d.shared {
-		d.scheduler.every = lookShared
+		d.scheduler.every = checkShared
 	}
 	return d
 }

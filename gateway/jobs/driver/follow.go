@@ -29,7 +29,7 @@ func (d *Driver) follow(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, jobs.ErrFeedMissed):
-			d.log.Warn("jobs: changes of other gateways were missed: this one fell behind, or the database was restored or failed over; followers are told")
+			d.log.Warn("jobs: changes of other gateways were missed: this one fell behind, or the database was restored or failed over; followers get events.missed")
 			d.publish.Lose()
 			d.documents.Clear()
 			d.scheduler.markAllDue()
@@ -65,7 +65,7 @@ func (d *Driver) noticed(n *jobs.Notice) {
 		d.documents.Forget(n.JobID)
 	case jobs.EventJobProgress:
 		if n.Counts != nil {
-			d.published.were(n.JobID, jobs.Sample{At: now, Counts: *n.Counts})
+			d.published.record(n.JobID, jobs.Sample{At: now, Counts: *n.Counts})
 		}
 	case jobs.EventThingDeleted:
 	case jobs.EventExecution:
@@ -74,11 +74,11 @@ func (d *Driver) noticed(n *jobs.Notice) {
 			x := &n.Executions[i]
 			wants = wants || x.Status.Terminal()
 			if x.Due != 0 {
-				d.Expect(time.UnixMilli(x.Due))
+				d.ScheduleTimer(time.UnixMilli(x.Due))
 			}
 		}
 		if wants {
-			d.Want(n.JobID)
+			d.Schedule(n.JobID)
 		} else {
 			d.Soon(n.JobID)
 		}
@@ -87,7 +87,7 @@ func (d *Driver) noticed(n *jobs.Notice) {
 			d.documents.Forget(n.JobID)
 		}
 		if n.JobID != "" {
-			d.Want(n.JobID)
+			d.Schedule(n.JobID)
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (d *Driver) FeedLag() time.Duration {
 	return time.Since(time.Unix(0, at))
 }
 
-// Followed says whether all changes that were committed before t, by any gateway of the store, have been published here.
+// Followed reports whether all changes that were committed before t, by any gateway of the store, have been published here.
 func (d *Driver) Followed(t time.Time) bool { return !d.shared || d.followed.Load() > t.UnixNano() }
 
 // prune occasionally drops old notices, which no gateway needs any more.

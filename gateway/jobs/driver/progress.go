@@ -19,7 +19,7 @@ type published struct {
 	last map[string]jobs.Sample // by the job's name
 }
 
-// due says whether to publish counts now, and records them; otherwise when to check again, zero if they were published.
+// due reports whether to publish counts now, and records them; otherwise when to check again, zero if they were published.
 func (m *published) due(jobID string, s jobs.Sample) (now bool, again time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -27,7 +27,7 @@ func (m *published) due(jobID string, s jobs.Sample) (now bool, again time.Time)
 	switch {
 	case known && before.Counts == s.Counts, !known && s.Counts == (jobs.Counts{}):
 		return false, time.Time{}
-	case !known: // another gateway or a rollout may have published them; by then, this gateway has read that
+	case !known: // another gateway or a rollout may have published them; this gateway will have read that by then
 		m.set(jobID, jobs.Sample{At: s.At, Counts: unknown})
 		return false, s.At.Add(m.every)
 	case known && s.At.Sub(before.At) < m.every && !s.At.Before(before.At):
@@ -37,8 +37,8 @@ func (m *published) due(jobID string, s jobs.Sample) (now bool, again time.Time)
 	return true, time.Time{}
 }
 
-// were records counts that were published elsewhere.
-func (m *published) were(jobID string, s jobs.Sample) {
+// record records counts that were published elsewhere.
+func (m *published) record(jobID string, s jobs.Sample) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.set(jobID, s)

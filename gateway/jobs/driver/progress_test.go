@@ -8,7 +8,7 @@ import (
 )
 
 // A job's counts are published at most once a second, however many devices report. The last ones are always published.
-func TestTold(t *testing.T) {
+func TestPublished(t *testing.T) {
 	m := published{every: time.Second}
 	start := time.Unix(1_700_000_000, 0)
 	at := func(after time.Duration, succeeded int64) jobs.Sample {
@@ -17,7 +17,7 @@ func TestTold(t *testing.T) {
 	for _, x := range []struct {
 		sample jobs.Sample
 		now    bool
-		again  time.Duration // after start; 0: not
+		again  time.Duration // after start; 0: no check
 	}{
 		{at(0, 0), false, time.Second}, // another gateway may have published it
 		{at(10*time.Millisecond, 1), false, time.Second},
@@ -38,7 +38,7 @@ func TestTold(t *testing.T) {
 			t.Errorf("%v %v: now %v, again %v; want %v, %v", x.sample.At.Sub(start), x.sample.Counts, now, again, x.now, want)
 		}
 	}
-	m.were("eight", at(0, 1))
+	m.record("eight", at(0, 1))
 	if now, _ := m.due("eight", at(time.Second, 1)); now {
 		t.Error("unchanged counts are published again")
 	}

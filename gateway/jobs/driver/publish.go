@@ -19,8 +19,8 @@ func NewPublisher(shared bool, log *slog.Logger) *Publisher {
 	return &Publisher{shared: shared, log: log}
 }
 
-// Direct says whether to publish a change where it is made. Changes of a shared store are published from its feed instead,
-// so that they have the same order on every gateway.
+// Direct reports whether to publish a change where it is made. Changes of a shared store are published from its feed
+// instead, so that they have the same order on every gateway.
 func (p *Publisher) Direct() bool { return !p.shared && p.Active() }
 
 // Swap publishes a change of one execution, and the attempt that follows it.

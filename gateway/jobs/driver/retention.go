@@ -81,6 +81,6 @@ func (d *Driver) expire(ctx context.Context, now time.Time, j *jobs.Job) error {
 	d.log.Info("jobs: retention has passed, the job is deleted", "job", j.ID, "ended", j.CompletedAt)
 	d.documents.Forget(j.ID)
 	d.publish.Job(jobs.EventJobDeleting, deleting, &jobs.Counts{}, now)
-	d.Want(j.ID)
+	d.Schedule(j.ID)
 	return nil
 }

@@ -35,7 +35,7 @@ func (d *Driver) Run(ctx context.Context) {
 	}
 }
 
-// leads says whether this process drives; if not, it returns when it is time to try again.
+// leads reports whether this process drives; if not, it returns when it is time to try again.
 func (d *Driver) leads(ctx context.Context) bool {
 	leads, again, err := d.store.Lead(ctx)
 	if err != nil && ctx.Err() == nil {
@@ -63,7 +63,7 @@ func (d *Driver) resign() {
 	d.leading.Store(false)
 }
 
-// Leads says whether this process currently drives timers, rollouts and sweeps, for metrics.
+// Leads reports whether this process currently drives timers, rollouts and sweeps, for metrics.
 func (d *Driver) Leads() bool { return d.leading.Load() }
 
 // pause waits until t, or until something is scheduled, and at least for gatherFor, so that a thousand reports cause one
@@ -169,10 +169,10 @@ func (d *Driver) Begin(ctx context.Context, now time.Time, jobID string) {
 			break
 		}
 	}
-	d.Want(jobID)
+	d.Schedule(jobID)
 }
 
-// chunked says whether a job has chunks of work to do.
+// chunked reports whether a job has chunks of work to do.
 func chunked(j *jobs.Job, p *jobs.Progress) bool {
 	return j.Filling || (j.Sweep != jobs.SweepNone && !p.Swept) || (j.Queues() && !p.Done && p.Started)
 }

@@ -17,7 +17,7 @@ type samples struct {
 // maxSampled is how many jobs are remembered.
 const maxSampled = 10_000
 
-// due says whether the store may need a sample, and records it.
+// due reports whether the store may need a sample, and records it.
 func (m *samples) due(row int64, s jobs.Sample, last bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

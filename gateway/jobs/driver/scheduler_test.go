@@ -9,7 +9,7 @@ import (
 // A thousand reports on a job wake Run once a second if they start executions, and once per check if they end them.
 func TestReportsWakeOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &Driver{scheduler: scheduler{kick: make(chan struct{}, 1), every: lookEvery}}
+		d := &Driver{scheduler: scheduler{kick: make(chan struct{}, 1), every: checkEvery}}
 		d.scheduler.take(time.Now())
 		woken := func(report func(jobID string)) (n int) {
 			for range 1000 {
@@ -35,18 +35,18 @@ func TestReportsWakeOnce(t *testing.T) {
 			t.Errorf("%v are due a second later, want one job", ids)
 		}
 		f("begun, checked", d.Soon, 1)
-		f("ended", d.Want, 1)
-		f("begun, and wanted at once", d.Soon, 0)
+		f("ended", d.Schedule, 1)
+		f("begun, after it was scheduled at once", d.Soon, 0)
 		if ids, _, _ := d.scheduler.take(time.Now()); len(ids) != 1 {
 			t.Errorf("%v are due at once, want one job", ids)
 		}
-		f("ended, checked", d.Want, 1)
+		f("ended, checked", d.Schedule, 1)
 	})
 }
 
 func TestSoonAllocations(t *testing.T) {
 	d := &Driver{scheduler: scheduler{kick: make(chan struct{}, 1)}}
-	if n := testing.AllocsPerRun(100, func() { d.Soon("j"); d.Want("j") }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { d.Soon("j"); d.Schedule("j") }); n != 0 {
 		t.Errorf("%v allocations a report", n)
 	}
 }

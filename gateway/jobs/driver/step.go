@@ -20,7 +20,7 @@ func (d *Driver) drive(ctx context.Context, now time.Time, jobID string) (bool, 
 	return d.step(ctx, now, j, p)
 }
 
-// step takes the step that plan.Next returns, and says whether there was one.
+// step takes the step that plan.Next returns, and reports whether there was one.
 func (d *Driver) step(ctx context.Context, now time.Time, j *jobs.Job, p jobs.Progress) (_ bool, err error) {
 	jobID := j.ID
 	if j.Abort != nil && j.Retry != nil && j.Pending() {
@@ -38,7 +38,7 @@ func (d *Driver) step(ctx context.Context, now time.Time, j *jobs.Job, p jobs.Pr
 		return false, fmt.Errorf("cannot take a step of job %q: %w", jobID, err)
 	}
 	if stepped {
-		d.Want(jobID)
+		d.Schedule(jobID)
 		return true, nil
 	}
 	d.scheduler.later(jobID, next.Wake)
@@ -76,7 +76,7 @@ func (d *Driver) take(ctx context.Context, now time.Time, j *jobs.Job, p *jobs.P
 		})
 		if err == nil {
 			d.publish.Queued(j, &r, now)
-			d.published.were(j.ID, jobs.Sample{At: now, Counts: r.Progress.Counts})
+			d.published.record(j.ID, jobs.Sample{At: now, Counts: r.Progress.Counts})
 		}
 		return err == nil, ignoreRace(err)
 	}
@@ -134,7 +134,7 @@ func (d *Driver) timeOut(ctx context.Context, now time.Time) (bool, error) {
 	for i := range swaps {
 		if swaps[i].Applied {
 			d.publish.Swap(&swaps[i])
-			d.Want(swaps[i].New.Job.ID)
+			d.Schedule(swaps[i].New.Job.ID)
 		}
 	}
 	return true, nil
@@ -147,7 +147,7 @@ func (d *Driver) SweepGroups(ctx context.Context, now time.Time) (bool, error) {
 		return false, fmt.Errorf("cannot end the memberships of deleted groups: %w", err)
 	}
 	if more {
-		d.WantGroups()
+		d.ScheduleGroups()
 	}
 	d.Settle(removed)
 	return more || len(removed) > 0, nil
@@ -157,6 +157,6 @@ func (d *Driver) SweepGroups(ctx context.Context, now time.Time) (bool, error) {
 func (d *Driver) Settle(ended []jobs.Execution) {
 	d.publish.Executions(ended)
 	for i := range ended {
-		d.Want(ended[i].Job.ID)
+		d.Schedule(ended[i].Job.ID)
 	}
 }

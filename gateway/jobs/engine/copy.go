@@ -166,7 +166,7 @@ func copyMarks(ctx context.Context, to Copier, source string, marks map[string][
 			}
 			t := find(v.Key)
 			if t == nil || len(key) != t.Key {
-				return fmt.Errorf("the target's mark %q is not one of this program", v.Key)
+				return fmt.Errorf("the target's mark %q was not written by this program", v.Key)
 			}
 			marks[v.Key] = nil
 			for i, text := range key {

@@ -49,7 +49,7 @@ type Work struct {
 // Coordinator coordinates the handles of one store. A single-handle engine (Shared is false) holds every lease and has no
 // feed.
 type Coordinator interface {
-	// Shared says whether other handles may change the store.
+	// Shared reports whether other handles may change the store.
 	Shared() bool
 	// Acquire takes a lease that is free or has expired by the database's clock, or renews it for its holder. held is false
 	// if another holder has it; l is that holder's lease then. A new holder gets a higher Term.

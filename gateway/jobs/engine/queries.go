@@ -48,7 +48,7 @@ func SetOf(statuses ...uint8) (s StatusSet) {
 	return s
 }
 
-// Has says whether the set holds a status.
+// Has reports whether the set holds a status.
 func (s StatusSet) Has(status uint8) bool { return s == 0 || s&(1<<status) != 0 }
 
 // ExecutionQuery filters a listing of executions; zero members match all.

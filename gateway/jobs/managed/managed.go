@@ -153,7 +153,7 @@ func (t *Template) Fill(values map[string]string) (string, error) {
 	return document, nil
 }
 
-// check reports whether the values suit t's parameters.
+// check validates the values of t's parameters.
 func (t *Template) check(values map[string]string) error {
 	known := make(map[string]bool, len(t.Parameters))
 	for _, p := range t.Parameters {
@@ -177,7 +177,7 @@ func (t *Template) check(values map[string]string) error {
 // parameterPlaceholder is ${aws:iot:parameter:NAME}.
 var parameterPlaceholder = regexp.MustCompile(`\$\{aws:iot:parameter:([a-zA-Z0-9_-]{1,128})\}`)
 
-// jsonText returns s escaped to stand between the quotes of a JSON string.
+// jsonText returns s escaped for use inside the quotes of a JSON string.
 func jsonText(s string) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)

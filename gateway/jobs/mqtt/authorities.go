@@ -72,7 +72,7 @@ func (a *Authorities) Identify(chains [][]*x509.Certificate) (thing string, err 
 	return thing, nil
 }
 
-// valid says whether a certificate is valid now.
+// valid reports whether a certificate is valid now.
 func (t *trust) valid(leaf *x509.Certificate, intermediates []*x509.Certificate) bool {
 	pool := x509.NewCertPool()
 	for _, c := range intermediates {

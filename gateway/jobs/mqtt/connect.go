@@ -42,7 +42,7 @@ func (c *conn) connect(p packet.Packet, w *writer) error {
 	return nil
 }
 
-// admit says whether a CONNECT is supported and within the rate.
+// admit reports whether a CONNECT is supported and within the rate.
 func (c *conn) admit(m *packet.Connect, now time.Time) packet.Reason {
 	switch {
 	case !c.server.rate.allow(now):

@@ -48,7 +48,7 @@ func (s *Service) CheckDocument(document, roleARN string) ([]Problem, error) {
 	return problems, nil
 }
 
-// before says whether a problem comes before another fault.
+// before reports whether a problem comes before another fault.
 func (p Problem) before(e *jobdoc.Error) bool {
 	return e.Line != 0 && (p.Line < e.Line || (p.Line == e.Line && p.Column < e.Column))
 }

@@ -182,12 +182,12 @@ func (s *Service) swap(ctx context.Context, one jobs.Swap) error {
 	}
 	s.publish.Swap(&swaps[0])
 	if one.New.Status.Terminal() {
-		s.driver.Want(one.New.Job.ID) // the driver checks whether it was the last one, or an abort rule is met
+		s.driver.Schedule(one.New.Job.ID) // the driver checks whether it was the last one, or an abort rule is met
 		return nil
 	}
 	s.driver.Soon(one.New.Job.ID)
 	if due, ok := one.New.Due(); ok {
-		s.driver.Expect(due)
+		s.driver.ScheduleTimer(due)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func (s *Service) DeleteExecution(ctx context.Context, now time.Time, r jobs.Del
 			if s.publish.Direct() {
 				s.publish.Execution(jobs.EventExecutionGone, &e)
 			}
-			s.driver.Want(r.JobID)
+			s.driver.Schedule(r.JobID)
 		}
 		return err
 	}

@@ -88,7 +88,7 @@ func (s *Service) DeleteGroup(ctx context.Context, now time.Time, name string, v
 	}
 	if _, err := s.driver.SweepGroups(ctx, jobs.Stored(now)); err != nil { // the first chunk now; Run does the others
 		s.log.Warn("jobs: cannot end memberships", "group", name, "error", err)
-		s.driver.WantGroups()
+		s.driver.ScheduleGroups()
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func (s *Service) UpdateJob(ctx context.Context, now time.Time, r jobs.UpdateJob
 		return err
 	}
 	s.publish.Job(jobs.EventJobUpdated, j, &p.Counts, now)
-	s.driver.Want(j.ID)
+	s.driver.Schedule(j.ID)
 	return nil
 }
 

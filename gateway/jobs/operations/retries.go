@@ -15,21 +15,21 @@ import (
 // RetryJob creates a job, with the document and settings of another, for the things whose latest execution of that job
 // failed. Its target is a new group, filled in the background; its rollout begins when the group is complete. Repeating
 // the request returns the same job.
-func (s *Service) RetryJob(ctx context.Context, now time.Time, r jobs.RetryJobRequest) (jobs.Retrial, error) {
+func (s *Service) RetryJob(ctx context.Context, now time.Time, r jobs.RetryJobRequest) (jobs.RetryJobResult, error) {
 	now = jobs.Stored(now)
 	of := retryOf(&r)
 	if r.NewID == "" && !r.DryRun {
-		return jobs.Retrial{}, jobs.Errorf(jobs.ErrInvalidRequest, "jobId, the ID of the new job, is required.")
+		return jobs.RetryJobResult{}, jobs.Errorf(jobs.ErrInvalidRequest, "jobId, the ID of the new job, is required.")
 	}
 	if r.NewID != "" {
 		have, err := s.store.Job(ctx, r.NewID)
 		switch {
 		case err == nil && have.RetryOf.Same(of):
-			return s.retrial(have), nil
+			return s.retryResult(have), nil
 		case err == nil:
-			return jobs.Retrial{}, s.jobExists(r.NewID)
+			return jobs.RetryJobResult{}, s.jobExists(r.NewID)
 		case !errors.Is(err, jobs.ErrNotFound):
-			return jobs.Retrial{}, err
+			return jobs.RetryJobResult{}, err
 		}
 	}
 	if r.DryRun {
@@ -37,37 +37,37 @@ func (s *Service) RetryJob(ctx context.Context, now time.Time, r jobs.RetryJobRe
 	}
 	n, err := s.newRetry(ctx, now, of, r.NewID)
 	if err != nil {
-		return jobs.Retrial{}, err
+		return jobs.RetryJobResult{}, err
 	}
 	j, made, err := s.store.RetryJob(ctx, n)
 	if err != nil {
-		return jobs.Retrial{}, err
+		return jobs.RetryJobResult{}, err
 	}
 	if made {
 		s.documents.Forget(j.ID)
 		s.publish.Job(jobs.EventJobCreated, j, &jobs.Counts{}, now)
 		s.driver.Begin(ctx, now, j.ID)
 	}
-	return s.retrial(j), nil
+	return s.retryResult(j), nil
 }
 
 // dryRetry is RetryJob without creating anything.
-func (s *Service) dryRetry(ctx context.Context, r *jobs.RetryJobRequest) (jobs.Retrial, error) {
+func (s *Service) dryRetry(ctx context.Context, r *jobs.RetryJobRequest) (jobs.RetryJobResult, error) {
 	if r.NewID != "" {
 		_, err := s.store.Group(ctx, jobs.RetryGroup(r.NewID))
 		if err == nil {
 			err = jobs.RetryGroupExists(r.NewID)
 		}
 		if !errors.Is(err, jobs.ErrNotFound) {
-			return jobs.Retrial{}, err
+			return jobs.RetryJobResult{}, err
 		}
 	}
 	n, err := s.store.CountFailures(ctx, r.ID, r.Failures)
-	return jobs.Retrial{Things: n}, err
+	return jobs.RetryJobResult{Things: n}, err
 }
 
-func (s *Service) retrial(j *jobs.Job) jobs.Retrial {
-	return jobs.Retrial{JobRef: s.ref(j), Group: jobs.RetryGroup(j.ID), Things: j.RetryOf.Things}
+func (s *Service) retryResult(j *jobs.Job) jobs.RetryJobResult {
+	return jobs.RetryJobResult{JobRef: s.ref(j), Group: jobs.RetryGroup(j.ID), Things: j.RetryOf.Things}
 }
 
 // retryOf returns the failures that a request asks to retry.

@@ -10,7 +10,7 @@ import (
 )
 
 // retry creates a job that retries the failures of "j".
-func (f *fixture) retry(id string, edit func(*jobs.RetryJobRequest)) (jobs.Retrial, error) {
+func (f *fixture) retry(id string, edit func(*jobs.RetryJobRequest)) (jobs.RetryJobResult, error) {
 	f.Helper()
 	r := jobs.RetryJobRequest{ID: "j", NewID: id}
 	if edit != nil {
@@ -41,7 +41,7 @@ func TestRetryJob(t *testing.T) {
 
 	dry, err := f.retry("again", func(r *jobs.RetryJobRequest) { r.DryRun = true })
 	f.ok(err)
-	f.same("dry run", dry, jobs.Retrial{Things: 4})
+	f.same("dry run", dry, jobs.RetryJobResult{Things: 4})
 	dry, err = f.retry("", func(r *jobs.RetryJobRequest) { r.DryRun, r.Failures.Statuses = true, []jobs.Status{jobs.TimedOut} })
 	f.ok(err)
 	f.same("of one status", dry.Things, 2)
@@ -52,7 +52,7 @@ func TestRetryJob(t *testing.T) {
 	defer subscription.Close()
 	made, err := f.retry("again", nil)
 	f.ok(err)
-	f.same("made", made, jobs.Retrial{
+	f.same("made", made, jobs.RetryJobResult{
 		JobRef: jobs.JobRef{ARN: f.Names().JobARN("again"), ID: "again", Description: "Retry of j"}, Group: "jobgate-retry-again", Things: 4,
 	})
 	f.same("again", f.status("again"), "IN_PROGRESS QUEUED:4") // already when the call returns

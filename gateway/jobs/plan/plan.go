@@ -115,7 +115,7 @@ func eventAfterSweep(j *jobs.Job) jobs.EventType {
 	return jobs.EventJobUpdated
 }
 
-// finished says whether all executions have ended and no more will be created.
+// finished reports whether all executions have ended and no more will be created.
 func finished(j *jobs.Job, p *jobs.Progress) bool {
 	if p.Counts.Pending() > 0 || (!p.Done && !j.Stopped) {
 		return false

@@ -100,12 +100,12 @@ func ValidateSchedule(c *jobs.SchedulingConfig, now time.Time) (Schedule, error)
 	return s, nil
 }
 
-// Never says whether no window opens after from, because its years have passed or its day does not exist.
+// Never reports whether no window opens after from, because its years have passed or its day does not exist.
 func (s *Schedule) Never(from time.Time) bool {
 	return len(s.windows) > 0 && s.openUntil(from).IsZero() && s.opens(from).IsZero()
 }
 
-// Open says whether the job may run at now, and when that changes next (zero: never). It ignores the end time.
+// Open reports whether the job may run at now, and when that changes next (zero: never). It ignores the end time.
 func (s *Schedule) Open(now time.Time) (bool, time.Time) {
 	if now.Before(s.start) {
 		return false, s.start

@@ -64,7 +64,7 @@ func (r reading) check(thing string, pending, described bool) {
 	}
 }
 
-// known says whether the place of a thing's row is known.
+// known reports whether the place of a thing's row is known.
 func (r reading) known(thing string) bool { return r.places.find([]*read{{thing: thing}}) == 1 }
 
 // TestReadsAfterMoves reads things whose rows have moved to the places of others.

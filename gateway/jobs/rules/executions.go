@@ -269,7 +269,7 @@ func (s *Store) swapped(w *jobs.Swap) (c engine.Change, err error) {
 	return c, nil
 }
 
-// possible says whether a swap can apply at all: nothing follows a final state, and a job that ends retries nothing.
+// possible reports whether a swap can apply at all: nothing follows a final state, and a job that ends retries nothing.
 func possible(w *jobs.Swap) bool {
 	return !w.Old.Status.Terminal() && (w.Next == nil || w.Old.Job.Retries())
 }

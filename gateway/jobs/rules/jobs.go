@@ -301,7 +301,7 @@ func (s *Store) SwapJob(ctx context.Context, next jobs.Job) (*jobs.Job, error) {
 		if err := t.PutJob(row, added); err != nil {
 			return err
 		}
-		event, counts := j.Becomes(&next), jobs.Counts(state.Progress.Counts)
+		event, counts := j.EventFor(&next), jobs.Counts(state.Progress.Counts)
 		if event == jobs.EventJobDeleting {
 			counts = jobs.Counts{} // they are being deleted
 		}

@@ -198,7 +198,7 @@ func (m *move) targeted() [][]bool {
 	return all
 }
 
-// concerns says whether a job targets a group.
+// concerns reports whether a job targets a group.
 func (m *move) concerns(job int, group int64) bool {
 	return slices.ContainsFunc(m.line[group], func(id int64) bool {
 		return m.targets[job][engine.Target{Group: true, ID: id}]

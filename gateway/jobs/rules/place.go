@@ -24,7 +24,7 @@ func (s *Store) Place(name string) *Place { return &Place{s, name} }
 // inOrder is the place of a clean end in a store that is not shared.
 const inOrder = "in order"
 
-// Shared says whether places change while the process runs; if not, call Save at its end only.
+// Shared reports whether places change while the process runs; if not, call Save at its end only.
 func (p *Place) Shared() bool { return p.store.shared }
 
 // Now returns the place after all changes whose commits are visible to this call.

@@ -30,7 +30,7 @@ func retriedKeys(job int64) []string {
 	return keys
 }
 
-// retries says whether a swap changes its job's count of retries: another attempt follows, or a later attempt ends.
+// retries reports whether a swap changes its job's count of retries: another attempt follows, or a later attempt ends.
 func retries(w *jobs.Swap) bool {
 	return w.Next != nil || (w.Old.Retry > 0 && w.New.Status.Executed())
 }

@@ -8,7 +8,7 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// eligible says whether a job may be queued for a thing whose latest execution is past (nil: none). A thing gets another
+// eligible reports whether a job may be queued for a thing whose latest execution is past (nil: none). A thing gets another
 // execution only if the latest was REMOVED, or has ended and the thing joins again.
 func eligible(past *engine.Execution, joins bool) bool {
 	if past == nil {

@@ -19,7 +19,7 @@ func FuzzAppendString(f *testing.F) {
 			t.Fatalf("%q: %v: %s", s, err, got)
 		}
 		if back != strings.ToValidUTF8(s, "\ufffd") && utf8.ValidString(s) {
-			t.Errorf("%q came back as %q", s, back)
+			t.Errorf("%q is decoded as %q", s, back)
 		}
 	})
 }

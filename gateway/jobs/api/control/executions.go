@@ -63,7 +63,7 @@ var errExecutionNumber = exception.InvalidRequest("executionNumber must be at le
 
 func cancelExecution(c *Plane, q *call) (any, error) {
 	details := q.in.Pairs("statusDetails")
-	if err := jobs.CountDetails(details); err != nil {
+	if err := jobs.ValidateDetailsCount(details); err != nil {
 		return nil, err
 	}
 	return nil, c.service.CancelExecution(q.ctx, q.now, jobs.CancelExecutionRequest{

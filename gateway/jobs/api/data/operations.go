@@ -21,7 +21,7 @@ func (d *Plane) getPending(x *Exchange, body []byte) ([]byte, error) {
 	if err != nil {
 		return body, err
 	}
-	x.pending = p.Array()
+	x.pending = p.Buffer()
 	return append(wire.AppendPending(body, &p), '}'), nil
 }
 
@@ -94,7 +94,7 @@ func (d *Plane) input(ctx *fasthttp.RequestCtx, x *Exchange) (model.Input, error
 	if bad != nil {
 		return in, bad
 	}
-	return in, jobs.CountDetails(in.Pairs("statusDetails"))
+	return in, jobs.ValidateDetailsCount(in.Pairs("statusDetails"))
 }
 
 // startNext appends the answer to StartNextPendingJobExecution. The document is rendered before the execution is started, so

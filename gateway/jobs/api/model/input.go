@@ -89,7 +89,7 @@ func (op *Operation) decodeBody(body []byte) (map[string]any, *exception.Excepti
 	return members, nil
 }
 
-// HasBody says whether the input has members in the body.
+// HasBody reports whether the input has members in the body.
 func (op *Operation) HasBody() bool {
 	for i := range op.Input {
 		if op.Input[i].Place == "" {
@@ -99,7 +99,7 @@ func (op *Operation) HasBody() bool {
 	return false
 }
 
-// Has says whether a member was given.
+// Has reports whether a member was given.
 func (in Input) Has(name string) bool { return in.values[name] != nil }
 
 // Text returns a string, "" if it was not given.

@@ -75,7 +75,7 @@ type Operation struct {
 	Quoted     bool           // numbers and booleans in the body may be quoted, as AWS's device library writes them
 }
 
-// Matches says whether a method and a path's segments match op.
+// Matches reports whether a method and a path's segments match op.
 func (op *Operation) Matches(method string, segments []string) bool {
 	if op.Method != method || len(op.Segments) != len(segments) {
 		return false
@@ -88,7 +88,7 @@ func (op *Operation) Matches(method string, segments []string) bool {
 	return true
 }
 
-// Changes says whether the operation changes something.
+// Changes reports whether the operation changes something.
 func (op *Operation) Changes() bool { return op.Method != http.MethodGet && !op.Reads }
 
 // Variables returns the path's variables by name.

@@ -40,7 +40,7 @@ type Config struct {
 	// to a thing's topics. A client without a name always tries; "": only that one.
 	ProbeUsername string
 
-	// Notifies says whether this gateway is the one that publishes notices; nil: it is.
+	// Notifies reports whether this gateway is the one that publishes notices; nil: it is.
 	Notifies func() bool
 	// Place records which changes devices were notified of. Followed says whether all changes before a time, on any gateway,
 	// have been published as events. nil: a gateway that starts publishing notices notifies no device that nothing is pending

@@ -61,7 +61,7 @@ func (b *Client) probe(ctx context.Context) (finding, error) {
 	return f, nil
 }
 
-// comesBack says whether a message to a topic is delivered for a filter.
+// comesBack reports whether a message to a topic is delivered for a filter.
 func (b *Client) comesBack(ctx context.Context, c *paho.Client, filter, topic string, arrived <-chan string) bool {
 	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}}
 	if _, err := c.Subscribe(ctx, subscription); err != nil {
@@ -91,7 +91,8 @@ func comes(word string, arrived <-chan string) bool {
 	}
 }
 
-// stranger says whether a client without credentials, or with a user name only, can write to a topic. own subscribes to it.
+// stranger reports whether a client without credentials, or with only a user name, can write to a topic. own subscribes
+// to it.
 func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username string, arrived <-chan string) access {
 	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: topic, QoS: 1}}}
 	if _, err := own.Subscribe(ctx, subscription); err != nil {

@@ -170,7 +170,7 @@ func (x *exchange) getPending(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	x.pending = p.Array()
+	x.pending = p.Buffer()
 	return x.appendEnd(append(wire.AppendPending(dst, &p), ',')), nil
 }
 

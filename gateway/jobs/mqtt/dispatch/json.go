@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// isObject says whether b is valid UTF-8 and a single JSON object.
+// isObject reports whether b is valid UTF-8 and a single JSON object.
 func isObject(b []byte) bool {
 	trimmed := bytes.TrimLeft(b, " \t\r\n")
 	return len(trimmed) > 0 && trimmed[0] == '{' && utf8.Valid(b) && json.Valid(b)

@@ -91,8 +91,8 @@ func cutPrefix(prefix string, topic []byte) ([]byte, bool) {
 	return bytes.CutPrefix(topic[len(prefix):], thingsLevel)
 }
 
-// OwnFilter says whether a filter matches only topics of a thing's jobs. Wildcards are allowed below the thing's name, but not
-// in its place.
+// OwnFilter reports whether a filter matches only topics of a thing's jobs. Wildcards are allowed below the thing's name, but
+// not in its place.
 func OwnFilter(prefix, thing string, filter []byte) bool {
 	rest, ok := cutPrefix(prefix, filter)
 	if !ok {
@@ -125,5 +125,5 @@ const (
 	NotifyNamespace = "notify-namespace-" // and the namespace
 )
 
-// IsThingName says whether s can be a thing's name: [a-zA-Z0-9:_-]{1,128}.
+// IsThingName reports whether s can be a thing's name: [a-zA-Z0-9:_-]{1,128}.
 func IsThingName(s []byte) bool { return wire.IsName(s, wire.MaxThingName, true) }

@@ -76,7 +76,7 @@ func (r *reader) text() []byte {
 	return s
 }
 
-// validText says whether s is UTF-8 without U+0000.
+// validText reports whether s is UTF-8 without U+0000.
 func validText(s []byte) bool { return bytes.IndexByte(s, 0) < 0 && utf8.Valid(s) }
 
 // end returns the first error, or one for trailing bytes.
