@@ -91,7 +91,7 @@ func (f *flags) run(cmd *cobra.Command, url string) error {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	bar := newProgress(cmd.ErrOrStderr(), f.quiet)
-	plan.OnInterval = bar.show
+	plan.OnProgress = bar.show
 	res, runErr := load.Run(ctx, plan)
 	bar.clear()
 	if res == nil {

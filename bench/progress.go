@@ -37,7 +37,7 @@ func newProgress(w io.Writer, quiet bool) *progress {
 }
 
 // show replaces the line.
-func (p *progress) show(l plan.Live) {
+func (p *progress) show(l plan.Progress) {
 	if p.w == nil {
 		return
 	}
@@ -57,7 +57,7 @@ func (p *progress) clear() {
 
 // barLine is the bar with its figures, in at most width characters: first the bar
 // shrinks, then the last figures are dropped.
-func barLine(l plan.Live, width int) string {
+func barLine(l plan.Progress, width int) string {
 	if l.Warmup {
 		return cut(fmt.Sprintf("warming up, %s to go", (-l.Elapsed).Round(time.Second)), width)
 	}

@@ -13,7 +13,7 @@ import (
 // A line longer than the terminal's width would wrap, and each redraw would add a line.
 func TestBarFits(t *testing.T) {
 	t.Parallel()
-	lives := []plan.Live{
+	lives := []plan.Progress{
 		{Warmup: true, Elapsed: -2 * time.Second},
 		{Elapsed: 5 * time.Second, Total: 10 * time.Second, Rate: 20000, Timed: 9, P50: time.Millisecond, P99: 12 * time.Millisecond},
 		{Count: 1_000_000, Done: 500_000, Good: 2_000_000, Failed: 123_456, Rate: 123_456},
@@ -44,7 +44,7 @@ func TestProgressUsesTheWidth(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	p := &progress{w: &b, width: func() int { return 40 }}
-	p.show(plan.Live{Total: time.Minute, Elapsed: time.Second})
+	p.show(plan.Progress{Total: time.Minute, Elapsed: time.Second})
 	p.clear()
 	for _, line := range strings.Split(b.String(), "\r") {
 		if utf8.RuneCountInString(line) > 39 {

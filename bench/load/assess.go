@@ -33,11 +33,11 @@ func (r *run) finish(res *report.Result, interrupted bool) {
 	assess(res)
 }
 
-// lengths returns the length of the measured part, until the last answer that its rate counts, and of its sending window; 0:
-// all of it. A request that times out after the end does not lengthen a run, and a target that is silent until the interrupt
+// lengths returns the seconds of the measured part, up to the last answer that counts in its rate, and of its sending window,
+// 0 in a closed loop. A request that times out after the end does not lengthen a run, and a target that is silent until the interrupt
 // does not shorten it.
-func (r *run) lengths(interrupted bool) (measured, due float64) {
-	fell, done, good := r.recorder.last()
+func (r *run) lengths(interrupted bool) (measured, window float64) {
+	lastDue, done, good := r.recorder.last()
 	end := r.end
 	if interrupted {
 		end = min(end, r.clock.now())
@@ -47,16 +47,16 @@ func (r *run) lengths(interrupted bool) (measured, due float64) {
 	}
 	switch byTime := r.plan.Duration > 0 && r.plan.Count == 0; {
 	case interrupted, byTime:
-		done, fell = max(good, end), end
+		done, lastDue = max(good, end), end
 	case done == 0:
 		done = r.clock.now()
 	case r.plan.Open():
-		fell = min(max(fell, r.recorder.planned.Next()), done) // until the next would have
+		lastDue = min(max(lastDue, r.recorder.planned.Next()), done) // up to when the next would be due
 	}
 	if r.plan.Open() {
-		due = max(fell-r.plan.Warmup, 0).Seconds()
+		window = max(lastDue-r.plan.Warmup, 0).Seconds()
 	}
-	return max(done-r.plan.Warmup, 0).Seconds(), due
+	return max(done-r.plan.Warmup, 0).Seconds(), window
 }
 
 // assess decides whether the generator was the bottleneck, and adds warnings that matter for the figures.
@@ -103,7 +103,7 @@ func cpuModel() string {
 	return ""
 }
 
-// describe sets what does not come from the samples.
+// describe sets the fields that do not come from the samples.
 func (r *run) describe(res *report.Result) {
 	res.Plan = r.plan.Describe(r.flows)
 	res.Machines = []report.Machine{{CPU: cpuModel(), Cores: runtime.GOMAXPROCS(0), OS: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}}

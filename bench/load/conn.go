@@ -162,9 +162,9 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-// unasked reports whether the target has closed the connection, or has sent something without a request, such as a 408: either
+// unsolicited reports whether the target has closed the connection, or has sent something without a request, such as a 408: either
 // ends the connection. Its deadline must not have passed.
-func (c *conn) unasked() bool {
+func (c *conn) unsolicited() bool {
 	var p [1]byte
 	n, err := socket.ReadAvailable(c.nc, c.exchange, p[:])
 	return n > 0 || err != nil && !errors.Is(err, os.ErrDeadlineExceeded)

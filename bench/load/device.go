@@ -53,8 +53,8 @@ func newDevice(r *run, id int) *device {
 	return d
 }
 
-// greet opens the session: CONNECT, and a subscription to notify-next and to all answers that the plan's flows ask for.
-func (w *worker) greet(ctx context.Context, now time.Duration) error {
+// openSession opens the session: CONNECT, and a subscription to notify-next and to all answers that the plan's flows ask for.
+func (w *worker) openSession(ctx context.Context, now time.Duration) error {
 	d := w.device
 	d.from, d.to = 0, 0
 	if err := w.conn.extend(now, w.run.plan.Timeout); err != nil {

@@ -21,7 +21,7 @@ const (
 	// closer together are sent together. It limits wake-ups to 20,000 a second.
 	batch = 50 * time.Microsecond
 	// lead is how much earlier than due the timer is set: the least that waking up
-	// takes. Should it take less for once, the rest is spent yielding.
+	// takes. If it takes less, the rest is spent yielding.
 	lead = 20 * time.Microsecond
 )
 
@@ -65,7 +65,7 @@ func newDispatcher(r *run) (*dispatcher, error) {
 		return nil, err
 	}
 	d := &dispatcher{
-		run: r, queue: make(chan arrival, queueLength), timer: s, end: r.end, left: r.plan.Most(),
+		run: r, queue: make(chan arrival, queueLength), timer: s, end: r.end, left: r.plan.MaxArrivals(),
 		arrivals: r.plan.Schedule(), pick: newChooser(r, 0, 1),
 	}
 	d.advance()
@@ -86,7 +86,7 @@ func (d *dispatcher) advance() {
 }
 
 // dispatch hands out arrivals until the schedule is over or ctx is done, then waits until the queue is empty or the grace is
-// over, and closes it. It returns the number of arrivals of the measured part that found no free connection.
+// over, and closes the queue. It returns the number of arrivals of the measured part that found no free connection.
 func (d *dispatcher) dispatch(ctx context.Context) (missed int64, err error) {
 	defer close(d.queue)
 	stop := context.AfterFunc(ctx, func() {
@@ -105,7 +105,7 @@ func (d *dispatcher) dispatch(ctx context.Context) (missed int64, err error) {
 			d.finish()
 			return d.drain(ctx, grace), err
 		}
-		d.run.fellDue(a.due, a.step > 0)
+		d.run.countDue(a.due, a.step > 0)
 		if !d.hand(ctx, grace, a) {
 			d.finish()
 			return d.miss(ctx, a), nil
@@ -162,7 +162,7 @@ func (d *dispatcher) earliest() (due time.Duration, planned bool) {
 	case d.pending:
 		return d.next.due, true
 	}
-	return d.end, false // unless a flow in progress thinks or ends before
+	return d.end, false // unless a flow in progress schedules a step or ends before
 }
 
 // take removes the next arrival; d.mu is held.
@@ -224,13 +224,13 @@ func (d *dispatcher) miss(ctx context.Context, a arrival) (missed int64) {
 	d.mu.Lock()
 	d.over = true
 	for d.pending && d.next.due < until {
-		d.run.fellDue(d.next.due, false)
+		d.run.countDue(d.next.due, false)
 		missed += b2i(d.next.due >= d.run.plan.Warmup)
 		d.advance()
 	}
 	for _, t := range d.thinking {
 		if t.due < until {
-			d.run.fellDue(t.due, true)
+			d.run.countDue(t.due, true)
 			missed += b2i(t.due >= d.run.plan.Warmup)
 		}
 	}
@@ -281,7 +281,7 @@ func b2i(b bool) int64 {
 }
 
 // errUnsent is the error of arrivals that found no free connection.
-var errUnsent = errors.New("no connection was free for it until the run's end and a timeout more: the target, or --connections, is too small for this rate")
+var errUnsent = errors.New("no connection was free until one timeout after the run's end: the target is too slow, or --connections too small, for this rate")
 
 // grace is how long after its end a run continues to hand out arrivals that were due before: one timeout.
 type grace struct {

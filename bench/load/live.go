@@ -11,14 +11,14 @@ import (
 // watch ends the intervals on time, and reports the progress, until the run is over.
 func (r *run) watch(over <-chan struct{}) {
 	for next := time.Duration(0); next < r.plan.Warmup; next += time.Second {
-		r.tell(plan.Live{})
+		r.report(plan.Progress{})
 		if !r.sleep(min(next+time.Second, r.plan.Warmup), over) {
 			return
 		}
 	}
 	cpu, begun := cpuTime(), r.clock.now()
 	used := func() { r.cpu, r.wall = cpuTime()-cpu, r.clock.now()-begun }
-	var live plan.Live
+	var live plan.Progress
 	recent := newRecent()
 	for next := r.plan.Warmup + r.recorder.tick(); r.sleep(next, over); next += r.recorder.tick() {
 		recent.add(r.recorder.rotate(r.clock.now()), &live)
@@ -27,7 +27,7 @@ func (r *run) watch(over <-chan struct{}) {
 		}
 		if recent.seconds >= 0.5 {
 			recent.summarise(&live)
-			r.tell(live)
+			r.report(live)
 			recent = newRecent()
 		}
 	}
@@ -46,7 +46,7 @@ type recent struct {
 
 func newRecent() *recent { return &recent{latency: report.NewCoarseHistogram()} }
 
-func (c *recent) add(i report.Interval, l *plan.Live) {
+func (c *recent) add(i report.Interval, l *plan.Progress) {
 	c.latency.Merge(i.Latency)
 	c.good += i.Good
 	c.seconds += i.Seconds
@@ -54,7 +54,7 @@ func (c *recent) add(i report.Interval, l *plan.Live) {
 	l.Failed += i.Failed
 }
 
-func (c *recent) summarise(l *plan.Live) {
+func (c *recent) summarise(l *plan.Progress) {
 	l.Timed = c.latency.Count()
 	l.Rate, l.P50, l.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
 }
@@ -72,8 +72,8 @@ func (r *run) sleep(until time.Duration, over <-chan struct{}) bool {
 }
 
 // tell reports the progress.
-func (r *run) tell(l plan.Live) {
-	if r.plan.OnInterval == nil {
+func (r *run) report(l plan.Progress) {
+	if r.plan.OnProgress == nil {
 		return
 	}
 	now := r.clock.now()
@@ -81,7 +81,7 @@ func (r *run) tell(l plan.Live) {
 	if l.Count > 0 {
 		l.Done = r.counted(l.Good + l.Failed)
 	}
-	r.plan.OnInterval(l)
+	r.plan.OnProgress(l)
 }
 
 // counted returns how many of a run by count are done: answered requests or, where a

@@ -23,7 +23,7 @@ func TestLiveCountsFlows(t *testing.T) {
 			p.Flows[0].Steps[i].Think = 2 * time.Millisecond
 		}
 		var most, calls atomic.Int64
-		p.OnInterval = func(l plan.Live) {
+		p.OnProgress = func(l plan.Progress) {
 			most.Store(max(most.Load(), l.Done))
 			calls.Add(1)
 		}
@@ -43,7 +43,7 @@ func TestLiveOfALongRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var calls atomic.Int64
-	p.OnInterval = func(l plan.Live) {
+	p.OnProgress = func(l plan.Progress) {
 		if calls.Add(1); l.Good > 0 {
 			cancel()
 		}

@@ -120,7 +120,7 @@ func (r *recorder) record(shard int, s *sample) {
 		return
 	}
 	if s.kind != answer.Good && sh.examples[s.kind] == "" {
-		sh.examples[s.kind] = answer.Example(answer.InWords(s.kind, s.err))
+		sh.examples[s.kind] = answer.Example(answer.Explain(s.kind, s.err))
 	}
 	if s.kind == answer.Good {
 		sh.lastGood = max(sh.lastGood, s.done)
@@ -173,7 +173,7 @@ func (r *recorder) fail(k answer.Kind, n int64, why error) {
 	}
 }
 
-// maxIntervals is how many intervals a report may have; a longer run's are joined.
+// maxIntervals is how many intervals a report may have; a longer run's are merged.
 const maxIntervals = 600
 
 // intervalFor returns how long the intervals of a run of that length are. Of a run by
@@ -202,7 +202,7 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 	due := &r.due
 	if r.planned != nil {
 		// The schedule counts the requests that were due: a dispatcher that waits for a free
-		// connection takes them later.
+		// connection removes them later.
 		i.Intended, due = r.planned.UpTo(now), &r.follow
 	}
 	seen := due.Load()
@@ -222,7 +222,7 @@ func (r *recorder) rotate(now time.Duration) report.Interval {
 	switch n := len(r.intervals); {
 	case n > 0 && slot == r.slot:
 		extend(&r.intervals[n-1], i)
-	// An empty one is a stall and is shown, except at the end.
+	// An empty interval is a stall and is kept, except at the end.
 	case i.Good+i.Failed+i.Intended > 0 || i.Seconds >= r.tick().Seconds()/2:
 		r.intervals, r.slot = append(r.intervals, i), slot
 	}

@@ -52,7 +52,7 @@ func Run(ctx context.Context, p *plan.Plan) (*report.Result, error) {
 		res := r.recorder.result()
 		r.describe(res)
 		if ctx.Err() != nil {
-			res.Interrupted = true // nobody waited for the connection
+			res.Interrupted = true // before the first connection was open
 			return res, nil
 		}
 		res.Counts.Intended, res.Counts.Failed = 1, 1
@@ -87,7 +87,7 @@ func prepare(p *plan.Plan) (*run, *url.URL, error) {
 	r.hard, r.abort = context.WithCancelCause(context.Background())
 	r.recorder = newRecorder(p, operations)
 	if p.Open() {
-		r.recorder.planned = plan.NewDueCounter(p.Schedule(), p.Warmup, r.end, p.Most())
+		r.recorder.planned = plan.NewDueCounter(p.Schedule(), p.Warmup, r.end, p.MaxArrivals())
 	}
 	return r, target, nil
 }
@@ -171,7 +171,7 @@ func (r *run) loop(ctx context.Context) error {
 	if !r.plan.Open() {
 		for i, w := range r.workers {
 			c := newChooser(r, i, len(r.workers))
-			wg.Go(func() { w.saturate(ctx, c) })
+			wg.Go(func() { w.runFlows(ctx, c) })
 		}
 		wg.Wait()
 		r.closeAll()
@@ -219,8 +219,8 @@ func (w *worker) serve(d *dispatcher) {
 	}
 }
 
-// saturate plays one flow after the other until the run is over: a closed loop.
-func (w *worker) saturate(ctx context.Context, c *chooser) {
+// runFlows runs one flow after another until the run is over: a closed loop.
+func (w *worker) runFlows(ctx context.Context, c *chooser) {
 	for ctx.Err() == nil {
 		now := w.run.clock.now()
 		if now >= w.run.end || w.run.plan.Count > 0 && now >= w.run.plan.Warmup && w.run.tickets.Add(1) > w.run.plan.Count {
@@ -235,8 +235,8 @@ func (w *worker) saturate(ctx context.Context, c *chooser) {
 				a.due = w.run.clock.now()
 			}
 		}
-		// Nobody answers: do not spin.
-		if w.stranded && !w.run.pause(ctx, w.free+10*time.Millisecond) {
+		// The target cannot be reached: do not spin.
+		if w.connectFailed && !w.run.pause(ctx, w.free+10*time.Millisecond) {
 			return
 		}
 	}
@@ -257,8 +257,8 @@ func (r *run) pause(ctx context.Context, due time.Duration) bool {
 	}
 }
 
-// fellDue counts a request of an open loop's measured part; follows: it is a later step of a flow.
-func (r *run) fellDue(due time.Duration, follows bool) {
+// countDue counts a request of an open loop's measured part; follows: it is a later step of a flow.
+func (r *run) countDue(due time.Duration, follows bool) {
 	if !r.plan.Open() || due < r.plan.Warmup {
 		return
 	}

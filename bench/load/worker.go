@@ -28,22 +28,22 @@ type arrival struct {
 
 // worker is one connection of a run and the goroutine that uses it. An exchange allocates nothing.
 type worker struct {
-	run      *run
-	id       int
-	rng      *rand.Rand
-	conn     *conn
-	current  atomic.Pointer[conn] // conn, for closing it from elsewhere
-	br       *bufio.Reader
-	resp     fasthttp.Response
-	out      []byte
-	scratch  []byte
-	values   plan.Values
-	free     time.Duration // when the connection became free
-	dialled  bool          // a connection was open before
-	stranded bool          // the last request could not connect
-	judged   uint64        // answers checked
-	device   *device       // of a run over MQTT, else nil
-	last     remembered
+	run           *run
+	id            int
+	rng           *rand.Rand
+	conn          *conn
+	current       atomic.Pointer[conn] // conn, for closing it from elsewhere
+	br            *bufio.Reader
+	resp          fasthttp.Response
+	out           []byte
+	scratch       []byte
+	values        plan.Values
+	free          time.Duration // when the connection became free
+	dialled       bool          // a connection was open before
+	connectFailed bool          // the last request could not connect
+	judged        uint64        // answers checked
+	device        *device       // of a run over MQTT, else nil
+	last          remembered
 }
 
 func newWorker(r *run, id int) *worker {
@@ -60,8 +60,8 @@ func newWorker(r *run, id int) *worker {
 }
 
 // do sends an arrival's step, and the steps after it without think time. It returns
-// the next step if that one has a think time, which its due time includes. The run's end
-// ends the flow.
+// the next step if it has a think time, which its due time includes. A flow ends at the
+// latest with the run.
 func (w *worker) do(a arrival) (next arrival, more bool) {
 	flow := &w.run.flows[a.flow]
 	for {
@@ -87,7 +87,7 @@ func (w *worker) do(a arrival) (next arrival, more bool) {
 		if think > 0 {
 			return a, true
 		}
-		w.run.fellDue(a.due, true)
+		w.run.countDue(a.due, true)
 	}
 }
 
@@ -128,13 +128,13 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 		w.drop()
 	}
 	if w.conn != nil && w.device == nil && w.ended(s.sent) { // a device receives notifications at any time
-		w.drop() // nothing was sent on it: the request goes out on another, whatever its method
+		w.drop() // nothing was sent on it, so the request uses a new one, whatever its method
 	}
 	for {
 		if w.conn == nil {
 			s.reopened = s.reopened || w.dialled
 			s.err = w.connect(w.run.hard, s.sent)
-			if w.stranded = s.err != nil; w.stranded {
+			if w.connectFailed = s.err != nil; w.connectFailed {
 				s.kind = answer.ConnectKind(s.err)
 				return
 			}
@@ -159,7 +159,7 @@ func (w *worker) exchange(step *plan.CompiledStep, s *sample) {
 		}
 		w.drop()
 		s.kind, s.err = answer.ExchangeKind(err, c.in > before), err
-		stale := s.kind == answer.Closed && c.opened < s.sent && step.Idempotent() // opened before it was needed
+		stale := s.kind == answer.Closed && c.opened < s.sent && step.Idempotent() // opened before this request
 		if !stale {
 			return
 		}
@@ -177,7 +177,7 @@ func (w *worker) ended(now time.Duration) bool {
 	if c.answers > 0 && now-max(w.free, c.opened) < quiet {
 		return false
 	}
-	return c.extend(now, w.run.plan.Timeout) == nil && c.unasked()
+	return c.extend(now, w.run.plan.Timeout) == nil && c.unsolicited()
 }
 
 // roundTrip writes w.out and reads an answer into w.resp.
@@ -204,7 +204,7 @@ func (w *worker) roundTrip(step *plan.CompiledStep, s *sample) error {
 		return err
 	}
 	if w.br.Buffered() > 0 {
-		return answer.ErrFollowed
+		return answer.ErrTrailing
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (w *worker) judge(step *plan.CompiledStep) (answer.Kind, error) {
 		bytes.Equal(last.body, body) && bytes.Equal(last.contentType, w.resp.Header.ContentType()) {
 		return answer.Good, nil
 	}
-	k, err := answer.Check(&w.resp, step.Right, deep)
+	k, err := answer.Check(&w.resp, step.Accepted, deep)
 	last.step = nil
 	if k == answer.Good && len(body) <= maxRemembered {
 		last.step, last.status = step, w.resp.StatusCode()
@@ -262,7 +262,7 @@ func (w *worker) connect(ctx context.Context, now time.Duration) error {
 	w.conn = newConn(nc, now, w.br)
 	w.current.Store(w.conn)
 	if w.device != nil {
-		if err := w.greet(ctx, now); err != nil {
+		if err := w.openSession(ctx, now); err != nil {
 			w.drop()
 			return err
 		}

@@ -14,15 +14,15 @@ var (
 	jsonTypes   = [][]byte{[]byte("/json"), []byte("+json"), []byte("/x-amz-json-1.0"), []byte("/x-amz-json-1.1")}
 )
 
-// Check judges a complete answer. Deep also parses JSON, which costs about as much as
-// the rest of a request and so is done for a sample only. right are the statuses that are, nil for 200 to 299.
-func Check(resp *fasthttp.Response, right map[int]bool, deep bool) (Kind, error) {
+// Check judges a complete answer. deep also parses JSON, which costs about as much as
+// the rest of a request and so is done for a sample only. accepted are the statuses of good answers, nil for 200 to 299.
+func Check(resp *fasthttp.Response, accepted map[int]bool, deep bool) (Kind, error) {
 	code := resp.StatusCode()
-	if right != nil && !right[code] || right == nil && (code < 200 || code > 299) {
+	if accepted != nil && !accepted[code] || accepted == nil && (code < 200 || code > 299) {
 		return WrongStatus, statusError(code)
 	}
 	body := resp.Body()
-	isJSON := saysJSON(resp.Header.ContentType())
+	isJSON := declaresJSON(resp.Header.ContentType())
 	if len(body) == 0 {
 		if isJSON && !resp.SkipBody && code != fasthttp.StatusNoContent && code != fasthttp.StatusNotModified {
 			return NotJSON, errNotJSON
@@ -44,15 +44,15 @@ func checkBody(body []byte, isJSON, deep bool) (Kind, error) {
 	if hasPlaceholder(body) {
 		return PlaceholderLeft, errPlaceholder
 	}
-	if isJSON && (!closesJSON(body) || deep && !json.Valid(body)) {
+	if isJSON && (!endsLikeJSON(body) || deep && !json.Valid(body)) {
 		return NotJSON, errNotJSON
 	}
 	return Good, nil
 }
 
-// saysJSON says whether a Content-Type is that of one JSON text, and not of several as
+// declaresJSON says whether a Content-Type is that of a single JSON text, not of several as
 // in application/x-ndjson.
-func saysJSON(contentType []byte) bool {
+func declaresJSON(contentType []byte) bool {
 	media, _, _ := bytes.Cut(contentType, []byte(";"))
 	media = bytes.TrimSpace(media)
 	for _, end := range jsonTypes {
@@ -63,21 +63,21 @@ func saysJSON(contentType []byte) bool {
 	return false
 }
 
-// statusError is a status that is not one of the right ones.
+// statusError is the status of an answer that is not good.
 type statusError int
 
 func (e statusError) Error() string {
 	return "the answer's status is " + strconv.Itoa(int(e)) + " " + fasthttp.StatusMessage(int(e))
 }
 
-// hasPlaceholder says whether body still has a placeholder, also one whose characters
-// are JSON escapes, also in a document that is itself a string inside JSON. It runs at
-// the speed of a substring search and allocates only when there are such escapes.
+// hasPlaceholder says whether body still has a placeholder, even if it is written with
+// JSON escapes or is in a document that is itself a string inside JSON. It runs at
+// the speed of a substring search and allocates only if there are such escapes.
 func hasPlaceholder(body []byte) bool {
 	if bytes.Contains(body, placeholder) {
 		return true
 	}
-	// A string in a string in a string is as deep as any API nests.
+	// No API nests strings deeper than three levels.
 	for depth := 0; depth < 3 && bytes.Contains(body, escapedUnit); depth++ {
 		body = unescape(body)
 		if bytes.Contains(body, placeholder) {
@@ -87,8 +87,8 @@ func hasPlaceholder(body []byte) bool {
 	return false
 }
 
-// unescape returns body with its JSON escapes undone once, wherever they are. Only
-// ASCII escapes matter to the search; the others become a question mark.
+// unescape returns body with one level of JSON escapes decoded. Only ASCII escapes
+// matter to the search; the others become a question mark.
 func unescape(body []byte) []byte {
 	out := make([]byte, 0, len(body))
 	for i := 0; i < len(body); i++ {
@@ -129,9 +129,9 @@ func hex4(b []byte) (n int, ok bool) {
 	return n, true
 }
 
-// closesJSON says whether a body that begins as an object, array or string ends as
-// one: the cheap sign that it is whole.
-func closesJSON(body []byte) bool {
+// endsLikeJSON says whether a body that begins as an object, array or string ends as
+// one: a cheap check that it is complete.
+func endsLikeJSON(body []byte) bool {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
 		return false
@@ -148,7 +148,7 @@ func closesJSON(body []byte) bool {
 	return true
 }
 
-// Shed says whether an answer turns its client away in good order: 429 or 503, with a time to come back.
+// Shed says whether the target shed the request properly: 429 or 503, with Retry-After.
 func Shed(resp *fasthttp.Response) bool {
 	code := resp.StatusCode()
 	return (code == fasthttp.StatusTooManyRequests || code == fasthttp.StatusServiceUnavailable) &&

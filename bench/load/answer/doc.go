@@ -1,5 +1,5 @@
-// Package answer says whether what a target did is right: how an exchange ended (Kind), whether an answer is whole and
-// filled (Check), and, for a sample beside the run, whether its presigned URLs open (Verifier).
+// Package answer judges a target's answers: how an exchange ended (Kind), whether an answer is complete and
+// filled (Check), and, for a sample, in the background, whether its presigned URLs can be opened (Verifier).
 //
-// Check allocates nothing for an answer that is right. All functions are safe for concurrent use.
+// Check allocates nothing for a good answer. All functions are safe for concurrent use.
 package answer

@@ -39,7 +39,7 @@ const (
 	Kinds     // how many there are
 )
 
-// String returns the name that reports have.
+// String returns the name used in reports.
 func (k Kind) String() string {
 	return [Kinds]string{
 		"good", "refused", "connect timeout", "connect", "tls", "out of ports/files", "timeout", "closed", "truncated",
@@ -47,11 +47,11 @@ func (k Kind) String() string {
 	}[k]
 }
 
-// An answer that is not right although HTTP has nothing against it.
+// Reasons why an answer is not good although it is valid HTTP.
 var (
 	errPlaceholder = errors.New("the answer has an unfilled ${aws:iot:…} placeholder")
 	errNotJSON     = errors.New("the answer is declared JSON but is not")
-	ErrFollowed    = errors.New("unexpected bytes follow the answer")
+	ErrTrailing    = errors.New("unexpected bytes follow the answer")
 )
 
 // ConnectKind classifies what went wrong while connecting.
@@ -70,24 +70,24 @@ func ConnectKind(err error) Kind {
 	return ConnectFailed
 }
 
-// HeaderLimit is the most that an answer's headers may take, in bytes: a connection's read buffer.
+// HeaderLimit is the maximum size of an answer's headers, in bytes: a connection's read buffer.
 const HeaderLimit = 8 << 10
 
-// TLSError marks an error of the handshake.
+// TLSError marks an error of the TLS handshake.
 type TLSError struct{ Err error }
 
 func (e TLSError) Error() string { return e.Err.Error() }
 
 func (e TLSError) Unwrap() error { return e.Err }
 
-// isTLS says whether err came from the handshake and is not just time running out.
+// isTLS says whether err came from the handshake and is not a timeout.
 func isTLS(err error) bool {
 	var handshake TLSError
 	return errors.As(err, &handshake) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // ExchangeKind classifies what went wrong while sending a request or reading its
-// answer, of which some bytes had come if begun.
+// answer. begun says whether some bytes of the answer had arrived.
 func ExchangeKind(err error, begun bool) Kind {
 	var netErr net.Error
 	var op *net.OpError
@@ -111,15 +111,15 @@ func isClosed(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// InWords returns what happened for a kind whose error says too little.
-func InWords(k Kind, err error) error {
+// Explain returns a clearer error for a kind whose own error says too little.
+func Explain(k Kind, err error) error {
 	var small *fasthttp.ErrSmallBuffer
 	if errors.As(err, &small) {
 		return fmt.Errorf("the answer's headers take more than %d bytes", HeaderLimit)
 	}
 	switch plain := err == io.EOF || err == io.ErrUnexpectedEOF; { //nolint:errorlint // a wrapped one says more
 	case plain && k == Truncated:
-		return errors.New("the target closed the connection within an answer")
+		return errors.New("the target closed the connection in the middle of an answer")
 	case plain && k == Closed:
 		return errors.New("the target closed the connection without an answer")
 	}
@@ -129,8 +129,8 @@ func InWords(k Kind, err error) error {
 // presignedParts are the parts of a presigned URL's query, which no report may show.
 var presignedParts = regexp.MustCompile(`(?i)X-Amz-[a-z0-9-]+(=|%3D)[^&\s"'\\]*`)
 
-// Example returns err as a short line that is safe to print: an answer's bytes may be
-// quoted in it.
+// Example returns err as a short line that is safe to print, because err may quote
+// bytes of an answer.
 func Example(err error) string {
 	s := presignedParts.ReplaceAllString(err.Error(), "X-Amz-…")
 	s = strings.Map(func(r rune) rune {

@@ -20,26 +20,25 @@ import (
 	"jobgate/presigner"
 )
 
-// Verify says how a sample of the answers is looked into: every presigned URL in it is
-// opened, and its signature recomputed where the keys are known.
+// Verify says how a sample of the answers is verified: every presigned URL in it is
+// opened, and its signature recomputed if its key is known.
 type Verify struct {
-	PerSecond int  // documents a second, at most
-	Open      bool // ask for the first byte of every URL
-	// Skip is text in URLs that are not to be opened, "" for none: an upload's URL
-	// opens nothing, and without its key it looks as a download's does.
+	PerSecond int  // at most this many documents a second
+	Open      bool // request the first byte of every URL
+	// Skip is text in URLs that are not to be opened, "" for none: an upload URL
+	// cannot be opened, and without its key it looks like a download URL.
 	Skip string
-	// Lookup returns the credentials that an access key belongs to; nil if no keys
-	// are known.
+	// Lookup returns the credentials of an access key; nil if no keys are known.
 	Lookup  func(accessKeyID string) (presigner.Credentials, bool)
 	TLS     *tls.Config // for opening URLs; nil: the defaults
 	Timeout time.Duration
 }
 
-// Verifier looks into answers beside a run. A nil Verifier takes none. Offer is safe for concurrent use.
+// Verifier verifies answers in the background of a run. A nil Verifier verifies none. Offer is safe for concurrent use.
 type Verifier struct {
-	how    *Verify
+	config *Verify
 	gap    time.Duration
-	next   atomic.Int64 // when the next answer is wanted
+	next   atomic.Int64 // when to take the next answer
 	bodies chan []byte
 	stop   context.CancelFunc
 	wg     sync.WaitGroup
@@ -48,25 +47,25 @@ type Verifier struct {
 	found report.Verified
 }
 
-// NewVerifier starts one that ends with ctx, or nil if nothing is to be verified. It is to be closed.
-func NewVerifier(ctx context.Context, how *Verify) *Verifier {
-	if how == nil {
+// NewVerifier starts a Verifier that ends with ctx, or returns nil if nothing is to be verified. The caller must close it.
+func NewVerifier(ctx context.Context, config *Verify) *Verifier {
+	if config == nil {
 		return nil
 	}
-	v := &Verifier{how: how, gap: time.Second / time.Duration(max(how.PerSecond, 1)), bodies: make(chan []byte, 64)}
+	v := &Verifier{config: config, gap: time.Second / time.Duration(max(config.PerSecond, 1)), bodies: make(chan []byte, 64)}
 	ctx, cancel := context.WithCancel(ctx)
 	v.stop = cancel
 	for range 2 {
 		v.wg.Go(func() {
 			for body := range v.bodies {
-				v.look(ctx, body)
+				v.verify(ctx, body)
 			}
 		})
 	}
 	return v
 }
 
-// Offer takes a copy of an answer if it is time for one; now is since the run began.
+// Offer takes a copy of an answer if the next is due; now is the time since the run began.
 func (v *Verifier) Offer(body []byte, now time.Duration) {
 	if v == nil {
 		return
@@ -77,24 +76,24 @@ func (v *Verifier) Offer(body []byte, now time.Duration) {
 	}
 	select {
 	case v.bodies <- bytes.Clone(body):
-	default: // it is behind; the load goes first
+	default: // the verifier is behind, and must not slow down the load
 	}
 }
 
-// Close ends the verifier once what it has taken is looked into, but for what does
-// not answer within a timeout.
+// Close waits until the taken answers are verified, for at most one timeout, and ends
+// the verifier.
 func (v *Verifier) Close() {
 	if v == nil {
 		return
 	}
 	close(v.bodies)
-	timer := time.AfterFunc(v.how.Timeout, v.stop)
+	timer := time.AfterFunc(v.config.Timeout, v.stop)
 	defer timer.Stop()
 	v.wg.Wait()
 	v.stop()
 }
 
-// Result returns what was found; after close.
+// Result returns the outcome. Call it after Close.
 func (v *Verifier) Result() *report.Verified {
 	if v == nil {
 		return nil
@@ -105,8 +104,8 @@ func (v *Verifier) Result() *report.Verified {
 	return &found
 }
 
-// look verifies all URLs of one answer.
-func (v *Verifier) look(ctx context.Context, body []byte) {
+// verify checks all URLs of one answer.
+func (v *Verifier) verify(ctx context.Context, body []byte) {
 	urls := presignedURLs(body)
 	v.mu.Lock()
 	v.found.Documents++
@@ -115,8 +114,8 @@ func (v *Verifier) look(ctx context.Context, body []byte) {
 	for _, raw := range urls {
 		method, signed, err := v.signature(raw)
 		opened := false
-		skip := v.how.Skip != "" && strings.Contains(raw, v.how.Skip)
-		if err == nil && v.how.Open && method == "GET" && !skip {
+		skip := v.config.Skip != "" && strings.Contains(raw, v.config.Skip)
+		if err == nil && v.config.Open && method == "GET" && !skip {
 			opened, err = v.open(ctx, raw)
 		}
 		v.mu.Lock()
@@ -140,9 +139,9 @@ func (v *Verifier) look(ctx context.Context, body []byte) {
 }
 
 // signature recomputes a URL's signature if its key is known, and returns the method
-// it was made for: PUT if it is right for that, and else GET.
+// it was made for: PUT if the signature is valid for PUT, else GET.
 func (v *Verifier) signature(raw string) (method string, signed bool, err error) {
-	if v.how.Lookup == nil {
+	if v.config.Lookup == nil {
 		return "GET", false, nil
 	}
 	u, err := url.Parse(raw)
@@ -151,7 +150,7 @@ func (v *Verifier) signature(raw string) (method string, signed bool, err error)
 	}
 	for _, method := range []string{"GET", "PUT"} {
 		_, err = presigner.Verify(presigner.Verification{
-			Method: method, Host: u.Host, RequestURI: requestURI(raw), Time: time.Now(), Lookup: v.how.Lookup,
+			Method: method, Host: u.Host, RequestURI: requestURI(raw), Time: time.Now(), Lookup: v.config.Lookup,
 		})
 		switch {
 		case err == nil:
@@ -163,7 +162,7 @@ func (v *Verifier) signature(raw string) (method string, signed bool, err error)
 	return "GET", false, fmt.Errorf("the signature of a URL at %s is wrong: %w", u.Host, err)
 }
 
-// requestURI returns path and query of a URL as they stand.
+// requestURI returns a URL's path and query unchanged.
 func requestURI(raw string) string {
 	_, rest, _ := strings.Cut(raw, "://")
 	if i := strings.IndexByte(rest, '/'); i >= 0 {
@@ -172,26 +171,26 @@ func requestURI(raw string) string {
 	return "/"
 }
 
-// open asks for the first byte of the object behind a URL, on a connection of its own
-// and with the URL's bytes as they stand.
+// open requests the first byte of a URL's object, on a new connection and with the
+// URL's bytes unchanged.
 func (v *Verifier) open(ctx context.Context, raw string) (bool, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return false, errors.New("a URL in the answer cannot be parsed")
 	}
-	ctx, cancel := context.WithTimeout(ctx, v.how.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, v.config.Timeout)
 	defer cancel()
 	nc, err := v.dial(ctx, u)
 	if err != nil {
 		return false, fmt.Errorf("cannot connect to %s to open a URL: %w", u.Host, err)
 	}
-	defer func() { _ = nc.Close() }() // it has been read from by then
+	defer func() { _ = nc.Close() }() // the answer has been read
 	defer context.AfterFunc(ctx, func() { _ = nc.Close() })()
 	if _, err := fmt.Fprintf(nc, "GET %s HTTP/1.1\r\nHost: %s\r\nRange: bytes=0-0\r\nConnection: close\r\n\r\n", requestURI(raw), u.Host); err != nil {
 		return false, fmt.Errorf("cannot open a URL at %s: %w", u.Host, err)
 	}
 	var resp fasthttp.Response
-	// A store that ignores Range sends the whole object: its beginning is enough.
+	// A store that ignores Range sends the whole object. Its beginning is enough.
 	if err := resp.ReadLimitBody(bufio.NewReader(nc), 1<<20); err != nil && !errors.Is(err, fasthttp.ErrBodyTooLarge) {
 		return false, fmt.Errorf("cannot open a URL at %s: %w", u.Host, err)
 	}
@@ -200,10 +199,10 @@ func (v *Verifier) open(ctx context.Context, raw string) (bool, error) {
 		return true, nil
 	}
 	hint := ""
-	if resp.StatusCode() == 403 && v.how.Lookup == nil {
-		hint = " (if it is an upload's: see --verify-skip, --verify-keys)"
+	if resp.StatusCode() == 403 && v.config.Lookup == nil {
+		hint = " (for upload URLs, see --verify-skip and --verify-keys)"
 	}
-	return false, fmt.Errorf("a URL at %s does not open: %w%s", u.Host, statusError(resp.StatusCode()), hint)
+	return false, fmt.Errorf("cannot open a URL at %s: %w%s", u.Host, statusError(resp.StatusCode()), hint)
 }
 
 func (v *Verifier) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
@@ -212,7 +211,7 @@ func (v *Verifier) dial(ctx context.Context, u *url.URL) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), withDefault(port, "80")))
 	}
-	d := tls.Dialer{Config: v.how.TLS}
+	d := tls.Dialer{Config: v.config.TLS}
 	return d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), withDefault(port, "443")))
 }
 
@@ -223,8 +222,8 @@ func withDefault(s, otherwise string) string {
 	return s
 }
 
-// presignedURLs returns the presigned URLs in a document, also in one that is itself a
-// string inside JSON: a URL ends where a string, a line or a word does.
+// presignedURLs returns the presigned URLs in a document, also if it is itself a
+// string inside JSON. A URL ends at the end of a string, a line or a word.
 func presignedURLs(body []byte) []string {
 	for depth := 0; depth < 3 && (bytes.Contains(body, escapedUnit) || bytes.Contains(body, []byte(`\/`))); depth++ {
 		body = unescape(body)

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// Take fills the slots of a session from an answer. What is not there, or is nothing
-// that may stand in a path, leaves its slot nil.
+// Take captures the step's values from an answer into a flow's slots. A value that is
+// missing, or that is not allowed in a path, leaves its slot nil.
 func (s *CompiledStep) Take(body []byte, captured [][]byte) {
 	for _, c := range s.capture {
 		captured[c.slot] = lookup(body, c.path)
@@ -14,8 +14,8 @@ func (s *CompiledStep) Take(body []byte, captured [][]byte) {
 }
 
 // lookup returns the string or number at path in a JSON document: members by name,
-// elements by number. It returns nil if there is none, or if it has other characters
-// than a name may have.
+// elements by number. It returns nil if there is none, or if it has characters that
+// are not allowed in a name.
 func lookup(body []byte, path []string) []byte {
 	value := json.RawMessage(body)
 	for _, key := range path {
@@ -50,5 +50,5 @@ func lookup(body []byte, path []string) []byte {
 	return []byte(text)
 }
 
-// Captures says whether the step takes anything out of its answer.
+// Captures says whether the step captures values of its answer.
 func (s *CompiledStep) Captures() bool { return len(s.capture) > 0 }

@@ -9,7 +9,7 @@ import (
 	"jobgate/bench/report"
 )
 
-// Describe fills in the part of a report that repeats what was asked for.
+// Describe returns the part of a report that repeats the run's settings.
 func (p *Plan) Describe(flows []CompiledFlow) report.Plan {
 	d := report.Plan{
 		Target: report.Target(p.URL), Scenario: p.Scenario, Loop: report.ClosedLoop, Connections: p.Connections,
@@ -46,7 +46,7 @@ func describeNames(what string, n Names) string {
 	return s
 }
 
-// names says in words which names the requests were made with.
+// names describes the names in the requests.
 func (p *Plan) names(flows []CompiledFlow) string {
 	var things, jobs bool
 	for _, f := range flows {

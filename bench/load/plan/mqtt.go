@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// MQTT says whether the target is one of MQTT. Each connection of such a run is a device of its own: the paths are topics,
+// MQTT says whether the target speaks MQTT. Each connection of such a run is a separate device; the paths are topics,
 // and a request is answered on its topic's /accepted or /rejected.
 func (p *Plan) MQTT() bool {
 	scheme, _, _ := strings.Cut(p.URL, "://")
 	return strings.EqualFold(scheme, "mqtt") || strings.EqualFold(scheme, "mqtts")
 }
 
-// clientToken is what the generator finds an answer by.
+// clientToken is the member by which the generator recognizes an answer.
 const clientToken = `{"clientToken":"`
 
-// newPublish compiles a request over MQTT: path is its topic behind a slash, body its payload, a JSON object or nothing.
+// newPublish compiles a request over MQTT: path is a slash and the topic, body the payload, a JSON object or nothing.
 func newPublish(s *Step, shared []Header, known variables) (*Request, error) {
 	if s.Method != "" && s.Method != "GET" && s.Method != "PUBLISH" {
-		return nil, fmt.Errorf("method %q is not one of MQTT: PUBLISH", s.Method)
+		return nil, fmt.Errorf("method %q is not valid over MQTT; use PUBLISH", s.Method)
 	}
 	if len(s.Headers)+len(shared) > 0 || len(s.Status) > 0 {
 		return nil, errors.New("an MQTT target has no headers and no statuses")
@@ -35,7 +35,7 @@ func newPublish(s *Step, shared []Header, known variables) (*Request, error) {
 		body = "{}"
 	}
 	if body[0] != '{' || body[len(body)-1] != '}' || strings.Contains(body, `"clientToken"`) {
-		return nil, errors.New("the body over MQTT is not a JSON object without a clientToken, which the generator adds")
+		return nil, errors.New("an MQTT body must be a JSON object without a clientToken, which the generator adds")
 	}
 	rest := strings.TrimSpace(body[1:])
 	if rest != "}" {
@@ -56,7 +56,7 @@ func newPublish(s *Step, shared []Header, known variables) (*Request, error) {
 // AppendTopic appends the topic that the request is published to.
 func (r *Request) AppendTopic(dst []byte, v *Values) []byte { return r.head.appendTo(dst, v) }
 
-// AppendPayload appends the request's payload with a client token, and returns where in it the member with the token lies.
+// AppendPayload appends the request's payload with a client token, and returns the position of the token's member in it.
 func (r *Request) AppendPayload(dst []byte, token uint64, v *Values) (out []byte, from, to int) {
 	from = len(dst) + 1
 	dst = append(strconv.AppendUint(append(dst, clientToken...), token, 10), '"')
@@ -64,7 +64,8 @@ func (r *Request) AppendPayload(dst []byte, token uint64, v *Values) (out []byte
 	return r.body.appendTo(dst, v), from, to
 }
 
-// AppendFilter appends a filter of a request's answers: what is not known when the device subscribes is a wildcard.
+// AppendFilter appends a topic filter for a request's answers. Values that are not known when the device subscribes become
+// wildcards.
 func (r *Request) AppendFilter(dst []byte, v *Values) []byte {
 	for i := range r.head.parts {
 		switch p := &r.head.parts[i]; {
@@ -79,7 +80,7 @@ func (r *Request) AppendFilter(dst []byte, v *Values) []byte {
 	return append(dst, "/+"...)
 }
 
-// UsesThing says whether the topic has the thing's name in it.
+// UsesThing says whether the topic contains the thing's name.
 func (r *Request) UsesThing() bool {
 	for _, p := range r.head.parts {
 		if p.variable != "" && p.slot == slotThing {
@@ -89,10 +90,10 @@ func (r *Request) UsesThing() bool {
 	return false
 }
 
-// maxKeepAlive is the most that CONNECT has room for.
+// maxKeepAlive is the largest value that fits into CONNECT.
 const maxKeepAlive = 65535 * time.Second
 
-// validateMQTT refuses what cannot be run against a target of MQTT.
+// validateMQTT rejects settings that do not work with an MQTT target.
 func (p *Plan) validateMQTT() error {
 	if !p.MQTT() {
 		return nil

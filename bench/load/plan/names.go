@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// How a run picks from its names.
+// How a run draws its names.
 const (
-	Uniform    = "uniform"    // each name as likely as the other
-	Zipf       = "zipf"       // few names most of the time
-	Sequential = "sequential" // each in turn: a fleet that polls once a round
+	Uniform    = "uniform"    // all names equally likely
+	Zipf       = "zipf"       // mostly few names
+	Sequential = "sequential" // each in turn, like a fleet in which every device polls once per round
 )
 
 // Names is a range of numbered names, made by ParseNames: Prefix followed by a number from First to
@@ -51,18 +51,18 @@ func ParseNames(prefix, text string) (Names, error) {
 	}
 	for _, c := range []byte(prefix) {
 		if !nameByte(c) {
-			return Names{}, fmt.Errorf("cannot use prefix %q: a name is of [A-Za-z0-9:_.-]", prefix)
+			return Names{}, fmt.Errorf("cannot use prefix %q: a name consists of [A-Za-z0-9:_.-]", prefix)
 		}
 	}
 	return n, nil
 }
 
-// nameByte says whether c may stand in a thing's name or a job's.
+// nameByte says whether c is allowed in the name of a thing or job.
 func nameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ':' || c == '_' || c == '.' || c == '-'
 }
 
-// AppendTo appends the i-th name. It allocates nothing but what dst needs.
+// AppendTo appends the i-th name. It allocates only to grow dst.
 func (n *Names) AppendTo(dst []byte, i uint32) []byte {
 	dst = append(dst, n.Prefix...)
 	at := len(dst)
@@ -85,8 +85,8 @@ type Picker struct {
 	step  uint64 // 0: not Sequential
 }
 
-// NewPicker returns the part-th of parts pickers of one run. They draw different
-// names; the same seed draws the same ones again.
+// NewPicker returns a run's picker number part of parts. The pickers draw different
+// sequences; the same seed gives the same ones.
 func NewPicker(n Names, seed uint64, part, parts int) *Picker {
 	rng := rand.New(rand.NewPCG(seed, uint64(part)+0x6e616d65))
 	p := &Picker{count: n.Count, rng: rng}

@@ -21,27 +21,27 @@ type Step struct {
 	Path    string // template of path and query, begins with "/"
 	Headers []Header
 	Body    string // template
-	Status  []int  // that are right; none: 200 to 299
+	Status  []int  // of good answers; none: 200 to 299
 	// Think is how long the device waits before this step, at random up to
 	// ThinkMax if that is longer.
 	Think, ThinkMax time.Duration
-	// Capture takes values out of the answer's JSON for later steps: a variable's
-	// name and where it is found, as in "execution.jobId".
+	// Capture takes values from the answer's JSON for later steps: the path of each
+	// by the variable's name, such as "execution.jobId".
 	Capture map[string]string
 }
 
-// Flow is what one device does when it is its turn: steps in order.
+// Flow is the sequence of steps that one arrival of a device performs.
 type Flow struct {
 	Name   string
-	Weight float64 // its share of the arrivals among all flows' weights
+	Weight float64 // its share of the arrivals, relative to the other flows
 	Steps  []Step
 }
 
-// Plan is a run. Run checks it; the zero values named here are the defaults.
+// Plan describes a run. Run validates it; the zero values named here are the defaults.
 type Plan struct {
 	URL           string        // scheme://host[:port]; a path is ignored, the flows have theirs
-	V311          bool          // with a target of MQTT: version 3.1.1 instead of 5
-	MQTTKeepAlive time.Duration // that devices ask for in CONNECT, whole seconds; 0: none, unless the target wants one
+	V311          bool          // with an MQTT target: version 3.1.1 instead of 5
+	MQTTKeepAlive time.Duration // requested in CONNECT, whole seconds; 0: none, unless the target sets one
 	Unix          string        // path of a Unix socket to connect to instead
 	Scenario      string        // the flows' name, for the report
 	Flows         []Flow
@@ -49,7 +49,7 @@ type Plan struct {
 
 	Stages      []Stage // Open loop; none: closed loop
 	Poisson     bool    // else constant arrivals
-	Connections int     // open loop: how many there are to wait for; closed loop: the concurrency
+	Connections int     // open loop: how many requests share; closed loop: the concurrency
 	Duration    time.Duration
 	Count       int64 // requests (flows, of a scenario) to measure, 0: until Duration is over
 	Warmup      time.Duration
@@ -58,34 +58,34 @@ type Plan struct {
 	Seed        uint64
 
 	KeepAlive      float64        // share of requests that leave their connection open
-	ReconnectAfter time.Duration  // a connection's age at which it is replaced, 0: never
+	ReconnectAfter time.Duration  // replaces connections of this age, 0: never
 	Timeout        time.Duration  // of connecting, and of a request from its send to its last byte
 	MaxBody        int            // bytes
 	TLS            *tls.Config    // for https; nil: the defaults
 	Verify         *answer.Verify // nil: answers are checked, but their URLs are not opened
 
-	// OnInterval is told how the run goes, about once a second. It must not block.
-	OnInterval func(Live)
+	// OnProgress is called about once a second. It must not block.
+	OnProgress func(Progress)
 }
 
-// Live is how a run goes, for a progress bar.
-type Live struct {
+// Progress is the state of a run, for a progress bar.
+type Progress struct {
 	Elapsed, Total time.Duration // Total is 0 if the run ends by count
 	Warmup         bool
 	Rate           float64 // good answers per second, of the last interval
-	Timed          int64   // answers that the percentiles are of; 0: there are none
+	Timed          int64   // answers in the percentiles; 0: there are no percentiles
 	P50, P99       time.Duration
 	Good, Failed   int64 // since the measured part began
-	Count, Done    int64 // of a run by count (else 0): asked for, and done of them
+	Count, Done    int64 // of a run by count (else 0): the count, and how many are done
 }
 
 // CompiledStep is a Step ready to be sent.
 type CompiledStep struct {
 	*Step
-	Request *Request
-	Right   map[int]bool // the statuses that are right; nil: 2xx
-	Op      int          // index among the operations of the report
-	capture []capture
+	Request  *Request
+	Accepted map[int]bool // statuses of good answers; nil: 2xx
+	Op       int          // index among the operations of the report
+	capture  []capture
 }
 
 // capture is one value to take from an answer.
@@ -97,19 +97,19 @@ type capture struct {
 // CompiledFlow is a Flow ready to be sent.
 type CompiledFlow struct {
 	Steps    []CompiledStep
-	Until    float64 // the cumulated share of weights up to and with this flow
+	Until    float64 // the cumulative share of the weights, this flow included
 	Captures int     // slots that its steps fill
 }
 
 const (
-	// maxSkew is the largest Zipf exponent: all but one in a thousand are the first
-	// name by then, and far beyond it, as without an end, the drawing never ends.
+	// maxSkew is the largest Zipf exponent. With it, all but one draw in a thousand are the
+	// first name; with far larger ones, drawing may never end.
 	maxSkew = 10
 	// maxWeight is a flow's largest weight, so that weights can be added up.
 	maxWeight = 1_000_000_000
 )
 
-// Validate refuses what cannot be run, with the flag to turn.
+// Validate returns an error that names the flag if the plan cannot be run.
 func (p *Plan) Validate() error {
 	switch {
 	case len(p.Flows) == 0:
@@ -122,7 +122,7 @@ func (p *Plan) Validate() error {
 		return fmt.Errorf("cannot keep %g of the connections: 0 to 1; see --keep-alive", p.KeepAlive)
 	case p.Duration < 0 || p.Warmup < 0 || p.Count < 0 || p.ReconnectAfter < 0 || p.MaxBody < 0:
 		return errors.New("cannot run for a time or count below zero; see --duration, --warmup, --count, --reconnect-after")
-	case max(p.Duration, p.Warmup, p.Timeout) > longest:
+	case max(p.Duration, p.Warmup, p.Timeout) > maxLength:
 		return errors.New("cannot run or wait for longer than a year; see --duration, --warmup, --timeout")
 	case p.Duration == 0 && p.Count == 0:
 		return errors.New("cannot run without an end; see --duration, --count")
@@ -137,7 +137,7 @@ func (p *Plan) Validate() error {
 	return p.validateMQTT()
 }
 
-// Target splits the plan's URL into what is dialled and what is sent as Host.
+// Target returns the scheme and host of the plan's URL.
 func (p *Plan) Target() (u *url.URL, err error) {
 	// Only scheme and host are of interest, and the path may have {holes}.
 	origin := p.URL
@@ -148,7 +148,7 @@ func (p *Plan) Target() (u *url.URL, err error) {
 	}
 	u, err = url.Parse(origin)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use target %q: it is not a URL", report.Target(p.URL)) // err repeats it as it stands
+		return nil, fmt.Errorf("cannot use target %q: it is not a URL", report.Target(p.URL)) // err would repeat it in full
 	}
 	if !p.MQTT() && u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return nil, fmt.Errorf("cannot use target %q: it is not http://host[:port]/path, https://…, mqtt://… or mqtts://… (a user's name and password go into a header: see --header)", report.Target(p.URL))
@@ -194,7 +194,7 @@ func operationName(f *Flow, s *Step) string {
 	return f.Name + "/" + s.Name
 }
 
-// wire is what requests are compiled for.
+// wire is the protocol that requests are compiled for.
 type wire struct {
 	mqtt   bool
 	host   string   // of HTTP
@@ -216,7 +216,7 @@ func (w wire) request(s *Step, known variables) (*Request, error) {
 	return newRequest(method, w.host, s.Path, headers, s.Body, known)
 }
 
-// compileFlow prepares a flow; its first step is operation op of the report.
+// compileFlow compiles a flow; its first step is operation op of the report.
 func compileFlow(f *Flow, w wire, op int) (CompiledFlow, error) {
 	c := CompiledFlow{}
 	known := variables{}
@@ -236,24 +236,24 @@ func compileFlow(f *Flow, w wire, op int) (CompiledFlow, error) {
 	return c, nil
 }
 
-// compileStep prepares a step; what it captures is added to known.
+// compileStep compiles a step and adds the variables that it captures to known.
 func compileStep(s *Step, w wire, known variables) (CompiledStep, error) {
 	r, err := w.request(s, known)
 	if err != nil {
 		return CompiledStep{}, err
 	}
 	step := CompiledStep{Step: s, Request: r}
-	if think := max(s.Think, s.ThinkMax); think > longest {
+	if think := max(s.Think, s.ThinkMax); think > maxLength {
 		return step, fmt.Errorf("think time %s is longer than a year", think)
 	}
 	for _, code := range s.Status {
 		if code < 200 || code > 599 {
 			return step, fmt.Errorf("status %d is not within 200 and 599", code)
 		}
-		if step.Right == nil {
-			step.Right = map[int]bool{}
+		if step.Accepted == nil {
+			step.Accepted = map[int]bool{}
 		}
-		step.Right[code] = true
+		step.Accepted[code] = true
 	}
 	for name, path := range s.Capture {
 		if holeName("{"+name+"}") != name {
@@ -283,8 +283,8 @@ func (s *Step) Wait(rng *rand.Rand) time.Duration {
 // Open says whether the plan is an open loop.
 func (p *Plan) Open() bool { return len(p.Stages) > 0 }
 
-// Schedule returns an open loop's arrivals, the warm-up's at the first rate included.
-// It is the same ones each time.
+// Schedule returns an open loop's arrivals, those of the warm-up, at the first rate, included.
+// They are the same each time.
 func (p *Plan) Schedule() *Arrivals {
 	stages := p.Stages
 	if p.Warmup > 0 {
@@ -294,15 +294,15 @@ func (p *Plan) Schedule() *Arrivals {
 	return NewArrivals(stages, p.Poisson, p.Seed)
 }
 
-// Most returns how many arrivals of the measured part there may be.
-func (p *Plan) Most() int64 {
+// MaxArrivals returns how many arrivals of the measured part there may be.
+func (p *Plan) MaxArrivals() int64 {
 	if p.Count > 0 {
 		return p.Count
 	}
 	return math.MaxInt64
 }
 
-// CheckWeight says what is wrong with a flow's weight.
+// CheckWeight returns an error if a flow's weight is invalid.
 func CheckWeight(w float64) error {
 	if !(w > 0 && w <= maxWeight) {
 		return fmt.Errorf("weight %g is not above zero and at most %d", w, maxWeight)
@@ -310,15 +310,15 @@ func CheckWeight(w float64) error {
 	return nil
 }
 
-// CheckFlow says what is wrong with a flow's steps or the headers of all, as Run would against a target of HTTP or,
-// if its first step is a PUBLISH, of MQTT.
+// CheckFlow returns the error that Run would return for a flow's steps or the shared headers, with an HTTP target or,
+// if its first step is a PUBLISH, an MQTT target.
 func CheckFlow(f Flow, shared []Header) error {
 	mqtt := len(f.Steps) > 0 && f.Steps[0].Method == "PUBLISH"
 	_, err := compileFlow(&f, wire{mqtt: mqtt, host: "localhost", shared: shared}, 0)
 	return err
 }
 
-// Idempotent says whether the request may be sent again when its connection broke.
+// Idempotent says whether the request may be sent again after its connection broke.
 func (s *CompiledStep) Idempotent() bool {
 	return s.Request.Method == "GET" || s.Request.Method == "HEAD"
 }

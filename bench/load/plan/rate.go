@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// MaxRate is the highest rate that can be asked for, requests per second.
+// MaxRate is the highest rate allowed, in requests per second.
 const MaxRate = 10_000_000
 
-// longest is how long a run, a stage of it or a wait in it may last: beyond, times that
-// are added up would overflow.
-const longest = 365 * 24 * time.Hour
+// maxLength is how long a run, a stage or a wait may last: sums of longer times would
+// overflow.
+const maxLength = 365 * 24 * time.Hour
 
-// Stage is a stretch of an open loop's rate, which runs from From to To requests per
-// second. Only the last stage may have no length; it then lasts as long as the run.
+// Stage is a part of an open loop in which the rate changes linearly from From to To
+// requests per second. Only the last stage may have no length; it then lasts until the run ends.
 type Stage struct {
 	From, To float64
 	Length   time.Duration
@@ -26,7 +26,7 @@ type Stage struct {
 
 // ParseRate reads stages separated by commas, each a rate or a ramp with an optional
 // length: "20000/s", "1000..50000/s:60s", "100/s:10s,20k/s:30s". A rate is per second
-// (/s, also if nothing is said), minute (/m) or hour (/h); k is a thousand.
+// (/s, the default), minute (/m) or hour (/h); k is a thousand.
 func ParseRate(s string) ([]Stage, error) {
 	var stages []Stage
 	texts := strings.Split(s, ",")
@@ -51,7 +51,7 @@ func parseStage(text string) (Stage, error) {
 		if err != nil || d <= 0 {
 			return Stage{}, fmt.Errorf("length %q is not a duration above zero, such as 60s", length)
 		}
-		if d > longest {
+		if d > maxLength {
 			return Stage{}, fmt.Errorf("length %s is longer than a year", d)
 		}
 		s.Length = d
@@ -95,7 +95,7 @@ func parseNumber(text string, per float64) (float64, error) {
 	return f, nil
 }
 
-// Arrivals draws the moments at which requests fall due, in order. With a rate λ(t)
+// Arrivals draws the moments at which requests are due, in order. With a rate λ(t)
 // the n-th is where the integral of λ reaches n (constant), or reaches a sum of n
 // exponential gaps of mean one (a Poisson process, whatever the ramps).
 type Arrivals struct {
@@ -106,7 +106,7 @@ type Arrivals struct {
 	offset time.Duration
 }
 
-// NewArrivals draws those of stages, at random with equal gaps on average (poisson) or with equal gaps.
+// NewArrivals returns the arrivals of stages, as a Poisson process or with equal gaps.
 func NewArrivals(stages []Stage, poisson bool, seed uint64) *Arrivals {
 	a := &Arrivals{stages: stages}
 	if poisson {
@@ -117,7 +117,7 @@ func NewArrivals(stages []Stage, poisson bool, seed uint64) *Arrivals {
 }
 
 // Next returns the next arrival, counted from the first stage's beginning; ok is
-// false once the stages are over.
+// false after the last stage.
 func (a *Arrivals) Next() (due time.Duration, ok bool) {
 	for len(a.stages) > 0 {
 		s := &a.stages[0]
@@ -146,7 +146,7 @@ func (s *Stage) count() float64 {
 	return (s.From + s.To) / 2 * s.Length.Seconds()
 }
 
-// when returns the moment of the stage at which n arrivals have been: the root of
+// when returns the moment in the stage at which n arrivals have occurred: the root of
 // From·t + (To-From)/(2·Length)·t² = n, in the form that also holds for a slope of 0.
 func (s *Stage) when(n float64) time.Duration {
 	slope := 0.0
@@ -157,34 +157,34 @@ func (s *Stage) when(n float64) time.Duration {
 	if s.From+root == 0 {
 		return 0
 	}
-	after := min(2*n/(s.From+root), 100*longest.Seconds()) // later is never
+	after := min(2*n/(s.From+root), 100*maxLength.Seconds()) // later is never
 	return time.Duration(after * float64(time.Second))
 }
 
-// DueCounter counts the arrivals of a schedule by the time they fall due.
+// DueCounter counts the arrivals of a schedule by their due time.
 type DueCounter struct {
 	arrivals *Arrivals
-	begin    time.Duration // earlier ones do not count
-	end      time.Duration // neither do those from here on
-	left     int64         // at most so many
-	next     time.Duration // when the next one falls due
+	begin    time.Duration // earlier arrivals do not count
+	end      time.Duration // later ones neither
+	left     int64         // how many more to count
+	next     time.Duration // when the next one is due
 	more     bool
 }
 
-// NewDueCounter counts the arrivals from begin up to end, at most so many.
+// NewDueCounter returns a counter of the arrivals from begin up to end, at most most.
 func NewDueCounter(a *Arrivals, begin, end time.Duration, most int64) *DueCounter {
 	c := &DueCounter{arrivals: a, begin: begin, end: end, left: most}
 	c.next, c.more = a.Next()
 	return c
 }
 
-// Next returns when the next arrival falls due.
+// Next returns when the next arrival is due.
 func (c *DueCounter) Next() time.Duration { return c.next }
 
-// Left returns how many of the most are still to come.
+// Left returns how many more arrivals it may count.
 func (c *DueCounter) Left() int64 { return c.left }
 
-// UpTo returns how many more requests were due until now.
+// UpTo returns how many requests became due since the last call, up to now.
 func (c *DueCounter) UpTo(now time.Duration) (n int64) {
 	for c.more && c.next <= now && c.next < c.end && c.left > 0 {
 		if c.next >= c.begin {

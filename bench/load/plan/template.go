@@ -32,7 +32,7 @@ const (
 )
 
 // variables are the names a template may use and the slots of those that a scenario
-// captures. A captured name goes before thingName and jobId.
+// captures. A captured name takes precedence over thingName and jobId.
 type variables map[string]int
 
 func (v variables) slot(name string) (int, bool) {
@@ -49,7 +49,7 @@ func (v variables) slot(name string) (int, bool) {
 }
 
 // compile reads text with {name} holes. A brace that does not begin a hole, as in
-// JSON bodies, stands for itself: a hole is { , a letter, letters and digits, }.
+// JSON bodies, is literal text. A hole is '{', a letter, more letters or digits, and '}'.
 func compile(text string, known variables) (template, error) {
 	var t template
 	for len(text) > 0 {
@@ -139,11 +139,11 @@ func (t *template) appendTo(dst []byte, v *Values) []byte {
 
 // Request is an HTTP request compiled to bytes with holes. It is immutable.
 type Request struct {
-	head     template // request line and headers, each line ended
+	head     template // request line and headers, with line ends
 	body     template
 	hasBody  bool
 	Method   string
-	Captured []int // slots it cannot do without
+	Captured []int // slots that must be filled before it is sent
 }
 
 // Header is one header line of a request; its value may have {variables}.
@@ -201,7 +201,7 @@ func hasHeader(headers []Header, name string) bool {
 	return false
 }
 
-// checkToken refuses what is not a token of RFC 9110 §5.6.2.
+// checkToken returns an error if s is not a token (RFC 9110 §5.6.2).
 func checkToken(what, s string) error {
 	if s == "" {
 		return fmt.Errorf("%s is empty", what)
@@ -214,8 +214,8 @@ func checkToken(what, s string) error {
 	return nil
 }
 
-// AppendTo appends the request's bytes. scratch holds the body meanwhile and is
-// returned for the next call. It allocates nothing but what the two need.
+// AppendTo appends the request's bytes. It uses scratch for the body and returns it for
+// the next call. It allocates only to grow the two.
 func (r *Request) AppendTo(dst, scratch []byte, v *Values, closing bool) (out, grown []byte) {
 	dst = r.head.appendTo(dst, v)
 	if closing {

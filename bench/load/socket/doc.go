@@ -1,3 +1,3 @@
-// Package socket reads and writes a connection with fewer system calls than package net, and without waiting where the
-// load generator needs to look only.
+// Package socket reads and writes a connection with fewer system calls than package net, and can check without
+// waiting whether data has arrived.
 package socket

@@ -11,12 +11,12 @@ import (
 	"syscall"
 )
 
-// Exchange writes a request, waits and reads the start of its answer. It does not try to read before the wait, as Go's
-// Write and Read do, which takes one system call more that finds nothing.
+// Exchange writes a request, waits and reads the start of its answer. Unlike Go's
+// Write and Read, it does not try to read before it waits, which saves a system call that finds nothing.
 //
 //	forget readiness ─▶ write ─▶ wait ─▶ read
 //
-// Readiness is forgotten before the write, so that an answer that comes at once is not missed. An Exchange belongs to one
+// Readiness is forgotten before the write, so that an immediate answer is not missed. An Exchange belongs to one
 // plain connection, and to one goroutine at a time.
 type Exchange struct {
 	raw     syscall.RawConn
@@ -42,8 +42,8 @@ func NewExchange(nc net.Conn) *Exchange {
 	return e
 }
 
-// Do sends request and reads into p. sent is short when the connection takes no more for now: nothing was read then, and
-// the caller writes the rest.
+// Do sends request and reads into p. If the connection accepts only part of the request for now, sent is short and nothing was
+// read; the caller writes the rest.
 func (e *Exchange) Do(request, p []byte) (sent, n int, err error) {
 	e.request, e.buf, e.sent, e.n, e.err = request, p, 0, 0, nil
 	if err = e.raw.Read(e.step); err == nil {
@@ -53,7 +53,7 @@ func (e *Exchange) Do(request, p []byte) (sent, n int, err error) {
 	return e.sent, e.n, err
 }
 
-// onDescriptor is called until it returns true, each time after the descriptor became ready again.
+// onDescriptor is called each time the descriptor is ready, until it returns true.
 func (e *Exchange) onDescriptor(fd uintptr) bool {
 	if e.request != nil {
 		e.sent, e.err = retried(syscall.Write, int(fd), e.request)
@@ -75,7 +75,7 @@ func (e *Exchange) onDescriptor(fd uintptr) bool {
 	return true
 }
 
-// readNow reads without waiting. With nothing there, its error is os.ErrDeadlineExceeded.
+// readNow reads without waiting. If there is nothing to read, its error is os.ErrDeadlineExceeded.
 func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	if failed := raw.Read(func(fd uintptr) bool {
 		n, err = retried(syscall.Read, int(fd), p)
@@ -92,15 +92,15 @@ func readNow(raw syscall.RawConn, p []byte) (n int, err error) {
 	return n, err
 }
 
-// peekable is the connection below TLS. While now is set, its Read does not wait. TLS takes the time-out that it then
-// returns for a temporary one, and continues later with what it has.
+// peekable is the connection below TLS. While now is set, its Read does not wait. It then returns a timeout,
+// which crypto/tls treats as temporary: a later read continues where this one stopped.
 type peekable struct {
 	net.Conn
 	raw syscall.RawConn
 	now bool
 }
 
-// Peekable returns a connection for ReadAvailable to look at below TLS; nc itself if it has no descriptor.
+// Peekable wraps the connection below a TLS one for ReadAvailable. It returns nc itself if nc has no descriptor.
 func Peekable(nc net.Conn) net.Conn {
 	sc, ok := nc.(syscall.Conn)
 	if !ok {
@@ -120,9 +120,9 @@ func (c *peekable) Read(p []byte) (int, error) {
 	return c.Conn.Read(p)
 }
 
-// ReadAvailable reads what the peer has sent already into p, without waiting. With nothing there, its error is
-// os.ErrDeadlineExceeded. e is nc's, nil if nc has none; nc may then be TLS over a Peekable. Any other connection never
-// has anything available.
+// ReadAvailable reads what has already arrived into p, without waiting. If there is nothing, its error is
+// os.ErrDeadlineExceeded. e is nc's Exchange, or nil, in which case nc may be TLS over a Peekable. For any other
+// connection nothing is ever available.
 func ReadAvailable(nc net.Conn, e *Exchange, p []byte) (int, error) {
 	if e != nil {
 		return readNow(e.raw, p)
@@ -137,7 +137,7 @@ func ReadAvailable(nc net.Conn, e *Exchange, p []byte) (int, error) {
 	return 0, os.ErrDeadlineExceeded
 }
 
-// retried repeats a system call that a signal interrupts.
+// retried repeats a system call that was interrupted by a signal.
 func retried(call func(int, []byte) (int, error), fd int, p []byte) (int, error) {
 	for {
 		if n, err := call(fd, p); !errors.Is(err, syscall.EINTR) {

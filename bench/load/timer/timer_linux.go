@@ -27,10 +27,10 @@ func New() (*Timer, error) {
 	return &Timer{file: os.NewFile(uintptr(fd), "timerfd"), fd: fd}, nil
 }
 
-// Arm makes Wait return after d, instead of when it was armed for before.
+// Arm makes Wait return after d, instead of at the moment armed before.
 func (t *Timer) Arm(d time.Duration) {
 	spec := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(d, 1)))}
-	// It fails for a bad descriptor or a bad value only, and these are ours.
+	// It fails only for an invalid descriptor or value, and both are ours.
 	_ = unix.TimerfdSettime(t.fd, 0, &spec, nil)
 }
 

@@ -14,7 +14,7 @@ func New() (*Timer, error) {
 	return t, nil
 }
 
-// Arm makes Wait return after d, instead of when it was armed for before.
+// Arm makes Wait return after d, instead of at the moment armed before.
 func (t *Timer) Arm(d time.Duration) { t.timer.Reset(d) }
 
 // Wait returns at the armed moment.

@@ -20,32 +20,32 @@ import (
 
 const requestTimeout = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
-// waitUnasked waits until the target's unsolicited data, or its close, has arrived.
-func waitUnasked(t *testing.T, c *conn) {
+// waitUnsolicited waits until the target's unsolicited data, or its close, has arrived.
+func waitUnsolicited(t *testing.T, c *conn) {
 	t.Helper()
-	servertest.Eventually(t, "the target's data or close is detected", c.unasked)
+	servertest.Eventually(t, "the target's data or close is detected", c.unsolicited)
 }
 
 func TestUnasked(t *testing.T) {
 	c, target := pair(t)
-	if c.unasked() {
-		t.Error("unasked is true for a silent connection")
+	if c.unsolicited() {
+		t.Error("unsolicited is true for a silent connection")
 	}
 	if _, err := io.WriteString(target, "HTTP/1.1 408"); err != nil {
 		t.Fatal(err)
 	}
-	waitUnasked(t, c)
+	waitUnsolicited(t, c)
 
 	c, target = pair(t)
 	if err := target.Close(); err != nil {
 		t.Fatal(err)
 	}
-	waitUnasked(t, c)
+	waitUnsolicited(t, c)
 }
 
-// TestUnaskedTLS checks that TLS 1.3 session tickets, which the server sends after the handshake, do not count as
+// TestUnsolicitedTLS checks that TLS 1.3 session tickets, which the server sends after the handshake, do not count as
 // unsolicited answers, and that requests work afterwards.
-func TestUnaskedTLS(t *testing.T) {
+func TestUnsolicitedTLS(t *testing.T) {
 	url, config := serveTLS(t, nil)
 	config.ServerName = "example.com"
 	config.ClientSessionCache = tls.NewLRUClientSessionCache(1)
@@ -61,8 +61,8 @@ func TestUnaskedTLS(t *testing.T) {
 	w, _ := closedWorker(t, url)
 	c := newConn(tc, 0, w.br)
 	for range 100 {
-		if c.unasked() {
-			t.Fatal("unasked is true after a session ticket")
+		if c.unsolicited() {
+			t.Fatal("unsolicited is true after a session ticket")
 		}
 		time.Sleep(time.Millisecond)
 	}
@@ -73,8 +73,8 @@ func TestUnaskedTLS(t *testing.T) {
 		if err := w.resp.Read(c.br); err != nil || w.resp.StatusCode() != 200 {
 			t.Fatalf("the answer is %d, %v", w.resp.StatusCode(), err)
 		}
-		if c.unasked() {
-			t.Error("unasked is true after an answered request")
+		if c.unsolicited() {
+			t.Error("unsolicited is true after an answered request")
 		}
 	}
 }
