@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -44,16 +43,10 @@ func (e *Engine) Release(ctx context.Context, l engine.Lease) error {
 	})
 }
 
-// fence prevents a lease from changing hands before the transaction ends. So that a frozen process does not keep it forever,
-// the server ends the transaction once it is idle for longer than it may take.
+// fence prevents a lease from changing hands before the transaction ends.
 func (t *tx) fence(l *engine.Lease) error {
-	idle := t.engine.options.Timeout
-	if deadline, ok := t.ctx.Deadline(); ok {
-		idle = time.Until(deadline)
-	}
-	rows, err := t.query(`SELECT set_config('idle_in_transaction_session_timeout', $4, true) FROM leases
-		WHERE name = $1 AND holder = $2 AND term = $3 FOR SHARE`, l.Name, l.Holder, l.Term, strconv.FormatInt(max(1, idle.Milliseconds()), 10))
-	held, err := collect(rows, err, func(rows pgx.Rows, setting *string) error { return rows.Scan(setting) })
+	rows, err := t.query("SELECT 1 FROM leases WHERE name = $1 AND holder = $2 AND term = $3 FOR SHARE", l.Name, l.Holder, l.Term)
+	held, err := collect(rows, err, func(rows pgx.Rows, one *int) error { return rows.Scan(one) })
 	if err == nil && len(held) == 0 {
 		err = engine.ErrFenced
 	}

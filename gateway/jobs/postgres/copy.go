@@ -52,7 +52,7 @@ func (e *Engine) Export(ctx context.Context, t *engine.Table, after []any, limit
 		where = " WHERE (" + strings.Join(keys, ", ") + ") > (" + strings.Join(holes, ", ") + ")"
 	}
 	sql := "SELECT " + strings.Join(names, ", ") + " FROM " + from + " x" + where + " ORDER BY " + strings.Join(keys, ", ") + " LIMIT $1"
-	err = e.transaction(ctx, "copy", engine.Work{Rows: limit}, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(t *tx) error {
+	err = e.transaction(ctx, "copy", engine.Work{Rows: limit}, readOnly, func(t *tx) error {
 		rows, err := t.query(sql, append([]any{limit}, after...)...)
 		list, err = collect(rows, err, func(rows pgx.Rows, row *[]any) (err error) {
 			*row, err = rows.Values()
@@ -101,7 +101,7 @@ func (e *Engine) Import(ctx context.Context, t *engine.Table, rows [][]any, mark
 		args[i] = column(c.Kind, rows, i)
 	}
 	sql := "WITH c AS (SELECT " + strings.Join(picked, ", ") + " FROM unnest(" + strings.Join(arrays, ", ") + ") c (" + strings.Join(names, ", ") + ")) " + targets[t.Name]
-	return e.transaction(ctx, "copy", engine.Work{Rows: len(rows)}, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(t *tx) error {
+	return e.transaction(ctx, "copy", engine.Work{Rows: len(rows)}, readWrite, func(t *tx) error {
 		if err := t.exec(sql, args...); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -144,19 +145,39 @@ func (e *Engine) Due(ctx context.Context, now int64, limit int) (due []engine.Ex
 
 // View implements engine.Engine.
 func (e *Engine) View(ctx context.Context, read func(engine.Reader) error) error {
-	return e.transaction(ctx, "view", engine.Work{}, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
-		func(t *tx) error { return read(t) })
+	return e.transaction(ctx, "view", engine.Work{}, readOnly, func(t *tx) error { return read(t) })
 }
 
 // Update implements engine.Engine.
 func (e *Engine) Update(ctx context.Context, w engine.Work, change func(engine.Tx) error) error {
-	return e.transaction(ctx, "update", w, pgx.TxOptions{IsoLevel: pgx.Serializable}, func(t *tx) error { return change(t) })
+	return e.transaction(ctx, "update", w, readWrite, func(t *tx) error { return change(t) })
+}
+
+// mode is the mode of a transaction, as the statement that begins it.
+type mode string
+
+const (
+	readOnly  mode = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	readWrite mode = "BEGIN ISOLATION LEVEL SERIALIZABLE"
+)
+
+// begin begins a transaction. The server ends it once it has been idle for as long as it may take, so that a frozen process
+// (SIGSTOP, a paused machine) does not hold its locks. The setting takes no round trip of its own, and works through
+// PgBouncer.
+func (e *Engine) begin(ctx context.Context, m mode) (pgx.Tx, error) {
+	idle := e.options.Timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		idle = time.Until(deadline)
+	}
+	return e.work.BeginTx(ctx, pgx.TxOptions{
+		BeginQuery: fmt.Sprintf("%s; SET LOCAL idle_in_transaction_session_timeout = %d", m, max(1, idle.Milliseconds())),
+	})
 }
 
 // rowsInTime is how many rows a transaction may change in each store_timeout.
 const rowsInTime = 500
 
-func (e *Engine) transaction(ctx context.Context, operation string, w engine.Work, o pgx.TxOptions, f func(*tx) error) error {
+func (e *Engine) transaction(ctx context.Context, operation string, w engine.Work, m mode, f func(*tx) error) error {
 	if err := e.enter(); err != nil {
 		return err
 	}
@@ -165,7 +186,7 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 	defer cancel()
 	start := time.Now()
 	for n := 1; ; n++ {
-		own, err := e.once(ctx, w, o, f)
+		own, err := e.once(ctx, w, m, f)
 		if failure.Repeatable(err) && failure.Pause(ctx, n) {
 			continue
 		}
@@ -179,12 +200,12 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 }
 
 // once runs a transaction once. own: the error is the function's, not the database's.
-func (e *Engine) once(ctx context.Context, w engine.Work, o pgx.TxOptions, f func(*tx) error) (own bool, err error) {
-	conn, err := e.work.BeginTx(ctx, o)
+func (e *Engine) once(ctx context.Context, w engine.Work, m mode, f func(*tx) error) (own bool, err error) {
+	conn, err := e.begin(ctx, m)
 	if err != nil {
 		return false, err
 	}
-	t := &tx{ctx: ctx, engine: e, conn: conn, shard: e.shard, writes: o.AccessMode != pgx.ReadOnly}
+	t := &tx{ctx: ctx, engine: e, conn: conn, shard: e.shard, writes: m == readWrite}
 	rollback := func() {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
