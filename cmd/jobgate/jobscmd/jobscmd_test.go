@@ -70,7 +70,7 @@ func newSite(t *testing.T) *site {
 			t.Fatal(err)
 		}
 	}
-	store := rules.Over(memory.New(memory.Moods{}).Open())
+	store := rules.Over(memory.New(memory.Faults{}).Open())
 	var err error
 	s.Service, err = operations.New(operations.Config{Store: store, Names: jobs.Names{Region: "us-east-1", Account: "123456789012"}, Roles: noRoles{}})
 	ok(err)

@@ -10,8 +10,8 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// Moods are the faults that a database injects. The zero value injects none.
-type Moods struct {
+// Faults are the faults that a database injects. The zero value injects none.
+type Faults struct {
 	Seed      uint64
 	Conflicts int           // percent of runs of a transaction that end in a serialization failure
 	Lost      int           // percent of commits whose answer is lost: engine.ErrUnknown
@@ -20,26 +20,26 @@ type Moods struct {
 
 // Database is shared by handles.
 type Database struct {
-	mu    sync.Mutex // held by the transaction that writes
-	moods Moods
-	rand  *rand.Rand
-	state tables
-	last  struct{ tx, thing, group, job, serial int64 } // the last numbers assigned; a rollback does not reuse them
+	mu     sync.Mutex // held by the transaction that writes
+	faults Faults
+	rand   *rand.Rand
+	state  tables
+	last   struct{ tx, thing, group, job, serial int64 } // the last numbers assigned; a rollback does not reuse them
 
 	counting sync.Mutex
 	calls    []string
 }
 
 // New returns an empty database.
-func New(m Moods) *Database {
-	return &Database{moods: m, rand: rand.New(rand.NewPCG(m.Seed, 1)), state: newTables()}
+func New(m Faults) *Database {
+	return &Database{faults: m, rand: rand.New(rand.NewPCG(m.Seed, 1)), state: newTables()}
 }
 
 // Set changes the faults. The seed stays.
-func (d *Database) Set(m Moods) {
+func (d *Database) Set(m Faults) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.moods = m
+	d.faults = m
 }
 
 // Open returns a handle.
@@ -96,8 +96,8 @@ func (h *handle) begin(ctx context.Context, name string) (*tx, error) {
 	}
 	d := h.db
 	d.mu.Lock()
-	if d.moods.Delay > 0 {
-		delay := time.Duration(d.rand.Int64N(int64(d.moods.Delay)))
+	if d.faults.Delay > 0 {
+		delay := time.Duration(d.rand.Int64N(int64(d.faults.Delay)))
 		d.mu.Unlock()
 		time.Sleep(delay)
 		d.mu.Lock()
@@ -125,7 +125,7 @@ func (h *handle) write(ctx context.Context, name string, change func(*tx) error)
 	}
 	d := h.db
 	defer d.mu.Unlock()
-	for conflict := true; conflict; conflict = d.chance(d.moods.Conflicts) {
+	for conflict := true; conflict; conflict = d.chance(d.faults.Conflicts) {
 		t.tables, t.id = d.state, next(&d.last.tx)
 		if err := change(t); err != nil {
 			return err
@@ -136,7 +136,7 @@ func (h *handle) write(ctx context.Context, name string, change func(*tx) error)
 		t.grown = make(chan struct{})
 	}
 	d.state = t.tables
-	if d.chance(d.moods.Lost) {
+	if d.chance(d.faults.Lost) {
 		return engine.ErrUnknown
 	}
 	return nil
@@ -213,7 +213,7 @@ func (h *handle) Totals(ctx context.Context) (counts engine.Counts, err error) {
 	return countsOf(t.executions.all()), nil
 }
 
-// again is how long after an execution was due it is checked again, in milliseconds.
+// again is how soon a due execution is checked again, in milliseconds.
 const again = 5000
 
 func (h *handle) Due(ctx context.Context, now int64, limit int) (due []engine.Execution, next int64, err error) {

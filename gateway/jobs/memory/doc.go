@@ -4,6 +4,6 @@
 //	View ──► a snapshot of all tables, read without a lock
 //	Update ──► a snapshot, changed; a commit makes it the database, a rollback drops it
 //
-// It injects the faults of a database over a network (Moods): it rolls a transaction back and runs it again, as after a
+// It injects the faults of a database over a network (Faults): it rolls a transaction back and runs it again, as after a
 // serialization failure; it loses the answer to a commit; it delays calls. It records the calls.
 package memory

@@ -9,7 +9,7 @@ import (
 )
 
 func TestEngine(t *testing.T) {
-	f := func(name string, m memory.Moods) {
+	f := func(name string, m memory.Faults) {
 		t.Run(name, func(t *testing.T) {
 			enginetest.Run(t, func(testing.TB) enginetest.Open {
 				db := memory.New(m)
@@ -17,6 +17,6 @@ func TestEngine(t *testing.T) {
 			})
 		})
 	}
-	f("no faults", memory.Moods{})
-	f("conflicts", memory.Moods{Seed: 1, Conflicts: 40})
+	f("no faults", memory.Faults{})
+	f("conflicts", memory.Faults{Seed: 1, Conflicts: 40})
 }

@@ -63,19 +63,19 @@ func TestAbort(t *testing.T) {
 			{FailureType: jobs.FailureAll, Action: jobs.ActionCancel, ThresholdPercentage: 50, MinNumberOfExecutedThings: 4},
 		}}
 	})
-	f.says("t00", "j", jobs.InProgress)
-	f.says("t01", "j", jobs.Failed)
-	f.says("t02", "j", jobs.Failed)
-	f.says("t03", "j", jobs.Succeeded)
+	f.report("t00", "j", jobs.InProgress)
+	f.report("t01", "j", jobs.Failed)
+	f.report("t02", "j", jobs.Failed)
+	f.report("t03", "j", jobs.Succeeded)
 	f.pass(time.Second)
 	f.same("with three executed", f.status("j"), "IN_PROGRESS QUEUED:6 IN_PROGRESS:1 SUCCEEDED:1 FAILED:2")
-	f.says("t04", "j", jobs.Succeeded)
+	f.report("t04", "j", jobs.Succeeded)
 	f.pass(time.Second)
 	f.same("with four", f.status("j"), "CANCELED IN_PROGRESS:1 SUCCEEDED:2 FAILED:2 CANCELED:5")
 	d, err := f.DescribeJob(bg, f.now, "j")
 	f.ok(err)
 	f.same("reason", d.Job.ReasonCode, plan.ReasonAborted)
-	f.says("t00", "j", jobs.Succeeded) // executions in progress continue
+	f.report("t00", "j", jobs.Succeeded) // executions in progress continue
 	f.same("in the end", f.status("j"), "CANCELED SUCCEEDED:3 FAILED:2 CANCELED:5")
 }
 
@@ -83,7 +83,7 @@ func TestCancel(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b", "c")
 	f.create("j", nil)
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	ref, err := f.CancelJob(bg, f.now, jobs.CancelJobRequest{ID: "j", ReasonCode: "OOPS", Comment: "wrong file"})
 	f.ok(err)
 	f.same("answer", ref.ARN, "arn:aws:iot:us-east-1:123456789012:job/j")
@@ -113,7 +113,7 @@ func TestCancelAndDeleteExecutions(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b", "c")
 	f.create("j", nil)
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	cancel := func(thing string, force bool, version int64) error {
 		return f.CancelExecution(bg, f.now, jobs.CancelExecutionRequest{Thing: thing, JobID: "j", Force: force, ExpectedVersion: version})
 	}
@@ -128,7 +128,7 @@ func TestCancelAndDeleteExecutions(t *testing.T) {
 	remove := func(thing string, number int64, force bool) error {
 		return f.DeleteExecution(bg, f.now, jobs.DeleteExecutionRequest{Thing: thing, JobID: "j", Number: number, Force: force})
 	}
-	f.says("c", "j", jobs.InProgress)
+	f.report("c", "j", jobs.InProgress)
 	f.is(remove("c", 1, false), jobs.ErrInvalidStateTransition, "with force only")
 	f.is(remove("c", 2, true), jobs.ErrNotFound, "")
 	f.ok(remove("a", 1, false))
@@ -190,7 +190,7 @@ func TestContinuous(t *testing.T) {
 	f.things("g", "a")
 	f.things("h", "b")
 	f.create("j", func(r *jobs.CreateJobRequest) { r.Selection = jobs.Continuous })
-	f.says("a", "j", jobs.Succeeded)
+	f.report("a", "j", jobs.Succeeded)
 	f.pass(time.Second)
 	f.same("it goes on", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
 	f.ok(f.AddToGroup(bg, f.now, jobs.MemberRequest{ThingARN: f.Names().ThingARN("b"), GroupARN: f.Names().GroupARN("g")}))
@@ -234,7 +234,7 @@ func TestSchedule(t *testing.T) {
 	f.restart()
 	f.pass(time.Minute)
 	f.same("at the start", f.status("j"), "IN_PROGRESS QUEUED:2")
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	f.pass(time.Hour)
 	f.same("after the window", f.status("j"), "SCHEDULED QUEUED:1 IN_PROGRESS:1")
 	f.same("a goes on", f.next("a"), "j#1 IN_PROGRESS")
@@ -246,7 +246,7 @@ func TestSchedule(t *testing.T) {
 	f.same("b is offered it again", f.next("b"), "j#1 QUEUED")
 	f.pass(time.Hour)
 	f.same("at the end", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
-	f.says("a", "j", jobs.Succeeded)
+	f.report("a", "j", jobs.Succeeded)
 	f.pass(0)
 	f.same("when all have ended", f.status("j"), "COMPLETED SUCCEEDED:1 CANCELED:1")
 }
@@ -257,7 +257,7 @@ func TestEventsOfAJob(t *testing.T) {
 	defer sub.Close()
 	f.things("g", "a", "b")
 	f.create("j", nil)
-	f.says("a", "j", jobs.Succeeded)
+	f.report("a", "j", jobs.Succeeded)
 	_, err := f.CancelJob(bg, f.now, jobs.CancelJobRequest{ID: "j", ReasonCode: "X"})
 	f.ok(err)
 	f.ok(f.DeleteJob(bg, f.now, jobs.DeleteJobRequest{ID: "j"}))

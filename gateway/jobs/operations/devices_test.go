@@ -55,7 +55,7 @@ func TestLifeOfAnExecution(t *testing.T) {
 	f.ok(err)
 	f.same("something to start", found, false)
 
-	f.says("b", "j", jobs.Failed)
+	f.report("b", "j", jobs.Failed)
 	f.pass(0) // the driver completes the job, not the report
 	f.same("job", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1")
 }
@@ -111,8 +111,8 @@ func TestPendingLists(t *testing.T) {
 		f.now = f.now.Add(time.Second)
 		f.create("j"+string(rune('a'+i)), nil)
 	}
-	f.says("a", "jc", jobs.InProgress)
-	f.says("a", "jb", jobs.InProgress)
+	f.report("a", "jc", jobs.InProgress)
+	f.report("a", "jb", jobs.InProgress)
 	p, err := f.GetPending(bg, "a", nil)
 	f.ok(err)
 	f.same("shown", []int{len(p.InProgress), len(p.Queued)}, []int{2, operations.DefaultMaxPending - 2})
@@ -125,7 +125,7 @@ func TestTimeouts(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b", "c", "d")
 	f.create("j", func(r *jobs.CreateJobRequest) { r.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 60} })
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	d, err := f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: "b", JobID: "j", Status: jobs.InProgress, StepMinutes: 10})
 	f.ok(err)
 	left, ok := d.Execution.SecondsLeft(f.now)
@@ -146,7 +146,7 @@ func TestTimeouts(t *testing.T) {
 	f.same("a new timeout is for what starts later", f.status("j"), "IN_PROGRESS QUEUED:1 IN_PROGRESS:1 TIMED_OUT:2")
 	f.pass(time.Second)
 	f.same("job", f.status("j"), "IN_PROGRESS QUEUED:1 TIMED_OUT:3")
-	f.says("d", "j", jobs.InProgress)
+	f.report("d", "j", jobs.InProgress)
 	f.pass(time.Minute)
 	f.same("job", f.status("j"), "COMPLETED TIMED_OUT:4")
 }
@@ -158,11 +158,11 @@ func TestRetries(t *testing.T) {
 		r.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 1}
 		r.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 2}}}
 	})
-	f.says("b", "j", jobs.Succeeded)
-	e := f.says("a", "j", jobs.Failed)
+	f.report("b", "j", jobs.Succeeded)
+	e := f.report("a", "j", jobs.Failed)
 	f.same("what was answered", []any{e.Number, e.Status}, []any{1, jobs.Failed})
 	f.same("next", f.next("a"), "j#2 QUEUED")
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	f.pass(time.Minute)
 	f.same("next", f.next("a"), "j#3 QUEUED")
 	f.same("job", f.status("j"), "IN_PROGRESS QUEUED:1 SUCCEEDED:1")
@@ -176,7 +176,7 @@ func TestRetries(t *testing.T) {
 	first, err := f.Execution(bg, "a", "j", 1)
 	f.ok(err)
 	f.same("the first", first.Status, jobs.Failed)
-	f.says("a", "j", jobs.Failed)
+	f.report("a", "j", jobs.Failed)
 	f.pass(0)
 	f.same("job", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1")
 }

@@ -86,7 +86,7 @@ func TestDocumentOfADevice(t *testing.T) {
 		jobs.ErrInvalidRequest, "not one that")
 	f.ForgetDocuments()
 	if describe().Template == d.Template {
-		t.Error("not forgotten")
+		t.Error("the compiled document is not dropped")
 	}
 	d2, _, err := f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "a", JobID: "j"})
 	f.ok(err)

@@ -23,9 +23,9 @@ func TestRetention(t *testing.T) {
 	f.create("canceled", nil)
 	f.pass(time.Second)
 	for i := range 25 {
-		f.says("t00", fmt.Sprint("done-", i), jobs.Succeeded)
+		f.report("t00", fmt.Sprint("done-", i), jobs.Succeeded)
 	}
-	f.says("t00", "canceled", jobs.InProgress)
+	f.report("t00", "canceled", jobs.InProgress)
 	_, err = f.CancelJob(bg, f.now, jobs.CancelJobRequest{ID: "canceled"})
 	f.ok(err)
 	list := func() (ids []string) {
@@ -42,7 +42,7 @@ func TestRetention(t *testing.T) {
 	f.same("jobs before the retention has passed", len(list()), 27)
 	f.pass(3 * time.Minute)
 	f.same("jobs", list(), []string{"canceled", "running"}) // a device still executes the canceled one
-	f.says("t00", "canceled", jobs.Succeeded)
+	f.report("t00", "canceled", jobs.Succeeded)
 	f.pass(time.Minute)
 	f.same("jobs", list(), []string{"running"})
 }

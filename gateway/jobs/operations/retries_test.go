@@ -30,12 +30,12 @@ func TestRetryJob(t *testing.T) {
 	})
 	_, err := f.retry("again", nil)
 	f.is(err, jobs.ErrInvalidRequest, "nothing to retry")
-	f.says("t00", "j", jobs.Succeeded)
-	f.says("t01", "j", jobs.Failed)
-	f.says("t02", "j", jobs.Rejected)
-	f.says("t03", "j", jobs.InProgress)
+	f.report("t00", "j", jobs.Succeeded)
+	f.report("t01", "j", jobs.Failed)
+	f.report("t02", "j", jobs.Rejected)
+	f.report("t03", "j", jobs.InProgress)
 	f.pass(61 * time.Minute)
-	f.says("t04", "j", jobs.InProgress)
+	f.report("t04", "j", jobs.InProgress)
 	f.pass(3 * time.Hour)
 	f.same("j", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1 TIMED_OUT:2 REJECTED:1 CANCELED:1")
 
@@ -83,7 +83,7 @@ func TestRetryJob(t *testing.T) {
 	f.ok(err)
 	f.same("document", document, `{"do":"it"}`)
 	for i := 1; i < 5; i++ {
-		f.says(fmt.Sprintf("t%02d", i), "again", jobs.Succeeded)
+		f.report(fmt.Sprintf("t%02d", i), "again", jobs.Succeeded)
 	}
 	f.pass(time.Second)
 	f.same("again", f.status("again"), "COMPLETED SUCCEEDED:4")
@@ -106,7 +106,7 @@ func TestRetryJobRestarts(t *testing.T) {
 	f.things("g", all...)
 	f.create("j", nil)
 	for _, name := range all {
-		f.says(name, "j", jobs.Failed)
+		f.report(name, "j", jobs.Failed)
 	}
 	small := func() {
 		t.Helper()

@@ -31,7 +31,7 @@ func TestRun(t *testing.T) {
 			r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 10}
 			r.Timeout = &jobs.TimeoutConfig{InProgressTimeoutInMinutes: 5}
 		})
-		f.says("t00", "j", jobs.InProgress)
+		f.report("t00", "j", jobs.InProgress)
 		pass(59 * time.Second)
 		f.same("in the first minute", f.status("j"), "IN_PROGRESS QUEUED:9 IN_PROGRESS:1")
 		pass(2 * time.Minute)
@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 		pass(2*time.Minute + 2*time.Second)
 		f.same("timed out", f.status("j"), "IN_PROGRESS QUEUED:29 TIMED_OUT:1")
 		for _, name := range numbered(30)[1:] {
-			f.says(name, "j", jobs.Succeeded)
+			f.report(name, "j", jobs.Succeeded)
 		}
 		pass(time.Second)
 		f.same("ended, within a second", f.status("j"), "COMPLETED SUCCEEDED:29 TIMED_OUT:1")

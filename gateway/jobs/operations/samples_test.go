@@ -28,7 +28,7 @@ func TestProgressOverTime(t *testing.T) {
 	f.pass(2 * time.Second)
 	check("0s 0/0, 2s 0/5, 2s 0/5, ")
 	for i := range 4 {
-		f.says(fmt.Sprintf("t%02d", i), "j", jobs.Succeeded)
+		f.report(fmt.Sprintf("t%02d", i), "j", jobs.Succeeded)
 		f.pass(time.Second)
 	}
 	check("0s 0/0, 2s 0/5, 6s 4/5, ") // the current counts are not stored yet
@@ -37,7 +37,7 @@ func TestProgressOverTime(t *testing.T) {
 	f.pass(time.Minute)
 	check("0s 0/0, 2s 0/5, 1m6s 4/5, 2m6s 4/5, ")
 	f.pass(5 * time.Minute)
-	f.says("t04", "j", jobs.Succeeded)
+	f.report("t04", "j", jobs.Succeeded)
 	f.pass(time.Second)
 	f.same("status", f.status("j"), "COMPLETED SUCCEEDED:5")
 	const all = "0s 0/0, 2s 0/5, 1m6s 4/5, 6m7s 4/5, 7m7s 5/5, "

@@ -146,8 +146,8 @@ func (f *fixture) tryCreate(id string, edit func(*jobs.CreateJobRequest)) error 
 	return err
 }
 
-// says reports a status for a device.
-func (f *fixture) says(thing, job string, s jobs.Status) jobs.Execution {
+// report reports a status for a device.
+func (f *fixture) report(thing, job string, s jobs.Status) jobs.Execution {
 	f.Helper()
 	d, err := f.Update(bg, f.now, jobs.UpdateExecutionRequest{Thing: thing, JobID: job, Status: s})
 	f.ok(err)
@@ -190,12 +190,12 @@ func TestAbortAtFirstFailure(t *testing.T) {
 		}}}
 	})
 	f.pass(time.Second)
-	f.says("t00", "j", jobs.Failed)
-	f.says("t00", "j", jobs.Failed)
+	f.report("t00", "j", jobs.Failed)
+	f.report("t00", "j", jobs.Failed)
 	f.pass(time.Second)
 	f.same("after one thing", f.status("j"), "IN_PROGRESS QUEUED:3")
 	f.restart()
-	f.says("t01", "j", jobs.Succeeded)
+	f.report("t01", "j", jobs.Succeeded)
 	f.pass(time.Second)
 	f.same("after two of three attempts", f.status("j"), "CANCELED SUCCEEDED:1 CANCELED:2")
 }

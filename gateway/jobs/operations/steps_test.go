@@ -70,10 +70,10 @@ func TestNothingRetriedAfterTheEnd(t *testing.T) {
 		r.Retry = &jobs.RetryConfig{CriteriaList: []jobs.RetryCriteria{{FailureType: jobs.FailureAll, NumberOfRetries: 3}}}
 		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndCancel}
 	})
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	f.pass(2 * time.Hour)
 	f.same("at the end", f.status("j"), "IN_PROGRESS IN_PROGRESS:1 CANCELED:1")
-	f.says("a", "j", jobs.Failed)
+	f.report("a", "j", jobs.Failed)
 	f.pass(0)
 	f.same("afterwards", f.status("j"), "COMPLETED FAILED:1 CANCELED:1")
 }
@@ -101,10 +101,10 @@ func TestSlowRolloutCompletes(t *testing.T) {
 	f := newFixture(t)
 	f.things("g", "a", "b")
 	f.create("j", func(r *jobs.CreateJobRequest) { r.Rollout = &jobs.RolloutConfig{MaximumPerMinute: 1} })
-	f.says("a", "j", jobs.Succeeded)
+	f.report("a", "j", jobs.Succeeded)
 	f.same("halfway", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
 	f.pass(time.Minute)
-	f.says("b", "j", jobs.Succeeded)
+	f.report("b", "j", jobs.Succeeded)
 	f.pass(0)
 	f.same("in the end", f.status("j"), "COMPLETED SUCCEEDED:2")
 }
@@ -117,8 +117,8 @@ func TestCancelDuringForceCancel(t *testing.T) {
 	f.create("j", func(r *jobs.CreateJobRequest) {
 		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndForceCancel}
 	})
-	f.says("a", "j", jobs.InProgress)
-	f.says("b", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
+	f.report("b", "j", jobs.InProgress)
 	f.now = f.now.Add(2 * time.Hour)
 	_, err := f.Driver().Round(bg, f.now) // the end time has come, and nothing is swept yet
 	f.ok(err)
@@ -166,7 +166,7 @@ func TestTimerDuringForceCancel(t *testing.T) {
 		r.Scheduling = &jobs.SchedulingConfig{EndTime: "2026-03-01 14:00", EndBehavior: jobs.EndForceCancel}
 	})
 	f.now = f.now.Add(time.Hour + time.Second)
-	f.says("a", "j", jobs.InProgress)
+	f.report("a", "j", jobs.InProgress)
 	f.now = f.now.Add(time.Hour - time.Second)
 	_, err := f.Driver().Round(bg, f.now) // the end time has come, and nothing is swept yet
 	f.ok(err)

@@ -208,7 +208,7 @@ func (t *tx) find(changes []*engine.Change, keys []engine.Key) error {
 	return err
 }
 
-// follow writes what rare inserts entail: timers, lines, entries.
+// follow collects the timers, lines and feed entries that inserted executions need.
 type follow struct {
 	timers  columns // thing, job, and the time as number
 	ended   columns

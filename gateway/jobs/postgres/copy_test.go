@@ -21,8 +21,8 @@ import (
 	"jobgate/gateway/jobs/sqlite"
 )
 
-// lived fills a store with every kind of row.
-func lived(t *testing.T, s jobs.Store) {
+// fillStore fills a store with every kind of row.
+func fillStore(t *testing.T, s jobs.Store) {
 	t.Helper()
 	service, err := operations.New(operations.Config{Store: s, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})
 	must(t, err)
@@ -104,12 +104,12 @@ func (h *halting) Import(ctx context.Context, t *engine.Table, rows [][]any, mar
 	return h.Copier.Import(ctx, t, rows, mark)
 }
 
-func sound(t *testing.T, e engine.Copier) {
+func checkSound(t *testing.T, e engine.Copier) {
 	t.Helper()
 	r, err := e.Check(t.Context())
 	must(t, err)
 	if len(r.Faults) > 0 {
-		t.Errorf("the store does not add up: %+v", r.Faults)
+		t.Errorf("the store is inconsistent: %+v", r.Faults)
 	}
 	if r.Rows["things"] < 4998 || r.Rows["executions"] != 13 || r.Rows["attempts"] != 1 {
 		t.Errorf("rows: %v", r.Rows)
@@ -126,8 +126,8 @@ func TestCopy(t *testing.T) {
 		return e
 	}
 	file := open("a.db")
-	lived(t, rules.Over(file))
-	sound(t, file)
+	fillStore(t, rules.Over(file))
+	checkSound(t, file)
 	url := pgtest.New(t)
 	shared, err := postgres.Open(t.Context(), postgres.Options{URL: url})
 	must(t, err)
@@ -140,7 +140,7 @@ func TestCopy(t *testing.T) {
 		t.Errorf("a copy from another source: %v", err)
 	}
 	must(t, engine.Copy(t.Context(), file, shared, "a", nil))
-	sound(t, shared)
+	checkSound(t, shared)
 	if err := engine.Copy(t.Context(), file, shared, "a", nil); !errors.Is(err, engine.ErrNotEmpty) {
 		t.Errorf("a copy into a store that is not empty: %v", err)
 	}
@@ -155,7 +155,7 @@ func TestCopy(t *testing.T) {
 	must(t, rules.Over(shared).Place("a follower's").Save(t.Context(), "1.1.0")) // valid only in this database
 	back := open("b.db")
 	must(t, engine.Copy(t.Context(), shared, back, "c", nil))
-	sound(t, back)
+	checkSound(t, back)
 	if got := dump(t, back); !reflect.DeepEqual(got, want) {
 		t.Error("the store that was copied back differs from the original")
 	}
@@ -221,11 +221,11 @@ func TestFence(t *testing.T) {
 	must(t, mover.Fence(t.Context(), true))
 	for range 5 {
 		if err := put(); !errors.Is(err, engine.ErrUnavailable) {
-			t.Errorf("a change behind the fence: %v", err)
+			t.Errorf("a change while fenced: %v", err)
 		}
 	}
 	if err := gateway.View(t.Context(), func(r engine.Reader) error { _, err := r.ListThings(engine.ThingQuery{}, "", 1); return err }); err != nil {
-		t.Errorf("a read behind the fence: %v", err)
+		t.Errorf("a read while fenced: %v", err)
 	}
 	lifter, err := postgres.Open(t.Context(), postgres.Options{URL: url}) // like a new process: its connections are read-only from the start
 	must(t, err)

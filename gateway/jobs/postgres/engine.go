@@ -117,7 +117,7 @@ func (e *Engine) Totals(ctx context.Context) (counts engine.Counts, err error) {
 	return counts, err
 }
 
-// again is when executions that were due are checked again, in milliseconds.
+// again is how soon due executions are checked again, in milliseconds.
 const again = 1000
 
 // Due implements engine.Engine.

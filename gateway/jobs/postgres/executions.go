@@ -129,8 +129,8 @@ func (t *tx) ListOfJob(job int64, q engine.ExecutionQuery, after int64, limit in
 	return collect(rows, err, scan)
 }
 
-// lines are a job's ($1) lines of ended executions that are still the latest, by thing behind $2, of the statuses $3; of each
-// status, $4 at most. only says which (ofReason).
+// lines are a job's ($1) lines of ended executions that are still the latest, by thing after $2, of the statuses $3; of each
+// status, $4 at most. only is a condition from ofReason.
 func lines(only string) string {
 	return `unnest($3::smallint[]) s (status), LATERAL (
 		SELECT n.thing, n.number, n.status, n.reason FROM ended n

@@ -19,7 +19,7 @@ const pollFeed = 100 * time.Millisecond
 // entriesARow is the most entries in a row of the feed, so that a row usually fits in a page.
 const entriesARow = 32
 
-// place is a reader's position: behind a row, or, if read is not 0, behind that many of its entries. It is valid only in
+// place is a reader's position: after a row, or, if read is not 0, after that many of its entries. It is valid only in
 // its history.
 type place struct {
 	history string // historyOf
@@ -49,8 +49,8 @@ func parsePlace(cursor string) (p place, err error) {
 }
 
 // Feed implements engine.Coordinator. An entry is read once every transaction that began before its own has ended, so
-// that none appears behind a reader. ErrMissed also if the database was restored from a backup, or its server was replaced by a
-// standby, since the cursor was made.
+// that none appears before a reader's place. ErrMissed also if the database was restored from a backup, or its server was
+// replaced by a standby, since the cursor was made.
 func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Duration) (entries []engine.Entry, next string, err error) {
 	var at place
 	if after == "" {
@@ -75,7 +75,7 @@ func (e *Engine) Feed(ctx context.Context, after string, limit int, wait time.Du
 	}
 }
 
-// beginFeed returns the place behind everything committed.
+// beginFeed returns the place after everything committed.
 func (e *Engine) beginFeed(ctx context.Context) (at place, err error) {
 	err = e.call(ctx, "feed", func(ctx context.Context) error {
 		for {
@@ -108,7 +108,7 @@ type feedRow struct {
 	payloads [][]byte
 }
 
-// readOn reads up to limit entries behind a place.
+// readOn reads up to limit entries after a place.
 func (e *Engine) readOn(ctx context.Context, at place, limit int) (entries []engine.Entry, next place, err error) {
 	next = at
 	for more := true; more; {
@@ -125,9 +125,9 @@ func (e *Engine) readOn(ctx context.Context, at place, limit int) (entries []eng
 // by index, however the feed has grown.
 func (e *Engine) readFeed(ctx context.Context, at place, limit int) (entries []engine.Entry, next place, more bool, err error) {
 	most := limit/entriesARow + 1 // rows: as many as are needed when they are full
-	behind := at.id
+	after := at.id
 	if at.read > 0 {
-		behind-- // the row again
+		after-- // the row again
 	}
 	var list []feedRow
 	err = e.call(ctx, "feed", func(ctx context.Context) error {
@@ -138,7 +138,7 @@ func (e *Engine) readFeed(ctx context.Context, at place, limit int) (entries []e
 				server <> `+serverOf+` AS foreign FROM feed_pruned) p LEFT JOIN LATERAL (
 				SELECT * FROM feed WHERE (xid, id) > ($1::text::xid8, $2) AND xid < pg_snapshot_xmin(pg_current_snapshot())
 				ORDER BY xid, id LIMIT $3) f ON NOT (p.missed OR p.foreign)
-			ORDER BY f.xid, f.id`, at.xid, behind, most)
+			ORDER BY f.xid, f.id`, at.xid, after, most)
 		missed, foreign, history, lag := false, false, "", 0.0
 		list, err = collect(rows, err, func(rows pgx.Rows, r *feedRow) error {
 			return rows.Scan(&missed, &foreign, &history, &r.xid, &r.id, &r.entry.Job, &r.entry.Origin, &r.payloads, &lag)
@@ -162,7 +162,7 @@ func (e *Engine) readFeed(ctx context.Context, at place, limit int) (entries []e
 	return entries, next, len(list) == most && len(list[0].payloads) > 0 && len(entries) < limit, nil
 }
 
-// flatten returns up to limit entries of rows behind a place, and the place behind them.
+// flatten returns up to limit entries of rows after a place, and the place after them.
 func flatten(rows []feedRow, at place, limit int) (entries []engine.Entry, next place) {
 	next = at
 	for _, r := range rows {

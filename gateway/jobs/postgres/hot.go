@@ -111,11 +111,11 @@ func (e *Engine) answer(batch []*read, q *readQuery) {
 	}
 }
 
-// fewPlaces: up to so many are not worth a statement of their own.
+// fewPlaces is the least number of known places that is worth a statement of its own.
 const fewPlaces = 24
 
-// readBatch reads things' rows by their places, which takes the database a quarter less than by their names. What is not
-// found there, it reads by name.
+// readBatch reads things' rows by their places, which takes the database a quarter less than by their names. Things not
+// found there are read by name.
 func (e *Engine) readBatch(ctx context.Context, batch []*read, q *readQuery) error {
 	known := e.places.find(batch)
 	if known < min(fewPlaces, len(batch)) {
@@ -142,7 +142,7 @@ func (e *Engine) readBatch(ctx context.Context, batch []*read, q *readQuery) err
 	return err
 }
 
-// args are requests as a statement takes them.
+// args are requests as arguments of a statement.
 func (q *readQuery) args(requests []*read, byPlace bool) []any {
 	places, names, jobs := make([]pgtype.TID, len(requests)), make([]string, len(requests)), make([]string, len(requests))
 	for i, r := range requests {
@@ -161,7 +161,7 @@ func (q *readQuery) args(requests []*read, byPlace bool) []any {
 // readRows runs a query and hands each request its rows.
 func (e *Engine) readRows(ctx context.Context, requests []*read, sql string, args []any, byPlace bool) error {
 	type line struct {
-		r *read // nil: nothing of it is here
+		r *read // nil: the row has no request's execution
 		joined
 	}
 	rows, err := e.hot.Query(ctx, sql, args...)
@@ -211,7 +211,7 @@ func (e *Engine) readRows(ctx context.Context, requests []*read, sql string, arg
 	return nil
 }
 
-// write is a report under way. It holds a copy of the change: who asked may have left.
+// write is a report in progress. It holds a copy of the change, because the caller may have given up.
 type write struct {
 	change engine.Change
 	err    error
@@ -244,7 +244,7 @@ func (e *Engine) Apply(ctx context.Context, changes []engine.Change) error {
 	return err
 }
 
-// report makes one change, with what others report at the time.
+// report makes one change, batched with concurrent reports.
 func (e *Engine) report(ctx context.Context, c *engine.Change) error {
 	if err := e.enter(); err != nil {
 		return err
@@ -264,7 +264,7 @@ func (e *Engine) report(ctx context.Context, c *engine.Change) error {
 	}
 }
 
-// writeBatch makes the changes of a batch. A key that comes twice is one for the next statement.
+// writeBatch makes the changes of a batch. A second change of a key waits for the next statement.
 func (e *Engine) writeBatch(batch []*write, shard int16) {
 	for len(batch) > 0 {
 		seen := make(map[engine.Key]bool, len(batch))
@@ -294,7 +294,7 @@ func (e *Engine) writeBatch(batch []*write, shard int16) {
 	}
 }
 
-// applyMany makes changes that came together, in statements of some hundreds.
+// applyMany makes the changes of one call, some hundreds in a statement.
 func (e *Engine) applyMany(ctx context.Context, changes []*engine.Change) (err error) {
 	if err := e.enter(); err != nil {
 		return err

@@ -27,7 +27,7 @@ type Options struct {
 	NoMigrate    bool          // a schema that is older than the program is refused with schema.ErrOld, not migrated
 	Names        Names         // of URL and PasswordFile, in errors
 	Log          *slog.Logger  // nil: discards
-	Observe      func(Call)    // nil: nobody; called for each call to the database, by several goroutines
+	Observe      func(Call)    // may be nil; called for each call to the database, by several goroutines
 }
 
 // Names are the options' names in errors: settings or flags. An empty one means the setting's.
@@ -141,8 +141,8 @@ func parse(o *Options) (*pgxpool.Config, error) {
 // where identifies the database in the log: host and name, nothing else of the address.
 func where(c *pgx.ConnConfig) string { return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database) }
 
-// open creates a pool. The connections of lanes plan their few statements once, by index: a plan for an empty table would
-// read the whole table ever after.
+// open creates a pool. The connections of lanes plan their few statements once, by index: a plan made for an empty table
+// would keep reading the whole table.
 func open(ctx context.Context, o *Options, config *pgxpool.Config, size int, hot bool) (*pgxpool.Pool, error) {
 	config = config.Copy()
 	config.MaxConns = int32(size) //nolint:gosec // a setting's range

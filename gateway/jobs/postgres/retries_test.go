@@ -61,7 +61,7 @@ func TestRetryStorm(t *testing.T) {
 	}
 	r, err := handles[0].Check(t.Context())
 	if err != nil || len(r.Faults) > 0 {
-		t.Errorf("the store does not add up: %+v %v", r.Faults, err)
+		t.Errorf("the store is inconsistent: %+v %v", r.Faults, err)
 	}
 }
 

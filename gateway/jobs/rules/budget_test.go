@@ -23,7 +23,7 @@ type budget struct {
 
 func newBudget(t *testing.T, things int) *budget {
 	t.Helper()
-	b := &budget{T: t, db: memory.New(memory.Moods{}), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	b := &budget{T: t, db: memory.New(memory.Faults{}), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	b.store = rules.Over(b.db.Open())
 	var err error
 	b.Service, err = operations.New(operations.Config{Store: b.store, Names: jobs.Names{Region: "us-east-1", Account: "000000000000"}})

@@ -20,8 +20,8 @@ type alone struct{ engine.Engine }
 
 func (alone) Shared() bool { return false }
 
-// lives makes every kind of change, on the gateways in turn, one a second.
-func lives(t *testing.T, gateways ...*gateway) {
+// changeAll makes every kind of change, on the gateways in turn, one a second.
+func changeAll(t *testing.T, gateways ...*gateway) {
 	turn := 0
 	do := func(f func(g *gateway) error) {
 		t.Helper()
@@ -129,16 +129,16 @@ func follow(g *gateway) (seen func() []string) {
 // events as the single one, in the same order.
 func TestFeed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		one := newGatewayOver(t, alone{memory.New(memory.Moods{}).Open()}, seldom)
+		one := newGatewayOver(t, alone{memory.New(memory.Faults{}).Open()}, seldom)
 		want := follow(one)
-		lives(t, one)
+		changeAll(t, one)
 		one.stop()
 		list := want()
 		if len(list) < 40 {
 			t.Fatalf("only %d events: %q", len(list), list)
 		}
 
-		db := memory.New(memory.Moods{})
+		db := memory.New(memory.Faults{})
 		a := newGatewayOver(t, db.Open(), seldom)
 		defer a.stop()
 		b := newGatewayOver(t, db.Open(), seldom)
@@ -146,7 +146,7 @@ func TestFeed(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		ofA, ofB := follow(a), follow(b)
-		lives(t, a, b)
+		changeAll(t, a, b)
 		for name, got := range map[string][]string{"a": ofA(), "b": ofB()} {
 			for i := range max(len(got), len(list)) {
 				if i >= len(got) || i >= len(list) || got[i] != list[i] {
@@ -166,7 +166,7 @@ const seldom = 24 * time.Hour
 // TestFeedCounts: while devices report, both gateways publish a job's counts within some seconds, not once for each report.
 func TestFeedCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := memory.New(memory.Moods{})
+		db := memory.New(memory.Faults{})
 		a, b := newGateway(t, db), newGateway(t, db)
 		defer a.stop()
 		defer b.stop()
@@ -209,11 +209,11 @@ func TestFeedCounts(t *testing.T) {
 	})
 }
 
-// TestFeedPruned lets a gateway fall behind until the entries that it has to read are pruned. Its subscribers learn that
-// they missed events, and get the next event.
+// TestFeedPruned lets a gateway fall behind until the entries that it has to read are pruned. Its subscribers get
+// an event that says so, and the next event.
 func TestFeedPruned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := memory.New(memory.Moods{})
+		db := memory.New(memory.Faults{})
 		a := newGateway(t, db)
 		defer a.stop()
 		slow := &stalled{Engine: db.Open()}
@@ -233,7 +233,7 @@ func TestFeedPruned(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		synctest.Wait()
 		if n := events.Missed(); n == 0 {
-			t.Error("a subscriber did not learn that it missed events")
+			t.Error("a subscriber does not see that it missed events")
 		}
 		if _, err := a.CreateThing(t.Context(), time.Now(), jobs.CreateThingRequest{Name: "last"}); err != nil {
 			t.Fatal(err)
@@ -253,7 +253,7 @@ func TestFeedPruned(t *testing.T) {
 	})
 }
 
-// stalled is an engine whose feed stands still for a while.
+// stalled is an engine whose feed stops for a while.
 type stalled struct {
 	engine.Engine
 	mu    sync.Mutex

@@ -62,7 +62,7 @@ func (s *Store) CreateGroup(ctx context.Context, g jobs.Group, tags []jobs.Tag) 
 				return err
 			}
 			if len(parent.Above)+2 > jobs.MaxGroupDepth {
-				return jobs.Errorf(jobs.ErrInvalidRequest, "Thing groups may stand at most %d deep.", jobs.MaxGroupDepth)
+				return jobs.Errorf(jobs.ErrInvalidRequest, "Thing groups can be nested at most %d deep.", jobs.MaxGroupDepth)
 			}
 			if err := roomBelow(t, &parent); err != nil {
 				return err

@@ -8,23 +8,23 @@ import (
 	"jobgate/gateway/jobs/engine"
 )
 
-// The leader's lease. It is renewed every leaseAsk, and trusted until leaseMargin before it can expire by the database's
+// The leader's lease. It is renewed every leaseRenew, and trusted until leaseMargin before it can expire by the database's
 // clock.
 const (
 	leaseName   = "drive"
 	leaseTime   = 8 * time.Second
-	leaseAsk    = 2 * time.Second
-	leaseStand  = time.Second // how often standbys try to get it
+	leaseRenew  = 2 * time.Second
+	leaseRetry  = time.Second // how often standbys try to get it
 	leaseMargin = time.Second
 )
 
 // lead is a handle's view of the lease.
 type lead struct {
-	mu     sync.Mutex
-	holder string // this handle, in the lease
-	lease  engine.Lease
-	asked  time.Time // when it was last renewed
-	until  time.Time // leads until then; zero: does not lead
+	mu      sync.Mutex
+	holder  string // this handle, in the lease
+	lease   engine.Lease
+	renewed time.Time // when it was last renewed
+	until   time.Time // leads until then; zero: does not lead
 }
 
 // Shared implements jobs.Store.
@@ -33,25 +33,25 @@ func (s *Store) Shared() bool { return s.shared }
 // Lead implements jobs.Store.
 func (s *Store) Lead(ctx context.Context) (leads bool, again time.Duration, err error) {
 	if !s.shared {
-		return true, leaseAsk, nil
+		return true, leaseRenew, nil
 	}
 	l := &s.lead
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if now.Before(l.until) && now.Sub(l.asked) < leaseAsk {
-		return true, leaseAsk, nil
+	if now.Before(l.until) && now.Sub(l.renewed) < leaseRenew {
+		return true, leaseRenew, nil
 	}
 	lease, held, err := s.engine.Acquire(ctx, leaseName, l.holder, leaseTime)
 	switch {
 	case err != nil: // the lease it holds stays valid until its end
-		return now.Before(l.until), leaseStand, problem(err)
+		return now.Before(l.until), leaseRetry, problem(err)
 	case !held:
 		l.until = time.Time{}
-		return false, leaseStand, nil
+		return false, leaseRetry, nil
 	}
-	l.lease, l.asked, l.until = lease, now, now.Add(lease.Left-leaseMargin)
-	return now.Before(l.until), leaseAsk, nil
+	l.lease, l.renewed, l.until = lease, now, now.Add(lease.Left-leaseMargin)
+	return now.Before(l.until), leaseRenew, nil
 }
 
 // Resign implements jobs.Store.

@@ -45,7 +45,7 @@ func newGatewayOver(t *testing.T, e engine.Engine, publishEvery ...time.Duration
 // stops. The lease of a gateway that was killed expires.
 func TestLead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db := memory.New(memory.Moods{})
+		db := memory.New(memory.Faults{})
 		if _, held, err := db.Open().Acquire(t.Context(), "drive", "killed", 8*time.Second); err != nil || !held {
 			t.Fatal(held, err)
 		}
@@ -60,7 +60,7 @@ func TestLead(t *testing.T) {
 		b := newGateway(t, db)
 		wait(time.Second)
 		if !a.Driver().Leads() || b.Driver().Leads() {
-			t.Errorf("ten seconds after the death of the leader: %v %v, want a to lead", a.Driver().Leads(), b.Driver().Leads())
+			t.Errorf("ten seconds after the leader was killed: %v %v, want a to lead", a.Driver().Leads(), b.Driver().Leads())
 		}
 		status := func(id string) string {
 			d, err := b.DescribeJob(t.Context(), time.Now(), id)

@@ -16,7 +16,7 @@ import (
 
 // TestPlace: a gateway continues from the place that another one saved.
 func TestPlace(t *testing.T) {
-	ctx, db := context.Background(), memory.New(memory.Moods{})
+	ctx, db := context.Background(), memory.New(memory.Faults{})
 	one, other := rules.Over(db.Open()), rules.Over(db.Open())
 	defer func() { _, _ = one.Close(), other.Close() }()
 	a, b := one.Place("p"), other.Place("p")
@@ -63,7 +63,7 @@ func TestPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	if place, err := b.Load(ctx); err != nil || !errors.Is(b.Changed(ctx, place, nil), jobs.ErrFeedMissed) {
-		t.Errorf("behind what was pruned: %v", err)
+		t.Errorf("a place that was pruned: %v", err)
 	}
 	if place, err := one.Place("another").Load(ctx); place != "" || err != nil {
 		t.Errorf("another follower's: %q, %v", place, err)

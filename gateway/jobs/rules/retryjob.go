@@ -190,7 +190,7 @@ func (s *Store) joinRetry(t engine.Tx, j *jobs.Job, lines []engine.Ended, c *job
 func readFill(r engine.Reader, job int64) (at fill, err error) {
 	values, err := r.Values(fills, []string{jobKey(job)})
 	if err == nil && len(values) == 0 {
-		err = jobs.Errorf(jobs.ErrInvalidStateTransition, "Nothing is left to be filled into the group of a job.")
+		err = jobs.Errorf(jobs.ErrInvalidStateTransition, "The group of the job has been filled already.")
 	}
 	if err == nil {
 		err = json.Unmarshal(values[0].Value, &at)
@@ -231,7 +231,7 @@ func swapFill(t engine.Tx, j, next *jobs.Job) error {
 				return fmt.Errorf("filling of job %s: %w", values[i].Key, err)
 			}
 			if at.Source == j.Row {
-				return jobs.Errorf(jobs.ErrInvalidStateTransition, "Job %s cannot be deleted yet: what failed of it is being collected for a retry. Try again in a minute.", j.ID)
+				return jobs.Errorf(jobs.ErrInvalidStateTransition, "Job %s cannot be deleted yet: its failed executions are being collected for a retry. Try again in a minute.", j.ID)
 			}
 		}
 		if len(values) < minScan {

@@ -11,7 +11,7 @@ import (
 
 // A gateway finds the values that another one stored.
 func TestSignatures(t *testing.T) {
-	ctx, db := context.Background(), memory.New(memory.Moods{})
+	ctx, db := context.Background(), memory.New(memory.Faults{})
 	one, other := rules.Over(db.Open()), rules.Over(db.Open())
 	defer func() { _, _ = one.Close(), other.Close() }()
 	want := func(value string, found bool) {
@@ -33,7 +33,7 @@ func TestSignatures(t *testing.T) {
 // More than a page of old values is deleted; those that are in use stay.
 func TestSignaturesPrune(t *testing.T) {
 	ctx := context.Background()
-	store := rules.Over(memory.New(memory.Moods{}).Open())
+	store := rules.Over(memory.New(memory.Faults{}).Open())
 	defer func() { _ = store.Close() }()
 	kept := store.Signatures()
 	for i := range 450 {

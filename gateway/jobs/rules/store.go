@@ -60,7 +60,7 @@ func problem(err error) error {
 	case errors.Is(err, engine.ErrUnavailable):
 		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "The change cannot be stored at present."), err)
 	case errors.Is(err, engine.ErrUnknown):
-		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "Whether the change was stored is not known; read it again."), err)
+		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrUnavailable, "It is not known whether the change was stored; read it again."), err)
 	case errors.Is(err, engine.ErrFenced):
 		return fmt.Errorf("%w: %w", jobs.Errorf(jobs.ErrVersionConflict, "Another gateway drives the jobs now."), err)
 	case errors.Is(err, engine.ErrFull):

@@ -67,7 +67,7 @@ func runChild(t *testing.T, path string, generation int, answered *answers) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stdin.Close() //nolint:errcheck // its reader is dead
+	defer stdin.Close() //nolint:errcheck // the child was killed
 	stdout, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -88,8 +88,8 @@ func TestRolledBack(t *testing.T) {
 	}
 }
 
-// TestDeletedThingGoes deletes the last execution that refers to a deleted thing. The thing's row must be deleted too.
-func TestDeletedThingGoes(t *testing.T) {
+// TestDeletedThingIsPurged deletes the last execution that refers to a deleted thing. The thing's row must be deleted too.
+func TestDeletedThingIsPurged(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "jobs.db"))
 	group := jobs.Group{Name: "g", ID: "g", Version: 1}
 	if err := errors.Join(s.CreateThings(bg, things("a", 1)), s.CreateGroup(bg, group, nil)); err != nil {

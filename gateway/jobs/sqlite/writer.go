@@ -25,7 +25,7 @@ type writer struct {
 	tx          tx
 	batch       []*request
 	failed      int       // changes of failed groups that are not logged yet
-	complained  time.Time // time of the last log line about failed groups
+	loggedAt    time.Time // time of the last log line about failed groups
 
 	wake  chan struct{} // wakes the checkpointer after a group
 	help  atomic.Bool   // the write-ahead log is long: the writer checkpoints too
@@ -120,7 +120,7 @@ func (w *writer) group(first *request, queue <-chan *request) {
 		}
 	}
 	if err != nil {
-		w.complain(err)
+		w.logFailure(err)
 		if !w.conn.AutocommitEnabled() {
 			_ = query(w.conn, "ROLLBACK", nil)
 		}
@@ -137,15 +137,15 @@ func (w *writer) group(first *request, queue <-chan *request) {
 	}
 }
 
-// complainEvery is the least time between two log lines about failed groups: on a full disk every group fails.
-const complainEvery = 10 * time.Second
+// logFailureEvery is the least time between two log lines about failed groups: on a full disk every group fails.
+const logFailureEvery = 10 * time.Second
 
-// complain logs that the group failed, or counts its changes for the next line.
-func (w *writer) complain(err error) {
+// logFailure logs that the group failed, or counts its changes for the next line.
+func (w *writer) logFailure(err error) {
 	w.failed += len(w.batch)
-	if now := time.Now(); now.Sub(w.complained) >= complainEvery {
+	if now := time.Now(); now.Sub(w.loggedAt) >= logFailureEvery {
 		w.store.log.Error("jobs: cannot commit", "changes", w.failed, "error", err)
-		w.complained, w.failed = now, 0
+		w.loggedAt, w.failed = now, 0
 	}
 }
 

@@ -211,7 +211,7 @@ func testLeave(s *suite) {
 	}
 	s.same("removed too", []any{r.Removed[1].Job.ID, r.Removed[1].Status}, []any{"snapshot", jobs.Removed})
 	s.same("c", s.pending("c"), []string(nil))
-	s.same("coming back", len(s.join("sub", "c").Queued), 1) // of the continuous job only
+	s.same("joining again", len(s.join("sub", "c").Queued), 1) // of the continuous job only
 	s.same("leaving", len(s.leave("sub", "c").Removed), 1)
 	r = s.leave("sub", "d") // d itself is a target of the continuous job
 	s.same("removed", []any{len(r.Removed), r.Removed[0].Job.ID}, []any{1, "snapshot"})

@@ -17,9 +17,9 @@ import (
 type StormOptions struct {
 	Seed       uint64
 	Operations int // of each worker
-	// Moods, if not nil, turns the engine's faults on and off. With faults, a change may return jobs.ErrUnavailable whether or
+	// Faults, if not nil, turns the engine's faults on and off. With faults, a change may return jobs.ErrUnavailable whether or
 	// not it was made.
-	Moods func(on bool)
+	Faults func(on bool)
 }
 
 // Storm lets operators and devices do random operations concurrently, while the service works in small chunks with a fast
@@ -29,14 +29,14 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 	s := &storm{suite: newSuite(t, e)}
 	s.serve()
 	s.clock.Store(start.UnixMilli())
-	s.moody = o.Moods != nil
+	s.faulty = o.Faults != nil
 	slow := s.service.Events().Subscribe(1, nil) // a subscriber that never reads
 	defer slow.Close()
 	for i := range stormGroups {
 		s.group(fmt.Sprint("g", i), stormParent(fmt.Sprint("g", i)))
 	}
-	if s.moody {
-		o.Moods(true)
+	if s.faulty {
+		o.Faults(true)
 	}
 	var working, stepping sync.WaitGroup
 	stop := make(chan struct{})
@@ -62,8 +62,8 @@ func Storm(t *testing.T, e Engine, o StormOptions) {
 	working.Wait()
 	close(stop)
 	stepping.Wait()
-	if s.moody {
-		o.Moods(false)
+	if s.faulty {
+		o.Faults(false)
 	}
 	for range 40 { // let slow rollouts complete, and executions in progress time out
 		s.clock.Add((10 * time.Minute).Milliseconds())
@@ -97,7 +97,7 @@ func stormParent(group string) string {
 type storm struct {
 	*suite
 	service *operations.Service
-	moody   bool         // changes may answer jobs.ErrUnavailable
+	faulty  bool         // changes may return jobs.ErrUnavailable
 	clock   atomic.Int64 // milliseconds
 	deleted sync.Map     // names of groups that were deleted (and may exist again), and of executions, as thing and job
 }
@@ -122,7 +122,7 @@ func (s *storm) expect(err error) {
 			return
 		}
 	}
-	if s.moody && errors.Is(err, jobs.ErrUnavailable) {
+	if s.faulty && errors.Is(err, jobs.ErrUnavailable) {
 		return
 	}
 	s.Error(err)

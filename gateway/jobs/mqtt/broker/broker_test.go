@@ -265,7 +265,7 @@ func succeed(t testing.TB, s *operations.Service, thing, id string) {
 func TestWithdrawnWhileDown(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)
-	db := memory.New(memory.Moods{})
+	db := memory.New(memory.Faults{})
 	store, s := sharedService(t, db)
 	c := withPlace(broker.Config{URL: "mqtt://" + m.Gateways}, store, s)
 	register(t, s, "changed", "same")

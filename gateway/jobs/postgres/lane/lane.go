@@ -10,7 +10,7 @@ import (
 
 // Lane batches the requests that arrive while a statement runs into the next one. A request that finds it idle is sent at
 // once, alone. While a statement runs the next one waits and grows, because a large one costs the database little more than a
-// small one; it does not wait if it is already large, or if the one before is slow.
+// small one; it does not wait if it is already large, or if the previous one is slow.
 //
 //	requests ──► in ──► pick: the first, until the turn is free, eager wait or patience is over, all that wait ──► run
 //	                                                                                                           ──► run
@@ -24,8 +24,8 @@ type Lane[R any] struct {
 
 const (
 	maxQueued = 4096                  // requests that can wait for a lane; more block in Send
-	eager     = 64                    // requests that do not wait for the statement before
-	patience  = 10 * time.Millisecond // nor do fewer after it
+	eager     = 64                    // so many requests do not wait for the previous statement
+	patience  = 10 * time.Millisecond // longest wait for the previous statement
 )
 
 // New returns a lane whose batches have limit requests at most.
@@ -37,8 +37,8 @@ func New[R any](limit int) *Lane[R] {
 func (l *Lane[R]) Serve(running *sync.WaitGroup, run func(batch []*R)) {
 	running.Go(func() {
 		batch := make([]*R, 0, l.max)
-		tired := time.NewTimer(patience)
-		defer tired.Stop()
+		timeout := time.NewTimer(patience)
+		defer timeout.Stop()
 		for {
 			l.pick <- struct{}{}
 			first, open := <-l.in
@@ -46,7 +46,7 @@ func (l *Lane[R]) Serve(running *sync.WaitGroup, run func(batch []*R)) {
 				<-l.pick
 				return
 			}
-			mine := l.await(tired)
+			mine := l.await(timeout)
 			runtime.Gosched() // lets requests that were already read join: half as many more in a batch where cores are scarce
 			batch = l.fill(append(batch[:0], first))
 			<-l.pick
@@ -59,8 +59,8 @@ func (l *Lane[R]) Serve(running *sync.WaitGroup, run func(batch []*R)) {
 	})
 }
 
-// await waits for the statement before. mine: this goroutine has the turn.
-func (l *Lane[R]) await(tired *time.Timer) (mine bool) {
+// await waits for the previous statement. mine: this goroutine has the turn.
+func (l *Lane[R]) await(timeout *time.Timer) (mine bool) {
 	select {
 	case l.turn <- struct{}{}:
 		return true
@@ -73,12 +73,12 @@ func (l *Lane[R]) await(tired *time.Timer) (mine bool) {
 	if len(l.in) >= eager {
 		return false
 	}
-	tired.Reset(patience)
+	timeout.Reset(patience)
 	select {
 	case l.turn <- struct{}{}:
 		return true
 	case <-l.crowd:
-	case <-tired.C:
+	case <-timeout.C:
 	}
 	return false
 }

@@ -34,7 +34,7 @@ func (s *Server) Standby() (*Server, error) {
 	return b, s.execute(ctx, "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
 }
 
-// Promote makes a standby the primary, and lets its commits wait for nobody.
+// Promote makes a standby the primary, whose commits wait for no standby.
 func (s *Server) Promote(ctx context.Context) error {
 	return s.execute(ctx, "SELECT pg_promote(true, 30)", "ALTER SYSTEM SET synchronous_standby_names = ''", "SELECT pg_reload_conf()")
 }

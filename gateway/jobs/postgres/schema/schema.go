@@ -75,7 +75,7 @@ func prepare(ctx context.Context, pool *pgxpool.Pool, o *Options) error {
 }
 
 // check returns the version of a database's schema, 0 if it has none. It refuses a database that this program cannot serve.
-func check(ctx context.Context, pool *pgxpool.Pool, knows int) (have int, err error) {
+func check(ctx context.Context, pool *pgxpool.Pool, supported int) (have int, err error) {
 	var ours, others, standby bool
 	err = pool.QueryRow(ctx, `SELECT to_regclass('jobgate_schema') IS NOT NULL,
 		EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v', 'm') AND relname <> 'jobgate_lock'),
@@ -97,8 +97,8 @@ func check(ctx context.Context, pool *pgxpool.Pool, knows int) (have int, err er
 	if err != nil {
 		return 0, err
 	}
-	if least > knows {
-		return have, fmt.Errorf("its schema is for programs of version %d and newer, this one is %d: %w", least, knows, engine.ErrNewer)
+	if least > supported {
+		return have, fmt.Errorf("its schema is for programs of version %d and newer, this one is %d: %w", least, supported, engine.ErrNewer)
 	}
 	return have, nil
 }
@@ -110,7 +110,7 @@ const (
 )
 
 // migrate runs the scripts that are missing, under a lease in a table of its own: one of many gateways does it, and if it
-// dies another continues.
+// fails, another continues.
 func migrate(ctx context.Context, pool *pgxpool.Pool, scripts []string, o *Options) error {
 	// IF NOT EXISTS may still fail when two create the table at once.
 	for n := 1; ; n++ {
@@ -132,7 +132,7 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, scripts []string, o *Optio
 			select {
 			case <-time.After(migrateWait):
 			case <-ctx.Done():
-				return fmt.Errorf("cannot migrate the schema: another gateway does, and has not ended: %w", ctx.Err())
+				return fmt.Errorf("cannot migrate the schema: another gateway is migrating it and has not finished: %w", ctx.Err())
 			}
 		}
 		have, err := check(ctx, pool, len(scripts))

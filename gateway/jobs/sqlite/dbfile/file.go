@@ -56,7 +56,7 @@ func (o *Opened) Look() error {
 	case err != nil:
 		return fmt.Errorf("cannot look at the file: %w", err)
 	case !os.SameFile(info, o.last):
-		return fmt.Errorf("the file %q is another than the one that was opened: changes still go to the old one; stop jobgate before you replace its store", o.path)
+		return fmt.Errorf("the file %q is not the one that was opened: changes still go to the old one; stop jobgate before you replace its store", o.path)
 	case info.Size() < o.last.Size():
 		return fmt.Errorf("the file %q was cut from %d to %d bytes: stop jobgate and restore a backup", o.path, o.last.Size(), info.Size())
 	}

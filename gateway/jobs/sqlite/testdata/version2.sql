@@ -1,4 +1,4 @@
--- A store as the version before the rules were cut from the engine wrote it: PRAGMA user_version = 2.
+-- A store as the version before the rules were separated from the engine wrote it: PRAGMA user_version = 2.
 CREATE TABLE attempts ( -- executions that others superseded
 	job             INTEGER NOT NULL,
 	thing           INTEGER NOT NULL,

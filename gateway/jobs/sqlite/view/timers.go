@@ -23,7 +23,7 @@ type timer struct {
 	job   uint32 // slot
 }
 
-// again is how long after an execution was due it is checked again, unless it has ended.
+// again is how soon a due execution is checked again, unless it has ended.
 const again = 5 * time.Second
 
 // seconds returns the time by which a record identifies its entry.

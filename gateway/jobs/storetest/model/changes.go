@@ -104,8 +104,8 @@ func (m *model) joined(j *modelJob, thing string) bool {
 	return false
 }
 
-// crowds reports whether a change would put a thing into two groups of one hierarchy, or into too many groups.
-func (m *model) crowds(t *modelThing, add, remove []string) bool {
+// exceedsLimits reports whether a change would put a thing into two groups of one hierarchy, or into too many groups.
+func (m *model) exceedsLimits(t *modelThing, add, remove []string) bool {
 	root := func(g *modelGroup) *modelGroup {
 		for g.parent != nil {
 			g = g.parent
@@ -147,7 +147,7 @@ func (m *model) changeGroups(thing string, add, remove []string) error {
 	if t == nil {
 		return jobs.ErrNotFound
 	}
-	if m.crowds(t, add, remove) {
+	if m.exceedsLimits(t, add, remove) {
 		return jobs.ErrInvalidRequest
 	}
 	m.serial++

@@ -138,8 +138,8 @@ func (r *run) compareThing(thing string) {
 	r.same("history of "+thing, strings.Join(have, "\n"), strings.Join(history, "\n"))
 }
 
-// met checks that every state occurred.
-func (r *run) met() {
+// checkSeen checks that every state occurred.
+func (r *run) checkSeen() {
 	r.Helper()
 	r.Logf("compared: %v", r.seen)
 	for s := range jobs.Status(jobs.Statuses) {

@@ -56,7 +56,7 @@ func Run(t *testing.T, e storetest.Engine, o Options) {
 		}
 	}
 	if operations >= fullTour {
-		r.met()
+		r.checkSeen()
 	}
 }
 
