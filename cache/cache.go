@@ -8,7 +8,7 @@
 //	      │          negative: exact, small budget ────▶ Negative
 //	      ▼ Miss, Due, Negative
 //	Load(ctx, request) ── a flight of that key? wait for it
-//	      └── else launch one ── a place among MaxLoads of its source
+//	      └── else launch one ── one of the MaxLoads slots of its source
 //	                          ── Loader(ctx, old value)
 //	                          ── keep | renew | back off with the old value | remember the error
 //
@@ -90,8 +90,8 @@ type Cache[V any] struct {
 
 	mu       sync.Mutex // guards what follows, and every write to main
 	flights  map[string]*flight[V]
-	places   map[string]chan struct{} // by source: a semaphore for its loads
-	purges   uint64                   // the result of a flight from before the last purge is not kept
+	slots    map[string]chan struct{} // by source: a semaphore for its loads
+	purges   uint64                   // results of flights launched before the last purge are not kept
 	closed   bool
 	purging  atomic.Bool
 	lifetime context.Context // ends the flights when the cache is closed
@@ -109,7 +109,7 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 		seed:     maphash.MakeSeed(),
 		hashMask: math.MaxUint64,
 		flights:  make(map[string]*flight[V]),
-		places:   make(map[string]chan struct{}),
+		slots:    make(map[string]chan struct{}),
 	}
 	c.rules.Store(&cfg)
 	c.index.clear()
@@ -135,7 +135,7 @@ func New[V any](cfg Config[V]) (*Cache[V], error) {
 // each entry of 4 KiB that the budget holds. The sketch comes on top of the budget (1 %).
 const bytesPerCounter = 400
 
-// sampleEvery: ristretto counts one in so many requests, hit or miss, because counting costs more than the hit itself. The
+// sampleEvery: ristretto counts one request in 16, hit or miss, because counting costs more than the hit itself. The
 // relative frequencies stay right, and cover more requests.
 const sampleEvery = 16
 
@@ -215,7 +215,7 @@ func (c *Cache[V]) Reset(cfg Config[V]) error {
 	c.main.UpdateMaxCost(cfg.mainBytes())
 	c.recent.setBudget(cfg.RecentBytes)
 	c.negative.setBudget(cfg.NegativeBytes)
-	c.places = make(map[string]chan struct{})
+	c.slots = make(map[string]chan struct{})
 	return nil
 }
 

@@ -43,10 +43,10 @@ type Config[V any] struct {
 	// Retry is the pause before a key is loaded again after its first failure (1 s). It
 	// doubles with each further failure, up to RetryMax (30 s), ± 20 %.
 	Retry, RetryMax time.Duration
-	// LoadTimeout is how long a load may take, and how long it may wait for its place
+	// LoadTimeout is how long a load may take, and how long it may wait for a slot
 	// first (10 s).
 	LoadTimeout time.Duration
-	// MaxLoads is how many loads of one source may run at once (64). More wait for a place.
+	// MaxLoads is how many loads of one source may run at once (64). More wait for a slot.
 	MaxLoads int
 }
 

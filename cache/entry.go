@@ -100,7 +100,7 @@ func (e *entry[V]) renew(now time.Time, fresh time.Duration) {
 	e.freshUntil.Store(now.Add(fresh).UnixNano())
 }
 
-// counts reports whether the entry's cost is close enough with so many bytes on top of its base.
+// counts reports whether the entry's cost is close enough to its base plus extra.
 func (e *entry[V]) counts(extra int64) bool {
 	counted := e.cost.Load() - e.base
 	return extra <= counted && extra >= counted-counted/4

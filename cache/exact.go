@@ -3,7 +3,7 @@ package cache
 import "sync"
 
 // exact is a map that keeps every entry up to a budget of bytes. Beyond that the oldest are
-// evicted, but an entry that was requested since its last round stays for another (CLOCK).
+// evicted, but an entry requested since shrink last looked at it gets another round (CLOCK).
 //
 //	oldest ─▶ e ⇄ e ⇄ e ⇄ e ◀─ newest        the list, under mu
 //	shards: hash ─▶ e                         read by get, each under its own lock

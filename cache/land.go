@@ -56,7 +56,7 @@ func (c *Cache[V]) landFailed(f *flight[V], err error, now time.Time, keeps bool
 	f.err = err
 	switch {
 	case !keeps || busy:
-		// Nothing is known about the key.
+		// The load says nothing about the key.
 		if f.old != nil {
 			f.old.retryAt.Store(0)
 		}

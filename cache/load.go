@@ -11,7 +11,7 @@ import (
 var (
 	// ErrNotModified is returned by a [Loader] if the old value is still current.
 	ErrNotModified = errors.New("cache: not modified")
-	// ErrBusy is returned when a load got no place among its source's MaxLoads in time.
+	// ErrBusy is returned when a load got none of its source's MaxLoads slots in time.
 	// It is not remembered.
 	ErrBusy = errors.New("cache: too many loads of the source at once; see limits.max_source_loads")
 	// ErrClosed is returned by a closed cache.
@@ -20,7 +20,7 @@ var (
 
 // Loader loads a value from the source. If kept is true, old is the current value, and the
 // loader may return [ErrNotModified]. It runs in a goroutine of its own and must return
-// when ctx ends, which is after [Config.LoadTimeout], whoever waits. A panic in it becomes
+// when ctx ends, which is after [Config.LoadTimeout], even if callers still wait. A panic in it becomes
 // an error.
 type Loader[V any] func(ctx context.Context, old V, kept bool) (V, error)
 
@@ -38,12 +38,12 @@ type Request[V any] struct {
 // its waiting, not the load. Load returns the first of these: the value, if it is cached by
 // now (also if it is [Due]: its load runs in the background); the remembered error; the
 // load's result; the old value, if the source fails or does not answer within StaleWait and
-// [Config.StaleIfError] allows it; [ErrBusy], if the load was still waiting for its place;
+// [Config.StaleIfError] allows it; [ErrBusy], if the load was still waiting for a slot;
 // the error of the loader, or of ctx.
 func (c *Cache[V]) Load(ctx context.Context, r Request[V]) (V, error) {
 	h, now := c.hash(r.Key), r.Now.UnixNano()
 	// Fast path: nothing to load. No global lock.
-	if a := c.settled(h, r.Key, now); a.done {
+	if a := c.lookUp(h, r.Key, now); a.done {
 		return a.value, a.err
 	}
 	// Slow path: join the key's flight, or launch it.
@@ -53,7 +53,7 @@ func (c *Cache[V]) Load(ctx context.Context, r Request[V]) (V, error) {
 		var none V
 		return none, ErrClosed
 	}
-	a := c.settled(h, r.Key, now)
+	a := c.lookUp(h, r.Key, now)
 	if a.done {
 		c.mu.Unlock()
 		return a.value, a.err
@@ -74,8 +74,8 @@ func (c *Cache[V]) Load(ctx context.Context, r Request[V]) (V, error) {
 	return c.wait(ctx, f, a.old)
 }
 
-// standing is what the cache knows about a key without a load.
-type standing[V any] struct {
+// lookup is the result of a look-up without a load.
+type lookup[V any] struct {
 	value V
 	err   error
 	done  bool      // value or err is the answer
@@ -83,22 +83,22 @@ type standing[V any] struct {
 	due   bool      // old may be served meanwhile
 }
 
-func (c *Cache[V]) settled(h uint64, key []byte, now int64) standing[V] {
+func (c *Cache[V]) lookUp(h uint64, key []byte, now int64) lookup[V] {
 	if e := c.find(h, key); e != nil {
 		switch e.state(now, c.rules.Load()) {
 		case Fresh, Stale:
-			return standing[V]{value: e.value, done: true}
+			return lookup[V]{value: e.value, done: true}
 		case Due:
-			return standing[V]{old: e, due: true}
+			return lookup[V]{old: e, due: true}
 		default:
-			return standing[V]{old: e}
+			return lookup[V]{old: e}
 		}
 	}
 	if e := c.negative.get(h, key); e != nil && now < e.freshUntil.Load() {
 		e.touch()
-		return standing[V]{err: e.err, done: true}
+		return lookup[V]{err: e.err, done: true}
 	}
-	return standing[V]{}
+	return lookup[V]{}
 }
 
 // flight is one load of one key.
@@ -106,13 +106,13 @@ type flight[V any] struct {
 	key    string
 	hash   uint64
 	old    *entry[V]          // or nil
-	place  chan struct{}      // a send takes one of the source's places
-	queue  context.Context    // ends the wait for a place
+	slot   chan struct{}      // a send takes one of the source's slots
+	queue  context.Context    // ends the wait for a slot
 	giveUp context.CancelFunc // of queue
 	purges uint64             // c.purges at launch
 
 	waiters int  // callers that wait; under c.mu
-	placed  bool // has its place; under c.mu
+	started bool // has its slot; under c.mu
 
 	done  chan struct{} // closed when value and err are set
 	value V
@@ -123,10 +123,10 @@ type flight[V any] struct {
 func (c *Cache[V]) launch(r Request[V], h uint64, old *entry[V]) *flight[V] {
 	rules := c.rules.Load()
 	f := &flight[V]{key: string(r.Key), hash: h, old: old, purges: c.purges, done: make(chan struct{})}
-	f.place = c.places[r.Source]
-	if f.place == nil {
-		f.place = make(chan struct{}, rules.MaxLoads)
-		c.places[r.Source] = f.place
+	f.slot = c.slots[r.Source]
+	if f.slot == nil {
+		f.slot = make(chan struct{}, rules.MaxLoads)
+		c.slots[r.Source] = f.slot
 	}
 	if old != nil {
 		old.retryAt.Store(r.Now.Add(2 * rules.LoadTimeout).UnixNano()) // until it lands
@@ -141,22 +141,22 @@ func (c *Cache[V]) launch(r Request[V], h uint64, old *entry[V]) *flight[V] {
 	return f
 }
 
-// fly waits for a place and calls the loader.
+// fly waits for a slot and calls the loader.
 func (c *Cache[V]) fly(f *flight[V], load Loader[V], rules *Config[V]) (value V, err error) {
 	defer f.giveUp()
 	select {
-	case f.place <- struct{}{}:
+	case f.slot <- struct{}{}:
 	case <-f.queue.Done():
 		if c.lifetime.Err() != nil {
 			return value, ErrClosed
 		}
 		return value, ErrBusy
 	}
-	defer func() { <-f.place }()
+	defer func() { <-f.slot }()
 	c.mu.Lock()
-	f.placed = f.queue.Err() == nil
+	f.started = f.queue.Err() == nil
 	c.mu.Unlock()
-	if !f.placed {
+	if !f.started {
 		return value, ErrBusy
 	}
 	c.counts.loads.Add(1)
@@ -193,30 +193,30 @@ func (c *Cache[V]) wait(ctx context.Context, f *flight[V], old *entry[V]) (V, er
 		// callers get the old value without waiting.
 		old.failures.CompareAndSwap(0, 1)
 	}
-	placed := c.leave(f)
+	started := c.leave(f)
 	if old != nil {
 		c.counts.rescues.Add(1)
 		return old.value, nil
 	}
 	c.counts.errors.Add(1)
 	var none V
-	if !placed {
+	if !started {
 		return none, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 	}
 	return none, context.Cause(ctx)
 }
 
-// leave removes a waiter from the flight and reports whether the flight had its place. A
-// flight without waiters gives up waiting for a place, unless it renews a value.
-func (c *Cache[V]) leave(f *flight[V]) (placed bool) {
+// leave removes a waiter from the flight and reports whether the flight had its slot. A
+// flight without waiters gives up waiting for a slot, unless it renews a value.
+func (c *Cache[V]) leave(f *flight[V]) (started bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	f.waiters--
-	if f.waiters == 0 && !f.placed && f.old == nil {
+	if f.waiters == 0 && !f.started && f.old == nil {
 		f.giveUp()
 		if c.flights[f.key] == f {
 			delete(c.flights, f.key)
 		}
 	}
-	return f.placed
+	return f.started
 }

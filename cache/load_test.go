@@ -123,7 +123,7 @@ func TestMaxLoads(t *testing.T) {
 		for i := range 32 {
 			all.Go(func() { wantLoad(t, c, fmt.Sprint(i), began, loader, "v", nil) })
 		}
-		// Another source has places of its own.
+		// Another source has slots of its own.
 		other := Request[string]{Key: []byte("other"), Now: began, Source: "http", Loader: brings("o", nil)}
 		if v, err := c.Load(t.Context(), other); v != "o" || err != nil || time.Since(began) != 0 {
 			t.Errorf("unexpected load from the other source: %q, %v after %v", v, err, time.Since(began))
@@ -135,8 +135,8 @@ func TestMaxLoads(t *testing.T) {
 	})
 }
 
-// A load without a place returns ErrBusy, at the end of the caller's context or of the wait
-// for a place. ErrBusy is not remembered, and a load that nobody waits for is not started.
+// A load without a slot returns ErrBusy, at the end of the caller's context or of the wait
+// for a slot. ErrBusy is not remembered, and a load that nobody waits for is not started.
 func TestBusy(t *testing.T) {
 	bubble(t, func(cfg *Config[string]) { cfg.MaxLoads = 1 }, func(t *testing.T, c *Cache[string]) {
 		stuck := func(context.Context, string, bool) (string, error) { // ignores its context
