@@ -153,7 +153,7 @@ func readCodeFile(r *s3host.Resolver, k kind, text []byte) (CodeFile, *Error) {
 	}
 	rest, ok := bytes.CutPrefix(text, []byte("s3://"))
 	if !ok {
-		return CodeFile{}, codeFileError("it is written %s%s", codeFileForm, instead(r, text))
+		return CodeFile{}, codeFileError("it is written %s%s", codeFileForm, suggestedForm(r, text))
 	}
 	place, path, _ := bytes.Cut(rest, []byte("/"))
 	region, bucket, found := bytes.Cut(place, []byte("."))
@@ -192,8 +192,8 @@ func (f *CodeFile) check() *Error {
 	return nil
 }
 
-// instead returns an S3 URL in the form that code-sign placeholders take.
-func instead(r *s3host.Resolver, url []byte) string {
+// suggestedForm returns, for an error, an S3 URL in the form that code-sign placeholders use.
+func suggestedForm(r *s3host.Resolver, url []byte) string {
 	var o object
 	if err := o.read(r, kindDownloadEncoded, url); err != nil || len(o.key) == 0 {
 		return ""

@@ -3,8 +3,8 @@
 // no AWS; the time and the signer are arguments.
 //
 //	document ─scan──▶ placeholder ─grammar─▶ object ─hosts─▶ endpoint ─policy─▶ allowed
-//	scan.go           json.go depth.go       s3url.go         s3host/           policy.go
-//	walk.go           grammar.go nested.go   version.go                         glob.go
+//	scan.go           jsontext/ nested.go    s3url.go         s3host/           policy.go
+//	walk.go           grammar.go             version.go                         glob/
 //	                                                                   │
 //	              ┌────────────────────────────────────────────────────┤
 //	              ▼                                                    ▼
@@ -38,7 +38,7 @@
 // or the v1 form, which has no versions.
 //
 // An upload placeholder without a key is refused: AWS documents that it generates
-// one, but not how the placeholder is then spelled.
+// one, but not what the placeholder then looks like.
 //
 // # JSON
 //

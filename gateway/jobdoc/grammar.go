@@ -112,9 +112,9 @@ func notResolved(name, fix string) *Error {
 	return e
 }
 
-// standsAlone says whether the current placeholder is a whole JSON value, with
+// isWholeValue says whether the current placeholder is a whole JSON value, with
 // or without quotes.
-func (w *walker) standsAlone() bool {
+func (w *walker) isWholeValue() bool {
 	before := bytes.TrimRight(w.doc[:w.start], " \t\r\n")
 	after := bytes.TrimLeft(w.doc[w.end:], " \t\r\n")
 	if bytes.HasSuffix(before, quote) {

@@ -48,7 +48,7 @@ type linter struct {
 	warnings []Warning
 }
 
-// maxWarnings is more than anyone reads.
+// maxWarnings bounds the warnings: nobody reads more.
 const maxWarnings = 100
 
 func (l *linter) warn(offset int, format string, args ...any) {
@@ -92,11 +92,11 @@ func (l *linter) literal(from, to int) {
 		lower := bytes.ToLower(rest[:min(len(rest), 16)])
 		switch {
 		case local:
-			l.warn(from+at, "${%s} is filled in the key of an S3 placeholder only; here the device gets it as it stands", found)
+			l.warn(from+at, "${%s} is filled in the key of an S3 placeholder only; here the device gets it unchanged", found)
 		case bytes.HasPrefix(lower, []byte("${aws:")):
 			l.warn(from+at, "this looks like a placeholder, but those begin with %s, in lower case", marker)
 		case bytes.HasPrefix(lower, []byte(`\u0024{aws:iot:`)):
-			l.warn(from+at, "the $ of a placeholder is not written \\u0024; the device gets it as it stands")
+			l.warn(from+at, "the $ of a placeholder is not written \\u0024; the device gets it unchanged")
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (l *linter) placeholder(start, end int) {
 	k, url := classify(l.doc[start+len(marker) : end-1])
 	switch k {
 	case kindDownload, kindUpload:
-		l.asItStands(start, k, url)
+		l.encodedKey(start, k, url)
 	case kindDownloadEncoded:
 		l.versionSpelling(start, url)
 	default:
@@ -123,8 +123,8 @@ func (l *linter) placeholder(start, end int) {
 	}
 }
 
-// asItStands warns of -v2 encoding in a key that is not decoded.
-func (l *linter) asItStands(start int, k kind, url []byte) {
+// encodedKey warns of -v2 encoding in a key that is not decoded.
+func (l *linter) encodedKey(start int, k kind, url []byte) {
 	name := "s3-presigned-url"
 	if k == kindUpload {
 		name = "s3-presigned-url-upload"
@@ -147,11 +147,11 @@ func (l *linter) asItStands(start int, k kind, url []byte) {
 func (l *linter) versionSpelling(start int, url []byte) {
 	const name = "%3FversionId%3D"
 	if i := indexFold(url, name); i >= 0 && !bytes.Contains(url, versionName) {
-		l.warn(start, "%q is part of the key; a version is written %s, in these letters", url[i:i+len(name)], name)
+		l.warn(start, "%q is part of the key; a version is written %s, in this exact case", url[i:i+len(name)], name)
 	}
 }
 
-// globalEndpoint warns where a URL of the global endpoint really leads.
+// globalEndpoint warns if a URL of the global endpoint will point to another host.
 func (l *linter) globalEndpoint(start int, k kind, url []byte) {
 	var o object
 	_ = o.read(l.resolver, k, bytes.ReplaceAll(url, []byte(`\/`), []byte("/"))) // Parse reports errors

@@ -23,7 +23,7 @@ type Options struct {
 	// PlainText says that the document is not JSON, even if it looks like it:
 	// nothing in it is unescaped or escaped.
 	PlainText bool
-	// JSONString escapes the result so that it can stand between the quotes of a
+	// JSONString escapes the result so that it fits between the quotes of a
 	// JSON string, as jobDocument does in AWS's answers.
 	JSONString bool
 
@@ -34,7 +34,7 @@ type Options struct {
 	// Parameters are the values of ${aws:iot:parameter:NAME}. A value may hold
 	// placeholders for S3, which are filled too.
 	Parameters map[string]string
-	// Resolver knows the S3 hosts; nil: AWS's, us-east-1 for the global endpoint.
+	// Resolver resolves S3 hosts; nil: AWS's, us-east-1 for the global endpoint.
 	Resolver *s3host.Resolver
 	// Signatures returns the signatures of code files; nil: code-sign placeholders
 	// are refused with ErrNotResolved.

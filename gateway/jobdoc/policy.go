@@ -52,8 +52,8 @@ type pattern struct{ partition, region, account, resource string }
 //	arn:aws-cn:s3:::firmware/v?/*                                    in China
 //	arn:aws:s3:eu-west-1:123456789012:accesspoint/fleet/object/*     through an access point
 //
-// or "*" for every object. allow is for downloads; if empty, all are allowed, which the
-// caller must want. allowUpload is for uploads; if empty, none is allowed. setting is
+// or "*" for every object. allow is for downloads; if empty, all are allowed, so the
+// caller must intend that. allowUpload is for uploads; if empty, none is allowed. setting is
 // the part of the configuration that holds both, "presign" or "roles.download", for
 // errors.
 func NewPolicy(allow, allowUpload []string, setting string) (*Policy, error) {

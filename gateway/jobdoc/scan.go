@@ -2,7 +2,7 @@ package jobdoc
 
 import "bytes"
 
-// marker is what every placeholder of ours begins with.
+// marker begins every placeholder that jobgate fills.
 var marker = []byte("${aws:iot:")
 
 // Scan returns the offset of the first placeholder in doc, or -1 if there is none. It

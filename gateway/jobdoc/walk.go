@@ -35,9 +35,9 @@ type walker struct {
 	json   jsonState
 	depths jsontext.Depths // once json is yes
 
-	decoded []byte // the body at hand without JSON's escapes
-	value   []byte // the value of the parameter at hand
-	text    []byte // the body at hand with its nested placeholders resolved
+	decoded []byte // the current body without JSON's escapes
+	value   []byte // the current parameter's value
+	text    []byte // the current body with its nested placeholders resolved
 	s3      object
 }
 
@@ -116,7 +116,7 @@ func (w *walker) literal(from, to int) *Error {
 	return nil
 }
 
-// placeholder fills the one at w.start and sets w.end.
+// placeholder fills the placeholder at w.start and sets w.end.
 func (w *walker) placeholder() *Error {
 	w.end = w.start
 	if err := w.counted(); err != nil {
@@ -147,7 +147,7 @@ func (w *walker) other(k kind, rest []byte) *Error {
 	case kindDownload, kindDownloadEncoded, kindUpload:
 		return w.url(k, rest)
 	case kindPackage:
-		return packageError(rest, false, w.standsAlone())
+		return packageError(rest, false, w.isWholeValue())
 	case kindCodeSign, kindCodeSignValue:
 		return w.codeSign(k, rest)
 	default:
@@ -227,7 +227,7 @@ func (w *walker) decode(from, depth int) ([]byte, *Error) {
 }
 
 func tooDeep() *Error {
-	return documentError("A placeholder stands in more than %d JSON strings within each other", jsontext.MaxDepth)
+	return documentError("A placeholder is nested in more than %d JSON strings", jsontext.MaxDepth)
 }
 
 // parameter replaces a placeholder by its parameter's value.

@@ -5,7 +5,7 @@ package glob
 const Hole = 0
 
 // Matches reports whether IAM's pattern matches the whole of text: '*' matches any characters, slashes included, and '?'
-// matches one. Only '*' matches a Hole in text, so true is right for every value. It allocates nothing.
+// matches one. Only '*' matches a Hole in text, so true holds for every value. It allocates nothing.
 func Matches[S string | []byte](pattern string, text S) bool {
 	p, t := 0, 0
 	star, resume := -1, 0 // the last '*', and where its text ends next time

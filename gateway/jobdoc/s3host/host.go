@@ -7,7 +7,7 @@ import (
 
 // location is the information about an object in an AWS host.
 type location struct {
-	region  string // "" if the host does not say: global endpoint, transfer acceleration
+	region  string // "" if the host names none: global endpoint, transfer acceleration
 	bucket  string // "" in path style; an access point's name
 	account string // of an access point
 	global  bool   // the global endpoint

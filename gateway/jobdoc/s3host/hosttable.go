@@ -26,7 +26,7 @@ var partitions = []partition{
 
 // hostForm is a form of S3's hosts, without the partition's suffix and the bucket.
 type hostForm struct {
-	labels string // "{region}" stands for a region of the partition
+	labels string // "{region}" is any region of the partition
 	bucket hostBucketRule
 	in     string // the partitions that have it; "" for all of them
 }
