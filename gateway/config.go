@@ -59,7 +59,7 @@ type Route struct {
 	Path         string // "/things/{thingName}/jobs/{jobId}/document"
 	Document     string // URL of the template, "s3://job-documents/{jobId}.json"; "" with Fill
 	Fill         bool   // proxied, the placeholders in JSON answers filled in flight
-	CodeSign     bool   // with Fill: code-sign placeholders get the signatures that are kept
+	CodeSign     bool   // with Fill: code-sign placeholders get existing signatures
 	PassUnfilled bool   // with Fill: answers that cannot be filled are forwarded unchanged instead of 502
 	Strict       bool   // AWS's own refusals
 	Role         string // a name in Roles; "" is the gateway's own credentials
@@ -105,7 +105,7 @@ type Limits struct {
 
 // Jobs is the IoT Jobs data plane on the device listener.
 type Jobs interface {
-	// Match reports whether method and x's Target are an operation of the data plane.
+	// Match reports whether method and x's Target name an operation of the data plane.
 	Match(method []byte, x *data.Exchange) bool
 	// Serve answers the operation that x matched.
 	Serve(ctx *fasthttp.RequestCtx, x *data.Exchange)
@@ -191,7 +191,7 @@ func (h *Handler) addRoutes(c *Config) error {
 			return fmt.Errorf("cannot use route %q: %w", c.Routes[i].Path, err)
 		}
 		if by := h.router.shadowedBy(r); by != "" {
-			return fmt.Errorf("cannot use route %q: %q before it matches every path that it matches", c.Routes[i].Path, by)
+			return fmt.Errorf("cannot use route %q: it is never reached, because the earlier route %q matches all its paths", c.Routes[i].Path, by)
 		}
 		h.router.add(r)
 	}

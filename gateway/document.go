@@ -23,11 +23,11 @@ type document struct {
 	slot        signing.Slot
 	contentType unique.Handle[string] // there are few, see jobdoc.Template for why that matters
 	template    jobdoc.Template
-	etag        string // of the source, to ask whether it is still good
+	etag        string // of the source, for revalidation
 	modified    string
 }
 
-// documentOverhead is what a document takes beside its template and validators.
+// documentOverhead is the memory of a document beyond its template and validators.
 const documentOverhead = 256
 
 // Documents is the cache of templates. It outlives a reload: keys tell configurations apart.

@@ -51,8 +51,8 @@ func (n CertificateName) Of(leaf *x509.Certificate) (thing string, ok bool) {
 type Auth struct {
 	Mode           AuthMode
 	ThingName      CertificateName // AuthMTLS
-	Header         string          // for AuthHeader; stripped from requests of all other peers than TrustedProxies
-	TrustedProxies []netip.Prefix  // their X-Forwarded-For is kept too
+	Header         string          // for AuthHeader; removed from requests of peers other than TrustedProxies
+	TrustedProxies []netip.Prefix  // their X-Forwarded-For is kept, too
 
 	// Verify checks a request's signature for AuthSigV4 and says who signed it. Its errors
 	// are *Error.
@@ -170,7 +170,7 @@ func (h *Handler) trusted(ctx *fasthttp.RequestCtx) bool {
 	return h.trusts(edge.PeerAddr(ctx.RemoteAddr()))
 }
 
-// trusts is trusted for a peer's address.
+// trusts reports whether peer is one of the trusted proxies.
 func (h *Handler) trusts(peer netip.Addr) bool {
 	for _, prefix := range h.auth.TrustedProxies {
 		if prefix.Contains(peer) {

@@ -40,7 +40,7 @@ func parsePath(path string) (pathPattern, error) {
 		}
 		for _, known := range p.variables {
 			if known == name {
-				return p, fmt.Errorf("cannot use path %q: variable {%s} stands in it twice", path, name)
+				return p, fmt.Errorf("cannot use path %q: variable {%s} appears twice", path, name)
 			}
 		}
 		if len(p.variables) == maxVariables {

@@ -219,7 +219,7 @@ func (p *process) printKey(w io.Writer) {
 	if p.madeKey == nil || control == nil {
 		return
 	}
-	_, _ = fmt.Fprintf(w, `The control plane takes this access key until the process ends (jobs.access_keys_file is not set):
+	_, _ = fmt.Fprintf(w, `The control plane accepts this access key until the process ends (jobs.access_keys_file is not set):
   %s
   aws --endpoint-url %s iot list-jobs
 `, exportLine(p.madeKey, p.loaded.Jobs.Region), controlURL(&p.loaded.Config, control.String()))

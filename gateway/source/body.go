@@ -19,7 +19,7 @@ func readBody(r io.Reader, encoding string, limit int64) ([]byte, error) {
 		case "gzip", "x-gzip":
 			zipped = true
 		default:
-			return nil, fmt.Errorf("content encoding %.40q is not known, only gzip is", encoding)
+			return nil, fmt.Errorf("content encoding %.40q is not supported; only gzip is", encoding)
 		}
 	}
 	if !zipped {

@@ -17,7 +17,7 @@ import (
 )
 
 // File reads documents from a folder and its subfolders. It never opens a file outside,
-// also by symbolic links ([os.Root]); links within the folder are followed, as in a
+// not even by symbolic links ([os.Root]); links within the folder are followed, as in a
 // mounted ConfigMap. Only regular files are documents.
 type File struct {
 	folder string

@@ -33,7 +33,7 @@ type S3Options struct {
 
 	// Skew returns what to add to the local clock when signing; nil is nothing.
 	Skew func() time.Duration
-	// OnDate gets the Date of each of S3's answers to a signed request, the local time at
+	// OnDate receives the Date of each of S3's answers to a signed request, the local time at
 	// which it arrived, and the round-trip time. May be nil.
 	OnDate func(serverDate, receivedAt time.Time, rtt time.Duration)
 
@@ -150,7 +150,7 @@ type call struct {
 	method string
 	url    *url.URL
 	region string
-	etag   string // of the copy at hand, or ""
+	etag   string // of the cached copy, or ""
 }
 
 // sign makes the signed request for a call.
