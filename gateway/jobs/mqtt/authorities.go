@@ -51,7 +51,7 @@ func LoadAuthorities(o AuthoritiesOptions) (*Authorities, error) {
 
 var (
 	errRevoked = errors.New("the certificate is revoked")
-	errTaken   = errors.New("the certificate's authority is not in mqtt.tls.client_ca_file any more")
+	errTaken   = errors.New("the certificate's authority is no longer in mqtt.tls.client_ca_file")
 	errNoName  = errors.New("the certificate names no thing, or more than one, where mqtt.auth.thing_name looks")
 )
 
@@ -141,7 +141,7 @@ func (t *trust) revoke(file string, text []byte, issuers []*x509.Certificate) er
 			return fmt.Errorf("cannot use mqtt.tls.crl_file %q: %w", file, err)
 		}
 		if !signedByOne(list, issuers) {
-			return fmt.Errorf("cannot use mqtt.tls.crl_file %q: the list of %s is signed by none of mqtt.tls.client_ca_file", file, list.Issuer)
+			return fmt.Errorf("cannot use mqtt.tls.crl_file %q: the list of %s is not signed by an authority in mqtt.tls.client_ca_file", file, list.Issuer)
 		}
 		for _, e := range list.RevokedCertificateEntries {
 			t.revoked[serial(list.RawIssuer, e.SerialNumber.String())] = true

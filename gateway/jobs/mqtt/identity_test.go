@@ -266,7 +266,7 @@ func TestAuthorityTakenAway(t *testing.T) {
 	s.authorities.Reload(s.server)
 	c.ends(packet.NotAuthorized)
 	if again := s.client(packet.V5, a, "x", nil); again.ack.Reason != packet.NotAuthorized {
-		t.Errorf("it comes back: %#x", again.ack.Reason)
+		t.Errorf("it reconnects: %#x", again.ack.Reason)
 	}
 }
 
@@ -299,7 +299,7 @@ func TestResumed(t *testing.T) {
 		s.authorities.Reload(s.server)
 		c.ends(packet.NotAuthorized)
 		if again := connect(true); again.ack.Reason != packet.NotAuthorized {
-			t.Errorf("%s: a revoked certificate comes back: %#x", name, again.ack.Reason)
+			t.Errorf("%s: a revoked certificate reconnects: %#x", name, again.ack.Reason)
 		}
 	}
 }

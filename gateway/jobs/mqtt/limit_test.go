@@ -51,7 +51,7 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	in += f.connectLate(1, 50)
 	if quick := time.Since(first) < parkAfter/10; in < len(silent) || in > len(silent) && quick { // later ones evict earlier ones
-		t.Errorf("%d were let in, %d were parked", in, len(silent))
+		t.Errorf("%d were accepted, %d were parked", in, len(silent))
 	}
 	for _, c := range silent {
 		if _, err := c.next(); !closed(err) {

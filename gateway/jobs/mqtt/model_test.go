@@ -12,7 +12,7 @@ import (
 	"jobgate/gateway/jobs/mqtt/packet"
 )
 
-// player is a device in the model, with the next job that it believes to have.
+// player is a device in the model, with its next job according to its messages.
 type player struct {
 	*client
 	thing  string
@@ -49,7 +49,7 @@ func play(t *testing.T, r *rand.Rand) {
 		switch r.IntN(7) {
 		case 0, 1:
 			f.create(fmt.Sprintf("job-%d", step), p.thing)
-		case 2: // an operator takes the next job away
+		case 2: // an operator cancels the next job
 			if id := f.nextOf(p.thing); id != "" {
 				_, err := f.CancelJob(bg, time.Now(), jobs.CancelJobRequest{ID: id, Force: true})
 				f.ok(err)
@@ -119,7 +119,7 @@ func (p *player) until(holds func() bool) {
 	p.Helper()
 	for end := time.Now().Add(patience); !holds(); {
 		if time.Now().After(end) {
-			p.Fatalf("%s believes that its next job is %q", p.thing, p.next)
+			p.Fatalf("the messages to %s say that its next job is %q", p.thing, p.next)
 		}
 		p.take(20 * time.Millisecond)
 	}
@@ -136,10 +136,10 @@ func (p *player) take(wait time.Duration) {
 		}
 		return
 	}
-	p.believe(got)
+	p.handle(got)
 }
 
-func (p *player) believe(got packet.Packet) {
+func (p *player) handle(got packet.Packet) {
 	p.Helper()
 	var m packet.Publish
 	if got.Type != packet.PUBLISH || packet.ParsePublish(got, p.v, &m) != nil {
@@ -159,6 +159,6 @@ func (p *player) quietly() {
 	_ = p.SetReadDeadline(time.Now().Add(patience))
 	p.send(packet.AppendPingreq(nil))
 	for got := p.recv(); got.Type != packet.PINGRESP; got = p.recv() {
-		p.believe(got)
+		p.handle(got)
 	}
 }

@@ -16,10 +16,10 @@ import (
 
 const parkSoon = 50 * time.Millisecond
 
-// parks waits until at most but connections have a goroutine.
-func parks(t *testing.T, but int) {
+// parks waits until at most n connections have a goroutine.
+func parks(t *testing.T, n int) {
 	t.Helper()
-	servertest.Eventually(t, fmt.Sprintf("at most %d connections have a goroutine", but), func() bool { return serving(t) <= but })
+	servertest.Eventually(t, fmt.Sprintf("at most %d connections have a goroutine", n), func() bool { return serving(t) <= n })
 }
 
 // halves is a connection that sends a part of each write, and the rest on request.

@@ -124,7 +124,7 @@ func (c *conn) answer(m *packet.Publish, r *dispatch.Request, w *writer) error {
 func (c *conn) granted(topic []byte) uint8 {
 	c.session.mu.Lock()
 	defer c.session.mu.Unlock()
-	qos, _ := c.session.granted(c.behindThing(topic))
+	qos, _ := c.session.granted(c.afterThing(topic))
 	return qos
 }
 

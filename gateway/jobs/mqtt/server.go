@@ -27,11 +27,11 @@ type Server struct {
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
-	opening   map[*conn]struct{} // the ones of conns without CONNECT
+	opening   map[*conn]struct{} // those of conns that have not sent CONNECT
 	listeners map[net.Listener]struct{}
 	closing   bool
-	stop      context.CancelFunc // of what runs beside the connections
-	running   sync.WaitGroup     // that, and connections being served
+	stop      context.CancelFunc // of the background goroutines
+	running   sync.WaitGroup     // background goroutines, and connections being served
 }
 
 // New returns a Server, which follows the service's changes from now on. Close it.
@@ -102,7 +102,7 @@ func (s *Server) Serve(ln net.Listener) error {
 const acceptPause = 20 * time.Millisecond
 
 // maxOpening bounds the connections that have not sent CONNECT. A further one closes one of them, not itself, so that silent
-// clients keep no one out.
+// clients do not block others.
 const maxOpening = 4096
 
 // ServeConn serves one connection, and returns at once.
@@ -190,7 +190,7 @@ func (s *Server) enqueue(c *conn) {
 	}
 }
 
-// wake serves a connection that was parked. One that Close ends needs no goroutine.
+// wake serves a connection that was parked. One that Close is ending needs no goroutine.
 func (s *Server) wake(nc net.Conn) {
 	if c, ok := edge.Of(nc).Owner.(*conn); ok {
 		s.background(c.resume)

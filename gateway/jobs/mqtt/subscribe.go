@@ -48,14 +48,14 @@ func (c *conn) grant(one *packet.Subscription) packet.Reason {
 		return packet.NotAuthorized
 	}
 	qos := min(one.QoS, 1)
-	if !c.session.subscribe(c.behindThing(one.Filter), qos) {
+	if !c.session.subscribe(c.afterThing(one.Filter), qos) {
 		return packet.QuotaExceeded
 	}
 	return packet.Reason(qos)
 }
 
-// behindThing returns the part of the thing's own topic or filter after its name.
-func (c *conn) behindThing(topic []byte) []byte {
+// afterThing returns the part of the thing's own topic or filter after its name.
+func (c *conn) afterThing(topic []byte) []byte {
 	return topic[len(dispatch.DefaultPrefix)+len("/things/")+len(c.session.thing)+1:]
 }
 
@@ -71,7 +71,7 @@ func (c *conn) unsubscribe(p packet.Packet, w *writer) error {
 	defer s.mu.Unlock()
 	for one, ok := m.Next(); ok; one, ok = m.Next() {
 		reason := packet.NoSubscriptionExisted
-		if dispatch.OwnFilter(dispatch.DefaultPrefix, s.thing, one.Filter) && s.unsubscribe(c.behindThing(one.Filter)) {
+		if dispatch.OwnFilter(dispatch.DefaultPrefix, s.thing, one.Filter) && s.unsubscribe(c.afterThing(one.Filter)) {
 			reason = packet.Success
 		}
 		reasons = append(reasons, reason)

@@ -23,7 +23,7 @@ func (s *Server) sweep(ctx context.Context) {
 		}
 		now := time.Now()
 		s.each(func(c *conn) {
-			if reason := c.over(now); reason != packet.Success {
+			if reason := c.expired(now); reason != packet.Success {
 				s.background(func() { c.kick(reason) })
 			}
 		})
@@ -31,8 +31,8 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
-// over returns the reason why a connection has expired; Success if it has not.
-func (c *conn) over(now time.Time) packet.Reason {
+// expired returns the reason why a connection has expired; Success if it has not.
+func (c *conn) expired(now time.Time) packet.Reason {
 	switch {
 	case !c.begun.Load():
 		return packet.Success // CONNECT has a deadline

@@ -187,7 +187,7 @@ func TestMountPoint(t *testing.T) {
 	}
 }
 
-// TestSwallowed: mosquitto grants shared subscriptions on $aws but delivers nothing; the gateway logs that and goes on
+// TestSwallowed: mosquitto grants shared subscriptions on $aws but delivers nothing; the gateway logs that and continues
 // without them.
 func TestSwallowed(t *testing.T) {
 	t.Parallel()
@@ -302,8 +302,8 @@ func TestWithdrawnWhileDown(t *testing.T) {
 	log.await(t, "the last notices to devices are not known")
 }
 
-// TestKilled: a store of one process knows the last notices to devices after a clean shutdown; after a kill it knows that
-// it does not.
+// TestKilled: a store of one process has the place of the last notices to devices after a clean shutdown, but not after a
+// kill.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	m := mqtttest.StartMosquitto(t, mqtttest.Open)

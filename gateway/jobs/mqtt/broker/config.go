@@ -43,8 +43,8 @@ type Config struct {
 	// Notifies reports whether this gateway is the one that publishes notices; nil: it is.
 	Notifies func() bool
 	// Place records which changes devices were notified of. Followed says whether all changes before a time, on any gateway,
-	// have been published as events. nil: a gateway that starts publishing notices notifies no device that nothing is pending
-	// any more.
+	// have been published as events. nil: a gateway that starts publishing notices does not notify devices whose last pending job
+	// was removed.
 	Place    Place
 	Followed func(time.Time) bool
 
@@ -79,7 +79,7 @@ func (c *Config) address() (*url.URL, error) {
 		c.Request = func(dispatch.Code, time.Duration) {}
 	}
 	if c.Place != nil && c.Followed == nil {
-		return nil, errors.New("cannot keep a place: nobody says which changes are followed")
+		return nil, errors.New("cannot keep a place: Followed is missing")
 	}
 	if c.Notifies == nil {
 		c.Notifies = func() bool { return true }

@@ -13,8 +13,8 @@ import (
 	"jobgate/gateway/jobs/mqtt/dispatch"
 )
 
-// notices holds the things to notify, and what they were last notified of. A thing that knows that nothing is pending is
-// not kept.
+// notices holds the things to notify, and what they were last notified of. A thing that was notified that nothing is
+// pending has no entry.
 type notices struct {
 	mu       sync.Mutex
 	dirty    map[string]struct{}
@@ -106,8 +106,8 @@ func (n *notices) before(thing string) (t notified, unknown bool) {
 	return n.notified[thing], unknown
 }
 
-// knows records that a thing's entry in notified is right.
-func (n *notices) knows(thing string) {
+// setKnown records that a thing's entry in notified is right.
+func (n *notices) setKnown(thing string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	delete(n.unknown, thing)
@@ -226,7 +226,7 @@ func (b *Client) notifyMarked(ctx context.Context, thing string) {
 	}
 	switch err := b.notifyThing(ctx, thing); {
 	case err == nil:
-		b.notices.knows(thing)
+		b.notices.setKnown(thing)
 	case ctx.Err() == nil:
 		b.config.Log.Debug("mqtt: cannot notify a device", "thing", thing, "error", err)
 		b.notices.again(thing)

@@ -22,14 +22,14 @@ type access uint8
 
 const (
 	notChecked access = iota // inconclusive: nothing arrived, and nothing was refused
-	keptOut
-	letIn
+	denied
+	allowed
 )
 
 // probeThing is the prefix of the thing that probes are sent to; no gateway answers for it.
 const probeThing = "jobgate-probe-"
 
-// probeWait is how long a probe may take to come back.
+// probeWait is how long the delivery of a probe may take.
 const probeWait = 2 * time.Second
 
 // probe sends messages to a topic of a thing that does not exist and checks which of them are delivered.
@@ -50,19 +50,19 @@ func (b *Client) probe(ctx context.Context) (finding, error) {
 	f := finding{shares: true}
 	topic := b.config.Prefix + "/things/" + thing + "/jobs/" + random() + "/get"
 	if share := b.config.Share; share != "" {
-		f.shares = b.comesBack(ctx, own, "$share/"+share+"-probe-"+random()+"/"+b.config.Prefix+"/things/+/jobs/+/get", topic, arrived)
+		f.shares = b.delivered(ctx, own, "$share/"+share+"-probe-"+random()+"/"+b.config.Prefix+"/things/+/jobs/+/get", topic, arrived)
 	}
 	f.stranger = b.stranger(ctx, own, topic, "", arrived)
-	if name := b.config.ProbeUsername; name != "" && f.stranger != letIn {
-		if named := b.stranger(ctx, own, topic, name, arrived); named != keptOut {
+	if name := b.config.ProbeUsername; name != "" && f.stranger != allowed {
+		if named := b.stranger(ctx, own, topic, name, arrived); named != denied {
 			f.stranger = named
 		}
 	}
 	return f, nil
 }
 
-// comesBack reports whether a message to a topic is delivered for a filter.
-func (b *Client) comesBack(ctx context.Context, c *paho.Client, filter, topic string, arrived <-chan string) bool {
+// delivered reports whether a message to a topic is delivered for a filter.
+func (b *Client) delivered(ctx context.Context, c *paho.Client, filter, topic string, arrived <-chan string) bool {
 	subscription := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: filter, QoS: 1}}}
 	if _, err := c.Subscribe(ctx, subscription); err != nil {
 		return false
@@ -72,11 +72,11 @@ func (b *Client) comesBack(ctx context.Context, c *paho.Client, filter, topic st
 	if _, err := c.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(word)}); err != nil {
 		return false
 	}
-	return comes(word, arrived)
+	return arrives(word, arrived)
 }
 
-// comes waits until word arrives.
-func comes(word string, arrived <-chan string) bool {
+// arrives reports whether word arrives in time.
+func arrives(word string, arrived <-chan string) bool {
 	timer := time.NewTimer(probeWait)
 	defer timer.Stop()
 	for {
@@ -101,7 +101,7 @@ func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username
 	other, err := b.dial(ctx, caller{id: "stranger-" + random(), username: username}, nil)
 	var refused *refusal
 	if errors.As(err, &refused) {
-		return keptOut
+		return denied
 	}
 	if err != nil {
 		return notChecked
@@ -110,13 +110,13 @@ func (b *Client) stranger(ctx context.Context, own *paho.Client, topic, username
 	word := random()
 	response, err := other.Publish(ctx, &paho.Publish{Topic: topic, QoS: 1, Payload: []byte(word)})
 	if response != nil && response.ReasonCode >= 0x80 {
-		return keptOut
+		return denied
 	}
 	if err != nil {
 		return notChecked
 	}
-	if comes(word, arrived) {
-		return letIn
+	if arrives(word, arrived) {
+		return allowed
 	}
 	return notChecked
 }
@@ -198,14 +198,14 @@ func (b *Client) report(f finding) {
 		share = "swallowed by the broker: this gateway subscribes by itself, and must be the only one"
 	}
 	switch f.stranger {
-	case keptOut:
+	case denied:
 		strangers = "kept out"
-	case letIn:
+	case allowed:
 		strangers = "can write to every thing's topics: the broker needs an ACL"
 	case notChecked:
 	}
 	log := b.config.Log.Info
-	if !f.shares || f.stranger == letIn {
+	if !f.shares || f.stranger == allowed {
 		log = b.config.Log.Warn
 	}
 	log("mqtt: probed the broker", "broker", b.address.Host, "prefix", b.config.Prefix, "shared_subscription", share, "strangers", strangers)

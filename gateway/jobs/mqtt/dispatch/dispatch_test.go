@@ -87,13 +87,13 @@ func (f *fixture) askFor(thing, rest, payload string, limit int) (map[string]any
 	f.Helper()
 	topic, ok := dispatch.ParseTopic("$aws", []byte("$aws/things/"+thing+"/jobs/"+rest))
 	if !ok {
-		f.Fatalf("%s is no topic of a thing's jobs", rest)
+		f.Fatalf("%s is not a topic of a thing's jobs", rest)
 	}
 	r := dispatch.Request{Thing: thing, Topic: topic, Payload: []byte(payload), Now: f.now, Limit: limit}
 	answer, code := f.d.Answer([]byte("foo"), &r)
 	text, ok := strings.CutPrefix(string(answer), "foo")
 	if !ok {
-		f.Fatalf("%s: the answer does not follow what was there: %s", rest, answer)
+		f.Fatalf("%s: the answer is not appended: %s", rest, answer)
 	}
 	return f.object(text), code
 }

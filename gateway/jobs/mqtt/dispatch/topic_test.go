@@ -83,7 +83,7 @@ func FuzzAnswer(f *testing.F) {
 		got := y.object(string(answer))
 		if code == dispatch.Accepted && payload != "" {
 			if want := y.object(payload)["clientToken"]; want != nil && got["clientToken"] != want {
-				t.Errorf("the token of %s came back as %v", payload, got["clientToken"])
+				t.Errorf("the token of %s is echoed as %v", payload, got["clientToken"])
 			}
 		}
 	})

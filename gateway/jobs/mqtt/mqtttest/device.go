@@ -97,7 +97,7 @@ func (d *Device) Message(rest string) map[string]any {
 			case m := <-d.messages:
 				d.kept = append(d.kept, m)
 			case <-timeout:
-				d.Fatalf("%s: nothing came to %s; what came is %v", d.Name, rest, d.kept)
+				d.Fatalf("%s: no message to %s; received %v", d.Name, rest, d.kept)
 			}
 		}
 		m := d.kept[i]

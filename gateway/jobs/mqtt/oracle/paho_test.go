@@ -32,7 +32,7 @@ func TestPaho(t *testing.T) {
 		}
 		_, _, err = parse(again.Bytes(), packet.V5)
 		if err != nil {
-			t.Fatalf("seed %d: ours refuses what paho made of %x, %x: %v", seed, raw, again.Bytes(), err)
+			t.Fatalf("seed %d: ours refuses paho's encoding of %x, %x: %v", seed, raw, again.Bytes(), err)
 		}
 		pk, err := decode(again.Bytes(), packet.V5)
 		if err != nil {

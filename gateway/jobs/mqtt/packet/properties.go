@@ -42,7 +42,7 @@ const (
 type kind uint8
 
 const (
-	kindNone   kind = iota // no such property
+	kindNone   kind = iota // not a property
 	kindFlag               // one byte, 0 or 1
 	kindByte               // one byte
 	kindUint16             // two bytes
