@@ -304,7 +304,7 @@ func TestUnknownOperations(t *testing.T) {
 	}
 	message := p.do(operator, "PUT", "/things/a/principals", "").Body()
 	if !strings.Contains(string(message), "AttachThingPrincipal") {
-		t.Errorf("an operation of AWS's that is not there is not named: %s", message)
+		t.Errorf("an unimplemented operation of AWS is not named: %s", message)
 	}
 	f(operator, "GET", "/")
 	f(operator, "GET", "/job")

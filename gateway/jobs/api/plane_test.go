@@ -301,7 +301,7 @@ func (p *plane) checkOutput(s signature, method, uri string, answer map[string]a
 	before, _ := json.Marshal(answer)
 	after, _ := json.Marshal(clean)
 	if answer != nil && string(before) != string(after) {
-		p.t.Errorf("%s answers what the model does not know:\n%s\nmodel: %s", op.Name, before, after)
+		p.t.Errorf("%s answers with members that the model lacks:\n%s\nmodel: %s", op.Name, before, after)
 	}
 }
 

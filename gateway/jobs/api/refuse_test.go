@@ -177,7 +177,7 @@ func TestIdentify(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.serveDevice(&ctx, &asked); ctx.Response.StatusCode() != http.StatusForbidden {
-		t.Errorf("nobody identified: %d", ctx.Response.StatusCode())
+		t.Errorf("an unsigned request: %d", ctx.Response.StatusCode())
 	}
 }
 

@@ -75,7 +75,7 @@ func (p *plane) stall() (shutdown func() error) {
 }
 
 // A follower that has stopped reading does not delay the gateway's shutdown.
-func TestStalledFollowerAtTheEnd(t *testing.T) {
+func TestStalledFollowerAtShutdown(t *testing.T) {
 	p := newPlane(t)
 	shutdown := p.stall()
 	if p.control.config.Events.Open() != 1 {
@@ -88,14 +88,14 @@ func TestStalledFollowerAtTheEnd(t *testing.T) {
 }
 
 // A follower that has stopped reading is disconnected.
-func TestStalledFollowerGoes(t *testing.T) {
+func TestStalledFollowerDisconnected(t *testing.T) {
 	p := newPlane(t)
 	p.events.StallTimeout = 100 * time.Millisecond
 	p.listen()
 	shutdown := p.stall()
 	servertest.Eventually(t, "the stream is closed", func() bool { return p.control.config.Events.Open() == 0 })
 	if p.service.Events().Active() {
-		t.Error("it still follows")
+		t.Error("it is still connected")
 	}
 	if err := shutdown(); err != nil {
 		t.Error(err)

@@ -34,7 +34,7 @@ func TestLoadKeys(t *testing.T) {
 		t.Errorf("got %v %v", c, ok)
 	}
 	if _, ok := keys.lookup("AKIAOTHER"); ok {
-		t.Error("a key that is not there")
+		t.Error("an unknown key is found")
 	}
 	if shown := fmt.Sprintf("%v %+v %#v", *keys.byID[c.AccessKeyID], *keys.byID[c.AccessKeyID], *keys.byID[c.AccessKeyID]); strings.Contains(shown, "dashboards-secret") {
 		t.Errorf("prints its secret: %s", shown)
@@ -62,7 +62,7 @@ func TestParseKeysRefuses(t *testing.T) {
 			t.Errorf("%q: got %v, want …%s…", text, err, want)
 		}
 		if err != nil && strings.Contains(err.Error(), "s3cr3t") {
-			t.Errorf("%q: tells the secret: %v", text, err)
+			t.Errorf("%q: reveals the secret: %v", text, err)
 		}
 	}
 	const id, secret = "access_keys: [{id: AKIA1, secret: ", "s3cr3t-s3cr3t-s3cr3t"

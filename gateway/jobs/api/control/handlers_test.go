@@ -26,12 +26,12 @@ func TestHandlersCoverTheModel(t *testing.T) {
 	serve := handlers()
 	for _, op := range slices.Concat(m.Operations, own.Operations) {
 		if serve[op.Name] == nil {
-			t.Errorf("nothing does %s", op.Name)
+			t.Errorf("%s has no handler", op.Name)
 		}
 		delete(serve, op.Name)
 	}
 	if len(serve) > 0 {
-		t.Errorf("not operations: %v", reflect.ValueOf(serve).MapKeys())
+		t.Errorf("handlers without an operation: %v", reflect.ValueOf(serve).MapKeys())
 	}
 }
 

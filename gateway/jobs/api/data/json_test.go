@@ -42,6 +42,6 @@ func TestAppend(t *testing.T) {
 	signing.Err, e.Thing = errors.New("down"), "a"
 	got, err = d.documents.AppendTo(foo(), document, &e, testTime.Add(time.Hour))
 	if f("document unsigned", got, ""); err == nil {
-		t.Error("a document was signed by nobody")
+		t.Error("a document was signed without a session")
 	}
 }

@@ -66,7 +66,7 @@ func TestMatch(t *testing.T) {
 }
 
 // The model contains every operation.
-func TestModelIsWhole(t *testing.T) {
+func TestModelIsComplete(t *testing.T) {
 	d, _, _ := newFake(t, plainDocument)
 	for op := getPending; op <= update; op++ {
 		if d.model[op] == nil {
@@ -233,7 +233,7 @@ func TestDataExceptions(t *testing.T) {
 		return e
 	}
 	const shown = `{"message":"no","executionState":{"status":"SUCCEEDED","statusDetails":{"a":"b"},"versionNumber":3}}`
-	f("GET", jobs.Errorf(jobs.ErrNotFound, "It is <not> there."), 404, "ResourceNotFoundException", `{"message":"It is <not> there."}`)
+	f("GET", jobs.Errorf(jobs.ErrNotFound, "Job <j> does not exist."), 404, "ResourceNotFoundException", `{"message":"Job <j> does not exist."}`)
 	f("GET", jobs.ErrNotFound, 404, "ResourceNotFoundException", `{"message":"The resource does not exist."}`)
 	f("GET", withState(jobs.ErrTerminalState), 410, "TerminalStateException", shown)
 	f("POST", withState(jobs.ErrInvalidStateTransition), 409, "InvalidStateTransitionException", shown)

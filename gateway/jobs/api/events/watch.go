@@ -100,11 +100,11 @@ func (o *Options) Request(ctx context.Context) (*http.Request, error) {
 // answerError returns the error of an answer that is not a stream.
 func answerError(res *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(res.Body, 4096)) // whatever can be read
-	var said struct{ Message string }
-	if json.Unmarshal(body, &said) != nil || said.Message == "" {
+	var answer struct{ Message string }
+	if json.Unmarshal(body, &answer) != nil || answer.Message == "" {
 		return fmt.Errorf("status %d", res.StatusCode)
 	}
-	return fmt.Errorf("%s: %s", res.Header.Get(edge.HeaderErrorType), said.Message)
+	return fmt.Errorf("%s: %s", res.Header.Get(edge.HeaderErrorType), answer.Message)
 }
 
 // readEvents reads server-sent events and uses only their data lines.

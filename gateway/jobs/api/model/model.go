@@ -296,7 +296,7 @@ func cut(text, prefix string) (string, error) {
 	return rest, nil
 }
 
-// javaClasses replaces Java's character classes that Go does not know by ranges; they occur within brackets.
+// javaClasses replaces Java's character classes that Go lacks by ranges; they occur within brackets.
 var javaClasses = strings.NewReplacer(`\p{Upper}`, `A-Z`, `\p{Digit}`, `0-9`)
 
 // parseStringType parses "[MIN..MAX `PATTERN`]" or "[A|B]".

@@ -119,7 +119,7 @@ func (b *botocore) shape(name string) (*model.Shape, error) {
 	from, ok := b.Shapes[name]
 	kind, known := kinds[from.Type]
 	if !ok || !known {
-		return nil, fmt.Errorf("shape %s is of the type %q, which is not known", name, from.Type)
+		return nil, fmt.Errorf("shape %s has the unknown type %q", name, from.Type)
 	}
 	s := &model.Shape{Kind: kind, Source: from.Pattern, Enum: from.Enum}
 	b.done[name] = s

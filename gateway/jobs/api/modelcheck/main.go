@@ -6,8 +6,10 @@
 // DIRECTORY is a checkout of aws-sdk-go-v2, whose Smithy models of both planes are compared. A single module of it, such as
 // service/iot from the module proxy, has no model: its Go code has no lengths, patterns or ranges to compare.
 //
-// FILE is one of these models, codegen/sdk-codegen/aws-models/iot.json or iot-jobs-data-plane.json, or botocore's model of iot or iot-jobs-data, data/iot/2015-05-28/service-2.json of its packages (Debian's awscli has
-// one under /usr/lib/python3/dist-packages/awscli/botocore). Newer ones have it as service-2.json.gz: gunzip it first.
+// FILE is one of these models, codegen/sdk-codegen/aws-models/iot.json or iot-jobs-data-plane.json, or botocore's model of
+// iot or iot-jobs-data, data/iot/2015-05-28/service-2.json of its packages (Debian's awscli has one under
+// /usr/lib/python3/dist-packages/awscli/botocore). Newer ones have it as service-2.json.gz: gunzip it first.
+//
 // It exits 1 if there is a difference, one line each, "<operation or shape>: what".
 package main
 

@@ -176,7 +176,7 @@ func (s *smithy) shape(id string) (*model.Shape, error) {
 	}
 	kind, known := smithyKinds[from.Type]
 	if !ok || !known {
-		return nil, fmt.Errorf("shape %s is of the type %q, which is not known", id, from.Type)
+		return nil, fmt.Errorf("shape %s has the unknown type %q", id, from.Type)
 	}
 	shape := &model.Shape{Kind: kind, Enum: from.words()}
 	from.Traits.constrain(shape)
