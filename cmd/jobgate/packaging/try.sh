@@ -32,17 +32,18 @@ in_root bash -n /usr/share/bash-completion/completions/jobgate
 # Runs the unit's commands as its user, in its folder. Then systemd checks the unit.
 unit=$root/usr/lib/systemd/system/jobgate.service
 grep -qx 'User=jobgate' "$unit"
+port=$((20000 + RANDOM % 10000)) # below the ephemeral ports
 install -d -o "$(in_root id -u jobgate)" -g "$(in_root id -g jobgate)" -m 750 "$root/var/lib/jobgate"
 echo '{"operation":"reboot"}' >"$root/etc/jobgate/documents/restart.json"
 as_service sh -c "$(sed -n 's/^ExecStartPre=//p' "$unit")"
-as_service sh -c "cd /var/lib/jobgate && exec $(sed -n 's/^ExecStart=//p' "$unit") --set listen=127.0.0.1:18080 --set admin=127.0.0.1:19090" 2>"$work/log" &
+as_service sh -c "cd /var/lib/jobgate && exec $(sed -n 's/^ExecStart=//p' "$unit") --set listen=127.0.0.1:$port --set admin=127.0.0.1:$((port + 1))" 2>"$work/log" &
 served=$!
 for ((i = 0; i < 300; i++)); do
-	as_service jobgate health --address 127.0.0.1:19090 >/dev/null 2>&1 && break
+	as_service jobgate health --address 127.0.0.1:$((port + 1)) >/dev/null 2>&1 && break
 	kill -0 "$served" 2>/dev/null || { cat "$work/log" >&2; fail "the service exited"; }
 	sleep 0.1
 done
-[ "$(curl -sf http://127.0.0.1:18080/things/sensor-1/jobs/restart/document)" = '{"operation":"reboot"}' ] || { cat "$work/log" >&2; fail "the service does not serve"; }
+[ "$(curl -sf http://127.0.0.1:$port/things/sensor-1/jobs/restart/document)" = '{"operation":"reboot"}' ] || { cat "$work/log" >&2; fail "the service does not serve"; }
 kill -TERM "$(pgrep -P "$served" -x jobgate || echo "$served")"
 wait "$served" || { cat "$work/log" >&2; fail "the service does not stop"; }
 rm "$root/etc/jobgate/documents/restart.json"
