@@ -107,8 +107,8 @@ func BenchmarkServe_SigV4(b *testing.B) {
 	now := time.Now()
 	g := newGateway(b, func(c *gateway.Config, g *testGateway) {
 		g.at(now)
-		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (gateway.Caller, error) {
-			caller, fault := verifier.Identify(ctx, asked, now)
+		c.Auth = gateway.Auth{Mode: gateway.AuthSigV4, Verify: func(ctx *fasthttp.RequestCtx, t *target.Target, now time.Time) (gateway.Caller, error) {
+			caller, fault := verifier.Identify(ctx, t, now)
 			if fault != nil {
 				return nil, fault
 			}

@@ -110,8 +110,8 @@ func (h *Handler) loadDocument(ctx context.Context, r *route, request source.Req
 	}
 	began := time.Now()
 	step, span := tracing.Start(ctx, "load from "+r.source.Name(), trace.SpanKindClient)
-	asked := tracing.ContextOf(step)
-	request.TraceParent, request.TraceState = asked.Parent, asked.State
+	parent := tracing.ContextOf(step)
+	request.TraceParent, request.TraceState = parent.Parent, parent.State
 	loaded, err := r.source.Load(step, request)
 	span.End(err)
 	r.observeLoad(loaded.NotModified, err, time.Since(began))

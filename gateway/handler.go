@@ -52,10 +52,10 @@ type Handler struct {
 type exchange struct {
 	now       time.Time // the clock, read once per request
 	who       identity
-	asked     target.Target
+	target    target.Target
 	vars      variables
 	key       []byte // of the template in the cache
-	target    []byte // Cache-Control
+	maxAge    []byte // the value of Cache-Control
 	forward   proxy.Request
 	filler    filler
 	jobs      data.Exchange
@@ -116,16 +116,16 @@ func (h *Handler) serve(ctx *fasthttp.RequestCtx, x *exchange) (err *Error) {
 	return h.answer(ctx, x, r, d)
 }
 
-// parse parses the request's target. If devices are authenticated, a path must have only one spelling: an upstream must not
-// read another thing's name in it than the gateway did.
+// parse parses the request's target. If devices are authenticated, a path must not be ambiguous: an upstream must not
+// read a different thing's name in it than the gateway did.
 func (h *Handler) parse(ctx *fasthttp.RequestCtx, x *exchange) *Error {
-	x.jobs.Target = &x.asked
-	err := x.asked.Parse(ctx.Request.Header.RequestURI())
+	x.jobs.Target = &x.target
+	err := x.target.Parse(ctx.Request.Header.RequestURI())
 	switch {
 	case err != nil && string(ctx.Method()) == fasthttp.MethodConnect: // CONNECT's target is host:port
-		return errMethod("those that may pass")
+		return errMethod("those that are supported")
 	case err == nil && h.auth.Mode != AuthNone:
-		err = x.asked.Spelling()
+		err = x.target.Spelling()
 	}
 	if err != nil {
 		return errBadRequest("%v", err)

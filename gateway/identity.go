@@ -56,7 +56,7 @@ type Auth struct {
 
 	// Verify checks a request's signature for AuthSigV4 and says who signed it. Its errors
 	// are *Error.
-	Verify func(ctx *fasthttp.RequestCtx, asked *target.Target, now time.Time) (Caller, error)
+	Verify func(ctx *fasthttp.RequestCtx, t *target.Target, now time.Time) (Caller, error)
 }
 
 // Caller is who signed a request.
@@ -123,7 +123,7 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, x *exchange) (identity, *Er
 		}
 		for trailer := range ctx.Request.Header.Trailers() { // fasthttp adds them to the headers
 			if strings.EqualFold(string(trailer), h.auth.Header) {
-				return identity{}, errUnauthorized("a thing's name is not taken from a trailer")
+				return identity{}, errUnauthorized("a thing's name is not accepted in a trailer")
 			}
 		}
 		names := ctx.Request.Header.PeekAll(h.auth.Header)
@@ -135,7 +135,7 @@ func (h *Handler) identify(ctx *fasthttp.RequestCtx, x *exchange) (identity, *Er
 		if err := h.bufferBody(ctx); err != nil {
 			return identity{}, err
 		}
-		caller, err := h.auth.Verify(ctx, &x.asked, x.now)
+		caller, err := h.auth.Verify(ctx, &x.target, x.now)
 		if err != nil {
 			return identity{}, edge.FaultOf(err)
 		}
@@ -153,7 +153,7 @@ func (h *Handler) certificateName(ctx *fasthttp.RequestCtx) (identity, *Error) {
 	if name, ok := h.auth.ThingName.Of(state.PeerCertificates[0]); ok {
 		return identity{text: name}, nil
 	}
-	return identity{}, errUnauthorized("the client certificate names no thing, or more than one, where auth.thing_name looks")
+	return identity{}, errUnauthorized("the client certificate names no thing, or more than one, in the field of auth.thing_name")
 }
 
 // authorize checks that the device acts for itself: its proven name must equal thing,

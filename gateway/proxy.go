@@ -29,7 +29,7 @@ func (h *Handler) proxy(ctx *fasthttp.RequestCtx, x *exchange, r *route) *Error 
 		return errNotFound(nil)
 	}
 	x.forward = proxy.Request{
-		Now: x.now, Target: x.asked.Origin(), Identity: x.who.appendName(x.forward.Identity[:0]),
+		Now: x.now, Target: x.target.Origin(), Identity: x.who.appendName(x.forward.Identity[:0]),
 		Trusted: len(h.auth.TrustedProxies) > 0 && h.trusted(ctx),
 	}
 	if r != nil {

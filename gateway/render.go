@@ -110,8 +110,8 @@ func (h *Handler) finishAnswer(ctx *fasthttp.RequestCtx, x *exchange, d *documen
 		return nil
 	}
 	left := max(0, end-h.signing.Time(x.now).Unix())
-	x.target = strconv.AppendInt(append(x.target[:0], "private, max-age="...), left, 10)
-	header.SetCanonical(cacheControl, x.target)
+	x.maxAge = strconv.AppendInt(append(x.maxAge[:0], "private, max-age="...), left, 10)
+	header.SetCanonical(cacheControl, x.maxAge)
 	header.SetCanonical(etagName, etag)
 	if matchesETag(ctx.Request.Header.PeekBytes(ifNoneMatch), etag) {
 		ctx.Response.ResetBody()

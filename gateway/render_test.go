@@ -22,7 +22,7 @@ func TestSessionEndsWithinQuantum(t *testing.T) {
 			g.at(begin)
 			c.Presign.Quantum = time.Hour
 			c.Routes[0].Expires = 2 * time.Hour
-			c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 2 * time.Hour}
+			c.Sidecar = &gateway.Sidecar{TCP: true, Roles: []string{""}, DefaultExpires: 2 * time.Hour}
 			c.Rules[""] = signing.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign", MaxExpires: 12 * time.Hour}
 			roles, err := role.New(role.Options{
 				AWS: aws.Config{Region: "us-east-1", Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {

@@ -32,9 +32,9 @@ func TestMatch(t *testing.T) {
 	}
 	f := func(uri, thing, job string, want bool) {
 		t.Helper()
-		var asked target.Target
+		var parsed target.Target
 		var vars variables
-		got := asked.Parse([]byte(uri)) == nil && p.match(asked.Segments(), &vars) && p.validate(&vars) == nil
+		got := parsed.Parse([]byte(uri)) == nil && p.match(parsed.Segments(), &vars) && p.validate(&vars) == nil
 		if got != want || got && (string(vars[0]) != thing || string(vars[1]) != job) {
 			t.Errorf("%q: got %v %q %q, want %v %q %q", uri, got, vars[0], vars[1], want, thing, job)
 		}
@@ -88,9 +88,9 @@ func FuzzMatch(f *testing.F) {
 	}
 	p, _ := parsePath("/things/{thingName}/jobs/{jobId}")
 	f.Fuzz(func(t *testing.T, uri string) {
-		var asked target.Target
+		var parsed target.Target
 		var vars variables
-		if asked.Parse([]byte(uri)) != nil || !p.match(asked.Segments(), &vars) || p.validate(&vars) != nil {
+		if parsed.Parse([]byte(uri)) != nil || !p.match(parsed.Segments(), &vars) || p.validate(&vars) != nil {
 			return
 		}
 		for _, v := range vars[:2] {

@@ -46,10 +46,10 @@ func (t *router) add(r *route) {
 
 // match returns the route of x's path, nil if there is none, and sets its variables in x.
 func (t *router) match(x *exchange) *route {
-	if err := x.asked.Spelling(); err != nil && errors.Is(err, target.ErrEscape) {
+	if err := x.target.Spelling(); err != nil && errors.Is(err, target.ErrEscape) {
 		return nil
 	}
-	path := x.asked.Segments()
+	path := x.target.Segments()
 	for _, r := range t.bySegments[len(path)] {
 		if r.pattern.match(path, &x.vars) {
 			return r

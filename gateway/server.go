@@ -93,7 +93,7 @@ func NewServer(c ServerConfig, h *Handler) (_ *Server, err error) {
 	return s, nil
 }
 
-// listener is one of the Server's.
+// listener is one listener of the Server.
 type listener struct {
 	edge.Member
 	name, address string
@@ -200,7 +200,7 @@ func (s *Server) Swap(h *Handler) {
 // Addr returns the address of a listener: "listen", "sidecar", "control" or "admin".
 func (s *Server) Addr(name string) net.Addr { return s.group.Addr(name) }
 
-// Run serves until ctx ends or a listener breaks, then drains: /readyz turns 503, the
+// Run serves until ctx ends or a listener fails, then drains: /readyz turns 503, the
 // drain delay passes, new connections stop, requests in flight finish and keep-alive
 // connections close. It returns nil after a complete drain.
 func (s *Server) Run(ctx context.Context) error {

@@ -91,7 +91,7 @@ func TestTooLarge(t *testing.T) {
 	defer backend.Close()
 	g := newGateway(t, func(c *gateway.Config, g *testGateway) {
 		withUpstream(backend.URL)(c, g)
-		c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
+		c.Sidecar = &gateway.Sidecar{TCP: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
 	})
 	s, _ := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "127.0.0.1:0" })
 	f := func(listener, path string, before bool) {
@@ -153,7 +153,7 @@ func TestNoBodies(t *testing.T) {
 }
 
 func TestSidecarOnUnixSocket(t *testing.T) {
-	g := newSidecar(t, func(c *gateway.Config) { c.Sidecar.Loopback = false })
+	g := newSidecar(t, func(c *gateway.Config) { c.Sidecar.TCP = false })
 	path := filepath.Join(t.TempDir(), "jobgate.sock")
 	s, stop := runServer(t, g, func(c *gateway.ServerConfig) { c.Sidecar = "unix://" + path })
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {

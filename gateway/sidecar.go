@@ -21,15 +21,15 @@ type Sidecar struct {
 	// Token is the bearer token that callers must send; nil: none, for Unix sockets and
 	// loopback only.
 	Token func() []byte
-	// Loopback says that the listener is TCP. Without a token, only requests whose Host is
-	// a loopback name are answered, against DNS rebinding by a web page.
-	Loopback bool
+	// TCP says that the listener is TCP, not a Unix socket. Without a token, it then answers
+	// only requests whose Host is a loopback name, against DNS rebinding by a web page.
+	TCP bool
 	// Roles are those that a call may name; DefaultRole and DefaultExpires are used if it
 	// names none.
 	Roles          []string
 	DefaultRole    string
 	DefaultExpires time.Duration
-	// CodeSign allows code-sign placeholders in documents: they get kept signatures.
+	// CodeSign allows code-sign placeholders in documents: they get existing signatures.
 	CodeSign bool
 }
 
@@ -94,10 +94,10 @@ func (h *Handler) serveSidecar(ctx *fasthttp.RequestCtx, x *exchange) *Error {
 	if err := h.sidecar.authenticate(ctx); err != nil {
 		return err
 	}
-	if err := x.asked.Parse(ctx.Request.Header.RequestURI()); err != nil {
+	if err := x.target.Parse(ctx.Request.Header.RequestURI()); err != nil {
 		return errBadRequest("%v", err)
 	}
-	if string(x.asked.Path()) != "/render" {
+	if string(x.target.Path()) != "/render" {
 		return &Error{Status: http.StatusNotFound, Code: "ResourceNotFound", Message: "the sidecar answers POST /render only"}
 	}
 	if !ctx.IsPost() {
@@ -139,7 +139,7 @@ func (s *sidecar) authenticate(ctx *fasthttp.RequestCtx) *Error {
 			ctx.Response.Header.Set("WWW-Authenticate", "Bearer")
 			return errUnauthorized("a call needs the sidecar's token: Authorization: Bearer …")
 		}
-	} else if s.Loopback && !isLoopbackHost(string(ctx.Request.Header.Host())) {
+	} else if s.TCP && !isLoopbackHost(string(ctx.Request.Header.Host())) {
 		return errForbidden("the sidecar answers loopback host names only, or callers with a token; see sidecar_token_file")
 	}
 	return nil
@@ -260,7 +260,7 @@ func isNDJSON(contentType []byte) bool {
 
 // documentError is the answer for a document that cannot be filled: 502, or 400 if a
 // value of the device's path is the cause. Its text names the placeholder and its
-// position, and no credential.
+// position, but no credential.
 func documentError(err error) *Error {
 	var e *jobdoc.Error
 	switch {

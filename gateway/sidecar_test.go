@@ -13,7 +13,7 @@ import (
 func newSidecar(t *testing.T, change func(*gateway.Config)) *testGateway {
 	g := newGateway(t, func(c *gateway.Config, _ *testGateway) {
 		c.Rules[""] = signing.RoleRules{Allow: []string{"arn:aws:s3:::firmware/*"}, Setting: "presign", MaxExpires: time.Hour}
-		c.Sidecar = &gateway.Sidecar{Loopback: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
+		c.Sidecar = &gateway.Sidecar{TCP: true, Roles: []string{""}, DefaultExpires: 15 * time.Minute}
 		if change != nil {
 			change(c)
 		}

@@ -25,7 +25,7 @@ func startDemo(ctx context.Context, o config.Options, settings aws.Config, log i
 	region := p.loaded.Jobs.Region
 	return &demo.Gateway{
 		Devices: url("listen"), Control: url("control"), Admin: url("admin"), MQTT: p.server.Addr("mqtt").String(),
-		Key: *p.madeKey, Export: exportLine(p.madeKey, region), Region: region,
+		Key: *p.generatedKey, Export: exportLine(p.generatedKey, region), Region: region,
 		Ready: func(ctx context.Context) error {
 			_, err := askHealth(ctx, url("admin")+"/readyz")
 			return err

@@ -200,7 +200,7 @@ func controlURL(c *config.Config, address string) string {
 }
 
 // accessKeys returns the keys that may sign requests to the planes: those of jobs.access_keys_file. Without a file, which
-// the configuration allows on loopback only, it makes one key and returns that too. All are nil if nothing is signed.
+// the configuration allows on loopback only, it generates a key and returns that, too. All are nil if no keys are needed.
 func accessKeys(c *config.Config) (*access.Keys, *presigner.Credentials, error) {
 	switch {
 	case c.Jobs.AccessKeysFile != "":
@@ -216,13 +216,13 @@ func accessKeys(c *config.Config) (*access.Keys, *presigner.Credentials, error) 
 // printKey prints the control plane's generated key as shell exports. It is shown only once.
 func (p *process) printKey(w io.Writer) {
 	control := p.server.Addr("control")
-	if p.madeKey == nil || control == nil {
+	if p.generatedKey == nil || control == nil {
 		return
 	}
 	_, _ = fmt.Fprintf(w, `The control plane accepts this access key until the process ends (jobs.access_keys_file is not set):
   %s
   aws --endpoint-url %s iot list-jobs
-`, exportLine(p.madeKey, p.loaded.Jobs.Region), controlURL(&p.loaded.Config, control.String()))
+`, exportLine(p.generatedKey, p.loaded.Jobs.Region), controlURL(&p.loaded.Config, control.String()))
 	if p.loaded.ServesConsole() {
 		_, _ = fmt.Fprintf(w, "In a browser: %s%s\n", controlURL(&p.loaded.Config, control.String()), console.Root)
 	}

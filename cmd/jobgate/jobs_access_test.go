@@ -93,7 +93,7 @@ func TestJobsReload(t *testing.T) {
 	f(503, "The document of job first is not available with the gateway's current configuration.")
 }
 
-var madeKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+) `)
+var generatedKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+) `)
 
 // TestWatch follows a job with the access key that a gateway without a keys file generates and prints.
 func TestWatch(t *testing.T) {
@@ -103,7 +103,7 @@ func TestWatch(t *testing.T) {
 		return strings.Replace(text, ", access_keys_file: "+s.folder+"/keys.yaml", "", 1)
 	})
 	s.start()
-	key := madeKey.FindStringSubmatch(s.d.Log.String())
+	key := generatedKey.FindStringSubmatch(s.d.Log.String())
 	if key == nil || !strings.Contains(s.d.Log.String(), "aws --endpoint-url http://"+s.d.Address("control")+" iot list-jobs\n") {
 		t.Fatalf("the gateway printed no key: %s", s.d.Log)
 	}

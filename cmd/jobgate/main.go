@@ -4,12 +4,14 @@
 //	              ├─▶ demo   ──▶ its object store, then the same
 //	              ├─▶ render, presign ──▶ config.Load ──▶ one role, one document
 //	              ├─▶ check  ──▶ config.Load, jobdoc.Parse
-//	              ├─▶ jobs watch ──▶ events.Watch
-//	              └─▶ bench, health, version, completion
+//	              ├─▶ jobs   ──▶ the control listener of a running gateway
+//	              ├─▶ store  ──▶ storage, without a gateway
+//	              └─▶ bench, codesign, health, version, completion
 //
 // It is the only package that imports all others; wire.go and jobs.go connect them, in the order in which a request passes
 // them. Its packages: cli (flags and usage errors), config (the file), configured (the file as the types of each package),
-// awsenv (AWS's settings), logs, storage (the jobs' store), codesigning, offline (the commands that need no gateway).
+// awsenv (AWS's settings), logs, telemetry, storage (the jobs' store), codesigning, demo, jobscmd (jobs), offline (check,
+// render, presign and codesign).
 // Exit status: 0 done, 1 error, 2 wrong usage.
 package main
 

@@ -32,22 +32,22 @@ import (
 
 // process is one running gateway: the parts that survive a reload, and those of the current configuration.
 type process struct {
-	options   config.Options // how to load the configuration again
-	aws       aws.Config
-	s3        string // S3's endpoint in AWS's settings
-	level     *slog.LevelVar
-	log       *slog.Logger
-	metrics   *metrics.Set
-	traces    telemetry.Traces
-	overload  *overload.Gate
-	documents *gateway.Documents
-	verifier  *access.Verifier       // of signed requests; nil: no access keys
-	madeKey   *presigner.Credentials // the access key generated without a file; nil: a file is configured, or no key is needed
-	jobs      *jobsService           // nil: off
-	codesign  *codesigning.Shared
-	mqtt      *mqttService // nil: off
-	server    *gateway.Server
-	changes   *localfile.Watcher // of the files whose change reloads
+	options      config.Options // how to load the configuration again
+	aws          aws.Config
+	s3           string // S3's endpoint in AWS's settings
+	level        *slog.LevelVar
+	log          *slog.Logger
+	metrics      *metrics.Set
+	traces       telemetry.Traces
+	overload     *overload.Gate
+	documents    *gateway.Documents
+	verifier     *access.Verifier       // of signed requests; nil: no access keys
+	generatedKey *presigner.Credentials // the access key generated without a file; nil: a file is configured, or no key is needed
+	jobs         *jobsService           // nil: off
+	codesign     *codesigning.Shared
+	mqtt         *mqttService // nil: off
+	server       *gateway.Server
+	changes      *localfile.Watcher // of the files whose change reloads
 
 	mu     sync.Mutex // serializes reloads; guards the fields below
 	loaded *config.Loaded
@@ -195,7 +195,7 @@ func (p *process) openKeys(c *config.Config) error {
 	if err != nil || keys == nil {
 		return err
 	}
-	p.madeKey = made
+	p.generatedKey = made
 	p.verifier, err = access.NewVerifier(c.Jobs.Region, keys)
 	return err
 }

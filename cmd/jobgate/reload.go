@@ -55,7 +55,7 @@ func (p *process) swap() error {
 	made.roles.Start(context.Background())
 	p.metrics.Watch(made.roles, p.documents)
 	logs.SetLevel(p.level, loaded.Log)
-	if p.verifier != nil && p.madeKey == nil {
+	if p.verifier != nil && p.generatedKey == nil {
 		p.verifier.SetKeys(keys)
 	}
 	before := p.parts

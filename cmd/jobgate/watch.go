@@ -181,7 +181,7 @@ func (c *clientCertificate) load() ([]tls.Certificate, error) {
 	case c.cert == "" && c.key == "":
 		return nil, nil
 	case c.cert == "" || c.key == "":
-		return nil, errors.New("cannot show a client certificate without both --cert-file and --key-file")
+		return nil, errors.New("cannot present a client certificate without both --cert-file and --key-file")
 	}
 	pair, err := localfile.KeyPair(c.cert, c.key)
 	if err != nil {

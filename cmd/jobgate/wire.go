@@ -20,7 +20,7 @@ import (
 	"jobgate/presigner/role"
 )
 
-// wire builds the parts of a configuration and adopts the role sessions of before. It makes no network request.
+// wire builds the parts of a configuration and adopts the role sessions of the set before. It makes no network request.
 func (p *process) wire(c *config.Config, before *role.Set) (_ parts, err error) {
 	var made parts
 	defer func() {
@@ -176,7 +176,7 @@ func newSidecar(c *config.Config) (*gateway.Sidecar, error) {
 		return nil, nil //nolint:nilnil // nil is off
 	}
 	s := &gateway.Sidecar{
-		Loopback:    !strings.HasPrefix(c.Sidecar, "unix://"),
+		TCP:         !strings.HasPrefix(c.Sidecar, "unix://"),
 		Roles:       slices.Sorted(maps.Keys(c.Roles)),
 		DefaultRole: c.Presign.Role, DefaultExpires: c.Presign.Expires, CodeSign: c.SidecarCodeSign,
 	}

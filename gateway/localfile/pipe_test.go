@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A pipe to which nobody writes does not hang who reads it.
+// Reading a pipe without a writer does not block.
 func TestReadPipe(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(name, 0o600); err != nil {

@@ -11,7 +11,7 @@ import (
 // certificates are renewed days ahead.
 const watchEvery = 2 * time.Second
 
-// Watcher notices changes of files.
+// Watcher detects changes of files.
 type Watcher struct {
 	Every time.Duration // how often Run checks them; 0: every 2 s
 
@@ -19,8 +19,8 @@ type Watcher struct {
 	known map[string]os.FileInfo
 }
 
-// NewWatcher returns a watcher of the files that files names; "" names none. Made before the files are read, it misses no
-// change.
+// NewWatcher returns a watcher of the files that files names; "" names none. Create it before reading the
+// files, so that no change is missed.
 func NewWatcher(files func() []string) *Watcher {
 	return &Watcher{files: files, known: look(files())}
 }

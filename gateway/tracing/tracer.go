@@ -14,7 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Tracer makes a span of each request. It is an edge.Spans, and safe for concurrent use.
+// Tracer creates a span for each request. It implements edge.Spans and is safe for concurrent use.
 type Tracer struct{ tracer trace.Tracer }
 
 // New returns a Tracer whose spans go to p.

@@ -39,7 +39,7 @@ func Of(ctx context.Context) trace.Span {
 // Detached returns a context with ctx's span that does not end with ctx.
 func Detached(ctx context.Context) context.Context { return With(context.Background(), Of(ctx)) }
 
-// Span is a step of a request. A nil Span is none.
+// Span is a step of a request. A nil Span does nothing.
 type Span struct{ span trace.Span }
 
 // Start starts a child of ctx's span; without one it returns ctx and nil. kind is trace.SpanKindClient for a call to another
