@@ -1,14 +1,14 @@
 // Package codesign signs code files, versions of objects in S3, so that a device can
 // verify that its file was not changed.
 //
-//	profiles: key (PEM file, AWS KMS), allow, who reads the object
+//	profiles: key (PEM file, AWS KMS), allow, the role that reads the object
 //	    │
 //	file ─ Signer.Sign ─▶ the first profile whose allow matches
 //	           │
 //	           ├─ Shelf: signature kept for this key? ─▶ served, after a check against the
 //	           │         current allow and key
 //	           ├─ Shelf: digest kept? ─▶ sign it                (a version's bytes cannot change)
-//	           └─ one flight for all who wait: stream the version, hash it ─▶ sign it
+//	           └─ one flight for all waiters: stream the version, hash it ─▶ sign it
 //
 //	Signer.Kept: the same without flights, for requests by devices and for untrusted text
 //

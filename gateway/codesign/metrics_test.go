@@ -26,7 +26,7 @@ func TestMetricsTable(t *testing.T) {
 	for d := range descs {
 		m := descPattern.FindStringSubmatch(d.String())
 		if m == nil {
-			t.Fatalf("%s reads otherwise", d)
+			t.Fatalf("cannot parse %s", d)
 		}
 		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s |", m[1], m[3], m[2]))
 	}
@@ -46,7 +46,7 @@ func TestMetricsTable(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table is not the code's; write it with: go test ./gateway/codesign -run TestMetricsTable -update\n%s", want)
+		t.Fatalf("the table differs from the code; write it with: go test ./gateway/codesign -run TestMetricsTable -update\n%s", want)
 	}
 	if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)

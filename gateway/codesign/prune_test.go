@@ -37,12 +37,12 @@ func TestPrune(t *testing.T) {
 			}
 		}
 		if _, err := s.Kept(ctx, other); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("not asked for in 40 days: %v", err)
+			t.Errorf("not requested for 40 days: %v", err)
 		}
 	})
 }
 
-// A gateway that knows the file, but not the new key's signature, finds another gateway's.
+// A gateway that has a file's record without the new key's signature uses another gateway's.
 func TestKeptByAnother(t *testing.T) {
 	o, keep, ctx := newObjects(), &memory{values: map[string][]byte{}}, context.Background()
 	rsa := func(c *Config) { c.Profiles[0].Key = loadKey(t, "rsa-2048-pkcs1.pem") }

@@ -41,7 +41,7 @@ type record struct {
 	Used       int64             `json:"used"`       // when it was last used, within a day, in Unix seconds
 }
 
-// flight is a signature being made, shared by all who wait.
+// flight is a signature being made, shared by all waiters.
 type flight struct {
 	done      chan struct{}
 	signature Signature
@@ -128,9 +128,9 @@ func (s *Shelf) add(ctx context.Context, place string, d Digest, keyID string, s
 	s.put(ctx, place, r)
 }
 
-// learn keeps a digest without a signature in memory, so that the file is not read again
+// putDigest keeps a digest without a signature in memory, so that the file is not read again
 // after the key has failed.
-func (s *Shelf) learn(place string, d Digest) {
+func (s *Shelf) putDigest(place string, d Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.records[place] == nil {

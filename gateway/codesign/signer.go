@@ -184,7 +184,7 @@ func (s *Signer) signOnce(ctx context.Context, p *Profile, f File) (_ Signature,
 	if err != nil {
 		return Signature{}, err
 	}
-	s.config.Shelf.learn(s.place(f), d) // in case the key fails
+	s.config.Shelf.putDigest(s.place(f), d) // in case the key fails
 	signed, err := p.Key.Sign(ctx, d.SHA256)
 	if err != nil {
 		return Signature{}, err

@@ -196,7 +196,7 @@ func TestSignOnce(t *testing.T) {
 	first := <-values
 	for range 999 {
 		if got := <-values; got != first {
-			t.Error("not everybody got the same signature")
+			t.Error("not all callers got the same signature")
 		}
 	}
 	if n := o.reads.Load(); n != 1 {
