@@ -86,7 +86,7 @@ func TestServe(t *testing.T) {
 		t.Errorf("%s: %q", HeaderHost, got)
 	}
 	if got := res.Header.Get("Access-Control-Allow-Origin"); got != "" {
-		t.Errorf("other origins are let in: %q", got)
+		t.Errorf("other origins are allowed: %q", got)
 	}
 
 	packed, body := ask("GET", "/console/", map[string]string{"Accept-Encoding": "br, gzip"}, "")
@@ -121,7 +121,7 @@ func TestServe(t *testing.T) {
 	f("GET", "/consoles", nil, "", http.StatusTeapot)
 	f("GET", "/jobs", nil, "", http.StatusTeapot)
 	if res := f("GET", "/console/", nil, strings.Repeat("x", 100), 200); !res.Close {
-		t.Error("a body is read before it is known who sent it")
+		t.Error("a body is read before its sender is authenticated")
 	}
 }
 
