@@ -12,7 +12,7 @@ import (
 
 // Terms are the parameters of a request for a grant.
 type Terms struct {
-	Role    string        // as the Authority knows it: a name under roles, or an ARN
+	Role    string        // the Authority's name for it: a name under roles, or an ARN
 	Expires time.Duration // of the URLs
 	Begin   time.Time     // when the URLs begin
 	Now     time.Time     // when they are handed out
@@ -24,7 +24,7 @@ type Grant struct {
 	Signer   *presigner.Signer // its address identifies the session; nil: nothing to sign
 	Lifetime time.Duration     // of the URLs
 	Clamped  bool              // Lifetime is shorter than what was asked for, because the session ends
-	Ends     time.Time         // when the session does; zero: never
+	Ends     time.Time         // when the session ends; zero: never
 }
 
 // Authority says who signs for a role. It must be safe for concurrent use.

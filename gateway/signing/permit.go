@@ -13,7 +13,7 @@ type RoleRules struct {
 	// permits every object in documents of the operator's sources, and none in untrusted
 	// text; an empty AllowUpload permits none.
 	Allow, AllowUpload []string
-	Setting            string        // that holds them, "presign" or "roles.download", for errors
+	Setting            string        // the setting that lists them, "presign" or "roles.download", for errors
 	MaxExpires         time.Duration // the longest lifetime that a sidecar call may ask for
 }
 
@@ -37,7 +37,7 @@ type permit struct {
 	listed bool // there is a list of objects
 }
 
-// NewPermits compiles the rules of roles, by name; hosts says where S3's objects are.
+// NewPermits compiles the rules of roles, by name; hosts lists S3's hosts.
 func NewPermits(hosts s3host.Config, rules map[string]RoleRules, limits Limits) (*Permits, error) {
 	resolver, err := s3host.New(hosts)
 	if err != nil {

@@ -12,7 +12,7 @@ type quanta [1024]atomic.Pointer[Quantum] // quanta of ten minutes begin at 600 
 
 var quantaSeed = maphash.MakeSeed()
 
-// present returns the quantum of that begin and length under which o is signed. It asks the authority each time, because a
+// present returns the quantum, with that begin and length, in which o is signed. It asks the authority each time, because a
 // role's session or rules may have changed since the cached quantum was created.
 func (r *Renderer) present(ctx context.Context, o *Order, begin, length int64) (*Quantum, error) {
 	signs := o.Template.Signs()

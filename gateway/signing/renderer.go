@@ -86,15 +86,15 @@ func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m Rendering, 
 	// Fast path: the rendering that this quantum's requests share.
 	k := s.kept.Load()
 	if k != nil && k.shared != nil && k.shared.Quantum == q {
-		s.asked()
+		s.countRequest()
 		r.countReused(o)
 		return *k.shared, resized, nil
 	}
 	if o.Template.PerDevice() || s.Current() != q {
 		return Rendering{Quantum: q}, resized, nil
 	}
-	asks := s.asked()
-	if asks >= shareFrom || s.before.Load() >= shareFrom {
+	requests := s.countRequest()
+	if requests >= shareFrom || s.before.Load() >= shareFrom {
 		made, err := r.render(q, o)
 		if err != nil {
 			return Rendering{}, resized, err
@@ -102,7 +102,7 @@ func (r *Renderer) Moment(ctx context.Context, s *Slot, o *Order) (m Rendering, 
 		s.kept.Store(share(made))
 		return *made, true, nil
 	}
-	if asks >= keepFrom && (k == nil || k.shared != nil) {
+	if requests >= keepFrom && (k == nil || k.shared != nil) {
 		k = new(kept)
 		s.kept.Store(k)
 	}

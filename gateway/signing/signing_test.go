@@ -80,7 +80,7 @@ func TestOneRule(t *testing.T) {
 			t.Fatal(err)
 		}
 		if want := start.Add(begin); m.Begin != want.Unix() || !c.Time.Equal(want) || m.Grant.Lifetime != expires || c.Expires != expires {
-			t.Errorf("quantum %v, expires %v: a document begins at %d for %v, passing text at %d for %v, want %d", quantum, expires, m.Begin, m.Grant.Lifetime, c.Time.Unix(), c.Expires, want.Unix())
+			t.Errorf("quantum %v, expires %v: a document begins at %d for %v, proxied text at %d for %v, want %d", quantum, expires, m.Begin, m.Grant.Lifetime, c.Time.Unix(), c.Expires, want.Unix())
 		}
 		for _, terms := range authority.asked {
 			if terms.Role != "download" || !terms.Now.Equal(o.At) || !terms.Begin.Equal(start.Add(begin)) {
@@ -135,7 +135,7 @@ func TestMomentFollows(t *testing.T) {
 			last = again
 		}
 		if last.Body == nil || string(last.ETag) != "tag" {
-			t.Errorf("%s: a document that is asked for often is not kept", what)
+			t.Errorf("%s: a document that is requested often is not kept", what)
 		}
 	}
 	f("the first", true)
@@ -185,7 +185,7 @@ func TestKept(t *testing.T) {
 			}
 		}
 		if reused != copied+max(0, shared-1) || got != shared || (s.Kept() > 0) != bytes {
-			t.Errorf("second %d: of %d requests %d got what is shared, want %d; %d nothing was signed for, want %d; %d bytes are kept", second, asks, got, shared, reused, copied+max(0, shared-1), s.Kept())
+			t.Errorf("second %d: of %d requests %d got the shared document, want %d; %d needed no signing, want %d; %d bytes are kept", second, asks, got, shared, reused, copied+max(0, shared-1), s.Kept())
 		}
 	}
 	f(0, 7, 0, 0, false)
@@ -395,6 +395,6 @@ func TestPermits(t *testing.T) {
 	f("download", strings.ReplaceAll(shared, "firmware", "secrets"), false)
 	f("", strings.ReplaceAll(shared, "s3-presigned-url-v2", "s3-presigned-url-upload"), false)
 	if _, err := NewPermits(s3host.Config{}, map[string]RoleRules{"": {Allow: []string{"x"}, Setting: "presign"}}, Limits{}); err == nil {
-		t.Error("a list that is none is taken")
+		t.Error("an invalid list is accepted")
 	}
 }

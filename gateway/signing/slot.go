@@ -15,10 +15,10 @@ import "sync/atomic"
 type Slot struct {
 	Offset int64 // seconds by which its quanta are shifted, so that not all templates render at once; ≥ 0
 
-	quantum atomic.Pointer[Quantum]
-	kept    atomic.Pointer[kept]
-	asks    atomic.Uint32 // in this quantum, up to shareFrom
-	before  atomic.Uint32 // asks in the last quantum
+	quantum  atomic.Pointer[Quantum]
+	kept     atomic.Pointer[kept]
+	requests atomic.Uint32 // in this quantum, up to shareFrom
+	before   atomic.Uint32 // requests in the last quantum
 }
 
 const (
@@ -54,27 +54,27 @@ func (s *Slot) turn(old, present *Quantum, length int64) (q *Quantum, dropped bo
 		}
 		return present, false
 	}
-	asks := s.asks.Swap(0)
+	requests := s.requests.Swap(0)
 	if old == nil || present.Begin-old.Begin > length {
 		s.before.Store(0)
 	} else {
-		s.before.Store(asks)
+		s.before.Store(requests)
 	}
 	k := s.kept.Load()
 	if k == nil {
 		return present, false
 	}
-	if asks >= keepFrom {
+	if requests >= keepFrom {
 		k.seldom.Store(0)
 		return present, false
 	}
 	return present, k.seldom.Add(1) > keepFor && s.kept.CompareAndSwap(k, nil)
 }
 
-// asked counts a request, up to shareFrom, and returns how many there were in this quantum.
-func (s *Slot) asked() uint32 {
-	if n := s.asks.Load(); n >= shareFrom {
+// countRequest counts a request, up to shareFrom, and returns how many there were in this quantum.
+func (s *Slot) countRequest() uint32 {
+	if n := s.requests.Load(); n >= shareFrom {
 		return n
 	}
-	return s.asks.Add(1)
+	return s.requests.Add(1)
 }

@@ -84,8 +84,8 @@ func TestOneRenderingAQuantum(t *testing.T) {
 		if other := f.url(begin.Add(after)); other == first {
 			t.Errorf("quantum %v: %v later the URL is the same", quantum, after)
 		}
-		if f.authority.Asked() != 2 || f.counted.Fresh != 9 || f.counted.Reused != 1 || f.counted.Longest < 1000 {
-			t.Errorf("quantum %v: %d grants, %+v", quantum, f.authority.Asked(), f.counted)
+		if f.authority.Grants() != 2 || f.counted.Fresh != 9 || f.counted.Reused != 1 || f.counted.Longest < 1000 {
+			t.Errorf("quantum %v: %d grants, %+v", quantum, f.authority.Grants(), f.counted)
 		}
 	}
 	f(0, 999*time.Millisecond, time.Second)
@@ -100,8 +100,8 @@ func TestSessionEndsWithinQuantum(t *testing.T) {
 	end := begin.Add(time.Minute)
 	f.authority.Granted.Ends = end
 	first := f.url(begin)
-	if same := f.url(end.Add(-time.Second)); same != first || f.authority.Asked() != 1 {
-		t.Errorf("before the session's end the URL is different: %d grants", f.authority.Asked())
+	if same := f.url(end.Add(-time.Second)); same != first || f.authority.Grants() != 1 {
+		t.Errorf("before the session's end the URL is different: %d grants", f.authority.Grants())
 	}
 	f.authority.Err = errors.New("no other session")
 	text, err := f.r.AppendTo([]byte("foo"), &f.document, &f.execution, end)
@@ -117,8 +117,8 @@ func TestPerDeviceRendering(t *testing.T) {
 	one := f.url(testTime)
 	f.execution.Thing = "sensor:2"
 	two := f.url(testTime)
-	if one == two || !strings.Contains(two, "/sensor%3A2/update-7/1.bin") || f.authority.Asked() != 1 {
-		t.Errorf("got %s after %s, %d grants", two[:60], one[:60], f.authority.Asked())
+	if one == two || !strings.Contains(two, "/sensor%3A2/update-7/1.bin") || f.authority.Grants() != 1 {
+		t.Errorf("got %s after %s, %d grants", two[:60], one[:60], f.authority.Grants())
 	}
 }
 
@@ -157,8 +157,8 @@ func TestClampedRendering(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 0)
 	f.authority.Granted.Clamped, f.authority.Granted.Lifetime = true, time.Minute
 	first := f.url(testTime)
-	if again := f.url(testTime); again != first || f.authority.Asked() != 2 {
-		t.Errorf("the same session is rendered again, or no longer one was requested: %d grants", f.authority.Asked())
+	if again := f.url(testTime); again != first || f.authority.Grants() != 2 {
+		t.Errorf("the same session is rendered again, or no longer one was requested: %d grants", f.authority.Grants())
 	}
 	f.authority.Granted = signing.Grant{Signer: signingtest.NewSigner(t, "ASIAOTHER")}
 	if other := f.url(testTime); !strings.Contains(other, "ASIAOTHER") {

@@ -24,7 +24,7 @@ type Authority struct {
 	Err     error
 	Drift   time.Duration
 
-	asked atomic.Int64
+	grants atomic.Int64
 }
 
 // NewAuthority signs with the session of NewSigner.
@@ -32,15 +32,15 @@ func NewAuthority(tb testing.TB) *Authority {
 	return &Authority{Granted: signing.Grant{Signer: NewSigner(tb, "ASIAEXAMPLE")}}
 }
 
-// Asked returns the number of requested grants.
-func (a *Authority) Asked() int { return int(a.asked.Load()) }
+// Grants returns the number of requested grants.
+func (a *Authority) Grants() int { return int(a.grants.Load()) }
 
 // Skew returns Drift.
 func (a *Authority) Skew() time.Duration { return a.Drift }
 
 // Grant returns Granted and Err.
 func (a *Authority) Grant(_ context.Context, t signing.Terms) (signing.Grant, error) {
-	a.asked.Add(1)
+	a.grants.Add(1)
 	g := a.Granted
 	if g.Lifetime == 0 {
 		g.Lifetime = t.Expires
