@@ -33,7 +33,7 @@ func FuzzAppendURL_AWSSDK(f *testing.F) {
 			method = presigner.PUT
 		}
 		if o.Validate() != nil {
-			return // no such object, and refused: see TestObjectValidate
+			return // not a valid object, and refused: see TestObjectValidate
 		}
 		s, _ := presigner.NewSigner(c)
 		got, err := s.URL(o, method, time.Duration(expires)*time.Second, at)

@@ -74,7 +74,7 @@ func VerifyHeader(v HeaderVerification) (VerifiedHeader, error) {
 }
 
 // CheckHeader makes those checks of VerifyHeader that need no body: the header's syntax and time, the access key and the
-// session token, but not the signature. A request that fails here fails there.
+// session token, but not the signature. A request that fails CheckHeader fails VerifyHeader too.
 func CheckHeader(v HeaderVerification) error {
 	s := workspaces.Get().(*workspace)
 	defer workspaces.Put(s)

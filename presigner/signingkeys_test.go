@@ -19,16 +19,16 @@ func TestSigningKeys(t *testing.T) {
 		return known
 	}
 	if kept(&k, credential, secret) {
-		t.Error("a key is there that nobody has added")
+		t.Error("a key is found that was not added")
 	}
 	k.add(credential, secret, state)
 	if got, _ := k.get(credential, secret); string(got.inner) != string(state.inner) || string(got.outer) != string(state.outer) {
-		t.Error("another key is kept than was added")
+		t.Error("the key found is not the one that was added")
 	}
 	f := func(credential, secret string) {
 		t.Helper()
 		if kept(&k, credential, secret) {
-			t.Errorf("another key is taken for that of %s, %s", credential, secret)
+			t.Errorf("the added key is found for %s, %s", credential, secret)
 		}
 	}
 	f(credential, "secret2")
@@ -45,7 +45,7 @@ func TestSigningKeys(t *testing.T) {
 	var none *SigningKeys
 	none.add(credential, secret, state)
 	if kept(none, credential, secret) {
-		t.Error("nobody remembers a key")
+		t.Error("a nil SigningKeys remembers a key")
 	}
 }
 

@@ -85,7 +85,7 @@ func Verify(v Verification) (Verified, error) {
 }
 
 // Check makes those checks of Verify that need no payload hash: the query's syntax and time, the access key and the
-// session token, but not the signature. A request that fails here fails there.
+// session token, but not the signature. A request that fails Check fails Verify too.
 func Check(v Verification) error {
 	q, credentials, err := v.examine()
 	if err != nil {
@@ -130,7 +130,7 @@ func parsePresignedQuery(raw, service string) (*presignedQuery, error) {
 	kept := pairs[:0]
 	for _, p := range pairs {
 		if _, twice := q.values[p.name]; twice && strings.HasPrefix(p.name, "X-Amz-") {
-			return nil, fmt.Errorf("%w: %s stands twice in the query", ErrMalformed, p.name)
+			return nil, fmt.Errorf("%w: %s occurs twice in the query", ErrMalformed, p.name)
 		}
 		q.values[p.name] = p.value
 		if p.name != "X-Amz-Signature" {

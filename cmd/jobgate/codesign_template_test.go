@@ -48,7 +48,7 @@ func TestCodeSignTemplates(t *testing.T) {
 	})
 	s.start()
 
-	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Delay: 3 * time.Second}})
+	s.proxy.Inject(miniotest.Faults{S3: miniotest.Fault{Delay: 3 * time.Second}})
 	gatetest.WriteFile(t, s.folder, "slow.json", s.text("firmware/v7.bin", s.old))
 	if status, _, body := s.template("slow"); status != 503 || !strings.Contains(body, "not available now") {
 		t.Errorf("a slow signature: %d %s", status, body)
@@ -72,7 +72,7 @@ func TestCodeSignTemplates(t *testing.T) {
 	if status, _, body := s.template("fresh"); status != 503 {
 		t.Errorf("a new template without S3: %d %s", status, body)
 	}
-	s.proxy.Play(miniotest.Faults{})
+	s.proxy.Inject(miniotest.Faults{})
 	s.proxy.Resume(t)
 	awaitText(t, func() string { return s.templateVersion("slow") }, s.new)
 

@@ -35,7 +35,7 @@ type Request struct {
 	Form url.Values
 }
 
-// Proxy stands between the code under test and a [Server]. It forwards requests byte for
+// Proxy sits between the code under test and a [Server]. It forwards requests byte for
 // byte, so that signatures stay valid, records them, and injects [Faults]. It is safe for
 // concurrent use.
 type Proxy struct {
@@ -104,8 +104,8 @@ func (p *Proxy) serve(ln net.Listener) {
 	go func() { _ = server.Serve(ln) }()
 }
 
-// Play injects the faults f from the next request on. Play(Faults{}) ends them.
-func (p *Proxy) Play(f Faults) {
+// Inject injects the faults f from the next request on. Inject(Faults{}) ends them.
+func (p *Proxy) Inject(f Faults) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.faults = f

@@ -88,7 +88,7 @@ func TestProxyFailsSTS(t *testing.T) {
 	p := miniotest.NewProxy(t, s)
 	f := func(faults miniotest.Faults, wantCode string) {
 		t.Helper()
-		p.Play(faults)
+		p.Inject(faults)
 		_, err := assumeRole(s, p.URL, 43200)
 		if got := code(err); got != wantCode {
 			t.Errorf("AssumeRole with %+v: code %q, want %q (%v)", faults, got, wantCode, err)
@@ -118,7 +118,7 @@ func TestProxyShortensSessions(t *testing.T) {
 	s.CreateBucket(t, "short")
 	s.PutObject(t, "short", "k", []byte("bytes"))
 	for _, life := range []time.Duration{time.Hour, -time.Second} {
-		p.Play(miniotest.Faults{SessionLife: life})
+		p.Inject(miniotest.Faults{SessionLife: life})
 		out, err := assumeRole(s, p.URL, 43200)
 		if err != nil {
 			t.Fatal(err)
@@ -147,7 +147,7 @@ func TestProxyChecksPresignedTimes(t *testing.T) {
 	s.PutObject(t, "skewed", "k", []byte("bytes"))
 	f := func(skew, offset time.Duration, want int) {
 		t.Helper()
-		p.Play(miniotest.Faults{Skew: skew})
+		p.Inject(miniotest.Faults{Skew: skew})
 		status, body := s.Fetch(t, http.MethodGet, presign(t, p.URL+"/skewed/k", s.Root, time.Now().Add(offset)), nil)
 		if status != want {
 			t.Errorf("skew %v, signed %v off: status %d, want %d: %s", skew, offset, status, want, body)

@@ -35,7 +35,7 @@ type Server struct {
 	Root aws.Credentials
 
 	client *http.Client
-	stop   func() // kept, so that the server's tie to this process is not collected
+	stop   func() // kept, so that the pipe that ties the server to this process is not garbage-collected
 	unlock func() // kept as well: without it other processes would remove the data
 
 	versioned sync.Map // bucket → true, by EnableVersioning

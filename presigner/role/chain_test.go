@@ -111,7 +111,7 @@ func TestColdRoleHasNoSession(t *testing.T) {
 	})
 }
 
-func TestOneFailingRoleTakesNobodyDown(t *testing.T) {
+func TestOneFailingRoleAffectsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{refuse: func(role string) *refusal {
 			if role == arn("bad") {

@@ -11,7 +11,7 @@ import (
 // The rules by which the local clock is corrected.
 const (
 	skewThreshold = 5 * time.Second  // less is not corrected: a Date header has whole seconds
-	skewMaxAge    = 24 * time.Hour   // older answers say nothing about now
+	skewMaxAge    = 24 * time.Hour   // older answers are ignored
 	skewMax       = 24 * time.Hour   // more means that the clock was never set
 	skewSamples   = 5                // their median counts, so that a single outlier does not
 	skewMaxRTT    = 10 * time.Second // the date of a slower answer is too imprecise

@@ -46,7 +46,7 @@ func TestSkewIsTheMedian(t *testing.T) {
 	f(0, -25*h)
 }
 
-func TestSkewIgnoresWhatSaysNothing(t *testing.T) {
+func TestSkewIgnoresUnusableAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClock(time.Now, slog.New(slog.DiscardHandler))
 		c.observe(time.Time{}, time.Now(), 0)
@@ -155,7 +155,7 @@ func TestSkewThatBegins(t *testing.T) {
 	})
 }
 
-// wall is a local clock that can be set while the monotonic one goes on.
+// wall is a local clock that can be set while the monotonic one continues.
 type wall struct{ offset atomic.Int64 }
 
 func (w *wall) Now() time.Time {
@@ -230,8 +230,8 @@ func TestMachineSlept(t *testing.T) {
 	})
 }
 
-// The Date of a cached answer says nothing about now.
-func TestCachedAnswersSayNothing(t *testing.T) {
+// The Date of a cached answer is not the current time.
+func TestCachedAnswersAreIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{skew: 4 * time.Minute, age: "240"}
 		s := start(t, sts.options(Config{Name: "a", ARN: arn("a")}))

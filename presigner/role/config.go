@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// STS's bounds on DurationSeconds, and the duration that every role gets, a chained one at most.
+// STS's bounds on DurationSeconds, and the duration that every role allows, the maximum for a chained one.
 const (
 	MinSession      = 15 * time.Minute
 	MaxSession      = 12 * time.Hour

@@ -49,7 +49,7 @@ type Outcome string
 const (
 	OK        Outcome = "ok"
 	Refused   Outcome = "refused"   // by STS: 4xx
-	Throttled Outcome = "throttled" // STS said slow down
+	Throttled Outcome = "throttled" // STS limits the rate
 	Failed    Outcome = "failed"    // no answer, or 5xx
 )
 

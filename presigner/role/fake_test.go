@@ -52,7 +52,7 @@ type refusal struct {
 	code, message string
 }
 
-// call is one AssumeRole that the fake saw.
+// call is one AssumeRole that the fake received.
 type call struct {
 	at       time.Time
 	arn      string

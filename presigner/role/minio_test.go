@@ -38,7 +38,7 @@ func newSite(t *testing.T, bucket string, faults miniotest.Faults, c role.Config
 	t.Helper()
 	s := &site{server: miniotest.Start(t), bucket: bucket}
 	s.proxy = miniotest.NewProxy(t, s.server)
-	s.proxy.Play(faults)
+	s.proxy.Inject(faults)
 	s.server.CreateBucket(t, bucket)
 	c.Name, c.ARN = "download", downloadARN
 	set, err := role.New(role.Options{AWS: awsConfig(t, s.proxy), Roles: []role.Config{c}})
@@ -321,10 +321,10 @@ func TestColdOutage(t *testing.T) {
 			t.Errorf("outage %d: the error holds a secret: %v", outage, err)
 		}
 	}
-	s.proxy.Play(miniotest.Faults{})
+	s.proxy.Inject(miniotest.Faults{})
 	for end := time.Now().Add(20 * time.Second); s.role.Session() == nil; <-time.After(10 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("the role did not come back")
+			t.Fatal("the role did not recover")
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (r *Role) newSession(c presigner.Credentials) (*Session, error) {
 	now := r.set.Now()
 	sess := &Session{Role: r.config.Name, Signer: signer, Credentials: c, Issued: now, Expires: c.Expires}
 	if !sess.usable(now) {
-		return nil, fmt.Errorf("the session ended before it came, at %s: is the clock right?", c.Expires.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("the session had ended when it arrived, at %s: is the clock right?", c.Expires.UTC().Format(time.RFC3339))
 	}
 	return sess, nil
 }

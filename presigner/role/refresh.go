@@ -98,7 +98,7 @@ func (r *Role) try(ctx context.Context) {
 	r.mu.Unlock()
 	sess, err := r.obtain(ctx)
 	switch {
-	case ctx.Err() != nil: // closed: nobody is to see a failure
+	case ctx.Err() != nil: // closed: not a failure
 	case err != nil:
 		r.failed(err)
 	default:
@@ -128,7 +128,7 @@ func (r *Role) succeeded(sess *Session) {
 	r.set.options.Log.Log(context.Background(), level, "role session obtained", attrs...)
 	if first || recovered {
 		for _, d := range r.dependents {
-			d.sourceIsBack()
+			d.sourceRecovered()
 		}
 	}
 }
@@ -162,8 +162,8 @@ func (r *Role) end(next time.Time) {
 	r.pending = nil
 }
 
-// sourceIsBack ends a back-off that the source's failure probably caused.
-func (r *Role) sourceIsBack() {
+// sourceRecovered ends a back-off that the source's failure probably caused.
+func (r *Role) sourceRecovered() {
 	r.mu.Lock()
 	failing := r.failure != ""
 	r.mu.Unlock()

@@ -100,7 +100,7 @@ func TestOneCallInFlight(t *testing.T) {
 			}
 		})
 		if n := len(sts.seen("")); n < 30 {
-			t.Errorf("%d calls: the test did not press", n)
+			t.Errorf("%d calls, want at least 30", n)
 		}
 	})
 }
@@ -257,7 +257,7 @@ func TestOutageBeyondTheSession(t *testing.T) {
 	})
 }
 
-// An STS that never answers must not block callers for ever.
+// An STS that never answers must not block callers forever.
 func TestSilentSTS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sts := &fakeSTS{delay: 24 * time.Hour}

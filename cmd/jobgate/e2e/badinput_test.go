@@ -235,10 +235,10 @@ presign: {role: download}
 	for i, faults := range []miniotest.Faults{
 		{S3: miniotest.Fault{Outage: miniotest.Reset}}, {S3: miniotest.Fault{Outage: miniotest.Unavailable}}, {S3: miniotest.Fault{Outage: miniotest.Throttled}},
 	} {
-		s.proxy.Play(faults)
+		s.proxy.Inject(faults)
 		unavailable(t, fmt.Sprintf("%+v", faults), get(t, fmt.Sprint(base, "/s3/", i)))
 	}
-	s.proxy.Play(miniotest.Faults{})
+	s.proxy.Inject(miniotest.Faults{})
 	// If the key is wrong, STS's error quotes the string to sign.
 	wrong := s.serve(config, "AWS_SECRET_ACCESS_KEY=a-wrong-key-is-a-secret-too")
 	unavailable(t, "with a wrong key", get(t, "http://"+wrong.devices+"/s3/doc"))

@@ -15,7 +15,7 @@ func TestSkewedClock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	const skew = 10 * time.Minute
-	s.proxy.Play(miniotest.Faults{Skew: skew})
+	s.proxy.Inject(miniotest.Faults{Skew: skew})
 	s.object("fw.bin", "bytes")
 	s.object("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
 	g := s.serve(`
@@ -33,7 +33,7 @@ cache: {role: download}
 		t.Error("the log does not warn about the clock")
 	}
 	// The URL is refused after five minutes by the server's clock.
-	s.proxy.Play(miniotest.Faults{Skew: skew + 6*time.Minute})
+	s.proxy.Inject(miniotest.Faults{Skew: skew + 6*time.Minute})
 	if a := get(t, url); a.status != http.StatusForbidden {
 		t.Errorf("GET after the expiry: %d, want 403", a.status)
 	}

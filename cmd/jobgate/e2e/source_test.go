@@ -32,23 +32,23 @@ func TestS3SourceStops(t *testing.T) {
 	f("the first time")
 	refused(t, "no such object", get(t, "http://"+g.devices+"/none"), http.StatusNotFound, "no such job document")
 
-	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Unavailable}})
+	s.proxy.Inject(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Unavailable}})
 	time.Sleep(2100 * time.Millisecond) // fresh for one second, then stale while revalidated for another
 	f("S3 is down")
-	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Reset}})
+	s.proxy.Inject(miniotest.Faults{S3: miniotest.Fault{Outage: miniotest.Reset}})
 	f("S3 resets connections")
 	unavailable(t, "S3 is down and nothing is cached", get(t, "http://"+g.devices+"/b"))
 	if g.metric(`jobgate_cache_requests_total{result="stale"}`) == 0 || g.metric(`jobgate_source_duration_seconds_count{outcome="error",source="s3"}`) == 0 {
 		t.Error("the metrics do not show the outage")
 	}
 
-	s.proxy.Play(miniotest.Faults{S3: miniotest.Fault{Delay: 15 * time.Second}})
+	s.proxy.Inject(miniotest.Faults{S3: miniotest.Fault{Delay: 15 * time.Second}})
 	began := time.Now()
 	f("S3 is slow")
 	if took := time.Since(began); took > 12*time.Second {
 		t.Errorf("a device waited %v for a slow source although an older template is cached", took)
 	}
-	s.proxy.Play(miniotest.Faults{})
+	s.proxy.Inject(miniotest.Faults{})
 	servertest.Eventually(t, "S3 answers again", func() bool { return get(t, "http://"+g.devices+"/none").status == http.StatusNotFound })
 }
 

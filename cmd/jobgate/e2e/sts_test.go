@@ -50,10 +50,10 @@ func TestSTSOutage(t *testing.T) {
 	s := newSite(t)
 	s.object("fw.bin", "bytes")
 	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
-	s.proxy.Play(miniotest.Faults{SessionLife: 5 * time.Second})
+	s.proxy.Inject(miniotest.Faults{SessionLife: 5 * time.Second})
 	g := s.serve(oneDocument)
 	servertest.Eventually(t, "the role is ready", func() bool { status, _ := g.readyz(); return status == http.StatusOK })
-	s.proxy.Play(miniotest.Faults{SessionLife: 5 * time.Second, STS: miniotest.Fault{Outage: miniotest.Reset}})
+	s.proxy.Inject(miniotest.Faults{SessionLife: 5 * time.Second, STS: miniotest.Fault{Outage: miniotest.Reset}})
 	end := time.Unix(int64(g.metric(`jobgate_role_session_expiry_seconds{role="download"}`)), 0)
 
 	sessions := g.metric(`jobgate_sts_requests_total{outcome="ok",role="download"}`)
@@ -77,7 +77,7 @@ func TestSTSOutage(t *testing.T) {
 	if state, why := r.state("download"); status != http.StatusServiceUnavailable || r.Ready || state != "failing" || why == "" {
 		t.Errorf("readyz: %d %+v", status, r)
 	}
-	s.proxy.Play(miniotest.Faults{})
+	s.proxy.Inject(miniotest.Faults{})
 	servertest.Eventually(t, "documents are served again", func() bool { return get(t, "http://"+g.devices+"/doc").status == http.StatusOK })
 	if status, r := g.readyz(); status != http.StatusOK || !r.Ready {
 		t.Errorf("readyz after the outage: %d %+v", status, r)
@@ -123,7 +123,7 @@ func TestOneRoleFails(t *testing.T) {
 	s := newSite(t)
 	s.object("fw.bin", "bytes")
 	s.file("doc.json", `{"url": "${aws:iot:s3-presigned-url:$S3/$BUCKET/fw.bin}"}`)
-	s.proxy.Play(miniotest.Faults{MaxSession: 20 * time.Minute})
+	s.proxy.Inject(miniotest.Faults{MaxSession: 20 * time.Minute})
 	g := s.serve(`
 routes:
   - {path: /good, document: "file://$DIR/doc.json", role: good}
@@ -150,6 +150,6 @@ roles:
 	if end := g.metric(`jobgate_role_session_expiry_seconds{role="bad"}`); end != 0 {
 		t.Errorf("the failing role's session ends at %v", end)
 	}
-	s.proxy.Play(miniotest.Faults{})
+	s.proxy.Inject(miniotest.Faults{})
 	servertest.Eventually(t, "the role works again", func() bool { return get(t, "http://"+g.devices+"/bad").status == http.StatusOK })
 }
