@@ -41,7 +41,7 @@ func TestOpen(t *testing.T) {
 		_, _ = w.Write(want[10:])
 	}, time.Minute)
 	if err == nil {
-		t.Fatal("an answer without a length is taken")
+		t.Fatal("an answer without a length is accepted")
 	}
 	body, err := openFrom(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Amz-Version-Id", "a/b+c")

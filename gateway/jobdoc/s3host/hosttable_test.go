@@ -82,7 +82,7 @@ func TestHostNearMisses(t *testing.T) {
 				return
 			}
 		}
-		t.Errorf("%s is taken for one of S3's: %+v", host, l)
+		t.Errorf("%s is accepted as a host of S3: %+v", host, l)
 	}
 	words := []string{"s3", "s3-fips", "dualstack", "s3-accelerate", "s3-website", "s3-control", "s3-object-lambda", "s3-outposts", "s3-accesspoint", "fwm", "us-east-1", "cn-north-1", "us-gov-west-1", "amazonaws", "com", "cn", "eu", "evil"}
 	for _, host := range examples {
@@ -110,6 +110,6 @@ func TestHostNearMisses(t *testing.T) {
 		}
 	}
 	if taken < 1000 || refused < 10000 {
-		t.Errorf("%d hosts taken, %d refused: the test lost its teeth", taken, refused)
+		t.Errorf("%d hosts accepted, %d refused: the test covers too little", taken, refused)
 	}
 }
