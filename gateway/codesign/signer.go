@@ -143,7 +143,7 @@ func (s *Signer) Sign(ctx context.Context, f File) (Signature, error) {
 	}
 	if signature, ok := s.kept(ctx, p, f); ok {
 		if err := p.Exists(ctx, f); errors.Is(err, source.ErrNotFound) || errors.Is(err, source.ErrForbidden) {
-			return Signature{}, err // otherwise a new job would give devices a dead URL
+			return Signature{}, err // otherwise a new job would give devices a URL that does not work
 		}
 		s.config.Metrics.Signature(Reused)
 		return signature, nil
