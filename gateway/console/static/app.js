@@ -59,7 +59,7 @@ async function show() {
 		if (!view_.signal.aborted) announce(document.title);
 		return;
 	}
-	replace(main, h('h1', null, 'Not found'), h('p', null, 'There is no such view. ', h('a', {href: '#/jobs'}, 'Jobs')));
+	replace(main, h('h1', null, 'Not found'), h('p', null, 'This view does not exist. ', h('a', {href: '#/jobs'}, 'Jobs')));
 }
 
 document.getElementById('skip').addEventListener('click', (event) => {

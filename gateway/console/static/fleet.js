@@ -62,7 +62,7 @@ export async function thing(view) {
 						view.again();
 					}});
 			}),
-			button('Delete…', () => ask({title: `Delete the thing ${name}?`, danger: true, label: 'Delete thing', effect: 'It leaves its groups, and its open executions end. The device can no longer ask for jobs.',
+			button('Delete…', () => ask({title: `Delete the thing ${name}?`, danger: true, label: 'Delete thing', effect: 'It leaves its groups, and its open executions end. The device can no longer request jobs.',
 				command: () => ['delete-thing', {thingName: name}],
 				act: async () => {
 					await api.call('DELETE', path`/things/${name}`);

@@ -258,7 +258,7 @@ function reasonOf(r) {
 async function documentOf(view, j, source) {
 	const {document} = await api.get(path`/jobs/${j.jobId}/job-document`);
 	view.place.append(h('section', {class: 'card'}, h('h2', null, 'Document'), source && h('p', null, 'From ', text(source)),
-		json(document), h('p', {class: 'hint'}, 'Placeholders are filled for each device at the moment it asks.')), cli('get-job-document', {jobId: j.jobId}));
+		json(document), h('p', {class: 'hint'}, 'Placeholders are filled when a device requests the document.')), cli('get-job-document', {jobId: j.jobId}));
 }
 
 async function settings(view, j) {
