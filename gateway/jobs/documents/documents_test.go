@@ -166,7 +166,7 @@ func TestClampedRendering(t *testing.T) {
 	}
 }
 
-// Renderings of jobs that nobody requests any more are dropped.
+// Renderings of jobs that are no longer requested are dropped.
 func TestPrune(t *testing.T) {
 	f := newFake(t, signingtest.SharedDocument, 0)
 	count := func() (n int) {

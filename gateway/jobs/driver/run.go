@@ -39,7 +39,7 @@ func (d *Driver) Run(ctx context.Context) {
 func (d *Driver) leads(ctx context.Context) bool {
 	leads, again, err := d.store.Lead(ctx)
 	if err != nil && ctx.Err() == nil {
-		d.log.Warn("jobs: cannot find out who drives the jobs", "error", err)
+		d.log.Warn("jobs: cannot acquire or renew the leader's lease", "error", err)
 	}
 	if d.leading.Store(leads); leads {
 		return true

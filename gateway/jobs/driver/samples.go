@@ -54,6 +54,6 @@ func (d *Driver) sample(ctx context.Context, now time.Time, j *jobs.Job, p *jobs
 	}
 	if err := ignoreRace(d.store.AddSample(ctx, j, one)); err != nil {
 		d.samples.forget(j.Row)
-		d.log.Warn("jobs: cannot keep a job's progress", "job", j.ID, "error", err)
+		d.log.Warn("jobs: cannot store a job's progress", "job", j.ID, "error", err)
 	}
 }

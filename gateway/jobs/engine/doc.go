@@ -5,7 +5,7 @@
 //	operator's read ──► View(func(Reader))                   one state of the database
 //	other gateways ──► Feed                                  committed changes, in order for each job
 //
-// An engine reads and writes sets of rows. It knows keys, versions, cursors and sums, but not rollouts, sweeps, retries or
+// An engine reads and writes sets of rows. It handles keys, versions, cursors and sums, but not rollouts, sweeps, retries or
 // changes of membership: these are in package rules, for every engine. An engine imports this package and none of the
 // project's others, which a linter checks.
 //

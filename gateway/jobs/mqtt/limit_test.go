@@ -19,7 +19,7 @@ import (
 // connection; a valid CONNECT replaces the device that was silent the longest, if there is one; active devices stay connected.
 func TestConnectionLimit(t *testing.T) {
 	t.Parallel()
-	const limit, asking, parkAfter = 20, 10, time.Minute // none is evicted before it was silent for 6 s
+	const limit, active, parkAfter = 20, 10, time.Minute // none is evicted before it was silent for 6 s
 	f := newFixture(t, nil)
 	ln, err := edge.Listen(edge.Options{
 		Name: "mqtt", Address: "127.0.0.1:0", MaxConnections: limit, ReadTimeout: 2 * time.Second, IdleTimeout: patience, WriteTimeout: patience, ParkAfter: parkAfter,
@@ -29,21 +29,21 @@ func TestConnectionLimit(t *testing.T) {
 	go func() { _ = f.server.Serve(ln) }() // Close ends it
 
 	var silent []*client
-	for i := range limit - asking {
+	for i := range limit - active {
 		silent = append(silent, f.connect(packet.V5, fmt.Sprintf("silent-%d", i), nil))
 	}
-	var asks atomic.Int64
+	var answers atomic.Int64
 	stop, stopped := make(chan struct{}), sync.WaitGroup{}
-	for i := range asking {
-		c := f.connect(packet.V311, fmt.Sprintf("asking-%d", i), nil)
-		stopped.Go(func() { c.pings(stop, &asks) })
+	for i := range active {
+		c := f.connect(packet.V311, fmt.Sprintf("active-%d", i), nil)
+		stopped.Go(func() { c.pings(stop, &answers) })
 	}
 
 	f.strangers(200)
 	for _, c := range silent {
 		c.quiet()
 	}
-	parks(t, asking)
+	parks(t, active)
 	in, first := 0, time.Now()
 	for begun := time.Now(); in == 0 && time.Since(begun) < patience; {
 		first = time.Now()
@@ -60,8 +60,8 @@ func TestConnectionLimit(t *testing.T) {
 	}
 	close(stop)
 	stopped.Wait()
-	if asks.Load() < 10*asking {
-		t.Errorf("the devices that ask were answered %d times", asks.Load())
+	if answers.Load() < 10*active {
+		t.Errorf("the active devices were answered %d times", answers.Load())
 	}
 }
 

@@ -29,7 +29,7 @@ func TestRolloutAtARate(t *testing.T) {
 	}
 	f.same("after two, with a restart", f.status("j"), "IN_PROGRESS QUEUED:21")
 	f.pass(time.Hour)
-	f.same("nobody looked for an hour", f.status("j"), "IN_PROGRESS QUEUED:22")
+	f.same("after an hour without a check", f.status("j"), "IN_PROGRESS QUEUED:22")
 	f.ok(f.UpdateJob(bg, f.now, jobs.UpdateJobRequest{ID: "j", Settings: jobs.Settings{Rollout: &jobs.RolloutConfig{MaximumPerMinute: 1000}}}))
 	for range 3 {
 		f.pass(time.Second)
@@ -192,7 +192,7 @@ func TestContinuous(t *testing.T) {
 	f.create("j", func(r *jobs.CreateJobRequest) { r.Selection = jobs.Continuous })
 	f.report("a", "j", jobs.Succeeded)
 	f.pass(time.Second)
-	f.same("it goes on", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
+	f.same("it continues", f.status("j"), "IN_PROGRESS SUCCEEDED:1")
 	f.ok(f.AddToGroup(bg, f.now, jobs.MemberRequest{ThingARN: f.Names().ThingARN("b"), GroupARN: f.Names().GroupARN("g")}))
 	f.same("next", f.next("b"), "j#1 QUEUED")
 	f.ok(f.RemoveFromGroup(bg, f.now, jobs.MemberRequest{Thing: "b", Group: "g"}))
@@ -237,7 +237,7 @@ func TestSchedule(t *testing.T) {
 	f.report("a", "j", jobs.InProgress)
 	f.pass(time.Hour)
 	f.same("after the window", f.status("j"), "SCHEDULED QUEUED:1 IN_PROGRESS:1")
-	f.same("a goes on", f.next("a"), "j#1 IN_PROGRESS")
+	f.same("a continues", f.next("a"), "j#1 IN_PROGRESS")
 	f.same("b waits", f.next("b"), "nothing")
 	_, _, err = f.Describe(bg, jobs.DescribeExecutionRequest{Thing: "b", JobID: "j"})
 	f.ok(err) // it can be read by name

@@ -88,7 +88,7 @@ func TestRetryJob(t *testing.T) {
 	f.pass(time.Second)
 	f.same("again", f.status("again"), "COMPLETED SUCCEEDED:4")
 	f.same("t00", f.next("t00"), "nothing")
-	f.same("j stays", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1 TIMED_OUT:2 REJECTED:1 CANCELED:1")
+	f.same("j is unchanged", f.status("j"), "COMPLETED SUCCEEDED:1 FAILED:1 TIMED_OUT:2 REJECTED:1 CANCELED:1")
 
 	f.ok(f.DeleteJob(bg, f.now, jobs.DeleteJobRequest{ID: "again"}))
 	f.pass(time.Second)

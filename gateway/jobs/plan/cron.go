@@ -15,7 +15,7 @@ type Cron struct {
 	anyDay, anyWeekday                bool
 }
 
-// cronField is the range of one field and the names it knows.
+// cronField is the range of one field and the names that it accepts.
 type cronField struct {
 	name     string
 	min, max int

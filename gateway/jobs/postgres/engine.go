@@ -231,7 +231,7 @@ func (e *Engine) once(ctx context.Context, w engine.Work, m mode, f func(*tx) er
 	return false, e.commit(ctx, conn)
 }
 
-// commit commits a transaction. If the answer is lost it asks the server for the outcome.
+// commit commits a transaction. If the answer is lost, it queries the outcome.
 func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	var xid *string
 	var server string

@@ -165,7 +165,7 @@ func testJoin(s *suite) {
 		s.Fatalf("queued %+v", r.Queued)
 	}
 	s.same("c", s.pending("c"), []string{"j#1 QUEUED v1"})
-	s.same("joining once more", len(s.join("top", "c").Queued), 0)
+	s.same("joining twice", len(s.join("top", "c").Queued), 0)
 	s.counts(jobs.Counts{jobs.Queued: 3})
 	s.same("notified", s.progress("j").Notified, 2) // only those of the rollout
 
@@ -204,7 +204,7 @@ func testLeave(s *suite) {
 	s.roll("snapshot", 10)
 	s.becomes("c", "j", jobs.InProgress)
 	s.later(time.Second)
-	s.same("b is in top still", len(s.leave("sub", "b").Removed), 0)
+	s.same("b is still in top", len(s.leave("sub", "b").Removed), 0)
 	r := s.leave("sub", "c")
 	if len(r.Removed) != 2 || r.Removed[0].Status != jobs.Removed || r.Removed[0].Version != 3 || !r.Removed[0].UpdatedAt.Equal(s.now) {
 		s.Fatalf("removed %+v", r.Removed)

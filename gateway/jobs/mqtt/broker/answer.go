@@ -53,7 +53,7 @@ func (b *Client) answer(ctx context.Context, r *request, buffer []byte) []byte {
 		suffix = "/rejected"
 	}
 	if err := b.publish(ctx, r.packet.Topic+suffix, min(r.packet.QoS, 1), buffer); err != nil {
-		b.config.Log.Warn("mqtt: the broker did not take an answer", "broker", b.address.Host, "thing", thing, "error", err)
+		b.config.Log.Warn("mqtt: the broker did not accept an answer", "broker", b.address.Host, "thing", thing, "error", err)
 		return buffer
 	}
 	_ = r.client.Ack(r.packet)

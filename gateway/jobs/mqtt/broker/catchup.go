@@ -8,7 +8,7 @@ import (
 )
 
 // The last notices to things are in memory. A gateway that starts publishing notices, after its start or in place of
-// another, or that has missed events, does not know which notices are missing. So it catches up: it notifies each thing of
+// another, or that has missed events, cannot know which notices are missing. So it catches up: it notifies each thing of
 // its pending executions. That is at least once: devices may get a notice twice. Things with nothing pending any more are
 // notified if they have changed since the saved Place.
 

@@ -101,7 +101,7 @@ var (
 	errVarint   = malformed("a length is not a variable byte integer in its shortest form")
 	errTooLarge = &Error{PacketTooLarge, "the packet is larger than this server takes"}
 	errShort    = malformed("the packet ends before its content")
-	errLong     = malformed("the packet goes on after its content")
+	errLong     = malformed("the packet has bytes after its content")
 	errText     = malformed("a string is not UTF-8, or holds U+0000")
 	errProperty = malformed("a property is not one of the protocol's, or not one of this packet's")
 	errTwice    = protocol("a property is given twice")

@@ -22,9 +22,9 @@ func TestLane(t *testing.T) {
 		"the next waits and grows":             {5, []come{{0, 1}, {1, 2}, {3, 2}, {4, 30}}, []string{"0: 1", "5: 34"}},
 		"many do not wait":                     {5, []come{{0, 1}, {1, 2}, {3, eager - 1}}, []string{"0: 1", "3: 65"}},
 		"no more than two statements at once":  {5, []come{{0, 1}, {1, eager + 1}, {2, 150}}, []string{"0: 1", "1: 65", "5: 100", "10: 50"}},
-		"nobody waits for long":                {1000, []come{{0, 1}, {1, 2}}, []string{"0: 1", "11: 2"}},
-		"a crowd that is gone hurries nobody":  {5, []come{{0, 1}, {1, eager + 1}, {7, 1}, {8, 2}}, []string{"0: 1", "1: 65", "7: 1", "12: 2"}},
-		"who comes later waits for all before": {5, []come{{0, 1}, {4, 1}, {6, 1}, {9, 1}}, []string{"0: 1", "5: 1", "10: 2"}},
+		"no request waits for long":            {1000, []come{{0, 1}, {1, 2}}, []string{"0: 1", "11: 2"}},
+		"an earlier crowd has no effect":       {5, []come{{0, 1}, {1, eager + 1}, {7, 1}, {8, 2}}, []string{"0: 1", "1: 65", "7: 1", "12: 2"}},
+		"later requests wait for earlier ones": {5, []come{{0, 1}, {4, 1}, {6, 1}, {9, 1}}, []string{"0: 1", "5: 1", "10: 2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
