@@ -13,29 +13,29 @@ import (
 // A line longer than the terminal's width would wrap, and each redraw would add a line.
 func TestBarFits(t *testing.T) {
 	t.Parallel()
-	lives := []plan.Progress{
+	states := []plan.Progress{
 		{Warmup: true, Elapsed: -2 * time.Second},
 		{Elapsed: 5 * time.Second, Total: 10 * time.Second, Rate: 20000, Timed: 9, P50: time.Millisecond, P99: 12 * time.Millisecond},
 		{Count: 1_000_000, Done: 500_000, Good: 2_000_000, Failed: 123_456, Rate: 123_456},
 		{Elapsed: time.Hour, Total: time.Second},
 	}
-	for _, l := range lives {
+	for _, l := range states {
 		for width := 20; width < 130; width++ {
 			if line := barLine(l, width); utf8.RuneCountInString(line) > width || !utf8.ValidString(line) {
 				t.Errorf("the line is longer than %d: %q", width, line)
 			}
 		}
 	}
-	if got := barLine(lives[1], 100); !strings.HasPrefix(got, strings.Repeat("█", 12)+strings.Repeat("░", 12)+" 5/10 s  20,000/s") {
+	if got := barLine(states[1], 100); !strings.HasPrefix(got, strings.Repeat("█", 12)+strings.Repeat("░", 12)+" 5/10 s  20,000/s") {
 		t.Errorf("the line is %q, want a bar of 24, half full", got)
 	}
-	if got := barLine(lives[1], 100); !strings.Contains(got, "  p50 1.00 ms  p99 12.0 ms  ") {
+	if got := barLine(states[1], 100); !strings.Contains(got, "  p50 1.00 ms  p99 12.0 ms  ") {
 		t.Errorf("the line is %q, want its percentiles", got)
 	}
-	if got := barLine(lives[2], 120); !strings.Contains(got, "  no good answer  ") || strings.Contains(got, "p50") {
+	if got := barLine(states[2], 120); !strings.Contains(got, "  no good answer  ") || strings.Contains(got, "p50") {
 		t.Errorf("the line is %q, want no latency", got)
 	}
-	if got := barLine(lives[2], 120); !strings.Contains(got, " 500,000/1,000,000 ") {
+	if got := barLine(states[2], 120); !strings.Contains(got, " 500,000/1,000,000 ") {
 		t.Errorf("the line is %q, want half of the flows done", got)
 	}
 }

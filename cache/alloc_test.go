@@ -39,7 +39,7 @@ func TestGetAllocations(t *testing.T) {
 
 // Load allocates nothing when there is nothing to load, so a flood of missing names or an
 // outage costs no more than the look-up.
-func TestSettledLoadAllocations(t *testing.T) {
+func TestLoadAllocations(t *testing.T) {
 	c := newCache(t)
 	wantLoad(t, c, "gone", start, brings("", errNotFound), "", errNotFound)
 	r := Request[string]{Key: []byte("gone"), Now: start, Source: "s3"}

@@ -63,7 +63,7 @@ func TestNewHotDocumentOnFullCache(t *testing.T) {
 }
 
 // The same while other clients each ask once for other documents.
-func TestNewHotDocumentAmongStrangers(t *testing.T) {
+func TestNewHotDocumentAmongSingleRequests(t *testing.T) {
 	c := newCache(t)
 	crowd(t, c)
 	loads := 0

@@ -6,7 +6,7 @@ import (
 )
 
 // An entry matches only its own key, whether that is stored in the entry or elsewhere.
-func TestEntryIsOfItsKey(t *testing.T) {
+func TestEntryMatchesItsKey(t *testing.T) {
 	full := strings.Repeat("a", shortKey)
 	keys := []string{"", "a", "b", "aa", full, full[1:] + "b", full + "a", full + "b", full + full + full, "\x00", strings.Repeat("\x00", shortKey)}
 	for _, a := range keys {

@@ -7,7 +7,7 @@ import (
 )
 
 // The index behaves as a map does, through growth, slots that have lost their entries, and hashes that share a slot.
-func TestIndexIsAMap(t *testing.T) {
+func TestIndexMatchesMap(t *testing.T) {
 	f := func(name string, hash func() uint64) {
 		t.Helper()
 		var x index[int]

@@ -26,7 +26,7 @@ func waitUnsolicited(t *testing.T, c *conn) {
 	servertest.Eventually(t, "the target's data or close is detected", c.unsolicited)
 }
 
-func TestUnasked(t *testing.T) {
+func TestUnsolicited(t *testing.T) {
 	c, target := pair(t)
 	if c.unsolicited() {
 		t.Error("unsolicited is true for a silent connection")

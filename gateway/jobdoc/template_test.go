@@ -12,7 +12,7 @@ import (
 	"jobgate/presigner"
 )
 
-func TestTemplateTellsWhatItHolds(t *testing.T) {
+func TestTemplateContents(t *testing.T) {
 	policy, err := jobdoc.NewPolicy([]string{"arn:aws:s3:::fwm/*"}, []string{"*"}, "presign")
 	if err != nil {
 		t.Fatal(err)

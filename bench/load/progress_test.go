@@ -13,7 +13,7 @@ import (
 )
 
 // A run by count counts flows, not requests.
-func TestLiveCountsFlows(t *testing.T) {
+func TestProgressCountsFlows(t *testing.T) {
 	t.Parallel()
 	for _, p := range []*plan.Plan{openPlan(t, serve(t, answerJSON), 200, 0), closedPlan(t, serve(t, answerJSON), 1, 0)} {
 		p.Count = 300
@@ -37,7 +37,7 @@ func TestLiveCountsFlows(t *testing.T) {
 }
 
 // A long run, whose intervals are long, still reports its progress often.
-func TestLiveOfALongRun(t *testing.T) {
+func TestProgressOfALongRun(t *testing.T) {
 	t.Parallel()
 	p := openPlan(t, serve(t, answerJSON), 200, 2*time.Hour)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

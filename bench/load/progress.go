@@ -18,16 +18,16 @@ func (r *run) watch(over <-chan struct{}) {
 	}
 	cpu, begun := cpuTime(), r.clock.now()
 	used := func() { r.cpu, r.wall = cpuTime()-cpu, r.clock.now()-begun }
-	var live plan.Progress
+	var progress plan.Progress
 	recent := newRecent()
 	for next := r.plan.Warmup + r.recorder.tick(); r.sleep(next, over); next += r.recorder.tick() {
-		recent.add(r.recorder.rotate(r.clock.now()), &live)
+		recent.add(r.recorder.rotate(r.clock.now()), &progress)
 		if r.wall == 0 && r.clock.now() >= r.end {
 			used() // what follows is waiting for answers
 		}
 		if recent.seconds >= 0.5 {
-			recent.summarise(&live)
-			r.report(live)
+			recent.summarise(&progress)
+			r.report(progress)
 			recent = newRecent()
 		}
 	}
@@ -46,17 +46,17 @@ type recent struct {
 
 func newRecent() *recent { return &recent{latency: report.NewCoarseHistogram()} }
 
-func (c *recent) add(i report.Interval, l *plan.Progress) {
+func (c *recent) add(i report.Interval, p *plan.Progress) {
 	c.latency.Merge(i.Latency)
 	c.good += i.Good
 	c.seconds += i.Seconds
-	l.Good += i.Good
-	l.Failed += i.Failed
+	p.Good += i.Good
+	p.Failed += i.Failed
 }
 
-func (c *recent) summarise(l *plan.Progress) {
-	l.Timed = c.latency.Count()
-	l.Rate, l.P50, l.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
+func (c *recent) summarise(p *plan.Progress) {
+	p.Timed = c.latency.Count()
+	p.Rate, p.P50, p.P99 = float64(c.good)/c.seconds, c.latency.Percentile(50), c.latency.Percentile(99)
 }
 
 // sleep waits until a moment of the run; it returns false when the run is over.
@@ -72,16 +72,16 @@ func (r *run) sleep(until time.Duration, over <-chan struct{}) bool {
 }
 
 // tell reports the progress.
-func (r *run) report(l plan.Progress) {
+func (r *run) report(p plan.Progress) {
 	if r.plan.OnProgress == nil {
 		return
 	}
 	now := r.clock.now()
-	l.Elapsed, l.Total, l.Warmup, l.Count = now-r.plan.Warmup, r.plan.Duration, now < r.plan.Warmup, r.plan.Count
-	if l.Count > 0 {
-		l.Done = r.counted(l.Good + l.Failed)
+	p.Elapsed, p.Total, p.Warmup, p.Count = now-r.plan.Warmup, r.plan.Duration, now < r.plan.Warmup, r.plan.Count
+	if p.Count > 0 {
+		p.Done = r.counted(p.Good + p.Failed)
 	}
-	r.plan.OnProgress(l)
+	r.plan.OnProgress(p)
 }
 
 // counted returns how many of a run by count are done: answered requests or, where a
