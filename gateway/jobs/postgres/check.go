@@ -79,5 +79,5 @@ func (e *Engine) Check(ctx context.Context) (r engine.Report, err error) {
 		}
 		return nil
 	})
-	return r, failure.Problem(err)
+	return r, failure.Convert(err)
 }

@@ -164,7 +164,7 @@ func (e *Engine) Finish(ctx context.Context, space string) error {
 	if err == nil {
 		err = e.analyze(ctx)
 	}
-	return failure.Problem(err)
+	return failure.Convert(err)
 }
 
 // analyze gathers statistics of the tables that have rows. A gateway plans its statements once; planned for empty tables,

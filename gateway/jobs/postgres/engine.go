@@ -69,7 +69,7 @@ func (e *Engine) Close() error {
 // observe reports the outcome of a call.
 func (e *Engine) observe(operation string, start time.Time, rows int, err error) {
 	if e.options.Observe != nil {
-		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: failure.Problem(err)})
+		e.options.Observe(Call{Operation: operation, Took: time.Since(start), Rows: rows, Err: failure.Convert(err)})
 	}
 }
 
@@ -92,9 +92,9 @@ func (e *Engine) call(ctx context.Context, operation string, f func(ctx context.
 	ctx, cancel := context.WithTimeout(ctx, e.options.Timeout)
 	defer cancel()
 	start := time.Now()
-	_, err := failure.Retried(ctx, func() (struct{}, error) { return struct{}{}, f(ctx) })
+	_, err := failure.Retry(ctx, func() (struct{}, error) { return struct{}{}, f(ctx) })
 	e.observe(operation, start, 1, err)
-	return failure.Problem(err)
+	return failure.Convert(err)
 }
 
 // Job implements engine.Engine.
@@ -195,7 +195,7 @@ func (e *Engine) transaction(ctx context.Context, operation string, w engine.Wor
 			return err
 		}
 		e.observe(operation, start, w.Rows, err)
-		return failure.Problem(err)
+		return failure.Convert(err)
 	}
 }
 
@@ -243,7 +243,7 @@ func (e *Engine) commit(ctx context.Context, conn pgx.Tx) error {
 	if !failure.Lost(err) || xid == nil {
 		return err
 	}
-	status, lookUp := failure.Patient(ctx, func() (s *string, err error) {
+	status, lookUp := failure.RetryUnreachable(ctx, func() (s *string, err error) {
 		var now string
 		if err = e.work.QueryRow(ctx, "SELECT "+serverTimeOf).Scan(&now); err != nil || now != server {
 			return nil, err

@@ -103,7 +103,7 @@ func (e *Engine) answer(batch []*read, q *readQuery) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), e.options.Timeout)
 	defer cancel()
-	err := failure.Problem(e.readBatch(ctx, batch, q))
+	err := failure.Convert(e.readBatch(ctx, batch, q))
 	e.observe("read", start, len(batch), err)
 	for _, r := range batch {
 		r.err = err
@@ -312,7 +312,7 @@ func (e *Engine) applyMany(ctx context.Context, changes []*engine.Change) (err e
 func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard int16) error {
 	start := time.Now()
 	slices.SortFunc(changes, byKey)
-	places, err := failure.Retried(ctx, func() ([]int64, error) {
+	places, err := failure.Retry(ctx, func() ([]int64, error) {
 		rows, err := e.hot.Query(ctx, swap, swapArgs(changes, shard)...)
 		return collect(rows, err, scanPlace)
 	})
@@ -325,7 +325,7 @@ func (e *Engine) applyHot(ctx context.Context, changes []*engine.Change, shard i
 		err = e.lookUp(ctx, changes, err)
 	}
 	e.observe("write", start, len(changes), err)
-	return failure.Problem(err)
+	return failure.Convert(err)
 }
 
 // lookUp marks which changes of a statement without an answer were made. FOR UPDATE waits if the server still runs it.
@@ -335,7 +335,7 @@ func (e *Engine) lookUp(ctx context.Context, changes []*engine.Change, cause err
 		keys[i] = c.Key
 	}
 	things, jobs := keyArrays(keys)
-	found, err := failure.Patient(ctx, func() ([]engine.Execution, error) {
+	found, err := failure.RetryUnreachable(ctx, func() ([]engine.Execution, error) {
 		rows, err := e.hot.Query(ctx, "SELECT "+executionColumns+` FROM executions e JOIN unnest($1::bigint[], $2::bigint[]) AS k (thing, job)
 			ON e.thing = k.thing AND e.job = k.job ORDER BY e.thing, e.job FOR UPDATE OF e`, things, jobs)
 		return collect(rows, err, scanExecution)

@@ -53,9 +53,9 @@ func Lost(err error) bool {
 	return false
 }
 
-// Problem turns an error of the driver into one of the engine. The server's message may name a row's content that a client
+// Convert turns an error of the driver into one of the engine. The server's message may name a row's content that a client
 // must not see: it goes to the log, not to clients.
-func Problem(err error) error {
+func Convert(err error) error {
 	if err == nil || errors.Is(err, engine.ErrUnavailable) || errors.Is(err, engine.ErrUnknown) {
 		return err
 	}
@@ -77,8 +77,8 @@ func Problem(err error) error {
 	return err
 }
 
-// Retried repeats f as long as its error is Repeatable and ctx allows.
-func Retried[T any](ctx context.Context, f func() (T, error)) (T, error) {
+// Retry repeats f as long as its error is Repeatable and ctx allows.
+func Retry[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := f()
 		if !Repeatable(err) || !Pause(ctx, n) {
@@ -87,8 +87,8 @@ func Retried[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 }
 
-// Patient repeats f while the database cannot be reached and ctx allows.
-func Patient[T any](ctx context.Context, f func() (T, error)) (T, error) {
+// RetryUnreachable repeats f while the database cannot be reached and ctx allows.
+func RetryUnreachable[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := f()
 		if err == nil || !Pause(ctx, n+3) {
