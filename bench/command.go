@@ -34,19 +34,19 @@ func runCommand(name string) *cobra.Command {
 	f := new(flags)
 	cmd := &cobra.Command{
 		Use:   name + " [flags] URL",
-		Short: "Run a load and report it (what bench does by itself)",
+		Short: "Run a load and report it (the default of bench)",
 		Long: `Plays a fleet of devices against URL and reports what they saw.
 
-By default the loop is open: requests fall due at --rate whatever the target does, and
-latency counts from the moment a request was meant to be sent, so that a stall shows in
-full. --concurrency makes it a closed loop, which finds the highest throughput.
+By default the loop is open: requests are scheduled at --rate independently of the target, and
+latency counts from the scheduled time, so that a stall shows in full. --concurrency makes it a closed loop, which finds the highest throughput.
 
-{thingName} and {jobId} in the URL's path stand for names drawn from --things and
---jobs. Quote a URL with $next: the shell would take the dollar.
+{thingName} and {jobId} in the URL's path are replaced by names drawn from --things and
+--jobs. Quote a URL with $next, because the shell would expand it.
 
 With mqtt:// or mqtts:// each connection is a device: it connects as the thing that its
 number in --things gives, subscribes to notify-next and to its answers, and publishes --body
-at QoS 1 to the topic in the URL's path. Good is an answer on …/accepted with the token sent.`,
+at QoS 1 to the topic in the URL's path. An answer is good if it arrives
+on …/accepted with the token sent.`,
 		Example: `  jobgate bench --rate 20000/s --things 1000000 'http://127.0.0.1:8080/things/{thingName}/jobs/job-0/document'
   jobgate bench --rate 1000..50000/s:60s --html knee.html http://127.0.0.1:8080/doc
   jobgate bench --concurrency 64 --duration 10s http://127.0.0.1:8080/doc

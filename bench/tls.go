@@ -21,8 +21,8 @@ type tlsFlags struct {
 func (f *tlsFlags) register(set *pflag.FlagSet) {
 	set.StringVar(&f.ca, "ca-file", "", "TLS: certificates to trust instead of the system's (PEM)")
 	set.StringVar(&f.cert, "cert-file", "", "TLS: client certificate (PEM)")
-	set.StringVar(&f.key, "key-file", "", "TLS: its key (PEM)")
-	set.StringVar(&f.name, "server-name", "", "TLS: name to ask for and check, instead of the URL's host")
+	set.StringVar(&f.key, "key-file", "", "TLS: the client certificate's key (PEM)")
+	set.StringVar(&f.name, "server-name", "", "TLS: server name to send and verify, instead of the URL's host")
 	set.BoolVar(&f.insecure, "insecure", false, "TLS: do not check the target's certificate")
 	set.BoolVar(&f.resume, "tls-resume", true, "TLS: resume sessions when reconnecting, as devices with a session cache do")
 }

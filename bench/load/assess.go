@@ -73,7 +73,7 @@ func assess(res *report.Result) {
 		return
 	}
 	lag, latency := res.Lag.Percentile(99), res.Latency.Percentile(99)
-	const fix = "give it more cores, use more load machines (bench merge), or ask for a lower rate"
+	const fix = "give it more cores, use more load machines (bench merge), or use a lower rate"
 	switch {
 	case g.CPUShare >= busyShare:
 		g.Limited = fmt.Sprintf("It used %s of the CPU it may use: %s.", report.Share(g.CPUShare), fix)
