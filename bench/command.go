@@ -38,7 +38,8 @@ func runCommand(name string) *cobra.Command {
 		Long: `Plays a fleet of devices against URL and reports what they saw.
 
 By default the loop is open: requests are scheduled at --rate independently of the target, and
-latency counts from the scheduled time, so that a stall shows in full. --concurrency makes it a closed loop, which finds the highest throughput.
+latency counts from the scheduled time, so that a stall shows in full. --concurrency makes it
+a closed loop, which finds the highest throughput.
 
 {thingName} and {jobId} in the URL's path are replaced by names drawn from --things and
 --jobs. Quote a URL with $next, because the shell would expand it.

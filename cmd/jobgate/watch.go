@@ -104,7 +104,7 @@ func (f *jobsFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.endpoint, "endpoint-url", "", "`URL` of the control listener (default: that of control, on this machine)")
 	flags.StringVar(&f.region, "region", "", "`REGION` of the gateway's jobs (default: jobs.region; without a configuration file, AWS_REGION)")
 	flags.StringVar(&f.certificate.cert, "cert-file", "", "client certificate, a PEM `FILE`")
-	flags.StringVar(&f.certificate.key, "key-file", "", "its private key, a PEM `FILE`")
+	flags.StringVar(&f.certificate.key, "key-file", "", "private key of --cert-file, a PEM `FILE`")
 	flags.StringVar(&f.authorities, "ca-file", "", "certificate authorities to trust, a PEM `FILE` (default: AWS_CA_BUNDLE, else the system's)")
 }
 
