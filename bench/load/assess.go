@@ -64,7 +64,7 @@ func assess(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
 	if v := res.Verified; v != nil && v.URLs == 0 {
-		warn("nothing was verified: there is no presigned URL in the %s answers checked", humanize.Comma(v.Documents))
+		warn("nothing was verified: there is no presigned URL in the %s answers looked into", humanize.Comma(v.Documents))
 	}
 	if res.Plan.Loop == report.ClosedLoop {
 		if g.CPUShare >= busyShare {
