@@ -200,7 +200,7 @@ func (h *Handler) refuse(ctx *fasthttp.RequestCtx, x *exchange, e *Error) {
 	h.refusals.Refused(ctx, x.now, e, id)
 }
 
-// Readiness says whether the gateway is ready: every role's first attempt has ended
+// Readiness reports whether the gateway is ready: every role's first attempt has ended
 // and at least one role, if there are any, has a session that can sign.
 func (h *Handler) Readiness() Readiness {
 	r := Readiness{Ready: true}

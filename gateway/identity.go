@@ -63,7 +63,7 @@ type Auth struct {
 type Caller interface {
 	// Name is the name sent to an upstream: the thing if the caller acts for exactly one, else the caller's id.
 	Name() string
-	// ActsFor says whether the caller may make requests for thing.
+	// ActsFor reports whether the caller may make requests for thing.
 	ActsFor(thing []byte) bool
 }
 

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -25,12 +26,16 @@ func TestIdleConnectionsAreReopened(t *testing.T) {
 			}
 		}
 	})
-	p := openPlan(t, url, 20, 1500*time.Millisecond)
-	p.Connections = 20
-	res := mustRun(t, p)
-	if c := res.Counts; c.Failed != 0 || c.Reconnects < 10 {
-		t.Errorf("%d failed, %d reconnects, want none and most of %d: %v", c.Failed, c.Reconnects, c.Intended, res.Errors)
-	}
+	// On a busy machine a request may cross the target's close.
+	retryRounds(t, func() error {
+		p := openPlan(t, url, 20, 1500*time.Millisecond)
+		p.Connections = 20
+		res := mustRun(t, p)
+		if c := res.Counts; c.Failed != 0 || c.Reconnects < 10 {
+			return fmt.Errorf("%d failed, %d reconnects, want none and most of %d: %v", c.Failed, c.Reconnects, c.Intended, res.Errors)
+		}
+		return nil
+	})
 }
 
 // The error of a failed handshake is one line with one cause.

@@ -10,7 +10,7 @@ import (
 )
 
 // WriteDiff writes two results side by side, a before b, with the change of each
-// figure in percent and the differences between the two plans. It does not say whether
+// figure in percent and the differences between the two plans. It does not report whether
 // a change is noise: for that, run each side several times.
 func WriteDiff(w io.Writer, a, b *Result) error {
 	s := new(strings.Builder)
@@ -56,7 +56,7 @@ func WriteDiff(w io.Writer, a, b *Result) error {
 	return err
 }
 
-// hasLatency says whether the result has latencies of the target, not of a limited generator.
+// hasLatency reports whether the result has latencies of the target, not of a limited generator.
 func (r *Result) hasLatency() bool { return r.Generator.Limited == "" && r.Latency.Count() > 0 }
 
 // latencyCell formats one latency, or "-" if there is none.

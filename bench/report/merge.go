@@ -264,7 +264,7 @@ func (r *Result) warnOfGaps(results []*Result) {
 	}
 }
 
-// sameRun says whether r and o report the same run: two processes do not begin in the same
+// sameRun reports whether r and o report the same run: two processes do not begin in the same
 // nanosecond and then use the same CPU time for the same answers.
 func (r *Result) sameRun(o *Result) bool {
 	return !r.Started.IsZero() && r.Started.Equal(o.Started) && r.Seconds == o.Seconds && r.Counts.Good == o.Counts.Good &&

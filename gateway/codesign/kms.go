@@ -136,7 +136,7 @@ func (k *kmsKey) describe(ctx context.Context) (*kmsPublic, error) {
 	return p, nil
 }
 
-// failure returns an error that says whether KMS refused or did not answer. A refusal is
+// failure returns an error that reports whether KMS refused or did not answer. A refusal is
 // permanent until the key or the permissions change.
 func (k *kmsKey) failure(verb string, err error) error {
 	var api smithy.APIError

@@ -17,7 +17,7 @@ type Case struct {
 	Expected                   struct{ Tier string }
 }
 
-// Severe says whether the case is request smuggling.
+// Severe reports whether the case is request smuggling.
 func (c *Case) Severe() bool { return c.Expected.Tier == "Severe" }
 
 // Head is the request line and the headers, without the empty line that ends them.

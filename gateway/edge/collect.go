@@ -38,13 +38,13 @@ func (l *Listener) maintainParked(k *parking, after time.Duration) {
 	}
 }
 
-// nearConnectionLimit says whether at most an eighth of l's connections are left.
+// nearConnectionLimit reports whether at most an eighth of l's connections are left.
 func (l *Listener) nearConnectionLimit() bool {
 	most := int64(l.MaxConnections)
 	return most > 0 && l.open.Load() >= most-most/8
 }
 
-// nearMemoryLimit says whether at most an eighth of the memory limit (GOMEMLIMIT) is left.
+// nearMemoryLimit reports whether at most an eighth of the memory limit (GOMEMLIMIT) is left.
 func nearMemoryLimit() bool {
 	limit := debug.SetMemoryLimit(-1)
 	if limit == math.MaxInt64 {

@@ -340,5 +340,5 @@ func (c *Conn) handshake() error {
 	return errHandshakeFailed
 }
 
-// IsTimeout says whether err is an exceeded deadline.
+// IsTimeout reports whether err is an exceeded deadline.
 func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }

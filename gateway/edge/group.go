@@ -45,7 +45,7 @@ type Group struct {
 // Add adds m to the group.
 func (g *Group) Add(m Member) { g.members = append(g.members, m) }
 
-// Draining says whether the drain has begun.
+// Draining reports whether the drain has begun.
 func (g *Group) Draining() bool { return g.draining.Load() }
 
 // Addr returns the address of the member whose listener has this name, nil if there is none.

@@ -28,7 +28,7 @@ type Options struct {
 	WriteTimeout   time.Duration // for each piece of an answer; 0: none
 	ParkAfter      time.Duration // silence after which a connection with regular requests is parked; 0: ten seconds
 
-	// Trusted says whether a peer's PROXY protocol header (version 2) is trusted; nil: never. A trusted peer may omit the
+	// Trusted reports whether a peer's PROXY protocol header (version 2) is trusted; nil: never. A trusted peer may omit the
 	// header. Trusted must be safe for concurrent use.
 	Trusted func(netip.Addr) bool
 	// Refuse answers a connection over the limit, which is then closed. If Refuse is nil, and with TLS, the connection is

@@ -65,7 +65,7 @@ func (l *Listener) Park(wake func(net.Conn), byClose bool) {
 	go l.maintainParked(k, after)
 }
 
-// Park parks the connection if silence was the reason for Read's io.EOF, and says whether it did. During the call, other
+// Park parks the connection if silence was the reason for Read's io.EOF, and reports whether it did. During the call, other
 // goroutines may only write to the connection. If it was parked, the caller must not use it until it is woken.
 func (c *Conn) Park() bool {
 	if !c.quiet || c.provisional.Load() {
@@ -174,7 +174,7 @@ func (l *Listener) watchParked(k *parking) {
 	}
 }
 
-// parksByClose says whether Close may park a connection.
+// parksByClose reports whether Close may park a connection.
 func (l *Listener) parksByClose() bool {
 	k := l.parking.Load()
 	return k != nil && k.byClose && !k.stopped.Load()

@@ -8,7 +8,7 @@ import (
 
 // How parked connections end: idle time-out, eviction and drain; and the new connections for which they are evicted.
 
-// evict closes the connection that was parked the longest, and says whether there was one.
+// evict closes the connection that was parked the longest, and reports whether there was one.
 func (l *Listener) evict() bool {
 	k := l.parking.Load()
 	if k == nil {
@@ -41,7 +41,7 @@ func (l *Listener) evictable(k *parking) *Conn {
 	return c
 }
 
-// canEvict says whether there is a connection to evict.
+// canEvict reports whether there is a connection to evict.
 func (l *Listener) canEvict() bool {
 	k := l.parking.Load()
 	if k == nil {
@@ -146,7 +146,7 @@ const provisionalTime = 5 * time.Second
 
 func (l *Listener) reserve() int64 { return int64(min(max(l.MaxConnections/16, 1), maxProvisional)) }
 
-// room says whether to admit a new connection, and whether provisionally. open is l.open, which already counts it.
+// room reports whether to admit a new connection, and whether provisionally. open is l.open, which already counts it.
 func (l *Listener) room(open int64) (ok, provisional bool) {
 	waiting := l.provisional.Load()
 	if l.MaxConnections == 0 || open-waiting <= int64(l.MaxConnections) {
@@ -173,7 +173,7 @@ func (l *Listener) startProvisional(c *Conn) {
 	})
 }
 
-// endProvisional clears c.provisional, and says whether it was set.
+// endProvisional clears c.provisional, and reports whether it was set.
 func (c *Conn) endProvisional() bool {
 	if !c.provisional.Swap(false) {
 		return false

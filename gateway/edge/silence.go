@@ -49,7 +49,7 @@ func (w *wheel) remove(c *Conn) {
 	w.slots[c.slot] = slot
 }
 
-// check says whether c has been silent for long enough to be parked, and in how many ticks to check c again. c may serve a
+// check reports whether c has been silent for long enough to be parked, and in how many ticks to check c again. c may serve a
 // request meanwhile.
 func (w *wheel) check(c *Conn) (silent bool, again uint32) {
 	now, wait := w.now.Load(), w.wait.Load()
@@ -135,7 +135,7 @@ func (l *Listener) parkAfterTicks(ticks uint32) {
 	}
 }
 
-// interrupted says whether a read timed out before its deadline. If so, the deadline is set again for the next read: a request
+// interrupted reports whether a read timed out before its deadline. If so, the deadline is set again for the next read: a request
 // may have arrived just before the interruption.
 func (c *Conn) interrupted() bool {
 	if d := c.read.set; !d.IsZero() && !time.Now().Before(d) {
@@ -145,7 +145,7 @@ func (c *Conn) interrupted() bool {
 	return true
 }
 
-// parks says whether the connection should be parked instead of reading on.
+// parks reports whether the connection should be parked instead of reading on.
 func (c *Conn) parks() bool {
 	if c.awake || c.provisional.Load() {
 		return false

@@ -32,7 +32,7 @@ type storm struct {
 	most   atomic.Int64 // the most connections that were parked at once
 }
 
-// running says whether the storm goes on: until its end and, on a busy machine, until a connection was parked, but for at most
+// running reports whether the storm goes on: until its end and, on a busy machine, until a connection was parked, but for at most
 // a minute more.
 func (s *storm) running() bool {
 	late := time.Since(s.end)
@@ -170,7 +170,7 @@ func (c *client) answer(want string) error {
 	return nil
 }
 
-// ended says whether err is that of a connection that was closed by the server.
+// ended reports whether err is that of a connection that was closed by the server.
 func ended(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

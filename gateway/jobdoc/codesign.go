@@ -120,7 +120,7 @@ func (w *walker) codeSignPlace(k kind) *Error {
 	return nil
 }
 
-// wholeIsName says whether w.whole is the name of an object's member: a colon follows.
+// wholeIsName reports whether w.whole is the name of an object's member: a colon follows.
 func (w *walker) wholeIsName() bool {
 	r := jsontext.Reader{Doc: w.doc, Pos: w.whole.End}
 	for {
@@ -209,7 +209,7 @@ func suggestedForm(r *s3host.Resolver, url []byte) string {
 	return "; here " + CodeFile{r.RegionOf(o.endpoint, o.bucket), bucket, string(o.key), version}.String()
 }
 
-// isRegionLabel says whether s can be a region, AWS's or that of another store.
+// isRegionLabel reports whether s can be a region, AWS's or that of another store.
 func isRegionLabel(s []byte) bool {
 	for _, c := range s {
 		if !isLower(c) && !isDigit(c) && c != '-' {

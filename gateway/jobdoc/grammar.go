@@ -112,7 +112,7 @@ func notResolved(name, fix string) *Error {
 	return e
 }
 
-// isWholeValue says whether the current placeholder is a whole JSON value, with
+// isWholeValue reports whether the current placeholder is a whole JSON value, with
 // or without quotes.
 func (w *walker) isWholeValue() bool {
 	before := bytes.TrimRight(w.doc[:w.start], " \t\r\n")

@@ -24,7 +24,7 @@ func (l Local) String() string { return localNames[l] }
 // Locals is a set of local placeholders.
 type Locals uint8
 
-// Has says whether l is in the set.
+// Has reports whether l is in the set.
 func (s Locals) Has(l Local) bool { return s>>l&1 != 0 }
 
 // String lists the set: "thingName, jobId".
@@ -123,7 +123,7 @@ func valueError(format string, l Local) *Error {
 	return e
 }
 
-// isValueByte says whether c is allowed in the value of a local placeholder.
+// isValueByte reports whether c is allowed in the value of a local placeholder.
 func isValueByte(c byte) bool {
 	return isAlphanumeric(c) || c == ':' || c == '_' || c == '.' || c == '-'
 }

@@ -152,7 +152,7 @@ func (p *Policy) allows(m presigner.Method, e *s3host.Endpoint, region string, r
 	return false
 }
 
-// AllowsFile says whether the policy's downloads cover a code file.
+// AllowsFile reports whether the policy's downloads cover a code file.
 func (p *Policy) AllowsFile(f CodeFile) bool {
 	e := s3host.Endpoint{Bucket: f.Bucket}
 	return p.allows(presigner.GET, &e, f.Region, append(appendResource(nil, &e, ""), f.Key...))
@@ -183,7 +183,7 @@ func partitionOf(region string) string {
 	return name
 }
 
-// covers says whether the pattern's partition, region and account match the object's.
+// covers reports whether the pattern's partition, region and account match the object's.
 func (p *pattern) covers(where *pattern) bool {
 	return glob.Matches(p.partition, where.partition) && glob.Matches(p.region, where.region) && glob.Matches(p.account, where.account)
 }

@@ -85,7 +85,7 @@ func (o *object) read(r *s3host.Resolver, k kind, url []byte) *Error {
 
 var schemeEnd = []byte("://")
 
-// nestedBefore says whether a nested placeholder, allowed in a key only, is before
+// nestedBefore reports whether a nested placeholder, allowed in a key only, is before
 // offset end of the URL.
 func (o *object) nestedBefore(end int) bool {
 	return len(o.marks) > 0 && o.marks[0].at < end ||
@@ -145,7 +145,7 @@ func (o *object) readKey(url []byte, from int) *Error {
 	return nil
 }
 
-// dotSegment says whether a key has a segment "." or "..". S3 takes such a key
+// dotSegment reports whether a key has a segment "." or "..". S3 takes such a key
 // literally, but other stores and most HTTP clients resolve it: firmware/../secret/x
 // would escape firmware/*. The value of a local placeholder cannot form a dot segment,
 // see Values.
@@ -164,7 +164,7 @@ func (o *object) dotSegment() bool {
 	return false
 }
 
-// markedWithin says whether the value of a local placeholder goes into key[from:end].
+// markedWithin reports whether the value of a local placeholder goes into key[from:end].
 func (o *object) markedWithin(from, end int) bool {
 	for _, m := range o.marks {
 		if from <= m.at && m.at <= end {

@@ -66,13 +66,13 @@ func (t *Template) Placeholders() int { return len(t.holes) }
 // Signatures returns how many signatures of code files went into the text.
 func (t *Template) Signatures() int { return int(t.signatures) }
 
-// Signs says whether a rendering needs a signer.
+// Signs reports whether a rendering needs a signer.
 func (t *Template) Signs() bool { return len(t.holes) > 0 }
 
-// Uploads says whether one of the URLs is for PUT.
+// Uploads reports whether one of the URLs is for PUT.
 func (t *Template) Uploads() bool { return t.uploads }
 
-// PerDevice says whether renderings differ from device to device.
+// PerDevice reports whether renderings differ from device to device.
 func (t *Template) PerDevice() bool { return t.locals != 0 }
 
 // Locals returns the local placeholders that a rendering needs values for.

@@ -41,7 +41,7 @@ func cutEncodedSuffix(text []byte, c byte) ([]byte, bool) {
 	return text, false
 }
 
-// isEncoded says whether the three bytes of text are %XX for c.
+// isEncoded reports whether the three bytes of text are %XX for c.
 func isEncoded(text []byte, c byte) bool {
 	const digits = "0123456789ABCDEF"
 	return bytes.EqualFold(text, []byte{'%', digits[c>>4], digits[c&15]})

@@ -21,7 +21,7 @@ type Config struct {
 	// device's own header of that name is never forwarded.
 	IdentityHeader string
 	// Unfilled, if not nil, is called for each answer of a fill route that could not be filled. The second argument
-	// says whether the answer was forwarded.
+	// reports whether the answer was forwarded.
 	Unfilled func(Reason, bool)
 }
 

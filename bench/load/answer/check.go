@@ -50,7 +50,7 @@ func checkBody(body []byte, isJSON, deep bool) (Kind, error) {
 	return Good, nil
 }
 
-// declaresJSON says whether a Content-Type is that of a single JSON text, not of several as
+// declaresJSON reports whether a Content-Type is that of a single JSON text, not of several as
 // in application/x-ndjson.
 func declaresJSON(contentType []byte) bool {
 	media, _, _ := bytes.Cut(contentType, []byte(";"))
@@ -70,7 +70,7 @@ func (e statusError) Error() string {
 	return "the answer's status is " + strconv.Itoa(int(e)) + " " + fasthttp.StatusMessage(int(e))
 }
 
-// hasPlaceholder says whether body still has a placeholder, even if it is written with
+// hasPlaceholder reports whether body still has a placeholder, even if it is written with
 // JSON escapes or is in a document that is itself a string inside JSON. It runs at
 // the speed of a substring search and allocates only if there are such escapes.
 func hasPlaceholder(body []byte) bool {
@@ -129,7 +129,7 @@ func hex4(b []byte) (n int, ok bool) {
 	return n, true
 }
 
-// endsLikeJSON says whether a body that begins as an object, array or string ends as
+// endsLikeJSON reports whether a body that begins as an object, array or string ends as
 // one: a cheap check that it is complete.
 func endsLikeJSON(body []byte) bool {
 	body = bytes.TrimSpace(body)
@@ -148,7 +148,7 @@ func endsLikeJSON(body []byte) bool {
 	return true
 }
 
-// Shed says whether the target shed the request properly: 429 or 503, with Retry-After.
+// Shed reports whether the target shed the request properly: 429 or 503, with Retry-After.
 func Shed(resp *fasthttp.Response) bool {
 	code := resp.StatusCode()
 	return (code == fasthttp.StatusTooManyRequests || code == fasthttp.StatusServiceUnavailable) &&

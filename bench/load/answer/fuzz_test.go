@@ -20,7 +20,7 @@ func FuzzHasPlaceholder(f *testing.F) {
 	})
 }
 
-// holds says whether a decoded value has a placeholder, including in strings that contain
+// holds reports whether a decoded value has a placeholder, including in strings that contain
 // JSON.
 func holds(v any, depth int) bool {
 	switch v := v.(type) {

@@ -80,14 +80,14 @@ func (e TLSError) Error() string { return e.Err.Error() }
 
 func (e TLSError) Unwrap() error { return e.Err }
 
-// isTLS says whether err came from the handshake and is not a timeout.
+// isTLS reports whether err came from the handshake and is not a timeout.
 func isTLS(err error) bool {
 	var handshake TLSError
 	return errors.As(err, &handshake) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // ExchangeKind classifies what went wrong while sending a request or reading its
-// answer. begun says whether some bytes of the answer had arrived.
+// answer. begun reports whether some bytes of the answer had arrived.
 func ExchangeKind(err error, begun bool) Kind {
 	var netErr net.Error
 	var op *net.OpError

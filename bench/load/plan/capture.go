@@ -50,5 +50,5 @@ func lookup(body []byte, path []string) []byte {
 	return []byte(text)
 }
 
-// Captures says whether the step captures values of its answer.
+// Captures reports whether the step captures values of its answer.
 func (s *CompiledStep) Captures() bool { return len(s.capture) > 0 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// MQTT says whether the target speaks MQTT. Each connection of such a run is a separate device; the paths are topics,
+// MQTT reports whether the target speaks MQTT. Each connection of such a run is a separate device; the paths are topics,
 // and a request is answered on its topic's /accepted or /rejected.
 func (p *Plan) MQTT() bool {
 	scheme, _, _ := strings.Cut(p.URL, "://")
@@ -80,7 +80,7 @@ func (r *Request) AppendFilter(dst []byte, v *Values) []byte {
 	return append(dst, "/+"...)
 }
 
-// UsesThing says whether the topic contains the thing's name.
+// UsesThing reports whether the topic contains the thing's name.
 func (r *Request) UsesThing() bool {
 	for _, p := range r.head.parts {
 		if p.variable != "" && p.slot == slotThing {

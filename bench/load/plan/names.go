@@ -57,7 +57,7 @@ func ParseNames(prefix, text string) (Names, error) {
 	return n, nil
 }
 
-// nameByte says whether c is allowed in the name of a thing or job.
+// nameByte reports whether c is allowed in the name of a thing or job.
 func nameByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == ':' || c == '_' || c == '.' || c == '-'
 }

@@ -280,7 +280,7 @@ func (s *Step) Wait(rng *rand.Rand) time.Duration {
 	return s.Think
 }
 
-// Open says whether the plan is an open loop.
+// Open reports whether the plan is an open loop.
 func (p *Plan) Open() bool { return len(p.Stages) > 0 }
 
 // Schedule returns an open loop's arrivals, those of the warm-up, at the first rate, included.
@@ -318,7 +318,7 @@ func CheckFlow(f Flow, shared []Header) error {
 	return err
 }
 
-// Idempotent says whether the request may be sent again after its connection broke.
+// Idempotent reports whether the request may be sent again after its connection broke.
 func (s *CompiledStep) Idempotent() bool {
 	return s.Request.Method == "GET" || s.Request.Method == "HEAD"
 }

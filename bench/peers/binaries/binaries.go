@@ -77,12 +77,12 @@ func Compare(ctx context.Context, o *setup.Options) error {
 	return b.print()
 }
 
-// wanted says whether -only selects a scenario.
+// wanted reports whether -only selects a scenario.
 func (b *binaries) wanted(scenario string) bool {
 	return strings.Contains(strings.ToLower(scenario), strings.ToLower(b.Only))
 }
 
-// anyWanted says whether -only selects any of several scenarios.
+// anyWanted reports whether -only selects any of several scenarios.
 func (b *binaries) anyWanted(scenarios ...string) bool {
 	return slices.ContainsFunc(scenarios, b.wanted)
 }

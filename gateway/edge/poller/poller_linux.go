@@ -67,14 +67,14 @@ func (p *Poller) Wait(f func(fd, mark int32, ended bool)) error {
 // Close ends Wait.
 func (p *Poller) Close() { _ = p.file.Close() }
 
-// Unread says whether a socket whose peer has closed still has unread bytes. fd must be open.
+// Unread reports whether a socket whose peer has closed still has unread bytes. fd must be open.
 func Unread(fd int32) bool {
 	var b [1]byte
 	n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 	return err == nil && n > 0
 }
 
-// Writable says whether a socket accepts bytes without blocking. fd must be open.
+// Writable reports whether a socket accepts bytes without blocking. fd must be open.
 func Writable(fd int32) bool {
 	fds := []unix.PollFd{{Fd: fd, Events: unix.POLLOUT}}
 	n, err := unix.Poll(fds, 0)

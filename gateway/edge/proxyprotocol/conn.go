@@ -80,7 +80,7 @@ func (p *Conn) begin() error {
 	return p.parse(head[13], body)
 }
 
-// startsAlike says whether head is the beginning of a PROXY header, as far as it goes.
+// startsAlike reports whether head is the beginning of a PROXY header, as far as it goes.
 func startsAlike(head []byte) bool {
 	n := min(len(head), len(proxySignature))
 	return string(head[:n]) == proxySignature[:n]

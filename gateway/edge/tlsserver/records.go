@@ -2,7 +2,7 @@ package tlsserver
 
 import "net"
 
-// Records is the socket below TLS. It tracks the arriving records (RFC 8446 §5.1), because crypto/tls does not say whether it
+// Records is the socket below TLS. It tracks the arriving records (RFC 8446 §5.1), because crypto/tls does not report whether it
 // holds a partial one:
 //
 //	type (1) │ version (2) │ length (2) │ payload, of that length
@@ -40,5 +40,5 @@ func (r *Records) follow(b []byte) {
 	}
 }
 
-// Inside says whether a record has begun and not ended.
+// Inside reports whether a record has begun and not ended.
 func (r *Records) Inside() bool { return r.head > 0 || r.left > 0 }

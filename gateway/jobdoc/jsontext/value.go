@@ -8,7 +8,7 @@ import (
 // ByteOrderMark may precede a document.
 var ByteOrderMark = []byte("\uFEFF")
 
-// LooksLikeJSON says whether doc begins like a JSON document that contains strings.
+// LooksLikeJSON reports whether doc begins like a JSON document that contains strings.
 // A bare placeholder, YAML, a shell script and most other text do not.
 func LooksLikeJSON(doc []byte) bool {
 	for _, c := range bytes.TrimPrefix(doc, ByteOrderMark) {
@@ -21,7 +21,7 @@ func LooksLikeJSON(doc []byte) bool {
 	return false
 }
 
-// IsValue says whether text is a JSON value. It calls json.Valid, which allocates for
+// IsValue reports whether text is a JSON value. It calls json.Valid, which allocates for
 // invalid text, for objects, arrays and strings only.
 func IsValue(text []byte) bool {
 	text = bytes.Trim(text, " \t\r\n")
@@ -35,7 +35,7 @@ func IsValue(text []byte) bool {
 	return string(text) == "true" || string(text) == "false" || string(text) == "null" || isNumber(text)
 }
 
-// isNumber says whether text is a number as JSON writes it (RFC 8259 §6).
+// isNumber reports whether text is a number as JSON writes it (RFC 8259 §6).
 func isNumber(text []byte) bool {
 	text = bytes.TrimPrefix(text, []byte{'-'})
 	leadingZero := bytes.HasPrefix(text, []byte{'0'})

@@ -93,7 +93,7 @@ func partitionFor(s string) *partition {
 	return nil
 }
 
-// isPlaceInRegion says whether s is the end of a region's name: a word and a number.
+// isPlaceInRegion reports whether s is the end of a region's name: a word and a number.
 func isPlaceInRegion(s string) bool {
 	word, number, ok := strings.Cut(s, "-")
 	return ok && word != "" && len(word) <= 12 && strings.IndexFunc(word, func(r rune) bool { return r < 'a' || r > 'z' }) < 0 &&

@@ -218,7 +218,7 @@ func (r *Resolver) resolve(name string, https bool) (*Endpoint, error) {
 	return r.rewritten(e), nil
 }
 
-// isOwnServer says whether a host outside AWS's domains has a port, as self-hosted S3
+// isOwnServer reports whether a host outside AWS's domains has a port, as self-hosted S3
 // servers often do.
 func isOwnServer(host string) bool {
 	name, port, ok := cutLast(host, ':')
@@ -248,7 +248,7 @@ func notOfHost(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.'
 }
 
-// Rewrites says whether every URL points to presign.endpoint.
+// Rewrites reports whether every URL points to presign.endpoint.
 func (r *Resolver) Rewrites() bool { return r.rewrite != nil }
 
 // rewritten returns e, or presign.endpoint's endpoint if that is set.

@@ -14,7 +14,7 @@ type Publisher struct {
 	log    *slog.Logger
 }
 
-// NewPublisher returns a Publisher for a store; shared says whether other processes use the store too.
+// NewPublisher returns a Publisher for a store; shared reports whether other processes use the store too.
 func NewPublisher(shared bool, log *slog.Logger) *Publisher {
 	return &Publisher{shared: shared, log: log}
 }

@@ -45,7 +45,7 @@ func (r reading) exec(statements ...string) {
 	}
 }
 
-// check reads a thing's executions in both ways. pending and described say whether it must find one.
+// check reads a thing's executions in both ways. pending and described report whether it must find one.
 func (r reading) check(thing string, pending, described bool) {
 	r.Helper()
 	list, err := r.Pending(r.Context(), nil, thing)

@@ -308,7 +308,7 @@ func OtherThing() *edge.Fault {
 	return fault(http.StatusForbidden, "Forbidden", "A device may use only its own thing name.")
 }
 
-// MayOperate returns a fault if the caller may not do an operation of the control plane; changes says whether the operation
+// MayOperate returns a fault if the caller may not do an operation of the control plane; changes reports whether the operation
 // changes something.
 func (c *Caller) MayOperate(name string, changes bool) *edge.Fault {
 	if c.key.Things != "" {

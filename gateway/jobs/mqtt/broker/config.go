@@ -42,7 +42,7 @@ type Config struct {
 
 	// Notifies reports whether this gateway is the one that publishes notices; nil: it is.
 	Notifies func() bool
-	// Place records which changes devices were notified of. Followed says whether all changes before a time, on any gateway,
+	// Place records which changes devices were notified of. Followed reports whether all changes before a time, on any gateway,
 	// have been published as events. nil: a gateway that starts publishing notices does not notify devices whose last pending job
 	// was removed.
 	Place    Place
