@@ -119,7 +119,7 @@ func Of(conn net.Conn) *Conn {
 
 // Read reads into p. It returns io.EOF for a silent connection that should be parked.
 func (c *Conn) Read(p []byte) (int, error) {
-	if c.tls != nil && !c.handshaken && c.handshake() != nil {
+	if c.tls != nil && c.handshake() != nil { // servers may ignore what Handshake returned to them
 		return 0, io.EOF
 	}
 	n, err := c.readOnce(p)

@@ -9,7 +9,9 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"io"
+	"log/slog"
 	"math/big"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,6 +25,46 @@ import (
 	"jobgate/gateway/edge"
 	"jobgate/gateway/servertest"
 )
+
+// TestReadAfterFailedHandshake reads a connection whose handshake timed out. The read ends at once, whatever deadline the
+// server has set since.
+func TestReadAfterFailedHandshake(t *testing.T) {
+	t.Parallel()
+	files, _ := certificate(t, time.Now().Add(time.Hour))
+	l, err := edge.Listen(edge.Options{Name: "listen", Address: "127.0.0.1:0", TLS: &files, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	silent, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	conn, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	if err := conn.(*edge.TLSConn).Handshake(); err == nil {
+		t.Fatal("the handshake succeeded")
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(time.Hour))
+	read := make(chan error, 1)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if err != io.EOF {
+			t.Errorf("the read ends with %v, want io.EOF", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("the read goes on after a minute")
+	}
+	_ = conn.Close()
+}
 
 // certificate creates a self-signed certificate for edge.test, which is its own authority.
 func certificate(t *testing.T, ends time.Time) (files edge.TLS, pair tls.Certificate) {
