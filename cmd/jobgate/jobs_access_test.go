@@ -151,3 +151,18 @@ func TestWatch(t *testing.T) {
 		t.Errorf("an invalid --endpoint-url: %+v", r)
 	}
 }
+
+// TestJobNamesAreUsage: a name that would reach another operation is wrong usage.
+func TestJobNamesAreUsage(t *testing.T) {
+	t.Parallel()
+	f := func(want string, args ...string) {
+		t.Helper()
+		r := jobgate(t, "", testAWS, append(append([]string{"jobs"}, args...), "--endpoint-url", "http://127.0.0.1:1")...)
+		if r.code != 2 || !strings.Contains(r.err, want) {
+			t.Errorf("%q: %+v, want exit 2 and %q", args, r, want)
+		}
+	}
+	f(`jobgate: cannot use job "../things/s": a job ID has 1 to 64 characters of [a-zA-Z0-9_-]`, "delete", "../things/s", "--yes")
+	f(`invalid argument "a b" for "--job-id" flag: a job ID has 1 to 64 `, "watch", "--job-id", "a b")
+	f(`invalid argument "" for "--job-id" flag: a job ID has 1 to 64 `, "watch", "--job-id", "")
+}

@@ -84,7 +84,7 @@ and the access key, see jobgate jobs --help.`,
 	}
 	flags.add(cmd)
 	f := cmd.Flags()
-	f.StringVar(&o.JobID, "job-id", "", "only this job, an `ID`")
+	f.Var(jobscmd.JobIDFlag(&o.JobID), "job-id", "only this job, an `ID`")
 	f.BoolVar(&o.OnlyJobs, "only-jobs", false, "no changes of executions")
 	f.BoolVar(&asJSON, "json", false, "print a JSON object a line")
 	return cmd

@@ -31,7 +31,7 @@ func newCancel(o Options) *cobra.Command {
 unless --force cancels them too. The command asks for confirmation.`,
 		Example: `  jobgate jobs cancel update-1 --reason-code BAD_IMAGE --comment 'v7 does not boot'
   jobgate jobs cancel update-1 --force --yes`,
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&force, "force", false, "also cancel executions in progress, which may leave their devices in an unknown state")
@@ -64,7 +64,7 @@ func newDelete(o Options) *cobra.Command {
 job that has not ended. The command asks for confirmation.`,
 		Example: `  jobgate jobs delete update-1
   jobgate jobs delete update-1 --force --yes`,
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "delete the job even if it has not ended")
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask for confirmation")

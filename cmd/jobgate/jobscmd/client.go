@@ -128,7 +128,9 @@ func (c *Connection) request(ctx context.Context, q request) (*http.Request, err
 	if err != nil || address.Host == "" {
 		return nil, fmt.Errorf("it is not an address like http://127.0.0.1:8082; see --endpoint-url")
 	}
-	address = address.JoinPath(q.path...)
+	if address, err = join(address, q.path); err != nil {
+		return nil, err
+	}
 	address.RawQuery = q.query.Encode()
 	var body []byte
 	if q.body != nil {
@@ -149,6 +151,18 @@ func (c *Connection) request(ctx context.Context, q request) (*http.Request, err
 	}
 	err = v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(digest[:]), access.ServiceControl, c.Region, time.Now())
 	return req, err
+}
+
+// join appends segments to the path of an address, escaped, so that each stays one segment.
+func join(address *url.URL, segments []string) (*url.URL, error) {
+	escaped := make([]string, len(segments))
+	for i, s := range segments {
+		if s == "" || s == "." || s == ".." {
+			return nil, fmt.Errorf("%q cannot be a segment of the request's path", s)
+		}
+		escaped[i] = url.PathEscape(s)
+	}
+	return address.JoinPath(escaped...), nil
 }
 
 // pages requests a listing page by page, and calls each with every answer until each returns false.

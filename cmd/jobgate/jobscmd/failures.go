@@ -22,7 +22,7 @@ func newFailures(o Options) *cobra.Command {
 the device's statusDetails. The most frequent reasons precede the list.`,
 		Example: `  jobgate jobs failures update-1
   jobgate jobs failures update-1 --status FAILED --reason 'disk is full' --limit 0 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 	}
 	f := cmd.Flags()
 	f.StringVar(&status, "status", "", "only failures with this `STATUS`: FAILED, TIMED_OUT, REJECTED")

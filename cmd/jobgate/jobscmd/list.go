@@ -65,7 +65,7 @@ func newList(o Options) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&status, "status", "", "only jobs with this `STATUS`: IN_PROGRESS, SCHEDULED, COMPLETED, CANCELED, DELETION_IN_PROGRESS")
-	f.StringVar(&group, "group", "", "only jobs for the thing group of this `NAME`")
+	f.Var(&nameFlag{&group, groupName}, "group", "only jobs for the thing group of this `NAME`")
 	f.IntVar(&limit, "limit", 50, "maximum `NUMBER` of jobs; 0: all")
 	complete(cmd, "status", "IN_PROGRESS", "SCHEDULED", "COMPLETED", "CANCELED", "DELETION_IN_PROGRESS")
 	return o.command(cmd, func(r *run, _ []string) error { return r.list(status, group, &limited{limit: limit}) })

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"jobgate/gateway/jobs/wire"
 )
 
 // retryRequest is RetryJob's input.
@@ -26,17 +28,17 @@ target is a new thing group of these things, jobgate-retry-<new job>. JOB does n
 again has no effect, because the new job's ID exists already.`,
 		Example: `  jobgate jobs retry update-1 --dry-run
   jobgate jobs retry update-1 --job-id update-1-again --status FAILED --reason 'disk is full'`,
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 	}
 	f := cmd.Flags()
-	f.StringVar(&in.JobID, "job-id", "", "`ID` of the new job (default: JOB-retry)")
+	f.Var(JobIDFlag(&in.JobID), "job-id", "`ID` of the new job (default: JOB-retry)")
 	f.StringSliceVar(&in.Statuses, "status", nil, "only things with this `STATUS`: FAILED, TIMED_OUT, REJECTED; may be given more than once")
 	f.StringVar(&reason, "reason", "", "only things that reported exactly this `REASON`; \"\": no reason")
 	f.BoolVar(&in.DryRun, "dry-run", false, "print the number of things, and do nothing")
 	complete(cmd, "status", failed...)
 	return o.command(cmd, func(r *run, args []string) error {
 		if in.JobID == "" {
-			in.JobID = args[0][:min(len(args[0]), maxJobID-len(retrySuffix))] + retrySuffix
+			in.JobID = args[0][:min(len(args[0]), wire.MaxJobID-len(retrySuffix))] + retrySuffix
 		}
 		if cmd.Flags().Changed("reason") {
 			in.Reason = &reason
@@ -45,11 +47,8 @@ again has no effect, because the new job's ID exists already.`,
 	})
 }
 
-// retrySuffix is appended to a job's ID for the default ID of its retry, which has at most maxJobID characters.
-const (
-	retrySuffix = "-retry"
-	maxJobID    = 64
-)
+// retrySuffix is appended to a job's ID, cut if necessary, for the default ID of its retry.
+const retrySuffix = "-retry"
 
 func (r *run) retry(job string, in *retryRequest) error {
 	var made struct {

@@ -25,7 +25,7 @@ off.`,
 		Example: `  jobgate jobs show update-1 --follow
   jobgate jobs show update-1 --follow --exit-status && echo done
   jobgate jobs show update-1 --json`,
-		Args: cobra.ExactArgs(1),
+		Args: oneJob,
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "follow the job until it has ended")
