@@ -1,0 +1,82 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"jobgate/cmd/jobgate/cli"
+	"jobgate/gateway/jobs/engine"
+	"jobgate/gateway/jobs/postgres"
+)
+
+func newCopy() *cobra.Command {
+	from := endpoint{names: postgres.Names{URL: "--from", PasswordFile: "--from-password-file"}}
+	to := endpoint{names: postgres.Names{URL: "--to", PasswordFile: "--to-password-file"}}
+	cmd := &cobra.Command{
+		Use:   "copy --from STORE --to STORE",
+		Short: "Move all jobs, things and secrets to another store",
+		Long: `Copies a jobs store into an empty one. Each may be a file or a database.
+
+The source is fenced first. From then on, gateways that use a database answer changes with 503, and still answer reads. A
+file must not be open, and no gateway opens it afterwards. The fence remains until jobgate store unfence removes it.
+To resume an interrupted copy, run the same command again. Gateways refuse a store whose copy is incomplete.`,
+		Example: `  jobgate store copy --from ./jobgate.db --to postgres://jobgate@db/jobgate?sslmode=verify-full --to-password-file /run/secrets/db
+  jobgate store copy --from postgres://jobgate@db/jobgate --to ./jobgate.db`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if from.store == "" || to.store == "" {
+				return cli.Usage(cmd, errors.New("--from and --to are required"))
+			}
+			return copyStore(cmd.Context(), from, to, cmd.OutOrStdout())
+		},
+	}
+	cmd.Flags().StringVar(&from.store, "from", "", "`STORE` to copy: a file, or postgres://user@host/database")
+	cmd.Flags().StringVar(&to.store, "to", "", "`STORE` to fill; it must be empty")
+	cmd.Flags().StringVar(&from.password, "from-password-file", "", "`FILE` with the password of --from")
+	cmd.Flags().StringVar(&to.password, "to-password-file", "", "`FILE` with the password of --to")
+	return cmd
+}
+
+func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) {
+	log := slog.New(slog.DiscardHandler)
+	source, err := openCopier(ctx, from, openExisting, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	target, err := openCopier(ctx, to, openCreate, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	name := from.store
+	if !isDatabase(name) {
+		if name, err = filepath.Abs(name); err != nil {
+			return err
+		}
+	}
+	if err := source.Fence(ctx, true); err != nil {
+		return fmt.Errorf("cannot fence %s: %w", from.store, err)
+	}
+	_, _ = fmt.Fprintf(w, "%s accepts no more changes\n", from.store)
+	rows := 0
+	err = engine.Copy(ctx, source, target, name, func(_ string, n int) { rows += n })
+	if errors.Is(err, engine.ErrNotEmpty) {
+		return errors.Join(fmt.Errorf("cannot copy into %s: %w; name an empty store", to.store, err), source.Fence(ctx, false))
+	}
+	if err != nil {
+		return fmt.Errorf("%w; run the command again to resume, or jobgate store unfence --store %s to abandon the copy", err, from.store)
+	}
+	report, err := target.Check(ctx)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w, "copied %d rows to %s\n", rows, to.store)
+	return printReport(w, &report)
+}
