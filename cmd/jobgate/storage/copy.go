@@ -23,8 +23,9 @@ func newCopy() *cobra.Command {
 		Short: "Move all jobs, things and secrets to another store",
 		Long: `Copies a jobs store into an empty one. Each may be a file or a database.
 
-The source is fenced first. From then on, gateways that use a database answer changes with 503, and still answer reads. A
-file must not be open, and no gateway opens it afterwards. The fence remains until jobgate store unfence removes it.
+The target is checked first. If it has other rows, the command fails and the source is as it was. Then the source is fenced.
+From then on, gateways that use a database answer changes with 503, and still answer reads. A file must not be open, and no
+gateway opens it afterwards. The fence remains until jobgate store unfence removes it.
 To resume an interrupted copy, run the same command again. Gateways refuse a store whose copy is incomplete.`,
 		Example: `  jobgate store copy --from ./jobgate.db --to postgres://jobgate@db/jobgate?sslmode=verify-full --to-password-file /run/secrets/db
   jobgate store copy --from postgres://jobgate@db/jobgate --to ./jobgate.db`,
@@ -61,15 +62,19 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 			return err
 		}
 	}
+	if _, err := engine.Begun(ctx, target, name); err != nil {
+		if errors.Is(err, engine.ErrNotEmpty) {
+			err = fmt.Errorf("%w; name an empty store", err)
+		}
+		return fmt.Errorf("cannot copy into %s: %w; %s is as it was", to.store, err, from.store)
+	}
+	// Only store unfence lifts the fence again. This run cannot know whether an earlier one has completed a copy that is in use.
 	if err := source.Fence(ctx, true); err != nil {
-		return fmt.Errorf("cannot fence %s: %w", from.store, err)
+		return fmt.Errorf("cannot fence %s: %w; if it stays fenced, jobgate store unfence --store %s abandons the copy", from.store, err, from.store)
 	}
 	_, _ = fmt.Fprintf(w, "%s accepts no more changes\n", from.store)
 	rows := 0
 	err = engine.Copy(ctx, source, target, name, func(_ string, n int) { rows += n })
-	if errors.Is(err, engine.ErrNotEmpty) {
-		return errors.Join(fmt.Errorf("cannot copy into %s: %w; name an empty store", to.store, err), source.Fence(ctx, false))
-	}
 	if err != nil {
 		return fmt.Errorf("%w; run the command again to resume, or jobgate store unfence --store %s to abandon the copy", err, from.store)
 	}

@@ -127,14 +127,8 @@ const copied = 2000
 // source's name. The source must be fenced. done is called after each part; it may be nil.
 func Copy(ctx context.Context, from, to Copier, source string, done func(table string, rows int)) error {
 	marks := map[string][]any{}
-	begun, err := copyMarks(ctx, to, source, marks)
-	if err != nil {
+	if _, err := begun(ctx, to, source, marks); err != nil {
 		return err
-	}
-	if !begun {
-		if err := isEmpty(ctx, to); err != nil {
-			return err
-		}
 	}
 	for i := range Tables {
 		t := &Tables[i]
@@ -143,6 +137,20 @@ func Copy(ctx context.Context, from, to Copier, source string, done func(table s
 		}
 	}
 	return to.Finish(ctx, CopySpace)
+}
+
+// Begun reports whether a store holds a part of a copy of source. If it holds anything else, Begun returns an error, which is
+// ErrNotEmpty if no copy into the store is incomplete.
+func Begun(ctx context.Context, to Copier, source string) (bool, error) {
+	return begun(ctx, to, source, map[string][]any{})
+}
+
+func begun(ctx context.Context, to Copier, source string, marks map[string][]any) (bool, error) {
+	begun, err := copyMarks(ctx, to, source, marks)
+	if err == nil && !begun {
+		err = isEmpty(ctx, to)
+	}
+	return begun, err
 }
 
 // copyMarks reads the progress of an earlier copy.
