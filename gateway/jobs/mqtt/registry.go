@@ -26,8 +26,8 @@ func (r *registry) shard(thing string) *shard {
 	return &r.shards[h%uint32(len(r.shards))]
 }
 
-// attach attaches a client id's session to c: the old one if there is one and clean is false. It returns the session's
-// previous connection, and false if the thing has too many sessions.
+// attach attaches a client id's session to c. The old one is resumed if there is one and clean is false, unless it ends with
+// its connection, which c takes over. It returns the previous connection, and false if the thing has too many sessions.
 func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry uint32, now time.Time) (resumed bool, before *conn, ok bool) {
 	sh := r.shard(thing)
 	sh.mu.Lock()
@@ -50,7 +50,7 @@ func (r *registry) attach(c *conn, thing, clientID string, clean bool, expiry ui
 		if before = known.conn; before == nil {
 			r.offline.Add(-1)
 		}
-		if clean {
+		if clean || known.expiry == 0 { // 3.1.1 [MQTT-3.1.2-6], 5 §3.1.4
 			known.conn = nil
 			list[at] = s
 		} else {

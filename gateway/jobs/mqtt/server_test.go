@@ -145,17 +145,19 @@ func TestCoalescing(t *testing.T) {
 	c.quiet()
 }
 
+// persistent asks for a session that outlives its connection.
+func persistent(m *packet.Connect) {
+	m.Clean = false
+	if m.Version == packet.V5 {
+		m.Properties.SetNumber(packet.SessionExpiry, 300)
+	}
+}
+
 // TestResume: changes during a disconnection give one notice at the reconnect, of the latest state.
 func TestResume(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
 		f.things("a")
-		persistent := func(m *packet.Connect) {
-			m.Clean = false
-			if v == packet.V5 {
-				m.Properties.SetNumber(packet.SessionExpiry, 300)
-			}
-		}
 		c := f.connect(v, "a", persistent)
 		if c.ack.SessionPresent {
 			t.Fatal("there is a session before the first connection")
@@ -191,7 +193,6 @@ func TestResume(t *testing.T) {
 func TestUnacknowledgedIsSentAgain(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
-	persistent := func(m *packet.Connect) { m.Clean = false }
 	c := f.connect(packet.V311, "a", persistent)
 	c.subscribe(1, "notify-next")
 	f.create("one", "a")
@@ -208,7 +209,6 @@ func TestTakeover(t *testing.T) {
 	both(t, func(t *testing.T, v packet.Version) {
 		f := newFixture(t, nil)
 		f.things("a")
-		persistent := func(m *packet.Connect) { m.Clean = false }
 		old := f.connect(v, "a", persistent)
 		old.subscribe(1, "notify-next")
 		c := f.connect(v, "a", persistent)
@@ -223,14 +223,42 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
+// TestTakeoverEndsSession: a session that ends with its connection also ends when that is taken over. Its subscriptions end
+// with it.
+func TestTakeoverEndsSession(t *testing.T) {
+	both(t, func(t *testing.T, v packet.Version) {
+		f := newFixture(t, nil)
+		f.things("a")
+		ending := map[string]func(*packet.Connect){"clean": nil}
+		if v == packet.V5 {
+			ending["not clean, session expiry 0"] = func(m *packet.Connect) { m.Clean = false }
+		}
+		for name, edit := range ending {
+			old := f.connect(v, "a", edit)
+			old.subscribe(1, "notify-next")
+			c := f.connect(v, "a", persistent)
+			if c.ack.SessionPresent {
+				t.Errorf("%s: the session was resumed", name)
+			}
+			old.ends(packet.SessionTakenOver)
+			f.create("one", "a")
+			c.quiet()
+			f.ok(f.DeleteJob(bg, time.Now(), jobs.DeleteJobRequest{ID: "one", Force: true}))
+			c.subscribe(1, "notify-next")
+			again := f.connect(v, "a", persistent) // c's own session outlives it
+			if !again.ack.SessionPresent {
+				t.Errorf("%s: the session that followed was not resumed", name)
+			}
+			c.ends(packet.SessionTakenOver)
+			_ = f.connect(v, "a", nil).Close()
+		}
+	})
+}
+
 // TestThingDeleted: the thing's connection ends, and its session is dropped.
 func TestThingDeleted(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a", "b")
-	persistent := func(m *packet.Connect) {
-		m.Clean = false
-		m.Properties.SetNumber(packet.SessionExpiry, 300)
-	}
 	a, b := f.connect(packet.V5, "a", persistent), f.connect(packet.V5, "b", nil)
 	f.ok(f.DeleteThing(bg, time.Now(), "a", 0))
 	a.ends(packet.NotAuthorized)
@@ -292,7 +320,6 @@ func longText(n int) string {
 func TestUnacknowledgedAndUndone(t *testing.T) {
 	f := newFixture(t, nil)
 	f.things("a")
-	persistent := func(m *packet.Connect) { m.Clean = false }
 	c := f.connect(packet.V311, "a", persistent)
 	c.subscribe(1, "notify-next")
 	f.create("one", "a")
