@@ -47,6 +47,9 @@ func (c *conn) disconnected(p packet.Packet) error {
 		s := c.session
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.conn != c {
+			return errBye // the session is another connection's
+		}
 		asked := d.Properties.Number(packet.SessionExpiry, 0)
 		if s.expiry == 0 && asked > 0 { // 5 §3.14.2.2.2
 			return &packet.Error{Reason: packet.ProtocolError, Text: "the session expiry was 0 in CONNECT and cannot be raised in DISCONNECT"}

@@ -255,6 +255,30 @@ func TestTakeoverEndsSession(t *testing.T) {
 	})
 }
 
+// TestExpiryInDisconnect: a DISCONNECT may change the session's expiry, but not raise it from 0.
+func TestExpiryInDisconnect(t *testing.T) {
+	f := newFixture(t, nil)
+	f.things("a")
+	g := func(expiry uint32, edit func(*packet.Connect), ends packet.Reason, kept bool) {
+		t.Helper()
+		c := f.connect(packet.V5, "a", edit)
+		var d packet.Disconnect
+		d.Properties.SetNumber(packet.SessionExpiry, expiry)
+		c.send(packet.AppendDisconnect(nil, c.v, &d))
+		c.ends(ends)
+		c = f.connect(packet.V5, "a", persistent)
+		if c.ack.SessionPresent != kept {
+			t.Errorf("expiry %d: session present is %v", expiry, c.ack.SessionPresent)
+		}
+		_ = c.Close()
+	}
+	g(300, persistent, 0, true)
+	g(600, persistent, 0, true)
+	g(0, persistent, 0, false)
+	g(0, nil, 0, false)
+	g(300, nil, packet.ProtocolError, false)
+}
+
 // TestThingDeleted: the thing's connection ends, and its session is dropped.
 func TestThingDeleted(t *testing.T) {
 	f := newFixture(t, nil)

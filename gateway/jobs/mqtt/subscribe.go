@@ -20,7 +20,7 @@ func (c *conn) subscribe(p packet.Packet, w *writer) error {
 	s.mu.Lock()
 	if s.conn != c {
 		s.mu.Unlock()
-		return &packet.Error{Reason: packet.SessionTakenOver, Text: "the session was taken over"}
+		return errTakenOver
 	}
 	for one, ok := m.Next(); ok; one, ok = m.Next() {
 		reason := c.grant(&one)
@@ -38,6 +38,9 @@ func (c *conn) subscribe(p packet.Packet, w *writer) error {
 	w.more()
 	return w.err
 }
+
+// errTakenOver ends a connection whose client id has a newer one.
+var errTakenOver = &packet.Error{Reason: packet.SessionTakenOver, Text: "the session was taken over"}
 
 // grant handles one subscription. c.session.mu is held.
 func (c *conn) grant(one *packet.Subscription) packet.Reason {
@@ -69,6 +72,9 @@ func (c *conn) unsubscribe(p packet.Packet, w *writer) error {
 	s := c.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.conn != c {
+		return errTakenOver
+	}
 	for one, ok := m.Next(); ok; one, ok = m.Next() {
 		reason := packet.NoSubscriptionExisted
 		if dispatch.OwnFilter(dispatch.DefaultPrefix, s.thing, one.Filter) && s.unsubscribe(c.afterThing(one.Filter)) {
