@@ -64,7 +64,6 @@ type Conn struct {
 	lingers    bool
 	handshaken bool        // the handshake was done, or failed
 	ownWrite   atomic.Bool // the server has set a write Deadline
-	closed     atomic.Bool
 
 	provisional atomic.Bool // beyond the limit, see Accept
 }
@@ -73,36 +72,44 @@ type Conn struct {
 type State int32
 
 // A connection is Fresh until the first byte of a request arrives, Active while a request is read and answered, and Idle
-// between requests.
+// between requests. Close makes it closed, for good.
 const (
 	Fresh State = iota
 	Active
 	Idle
+	closed
 )
 
-// SetState sets the connection's state. Servers call it once per change, like their ConnState hooks, from the connection's
-// goroutine.
+// SetState sets the connection's state, unless it is closed. Servers call it once per change, like their ConnState hooks,
+// from the connection's goroutine. Another goroutine may close the connection meanwhile.
 func (c *Conn) SetState(s State) {
 	switch w := &c.listener.wheel; s {
 	case Idle:
 		c.idleSince.Store(w.now.Load())
 	case Active:
 		w.recordRequest(c)
-	case Fresh:
+	case Fresh, closed:
 	}
-	before := State(c.state.Swap(int32(s)))
-	if before == s {
+	before := State(c.state.Load())
+	if before == s || before == closed || !c.state.CompareAndSwap(int32(before), int32(s)) { // it fails only if Close came first
 		return
 	}
-	if before == Fresh {
-		c.listener.fresh.Add(-1)
-	}
-	switch {
-	case s == Active:
+	if s == Active {
 		c.pace, c.awake = pace{}, false
-		c.listener.active.Add(1)
-	case before == Active:
-		c.listener.active.Add(-1)
+	}
+	c.listener.changed(before, s)
+}
+
+// changed counts a change of a connection's state.
+func (l *Listener) changed(before, after State) {
+	if before == Fresh {
+		l.fresh.Add(-1)
+	}
+	switch Active {
+	case before:
+		l.active.Add(-1)
+	case after:
+		l.active.Add(1)
 	}
 }
 
@@ -190,7 +197,7 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 		if c.awake { // the idle time began before the connection was parked
 			return nil
 		}
-	case Fresh:
+	case Fresh, closed:
 	}
 	c.read.wanted = t
 	return nil
@@ -223,13 +230,14 @@ func (c *Conn) Close() error {
 	if c.listener.parksByClose() && c.Park() {
 		return nil
 	}
-	if c.closed.Swap(true) {
+	before := State(c.state.Swap(int32(closed)))
+	if before == closed {
 		return net.ErrClosed
 	}
 	c.endProvisional()
 	c.listener.unparkToClose(c)
 	defer c.listener.remove(c)
-	c.uncount()
+	c.listener.changed(before, closed)
 	if !c.lingers {
 		return c.Conn.Close()
 	}
@@ -255,17 +263,6 @@ func (c *Conn) closeAtOnce() {
 		c.Conn = c.sock
 	}
 	_ = c.Close()
-}
-
-// uncount removes the connection from the counts of states.
-func (c *Conn) uncount() {
-	switch State(c.state.Load()) {
-	case Fresh:
-		c.listener.fresh.Add(-1)
-	case Active:
-		c.listener.active.Add(-1)
-	case Idle:
-	}
 }
 
 // Limits on what a client may still send while a connection lingers. Beyond them the connection is reset.

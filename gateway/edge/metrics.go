@@ -95,7 +95,7 @@ func (m *Metrics) Collect(metrics chan<- prometheus.Metric) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, l := range m.listeners {
-		fresh, active := l.fresh.Load(), l.active.Load()
+		fresh, active := l.fresh.Load(), max(0, l.active.Load()) // a Close may be counted before the SetState that preceded it
 		parked := int64(l.parked())
 		idle := max(0, l.open.Load()-fresh-active-parked) // the four counts are read one after another
 		for state, n := range map[string]int64{"fresh": fresh, "active": active, "idle": idle, "parked": parked} {

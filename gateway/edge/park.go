@@ -89,7 +89,7 @@ func (l *Listener) park(c *Conn, fd int32) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k := l.parking.Load()
-	if k.stopped.Load() || c.closed.Load() {
+	if k.stopped.Load() || State(c.state.Load()) == closed {
 		return false
 	}
 	for int(fd) >= len(k.byFD) {

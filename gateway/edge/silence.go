@@ -57,7 +57,7 @@ func (w *wheel) check(c *Conn) (silent bool, again uint32) {
 		wait = min(wait, soonTicks)
 	}
 	switch State(c.state.Load()) {
-	case Fresh:
+	case Fresh, closed:
 		return false, freshTicks
 	case Active:
 		return false, max(wait, 1)
