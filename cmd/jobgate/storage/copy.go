@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,7 @@ func newCopy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "copy --from STORE --to STORE",
 		Short: "Move all jobs, things and secrets to another store",
-		Long: `Copies a jobs store into an empty one. Each may be a file or a database.
+		Long: `Copies a jobs store into another one, which must be empty. Each may be a file or a database.
 
 The target is checked first. If it has other rows, the command fails and the source is as it was. Then the source is fenced.
 From then on, gateways that use a database answer changes with 503, and still answer reads. A file must not be open, and no
@@ -45,6 +46,9 @@ To resume an interrupted copy, run the same command again. Gateways refuse a sto
 }
 
 func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) {
+	if sameFile(from.store, to.store) {
+		return fmt.Errorf("%w: %s and %s are one file", errSame, from.store, to.store)
+	}
 	log := slog.New(slog.DiscardHandler)
 	source, err := openCopier(ctx, from, openExisting, log)
 	if err != nil {
@@ -56,6 +60,9 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 		return err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
+	if err := checkDatabases(ctx, source, target); err != nil {
+		return err
+	}
 	name := from.store
 	if !isDatabase(name) {
 		if name, err = filepath.Abs(name); err != nil {
@@ -84,4 +91,39 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 	}
 	_, _ = fmt.Fprintf(w, "copied %d rows to %s\n", rows, to.store)
 	return printReport(w, &report)
+}
+
+// errSame reports that a store would be copied to itself.
+var errSame = errors.New("cannot copy a store to itself")
+
+// sameFile reports whether two names are those of one file.
+func sameFile(a, b string) bool {
+	if isDatabase(a) || isDatabase(b) {
+		return false
+	}
+	x, err := os.Stat(a)
+	if err != nil {
+		return false // opening it reports the error
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// checkDatabases returns an error if two stores are in one database: a fence is for the whole database, and ends the
+// connections of both.
+func checkDatabases(ctx context.Context, source, target engine.Copier) error {
+	a, ok := source.(*postgres.Engine)
+	b, both := target.(*postgres.Engine)
+	if !ok || !both {
+		return nil
+	}
+	from, err := a.Database(ctx)
+	if err != nil {
+		return err
+	}
+	to, err := b.Database(ctx)
+	if err == nil && from == to {
+		err = fmt.Errorf("%w: --from and --to are one database; the target must be another database; another schema is not enough", errSame)
+	}
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -183,4 +184,38 @@ func TestCopyResumes(t *testing.T) {
 			t.Errorf("check: %v\n%s", err, out)
 		}
 	})
+}
+
+// TestCopySameFile: a file is not copied to itself, under any of its names.
+func TestCopySameFile(t *testing.T) {
+	file := fill(t, newFile(t), "a")
+	link, hard := newFile(t), newFile(t)
+	must(t, os.Symlink(file, link))
+	must(t, os.Link(file, hard))
+	for _, to := range []string{file, filepath.Dir(file) + "/./jobs.db", link, hard} {
+		refused(t, file, to, "cannot copy a store to itself")
+		refused(t, to, file, "cannot copy a store to itself")
+	}
+	must(t, os.Remove(hard))
+	checkFenced(t, file, false)
+}
+
+// TestCopySameDatabase: a database is not copied to itself under another address, or to another schema of itself, which the
+// fence would close too. No session ends.
+func TestCopySameDatabase(t *testing.T) {
+	url := pgtest.New(t)
+	use(t, url, func(engine.Copier) {}) // empty: no row gives the target away
+	session, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	defer func() { _ = session.Close(context.Background()) }()
+	_, err = session.Exec(t.Context(), "CREATE SCHEMA other")
+	must(t, err)
+	for _, to := range []string{
+		url, strings.Replace(url, "127.0.0.1", "localhost", 1), strings.Replace(url, "postgres://", "postgresql://", 1) + "&application_name=x", url + "&search_path=other",
+	} {
+		refused(t, url, to, "cannot copy a store to itself")
+	}
+	must(t, session.Ping(t.Context()))
+	checkFenced(t, url, false)
+	copyOK(t, url, pgtest.New(t)) // to another database of the same server
 }

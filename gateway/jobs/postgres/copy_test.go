@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -276,5 +277,34 @@ func TestFenceRoles(t *testing.T) {
 	must(t, mover.Fence(t.Context(), true))
 	if err := other.Ping(t.Context()); err == nil {
 		t.Error("another role's session outlived the fence")
+	}
+}
+
+// TestFenceDatabase: Database is the same for all addresses of a database, and differs between databases, even of servers that
+// are copies of each other.
+func TestFenceDatabase(t *testing.T) {
+	identify := func(url string) string {
+		e, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+		must(t, err)
+		defer func() { _ = e.Close() }()
+		id, err := e.Database(t.Context())
+		must(t, err)
+		return id
+	}
+	server, err := pgtest.Start(os.TempDir(), true)
+	pgtest.Require(t, err)
+	t.Cleanup(server.Remove)
+	copied, err := pgtest.Start(os.TempDir(), true)
+	pgtest.Require(t, err)
+	t.Cleanup(copied.Remove)
+	url := server.Database(t, "a")
+	id := identify(url)
+	if got := identify(url + "&application_name=x&timezone=Asia/Tokyo"); got != id {
+		t.Errorf("the database is %q under one address and %q under another", id, got)
+	}
+	for _, other := range []string{server.Database(t, "b"), copied.Database(t, "a")} { // a has the same oid on both servers
+		if got := identify(other); got == id {
+			t.Errorf("%s and %s are both %q", url, other, id)
+		}
 	}
 }

@@ -30,6 +30,14 @@ func (e *Engine) Fence(ctx context.Context, on bool) error {
 	})
 }
 
+// Database identifies the database, whatever its address is. Two running servers differ even if one is a copy of the other.
+func (e *Engine) Database(ctx context.Context) (id string, err error) {
+	err = e.call(ctx, "database", func(ctx context.Context) error {
+		return e.work.QueryRow(ctx, "SELECT concat_ws('-', "+serverOf+", extract(epoch FROM pg_postmaster_start_time()), oid) FROM pg_database WHERE datname = current_database()").Scan(&id)
+	})
+	return id, err
+}
+
 const insufficientPrivilege = "42501"
 
 // setReadOnly sets whether transactions on new connections are read-only.
