@@ -27,7 +27,9 @@ func newCopy() *cobra.Command {
 The target is checked first. If it has other rows, the command fails and the source is as it was. Then the source is fenced.
 From then on, gateways that use a database answer changes with 503, and still answer reads. A file must not be open, and no
 gateway opens it afterwards. The fence remains until jobgate store unfence removes it.
-To resume an interrupted copy, run the same command again. Gateways refuse a store whose copy is incomplete.`,
+
+To resume an interrupted copy, run the same command again. If the fence was lifted in between, the source may have changed,
+and the copy must begin again with an empty store. Gateways refuse a store whose copy is incomplete.`,
 		Example: `  jobgate store copy --from ./jobgate.db --to postgres://jobgate@db/jobgate?sslmode=verify-full --to-password-file /run/secrets/db
   jobgate store copy --from postgres://jobgate@db/jobgate --to ./jobgate.db`,
 		Args: cobra.NoArgs,
@@ -69,10 +71,7 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 			return err
 		}
 	}
-	if _, err := engine.Begun(ctx, target, name); err != nil {
-		if errors.Is(err, engine.ErrNotEmpty) {
-			err = fmt.Errorf("%w; name an empty store", err)
-		}
+	if err := checkTarget(ctx, source, target, name); err != nil {
 		return fmt.Errorf("cannot copy into %s: %w; %s is as it was", to.store, err, from.store)
 	}
 	// Only store unfence lifts the fence again. This run cannot know whether an earlier one has completed a copy that is in use.
@@ -91,6 +90,22 @@ func copyStore(ctx context.Context, from, to endpoint, w io.Writer) (err error) 
 	}
 	_, _ = fmt.Fprintf(w, "copied %d rows to %s\n", rows, to.store)
 	return printReport(w, &report)
+}
+
+// checkTarget returns an error unless a copy from source, whose name is name, can begin or resume.
+func checkTarget(ctx context.Context, source, target engine.Copier, name string) error {
+	begun, err := engine.Begun(ctx, target, name)
+	if errors.Is(err, engine.ErrNotEmpty) {
+		return fmt.Errorf("%w; name an empty store", err)
+	}
+	if err != nil || !begun {
+		return err
+	}
+	fenced, err := source.Fenced(ctx)
+	if err == nil && !fenced {
+		err = fmt.Errorf("it holds a part of %s, which may have changed since its fence was lifted; name an empty store", name)
+	}
+	return err
 }
 
 // errSame reports that a store would be copied to itself.

@@ -80,22 +80,22 @@ func fill(t *testing.T, at, thing string) string {
 
 func newFile(t *testing.T) string { return filepath.Join(t.TempDir(), "jobs.db") }
 
-// checkFenced checks whether a store takes changes: a file by its mark, a database by its answer.
+// checkFenced checks whether a store has a fence and, if it is a database, takes no changes.
 func checkFenced(t *testing.T, at string, want bool) {
 	t.Helper()
 	use(t, at, func(e engine.Copier) {
-		got := false
-		if file, ok := e.(*sqlite.Store); ok {
-			var err error
-			got, err = file.Fenced(t.Context())
-			must(t, err)
-		} else {
-			got = errors.Is(e.Update(t.Context(), engine.Work{Rows: 1}, func(tx engine.Tx) error {
-				return tx.PutValues([]engine.Value{{Space: "test", Key: "k", Value: []byte("v")}})
-			}), engine.ErrUnavailable)
+		got, err := e.Fenced(t.Context())
+		if err != nil || got != want {
+			t.Errorf("%s: fenced is %t, %v, want %t", at, got, err, want)
 		}
-		if got != want {
-			t.Errorf("%s: fenced is %t, want %t", at, got, want)
+		if _, file := e.(*sqlite.Store); file {
+			return
+		}
+		err = e.Update(t.Context(), engine.Work{Rows: 1}, func(tx engine.Tx) error {
+			return tx.PutValues([]engine.Value{{Space: "test", Key: "k", Value: []byte("v")}})
+		})
+		if errors.Is(err, engine.ErrUnavailable) != want {
+			t.Errorf("%s: a change: %v, fenced should be %t", at, err, want)
 		}
 	})
 }
@@ -218,4 +218,19 @@ func TestCopySameDatabase(t *testing.T) {
 	must(t, session.Ping(t.Context()))
 	checkFenced(t, url, false)
 	copyOK(t, url, pgtest.New(t)) // to another database of the same server
+}
+
+// TestCopyAfterUnfence: a copy does not resume once its source may have changed.
+func TestCopyAfterUnfence(t *testing.T) {
+	onEach(t, func(t *testing.T, create func(t *testing.T) string) {
+		from, to := fill(t, create(t), "a"), newFile(t)
+		halt(t, from, to, from)
+		if out, err := store(t, "unfence", "--store", from); err != nil {
+			t.Fatalf("unfence: %v\n%s", err, out)
+		}
+		fill(t, from, "b")
+		refused(t, from, to, "may have changed since its fence was lifted")
+		checkFenced(t, from, false)
+		copyOK(t, from, newFile(t))
+	})
 }

@@ -87,6 +87,8 @@ type Copier interface {
 	Engine
 	// Fence makes the store read-only for all handles, at once and permanently, until it is lifted.
 	Fence(ctx context.Context, on bool) error
+	// Fenced reports whether the store has a fence.
+	Fenced(ctx context.Context) (bool, error)
 	// Export returns up to limit rows of a table, ordered by key, after a key (nil: from the first).
 	Export(ctx context.Context, t *Table, after []any, limit int) (rows [][]any, err error)
 	// Import adds rows, and stores mark in the same transaction.

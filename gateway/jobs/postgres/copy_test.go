@@ -219,7 +219,15 @@ func TestFence(t *testing.T) {
 	mover, err := postgres.Open(t.Context(), postgres.Options{URL: url})
 	must(t, err)
 	defer func() { _ = mover.Close() }()
+	fenced := func(e *postgres.Engine, want bool) {
+		t.Helper()
+		if got, err := e.Fenced(t.Context()); err != nil || got != want {
+			t.Errorf("fenced is %t, %v, want %t", got, err, want)
+		}
+	}
+	fenced(mover, false)
 	must(t, mover.Fence(t.Context(), true))
+	fenced(mover, true)
 	for range 5 {
 		if err := put(); !errors.Is(err, engine.ErrUnavailable) {
 			t.Errorf("a change while fenced: %v", err)
@@ -232,6 +240,7 @@ func TestFence(t *testing.T) {
 	must(t, err)
 	defer func() { _ = lifter.Close() }()
 	must(t, lifter.Fence(t.Context(), false))
+	fenced(lifter, false)
 	deadline := time.Now().Add(5 * time.Second)
 	for err = put(); err != nil && time.Now().Before(deadline); err = put() {
 		time.Sleep(50 * time.Millisecond)
@@ -277,6 +286,34 @@ func TestFenceRoles(t *testing.T) {
 	must(t, mover.Fence(t.Context(), true))
 	if err := other.Ping(t.Context()); err == nil {
 		t.Error("another role's session outlived the fence")
+	}
+}
+
+// TestFenceOneRole: where the role does not own the database, the fence is for the role only.
+func TestFenceOneRole(t *testing.T) {
+	url := pgtest.New(t)
+	admin, err := pgx.Connect(t.Context(), url)
+	must(t, err)
+	name := `"Mover` + admin.Config().Database + `"`
+	_, err = admin.Exec(t.Context(), "CREATE ROLE "+name+" LOGIN; GRANT ALL ON SCHEMA public TO "+name)
+	must(t, err)
+	must(t, admin.Close(t.Context()))
+	open := func(url string) *postgres.Engine {
+		e, err := postgres.Open(t.Context(), postgres.Options{URL: url})
+		must(t, err)
+		t.Cleanup(func() { _ = e.Close() })
+		return e
+	}
+	mover := open(strings.Replace(url, "postgres@", strings.Trim(name, `"`)+"@", 1))
+	for _, want := range []bool{true, false} {
+		must(t, mover.Fence(t.Context(), want))
+		if got, err := mover.Fenced(t.Context()); err != nil || got != want {
+			t.Errorf("fenced is %t, %v, want %t", got, err, want)
+		}
+	}
+	must(t, mover.Fence(t.Context(), true))
+	if got, err := open(url).Fenced(t.Context()); err != nil || got {
+		t.Errorf("for another role, fenced is %t, %v", got, err)
 	}
 }
 

@@ -30,6 +30,16 @@ func (e *Engine) Fence(ctx context.Context, on bool) error {
 	})
 }
 
+// Fenced implements engine.Copier. It looks for the setting that Fence makes: earlier connections do not have its value.
+func (e *Engine) Fenced(ctx context.Context) (fenced bool, err error) {
+	err = e.call(ctx, "fenced", func(ctx context.Context) error {
+		return e.work.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) one
+			WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()) AND (setrole = 0 OR setrole = (SELECT oid FROM pg_roles WHERE rolname = current_user))
+			AND one = 'default_transaction_read_only=on')`).Scan(&fenced)
+	})
+	return fenced, err
+}
+
 // Database identifies the database, whatever its address is. Two running servers differ even if one is a copy of the other.
 func (e *Engine) Database(ctx context.Context) (id string, err error) {
 	err = e.call(ctx, "database", func(ctx context.Context) error {

@@ -26,7 +26,7 @@ func (s *Store) Fence(ctx context.Context, on bool) error {
 	})
 }
 
-// Fenced reports whether the store was moved to another database.
+// Fenced implements engine.Copier.
 func (s *Store) Fenced(ctx context.Context) (fence bool, err error) {
 	err = s.change(ctx, s.sets, nil, func(t *tx) error {
 		_, fence, err = value(t.conn, "SELECT value FROM meta WHERE name = ?", fenced)
