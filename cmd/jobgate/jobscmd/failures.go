@@ -14,7 +14,7 @@ var failed = []string{"FAILED", "TIMED_OUT", "REJECTED"}
 
 func newFailures(o Options) *cobra.Command {
 	var status, reason string
-	var limit int
+	part := &limited{limit: defaultLimit}
 	cmd := &cobra.Command{
 		Use:   "failures JOB [flags]",
 		Short: "List a job's failures, with the reasons that devices gave",
@@ -27,10 +27,9 @@ the device's statusDetails. The most frequent reasons precede the list.`,
 	f := cmd.Flags()
 	f.StringVar(&status, "status", "", "only failures with this `STATUS`: FAILED, TIMED_OUT, REJECTED")
 	f.StringVar(&reason, "reason", "", "only failures with exactly this `REASON`; \"\": without a reason")
-	f.IntVar(&limit, "limit", 50, "maximum `NUMBER` of things; 0: all")
+	f.Var((*limitFlag)(&part.limit), "limit", "maximum `NUMBER` of things; 0: all")
 	complete(cmd, "status", failed...)
 	return o.command(cmd, func(r *run, args []string) error {
-		part := &limited{limit: limit}
 		q := request{
 			what: "list the failures of job " + strconv.Quote(args[0]), method: http.MethodGet,
 			path: []string{"-", "jobs", args[0], "failures"}, query: part.query(),

@@ -232,6 +232,19 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestNegativeNumbers: a limit or an interval below 0 is refused, not taken for the default.
+func TestNegativeNumbers(t *testing.T) {
+	s := newSite(t)
+	s.job("j", 1, 1)
+	for _, args := range [][]string{{"list"}, {"failures", "j"}} {
+		for _, limit := range []string{"-1", "-5", "x", ""} {
+			s.fails(operator, `invalid argument "`+limit+`" for "--limit" flag: a limit is a number of at least 0; 0 means all`, append(args, "--limit", limit)...)
+		}
+		s.ok(append(args, "--limit", "0", "--json"), "{")
+	}
+	s.fails(operator, `invalid argument "-1s" for "--interval" flag: an interval is a time of at least 0s`, "show", "j", "--interval", "-1s")
+}
+
 func TestRetry(t *testing.T) {
 	s := newSite(t)
 	s.job("update-1", 5, 3)

@@ -2,6 +2,7 @@ package jobscmd
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -9,8 +10,30 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// maxPage is the maximum number of entries in a page of a listing.
-const maxPage = 250
+// maxPage is the maximum number of entries in a page of a listing. defaultLimit is how many entries are shown by default.
+const (
+	maxPage      = 250
+	defaultLimit = 50
+)
+
+// limitFlag is the value of --limit: a number that is not negative.
+type limitFlag int
+
+// String implements pflag.Value.
+func (f *limitFlag) String() string { return strconv.Itoa(int(*f)) }
+
+// Type implements pflag.Value.
+func (f *limitFlag) Type() string { return "int" }
+
+// Set implements pflag.Value.
+func (f *limitFlag) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return errors.New("a limit is a number of at least 0; 0 means all")
+	}
+	*f = limitFlag(n)
+	return nil
+}
 
 // limited takes the first limit entries of a listing, or all if limit is 0.
 type limited struct{ limit, taken int }
@@ -55,7 +78,7 @@ func listed[E any](r *run, part *limited, page []json.RawMessage, row func(*E) [
 
 func newList(o Options) *cobra.Command {
 	var status, group string
-	var limit int
+	part := &limited{limit: defaultLimit}
 	cmd := &cobra.Command{
 		Use:   "list [flags]",
 		Short: "List jobs, the newest first",
@@ -66,9 +89,9 @@ func newList(o Options) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&status, "status", "", "only jobs with this `STATUS`: IN_PROGRESS, SCHEDULED, COMPLETED, CANCELED, DELETION_IN_PROGRESS")
 	f.Var(&nameFlag{&group, groupName}, "group", "only jobs for the thing group of this `NAME`")
-	f.IntVar(&limit, "limit", 50, "maximum `NUMBER` of jobs; 0: all")
+	f.Var((*limitFlag)(&part.limit), "limit", "maximum `NUMBER` of jobs; 0: all")
 	complete(cmd, "status", "IN_PROGRESS", "SCHEDULED", "COMPLETED", "CANCELED", "DELETION_IN_PROGRESS")
-	return o.command(cmd, func(r *run, _ []string) error { return r.list(status, group, &limited{limit: limit}) })
+	return o.command(cmd, func(r *run, _ []string) error { return r.list(status, group, part) })
 }
 
 // complete registers the completions of a flag's value.

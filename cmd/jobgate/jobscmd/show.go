@@ -29,7 +29,7 @@ off.`,
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "follow the job until it has ended")
-	flags.DurationVar(&f.every, "interval", 0, "`TIME` between requests with --follow (default 1s on a terminal, else 5s)")
+	flags.Var((*intervalFlag)(&f.every), "interval", "`TIME` between requests with --follow (default 1s on a terminal, else 5s)")
 	flags.BoolVar(&exitStatus, "exit-status", false, "exit with 1 if the job was canceled or executions failed")
 	return o.command(cmd, func(r *run, args []string) error {
 		f.run, f.id = r, args[0]
@@ -47,6 +47,30 @@ off.`,
 		}
 		return err
 	})
+}
+
+// intervalFlag is the value of --interval: a time that is not negative.
+type intervalFlag time.Duration
+
+// String implements pflag.Value. "" keeps the default, which depends on the terminal, out of the help.
+func (f *intervalFlag) String() string {
+	if *f == 0 {
+		return ""
+	}
+	return time.Duration(*f).String()
+}
+
+// Type implements pflag.Value.
+func (f *intervalFlag) Type() string { return "duration" }
+
+// Set implements pflag.Value.
+func (f *intervalFlag) Set(text string) error {
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return errors.New("an interval is a time of at least 0s, such as 500ms; 0s means the default")
+	}
+	*f = intervalFlag(d)
+	return nil
 }
 
 // described is DescribeJob's answer.
