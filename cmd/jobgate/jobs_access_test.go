@@ -95,7 +95,7 @@ func TestJobsReload(t *testing.T) {
 
 var generatedKey = regexp.MustCompile(`AWS_ACCESS_KEY_ID=(\S+) AWS_SECRET_ACCESS_KEY=(\S+) `)
 
-// TestWatch follows a job with the access key that a gateway without a keys file generates and prints.
+// TestWatch follows jobs with the access key that a gateway without a keys file generates and prints.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := newJobsSite(t)
@@ -139,6 +139,12 @@ func TestWatch(t *testing.T) {
 	one.Signal(syscall.SIGINT)
 	if code := one.Wait(); code != 0 {
 		t.Errorf("exit %d", code)
+	}
+	follow := startDaemon(t, env, "jobs", "show", "other", "--follow", "--exit-status", "--endpoint-url", url)
+	awaitText(t, follow.Out.String, " other IN_PROGRESS QUEUED=1\n")
+	follow.Signal(syscall.SIGTERM)
+	if code := follow.Wait(); code != 1 || !strings.Contains(follow.Log.String(), `jobgate: job "other" has not ended: IN_PROGRESS QUEUED=1`) {
+		t.Errorf("show --follow --exit-status: exit %d %s", code, follow.Log)
 	}
 	s.stop()
 	if code := all.Wait(); code != 1 || !strings.Contains(all.Log.String(), "jobgate: jobs: the event stream has ended\n") {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -120,13 +121,27 @@ func (r *run) confirm(yes bool, what, job string, consequences func(counts) stri
 		return err
 	}
 	_, _ = fmt.Fprintf(r.cmd.ErrOrStderr(), "%s (%s) at %s?\n%s [y/N] ", strings.ToUpper(what[:1])+what[1:], d.Job.Status, r.Endpoint, consequences(d.counts()))
-	answer, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil {
+	return r.answer(in)
+}
+
+// answer reads the operator's answer, until the command is interrupted. It returns errDeclined unless it is yes.
+func (r *run) answer(in io.Reader) error {
+	answers := make(chan string, 1)
+	go func() {
+		answer, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil {
+			answer = "" // cut short
+		}
+		answers <- answer
+	}()
+	select {
+	case <-r.ctx.Done():
+		return errDeclined
+	case answer := <-answers:
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			return nil
+		}
 		return errDeclined
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	return errDeclined
 }

@@ -72,6 +72,9 @@ func (c *Connection) call(ctx context.Context, q request, answer any) (json.RawM
 	if err == nil && len(text) > 0 && answer != nil {
 		err = json.Unmarshal(text, answer)
 	}
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot %s at %s: %w%s", q.what, c.Endpoint, err, c.hint(err))
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// errInterrupted ends a command that SIGINT or SIGTERM interrupted.
+var errInterrupted = errors.New("interrupted before the answer")
+
 // Options are the functions that the program provides.
 type Options struct {
 	// Connect adds the connection flags to a command. The returned function reads them when the command runs.
@@ -47,11 +50,7 @@ func (o Options) command(cmd *cobra.Command, do func(r *run, args []string) erro
 		if err != nil {
 			return err
 		}
-		err = do(&run{connection, ctx, cmd, *asJSON}, args)
-		if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-			return nil // Ctrl-C ends --follow
-		}
-		return err
+		return do(&run{connection, ctx, cmd, *asJSON}, args)
 	}
 	return cmd
 }

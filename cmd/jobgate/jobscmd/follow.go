@@ -25,7 +25,8 @@ type follower struct {
 	shown   string   // the job's status in the last line
 }
 
-// follow shows the job until it ends, and returns its final state.
+// follow shows the job until it ends, and returns its final state. If it is interrupted, it returns the last known state and
+// errInterrupted.
 func (f *follower) follow(d *described) (*described, error) {
 	out, _ := f.cmd.OutOrStdout().(*os.File)
 	onTerminal := !f.asJSON && out != nil && isatty.IsTerminal(out.Fd()) && os.Getenv("TERM") != "dumb"
@@ -36,7 +37,7 @@ func (f *follower) follow(d *described) (*described, error) {
 	}
 	history, err := f.history(f.id)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	for _, one := range history {
 		f.add(one)
@@ -50,9 +51,9 @@ func (f *follower) follow(d *described) (*described, error) {
 
 // each polls the job and calls show, until the job ends. It calls onError with the first error of consecutive failed polls.
 func (f *follower) each(d *described, show func(*described, pace) error, onError func(error)) (*described, error) {
-	pause := f.every
+	pause, polled := f.every, true
 	for {
-		if d != nil {
+		if polled {
 			f.add(sample{time.Now(), d.counts()})
 			if err := show(d, f.pace()); err != nil {
 				return d, err
@@ -65,23 +66,23 @@ func (f *follower) each(d *described, show func(*described, pace) error, onError
 		select {
 		case <-f.ctx.Done():
 			timer.Stop()
-			return d, f.ctx.Err()
+			return d, errInterrupted
 		case <-timer.C:
 		}
 		next, err := f.describe(f.id)
 		var refused *apiError
 		switch {
 		case err == nil:
-			d, pause = next, f.every
-		case f.ctx.Err() != nil:
-			return d, f.ctx.Err()
+			d, polled, pause = next, true, f.every
+		case errors.Is(err, errInterrupted):
+			return d, err
 		case errors.As(err, &refused) && refused.status < 500: // deleted, or the key was revoked
 			return d, err
 		default:
 			if pause == f.every {
 				onError(err)
 			}
-			d, pause = nil, min(2*pause, max(maxRetryPause, f.every))
+			polled, pause = false, min(2*pause, max(maxRetryPause, f.every))
 		}
 	}
 }

@@ -30,7 +30,7 @@ off.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "follow the job until it has ended")
 	flags.Var((*intervalFlag)(&f.every), "interval", "`TIME` between requests with --follow (default 1s on a terminal, else 5s)")
-	flags.BoolVar(&exitStatus, "exit-status", false, "exit with 1 if the job was canceled or executions failed")
+	flags.BoolVar(&exitStatus, "exit-status", false, "exit with 1 if the job was canceled, executions failed, or it has not ended")
 	return o.command(cmd, func(r *run, args []string) error {
 		f.run, f.id = r, args[0]
 		d, err := r.describe(args[0])
@@ -38,7 +38,9 @@ off.`,
 			return err
 		}
 		if follow {
-			d, err = f.follow(d)
+			if d, err = f.follow(d); errors.Is(err, errInterrupted) {
+				err = nil // the usual end of --follow
+			}
 		} else {
 			err = r.show(d)
 		}
@@ -131,7 +133,7 @@ func (d *described) verdict() error {
 	case n.failed() > 0:
 		return fmt.Errorf("job %q failed on %s; see jobgate jobs failures %s", d.Job.ID, things(n.failed()), d.Job.ID)
 	case !d.over():
-		return fmt.Errorf("job %q has not ended: %s", d.Job.ID, n)
+		return fmt.Errorf("job %q has not ended: %s", d.Job.ID, strings.TrimSpace(d.Job.Status+" "+n.String()))
 	}
 	return nil
 }
