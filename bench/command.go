@@ -112,14 +112,8 @@ func verdict(res *report.Result) error {
 	if v := res.Verified; v != nil && v.Failed > 0 {
 		return fmt.Errorf("%w: %d of %d URLs; the first: %s", ErrVerify, v.Failed, v.URLs, v.Example)
 	}
-	if res.Interrupted && res.Counts.Good+res.Counts.Failed == 0 {
-		return nil // interrupted before the first answer
-	}
 	if res.Counts.Good == 0 {
 		return errors.New("bench: no good answer")
-	}
-	if res.Interrupted {
-		return nil // possibly interrupted before any URL was verified
 	}
 	if v := res.Verified; v != nil && v.URLs > 0 && v.Opened+v.Signatures+v.Skipped == 0 {
 		return fmt.Errorf("%w: nothing was verified: of %d presigned URLs in %d answers none was opened and none is signed with a key given", ErrVerify, v.URLs, v.Documents)

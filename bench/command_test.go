@@ -223,18 +223,21 @@ func TestRefusedInput(t *testing.T) {
 	f("not a report of this version", "merge", keys)
 }
 
-// An interrupted run fails if it had answers and none was good.
+// An interrupted run fails if no answer was good, or if nothing was verified that should have been.
 func TestVerdictOfInterrupted(t *testing.T) {
-	f := func(good, failed int64, want bool) {
+	f := func(good, failed int64, verified *report.Verified, want bool) {
 		t.Helper()
-		res := &report.Result{Interrupted: true, Counts: report.Counts{Good: good, Failed: failed}}
+		res := &report.Result{Interrupted: true, Counts: report.Counts{Good: good, Failed: failed}, Verified: verified}
 		if err := verdict(res); (err != nil) != want {
-			t.Errorf("interrupted after %d good and %d failed: %v", good, failed, err)
+			t.Errorf("interrupted after %d good and %d failed, %+v: %v", good, failed, verified, err)
 		}
 	}
-	f(0, 0, false)
-	f(0, 5, true)
-	f(1, 5, false)
+	f(0, 0, nil, true)
+	f(0, 5, nil, true)
+	f(1, 5, nil, false)
+	f(1, 0, &report.Verified{Documents: 1, URLs: 2}, true)
+	f(1, 0, &report.Verified{Documents: 1, URLs: 2, Opened: 1}, false)
+	f(1, 0, &report.Verified{}, false)
 }
 
 // Reports and errors do not show a URL's query or user info, which may be secret.
