@@ -119,7 +119,7 @@ func TestVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	contains(t, out, "warning: nothing was verified: there is no presigned URL in the 1 answers looked into")
+	contains(t, out, "warning: nothing was verified: there is no presigned URL in the 1 answer looked into")
 }
 
 // A store may ignore Range and answer with the whole object (RFC 9110 §14.2): the URL counts as opened.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"jobgate/bench/report"
 )
@@ -64,7 +65,7 @@ func assess(res *report.Result) {
 	g := &res.Generator
 	warn := func(format string, args ...any) { res.Warnings = append(res.Warnings, fmt.Sprintf(format, args...)) }
 	if v := res.Verified; v != nil && v.URLs == 0 {
-		warn("nothing was verified: there is no presigned URL in the %s answers looked into", humanize.Comma(v.Documents))
+		warn("nothing was verified: there is no presigned URL in the %s %s looked into", humanize.Comma(v.Documents), english.PluralWord(int(v.Documents), "answer", ""))
 	}
 	if res.Plan.Loop == report.ClosedLoop {
 		if g.CPUShare >= busyShare {

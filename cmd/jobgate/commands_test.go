@@ -136,6 +136,7 @@ func TestCheck(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	good := gatetest.WriteFile(t, folder, "good.yaml", "listen: 127.0.0.1:0\nupstream: [http://127.0.0.1:9]\n")
+	one := gatetest.WriteFile(t, folder, "one.yaml", "listen: 127.0.0.1:0\nroles: {r: {arn: 'arn:aws:iam::123456789012:role/r'}}\nroutes: [{path: /x, document: 's3://docs/x', role: r}]\n")
 	bad := gatetest.WriteFile(t, folder, "bad.yaml", "listen: 127.0.0.1:0\nupstreams: [http://127.0.0.1:9]\npresign: {expires: 8d}\n")
 	document := gatetest.WriteFile(t, folder, "job.json", testDocument)
 	broken := gatetest.WriteFile(t, folder, "broken.json", "{\n \"a\": \"${aws:iot:nothing}\"\n}")
@@ -148,6 +149,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	f(0, "good.yaml: ok (0 routes, 0 roles)\n", "", "--config", good)
+	f(0, "one.yaml: ok (1 route, 1 role)\n", "", "--config", one)
 	f(0, "", "", "--quiet", "--config", good)
 	f(1, "", "bad.yaml:2:1: upstreams: is not a known key; did you mean \"upstream\"?\nbad.yaml:3:20: presign.expires: \"8d\" is out of range; allowed: 60s..7d\n", "--config", bad)
 	f(0, "job.json: ok (2 placeholders, different for each device)\n", "", "--parameter", "channel=x", document)

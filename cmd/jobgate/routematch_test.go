@@ -37,10 +37,10 @@ func TestCheckAsServed(t *testing.T) {
 		return "${aws:iot:s3-presigned-url-v2:https://s3.eu-west-1.amazonaws.com/" + bucket + "/k}"
 	}
 	const notMaps = "job.json:1:2: Not allowed to presign GET arn:aws:s3:::maps/k: no pattern of roles.firmware.allow matches: ${aws:iot:s3-presigned-url-v2:https://s3.eu-west-1.amazonaws.com/maps/k}; as /things/{thingName}/jobs/{jobId}/document serves it\n"
-	f(0, "job.json: ok (1 placeholders)\n", "job.json", `"`+object("firmware")+`"`)
+	f(0, "job.json: ok (1 placeholder)\n", "job.json", `"`+object("firmware")+`"`)
 	f(1, notMaps, "job.json", `"`+object("maps")+`"`)
-	f(0, "job.json: ok (1 placeholders)\n", "job.json", `"`+object("maps")+`"`, "--role", "maps")
-	f(0, "tiles.txt: ok (1 placeholders)\n", "tiles.txt", object("maps"))
+	f(0, "job.json: ok (1 placeholder)\n", "job.json", `"`+object("maps")+`"`, "--role", "maps")
+	f(0, "tiles.txt: ok (1 placeholder)\n", "tiles.txt", object("maps"))
 	f(0, "job.json: ok (0 placeholders)\n", "job.json", `"${aws:iot:parameter:channel}"`)
 	f(0, "tiles.txt: ok (0 placeholders)\n", "tiles.txt", `${aws:iot:parameter:zoom}`)
 	r := jobgate(t, "", testAWS, "check", "-q", "--config", configuration, gatetest.WriteFile(t, folder, "tiles.txt", "${aws:iot:parameter:channel}"))

@@ -42,18 +42,21 @@ unless --force cancels them too. The command asks for confirmation.`,
 	return o.command(cmd, func(r *run, args []string) error {
 		job := args[0]
 		what := "cancel job " + strconv.Quote(job)
-		err := r.confirm(yes, what, job, func(n counts) string {
-			inProgress := "continue"
-			if force {
-				inProgress = "are canceled too"
-			}
-			return fmt.Sprintf("%s queued executions are canceled; %s in progress %s. This cannot be undone.", humanize.Comma(n["QUEUED"]), humanize.Comma(n["IN_PROGRESS"]), inProgress)
-		})
+		err := r.confirm(yes, what, job, func(n counts) string { return cancels(n, force) })
 		if err != nil {
 			return err
 		}
 		return r.change(request{what: what, method: http.MethodPut, path: []string{"jobs", job, "cancel"}, query: forced(force), body: in}, "Job "+job+" is canceled.")
 	})
+}
+
+// cancels describes what canceling a job does to its executions.
+func cancels(n counts, force bool) string {
+	leaves := "leaves "
+	if force {
+		leaves = ""
+	}
+	return fmt.Sprintf("This cancels %s and %s%s in progress. It cannot be undone.", number(n["QUEUED"], "queued execution"), leaves, humanize.Comma(n["IN_PROGRESS"]))
 }
 
 func newDelete(o Options) *cobra.Command {
@@ -72,14 +75,17 @@ job that has not ended. The command asks for confirmation.`,
 	return o.command(cmd, func(r *run, args []string) error {
 		job := args[0]
 		what := "delete job " + strconv.Quote(job)
-		err := r.confirm(yes, what, job, func(n counts) string {
-			return fmt.Sprintf("%s executions are deleted with it, %s of them pending. This cannot be undone.", humanize.Comma(n.total()), humanize.Comma(n.pending()))
-		})
+		err := r.confirm(yes, what, job, deletes)
 		if err != nil {
 			return err
 		}
 		return r.change(request{what: what, method: http.MethodDelete, path: []string{"jobs", job}, query: forced(force)}, "Job "+job+" is being deleted.")
 	})
+}
+
+// deletes describes what deleting a job does to its executions.
+func deletes(n counts) string {
+	return fmt.Sprintf("This deletes %s (%s pending) with the job. It cannot be undone.", number(n.total(), "execution"), humanize.Comma(n.pending()))
 }
 
 func forced(force bool) url.Values {

@@ -87,6 +87,11 @@ func TestWords(t *testing.T) {
 		}
 	}
 	f(things(1), "1 thing")
+	f(things(0), "0 things")
+	f(cancels(counts{"QUEUED": 1, "IN_PROGRESS": 1}, false), "This cancels 1 queued execution and leaves 1 in progress. It cannot be undone.")
+	f(cancels(counts{"QUEUED": 2000, "IN_PROGRESS": 1}, true), "This cancels 2,000 queued executions and 1 in progress. It cannot be undone.")
+	f(deletes(counts{"QUEUED": 1}), "This deletes 1 execution (1 pending) with the job. It cannot be undone.")
+	f(deletes(counts{"FAILED": 2}), "This deletes 2 executions (0 pending) with the job. It cannot be undone.")
 	f(span(59*time.Second), "59 s")
 	f(span(10*time.Minute), "10 min")
 	f(span(3*time.Hour), "3.0 h")

@@ -65,11 +65,14 @@ func (e epoch) String() string {
 }
 
 // things formats a number of things.
-func things(n int64) string {
-	if n == 1 {
-		return "1 thing"
+func things(n int64) string { return number(n, "thing") }
+
+// number formats a number of what noun names.
+func number(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
 	}
-	return humanize.Comma(n) + " things"
+	return humanize.Comma(n) + " " + noun
 }
 
 // span formats a rounded duration.

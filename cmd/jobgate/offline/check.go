@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
 
 	"jobgate/cmd/jobgate/awsenv"
@@ -113,7 +114,7 @@ func (c *checker) configuration(flags *cli.ConfigFlags, documents bool) (*config
 		}
 	}
 	if o.Path != "" {
-		c.ok("%s: ok (%d routes, %d roles)", o.Path, len(loaded.Routes), len(loaded.Roles))
+		c.ok("%s: ok (%s, %s)", o.Path, english.Plural(len(loaded.Routes), "route", ""), english.Plural(len(loaded.Roles), "role", ""))
 	}
 	return loaded, nil
 }
@@ -265,7 +266,7 @@ func (c *checker) document(name string, all []variant) {
 	if template.PerDevice() {
 		device = ", different for each device"
 	}
-	c.ok("%s: ok (%d placeholders%s%s)", name, template.Placeholders()+template.Signatures(), uploads, device)
+	c.ok("%s: ok (%s%s%s)", name, english.Plural(template.Placeholders()+template.Signatures(), "placeholder", ""), uploads, device)
 }
 
 // lint prints warnings about likely mistakes.
