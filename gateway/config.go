@@ -50,8 +50,8 @@ type Config struct {
 type Gate interface {
 	Admit() bool // of every request
 	Alert() bool // long work takes turns
-	Turn() bool
-	EndTurn() // after each Turn that returned true
+	Turn() (began time.Time, ok bool)
+	EndTurn(began time.Time) // after each Turn that returned true
 }
 
 // Route is one entry of routes.

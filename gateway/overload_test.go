@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"jobgate/gateway"
 )
@@ -17,15 +18,16 @@ type overloadedGate struct {
 
 func (g *overloadedGate) Admit() bool { return g.admits }
 func (g *overloadedGate) Alert() bool { return true }
-func (g *overloadedGate) EndTurn()    { g.taken.Add(-1) }
 
-func (g *overloadedGate) Turn() bool {
+func (g *overloadedGate) Turn() (began time.Time, ok bool) {
 	g.requested.Add(1)
 	if g.turns {
 		g.taken.Add(1)
 	}
-	return g.turns
+	return time.Time{}, g.turns
 }
+
+func (g *overloadedGate) EndTurn(time.Time) { g.taken.Add(-1) }
 
 // shed returns how many requests were rejected for a reason.
 func (g *testGateway) shed(reason string) float64 {

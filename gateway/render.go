@@ -51,11 +51,12 @@ func (h *Handler) sign(dst []byte, m signing.Rendering, o *signing.Order) ([]byt
 	if h.overload == nil || m.Copied() || !h.overload.Alert() {
 		return h.signing.AppendTo(dst, m, o)
 	}
-	if !h.overload.Turn() {
+	began, ok := h.overload.Turn()
+	if !ok {
 		h.counters.ShedOverload.Inc()
 		return dst, errOverload
 	}
-	defer h.overload.EndTurn()
+	defer h.overload.EndTurn(began)
 	return h.signing.AppendTo(dst, m, o)
 }
 

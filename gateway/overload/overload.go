@@ -63,10 +63,10 @@ func (g *Gate) Alert() bool { return g.alert.Load() && g.turns != nil }
 
 // Turn waits until a processor is free for an admitted request's work. It returns false if the wait would be too long.
 // Otherwise call EndTurn after the work. Use it only during Alert, for work that does not block.
-func (g *Gate) Turn() bool { return g.turns.take() }
+func (g *Gate) Turn() (began time.Time, ok bool) { return g.turns.take() }
 
 // EndTurn ends a turn and lets the next request work.
-func (g *Gate) EndTurn() { g.turns.give() }
+func (g *Gate) EndTurn(began time.Time) { g.turns.give(began) }
 
 // Measuring intervals. A measurement costs the work of one or two requests, so the short interval is used only when needed.
 const (

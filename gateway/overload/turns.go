@@ -8,10 +8,14 @@ import (
 )
 
 const (
-	// maxWait is the longest wait for a turn. A request that would wait longer is rejected.
-	maxWait = 25 * time.Millisecond
+	// maxWait is the longest work of requests that wait for each processor; waiting for it takes up to twice as long, as the
+	// processors also reject requests. A request that would have to wait for more is rejected. A small crowd may wait for
+	// crowdWait: it is no overload, and comes about whenever other processes take the processors for a while.
+	maxWait    = 12 * time.Millisecond
+	crowdWait  = 4 * maxWait
+	smallCrowd = crowd / 2
 
-	// pause is the amount of work started between two polls of the sockets.
+	// pause is the work that each processor gets between two polls of the sockets.
 	pause = time.Millisecond
 
 	// initialEstimate is the initial estimate of one request's work. A new measurement has the weight 1/smoothing in the
@@ -42,10 +46,7 @@ type turns struct {
 	closed   bool
 	refused  int64 // since the last call of takeRefused
 
-	each    time.Duration // estimated time per request, measured while others wait
-	begun   time.Time     // when the last batch was admitted
-	batch   int           // size of the last batch
-	crowded bool          // requests still waited after it
+	each time.Duration // estimated work of a request
 }
 
 // turn is a waiting request.
@@ -68,31 +69,40 @@ func newTurns() (*turns, error) {
 }
 
 // take waits for a turn and reports whether the request got one. If so, call give after the work.
-func (t *turns) take() bool {
+// It returns when the turn began.
+func (t *turns) take() (began time.Time, ok bool) {
 	t.mu.Lock()
 	switch {
 	case t.closed:
 		t.running++
 		t.mu.Unlock()
-		return true
+		return time.Now(), true
 	case t.n >= t.room():
 		t.refused++
 		t.mu.Unlock()
-		return false
+		return time.Time{}, false
 	}
 	own := pool.Get().(*turn)
 	t.push(own)
 	t.next()
 	<-own.ready
 	pool.Put(own)
-	return true
+	return time.Now(), true
 }
 
 // give ends a turn.
-func (t *turns) give() {
+func (t *turns) give(began time.Time) {
+	worked := time.Since(began)
 	t.mu.Lock()
+	t.learn(worked)
 	t.running--
 	t.next()
+}
+
+// learn adds one request's work to the estimate. A request that another process interrupts seems to work for long, so it
+// counts as twice the estimate at most. mu is held.
+func (t *turns) learn(worked time.Duration) {
+	t.each = max(time.Microsecond, t.each+(min(worked, 2*t.each)-t.each)/smoothing)
 }
 
 // next signals that more requests may work, if processors are free. It unlocks mu.
@@ -106,7 +116,10 @@ func (t *turns) next() {
 }
 
 // room returns the largest number of waiting requests.
-func (t *turns) room() int { return max(2*t.processors, int(maxWait/t.each)) }
+func (t *turns) room() int {
+	served := func(in time.Duration) int { return t.processors * int(in/t.each) }
+	return max(2*t.processors, served(maxWait), min(smallCrowd, served(crowdWait)))
+}
 
 // run admits requests until close.
 func (t *turns) run() {
@@ -117,23 +130,17 @@ func (t *turns) run() {
 			return
 		}
 		t.mu.Lock()
-		t.admit(time.Now())
+		t.admit()
 		t.mu.Unlock()
 	}
 }
 
 // admit admits as many requests as fit in pause. mu is held.
-func (t *turns) admit(now time.Time) {
+func (t *turns) admit() {
 	t.signaled = false
-	if t.crowded && t.batch > 0 {
-		t.each = max(time.Microsecond, t.each+(now.Sub(t.begun)/time.Duration(t.batch)-t.each)/smoothing)
-	}
-	t.begun, t.batch = now, 0
-	for most := max(t.processors, int(pause/t.each)); t.n > 0 && t.running < most; t.batch++ {
-		t.running++
+	for most := t.processors * max(1, int(pause/t.each)); t.n > 0 && t.running < most; t.running++ {
 		t.pop().ready <- struct{}{}
 	}
-	t.crowded = t.n > 0
 }
 
 // close admits all waiting and future requests.

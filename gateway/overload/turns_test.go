@@ -35,28 +35,28 @@ func (t *turns) await(n int) {
 // TestTurns checks that one request works, the queue fills up to its limit, and further requests are rejected at once.
 func TestTurns(t *testing.T) {
 	all := newTestTurns(t)
-	if !all.take() {
+	if _, ok := all.take(); !ok {
 		t.Fatal("the first request got no turn")
 	}
 	room := all.room()
-	if want := int(maxWait / initialEstimate); room != want {
+	if want := min(smallCrowd, int(crowdWait/initialEstimate)); room != want {
 		t.Fatalf("the queue has room for %d, want %d", room, want)
 	}
 	var waited sync.WaitGroup
 	var worked atomic.Int64
 	for range room {
 		waited.Go(func() {
-			if !all.take() {
+			if _, ok := all.take(); !ok {
 				t.Error("a request got no turn although the queue had room")
 				return
 			}
 			worked.Add(1)
-			all.give()
+			all.give(time.Now())
 		})
 	}
 	all.await(room)
 	for range 3 {
-		if all.take() {
+		if _, ok := all.take(); ok {
 			t.Fatal("a request got a turn although the queue was full")
 		}
 	}
@@ -69,15 +69,15 @@ func TestTurns(t *testing.T) {
 	if worked.Load() > 0 {
 		t.Fatal("a second request works while the processor is busy")
 	}
-	all.give()
+	all.give(time.Now())
 	waited.Wait()
 	if n := worked.Load(); n != int64(room) {
 		t.Errorf("%d of %d have worked", n, room)
 	}
-	if !all.take() {
+	if _, ok := all.take(); !ok {
 		t.Error("a request got no turn although none works")
 	}
-	all.give()
+	all.give(time.Now())
 }
 
 // TestTurnsClose checks that close admits all waiting requests, and all later ones are admitted.
@@ -87,17 +87,17 @@ func TestTurnsClose(t *testing.T) {
 	var waited sync.WaitGroup
 	for range 10 {
 		waited.Go(func() {
-			if !all.take() {
+			if _, ok := all.take(); !ok {
 				t.Error("a waiting request got no turn")
 			}
-			all.give()
+			all.give(time.Now())
 		})
 	}
 	all.await(10)
 	all.close()
 	waited.Wait()
 	for range 100 {
-		if !all.take() {
+		if _, ok := all.take(); !ok {
 			t.Fatal("a request got no turn after close")
 		}
 	}
@@ -112,7 +112,7 @@ func TestTurnsOrder(t *testing.T) {
 			waiting = append(waiting, &turn{ready: make(chan struct{}, 1)})
 			all.push(waiting[len(waiting)-1])
 		}
-		all.admit(time.Time{})
+		all.admit()
 		all.running = 0
 		if len(waiting[0].ready) != 1 {
 			t.Fatal("a later request was admitted before the first")
@@ -126,25 +126,28 @@ func TestTurnsRoom(t *testing.T) {
 	f := func(each time.Duration, room, batch int) {
 		t.Helper()
 		all := &turns{processors: 2, each: initialEstimate}
-		now := time.Unix(0, 0)
-		for range 100 {
-			for all.n < all.room() {
-				all.push(&turn{ready: make(chan struct{}, 1)})
+		for i := range 200 {
+			worked := each
+			if i == 100 {
+				worked = time.Minute // the process was stopped meanwhile
 			}
-			all.running = 0
-			all.admit(now)
-			now = now.Add(each * time.Duration(all.batch))
+			all.learn(worked)
 		}
+		for range room {
+			all.push(&turn{ready: make(chan struct{}, 1)})
+		}
+		all.admit()
 		if got := all.room(); got < room*9/10 || got > room*11/10 {
 			t.Errorf("at %v each, the queue has room for %d, want %d", each, got, room)
 		}
-		if all.batch < batch*9/10 || all.batch > batch {
-			t.Errorf("at %v each, a batch has %d, want %d", each, all.batch, batch)
+		if got := all.running; got < batch*9/10 || got > batch {
+			t.Errorf("at %v each, a batch has %d, want %d", each, got, batch)
 		}
 	}
-	f(240*time.Microsecond, 104, 4)
-	f(20*time.Microsecond, 1250, 50)
-	f(5*time.Millisecond, 5, 2)
+	f(240*time.Microsecond, 100, 8)
+	f(20*time.Microsecond, 1200, 100)
+	f(800*time.Microsecond, 64, 2) // a small crowd
+	f(5*time.Millisecond, 18, 2)
 	f(time.Second, 4, 2) // enough to keep the processors busy
 }
 
@@ -156,12 +159,12 @@ func TestTurnsUnderLoad(t *testing.T) {
 	for range 64 {
 		clients.Go(func() {
 			for range 200 {
-				if !all.take() {
+				if _, ok := all.take(); !ok {
 					refused.Add(1)
 					continue
 				}
 				done.Add(1)
-				all.give()
+				all.give(time.Now())
 			}
 		})
 	}
@@ -182,7 +185,7 @@ func TestTurnsAllocateNothing(t *testing.T) {
 	all := newTestTurns(t)
 	if n := testing.AllocsPerRun(100, func() {
 		all.take()
-		all.give()
+		all.give(time.Now())
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
