@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -57,7 +58,7 @@ func TestReadAfterFailedHandshake(t *testing.T) {
 	}()
 	select {
 	case err := <-read:
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			t.Errorf("the read ends with %v, want io.EOF", err)
 		}
 	case <-time.After(time.Minute):
