@@ -156,7 +156,8 @@ func throughProxy(t *testing.T, gateways int, id string, workers int) (*proxy, *
 func TestConnectionsCut(t *testing.T) {
 	p, _, l := throughProxy(t, 2, "cut", 8)
 	p.cut.Store(5)
-	for deadline := time.Now().Add(10*time.Second + grace); p.cuts.Load() < int64(10*faults()); time.Sleep(10 * time.Millisecond) {
+	within := time.Duration(faults()) * (10*time.Second + grace)
+	for deadline := time.Now().Add(within); p.cuts.Load() < int64(10*faults()); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("only %d connections were cut", p.cuts.Load())
 		}
