@@ -110,9 +110,12 @@ func TestHandshakeErrors(t *testing.T) {
 	_, stranger := certificate(t, ends)
 	roots := x509.NewCertPool()
 	roots.AddCert(pair.Leaf)
-	s := serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
-		o.TLS, o.ReadTimeout, h.ReadTimeout = &files, 2*time.Second, 2*time.Second
-	})
+	within := func(timeout time.Duration) *site {
+		return serve(t, ok, func(o *edge.Options, h *edge.HTTPOptions, _ *edge.Drain) {
+			o.TLS, o.ReadTimeout, h.ReadTimeout = &files, timeout, timeout
+		})
+	}
+	s := within(time.Minute)
 	client := func(change func(*tls.Config)) func(t *testing.T) {
 		c := &tls.Config{RootCAs: roots, ServerName: "edge.test", Certificates: []tls.Certificate{pair}}
 		change(c)
@@ -124,7 +127,7 @@ func TestHandshakeErrors(t *testing.T) {
 			}
 		}
 	}
-	sends := func(text string) func(t *testing.T) {
+	sends := func(s *site, text string) func(t *testing.T) {
 		return func(t *testing.T) {
 			conn := s.dial(t)
 			_, _ = io.WriteString(conn, text)
@@ -137,7 +140,7 @@ func TestHandshakeErrors(t *testing.T) {
 		reason string
 		try    func(t *testing.T)
 	}{
-		{"not_tls", sends(get)},
+		{"not_tls", sends(s, get)},
 		{"closed", func(t *testing.T) { _ = s.dial(t).Close() }},
 		{"client_certificate", client(func(c *tls.Config) { c.Certificates = nil })},
 		{"client_certificate", client(func(c *tls.Config) { c.Certificates = []tls.Certificate{stranger} })},
@@ -151,14 +154,14 @@ func TestHandshakeErrors(t *testing.T) {
 			return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", c.reason) == before+1
 		})
 	}
-	before := gather(t, s.metrics, "jobgate_tls_handshake_errors_total", "timeout")
+	short := within(2 * time.Second)
 	var silent sync.WaitGroup
 	for _, text := range []string{"", "\x16\x03\x01\x01\x00"} {
-		silent.Go(func() { sends(text)(t) })
+		silent.Go(func() { sends(short, text)(t) })
 	}
 	silent.Wait()
 	servertest.Eventually(t, "both time-outs are counted", func() bool {
-		return gather(t, s.metrics, "jobgate_tls_handshake_errors_total", "timeout") == before+2
+		return gather(t, short.metrics, "jobgate_tls_handshake_errors_total", "timeout") == 2
 	})
 	if log := s.log.String(); !strings.Contains(log, `level=WARN msg="a TLS handshake failed" listener=listen peer=127.0.0.1:`) || !strings.Contains(log, "reason=not_tls") {
 		t.Error(log)

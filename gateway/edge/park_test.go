@@ -179,7 +179,7 @@ func TestParkedHalfRecord(t *testing.T) {
 			t.Parallel()
 			idle := time.Minute
 			if !rest {
-				idle = 3 * time.Second // the test waits for it
+				idle = 8 * time.Second // the test waits for it
 			}
 			s := serve(t, echo, func(o *edge.Options, h *edge.HTTPOptions, d *edge.Drain) {
 				parksTLS(files)(o, h, d)
