@@ -47,7 +47,7 @@ func TestHardLink(t *testing.T) {
 	}
 	other := filepath.Join(t.TempDir(), "other.db")
 	if err := os.Link(path, other); err != nil {
-		t.Skip("no hard links between these folders:", err)
+		t.Skip("needs hard links between temporary folders; set TMPDIR to a file system that has them:", err)
 	}
 	for _, name := range []string{other, path} {
 		second, err := Open(t.Context(), Options{Path: name, NoSync: true})
