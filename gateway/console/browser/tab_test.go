@@ -134,11 +134,12 @@ func (b *tab) signedIn() {
 	b.drawn()
 }
 
-// press clicks the last button or link with the text label.
+// press clicks the last button or link with the text label. While a dialog is open, it is one of the dialog's, as for a
+// user.
 func (b *tab) press(label string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		got := b.eval(fmt.Sprintf(`(() => { const n = [...document.querySelectorAll('button, a')].reverse().find((n) => n.textContent === %q && !n.disabled); n?.click(); return n ? 'ok' : 'none'; })()`, label))
+		got := b.eval(fmt.Sprintf(`(() => { const n = [...(document.querySelector('dialog[open]') ?? document).querySelectorAll('button, a')].reverse().find((n) => n.textContent === %q && !n.disabled); n?.click(); return n ? 'ok' : 'none'; })()`, label))
 		if got == "ok" {
 			return
 		}
