@@ -223,7 +223,7 @@ func TestDrainCutsOff(t *testing.T) {
 	handler := func(ctx *fasthttp.RequestCtx) {
 		switch string(ctx.Path()) {
 		case "/large":
-			ctx.SetBody(large)
+			ctx.Response.SetBodyRaw(large)
 		case "/slow":
 			entered <- struct{}{}
 			<-leave
@@ -232,7 +232,13 @@ func TestDrainCutsOff(t *testing.T) {
 	drain := func(requests ...string) error {
 		s := serve(t, handler, func(_ *edge.Options, _ *edge.HTTPOptions, d *edge.Drain) { d.Timeout = time.Second })
 		for _, request := range requests {
-			_, _ = io.WriteString(s.dial(t), request)
+			conn := s.dial(t)
+			_, _ = io.WriteString(conn, request)
+			if strings.Contains(request, "/large") { // its handler has returned
+				if _, err := conn.Read(make([]byte, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		servertest.Eventually(t, "all are accepted", func() bool {
 			return s.state(t, "fresh")+s.state(t, "active") >= float64(len(requests))
