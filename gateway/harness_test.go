@@ -97,10 +97,9 @@ func newGateway(t testing.TB, change func(*gateway.Config, *testGateway)) *testG
 	}
 	roles.Start(context.Background())
 	t.Cleanup(roles.Close)
-	if r, _ := roles.Role(""); r != nil {
-		if _, err := r.Wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+	own, _ := roles.Role("")
+	if _, err := own.Wait(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	level := slog.LevelDebug
 	if _, is := t.(*testing.B); is {

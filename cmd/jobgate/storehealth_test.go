@@ -29,6 +29,9 @@ func TestStoreFileGone(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, body := fetch(t, "GET", admin+"/readyz")
+		if info, err := os.Stat(path); err != nil || info.Size() == 100 && !strings.Contains(body, "was cut from") {
+			t.Errorf("after truncation: %v %s", err, body)
+		}
 		return body
 	}, "was cut from")
 	if err := os.Remove(path); err != nil {

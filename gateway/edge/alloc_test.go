@@ -18,6 +18,7 @@ func TestRequestAllocatesNothing(t *testing.T) {
 		h.Route = o.Metrics.Route("quiet", nil) // otherwise each request is logged at level debug
 	})
 	conn := s.dial(t)
+	_ = conn.SetDeadline(time.Time{}) // on a busy machine all requests together take over a minute
 	request, buf := []byte(get), make([]byte, 4096)
 	once := func() {
 		if _, err := conn.Write(request); err != nil {
@@ -30,7 +31,7 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	for range 100 {
 		once()
 	}
-	if allocs := testing.AllocsPerRun(200, once); allocs >= 1 {
+	if allocs := testing.AllocsPerRun(2000, once); allocs >= 1 {
 		t.Errorf("%v allocations a request, want 0", allocs)
 	}
 }
